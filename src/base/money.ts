@@ -1,0 +1,45 @@
+declare const nanoDollars: unique symbol
+
+/** An amount in integer nano-dollars (10⁻⁹ USD). */
+export type Money = bigint & { readonly [nanoDollars]: true }
+
+export const NOTHING = 0n as Money
+
+const NANO_DIGITS = 9
+
+/** Mints money from a count of nano-dollars. */
+export function money(nano: bigint): Money {
+  return nano as Money
+}
+
+/**
+ * Reads US dollars from a decimal (`2.5`, `"0.00000015"`, `1e-7`) exactly: digits beyond a nano-dollar are refused,
+ * so no price is ever rounded on the way in. Throws `RangeError`.
+ */
+export function dollars(decimal: string | number): Money {
+  const text = String(decimal).trim()
+  const match = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text)
+  const digits = match === null ? '' : `${match[2]}${match[3]}`
+  if (match === null || digits === '') throw new RangeError(`“${text}” is not an amount of dollars`)
+  const shift = NANO_DIGITS - (match[3] ?? '').length + Number(match[4] ?? 0)
+  if (Math.abs(shift) > 40) throw new RangeError(`“${text}” is not a sane amount of dollars`)
+  const value = BigInt(digits)
+  const scale = 10n ** BigInt(Math.abs(shift))
+  if (shift < 0 && value % scale !== 0n) throw new RangeError(`“${text}” is finer than a nano-dollar`)
+  const nano = shift < 0 ? value / scale : value * scale
+  return money(match[1] === '-' ? -nano : nano)
+}
+
+/** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
+export function formatDollars(amount: Money): string {
+  const sign = amount < 0n ? '-' : ''
+  const digits = String(amount < 0n ? -amount : amount).padStart(NANO_DIGITS + 1, '0')
+  const whole = digits.slice(0, -NANO_DIGITS)
+  const fraction = digits.slice(-NANO_DIGITS).replace(/0+$/, '')
+  return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
+}
+
+/** US dollars as a JSON number, for wires that want one (OpenRouter's `usage.cost`); exact to 15 digits. */
+export function dollarsNumber(amount: Money): number {
+  return Number(formatDollars(amount))
+}

@@ -1,0 +1,80 @@
+import type { Money } from '../base/money.ts'
+
+/** What a model is for; decides which door may ask it. */
+export type ModelKind = 'chat' | 'embedding' | 'speech' | 'transcription'
+
+/** Which models exist, which endpoints offer them, at what price. A frozen snapshot: a reload makes a new one. */
+export interface Catalog {
+  /** Short hash of the content; ledger rows name it as the price version they used. */
+  readonly version: string
+  /** By the name callers use. */
+  readonly models: ReadonlyMap<string, Model>
+  /** By `provider/model_id`. */
+  readonly endpoints: ReadonlyMap<string, Endpoint>
+}
+
+export interface Model {
+  readonly id: string
+  readonly displayName: string
+  readonly kind: ModelKind
+  /** How good, in the file's own words: `premium`, `standard`, `economy`, `free`, … ; `autobest` asks for `premium`. */
+  readonly tier: string
+  readonly capabilities: readonly string[]
+  /** Tokens of prompt and answer together; absent when unknown. */
+  readonly contextWindow: number | undefined
+  /** Most tokens of one answer; absent when unknown. */
+  readonly maxOutputTokens: number | undefined
+  readonly endpoints: readonly Endpoint[]
+}
+
+/** One model as one provider offers it: the unit of routing. */
+export interface Endpoint {
+  /** `provider/model_id`, unique. */
+  readonly id: string
+  readonly provider: string
+  /** The provider's own name for the model. */
+  readonly modelId: string
+  /** Our name for it. */
+  readonly model: string
+  /** Sparse integer, lower is asked first. */
+  readonly priority: number
+  readonly contextWindow: number | undefined
+  readonly maxOutputTokens: number | undefined
+  /** Absent when nobody knows: such an answer is booked as unpriced, never as free. */
+  readonly price: Price | undefined
+}
+
+/** Nano-dollars per million units (tokens unless said otherwise). An absent rate is unknown, zero is really free. */
+export interface Rates {
+  readonly input: Money
+  readonly output: Money
+  /** Prompt tokens read from the provider's cache; without it they cost `input`. */
+  readonly cachedInput?: Money | undefined
+  /** Prompt tokens written to the provider's cache; without it they cost `input`. */
+  readonly cacheWrite?: Money | undefined
+  /** Without it reasoning tokens cost `output`. */
+  readonly reasoning?: Money | undefined
+  readonly audioInput?: Money | undefined
+  readonly audioOutput?: Money | undefined
+  /** Image tokens of the prompt. */
+  readonly image?: Money | undefined
+}
+
+export interface Price extends Rates {
+  /** A flat fee per request, in nano-dollars. */
+  readonly perRequest?: Money | undefined
+  /** Text to speech: per million characters. */
+  readonly characters?: Money | undefined
+  /** Speech to text: per million minutes of sound. */
+  readonly minutes?: Money | undefined
+  /** Rates that replace the base ones when the prompt is longer; ascending. */
+  readonly tiers?: readonly PriceTier[] | undefined
+  /** Where the figures come from, and the day they were read there (YYYY-MM-DD). */
+  readonly source: string | undefined
+  readonly date: string | undefined
+}
+
+export interface PriceTier extends Rates {
+  /** Applies to the whole request when the prompt has more tokens than this. */
+  readonly aboveInputTokens: number
+}
