@@ -33,7 +33,9 @@ export function dollars(decimal: string | number): Money {
 /** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
 export function formatDollars(amount: Money): string {
   const sign = amount < 0n ? '-' : ''
-  const digits = String(amount < 0n ? -amount : amount).padStart(NANO_DIGITS + 1, '0')
+  const digits = String(amount)
+    .slice(sign.length)
+    .padStart(NANO_DIGITS + 1, '0')
   const whole = digits.slice(0, -NANO_DIGITS)
   const fraction = digits.slice(-NANO_DIGITS).replace(/0+$/, '')
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`

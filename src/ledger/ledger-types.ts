@@ -1,0 +1,71 @@
+import type { Money } from '../base/money.ts'
+import type { Caller } from '../contexts/caller.ts'
+
+/** Counts of one answer in the broker's own terms. Cached, cache-write and audio tokens are *inside* `prompt`, reasoning and audio inside `completion`. */
+export interface Usage {
+  readonly prompt: number
+  readonly completion: number
+  readonly cachedPrompt: number
+  readonly cacheWrite: number
+  readonly reasoning: number
+  readonly audioPrompt: number
+  readonly audioCompletion: number
+}
+
+/** Where the counts of a row come from: the provider said so, we counted what went by, or we only know bounds. */
+export type CountSource = 'reported' | 'counted' | 'bounded' | 'none'
+
+/** What is set aside before an upstream is asked. */
+export interface HoldRequest {
+  /** The generation id; also the id of the row. */
+  readonly id: string
+  readonly caller: Caller
+  /** `chat`, `embedding`, … : what was asked for. */
+  readonly kind: string
+  readonly modelAsked: string
+  readonly streamed: boolean
+  /** The most that it can cost; `undefined` when no candidate has a known price. */
+  readonly most: Money | undefined
+  readonly startedAt: number
+}
+
+/** Money set aside for a running request; in memory and in the store until it is settled. */
+export interface Hold extends HoldRequest {
+  readonly rowid: number
+}
+
+/** One failed try that came before the answer. */
+export interface FailedAttempt {
+  readonly endpoint: string
+  readonly code: string
+  readonly status: number | undefined
+  readonly ms: number
+}
+
+/** `finished`, the caller left, the upstream died under it, refused before any answer, or found open after a crash. */
+export type EntryStatus = 'finished' | 'cancelled' | 'broken' | 'failed' | 'interrupted'
+
+/** What is written down when a request ends. Never changes afterwards. */
+export interface Settlement {
+  readonly status: EntryStatus
+  /** `provider/model_id` that answered; absent when none did. */
+  readonly endpoint: string | undefined
+  readonly provider: string | undefined
+  readonly attempts: readonly FailedAttempt[]
+  readonly usage: Usage | undefined
+  readonly countSource: CountSource
+  /** What it cost; `undefined` is unpriced and never counts as free. */
+  readonly cost: Money | undefined
+  /** Bounds when the cost isn't exact. */
+  readonly costLow: Money | undefined
+  readonly costHigh: Money | undefined
+  readonly priceVersion: string
+  readonly finishReason: string | undefined
+  readonly error: string | undefined
+  /** Milliseconds from the start to the first token and to the end. */
+  readonly firstTokenMs: number | undefined
+  readonly durationMs: number
+  /** App that asked, from the attribution headers. */
+  readonly referer: string | undefined
+  readonly title: string | undefined
+}
