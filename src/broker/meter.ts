@@ -1,0 +1,101 @@
+import type { CountSource, Usage } from '../ledger/ledger-types.ts'
+import { parseWireUsage, type ChatChoice, type ChatChunk } from '../wire/chat.ts'
+import { usageOfWire } from './usage.ts'
+
+/** What a meter read, and how it knows. */
+export interface Reading {
+  readonly usage: Usage | undefined
+  readonly countSource: CountSource
+  /** When the counts are not the provider's own: the least and the most they can be. */
+  readonly low: Usage | undefined
+  readonly high: Usage | undefined
+}
+
+/** Watches what an endpoint answers and knows the counts at any moment. */
+export class Meter {
+  readonly #promptBytes: number
+  #reported: Usage | undefined
+  #finishReason: string | undefined
+  /** Characters of answer that went by; a chunk carries at least one token. */
+  #characters = 0
+  #chunksWithText = 0
+
+  /** @param promptBytes size of the request body: no token is shorter than a byte. */
+  constructor(promptBytes: number) {
+    this.#promptBytes = promptBytes
+  }
+
+  get finishReason(): string | undefined {
+    return this.#finishReason
+  }
+
+  get reported(): Usage | undefined {
+    return this.#reported
+  }
+
+  watch(chunk: ChatChunk): void {
+    if (chunk.usage !== undefined && chunk.usage !== null) this.#takeUsage(chunk.usage)
+    for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
+  }
+
+  #takeUsage(value: unknown): void {
+    const usage = parseWireUsage(value)
+    // Some providers repeat a running total in every chunk: the last one counts.
+    if (usage !== undefined) this.#reported = usageOfWire(usage)
+  }
+
+  #watchChoice(choice: ChatChoice): void {
+    if (typeof choice.finish_reason === 'string') this.#finishReason = choice.finish_reason
+    const characters = charactersIn(choice)
+    if (characters === 0) return
+    this.#characters += characters
+    this.#chunksWithText++
+  }
+
+  /** The counts as far as they are known now. Without a report they are bounded by what went by. */
+  read(): Reading {
+    if (this.#reported !== undefined) {
+      return { usage: this.#reported, countSource: 'reported', low: undefined, high: undefined }
+    }
+    if (this.#chunksWithText === 0) return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
+    return {
+      usage: counts(this.#promptBytes / CHARACTERS_PER_TOKEN, this.#characters / CHARACTERS_PER_TOKEN),
+      countSource: 'bounded',
+      low: counts(this.#promptBytes / MOST_CHARACTERS_PER_TOKEN, this.#characters / MOST_CHARACTERS_PER_TOKEN),
+      high: counts(this.#promptBytes, this.#characters * MOST_BYTES_PER_CHARACTER),
+    }
+  }
+}
+
+/** OpenAI's rule of thumb for English text. */
+const CHARACTERS_PER_TOKEN = 4
+/** Hardly any text gets more than this out of a token; the low bound rests on it. */
+const MOST_CHARACTERS_PER_TOKEN = 12
+/** A character is at most four bytes in UTF-8, and a token at least one. */
+const MOST_BYTES_PER_CHARACTER = 4
+
+function counts(prompt: number, completion: number): Usage {
+  return {
+    prompt: Math.ceil(prompt),
+    completion: Math.ceil(completion),
+    cachedPrompt: 0,
+    cacheWrite: 0,
+    reasoning: 0,
+    audioPrompt: 0,
+    audioCompletion: 0,
+  }
+}
+
+function charactersIn({ delta, message }: ChatChoice): number {
+  const said = delta ?? message
+  if (said === null || said === undefined) return 0
+  let characters = lengthOf(said.content) + lengthOf(said.reasoning ?? said.reasoning_content) + lengthOf(said.refusal)
+  for (const call of said.tool_calls ?? []) {
+    characters += lengthOf(call.function?.name) + lengthOf(call.function?.arguments)
+  }
+  return characters
+}
+
+function lengthOf(text: unknown): number {
+  return typeof text === 'string' ? text.length : 0
+}

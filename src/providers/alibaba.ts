@@ -1,0 +1,10 @@
+import type { ProviderDefinition } from './provider.ts'
+
+export const alibaba: ProviderDefinition = {
+  id: 'alibaba',
+  displayName: 'Alibaba',
+  // The international site; a key of the mainland site needs AIBROKER_ALIBABA_URL.
+  baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
+  keyPrefix: 'ALIBABA',
+  abortStopsBilling: false,
+}

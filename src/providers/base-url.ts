@@ -1,0 +1,39 @@
+import { BrokerError } from '../base/errors.ts'
+
+/** Where a provider listens, taken apart once at start. */
+export interface BaseUrl {
+  /** What the HTTP client connects to; for a Unix socket only a name for the `Host` header. */
+  readonly origin: string
+  readonly socketPath: string | undefined
+  /** Path in front of every route, without a slash at the end: `/openai/v1`. */
+  readonly prefix: string
+}
+
+/** Reads `https://host/v1`, `http://host:port/v1` or `http+unix://%2Frun%2Fsome.sock/v1` (the socket's path percent-encoded). */
+export function parseBaseUrl(text: string): BaseUrl {
+  const url = URL.parse(text)
+  if (url === null) throw badUrl(text, 'it is no URL')
+  if (url.username !== '' || url.password !== '')
+    throw badUrl(text.replace(/\/\/.*@/, '//***@'), 'keys belong in a key variable')
+  const prefix = url.pathname.replace(/\/+$/, '')
+  if (url.protocol === 'http:' || url.protocol === 'https:') {
+    return { origin: url.origin, socketPath: undefined, prefix }
+  }
+  if (url.protocol !== 'http+unix:') throw badUrl(text, `it begins with “${url.protocol}”`)
+  const socketPath = decodeURIComponent(url.host)
+  if (!socketPath.startsWith('/'))
+    throw badUrl(text, 'the socket’s path must be absolute and percent-encoded')
+  return { origin: 'http://localhost', socketPath, prefix }
+}
+
+/** The base URL of a server on a Unix socket. */
+export function unixBaseUrl(socketPath: string, prefix = '/v1'): string {
+  return `http+unix://${encodeURIComponent(socketPath)}${prefix}`
+}
+
+function badUrl(text: string, why: string): BrokerError {
+  return new BrokerError(
+    'bad-request',
+    `“${text}” can't be a provider's base URL: ${why}; use https://host/v1, http://host:port/v1 or http+unix://%2Fpath%2Fto.sock/v1`,
+  )
+}

@@ -1,0 +1,9 @@
+import type { ProviderDefinition } from './provider.ts'
+
+export const openai: ProviderDefinition = {
+  id: 'openai',
+  displayName: 'OpenAI',
+  baseUrl: 'https://api.openai.com/v1',
+  keyPrefix: 'OPENAI',
+  abortStopsBilling: true,
+}

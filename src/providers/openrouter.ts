@@ -1,0 +1,11 @@
+import type { ProviderDefinition } from './provider.ts'
+
+export const openrouter: ProviderDefinition = {
+  id: 'openrouter',
+  displayName: 'OpenRouter',
+  baseUrl: 'https://openrouter.ai/api/v1',
+  keyPrefix: 'OPENROUTER',
+  // True for most of the providers behind it; which ones, its documentation lists under “Stream cancellation”.
+  abortStopsBilling: true,
+  quirks: { speaksOpenRouter: true },
+}

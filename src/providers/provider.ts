@@ -1,0 +1,78 @@
+import type { BrokerError } from '../base/errors.ts'
+import type { JsonBody } from '../wire/json-body.ts'
+import type { ChatChunk } from '../wire/chat.ts'
+
+/** Deviations of a provider from its protocol, as data. */
+export interface Quirks {
+  /** The only name it knows for the bound on an answer; by default the caller's own field passes on. */
+  readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
+  /** It refuses `stream_options`; usage is then never asked for. */
+  readonly refusesStreamOptions?: boolean | undefined
+  /** It understands OpenRouter's own request fields. */
+  readonly speaksOpenRouter?: boolean | undefined
+}
+
+/** What we know of a provider before it is configured: a few lines of data. */
+export interface ProviderDefinition {
+  /** Slug: `groq`. Also the first half of its endpoints' ids. */
+  readonly id: string
+  /** As OpenRouter's `provider` field shows it. */
+  readonly displayName: string
+  readonly baseUrl: string
+  /** Prefix of its key variables: `GROQ` for `GROQ_API_KEY` and `GROQ_API_KEYS`; absent when it needs no key. */
+  readonly keyPrefix?: string | undefined
+  /** Whether closing the connection of a stream stops its billing. */
+  readonly abortStopsBilling: boolean
+  readonly quirks?: Quirks | undefined
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** A built-in stand-in that `auto` must not pick while a real provider is there. */
+  readonly isStandIn?: boolean | undefined
+}
+
+/** What a provider is asked. */
+export interface Question {
+  /** Which of its doors. */
+  readonly route: 'chat'
+  /** The caller's body; everything passes on but what the provider must see changed. */
+  readonly body: JsonBody
+  /** The provider's own name for the model. */
+  readonly modelId: string
+  readonly streamed: boolean
+  /** Attribution of the caller's app, when there is one. */
+  readonly referer: string | undefined
+  readonly title: string | undefined
+}
+
+/**
+ * Hears the answer. For a stream: `chunk` for each chunk, then `end`. For a plain answer: `answer`, then `end`.
+ * `fail` may come instead at any point and is the last call. Bytes are only valid during the call.
+ */
+export interface AnswerListener {
+  chunk(json: Uint8Array, chunk: ChatChunk): void
+  answer(json: Uint8Array, answer: ChatChunk): void
+  /** The answer is whole. */
+  end(): void
+  fail(error: BrokerError): void
+}
+
+/** A question under way. */
+export interface Asking {
+  /** Leaves: the connection is closed, the listener hears nothing more. */
+  abort(): void
+  pause(): void
+  resume(): void
+}
+
+/** A provider that is configured and ready to be asked. */
+export interface Provider {
+  readonly id: string
+  readonly displayName: string
+  readonly keyCount: number
+  readonly abortStopsBilling: boolean
+  readonly isStandIn: boolean
+  /** Its answers are OpenRouter's already and pass through untouched. */
+  readonly speaksOpenRouter: boolean
+  ask(question: Question, listener: AnswerListener): Asking
+  close(): Promise<void>
+}

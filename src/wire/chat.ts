@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { BrokerError } from '../base/errors.ts'
+import { parseJsonBody, type JsonBody } from './json-body.ts'
+
+/** The part of a chat request that the broker interprets; all else passes on as it came. */
+const interpreted = z.looseObject({
+  model: z.string().min(1).max(512).nullish(),
+  messages: z.array(z.looseObject({ role: z.string() })).min(1),
+  stream: z.boolean().nullish(),
+  max_tokens: z.int().min(0).nullish(),
+  max_completion_tokens: z.int().min(0).nullish(),
+  n: z.int().min(1).max(128).nullish(),
+  stream_options: z.looseObject({}).nullish(),
+})
+
+/** A chat request: what we read of it, and the bytes that carry everything. */
+export interface ChatRequest {
+  readonly body: JsonBody
+  /** As the caller wrote it; `auto` when they named none. */
+  readonly model: string
+  readonly streamed: boolean
+  /** The caller's own bound on the answer, whichever field it came in. */
+  readonly maxTokens: number | undefined
+  /** How many answers were asked for. */
+  readonly choices: number
+}
+
+/** Reads a chat request. Throws `bad-request` naming the field. */
+export function parseChatRequest(bytes: Uint8Array): ChatRequest {
+  const body = parseJsonBody(bytes)
+  const parsed = interpreted.safeParse(body.value)
+  if (!parsed.success) throw badField(parsed.error, body.value)
+  const { model, stream, max_tokens, max_completion_tokens, n } = parsed.data
+  return {
+    body,
+    model: model ?? 'auto',
+    streamed: stream ?? false,
+    maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
+    choices: n ?? 1,
+  }
+}
+
+function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): BrokerError {
+  if (value['messages'] === undefined) {
+    // OpenRouter's wording, which clients match on.
+    return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
+  }
+  const [issue] = error.issues
+  const path = issue === undefined ? '' : pathText(issue.path)
+  return new BrokerError('bad-request', `the field “${path}” is wrong: ${issue?.message ?? 'unknown reason'}`)
+}
+
+/** `messages[2].role`, the way people write it. */
+function pathText(path: readonly PropertyKey[]): string {
+  let text = ''
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`
+    else text += text === '' ? String(step) : `.${String(step)}`
+  }
+  return text
+}
+
+const count = z.int().min(0).nullish()
+
+/** OpenAI's usage object, as loosely as providers send it. */
+const wireUsage = z.looseObject({
+  prompt_tokens: count,
+  completion_tokens: count,
+  prompt_tokens_details: z
+    .looseObject({ cached_tokens: count, cache_write_tokens: count, audio_tokens: count })
+    .nullish(),
+  completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
+  /** DeepSeek's name for `cached_tokens`. */
+  prompt_cache_hit_tokens: count,
+})
+
+export type WireUsage = z.infer<typeof wireUsage>
+
+/** Reads a usage object; `undefined` when it is none or makes no sense. */
+export function parseWireUsage(value: unknown): WireUsage | undefined {
+  const parsed = wireUsage.safeParse(value)
+  if (!parsed.success) return undefined
+  return typeof parsed.data.prompt_tokens === 'number' ? parsed.data : undefined
+}
+
+/** What we look at in a chunk or an answer. Everything may be missing: providers differ. */
+export interface ChatChunk {
+  readonly id?: unknown
+  readonly object?: unknown
+  readonly choices?: readonly ChatChoice[] | null | undefined
+  readonly usage?: unknown
+  readonly error?: unknown
+}
+
+export interface ChatChoice {
+  readonly index?: number | undefined
+  readonly delta?: ChatDelta | null | undefined
+  readonly message?: ChatDelta | null | undefined
+  readonly finish_reason?: string | null | undefined
+}
+
+export interface ChatDelta {
+  readonly content?: unknown
+  readonly reasoning?: unknown
+  readonly reasoning_content?: unknown
+  readonly refusal?: unknown
+  readonly tool_calls?:
+    | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]
+    | null
+}
