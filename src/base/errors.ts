@@ -12,12 +12,17 @@ export const ERRORS = {
   'not-found': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'no-such-model': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'none-fits': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
+  'wrong-method': { http: 405, rpc: -32601, type: 'invalid_request', exit: 2, fallback: 'stop' },
+  'too-slow': { http: 408, rpc: -32008, type: 'timeout', exit: 2, fallback: 'stop' },
   'too-large': { http: 413, rpc: -32013, type: 'payload_too_large', exit: 2, fallback: 'stop' },
   'unsupported-media': { http: 415, rpc: -32602, type: 'invalid_request', exit: 2, fallback: 'stop' },
+  'headers-too-large': { http: 431, rpc: -32013, type: 'payload_too_large', exit: 2, fallback: 'stop' },
   'over-limit': { http: 429, rpc: -32029, type: 'rate_limit_exceeded', exit: 6, fallback: 'stop' },
   internal: { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   stopping: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'stop' },
   'store-full': { http: 503, rpc: -32053, type: 'server', exit: 7, fallback: 'stop' },
+  /** The house is not in order (a socket path, a port, a second daemon); only ever seen by whoever starts us. */
+  'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   /** The provider says that this request can't be served by this model, whoever asks. */
   'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'stop' },
   /** The provider refuses our key, or our account there has no credit. */

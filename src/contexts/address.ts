@@ -1,0 +1,84 @@
+import { isIPv4, isIPv6 } from 'node:net'
+
+/**
+ * The one spelling of an IP address that bills and limits go by: IPv4 dotted, IPv6 as RFC 5952 writes it, an IPv4
+ * address inside IPv6 (`::ffff:1.2.3.4`) as IPv4, zone ids dropped. `undefined` for anything else.
+ */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text
+  const percent = text.indexOf('%')
+  const address = percent === -1 ? text : text.slice(0, percent)
+  if (!isIPv6(address)) return undefined
+  const groups = groupsOf(address)
+  return embeddedIPv4(groups) ?? compress(groups)
+}
+
+/** The first address of an `X-Forwarded-For` list, ports and brackets dropped; words such as `unknown` are skipped. */
+export function firstForwardedAddress(list: string): string | undefined {
+  for (const item of list.split(',')) {
+    const address = canonicalAddress(withoutPort(item.trim()))
+    if (address !== undefined) return address
+  }
+  return undefined
+}
+
+/** Whether only this machine can reach a listener at `address`. */
+export function isLoopback(address: string): boolean {
+  if (address === 'localhost') return true
+  const canonical = canonicalAddress(withoutPort(address))
+  return canonical !== undefined && (canonical === '::1' || canonical.startsWith('127.'))
+}
+
+function withoutPort(text: string): string {
+  const match = /^\[([^\]]*)\](?::\d+)?$/.exec(text) ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)
+  return match?.[1] ?? text
+}
+
+/** The eight 16-bit groups of a valid IPv6 address. */
+function groupsOf(address: string): readonly number[] {
+  const [head = '', tail] = address.split('::')
+  const left = parseGroups(head)
+  if (tail === undefined) return left
+  const right = parseGroups(tail)
+  return [...left, ...zeros(8 - left.length - right.length), ...right]
+}
+
+function parseGroups(part: string): readonly number[] {
+  if (part === '') return []
+  return part
+    .split(':')
+    .flatMap((group) => (group.includes('.') ? dottedGroups(group) : [parseInt(group, 16)]))
+}
+
+function dottedGroups(dotted: string): readonly number[] {
+  const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number)
+  return [a * 256 + b, c * 256 + d]
+}
+
+function embeddedIPv4(groups: readonly number[]): string | undefined {
+  const [high = 0, low = 0] = groups.slice(6)
+  if (groups[5] !== 0xffff || groups.slice(0, 5).some((group) => group !== 0)) return undefined
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
+}
+
+/** RFC 5952, section 4.2: the longest run of two or more zero groups becomes `::`, the first one of equals. */
+function compress(groups: readonly number[]): string {
+  const run = longestZeroRun(groups)
+  const write = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':')
+  if (run.length < 2) return write(groups)
+  return `${write(groups.slice(0, run.start))}::${write(groups.slice(run.start + run.length))}`
+}
+
+function longestZeroRun(groups: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 }
+  let start = 0
+  groups.forEach((group, index) => {
+    if (group !== 0) start = index + 1
+    else if (index + 1 - start > best.length) best = { start, length: index + 1 - start }
+  })
+  return best
+}
+
+function zeros(count: number): readonly number[] {
+  return Array.from({ length: count }, () => 0)
+}

@@ -1,0 +1,47 @@
+import { asBrokerError, ERRORS, type BrokerError } from '../../base/errors.ts'
+
+/** An error as OpenRouter and we write it: never `null`, the code is the HTTP status. */
+export interface ErrorEnvelope {
+  readonly error: {
+    readonly code: number
+    readonly message: string
+    readonly metadata: Readonly<Record<string, unknown>> & { readonly error_type: string }
+  }
+}
+
+/** An error ready to be sent: status, body, and the headers that belong to it. */
+export interface RenderedError {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: ErrorEnvelope
+}
+
+/** Renders whatever was thrown. What is not a `BrokerError` shows nothing of itself; logging it is the caller's part. */
+export function renderError(thrown: unknown): RenderedError {
+  const error = asBrokerError(thrown)
+  const row = ERRORS[error.code]
+  return {
+    status: row.http,
+    headers: headersOf(error),
+    body: { error: { code: row.http, message: error.message, metadata: metadataOf(error) } },
+  }
+}
+
+function metadataOf({ code, details }: BrokerError): ErrorEnvelope['error']['metadata'] {
+  return {
+    ...details.metadata,
+    error_type: ERRORS[code].type,
+    ...(details.provider !== undefined && { provider_name: details.provider }),
+    ...(details.raw !== undefined && { raw: details.raw }),
+    ...(details.status !== undefined && { provider_status: details.status }),
+    ...(details.retryAfter !== undefined && { retry_after_seconds: Math.ceil(details.retryAfter) }),
+  }
+}
+
+function headersOf({ code, details }: BrokerError): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (details.retryAfter !== undefined)
+    headers['retry-after'] = String(Math.max(0, Math.ceil(details.retryAfter)))
+  if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer'
+  return headers
+}

@@ -1,0 +1,81 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { BrokerError } from '../../base/errors.ts'
+import { renderError } from './error-envelope.ts'
+import { refuseOn } from './raw-refusal.ts'
+import { faultOf, MOST_HEADERS, wrongMethod } from './request-floor.ts'
+
+/** How long bytes may take, in milliseconds. Answers may take as long as they like. */
+export interface Patience {
+  /** From the first moment of a connection, or of its next request, to the end of the headers. */
+  readonly headersMs: number
+  /** The same to the end of the body: 25 MB of audio on a slow line must fit. */
+  readonly requestMs: number
+  /** An open connection without a request. */
+  readonly idleMs: number
+  /** How often the first two are looked at. */
+  readonly checkEveryMs: number
+}
+
+export const PATIENCE: Patience = {
+  headersMs: 15_000,
+  requestMs: 180_000,
+  idleMs: 75_000,
+  checkEveryMs: 5_000,
+}
+
+const MOST_HEADER_BYTES = 32 * 1024
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
+export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MOST_HEADER_BYTES,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      keepAliveTimeout: patience.idleMs,
+      connectionsCheckingInterval: patience.checkEveryMs,
+      // Checked by us, so that the answer has our shape.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+    },
+    guarded(handle),
+  )
+  // One more than allowed, so that an excess is seen instead of silently dropped.
+  server.maxHeadersCount = MOST_HEADERS + 1
+  server.on('checkContinue', invite(guarded(handle), bodyLimit))
+  server.on('connect', (_request, socket) => refuseOn(socket, wrongMethod('CONNECT')))
+  return server
+}
+
+function guarded(handle: Handler): Handler {
+  return (request, response) => {
+    const fault = faultOf(request)
+    if (fault !== undefined) {
+      refuse(response, fault)
+      return
+    }
+    if (request.headers['content-type'] === undefined) request.headers['content-type'] = 'application/json'
+    handle(request, response)
+  }
+}
+
+/** Who asks before sending (curl does from 1 MB on) is not invited to send what we would refuse. */
+function invite(handle: Handler, bodyLimit: number): Handler {
+  return (request, response) => {
+    if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) response.writeContinue()
+    handle(request, response)
+  }
+}
+
+function refuse(response: ServerResponse, fault: BrokerError): void {
+  const { status, headers, body } = renderError(fault)
+  response.writeHead(status, {
+    ...headers,
+    'content-type': 'application/json; charset=utf-8',
+    connection: 'close',
+  })
+  response.end(JSON.stringify(body))
+}

@@ -1,0 +1,25 @@
+import type { FastifyInstance } from 'fastify'
+
+const SERVICE = 'hero_aibroker'
+
+/** What Hero's router learns about one of our sockets. */
+export interface HeroService {
+  /** What is spoken there. */
+  readonly protocol: 'rest' | 'openrpc' | 'ui'
+  /** The socket's name without `.sock`: `rest`, `rpc`, `web_v1`, `admin`. */
+  readonly socket: string
+  readonly version: string
+  readonly title: string
+  readonly description: string
+}
+
+/** Adds `GET /health` and `GET /.well-known/heroservice.json`, which Hero expects of every socket. */
+export function addHeroRoutes(door: FastifyInstance, { version, ...manifest }: HeroService): void {
+  const health = JSON.stringify({ status: 'ok', service: SERVICE, version })
+  const { protocol, socket, title, description } = manifest
+  const service = JSON.stringify({ protocol, name: SERVICE, title, version, description, socket })
+  door.get('/health', (_request, reply) => reply.type('application/json; charset=utf-8').send(health))
+  door.get('/.well-known/heroservice.json', (_request, reply) =>
+    reply.type('application/json; charset=utf-8').send(service),
+  )
+}

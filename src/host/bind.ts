@@ -1,0 +1,118 @@
+import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, type Stats } from 'node:fs'
+import { createConnection, type AddressInfo, type Server } from 'node:net'
+import { dirname } from 'node:path'
+import { BrokerError } from '../base/errors.ts'
+import { checkSocketPath } from './socket-paths.ts'
+
+/** Takes every right but reading and writing by owner and group away from what is created under it. */
+const SOCKET_UMASK = 0o117
+
+/** A server's own socket file. */
+export interface BoundSocket {
+  readonly path: string
+  /** Removes the file if it is still the one we made; a successor's file at the same path stays. */
+  unbind(): void
+}
+
+/**
+ * Makes `server` listen on a Unix socket that only its owner and group can open (0660, in a folder of 0700), from the
+ * first instant that the path exists. Throws `cannot-start` when somebody listens there or something else lies there.
+ *
+ * The socket is born under a neighbouring name and moved into place: whoever sees the path finds a server behind it, and
+ * libuv, which on close unlinks the path it was given without looking, can't remove a successor's socket.
+ */
+export async function bindUnixSocket(server: Server, path: string): Promise<BoundSocket> {
+  checkSocketPath(path)
+  makePrivateFolder(dirname(path))
+  await clearStale(path)
+  const nursery = `${path.slice(0, -1)}~`
+  await clearStale(nursery)
+  await listen(server, path, () => listenUnderUmask(server, nursery))
+  const ours = lstatSync(nursery)
+  renameSync(nursery, path)
+  return {
+    path,
+    unbind: () => {
+      if (isSameFile(statOf(path), ours)) rmSync(path, { force: true })
+    },
+  }
+}
+
+/** Makes `server` listen on TCP, IPv4 or IPv6; port 0 lets the system choose. Resolves to what it got. */
+export async function bindTcp(server: Server, address: string, port: number): Promise<AddressInfo> {
+  await listen(server, `${address} port ${port}`, () => server.listen({ host: address, port }))
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string')
+    throw new BrokerError('internal', 'a TCP server has no address')
+  return bound
+}
+
+function makePrivateFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+}
+
+async function clearStale(path: string): Promise<void> {
+  const found = statOf(path)
+  if (found === undefined) return
+  if (!found.isSocket()) {
+    throw new BrokerError(
+      'cannot-start',
+      `${path} exists and is not a socket; it was left alone, move it away`,
+    )
+  }
+  const state = await knock(path)
+  if (state === 'ECONNREFUSED') rmSync(path, { force: true })
+  else if (state === 'connected') {
+    throw new BrokerError('cannot-start', `another process already listens on ${path}; stop it first`)
+  } else if (state !== 'ENOENT') {
+    throw new BrokerError(
+      'cannot-start',
+      `cannot tell whether ${path} is still in use (${state}); it was left alone`,
+    )
+  }
+}
+
+/** Tries to connect; `connected` or the system's error code. */
+async function knock(path: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const socket = createConnection(path)
+  socket.once('connect', () => resolve('connected'))
+  socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+  const state = await promise
+  socket.destroy()
+  return state
+}
+
+/** Node binds a path before `listen` returns, so the changed umask is seen by nothing else. */
+function listenUnderUmask(server: Server, path: string): void {
+  const before = process.umask(SOCKET_UMASK)
+  try {
+    server.listen(path)
+  } finally {
+    process.umask(before)
+  }
+}
+
+async function listen(server: Server, where: string, start: () => void): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('listening', resolve)
+  server.once('error', reject)
+  try {
+    start()
+    await promise
+  } catch (error) {
+    throw new BrokerError('cannot-start', `cannot listen on ${where}: ${String(error)}`, { cause: error })
+  } finally {
+    server.off('listening', resolve)
+    server.off('error', reject)
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })
+}
+
+function isSameFile(one: Stats | undefined, other: Stats): boolean {
+  return one !== undefined && one.ino === other.ino && one.dev === other.dev
+}

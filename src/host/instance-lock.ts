@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BrokerError } from '../base/errors.ts'
+import { lockFile, type FileLock } from '../store/file-lock.ts'
+
+/** How long a holder that was just born may take to write down its pid, or one that dies to be gone. */
+const TRIES = 50
+const PAUSE_MS = 10
+
+/** Held while this process is the one daemon of its socket folder. */
+export interface InstanceLock {
+  release(): void
+}
+
+/**
+ * Makes this process the only daemon of `folder` (created if absent). Two that start at the same instant can't both get
+ * it, and a killed one leaves nothing that would be in the way. Throws `cannot-start` naming the pid of the other.
+ */
+export async function lockInstance(folder: string): Promise<InstanceLock> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const pidFile = join(folder, '.pid')
+  for (let tries = 0; tries < TRIES; tries++) {
+    const lock = lockFile(join(folder, '.lock'))
+    if (lock !== undefined) return hold(lock, pidFile)
+    const pid = readPid(pidFile)
+    if (pid !== undefined && isAlive(pid)) throw alreadyRunning(folder, `pid ${pid}`)
+    await delay(PAUSE_MS)
+  }
+  throw alreadyRunning(folder, 'pid unknown')
+}
+
+function hold(lock: FileLock, pidFile: string): InstanceLock {
+  writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
+  return {
+    release() {
+      rmSync(pidFile, { force: true })
+      lock.release()
+    },
+  }
+}
+
+function readPid(pidFile: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(pidFile, 'utf8').trim())
+    return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it lives, under another user.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+function alreadyRunning(folder: string, who: string): BrokerError {
+  return new BrokerError(
+    'cannot-start',
+    `another hero_aibroker (${who}) already serves ${folder}; stop it first, or set HERO_SOCKET_DIR to another folder`,
+  )
+}

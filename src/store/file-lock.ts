@@ -1,0 +1,30 @@
+import { DatabaseSync } from 'node:sqlite'
+
+const SQLITE_BUSY = 5
+
+/** A lock on a file, held by this process until `release` or its death, whichever comes first. */
+export interface FileLock {
+  release(): void
+}
+
+/**
+ * Takes the lock on `path` at once, or answers `undefined` when somebody else holds it. Of any number that try at the
+ * same instant exactly one gets it, and the kernel frees it however the holder dies: the file is an empty SQLite database
+ * and the lock is its write lock (POSIX advisory lock), for Node has no `flock`. The file itself stays; removing it
+ * would let two holders lock two files of the same name.
+ */
+export function lockFile(path: string): FileLock | undefined {
+  const database = new DatabaseSync(path)
+  try {
+    database.exec('BEGIN IMMEDIATE')
+  } catch (error) {
+    database.close()
+    if (isBusy(error)) return undefined
+    throw error
+  }
+  return { release: () => database.close() }
+}
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+}
