@@ -80,7 +80,9 @@ export class ChatAttempt implements AnswerListener {
   answer(json: Uint8Array, answer: ChatChunk): void {
     this.#meter.watch(answer)
     this.#begin()
-    this.#run.sink.answer(this.#provider.speaksOpenRouter ? json : completeAnswer(json, answer, this.#completion()))
+    this.#run.sink.answer(
+      this.#provider.speaksOpenRouter ? json : completeAnswer(json, answer, this.#completion()),
+    )
   }
 
   end(): void {
@@ -121,6 +123,8 @@ export class ChatAttempt implements AnswerListener {
 
   #cost(): Money | undefined {
     const { reported } = this.#meter
-    return reported === undefined || this.#endpoint.price === undefined ? undefined : costOf(reported, this.#endpoint.price)
+    return reported === undefined || this.#endpoint.price === undefined
+      ? undefined
+      : costOf(reported, this.#endpoint.price)
   }
 }

@@ -27,7 +27,12 @@ export interface Rooms {
  * Answers one chat request. Throws a `BrokerError` as long as the caller has seen nothing; after that a failure goes
  * into the stream. Whatever happens, the hold is settled.
  */
-export async function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
+export async function chat(
+  request: ChatRequest,
+  asker: Asker,
+  sink: AnswerSink,
+  rooms: Rooms,
+): Promise<void> {
   const providers = rooms.providers()
   const catalog = rooms.catalog()
   const query = { model: request.model, kind: 'chat', strategy: rooms.strategy } as const
@@ -45,7 +50,11 @@ export async function chat(request: ChatRequest, asker: Asker, sink: AnswerSink,
   try {
     sink.accept(hold.id)
     const ask = (endpoint: Endpoint): Promise<Awaited<ReturnType<ChatAttempt['run']>>> =>
-      new ChatAttempt({ request, asker, sink, record, id: hold.id }, endpoint, providerOf(endpoint, providers)).run()
+      new ChatAttempt(
+        { request, asker, sink, record, id: hold.id },
+        endpoint,
+        providerOf(endpoint, providers),
+      ).run()
     const outcome = await fallback(candidates, ask)
     if (outcome.type !== 'failed') return
     if (!outcome.begun) throw outcome.error
@@ -60,6 +69,7 @@ export async function chat(request: ChatRequest, asker: Asker, sink: AnswerSink,
 
 function providerOf(endpoint: Endpoint, providers: ReadonlyMap<string, Provider>): Provider {
   const provider = providers.get(endpoint.provider)
-  if (provider === undefined) throw new BrokerError('internal', `routing chose ${endpoint.id}, which has no provider`)
+  if (provider === undefined)
+    throw new BrokerError('internal', `routing chose ${endpoint.id}, which has no provider`)
   return provider
 }

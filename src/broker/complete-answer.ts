@@ -24,7 +24,8 @@ export function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: 
     ['provider', JSON.stringify(completion.provider)],
     ['x_aibroker', JSON.stringify(envelope(completion))],
   ])
-  if (isObject(answer.usage)) changes.set('usage', JSON.stringify(usageWithCost(answer.usage, completion.cost)))
+  if (isObject(answer.usage))
+    changes.set('usage', JSON.stringify(usageWithCost(answer.usage, completion.cost)))
   return splice(json, changes)
 }
 
@@ -42,11 +43,21 @@ function splice(json: Uint8Array, changes: FieldChanges): Uint8Array {
   return spliceFields({ bytes: json, fields: topLevelFields(json) }, changes)
 }
 
-function usageWithCost(usage: Readonly<Record<string, unknown>>, cost: Money | undefined): Record<string, unknown> {
+function usageWithCost(
+  usage: Readonly<Record<string, unknown>>,
+  cost: Money | undefined,
+): Record<string, unknown> {
   return { ...usage, is_byok: false, ...(cost === undefined ? {} : { cost: dollarsNumber(cost) }) }
 }
 
-function envelope({ provider, model, endpoint, attempts, latencyMs, cost }: Completion): Record<string, unknown> {
+function envelope({
+  provider,
+  model,
+  endpoint,
+  attempts,
+  latencyMs,
+  cost,
+}: Completion): Record<string, unknown> {
   return {
     provider,
     model,

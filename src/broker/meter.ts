@@ -57,11 +57,15 @@ export class Meter {
     if (this.#reported !== undefined) {
       return { usage: this.#reported, countSource: 'reported', low: undefined, high: undefined }
     }
-    if (this.#chunksWithText === 0) return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
+    if (this.#chunksWithText === 0)
+      return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
     return {
       usage: counts(this.#promptBytes / CHARACTERS_PER_TOKEN, this.#characters / CHARACTERS_PER_TOKEN),
       countSource: 'bounded',
-      low: counts(this.#promptBytes / MOST_CHARACTERS_PER_TOKEN, this.#characters / MOST_CHARACTERS_PER_TOKEN),
+      low: counts(
+        this.#promptBytes / MOST_CHARACTERS_PER_TOKEN,
+        this.#characters / MOST_CHARACTERS_PER_TOKEN,
+      ),
       high: counts(this.#promptBytes, this.#characters * MOST_BYTES_PER_CHARACTER),
     }
   }
@@ -89,7 +93,8 @@ function counts(prompt: number, completion: number): Usage {
 function charactersIn({ delta, message }: ChatChoice): number {
   const said = delta ?? message
   if (said === null || said === undefined) return 0
-  let characters = lengthOf(said.content) + lengthOf(said.reasoning ?? said.reasoning_content) + lengthOf(said.refusal)
+  let characters =
+    lengthOf(said.content) + lengthOf(said.reasoning ?? said.reasoning_content) + lengthOf(said.refusal)
   for (const call of said.tool_calls ?? []) {
     characters += lengthOf(call.function?.name) + lengthOf(call.function?.arguments)
   }

@@ -17,12 +17,17 @@ export function mostItCanTake(request: ChatRequest, candidates: readonly Endpoin
   return most
 }
 
-function boundsOf(request: ChatRequest, endpoint: Endpoint): { promptTokensAtMost: number; completionTokensAtMost: number } {
+function boundsOf(
+  request: ChatRequest,
+  endpoint: Endpoint,
+): { promptTokensAtMost: number; completionTokensAtMost: number } {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.
   const bytes = request.body.bytes.length
-  const prompt = hasMedia(request) ? Math.max(bytes, Number.isFinite(window) ? window : bytes) : Math.min(bytes, window)
+  const prompt = hasMedia(request)
+    ? Math.max(bytes, Number.isFinite(window) ? window : bytes)
+    : Math.min(bytes, window)
   return { promptTokensAtMost: prompt, completionTokensAtMost: answer * request.choices }
 }
 

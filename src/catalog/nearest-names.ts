@@ -12,10 +12,7 @@ export function nearestNames(typed: string, names: readonly string[], most: numb
 
 /** Lower case, and without the author that OpenRouter's form puts in front. */
 function plain(name: string): string {
-  return name
-    .toLowerCase()
-    .slice(0, 200)
-    .replace(/^.*\//, '')
+  return name.toLowerCase().slice(0, 200).replace(/^.*\//, '')
 }
 
 /** A name that begins with what was typed is near, however long its tail. */

@@ -37,7 +37,10 @@ function modelOfOpenRouter(name: string, catalog: Catalog): Model | undefined {
 
 function ofKind(model: Model, kind: ModelKind): Model {
   if (model.kind === kind) return model
-  throw new BrokerError('bad-request', `“${model.id}” is a model for ${model.kind}, it can't be asked for ${kind}`)
+  throw new BrokerError(
+    'bad-request',
+    `“${model.id}” is a model for ${model.kind}, it can't be asked for ${kind}`,
+  )
 }
 
 function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerError {
@@ -47,5 +50,8 @@ function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerErr
     near.length > 0
       ? `did you mean ${near.map((other) => `“${other}”`).join(' or ')}?`
       : 'GET /v1/models lists what is on offer'
-  return new BrokerError('no-such-model', `No endpoints found for ${name}. There is no such model here; ${hint}`)
+  return new BrokerError(
+    'no-such-model',
+    `No endpoints found for ${name}. There is no such model here; ${hint}`,
+  )
 }

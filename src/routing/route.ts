@@ -29,7 +29,10 @@ export function route(
 ): readonly Endpoint[] {
   const resolved = resolveModel(query.model, query.kind, catalog)
   if (resolved.type === 'auto') {
-    return automatic(query.kind, resolved.strategy ?? query.strategy, catalog, providers).slice(0, MOST_CANDIDATES)
+    return automatic(query.kind, resolved.strategy ?? query.strategy, catalog, providers).slice(
+      0,
+      MOST_CANDIDATES,
+    )
   }
   const usable = resolved.endpoints.filter((endpoint) => providers.has(endpoint.provider))
   if (usable.length === 0) throw noProvider(query.model, resolved.endpoints)
@@ -57,7 +60,9 @@ interface Offer {
 
 /** The endpoint by which a model would be asked; none when no provider of it is there. */
 function bestOffer(model: Model, providers: ReadonlyMap<string, ProviderState>): Offer[] {
-  const [endpoint] = model.endpoints.filter(({ provider }) => providers.has(provider)).sort(byPriorityThenPrice)
+  const [endpoint] = model.endpoints
+    .filter(({ provider }) => providers.has(provider))
+    .sort(byPriorityThenPrice)
   return endpoint === undefined ? [] : [{ model, endpoint }]
 }
 

@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { explainJsonFault } from './json-fault.ts'
 
 /** Where one member of a JSON object stands in its bytes; `to` is exclusive. */
 export interface FieldSpan {
@@ -30,14 +31,7 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> {
   if (bytes.length === 0) {
     throw new BrokerError('bad-request', 'the body is empty; a JSON object is expected')
   }
-  let value: unknown
-  try {
-    value = JSON.parse(decoder.decode(bytes))
-  } catch (cause) {
-    const isText = cause instanceof SyntaxError
-    const reason = isText ? cause.message : 'it has bytes that are not UTF-8'
-    throw new BrokerError('bad-request', `the body is not valid JSON: ${reason}`, { cause })
-  }
+  const value = parseText(decodeText(bytes))
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new BrokerError(
       'bad-request',
@@ -45,6 +39,24 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> {
     )
   }
   return value as Record<string, unknown>
+}
+
+function decodeText(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw new BrokerError('bad-request', 'the body is not valid JSON: it has bytes that are not UTF-8', {
+      cause,
+    })
+  }
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new BrokerError('bad-request', `the body is not valid JSON, ${explainJsonFault(text)}`, { cause })
+  }
 }
 
 const QUOTE = 0x22

@@ -15,7 +15,11 @@ interface Route {
 /** What is served below `/v1` and `/api/v1`. */
 const API_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/chat/completions', handle: postChatCompletions },
-  { method: 'GET', path: '/models', handle: (_request, _reply, rooms) => listModels(rooms.catalog(), rooms.providers()) },
+  {
+    method: 'GET',
+    path: '/models',
+    handle: (_request, _reply, rooms) => listModels(rooms.catalog(), rooms.providers()),
+  },
 ]
 
 /** What is served at the root. */

@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { dollars, formatDollars, money } from '../../src/base/money.ts'
+
+describe('dollars', () => {
+  test.each([
+    ['2.5', 2_500_000_000n],
+    ['0.00000015', 150n],
+    ['1e-7', 100n],
+    ['1.5E3', 1_500_000_000_000n],
+    ['.5', 500_000_000n],
+    ['-0.000000001', -1n],
+    [0.1, 100_000_000n],
+  ])('reads %s exactly', (decimal, nano) => {
+    expect(dollars(decimal)).toBe(nano)
+  })
+
+  test.each(['', '.', 'abc', '1,5', '0x10', '1e99999', 'NaN', 'Infinity'])('refuses “%s”', (text) => {
+    expect(() => dollars(text)).toThrow(RangeError)
+  })
+
+  test('refuses what is finer than a nano-dollar instead of rounding it', () => {
+    expect(() => dollars('0.0000000001')).toThrow(/finer/)
+  })
+
+  test('are written so that reading gives the same amount', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }), (nano) => {
+        expect(dollars(formatDollars(money(nano)))).toBe(nano)
+      }),
+    )
+  })
+})

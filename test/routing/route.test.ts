@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest'
+import { dollars } from '../../src/base/money.ts'
+import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
+import { route } from '../../src/routing/route.ts'
+
+interface Offer {
+  readonly at: string
+  readonly priority?: number
+  /** Dollars per million tokens, in and out; absent is unknown. */
+  readonly usd?: number
+}
+
+function endpointOf(model: string, { at, priority = 10, usd }: Offer): Endpoint {
+  const [provider = '', ...rest] = at.split('/')
+  const price =
+    usd === undefined
+      ? undefined
+      : { input: dollars(usd), output: dollars(usd), source: undefined, date: undefined }
+  const limits = { contextWindow: undefined, maxOutputTokens: undefined }
+  return { id: at, provider, modelId: rest.join('/'), model, priority, price, ...limits }
+}
+
+function catalogOf(
+  models: Record<string, { tier?: string; kind?: Model['kind']; offers: Offer[] }>,
+): Catalog {
+  const rows = Object.entries(models).map(([id, { tier = 'standard', kind = 'chat', offers }]): Model => {
+    const endpoints = offers.map((offer) => endpointOf(id, offer))
+    return {
+      id,
+      displayName: id,
+      kind,
+      tier,
+      capabilities: [],
+      contextWindow: undefined,
+      maxOutputTokens: undefined,
+      endpoints,
+    }
+  })
+  const endpoints = rows.flatMap((model) => model.endpoints)
+  return {
+    version: 'test',
+    models: new Map(rows.map((model) => [model.id, model])),
+    endpoints: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
+  }
+}
+
+const providers = (...ids: string[]): ReadonlyMap<string, { isStandIn: boolean }> =>
+  new Map(ids.map((id) => [id, { isStandIn: id === 'local' }]))
+
+const catalog = catalogOf({
+  'gpt-4o': {
+    tier: 'premium',
+    offers: [
+      { at: 'openrouter/openai/gpt-4o', priority: 5, usd: 5 },
+      { at: 'openai/gpt-4o', priority: 1, usd: 5 },
+    ],
+  },
+  'llama-70b': {
+    offers: [
+      { at: 'groq/llama-70b', usd: 0.6 },
+      { at: 'sambanova/Llama-70B', usd: 0.5 },
+      { at: 'openrouter/meta/llama-70b' },
+    ],
+  },
+  tiny: { tier: 'economy', offers: [{ at: 'openai/tiny', usd: 0.1 }] },
+  embed: { kind: 'embedding', offers: [{ at: 'openai/embed', usd: 0.01 }] },
+  loopback: { tier: 'free', offers: [{ at: 'local/loopback', usd: 0 }] },
+})
+
+const ids = (
+  model: string,
+  ready: ReadonlyMap<string, { isStandIn: boolean }>,
+  strategy: 'cheapest' | 'best' = 'cheapest',
+) => route({ model, kind: 'chat', strategy }, catalog, ready).map(({ id }) => id)
+
+describe('the order of candidates', () => {
+  const all = providers('openai', 'openrouter', 'groq', 'sambanova', 'local')
+
+  test('is the lower priority number first', () => {
+    expect(ids('gpt-4o', all)).toEqual(['openai/gpt-4o', 'openrouter/openai/gpt-4o'])
+  })
+
+  test('is the lower price first where priorities are equal, and an unknown price last', () => {
+    expect(ids('llama-70b', all)).toEqual([
+      'sambanova/Llama-70B',
+      'groq/llama-70b',
+      'openrouter/meta/llama-70b',
+    ])
+  })
+
+  test('has only endpoints whose provider is set up', () => {
+    expect(ids('llama-70b', providers('groq'))).toEqual(['groq/llama-70b'])
+  })
+})
+
+describe('a model can be named', () => {
+  const all = providers('openai', 'openrouter', 'groq', 'sambanova')
+
+  test('as OpenRouter does, meaning it wherever it is offered', () => {
+    expect(ids('openai/gpt-4o', all)).toEqual(['openai/gpt-4o', 'openrouter/openai/gpt-4o'])
+    expect(ids('meta/llama-70b', all)[0]).toBe('sambanova/Llama-70B')
+  })
+
+  test('as provider/model_id, meaning that endpoint alone', () => {
+    expect(ids('groq/llama-70b', all)).toEqual(['groq/llama-70b'])
+    expect(ids('openrouter/openai/gpt-4o', all)).toEqual(['openrouter/openai/gpt-4o'])
+  })
+})
+
+describe('an automatic choice', () => {
+  test('of the cheapest begins with the lowest price and asks each model once', () => {
+    expect(ids('auto', providers('openai', 'groq'))).toEqual([
+      'openai/tiny',
+      'groq/llama-70b',
+      'openai/gpt-4o',
+    ])
+  })
+
+  test('of the best begins with the highest tier', () => {
+    expect(ids('autobest', providers('openai', 'groq'))).toEqual([
+      'openai/gpt-4o',
+      'groq/llama-70b',
+      'openai/tiny',
+    ])
+    expect(ids('auto', providers('openai', 'groq'), 'best')[0]).toBe('openai/gpt-4o')
+    expect(ids('autocheapest', providers('openai', 'groq'), 'best')[0]).toBe('openai/tiny')
+  })
+
+  test('takes the built-in stand-in only when nothing real is there', () => {
+    expect(ids('auto', providers('local', 'groq'))).toEqual(['groq/llama-70b'])
+    expect(ids('auto', providers('local'))).toEqual(['local/loopback'])
+  })
+})
+
+describe('a model that can’t be asked is explained', () => {
+  test.each([
+    ['gpt-4', providers('openai'), 'no-such-model', /did you mean “gpt-4o”/],
+    ['llama-70b', providers('openai'), 'none-fits', /set GROQ_API_KEY or SAMBANOVA_API_KEY/],
+    ['embed', providers('openai'), 'bad-request', /for embedding/],
+    ['auto', providers(), 'none-fits', /OPENROUTER_API_KEY/],
+  ])('%s', (model, ready, code, message) => {
+    expect(() => ids(model, ready)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    )
+  })
+
+  test.each(['__proto__', 'constructor', 'toString'])('and so is one with the odd name %s', (model) => {
+    expect(() => ids(model, providers('openai'))).toThrow(expect.objectContaining({ code: 'no-such-model' }))
+  })
+})

@@ -1,0 +1,51 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { EventSplitter, EventTooLarge } from '../../src/wire/sse.ts'
+
+const encoder = new TextEncoder()
+
+function eventsOf(pieces: readonly Uint8Array[]): string[] {
+  const events: string[] = []
+  const splitter = new EventSplitter((payload) => events.push(new TextDecoder().decode(payload)))
+  for (const piece of pieces) {
+    // The splitter may not keep what it was given: the buffer is wiped after each call.
+    const lent = piece.slice()
+    splitter.feed(lent)
+    lent.fill(0x2a)
+  }
+  return events
+}
+
+test('an event is the payload of its data lines, whatever else its lines say', () => {
+  const stream = ': comment\nevent: x\nid: 7\ndata: {"a":1}\n\n\n\ndata:two\ndata: lines\n\ndata\n\n'
+  expect(eventsOf([encoder.encode(stream)])).toEqual(['{"a":1}', 'two\nlines'])
+})
+
+test('an event that is unfinished when the stream ends is dropped', () => {
+  expect(eventsOf([encoder.encode('data: whole\n\ndata: half\n')])).toEqual(['whole'])
+})
+
+test('the same events come out however the stream is cut and whichever line ends it uses', () => {
+  const payload = fc.string({ unit: 'grapheme', minLength: 1 }).map((text) => JSON.stringify(text))
+  const streams = fc.record({
+    payloads: fc.array(payload, { maxLength: 8 }),
+    end: fc.constantFrom('\n', '\r\n'),
+    cuts: fc.array(fc.nat(400)),
+  })
+  fc.assert(
+    fc.property(streams, ({ payloads, end, cuts }) => {
+      const bytes = encoder.encode(payloads.map((text) => `: note${end}data: ${text}${end}${end}`).join(''))
+      const places = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length]
+      const pieces = places.slice(1).map((to, index) => bytes.subarray(places[index], to))
+      expect(eventsOf(pieces)).toEqual(payloads)
+    }),
+  )
+})
+
+test('an event larger than the bound is refused instead of collected', () => {
+  const splitter = new EventSplitter(() => undefined, 1000)
+  const feedAll = (): void => {
+    for (let count = 0; count < 100; count++) splitter.feed(encoder.encode('data: 1234567890'.repeat(10)))
+  }
+  expect(feedAll).toThrow(EventTooLarge)
+})
