@@ -5,6 +5,6 @@ export const alibaba: ProviderDefinition = {
   displayName: 'Alibaba',
   // The international site; a key of the mainland site needs AIBROKER_ALIBABA_URL.
   baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
-  keyPrefix: 'ALIBABA',
+  needsKey: true,
   abortStopsBilling: false,
 }

@@ -4,6 +4,6 @@ export const groq: ProviderDefinition = {
   id: 'groq',
   displayName: 'Groq',
   baseUrl: 'https://api.groq.com/openai/v1',
-  keyPrefix: 'GROQ',
+  needsKey: true,
   abortStopsBilling: false,
 }

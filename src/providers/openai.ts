@@ -4,6 +4,6 @@ export const openai: ProviderDefinition = {
   id: 'openai',
   displayName: 'OpenAI',
   baseUrl: 'https://api.openai.com/v1',
-  keyPrefix: 'OPENAI',
+  needsKey: true,
   abortStopsBilling: true,
 }

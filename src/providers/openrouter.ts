@@ -4,7 +4,7 @@ export const openrouter: ProviderDefinition = {
   id: 'openrouter',
   displayName: 'OpenRouter',
   baseUrl: 'https://openrouter.ai/api/v1',
-  keyPrefix: 'OPENROUTER',
+  needsKey: true,
   // True for most of the providers behind it; which ones, its documentation lists under “Stream cancellation”.
   abortStopsBilling: true,
   quirks: { speaksOpenRouter: true },

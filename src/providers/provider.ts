@@ -19,8 +19,8 @@ export interface ProviderDefinition {
   /** As OpenRouter's `provider` field shows it. */
   readonly displayName: string
   readonly baseUrl: string
-  /** Prefix of its key variables: `GROQ` for `GROQ_API_KEY` and `GROQ_API_KEYS`; absent when it needs no key. */
-  readonly keyPrefix?: string | undefined
+  /** Whether it can't be asked without a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
+  readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
   readonly quirks?: Quirks | undefined

@@ -4,7 +4,7 @@ export const sambanova: ProviderDefinition = {
   id: 'sambanova',
   displayName: 'SambaNova',
   baseUrl: 'https://api.sambanova.ai/v1',
-  keyPrefix: 'SAMBANOVA',
+  needsKey: true,
   abortStopsBilling: false,
   quirks: { maxTokensField: 'max_tokens' },
 }

@@ -48,7 +48,7 @@ function providerAt(
   const provider = openaiChat({
     definition: {
       id: 'scripted',
-      displayName: 'Scripted',
+      displayName: 'Scripted', needsKey: true,
       baseUrl: upstream.baseUrl,
       abortStopsBilling: true,
       ...extra,

@@ -1,0 +1,40 @@
+import { isAvailable } from '../../catalog/is-available.ts'
+import type { Config } from '../../config/config.ts'
+import type { Daemon } from './start.ts'
+import { VERSION } from './version.ts'
+
+/** What a person sees when the broker is up: where it is, what it can do, and a line to try. */
+export function banner(daemon: Daemon, config: Config): string {
+  const { rooms, sockets, tcp } = daemon
+  const providers = [...rooms.providers().values()]
+  const models = [...rooms.catalog().models.values()].filter((model) => isAvailable(model, rooms.providers()))
+  const rows: [string, string][] = [
+    ['sockets', `${sockets.folder}/{rest,rpc,web_v1}.sock`],
+    ...(tcp === undefined ? [] : [['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [string, string]]),
+    ['providers', providers.map(({ id, keyCount }) => `${id}${keyCount === 0 ? '' : ` (${keysText(keyCount)})`}`).join(', ')],
+    ['models', `${models.length} on offer, from ${daemon.modelsPath}`],
+    ['data', config.dataDir],
+  ]
+  const lines = rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)
+  return [
+    `hero_aibroker ${VERSION}${config.isMother ? ', mother of a cascade' : ''}`,
+    ...lines,
+    '',
+    ...(providers.every(({ isStandIn }) => isStandIn) ? [NO_PROVIDER, ''] : []),
+    'Try it:',
+    `  ${curlLine(sockets.rest)}`,
+    '',
+  ].join('\n')
+}
+
+const NO_PROVIDER =
+  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
+
+function keysText(count: number): string {
+  return count === 1 ? '1 key' : `${count} keys`
+}
+
+function curlLine(socket: string): string {
+  const body = JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello!' }] })
+  return `curl --unix-socket '${socket}' http://localhost/v1/chat/completions -d '${body}'`
+}

@@ -1,0 +1,139 @@
+import { join } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
+import type { Config } from '../../config/config.ts'
+import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
+import { parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
+import { definitionsOf } from '../../providers/definition-of.ts'
+import { openaiChat } from '../../providers/protocols/openai-chat.ts'
+import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
+import { undiciUpstream } from '../../providers/upstream.ts'
+
+export interface ProviderSetParts {
+  readonly config: Config
+  readonly clock: Clock
+  /** Where managed servers get their sockets. */
+  readonly socketFolder: string
+  /** Providers that come from nowhere but this host: the loopback, and servers that were detected. */
+  readonly builtIn: readonly ProviderDefinition[]
+  readonly onServerEvent: (event: ManagedServerEvent) => void
+}
+
+/** The providers that can be asked now. */
+export interface ProviderSet {
+  /** By id. A new map after each `update`. */
+  current(): ReadonlyMap<string, Provider>
+  /** Takes over what the models file says now; providers that didn't change keep their connections. */
+  update(settings: ReadonlyMap<string, ProviderSetting>): void
+  /** Adds providers that were found on this host after the start. */
+  add(found: readonly ProviderDefinition[]): void
+  close(): Promise<void>
+}
+
+interface Built {
+  readonly provider: Provider
+  readonly server: ManagedServer | undefined
+  /** What it was built from; another fingerprint means building it anew. */
+  readonly fingerprint: string
+}
+
+export function createProviderSet(parts: ProviderSetParts): ProviderSet {
+  let built = new Map<string, Built>()
+  let current: ReadonlyMap<string, Provider> = new Map()
+  let settings: ReadonlyMap<string, ProviderSetting> = new Map()
+  const builtIn = [...parts.builtIn]
+  const closing = new Set<Promise<void>>()
+
+  function rebuild(): void {
+    const next = new Map<string, Built>()
+    for (const definition of [...definitionsOf(settings), ...builtIn]) {
+      const setting = settings.get(definition.id)
+      const url = parts.config.baseUrlOf(definition.id)
+      const wanted: ProviderDefinition = url === undefined ? definition : { ...definition, baseUrl: url }
+      if (!isSetUp(wanted, setting, parts.config)) continue
+      const fingerprint = JSON.stringify([wanted, setting?.server, setting?.keyEnv])
+      const before = built.get(wanted.id)
+      next.set(wanted.id, before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts))
+    }
+    for (const [id, old] of built) if (next.get(id) !== old) retire(old)
+    built = next
+    current = new Map([...next].map(([id, { provider }]) => [id, provider]))
+  }
+
+  /** Running requests end first; nothing waits for that but the end of the program. */
+  function retire(old: Built): void {
+    const ending = closeBuilt(old).finally(() => closing.delete(ending))
+    closing.add(ending)
+  }
+
+  return {
+    current: () => current,
+    update(changed) {
+      settings = changed
+      rebuild()
+    },
+    add(found) {
+      builtIn.push(...found)
+      rebuild()
+    },
+    async close() {
+      await Promise.all([...built.values()].map(closeBuilt))
+      await Promise.all(closing)
+    },
+  }
+}
+
+async function closeBuilt({ provider, server }: Built): Promise<void> {
+  await provider.close()
+  await server?.close()
+}
+
+/** A provider that needs a key and has none isn't there; one on this host, or of the models file, needs none. */
+function isSetUp(definition: ProviderDefinition, setting: ProviderSetting | undefined, config: Config): boolean {
+  return !definition.needsKey || config.keysOf(definition.id, setting?.keyEnv).length > 0
+}
+
+function build(
+  definition: ProviderDefinition,
+  setting: ProviderSetting | undefined,
+  fingerprint: string,
+  parts: ProviderSetParts,
+): Built {
+  const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
+  const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
+  const provider = openaiChat({
+    definition,
+    keys: parts.config.keysOf(definition.id, setting?.keyEnv),
+    upstream: undiciUpstream(parseBaseUrl(baseUrl)),
+    clock: parts.clock,
+    enter: server === undefined ? undefined : () => enter(server),
+  })
+  return { provider, server, fingerprint }
+}
+
+function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
+  return createManagedServer({
+    name,
+    command: setting.command,
+    address: setting.port === undefined ? { socketPath: join(parts.socketFolder, `${name}.sock`) } : { port: setting.port },
+    readyPath: setting.readyPath,
+    idleTimeoutMs: setting.idleTimeoutMs,
+    clock: parts.clock,
+    log: parts.onServerEvent,
+  })
+}
+
+function baseUrlOf({ address }: ManagedServer): string {
+  return 'port' in address ? `http://127.0.0.1:${address.port}/v1` : unixBaseUrl(address.socketPath)
+}
+
+async function enter(server: ManagedServer): Promise<() => void> {
+  const leave = server.enter()
+  try {
+    await server.ready()
+    return leave
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
