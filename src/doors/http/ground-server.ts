@@ -72,10 +72,12 @@ function invite(handle: Handler, bodyLimit: number): Handler {
 
 function refuse(response: ServerResponse, fault: BrokerError): void {
   const { status, headers, body } = renderError(fault)
+  const text = JSON.stringify(body)
   response.writeHead(status, {
     ...headers,
     'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
     connection: 'close',
   })
-  response.end(JSON.stringify(body))
+  response.end(text)
 }
