@@ -105,6 +105,13 @@ test('a file that is no socket is refused and left as it is', async () => {
   expect(readFileSync(path, 'utf8')).toBe('precious')
 })
 
+test('a folder that cannot be made is refused by name', async () => {
+  writeFileSync(join(temp.path, 'hero_aibroker'), '')
+  await expect(bindUnixSocket(server(), path)).rejects.toThrow(
+    `cannot make ${join(temp.path, 'hero_aibroker')} our own`,
+  )
+})
+
 test('a path that the system would cut is refused before anything is made', async () => {
   const long = join(temp.path, 'x'.repeat(120), 'rest.sock')
   await expect(bindUnixSocket(server(), long)).rejects.toThrow('HERO_SOCKET_DIR')

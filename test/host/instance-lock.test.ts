@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { lockInstance } from '../../src/host/instance-lock.ts'
@@ -55,6 +56,14 @@ test('a killed daemon is no obstacle for the next', async () => {
   await first[Symbol.asyncDispose]()
   await using second = contend(folder.path)
   expect(await second.words).toBe('held\n')
+})
+
+test('a lock file that is something else is named, and left as it is', async () => {
+  const path = join(folder.path, '.lock')
+  const precious = 'not a lock, but a letter of more than a hundred bytes. '.repeat(4)
+  writeFileSync(path, precious)
+  await expect(lockInstance(folder.path)).rejects.toThrow(`cannot lock ${path}`)
+  expect(readFileSync(path, 'utf8')).toBe(precious)
 })
 
 test('a released lock can be taken again', async () => {

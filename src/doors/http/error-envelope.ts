@@ -13,7 +13,8 @@ export interface ErrorEnvelope {
 export interface RenderedError {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: ErrorEnvelope
+  /** An `ErrorEnvelope`, or what a door with another protocol says instead. */
+  readonly body: object
 }
 
 /** Renders whatever was thrown. What is not a `BrokerError` shows nothing of itself; logging it is the caller's part. */

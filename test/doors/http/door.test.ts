@@ -30,6 +30,13 @@ test.each(['content-type: text/plain', 'x-none: 1'])('a body with “%s” is ta
   expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{}' }) })
 })
 
+test('a request without a body needs no type and has none', async () => {
+  await using opened = await openDoor({
+    routes: (door) => door.post('/touch', (request) => ({ hasBody: request.body !== undefined })),
+  })
+  expect(await opened.send('POST /touch HTTP/1.1')).toMatchObject({ status: 200, body: '{"hasBody":false}' })
+})
+
 test('another type of body is 415 and says what to send', async () => {
   await using opened = await openDoor(echo)
   const answer = await opened.send(
@@ -59,6 +66,12 @@ test('a chunked body is 413 as soon as it has grown too large, though it never e
   await using opened = await openDoor(echo)
   const head = `POST /echo HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`
   const answer = await sendRaw(opened.where, `${head}401\r\n${'x'.repeat(0x401)}\r\n`)
+  expect(answer?.status).toBe(413)
+})
+
+test('who is in the midst of sending too much still hears why', async () => {
+  await using opened = await openDoor(echo)
+  const answer = await opened.send('POST /echo HTTP/1.1', 'x'.repeat(3_000_000))
   expect(answer?.status).toBe(413)
 })
 
@@ -113,6 +126,15 @@ test('what a handler throws is rendered from the error table', async () => {
     },
   })
   expect(opened.bugs).toEqual([])
+})
+
+test('a door with another protocol words errors its own way', async () => {
+  await using opened = await openDoor({
+    render: () => ({ status: 418, headers: { 'x-tea': 'pot' }, body: { short: true } }),
+  })
+  const answer = await opened.send('GET /unknown HTTP/1.1')
+  expect(answer).toMatchObject({ status: 418, body: '{"short":true}' })
+  expect(answer?.headers.get('x-tea')).toBe('pot')
 })
 
 test('a bug is 500, tells the caller nothing and the log everything', async () => {

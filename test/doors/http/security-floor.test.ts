@@ -88,7 +88,7 @@ describe('let through', () => {
 })
 
 describe('bytes that come too slowly', () => {
-  const patience = { headersMs: 60, requestMs: 120, checkEveryMs: 15 }
+  const patience = { headersMs: 250, requestMs: 400, checkEveryMs: 20 }
 
   test.each([
     ['nothing at all', ''],
