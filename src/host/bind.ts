@@ -48,8 +48,12 @@ export async function bindTcp(server: Server, address: string, port: number): Pr
 }
 
 function makePrivateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  chmodSync(folder, 0o700)
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    chmodSync(folder, 0o700)
+  } catch (error) {
+    throw new BrokerError('cannot-start', `cannot make ${folder} our own: ${String(error)}`, { cause: error })
+  }
 }
 
 async function clearStale(path: string): Promise<void> {

@@ -18,16 +18,25 @@ export interface InstanceLock {
  * it, and a killed one leaves nothing that would be in the way. Throws `cannot-start` naming the pid of the other.
  */
 export async function lockInstance(folder: string): Promise<InstanceLock> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const pidFile = join(folder, '.pid')
   for (let tries = 0; tries < TRIES; tries++) {
-    const lock = lockFile(join(folder, '.lock'))
+    const lock = tryLock(folder)
     if (lock !== undefined) return hold(lock, pidFile)
     const pid = readPid(pidFile)
     if (pid !== undefined && isAlive(pid)) throw alreadyRunning(folder, `pid ${pid}`)
     await delay(PAUSE_MS)
   }
   throw alreadyRunning(folder, 'pid unknown')
+}
+
+function tryLock(folder: string): FileLock | undefined {
+  const path = join(folder, '.lock')
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    return lockFile(path)
+  } catch (error) {
+    throw new BrokerError('cannot-start', `cannot lock ${path}: ${String(error)}`, { cause: error })
+  }
 }
 
 function hold(lock: FileLock, pidFile: string): InstanceLock {

@@ -5,7 +5,7 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { renderError } from './error-envelope.ts'
+import { renderError, type RenderedError } from './error-envelope.ts'
 import { createGroundServer, PATIENCE, type Patience } from './ground-server.ts'
 import { refuseBytes } from './raw-refusal.ts'
 import { createRouteBook } from './route-book.ts'
@@ -32,12 +32,15 @@ export interface DoorOptions {
   /** Hooks that may refuse a request before its body is read. */
   readonly onRequest?: readonly onRequestHookHandler[] | undefined
   readonly logger?: DoorLogger | undefined
+  /** How this door words errors, if not as OpenRouter does. */
+  readonly render?: ((thrown: unknown) => RenderedError) | undefined
   readonly patience?: Partial<Patience> | undefined
 }
 
 /**
  * The ground a door stands on. Add routes, await `ready()`, then bind `door.server`. JSON bodies arrive as `Buffer`; a
- * handler throws what goes wrong and the door renders it. A handler that streams calls `reply.hijack()`.
+ * handler throws what goes wrong and the door renders it. A handler that streams calls `reply.hijack()`; from then on
+ * the answer, its errors included, is its own.
  * `close()` is a hard stop: drain the server first.
  */
 export function createDoor(options: DoorOptions): FastifyInstance {
@@ -73,7 +76,7 @@ function acceptRawJson(door: FastifyInstance): void {
   }
 }
 
-function errorRenderer({ name, bodyLimit, logger }: DoorOptions) {
+function errorRenderer({ name, bodyLimit, logger, render = renderError }: DoorOptions) {
   return (reply: FastifyReply, thrown: unknown): void => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') {
@@ -82,7 +85,7 @@ function errorRenderer({ name, bodyLimit, logger }: DoorOptions) {
         'a bug',
       )
     }
-    const { status, headers, body } = renderError(error)
+    const { status, headers, body } = render(error)
     void reply
       .code(status)
       .headers(headers)

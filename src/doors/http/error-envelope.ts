@@ -9,15 +9,15 @@ export interface ErrorEnvelope {
   }
 }
 
-/** An error ready to be sent: status, body, and the headers that belong to it. */
-export interface RenderedError {
+/** An error ready to be sent: status, body (a door with another protocol has its own), and the headers that belong to it. */
+export interface RenderedError<Body extends object = object> {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: ErrorEnvelope
+  readonly body: Body
 }
 
 /** Renders whatever was thrown. What is not a `BrokerError` shows nothing of itself; logging it is the caller's part. */
-export function renderError(thrown: unknown): RenderedError {
+export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
   const error = asBrokerError(thrown)
   const row = ERRORS[error.code]
   return {

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { BrokerError } from '../../base/errors.ts'
 import { renderError } from './error-envelope.ts'
 import { refuseOn } from './raw-refusal.ts'
@@ -57,9 +63,16 @@ function guarded(handle: Handler): Handler {
       refuse(response, fault)
       return
     }
-    if (request.headers['content-type'] === undefined) request.headers['content-type'] = 'application/json'
+    takeUntypedForJson(request.headers)
     handle(request, response)
   }
+}
+
+/** A body that doesn't say what it is: here that is JSON. */
+function takeUntypedForJson(headers: IncomingHttpHeaders): void {
+  if (headers['content-type'] !== undefined) return
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  if (hasBody) headers['content-type'] = 'application/json'
 }
 
 /** Who asks before sending (curl does from 1 MB on) is not invited to send what we would refuse. */
@@ -72,10 +85,12 @@ function invite(handle: Handler, bodyLimit: number): Handler {
 
 function refuse(response: ServerResponse, fault: BrokerError): void {
   const { status, headers, body } = renderError(fault)
+  const text = JSON.stringify(body)
   response.writeHead(status, {
     ...headers,
     'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
     connection: 'close',
   })
-  response.end(JSON.stringify(body))
+  response.end(text)
 }

@@ -1,0 +1,37 @@
+import { connect, type NetConnectOpts, type Socket } from 'node:net'
+
+/** An HTTP answer taken from a bare socket. */
+export interface RawAnswer {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>
+  readonly body: string
+}
+
+/** Sends bytes as they are and reads everything until the server closes; `undefined` when it said nothing. */
+export async function sendRaw(where: NetConnectOpts, bytes: string): Promise<RawAnswer | undefined> {
+  const socket = connect(where)
+  socket.write(bytes)
+  return parseAnswer(await readToEnd(socket))
+}
+
+/** All that comes until the other side closes, a reset included. */
+export async function readToEnd(socket: Socket): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  const pieces: Buffer[] = []
+  socket.on('data', (piece: Buffer) => pieces.push(piece))
+  socket.on('error', () => {})
+  socket.on('close', () => resolve(Buffer.concat(pieces).toString()))
+  return await promise
+}
+
+function parseAnswer(text: string): RawAnswer | undefined {
+  if (text === '') return undefined
+  const [head = '', body = ''] = text.split('\r\n\r\n', 2)
+  const [statusLine = '', ...lines] = head.split('\r\n')
+  const pairs = lines.map((line): [string, string] => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+  })
+  return { status: Number(statusLine.split(' ')[1]), headers: new Map(pairs), body }
+}
