@@ -9,7 +9,7 @@ export interface Catalog {
   readonly version: string
   /** By the name callers use. */
   readonly models: ReadonlyMap<string, Model>
-  /** By `provider/model_id`. */
+  /** By `provider/model_id`. Where several models share one, the model that ranks it first (then the first by name) has it. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
 }
 
@@ -29,7 +29,7 @@ export interface Model {
 
 /** One model as one provider offers it: the unit of routing. */
 export interface Endpoint {
-  /** `provider/model_id`, unique. */
+  /** `provider/model_id`, unique within a model. */
   readonly id: string
   readonly provider: string
   /** The provider's own name for the model. */
@@ -46,8 +46,8 @@ export interface Endpoint {
 
 /** Nano-dollars per million units (tokens unless said otherwise). An absent rate is unknown, zero is really free. */
 export interface Rates {
-  readonly input: Money
-  readonly output: Money
+  readonly input?: Money | undefined
+  readonly output?: Money | undefined
   /** Prompt tokens read from the provider's cache; without it they cost `input`. */
   readonly cachedInput?: Money | undefined
   /** Prompt tokens written to the provider's cache; without it they cost `input`. */
@@ -65,13 +65,17 @@ export interface Price extends Rates {
   readonly perRequest?: Money | undefined
   /** Text to speech: per million characters. */
   readonly characters?: Money | undefined
-  /** Speech to text: per million minutes of sound. */
-  readonly minutes?: Money | undefined
-  /** Rates that replace the base ones when the prompt is longer; ascending. */
+  /** Speech to text: per million hours of sound (hours, for a price such as $0.04 an hour has no exact minute). */
+  readonly hours?: Money | undefined
+  /** Shorter sound is billed as this many seconds. */
+  readonly minimumSeconds?: number | undefined
+  /** Rates that replace the base ones when the prompt is longer; ascending, each one complete. */
   readonly tiers?: readonly PriceTier[] | undefined
   /** Where the figures come from, and the day they were read there (YYYY-MM-DD). */
   readonly source: string | undefined
   readonly date: string | undefined
+  /** What a reader should know, such as another source that disagrees. */
+  readonly note?: string | undefined
 }
 
 export interface PriceTier extends Rates {

@@ -1,0 +1,30 @@
+import type { Catalog, Endpoint, Model } from './catalog.ts'
+import { nearest } from './nearest.ts'
+
+/** What a name that a caller asked for stands for. */
+export type Found =
+  | { readonly type: 'model'; readonly model: Model }
+  /** One endpoint and no other: the caller named the provider too. */
+  | { readonly type: 'endpoint'; readonly endpoint: Endpoint; readonly model: Model }
+
+/** Looks a name up: as one of our models, as OpenRouter's `author/slug`, as an endpoint's `provider/model_id`. */
+export function findByName(catalog: Catalog, name: string): Found | undefined {
+  const model = catalog.models.get(name) ?? findBySlug(catalog, name)
+  if (model !== undefined) return { type: 'model', model }
+  const endpoint = catalog.endpoints.get(name)
+  const owner = endpoint === undefined ? undefined : catalog.models.get(endpoint.model)
+  return endpoint === undefined || owner === undefined
+    ? undefined
+    : { type: 'endpoint', endpoint, model: owner }
+}
+
+/** The model that OpenRouter calls `slug` (`author/name`), going by the rows that offer it there. */
+export function findBySlug(catalog: Catalog, slug: string): Model | undefined {
+  const endpoint = catalog.endpoints.get(`openrouter/${slug}`)
+  return endpoint === undefined ? undefined : catalog.models.get(endpoint.model)
+}
+
+/** Up to `count` model names like this one, the likeliest first. For “did you mean”. */
+export function nearestNames(catalog: Catalog, name: string, count: number): string[] {
+  return nearest(catalog.models.keys(), name, count)
+}

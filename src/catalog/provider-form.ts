@@ -1,0 +1,79 @@
+import { providerNameFault } from './model-form.ts'
+import type { ProviderSetting, ServerSetting } from './provider-setting.ts'
+import { checked, listOf, mapOf, optional, record } from './yaml-form.ts'
+import { complain } from './yaml-page.ts'
+import type { Form, Spot } from './yaml-page.ts'
+import { flag, oneOf, plainValue, text, textThat, wholeNumber } from './yaml-values.ts'
+
+const providerRecord = record({
+  display_name: optional(text),
+  base_url: optional(textThat(urlFault)),
+  key_env: optional(textThat(variableFault)),
+  headers: optional(mapOf(text)),
+  quirks: optional(mapOf(plainValue)),
+  abort_stops_billing: optional(flag),
+  models: optional(oneOf(['listed', 'any'])),
+  command: optional(listOf(text)),
+  ready_path: optional(textThat(pathFault)),
+  idle_timeout_s: optional(wholeNumber(1)),
+  port: optional(wholeNumber(1, 65_535)),
+})
+
+/** The `providers:` section. */
+export const providersForm = mapOf(checked(providerRecord, checkServer), providerNameFault)
+
+type ProviderRow = typeof providerRecord extends Form<infer T> ? T : never
+
+export function toProviderSetting(name: string, row: ProviderRow): ProviderSetting {
+  return Object.freeze({
+    name,
+    displayName: row.display_name,
+    baseUrl: row.base_url,
+    keyEnv: row.key_env,
+    headers: row.headers ?? new Map<string, string>(),
+    quirks: row.quirks ?? new Map<string, string | number | boolean>(),
+    abortStopsBilling: row.abort_stops_billing,
+    models: row.models,
+    server: toServer(row),
+  })
+}
+
+function toServer(row: ProviderRow): ServerSetting | undefined {
+  if (row.command === undefined) return undefined
+  return Object.freeze({
+    command: row.command,
+    readyPath: row.ready_path,
+    idleTimeoutMs: row.idle_timeout_s === undefined ? undefined : row.idle_timeout_s * 1000,
+    port: row.port,
+  })
+}
+
+function urlFault(url: string): string | undefined {
+  if (/^(https?|http\+unix):\/\/./.test(url) && URL.canParse(url)) return undefined
+  return `“${url}” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1`
+}
+
+/** Never repeats what was written, for it may be the key itself. */
+function variableFault(name: string): string | undefined {
+  const isVariable = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
+  return isVariable
+    ? undefined
+    : 'should be the name of a variable, such as ACME_API_KEY, never the key itself'
+}
+
+function pathFault(path: string): string | undefined {
+  return path.startsWith('/') ? undefined : `“${path}” should start with “/”, such as /health`
+}
+
+function checkServer(row: ProviderRow, spot: Spot): void {
+  const { command } = row
+  if (command === undefined) {
+    for (const key of ['ready_path', 'idle_timeout_s', 'port'] as const)
+      if (row[key] !== undefined) complain(spot, 'only means something together with “command”', key)
+    return
+  }
+  if (command.length === 0) complain(spot, 'is empty; write [program, argument, …]', 'command')
+  const isReachable = row.port !== undefined || command.some((part) => /\{(socket|port)\}/.test(part))
+  if (!isReachable)
+    complain(spot, 'doesn’t say where the server listens: add {socket} or {port} to it, or “port”', 'command')
+}
