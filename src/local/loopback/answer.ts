@@ -65,8 +65,8 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
   const promptTokens = request.messages.reduce((sum, { content }) => sum + countTokens(textOf(content)), 0)
   if (promptTokens > model.contextWindow)
     throw new BrokerError(
-      'too-large',
-      `${promptTokens} prompt tokens; ${model.id} takes ${model.contextWindow}`,
+      'bad-request',
+      `the maximum context length of ${model.id} is ${model.contextWindow} tokens; this prompt has ${promptTokens}`,
     )
   const last = request.messages.at(-1)
   const [said, behaviour] = readBehaviour(
@@ -75,7 +75,7 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
   )
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const toolCall = callFor(request, behaviour)
-  const thoughts = cycle(['hm', ',', ' '], Math.min(behaviour.think, limit))
+  const thoughts = cycle([' hm'], Math.min(behaviour.think, limit))
   const words =
     toolCall === undefined
       ? speak(wordsFor(request, said), behaviour, stopsOf(request), limit - thoughts.length)
@@ -94,7 +94,7 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
 /** The sentence that is repeated and counted, as the echo of `said`. */
 export function echo(said: string): string {
   const words = plural(countWords(said), 'word')
-  const characters = plural([...said].length, 'character')
+  const characters = plural(Array.from(said).length, 'character')
   return `You said “${said}” (${words}, ${characters}). I am loopback, a built-in echo, not a language model.`
 }
 

@@ -45,7 +45,10 @@ const plainBehaviour: Behaviour = {
   finishReason: undefined,
 }
 
-/** Everything that may follow `loopback:` on a line of the last message; the documentation prints this table. */
+/**
+ * Everything that may follow `loopback:` on a line of the last message (of the input of embeddings and speech, of the
+ * prompt of transcriptions; these heed `delay`, `status` and `usage` only). The documentation prints this table.
+ */
 export const loopbackDirectives: readonly Directive[] = [
   {
     syntax: 'delay TIME',
@@ -65,7 +68,7 @@ export const loopbackDirectives: readonly Directive[] = [
     syntax: 'chunks COUNT [every TIME]',
     does: 'says exactly so many chunks of one token each',
     example: 'loopback: chunks 200 every 5ms',
-    pattern: /^chunks (\d+)(?: every (\d+)(ms|s))?$/,
+    pattern: /^chunks ([1-9]\d*)(?: every (\d+)(ms|s))?$/,
     read: ([chunks, count, unit]) => ({
       chunks: Number(chunks),
       ...(count === undefined ? {} : { everyMs: milliseconds(count, unit) }),
@@ -75,7 +78,7 @@ export const loopbackDirectives: readonly Directive[] = [
     syntax: 'repeat COUNT',
     does: 'says the answer so many times, a line each',
     example: 'loopback: repeat 1000',
-    pattern: /^repeat (\d+)$/,
+    pattern: /^repeat ([1-9]\d*)$/,
     read: ([count]) => ({ repeat: Number(count) }),
   },
   {

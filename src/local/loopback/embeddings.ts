@@ -61,7 +61,7 @@ export function embed(text: string, dimensions: number): Float32Array {
 function textsOf(input: z.infer<typeof embeddingRequest>['input']): string[] {
   if (typeof input === 'string') return [input]
   if (input.every((item) => typeof item === 'number')) return [input.join(' ')]
-  return input.map((item) => (typeof item === 'object' ? item.join(' ') : String(item)))
+  return input.map((item) => (typeof item === 'object' ? item.join(' ') : item))
 }
 
 function base64(vector: Float32Array): string {

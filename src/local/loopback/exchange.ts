@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../base/clock.ts'
-import { BrokerError, ERRORS, type BrokerError as Failure } from '../../base/errors.ts'
+import { BrokerError, ERRORS } from '../../base/errors.ts'
 
 /** One request and its answer, with what routes need to write it. */
 export interface Exchange {
@@ -50,7 +50,7 @@ export function errorBody(message: string, type: string, code: string | number):
   return { error: { message, type, param: null, code } }
 }
 
-export function sendError(exchange: Exchange, failure: Failure): void {
+export function sendError(exchange: Exchange, failure: BrokerError): void {
   const { http, type } = ERRORS[failure.code]
   exchange.response.setHeader('connection', 'close')
   sendJson(exchange, errorBody(failure.message, type, failure.code), http)

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { Clock } from '../../base/clock.ts'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { randomLetters } from '../../base/ids.ts'
-import { listenOn } from '../unix-socket.ts'
+import { listenOn } from '../listen.ts'
 import { speech, transcriptions } from './audio.ts'
 import { chat } from './chat.ts'
 import { embeddings } from './embeddings.ts'

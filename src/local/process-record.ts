@@ -1,0 +1,74 @@
+// Which process serves a managed server, in a file that outlives the broker: after a `kill -9` the next broker finds
+// what was left running and ends it.
+import { readFileSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { BrokerError } from '../base/errors.ts'
+
+const identified = z.object({ pid: z.int().min(2), identity: z.string() })
+const recordSchema = identified.extend({ owner: identified })
+
+const GRACE_MS = 2000
+const POLL_MS = 20
+
+/** The text of the record, or `undefined` where processes can't be told apart for sure (no `/proc`). */
+export function recordOf(pid: number): string | undefined {
+  const identity = identityOf(pid)
+  const owner = identityOf(process.pid)
+  if (identity === undefined || owner === undefined) return undefined
+  return JSON.stringify({ pid, identity, owner: { pid: process.pid, identity: owner } })
+}
+
+/** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker does. */
+export async function endLeftover(recordPath: string): Promise<void> {
+  const record = await readRecord(recordPath)
+  if (record !== undefined && isRunning(record)) {
+    if (isRunning(record.owner))
+      throw new BrokerError(
+        'internal',
+        `process ${record.owner.pid} runs this server already (${recordPath})`,
+      )
+    endGroup(record.pid, 'SIGTERM')
+    for (let waited = 0; isRunning(record) && waited < GRACE_MS; waited += POLL_MS) await sleep(POLL_MS)
+    if (isRunning(record)) endGroup(record.pid, 'SIGKILL')
+  }
+  await rm(recordPath, { force: true })
+}
+
+/** Signals a whole process group; true when there was one. */
+export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+  try {
+    return process.kill(-leader, signal)
+  } catch {
+    return false
+  }
+}
+
+async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+function isRunning({ pid, identity }: z.infer<typeof identified>): boolean {
+  return identityOf(pid) === identity
+}
+
+/**
+ * Boot and start time: no other process ever had this pid and these. Unlike the command line it stays when a wrapper
+ * script replaces itself with the server. `undefined` for a process that is gone or only waits to be collected.
+ */
+function identityOf(pid: number): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // proc_pid_stat(5): the name in parentheses may hold anything; after it, state is field 3 and start time field 22.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${boot}/${fields[19]}`
+  } catch {
+    return undefined
+  }
+}
