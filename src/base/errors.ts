@@ -17,6 +17,8 @@ export const ERRORS = {
   'over-limit': { http: 429, rpc: -32029, type: 'rate_limit_exceeded', exit: 6, fallback: 'stop' },
   internal: { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   stopping: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'stop' },
+  /** Nobody answers at the broker's own address: what its clients say, and a child of its mother. */
+  unreachable: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'next' },
   'store-full': { http: 503, rpc: -32053, type: 'server', exit: 7, fallback: 'stop' },
   /** The provider says that this request can't be served by this model, whoever asks. */
   'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'stop' },

@@ -9,7 +9,7 @@ export const MAX_BATCH = 100
 /** One answer as a client reads it; the smallest shape that serves. */
 export const rpcAnswer = z.object({
   id: z.union([z.string(), z.number(), z.null()]),
-  result: z.unknown(),
+  result: z.unknown().optional(),
   error: z
     .object({ code: z.number(), message: z.string(), data: z.looseObject({}).nullish().catch(undefined) })
     .nullish(),

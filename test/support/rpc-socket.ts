@@ -6,9 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import Fastify from 'fastify'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 
-import { systemClock } from '../../src/base/clock.ts'
 import { registerRpc } from '../../src/doors/rpc/rpc-door.ts'
 import type { RpcDoor } from '../../src/doors/rpc/rpc-door.ts'
 import { exampleHandlers } from './rpc-handlers.ts'
@@ -27,20 +26,16 @@ export interface RpcSocket extends AsyncDisposable {
   readonly ask: (call: unknown) => Promise<unknown>
 }
 
-export async function startRpcSocket(
-  door: Partial<RpcDoor> = {},
-  options: FastifyServerOptions = {},
-): Promise<RpcSocket> {
+export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSocket> {
   const folder = await mkdtemp(join(tmpdir(), 'rpc-'))
   const path = join(folder, 'rpc.sock')
-  const app: FastifyInstance = Fastify({ bodyLimit: 1024 * 1024, ...options })
+  const app: FastifyInstance = Fastify()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   )
   registerRpc(app, {
     handlers: exampleHandlers,
     findCaller: () => ({ ip: 'local', context: undefined }),
-    clock: systemClock,
     version: '1.2.3',
     ...door,
   })

@@ -1,8 +1,5 @@
-import type { FastifyBaseLogger } from 'fastify'
-
 import { asBrokerError } from '../../base/errors.ts'
 import type { BrokerError } from '../../base/errors.ts'
-import type { Clock } from '../../base/clock.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { RPC_CODES } from '../../wire/rpc-message.ts'
 import type { Role } from '../../wire/rpc-method.ts'
@@ -20,7 +17,11 @@ export interface Asker {
   readonly as: (role: Role) => Promise<Caller | undefined>
   /** Aborts when the caller hangs up. */
   readonly signal: AbortSignal
-  readonly log: FastifyBaseLogger
+}
+
+/** The part of a logger that the door needs. */
+export interface BugLogger {
+  error(details: object, message: string): void
 }
 
 /** The answer to one call as JSON text; `undefined` for a notification, which nobody waits for. Never throws. */
@@ -32,44 +33,40 @@ export type Answerer = (value: unknown, idTexts: IdTexts, asker: Asker) => Promi
  */
 type AnyHandler = (params: never, caller: never, signal: AbortSignal) => Promise<unknown>
 
-export function createAnswerer(handlers: Readonly<Record<MethodName, AnyHandler>>, clock: Clock): Answerer {
+export function createAnswerer(
+  handlers: Readonly<Record<MethodName, AnyHandler>>,
+  logger: BugLogger | undefined,
+): Answerer {
   return async (value, idTexts, asker) => {
-    const startedAt = clock.monotonic()
-    const call = parseOrFault(value, idTexts)
+    const call = faultOr(() => parseCall(value, idTexts))
     if (call instanceof RpcFault) return faultText(call, idOrNull(value, idTexts))
-    const outcome = await run(call, handlers, asker)
-    const code = outcome instanceof RpcFault ? outcome.code : undefined
-    asker.log.debug({ rpc: call.method.slice(0, 64), code, ms: clock.monotonic() - startedAt }, 'rpc call')
+    const outcome = await run(call, asker)
     if (call.id === undefined) return undefined
     return outcome instanceof RpcFault ? faultText(outcome, call.id) : resultText(outcome, call.id)
   }
-}
 
-function parseOrFault(value: unknown, idTexts: IdTexts): Call | RpcFault {
-  try {
-    return parseCall(value, idTexts)
-  } catch (thrown) {
-    if (thrown instanceof RpcFault) return thrown
-    throw thrown
+  /** The result as JSON text, or the fault. */
+  async function run(call: Call, asker: Asker): Promise<string | RpcFault> {
+    try {
+      if (!isMethodName(call.method)) throw unknownMethod(call.method)
+      const method = methods[call.method]
+      const caller = await asker.as(method.role)
+      const params = readParams(call.method, method, call.params)
+      const result = await handlers[call.method](params as never, caller as never, asker.signal)
+      return JSON.stringify(result)
+    } catch (thrown) {
+      if (thrown instanceof RpcFault) return thrown
+      return faultOf(logBug(asBrokerError(thrown), call.method, logger))
+    }
   }
 }
 
-/** The result as JSON text, or the fault. */
-async function run(
-  call: Call,
-  handlers: Readonly<Record<MethodName, AnyHandler>>,
-  asker: Asker,
-): Promise<string | RpcFault> {
+function faultOr<T>(run: () => T): T | RpcFault {
   try {
-    if (!isMethodName(call.method)) throw unknownMethod(call.method)
-    const method = methods[call.method]
-    const caller = await asker.as(method.role)
-    const params = readParams(call.method, method, call.params)
-    const result = await handlers[call.method](params as never, caller as never, asker.signal)
-    return JSON.stringify(result)
+    return run()
   } catch (thrown) {
     if (thrown instanceof RpcFault) return thrown
-    return faultOf(logBug(asBrokerError(thrown), call.method, asker.log))
+    throw thrown
   }
 }
 
@@ -82,8 +79,8 @@ function unknownMethod(name: string): RpcFault {
 }
 
 /** What we did not foresee is a bug: its stack goes to the log, and the caller hears only that it happened. */
-function logBug(error: BrokerError, rpc: string, log: FastifyBaseLogger): BrokerError {
-  if (error.code === 'internal') log.error({ rpc, err: error.cause ?? error }, 'rpc call failed')
+function logBug(error: BrokerError, rpc: string, logger: BugLogger | undefined): BrokerError {
+  if (error.code === 'internal') logger?.error({ rpc, err: error.cause ?? error }, 'rpc call failed')
   return error
 }
 

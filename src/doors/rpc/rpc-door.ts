@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 import { BrokerError } from '../../base/errors.ts'
-import type { Clock } from '../../base/clock.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { openRpcDocument } from '../../wire/rpc-document.ts'
 import { roleMay } from '../../wire/rpc-method.ts'
@@ -9,7 +8,7 @@ import type { Role } from '../../wire/rpc-method.ts'
 import { methods } from '../../wire/rpc.ts'
 import { answerBody } from './answer-body.ts'
 import { createAnswerer } from './answer-call.ts'
-import type { Asker } from './answer-call.ts'
+import type { Asker, BugLogger } from './answer-call.ts'
 import type { Handlers } from './handlers.ts'
 
 export interface RpcDoor {
@@ -18,9 +17,10 @@ export interface RpcDoor {
   readonly findCaller: (request: FastifyRequest) => Caller | Promise<Caller>
   /** What the caller may do. Without it nobody is an administrator. */
   readonly roleOf?: ((caller: Caller, request: FastifyRequest) => Role) | undefined
-  readonly clock: Clock
   /** The broker's version, for the OpenRPC document. */
   readonly version: string
+  /** Hears of bugs; pino fits. */
+  readonly logger?: BugLogger | undefined
 }
 
 /**
@@ -29,7 +29,7 @@ export interface RpcDoor {
  */
 export function registerRpc(app: FastifyInstance, door: RpcDoor): void {
   const document = openRpcDocument(methods, door.version)
-  const answerCall = createAnswerer({ ...door.handlers, 'rpc.discover': async () => document }, door.clock)
+  const answerCall = createAnswerer({ ...door.handlers, 'rpc.discover': async () => document }, door.logger)
 
   app.get('/openrpc.json', () => document)
 
@@ -47,7 +47,6 @@ function createAsker(door: RpcDoor, request: FastifyRequest, reply: FastifyReply
   reply.raw.once('close', () => hangUp.abort())
   return {
     signal: hangUp.signal,
-    log: request.log,
     async as(role) {
       if (role === 'open') return undefined
       found ??= findCaller(door, request)
