@@ -20,7 +20,7 @@ module.exports = {
     ...looksDownOnly,
     never('customers-use-the-sdk', '^(ui|src/servers|src/programs/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|servers|programs/cli)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|servers|programs/cli)/',
     }),
     never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
     {

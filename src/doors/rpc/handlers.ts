@@ -1,0 +1,19 @@
+import type { Caller } from '../../contexts/caller.ts'
+import type { MethodName, Params, Result, RoleOf } from '../../wire/rpc.ts'
+
+/** Methods that the door answers itself. */
+type OwnMethod = 'rpc.discover'
+
+/** Who asks. An open method serves whoever reaches the door, so nobody is looked up for it. */
+export type CallerOf<M extends MethodName> = RoleOf<M> extends 'open' ? undefined : Caller
+
+/** What answers each method of the contract; a method without a handler does not compile. `signal` aborts when the caller hangs up. */
+export type Handlers = {
+  readonly [M in Exclude<MethodName, OwnMethod>]: Handler<M>
+}
+
+export type Handler<M extends MethodName> = (
+  params: Params<M>,
+  caller: CallerOf<M>,
+  signal: AbortSignal,
+) => Promise<Result<M>>

@@ -1,0 +1,64 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+import { BrokerError } from '../../base/errors.ts'
+import type { Caller } from '../../contexts/caller.ts'
+import { openRpcDocument } from '../../wire/rpc-document.ts'
+import { roleMay } from '../../wire/rpc-method.ts'
+import type { Role } from '../../wire/rpc-method.ts'
+import { methods } from '../../wire/rpc.ts'
+import { answerBody } from './answer-body.ts'
+import { createAnswerer } from './answer-call.ts'
+import type { Asker, BugLogger } from './answer-call.ts'
+import type { Handlers } from './handlers.ts'
+
+export interface RpcDoor {
+  readonly handlers: Handlers
+  /** Who asks; throws what the caller should hear when a token is bad or missing. Asked once per HTTP request. */
+  readonly findCaller: (request: FastifyRequest) => Caller | Promise<Caller>
+  /** What the caller may do. Without it nobody is an administrator. */
+  readonly roleOf?: ((caller: Caller, request: FastifyRequest) => Role) | undefined
+  /** The broker's version, for the OpenRPC document. */
+  readonly version: string
+  /** Hears of bugs; pino fits. */
+  readonly logger?: BugLogger | undefined
+}
+
+/**
+ * JSON-RPC 2.0 at `POST /rpc` and the contract at `GET /openrpc.json`. Answers are HTTP 200 whatever became of the
+ * call, 204 when there is nothing to answer. The Fastify instance hands JSON bodies over as raw buffers and bounds them.
+ */
+export function registerRpc(app: FastifyInstance, door: RpcDoor): void {
+  const document = openRpcDocument(methods, door.version)
+  const answerCall = createAnswerer({ ...door.handlers, 'rpc.discover': async () => document }, door.logger)
+
+  app.get('/openrpc.json', () => document)
+
+  app.post('/rpc', async (request, reply) => {
+    const asker = createAsker(door, request, reply)
+    const answer = await answerBody(request.body, (value, idTexts) => answerCall(value, idTexts, asker))
+    if (answer === undefined) return reply.code(204).send()
+    return reply.type('application/json; charset=utf-8').send(answer)
+  })
+}
+
+function createAsker(door: RpcDoor, request: FastifyRequest, reply: FastifyReply): Asker {
+  let found: Promise<Caller> | undefined
+  const hangUp = new AbortController()
+  reply.raw.once('close', () => hangUp.abort())
+  return {
+    signal: hangUp.signal,
+    async as(role) {
+      if (role === 'open') return undefined
+      found ??= findCaller(door, request)
+      const caller = await found
+      const has = door.roleOf?.(caller, request) ?? 'caller'
+      if (!roleMay(has, role))
+        throw new BrokerError('forbidden', `this needs the role “${role}”, you have “${has}”`)
+      return caller
+    },
+  }
+}
+
+async function findCaller(door: RpcDoor, request: FastifyRequest): Promise<Caller> {
+  return door.findCaller(request)
+}

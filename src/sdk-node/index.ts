@@ -1,0 +1,3 @@
+export { defaultSockets, socketsAt } from './socket-paths.ts'
+export type { BrokerSockets } from './socket-paths.ts'
+export { unixTransport } from './unix-transport.ts'

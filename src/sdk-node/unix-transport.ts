@@ -1,0 +1,40 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+
+import { BrokerError } from '../base/errors.ts'
+import { JSON_BODY } from '../sdk/transport.ts'
+import type { Transport } from '../sdk/transport.ts'
+import type { BrokerSockets } from './socket-paths.ts'
+
+/** Reaches a broker on this machine through its Unix sockets. */
+export function unixTransport(sockets: BrokerSockets): Transport {
+  return async ({ door, method, path, body, signal }) => {
+    const socketPath = sockets[door]
+    const headers = { host: 'localhost', ...JSON_BODY }
+    const outgoing = request({ socketPath, method, path, headers, signal, agent: false }).end(body)
+    try {
+      const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
+      if (incoming === undefined) throw new Error('no response came')
+      return { status: incoming.statusCode ?? 0, body: readBody(incoming, socketPath, signal) }
+    } catch (cause) {
+      signal?.throwIfAborted()
+      throw new BrokerError('unreachable', `no broker answers at ${socketPath}`, { cause })
+    }
+  }
+}
+
+async function* readBody(
+  incoming: IncomingMessage,
+  socketPath: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* incoming
+  } catch (cause) {
+    signal?.throwIfAborted()
+    throw new BrokerError('unreachable', `the broker at ${socketPath} hung up before its answer was whole`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,21 @@
+import { createChatClient } from './chat-client.ts'
+import type { ChatClient } from './chat-client.ts'
+import { createRpcClient } from './rpc-client.ts'
+import type { RpcClient } from './rpc-client.ts'
+import type { Transport } from './transport.ts'
+
+export { BrokerError } from '../base/errors.ts'
+export type { ErrorCode, ErrorDetails } from '../base/errors.ts'
+export type { MethodName, Params, Result } from '../wire/rpc.ts'
+export type { ChatAnswer, ChatChunk, ChatMessage, ChatRequest, ChatUsage } from './chat-types.ts'
+export type { BatchCall, BatchResults, CallOptions } from './rpc-client.ts'
+export { httpTransport } from './transport.ts'
+export type { HttpOptions, Transport, TransportAnswer, TransportRequest } from './transport.ts'
+
+/** A broker as its callers see it: every RPC method of the contract, and chat. */
+export interface Client extends RpcClient, ChatClient {}
+
+/** A client over any transport; `httpTransport` runs everywhere, `unixTransport` of `sdk-node` speaks to sockets. */
+export function connect(transport: Transport): Client {
+  return { ...createRpcClient(transport), ...createChatClient(transport) }
+}

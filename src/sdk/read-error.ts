@@ -1,0 +1,73 @@
+import { z } from 'zod'
+
+import { BrokerError, ERRORS } from '../base/errors.ts'
+import type { ErrorCode, ErrorDetails } from '../base/errors.ts'
+import type { RpcAnswer } from '../wire/rpc-message.ts'
+
+/** The broker's failure of an RPC call, as it was thrown on the other side. */
+export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']>): BrokerError {
+  const { code: word, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
+  return new BrokerError(isErrorCode(word) ? word : wordForRpc(code), message, {
+    details: readDetails({ provider, status, raw, retryAfter, metadata }),
+  })
+}
+
+/** The broker's failure of a REST request: the body of an answer that is not 2xx, or an `error` inside a stream. */
+export function restError(status: number, body: unknown): BrokerError {
+  const parsed = envelope.safeParse(body)
+  if (!parsed.success) return new BrokerError(wordForHttp(status, {}), `the broker answered HTTP ${status}`)
+  const { message, code, metadata } = parsed.data.error
+  const {
+    provider_name: provider,
+    provider_status,
+    raw,
+    retry_after_seconds: retryAfter,
+    ...rest
+  } = metadata ?? {}
+  const http = typeof code === 'number' ? code : status
+  return new BrokerError(wordForHttp(http, metadata ?? {}), message, {
+    details: readDetails({ provider, status: provider_status, raw, retryAfter, metadata: rest }),
+  })
+}
+
+const envelope = z.object({
+  error: z.object({
+    message: z.string(),
+    code: z.union([z.number(), z.string()]).nullish(),
+    metadata: z.record(z.string(), z.unknown()).nullish(),
+  }),
+})
+
+/** What is known besides is a courtesy: a field of an unknown kind is dropped rather than hiding the failure. */
+function readDetails(given: Record<keyof ErrorDetails, unknown>): ErrorDetails {
+  return details.parse(given)
+}
+
+const details = z.object({
+  provider: z.string().optional().catch(undefined),
+  status: z.number().optional().catch(undefined),
+  raw: z.string().optional().catch(undefined),
+  retryAfter: z.number().optional().catch(undefined),
+  metadata: z.record(z.string(), z.unknown()),
+})
+
+function isErrorCode(word: unknown): word is ErrorCode {
+  return typeof word === 'string' && Object.hasOwn(ERRORS, word)
+}
+
+/** JSON-RPC's own codes are about what we sent; an unknown method is one that this broker doesn't have. */
+function wordForRpc(code: number): ErrorCode {
+  if (code === -32601) return 'not-found'
+  return errorCodes.find((word) => ERRORS[word].rpc === code) ?? 'bad-request'
+}
+
+/** Several failures share a status; the envelope's `error_type` and the provider's name tell most of them apart. */
+function wordForHttp(status: number, metadata: Readonly<Record<string, unknown>>): ErrorCode {
+  const fits = errorCodes.filter((word) => ERRORS[word].http === status)
+  const typed = fits.filter((word) => ERRORS[word].type === metadata['error_type'])
+  const ours = metadata['provider_name'] === undefined
+  const sure = typed.find((word) => word.startsWith('upstream-') !== ours)
+  return sure ?? typed[0] ?? fits[0] ?? (status >= 500 ? 'internal' : 'bad-request')
+}
+
+const errorCodes = Object.keys(ERRORS).filter(isErrorCode)

@@ -1,0 +1,108 @@
+import { BrokerError } from '../base/errors.ts'
+import { rpcAnswer } from '../wire/rpc-message.ts'
+import type { RpcAnswer } from '../wire/rpc-message.ts'
+import { methods } from '../wire/rpc.ts'
+import type { MethodName, Params, Result } from '../wire/rpc.ts'
+import { restError, rpcError } from './read-error.ts'
+import { readText } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Params may be left out where a method needs none. */
+export type CallArguments<M extends MethodName> =
+  NeedsParams<M> extends true
+    ? [params: Params<M>, options?: CallOptions]
+    : [params?: Params<M>, options?: CallOptions]
+
+/** Without any params the contract's type is a record of `never`. */
+type NeedsParams<M extends MethodName> = string extends keyof Params<M> ? false : HasRequired<Params<M>>
+
+type HasRequired<P> = Partial<P> extends P ? false : true
+
+/** One call of a batch. */
+export type BatchCall<M extends MethodName = MethodName> = M extends MethodName
+  ? readonly [method: M, params?: Params<M>]
+  : never
+
+/** What became of each call of a batch, in the order of the calls. */
+export type BatchResults<C extends readonly BatchCall[]> = {
+  -readonly [I in keyof C]: PromiseSettledResult<Result<C[I][0]>>
+}
+
+export interface RpcClient {
+  /** Calls one method. Throws the broker's own `BrokerError`. */
+  call<M extends MethodName>(method: M, ...rest: CallArguments<M>): Promise<Result<M>>
+  /** Many calls in one request; each succeeds or fails for itself. */
+  batch<const C extends readonly BatchCall[]>(calls: C, options?: CallOptions): Promise<BatchResults<C>>
+}
+
+export function createRpcClient(transport: Transport): RpcClient {
+  return {
+    async call(method, ...[params, options]) {
+      const answer = await post(transport, message(method, params, 0), options)
+      return readResult(method, readAnswer(answer))
+    },
+
+    async batch(calls, options) {
+      if (calls.length === 0) return [] as never
+      const messages = calls.map(([method, params], id) => message(method, params, id))
+      const answers = readBatch(await post(transport, messages, options))
+      const results = calls.map(([method], id) =>
+        Promise.resolve().then(() => readResult(method, answers.get(id))),
+      )
+      // Each place of the tuple has its own method's result; `map` only knows an array.
+      return (await Promise.allSettled(results)) as never
+    },
+  }
+}
+
+function message(method: MethodName, params: object | undefined, id: number) {
+  return { jsonrpc: '2.0', method, params: params ?? {}, id }
+}
+
+async function post(transport: Transport, body: unknown, options: CallOptions = {}): Promise<unknown> {
+  const request = { door: 'rpc', method: 'POST', path: '/rpc', body: JSON.stringify(body) } as const
+  const answer = await transport({ ...request, signal: options.signal })
+  const json = parseJson(await readText(answer.body))
+  if (answer.status !== 200 || json === undefined) throw restError(answer.status, json)
+  return json
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function readBatch(answers: unknown): ReadonlyMap<unknown, RpcAnswer> {
+  // A batch as a whole is refused by a single answer.
+  if (!Array.isArray(answers)) throw rpcError(readAnswer(answers).error ?? NO_ANSWER)
+  return new Map(answers.map(readAnswer).map((answer) => [answer.id, answer]))
+}
+
+function readAnswer(json: unknown): RpcAnswer {
+  const answer = rpcAnswer.safeParse(json)
+  if (!answer.success) throw new BrokerError('internal', 'what answered is no JSON-RPC door')
+  return answer.data
+}
+
+const NO_ANSWER = { code: -32603, message: 'the broker did not answer this call' }
+
+/** The result as it came, once the contract's schema has recognised it; fields that a newer broker adds stay. */
+function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefined): Result<M> {
+  if (answer === undefined) throw rpcError(NO_ANSWER)
+  if (answer.error) throw rpcError(answer.error)
+  const checked = methods[method].result.safeParse(answer.result)
+  if (checked.success) return answer.result as Result<M>
+  const [issue] = checked.error.issues
+  throw new BrokerError(
+    'internal',
+    `the broker answered ${method} in a shape this client does not know ` +
+      `(${issue?.path.join('.')}: ${issue?.message}); are both of one version?`,
+  )
+}

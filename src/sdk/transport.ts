@@ -1,0 +1,72 @@
+import { BrokerError } from '../base/errors.ts'
+
+/** One request to a door of the broker. */
+export interface TransportRequest {
+  /** Which door: on Unix sockets each has its own, on TCP one address serves both. */
+  readonly door: 'rpc' | 'rest'
+  readonly method: 'GET' | 'POST'
+  /** From the root of the door: `/rpc`, `/v1/chat/completions`. */
+  readonly path: string
+  readonly body?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What came back, whatever its status. */
+export interface TransportAnswer {
+  readonly status: number
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+/** How bytes travel. Throws `unreachable` when nobody answers, and the signal's reason when it aborts. */
+export type Transport = (request: TransportRequest) => Promise<TransportAnswer>
+
+/** The part of `fetch` that is needed, so that a test or an old runtime can bring its own. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>
+
+export interface HttpOptions {
+  /** Sent with each request, `authorization` for example. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly fetch?: Fetch | undefined
+}
+
+/** Reaches a broker's TCP door, or the dashboard's own origin, by `fetch`: `httpTransport('http://127.0.0.1:33850')`. */
+export function httpTransport(baseUrl: string, { headers, fetch }: HttpOptions = {}): Transport {
+  const root = baseUrl.replace(/\/+$/, '')
+  const send: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init))
+  return async ({ method, path, body, signal }) => {
+    const init: RequestInit = { method, headers: { ...JSON_BODY, ...headers }, redirect: 'error' }
+    if (body !== undefined) init.body = body
+    if (signal !== undefined) init.signal = signal
+    const response = await send(`${root}${path}`, init).catch((cause: unknown) => {
+      signal?.throwIfAborted()
+      throw new BrokerError('unreachable', `no broker answers at ${root}`, { cause })
+    })
+    return { status: response.status, body: response.body === null ? nothing() : readAll(response.body) }
+  }
+}
+
+export const JSON_BODY = { 'content-type': 'application/json' } as const
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** Not every browser can iterate over a stream yet. */
+async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined)
+  }
+}
+
+/** A whole body as text. */
+export async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of body) text += decoder.decode(chunk, { stream: true })
+  return text + decoder.decode()
+}

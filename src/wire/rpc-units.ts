@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** Counts of requests, tokens, seconds. */
+export const count = z.int().nonnegative()
+
+export const usd = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?$/)
+  .meta({ id: 'Usd', description: 'US dollars as an exact decimal: `"0.0000039"`.' })
+
+export const unixSeconds = z
+  .int()
+  .nonnegative()
+  .meta({ id: 'UnixSeconds', description: 'Seconds since 1970-01-01 UTC.' })

@@ -1,0 +1,44 @@
+import { z } from 'zod'
+
+import { infoMethods } from './rpc-info.ts'
+import type { Method } from './rpc-method.ts'
+import { modelsMethods } from './rpc-models.ts'
+import { usageMethods } from './rpc-usage.ts'
+
+const discovery = {
+  'rpc.discover': {
+    summary: 'This contract as an OpenRPC document',
+    params: z.strictObject({}),
+    result: z.looseObject({
+      openrpc: z.string(),
+      info: z.looseObject({ title: z.string(), version: z.string() }),
+      methods: z.array(z.looseObject({ name: z.string() })),
+    }),
+    errors: [],
+    role: 'open',
+    example: {
+      params: {},
+      result: { openrpc: '1.3.2', info: { title: 'hero_aibroker', version: '0.1.0' }, methods: [] },
+    },
+  },
+} as const satisfies Record<string, Method>
+
+/** Everything the RPC door can be asked. A new method is a row in the file of its group; the compiler asks for its handler. */
+export const methods = {
+  ...infoMethods,
+  ...modelsMethods,
+  ...usageMethods,
+  ...discovery,
+} as const satisfies Record<string, Method>
+
+export type MethodName = keyof typeof methods
+
+export type Params<M extends MethodName> = z.infer<(typeof methods)[M]['params']>
+
+export type Result<M extends MethodName> = z.infer<(typeof methods)[M]['result']>
+
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(methods, name)
+}
+
+export type RoleOf<M extends MethodName> = (typeof methods)[M]['role']

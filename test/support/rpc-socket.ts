@@ -1,0 +1,72 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import Fastify from 'fastify'
+import type { FastifyInstance } from 'fastify'
+
+import { registerRpc } from '../../src/doors/rpc/rpc-door.ts'
+import type { RpcDoor } from '../../src/doors/rpc/rpc-door.ts'
+import { exampleHandlers } from './rpc-handlers.ts'
+
+/** The RPC door on a Unix socket of its own, gone when the test is. */
+export interface RpcSocket extends AsyncDisposable {
+  readonly folder: string
+  readonly path: string
+  readonly app: FastifyInstance
+  /** Posts a body as it is; the status and the text that came back. */
+  readonly post: (
+    body: string | Uint8Array,
+    signal?: AbortSignal,
+  ) => Promise<{ readonly status: number; readonly text: string }>
+  /** Posts one call or a batch; the parsed answer. */
+  readonly ask: (call: unknown) => Promise<unknown>
+}
+
+export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSocket> {
+  const folder = await mkdtemp(join(tmpdir(), 'rpc-'))
+  const path = join(folder, 'rpc.sock')
+  const app: FastifyInstance = Fastify()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  )
+  registerRpc(app, {
+    handlers: exampleHandlers,
+    findCaller: () => ({ ip: 'local', context: undefined }),
+    version: '1.2.3',
+    ...door,
+  })
+  await app.listen({ path })
+
+  const post: RpcSocket['post'] = async (body, signal) => send(path, 'POST', '/rpc', body, signal)
+  return {
+    folder,
+    path,
+    app,
+    post,
+    ask: async (call) => JSON.parse((await post(JSON.stringify(call))).text),
+    async [Symbol.asyncDispose]() {
+      await app.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/** One HTTP request over a Unix socket. */
+export async function send(
+  socketPath: string,
+  method: string,
+  path: string,
+  body?: string | Uint8Array,
+  signal?: AbortSignal,
+) {
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' }
+  const outgoing = request({ socketPath, method, path, headers, agent: false, signal }).end(body)
+  const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
+  if (incoming === undefined) throw new Error('no answer came')
+  const text = (await incoming.toArray()).join('')
+  return { status: incoming.statusCode ?? 0, text, type: incoming.headers['content-type'] }
+}
