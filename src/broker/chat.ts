@@ -21,6 +21,8 @@ export interface Rooms {
   readonly ledger: Ledger
   readonly clock: Clock
   readonly strategy: Strategy
+  /** What providers are told of callers that don't introduce their app. */
+  readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
 
 /**

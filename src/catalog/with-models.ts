@@ -7,6 +7,9 @@ export function withModels(catalog: Catalog, added: readonly Model[]): Catalog {
   return Object.freeze({
     version: catalog.version,
     models: new Map([...catalog.models, ...fresh.map((model) => [model.id, model] as const)]),
-    endpoints: new Map([...endpoints.map((endpoint) => [endpoint.id, endpoint] as const), ...catalog.endpoints]),
+    endpoints: new Map([
+      ...endpoints.map((endpoint) => [endpoint.id, endpoint] as const),
+      ...catalog.endpoints,
+    ]),
   })
 }

@@ -11,7 +11,10 @@ import { VERSION } from './daemon/version.ts'
 const program = new Command('hero_aibroker_server')
   .description('The LLM broker: one daemon on Unix sockets in front of all providers.')
   .version(VERSION)
-  .option('--address <ip>', 'also listen on TCP at this address (with --port); beyond loopback ADMIN_TOKEN must be set')
+  .option(
+    '--address <ip>',
+    'also listen on TCP at this address (with --port); beyond loopback ADMIN_TOKEN must be set',
+  )
   .option('--port <number>', 'the port for --address')
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
   .addHelpText('after', HELP())

@@ -7,7 +7,8 @@ import type { ProviderDefinition, Quirks } from './provider.ts'
 const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quirks | undefined>> = {
   max_tokens_field: (value) =>
     value === 'max_tokens' || value === 'max_completion_tokens' ? { maxTokensField: value } : undefined,
-  refuses_stream_options: (value) => (typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined),
+  refuses_stream_options: (value) =>
+    typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined,
   speaks_openrouter: (value) => (typeof value === 'boolean' ? { speaksOpenRouter: value } : undefined),
 }
 
@@ -50,7 +51,10 @@ function quirksOf({ name, quirks }: ProviderSetting): Quirks {
     const read = Object.hasOwn(QUIRKS, quirk) ? QUIRKS[quirk]?.(value) : undefined
     if (read === undefined) {
       const names = Object.keys(QUIRKS).join(', ')
-      throw new BrokerError('bad-request', `providers.${name}.quirks: “${quirk}: ${value}” is not understood; quirks are ${names}`)
+      throw new BrokerError(
+        'bad-request',
+        `providers.${name}.quirks: “${quirk}: ${value}” is not understood; quirks are ${names}`,
+      )
     }
     all = { ...all, ...read }
   }

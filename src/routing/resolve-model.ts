@@ -1,6 +1,7 @@
 import { BrokerError } from '../base/errors.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
-import { nearestNames } from '../catalog/nearest-names.ts'
+import { findByName } from '../catalog/find-model.ts'
+import { nearest } from '../catalog/nearest.ts'
 
 /** What a model name may stand for: one of the automatic choices, or the endpoints it names. */
 export type Resolved =
@@ -23,20 +24,14 @@ const AUTOMATIC: Readonly<Record<string, Strategy | undefined>> = {
  */
 export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): Resolved {
   if (Object.hasOwn(AUTOMATIC, name)) return { type: 'auto', strategy: AUTOMATIC[name] }
-  const model = catalog.models.get(name) ?? modelOfOpenRouter(name, catalog)
-  if (model !== undefined) return { type: 'endpoints', endpoints: ofKind(model, kind).endpoints }
-  const endpoint = catalog.endpoints.get(name)
-  if (endpoint !== undefined) return { type: 'endpoints', endpoints: [endpoint] }
-  throw noSuchModel(name, kind, catalog)
+  const found = findByName(catalog, name)
+  if (found === undefined) throw noSuchModel(name, kind, catalog)
+  checkKind(found.model, kind)
+  return { type: 'endpoints', endpoints: found.type === 'model' ? found.model.endpoints : [found.endpoint] }
 }
 
-function modelOfOpenRouter(name: string, catalog: Catalog): Model | undefined {
-  const endpoint = catalog.endpoints.get(`openrouter/${name}`)
-  return endpoint === undefined ? undefined : catalog.models.get(endpoint.model)
-}
-
-function ofKind(model: Model, kind: ModelKind): Model {
-  if (model.kind === kind) return model
+function checkKind(model: Model, kind: ModelKind): void {
+  if (model.kind === kind) return
   throw new BrokerError(
     'bad-request',
     `“${model.id}” is a model for ${model.kind}, it can't be asked for ${kind}`,
@@ -45,7 +40,7 @@ function ofKind(model: Model, kind: ModelKind): Model {
 
 function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerError {
   const names = [...catalog.models.values()].filter((model) => model.kind === kind).map((model) => model.id)
-  const near = nearestNames(name, names, 3)
+  const near = nearest(names, name, 3)
   const hint =
     near.length > 0
       ? `did you mean ${near.map((other) => `“${other}”`).join(' or ')}?`

@@ -101,7 +101,8 @@ function compareDearer(a: Endpoint, b: Endpoint): number {
 }
 
 function blendedPrice({ price }: Endpoint): bigint | undefined {
-  return price === undefined ? undefined : price.input * 3n + price.output
+  if (price?.input === undefined || price.output === undefined) return undefined
+  return price.input * 3n + price.output
 }
 
 function compareText(a: string, b: string): number {

@@ -33,7 +33,7 @@ const endpoint = z
     ...rates,
     request_usd: usd.optional().describe('A flat fee per request.'),
     characters_usd_per_million: usd.optional().describe('Text to speech.'),
-    minutes_usd_per_million: usd.optional().describe('Speech to text, per million minutes of sound.'),
+    hours_usd_per_million: usd.optional().describe('Speech to text, per million hours of sound.'),
     tiers: z.array(priceTier).optional(),
     price_source: z.string().optional(),
     price_date: z.string().optional().describe('YYYY-MM-DD, the day the price was read at its source.'),

@@ -48,7 +48,8 @@ function providerAt(
   const provider = openaiChat({
     definition: {
       id: 'scripted',
-      displayName: 'Scripted', needsKey: true,
+      displayName: 'Scripted',
+      needsKey: true,
       baseUrl: upstream.baseUrl,
       abortStopsBilling: true,
       ...extra,

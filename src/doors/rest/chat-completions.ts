@@ -12,7 +12,7 @@ export async function postChatCompletions(
   rooms: Rooms,
 ): Promise<void> {
   const answer = new AnswerOnReply(reply)
-  await chat(parseChatRequest(bodyOf(request)), askerOf(request), answer, rooms)
+  await chat(parseChatRequest(bodyOf(request)), askerOf(request, rooms), answer, rooms)
   if (answer.isGone) answer.abandon()
 }
 
@@ -22,12 +22,12 @@ function bodyOf({ body }: FastifyRequest): Uint8Array {
   return body instanceof Uint8Array ? body : EMPTY
 }
 
-function askerOf(request: FastifyRequest): Asker {
+function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker {
   const { headers } = request
   return {
     caller: findCaller(request),
-    referer: textOf(headers['http-referer'] ?? headers.referer),
-    title: textOf(headers['x-openrouter-title'] ?? headers['x-title']),
+    referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
+    title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Catalog, Model, Price } from '../../catalog/catalog.ts'
-import { formatDollars, money, type Money } from '../../base/money.ts'
+import { formatDollars, type Money } from '../../base/money.ts'
 import type { Provider } from '../../providers/provider.ts'
 
 /** `GET /models`: the models that can be asked for now, readable by OpenAI's and OpenRouter's clients. */
@@ -30,19 +30,27 @@ function rowOf(model: Model, provider: string, price: Price | undefined): object
   }
 }
 
-/** OpenRouter's way: US dollars per token, as decimal strings. A price finer than a nano-dollar keeps its digits. */
+/** OpenRouter's way: US dollars per token, as decimal strings; what isn't known is left out. */
 function pricingOf(price: Price): Record<string, string> {
-  return {
-    prompt: perToken(price.input),
-    completion: perToken(price.output),
-    ...(price.cachedInput === undefined ? {} : { input_cache_read: perToken(price.cachedInput) }),
-    ...(price.cacheWrite === undefined ? {} : { input_cache_write: perToken(price.cacheWrite) }),
+  const rates = {
+    prompt: price.input,
+    completion: price.output,
+    input_cache_read: price.cachedInput,
+    input_cache_write: price.cacheWrite,
+    internal_reasoning: price.reasoning,
+    audio: price.audioInput,
+    audio_output: price.audioOutput,
   }
+  const known = Object.entries(rates).flatMap(([name, rate]) =>
+    rate === undefined ? [] : [[name, perToken(rate)] as const],
+  )
+  return Object.fromEntries(known)
 }
 
+/** A price finer than a nano-dollar per token keeps its digits. */
 function perToken(perMillion: Money): string {
-  const [whole = '0', fraction = ''] = formatDollars(money(perMillion)).split('.')
-  const digits = `${whole.padStart(7, '0')}`
-  const text = `${digits.slice(0, -6)}.${digits.slice(-6)}${fraction}`.replace(/0+$/, '').replace(/\.$/, '')
-  return text.replace(/^0+(?=\d)/, '')
+  const [whole = '0', fraction = ''] = formatDollars(perMillion).split('.')
+  const digits = whole.padStart(7, '0')
+  const text = `${digits.slice(0, -6)}.${digits.slice(-6)}${fraction}`
+  return text.replace(/0+$/, '').replace(/\.$/, '')
 }

@@ -24,7 +24,7 @@ const free: Price = {
   input: NOTHING,
   output: NOTHING,
   characters: NOTHING,
-  minutes: NOTHING,
+  hours: NOTHING,
   source: 'built in',
   date: undefined,
 }

@@ -10,8 +10,20 @@ export function banner(daemon: Daemon, config: Config): string {
   const models = [...rooms.catalog().models.values()].filter((model) => isAvailable(model, rooms.providers()))
   const rows: [string, string][] = [
     ['sockets', `${sockets.folder}/{rest,rpc,web_v1}.sock`],
-    ...(tcp === undefined ? [] : [['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [string, string]]),
-    ['providers', providers.map(({ id, keyCount }) => `${id}${keyCount === 0 ? '' : ` (${keysText(keyCount)})`}`).join(', ')],
+    ...(tcp === undefined
+      ? []
+      : [
+          ['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [
+            string,
+            string,
+          ],
+        ]),
+    [
+      'providers',
+      providers
+        .map(({ id, keyCount }) => `${id}${keyCount === 0 ? '' : ` (${keysText(keyCount)})`}`)
+        .join(', '),
+    ],
     ['models', `${models.length} on offer, from ${daemon.modelsPath}`],
     ['data', config.dataDir],
   ]

@@ -10,7 +10,9 @@ export interface Detected {
 }
 
 /** Asks the usual ports; `AIBROKER_DETECT=off` leaves them alone. */
-export async function findLocalServers(env: Readonly<Record<string, string | undefined>>): Promise<readonly Detected[]> {
+export async function findLocalServers(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly Detected[]> {
   if (env['AIBROKER_DETECT'] === 'off') return []
   const found = await detectLocalServers()
   return found.map(({ name, baseUrl, models }) => ({
@@ -31,5 +33,13 @@ function modelOf(provider: string, modelId: string): Model {
   const id = `${provider}/${modelId}`
   const limits = { contextWindow: undefined, maxOutputTokens: undefined }
   const endpoint = { id, provider, modelId, model: id, priority: 50, price: OWN_MACHINE, ...limits }
-  return { id, displayName: id, kind: 'chat', tier: 'free', capabilities: [], ...limits, endpoints: [endpoint] }
+  return {
+    id,
+    displayName: id,
+    kind: 'chat',
+    tier: 'free',
+    capabilities: [],
+    ...limits,
+    endpoints: [endpoint],
+  }
 }

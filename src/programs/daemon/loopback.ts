@@ -19,16 +19,27 @@ export function loopbackDefinition(socketPath: string): ProviderDefinition {
 
 /** Its models as rows of the catalogue. */
 export function loopbackCatalog(): readonly Model[] {
-  return loopbackModels.map(({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({
-    id,
-    displayName,
-    kind,
-    tier: 'free',
-    capabilities,
-    contextWindow,
-    maxOutputTokens,
-    endpoints: [
-      { id: `${LOCAL}/${id}`, provider: LOCAL, modelId: id, model: id, priority: 1, contextWindow, maxOutputTokens, price },
-    ],
-  }))
+  return loopbackModels.map(
+    ({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({
+      id,
+      displayName,
+      kind,
+      tier: 'free',
+      capabilities,
+      contextWindow,
+      maxOutputTokens,
+      endpoints: [
+        {
+          id: `${LOCAL}/${id}`,
+          provider: LOCAL,
+          modelId: id,
+          model: id,
+          priority: 1,
+          contextWindow,
+          maxOutputTokens,
+          price,
+        },
+      ],
+    }),
+  )
 }

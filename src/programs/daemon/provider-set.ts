@@ -53,7 +53,10 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
       if (!isSetUp(wanted, setting, parts.config)) continue
       const fingerprint = JSON.stringify([wanted, setting?.server, setting?.keyEnv])
       const before = built.get(wanted.id)
-      next.set(wanted.id, before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts))
+      next.set(
+        wanted.id,
+        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts),
+      )
     }
     for (const [id, old] of built) if (next.get(id) !== old) retire(old)
     built = next
@@ -89,7 +92,11 @@ async function closeBuilt({ provider, server }: Built): Promise<void> {
 }
 
 /** A provider that needs a key and has none isn't there; one on this host, or of the models file, needs none. */
-function isSetUp(definition: ProviderDefinition, setting: ProviderSetting | undefined, config: Config): boolean {
+function isSetUp(
+  definition: ProviderDefinition,
+  setting: ProviderSetting | undefined,
+  config: Config,
+): boolean {
   return !definition.needsKey || config.keysOf(definition.id, setting?.keyEnv).length > 0
 }
 
@@ -115,7 +122,10 @@ function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): 
   return createManagedServer({
     name,
     command: setting.command,
-    address: setting.port === undefined ? { socketPath: join(parts.socketFolder, `${name}.sock`) } : { port: setting.port },
+    address:
+      setting.port === undefined
+        ? { socketPath: join(parts.socketFolder, `${name}.sock`) }
+        : { port: setting.port },
     readyPath: setting.readyPath,
     idleTimeoutMs: setting.idleTimeoutMs,
     clock: parts.clock,

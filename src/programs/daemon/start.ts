@@ -75,7 +75,12 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   })
   stack.defer(() => providers.close())
   providers.update(models.file().providers)
-  const watcher = watchModelsConfig({ path: config.modelsConfigPath, clock, onGood: reload, onBad: keepLastGood })
+  const watcher = watchModelsConfig({
+    path: config.modelsConfigPath,
+    clock,
+    onGood: reload,
+    onBad: keepLastGood,
+  })
   stack.defer(() => watcher.close())
   void lookForLocalServers()
 
@@ -87,8 +92,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     clock,
     strategy: config.routingStrategy,
     attribution: config.attribution,
-    openRequests: () => ledger.openHolds().length,
   }
+  let tcp: Daemon['tcp']
   const doors: FastifyInstance[] = []
   const bound: BoundSocket[] = []
   stack.defer(() => closeDoors(doors, bound))
@@ -96,8 +101,11 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     rooms,
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
-    config,
+    isMother: config.isMother,
     sockets: [sockets.rest, sockets.rpc, sockets.web],
+    tcp: () => tcp,
+    dataDir: config.dataDir,
+    modelsPath: config.modelsConfigPath,
     problems: models.problems,
   })
   const doorOptions = { bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
@@ -122,7 +130,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     await door.ready()
     bound.push(await bindUnixSocket(door.server, path))
   }
-  const tcp = config.listen === undefined ? undefined : await openTcp(config.listen)
+  tcp = config.listen === undefined ? undefined : await openTcp(config.listen)
   const keep = stack.move()
   return {
     rooms,
@@ -133,7 +141,13 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   }
 
   /** REST and JSON-RPC on one port; what it trusts and asks for is decided by where it listens. */
-  async function openTcp({ address, port }: { address: string; port: number }): Promise<{ address: string; port: number }> {
+  async function openTcp({
+    address,
+    port,
+  }: {
+    address: string
+    port: number
+  }): Promise<{ address: string; port: number }> {
     const token = config.adminToken
     const guard = token === undefined ? requireSameMachine(address) : requireToken(token)
     const door = createDoor({ ...doorOptions, name: 'tcp', trustForwarded: false, onRequest: [guard] })
@@ -166,13 +180,17 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   function keepLastGood(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error)
     models.problem(message)
-    log.warn({ path: config.modelsConfigPath, problem: message }, 'models file refused, the last good one stays')
+    log.warn(
+      { path: config.modelsConfigPath, problem: message },
+      'models file refused, the last good one stays',
+    )
   }
 
   /** What a killed broker left open becomes entries; nobody has to wait for it. */
   function recoverLater(): void {
     ledger.recover().then(
-      (count) => count > 0 && log.warn({ count }, 'requests that an earlier broker left open were booked with bounds'),
+      (count) =>
+        count > 0 && log.warn({ count }, 'requests that an earlier broker left open were booked with bounds'),
       (error: unknown) => log.error({ err: error }, 'open holds of an earlier broker could not be booked'),
     )
   }
