@@ -10,6 +10,10 @@ export interface Usage {
   readonly reasoning: number
   readonly audioPrompt: number
   readonly audioCompletion: number
+  /** Text to speech: characters that were spoken. */
+  readonly characters?: number | undefined
+  /** Speech to text: milliseconds of sound that were heard. */
+  readonly soundMs?: number | undefined
 }
 
 /** Where the counts of a row come from: the provider said so, we counted what went by, or we only know bounds. */
@@ -26,11 +30,13 @@ export interface HoldRequest {
   readonly streamed: boolean
   /** The most that it can cost; `undefined` when no candidate has a known price. */
   readonly most: Money | undefined
+  /** Milliseconds since the epoch. */
   readonly startedAt: number
 }
 
 /** Money set aside for a running request; in memory and in the store until it is settled. */
 export interface Hold extends HoldRequest {
+  /** Its row in the store. */
   readonly rowid: number
 }
 
@@ -68,4 +74,59 @@ export interface Settlement {
   /** App that asked, from the attribution headers. */
   readonly referer: string | undefined
   readonly title: string | undefined
+}
+
+/** One row of `request_logs`: a hold and its settlement, forever. What a crash left open has no duration and no price version. */
+export interface Entry extends Omit<HoldRequest, 'most'>, Omit<Settlement, 'durationMs' | 'priceVersion'> {
+  readonly durationMs: number | undefined
+  readonly priceVersion: string | undefined
+}
+
+/** Which entries count. Times are unix seconds of the start of a request: from `since`, before `until`. */
+export interface UsageFilter {
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  readonly ip?: string | undefined
+  readonly context?: string | undefined
+}
+
+/** Entries added up. */
+export interface UsageTotals {
+  readonly requests: number
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly totalTokens: number
+  /** Sum of the costs that are known. */
+  readonly cost: Money
+  /** Sum of the upper bounds where only bounds are known; not part of `cost`. */
+  readonly uncertain: Money
+  /** Entries without a known cost. */
+  readonly unpriced: number
+  /** Unix seconds of the first and the last start; absent when there was none. */
+  readonly firstSeen: number | undefined
+  readonly lastSeen: number | undefined
+}
+
+/** One address, with what each model took of it. */
+export interface AddressUsage extends UsageTotals {
+  readonly ip: string
+  /** Most expensive first. */
+  readonly models: readonly ModelUsage[]
+}
+
+export interface ModelUsage extends UsageTotals {
+  readonly model: string
+}
+
+/** Everybody's usage together. */
+export interface UsageSummary extends UsageTotals {
+  readonly models: readonly ModelUsage[]
+}
+
+/** What a payer has spent and has set aside. */
+export interface Balance {
+  /** Costs of its entries; where only bounds are known, the upper one. */
+  readonly spent: Money
+  /** The most that its running requests can cost. */
+  readonly held: Money
 }

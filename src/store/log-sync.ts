@@ -1,0 +1,85 @@
+import { open, type FileHandle } from 'node:fs/promises'
+import type { Clock } from '../base/clock.ts'
+
+/** Half of the 50 ms that a power cut may cost, so that the sync itself has the other half. */
+const SYNC_EVERY_MS = 25
+
+/**
+ * Syncs the write-ahead log to the disk soon after it was written, beside the event loop. Only ever the `-wal` file:
+ * closing any descriptor of the database itself would drop SQLite's locks on it (POSIX locks belong to the process).
+ */
+export class LogSync {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #isNeeded: boolean
+  readonly #onLogSize: (bytes: number) => void
+  #file: Promise<FileHandle> | undefined
+  #isDirty = false
+  #isClosed = false
+  #cancel: (() => void) | undefined
+  #running: Promise<void> | undefined
+
+  constructor(options: {
+    path: string
+    clock: Clock
+    /** False when every commit syncs by itself; then only the size is looked at. */
+    isNeeded: boolean
+    onLogSize: (bytes: number) => void
+  }) {
+    this.#path = options.path
+    this.#clock = options.clock
+    this.#isNeeded = options.isNeeded
+    this.#onLogSize = options.onLogSize
+  }
+
+  /** Something was committed. */
+  soon(): void {
+    this.#isDirty = true
+    this.#plan()
+  }
+
+  /** Everything committed so far is on the disk when this resolves. */
+  async now(): Promise<void> {
+    await this.#running
+    this.#cancel?.()
+    this.#cancel = undefined
+    await this.#start()
+  }
+
+  /** Whoever closes the database afterwards syncs what is left. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#cancel?.()
+    await this.#running
+    await (await this.#file)?.close()
+  }
+
+  #plan(): void {
+    if (!this.#isDirty || this.#isClosed || this.#cancel !== undefined || this.#running !== undefined) return
+    this.#cancel = this.#clock.after(SYNC_EVERY_MS, () => {
+      this.#cancel = undefined
+      // A broken disk: nobody waits for this sync, so all that helps is to try again.
+      this.#start().catch(() => {
+        this.#isDirty = true
+      })
+    })
+  }
+
+  #start(): Promise<void> {
+    this.#isDirty = false
+    const run = this.#sync()
+    this.#running = run
+      .catch(() => undefined)
+      .finally(() => {
+        this.#running = undefined
+        this.#plan()
+      })
+    return run
+  }
+
+  async #sync(): Promise<void> {
+    const file = await (this.#file ??= open(this.#path, 'r+'))
+    if (this.#isNeeded) await file.datasync()
+    this.#onLogSize((await file.stat()).size)
+  }
+}

@@ -1,0 +1,4 @@
+import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
+
+/** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
+export const MIGRATIONS: readonly string[] = [holdsAndEntries]

@@ -1,0 +1,69 @@
+import type { Clock } from '../base/clock.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { lockForOneBroker, openDatabase, prepare, type Durability } from './database.ts'
+import { LogSync } from './log-sync.ts'
+import { migrate } from './migrate.ts'
+import type { Statement } from './sql.ts'
+import { WriteQueue } from './write-queue.ts'
+
+/** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
+export interface Store {
+  prepare(sql: string): Statement
+  /**
+   * Runs a job of SQL in the next transaction and resolves with its result after the commit. A job may run more than once,
+   * so it does nothing but SQL; one that throws is undone alone. Refused with `store-full` while nothing can be written.
+   */
+  write<T>(job: () => T): Promise<T>
+  /** Like `write` for what must not be lost: waits until there is space again. */
+  writeEventually<T>(job: () => T): Promise<T>
+  /** False while the disk is full: ask before accepting what will have to be written. */
+  isWritable(): boolean
+  /** Resolves when everything queued so far is committed and on the disk. */
+  flush(): Promise<void>
+  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. */
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  readonly path: string
+  readonly clock: Clock
+  readonly durability: Durability
+}
+
+/** Opens or creates the database, alone: throws when another broker has it, or a newer program made it. */
+export function openStore({ path, clock, durability }: StoreOptions): Store {
+  const lock = lockForOneBroker(path)
+  try {
+    const database = openDatabase(path, durability)
+    migrate(database)
+    database.exec('PRAGMA busy_timeout = 0')
+    const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
+    const checkpoints = new Checkpoints(path, queue)
+    const sync = new LogSync({
+      path: `${path}-wal`,
+      clock,
+      isNeeded: durability !== 'full',
+      onLogSize: (bytes) => checkpoints.consider(bytes),
+    })
+    return {
+      prepare: (sql) => prepare(database, sql),
+      write: (job) => queue.write(job),
+      writeEventually: (job) => queue.writeEventually(job),
+      isWritable: () => queue.isWritable,
+      async flush() {
+        await queue.writeEventually(() => undefined)
+        await sync.now()
+      },
+      async close() {
+        await sync.close()
+        await checkpoints.close()
+        queue.close()
+        database.close()
+        lock.close()
+      },
+    }
+  } catch (error) {
+    lock.close()
+    throw error
+  }
+}

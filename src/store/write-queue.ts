@@ -1,0 +1,187 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+import { prepare } from './database.ts'
+import { isBusy, isPlaceTrouble } from './sqlite-errors.ts'
+
+/** Larger transactions make the last one in wait: slices of 64 had the best p99. */
+const MOST_JOBS_AT_ONCE = 64
+const BUSY_RETRY_MS = 10
+/** Someone who holds the write lock longer than this counts as a full disk. */
+const BUSY_PATIENCE_MS = 2000
+const FULL_RETRY_MS = 1000
+
+interface Job {
+  /** Stays in the queue while the disk is full; others are refused. */
+  readonly isPatient: boolean
+  run(): unknown
+  resolve(value: unknown): void
+  reject(error: unknown): void
+}
+
+/**
+ * Group commit: what is queued in one turn of the event loop becomes one transaction. A job that throws takes nobody
+ * with it, because its slice is then run again one by one. So a job may run more than once, and must do nothing but SQL.
+ */
+export class WriteQueue {
+  readonly #clock: Clock
+  readonly #afterCommit: () => void
+  readonly #transaction: Transaction
+  #jobs: Job[] = []
+  #isTurnPlanned = false
+  #isPaused = false
+  #isClosed = false
+  /** Why the store can't be written now. */
+  #full: unknown
+  #busySince: number | undefined
+  #cancelRetry: (() => void) | undefined
+
+  constructor(database: DatabaseSync, clock: Clock, afterCommit: () => void) {
+    this.#transaction = openTransaction(database)
+    this.#clock = clock
+    this.#afterCommit = afterCommit
+  }
+
+  get isWritable(): boolean {
+    return this.#full === undefined && !this.#isClosed
+  }
+
+  /** Resolves with what the job returned once it is committed; refused with `store-full` while the disk is full. */
+  write<T>(run: () => T): Promise<T> {
+    return this.#full === undefined ? this.#queue(run, false) : Promise.reject(storeFull(this.#full))
+  }
+
+  /** Like `write`, but waits for space instead of being refused. */
+  writeEventually<T>(run: () => T): Promise<T> {
+    return this.#queue(run, true)
+  }
+
+  /** Leaves the database to somebody else; jobs gather meanwhile. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#planTurn()
+  }
+
+  /** Writes what can be written now and refuses the rest. */
+  close(): void {
+    this.#isClosed = true
+    this.#stopRetrying()
+    while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#turn()
+    this.#stopRetrying()
+    for (const job of this.#jobs.splice(0)) job.reject(storeFull(this.#full ?? closedError()))
+  }
+
+  #queue<T>(run: () => T, isPatient: boolean): Promise<T> {
+    if (this.#isClosed) return Promise.reject(closedError())
+    return new Promise<T>((resolve, reject) => {
+      this.#jobs.push({ isPatient, run, resolve, reject })
+      this.#planTurn()
+    })
+  }
+
+  #planTurn(): void {
+    if (this.#isTurnPlanned || this.#isPaused || this.#cancelRetry !== undefined || this.#jobs.length === 0)
+      return
+    this.#isTurnPlanned = true
+    setImmediate(() => {
+      this.#isTurnPlanned = false
+      if (!this.#isPaused && !this.#isClosed) this.#turn()
+    })
+  }
+
+  #turn(): void {
+    const jobs = this.#jobs.splice(0, MOST_JOBS_AT_ONCE)
+    if (jobs.length === 0) return
+    try {
+      this.#commitTogether(jobs)
+    } catch (error) {
+      if (isPlaceTrouble(error)) this.#stall(jobs, error)
+      else this.#commitOneByOne(jobs, error)
+    }
+    this.#planTurn()
+  }
+
+  #commitTogether(jobs: readonly Job[]): void {
+    const values = this.#transaction(() => jobs.map((job) => job.run()))
+    this.#full = undefined
+    this.#busySince = undefined
+    this.#afterCommit()
+    for (const [index, job] of jobs.entries()) job.resolve(values[index])
+  }
+
+  #commitOneByOne(jobs: readonly Job[], firstError: unknown): void {
+    if (jobs.length === 1) return jobs[0]?.reject(firstError)
+    for (const [index, job] of jobs.entries()) {
+      try {
+        this.#commitTogether([job])
+      } catch (error) {
+        if (isPlaceTrouble(error)) return this.#stall(jobs.slice(index), error)
+        job.reject(error)
+      }
+    }
+  }
+
+  /** Nothing of `jobs` is in the database; they go back to the head of the queue and are tried again later. */
+  #stall(jobs: readonly Job[], error: unknown): void {
+    this.#jobs.unshift(...jobs)
+    const isShort = isBusy(error) && this.#isWithinPatience()
+    if (!isShort) this.#refuseTheImpatient(error)
+    this.#cancelRetry = this.#clock.after(isShort ? BUSY_RETRY_MS : FULL_RETRY_MS, () => {
+      this.#cancelRetry = undefined
+      // Without patient jobs the next request is the probe.
+      if (this.#jobs.length === 0) this.#full = undefined
+      this.#planTurn()
+    })
+  }
+
+  #stopRetrying(): void {
+    this.#cancelRetry?.()
+    this.#cancelRetry = undefined
+  }
+
+  #isWithinPatience(): boolean {
+    this.#busySince ??= this.#clock.monotonic()
+    return this.#clock.monotonic() - this.#busySince < BUSY_PATIENCE_MS
+  }
+
+  #refuseTheImpatient(error: unknown): void {
+    this.#full = error
+    const refused = this.#jobs.filter((job) => !job.isPatient)
+    this.#jobs = this.#jobs.filter((job) => job.isPatient)
+    for (const job of refused) job.reject(storeFull(error))
+  }
+}
+
+type Transaction = <T>(work: () => T) => T
+
+function openTransaction(database: DatabaseSync): Transaction {
+  const begin = prepare(database, 'BEGIN IMMEDIATE')
+  const commit = prepare(database, 'COMMIT')
+  const rollback = prepare(database, 'ROLLBACK')
+  return (work) => {
+    begin.run()
+    try {
+      const result = work()
+      commit.run()
+      return result
+    } catch (error) {
+      // A full disk makes SQLite roll back by itself.
+      if (database.isTransaction) rollback.run()
+      throw error
+    }
+  }
+}
+
+function storeFull(cause: unknown): BrokerError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const message = `the ledger can't be written (${reason}): free some disk space, nothing was sent to a provider`
+  return new BrokerError('store-full', message, { cause })
+}
+
+function closedError(): BrokerError {
+  return new BrokerError('stopping', 'the broker is stopping')
+}
