@@ -1,4 +1,4 @@
-import { NOTHING, type Money } from '../base/money.ts'
+import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { ChatRequest } from '../wire/chat.ts'
@@ -6,13 +6,13 @@ import type { ChatRequest } from '../wire/chat.ts'
 /** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
 const UNKNOWN_OUTPUT = 128_000
 
-/** The most that the request can cost at the dearest of its candidates; `undefined` when none of them has a price. */
+/** The most that the request can cost at the dearest of its candidates; `undefined` when none of them has a known price. */
 export function mostItCanTake(request: ChatRequest, candidates: readonly Endpoint[]): Money | undefined {
   let most: Money | undefined
   for (const endpoint of candidates) {
-    if (endpoint.price === undefined) continue
-    const cost = mostItCanCost(boundsOf(request, endpoint), endpoint.price)
-    if (cost > (most ?? NOTHING) || most === undefined) most = cost
+    const cost =
+      endpoint.price === undefined ? undefined : mostItCanCost(boundsOf(request, endpoint), endpoint.price)
+    if (cost !== undefined && cost > (most ?? -1n)) most = cost
   }
   return most
 }

@@ -16,37 +16,55 @@ export interface UsageBounds {
   readonly soundMsAtMost?: number | undefined
 }
 
-/** Counts × rates in millionths of a nano-dollar per minute's milliseconds: the unit in which every part is a whole number. */
-type Exact = bigint
+/**
+ * Counts × rates in millionths of a nano-dollar per hour's milliseconds: the unit in which every part is a whole number.
+ * `undefined` as soon as something was used whose rate nobody knows.
+ */
+type Exact = bigint | undefined
 
-const MS_PER_MINUTE = 60_000n
+const MS_PER_HOUR = 3_600_000n
 /** Rates are per million units. */
-const EXACT_PER_NANO = 1_000_000n * MS_PER_MINUTE
+const EXACT_PER_NANO = 1_000_000n * MS_PER_HOUR
 
-/** What an answer cost: exact, then rounded once (half up) to a nano-dollar. */
-export function costOf(usage: Usage, price: Price): Money {
+/**
+ * What an answer cost: exact, then rounded once (half up) to a nano-dollar. `undefined` when something was used whose
+ * rate is not known.
+ */
+export function costOf(usage: Usage, price: Price): Money | undefined {
   const rates = ratesFor(usage.prompt, price)
-  return money(rounded(exactPrompt(usage, rates, price) + exactCompletion(usage, rates)) + fee(price))
+  return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price)
 }
 
 /** The same cost in its parts: the prompt's is rounded, the completion's is the rest. */
-export function costParts(usage: Usage, price: Price): CostParts {
-  const prompt = money(rounded(exactPrompt(usage, ratesFor(usage.prompt, price), price)) + fee(price))
-  return { prompt, completion: money(costOf(usage, price) - prompt) }
+export function costParts(usage: Usage, price: Price): CostParts | undefined {
+  const prompt = inMoney(exactPrompt(usage, ratesFor(usage.prompt, price), price), price)
+  const whole = costOf(usage, price)
+  return prompt === undefined || whole === undefined
+    ? undefined
+    : { prompt, completion: money(whole - prompt) }
 }
 
-/** Never below `costOf` for any usage within the bounds: every token at the highest rate that it could meet. */
-export function mostItCanCost(bounds: UsageBounds, price: Price): Money {
+/**
+ * Never below `costOf` for any usage within the bounds: every token at the highest rate that it could meet. `undefined`
+ * when it might meet a rate that is not known.
+ */
+export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefined {
   const reachable = [
     price,
     ...(price.tiers ?? []).filter((tier) => tier.aboveInputTokens < bounds.promptTokensAtMost),
   ]
-  const exact =
-    tokens(bounds.promptTokensAtMost, highest(reachable.flatMap(promptRates))) +
-    tokens(bounds.completionTokensAtMost, highest(reachable.flatMap(completionRates))) +
-    tokens(bounds.charactersAtMost ?? 0, price.characters ?? NOTHING) +
-    sound(bounds.soundMsAtMost ?? 0, price)
-  return money(rounded(exact) + fee(price))
+  const isInputKnown = reachable.every(({ input }) => input !== undefined)
+  const isOutputKnown = reachable.every(({ output }) => output !== undefined)
+  const exact = sum(
+    tokens(bounds.promptTokensAtMost, isInputKnown ? highest(reachable.flatMap(promptRates)) : undefined),
+    tokens(
+      bounds.completionTokensAtMost,
+      isOutputKnown ? highest(reachable.flatMap(completionRates)) : undefined,
+    ),
+    tokens(bounds.charactersAtMost ?? 0, price.characters),
+    sound(bounds.soundMsAtMost ?? 0, price),
+  )
+  return inMoney(exact, price)
 }
 
 /** The last tier that the prompt is longer than, else the base. A tier stands for itself: it inherits no rate. */
@@ -59,13 +77,13 @@ function exactPrompt(usage: Usage, rates: Rates, price: Price): Exact {
   const cached = Math.min(usage.cachedPrompt, usage.prompt)
   const written = Math.min(usage.cacheWrite, usage.prompt - cached)
   const audio = Math.min(usage.audioPrompt, usage.prompt - cached - written)
-  return (
-    tokens(cached, rates.cachedInput ?? rates.input) +
-    tokens(written, rates.cacheWrite ?? rates.input) +
-    tokens(audio, rates.audioInput ?? rates.input) +
-    tokens(usage.prompt - cached - written - audio, rates.input) +
-    tokens(usage.characters ?? 0, price.characters ?? NOTHING) +
-    sound(usage.soundMs ?? 0, price)
+  return sum(
+    tokens(cached, rates.cachedInput ?? rates.input),
+    tokens(written, rates.cacheWrite ?? rates.input),
+    tokens(audio, rates.audioInput ?? rates.input),
+    tokens(usage.prompt - cached - written - audio, rates.input),
+    tokens(usage.characters ?? 0, price.characters),
+    sound(usage.soundMs ?? 0, price),
   )
 }
 
@@ -73,10 +91,10 @@ function exactPrompt(usage: Usage, rates: Rates, price: Price): Exact {
 function exactCompletion(usage: Usage, rates: Rates): Exact {
   const reasoning = Math.min(usage.reasoning, usage.completion)
   const audio = Math.min(usage.audioCompletion, usage.completion - reasoning)
-  return (
-    tokens(reasoning, rates.reasoning ?? rates.output) +
-    tokens(audio, rates.audioOutput ?? rates.output) +
-    tokens(usage.completion - reasoning - audio, rates.output)
+  return sum(
+    tokens(reasoning, rates.reasoning ?? rates.output),
+    tokens(audio, rates.audioOutput ?? rates.output),
+    tokens(usage.completion - reasoning - audio, rates.output),
   )
 }
 
@@ -94,18 +112,27 @@ function highest(rates: readonly Money[]): Money {
   return rates.reduce((most, rate) => (rate > most ? rate : most), NOTHING)
 }
 
-function tokens(count: number, rate: Money): Exact {
-  return count === 0 ? 0n : BigInt(count) * rate * MS_PER_MINUTE
+function tokens(count: number, rate: Money | undefined): Exact {
+  if (count === 0) return 0n
+  return rate === undefined ? undefined : BigInt(count) * rate * MS_PER_HOUR
 }
 
-function sound(ms: number, price: Price): Exact {
-  return price.minutes === undefined ? 0n : BigInt(ms) * price.minutes
+function sound(ms: number, { hours, minimumSeconds = 0 }: Price): Exact {
+  if (ms === 0) return 0n
+  return hours === undefined ? undefined : BigInt(Math.max(ms, minimumSeconds * 1000)) * hours
 }
 
-function fee(price: Price): Money {
-  return price.perRequest ?? NOTHING
+function sum(...parts: readonly Exact[]): Exact {
+  let whole = 0n
+  for (const part of parts) {
+    if (part === undefined) return undefined
+    whole += part
+  }
+  return whole
 }
 
-function rounded(exact: Exact): bigint {
-  return (exact + EXACT_PER_NANO / 2n) / EXACT_PER_NANO
+/** Rounded half up, with the flat fee. */
+function inMoney(exact: Exact, price: Price): Money | undefined {
+  if (exact === undefined) return undefined
+  return money((exact + EXACT_PER_NANO / 2n) / EXACT_PER_NANO + (price.perRequest ?? NOTHING))
 }
