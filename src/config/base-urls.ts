@@ -1,0 +1,27 @@
+import type { Environment, Settings } from './settings.ts'
+
+const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/
+
+/** Addresses from `AIBROKER_<NAME>_URL`, by `<NAME>`. */
+export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<string, string> {
+  const urls = new Map<string, string>()
+  for (const variable of Object.keys(env)) {
+    const name = URL_VARIABLE.exec(variable)?.[1]
+    const url = name === undefined ? undefined : settings.text(variable)
+    if (name === undefined || url === undefined) continue
+    if (isBaseUrl(url)) urls.set(name, url.replace(/\/+$/, ''))
+    else settings.complain(variable, `is “${url}”, should be ${FORMS}`)
+  }
+  return urls
+}
+
+/** How a provider's name looks inside a variable: `my-llama.cpp` is `MY_LLAMA_CPP`. */
+export function variableName(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+}
+
+const FORMS = 'https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1'
+
+function isBaseUrl(url: string): boolean {
+  return /^(https?|http\+unix):\/\/[^/]/.test(url) && URL.canParse(url)
+}

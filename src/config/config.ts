@@ -1,0 +1,101 @@
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+
+import type { Secret } from '../base/secret.ts'
+import { baseUrls, variableName } from './base-urls.ts'
+import { readEnvFile } from './env-file.ts'
+import { findKeys, findSecret, keyVariables } from './keys.ts'
+import { findPaths } from './paths.ts'
+import { createSettings } from './settings.ts'
+import type { Environment, Settings } from './settings.ts'
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** Everything that the program was told from outside, read once and frozen. */
+export interface Config {
+  /** Folder of all services' sockets; ours are in `hero_aibroker/` inside. */
+  readonly socketDir: string
+  /** Folder of the database and of everything else that outlives a restart. */
+  readonly dataDir: string
+  readonly modelsConfigPath: string
+  /** MCP servers to connect to, when somebody named a file. */
+  readonly mcpConfigPath: string | undefined
+  /** Where hero_db listens, should it be there. */
+  readonly heroDbSocket: string
+  readonly routingStrategy: 'cheapest' | 'best'
+  /** The TCP door, closed unless asked for. */
+  readonly listen: { readonly address: string; readonly port: number } | undefined
+  readonly isMother: boolean
+  readonly bodyLimitBytes: number
+  /** How long running requests may go on once we are told to stop. */
+  readonly drainTimeoutMs: number
+  readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** What OpenRouter is told about callers that don't introduce themselves. */
+  readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
+  readonly adminToken: Secret | undefined
+  readonly heroSecret: Secret | undefined
+  /**
+   * Keys for `name` (`groq`, `serper`, …), in order and without doubles: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
+   * `keyEnv` and its plural. Throws `bad-request` for a key that can't travel in a header.
+   */
+  keysOf(name: string, keyEnv?: string): readonly Secret[]
+  /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */
+  baseUrlOf(name: string): string | undefined
+}
+
+/** Flags of the command line, already split; a port may still be text. */
+export interface Flags {
+  readonly address?: string | undefined
+  readonly port?: string | number | undefined
+  readonly mother?: boolean | undefined
+}
+
+/**
+ * Reads the configuration. Throws `bad-request` that names every variable or flag with a bad value, and what would be right.
+ * Secrets may also stand in `.env` in the data folder; those of the environment come first.
+ */
+export function loadConfig(options: {
+  readonly env: Environment
+  readonly cwd: string
+  readonly argv?: Flags | undefined
+}): Config {
+  const { env, cwd, argv = {} } = options
+  const settings = createSettings(env)
+  const paths = findPaths(settings, cwd)
+  const secrets = [env, readEnvFile(join(paths.dataDir, '.env'), settings)]
+  const urls = baseUrls(env, settings)
+  const config: Config = {
+    ...paths,
+    routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
+    listen: listenAt(argv, settings),
+    isMother: argv.mother === true,
+    bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
+    drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
+    logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
+    attribution: Object.freeze({
+      referer: settings.text('OPENROUTER_HTTP_REFERER'),
+      title: settings.text('OPENROUTER_X_TITLE'),
+    }),
+    adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
+    heroSecret: findSecret(secrets, 'HERO_SECRET'),
+    keysOf: (name, keyEnv) => findKeys(secrets, keyVariables(name, keyEnv)),
+    baseUrlOf: (name) => urls.get(variableName(name)),
+  }
+  settings.throwIfWrong()
+  return Object.freeze(config)
+}
+
+/** Address and port come together or not at all. */
+function listenAt({ address, port }: Flags, settings: Settings): Config['listen'] {
+  if (address === undefined && port === undefined) return undefined
+  if (address === undefined)
+    return settings.complain('--port', 'needs --address with it, such as --address 127.0.0.1')
+  if (port === undefined) return settings.complain('--address', 'needs --port with it, such as --port 33850')
+  const host = address.replace(/^\[(.*)\]$/, '$1')
+  if (isIP(host) === 0)
+    settings.complain('--address', `is “${address}”, should be an IP address, such as 127.0.0.1 or ::`)
+  const number = Number(port)
+  if (String(port).trim() === '' || !Number.isInteger(number) || number < 0 || number > 65_535)
+    settings.complain('--port', `is “${port}”, should be a number from 0 to 65535`)
+  return Object.freeze({ address: host, port: number })
+}

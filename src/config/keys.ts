@@ -1,0 +1,42 @@
+import { BrokerError } from '../base/errors.ts'
+import { Secret } from '../base/secret.ts'
+import { variableName } from './base-urls.ts'
+import type { Environment } from './settings.ts'
+
+/** Providers whose own documentation calls the variable something else. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = { ALIBABA: ['DASHSCOPE'] }
+
+/** Variables that may hold keys for `name`: what the models file says, else the usual ones. */
+export function keyVariables(name: string, keyEnv?: string): readonly string[] {
+  if (keyEnv !== undefined) return [keyEnv, `${keyEnv}S`]
+  const own = variableName(name)
+  return [own, ...(OTHER_NAMES[own] ?? [])].flatMap((each) => [`${each}_API_KEY`, `${each}_API_KEYS`])
+}
+
+/** Keys from the first source that has any, in the order of `variables`, without doubles. */
+export function findKeys(sources: readonly Environment[], variables: readonly string[]): readonly Secret[] {
+  for (const source of sources) {
+    const keys = new Set(variables.flatMap((variable) => keysIn(source, variable)))
+    if (keys.size > 0) return Object.freeze([...keys].map((key) => new Secret(key)))
+  }
+  return []
+}
+
+/** A secret that is one whole, commas and all. */
+export function findSecret(sources: readonly Environment[], variable: string): Secret | undefined {
+  const value = sources
+    .map((source) => source[variable]?.trim())
+    .find((text) => text !== undefined && text !== '')
+  return value === undefined ? undefined : new Secret(value)
+}
+
+function keysIn(source: Environment, variable: string): string[] {
+  const keys = (source[variable] ?? '').split(',').map((key) => key.trim())
+  const isSendable = keys.every((key) => /^[\x21-\x7e]*$/.test(key))
+  if (isSendable) return keys.filter((key) => key !== '')
+  const advice = 'keys are plain characters, several are separated by commas'
+  throw new BrokerError(
+    'bad-request',
+    `${variable} holds a key with a space or a foreign character inside; ${advice}`,
+  )
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import type { Settings } from './settings.ts'
+
+/** Names of the socket folder's variable, newest first: Hero renamed it twice in 2026. */
+const SOCKET_VARIABLES = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
+const MODELS_FILE = 'modelsconfig.yml'
+
+export interface Paths {
+  readonly socketDir: string
+  readonly dataDir: string
+  readonly modelsConfigPath: string
+  readonly mcpConfigPath: string | undefined
+  readonly heroDbSocket: string
+}
+
+/** Finds files and folders the way Hero lays them out. Nothing is created and, but for the models file, nothing looked at. */
+export function findPaths(settings: Settings, cwd: string): Paths {
+  const home = settings.text('HOME') ?? homedir()
+  const pathIn = (name: string): string | undefined => {
+    const path = settings.text(name)
+    return path === undefined ? undefined : resolve(cwd, path.replace(/^~(?=\/|$)/, home))
+  }
+  const varDir = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
+  const socketDir = SOCKET_VARIABLES.map(pathIn).find((path) => path !== undefined) ?? join(varDir, 'sockets')
+  return {
+    socketDir,
+    dataDir: pathIn('AIBROKER_DATA_DIR') ?? join(varDir, 'hero_aibroker'),
+    modelsConfigPath: pathIn('MODELS_CONFIG_PATH') ?? modelsFileAt(cwd),
+    mcpConfigPath: pathIn('MCP_CONFIG_PATH'),
+    heroDbSocket: pathIn('HERO_AIBROKER_DB_SOCKET') ?? join(socketDir, 'hero_db', 'rpc.sock'),
+  }
+}
+
+/** The one in the folder we were started in, else the one that we ship. */
+function modelsFileAt(cwd: string): string {
+  const own = join(cwd, MODELS_FILE)
+  return existsSync(own) ? own : fileURLToPath(new URL(`../../${MODELS_FILE}`, import.meta.url))
+}

@@ -1,0 +1,46 @@
+import { BrokerError } from '../base/errors.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Reads variables and collects what is wrong with them. A variable that is empty counts as not set. */
+export interface Settings {
+  text(name: string): string | undefined
+  choice<const T extends string>(name: string, choices: readonly T[], fallback: T): T
+  /** A whole number above zero; `unit` is for the complaint. */
+  whole(name: string, unit: string, fallback: number): number
+  complain(name: string, message: string): undefined
+  /** Throws `bad-request` with all complaints so far. */
+  throwIfWrong(): void
+}
+
+export function createSettings(env: Environment): Settings {
+  const complaints: string[] = []
+  const settings: Settings = {
+    text(name) {
+      const value = env[name]?.trim()
+      return value === '' ? undefined : value
+    },
+    choice(name, choices, fallback) {
+      const value = settings.text(name)
+      if (value === undefined) return fallback
+      const choice = choices.find((known) => known === value.toLowerCase())
+      return choice ?? settings.complain(name, `is “${value}”, should be ${choices.join(' or ')}`) ?? fallback
+    },
+    whole(name, unit, fallback) {
+      const value = settings.text(name)
+      if (value === undefined) return fallback
+      if (/^[1-9]\d{0,8}$/.test(value)) return Number(value)
+      return (
+        settings.complain(name, `is “${value}”, should be whole ${unit}, such as ${fallback}`) ?? fallback
+      )
+    },
+    complain(name, message) {
+      complaints.push(`${name} ${message}`)
+      return undefined
+    },
+    throwIfWrong() {
+      if (complaints.length > 0) throw new BrokerError('bad-request', complaints.join('\n'))
+    },
+  }
+  return settings
+}
