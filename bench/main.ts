@@ -54,32 +54,45 @@ const { values: options } = parseArgs({
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
-process.exitCode = await main()
+process.exitCode = await main().catch((failure: unknown) => {
+  console.error(String(failure))
+  return 1
+})
 
 async function main(): Promise<number> {
   if (options.help) {
     console.log(HELP)
     return 0
   }
+  if (process.platform !== 'linux') throw new Error('the bench reads /proc, which only Linux has')
   const contenders = await chosenContenders()
   await using stage = await openStage()
-  if (options.soak !== undefined) return await soakSubject(stage, contenders, Number(options.soak))
+  if (options.soak !== undefined) return await soakSubject(stage, contenders, positive('soak'))
   return await compare(stage, contenders)
 }
 
 async function chosenContenders(): Promise<Contender[]> {
   const portkeyFolder = process.env['PORTKEY_FOLDER'] ?? join(tmpdir(), 'hero-aibroker-bench-portkey')
   if (options['with-portkey']) await installPortkey(portkeyFolder)
-  const only = options.only?.split(',')
-  return allContenders({
+  const all = allContenders({
     portkeyFolder: options['with-portkey'] ? portkeyFolder : undefined,
     profileFolder: options.profile,
-  }).filter((contender) => {
-    if (only !== undefined && !only.includes(contender.name)) return false
+  })
+  const only = options.only?.split(',') ?? all.map(({ name }) => name)
+  const unknown = only.filter((name) => all.every((contender) => contender.name !== name))
+  if (unknown.length > 0) throw new Error(`no contender is named ${unknown.join(', ')}`)
+  return all.filter((contender) => {
+    if (!only.includes(contender.name)) return false
     const missing = contender.missing?.()
     if (missing !== undefined) console.log(`without ${contender.name}: ${missing}`)
     return missing === undefined
   })
+}
+
+function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request' | 'gate-chunk'): number {
+  const value = Number(options[name])
+  if (!(value > 0)) throw new Error(`--${name} wants a number above 0`)
+  return value
 }
 
 async function compare(stage: Stage, contenders: readonly Contender[]): Promise<number> {
@@ -98,8 +111,8 @@ async function compare(stage: Stage, contenders: readonly Contender[]): Promise<
     if (memory !== undefined) memories.set(entrant.name, memory)
   }
   const slices = await playRounds(stage, entrants.list, scenarios, {
-    rounds: Number(options.rounds),
-    stretch: Number(options.stretch),
+    rounds: positive('rounds'),
+    stretch: positive('stretch'),
     onRound: (round) => console.error(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`),
   })
 
@@ -136,10 +149,10 @@ function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
     console.log('gate skipped: it compares with nginx, which is not here')
     return 0
   }
-  const margin = Number(options.margin)
+  const margin = positive('margin')
   const limits: GateLimits = {
-    request: Number(options['gate-request']) * margin,
-    chunk: Number(options['gate-chunk']) * margin,
+    request: positive('gate-request') * margin,
+    chunk: positive('gate-chunk') * margin,
   }
   const { passed, lines } = judge(results, options.subject, limits)
   for (const line of lines) console.log(line)

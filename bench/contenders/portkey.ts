@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -8,6 +8,12 @@ import { startChild, untilAnswers } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 
 const PACKAGE = '@portkey-ai/gateway'
+const MANIFEST = {
+  private: true,
+  dependencies: { [PACKAGE]: '1.15.2' },
+  // With 1.14 and later every stream ends in a 500, “TypeError: immutable”: seen with 1.19.19 on Node 24.
+  overrides: { '@hono/node-server': '1.13.8' },
+}
 
 /** Another gateway on the same Node. It is not a dependency: see `installPortkey`. */
 export const portkey = (folder: string): Contender => ({
@@ -34,9 +40,9 @@ export const portkey = (folder: string): Contender => ({
 export async function installPortkey(folder: string): Promise<void> {
   if (existsSync(serverIn(folder))) return
   await mkdir(folder, { recursive: true })
-  await promisify(execFile)('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', PACKAGE], {
-    timeout: 300_000,
-  })
+  await writeFile(join(folder, 'package.json'), JSON.stringify(MANIFEST))
+  const quietly = ['--no-audit', '--no-fund', '--ignore-scripts']
+  await promisify(execFile)('npm', ['install', ...quietly], { cwd: folder, timeout: 300_000 })
 }
 
 const serverIn = (folder: string) => join(folder, 'node_modules', PACKAGE, 'build/start-server.js')

@@ -11,7 +11,7 @@ export interface Answer {
  * length and chunked ones, which is what proxies of JSON and SSE send; anything else is an error.
  */
 export class AnswerReader {
-  readonly #onFirst: () => void
+  readonly #onFirst: (status: number) => void
   readonly #onWhole: (answer: Answer) => void
   #pending: Buffer | undefined
   #status = 0
@@ -20,7 +20,7 @@ export class AnswerReader {
   #parts: Buffer[] = []
 
   /** `onFirst` is told of the first byte of a body, `onWhole` of all of it. */
-  constructor(onFirst: () => void, onWhole: (answer: Answer) => void) {
+  constructor(onFirst: (status: number) => void, onWhole: (answer: Answer) => void) {
     this.#onFirst = onFirst
     this.#onWhole = onWhole
   }
@@ -79,7 +79,7 @@ export class AnswerReader {
   }
 
   #take(part: Buffer): void {
-    if (this.#parts.length === 0) this.#onFirst()
+    if (this.#parts.length === 0) this.#onFirst(this.#status)
     this.#parts.push(part)
   }
 

@@ -38,9 +38,9 @@ export class Connection {
     this.#socket = socket
     this.#bytes = bytes
     const reader = new AnswerReader(
-      () => {
+      (status) => {
         this.#firstMs = performance.now() - this.#sentMs
-        this.#first?.resolve()
+        if (status === 200) this.#first?.resolve()
       },
       (answer) => {
         check(answer, question.expect)
@@ -80,10 +80,11 @@ export class Connection {
     return this.#whole.promise
   }
 
-  /** Resolves with the first byte of the answer's body; the rest is read and forgotten. */
+  /** Resolves with the first byte of a good answer's body; the rest is read and forgotten. */
   begin(): Promise<void> {
-    this.ask().catch(() => {})
+    const whole = this.ask()
     this.#first = Promise.withResolvers()
+    whole.catch(this.#first.reject)
     return this.#first.promise
   }
 
@@ -92,7 +93,6 @@ export class Connection {
   }
 
   #fail(failure: unknown): void {
-    this.#first?.reject(failure)
     this.#whole?.reject(failure)
     this.#whole = undefined
     this.#socket.destroy()

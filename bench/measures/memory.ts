@@ -7,7 +7,7 @@ import type { Stage } from './stage.ts'
 export interface Memory {
   readonly idle: number
   readonly withStreams: number
-  readonly afterHangUps: number | undefined
+  readonly afterHangUps: number
   readonly leftOpen: number
 }
 
@@ -30,15 +30,16 @@ export async function measureMemory(
   await stage.play(running, { ...scene, load: { type: 'hold', streams: amount.streams } })
   const withStreams = residentMegabytes(pid)
   await stage.play(running, { ...scene, load: { type: 'let-go' } })
-  let leftOpen = await untilNoStreams(stage)
+  await untilNoStreams(stage)
 
-  if (amount.hangUps === 0) return { idle, withStreams, afterHangUps: undefined, leftOpen }
   await stage.play(running, {
     ...scene,
     load: { type: 'hang-up', streams: amount.hangUps, connections: 64 },
   })
-  leftOpen = await untilNoStreams(stage)
-  return { idle, withStreams, afterHangUps: residentMegabytes(pid), leftOpen }
+  const leftOpen = await untilNoStreams(stage)
+  const afterHangUps = residentMegabytes(pid)
+  await stage.cutStreams()
+  return { idle, withStreams, afterHangUps, leftOpen }
 }
 
 async function untilNoStreams(stage: Stage): Promise<number> {

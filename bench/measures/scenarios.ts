@@ -15,7 +15,7 @@ const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
 
 export const quickScenarios: readonly Scenario[] = [
   plain(1_000, 1_500, 32, 800),
-  stream(32, 1_200),
+  stream(32, 1_000),
   steady(300, 800),
 ]
 
@@ -28,7 +28,7 @@ const CONNECTIONS = [1, 32, 256] as const
 
 export const fullScenarios: readonly Scenario[] = [
   ...SIZES.flatMap(([asked, answered]) => CONNECTIONS.map((count) => plain(asked, answered, count, 1_500))),
-  ...CONNECTIONS.map((count) => stream(count, 2_000)),
+  ...CONNECTIONS.map((count) => stream(count, 1_800)),
   burst(32, 1_500),
   steady(300, 3_000),
 ]
@@ -49,6 +49,7 @@ function plain(requestBytes: number, bodyBytes: number, connections: number, for
   }
 }
 
+/** A stream lasts 400 ms, and `forMs` is when the last ones start: no multiple of 400, or some would start one more. */
 function stream(connections: number, forMs: number): Scenario {
   return {
     id: `stream-${connections}`,

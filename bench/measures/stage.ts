@@ -10,6 +10,8 @@ import { contentLength } from '../upstream/prebuilt.ts'
 export interface Stage extends AsyncDisposable {
   readonly port: number
   stats(): Promise<UpstreamStats>
+  /** Ends the streams that a contender failed to cancel, so that the next one is not measured among them. */
+  cutStreams(): Promise<UpstreamStats>
   play(running: Running, scene: Scene): Promise<Slice>
 }
 
@@ -44,6 +46,7 @@ export async function openStage(): Promise<Stage> {
   return {
     port,
     stats: () => upstream.ask({ type: 'stats' }),
+    cutStreams: () => upstream.ask({ type: 'cut-streams' }),
     async play(running, scene) {
       const before = await upstream.ask(scene.manner)
       const cpuBefore = cpuOf(running)

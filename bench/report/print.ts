@@ -52,7 +52,7 @@ export function printMemory(
         name,
         memory.idle.toFixed(0),
         memory.withStreams.toFixed(0),
-        memory.afterHangUps?.toFixed(0) ?? '–',
+        memory.afterHangUps.toFixed(0),
         String(memory.leftOpen),
       ]),
     ),

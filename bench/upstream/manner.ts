@@ -9,7 +9,7 @@ export type Manner =
       readonly firstAfterMs: number
     }
 
-export type UpstreamQuestion = { readonly type: 'listen' | 'stats' } | Manner
+export type UpstreamQuestion = { readonly type: 'listen' | 'stats' | 'cut-streams' } | Manner
 
 export interface UpstreamStats {
   readonly port: number

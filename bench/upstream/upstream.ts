@@ -45,6 +45,9 @@ serveQuestions<UpstreamQuestion, UpstreamStats>(async (question) => {
       break
     case 'stats':
       break
+    case 'cut-streams':
+      for (const socket of streams.keys()) socket.destroy()
+      break
     case 'plain':
       answer = plainAnswer(question.bodyBytes)
       manner = question
