@@ -22,7 +22,7 @@ export interface Scene {
   readonly load: Load
 }
 
-export type Load =
+type Load =
   | { readonly type: 'closed'; readonly connections: number; readonly forMs: number }
   | { readonly type: 'open'; readonly perSecond: number; readonly forMs: number }
   | { readonly type: 'hold'; readonly streams: number }
