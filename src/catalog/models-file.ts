@@ -42,7 +42,7 @@ export function readText(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     const advice = 'MODELS_CONFIG_PATH may name another file'
-    throw new BrokerError('bad-request', `can't read the models file ${path}: ${String(cause)}; ${advice}`, {
+    throw new BrokerError('bad-request', `can’t read the models file ${path}: ${String(cause)}; ${advice}`, {
       cause,
     })
   }
@@ -50,7 +50,7 @@ export function readText(path: string): string {
 
 function refusal(path: string, problems: readonly Problem[]): BrokerError {
   const lines = problems.map(({ line, column, path: entry, message }) =>
-    [`${path}:${line}:${column}:`, entry, message].filter((part) => part !== '').join(' '),
+    [`${path}:${line}:${column}`, entry, message].filter((part) => part !== '').join(': '),
   )
   const title = `${basename(path)} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`
   return new BrokerError('bad-request', `${title}\n${lines.join('\n')}`, {

@@ -25,11 +25,11 @@ export function watchModelsConfig(options: {
   let cancel = (): void => {}
 
   const reload = (): void => {
+    const before = lastText
+    lastText = undefined
     try {
-      const text = readText(path)
-      if (text === lastText) return
-      lastText = text
-      onGood(parseModelsFile(text, path))
+      lastText = readText(path)
+      if (lastText !== before) onGood(parseModelsFile(lastText, path))
     } catch (error) {
       onBad(asBrokerError(error))
     }

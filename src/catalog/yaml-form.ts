@@ -65,7 +65,7 @@ export function listOf<T>(form: Form<T>): Form<readonly T[]> {
   return (spot) => {
     const node = resolved(spot)
     if (!isSeq(node))
-      return complain(spot, `is ${kindOf(node)}, should be a list: one line with “- ” for each`)
+      return complain(spot, `is ${kindOf(node ?? spot.node)}, should be a list: one line with “- ” for each`)
     const items = node.items.map((item, index) => form(inside(spot, item as Node, `${spot.path}[${index}]`)))
     const readable = items.filter((item) => item !== undefined)
     return readable.length === items.length ? Object.freeze(readable) : undefined
@@ -85,7 +85,7 @@ function mapping(spot: Spot): YAMLMap | undefined {
   const node = resolved(spot)
   return isMap(node)
     ? node
-    : complain(spot, `is ${kindOf(node)}, should be a mapping: “key: value” lines, indented`)
+    : complain(spot, `is ${kindOf(node ?? spot.node)}, should be a mapping: “key: value” lines, indented`)
 }
 
 function unknownKey(key: string, known: readonly string[]): string {

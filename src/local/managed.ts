@@ -7,6 +7,7 @@ import { httpGet, type LocalAddress } from './http-get.ts'
 import { endLeftover } from './process-record.ts'
 import { fillIn, scrubbedEnvironment } from './server-command.ts'
 import { startProcess, type ServerProcess } from './server-process.ts'
+import { wait } from './wait.ts'
 import { clearAddress } from './listen.ts'
 
 export interface ManagedServerOptions {
@@ -85,12 +86,13 @@ export function createManagedServer(options: ManagedServerOptions): ManagedServe
 
   async function start(): Promise<void> {
     await stopping
+    await current?.ended
     refuseClosed()
     refuseResting()
     phase = 'starting'
     const since = clock.monotonic()
     try {
-      await endLeftover(recordPath)
+      await endLeftover(recordPath, graceMs, clock)
       await clearAddress(address)
       refuseClosed()
       const started = await launch()
@@ -138,7 +140,7 @@ export function createManagedServer(options: ManagedServerOptions): ManagedServe
         throw new BrokerError('upstream-timeout', `${name} was not ready within ${startTimeoutMs} ms`, {
           details: { provider: name, raw: started.lastLines() },
         })
-      await Promise.race([started.ended, new Promise<void>((wake) => void clock.after(POLL_MS, wake))])
+      await Promise.race([started.ended, wait(clock, POLL_MS)])
     }
   }
 
@@ -190,7 +192,7 @@ export function createManagedServer(options: ManagedServerOptions): ManagedServe
     async ready(signal) {
       signal?.throwIfAborted()
       refuseClosed()
-      if (phase === 'running') return
+      if (phase === 'running' && current?.hasEnded() === false) return
       starting ??= start().finally(() => {
         starting = undefined
       })

@@ -2,14 +2,17 @@
 // what was left running and ends it.
 import { readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
+import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
+import { wait } from './wait.ts'
 
 const identified = z.object({ pid: z.int().min(2), identity: z.string() })
+type Identified = z.infer<typeof identified>
 const recordSchema = identified.extend({ owner: identified })
 
-const GRACE_MS = 2000
+/** A killed process is gone at once, save when the kernel is busy with its memory. */
+const KILL_MS = 5000
 const POLL_MS = 20
 
 /** The text of the record, or `undefined` where processes can't be told apart for sure (no `/proc`). */
@@ -21,7 +24,7 @@ export function recordOf(pid: number): string | undefined {
 }
 
 /** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker does. */
-export async function endLeftover(recordPath: string): Promise<void> {
+export async function endLeftover(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
   const record = await readRecord(recordPath)
   if (record !== undefined && isRunning(record)) {
     if (isRunning(record.owner))
@@ -30,8 +33,9 @@ export async function endLeftover(recordPath: string): Promise<void> {
         `process ${record.owner.pid} runs this server already (${recordPath})`,
       )
     endGroup(record.pid, 'SIGTERM')
-    for (let waited = 0; isRunning(record) && waited < GRACE_MS; waited += POLL_MS) await sleep(POLL_MS)
-    if (isRunning(record)) endGroup(record.pid, 'SIGKILL')
+    await untilGone(record, graceMs, clock)
+    endGroup(record.pid, 'SIGKILL')
+    await untilGone(record, KILL_MS, clock)
   }
   await rm(recordPath, { force: true })
 }
@@ -45,6 +49,11 @@ export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean
   }
 }
 
+async function untilGone(process: Identified, mostMs: number, clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + mostMs
+  while (isRunning(process) && clock.monotonic() < deadline) await wait(clock, POLL_MS)
+}
+
 async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
@@ -53,7 +62,7 @@ async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | 
   }
 }
 
-function isRunning({ pid, identity }: z.infer<typeof identified>): boolean {
+function isRunning({ pid, identity }: Identified): boolean {
   return identityOf(pid) === identity
 }
 

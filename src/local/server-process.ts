@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { createLineRing } from './line-ring.ts'
 import { endGroup, recordOf } from './process-record.ts'
+import { wait } from './wait.ts'
 
 export interface ServerProcessOptions {
   readonly command: readonly string[]
@@ -54,10 +55,10 @@ export async function startProcess(options: ServerProcessOptions): Promise<Serve
     const closed = new Promise<void>((heard) => child.once('close', () => heard()))
     child.once('error', (error) => finish(`could not be started: ${error.message}`))
     child.once('exit', (code, signal) => {
+      over = true
       killNow()
       const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
-      const waited = new Promise<void>((resolve) => void clock.after(LAST_WORDS_MS, resolve))
-      void Promise.race([closed, waited]).then(() => finish(how))
+      void Promise.race([closed, wait(clock, LAST_WORDS_MS)]).then(() => finish(how))
     })
     const finish = (how: string) => {
       over = true

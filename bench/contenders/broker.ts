@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startChild, untilAnswers } from '../processes/child.ts'
+import type { Contender } from './contender.ts'
+
+const DAEMON = join(import.meta.dirname, '../../src/programs/daemon.ts')
+
+/** The daemon as people run it, ledger and all, in folders of its own. */
+export const broker = (profileFolder: string | undefined): Contender => ({
+  name: 'broker',
+  missing: () => (existsSync(DAEMON) ? undefined : 'there is no src/programs/daemon.ts'),
+  async start(upstream) {
+    const folder = await mkdtemp(join(tmpdir(), 'bench-broker-'))
+    const socketPath = join(folder, 'sockets/hero_aibroker/rest.sock')
+    const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
+    const child = startChild(process.execPath, [...profiling, DAEMON], {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      HERO_SOCKET_DIR: join(folder, 'sockets'),
+      PATH_VAR: join(folder, 'var'),
+      OPENAI_API_KEY: 'test',
+      AIBROKER_OPENAI_URL: `http://127.0.0.1:${upstream.port}/v1`,
+      AIBROKER_DETECT: 'off',
+    })
+    await untilAnswers({ socketPath }, '/health', child)
+    return {
+      target: { socketPath },
+      pid: child.pid,
+      async stop() {
+        await child.stop()
+        await rm(folder, { recursive: true, force: true })
+      },
+    }
+  },
+})

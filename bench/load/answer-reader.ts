@@ -1,0 +1,93 @@
+const HEAD_END = Buffer.from('\r\n\r\n')
+const LINE_END = Buffer.from('\r\n')
+
+export interface Answer {
+  readonly status: number
+  readonly body: Buffer
+}
+
+/**
+ * Reads HTTP/1.1 answers off one connection, one at a time, cut wherever the network cut them. Knows bodies with a
+ * length and chunked ones, which is what proxies of JSON and SSE send; anything else is an error.
+ */
+export class AnswerReader {
+  readonly #onFirst: (status: number) => void
+  readonly #onWhole: (answer: Answer) => void
+  #pending: Buffer | undefined
+  #status = 0
+  #state: 'head' | 'counted' | 'chunked' = 'head'
+  #left = 0
+  #parts: Buffer[] = []
+
+  /** `onFirst` is told of the first byte of a body, `onWhole` of all of it. */
+  constructor(onFirst: (status: number) => void, onWhole: (answer: Answer) => void) {
+    this.#onFirst = onFirst
+    this.#onWhole = onWhole
+  }
+
+  feed(bytes: Buffer): void {
+    let rest: Buffer | undefined = this.#pending === undefined ? bytes : Buffer.concat([this.#pending, bytes])
+    this.#pending = undefined
+    while (rest !== undefined && rest.length > 0) {
+      const next: Buffer | undefined =
+        this.#state === 'head'
+          ? this.#head(rest)
+          : this.#state === 'counted'
+            ? this.#counted(rest)
+            : this.#chunked(rest)
+      // Nothing taken: the rest of a head, a size line or a chunk is still on its way.
+      if (next === rest) this.#pending = rest
+      rest = next === rest ? undefined : next
+    }
+  }
+
+  #head(bytes: Buffer): Buffer {
+    const end = bytes.indexOf(HEAD_END)
+    if (end < 0) return bytes
+    const head = bytes.toString('latin1', 0, end)
+    this.#status = Number(head.slice(9, 12))
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+    const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head)
+    if (length === undefined && !isChunked) throw new Error(`an answer without length or chunks: ${head}`)
+    this.#state = isChunked ? 'chunked' : 'counted'
+    this.#left = Number(length ?? 0)
+    const rest = bytes.subarray(end + HEAD_END.length)
+    if (!isChunked && this.#left === 0) this.#finish()
+    return rest
+  }
+
+  #counted(bytes: Buffer): Buffer {
+    const part = bytes.subarray(0, this.#left)
+    this.#take(part)
+    this.#left -= part.length
+    if (this.#left === 0) this.#finish()
+    return bytes.subarray(part.length)
+  }
+
+  /** Takes whole chunks only; those of the bench are small. */
+  #chunked(bytes: Buffer): Buffer {
+    const lineEnd = bytes.indexOf(LINE_END)
+    if (lineEnd < 0) return bytes
+    const size = Number.parseInt(bytes.toString('latin1', 0, lineEnd), 16)
+    if (Number.isNaN(size)) throw new Error(`not a chunk size: ${bytes.toString('latin1', 0, lineEnd)}`)
+    const start = lineEnd + LINE_END.length
+    const next = start + size + LINE_END.length
+    if (bytes.length < next) return bytes
+    if (size === 0) this.#finish()
+    else this.#take(bytes.subarray(start, start + size))
+    return bytes.subarray(next)
+  }
+
+  #take(part: Buffer): void {
+    if (this.#parts.length === 0) this.#onFirst(this.#status)
+    this.#parts.push(part)
+  }
+
+  #finish(): void {
+    const [only, ...more] = this.#parts
+    const body = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#parts)
+    this.#parts = []
+    this.#state = 'head'
+    this.#onWhole({ status: this.#status, body })
+  }
+}

@@ -1,0 +1,36 @@
+import type { Answer } from './answer-reader.ts'
+import type { Expected } from './job.ts'
+
+const FINISHED = Buffer.from('"finish_reason":"stop"')
+const EVENT = Buffer.from('data: ')
+const DONE = Buffer.from('data: [DONE]')
+const SHOWN = 300
+
+/** Throws unless the answer is right: a proxy that is fast and wrong has not taken part. */
+export function check({ status, body }: Answer, expected: Expected): void {
+  if (status !== 200) throw wrong(`status ${status}`, body)
+  if (expected.type === 'plain') checkPlain(body, expected.contentLength)
+  else checkStream(body, expected.chunks)
+}
+
+/** Small answers are parsed; of large ones the length and the end are looked at, to leave the processor to others. */
+function checkPlain(body: Buffer, contentLength: number): void {
+  if (body.length < contentLength || !body.includes(FINISHED)) throw wrong('not the whole answer', body)
+  if (body.length > 4_096) return
+  const answer = JSON.parse(body.toString()) as { choices?: { message?: { content?: string } }[] }
+  if (answer.choices?.[0]?.message?.content?.length !== contentLength) throw wrong('other content', body)
+}
+
+function checkStream(body: Buffer, chunks: number): void {
+  let events = 0
+  for (let at = body.indexOf(EVENT); at >= 0; at = body.indexOf(EVENT, at + EVENT.length)) events++
+  if (events <= chunks) throw wrong(`${events} events instead of more than ${chunks}`, body)
+  if (!body.includes(FINISHED)) throw wrong('a stream without its finish', body)
+  if (body.lastIndexOf(DONE) !== body.lastIndexOf(EVENT))
+    throw wrong('a stream that does not end with [DONE]', body)
+}
+
+const wrong = (what: string, body: Buffer) =>
+  new Error(
+    `wrong answer, ${what}: ${body.toString('latin1', 0, SHOWN)} … ${body.toString('latin1', -SHOWN)}`,
+  )

@@ -1,0 +1,100 @@
+import { connect, type Socket } from 'node:net'
+import { AnswerReader } from './answer-reader.ts'
+import { check } from './check.ts'
+import type { Question } from './job.ts'
+
+export interface Timing {
+  readonly firstMs: number
+  readonly wholeMs: number
+}
+
+/** The bytes of a question, built once per job. */
+export function requestBytes({ path, headers, bodyBytes, expect }: Question): Buffer {
+  const body = JSON.stringify({
+    model: 'gpt-4o-mini',
+    messages: [{ role: 'user', content: 'y'.repeat(Math.max(1, bodyBytes - 120)) }],
+    max_tokens: 100,
+    ...(expect.type === 'stream' ? { stream: true, stream_options: { include_usage: true } } : {}),
+  })
+  const lines = Object.entries({
+    host: 'localhost',
+    'content-type': 'application/json',
+    'content-length': body.length,
+    ...headers,
+  }).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+  return Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`)
+}
+
+/** One keep-alive connection that asks the same question, one at a time, and checks every answer. */
+export class Connection {
+  readonly #socket: Socket
+  readonly #bytes: Buffer
+  #sentMs = 0
+  #firstMs = 0
+  #first: PromiseWithResolvers<void> | undefined
+  #whole: PromiseWithResolvers<Timing> | undefined
+
+  private constructor(socket: Socket, question: Question, bytes: Buffer) {
+    this.#socket = socket
+    this.#bytes = bytes
+    const reader = new AnswerReader(
+      (status) => {
+        this.#firstMs = performance.now() - this.#sentMs
+        if (status === 200) this.#first?.resolve()
+      },
+      (answer) => {
+        check(answer, question.expect)
+        const whole = this.#whole
+        this.#whole = undefined
+        whole?.resolve({ firstMs: this.#firstMs, wholeMs: performance.now() - this.#sentMs })
+      },
+    )
+    socket.on('data', (bytes) => {
+      try {
+        reader.feed(bytes)
+      } catch (failure) {
+        this.#fail(failure)
+      }
+    })
+    socket.on('error', (failure) => this.#fail(failure))
+    socket.on('close', () => this.#fail(new Error('the connection was closed')))
+  }
+
+  static async open(question: Question, bytes: Buffer): Promise<Connection> {
+    const { target } = question
+    const socket = 'port' in target ? connect(target.port, '127.0.0.1') : connect(target.socketPath)
+    socket.setNoDelay(true)
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve)
+      socket.once('error', reject)
+    })
+    return new Connection(socket, question, bytes)
+  }
+
+  /** Resolves with the whole answer. */
+  ask(): Promise<Timing> {
+    this.#first = undefined
+    this.#whole = Promise.withResolvers()
+    this.#sentMs = performance.now()
+    this.#socket.write(this.#bytes)
+    return this.#whole.promise
+  }
+
+  /** Resolves with the first byte of a good answer's body; the rest is read and forgotten. */
+  begin(): Promise<void> {
+    const whole = this.ask()
+    this.#first = Promise.withResolvers()
+    whole.catch(this.#first.reject)
+    return this.#first.promise
+  }
+
+  hangUp(): void {
+    this.#socket.destroy()
+  }
+
+  #fail(failure: unknown): void {
+    this.#whole?.reject(failure)
+    this.#whole = undefined
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,104 @@
+/** The load of the bench, a process of its own. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { serveQuestions } from '../processes/worker.ts'
+import { Connection, requestBytes, type Timing } from './connection.ts'
+import type { Job, LoadResult, Question } from './job.ts'
+import { quantiles } from './quantiles.ts'
+
+/** More than this many at once and the open loop has lost the race: the rate is too high for what is measured. */
+const MOST_OPEN = 2_000
+const held: Connection[] = []
+
+serveQuestions<Job, LoadResult>(async (job) => {
+  const startMs = performance.now()
+  const timings = await run(job)
+  return {
+    answers: timings.length,
+    seconds: (performance.now() - startMs) / 1_000,
+    first: quantiles(timings.map((timing) => timing.firstMs)),
+    whole: quantiles(timings.map((timing) => timing.wholeMs)),
+  }
+})
+
+function run(job: Job): Promise<Timing[]> {
+  if (job.type === 'closed') return closedLoop(job.question, job.connections, job.forMs)
+  if (job.type === 'open') return openLoop(job.question, job.perSecond, job.forMs)
+  if (job.type === 'hold') return hold(job.question, job.streams)
+  if (job.type === 'hang-up') return hangUp(job.question, job.streams, job.connections)
+  return letGo()
+}
+
+async function closedLoop(question: Question, connections: number, forMs: number): Promise<Timing[]> {
+  const bytes = requestBytes(question)
+  const timings: Timing[] = []
+  const endMs = performance.now() + forMs
+  await atOnce(connections, async () => {
+    const connection = await Connection.open(question, bytes)
+    while (performance.now() < endMs) timings.push(await connection.ask())
+    connection.hangUp()
+  })
+  return timings
+}
+
+async function openLoop(question: Question, perSecond: number, forMs: number): Promise<Timing[]> {
+  const bytes = requestBytes(question)
+  const timings: Timing[] = []
+  const idle: Connection[] = []
+  const underWay = new Set<Promise<void>>()
+  const failed = Promise.withResolvers<never>()
+
+  const one = async () => {
+    const connection = idle.pop() ?? (await Connection.open(question, bytes))
+    timings.push(await connection.ask())
+    idle.push(connection)
+  }
+  const startMs = performance.now()
+  for (let sent = 0; sent < (perSecond * forMs) / 1_000; sent++) {
+    const waitMs = startMs + (sent * 1_000) / perSecond - performance.now()
+    if (waitMs > 0) await Promise.race([sleep(waitMs), failed.promise])
+    if (underWay.size >= MOST_OPEN)
+      throw new Error(`${perSecond} requests a second are more than it can take`)
+    const request: Promise<void> = one()
+      .catch((failure: unknown) => failed.reject(failure))
+      .finally(() => underWay.delete(request))
+    underWay.add(request)
+  }
+  await Promise.race([Promise.all(underWay), failed.promise])
+  for (const connection of idle) connection.hangUp()
+  return timings
+}
+
+async function hold(question: Question, streams: number): Promise<Timing[]> {
+  const bytes = requestBytes(question)
+  // Waves, so that a short listen queue is not what is measured.
+  for (let opened = 0; opened < streams; opened += 100) {
+    await atOnce(Math.min(100, streams - opened), async () => {
+      const connection = await Connection.open(question, bytes)
+      held.push(connection)
+      await connection.begin()
+    })
+  }
+  return []
+}
+
+function letGo(): Promise<Timing[]> {
+  for (const connection of held.splice(0)) connection.hangUp()
+  return Promise.resolve([])
+}
+
+async function hangUp(question: Question, streams: number, connections: number): Promise<Timing[]> {
+  const bytes = requestBytes(question)
+  let left = streams
+  await atOnce(connections, async () => {
+    while (left-- > 0) {
+      const connection = await Connection.open(question, bytes)
+      await connection.begin()
+      connection.hangUp()
+    }
+  })
+  return []
+}
+
+async function atOnce(count: number, work: () => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, work))
+}

@@ -1,0 +1,187 @@
+/** `npm run bench`: what the broker costs between a caller and a provider, beside others doing the same. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { cpus, loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { allContenders } from './contenders/all.ts'
+import type { Contender } from './contenders/contender.ts'
+import { installPortkey } from './contenders/portkey.ts'
+import { judge, type GateLimits } from './measures/gate.ts'
+import { measureMemory, type Memory } from './measures/memory.ts'
+import { playRounds, type Entrant } from './measures/rounds.ts'
+import { fullScenarios, quickScenarios } from './measures/scenarios.ts'
+import { soak } from './measures/soak.ts'
+import { openStage, type Stage } from './measures/stage.ts'
+import { measureStartUp } from './measures/start-up.ts'
+import { figuresOf } from './report/figures.ts'
+import { printMemory, printScenario, printStartUp } from './report/print.ts'
+
+const HELP = `npm run bench -- [options]
+
+  (nothing)          the quick run, within 90 seconds
+  --full             all sizes and connection counts, 1,000 open streams, 5,000 hang-ups
+  --soak MINUTES     mixed load on one contender, memory over time
+  --gate             quick run that fails when the CPU cost is beyond the limits below
+  --gate-request 8   most CPU per plain request, as a multiple of nginx in the same run
+  --gate-chunk 3     the same per relayed chunk
+  --margin 1         multiplies both limits, for machines that are not quiet
+  --subject broker   whom --gate and --soak look at
+  --only A,B         only these contenders
+  --rounds 5         rounds that count
+  --stretch 1        multiplies the length of every slice
+  --with-portkey     adds Portkey's gateway, installed by npm into a temporary folder (needs a registry);
+                     with PORTKEY_FOLDER set it is taken from there
+  --profile FOLDER   the broker writes a CPU profile there
+`
+
+const { values: options } = parseArgs({
+  options: {
+    help: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    gate: { type: 'boolean', default: false },
+    soak: { type: 'string' },
+    'gate-request': { type: 'string', default: '8' },
+    'gate-chunk': { type: 'string', default: '3' },
+    margin: { type: 'string', default: '1' },
+    subject: { type: 'string', default: 'broker' },
+    only: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    stretch: { type: 'string', default: '1' },
+    'with-portkey': { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
+})
+
+process.once('SIGINT', () => process.exit(130))
+process.once('SIGTERM', () => process.exit(143))
+process.exitCode = await main().catch((failure: unknown) => {
+  console.error(String(failure))
+  return 1
+})
+
+async function main(): Promise<number> {
+  if (options.help) {
+    console.log(HELP)
+    return 0
+  }
+  if (process.platform !== 'linux') throw new Error('the bench reads /proc, which only Linux has')
+  const contenders = await chosenContenders()
+  await using stage = await openStage()
+  if (options.soak !== undefined) return await soakSubject(stage, contenders, positive('soak'))
+  return await compare(stage, contenders)
+}
+
+async function chosenContenders(): Promise<Contender[]> {
+  const portkeyFolder = process.env['PORTKEY_FOLDER'] ?? join(tmpdir(), 'hero-aibroker-bench-portkey')
+  if (options['with-portkey']) await installPortkey(portkeyFolder)
+  const all = allContenders({
+    portkeyFolder: options['with-portkey'] ? portkeyFolder : undefined,
+    profileFolder: options.profile,
+  })
+  const only = options.only?.split(',') ?? all.map(({ name }) => name)
+  const unknown = only.filter((name) => all.every((contender) => contender.name !== name))
+  if (unknown.length > 0) throw new Error(`no contender is named ${unknown.join(', ')}`)
+  return all.filter((contender) => {
+    if (!only.includes(contender.name)) return false
+    const missing = contender.missing?.()
+    if (missing !== undefined) console.log(`without ${contender.name}: ${missing}`)
+    return missing === undefined
+  })
+}
+
+function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request' | 'gate-chunk'): number {
+  const value = Number(options[name])
+  if (!(value > 0)) throw new Error(`--${name} wants a number above 0`)
+  return value
+}
+
+async function compare(stage: Stage, contenders: readonly Contender[]): Promise<number> {
+  const scenarios = options.full ? fullScenarios : quickScenarios
+  const amount = options.full ? { streams: 1_000, hangUps: 5_000 } : { streams: 500, hangUps: 500 }
+  const yardstick = contenders.some(({ name }) => name === 'nginx') ? 'nginx' : 'direct'
+
+  const startUps = new Map<string, readonly number[]>()
+  for (const contender of contenders) {
+    if (contender.name !== 'direct') startUps.set(contender.name, await measureStartUp(contender, stage, 3))
+  }
+  await using entrants = await startAll(stage, contenders)
+  const memories = new Map<string, Memory>()
+  for (const entrant of entrants.list) {
+    const memory = await measureMemory(stage, entrant, amount)
+    if (memory !== undefined) memories.set(entrant.name, memory)
+  }
+  const slices = await playRounds(stage, entrants.list, scenarios, {
+    rounds: positive('rounds'),
+    stretch: positive('stretch'),
+    onRound: (round) => console.error(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`),
+  })
+
+  const results = scenarios.map((scenario) => ({
+    scenario,
+    figures: figuresOf(slices, scenario, yardstick),
+  }))
+  for (const { scenario, figures } of results) printScenario(scenario, figures, yardstick)
+  printMemory(memories, amount)
+  printStartUp(startUps)
+  const file = await save({ results, memories: [...memories], startUps: [...startUps] })
+  console.log(`\n${file}`)
+  return options.gate ? gate(results, yardstick) : 0
+}
+
+async function startAll(stage: Stage, contenders: readonly Contender[]) {
+  const list: Entrant[] = []
+  const stop = async () => {
+    await Promise.all(list.map(({ running }) => running.stop()))
+  }
+  try {
+    for (const contender of contenders) {
+      list.push({ name: contender.name, running: await contender.start(stage) })
+    }
+  } catch (failure) {
+    await stop()
+    throw failure
+  }
+  return { list, [Symbol.asyncDispose]: stop }
+}
+
+function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
+  if (yardstick !== 'nginx') {
+    console.log('gate skipped: it compares with nginx, which is not here')
+    return 0
+  }
+  const margin = positive('margin')
+  const limits: GateLimits = {
+    request: positive('gate-request') * margin,
+    chunk: positive('gate-chunk') * margin,
+  }
+  const { passed, lines } = judge(results, options.subject, limits)
+  for (const line of lines) console.log(line)
+  return passed ? 0 : 1
+}
+
+async function soakSubject(stage: Stage, contenders: readonly Contender[], minutes: number): Promise<number> {
+  const contender = contenders.find(({ name }) => name === options.subject)
+  if (contender === undefined) throw new Error(`no contender named ${options.subject} here`)
+  await using entrants = await startAll(stage, [contender])
+  const [entrant] = entrants.list
+  if (entrant === undefined) return 1
+  const { passed, lines, samples } = await soak(stage, entrant, minutes, (line) => console.log(line))
+  for (const line of lines) console.log(line)
+  console.log(await save({ soak: samples }))
+  return passed ? 0 : 1
+}
+
+async function save(results: object): Promise<string> {
+  const folder = join(import.meta.dirname, 'results')
+  await mkdir(folder, { recursive: true })
+  const at = new Date().toISOString()
+  const machine = {
+    processor: cpus()[0]?.model,
+    cores: cpus().length,
+    node: process.version,
+    load: loadavg()[0],
+  }
+  const file = join(folder, `${at.replaceAll(':', '-')}.json`)
+  await writeFile(file, `${JSON.stringify({ at, machine, options, ...results }, undefined, 2)}\n`)
+  return file
+}

@@ -1,0 +1,83 @@
+import type { Scene } from './stage.ts'
+
+/** A scene that every contender plays in every round. */
+export interface Scenario {
+  readonly id: string
+  readonly title: string
+  readonly scene: Scene
+  /** What CPU time is divided by. */
+  readonly per: 'request' | 'chunk'
+}
+
+/** 200 chunks, one every 2 ms: 500 a second, as fast as the fastest models speak. */
+const FAST_STREAM = { type: 'stream', chunks: 200, everyMs: 2, firstAfterMs: 0 } as const
+const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
+
+export const quickScenarios: readonly Scenario[] = [
+  plain(1_000, 1_500, 32, 800),
+  stream(32, 1_000),
+  steady(300, 800),
+]
+
+const SIZES = [
+  [1_000, 1_500],
+  [16_000, 16_000],
+  [200_000, 200_000],
+] as const
+const CONNECTIONS = [1, 32, 256] as const
+
+export const fullScenarios: readonly Scenario[] = [
+  ...SIZES.flatMap(([asked, answered]) => CONNECTIONS.map((count) => plain(asked, answered, count, 1_500))),
+  ...CONNECTIONS.map((count) => stream(count, 1_800)),
+  burst(32, 1_500),
+  steady(300, 3_000),
+]
+
+export const PLAIN_ID = 'plain-1k-32'
+export const STREAM_ID = 'stream-32'
+
+function plain(requestBytes: number, bodyBytes: number, connections: number, forMs: number): Scenario {
+  return {
+    id: `plain-${requestBytes / 1_000}k-${connections}`,
+    title: `plain, ${requestBytes / 1_000} KB asked, ${bodyBytes / 1_000} KB answered, ${connections} connections`,
+    scene: {
+      manner: { type: 'plain', bodyBytes },
+      requestBytes,
+      load: { type: 'closed', connections, forMs },
+    },
+    per: 'request',
+  }
+}
+
+/** A stream lasts 400 ms, and `forMs` is when the last ones start: no multiple of 400, or some would start one more. */
+function stream(connections: number, forMs: number): Scenario {
+  return {
+    id: `stream-${connections}`,
+    title: `streams of 200 chunks at 500 a second, ${connections} at a time`,
+    scene: { manner: FAST_STREAM, requestBytes: 1_000, load: { type: 'closed', connections, forMs } },
+    per: 'chunk',
+  }
+}
+
+function burst(connections: number, forMs: number): Scenario {
+  return {
+    id: `burst-${connections}`,
+    title: `streams of 200 chunks all at once, ${connections} at a time`,
+    scene: {
+      manner: { ...FAST_STREAM, everyMs: 0 },
+      requestBytes: 1_000,
+      load: { type: 'closed', connections, forMs },
+    },
+    per: 'chunk',
+  }
+}
+
+/** Far from saturation, where a proxy's own delay shows. */
+function steady(perSecond: number, forMs: number): Scenario {
+  return {
+    id: `steady-${perSecond}`,
+    title: `plain, 1 KB, ${perSecond} a second whatever happens (open loop)`,
+    scene: { manner: PLAIN, requestBytes: 1_000, load: { type: 'open', perSecond, forMs } },
+    per: 'request',
+  }
+}

@@ -1,0 +1,74 @@
+import { residentMegabytes } from '../processes/cost.ts'
+import type { Verdict } from './gate.ts'
+import type { Entrant } from './rounds.ts'
+import type { Scene, Stage } from './stage.ts'
+
+export interface Sample {
+  readonly minute: number
+  readonly residentMegabytes: number
+  readonly answers: number
+  /** Upstream streams still open although every caller has left. */
+  readonly leftOpen: number
+}
+
+const FAST_STREAM = { type: 'stream', chunks: 100, everyMs: 2, firstAfterMs: 0 } as const
+const LONG_STREAM = { type: 'stream', chunks: 100_000, everyMs: 1_000, firstAfterMs: 0 } as const
+
+/** Everything that callers do, a few seconds of each, over and over. */
+const SCENES: readonly Scene[] = [
+  {
+    manner: { type: 'plain', bodyBytes: 1_500 },
+    requestBytes: 1_000,
+    load: { type: 'closed', connections: 32, forMs: 3_000 },
+  },
+  { manner: FAST_STREAM, requestBytes: 1_000, load: { type: 'closed', connections: 64, forMs: 3_000 } },
+  {
+    manner: { type: 'plain', bodyBytes: 200_000 },
+    requestBytes: 200_000,
+    load: { type: 'closed', connections: 8, forMs: 2_000 },
+  },
+  { manner: LONG_STREAM, requestBytes: 1_000, load: { type: 'hang-up', streams: 300, connections: 32 } },
+]
+
+/** Memory is judged from a third of the time on, when caches and heaps have found their size. */
+const SETTLED_SHARE = 1 / 3
+const MOST_GROWTH = 1.25
+
+/** Fails at the first wrong answer; says no when memory keeps growing or upstream streams are left open. */
+export async function soak(
+  stage: Stage,
+  { name, running }: Entrant,
+  minutes: number,
+  say: (line: string) => void,
+): Promise<Verdict & { readonly samples: readonly Sample[] }> {
+  const samples: Sample[] = []
+  const startMs = performance.now()
+  const elapsed = () => (performance.now() - startMs) / 60_000
+  while (elapsed() < minutes) {
+    let answers = 0
+    for (const scene of SCENES) answers += (await stage.play(running, scene)).answers
+    const sample = {
+      minute: elapsed(),
+      residentMegabytes: running.pid === undefined ? 0 : residentMegabytes(running.pid),
+      answers,
+      leftOpen: (await stage.stats()).openStreams,
+    }
+    samples.push(sample)
+    say(
+      `${sample.minute.toFixed(1)} min: ${sample.residentMegabytes.toFixed(0)} MB, ${answers} answers, ${sample.leftOpen} left open`,
+    )
+  }
+  return { ...verdict(name, samples), samples }
+}
+
+function verdict(name: string, samples: readonly Sample[]): Verdict {
+  const settled = samples.slice(Math.floor(samples.length * SETTLED_SHARE))
+  const first = settled[0]
+  const last = settled.at(-1)
+  if (first === undefined || last === undefined) return { passed: false, lines: ['nothing was measured'] }
+  const growth = last.residentMegabytes / first.residentMegabytes
+  const leftOpen = Math.min(...settled.map((sample) => sample.leftOpen))
+  const passed = growth <= MOST_GROWTH && leftOpen === 0
+  const line = `${passed ? 'passed' : 'FAILED'}: ${name} went from ${first.residentMegabytes.toFixed(0)} to ${last.residentMegabytes.toFixed(0)} MB, at least ${leftOpen} streams left open`
+  return { passed, lines: [line] }
+}

@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process'
+import { request } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Target } from '../contenders/contender.ts'
+
+export interface Child {
+  readonly pid: number
+  /** The last words on its error output, for when it dies. */
+  lastWords(): string
+  hasExited(): boolean
+  /** Asks it to stop, and insists after five seconds. */
+  stop(): Promise<void>
+}
+
+const LAST_WORDS_LENGTH = 2_000
+const PATIENCE_MS = 5_000
+const START_TIMEOUT_MS = 20_000
+
+/** Starts a program that will not outlive this process. */
+export function startChild(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): Child {
+  const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  let words = ''
+  child.stderr.on('data', (part: Buffer) => (words = (words + part.toString()).slice(-LAST_WORDS_LENGTH)))
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', (error) => {
+      words += error.message
+      resolve()
+    })
+  })
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  return {
+    pid: child.pid ?? 0,
+    lastWords: () => words.trim(),
+    hasExited: () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined,
+    async stop() {
+      child.kill('SIGTERM')
+      const insist = setTimeout(kill, PATIENCE_MS)
+      await exited
+      clearTimeout(insist)
+      process.off('exit', kill)
+    },
+  }
+}
+
+/** Resolves as soon as a GET of `path` is answered with 200; fails with the child's last words when it dies before. */
+export async function untilAnswers(target: Target, path: string, child: Child): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (!(await answers(target, path))) {
+    const died = child.hasExited()
+    if (died || performance.now() > deadline) {
+      await child.stop()
+      throw new Error(`${died ? 'died while starting' : 'did not start in time'}: ${child.lastWords()}`)
+    }
+    await sleep(5)
+  }
+}
+
+function answers(target: Target, path: string): Promise<boolean> {
+  const where = 'port' in target ? { host: '127.0.0.1', port: target.port } : target
+  return new Promise((resolve) => {
+    request({ ...where, path, agent: false }, (answer) => {
+      answer.resume()
+      resolve(answer.statusCode === 200)
+    })
+      .once('error', () => resolve(false))
+      .end()
+  })
+}

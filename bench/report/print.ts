@@ -1,0 +1,70 @@
+import type { Memory } from '../measures/memory.ts'
+import type { Scenario } from '../measures/scenarios.ts'
+import type { Figures } from './figures.ts'
+import { spread } from './spread.ts'
+import { brief, shown, table } from './table.ts'
+
+export function printScenario(scenario: Scenario, figures: readonly Figures[], yardstick: string): void {
+  const isStream = scenario.per === 'chunk'
+  console.log(`\n${scenario.title}`)
+  const head = [
+    '',
+    `CPU µs/${scenario.per}`,
+    `× ${yardstick}`,
+    `${scenario.per}s/s`,
+    isStream ? 'first ms' : 'p50 ms',
+    isStream ? 'first added ms' : 'p50 added ms',
+    isStream ? 'whole p50 ms' : 'p99 ms',
+    isStream ? 'whole p99 ms' : 'p99 added ms',
+  ]
+  console.log(
+    table(
+      head,
+      figures.map((row) => [
+        row.contender,
+        shown(row.cpu),
+        shown(row.times),
+        brief(row.perSecond, 0),
+        brief(isStream ? row.first : row.p50, 2),
+        shown(isStream ? row.addedFirst : row.addedP50, 2),
+        brief(isStream ? row.p50 : row.p99, 2),
+        isStream ? brief(row.p99, 2) : shown(row.addedP99, 2),
+      ]),
+    ),
+  )
+}
+
+export function printMemory(
+  memories: ReadonlyMap<string, Memory>,
+  amount: { streams: number; hangUps: number },
+): void {
+  console.log('\nmemory, resident MB')
+  console.log(
+    table(
+      [
+        '',
+        'idle',
+        `${amount.streams} open streams`,
+        `after ${amount.hangUps} hang-ups`,
+        'upstream streams left open',
+      ],
+      [...memories].map(([name, memory]) => [
+        name,
+        memory.idle.toFixed(0),
+        memory.withStreams.toFixed(0),
+        memory.afterHangUps.toFixed(0),
+        String(memory.leftOpen),
+      ]),
+    ),
+  )
+}
+
+export function printStartUp(startUps: ReadonlyMap<string, readonly number[]>): void {
+  console.log('\nstart-up, ms until the first answer')
+  console.log(
+    table(
+      ['', 'ms'],
+      [...startUps].map(([name, taken]) => [name, shown(spread(taken), 0)]),
+    ),
+  )
+}

@@ -1,0 +1,22 @@
+/** How the upstream answers from now on. */
+export type Manner =
+  | { readonly type: 'plain'; readonly bodyBytes: number }
+  | {
+      readonly type: 'stream'
+      readonly chunks: number
+      /** Between two chunks; 0 sends them all at once. */
+      readonly everyMs: number
+      readonly firstAfterMs: number
+    }
+
+export type UpstreamQuestion = { readonly type: 'listen' | 'stats' | 'cut-streams' } | Manner
+
+export interface UpstreamStats {
+  readonly port: number
+  readonly requests: number
+  readonly openConnections: number
+  readonly openStreams: number
+  /** Streams whose connection closed before their end. */
+  readonly abortedStreams: number
+  readonly chunks: number
+}

@@ -1,0 +1,54 @@
+/** The bytes of a provider in OpenAI's shape, made once and sent many times. */
+
+const KEEP = { created: 1_700_000_000, model: 'gpt-4o-mini-2024-07-18', system_fingerprint: 'fp_bench' }
+const USAGE = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
+
+/** A whole HTTP answer whose body is about `bodyBytes` long. */
+export function plainAnswer(bodyBytes: number): Buffer {
+  const empty = JSON.stringify(completion(''))
+  const body = JSON.stringify(completion('x'.repeat(Math.max(1, bodyBytes - empty.length))))
+  return Buffer.from(
+    `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  )
+}
+
+/** Characters of content in `plainAnswer(bodyBytes)`, for whoever checks the answer. */
+export const contentLength = (bodyBytes: number) =>
+  Math.max(1, bodyBytes - JSON.stringify(completion('')).length)
+
+/** nginx takes the last header as a wish not to buffer; others ignore it. */
+export const streamHead = Buffer.from(
+  'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-accel-buffering: no\r\n\r\n',
+)
+
+export const streamChunk = framed(chunk({ content: ' word' }, null))
+
+/** What follows the words: the reason, the usage, the end. */
+export const streamEnd = Buffer.concat([
+  framed(chunk({}, 'stop')),
+  framed({ ...head('chat.completion.chunk'), choices: [], usage: USAGE }),
+  framed('[DONE]'),
+  Buffer.from('0\r\n\r\n'),
+])
+
+function completion(content: string) {
+  const message = { role: 'assistant', content, refusal: null }
+  const choices = [{ index: 0, message, logprobs: null, finish_reason: 'stop' }]
+  return { ...head('chat.completion'), choices, usage: USAGE }
+}
+
+function chunk(delta: object, reason: string | null) {
+  return {
+    ...head('chat.completion.chunk'),
+    choices: [{ index: 0, delta, logprobs: null, finish_reason: reason }],
+  }
+}
+
+function head(object: string) {
+  return { id: 'chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012', object, ...KEEP }
+}
+
+function framed(event: object | string): Buffer {
+  const data = `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`
+  return Buffer.from(`${data.length.toString(16)}\r\n${data}\r\n`)
+}

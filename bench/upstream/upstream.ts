@@ -1,0 +1,112 @@
+/** The provider of the bench, a process of its own and as lean as Node allows, so that it is never what is measured. */
+import { createServer, type Socket } from 'node:net'
+import { serveQuestions } from '../processes/worker.ts'
+import type { Manner, UpstreamQuestion, UpstreamStats } from './manner.ts'
+import { plainAnswer, streamChunk, streamEnd, streamHead } from './prebuilt.ts'
+
+interface Stream {
+  readonly socket: Socket
+  readonly everyMs: number
+  left: number
+  dueMs: number
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+
+let manner: Manner = { type: 'plain', bodyBytes: 1_500 }
+let answer = plainAnswer(manner.bodyBytes)
+const streams = new Map<Socket, Stream>()
+const count = { requests: 0, openConnections: 0, abortedStreams: 0, chunks: 0 }
+
+const server = createServer({ noDelay: true }, (socket) => {
+  count.openConnections++
+  let pending: Buffer | undefined
+  socket.on('data', (bytes) => {
+    let rest = pending === undefined ? bytes : Buffer.concat([pending, bytes])
+    for (let end = requestEnd(rest); end > 0; end = requestEnd(rest)) {
+      rest = rest.subarray(end)
+      count.requests++
+      if (manner.type === 'plain') socket.write(answer)
+      else startStream(socket, manner)
+    }
+    pending = rest.length === 0 ? undefined : rest
+  })
+  socket.on('error', () => {})
+  socket.on('close', () => {
+    count.openConnections--
+    if (streams.delete(socket)) count.abortedStreams++
+  })
+})
+
+serveQuestions<UpstreamQuestion, UpstreamStats>(async (question) => {
+  switch (question.type) {
+    case 'listen':
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', 4_096, resolve))
+      break
+    case 'stats':
+      break
+    case 'cut-streams':
+      for (const socket of streams.keys()) socket.destroy()
+      break
+    case 'plain':
+      answer = plainAnswer(question.bodyBytes)
+      manner = question
+      break
+    case 'stream':
+      manner = question
+      break
+  }
+  const address = server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  return { port, openStreams: streams.size, ...count }
+})
+
+/** Length of the first whole request in `bytes`, 0 while it is not whole. Bodies come with a length, or chunked. */
+function requestEnd(bytes: Buffer): number {
+  const headEnd = bytes.indexOf(HEAD_END)
+  if (headEnd < 0) return 0
+  const bodyStart = headEnd + HEAD_END.length
+  const head = bytes.toString('latin1', 0, headEnd)
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
+  if (length === undefined && /\r\ntransfer-encoding: *chunked/i.test(head)) {
+    const last = bytes.indexOf('\r\n0\r\n\r\n', bodyStart)
+    return last < 0 ? 0 : last + 7
+  }
+  const end = bodyStart + Number(length ?? 0)
+  return end <= bytes.length ? end : 0
+}
+
+function startStream(socket: Socket, { chunks, everyMs, firstAfterMs }: Manner & { type: 'stream' }): void {
+  if (everyMs === 0 && firstAfterMs === 0) {
+    count.chunks += chunks
+    socket.write(Buffer.concat([streamHead, ...Array<Buffer>(chunks).fill(streamChunk), streamEnd]))
+    return
+  }
+  socket.write(streamHead)
+  const stream = { socket, everyMs, left: chunks, dueMs: performance.now() + firstAfterMs }
+  streams.set(socket, stream)
+  if (firstAfterMs === 0) sendChunk(stream)
+  clock ??= setInterval(tick, 1)
+}
+
+/** One timer for all streams. A late tick sends one chunk, never two in one write: the rate suffers, not the count. */
+let clock: NodeJS.Timeout | undefined
+function tick(): void {
+  const now = performance.now()
+  for (const stream of streams.values()) {
+    if (stream.dueMs <= now) sendChunk(stream)
+  }
+  if (streams.size > 0) return
+  clearInterval(clock)
+  clock = undefined
+}
+
+function sendChunk(stream: Stream): void {
+  count.chunks++
+  stream.left--
+  stream.dueMs += stream.everyMs
+  stream.socket.write(streamChunk)
+  if (stream.left > 0) return
+  streams.delete(stream.socket)
+  stream.socket.write(streamEnd)
+}

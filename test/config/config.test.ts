@@ -1,0 +1,185 @@
+import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+import { loadConfig } from '../../src/config/config.ts'
+import type { Flags } from '../../src/config/config.ts'
+import { readModelsFile } from '../../src/catalog/models-file.ts'
+
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), 'cfg-'))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+const load = (env: Record<string, string> = {}, argv: Flags = {}) =>
+  loadConfig({ env: { HOME: home, ...env }, cwd: home, argv })
+const keysOf = (env: Record<string, string>, name: string, keyEnv?: string) =>
+  load(env)
+    .keysOf(name, keyEnv)
+    .map((key) => key.reveal())
+
+test('a machine that says nothing gets Hero’s usual places and calm defaults', () => {
+  const config = load()
+  expect(config).toMatchObject({
+    socketDir: join(home, 'hero/var/sockets'),
+    dataDir: join(home, 'hero/var/hero_aibroker'),
+    heroDbSocket: join(home, 'hero/var/sockets/hero_db/rpc.sock'),
+    mcpConfigPath: undefined,
+    routingStrategy: 'cheapest',
+    listen: undefined,
+    isMother: false,
+    bodyLimitBytes: 64 * 1024 * 1024,
+    drainTimeoutMs: 30_000,
+    logLevel: 'info',
+    adminToken: undefined,
+  })
+  expect(config.keysOf('openai')).toEqual([])
+  expect(Object.isFrozen(config)).toBe(true)
+})
+
+test.each([
+  [{ HERO_SOCKET_DIR: '/s/old' }, '/s/old'],
+  [{ HERO_SOCKET_DIR: '/s/old', PATH_SOCKET: '/s/newer' }, '/s/newer'],
+  [{ HERO_SOCKET_DIR: '/s/old', PATH_SOCKET: '/s/newer', PATH_SOCKETS: '/s/newest' }, '/s/newest'],
+  [{ PATH_VAR: '/v', HERO_SOCKET_DIR: '/s/old' }, '/s/old'],
+  [{ PATH_VAR: '/v', PATH_ROOT: '/r' }, '/v/sockets'],
+  [{ PATH_ROOT: '/r' }, '/r/var/sockets'],
+  [{ PATH_SOCKETS: '', HERO_SOCKET_DIR: ' /s/old ' }, '/s/old'],
+])('the socket folder of %j is %s', (env, expected) => {
+  expect(load(env).socketDir).toBe(expected)
+})
+
+test.each([
+  [{ PATH_VAR: '/v', PATH_ROOT: '/r' }, '/v/hero_aibroker'],
+  [{ PATH_ROOT: '/r' }, '/r/var/hero_aibroker'],
+  [{ PATH_VAR: '/v', AIBROKER_DATA_DIR: '/d' }, '/d'],
+])('the data folder of %j is %s', (env, expected) => {
+  expect(load(env).dataDir).toBe(expected)
+})
+
+test('a socket folder of its own leaves the data where it was', () => {
+  expect(load({ HERO_SOCKET_DIR: '/s' }).dataDir).toBe(load().dataDir)
+})
+
+test('the models file is the named one, else the one at hand, else the shipped one', () => {
+  expect(load({ MODELS_CONFIG_PATH: 'mine.yml' }).modelsConfigPath).toBe(join(home, 'mine.yml'))
+  expect(load({ MODELS_CONFIG_PATH: '~/mine.yml' }).modelsConfigPath).toBe(join(home, 'mine.yml'))
+  expect(readModelsFile(load().modelsConfigPath).catalog.models.has('gpt-4o')).toBe(true)
+  writeFileSync(join(home, 'modelsconfig.yml'), 'models: {}')
+  expect(load().modelsConfigPath).toBe(join(home, 'modelsconfig.yml'))
+})
+
+test.each([
+  [{ GROQ_API_KEY: 'one' }, ['one']],
+  [{ GROQ_API_KEYS: ' one, two ,,one' }, ['one', 'two']],
+  [{ GROQ_API_KEY: 'one', GROQ_API_KEYS: 'two,one' }, ['one', 'two']],
+  [{ GROQ_API_KEY: ' ' }, []],
+  [{ OPENAI_API_KEY: 'one' }, []],
+])('Groq’s keys of %j are %j', (env, expected) => {
+  expect(keysOf(env, 'groq')).toEqual(expected)
+})
+
+test('Alibaba’s keys may have either of its names', () => {
+  expect(keysOf({ DASHSCOPE_API_KEY: 'd', ALIBABA_API_KEYS: 'a,b' }, 'alibaba')).toEqual(['a', 'b', 'd'])
+})
+
+test('a provider of the models file has its keys where the file says', () => {
+  expect(keysOf({ MY_KEY: 'one', MY_KEYS: 'two', ACME_API_KEY: 'three' }, 'acme', 'MY_KEY')).toEqual([
+    'one',
+    'two',
+  ])
+  expect(keysOf({ MY_LLAMA_API_KEY: 'one' }, 'my-llama')).toEqual(['one'])
+})
+
+test('no way of printing the configuration shows a secret', () => {
+  const config = load({ OPENAI_API_KEY: 'sk-hush', ADMIN_TOKEN: 'adm-hush', HERO_SECRET: 'jwt, hush' })
+  const seen =
+    inspect([config, config.keysOf('openai')], { depth: 9, showHidden: true }) + JSON.stringify(config)
+  expect(seen).not.toContain('hush')
+  expect(config.heroSecret?.reveal()).toBe('jwt, hush')
+})
+
+test('a key that could not travel in a header is refused without being shown', () => {
+  const load = () => keysOf({ GROQ_API_KEYS: 'good,two words' }, 'groq')
+  expect(load).toThrow(/^GROQ_API_KEYS holds a key with a space/)
+  expect(load).not.toThrow(/two words/)
+})
+
+test('the .env file gives secrets to whom the environment gives none, and nothing else', () => {
+  writeEnvFile('OPENAI_API_KEY=from-file\nGROQ_API_KEY=from-file\nADMIN_TOKEN=t\nROUTING_STRATEGY=best\n')
+  const config = load({ OPENAI_API_KEYS: 'from-env' })
+  expect(config.keysOf('openai').map((key) => key.reveal())).toEqual(['from-env'])
+  expect(config.keysOf('groq').map((key) => key.reveal())).toEqual(['from-file'])
+  expect(config.adminToken?.reveal()).toBe('t')
+  expect(config.routingStrategy).toBe('cheapest')
+})
+
+test('a .env file that others can read is refused, with the command that helps', () => {
+  const path = writeEnvFile('OPENAI_API_KEY=x', 0o644)
+  expect(() => load()).toThrow(`run: chmod 600 ${path}`)
+})
+
+test.each([
+  ['https://proxy.example/v1/', 'https://proxy.example/v1'],
+  ['http://127.0.0.1:8080/v1', 'http://127.0.0.1:8080/v1'],
+  ['http+unix://%2Ftmp%2Fllama.sock/v1', 'http+unix://%2Ftmp%2Fllama.sock/v1'],
+])('a provider can be reached under %s instead', (url, expected) => {
+  const config = load({ AIBROKER_MY_LLAMA_URL: url })
+  expect(config.baseUrlOf('my-llama')).toBe(expected)
+  expect(config.baseUrlOf('openai')).toBeUndefined()
+})
+
+test('the TCP door opens at an address and a port', () => {
+  expect(load({}, { address: '::', port: '33850', mother: true })).toMatchObject({
+    listen: { address: '::', port: 33_850 },
+    isMother: true,
+  })
+  expect(load({}, { address: '[fc00::1]', port: 0 }).listen).toEqual({ address: 'fc00::1', port: 0 })
+})
+
+test.each<[Flags, string]>([
+  [{ port: 33_850 }, '--port needs --address with it, such as --address 127.0.0.1'],
+  [{ address: '::' }, '--address needs --port with it, such as --port 33850'],
+  [
+    { address: 'localhost', port: 1 },
+    '--address is “localhost”, should be an IP address, such as 127.0.0.1 or ::',
+  ],
+  [{ address: '::', port: '70000' }, '--port is “70000”, should be a number from 0 to 65535'],
+  [{ address: '::', port: '' }, '--port is “”, should be a number from 0 to 65535'],
+])('flags %j are refused', (flags, message) => {
+  expect(() => load({}, flags)).toThrow(message)
+})
+
+test('every bad value is named at once, with what would be right', () => {
+  const env = {
+    ROUTING_STRATEGY: 'fastest',
+    AIBROKER_LOG_LEVEL: 'loud',
+    AIBROKER_BODY_LIMIT_MB: '-1',
+    AIBROKER_DRAIN_TIMEOUT_S: '1.5',
+    AIBROKER_GROQ_URL: 'groq.com',
+  }
+  expect(() => load(env)).toThrow(
+    expect.objectContaining({
+      code: 'bad-request',
+      message: [
+        'AIBROKER_GROQ_URL is “groq.com”, should be https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1',
+        'ROUTING_STRATEGY is “fastest”, should be cheapest or best',
+        'AIBROKER_BODY_LIMIT_MB is “-1”, should be whole megabytes, such as 64',
+        'AIBROKER_DRAIN_TIMEOUT_S is “1.5”, should be whole seconds, such as 30',
+        'AIBROKER_LOG_LEVEL is “loud”, should be trace or debug or info or warn or error or fatal or silent',
+      ].join('\n'),
+    }),
+  )
+})
+
+function writeEnvFile(text: string, mode = 0o600): string {
+  const folder = join(home, 'hero/var/hero_aibroker')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, '.env'), text)
+  chmodSync(join(folder, '.env'), mode)
+  return join(folder, '.env')
+}
