@@ -6,6 +6,7 @@ import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './daemon/banner.ts'
 import { startDaemon, type Daemon } from './daemon/start.ts'
+import { trimMemory } from '../host/trim-memory.ts'
 import { VERSION } from './daemon/version.ts'
 
 const program = new Command('hero_aibroker_server')
@@ -43,6 +44,7 @@ async function run(flags: Flags): Promise<void> {
     const daemon = await startDaemon(config, systemClock, log)
     process.stdout.write(`${banner(daemon, config)}\n`)
     stopOnSignal(daemon, config, log)
+    trimMemory()
   } catch (error) {
     fail(error)
   }

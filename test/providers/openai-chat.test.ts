@@ -142,7 +142,9 @@ describe('what the provider is sent', () => {
     const upstream = await upstreamOf(json(200, { choices: [{ message: { content: 'hi' } }] }))
     const provider = providerAt(upstream, {}, ['one', 'two'])
     await Promise.all([1, 2, 3, 4].map(() => hear(provider, question(hello))))
-    const used = upstream.requests.map(({ headers }) => headers.authorization).sort()
+    const used = upstream.requests
+      .map(({ headers }) => headers.authorization ?? '')
+      .sort((a, b) => a.localeCompare(b))
     expect(used).toEqual(['Bearer one', 'Bearer one', 'Bearer two', 'Bearer two'])
   })
 })

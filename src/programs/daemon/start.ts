@@ -86,8 +86,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
 
   const startedAt = clock.monotonic()
   const rooms: Rooms = {
-    catalog: models.catalog,
-    providers: providers.current,
+    catalog: () => models.catalog(),
+    providers: () => providers.current(),
     ledger,
     clock,
     strategy: config.routingStrategy,
@@ -106,7 +106,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     tcp: () => tcp,
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
-    problems: models.problems,
+    problems: () => models.problems(),
   })
   const doorOptions = { bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
   const about = { version: VERSION, title: 'Hero AI Broker', description: 'One door to every LLM provider.' }
