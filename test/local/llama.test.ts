@@ -12,9 +12,7 @@ const gguf =
   join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'stories260K.gguf')
 
 const llamaServer =
-  'llama-server --host {socket} --threads 1 --parallel 1 --offline --no-ui --metrics --jinja -m ${gguf}`.split(
-    ' ',
-  )
+  'llama-server --host {socket} --threads 1 --parallel 1 --offline --no-ui --metrics --jinja'.split(' ')
 /** The model knows stories, not roles. */
 const passThrough = '{% for m in messages %}{{ m.content }}{% endfor %}'
 
