@@ -74,9 +74,11 @@ function identityOf(pid: number): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // proc_pid_stat(5): the name in parentheses may hold anything; after it, state is field 3 and start time field 22.
+    // proc_pid_stat(5): the name in parentheses may hold anything; after it come state (field 3), the number of threads
+    // (20) and the start time (22). A leader that is dead keeps the files open until its last thread is.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : `${boot}/${fields[19]}`
+    const isOver = /^[ZX]$/.test(fields[0] ?? '') && Number(fields[17]) <= 1
+    return isOver ? undefined : `${boot}/${fields[19]}`
   } catch {
     return undefined
   }

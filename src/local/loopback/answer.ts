@@ -43,7 +43,7 @@ export const chatRequest = z.looseObject({
 
 export type ChatRequest = z.infer<typeof chatRequest>
 
-export interface ToolCall {
+interface ToolCall {
   readonly name: string
   readonly arguments: string
 }
@@ -92,7 +92,7 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
 }
 
 /** The sentence that is repeated and counted, as the echo of `said`. */
-export function echo(said: string): string {
+function echo(said: string): string {
   const words = plural(countWords(said), 'word')
   const characters = plural(Array.from(said).length, 'character')
   return `You said “${said}” (${words}, ${characters}). I am loopback, a built-in echo, not a language model.`
