@@ -39,7 +39,7 @@ export function lockForOneBroker(path: string): DatabaseSync {
   createPrivately(`${path}-lock`)
   const lock = new DatabaseSync(`${path}-lock`)
   try {
-    lock.exec('BEGIN EXCLUSIVE')
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     lock.close()
     throw new BrokerError(

@@ -20,7 +20,7 @@ export interface Store {
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
   flush(): Promise<void>
-  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. */
+  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. Twice is once. */
   close(): Promise<void>
 }
 
@@ -45,6 +45,14 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
       isNeeded: durability !== 'full',
       onLogSize: (bytes) => checkpoints.consider(bytes),
     })
+    const close = async (): Promise<void> => {
+      await sync.close()
+      await checkpoints.close()
+      queue.close()
+      database.close()
+      lock.close()
+    }
+    let closing: Promise<void> | undefined
     return {
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
@@ -54,13 +62,7 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
         await queue.writeEventually(() => undefined)
         await sync.now()
       },
-      async close() {
-        await sync.close()
-        await checkpoints.close()
-        queue.close()
-        database.close()
-        lock.close()
-      },
+      close: () => (closing ??= close()),
     }
   } catch (error) {
     lock.close()
