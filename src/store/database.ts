@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { BrokerError } from '../base/errors.ts'
+import { lockFile, type FileLock } from './file-lock.ts'
 import type { Statement } from './sql.ts'
 
 /** How long opening waits for another program; afterwards the loop never waits, the write queue tries again. */
@@ -35,22 +36,11 @@ export function prepare(database: DatabaseSync, sql: string): Statement {
  * Makes this process the only broker on the database until it ends, however it ends: a second one would take our
  * running holds for those of a dead process. A second file carries the lock, so that `sqlite3` can still read the first.
  */
-export function lockForOneBroker(path: string): DatabaseSync {
+export function lockForOneBroker(path: string): FileLock {
   createPrivately(`${path}-lock`)
-  const lock = new DatabaseSync(`${path}-lock`)
-  try {
-    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
-  } catch (error) {
-    lock.close()
-    throw new BrokerError(
-      'internal',
-      `another broker is using ${path}: stop it, or choose another data folder`,
-      {
-        cause: error,
-      },
-    )
-  }
-  return lock
+  const lock = lockFile(`${path}-lock`)
+  if (lock !== undefined) return lock
+  throw new BrokerError('internal', `another broker is using ${path}: stop it, or choose another data folder`)
 }
 
 /** SQLite gives its side files the mode of the main one. */

@@ -50,7 +50,7 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
       await checkpoints.close()
       queue.close()
       database.close()
-      lock.close()
+      lock.release()
     }
     let closing: Promise<void> | undefined
     return {
@@ -65,7 +65,7 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
       close: () => (closing ??= close()),
     }
   } catch (error) {
-    lock.close()
+    lock.release()
     throw error
   }
 }
