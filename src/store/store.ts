@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { lockForOneBroker, openDatabase, prepare, type Durability } from './database.ts'
+import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
-import { migrate } from './migrate.ts'
-import type { Statement } from './sql.ts'
+import { prepare, type Statement } from './sql.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
@@ -35,8 +34,6 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
     const database = openDatabase(path, durability)
-    migrate(database)
-    database.exec('PRAGMA busy_timeout = 0')
     const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({
