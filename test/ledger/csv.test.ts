@@ -5,7 +5,8 @@ import { createLedger } from '../../src/ledger/ledger.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request } from './samples.ts'
 
-const isInstalled = spawnSync('sqlite3', ['--version']).status === 0
+const program = 'sqlite3'
+const isInstalled = spawnSync(program, ['--version']).status === 0
 
 test.skipIf(!isInstalled)(
   'people can export request_logs as CSV (skipped without the sqlite3 program)',
@@ -19,7 +20,7 @@ test.skipIf(!isInstalled)(
     }
     // While the broker runs.
     const query = 'SELECT * FROM request_logs;'
-    const csv = execFileSync('sqlite3', ['-header', '-csv', here.path, query], { encoding: 'utf8' })
+    const csv = execFileSync(program, ['-header', '-csv', here.path, query], { encoding: 'utf8' })
     const [header = '', ...rows] = csv.trim().split(/\r?\n/)
     const table = rows.map((row) =>
       Object.fromEntries(row.split(',').map((cell, index) => [header.split(',')[index], cell])),
