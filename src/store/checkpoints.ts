@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { CheckpointStep } from './checkpoint-worker.ts'
 import type { WriteQueue } from './write-queue.ts'
@@ -50,20 +51,14 @@ export class Checkpoints {
     }
   }
 
-  #ask(step: CheckpointStep): Promise<void> {
+  async #ask(step: CheckpointStep): Promise<void> {
     const worker = (this.#worker ??= startWorker(this.#path))
     // Only a step that somebody waits for keeps the process alive.
     worker.ref()
-    return new Promise<void>((resolve, reject) => {
-      worker.once('message', () => resolve())
-      worker.once('error', reject)
-      worker.once('exit', () => reject(new Error('the checkpoint thread ended')))
-      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      worker.postMessage(step)
-    }).finally(() => {
-      worker.removeAllListeners()
-      worker.unref()
-    })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    worker.postMessage(step)
+    await once(worker, 'message')
+    worker.unref()
   }
 }
 

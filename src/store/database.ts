@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { BrokerError } from '../base/errors.ts'
-import type { Statement } from './sql.ts'
+import { lockFile, type FileLock } from './file-lock.ts'
+import { migrate } from './migrate.ts'
 
 /** How long opening waits for another program; afterwards the loop never waits, the write queue tries again. */
 const OPENING_PATIENCE_MS = 5000
@@ -12,45 +13,35 @@ const OPENING_PATIENCE_MS = 5000
  */
 export type Durability = 'power-safe-soon' | 'full'
 
-/** Opens the database, creating it readable by its owner alone. */
+/** Opens the database with its tables up to date, creating it readable by its owner alone. */
 export function openDatabase(path: string, durability: Durability): DatabaseSync {
   createPrivately(path)
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: OPENING_PATIENCE_MS })
-  // Checkpoints sync the disk, so they run in a thread of their own: see checkpoints.ts.
-  database.exec(`
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'};
-    PRAGMA wal_autocheckpoint = 0;
-  `)
-  return database
-}
-
-export function prepare(database: DatabaseSync, sql: string): Statement {
-  const statement = database.prepare(sql)
-  statement.setReadBigInts(true)
-  return statement
+  try {
+    // Checkpoints sync the disk, so they run in a thread of their own: see checkpoints.ts.
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'};
+      PRAGMA wal_autocheckpoint = 0;
+    `)
+    migrate(database)
+    database.exec('PRAGMA busy_timeout = 0')
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
 }
 
 /**
  * Makes this process the only broker on the database until it ends, however it ends: a second one would take our
  * running holds for those of a dead process. A second file carries the lock, so that `sqlite3` can still read the first.
  */
-export function lockForOneBroker(path: string): DatabaseSync {
+export function lockForOneBroker(path: string): FileLock {
   createPrivately(`${path}-lock`)
-  const lock = new DatabaseSync(`${path}-lock`)
-  try {
-    lock.exec('BEGIN EXCLUSIVE')
-  } catch (error) {
-    lock.close()
-    throw new BrokerError(
-      'internal',
-      `another broker is using ${path}: stop it, or choose another data folder`,
-      {
-        cause: error,
-      },
-    )
-  }
-  return lock
+  const lock = lockFile(`${path}-lock`)
+  if (lock !== undefined) return lock
+  throw new BrokerError('internal', `another broker is using ${path}: stop it, or choose another data folder`)
 }
 
 /** SQLite gives its side files the mode of the main one. */

@@ -1,6 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-
-const SQLITE_BUSY = 5
+import { isBusy } from './sqlite-errors.ts'
 
 /** A lock on a file, held by this process until `release` or its death, whichever comes first. */
 export interface FileLock {
@@ -23,8 +22,4 @@ export function lockFile(path: string): FileLock | undefined {
     throw error
   }
   return { release: () => database.close() }
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { BrokerError } from '../base/errors.ts'
-import { prepare } from './database.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { prepare } from './sql.ts'
 
 /** Brings the tables up to date, all steps or none. A database from a newer program is refused untouched. */
 export function migrate(database: DatabaseSync): void {

@@ -1,3 +1,5 @@
+import type { DatabaseSync } from 'node:sqlite'
+
 /** What SQLite stores and gives back. Integers always come back as `bigint`, so that no amount is ever rounded. */
 export type SqlValue = null | number | bigint | string | Uint8Array
 
@@ -11,4 +13,10 @@ export interface Statement {
   all(...values: SqlValue[]): Row[]
   /** Keeps a snapshot open until it is done, which holds up checkpoints: not for slow readers. */
   iterate(...values: SqlValue[]): Iterable<Row>
+}
+
+export function prepare(database: DatabaseSync, sql: string): Statement {
+  const statement = database.prepare(sql)
+  statement.setReadBigInts(true)
+  return statement
 }

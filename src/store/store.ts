@@ -1,9 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { Checkpoints } from './checkpoints.ts'
-import { lockForOneBroker, openDatabase, prepare, type Durability } from './database.ts'
+import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
-import { migrate } from './migrate.ts'
-import type { Statement } from './sql.ts'
+import { prepare, type Statement } from './sql.ts'
 import { WriteQueue } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
@@ -20,7 +19,7 @@ export interface Store {
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
   flush(): Promise<void>
-  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. */
+  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. Twice is once. */
   close(): Promise<void>
 }
 
@@ -35,8 +34,6 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
     const database = openDatabase(path, durability)
-    migrate(database)
-    database.exec('PRAGMA busy_timeout = 0')
     const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({
@@ -45,6 +42,14 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
       isNeeded: durability !== 'full',
       onLogSize: (bytes) => checkpoints.consider(bytes),
     })
+    const close = async (): Promise<void> => {
+      await sync.close()
+      await checkpoints.close()
+      queue.close()
+      database.close()
+      lock.release()
+    }
+    let closing: Promise<void> | undefined
     return {
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
@@ -54,16 +59,10 @@ export function openStore({ path, clock, durability }: StoreOptions): Store {
         await queue.writeEventually(() => undefined)
         await sync.now()
       },
-      async close() {
-        await sync.close()
-        await checkpoints.close()
-        queue.close()
-        database.close()
-        lock.close()
-      },
+      close: () => (closing ??= close()),
     }
   } catch (error) {
-    lock.close()
+    lock.release()
     throw error
   }
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
-import { prepare } from './database.ts'
+import { prepare } from './sql.ts'
 import { isBusy, isPlaceTrouble } from './sqlite-errors.ts'
 
 /** Larger transactions make the last one in wait: slices of 64 had the best p99. */

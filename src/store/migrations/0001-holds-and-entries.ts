@@ -41,7 +41,9 @@ CREATE TABLE request_logs (
   sound_ms                INTEGER,
   cost_nano               INTEGER,
   cost_usd                TEXT GENERATED ALWAYS AS (
-    rtrim(rtrim(printf('%d.%09d', cost_nano / 1000000000, cost_nano % 1000000000), '0'), '.')
+    CASE WHEN cost_nano IS NOT NULL THEN
+      rtrim(rtrim(printf('%d.%09d', cost_nano / 1000000000, cost_nano % 1000000000), '0'), '.')
+    END
   ) VIRTUAL,
   cost_low_nano           INTEGER,
   cost_high_nano          INTEGER,

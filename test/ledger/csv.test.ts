@@ -1,0 +1,44 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { expect, test } from 'vitest'
+import { dollars } from '../../src/base/money.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
+import { temporaryStore } from '../store/temporary-store.ts'
+import { finished, request } from './samples.ts'
+
+const program = 'sqlite3'
+const isInstalled = spawnSync(program, ['--version']).status === 0
+
+test.skipIf(!isInstalled)(
+  'people can export request_logs as CSV (skipped without the sqlite3 program)',
+  async () => {
+    await using here = temporaryStore()
+    const ledger = createLedger({ store: here.store })
+    const costs = [dollars('1.0000039'), dollars('20'), dollars('0'), undefined]
+    for (const [index, cost] of costs.entries()) {
+      const caller = { ip: '127.0.0.1', context: 'lab' }
+      await ledger.settle(await ledger.hold(request(`gen-${index}`, { caller })), finished(cost))
+    }
+    // While the broker runs.
+    const query = 'SELECT * FROM request_logs;'
+    const csv = execFileSync(program, ['-header', '-csv', here.path, query], { encoding: 'utf8' })
+    const [header = '', ...rows] = csv.trim().split(/\r?\n/)
+    const table = rows.map((row) =>
+      Object.fromEntries(row.split(',').map((cell, index) => [header.split(',')[index], cell])),
+    )
+    expect(header).toBe(
+      'id,ip,context,token,kind,model,endpoint,provider,status,streamed,attempts,attempts_detail,' +
+        'prompt_tokens,completion_tokens,cached_tokens,cache_write_tokens,reasoning_tokens,' +
+        'audio_prompt_tokens,audio_completion_tokens,total_tokens,characters,sound_ms,' +
+        'cost_nano,cost_usd,cost_low_nano,cost_high_nano,count_source,price_version,finish_reason,error,' +
+        'started_at,started_at_ms,first_token_ms,duration_ms,referer,title',
+    )
+    expect(table.map((row) => row['cost_usd'])).toEqual(['1.0000039', '20', '0', ''])
+    expect(table[0]).toMatchObject({
+      ip: '127.0.0.1',
+      model: 'gpt-4o',
+      total_tokens: '15',
+      cost_nano: '1000003900',
+      started_at: '1700000000',
+    })
+  },
+)

@@ -1,0 +1,147 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { money, NOTHING, type Money } from '../../src/base/money.ts'
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
+import type { Hold } from '../../src/ledger/ledger-types.ts'
+import { temporaryStore } from '../store/temporary-store.ts'
+import { finished, request, usage } from './samples.ts'
+
+test('a settled hold is one entry that says everything', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const caller = { ip: 'fc00::1', context: 'lab' }
+  const hold = await ledger.hold(request('gen-1', { caller, streamed: true }))
+  expect(ledger.openHolds()).toEqual([hold])
+  const settlement = finished(money(900n), {
+    attempts: [{ endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }],
+    usage: usage({ prompt: 9, completion: 8, cachedPrompt: 7, reasoning: 6, soundMs: 5 }),
+    referer: 'https://example.org',
+  })
+  await ledger.settle(hold, settlement)
+  expect(ledger.openHolds()).toEqual([])
+  const { rowid: _rowid, most: _most, ...asked } = hold
+  const expected = { ...asked, ...settlement, firstTokenMs: 12, durationMs: 346 }
+  expect(ledger.find('gen-1')).toEqual(expected)
+  expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
+})
+
+test('settling twice throws, at once and later, and changes nothing', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const hold = await ledger.hold(request('gen-1'))
+  const [first, second] = await Promise.allSettled([
+    ledger.settle(hold, finished(money(1n))),
+    ledger.settle(hold, finished(money(2n))),
+  ])
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected'])
+  await expect(ledger.settle(hold, finished(money(3n)))).rejects.toThrow(/settled before/)
+  expect([...ledger.entries({ limit: 9 })].map((entry) => entry.cost)).toEqual([1n])
+})
+
+test('an unpriced answer is counted as unpriced, not as free', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.settle(await ledger.hold(request('gen-1', { most: undefined })), finished(undefined))
+  expect(await ledger.summary()).toMatchObject({ requests: 1, cost: 0n, unpriced: 1, totalTokens: 15 })
+  expect(ledger.find('gen-1')?.cost).toBeUndefined()
+})
+
+test('an entry can never be changed', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.settle(await ledger.hold(request('gen-1')), finished(money(1n)))
+  const update = here.store.prepare('UPDATE request_logs SET cost_nano = 0')
+  await expect(here.store.write(() => update.run())).rejects.toThrow('entries never change')
+})
+
+test('on a full disk holds are refused while settlements wait for space, and none is lost or doubled', async () => {
+  await using here = temporaryStore()
+  const { store, clock } = here
+  const ledger = createLedger({ store })
+  const hold = await ledger.hold(request('gen-1'))
+  const pages = store.prepare('PRAGMA page_count').get()?.['page_count']
+  store.prepare(`PRAGMA max_page_count = ${String(pages)}`).get()
+  const settled = ledger.settle(hold, finished(money(5n), { error: 'x'.repeat(100_000) }))
+  const refused = ledger.hold(request('gen-2'))
+  await expect(refused).rejects.toMatchObject({ code: 'store-full' })
+  expect(ledger.balance(hold.caller)).toEqual({ spent: 0n, held: 1_000_000n })
+  store.prepare('PRAGMA max_page_count = 100000').get()
+  clock.advance(1000)
+  await settled
+  expect([...ledger.entries({ limit: 9 })].map((entry) => entry.id)).toEqual(['gen-1'])
+  expect(ledger.balance(hold.caller)).toEqual({ spent: 5n, held: 0n })
+})
+
+const payers = [
+  { ip: '10.0.0.1', context: undefined },
+  { ip: '10.0.0.1', context: 'lab' },
+  { ip: 'local', context: 'lab' },
+]
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ do: fc.constant('hold' as const), payer: fc.nat(2), most: fc.nat(999) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(99), cost: fc.nat(999) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
+)
+
+test('entries less holds is the balance, after any order of hold, settle and crash', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+      await using here = temporaryStore()
+      let ledger = createLedger({ store: here.store })
+      let open: Hold[] = []
+      for (const [index, step] of steps.entries()) {
+        if (step.do === 'hold') {
+          const most = step.most === 0 ? undefined : money(BigInt(step.most))
+          const caller = payers[step.payer] ?? { ip: 'local', context: undefined }
+          open.push(await ledger.hold(request(`gen-${index}`, { caller, most })))
+        } else if (step.do === 'settle') {
+          const [hold] = open.splice(step.which % (open.length || 1), 1)
+          const cost = step.cost === 0 ? undefined : money(BigInt(step.cost))
+          if (hold !== undefined) await ledger.settle(hold, finished(cost))
+        } else {
+          ledger = createLedger({ store: await here.reopen() })
+          await expectRecovery(ledger, open)
+          open = []
+        }
+        expectBalanced(ledger)
+      }
+      expect([...ledger.entries({ limit: Infinity })]).toHaveLength(
+        steps.filter((step) => step.do === 'hold').length - open.length,
+      )
+    }),
+    { numRuns: 40 },
+  )
+})
+
+async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<void> {
+  expect(ledger.openHolds()).toEqual(open)
+  expect(await ledger.recover()).toBe(open.length)
+  expect(ledger.openHolds()).toEqual([])
+}
+
+function expectBalanced(ledger: Ledger): void {
+  const entries = [...ledger.entries({ limit: Infinity })]
+  for (const payer of payers) {
+    const isTheirs = ({ caller }: { caller: { ip: string; context: string | undefined } }): boolean =>
+      caller.ip === payer.ip && caller.context === payer.context
+    expect(ledger.balance(payer)).toEqual({
+      spent: sum(entries.filter(isTheirs).map((entry) => entry.cost ?? entry.costHigh)),
+      held: sum(
+        ledger
+          .openHolds()
+          .filter(isTheirs)
+          .map((hold) => hold.most),
+      ),
+    })
+  }
+}
+
+function sum(amounts: readonly (Money | undefined)[]): bigint {
+  return amounts.reduce<bigint>((total, amount) => total + (amount ?? NOTHING), 0n)
+}

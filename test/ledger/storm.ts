@@ -1,0 +1,23 @@
+/** A broker in a storm, to be killed: settles and leaves open, and says each thing only once it was acknowledged. */
+import { systemClock } from '../../src/base/clock.ts'
+import { generationId } from '../../src/base/ids.ts'
+import { money } from '../../src/base/money.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
+import { openStore } from '../../src/store/store.ts'
+import { finished, request } from './samples.ts'
+
+const path = process.argv[2] ?? ''
+const ledger = createLedger({ store: openStore({ path, clock: systemClock, durability: 'power-safe-soon' }) })
+const say = (word: string, id: string): boolean => process.stdout.write(`${word} ${id}\n`)
+
+async function caller(): Promise<void> {
+  for (;;) {
+    const hold = await ledger.hold(request(generationId(Date.now())))
+    say('held', hold.id)
+    if (Math.random() < 0.1) continue
+    await ledger.settle(hold, finished(money(7n)))
+    say('settled', hold.id)
+  }
+}
+
+await Promise.all(Array.from({ length: 16 }, caller))

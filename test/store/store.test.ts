@@ -1,0 +1,199 @@
+import { existsSync, statSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { temporaryStore } from './temporary-store.ts'
+
+/** A row with something to count and something to fill a disk with. */
+function notes(store: Store) {
+  const insert = store.prepare(`INSERT INTO holds (id, ip, kind, model, streamed, started_at_ms)
+    VALUES (?, ?, 'chat', 'gpt-4o', 0, 0)`)
+  const all = store.prepare('SELECT id FROM holds ORDER BY rowid')
+  return {
+    add: (id: string, filling = '') => void insert.run(id, filling),
+    ids: () => all.all().map((row) => row['id']),
+  }
+}
+
+test('a write resolves after its commit, with what the job returned', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  expect(await here.store.write(() => (add('one'), 7))).toBe(7)
+  using reader = new DatabaseSync(here.path, { readOnly: true })
+  expect(reader.prepare('SELECT id FROM holds').all()).toEqual([{ id: 'one' }])
+})
+
+test('writes of one turn of the event loop become one transaction', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  using reader = new DatabaseSync(here.path, { readOnly: true })
+  const seen = reader.prepare('SELECT count(*) AS n FROM holds')
+  const writes = ['one', 'two', 'three'].map((id) =>
+    here.store.write(() => {
+      add(id)
+      return seen.get()?.['n']
+    }),
+  )
+  expect(await Promise.all(writes)).toEqual([0, 0, 0])
+  expect(seen.get()).toEqual({ n: 3 })
+})
+
+test('a transaction has at most 64 writes', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  using reader = new DatabaseSync(here.path, { readOnly: true })
+  const seen = reader.prepare('SELECT count(*) AS n FROM holds')
+  const writes = Array.from({ length: 65 }, (_, index) =>
+    here.store.write(() => {
+      add(`note ${index}`)
+      return seen.get()?.['n']
+    }),
+  )
+  expect((await Promise.all(writes)).slice(62)).toEqual([0, 0, 64])
+})
+
+test('a write that throws is undone alone', async () => {
+  await using here = temporaryStore()
+  const { add, ids } = notes(here.store)
+  const writes = await Promise.allSettled([
+    here.store.write(() => add('before')),
+    here.store.write(() => {
+      add('half done')
+      throw new Error('no')
+    }),
+    here.store.write(() => add('after')),
+  ])
+  expect(writes.map((write) => write.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  expect(ids()).toEqual(['before', 'after'])
+})
+
+test('integers come back exact, however large', async () => {
+  await using here = temporaryStore()
+  const big = 9_007_199_254_740_993n
+  expect(here.store.prepare('SELECT ? AS amount').get(big)).toEqual({ amount: big })
+})
+
+test('flush puts everything queued before it into the file', async () => {
+  await using here = temporaryStore()
+  const { add, ids } = notes(here.store)
+  void here.store.write(() => add('queued'))
+  await here.store.flush()
+  expect(ids()).toEqual(['queued'])
+})
+
+test('closing writes what is queued and refuses what comes later', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  const before = here.store
+  const queued = before.write(() => add('queued'))
+  const store = await here.reopen()
+  await queued
+  expect(notes(store).ids()).toEqual(['queued'])
+  await expect(before.write(() => add('late'))).rejects.toMatchObject({ code: 'stopping' })
+})
+
+test('the files are readable by their owner alone', async () => {
+  await using here = temporaryStore()
+  await here.store.write(() => notes(here.store).add('one'))
+  const modes = ['', '-wal', '-shm', '-lock'].map((suffix) => statSync(here.path + suffix).mode & 0o777)
+  expect(modes).toEqual([0o600, 0o600, 0o600, 0o600])
+})
+
+test('a second broker on the same database is refused, and can have it once the first let go', async () => {
+  await using here = temporaryStore()
+  const { path, clock } = here
+  const open = (): Store => openStore({ path, clock, durability: 'full' })
+  expect(open).toThrow(/another broker is using/)
+  await here.store.close()
+  await open().close()
+})
+
+test('a database from a newer program is refused and left as it is', async () => {
+  await using here = temporaryStore()
+  await here.store.close()
+  const { path, clock } = here
+  using database = new DatabaseSync(path)
+  database.exec('PRAGMA user_version = 4711')
+  expect(() => openStore({ path, clock, durability: 'full' })).toThrow(/version 4711.*newer program/)
+  expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4711 })
+  database.exec('PRAGMA user_version = 1')
+})
+
+test('the write-ahead log is emptied from time to time while writing goes on', async () => {
+  await using here = temporaryStore()
+  const { add, ids } = notes(here.store)
+  let written = 0
+  let longest = 0
+  const logBytes = (): number => statSync(`${here.path}-wal`).size
+  while (longest < 4_000_000 || logBytes() > longest / 2) {
+    await here.store.write(() => add(`note ${written}`, 'x'.repeat(20_000)))
+    written++
+    longest = Math.max(longest, logBytes())
+    here.clock.advance(25)
+  }
+  expect(ids().length).toBe(written)
+})
+
+test('someone who holds the lock for a while delays writes and refuses nobody', async () => {
+  await using here = temporaryStore()
+  const { add, ids } = notes(here.store)
+  using other = new DatabaseSync(here.path)
+  other.exec('BEGIN IMMEDIATE')
+  const write = here.store.write(() => add('patient'))
+  await turnsOfTheLoop()
+  expect(here.store.isWritable()).toBe(true)
+  other.exec('COMMIT')
+  here.clock.advance(10)
+  await write
+  expect(ids()).toEqual(['patient'])
+})
+
+test('someone who never lets go counts as a full disk', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  using other = new DatabaseSync(here.path)
+  other.exec('BEGIN IMMEDIATE')
+  const write = here.store.write(() => add('refused'))
+  await turnsOfTheLoop()
+  here.clock.advance(2000)
+  await expect(write).rejects.toMatchObject({ code: 'store-full' })
+  other.exec('COMMIT')
+})
+
+test('with a full disk new writes are refused, and what must be written is written once there is space', async () => {
+  await using here = temporaryStore()
+  const { store, clock } = here
+  const { add, ids } = notes(store)
+  const pages = store.prepare('PRAGMA page_count').get()?.['page_count']
+  store.prepare(`PRAGMA max_page_count = ${String(pages)}`).get()
+  const refused = store.write(() => add('refused', 'x'.repeat(100_000)))
+  const kept = [1, 2].map((n) => store.writeEventually(() => add(`kept ${n}`, 'x'.repeat(100_000))))
+  await expect(refused).rejects.toMatchObject({ code: 'store-full' })
+  expect(store.isWritable()).toBe(false)
+  await expect(store.write(() => add('late'))).rejects.toMatchObject({ code: 'store-full' })
+
+  clock.advance(1000)
+  await turnsOfTheLoop()
+  expect([store.isWritable(), ids()]).toEqual([false, []])
+
+  store.prepare('PRAGMA max_page_count = 100000').get()
+  clock.advance(1000)
+  await Promise.all(kept)
+  expect([store.isWritable(), ids()]).toEqual([true, ['kept 1', 'kept 2']])
+})
+
+test('closing on a full disk refuses what could not be written, and does not wait', async () => {
+  await using here = temporaryStore()
+  const { store } = here
+  store.prepare('PRAGMA max_page_count = 1').get()
+  const kept = store.writeEventually(() => notes(store).add('kept', 'x'.repeat(100_000)))
+  const outcomes = Promise.allSettled([kept])
+  await store.close()
+  expect(await outcomes).toMatchObject([{ status: 'rejected', reason: { code: 'store-full' } }])
+  expect(existsSync(`${here.path}-wal`)).toBe(false)
+})
+
+/** Long enough for the queue to have tried. */
+async function turnsOfTheLoop(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+}

@@ -1,0 +1,35 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openStore, type Store } from '../../src/store/store.ts'
+import { manualClock, type ManualClock } from './manual-clock.ts'
+
+/** A store in a folder of its own; both are gone at the end of the test. */
+export interface TemporaryStore extends AsyncDisposable {
+  readonly path: string
+  readonly clock: ManualClock
+  store: Store
+  /** As after a restart. */
+  reopen(): Promise<Store>
+}
+
+export function temporaryStore(durability: 'power-safe-soon' | 'full' = 'power-safe-soon'): TemporaryStore {
+  const folder = mkdtempSync(join(tmpdir(), 'st-'))
+  const path = join(folder, 'requests.db')
+  const clock = manualClock()
+  const open = (): Store => openStore({ path, clock, durability })
+  return {
+    path,
+    clock,
+    store: open(),
+    async reopen() {
+      await this.store.close()
+      this.store = open()
+      return this.store
+    },
+    async [Symbol.asyncDispose]() {
+      await this.store.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
