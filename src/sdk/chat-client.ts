@@ -27,7 +27,7 @@ export function createChatClient(transport: Transport): ChatClient {
     },
 
     async *streamChat(request, options) {
-      const answer = await post(transport, { ...request, stream: true }, options)
+      const answer = await post(transport, { stream_options: WITH_USAGE, ...request, stream: true }, options)
       for await (const { data } of readSse(answer.body)) {
         if (data === '[DONE]') return
         yield readChunk(data)
@@ -36,6 +36,9 @@ export function createChatClient(transport: Transport): ChatClient {
     },
   }
 }
+
+/** OpenAI's way to ask for the last chunk that carries `usage`. */
+const WITH_USAGE = { include_usage: true }
 
 async function post(
   transport: Transport,

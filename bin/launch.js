@@ -1,0 +1,74 @@
+// Plain JavaScript that old Nodes can read, so that somebody who has one is helped instead of shown a syntax error.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const OLDEST = 24
+const PLATFORM = `${process.platform}-${process.arch}`
+/** npm packages that bring a Node along. */
+const NODE_PACKAGES = [`node-${PLATFORM}`, `node-bin-${PLATFORM}`, 'node']
+const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
+
+/**
+ * Runs a program of this package, `programs/cli/main` for example: from the sources in a clone, from `dist` where npm
+ * put it; with this Node if it is new enough, else with one that lies in `node_modules`.
+ * @param {string} program
+ */
+export async function launch(program) {
+  const source = join(HOME, 'src', `${program}.ts`)
+  const script = existsSync(source) ? source : join(HOME, 'dist', `${program}.js`)
+  if (majorOf(process.versions.node) >= OLDEST) return void (await import(pathToFileURL(script).href))
+  const node = findNode(HOME)
+  if (node !== undefined) return runWith(node, script)
+  console.error(
+    `hero_aibroker needs Node ${OLDEST} or newer; this is ${process.version}.\n` +
+      `Install one from https://nodejs.org, or only for this package:\n` +
+      `  npm install --prefix ${HOME} --no-save ${NODE_PACKAGES[0]}@${OLDEST}`,
+  )
+  process.exitCode = 1
+}
+
+/** @param {string} version */
+function majorOf(version) {
+  return Number(version.split('.')[0])
+}
+
+/**
+ * The binary of a Node that is new enough, in `node_modules` here or further up.
+ * @param {string} folder
+ * @returns {string | undefined}
+ */
+function findNode(folder) {
+  for (const name of NODE_PACKAGES) {
+    const home = join(folder, 'node_modules', name)
+    const binary = join(home, 'bin', 'node')
+    if (existsSync(binary) && majorOf(versionIn(home)) >= OLDEST) return binary
+  }
+  const parent = dirname(folder)
+  return parent === folder ? undefined : findNode(parent)
+}
+
+/** @param {string} home */
+function versionIn(home) {
+  return String(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)
+}
+
+/**
+ * @param {string} node
+ * @param {string} script
+ */
+function runWith(node, script) {
+  const child = spawn(node, [script, ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+    // A terminal sends Ctrl-C to both of us; passed on, it would arrive twice.
+    const fromTerminal = signal === 'SIGINT' && process.stdin.isTTY
+    process.on(signal, () => fromTerminal || child.kill(signal))
+  }
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code)
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  })
+}

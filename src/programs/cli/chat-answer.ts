@@ -1,0 +1,81 @@
+import type { ChatRequest, ChatUsage, Client } from '../../sdk/index.ts'
+import type { Heard } from './chat-session.ts'
+import { formatCost, formatMs, readCost } from './format.ts'
+import { paint, withoutControls } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Writes an answer as it comes and tells what was heard. Aborting stops the answer; it does not throw. */
+export async function writeAnswer(
+  terminal: Terminal,
+  client: Client,
+  request: ChatRequest,
+  signal: AbortSignal,
+): Promise<Heard> {
+  const startedAt = performance.now()
+  const voice = createVoice(terminal)
+  let [text, model, provider]: [string, string?, string?] = ['']
+  let usage: ChatUsage | undefined
+  try {
+    for await (const chunk of client.streamChat(request, { signal })) {
+      const delta = chunk.choices[0]?.delta
+      model = chunk.model
+      provider = chunk.provider ?? provider
+      usage = chunk.usage ?? usage
+      voice.think(delta?.reasoning ?? '')
+      voice.say(delta?.content ?? '')
+      text += delta?.content ?? ''
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown
+  } finally {
+    voice.finish()
+  }
+  return { text, model, provider, usage, ms: performance.now() - startedAt, stopped: signal.aborted }
+}
+
+interface Voice {
+  say(text: string): void
+  think(text: string): void
+  /** Ends the line that was begun. */
+  finish(): void
+}
+
+/** A terminal sees thoughts dimly and no control characters; a pipe sees exactly what the model said. */
+function createVoice(terminal: Terminal): Voice {
+  const { output } = terminal
+  let [atLineStart, thinking] = [true, false]
+  const write = (text: string) => {
+    atLineStart = text.endsWith('\n')
+    output.write(text)
+  }
+  const endLine = () => {
+    if (!atLineStart) write('\n')
+  }
+  return {
+    think(text) {
+      if (!output.isTTY || text === '') return
+      thinking = true
+      write(paint(terminal, 'dim', withoutControls(text)))
+    },
+    say(text) {
+      if (text === '') return
+      if (thinking) endLine()
+      thinking = false
+      write(output.isTTY ? withoutControls(text) : text)
+    },
+    finish: endLine,
+  }
+}
+
+/** `gpt-4o-mini · Groq · 9 + 4 tokens · $0.0000039 · 812 ms` */
+export function sayDetails({ model, provider, usage, ms, stopped }: Heard): string {
+  const parts = [
+    stopped ? 'stopped' : undefined,
+    model,
+    provider,
+    usage && `${usage.prompt_tokens} + ${usage.completion_tokens} tokens`,
+    usage && formatCost(readCost(usage.cost)),
+    formatMs(ms),
+  ]
+  return withoutControls(parts.filter((part) => part !== undefined).join(' · '))
+}

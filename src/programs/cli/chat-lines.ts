@@ -1,0 +1,114 @@
+import { createInterface } from 'node:readline'
+import { Writable } from 'node:stream'
+
+import type { Terminal } from './terminal.ts'
+
+/** What a person types, message by message, with editing and history. */
+export interface ChatLines extends Disposable {
+  /** The next message; `undefined` once Ctrl-D was pressed. */
+  next(): Promise<string | undefined>
+  /** While something else is written, keys are kept for later and not shown. */
+  hush(quiet: boolean): void
+}
+
+export interface ChatLinesOptions {
+  readonly prompt: string
+  /** Ctrl-C. */
+  readonly onInterrupt: () => void
+  /** Ctrl-D. */
+  readonly onEnd: () => void
+  readonly complete: (line: string) => string[]
+}
+
+const PASTE_MODE = { on: '\u001B[?2004h', off: '\u001B[?2004l' }
+
+export function createChatLines({ input, output }: Terminal, options: ChatLinesOptions): ChatLines {
+  const screen = new Screen(output)
+  const lines = createInterface({
+    input,
+    output: screen,
+    terminal: true,
+    prompt: options.prompt,
+    historySize: 1000,
+    removeHistoryDuplicates: true,
+    completer: (line: string) => [options.complete(line), line],
+  })
+  const messages: string[] = []
+  let waiting: ((message: string | undefined) => void) | undefined
+  let [ended, pasting, unfinished]: [boolean, boolean, string[]] = [false, false, []]
+
+  const hand = () => {
+    if (waiting === undefined || (messages.length === 0 && !ended)) return
+    waiting(messages.shift())
+    waiting = undefined
+  }
+  // A paste of several lines is one message, sent by the Enter that follows it.
+  const onKey = (_text: unknown, key: { readonly name?: string } | undefined) => {
+    if (key?.name === 'paste-start') pasting = true
+    if (key?.name === 'paste-end') pasting = false
+  }
+  input.on('keypress', onKey)
+  output.write(PASTE_MODE.on)
+  lines
+    .on('line', (line) => {
+      if (pasting || line.endsWith('\\')) {
+        unfinished.push(pasting ? line : line.slice(0, -1))
+        return
+      }
+      messages.push([...unfinished, line].join('\n'))
+      unfinished = []
+      hand()
+    })
+    .on('SIGINT', () => {
+      unfinished = []
+      if (waiting !== undefined) output.write('\n')
+      // Ctrl-U and Ctrl-K: what was typed is thrown away, wherever the cursor stands in it.
+      lines.write('', { ctrl: true, name: 'e' })
+      lines.write('', { ctrl: true, name: 'u' })
+      options.onInterrupt()
+      if (waiting !== undefined) lines.prompt()
+    })
+    .on('close', () => {
+      ended = true
+      options.onEnd()
+      hand()
+    })
+
+  return {
+    async next() {
+      if (!ended) lines.prompt(true)
+      return new Promise((resolve) => {
+        waiting = resolve
+        hand()
+      })
+    },
+    hush(quiet) {
+      screen.quiet = quiet
+    },
+    [Symbol.dispose]() {
+      lines.close()
+      input.off('keypress', onKey)
+      output.write(PASTE_MODE.off)
+    },
+  }
+}
+
+/** The terminal as the line editor sees it; it can be kept from drawing. */
+class Screen extends Writable {
+  quiet = false
+  readonly #output: NodeJS.WriteStream
+
+  constructor(output: NodeJS.WriteStream) {
+    super({ decodeStrings: false })
+    this.#output = output
+  }
+
+  get columns(): number {
+    return this.#output.columns
+  }
+
+  override _write(chunk: string, _encoding: BufferEncoding, done: () => void): void {
+    if (!this.quiet) this.#output.write(chunk)
+    done()
+  }
+}

@@ -1,0 +1,51 @@
+import { asBrokerError } from '../../base/errors.ts'
+import type { Client } from '../../sdk/index.ts'
+import { sayDetails, writeAnswer } from './chat-answer.ts'
+import { createChatLines } from './chat-lines.ts'
+import { remember, requestOf } from './chat-session.ts'
+import type { Session } from './chat-session.ts'
+import { LEAVE, completeWord, runWord } from './chat-words.ts'
+import { sayFailure } from './failure.ts'
+import { paint, print, withoutControls } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
+
+/** A conversation until `/quit` or Ctrl-D. Ctrl-C stops an answer, never the conversation. */
+export async function runChatLoop(terminal: Terminal, client: Client, session: Session): Promise<void> {
+  let answering: AbortController | undefined
+  const dim = (text: string) => print(terminal, paint(terminal, 'dim', text))
+  using lines = createChatLines(terminal, {
+    prompt: paint(terminal, ['bold', 'cyan'], '› '),
+    complete: completeWord,
+    onEnd: () => answering?.abort(),
+    onInterrupt: () => (answering === undefined ? dim('Ctrl-D or /quit leaves') : answering.abort()),
+  })
+
+  dim(`Talking to ${session.model}. /help shows what you can type; Ctrl-D leaves.`)
+  for (;;) {
+    const line = (await lines.next())?.trim()
+    if (line === undefined) return print(terminal, '')
+    if (line === '') continue
+    if (line.startsWith('/')) {
+      const said = await runWord(line, session)
+      if (said === LEAVE) return
+      dim(said)
+      continue
+    }
+    answering = new AbortController()
+    lines.hush(true)
+    await answer(line, answering.signal)
+    lines.hush(false)
+    answering = undefined
+  }
+
+  async function answer(message: string, signal: AbortSignal): Promise<void> {
+    try {
+      const heard = await writeAnswer(terminal, client, requestOf(session, message), signal)
+      remember(session, message, heard)
+      dim(`${sayDetails(heard)}\n`)
+    } catch (thrown) {
+      const line = withoutControls(sayFailure(asBrokerError(thrown)))
+      print(terminal, `${paint(terminal, 'red', 'failed')} ${line}\n`)
+    }
+  }
+}

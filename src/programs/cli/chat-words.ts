@@ -1,0 +1,99 @@
+import { writeFile } from 'node:fs/promises'
+
+import { sayBill } from './chat-session.ts'
+import type { Session } from './chat-session.ts'
+
+/** What may be typed in a conversation instead of a message. Its answer is shown; `leave` ends the conversation. */
+interface Word {
+  readonly name: string
+  readonly argument?: string
+  readonly help: string
+  readonly run: (session: Session, argument: string) => string | Promise<string>
+}
+
+export const LEAVE = Symbol('leave')
+
+const words: readonly Word[] = [
+  {
+    name: 'model',
+    argument: 'NAME',
+    help: 'ask another model from now on; without a name, say which',
+    run(session, name) {
+      if (name !== '') session.model = name
+      return `model: ${session.model}`
+    },
+  },
+  {
+    name: 'system',
+    argument: 'TEXT',
+    help: 'how the model should behave; “-” for no rule, without a text, say which',
+    run(session, text) {
+      if (text !== '') session.system = text === '-' ? undefined : text
+      return `system: ${session.system ?? 'none'}`
+    },
+  },
+  { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
+  {
+    name: 'new',
+    help: 'forget what was said and begin again',
+    run(session) {
+      session.messages = []
+      return 'forgotten'
+    },
+  },
+  {
+    name: 'save',
+    argument: 'FILE',
+    help: 'write the conversation to a file: Markdown, or JSON by its name',
+    run: save,
+  },
+  { name: 'help', help: 'show this', run: () => help },
+]
+
+/** Does what a line beginning with `/` asks for and gives what to show. */
+export async function runWord(line: string, session: Session): Promise<string | typeof LEAVE> {
+  const [, name = '', argument = ''] = /^\/(\S*)\s*([^]*)$/.exec(line) ?? []
+  if (name === 'quit' || name === 'exit') return LEAVE
+  const word = words.find((one) => one.name === name)
+  return word === undefined
+    ? `there is no /${name}; /help shows what there is`
+    : word.run(session, argument.trim())
+}
+
+/** Words that a line may become. */
+export function completeWord(line: string): string[] {
+  return [...words.map(({ name }) => `/${name}`), '/quit'].filter(
+    (word) => line !== '' && word.startsWith(line),
+  )
+}
+
+const help = [
+  ...words.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
+  `${'/quit'.padEnd(14)}leave; so does Ctrl-D`,
+  `${'Ctrl-C'.padEnd(14)}stop the answer`,
+  `${'\\'.padEnd(14)}at the end of a line: the message goes on in the next`,
+].join('\n')
+
+async function save(session: Session, file: string): Promise<string> {
+  if (file === '') return 'say where: /save FILE'
+  const text = file.endsWith('.json') ? JSON.stringify(transcript(session), undefined, 2) : markdown(session)
+  try {
+    await writeFile(file, `${text}\n`, { flag: 'wx' })
+    return `saved ${file}`
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') {
+      return `${file} exists; nothing was written`
+    }
+    return `could not save: ${thrown instanceof Error ? thrown.message : String(thrown)}`
+  }
+}
+
+function transcript({ system, messages }: Session) {
+  return system === undefined ? messages : [{ role: 'system', content: system }, ...messages]
+}
+
+function markdown(session: Session): string {
+  return transcript(session)
+    .map(({ role, content }) => `## ${role}\n\n${content}`)
+    .join('\n\n')
+}

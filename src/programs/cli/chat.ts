@@ -1,0 +1,59 @@
+import { fstatSync } from 'node:fs'
+
+import type { Command } from 'commander'
+
+import { BrokerError } from '../../base/errors.ts'
+import { runChatLoop } from './chat-loop.ts'
+import { askOnce } from './chat-once.ts'
+import { createSession } from './chat-session.ts'
+import { clientOf, describeCommand } from './cli.ts'
+import type { Cli, Globals } from './cli.ts'
+import { isInteractive } from './terminal.ts'
+
+export function chatCommand(cli: Cli): Command {
+  return describeCommand('chat', 'Talk to a model: a conversation, or one answer to what is given', [
+    'hero_aibroker chat',
+    'hero_aibroker chat -m gpt-4o',
+    'hero_aibroker chat "How many moons has Mars?"',
+    'git diff | hero_aibroker chat "write a commit message" --system "be brief"',
+    'hero_aibroker chat hello --json | jq .usage',
+  ])
+    .argument('[message...]', 'what to say; without it, what a pipe says, else a conversation begins')
+    .option('--system <text>', 'how the model should behave')
+    .action(async (words: readonly string[], _options: unknown, command: Command) => {
+      const { system, ...globals } = command.optsWithGlobals<Globals & { readonly system?: string }>()
+      const client = clientOf(cli, globals)
+      const session = createSession(globals.model, system)
+      const message = await readMessage(cli, words)
+      if (message !== undefined) return askOnce(cli.terminal, client, session, message, globals)
+      if (isInteractive(cli.terminal) && !globals.json) return runChatLoop(cli.terminal, client, session)
+      throw new BrokerError(
+        'bad-request',
+        'there is nothing to say; give a message: hero_aibroker chat "hello"',
+      )
+    })
+}
+
+/** What was given as words and through a pipe, together; `undefined` when it was neither. */
+async function readMessage(
+  { terminal: { input } }: Cli,
+  words: readonly string[],
+): Promise<string | undefined> {
+  const said = words.join(' ').trim()
+  const piped = input.isTTY || (said !== '' && !isPipe(STDIN)) ? '' : await readAll(input)
+  const message = [said, piped.trim()].filter((part) => part !== '').join('\n\n')
+  return message === '' ? undefined : message
+}
+
+/** Beside a message only a shell's pipe or a file is read: whatever else is there instead of a terminal may never end. */
+function isPipe(fd: number): boolean {
+  const stat = fstatSync(fd)
+  return stat.isFIFO() || stat.isFile()
+}
+
+const STDIN = 0
+
+async function readAll(input: NodeJS.ReadStream): Promise<string> {
+  input.setEncoding('utf8')
+  return (await input.toArray()).join('')
+}

@@ -1,0 +1,40 @@
+import { Command } from 'commander'
+
+import { defaultSockets, socketsAt } from '../../sdk-node/socket-paths.ts'
+import { unixTransport } from '../../sdk-node/unix-transport.ts'
+import { connect } from '../../sdk/index.ts'
+import type { Client } from '../../sdk/index.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What every command gets. */
+export interface Cli {
+  readonly terminal: Terminal
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Options that every command understands. */
+export interface Globals {
+  readonly model: string
+  readonly socket?: string | undefined
+  readonly json: boolean
+}
+
+/** A command with its examples, which its help shows. */
+export function describeCommand(name: string, summary: string, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ ${example}`)
+  return new Command(name)
+    .description(summary)
+    .addHelpText('after', `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.join('\n')}`)
+}
+
+export function globalsOf(command: Command): Globals {
+  return command.optsWithGlobals<Globals>()
+}
+
+/** A client for the broker that the options or the environment name. */
+export function clientOf(cli: Cli, { socket }: Globals): Client {
+  return connect(unixTransport(socket === undefined ? defaultSockets(cli.environment) : socketsAt(socket)))
+}

@@ -1,0 +1,21 @@
+import { InvalidArgumentError } from 'commander'
+
+const SECONDS = { m: 60, h: 3600, d: 86_400, w: 604_800 } as const
+
+/** A point in time as people write it, in unix seconds: `24h` ago, `today`, a date, or the seconds themselves. */
+export function readMoment(text: string, nowMs: number): number {
+  const ago = /^(\d{1,6})([mhdw])$/.exec(text)
+  if (ago)
+    return Math.max(0, Math.floor(nowMs / 1000) - Number(ago[1]) * SECONDS[ago[2] as keyof typeof SECONDS])
+  if (/^\d{9,}$/.test(text)) return Number(text)
+  const date = text === 'today' ? new Date(nowMs).setHours(0, 0, 0, 0) : readDate(text)
+  if (Number.isNaN(date))
+    throw new InvalidArgumentError('Say 30m, 24h, 7d, today, a date like 2026-01-31, or unix seconds.')
+  return Math.floor(date / 1000)
+}
+
+/** A day without a time begins at the local midnight, as on the wall. */
+function readDate(text: string): number {
+  if (!/^\d{4}-\d\d-\d\d/.test(text)) return Number.NaN
+  return Date.parse(text.length === 10 ? `${text}T00:00:00` : text)
+}

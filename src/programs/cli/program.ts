@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+
+import type { Cli } from './cli.ts'
+import { failureOf } from './failure.ts'
+import { commands } from './index.ts'
+import { paint } from './terminal.ts'
+
+/** Runs one command line and gives the exit code of the process. */
+export async function runCli(argv: readonly string[], cli: Cli): Promise<number> {
+  try {
+    await createProgram(cli).parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
+    return 0
+  } catch (thrown) {
+    const { line, exit } = failureOf(thrown)
+    if (line !== undefined) cli.terminal.errors.write(`hero_aibroker: ${line}\n`)
+    return exit
+  }
+}
+
+export function createProgram(cli: Cli): Command {
+  const program = new Command('hero_aibroker')
+    .description('Talk to the LLM broker on this machine: chat, and look at its models, cost and state.')
+    .option('-m, --model <name>', 'the model to ask', 'auto')
+    .option(
+      '--socket <path>',
+      'rpc.sock or rest.sock of the broker, or their folder (default: Hero’s socket folder)',
+    )
+    .option('--json', 'print the broker’s result as it is', false)
+    .version(cli.version, '-V, --version')
+    .addHelpText('after', HELP_END)
+  for (const create of commands) program.addCommand(create(cli))
+  for (const command of [program, ...program.commands]) quiet(command, cli)
+  return program
+}
+
+const HELP_END = `
+Exit codes:
+  0 fine · 1 a bug · 2 misused · 3 not allowed · 4 over budget · 5 no such thing
+  6 over a limit · 7 no broker there · 8 the provider failed · 130 stopped`
+
+/** Commander writes to our streams, and leaves ending the process to us. */
+function quiet(command: Command, { terminal }: Cli): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, styleTitle: (text) => paint(terminal, 'bold', text) })
+    .configureOutput({
+      writeOut: (text) => terminal.output.write(text),
+      writeErr: (text) => terminal.errors.write(text),
+      getOutHelpWidth: () => (terminal.output.isTTY ? terminal.output.columns : 100),
+    })
+}

@@ -1,0 +1,46 @@
+/** One column of a table. */
+export interface Column {
+  readonly title: string
+  readonly align?: 'right' | undefined
+  /** Gives way first when the table is wider than the screen. */
+  readonly shrinks?: boolean | undefined
+}
+
+const GAP = '  '
+const NARROWEST = 8
+
+/** Lines of a table, its header first, none wider than `width`. */
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  width: number,
+): string[] {
+  const natural = columns.map((column, at) =>
+    Math.max(column.title.length, ...rows.map((row) => (row[at] ?? '').length)),
+  )
+  const widths = fit(columns, natural, width)
+  return [columns.map(({ title }) => title), ...rows].map((row) =>
+    columns
+      .map((column, at) => cell(row[at] ?? '', widths[at] ?? 0, column.align))
+      .join(GAP)
+      .trimEnd(),
+  )
+}
+
+function fit(columns: readonly Column[], natural: readonly number[], width: number): number[] {
+  const widths = [...natural]
+  let over = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width
+  // The last of the shrinking columns first: the first ones carry the names.
+  for (let at = columns.length - 1; at >= 0 && over > 0; at--) {
+    if (columns[at]?.shrinks !== true) continue
+    const narrower = Math.max(NARROWEST, (widths[at] ?? 0) - over)
+    over -= Math.max(0, (widths[at] ?? 0) - narrower)
+    widths[at] = Math.min(narrower, widths[at] ?? 0)
+  }
+  return widths
+}
+
+function cell(text: string, width: number, align: Column['align']): string {
+  const short = text.length > width ? `${text.slice(0, width - 1)}…` : text
+  return align === 'right' ? short.padStart(width) : short.padEnd(width)
+}
