@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { residentMegabytes } from '../processes/cost.ts'
+import { blame } from '../report/blame.ts'
 import type { Entrant } from './rounds.ts'
-import type { Stage } from './stage.ts'
+import type { Scene, Stage } from './stage.ts'
 
 /** Resident megabytes; `leftOpen` counts upstream streams that were still open after every caller had hung up. */
 export interface Memory {
@@ -19,23 +20,21 @@ const STEP_MS = 100
 /** To be taken of fresh processes: idle is what they are before their first request. */
 export async function measureMemory(
   stage: Stage,
-  { running }: Entrant,
+  { name, running }: Entrant,
   amount: { readonly streams: number; readonly hangUps: number },
 ): Promise<Memory | undefined> {
   const { pid } = running
   if (pid === undefined) return undefined
-  const scene = { manner: LONG_STREAM, requestBytes: 1_000 }
+  const play = (what: string, load: Scene['load']) =>
+    blame(name, what, stage.play(running, { manner: LONG_STREAM, requestBytes: 1_000, load }))
   const idle = residentMegabytes(pid)
 
-  await stage.play(running, { ...scene, load: { type: 'hold', streams: amount.streams } })
+  await play(`${amount.streams} open streams`, { type: 'hold', streams: amount.streams })
   const withStreams = residentMegabytes(pid)
-  await stage.play(running, { ...scene, load: { type: 'let-go' } })
+  await play('closing them', { type: 'let-go' })
   await untilNoStreams(stage)
 
-  await stage.play(running, {
-    ...scene,
-    load: { type: 'hang-up', streams: amount.hangUps, connections: 64 },
-  })
+  await play(`${amount.hangUps} hang-ups`, { type: 'hang-up', streams: amount.hangUps, connections: 64 })
   const leftOpen = await untilNoStreams(stage)
   const afterHangUps = residentMegabytes(pid)
   await stage.cutStreams()

@@ -1,4 +1,5 @@
 import type { Running } from '../contenders/contender.ts'
+import { blame } from '../report/blame.ts'
 import type { Scenario } from './scenarios.ts'
 import type { Slice, Stage } from './stage.ts'
 
@@ -42,14 +43,10 @@ export async function playRounds(
   return slices
 }
 
-async function playOne(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: number): Promise<Slice> {
+function playOne(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: number): Promise<Slice> {
   const { scene } = scenario
   const load = 'forMs' in scene.load ? { ...scene.load, forMs: scene.load.forMs * stretch } : scene.load
-  try {
-    return await stage.play(entrant.running, { ...scene, load })
-  } catch (cause) {
-    throw new Error(`${entrant.name} failed in “${scenario.title}”: ${String(cause)}`, { cause })
-  }
+  return blame(entrant.name, scenario.title, stage.play(entrant.running, { ...scene, load }))
 }
 
 const turned = <T>(list: readonly T[], by: number) => list.map((_, at) => list[(at + by) % list.length] as T)

@@ -1,3 +1,4 @@
+import { blame } from '../report/blame.ts'
 import type { Contender, UpstreamAddress } from '../contenders/contender.ts'
 
 /** Milliseconds from spawning a contender to its first answer, `times` times. */
@@ -9,7 +10,7 @@ export async function measureStartUp(
   const taken: number[] = []
   while (taken.length < times) {
     const startMs = performance.now()
-    const running = await contender.start(upstream)
+    const running = await blame(contender.name, 'starting', contender.start(upstream))
     taken.push(performance.now() - startMs)
     await running.stop()
   }

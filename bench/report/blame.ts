@@ -1,0 +1,8 @@
+/** Lets `work` fail with the name of who failed at what. */
+export async function blame<T>(name: string, what: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new Error(`${name} failed at “${what}”: ${String(cause)}`, { cause })
+  }
+}
