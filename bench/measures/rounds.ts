@@ -18,9 +18,12 @@ export interface RoundOptions {
   readonly onRound: (round: number) => void
 }
 
+/** Node compiles what it runs often: with a short warm-up the broker's first rounds cost twice as much as the rest. */
+const WARM_UP = 2
+
 /**
  * Every round plays every scenario with every contender, one right after the other, so that whatever else the machine
- * does meanwhile falls on all of them. The order turns from round to round. A first round of short slices is thrown away.
+ * does meanwhile falls on all of them. The order turns from round to round. A first round of longer slices is thrown away.
  */
 export async function playRounds(
   stage: Stage,
@@ -35,7 +38,7 @@ export async function playRounds(
     onRound(round)
     for (const scenario of scenarios) {
       for (const entrant of turned(entrants, round)) {
-        const slice = await playOne(stage, entrant, scenario, round === 0 ? stretch / 2 : stretch)
+        const slice = await playOne(stage, entrant, scenario, round === 0 ? stretch * WARM_UP : stretch)
         if (round > 0) slices.get(scenario.id)?.get(entrant.name)?.push(slice)
       }
     }

@@ -14,9 +14,9 @@ const FAST_STREAM = { type: 'stream', chunks: 200, everyMs: 2, firstAfterMs: 0 }
 const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
 
 export const quickScenarios: readonly Scenario[] = [
-  plain(1_000, 1_500, 32, 800),
-  stream(32, 1_000),
-  steady(300, 800),
+  plain(1_000, 1_500, 32, 700),
+  stream(32, 700),
+  steady(300, 600),
 ]
 
 const SIZES = [
