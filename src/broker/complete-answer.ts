@@ -17,8 +17,16 @@ export interface Completion {
   readonly cost: Money | undefined
 }
 
+/** Puts the answers of one kind of request into OpenRouter's shape. */
+export interface Completer {
+  answer(json: Uint8Array, answer: ChatChunk, completion: Completion): Uint8Array
+  chunk(json: Uint8Array, chunk: ChatChunk, completion: Completion): Uint8Array
+}
+
+export const chatCompleter: Completer = { answer: completeAnswer, chunk: completeChunk }
+
 /** A plain answer in OpenRouter's shape, with the legacy `x_aibroker` envelope; all else stays as it came. */
-export function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: Completion): Uint8Array {
+function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: Completion): Uint8Array {
   const changes = new Map<string, string | undefined>([
     ['id', JSON.stringify(completion.id)],
     ['provider', JSON.stringify(completion.provider)],
@@ -30,7 +38,7 @@ export function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: 
 }
 
 /** A chunk in OpenRouter's shape. */
-export function completeChunk(json: Uint8Array, chunk: ChatChunk, completion: Completion): Uint8Array {
+function completeChunk(json: Uint8Array, chunk: ChatChunk, completion: Completion): Uint8Array {
   const changes = new Map<string, string | undefined>([
     ['id', JSON.stringify(completion.id)],
     ['provider', JSON.stringify(completion.provider)],

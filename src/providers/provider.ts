@@ -30,10 +30,12 @@ export interface ProviderDefinition {
   readonly isStandIn?: boolean | undefined
 }
 
+/** Which of a provider's doors is asked. */
+export type ProviderRoute = 'chat' | 'completions' | 'embeddings'
+
 /** What a provider is asked. */
 export interface Question {
-  /** Which of its doors. */
-  readonly route: 'chat'
+  readonly route: ProviderRoute
   /** The caller's body; everything passes on but what the provider must see changed. */
   readonly body: JsonBody
   /** The provider's own name for the model. */

@@ -88,6 +88,8 @@ export interface ChatChunk {
   readonly id?: unknown
   readonly object?: unknown
   readonly choices?: readonly ChatChoice[] | null | undefined
+  /** In place of choices: the vectors of an embedding. */
+  readonly data?: unknown
   readonly usage?: unknown
   readonly error?: unknown
 }

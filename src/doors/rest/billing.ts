@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { formatDollars } from '../../base/money.ts'
-import type { Rooms } from '../../broker/chat.ts'
+import type { Rooms } from '../../broker/rooms.ts'
 import { canonicalAddress } from '../../contexts/address.ts'
 import type { UsageFilter, UsageTotals } from '../../ledger/ledger-types.ts'
 

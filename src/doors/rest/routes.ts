@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Rooms } from '../../broker/chat.ts'
+import type { Rooms } from '../../broker/rooms.ts'
 import { getBillingUsage, getBillingUsageOf } from './billing.ts'
 import { postChatCompletions } from './chat-completions.ts'
 import { listModels } from './models.ts'

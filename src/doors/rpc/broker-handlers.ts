@@ -1,5 +1,5 @@
 import { formatDollars, type Money } from '../../base/money.ts'
-import type { Rooms } from '../../broker/chat.ts'
+import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
 import { isAvailable } from '../../catalog/is-available.ts'
 import type { UsageTotals } from '../../ledger/ledger-types.ts'

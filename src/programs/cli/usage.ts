@@ -39,9 +39,8 @@ const COLUMNS: readonly Column[] = [
   { title: 'MODEL', shrinks: true },
   { title: 'REQUESTS', align: 'right' },
   { title: 'PROMPT', align: 'right' },
-  { title: 'CACHED', align: 'right' },
   { title: 'ANSWER', align: 'right' },
-  { title: 'REASONING', align: 'right' },
+  { title: 'TOTAL', align: 'right' },
   { title: 'COST', align: 'right' },
 ]
 
@@ -59,9 +58,8 @@ function row(name: string, counts: Counts): string[] {
     name,
     formatCount(counts.requests),
     formatCount(counts.prompt_tokens),
-    formatCount(counts.cached_tokens),
     formatCount(counts.completion_tokens),
-    formatCount(counts.reasoning_tokens),
+    formatCount(counts.total_tokens),
     `${formatUsd(counts.cost_usd)}${counts.unpriced > 0 ? ' + ?' : ''}`,
   ]
 }

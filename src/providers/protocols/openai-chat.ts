@@ -3,7 +3,14 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import type { ChatChunk } from '../../wire/chat.ts'
 import { createKeyPool, type KeyPool, type Lane } from '../key-pool.ts'
-import type { AnswerListener, Asking, Provider, ProviderDefinition, Question } from '../provider.ts'
+import type {
+  AnswerListener,
+  Asking,
+  Provider,
+  ProviderDefinition,
+  ProviderRoute,
+  Question,
+} from '../provider.ts'
 import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import { BodyReader, StreamReader, parseObject, type AnswerReader } from './answer-readers.ts'
@@ -33,6 +40,13 @@ export function openaiChat(parts: ProviderParts): Provider {
     close: () => upstream.close(),
   }
 }
+
+/** Where each kind of question is asked, and the list that its answer can't be without. */
+const DOORS = {
+  chat: { path: '/chat/completions', list: 'choices' },
+  completions: { path: '/completions', list: 'choices' },
+  embeddings: { path: '/embeddings', list: 'data' },
+} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
 
 const decoder = new TextDecoder()
 
@@ -76,7 +90,10 @@ class ChatAsking implements Asking, UpstreamHandler {
     const { upstream, definition } = this.#parts
     const body = bodyFor(this.#question, definition.quirks ?? {})
     const headers = headersFor(definition, this.#lane, this.#question)
-    this.#call = upstream.send({ method: 'POST', path: '/chat/completions', headers, body }, this)
+    this.#call = upstream.send(
+      { method: 'POST', path: DOORS[this.#question.route].path, headers, body },
+      this,
+    )
     if (this.#isPaused) this.#call.pause()
   }
 
@@ -170,8 +187,10 @@ class ChatAsking implements Asking, UpstreamHandler {
         details: { provider, status: 200, raw: raw() },
       })
     }
-    if (!Array.isArray(answer.choices) || answer.choices.length === 0) {
-      return new BrokerError('upstream-failed', `${provider} sent an answer without choices`, {
+    const { list } = DOORS[this.#question.route]
+    const listed = answer[list]
+    if (!Array.isArray(listed) || listed.length === 0) {
+      return new BrokerError('upstream-failed', `${provider} sent an answer without ${list}`, {
         details: { provider, status: 200, raw: raw() },
       })
     }

@@ -4,25 +4,26 @@ import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
-import type { ChatChunk, ChatRequest } from '../wire/chat.ts'
+import type { ChatChunk } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import type { ChatRecord } from './chat-record.ts'
-import { completeAnswer, completeChunk, type Completion } from './complete-answer.ts'
-import { Meter } from './meter.ts'
+import type { AnswerRecord } from './record.ts'
+import type { Completion } from './complete-answer.ts'
+import type { Errand } from './errand.ts'
+import type { Meter } from './meter.ts'
 
 /** What all attempts of one request share. */
-export interface ChatRun {
+export interface Run {
   readonly id: string
-  readonly request: ChatRequest
+  readonly errand: Errand
   readonly asker: Asker
   readonly sink: AnswerSink
-  readonly record: ChatRecord
+  readonly record: AnswerRecord
 }
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class ChatAttempt implements AnswerListener {
-  readonly #run: ChatRun
+export class Attempt implements AnswerListener {
+  readonly #run: Run
   readonly #endpoint: Endpoint
   readonly #provider: Provider
   readonly #meter: Meter
@@ -31,17 +32,17 @@ export class ChatAttempt implements AnswerListener {
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   #hasBegun = false
 
-  constructor(run: ChatRun, endpoint: Endpoint, provider: Provider) {
+  constructor(run: Run, endpoint: Endpoint, provider: Provider) {
     this.#run = run
     this.#endpoint = endpoint
     this.#provider = provider
-    this.#meter = new Meter(run.request.body.bytes.length)
+    this.#meter = run.errand.meter()
     this.#startedAt = run.record.elapsedMs
   }
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
   run(): Promise<AttemptOutcome> {
-    const { sink, record, request, asker } = this.#run
+    const { sink, record, errand, asker } = this.#run
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.isGone) {
@@ -52,10 +53,10 @@ export class ChatAttempt implements AnswerListener {
       sink.whenReady = () => this.#asking?.resume()
       this.#asking = this.#provider.ask(
         {
-          route: 'chat',
-          body: request.body,
+          route: errand.route,
+          body: errand.body,
           modelId: this.#endpoint.modelId,
-          streamed: request.streamed,
+          streamed: errand.streamed,
           referer: asker.referer,
           title: asker.title,
         },
@@ -73,7 +74,9 @@ export class ChatAttempt implements AnswerListener {
   chunk(json: Uint8Array, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
     this.#begin()
-    const bytes = this.#provider.speaksOpenRouter ? json : completeChunk(json, chunk, this.#completion())
+    const bytes = this.#provider.speaksOpenRouter
+      ? json
+      : this.#run.errand.completer.chunk(json, chunk, this.#completion())
     if (!this.#run.sink.chunk(bytes)) this.#asking?.pause()
   }
 
@@ -81,7 +84,9 @@ export class ChatAttempt implements AnswerListener {
     this.#meter.watch(answer)
     this.#begin()
     this.#run.sink.answer(
-      this.#provider.speaksOpenRouter ? json : completeAnswer(json, answer, this.#completion()),
+      this.#provider.speaksOpenRouter
+        ? json
+        : this.#run.errand.completer.answer(json, answer, this.#completion()),
     )
   }
 

@@ -8,7 +8,7 @@ import type { Asker } from './asker.ts'
 import type { Meter, Reading } from './meter.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
-export class ChatRecord {
+export class AnswerRecord {
   readonly #clock: Clock
   readonly #asker: Asker
   readonly #priceVersion: string

@@ -1,0 +1,23 @@
+import type { Money } from '../base/money.ts'
+import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
+import type { ProviderRoute } from '../providers/provider.ts'
+import type { JsonBody } from '../wire/json-body.ts'
+import type { Completer } from './complete-answer.ts'
+import type { Meter } from './meter.ts'
+
+/** One request on its way through the candidates, of whatever kind: all that the walk has to know of it. */
+export interface Errand {
+  readonly kind: ModelKind
+  readonly route: ProviderRoute
+  readonly body: JsonBody
+  /** As the caller wrote it. */
+  readonly modelAsked: string
+  readonly streamed: boolean
+  /** Best first. */
+  readonly candidates: readonly Endpoint[]
+  /** The most that it can cost; `undefined` when no candidate has a known price. */
+  readonly most: Money | undefined
+  /** A fresh meter for each attempt. */
+  readonly meter: () => Meter
+  readonly completer: Completer
+}
