@@ -4,9 +4,9 @@ import type { BrokerError } from '../base/errors.ts'
 export interface AnswerSink {
   /** Called once, before anything else, with the id that the answer will carry. */
   accept(id: string): void
-  /** One chunk as JSON; the bytes are only valid during the call. False when the caller is slow: `whenReady` will be called. */
-  chunk(json: Uint8Array): boolean
-  answer(json: Uint8Array): void
+  /** One chunk as JSON. False when the caller is slow: `whenReady` will be called. */
+  chunk(json: string): boolean
+  answer(json: string): void
   /** The answer is whole. */
   end(): void
   /** After the first chunk: tells the caller in the stream that the answer is broken. */

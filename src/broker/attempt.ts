@@ -71,16 +71,16 @@ export class Attempt implements AnswerListener {
     this.#close({ type: 'left' })
   }
 
-  chunk(json: Uint8Array, chunk: ChatChunk): void {
+  chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
     this.#begin()
-    const bytes = this.#provider.speaksOpenRouter
+    const completed = this.#provider.speaksOpenRouter
       ? json
       : this.#run.errand.completer.chunk(json, chunk, this.#completion())
-    if (!this.#run.sink.chunk(bytes)) this.#asking?.pause()
+    if (!this.#run.sink.chunk(completed)) this.#asking?.pause()
   }
 
-  answer(json: Uint8Array, answer: ChatChunk): void {
+  answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
     this.#begin()
     this.#run.sink.answer(

@@ -24,7 +24,7 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
       streamed,
       candidates,
       most: mostItCanTake(request, candidates),
-      meter: () => new Meter(body.bytes.length),
+      meter: () => new Meter(body.byteLength),
       completer: chatCompleter,
     },
     asker,

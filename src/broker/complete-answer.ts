@@ -19,14 +19,14 @@ export interface Completion {
 
 /** Puts the answers of one kind of request into OpenRouter's shape. */
 export interface Completer {
-  answer(json: Uint8Array, answer: ChatChunk, completion: Completion): Uint8Array
-  chunk(json: Uint8Array, chunk: ChatChunk, completion: Completion): Uint8Array
+  answer(json: string, answer: ChatChunk, completion: Completion): string
+  chunk(json: string, chunk: ChatChunk, completion: Completion): string
 }
 
 export const chatCompleter: Completer = { answer: completeAnswer, chunk: completeChunk }
 
 /** A plain answer in OpenRouter's shape, with the legacy `x_aibroker` envelope; all else stays as it came. */
-function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: Completion): Uint8Array {
+function completeAnswer(json: string, answer: ChatChunk, completion: Completion): string {
   const changes = new Map<string, string | undefined>([
     ['id', JSON.stringify(completion.id)],
     ['provider', JSON.stringify(completion.provider)],
@@ -38,7 +38,7 @@ function completeAnswer(json: Uint8Array, answer: ChatChunk, completion: Complet
 }
 
 /** A chunk in OpenRouter's shape. */
-function completeChunk(json: Uint8Array, chunk: ChatChunk, completion: Completion): Uint8Array {
+function completeChunk(json: string, chunk: ChatChunk, completion: Completion): string {
   const changes = new Map<string, string | undefined>([
     ['id', JSON.stringify(completion.id)],
     ['provider', JSON.stringify(completion.provider)],
@@ -47,8 +47,8 @@ function completeChunk(json: Uint8Array, chunk: ChatChunk, completion: Completio
   return splice(json, changes)
 }
 
-function splice(json: Uint8Array, changes: FieldChanges): Uint8Array {
-  return spliceFields({ bytes: json, fields: topLevelFields(json) }, changes)
+function splice(json: string, changes: FieldChanges): string {
+  return spliceFields({ text: json, fields: topLevelFields(json) }, changes)
 }
 
 function usageWithCost(

@@ -24,7 +24,7 @@ function boundsOf(
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.
-  const bytes = request.body.bytes.length
+  const bytes = request.body.byteLength
   const prompt = hasMedia(request)
     ? Math.max(bytes, Number.isFinite(window) ? window : bytes)
     : Math.min(bytes, window)

@@ -48,11 +48,11 @@ export interface Question {
 
 /**
  * Hears the answer. For a stream: `chunk` for each chunk, then `end`. For a plain answer: `answer`, then `end`.
- * `fail` may come instead at any point and is the last call. Bytes are only valid during the call.
+ * `fail` may come instead at any point and is the last call.
  */
 export interface AnswerListener {
-  chunk(json: Uint8Array, chunk: ChatChunk): void
-  answer(json: Uint8Array, answer: ChatChunk): void
+  chunk(json: string, chunk: ChatChunk): void
+  answer(json: string, answer: ChatChunk): void
   /** The answer is whole. */
   end(): void
   fail(error: BrokerError): void

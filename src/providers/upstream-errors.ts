@@ -23,10 +23,10 @@ export function errorOfStatus(
   provider: string,
   status: number,
   headers: UpstreamHeaders,
-  body: Uint8Array,
+  body: string,
   nowMs: number,
 ): BrokerError {
-  const raw = new TextDecoder().decode(body).slice(0, RAW_LIMIT)
+  const raw = body.slice(0, RAW_LIMIT)
   const code = BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'upstream-refused' : 'upstream-failed')
   return new BrokerError(code, messageIn(raw) ?? `${provider} answered with status ${status}`, {
     details: { provider, status, raw, retryAfter: retryAfter(headers, nowMs) },

@@ -18,7 +18,7 @@ export interface UpstreamRequest {
   readonly path: string
   /** Name, value, name, value… */
   readonly headers: string[]
-  readonly body: Uint8Array | undefined
+  readonly body: string | Uint8Array | undefined
 }
 
 /** Called in order: `onHeaders`, `onData` any number of times, then exactly one of `onEnd` and `onError`. */

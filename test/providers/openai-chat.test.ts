@@ -89,12 +89,12 @@ function hear(
   const heard: Heard = { chunks: [], answer: undefined, error: undefined }
   return new Promise((resolve) => {
     const listener: AnswerListener = {
-      chunk(bytes) {
-        heard.chunks.push(new TextDecoder().decode(bytes))
+      chunk(json) {
+        heard.chunks.push(json)
         onChunk?.(asking, () => resolve(heard))
       },
-      answer(bytes) {
-        heard.answer = new TextDecoder().decode(bytes)
+      answer(json) {
+        heard.answer = json
       },
       end: () => resolve(heard),
       fail(error) {

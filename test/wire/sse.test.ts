@@ -6,7 +6,7 @@ const encoder = new TextEncoder()
 
 function eventsOf(pieces: readonly Uint8Array[]): string[] {
   const events: string[] = []
-  const splitter = new EventSplitter((payload) => events.push(new TextDecoder().decode(payload)))
+  const splitter = new EventSplitter((payload) => events.push(payload))
   for (const piece of pieces) {
     // The splitter may not keep what it was given: the buffer is wiped after each call.
     const lent = piece.slice()

@@ -1,11 +1,10 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import type { BrokerError } from '../../base/errors.ts'
 import type { AnswerSink } from '../../broker/answer-sink.ts'
 import { renderError } from '../http/error-envelope.ts'
 
-const DATA = Buffer.from('data: ')
-const EVENT_END = Buffer.from('\n\n')
 const DONE = 'data: [DONE]\n\n'
 
 /** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
@@ -13,7 +12,9 @@ export class AnswerOnReply implements AnswerSink {
   readonly #reply: FastifyReply
   readonly #raw: ServerResponse
   #id = ''
-  #isStreaming = false
+  /** Set while a stream is under way. */
+  #socket: Socket | undefined
+  #isWaiting = false
   isGone = false
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined
@@ -33,15 +34,13 @@ export class AnswerOnReply implements AnswerSink {
     void this.#reply.header('x-generation-id', id)
   }
 
-  chunk(json: Uint8Array): boolean {
-    if (!this.#isStreaming) this.#beginStream()
-    return this.#raw.write(Buffer.concat([DATA, json, EVENT_END], json.length + 8))
+  chunk(json: string): boolean {
+    this.#socket ??= this.#beginStream()
+    return this.#write(`data: ${json}\n\n`)
   }
 
-  #beginStream(): void {
-    this.#isStreaming = true
+  #beginStream(): Socket | undefined {
     this.#reply.hijack()
-    this.#raw.on('drain', () => this.whenReady?.())
     this.#raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
@@ -49,20 +48,47 @@ export class AnswerOnReply implements AnswerSink {
       // Asks nginx and its like to pass events on as they come.
       'x-accel-buffering': 'no',
     })
+    this.#raw.flushHeaders()
+    return this.#raw.socket ?? undefined
   }
 
-  answer(json: Uint8Array): void {
+  /**
+   * One event as one HTTP/1.1 chunk, framed here and written straight to the socket: `ServerResponse.write` makes four
+   * pieces of it, at a third more CPU per event. Only for a response that has the socket and uses chunked framing.
+   */
+  #write(event: string): boolean {
+    const socket = this.#socket
+    if (socket === undefined || !this.#raw.chunkedEncoding)
+      return this.#whenDrained(this.#raw.write(event), this.#raw)
+    const size = Buffer.byteLength(event).toString(16)
+    return this.#whenDrained(socket.write(`${size}\r\n${event}\r\n`), socket)
+  }
+
+  #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
+    if (hasRoom || this.#isWaiting) return hasRoom
+    this.#isWaiting = true
+    stream.once('drain', () => {
+      this.#isWaiting = false
+      this.whenReady?.()
+    })
+    return false
+  }
+
+  /** A string, because Node then writes head and body at once. */
+  answer(json: string): void {
     this.#reply.hijack()
     this.#raw.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
-      'content-length': json.length,
+      'content-length': Buffer.byteLength(json),
       'x-generation-id': this.#id,
     })
     this.#raw.end(json)
   }
 
   end(): void {
-    if (this.#isStreaming) this.#raw.end(DONE)
+    if (!this.#raw.headersSent || this.#raw.writableEnded) return
+    this.#write(DONE)
+    this.#raw.end()
   }
 
   fail(error: BrokerError): void {
@@ -73,7 +99,8 @@ export class AnswerOnReply implements AnswerSink {
       error: renderError(error).body.error,
       choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
     }
-    this.#raw.end(`data: ${JSON.stringify(chunk)}\n\n`)
+    this.#write(`data: ${JSON.stringify(chunk)}\n\n`)
+    this.#raw.end()
   }
 
   /** Takes the reply out of Fastify's hands when nobody is there to read it. */

@@ -18,11 +18,11 @@ export interface AnswerReader {
 
 /** Collects a body that is wanted whole. */
 export class BodyReader implements AnswerReader {
-  readonly #onBody: (body: Uint8Array) => void
+  readonly #onBody: (body: string) => void
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
 
-  constructor(onBody: (body: Uint8Array) => void) {
+  constructor(onBody: (body: string) => void) {
     this.#onBody = onBody
   }
 
@@ -39,7 +39,9 @@ export class BodyReader implements AnswerReader {
 
   end(): void {
     const [only] = this.#pieces
-    this.#onBody(only !== undefined && this.#pieces.length === 1 ? only : Buffer.concat(this.#pieces))
+    this.#onBody(
+      decoder.decode(only !== undefined && this.#pieces.length === 1 ? only : Buffer.concat(this.#pieces)),
+    )
   }
 }
 
@@ -79,11 +81,10 @@ export class StreamReader implements AnswerReader {
     else this.#listener.fail(this.#cutShort())
   }
 
-  #event(payload: Uint8Array): void {
+  #event(payload: string): void {
     if (this.#isOver) return
-    const text = decoder.decode(payload)
-    if (text === DONE) return this.end()
-    const chunk = parseObject(text)
+    if (payload === DONE) return this.end()
+    const chunk = parseObject(payload)
     // An event that is no JSON says nothing; whether the stream is whole is decided at its end.
     if (chunk === undefined) return undefined
     if (chunk.error !== undefined && chunk.error !== null) {

@@ -18,8 +18,8 @@ const ROUTER_FIELDS = [
   'debug',
 ] as const
 
-/** The body that a provider sees: the caller's bytes with the few fields spliced that must differ. */
-export function bodyFor(question: Question, quirks: Quirks): Uint8Array {
+/** The body that a provider sees: the caller's text with the few fields spliced that must differ. */
+export function bodyFor(question: Question, quirks: Quirks): string {
   const changes = new Map<string, string | undefined>([['model', JSON.stringify(question.modelId)]])
   if (question.streamed && quirks.refusesStreamOptions !== true) askForUsage(question, changes)
   if (quirks.refusesStreamOptions === true) changes.set('stream_options', undefined)

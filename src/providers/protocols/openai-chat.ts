@@ -48,8 +48,6 @@ const DOORS = {
   embeddings: { path: '/embeddings', list: 'data' },
 } as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
 
-const decoder = new TextDecoder()
-
 /** One question under way: bytes come in from the upstream, chunks or one answer go out to the listener. */
 class ChatAsking implements Asking, UpstreamHandler {
   readonly #parts: ProviderParts
@@ -168,10 +166,10 @@ class ChatAsking implements Asking, UpstreamHandler {
     })
   }
 
-  #parseAnswer(body: Uint8Array, type: string): ChatChunk | BrokerError {
+  #parseAnswer(body: string, type: string): ChatChunk | BrokerError {
     const provider = this.#parts.definition.displayName
-    const answer = parseObject(decoder.decode(body))
-    const raw = (): string => decoder.decode(body.subarray(0, 500))
+    const answer = parseObject(body)
+    const raw = (): string => body.slice(0, 500)
     if (answer === undefined) {
       return new BrokerError(
         'upstream-failed',
