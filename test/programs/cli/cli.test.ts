@@ -58,7 +58,7 @@ describe('the commands that look', () => {
 
   test('usage asks for the span in unix seconds and adds up', async () => {
     const seen: unknown[] = []
-    const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2 }
+    const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2, uncertain_usd: '0.01' }
     const summary = async (params: unknown) => (seen.push(params), { totals, models: [] })
     const handlers = { ...exampleHandlers, 'usage.summary': summary }
     await using broker = await startScriptedBroker(chatting, { handlers })
@@ -67,6 +67,7 @@ describe('the commands that look', () => {
     expect(seen).toEqual([{ since: 1_767_225_600, until: 1_767_312_000 }])
     expect(out).toContain('$0.0003072 + ?')
     expect(out).toContain('2 answers at a price that nobody knows')
+    expect(out).toContain('up to $0.01 more')
   })
 
   test.each([
