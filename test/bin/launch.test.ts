@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process'
 import { chmod, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -82,8 +83,12 @@ async function packageFolder() {
       await symlink(process.execPath, join(home, 'bin', 'node'))
       await writeFile(join(home, 'package.json'), JSON.stringify({ version }))
     },
-    async launch(node: string, during?: Parameters<typeof runProcess>[2]) {
-      return runProcess(node, [join(folder, 'bin', 'hero_aibroker.js'), 'a', 'b'], during)
+    async launch(node: string, during?: (child: ChildProcess) => void) {
+      return runProcess(
+        node,
+        [join(folder, 'bin', 'hero_aibroker.js'), 'a', 'b'],
+        during === undefined ? {} : { during },
+      )
     },
     async [Symbol.asyncDispose]() {
       await rm(folder, { recursive: true })

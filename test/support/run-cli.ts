@@ -47,17 +47,30 @@ function textOf(stream: PassThrough): string {
 
 export const MAIN = fileURLToPath(new URL('../../src/programs/cli/main.ts', import.meta.url))
 
-/** Runs it as a process of its own, in an environment that holds nothing of this machine's. `during` sees it running. */
+export interface ProcessOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  /** Sees the process while it runs. */
+  readonly during?: (child: ChildProcess) => void
+}
+
+/** Runs a process that finds Node and our program in its environment, and nothing of this machine's. */
 export async function runProcess(
   command: string,
   argv: readonly string[],
-  during: (child: ChildProcess) => void = () => undefined,
+  { environment, during }: ProcessOptions = {},
 ): Promise<CliRun> {
-  const env = { PATH: process.env['PATH'], HOME: '/nowhere', TZ: 'UTC', NODE: process.execPath, MAIN }
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: '/nowhere',
+    TZ: 'UTC',
+    NODE: process.execPath,
+    MAIN,
+    ...environment,
+  }
   const child = spawn(command, argv, { env })
   child.stdin.end()
   const [out, err] = [child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray()]
-  during(child)
+  during?.(child)
   const [exit] = (await once(child, 'close')) as [number | null]
   return { exit, out: (await out).join(''), err: (await err).join('') }
 }

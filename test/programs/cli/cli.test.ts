@@ -159,8 +159,8 @@ describe('one question', () => {
       left.resolve()
     })
     const argv = [MAIN, 'chat', 'hi', '--socket', broker.sockets.rest]
-    const run = await runProcess(process.execPath, argv, (child) => {
-      child.stdout?.once('data', () => child.kill('SIGINT'))
+    const run = await runProcess(process.execPath, argv, {
+      during: (child) => child.stdout?.once('data', () => child.kill('SIGINT')),
     })
     await started.promise
     await left.promise
