@@ -35,7 +35,7 @@ export async function runHere(
 }
 
 /** Streams that answer like those of a process without a terminal. */
-export function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough): Cli['terminal'] {
+function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough): Cli['terminal'] {
   const terminal = { input, output, errors }
   for (const stream of Object.values(terminal)) Object.assign(stream, { isTTY: false })
   return terminal as unknown as Cli['terminal']

@@ -1,16 +1,14 @@
 import { once } from 'node:events'
 import { symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
 
 import { describe, expect, test } from 'vitest'
 
 import { BrokerError, ERRORS } from '../../../src/base/errors.ts'
 import type { ErrorCode } from '../../../src/base/errors.ts'
-import { createProgram } from '../../../src/programs/cli/program.ts'
 import { methods } from '../../../src/wire/rpc.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
-import { MAIN, plainTerminal, runHere, runProcess } from '../../support/run-cli.ts'
+import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
 import { HEAD, event, refuses, says, startScriptedBroker } from '../../support/scripted-broker.ts'
 
 const chatting = says('Hello', ' there')
@@ -206,17 +204,6 @@ describe('failures', () => {
 })
 
 describe('help', () => {
-  test('is pinned: what people type can’t change unseen', async () => {
-    const terminal = plainTerminal(new PassThrough(), new PassThrough(), new PassThrough())
-    const program = createProgram({ terminal, environment: {}, version: '0.0.0', now: Date.now })
-    const helps = [program, ...program.commands].map((command) => {
-      let text = ''
-      command.configureOutput({ writeOut: (piece) => (text += piece) }).outputHelp()
-      return text
-    })
-    await expect(helps.join(`\n${'─'.repeat(80)}\n`)).toMatchFileSnapshot('../../golden/cli-help.txt')
-  })
-
   test('is what a bare name shows, with every command’s examples in its own', async () => {
     const bare = await runHere([])
     expect(bare).toMatchObject({ exit: 0, err: '' })
