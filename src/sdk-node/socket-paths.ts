@@ -1,3 +1,6 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+
 /** The two sockets that a client needs. */
 export interface BrokerSockets {
   readonly rpc: string
@@ -6,17 +9,19 @@ export interface BrokerSockets {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where the broker's sockets are on this machine, by the names that Hero's tools have used for that folder. */
+/**
+ * Where the broker's sockets are on this machine: the same variables in the same order as the broker reads them, for
+ * Hero's tools have renamed the folder's variable twice. `~` is the home folder.
+ */
 export function defaultSockets(environment: Environment): BrokerSockets {
-  const { PATH_SOCKETS, PATH_SOCKET, HERO_SOCKET_DIR, PATH_VAR, PATH_ROOT, HOME } = environment
-  const folder =
-    given(PATH_SOCKETS) ??
-    given(PATH_SOCKET) ??
-    given(HERO_SOCKET_DIR) ??
-    under(PATH_VAR, 'sockets') ??
-    under(PATH_ROOT, 'var/sockets') ??
-    `${HOME ?? '~'}/hero/var/sockets`
-  return socketsIn(`${folder}/hero_aibroker`)
+  const home = given(environment, 'HOME') ?? homedir()
+  const pathIn = (name: string) => {
+    const path = given(environment, name)
+    return path === undefined ? undefined : resolve(path.replace(/^~(?=\/|$)/, home))
+  }
+  const varFolder = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
+  const named = pathIn('PATH_SOCKETS') ?? pathIn('PATH_SOCKET') ?? pathIn('HERO_SOCKET_DIR')
+  return socketsIn(join(named ?? join(varFolder, 'sockets'), 'hero_aibroker'))
 }
 
 /** The pair of sockets that a path names: one of the two, or the folder that holds them. */
@@ -32,11 +37,7 @@ function socketsIn(folder: string): BrokerSockets {
 }
 
 /** An empty variable is an absent one. */
-function given(value: string | undefined): string | undefined {
-  return value === undefined || value === '' ? undefined : value.replace(/\/+$/, '')
-}
-
-function under(folder: string | undefined, path: string): string | undefined {
-  const parent = given(folder)
-  return parent === undefined ? undefined : `${parent}/${path}`
+function given(environment: Environment, name: string): string | undefined {
+  const value = environment[name]?.trim()
+  return value === '' ? undefined : value
 }

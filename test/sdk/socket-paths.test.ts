@@ -1,5 +1,10 @@
+import { join } from 'node:path'
+
+import { assert, constant, constantFrom, oneof, property, record, webPath } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
+import { findPaths } from '../../src/config/paths.ts'
+import { createSettings } from '../../src/config/settings.ts'
 import { defaultSockets, socketsAt } from '../../src/sdk-node/socket-paths.ts'
 
 describe('the default sockets', () => {
@@ -25,6 +30,22 @@ describe('the default sockets', () => {
       rest: `${folder}/hero_aibroker/rest.sock`,
     })
   })
+})
+
+test('client and broker find the same sockets in any environment', () => {
+  const path = oneof(constant(''), constantFrom('/a', '/a/b/', ' /a ', 'c', '~/d', '~'), webPath())
+  const names = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR', 'PATH_VAR', 'PATH_ROOT', 'HOME'] as const
+  const environments = record(Object.fromEntries(names.map((name) => [name, path])), { requiredKeys: [] })
+  assert(
+    property(environments, (environment) => {
+      const { socketDir } = findPaths(createSettings(environment), process.cwd())
+      const folder = join(socketDir, 'hero_aibroker')
+      expect(defaultSockets(environment)).toEqual({
+        rpc: join(folder, 'rpc.sock'),
+        rest: join(folder, 'rest.sock'),
+      })
+    }),
+  )
 })
 
 describe('sockets named by hand', () => {

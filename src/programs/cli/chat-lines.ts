@@ -13,8 +13,8 @@ export interface ChatLines extends Disposable {
 
 export interface ChatLinesOptions {
   readonly prompt: string
-  /** Ctrl-C. */
-  readonly onInterrupt: () => void
+  /** Ctrl-C; `typed` when there was a line to throw away. */
+  readonly onInterrupt: (typed: boolean) => void
   /** Ctrl-D. */
   readonly onEnd: () => void
   readonly complete: (line: string) => string[]
@@ -47,6 +47,14 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
     if (key?.name === 'paste-start') pasting = true
     if (key?.name === 'paste-end') pasting = false
   }
+  /** Takes what was typed out of the editor, without the redrawing that this brings. */
+  const forgetLine = () => {
+    const { quiet } = screen
+    screen.quiet = true
+    lines.write('', { ctrl: true, name: 'e' })
+    lines.write('', { ctrl: true, name: 'u' })
+    screen.quiet = quiet
+  }
   input.on('keypress', onKey)
   output.write(PASTE_MODE.on)
   lines
@@ -60,12 +68,11 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
       hand()
     })
     .on('SIGINT', () => {
+      const typed = lines.line !== '' || unfinished.length > 0
       unfinished = []
+      forgetLine()
       if (waiting !== undefined) output.write('\n')
-      // Ctrl-U and Ctrl-K: what was typed is thrown away, wherever the cursor stands in it.
-      lines.write('', { ctrl: true, name: 'e' })
-      lines.write('', { ctrl: true, name: 'u' })
-      options.onInterrupt()
+      options.onInterrupt(typed)
       if (waiting !== undefined) lines.prompt()
     })
     .on('close', () => {

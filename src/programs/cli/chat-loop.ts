@@ -17,7 +17,10 @@ export async function runChatLoop(terminal: Terminal, client: Client, session: S
     prompt: paint(terminal, ['bold', 'cyan'], '› '),
     complete: completeWord,
     onEnd: () => answering?.abort(),
-    onInterrupt: () => (answering === undefined ? dim('Ctrl-D or /quit leaves') : answering.abort()),
+    onInterrupt(typed) {
+      answering?.abort()
+      if (answering === undefined && !typed) dim('Ctrl-D or /quit leaves')
+    },
   })
 
   dim(`Talking to ${session.model}. /help shows what you can type; Ctrl-D leaves.`)

@@ -59,7 +59,7 @@ function row(model: Model): string[] {
     formatSize(model.context_window),
     formatUsd(first?.input_usd_per_million),
     formatUsd(first?.output_usd_per_million),
-    [...(model.kind === 'chat' ? [] : [model.kind]), ...model.capabilities].join(' ') || UNKNOWN,
+    model.kind === 'chat' ? model.capabilities.join(' ') || UNKNOWN : model.kind,
     model.endpoints.map(({ provider }) => provider).join(' '),
   ]
 }

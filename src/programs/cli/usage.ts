@@ -40,7 +40,6 @@ const COLUMNS: readonly Column[] = [
   { title: 'REQUESTS', align: 'right' },
   { title: 'PROMPT', align: 'right' },
   { title: 'ANSWER', align: 'right' },
-  { title: 'TOTAL', align: 'right' },
   { title: 'COST', align: 'right' },
 ]
 
@@ -50,7 +49,8 @@ function printUsage(terminal: Terminal, { totals, models }: Usage): void {
   const [header = '', ...lines] = tableLines(COLUMNS, rows, widthOf(terminal))
   const last = lines.pop() ?? ''
   print(terminal, paint(terminal, 'bold', header), ...lines, paint(terminal, 'bold', last))
-  if (totals.unpriced > 0) print(terminal, '', paint(terminal, 'yellow', unpriced(totals.unpriced)))
+  const doubts = sayDoubts(totals)
+  if (doubts.length > 0) print(terminal, '', ...doubts.map((doubt) => paint(terminal, 'yellow', doubt)))
 }
 
 function row(name: string, counts: Counts): string[] {
@@ -59,11 +59,22 @@ function row(name: string, counts: Counts): string[] {
     formatCount(counts.requests),
     formatCount(counts.prompt_tokens),
     formatCount(counts.completion_tokens),
-    formatCount(counts.total_tokens),
-    `${formatUsd(counts.cost_usd)}${counts.unpriced > 0 ? ' + ?' : ''}`,
+    `${formatUsd(counts.cost_usd)}${isExact(counts) ? '' : ' + ?'}`,
   ]
 }
 
-function unpriced(count: number): string {
-  return `${plural(count, 'answer')} at a price that nobody knows; the cost is at least what is shown.`
+/** Does the cost hold all there is? */
+function isExact({ unpriced, uncertain_usd }: Counts): boolean {
+  return unpriced === 0 && uncertain_usd === '0'
+}
+
+function sayDoubts({ unpriced, uncertain_usd }: Counts): string[] {
+  return [
+    ...(unpriced === 0
+      ? []
+      : [`${plural(unpriced, 'answer')} at a price that nobody knows; not in the cost.`]),
+    ...(uncertain_usd === '0'
+      ? []
+      : [`Answers that were cut off may have cost up to ${formatUsd(uncertain_usd)} more.`]),
+  ]
 }

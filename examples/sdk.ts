@@ -1,0 +1,33 @@
+// The broker's own client: chat, and every method of the RPC contract, typed. Start a broker first: npm start
+//   node examples/sdk.ts
+import assert from 'node:assert/strict'
+
+// In your own project: 'hero-aibroker/sdk' and 'hero-aibroker/sdk-node'
+import { BrokerError, connect } from '../src/sdk/index.ts'
+import { defaultSockets, unixTransport } from '../src/sdk-node/index.ts'
+
+const broker = connect(unixTransport(defaultSockets(process.env)))
+
+const [health, models] = await broker.batch([['health'], ['models.list', { available: true }]])
+assert(health.status === 'fulfilled' && models.status === 'fulfilled')
+console.log(`hero_aibroker ${health.value.version} can answer with ${models.value.length} models`)
+
+let answer = ''
+for await (const chunk of broker.streamChat({
+  model: 'auto',
+  messages: [{ role: 'user', content: 'Say hello.' }],
+})) {
+  answer += chunk.choices[0]?.delta.content ?? ''
+  if (chunk.usage)
+    console.log(`${answer}\n${chunk.usage.total_tokens} tokens, $${chunk.usage.cost ?? 'unknown'}`)
+}
+assert(answer.length > 0, 'an answer came')
+
+// Failures are the broker's own, with its word for them.
+const nobody = { model: 'no-such-model', messages: [{ role: 'user', content: 'Hello?' }] } as const
+const failure = await broker.chat(nobody).catch((thrown: unknown) => thrown)
+assert(failure instanceof BrokerError)
+console.log(`${failure.code}: ${failure.message}`)
+
+const { totals } = await broker.call('usage.summary')
+console.log(`${totals.requests} requests so far, $${totals.cost_usd}`)

@@ -1,0 +1,21 @@
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { startDaemonHere } from '../support/daemon-here.ts'
+import { runProcess } from '../support/run-cli.ts'
+
+const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
+
+test.each([
+  ['sh', 'curl.sh', 'data: [DONE]'],
+  ['node', 'openai-client.ts', 'tokens'],
+  ['node', 'sdk.ts', 'not-found: '],
+])('%s examples/%s does what it shows', async (program, file, says) => {
+  await using broker = await startDaemonHere()
+  const run = await runProcess(program === 'node' ? process.execPath : program, [join(EXAMPLES, file)], {
+    environment: broker.environment,
+  })
+  expect(run).toMatchObject({ exit: 0, err: '' })
+  expect(run.out).toContain(says)
+})

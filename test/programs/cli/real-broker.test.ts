@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+
+import { describe, expect, test } from 'vitest'
+
+import { unixTransport } from '../../../src/sdk-node/unix-transport.ts'
+import { connect } from '../../../src/sdk/index.ts'
+import { methods } from '../../../src/wire/rpc.ts'
+import type { MethodName } from '../../../src/wire/rpc.ts'
+import { startDaemonHere } from '../../support/daemon-here.ts'
+import { MAIN, runHere } from '../../support/run-cli.ts'
+import { hasTmux, startTmux } from '../../support/tmux.ts'
+
+describe('with the whole broker', () => {
+  test.each(Object.keys(methods) as MethodName[])(
+    '%s answers with what its contract says and no more',
+    async (name) => {
+      await using broker = await startDaemonHere()
+      const { rpc, rest } = broker.daemon.sockets
+      const result = await connect(unixTransport({ rpc, rest })).call(name, {})
+      expect(methods[name].result.parse(result)).toEqual(result)
+    },
+  )
+
+  test('a chat is answered, and usage shows it', async () => {
+    await using broker = await startDaemonHere()
+    const run = await runHere(['chat', 'hello'], broker)
+    expect(run).toMatchObject({ exit: 0, out: expect.stringContaining('You said “hello”') })
+    expect((await runHere(['usage'], broker)).out).toMatch(/^total +1 /m)
+  })
+
+  test('every command that looks has something to show', async () => {
+    await using broker = await startDaemonHere()
+    for (const [command, shows] of Object.entries({ health: 'ok', info: 'Loopback', models: 'loopback' })) {
+      expect(await runHere([command], broker)).toMatchObject({ exit: 0, out: expect.stringContaining(shows) })
+    }
+  })
+
+  test('a model that is not there is exit 5', async () => {
+    await using broker = await startDaemonHere()
+    const run = await runHere(['chat', 'hi', '-m', 'no-such-model'], broker)
+    expect(run).toMatchObject({ exit: 5, out: '', err: expect.stringContaining('no-such-model') })
+  })
+
+  test.skipIf(!hasTmux())(
+    'a slow answer is stopped by Ctrl-C, and the broker notices (needs tmux)',
+    async () => {
+      await using broker = await startDaemonHere()
+      const { rest } = broker.daemon.sockets
+      const chat = `'${process.execPath}' '${MAIN}' chat -m loopback-slow --socket '${rest}'`
+      await using screen = await startTmux(join(broker.folder, 'tmux'), chat)
+      await screen.see('Talking to')
+      await screen.type('hello', 'Enter')
+      await screen.see('You said')
+      await screen.type('C-c')
+      await screen.see('stopped · ')
+      await expect.poll(() => broker.daemon.rooms.ledger.openHolds()).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,14 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { cliPage } from '../../scripts/cli-page.ts'
+import { rpcPage } from '../../scripts/rpc-page.ts'
+
+test.each([
+  ['docs/rpc.md', rpcPage],
+  ['docs/cli.md', cliPage],
+])('%s says what the code says (npm run docs writes it)', async (path, page) => {
+  expect(await readFile(join(import.meta.dirname, '..', '..', path), 'utf8')).toBe(page())
+})

@@ -1,0 +1,76 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { PassThrough, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+
+import { runCli } from '../../src/programs/cli/program.ts'
+import type { Cli } from '../../src/programs/cli/cli.ts'
+
+export interface CliRun {
+  readonly exit: number | null
+  readonly out: string
+  readonly err: string
+}
+
+export interface CliOptions {
+  /** What its standard input says before it ends. */
+  readonly input?: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+/** Runs a command line in this process, over streams that are no terminal. */
+export async function runHere(
+  argv: readonly string[],
+  { input = '', environment = {} }: CliOptions = {},
+): Promise<CliRun> {
+  const [output, errors] = [new PassThrough(), new PassThrough()]
+  const exit = await runCli(argv, {
+    terminal: plainTerminal(Readable.from(input === '' ? [] : [Buffer.from(input)]), output, errors),
+    environment: { HOME: '/nowhere', ...environment },
+    version: '0.0.0',
+    now: () => Date.UTC(2026, 0, 15),
+  })
+  return { exit, out: textOf(output), err: textOf(errors) }
+}
+
+/** Streams that answer like those of a process without a terminal. */
+function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough): Cli['terminal'] {
+  const terminal = { input, output, errors }
+  for (const stream of Object.values(terminal)) Object.assign(stream, { isTTY: false })
+  return terminal as unknown as Cli['terminal']
+}
+
+function textOf(stream: PassThrough): string {
+  return String(stream.read() ?? '')
+}
+
+export const MAIN = fileURLToPath(new URL('../../src/programs/cli/main.ts', import.meta.url))
+
+export interface ProcessOptions {
+  readonly environment?: Readonly<Record<string, string>>
+  /** Sees the process while it runs. */
+  readonly during?: (child: ChildProcess) => void
+}
+
+/** Runs a process that finds Node and our program in its environment, and nothing of this machine's. */
+export async function runProcess(
+  command: string,
+  argv: readonly string[],
+  { environment, during }: ProcessOptions = {},
+): Promise<CliRun> {
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: '/nowhere',
+    TZ: 'UTC',
+    NODE: process.execPath,
+    MAIN,
+    ...environment,
+  }
+  const child = spawn(command, argv, { env })
+  child.stdin.end()
+  const [out, err] = [child.stdout.setEncoding('utf8').toArray(), child.stderr.setEncoding('utf8').toArray()]
+  during?.(child)
+  const [exit] = (await once(child, 'close')) as [number | null]
+  return { exit, out: (await out).join(''), err: (await err).join('') }
+}
