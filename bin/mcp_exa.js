@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { launch } from './launch-mcp.js'
+
+await launch('mcp_exa')
