@@ -4,6 +4,7 @@ import { ToolFailure } from './failure.ts'
 
 /** Longest rest of a key that was refused or has no credit: after it we look again, the operator may have paid. */
 const REST_MS = 60_000
+const SHORTEST_REST_MS = 250
 
 /** A vendor's keys in rotation: one is used until it fails, then the next; a failed one rests. */
 export interface KeyPool {
@@ -43,7 +44,7 @@ export function createKeyPool(keys: readonly Secret[], variable: string, clock: 
     },
     rest(key, failure) {
       const seconds = failure.details.retryAfterSeconds
-      const ms = failure.kind === 'rate_limit' ? (seconds ?? 1) * 1000 : REST_MS
+      const ms = failure.kind === 'rate_limit' ? Math.max(SHORTEST_REST_MS, (seconds ?? 1) * 1000) : REST_MS
       resting.set(key, { until: clock.monotonic() + ms, failure })
     },
     waitMs: () => (keys.length === 0 ? 0 : Math.max(0, soonest() - clock.monotonic())),

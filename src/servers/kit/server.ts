@@ -44,7 +44,8 @@ export function mcpFactory(server: ServerOfOurs, open: OpenServer, clock: Clock)
         cacheHints: { 'tools/list': { ttlMs: LIST_TTL_MS, cacheScope: 'public' } },
       },
     )
-    for (const tool of open.tools) register(instance, tool, { provider: server.name, era, redact, clock })
+    for (const tool of open.tools)
+      register(instance, tool, { provider: server.name.replace(/^mcp_/, ''), era, redact, clock })
     return instance
   }
 }

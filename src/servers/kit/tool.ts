@@ -1,5 +1,5 @@
 import type { CallToolResult, McpServer, ServerContext, ToolAnnotations } from '@modelcontextprotocol/server'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
 import { ToolFailure } from './failure.ts'
 import { clean, mapStrings } from './text.ts'
@@ -119,6 +119,9 @@ function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => st
 function asFailure(thrown: unknown, signal: AbortSignal): ToolFailure {
   if (thrown instanceof ToolFailure) return thrown
   if (signal.aborted) return new ToolFailure('cancelled', 'the caller cancelled')
+  // Answers are read with loose schemas; what even those refuse is not what the vendor documents.
+  if (thrown instanceof z.ZodError)
+    return new ToolFailure('upstream', 'the answer had an unknown form', { retryable: false })
   // A bug of ours: the model hears that it failed, the operator's log gets the stack.
   process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
   return new ToolFailure('failed', 'internal error of this server', {
