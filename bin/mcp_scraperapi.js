@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { launch } from './launch-mcp.js'
+import { launch } from './launch.js'
 
-await launch('mcp_scraperapi')
+await launch('servers/programs/scraperapi')

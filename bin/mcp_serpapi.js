@@ -1,4 +1,4 @@
 #!/usr/bin/env node
-import { launch } from './launch-mcp.js'
+import { launch } from './launch.js'
 
-await launch('mcp_serpapi')
+await launch('servers/programs/serpapi')

@@ -50,13 +50,12 @@ export async function openHere(
   { era = 'auto', clock = systemClock }: { era?: Era; clock?: Clock } = {},
 ): Promise<Connected> {
   const open: OpenServer = server.open({ env, clock, random: () => 0 })
-  const handler = createMcpHandler(mcpFactory(server, open, clock))
+  const handler = createMcpHandler(mcpFactory(server, open, { clock, version: '1' }))
   const transport = new StreamableHTTPClientTransport(new URL('http://localhost/mcp'), {
     fetch: (url, init) => handler.fetch(new Request(url, init)),
   })
   return connect(transport, era, async () => {
     await handler.close()
-    await open.close?.()
   })
 }
 

@@ -27,18 +27,20 @@ export interface OpenServer {
   readonly tools: readonly Tool[]
   /** Never to be seen in a result. */
   readonly secrets: readonly Secret[]
-  close?(): Promise<void>
 }
 
-const VERSION = '0.1.0'
 const LIST_TTL_MS = 3_600_000
 
 /** Makes a fresh protocol instance per connection or request, over the same keys and tools. */
-export function mcpFactory(server: ServerOfOurs, open: OpenServer, clock: Clock) {
+export function mcpFactory(
+  server: ServerOfOurs,
+  open: OpenServer,
+  { clock, version }: { clock: Clock; version: string },
+) {
   const redact = redactor(open.secrets)
   return ({ era }: { readonly era: 'legacy' | 'modern' }): McpServer => {
     const instance = new McpServer(
-      { name: server.name, title: server.title, version: VERSION },
+      { name: server.name, title: server.title, version },
       {
         instructions: server.instructions,
         cacheHints: { 'tools/list': { ttlMs: LIST_TTL_MS, cacheScope: 'public' } },

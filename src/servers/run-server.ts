@@ -1,16 +1,14 @@
+import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { systemClock } from '../base/clock.ts'
-import { servers } from './index.ts'
 import { serveHttp, whereToListen } from './kit/http.ts'
 import { mcpFactory } from './kit/server.ts'
 import type { ServerOfOurs } from './kit/server.ts'
 
-/** Runs one of our servers until its input ends or a signal comes; what `bin/mcp_*.js` call. Returns the exit code. */
-export async function runServer(name: string, args: readonly string[]): Promise<number> {
-  const server = servers.find((row) => row.name === name)
-  if (server === undefined) return complain(`no server is called “${name}”`)
-  const options = readOptions(args)
+/** Runs one of our servers until its input ends or a signal comes; what `programs/*.ts` are. Returns the exit code. */
+export async function runServer(server: ServerOfOurs): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
   if (options === undefined) return complain(usage(server))
   if (options.help === true) {
     process.stdout.write(`${usage(server)}\n`)
@@ -22,9 +20,9 @@ export async function runServer(name: string, args: readonly string[]): Promise<
 async function run(server: ServerOfOurs, http: string | undefined): Promise<number> {
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve())
-  const open = server.open({ env: process.env, clock: systemClock, random: Math.random })
-  const factory = mcpFactory(server, open, systemClock)
   try {
+    const open = server.open({ env: process.env, clock: systemClock, random: Math.random })
+    const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion() })
     if (http === undefined) await untilStdioEnds(factory, stop)
     else {
       await using listening = await serveHttp(factory, whereToListen(http))
@@ -34,9 +32,12 @@ async function run(server: ServerOfOurs, http: string | undefined): Promise<numb
     return 0
   } catch (thrown) {
     return complain(thrown instanceof Error ? thrown.message : String(thrown))
-  } finally {
-    await open.close?.()
   }
+}
+
+function readVersion(): string {
+  const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(file) as { version: string }).version
 }
 
 async function untilStdioEnds(factory: ReturnType<typeof mcpFactory>, stop: PromiseWithResolvers<void>) {
