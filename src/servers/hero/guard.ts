@@ -1,0 +1,261 @@
+/**
+ * The Python program that locks itself in before it runs generated code. It reads one job from standard input, builds
+ * the walls, says on file descriptor 3 which of them stand, closes it, and only then runs the code. What it can't
+ * build although the job requires it ends the run before the code starts.
+ *
+ * Walls, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
+ * library, the sockets and a small scratch space), limits of memory, processor time and files, no capabilities,
+ * Landlock where there are no namespaces, and a system call filter (no new processes, no sockets but Unix ones).
+ */
+export const GUARD = String.raw`
+import ctypes, errno, json, os, resource, signal, struct, sys, sysconfig, traceback
+
+libc = ctypes.CDLL(None, use_errno=True)
+REFUSED = 97
+
+# ---- the system calls that are denied, by architecture: (number on x86_64, number on aarch64) --------------------
+DENIED = {
+    'fork': (57, None), 'vfork': (58, None), 'execve': (59, 221), 'execveat': (322, 281), 'ptrace': (101, 117),
+    'process_vm_readv': (310, 270), 'process_vm_writev': (311, 271), 'mount': (165, 40), 'umount2': (166, 39),
+    'pivot_root': (155, 41), 'chroot': (161, 51), 'unshare': (272, 97), 'setns': (308, 268),
+    'open_by_handle_at': (304, 265), 'name_to_handle_at': (303, 264), 'bpf': (321, 280),
+    'perf_event_open': (298, 241), 'userfaultfd': (323, 282), 'keyctl': (250, 219), 'add_key': (248, 217),
+    'request_key': (249, 218), 'kexec_load': (246, 104), 'kexec_file_load': (320, 294), 'init_module': (175, 105),
+    'finit_module': (313, 273), 'delete_module': (176, 106), 'reboot': (169, 142), 'io_uring_setup': (425, 425),
+    'io_uring_enter': (426, 426), 'io_uring_register': (427, 427), 'kill': (62, 129), 'tkill': (200, 130),
+    'rt_sigqueueinfo': (129, 138), 'rt_tgsigqueueinfo': (297, 240), 'pidfd_send_signal': (424, 424),
+    'pidfd_open': (434, 434), 'pidfd_getfd': (438, 438), 'open_tree': (428, 428), 'move_mount': (429, 429),
+    'fsopen': (430, 430), 'fsconfig': (431, 431), 'fsmount': (432, 432), 'fspick': (433, 433),
+    'mount_setattr': (442, 442), 'swapon': (167, 224), 'swapoff': (168, 225), 'acct': (163, 89),
+    'personality': (135, 92), 'quotactl': (179, 60), 'mknod': (133, None), 'mknodat': (259, 33),
+    'setpriority': (141, 140), 'sched_setscheduler': (144, 119), 'shmget': (29, 194), 'msgget': (68, 186),
+}
+CLONE, CLONE3, SOCKET, TGKILL, PRLIMIT = (56, 220), (435, 435), (41, 198), (234, 131), (302, 261)
+ARCHITECTURES = {'x86_64': (0, 0xC000003E), 'aarch64': (1, 0xC00000B7)}
+ALLOW, KILL, DENY, ABSENT = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+CLONE_THREAD = 0x00010000
+
+
+def check(result, what):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, what + ': ' + os.strerror(number))
+    return result
+
+
+def prctl(*args):
+    return libc.prctl(*[ctypes.c_ulong(arg) for arg in args + (0,) * (5 - len(args))])
+
+
+def die_with_parent():
+    check(prctl(1, signal.SIGKILL), 'prctl(PDEATHSIG)')
+
+
+def write(path, text):
+    with open(path, 'w') as file:
+        file.write(text)
+
+
+# ---- namespaces --------------------------------------------------------------------------------------------------
+NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000  # user mount pid net ipc uts
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+# statvfs flag -> mount flag: what the source mount has must stay, or the kernel refuses the remount
+KEPT = {8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
+
+
+def mount(source, target, kind, flags, data=None):
+    encode = lambda text: None if text is None else text.encode()
+    result = libc.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), encode(data))
+    check(result, 'mount ' + target)
+
+
+def bind_readonly(source, target):
+    os.makedirs(target, exist_ok=True)
+    mount(source, target, None, BIND | REC)
+    have = os.statvfs(target).f_flag
+    kept = sum(flag for bit, flag in KEPT.items() if have & bit)
+    mount(None, target, None, BIND | REMOUNT | RDONLY | NOSUID | NODEV | kept)
+
+
+def library_folders():
+    paths = sysconfig.get_paths()
+    own = [paths['stdlib'], paths['platstdlib']]
+    system = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/share/zoneinfo']
+    return [path for path in dict.fromkeys(own + system) if os.path.isdir(path)]
+
+
+def enter_namespaces(job):
+    uid, gid = os.geteuid(), os.getegid()
+    check(libc.unshare(NAMESPACES), 'unshare')
+    die_with_parent()  # again, for the kernel forgets it when capabilities are gained
+    write('/proc/self/setgroups', 'deny')
+    write('/proc/self/uid_map', '1000 %d 1' % uid)
+    write('/proc/self/gid_map', '1000 %d 1' % gid)
+    become_child()  # process 1 of the new process namespace
+    build_root(job['folder'] + '/root', job)
+    libc.sethostname(b'sandbox', 7)
+    become_child()  # process 1 is spared signals that its own namespace sends, so the code gets number 2
+
+
+def become_child():
+    child = os.fork()
+    if child == 0:
+        die_with_parent()
+        return
+    os.close(3)
+    _, status = os.waitpid(child, 0)
+    os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+
+
+def build_root(root, job):
+    mount(None, '/', None, REC | PRIVATE)
+    mount('none', root, 'tmpfs', NOSUID | NODEV | NOEXEC, 'mode=0755,size=%d' % job['limits']['scratchBytes'])
+    for path in library_folders():
+        if os.path.islink(path):
+            os.symlink(os.readlink(path), root + path)
+        elif not os.path.lexists(root + path):
+            bind_readonly(path, root + path)
+    bind_readonly(job['sockets'], root + '/sockets')
+    os.makedirs(root + '/work')
+    os.makedirs(root + '/.old')
+    number = {'x86_64': 155, 'aarch64': 41}[os.uname().machine]
+    check(libc.syscall(number, root.encode(), (root + '/.old').encode()), 'pivot_root')
+    os.chdir('/')
+    check(libc.umount2(b'/.old', 2), 'umount')
+    os.rmdir('/.old')
+
+
+# ---- what holds without namespaces too -----------------------------------------------------------------------------
+def set_limits(limits):
+    cpu = limits['cpuSeconds']
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
+    for name, value in (('AS', limits['memoryBytes']), ('FSIZE', limits['scratchBytes']), ('NOFILE', 64), ('CORE', 0),
+                        ('NPROC', 512), ('MEMLOCK', 0), ('MSGQUEUE', 0)):
+        number = getattr(resource, 'RLIMIT_' + name, None)
+        if number is not None:
+            resource.setrlimit(number, (value, value))
+
+
+def drop_capabilities():
+    for capability in range(64):
+        if prctl(24, capability) != 0:
+            break
+    header, nothing = struct.pack('Ii', 0x20080522, 0), bytes(24)
+    check(libc.capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(nothing)), 'capset')
+    check(prctl(38, 1), 'prctl(NO_NEW_PRIVS)')
+
+
+READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
+
+
+def landlock(readable, writable):
+    version = libc.syscall(444, None, 0, 1)
+    check(version, 'landlock')
+    everything = (1 << {1: 13, 2: 14}.get(version, 15)) - 1
+    ruleset = check(libc.syscall(444, struct.pack('Q', everything), 8, 0), 'landlock ruleset')
+    for paths, access in ((readable, READ_FILE | READ_FOLDER), (writable, everything & ~1)):
+        for path in paths:
+            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            check(libc.syscall(445, ruleset, 1, struct.pack('=Qi', access, folder), 0), 'landlock rule')
+            os.close(folder)
+    check(libc.syscall(446, ruleset, 0), 'landlock enforce')
+    os.close(ruleset)
+
+
+def filter_system_calls():
+    at, architecture = ARCHITECTURES[os.uname().machine]
+    load, jump_equal, jump_set, jump_above, give = 0x20, 0x15, 0x45, 0x35, 0x06
+    number, argument = 0, 16
+    program = [(load, 0, 0, 4), (jump_equal, 1, 0, architecture), (give, 0, 0, KILL), (load, 0, 0, number)]
+    if at == 0:  # the x32 numbers would go around the list
+        program += [(jump_above, 0, 1, 0x40000000), (give, 0, 0, DENY)]
+    for numbers in DENIED.values():
+        if numbers[at] is not None:
+            program += [(jump_equal, 0, 1, numbers[at]), (give, 0, 0, DENY)]
+    program += [(jump_equal, 0, 1, CLONE3[at]), (give, 0, 0, ABSENT)]  # the C library then falls back to clone
+    for numbers, test, value in ((CLONE, jump_set, CLONE_THREAD), (SOCKET, jump_equal, 1),
+                                 (TGKILL, jump_equal, os.getpid()), (PRLIMIT, jump_equal, 0)):
+        program += [(jump_equal, 0, 4, numbers[at]), (load, 0, 0, argument), (test, 0, 1, value),
+                    (give, 0, 0, ALLOW), (give, 0, 0, DENY)]
+    program += [(give, 0, 0, ALLOW)]
+    code = b''.join(struct.pack('HBBI', *step) for step in program)
+    steps = ctypes.create_string_buffer(code, len(code))
+    whole = struct.pack('HxxxxxxP', len(program), ctypes.addressof(steps))
+    buffer = ctypes.create_string_buffer(whole, len(whole))
+    check(prctl(22, 2, ctypes.addressof(buffer)), 'seccomp')
+
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+def build_walls(job):
+    walls, missing = [], []
+
+    def wall(name, build):
+        try:
+            build()
+            walls.append(name)
+        except Exception as error:
+            missing.append({'wall': name, 'reason': str(error)})
+
+    if job['namespaces']:
+        wall('namespaces', lambda: enter_namespaces(job))
+    inside = 'namespaces' in walls
+    work = '/work' if inside else job['folder'] + '/work'
+    sockets = '/sockets' if inside else job['sockets']
+    os.chdir(work)
+    for name, source in job['modules'].items():
+        write(work + '/' + name, source)
+    wall('limits', lambda: set_limits(job['limits']))
+    if sys.platform == 'linux':
+        wall('no capabilities', drop_capabilities)
+        if not inside:
+            wall('landlock', lambda: landlock(library_folders(), [work, sockets]))
+        wall('system call filter', filter_system_calls)
+    return walls, missing, work, sockets
+
+
+def run(job, work):
+    source = job['modules']['main.py']
+    try:
+        code = compile(source, work + '/main.py', 'exec')
+        if not job['checkOnly']:
+            main = {'__name__': '__main__', '__builtins__': __builtins__}
+            sys.argv = ['main.py']
+            exec(code, main)
+        status = 0
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 1
+        if status == 1 and not isinstance(stop.code, int):
+            print(stop.code, file=sys.stderr)
+    except BaseException as error:
+        frames = error.__traceback__.tb_next if error.__traceback__ is not None else None
+        traceback.print_exception(type(error), error, frames)
+        status = 1
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status & 0x7F)
+
+
+def start():
+    job = json.load(sys.stdin)
+    if sys.platform == 'linux':
+        die_with_parent()
+    nothing = os.open('/dev/null', os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    walls, missing, work, sockets = build_walls(job)
+    lacking = [name for name in job['required'] if name not in walls]
+    report = {'walls': walls, 'missing': missing, 'refused': lacking}
+    os.write(3, json.dumps(report).encode())
+    os.close(3)
+    if lacking:
+        os._exit(REFUSED)
+    os.environ.clear()
+    os.environ.update({'HERO_SOCKETS': sockets, 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'HOME': work})
+    sys.path[:] = [work] + [path for path in sys.path if path]
+    run(job, work)
+
+
+start()
+`

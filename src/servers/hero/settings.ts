@@ -1,0 +1,112 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { Secret } from '../../base/secret.ts'
+import { BrokerError } from '../../base/errors.ts'
+
+/** What the operator has set for `mcp_hero`; nothing of it can come from a request. */
+export interface HeroSettings {
+  readonly isOn: boolean
+  /** Folder of service folders with an `rpc.sock` in each. */
+  readonly socketFolder: string
+  /** Where generated clients and interfaces are kept. */
+  readonly cacheFolder: string
+  /** The broker's own door for models. */
+  readonly modelSocket: string
+  readonly model: string
+  readonly python: string
+  /** The least isolation that code may run in. */
+  readonly isolation: Isolation
+  readonly tries: number
+  readonly limits: Limits
+  /** Patterns of `service/method` that generated code may call; `*` stands for anything. */
+  readonly methods: readonly string[]
+  /** Signs the short-lived token that services see; the secret itself stays here. */
+  readonly secret: Secret | undefined
+  readonly context: string | undefined
+}
+
+/** `namespaces` is the full sandbox; `filters` does without namespaces, where the kernel gives none. */
+export type Isolation = 'namespaces' | 'filters'
+
+export interface Limits {
+  readonly seconds: number
+  readonly cpuSeconds: number
+  readonly memoryBytes: number
+  readonly scratchBytes: number
+  /** Of standard output and standard error, each. */
+  readonly outputBytes: number
+  /** Calls to services per run. */
+  readonly calls: number
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const MEGABYTE = 1024 * 1024
+const ON = new Set(['1', 'true', 'yes', 'on'])
+
+/** Throws `bad-request` naming the variable that can't be read. */
+export function readSettings(env: Env): HeroSettings {
+  const socketFolder = socketFolderFrom(env)
+  const seconds = numberFrom(env, 'MCP_HERO_SECONDS', 30, 600)
+  const secret = env['HERO_SECRET'] ?? ''
+  return {
+    isOn: ON.has((env['MCP_HERO_ENABLED'] ?? '').toLowerCase()),
+    socketFolder,
+    cacheFolder: set(env, 'MCP_HERO_CACHE') ?? join(varFolderFrom(env), 'hero_aibroker', 'mcp_hero'),
+    modelSocket: set(env, 'MCP_HERO_MODEL_SOCKET') ?? join(socketFolder, 'hero_aibroker', 'rest.sock'),
+    model: set(env, 'MCP_HERO_MODEL') ?? 'auto',
+    python: set(env, 'MCP_HERO_PYTHON') ?? findPython(),
+    isolation: isolationFrom(env),
+    tries: numberFrom(env, 'MCP_HERO_TRIES', 3, 10),
+    limits: {
+      seconds,
+      cpuSeconds: Math.min(seconds, numberFrom(env, 'MCP_HERO_CPU_SECONDS', 10, 600)),
+      memoryBytes: numberFrom(env, 'MCP_HERO_MEMORY_MB', 512, 16_384) * MEGABYTE,
+      scratchBytes: numberFrom(env, 'MCP_HERO_SCRATCH_MB', 8, 1024) * MEGABYTE,
+      outputBytes: numberFrom(env, 'MCP_HERO_OUTPUT_KB', 64, 4096) * 1024,
+      calls: numberFrom(env, 'MCP_HERO_CALLS', 100, 10_000),
+    },
+    methods: (set(env, 'MCP_HERO_METHODS') ?? '*').split(',').map((pattern) => pattern.trim()),
+    secret: secret === '' ? undefined : new Secret(secret),
+    context: set(env, 'MCP_HERO_CONTEXT'),
+  }
+}
+
+function set(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim()
+  return value === '' ? undefined : value
+}
+
+/** The names that Hero's services have used, newest first. */
+function socketFolderFrom(env: Env): string {
+  const named = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR'].map((name) => set(env, name))
+  return named.find((path) => path !== undefined) ?? join(varFolderFrom(env), 'sockets')
+}
+
+function varFolderFrom(env: Env): string {
+  return (
+    set(env, 'PATH_VAR') ?? join(set(env, 'PATH_ROOT') ?? join(set(env, 'HOME') ?? homedir(), 'hero'), 'var')
+  )
+}
+
+/** A system Python before whatever the path holds: version switchers there are scripts that need an environment. */
+function findPython(): string {
+  return (
+    ['/usr/bin/python3', '/usr/local/bin/python3', '/opt/homebrew/bin/python3'].find(existsSync) ?? 'python3'
+  )
+}
+
+function isolationFrom(env: Env): Isolation {
+  const value = set(env, 'MCP_HERO_ISOLATION') ?? 'namespaces'
+  if (value === 'namespaces' || value === 'filters') return value
+  throw new BrokerError('bad-request', `MCP_HERO_ISOLATION is namespaces or filters, not “${value}”`)
+}
+
+function numberFrom(env: Env, name: string, usual: number, most: number): number {
+  const text = set(env, name)
+  if (text === undefined) return usual
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value
+  throw new BrokerError('bad-request', `${name} is a whole number from 1 to ${most}, not “${text}”`)
+}

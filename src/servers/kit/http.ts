@@ -1,0 +1,95 @@
+import { once } from 'node:events'
+import { rmSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createConnection } from 'node:net'
+import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { McpServerFactory } from '@modelcontextprotocol/server'
+import { BrokerError } from '../../base/errors.ts'
+
+export type Where = { readonly path: string } | { readonly host: string; readonly port: number }
+
+/** Linux keeps 108 bytes for the path and its closing zero; longer ones are cut without a word. */
+const LONGEST_PATH = 107
+const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
+
+/** Reads `--http`: a path is a Unix socket, `[host:]port` a loopback port. Throws `bad-request`. */
+export function whereToListen(text: string): Where {
+  if (text.includes('/')) {
+    if (Buffer.byteLength(text) <= LONGEST_PATH) return { path: text }
+    throw new BrokerError('bad-request', `the socket path is longer than ${LONGEST_PATH} bytes: ${text}`)
+  }
+  const match = /^(?:(.*):)?(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? '127.0.0.1'
+  const port = Number(match?.[2])
+  if (match === null || port > 65_535) {
+    throw new BrokerError('bad-request', `--http wants a socket path or a port, not “${text}”`)
+  }
+  if (LOOPBACK.has(host)) return { host: host.replace(/^\[|\]$/g, ''), port }
+  throw new BrokerError(
+    'bad-request',
+    `“${host}” is not loopback: this server has no sign-in of its own; reach it through the broker`,
+  )
+}
+
+export interface Listening extends AsyncDisposable {
+  /** The socket's path, or the URL of the endpoint. */
+  readonly address: string
+}
+
+/** Serves MCP at `/mcp`, both protocol eras. A browser page can't get in: foreign `Host` and `Origin` are refused. */
+export async function serveHttp(factory: McpServerFactory, where: Where): Promise<Listening> {
+  const handler = createMcpHandler(factory)
+  const serveMcp = toNodeHandler(handler)
+  const hostIsOurs = localhostHostValidation()
+  const originIsOurs = localhostOriginValidation()
+  const http = createServer((request, response) => void answer(request, response))
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!hostIsOurs(request, response) || !originIsOurs(request, response)) return
+    const path = request.url?.split('?')[0]
+    // A request that a server parsed has a method and a URL; the general type can't say so.
+    if (path === '/mcp')
+      return serveMcp(request as IncomingMessage & { method: string; url: string }, response)
+    response.writeHead(path === '/health' ? 200 : 404, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(path === '/health' ? { status: 'ok' } : { error: 'MCP is at /mcp' }))
+  }
+
+  await listen(http, where)
+  return {
+    address: addressOf(http),
+    async [Symbol.asyncDispose]() {
+      await handler.close()
+      http.closeAllConnections()
+      http.close()
+      await once(http, 'close')
+    },
+  }
+}
+
+async function listen(http: Server, where: Where): Promise<void> {
+  if ('path' in where) await removeStale(where.path)
+  http.listen('path' in where ? { path: where.path } : { host: where.host, port: where.port })
+  await once(http, 'listening')
+}
+
+/** A socket file nobody answers on is a leftover; one that answers belongs to somebody else. */
+async function removeStale(path: string): Promise<void> {
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return
+  const probe = createConnection(path)
+  const isAlive = await once(probe, 'connect').then(
+    () => true,
+    () => false,
+  )
+  probe.destroy()
+  if (isAlive) throw new BrokerError('bad-request', `somebody already listens on ${path}`)
+  rmSync(path)
+}
+
+function addressOf(http: Server): string {
+  const address = http.address()
+  if (typeof address === 'string' || address === null) return address ?? ''
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `http://${host}:${address.port}/mcp`
+}
