@@ -35,7 +35,7 @@ export interface RelayOptions {
   readonly trace?: Record<string, unknown> | undefined
 }
 
-export interface ConnectionEvents {
+interface ConnectionEvents {
   onListChanged(kind: ListKind): void
   onResourceUpdated(uri: string): void
   onClosed(): void

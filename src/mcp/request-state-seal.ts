@@ -5,7 +5,7 @@ import { BrokerError } from '../base/errors.ts'
 const LIFETIME_MS = 10 * 60_000
 
 /** What a state belongs to: it can't be replayed by another caller, at another server or for another thing. */
-export interface SealBinding {
+interface SealBinding {
   readonly caller: string
   readonly server: string
   readonly subject: string

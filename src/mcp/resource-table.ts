@@ -4,7 +4,7 @@ const WRAPPED = 'hero-mcp://'
 const LONGEST_URI = 4096
 
 /** A resource or template as callers see it, and whose it is. */
-export interface Owned<T> {
+interface Owned<T> {
   readonly server: string
   readonly exposed: T
   readonly original: string

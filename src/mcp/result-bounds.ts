@@ -1,7 +1,7 @@
 import { type CallToolResult, type ContentBlock, SERVER_INFO_META_KEY } from '@modelcontextprotocol/client'
 
 /** Set on a result that was cut: `{ bytes, limit }`. */
-export const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
+const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
 
 /**
  * A tool's result as callers get it: without what the server says of itself, and no larger than `limit` bytes. Text is

@@ -25,7 +25,7 @@ export interface Scope {
   readonly peer: Peer | undefined
 }
 
-export type ToolServerState = SupervisedState | 'disabled'
+type ToolServerState = SupervisedState | 'disabled'
 
 export interface ServerStatus {
   readonly name: string

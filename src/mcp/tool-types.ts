@@ -32,7 +32,7 @@ export interface ToolMeter {
   start(call: ToolCall): { settle(outcome: ToolOutcome): void }
 }
 
-export interface ToolCall {
+interface ToolCall {
   readonly id: string
   readonly caller: ToolCaller
   readonly server: string
