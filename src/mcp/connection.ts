@@ -244,6 +244,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   } finally {
     signal.removeEventListener('abort', giveUp)
   }
+  deliverOneByOne(transport)
   const connection = new Connection(client, config)
   if (peer !== undefined && connection.era === 'legacy') {
     client.setNotificationHandler('notifications/message', ({ method, params }) =>
@@ -257,6 +258,19 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   client.onclose = () => events.onClosed()
   if (client.transport === undefined) events.onClosed()
   return connection
+}
+
+/**
+ * Gives the client a turn of its own for every message. It handles an answer at once and a notification a moment later,
+ * so that progress which arrived in one piece with the answer would find nobody waiting for it.
+ */
+function deliverOneByOne(transport: Transport): void {
+  const deliver = transport.onmessage
+  let last: Promise<void> = Promise.resolve()
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
+  transport.onmessage = (message, extra) => {
+    last = last.then(() => deliver?.(message, extra)).catch((error: Error) => transport.onerror?.(error))
+  }
 }
 
 /** Of what the caller can be asked, the part that we know how to relay. */

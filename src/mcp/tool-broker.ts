@@ -328,6 +328,10 @@ export class ToolBroker {
   #noSuchTool(name: string): BrokerError {
     const isHeld = this.#pins.held().some(({ server, tool }) => name === `${server}__${tool}`)
     if (isHeld) return new BrokerError('forbidden', `tool “${name}” changed and waits for approval`)
+    const down = this.#servers.troubles().find(({ server }) => name.startsWith(`${server}__`))
+    if (down !== undefined) {
+      return new BrokerError('upstream-down', `server “${down.server}” is not available: ${down.reason}`)
+    }
     return new BrokerError('not-found', `there is no tool “${name}”`)
   }
 

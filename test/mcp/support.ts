@@ -11,7 +11,7 @@ import type { ToolCaller } from '../../src/mcp/tool-policy.ts'
 export const alice: ToolCaller = { ip: 'local', context: 'alice' }
 export const bob: ToolCaller = { ip: 'local', context: 'bob' }
 
-const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
+export const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
 
 /** A configuration entry that starts one of the servers in `servers/`. */
 export function program(file: string, env: Record<string, string> = {}, more: object = {}): object {

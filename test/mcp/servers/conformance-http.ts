@@ -1,4 +1,5 @@
 // The fixture over HTTP, on the Unix socket or port given as argument. Tells on standard output that it listens.
+import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { randomUUID } from 'node:crypto'
 import {
@@ -43,6 +44,8 @@ const server = createServer((request, response) => {
   })
 })
 const where = process.argv[2] ?? '0'
+// A predecessor that was killed leaves its socket behind.
+if (where.startsWith('/')) rmSync(where, { force: true })
 server.listen(/^\d+$/.test(where) ? { port: Number(where), host: '127.0.0.1' } : { path: where }, () => {
   const address = server.address()
   console.log(typeof address === 'object' && address !== null ? address.port : address)
