@@ -31,6 +31,8 @@ export const ERRORS = {
   'upstream-denied': { http: 502, rpc: -32061, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-busy': { http: 429, rpc: -32062, type: 'rate_limit_exceeded', exit: 8, fallback: 'next' },
   'upstream-failed': { http: 502, rpc: -32063, type: 'provider_unavailable', exit: 8, fallback: 'next' },
+  /** It is not running, or was given up for a while; `retryAfter` says when to come back. */
+  'upstream-down': { http: 503, rpc: -32065, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-timeout': { http: 504, rpc: -32064, type: 'timeout', exit: 8, fallback: 'next' },
 } as const
 

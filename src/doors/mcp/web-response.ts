@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** A request as web code sees it; `signal` fires when the caller leaves before its answer is complete. */
+export function webRequest(raw: IncomingMessage, body: string | undefined, signal: AbortSignal): Request {
+  const headers = new Headers()
+  for (let at = 0; at + 1 < raw.rawHeaders.length; at += 2) {
+    headers.append(raw.rawHeaders[at] ?? '', raw.rawHeaders[at + 1] ?? '')
+  }
+  // Only the path is ever looked at: the host of a Unix socket's request names nothing.
+  const url = new URL(raw.url ?? '/', 'http://localhost')
+  return new Request(url, {
+    method: raw.method ?? 'GET',
+    headers,
+    signal,
+    ...(body !== undefined && { body }),
+  })
+}
+
+/** Fires when the other side of a response is gone and the response was not complete. */
+export function leaveSignal(response: ServerResponse): AbortSignal {
+  const leave = new AbortController()
+  response.once('close', () => {
+    if (!response.writableFinished) leave.abort()
+  })
+  if (response.destroyed) leave.abort()
+  return leave.signal
+}
+
+/** Writes an answer as it comes: headers at once, chunks no faster than the caller reads, and stops when it leaves. */
+export async function writeWebResponse(
+  answer: Response,
+  response: ServerResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  response.writeHead(answer.status, Object.fromEntries(answer.headers))
+  response.flushHeaders()
+  try {
+    for await (const chunk of answer.body ?? []) {
+      if (signal.aborted) break
+      if (!response.write(chunk)) await once(response, 'drain', { signal })
+    }
+  } catch {
+    // The caller left, or the stream was ended from within: either way there is nothing more to say.
+  }
+  response.end()
+}

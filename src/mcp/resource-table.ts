@@ -1,0 +1,59 @@
+import { type Resource, type ResourceTemplateType, UriTemplate } from '@modelcontextprotocol/client'
+
+const WRAPPED = 'hero-mcp://'
+const LONGEST_URI = 4096
+
+/** A resource or template as callers see it, and whose it is. */
+interface Owned<T> {
+  readonly server: string
+  readonly exposed: T
+  readonly original: string
+}
+
+interface ServerResources {
+  readonly server: string
+  readonly resources: readonly Resource[]
+  readonly templates: readonly ResourceTemplateType[]
+}
+
+/** All resources of all servers; finds the owner of a URI. */
+export interface ResourceTable {
+  readonly resources: readonly Owned<Resource>[]
+  readonly templates: readonly Owned<ResourceTemplateType>[]
+  /** The servers that may own a URI, likeliest first, and what they call it. */
+  ownersOf(uri: string): readonly { readonly server: string; readonly uri: string }[]
+}
+
+/** URIs stay as they are while one server has them; those of two are told apart by `hero-mcp://server/…`. */
+export function resourceTable(servers: readonly ServerResources[]): ResourceTable {
+  const uses = new Map<string, number>()
+  const all = servers.flatMap(({ server, resources }) => resources.map((resource) => ({ server, resource })))
+  for (const { resource } of all) uses.set(resource.uri, (uses.get(resource.uri) ?? 0) + 1)
+  const resources = all.map(({ server, resource }) => {
+    const uri =
+      uses.get(resource.uri) === 1 ? resource.uri : `${WRAPPED}${server}/${encodeURIComponent(resource.uri)}`
+    return { server, original: resource.uri, exposed: { ...resource, uri } }
+  })
+  const templates = servers.flatMap(({ server, templates }) =>
+    templates.map((template) => ({ server, original: template.uriTemplate, exposed: template })),
+  )
+  const byUri = new Map(resources.map((owned) => [owned.exposed.uri, owned]))
+  return {
+    resources: resources.sort((a, b) => (a.exposed.uri < b.exposed.uri ? -1 : 1)),
+    templates: templates.sort((a, b) => (a.original < b.original ? -1 : 1)),
+    ownersOf(uri) {
+      const owned = byUri.get(uri)
+      if (owned !== undefined) return [{ server: owned.server, uri: owned.original }]
+      return templates.filter(({ original }) => fits(original, uri)).map(({ server }) => ({ server, uri }))
+    },
+  }
+}
+
+function fits(template: string, uri: string): boolean {
+  if (uri.length > LONGEST_URI) return false
+  try {
+    return new UriTemplate(template).match(uri) !== null
+  } catch {
+    return false
+  }
+}

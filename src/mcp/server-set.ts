@@ -1,0 +1,140 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Prompt, Tool } from '@modelcontextprotocol/client'
+import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+import type { ServerConfig } from './config.ts'
+import type { ListKind } from './connection.ts'
+import { type Named, nameTable } from './names.ts'
+import { type ResourceTable, resourceTable } from './resource-table.ts'
+import type { ToolServer } from './tool-server.ts'
+
+/** Something a server offers, in the table of names that callers see. */
+export interface Route<T> extends Named {
+  readonly definition: T
+}
+
+/** Everything on offer, by the names that callers see. */
+export interface Tables {
+  readonly tools: ReadonlyMap<string, Route<Tool>>
+  readonly prompts: ReadonlyMap<string, Route<Prompt>>
+  readonly resources: ResourceTable
+}
+
+/** A server that callers may miss something of, and why. */
+export interface ServerTrouble {
+  readonly server: string
+  readonly reason: string
+}
+
+export interface ServerSetOptions {
+  readonly clock: Clock
+  /** How long a list waits for servers that are still starting. */
+  readonly listWaitMs: number
+  readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => ToolServer
+}
+
+/** The configured servers and the merged tables of what they offer. */
+export class ServerSet {
+  readonly #options: ServerSetOptions
+  readonly #servers = new Map<string, ToolServer>()
+  readonly #listeners = new Set<(kind: ListKind) => void>()
+  #tables: Tables | undefined
+
+  constructor(options: ServerSetOptions) {
+    this.#options = options
+  }
+
+  get all(): readonly ToolServer[] {
+    return [...this.#servers.values()]
+  }
+
+  /** Throws `not-found` for a server that the configuration no longer has. */
+  get(name: string): ToolServer {
+    const server = this.#servers.get(name)
+    if (server === undefined) throw new BrokerError('not-found', `server “${name}” is gone`)
+    return server
+  }
+
+  /** Starts over with servers that are new or configured otherwise; the rest keeps its connections. */
+  async configure(configs: readonly ServerConfig[]): Promise<void> {
+    const wanted = new Map(configs.map((config) => [config.name, config]))
+    const leaving = this.all.filter(({ config }) => !isDeepStrictEqual(config, wanted.get(config.name)))
+    for (const { config } of leaving) this.#servers.delete(config.name)
+    for (const config of configs) {
+      if (this.#servers.has(config.name)) continue
+      this.#servers.set(
+        config.name,
+        this.#options.create(config, (kind) => this.#tell(kind)),
+      )
+    }
+    for (const kind of ['tools', 'prompts', 'resources'] as const) this.#tell(kind)
+    await Promise.all(leaving.map((server) => server.close()))
+  }
+
+  /** Tells when a list changed; the returned function ends that. */
+  onListChanged(listener: (kind: ListKind) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** What is on offer as far as it is known. */
+  get tables(): Tables {
+    const live = this.all.filter(({ config }) => !config.disabled)
+    this.#tables ??= {
+      tools: nameTable(live.flatMap(({ config, offer }) => offer.tools.map((tool) => route(config, tool)))),
+      prompts: nameTable(
+        live.flatMap(({ config, offer }) => offer.prompts.map((prompt) => route(config, prompt))),
+      ),
+      resources: resourceTable(live.map(({ config, offer }) => ({ server: config.name, ...offer }))),
+    }
+    return this.#tables
+  }
+
+  /** What `look` finds in the tables, as soon as the server that has it is listed. */
+  async find<T>(look: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
+    await this.list(signal, () => look(this.tables) !== undefined)
+    return look(this.tables)
+  }
+
+  /** Waits until all lists are known or `isEnough`; a server that hangs is waited for only so long. */
+  async list(signal: AbortSignal, isEnough: () => boolean = () => false): Promise<void> {
+    const waiting = new Set<Promise<unknown>>()
+    for (const server of this.all) {
+      const listed: Promise<unknown> = server
+        .list(signal)
+        .catch(() => undefined)
+        .finally(() => waiting.delete(listed))
+      if (!server.isListed) waiting.add(listed)
+    }
+    if (waiting.size === 0 || isEnough()) return
+    const patience = new AbortController()
+    const cancel = this.#options.clock.after(this.#options.listWaitMs, () => patience.abort())
+    const over = AbortSignal.any([signal, patience.signal])
+    const isOver = new Promise<void>((resolve) =>
+      over.addEventListener('abort', () => resolve(), { once: true }),
+    )
+    while (waiting.size > 0 && !isEnough() && !over.aborted) await Promise.race([isOver, ...waiting])
+    cancel()
+  }
+
+  /** The servers that a list misses something of. */
+  troubles(): readonly ServerTrouble[] {
+    return this.all.flatMap((server) => {
+      const reason = server.problem ?? (server.isListed ? undefined : 'it is still starting')
+      return reason === undefined ? [] : [{ server: server.config.name, reason }]
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((server) => server.close()))
+  }
+
+  #tell(kind: ListKind): void {
+    this.#tables = undefined
+    for (const listener of this.#listeners) listener(kind)
+  }
+}
+
+function route<T extends { readonly name: string }>({ name, prefix }: ServerConfig, definition: T): Route<T> {
+  return { server: name, name: definition.name, prefix, definition }
+}

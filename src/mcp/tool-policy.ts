@@ -1,0 +1,106 @@
+import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+import type { Caller } from '../contexts/caller.ts'
+import type { PolicyConfig } from './config.ts'
+import { fitsAny } from './patterns.ts'
+
+/** A caller, with the subject of the token it showed if it showed one. */
+export interface ToolCaller extends Caller {
+  readonly token?: string | undefined
+}
+
+/** One string for one caller: equal exactly when address, context and token are. */
+export function callerKey({ ip, context, token }: ToolCaller): string {
+  return JSON.stringify([ip, context ?? null, token ?? null])
+}
+
+const MINUTE_MS = 60_000
+const MOST_BUCKETS = 10_000
+const OPEN: PolicyConfig = {
+  ips: undefined,
+  contexts: undefined,
+  tokens: undefined,
+  allow: ['*'],
+  deny: [],
+  callsPerMinute: undefined,
+  maxConcurrentCalls: 32,
+}
+const CLOSED: PolicyConfig = { ...OPEN, allow: [] }
+
+interface Usage {
+  running: number
+  calls: number
+  filledAt: number
+}
+
+/** Who may use what, and how often. With no policies all is open; with some, a caller that none matches gets nothing. */
+export class ToolPolicy {
+  readonly #policies: readonly PolicyConfig[]
+  readonly #clock: Clock
+  readonly #usage = new Map<string, Usage>()
+
+  constructor(policies: readonly PolicyConfig[], clock: Clock) {
+    this.#policies = policies
+    this.#clock = clock
+  }
+
+  /** `name` is the name that callers see. */
+  mayUse(caller: ToolCaller, name: string): boolean {
+    const { allow, deny } = this.#of(caller)
+    return fitsAny(allow, name) && !fitsAny(deny, name)
+  }
+
+  /** Counts a call in; the returned function counts it out. Throws `over-limit`. */
+  enter(caller: ToolCaller): () => void {
+    const policy = this.#of(caller)
+    const usage = this.#usageOf(caller, policy)
+    if (policy.maxConcurrentCalls !== undefined && usage.running >= policy.maxConcurrentCalls) {
+      throw overLimit(`${policy.maxConcurrentCalls} tool calls are running already; wait for one to end`, 1)
+    }
+    if (policy.callsPerMinute !== undefined) {
+      if (usage.calls < 1) {
+        const wait = ((1 - usage.calls) * MINUTE_MS) / policy.callsPerMinute
+        throw overLimit(`more than ${policy.callsPerMinute} tool calls in a minute`, Math.ceil(wait / 1000))
+      }
+      usage.calls--
+    }
+    usage.running++
+    return () => void usage.running--
+  }
+
+  #of(caller: ToolCaller): PolicyConfig {
+    if (this.#policies.length === 0) return OPEN
+    return this.#policies.find((policy) => matches(policy, caller)) ?? CLOSED
+  }
+
+  #usageOf(caller: ToolCaller, { callsPerMinute = 0 }: PolicyConfig): Usage {
+    const key = callerKey(caller)
+    const now = this.#clock.monotonic()
+    const usage = this.#usage.get(key) ?? { running: 0, calls: callsPerMinute, filledAt: now }
+    usage.calls = Math.min(
+      callsPerMinute,
+      usage.calls + ((now - usage.filledAt) / MINUTE_MS) * callsPerMinute,
+    )
+    usage.filledAt = now
+    if (this.#usage.size >= MOST_BUCKETS) this.#forgetOld(now)
+    this.#usage.set(key, usage)
+    return usage
+  }
+
+  /** A bucket nobody touched for a minute is full again, which is what a new one would be. */
+  #forgetOld(now: number): void {
+    for (const [key, { running, filledAt }] of this.#usage) {
+      if (running === 0 && now - filledAt >= MINUTE_MS) this.#usage.delete(key)
+    }
+  }
+}
+
+function matches({ ips, contexts, tokens }: PolicyConfig, { ip, context, token }: ToolCaller): boolean {
+  const fits = (wanted: readonly string[] | undefined, given: string | undefined): boolean =>
+    wanted === undefined || (given !== undefined && wanted.includes(given))
+  return fits(ips, ip) && fits(contexts, context) && fits(tokens, token)
+}
+
+function overLimit(message: string, retryAfter: number): BrokerError {
+  return new BrokerError('over-limit', message, { details: { retryAfter } })
+}

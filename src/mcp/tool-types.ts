@@ -1,0 +1,52 @@
+import type { Tool } from '@modelcontextprotocol/client'
+import type { Money } from '../base/money.ts'
+import type { RelayOptions } from './connection.ts'
+import type { Peer } from './peer.ts'
+import type { ServerTrouble } from './server-set.ts'
+import type { ToolCaller } from './tool-policy.ts'
+
+/** A tool under the name that callers use; `definition.name` is that name too. */
+export interface ListedTool {
+  readonly server: string
+  readonly definition: Tool
+}
+
+export interface ToolList {
+  readonly tools: readonly ListedTool[]
+  readonly unavailable: readonly ServerTrouble[]
+}
+
+/** A caller's session in a protocol revision that has them. Holds connections of its own until closed. */
+export interface CallerSession {
+  readonly id: string
+  readonly peer: Peer
+}
+
+/** What a call may bring beyond its arguments. Without a `session` the caller can be asked nothing while it runs. */
+export interface CallOptions extends Partial<RelayOptions> {
+  readonly session?: CallerSession | undefined
+}
+
+/** Writes calls into the books. `start` is called before the server is asked and may refuse by throwing. */
+export interface ToolMeter {
+  start(call: ToolCall): { settle(outcome: ToolOutcome): void }
+}
+
+interface ToolCall {
+  readonly id: string
+  readonly caller: ToolCaller
+  readonly server: string
+  /** The name that callers see. */
+  readonly tool: string
+  /** What the call costs once the server was asked. */
+  readonly price: Money
+  readonly startedAt: number
+}
+
+export interface ToolOutcome {
+  readonly status: 'finished' | 'cancelled' | 'failed'
+  /** The price, or nothing when the server was never asked. */
+  readonly cost: Money
+  readonly error: string | undefined
+  readonly durationMs: number
+}

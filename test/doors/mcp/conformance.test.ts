@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest'
+import { program, temporaryFolder } from '../../mcp/support.ts'
+import { runConformance, startDoor, startHttpFixture } from './support.ts'
+
+const MINUTES = 60_000
+
+/** Run with the rest of a revision's scenarios, but no requirement of it: extensions that we don't speak. */
+const NOT_REQUIRED = /^✗ tasks-/
+
+describe.each(['2026-07-28', '2025-11-25'])('the official conformance suite for %s', (revision) => {
+  const requirements = ['--requirements', revision]
+
+  test(
+    'passes in front of a server that is a program',
+    async () => {
+      await using door = await startDoor({ fixture: program('conformance-stdio', {}, { prefix: false }) })
+      const { code, failed } = await runConformance(door.url, requirements)
+      expect(failed.filter((line) => !NOT_REQUIRED.test(line))).toEqual([])
+      expect(code).toBe(0)
+    },
+    3 * MINUTES,
+  )
+
+  test(
+    'passes in front of a server on a Unix socket',
+    async () => {
+      using folder = temporaryFolder()
+      await using fixture = await startHttpFixture(`${folder.path}/s`)
+      await using door = await startDoor({ fixture: { url: fixture.url, prefix: false } })
+      const { code, failed } = await runConformance(door.url, requirements)
+      expect(failed.filter((line) => !NOT_REQUIRED.test(line))).toEqual([])
+      expect(code).toBe(0)
+    },
+    3 * MINUTES,
+  )
+})

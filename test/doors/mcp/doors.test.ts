@@ -1,0 +1,210 @@
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { describe, expect, test } from 'vitest'
+import { program, temporaryFolder, textOf } from '../../mcp/support.ts'
+import { startDoor } from './support.ts'
+
+const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+const raw = { raw: program('raw') }
+
+async function connected(
+  transport: StreamableHTTPClientTransport | SSEClientTransport,
+  options: ConstructorParameters<typeof Client>[1] = {},
+) {
+  const client = new Client({ name: 'test', version: '1' }, options)
+  await client.connect(transport)
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.close() })
+}
+
+const overHttp = (url: string, context = 'alice') =>
+  new StreamableHTTPClientTransport(new URL(`${url}/mcp`), {
+    requestInit: { headers: { 'x-hero-context': context } },
+  })
+
+describe('plain HTTP', () => {
+  test('lists tools with their servers, names what is missing, and knows when nothing changed', async () => {
+    await using door = await startDoor({ ...raw, gone: { command: '/no/such/program' } })
+    const answer = await fetch(`${door.url}/mcp/tools`)
+    const { tools, unavailable } = (await answer.json()) as { tools: object[]; unavailable: object[] }
+    expect(tools).toContainEqual({
+      name: 'raw__echo',
+      server: 'raw',
+      description: 'says it again',
+      inputSchema: { type: 'object' },
+    })
+    expect(unavailable).toEqual([{ server: 'gone', reason: 'its command was not found' }])
+    const etag = answer.headers.get('etag') ?? ''
+    expect((await fetch(`${door.url}/mcp/tools`, { headers: { 'if-none-match': etag } })).status).toBe(304)
+  })
+
+  test('calls a tool with the body as its arguments', async () => {
+    await using door = await startDoor(raw)
+    const answer = await fetch(`${door.url}/mcp/tools/raw__echo`, {
+      method: 'POST',
+      headers: json,
+      body: '{"a":[1]}',
+    })
+    expect(answer.status).toBe(200)
+    expect(await answer.json()).toMatchObject({ content: [{ type: 'text', text: '{"a":[1]}' }] })
+  })
+
+  test.each([
+    ['an unknown tool', 'raw__nothing', '{}', 404],
+    ['a body that is not JSON', 'raw__echo', '{', 400],
+    ['arguments that are no object', 'raw__echo', '[1]', 400],
+    ['a tool whose server dies of it', 'raw__crash', '{}', 502],
+    ['a tool that never answers', 'raw__hang', '{}', 504],
+  ])('answers %s with its status', async (_, tool, body, status) => {
+    await using door = await startDoor({ raw: program('raw', {}, { callTimeoutMs: 200 }) })
+    const answer = await fetch(`${door.url}/mcp/tools/${tool}`, { method: 'POST', headers: json, body })
+    expect(answer.status).toBe(status)
+    expect(await answer.json()).toMatchObject({ error: { code: status } })
+  })
+
+  test('says when to come back while a server is down', async () => {
+    await using door = await startDoor(raw, { random: () => 1 })
+    const post = (tool: string) =>
+      fetch(`${door.url}/mcp/tools/${tool}`, { method: 'POST', headers: json, body: '{}' })
+    expect((await post('raw__crash')).status).toBe(502)
+    const refused = await post('raw__echo')
+    expect(refused.status).toBe(503)
+    expect(refused.headers.get('retry-after')).toBe('1')
+  })
+
+  test('asks who it is before anything else', async () => {
+    await using door = await startDoor(raw)
+    for (const path of ['/mcp/tools', '/mcp', '/mcp/sse']) {
+      const answer = await fetch(`${door.url}${path}`, { headers: { 'x-hero-context': 'nobody' } })
+      expect([path, answer.status, answer.headers.get('www-authenticate')]).toEqual([path, 401, 'Bearer'])
+    }
+  })
+
+  test.each(['/mcp/tools', '/mcp/sse', '/mcp'])('refuses web pages from elsewhere at %s', async (path) => {
+    await using door = await startDoor(raw)
+    const foreign = await fetch(`${door.url}${path}`, { headers: { origin: 'https://evil.example' } })
+    expect(foreign.status).toBe(403)
+  })
+})
+
+describe.each([
+  ['2026-07-28', { pin: '2026-07-28' } as const],
+  ['2025-11-25', 'legacy' as const],
+])('Streamable HTTP of %s', (_, mode) => {
+  test('lists and calls, with progress', async () => {
+    await using door = await startDoor(raw)
+    await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
+    const { tools } = await client.listTools()
+    expect(tools.map(({ name }) => name)).toContain('raw__slow')
+    const steps: number[] = []
+    const options = { onprogress: ({ progress }: { progress: number }) => steps.push(progress) }
+    expect(textOf(await client.callTool({ name: 'raw__slow' }, options))).toBe('done')
+    expect(steps).toEqual([1, 2, 3])
+  })
+
+  test('gives the caller’s cancellation to the server and is free for the next call', async () => {
+    await using door = await startDoor({ raw: program('raw', {}, { maxConcurrentCalls: 1 }) })
+    await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
+    await client.listTools()
+    const leave = new AbortController()
+    const hanging = client.callTool({ name: 'raw__hang' }, { signal: leave.signal })
+    await expect.poll(() => door.toolBroker.servers()[0]?.callsRunning).toBe(1)
+    leave.abort()
+    await expect(hanging).rejects.toMatchObject({ name: expect.any(String) })
+    await expect.poll(() => door.toolBroker.servers()[0]?.callsRunning).toBe(0)
+    expect(textOf(await client.callTool({ name: 'raw__echo' }))).toBe('{}')
+  })
+
+  test('tells the model when a server is down, and the client when a tool is unknown', async () => {
+    await using door = await startDoor(raw, { random: () => 1 })
+    await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
+    const crashed = await client.callTool({ name: 'raw__crash' })
+    expect(crashed).toMatchObject({
+      isError: true,
+      _meta: { 'hero-aibroker/error': { code: 'upstream-failed' } },
+    })
+    const down = await client.callTool({ name: 'raw__echo' })
+    expect(textOf(down)).toMatch(/^server “raw” is down: it went away; try again in 1 s$/)
+    await expect(client.callTool({ name: 'raw__nothing' })).rejects.toMatchObject({ code: -32602 })
+  })
+})
+
+test('clients of 2024 list and call over the stream of /mcp/sse', async () => {
+  await using door = await startDoor(raw)
+  await using client = await connected(new SSEClientTransport(new URL(`${door.url}/mcp/sse`)))
+  expect((await client.listTools()).tools.map(({ name }) => name)).toContain('raw__echo')
+  expect(textOf(await client.callTool({ name: 'raw__echo', arguments: { old: true } }))).toBe('{"old":true}')
+})
+
+test('everything is there on a Unix socket too', async () => {
+  using folder = temporaryFolder()
+  await using door = await startDoor(raw, { socket: `${folder.path}/rest.sock` })
+  expect(door.url).toContain('rest.sock')
+  await using outer = await startDoor({ inner: { url: `unix:${folder.path}/rest.sock` } })
+  expect(
+    textOf(await outer.toolBroker.callTool({ ip: 'local', context: 'x' }, 'inner__raw__echo', { deep: 1 })),
+  ).toBe('{"deep":1}')
+})
+
+describe('sessions', () => {
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'curl', version: '1' } },
+  }
+  const call = (name: string, args: object = {}) => ({
+    jsonrpc: '2.0',
+    id: 2,
+    method: 'tools/call',
+    params: { name, arguments: args },
+  })
+  const post = (url: string, body: object, headers: Record<string, string>) =>
+    fetch(`${url}/mcp`, { method: 'POST', headers: { ...json, ...headers }, body: JSON.stringify(body) })
+
+  async function openSession(url: string, context: string): Promise<Record<string, string>> {
+    const answer = await post(url, initialize, { 'x-hero-context': context })
+    await answer.text()
+    return { 'x-hero-context': context, 'mcp-session-id': answer.headers.get('mcp-session-id') ?? '' }
+  }
+
+  test('an id opens nothing for another caller', async () => {
+    await using door = await startDoor(raw)
+    const alices = await openSession(door.url, 'alice')
+    expect((await post(door.url, call('raw__echo'), alices)).status).toBe(200)
+    const stolen = { ...alices, 'x-hero-context': 'bob' }
+    expect((await post(door.url, call('raw__echo'), stolen)).status).toBe(404)
+    const deletion = await fetch(`${door.url}/mcp`, { method: 'DELETE', headers: stolen })
+    expect(deletion.status).toBe(404)
+    expect((await post(door.url, call('raw__echo'), alices)).status).toBe(200)
+  })
+
+  test('what one session leaves at a server is out of the next one’s reach, even of the same caller', async () => {
+    await using door = await startDoor(raw)
+    const first = await openSession(door.url, 'alice')
+    const second = await openSession(door.url, 'alice')
+    await (await post(door.url, call('raw__remember', { what: 'a secret' }), first)).text()
+    expect(await (await post(door.url, call('raw__recall'), second)).text()).toContain('nothing')
+    expect(await (await post(door.url, call('raw__recall'), first)).text()).toContain('a secret')
+  })
+
+  test('a session that ends takes its server process with it', async () => {
+    await using door = await startDoor(raw)
+    const headers = await openSession(door.url, 'alice')
+    await (await post(door.url, call('raw__echo'), headers)).text()
+    expect(door.toolBroker.servers()[0]?.connections).toBe(2)
+    await fetch(`${door.url}/mcp`, { method: 'DELETE', headers })
+    await expect.poll(() => door.toolBroker.servers()[0]?.connections).toBe(1)
+    expect((await post(door.url, call('raw__echo'), headers)).status).toBe(404)
+  })
+
+  test('without one a single request of the older family is still answered', async () => {
+    await using door = await startDoor(raw)
+    const answer = await post(door.url, call('raw__echo', { bare: 'curl' }), {})
+    expect(await answer.text()).toContain('bare')
+  })
+
+  test('a batch is refused', async () => {
+    await using door = await startDoor(raw)
+    const answer = await post(door.url, [call('raw__echo')], {})
+    expect(answer.status).toBe(400)
+  })
+})

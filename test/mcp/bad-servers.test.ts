@@ -1,0 +1,107 @@
+import { performance } from 'node:perf_hooks'
+import { expect, test } from 'vitest'
+import { alice, bob, brokerOf, isAlive, program, textOf } from './support.ts'
+
+const good = program('raw')
+
+test('a server whose command is missing is named in the list and hides nothing else', async () => {
+  await using broker = await brokerOf({ good, gone: { command: '/no/such/program' } })
+  const { tools, unavailable } = await broker.listTools(alice)
+  expect(tools.map(({ server }) => server)).toContain('good')
+  expect(unavailable).toEqual([{ server: 'gone', reason: 'its command was not found' }])
+})
+
+test('a server that ends at once is tried again only after a wait, and calls meanwhile fail at once', async () => {
+  await using broker = await brokerOf({ good, dying: program('raw', { MODE: 'dies' }) })
+  const { unavailable } = await broker.listTools(alice)
+  expect(unavailable).toEqual([{ server: 'dying', reason: 'it ended before it was ready' }])
+  expect(broker.servers().find(({ name }) => name === 'dying')).toMatchObject({ state: 'backoff' })
+})
+
+test('a server that never answers does not delay the others’ tools', async () => {
+  await using broker = await brokerOf({
+    good,
+    mute: program('raw', { MODE: 'mute' }, { startTimeoutMs: 30_000 }),
+  })
+  const startedAt = performance.now()
+  expect(textOf(await broker.callTool(alice, 'good__echo', { a: 1 }))).toBe('{"a":1}')
+  expect(performance.now() - startedAt).toBeLessThan(4000)
+  expect(broker.unavailable()).toEqual([{ server: 'mute', reason: 'it is still starting' }])
+})
+
+test('a call that hangs ends by its deadline and the server goes on serving', async () => {
+  await using broker = await brokerOf({ good: program('raw', {}, { callTimeoutMs: 300 }) })
+  await expect(broker.callTool(alice, 'good__hang', {})).rejects.toMatchObject({ code: 'upstream-timeout' })
+  expect(textOf(await broker.callTool(alice, 'good__echo', {}))).toBe('{}')
+})
+
+test('a server that crashes on a call fails that call, then waits, then is started again', async () => {
+  await using broker = await brokerOf({ good }, { random: () => 0 })
+  await expect(broker.callTool(alice, 'good__crash', {})).rejects.toMatchObject({ code: 'upstream-failed' })
+  await expect(broker.callTool(alice, 'good__echo', {})).rejects.toMatchObject({
+    code: 'upstream-down',
+    details: { retryAfter: 1 },
+  })
+  // Another caller has a connection of its own, which did not crash.
+  expect(textOf(await broker.callTool(bob, 'good__echo', {}))).toBe('{}')
+  await expect.poll(() => broker.callTool(alice, 'good__echo', {}).then(textOf, () => 'down')).toBe('{}')
+})
+
+test('a server that floods is ended and the others answer meanwhile', async () => {
+  await using broker = await brokerOf({ good, flooding: program('raw') })
+  const flood = broker.callTool(alice, 'flooding__flood', {}).then(
+    () => 'answered',
+    (error: { code: string }) => error.code,
+  )
+  expect(textOf(await broker.callTool(alice, 'good__echo', { still: 'here' }))).toBe('{"still":"here"}')
+  expect(await flood).toBe('upstream-failed')
+})
+
+test('garbage on standard output and a flood on standard error are passed over', async () => {
+  await using broker = await brokerOf({
+    garbage: program('raw', { MODE: 'garbage' }),
+    noise: program('raw', { MODE: 'noise' }),
+  })
+  expect(textOf(await broker.callTool(alice, 'garbage__echo', { a: 1 }))).toBe('{"a":1}')
+})
+
+test('a result larger than the bound is cut and says so', async () => {
+  await using broker = await brokerOf({ good: program('raw', {}, { maxResultBytes: 2048 }) })
+  const result = await broker.callTool(alice, 'good__big', { bytes: 100_000 })
+  expect(textOf(result)).toMatch(/x\n\[cut: the result was larger than 2048 bytes\]$/)
+  expect(result._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: 2048 } })
+})
+
+test('closing ends every process of the tree, also those that left their group', async () => {
+  const broker = await brokerOf({ good })
+  const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))
+  pids.push(Number(textOf(await broker.callTool(alice, 'good__pid', {}))))
+  expect(pids.map(isAlive)).toEqual([true, true, true])
+  await broker.close()
+  await expect.poll(() => pids.map(isAlive)).toEqual([false, false, false])
+})
+
+test('a server sees only the variables that it was given', async () => {
+  process.env['SECRET_OF_THE_BROKER'] = 'key'
+  await using broker = await brokerOf({ good: program('raw', { ITS_OWN: 'yes' }) })
+  const seen = Object.keys(JSON.parse(textOf(await broker.callTool(alice, 'good__env', {}))))
+  delete process.env['SECRET_OF_THE_BROKER']
+  const harmless = ['HOME', 'LOGNAME', 'PATH', 'SHELL', 'TERM', 'USER']
+  expect(seen.filter((name) => !harmless.includes(name)).sort()).toEqual(['HERO_AIBROKER_TREE', 'ITS_OWN'])
+})
+
+test('a caller’s state on a server with sessions is out of another’s reach', async () => {
+  await using broker = await brokerOf({ good })
+  await broker.callTool(alice, 'good__remember', { what: 'the secret of alice' })
+  expect(textOf(await broker.callTool(bob, 'good__recall', {}))).toBe('nothing')
+  expect(textOf(await broker.callTool(alice, 'good__recall', {}))).toBe('the secret of alice')
+})
+
+test('five hundred tools are listed in order, once, and each can be called', async () => {
+  await using broker = await brokerOf({ good: program('raw', { MANY: '500' }) })
+  const { tools } = await broker.listTools(alice)
+  const names = tools.map(({ definition }) => definition.name)
+  expect(names.filter((name) => name.startsWith('good__tool_'))).toHaveLength(500)
+  expect(names).toEqual([...names].sort())
+  expect(textOf(await broker.callTool(alice, 'good__tool_499', { n: 499 }))).toBe('{"n":499}')
+})

@@ -1,0 +1,136 @@
+import { expect, test } from 'vitest'
+import { type Money, money } from '../../src/base/money.ts'
+import type { ToolMeter, ToolOutcome } from '../../src/mcp/tool-types.ts'
+import { fitsAny } from '../../src/mcp/patterns.ts'
+import { ToolPolicy } from '../../src/mcp/tool-policy.ts'
+import { alice, bob, brokerOf, program, textOf } from './support.ts'
+import { manualClock } from './manual-clock.ts'
+
+test('a caller sees, reaches and is told of nothing that its policy doesn’t allow', async () => {
+  await using broker = await brokerOf(
+    { raw: program('raw') },
+    { policies: [{ contexts: ['alice'], allow: ['raw__*'], deny: ['raw__crash'] }] },
+  )
+  const alices = (await broker.listTools(alice)).tools.map(({ definition }) => definition.name)
+  expect(alices).toContain('raw__echo')
+  expect(alices).not.toContain('raw__crash')
+  await expect(broker.callTool(alice, 'raw__crash', {})).rejects.toMatchObject({ code: 'forbidden' })
+  expect((await broker.listTools(bob)).tools).toEqual([])
+  await expect(broker.callTool(bob, 'raw__echo', {})).rejects.toMatchObject({ code: 'forbidden' })
+})
+
+test('tools that the server’s entry leaves out are there for nobody', async () => {
+  await using broker = await brokerOf({ raw: program('raw', {}, { allow: ['e*'], deny: ['env'] }) })
+  const { tools } = await broker.listTools(alice)
+  expect(tools.map(({ definition }) => definition.name)).toEqual(['raw__echo'])
+})
+
+test('the first policy that matches all it names is the one: address, context and token', () => {
+  const policy = (more: object) => ({
+    ips: undefined,
+    contexts: undefined,
+    tokens: undefined,
+    allow: ['*'],
+    deny: [],
+    callsPerMinute: undefined,
+    maxConcurrentCalls: undefined,
+    ...more,
+  })
+  const policies = new ToolPolicy(
+    [policy({ tokens: ['root'] }), policy({ ips: ['::1'], contexts: ['lab'], allow: ['a__*'] })],
+    manualClock(),
+  )
+  expect(policies.mayUse({ ip: '::1', context: 'lab' }, 'a__x')).toBe(true)
+  expect(policies.mayUse({ ip: '::1', context: 'lab' }, 'b__x')).toBe(false)
+  expect(policies.mayUse({ ip: '::1', context: undefined }, 'a__x')).toBe(false)
+  expect(policies.mayUse({ ip: '::2', context: 'lab' }, 'a__x')).toBe(false)
+  expect(policies.mayUse({ ip: '::2', context: 'lab', token: 'root' }, 'b__x')).toBe(true)
+})
+
+test('calls in a minute are counted for each caller alone and come back with time', () => {
+  const clock = manualClock()
+  const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
+  const policy = new ToolPolicy([{ ...limits, callsPerMinute: 2, maxConcurrentCalls: undefined }], clock)
+  policy.enter(alice)
+  policy.enter(alice)
+  const refused = { code: 'over-limit', details: { retryAfter: 30 } }
+  expect(() => policy.enter(alice)).toThrow(expect.objectContaining(refused))
+  policy.enter(bob)
+  clock.advance(30_000)
+  policy.enter(alice)
+  expect(() => policy.enter(alice)).toThrow(expect.objectContaining(refused))
+})
+
+test('no more calls run at once than allowed', () => {
+  const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
+  const policy = new ToolPolicy(
+    [{ ...limits, callsPerMinute: undefined, maxConcurrentCalls: 1 }],
+    manualClock(),
+  )
+  const leave = policy.enter(alice)
+  expect(() => policy.enter(alice)).toThrow(expect.objectContaining({ code: 'over-limit' }))
+  leave()
+  policy.enter(alice)
+})
+
+test('every call is in the books: its price once the server was asked, nothing before', async () => {
+  const entries: [string, Money, Pick<ToolOutcome, 'status' | 'cost'>][] = []
+  const meter: ToolMeter = {
+    start: ({ tool, price }) => ({
+      settle: ({ status, cost }) => entries.push([tool, price, { status, cost }]),
+    }),
+  }
+  await using broker = await brokerOf(
+    { raw: program('raw', {}, { prices: { echo: '0.001', '*': '0.002' }, callTimeoutMs: 300 }) },
+    { meter, random: () => 1 },
+  )
+  await broker.callTool(alice, 'raw__echo', {})
+  await broker.callTool(alice, 'raw__hang', {}).catch(() => undefined)
+  await broker.callTool(alice, 'raw__crash', {}).catch(() => undefined)
+  await broker.callTool(alice, 'raw__echo', {}).catch(() => undefined)
+  const [thousandth, two, nothing] = [money(1_000_000n), money(2_000_000n), money(0n)]
+  expect(entries).toEqual([
+    ['raw__echo', thousandth, { status: 'finished', cost: thousandth }],
+    ['raw__hang', two, { status: 'failed', cost: two }],
+    ['raw__crash', two, { status: 'failed', cost: two }],
+    ['raw__echo', thousandth, { status: 'failed', cost: nothing }],
+  ])
+})
+
+test('a meter that refuses keeps the call from the server', async () => {
+  const meter: ToolMeter = {
+    start() {
+      throw new Error('no money')
+    },
+  }
+  await using broker = await brokerOf({ raw: program('raw') }, { meter })
+  await expect(broker.callTool(alice, 'raw__remember', { what: 'x' })).rejects.toThrow('no money')
+  expect(broker.servers()[0]).toMatchObject({ connections: 1 })
+})
+
+test.each([
+  ['*', 'anything', true],
+  ['a__*', 'a__b', true],
+  ['a__*', 'b__a__b', false],
+  ['*_file', 'read_file', true],
+  ['*_file', 'read_files', false],
+  ['a*b*c', 'a1b2b3c', true],
+  ['', '', true],
+  ['a.c', 'abc', false],
+])('the pattern “%s” on “%s”: %s', (pattern, name, fits) => {
+  expect(fitsAny([pattern], name)).toBe(fits)
+})
+
+test('no pattern is slow', () => {
+  const startedAt = performance.now()
+  expect(fitsAny([`${'*a'.repeat(200)}b`], 'a'.repeat(2000))).toBe(false)
+  expect(performance.now() - startedAt).toBeLessThan(500)
+})
+
+test('a caller that names its context otherwise gets a connection of its own', async () => {
+  await using broker = await brokerOf({ raw: program('raw') })
+  const pids = []
+  for (const caller of [alice, bob, alice]) pids.push(textOf(await broker.callTool(caller, 'raw__pid', {})))
+  expect(pids[0]).toBe(pids[2])
+  expect(pids[0]).not.toBe(pids[1])
+})

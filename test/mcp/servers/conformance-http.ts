@@ -1,0 +1,53 @@
+// The fixture over HTTP, on the Unix socket or port given as argument. Tells on standard output that it listens.
+import { rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { randomUUID } from 'node:crypto'
+import {
+  WebStandardStreamableHTTPServerTransport,
+  createMcpHandler,
+  isInitializeRequest,
+  isLegacyRequest,
+} from '@modelcontextprotocol/server'
+import { conformanceServer } from './conformance-server.ts'
+import { leaveSignal, webRequest, writeWebResponse } from '../../../src/doors/mcp/web-response.ts'
+
+const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>()
+const modern = createMcpHandler(conformanceServer, { legacy: 'reject' })
+
+async function answer(request: Request, body: unknown): Promise<Response> {
+  const parsedBody = body === undefined ? {} : { parsedBody: body }
+  if (!(await isLegacyRequest(request, body))) return modern.fetch(request, parsedBody)
+  const known = sessions.get(request.headers.get('mcp-session-id') ?? '')
+  if (known !== undefined) return known.handleRequest(request, parsedBody)
+  if (!isInitializeRequest(body)) return Response.json({}, { status: 404 })
+  const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
+    sessionIdGenerator: randomUUID,
+    onsessioninitialized: (id) => void sessions.set(id, transport),
+    onsessionclosed: (id) => void sessions.delete(id),
+  })
+  await conformanceServer().connect(transport)
+  return transport.handleRequest(request, parsedBody)
+}
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => chunks.push(chunk))
+  request.on('end', () => {
+    const text = Buffer.concat(chunks).toString()
+    const signal = leaveSignal(response)
+    // What a server that was started anew would do.
+    if (request.url === '/forget-sessions') sessions.clear()
+    const web = webRequest(request, text === '' ? undefined : text, signal)
+    void answer(web, text === '' ? undefined : JSON.parse(text)).then((result) =>
+      writeWebResponse(result, response, signal),
+    )
+  })
+})
+const where = process.argv[2] ?? '0'
+// A predecessor that was killed leaves its socket behind.
+if (where.startsWith('/')) rmSync(where, { force: true })
+server.listen(/^\d+$/.test(where) ? { port: Number(where), host: '127.0.0.1' } : { path: where }, () => {
+  const address = server.address()
+  console.log(typeof address === 'object' && address !== null ? address.port : address)
+})
+process.stdin.resume().on('end', () => process.exit(0))

@@ -1,0 +1,128 @@
+// A server of the session-keeping revisions written by hand, so that it can misbehave in ways no SDK would.
+// MODE says how; its tools are `echo`, `remember` (state of one connection), `recall`, and what the mode adds.
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+const mode = process.env['MODE'] ?? 'good'
+let remembered = 'nothing'
+
+interface Message {
+  readonly id?: number | string
+  readonly method?: string
+  readonly params?: {
+    readonly name?: string
+    readonly arguments?: Record<string, unknown>
+    readonly protocolVersion?: string
+    readonly _meta?: { readonly progressToken?: unknown }
+  }
+}
+
+const write = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
+const answer = (id: Message['id'], result: unknown): void => write({ jsonrpc: '2.0', id, result })
+const refuse = (id: Message['id'], code: number, message: string): void =>
+  write({ jsonrpc: '2.0', id, error: { code, message } })
+const text = (words: string): unknown => ({ content: [{ type: 'text', text: words }] })
+
+function tools(): unknown[] {
+  const tool = (name: string, description = name): unknown => ({
+    name,
+    description,
+    inputSchema: { type: 'object' },
+  })
+  const drift = process.env['DRIFT_FILE']
+  const described = drift !== undefined && existsSync(drift) ? readFileSync(drift, 'utf8') : 'says it again'
+  const many = Array.from({ length: Number(process.env['MANY'] ?? 0) }, (_, index) => tool(`tool_${index}`))
+  return [
+    tool('echo', described),
+    ...['remember', 'recall', 'env', 'hang', 'crash', 'flood', 'big', 'pid', 'children', 'slow'].map((name) =>
+      tool(name),
+    ),
+    ...many,
+  ]
+}
+
+/** Past the stream, which would keep it all in memory while the loop never turns. */
+function flood(): void {
+  const params = { level: 'info', data: 'x'.repeat(999) }
+  const line = `${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params })}\n`
+  for (;;) {
+    try {
+      writeSync(1, line)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) process.exit(1)
+    }
+  }
+}
+
+function call(
+  id: Message['id'],
+  { name, arguments: args = {}, _meta }: NonNullable<Message['params']>,
+): void {
+  switch (name ?? '') {
+    case 'remember':
+      remembered = String(args['what'])
+      return answer(id, text('remembered'))
+    case 'recall':
+      return answer(id, text(remembered))
+    case 'env':
+      return answer(id, text(JSON.stringify(process.env)))
+    case 'pid':
+      return answer(id, text(String(process.pid)))
+    case 'hang':
+      return
+    case 'crash':
+      return process.exit(3)
+    case 'flood':
+      return flood()
+    case 'big':
+      return answer(id, text('x'.repeat(Number(args['bytes']))))
+    case 'slow':
+      for (let step = 1; step <= 3; step++) {
+        write({
+          jsonrpc: '2.0',
+          method: 'notifications/progress',
+          params: { progressToken: _meta?.progressToken, progress: step, total: 3 },
+        })
+      }
+      return answer(id, text('done'))
+    case 'children': {
+      // One in the group, and one that leaves it, as a daemon would.
+      const sleepers = [false, true].map(
+        (detached) => spawn('sleep', ['600'], { detached, stdio: 'ignore' }).pid,
+      )
+      return answer(id, text(JSON.stringify(sleepers)))
+    }
+    default:
+      return name === 'echo' || name?.startsWith('tool_') === true
+        ? answer(id, text(JSON.stringify(args)))
+        : refuse(id, -32602, `no tool ${String(name)}`)
+  }
+}
+
+if (mode === 'garbage')
+  process.stdout.write('Starting up!\n{"not": "a message"}\n\u0000\u0001\u0002\n{broken\n')
+if (mode === 'noise') process.stderr.write('x'.repeat(8 * 1024 * 1024))
+if (mode === 'dies') process.exit(1)
+
+createInterface({ input: process.stdin }).on('line', (line) => {
+  if (mode === 'mute') return
+  const { id, method, params = {} }: Message = JSON.parse(line)
+  if (mode === 'garbage') process.stdout.write('debug: got a line\n')
+  if (method === 'initialize') {
+    const serverInfo = { name: 'raw', version: '1' }
+    return answer(id, {
+      protocolVersion: '2025-06-18',
+      capabilities: { tools: { listChanged: true }, logging: {} },
+      serverInfo,
+    })
+  }
+  if (method === 'ping') return answer(id, {})
+  if (method === 'tools/list') return answer(id, { tools: tools() })
+  if (method === 'tools/call') return call(id, params)
+  if (method === 'logging/setLevel') return answer(id, {})
+  if (id !== undefined) refuse(id, -32601, 'Method not found')
+})
+// A hanging server doesn't even leave when its input ends.
+if (mode === 'mute') setInterval(() => undefined, 1000)
+else process.stdin.on('end', () => process.exit(0))

@@ -1,0 +1,53 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type CallToolResult, type InputRequiredResult, isCallToolResult } from '@modelcontextprotocol/client'
+import { systemClock } from '../../src/base/clock.ts'
+import { parseMcpConfig } from '../../src/mcp/config.ts'
+import { type ToolBrokerOptions, createToolBroker } from '../../src/mcp/tool-broker.ts'
+import type { ToolCaller } from '../../src/mcp/tool-policy.ts'
+
+export const alice: ToolCaller = { ip: 'local', context: 'alice' }
+export const bob: ToolCaller = { ip: 'local', context: 'bob' }
+
+export const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
+
+/** A configuration entry that starts one of the servers in `servers/`. */
+export function program(file: string, env: Record<string, string> = {}, more: object = {}): object {
+  const path = fileURLToPath(new URL(`./servers/${file}.ts`, import.meta.url))
+  return { command: process.execPath, args: [path], env, ...more }
+}
+
+/** A broker over the given servers (map form), closed with all its processes when it goes out of scope. */
+export async function brokerOf(
+  mcpServers: object,
+  { policies = [], ...options }: Partial<ToolBrokerOptions> & { policies?: object[] } = {},
+) {
+  const config = parseMcpConfig(JSON.stringify({ mcpServers, policies }), {
+    file: 'test.json',
+    environment: {},
+  })
+  const broker = await createToolBroker({ config, version: '0', clock: systemClock, log: quiet, ...options })
+  return Object.assign(broker, { [Symbol.asyncDispose]: () => broker.close() })
+}
+
+export function textOf(result: CallToolResult | InputRequiredResult): string {
+  if (!isCallToolResult(result)) throw new Error('the call asks back')
+  const [block] = result.content
+  return block?.type === 'text' ? block.text : `[${block?.type}]`
+}
+
+export function temporaryFolder() {
+  const path = mkdtempSync(join(tmpdir(), 'mcp-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
+/** A process that ended and was not yet collected by its parent counts as dead. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
