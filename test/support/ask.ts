@@ -5,6 +5,8 @@ import { request, type Agent, type IncomingHttpHeaders, type IncomingMessage } f
 export interface Asked {
   readonly socketPath?: string | undefined
   readonly port?: number | undefined
+  /** With `port`; 127.0.0.1 by default. */
+  readonly host?: string | undefined
   readonly method: string
   readonly path: string
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -43,6 +45,8 @@ export async function ask(asked: Asked): Promise<Answer> {
 export async function openAsk(asked: Asked): Promise<OpenAnswer> {
   const outgoing = send(asked)
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+  // Who refuses a body need not read it to its end: the answer counts.
+  outgoing.on('error', () => {})
   incoming.setEncoding('utf8')
   const pieces = incoming.iterator({ destroyOnReturn: false })
   let said = ''
@@ -66,8 +70,8 @@ export async function openAsk(asked: Asked): Promise<OpenAnswer> {
 }
 
 /** The request on its way, for tests that hang up before the head comes. */
-export function send({ socketPath, port, method, path, headers, body, agent }: Asked) {
-  const where = socketPath === undefined ? { host: '127.0.0.1', port } : { socketPath }
+export function send({ socketPath, port, host = '127.0.0.1', method, path, headers, body, agent }: Asked) {
+  const where = socketPath === undefined ? { host, port } : { socketPath }
   const bytes = bytesOf(body)
   const given =
     bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
