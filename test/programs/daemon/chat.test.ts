@@ -44,22 +44,24 @@ test('a plain answer comes whole, with its cost in the answer and to the nano-do
   const answer = await client.chat.completions.create({ model: 'gpt-4o-mini', messages })
   expect(answer.choices[0]?.message.content).toBe('hi')
   expect(answer.usage).toMatchObject({ ...usage, cost: 0.000018 })
-  await expect.poll(() => broker.rows()).toMatchObject([
-    {
-      id: answer.id,
-      ip: 'local',
-      model: 'gpt-4o-mini',
-      provider: 'openai',
-      status: 'finished',
-      streamed: 0,
-      prompt_tokens: 100,
-      completion_tokens: 10,
-      cached_tokens: 40,
-      cost_nano: COST_NANO,
-      cost_usd: '0.000018',
-      count_source: 'reported',
-    },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([
+      {
+        id: answer.id,
+        ip: 'local',
+        model: 'gpt-4o-mini',
+        provider: 'openai',
+        status: 'finished',
+        streamed: 0,
+        prompt_tokens: 100,
+        completion_tokens: 10,
+        cached_tokens: 40,
+        cost_nano: COST_NANO,
+        cost_usd: '0.000018',
+        count_source: 'reported',
+      },
+    ])
   expect(broker.openHolds()).toBe(0)
 })
 
@@ -70,12 +72,12 @@ test('a streamed answer comes piece by piece, and its cost with the last one', a
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using client = openaiClient(broker.sockets.rest)
   const stream = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true })
-  const chunks = await Array.fromAsync(stream)
+  const chunks = await allOf(stream)
   expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('hello')
   expect(chunks.at(-1)?.usage).toMatchObject({ ...usage, cost: 0.000018 })
-  await expect.poll(() => broker.rows()).toMatchObject([
-    { id: chunks[0]?.id, status: 'finished', streamed: 1, cost_nano: COST_NANO },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([{ id: chunks[0]?.id, status: 'finished', streamed: 1, cost_nano: COST_NANO }])
 })
 
 test('who hangs up in the middle of a stream stops the provider at once and is charged for what was said', async () => {
@@ -85,9 +87,9 @@ test('who hangs up in the middle of a stream stops the provider at once and is c
   const stream = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true })
   for await (const chunk of stream) if (chunk.choices[0]?.delta.content === 'two') break
   expect(await (await upstream.received(0)).closed).toBe('hung-up')
-  await expect.poll(() => broker.rows()).toMatchObject([
-    { status: 'cancelled', count_source: 'bounded', provider: 'openai' },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([{ status: 'cancelled', count_source: 'bounded', provider: 'openai' }])
   const [row] = broker.rows()
   expect(row?.['cost_low_nano']).toBeGreaterThan(0)
   expect(row?.['cost_high_nano']).toBeGreaterThan(Number(row?.['cost_low_nano']))
@@ -99,7 +101,10 @@ test('who hangs up before a plain answer stops the provider too', async () => {
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using client = openaiClient(broker.sockets.rest)
   const leaving = new AbortController()
-  const answer = client.chat.completions.create({ model: 'gpt-4o-mini', messages }, { signal: leaving.signal })
+  const answer = client.chat.completions.create(
+    { model: 'gpt-4o-mini', messages },
+    { signal: leaving.signal },
+  )
   const asked = await upstream.received(0)
   leaving.abort()
   await expect(answer).rejects.toThrow('aborted')
@@ -121,16 +126,20 @@ test('a refusal keeps its status, its words and the shape that clients read', as
       metadata: { error_type: 'invalid_request', provider_name: 'OpenAI', provider_status: 400 },
     },
   })
-  await expect.poll(() => broker.rows()).toMatchObject([
-    { status: 'failed', error: 'upstream-refused: max_tokens is too large' },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([{ status: 'failed', error: 'upstream-refused: max_tokens is too large' }])
 })
 
 test('a provider that is busy is passed on as such, with when to come back', async () => {
   const busy = json(429, { error: { message: 'slow down' } }, { 'retry-after': '7' })
   await using upstream = await scriptedUpstream([busy])
   await using broker = await startBroker({ env: openaiAt(upstream) })
-  const { status, headers, json: body } = await broker.post('/v1/chat/completions', {
+  const {
+    status,
+    headers,
+    json: body,
+  } = await broker.post('/v1/chat/completions', {
     model: 'gpt-4o-mini',
     messages,
   })
@@ -161,13 +170,13 @@ test('the next provider answers when the first fails before its first word', asy
   await using broker = await startBroker({ env: { ...openaiAt(first), ...openrouterAt(second) } })
   await using client = openaiClient(broker.sockets.rest)
   const stream = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true })
-  const chunks = await Array.fromAsync(stream)
+  const chunks = await allOf(stream)
   expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('hi')
   expect(first.requests).toHaveLength(1)
   expect(second.requests[0]?.body).toMatchObject({ model: 'openai/gpt-4o-mini' })
-  await expect.poll(() => broker.rows()).toMatchObject([
-    { status: 'finished', provider: 'openrouter', attempts: 1 },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([{ status: 'finished', provider: 'openrouter', attempts: 1 }])
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 
@@ -194,7 +203,8 @@ test('once a word was said nobody else is asked: the caller gets it and an error
 test('several keys share the load', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream, 'key-a,key-b,key-c') })
-  for (let nth = 0; nth < 6; nth++) await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
+  for (let nth = 0; nth < 6; nth++)
+    await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
   const keys = upstream.requests.map(({ headers }) => String(headers.authorization))
   expect(keys.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c'].map((name) => `Bearer key-${name}`))
 })
@@ -229,3 +239,9 @@ test('a key is shown to its provider and to nobody else', async () => {
   expect(written.join('\n')).toContain('request_logs')
   expect([stdout, stderr, JSON.stringify([answers, info]), ...written].join('\n')).not.toContain(canary)
 })
+
+async function allOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const each of stream) all.push(each)
+  return all
+}

@@ -35,15 +35,19 @@ test('whom a request came from is believed on a Unix socket and not on TCP', asy
   const headers = { 'x-forwarded-for': '203.0.113.7, 10.0.0.1', 'x-hero-context': 'lab' }
   await broker.post('/v1/chat/completions', body, { headers })
   await broker.post('/v1/chat/completions', body, { headers, ...overTcp(broker) })
-  await expect.poll(() => broker.rows()).toMatchObject([
-    { ip: '203.0.113.7', context: 'lab' },
-    { ip: '127.0.0.1', context: null },
-  ])
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([
+      { ip: '203.0.113.7', context: 'lab' },
+      { ip: '127.0.0.1', context: null },
+    ])
 })
 
 test('a taken port is named, and nothing is left running', async () => {
   await using first = await startBroker({ args: onLoopback })
-  const { exit, stderr } = await refusedBroker({ args: ['--address', '127.0.0.1', '--port', `${first.port}`] })
+  const { exit, stderr } = await refusedBroker({
+    args: ['--address', '127.0.0.1', '--port', `${first.port}`],
+  })
   expect(exit).toBe(1)
   expect(stderr).toContain(`127.0.0.1 port ${first.port}`)
 })

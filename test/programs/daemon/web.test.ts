@@ -95,7 +95,13 @@ test('the bill of each address adds up, for all time and for a part of it', asyn
   await chat('203.0.113.7')
   await chat('203.0.113.7')
   await chat('2001:DB8::1')
-  const two = { requests: 2, prompt_tokens: 200, completion_tokens: 20, total_tokens: 220, cost_usd: '0.000042' }
+  const two = {
+    requests: 2,
+    prompt_tokens: 200,
+    completion_tokens: 20,
+    total_tokens: 220,
+    cost_usd: '0.000042',
+  }
   await expect
     .poll(async () => (await broker.get('/billing/usage')).json)
     .toMatchObject({
