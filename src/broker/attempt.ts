@@ -65,6 +65,12 @@ export class Attempt implements AnswerListener {
     })
   }
 
+  /** Breaks it off although the caller is still there. */
+  stop(error: BrokerError): void {
+    this.#asking?.abort()
+    this.fail(error)
+  }
+
   #leave(): void {
     this.#asking?.abort()
     this.#run.record.left(this.#endpoint, this.#meter)

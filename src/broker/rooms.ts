@@ -3,12 +3,14 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
+import type { Running } from './running.ts'
 
 /** The rooms below, as the daemon built them. The catalogue and the providers may be new ones after a reload. */
 export interface Rooms {
   readonly catalog: () => Catalog
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly ledger: Ledger
+  readonly running: Running
   readonly clock: Clock
   readonly strategy: Strategy
   /** What providers are told of callers that don't introduce their app. */

@@ -17,6 +17,8 @@ import type { Rooms } from './rooms.ts'
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { ledger, clock } = rooms
   const providers = rooms.providers()
+  let attempt: Attempt | undefined
+  using _ = rooms.running.enter((error) => attempt?.stop(error))
   const record = new AnswerRecord(clock, asker, rooms.catalog().version)
   const hold = await ledger.hold({
     id: generationId(clock.now()),
@@ -30,8 +32,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   try {
     sink.accept(hold.id)
     const run = { id: hold.id, errand, asker, sink, record }
-    const ask = (endpoint: Endpoint): Promise<AttemptOutcome> =>
-      new Attempt(run, endpoint, providerOf(endpoint, providers)).run()
+    const ask = (endpoint: Endpoint): Promise<AttemptOutcome> => {
+      attempt = new Attempt(run, endpoint, providerOf(endpoint, providers))
+      return attempt.run()
+    }
     const outcome = await fallback(errand.candidates, ask)
     if (outcome.type !== 'failed') return
     if (!outcome.begun) throw outcome.error

@@ -48,5 +48,5 @@ function keysText(count: number): string {
 
 function curlLine(socket: string): string {
   const body = JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello!' }] })
-  return `curl --unix-socket '${socket}' http://localhost/v1/chat/completions -d '${body}'`
+  return `curl --unix-socket '${socket}' http://localhost/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`
 }

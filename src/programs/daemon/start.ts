@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Rooms } from '../../broker/rooms.ts'
+import { createRunning } from '../../broker/running.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
@@ -34,6 +35,9 @@ export interface DaemonLog {
   warn(details: object, message: string): void
   error(details: object, message: string): void
 }
+
+/** How long a caller may take to read why its answer ends here. */
+const LAST_WORDS_MS = 2000
 
 export interface Daemon {
   readonly rooms: Rooms
@@ -89,6 +93,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     catalog: () => models.catalog(),
     providers: () => providers.current(),
     ledger,
+    running: createRunning(),
     clock,
     strategy: config.routingStrategy,
     attribution: config.attribution,
@@ -162,7 +167,10 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
 
   async function closeDoors(open: readonly FastifyInstance[], files: readonly BoundSocket[]): Promise<void> {
     for (const file of files) file.unbind()
-    await Promise.all(open.map((door) => drain(door.server, { clock, graceMs: config.drainTimeoutMs })))
+    const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
+    const graceMs = config.drainTimeoutMs + LAST_WORDS_MS
+    await Promise.all(open.map((door) => drain(door.server, { clock, graceMs })))
+    cancelEnd()
     await Promise.all(open.map((door) => door.close()))
   }
 

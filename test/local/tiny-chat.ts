@@ -1,0 +1,17 @@
+// A model server to be managed that tells its process id whatever it is asked: node tiny-chat.ts SOCKET
+import { createServer } from 'node:http'
+
+const answer = JSON.stringify({
+  id: 'tiny-1',
+  object: 'chat.completion',
+  model: 'tiny',
+  choices: [
+    { index: 0, message: { role: 'assistant', content: `I am ${process.pid}` }, finish_reason: 'stop' },
+  ],
+  usage: { prompt_tokens: 3, completion_tokens: 3, total_tokens: 6 },
+})
+
+createServer((request, response) => {
+  request.resume()
+  response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+}).listen(process.argv[2])

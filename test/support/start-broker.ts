@@ -1,0 +1,163 @@
+/**
+ * The real daemon as a process of its own, in a folder of its own, on real sockets:
+ *
+ *     await using upstream = await scriptedUpstream([sse(chatChunk('one'), finishChunk(), done)])
+ *     await using broker = await startBroker({ env: openaiAt(upstream) })
+ *     const answer = await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { ask, type Answer, type Asked } from './ask.ts'
+import { tempFolder } from './temp-folder.ts'
+
+const DAEMON = join(import.meta.dirname, '..', '..', 'src', 'programs', 'daemon.ts')
+
+export interface BrokerOptions {
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly args?: readonly string[] | undefined
+  /** A folder that outlives the broker, for one that is started again. */
+  readonly folder?: string | undefined
+}
+
+/** What a process said and how it ended. */
+export interface Ended {
+  readonly exit: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** One row of `request_logs`, as anybody with `sqlite3` sees it. */
+export type LogRow = Readonly<Record<string, string | number | bigint | null>>
+
+export interface Broker extends AsyncDisposable {
+  readonly pid: number
+  /** Holds `s` (sockets) and `v` (data). */
+  readonly folder: string
+  readonly sockets: {
+    readonly folder: string
+    readonly rest: string
+    readonly rpc: string
+    readonly web: string
+  }
+  /** Port of the TCP door; 0 when there is none. */
+  readonly port: number
+  /** From the start of the process to the banner. */
+  readonly readyMs: number
+  stdout(): string
+  stderr(): string
+  /** Asks on `rest.sock`, unless told otherwise. */
+  get(path: string, more?: Partial<Asked>): Promise<Answer>
+  post(path: string, body: unknown, more?: Partial<Asked>): Promise<Answer>
+  /** The result of one call on `rpc.sock`. */
+  rpc(method: string, params?: object): Promise<unknown>
+  rows(): LogRow[]
+  openHolds(): number
+  signal(signal: NodeJS.Signals): void
+  readonly ended: Promise<Ended>
+}
+
+/** Resolves when the banner is there; rejects with all that was said when the daemon ends instead. */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const own = options.folder === undefined ? tempFolder() : undefined
+  const folder = options.folder ?? own?.path ?? ''
+  const process = launch({ ...options, folder })
+  const startedAt = performance.now()
+  const isReady = await Promise.race([bannerOf(process), process.ended.then(() => false)])
+  if (!isReady) {
+    own?.[Symbol.dispose]()
+    const { exit, stderr } = await process.ended
+    throw new Error(`the daemon ended with ${exit}: ${stderr}`)
+  }
+  return { ...brokerOn(process, folder, performance.now() - startedAt), [Symbol.asyncDispose]: dispose }
+
+  async function dispose(): Promise<void> {
+    process.child.kill('SIGKILL')
+    await process.ended
+    own?.[Symbol.dispose]()
+  }
+}
+
+/** Runs a daemon that is expected to end by itself. */
+export async function refusedBroker(options: BrokerOptions): Promise<Ended> {
+  using own = tempFolder()
+  const process = launch({ ...options, folder: options.folder ?? own.path })
+  const isReady = await Promise.race([bannerOf(process), process.ended.then(() => false)])
+  if (isReady) process.child.kill('SIGKILL')
+  const ended = await process.ended
+  if (isReady) throw new Error(`the daemon started:\n${ended.stdout}`)
+  return ended
+}
+
+interface Launched {
+  readonly child: ChildProcess
+  readonly said: { stdout: string; stderr: string }
+  readonly ended: Promise<Ended>
+}
+
+/** Nothing of the surroundings gets in but the path to programs. */
+function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
+  const child = spawn(process.execPath, [DAEMON, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      HOME: folder,
+      HERO_SOCKET_DIR: join(folder, 's'),
+      PATH_VAR: join(folder, 'v'),
+      AIBROKER_DETECT: 'off',
+      ...env,
+    },
+  })
+  const said = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
+  const ended = once(child, 'close').then(([exit]) => ({ exit: exit as number | null, ...said }))
+  return { child, said, ended }
+}
+
+/** The banner's last line is the one to try. */
+function bannerOf({ child, said }: Launched): Promise<boolean> {
+  return new Promise((resolve) => {
+    child.stdout?.on('data', () => {
+      if (/^ {2}curl .*\n/m.test(said.stdout)) resolve(true)
+    })
+  })
+}
+
+function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: number) {
+  const sockets = join(folder, 's', 'hero_aibroker')
+  const rest = join(sockets, 'rest.sock')
+  const rpcSocket = join(sockets, 'rpc.sock')
+  const post: Broker['post'] = (path, body, more) =>
+    ask({ socketPath: rest, method: 'POST', path, body, ...more })
+  return {
+    pid: child.pid ?? 0,
+    folder,
+    sockets: { folder: sockets, rest, rpc: rpcSocket, web: join(sockets, 'web_v1.sock') },
+    port: Number(/^ {2}tcp .*:(\d+)$/m.exec(said.stdout)?.[1] ?? 0),
+    readyMs,
+    stdout: () => said.stdout,
+    stderr: () => said.stderr,
+    get: (path: string, more?: Partial<Asked>) => ask({ socketPath: rest, method: 'GET', path, ...more }),
+    post,
+    async rpc(method: string, params: object = {}) {
+      const call = { jsonrpc: '2.0', id: 1, method, params }
+      const { json } = await post('/rpc', call, { socketPath: rpcSocket })
+      return (json as { result: unknown }).result
+    },
+    rows: () => query(folder, 'SELECT * FROM request_logs ORDER BY rowid'),
+    openHolds: () => query(folder, 'SELECT * FROM holds').length,
+    signal: (signal: NodeJS.Signals) => void child.kill(signal),
+    ended,
+  }
+}
+
+function query(folder: string, sql: string): LogRow[] {
+  const path = join(folder, 'v', 'hero_aibroker', 'requests.db')
+  if (!existsSync(path)) return []
+  using database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+  return database.prepare(sql).all() as LogRow[]
+}
