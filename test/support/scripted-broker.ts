@@ -29,6 +29,7 @@ export async function startScriptedBroker(
   const rpc = await startRpcSocket(door)
   const asked: ChatBody[] = []
   const rest = createServer((request, response) => {
+    if (request.method === 'GET') return sendJson(response, 200, { status: 'ok' })
     void readBody(request).then(async (body) => {
       asked.push(body)
       await chat(body, response)

@@ -1,6 +1,7 @@
 import type { ChatRequest, ChatUsage, Client } from '../../sdk/index.ts'
 import type { Heard } from './chat-session.ts'
 import { formatCost, formatMs, readCost } from './format.ts'
+import { createMarkdownView } from './markdown.ts'
 import { paint, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -40,13 +41,21 @@ interface Voice {
   finish(): void
 }
 
-/** A terminal sees thoughts dimly and no control characters; a pipe sees exactly what the model said. */
+/** A terminal sees Markdown, thoughts dimly and no control characters; a pipe sees exactly what the model said. */
 function createVoice(terminal: Terminal): Voice {
   const { output } = terminal
+  const view = createMarkdownView((style, text) => paint(terminal, style, text))
+  // Without colours a heading would look like any line, so Markdown stays as it was written.
+  const hasColour = paint(terminal, 'bold', 'x') !== 'x'
   let [atLineStart, thinking] = [true, false]
   const write = (text: string) => {
+    if (text === '') return
     atLineStart = text.endsWith('\n')
     output.write(text)
+  }
+  const show = (text: string) => {
+    if (hasColour) write(view.feed(withoutControls(text)))
+    else write(output.isTTY ? withoutControls(text) : text)
   }
   const endLine = () => {
     if (!atLineStart) write('\n')
@@ -61,9 +70,12 @@ function createVoice(terminal: Terminal): Voice {
       if (text === '') return
       if (thinking) endLine()
       thinking = false
-      write(output.isTTY ? withoutControls(text) : text)
+      show(text)
     },
-    finish: endLine,
+    finish() {
+      if (hasColour) write(view.end())
+      endLine()
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 
 import { defaultSockets, socketsAt } from '../../sdk-node/socket-paths.ts'
+import type { BrokerSockets } from '../../sdk-node/socket-paths.ts'
 import { unixTransport } from '../../sdk-node/unix-transport.ts'
 import { connect } from '../../sdk/index.ts'
 import type { Client } from '../../sdk/index.ts'
@@ -35,6 +36,10 @@ export function globalsOf(command: Command): Globals {
 }
 
 /** A client for the broker that the options or the environment name. */
-export function clientOf(cli: Cli, { socket }: Globals): Client {
-  return connect(unixTransport(socket === undefined ? defaultSockets(cli.environment) : socketsAt(socket)))
+export function clientOf(cli: Cli, globals: Globals): Client {
+  return connect(unixTransport(socketsOf(cli, globals)))
+}
+
+export function socketsOf({ environment }: Cli, { socket }: Globals): BrokerSockets {
+  return socket === undefined ? defaultSockets(environment) : socketsAt(socket)
 }

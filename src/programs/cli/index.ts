@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 
 import { chatCommand } from './chat.ts'
 import type { Cli } from './cli.ts'
+import { completionCommand } from './completion.ts'
+import { doctorCommand } from './doctor.ts'
 import { healthCommand } from './health.ts'
 import { infoCommand } from './info.ts'
 import { modelsCommand } from './models.ts'
@@ -14,4 +16,6 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   usageCommand,
   infoCommand,
   healthCommand,
+  doctorCommand,
+  completionCommand,
 ]

@@ -15,14 +15,16 @@ export function modelsCommand(cli: Cli): Command {
   return describeCommand('models', 'List the models you can ask for, with their prices', [
     'hero_aibroker models',
     'hero_aibroker models --search "claude sonnet"',
-    "hero_aibroker models --available --json | jq -r '.[].id'",
+    'hero_aibroker models --available --quiet | fzf',
   ])
     .option('-s, --search <words>', 'only models whose name has all these words')
     .option('-a, --available', 'only models that this broker can answer now')
+    .option('-q, --quiet', 'only their names')
     .action(async (_options: unknown, command: Command) => {
-      const { search, available, ...globals } = command.optsWithGlobals<Globals & Filters>()
+      const { search, available, quiet, ...globals } = command.optsWithGlobals<Globals & Filters>()
       const models = await clientOf(cli, globals).call('models.list', { search, available })
       if (globals.json) return printJson(cli.terminal, models)
+      if (quiet === true) return print(cli.terminal, ...models.map(({ id }) => id))
       printModels(cli.terminal, models)
     })
 }
@@ -30,6 +32,7 @@ export function modelsCommand(cli: Cli): Command {
 interface Filters {
   readonly search?: string | undefined
   readonly available?: boolean | undefined
+  readonly quiet?: boolean | undefined
 }
 
 const COLUMNS: readonly Column[] = [

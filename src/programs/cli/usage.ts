@@ -5,6 +5,8 @@ import { clientOf, describeCommand } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
 import { formatCount, formatUsd, plural } from './format.ts'
 import { readMoment } from './moment.ts'
+import { printPlot } from './usage-plot.ts'
+import type { Span } from './usage-plot.ts'
 import { tableLines } from './table.ts'
 import type { Column } from './table.ts'
 import { paint, print, printJson, widthOf } from './terminal.ts'
@@ -17,22 +19,23 @@ export function usageCommand(cli: Cli): Command {
   const moment = (text: string) => readMoment(text, cli.now())
   return describeCommand('usage', 'Show requests, tokens and cost, in all and per model', [
     'hero_aibroker usage',
-    'hero_aibroker usage --since 7d',
+    'hero_aibroker usage --since 7d --plot',
     'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
   ])
     .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', moment)
     .option('--until <when>', 'before then, in the same terms', moment)
+    .option('--plot', 'also draw it hour by hour or day by day (the last two weeks, unless said otherwise)')
     .action(async (_options: unknown, command: Command) => {
-      const { since, until, ...globals } = command.optsWithGlobals<Globals & Span>()
+      const { since, until, plot, ...globals } = command.optsWithGlobals<Globals & Options>()
       const usage = await clientOf(cli, globals).call('usage.summary', { since, until })
       if (globals.json) return printJson(cli.terminal, usage)
       printUsage(cli.terminal, usage)
+      if (plot === true) await printPlot(cli, clientOf(cli, globals), { since, until })
     })
 }
 
-interface Span {
-  readonly since?: number | undefined
-  readonly until?: number | undefined
+interface Options extends Span {
+  readonly plot?: boolean | undefined
 }
 
 const COLUMNS: readonly Column[] = [

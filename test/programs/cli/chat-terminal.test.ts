@@ -111,6 +111,13 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     expect(broker.asked[1]?.messages).toEqual([{ role: 'user', content: 'again' }])
   })
 
+  test('Markdown is shown and not read out', async () => {
+    await using broker = await startScriptedBroker(says('It is **very', '** fine'))
+    await using screen = await startChat(broker)
+    await screen.type('hi', 'Enter')
+    expect(await screen.see('fine')).toContain('It is very fine')
+  })
+
   test('what a model says can’t steer the terminal', async () => {
     await using broker = await startScriptedBroker(says('\u001B[2J\u001B]0;owned\u0007harmless'))
     await using screen = await startChat(broker)
