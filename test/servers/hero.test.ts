@@ -95,6 +95,7 @@ describe('services', () => {
         '# SUMMARY Knows what each model cost.',
         'import ledger',
         'ledger.usage_summary(*, since: int, model: str = UNSET) -> {"rows": [{"model": str, "cost": str}]}  # Cost per model since a time.',
+        '#   since: Unix seconds.',
         'ledger.ledger_wipe() -> bool  # Forgets everything.',
       ].join('\n'),
     )

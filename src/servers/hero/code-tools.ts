@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { sumUsd } from '../kit/cost.ts'
 import { ToolFailure } from '../kit/failure.ts'
 import { shorten } from '../kit/text.ts'
 import { tool } from '../kit/tool.ts'
@@ -221,9 +222,7 @@ function errorOf({ ending, stderr, exitCode }: RunResult, { settings }: HeroRoom
 }
 
 function writingOf(written: readonly Written[]): z.input<typeof writingShape> {
-  const costs = written.map(({ costUsd }) => costUsd).filter((cost) => cost !== undefined)
-  const costUsd = costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0)
-  return { model: written.at(-1)?.model, costUsd }
+  return { model: written.at(-1)?.model, costUsd: sumUsd(written.map(({ costUsd }) => costUsd)) }
 }
 
 function present({ code, result, calls, attempts, writing }: Done, known: readonly KnownService[]) {

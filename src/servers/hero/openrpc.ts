@@ -36,7 +36,8 @@ export type Schema = Readonly<Record<string, unknown>>
 const MAX_METHODS = 500
 const MAX_PARAMS = 60
 const MAX_SUMMARY = 240
-const MAX_DEPTH = 5
+/** Two for each level of records: one for its fields, one for the field. */
+const MAX_DEPTH = 10
 /** References can make a small document huge; what comes after so many values is left out. */
 const MAX_VALUES = 50_000
 
@@ -98,11 +99,12 @@ function readMethod(method: Document['methods'][number], source: Source): Method
   const params = (method.params ?? []).slice(0, MAX_PARAMS).map((param) => {
     const found = resolve(param, document)
     const inner = descriptor.parse(found)
+    const schema = expand(inner.schema ?? {}, source)
     return {
       name: line(inner.name ?? ''),
-      summary: line(inner.summary ?? inner.description ?? ''),
+      summary: line(`${inner.summary ?? inner.description ?? ''} ${meaningOf(schema)}`),
       isRequired: inner.required === true,
-      schema: expand(inner.schema ?? {}, source),
+      schema,
     }
   })
   const result = descriptor.parse(resolve(method.result ?? {}, document))
@@ -113,6 +115,15 @@ function readMethod(method: Document['methods'][number], source: Source): Method
     result: expand(result.schema ?? {}, source),
     isPositional: method.paramStructure === 'by-position',
   }
+}
+
+/** What a shared type says of itself, such as its unit; a description of its own goes before. */
+function meaningOf(schema: Schema): string {
+  const parts: unknown[] = Array.isArray(schema['allOf']) ? schema['allOf'] : [schema]
+  const words = parts.map((part) =>
+    typeof part === 'object' && part !== null && 'description' in part ? part.description : '',
+  )
+  return words.filter((word) => typeof word === 'string').join(' ')
 }
 
 /** One line, cleaned and cut: it goes into generated files and into a prompt. */

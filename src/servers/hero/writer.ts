@@ -76,6 +76,7 @@ const RULES = `You write one short Python 3 program that does what the user asks
 - Use only the standard library and the service modules shown, each imported as shown. All parameters are by name.
 - Print the answer in plain words or a small table. Print nothing else.
 - There is no network, no subprocess and no file but the scratch folder you start in.
+- A field marked ? may be absent: read it with .get.
 - A service that refuses raises <module>.RpcError. Let errors you can't mend fly.
 - Amounts of money are decimal strings unless the types say otherwise: add them with decimal.Decimal.
 - Times are UTC.
