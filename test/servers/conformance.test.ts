@@ -9,7 +9,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { servers } from '../../src/servers/index.ts'
 import { serveHttp } from '../../src/servers/kit/http.ts'
 import { mcpFactory } from '../../src/servers/kit/server.ts'
-import { temporaryFolder } from './support.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 /** The official suite. Most of its scenarios call tools of a fixture by name; these ask nothing of the kind. */
 const FIXTURE_FREE = {
@@ -46,7 +46,7 @@ interface Check {
 
 /** Runs everything that a revision asks for; gives the failed checks of each scenario. */
 async function failuresOf(url: string, revision: string): Promise<Map<string, string[]>> {
-  using folder = temporaryFolder()
+  using folder = tempFolder()
   const args = [suite, 'server', '--url', url, '--requirements', revision, '-o', folder.path]
   const child = spawn(process.execPath, args, { stdio: 'ignore' })
   await once(child, 'exit')

@@ -1,16 +1,14 @@
-import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as passing } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 
-import { askUnix } from '../../src/servers/hero/unix-http.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
 import type { ReceivedRequest, Step } from '../support/scripted-upstream.ts'
+import { startBroker } from '../support/start-broker.ts'
+import type { Broker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 import { hasNamespaces } from './hero-support.ts'
-import { binOf, startProgram, temporaryFolder } from './support.ts'
+import { startProgram } from './support.ts'
 
 /** The models that people use, and the one that writes programs; dollars per million tokens. */
 const modelsFile = (baseUrl: string) => `
@@ -43,68 +41,25 @@ function answer({ body }: ReceivedRequest): readonly Step[] {
   return [json(200, { id: 'x', object: 'chat.completion', created: 1, model, choices, usage })]
 }
 
-interface Broker extends AsyncDisposable {
-  readonly sockets: string
-}
-
-/** The real daemon, as an operator starts it. */
-async function startBroker(folder: string, models: string): Promise<Broker> {
-  const sockets = join(folder, 's')
+/** The real daemon, with the models above. */
+function brokerWith(folder: string, baseUrl: string): Promise<Broker> {
   const file = join(folder, 'models.yml')
-  writeFileSync(file, models)
-  const env = {
-    PATH: process.env['PATH'],
-    HOME: folder,
-    PATH_ROOT: folder,
-    PATH_SOCKETS: sockets,
-    MODELS_CONFIG_PATH: file,
-  }
-  const child = spawn(process.execPath, [binOf('hero_aibroker_server')], {
-    env,
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let log = ''
-  child.stdout.on('data', (chunk) => (log += String(chunk)))
-  child.stderr.on('data', (chunk) => (log += String(chunk)))
-  while (!existsSync(join(sockets, 'hero_aibroker', 'rpc.sock'))) {
-    if (child.exitCode !== null) throw new Error(`the broker ended: ${log}`)
-    await passing(20)
-  }
-  return { sockets, [Symbol.asyncDispose]: () => end(child) }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return
-  child.kill('SIGTERM')
-  await once(child, 'exit')
-}
-
-const never = new AbortController().signal
-
-async function post(socket: string, path: string, value: object): Promise<unknown> {
-  const { text } = await askUnix(
-    { socket, path, method: 'POST', body: JSON.stringify(value), timeoutMs: 10_000, maxBytes: 1_000_000 },
-    never,
-  )
-  return JSON.parse(text)
+  writeFileSync(file, modelsFile(baseUrl))
+  return startBroker({ env: { MODELS_CONFIG_PATH: file } })
 }
 
 const chat = (broker: Broker, model: string) =>
-  post(join(broker.sockets, 'hero_aibroker', 'rest.sock'), '/v1/chat/completions', {
-    model,
-    messages: [{ role: 'user', content: 'hello' }],
-  })
+  broker.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'hello' }] })
 
 describe.skipIf(!(await hasNamespaces()))('mcp_hero before the real broker', () => {
   test('answers “how much did each model cost today?” by a program that a model wrote', async () => {
-    using folder = temporaryFolder()
+    using folder = tempFolder()
     await using upstream = await scriptedUpstream(answer)
-    await using broker = await startBroker(folder.path, modelsFile(upstream.baseUrl))
+    await using broker = await brokerWith(folder.path, upstream.baseUrl)
     for (const model of ['poet', 'clerk', 'clerk']) await chat(broker, model)
 
     const env = {
-      PATH_SOCKETS: broker.sockets,
+      PATH_SOCKETS: join(broker.sockets.folder, '..'),
       PATH_ROOT: folder.path,
       MCP_HERO_ENABLED: 'true',
       MCP_HERO_MODEL: 'coder',
@@ -125,9 +80,13 @@ describe.skipIf(!(await hasNamespaces()))('mcp_hero before the real broker', () 
   })
 
   test("shows the broker's own interface, made from its rpc.discover", async () => {
-    using folder = temporaryFolder()
-    await using broker = await startBroker(folder.path, modelsFile('http://127.0.0.1:1/v1'))
-    const env = { PATH_SOCKETS: broker.sockets, PATH_ROOT: folder.path, MCP_HERO_ENABLED: 'true' }
+    using folder = tempFolder()
+    await using broker = await brokerWith(folder.path, 'http://127.0.0.1:1/v1')
+    const env = {
+      PATH_SOCKETS: join(broker.sockets.folder, '..'),
+      PATH_ROOT: folder.path,
+      MCP_HERO_ENABLED: 'true',
+    }
     await using hero = await startProgram('mcp_hero', { env })
     const called = await hero.tool('get_interface', { service: 'hero_aibroker' })
     expect(called.text).toMatch(

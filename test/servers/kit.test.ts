@@ -8,7 +8,6 @@ import { redactor } from '../../src/servers/kit/redact.ts'
 import { creditPrice } from '../../src/servers/kit/cost.ts'
 import { targetUrl } from '../../src/servers/kit/target-url.ts'
 import { capJson, clean, cut } from '../../src/servers/kit/text.ts'
-import { isAllowed } from '../../src/servers/hero/relay.ts'
 
 describe('text from outside', () => {
   test('loses control and invisible characters and nothing else', () => {
@@ -135,12 +134,4 @@ describe('an address to read', () => {
   ])('is never %s', (url) => {
     expect(targetUrl.safeParse(url).success).toBe(false)
   })
-})
-
-test('the operator names the methods that programs may call by patterns', () => {
-  expect(isAllowed(['*'], 'a', 'b.c')).toBe(true)
-  expect(isAllowed(['usage.*'], 'a', 'usage.summary')).toBe(true)
-  expect(isAllowed(['usage.*'], 'a', 'models.usage.x')).toBe(false)
-  expect(isAllowed(['ledger/*'], 'broker', 'usage.summary')).toBe(false)
-  expect(isAllowed(['ledger/usage.summary'], 'ledger', 'usageXsummary')).toBe(false)
 })

@@ -21,6 +21,8 @@ export interface Method {
   readonly result: Schema
   /** Whether the service wants its parameters in order instead of by name. */
   readonly isPositional: boolean
+  /** Marked by the service as its administrators' (`x-role: admin`). */
+  readonly isAdmins: boolean
 }
 
 export interface Param {
@@ -60,6 +62,7 @@ const documentShape = z.looseObject({
       summary: text,
       description: text,
       paramStructure: text,
+      'x-role': text,
       params: z.array(descriptor).nullish().catch(undefined),
       result: descriptor.nullish().catch(undefined),
     }),
@@ -114,6 +117,7 @@ function readMethod(method: Document['methods'][number], source: Source): Method
     params: params.filter((param) => param.name !== ''),
     result: expand(result.schema ?? {}, source),
     isPositional: method.paramStructure === 'by-position',
+    isAdmins: method['x-role'] === 'admin',
   }
 }
 
