@@ -1,4 +1,5 @@
-import { executeCode, generateCode } from './hero/code-tools.ts'
+import { executeCode } from './hero/execute-code.ts'
+import { generateCode } from './hero/generate-code.ts'
 import { createHero } from './hero/hero-room.ts'
 import { getInterface, listServices, registerService } from './hero/service-tools.ts'
 import type { ServerOfOurs } from './kit/server.ts'

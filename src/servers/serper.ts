@@ -1,6 +1,7 @@
 import type { ServerOfOurs } from './kit/server.ts'
 import { account, placeReviews, scrapePage } from './serper/pages.ts'
-import { imageLookup, verticalSearch, webSearch } from './serper/search.ts'
+import { imageLookup, verticalSearch } from './serper/vertical-search.ts'
+import { webSearch } from './serper/web-search.ts'
 import { openWire } from './serper/wire.ts'
 
 /** Serper (serper.dev): Google's results, paid per query. */

@@ -70,6 +70,7 @@ export const ledgerDocument = {
     {
       name: 'ledger.wipe',
       summary: 'Forgets everything.',
+      'x-role': 'admin',
       params: [],
       result: { name: 'done', schema: { type: 'boolean' } },
     },

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hero } from '../../src/servers/hero.ts'
 import { hasNamespaces, ledgerDocument, ledgerScript, modelScript, serveOn } from './hero-support.ts'
-import { openHere, temporaryFolder } from './support.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { openHere } from './support.ts'
 
 const COSTS = `
 import ledger
@@ -16,7 +17,7 @@ async function machine({
   programs = [COSTS],
   env = {},
 }: { programs?: string[]; env?: Record<string, string> } = {}) {
-  const folder = temporaryFolder()
+  const folder = tempFolder()
   const seen: Parameters<typeof ledgerScript>[0] = []
   const asked: { role: string; content: string }[][] = []
   const ledger = await serveOn(join(folder.path, 'ledger', 'rpc.sock'), ledgerScript(seen))
@@ -95,6 +96,7 @@ describe('services', () => {
         '# SUMMARY Knows what each model cost.',
         'import ledger',
         'ledger.usage_summary(*, since: int, model: str = UNSET) -> {"rows": [{"model": str, "cost": str}]}  # Cost per model since a time.',
+        '#   since: Unix seconds.',
         'ledger.ledger_wipe() -> bool  # Forgets everything.',
       ].join('\n'),
     )
@@ -157,15 +159,22 @@ describe.skipIf(!(await hasNamespaces()))('a program', () => {
     expect(JSON.stringify(called)).not.toContain(String(authorization))
   })
 
-  test('can call no method that the operator keeps back or the service does not document', async () => {
-    const wipe =
-      'import ledger\nfor call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):\n    try:\n        call()\n    except ledger.RpcError as error:\n        print(error)'
-    await using at = await machine({ env: { MCP_HERO_METHODS: 'usage.*, models.*' } })
-    const called = await at.tool('execute_code', { code: wipe, services: ['ledger'] })
-    expect(called.data['stdout']).toMatch(
-      /does not allow ledger\/ledger\.wipe[^]*documents no method secret\.method/,
-    )
+  test.each([
+    ['the service keeps for its administrators', {}],
+    ['the operator keeps back', { MCP_HERO_METHODS: 'usage.*, models.*' }],
+  ])('can call no method that %s, nor one that is not documented', async (_who, env) => {
+    const wipe = `
+import ledger
+for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
+    try:
+        call()
+    except ledger.RpcError as error:
+        print(error)`
+    await using at = await machine({ programs: [wipe], env })
+    const called = await at.tool('execute_code', { intent: 'wipe the ledger' })
+    expect(called.data['stdout']).toMatch(/not allow ledger\/ledger\.wipe[^]*no method secret\.method/)
     expect(at.seen).toEqual([])
+    expect(JSON.stringify(at.asked)).not.toContain('ledger_wipe')
   })
 
   test('gets no more calls than the operator allows', async () => {

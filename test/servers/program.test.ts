@@ -5,7 +5,8 @@ import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { whereToListen } from '../../src/servers/kit/http.ts'
-import { binOf, startProgram, temporaryFolder } from './support.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { binOf, startProgram } from './support.ts'
 
 describe('a server is a program of its own', () => {
   test.each([
@@ -20,7 +21,7 @@ describe('a server is a program of its own', () => {
   })
 
   test('that serves HTTP on a Unix socket and takes the file away when it is told to stop', async () => {
-    using folder = temporaryFolder()
+    using folder = tempFolder()
     const path = join(folder.path, 'mcp.sock')
     const child = spawn(process.execPath, [binOf('mcp_ping'), '--http', path], {
       stdio: ['ignore', 'ignore', 'pipe'],

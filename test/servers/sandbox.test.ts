@@ -1,13 +1,15 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { setTimeout as passing } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { createRunFolder, runInSandbox } from '../../src/servers/hero/sandbox.ts'
 import { readSettings } from '../../src/servers/hero/settings.ts'
 import type { Isolation } from '../../src/servers/hero/settings.ts'
 import { hasNamespaces } from './hero-support.ts'
-import { temporaryFolder } from './support.ts'
+import { tempFolder } from '../support/temp-folder.ts'
 
 const MEGABYTE = 1024 * 1024
 const { python } = readSettings({})
@@ -43,7 +45,7 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
   })
 
   test('can read no file of the machine', async () => {
-    using folder = temporaryFolder()
+    using folder = tempFolder()
     const secret = join(folder.path, 'secret.txt')
     writeFileSync(secret, 'the secret')
     for (const path of [
@@ -70,7 +72,7 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
   })
 
   test('can open no socket to the network, nor to a Unix socket that was not listed', async () => {
-    using folder = temporaryFolder()
+    using folder = tempFolder()
     const path = join(folder.path, 'other.sock')
     const other = createServer((socket) => socket.end('hello'))
     other.listen(path)
@@ -147,6 +149,24 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
     expect(ran).toMatchObject({ ending: 'failed', stderr: expect.stringContaining('MemoryError') })
   })
 
+  test('dies with the server, even when that is killed', async () => {
+    const sandbox = new URL('../../src/servers/hero/sandbox.ts', import.meta.url).href
+    const script = `
+      const { createRunFolder, runInSandbox } = await import(${JSON.stringify(sandbox)})
+      const job = { modules: { 'main.py': 'import time\\ntime.sleep(60)' }, checkOnly: false }
+      await runInSandbox(job, createRunFolder(), ${JSON.stringify(settings)}, new AbortController().signal)`
+    using folder = tempFolder()
+    const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: 'ignore',
+      env: { TMPDIR: folder.path },
+    })
+    await until(() => groupOf(childrenOf(server.pid)[0]).length === 3)
+    const [leader] = childrenOf(server.pid)
+    server.kill('SIGKILL')
+    await until(() => groupOf(leader).length === 0)
+    expect(groupOf(leader)).toEqual([])
+  })
+
   test('leaves no folder behind', async () => {
     const path = await (async () => {
       using folder = createRunFolder()
@@ -162,6 +182,34 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
   })
 })
 
+/** Processes of the machine: number, parent, group, state. */
+function processes() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return [{ pid: Number(name), parent: Number(parent), group: Number(group), isGone: state === 'Z' }]
+      } catch {
+        return []
+      }
+    })
+}
+
+const childrenOf = (pid: number | undefined) =>
+  processes().flatMap((one) => (one.parent === pid ? one.pid : []))
+const groupOf = (leader: number | undefined) =>
+  processes().filter((one) => one.group === leader && !one.isGone)
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('it did not come to pass within 15 s')
+    await passing(10)
+  }
+}
+
 describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces', () => {
   /** A Python whose kernel refuses `unshare`: the guard sees exactly what it would see there. */
   function pythonWithoutNamespaces(folder: string): string {
@@ -176,7 +224,7 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces'
   const job = (code: string) => ({ modules: { 'main.py': code }, checkOnly: false })
 
   test('nothing is run, and the result says why and what the operator may do', async () => {
-    using other = temporaryFolder()
+    using other = tempFolder()
     using folder = createRunFolder()
     const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'namespaces', limits } as const
     await expect(runInSandbox(job('print("ran")'), folder, settings, never)).rejects.toThrow(
@@ -185,7 +233,7 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces'
   })
 
   test('an operator who accepts less gets filters, with a statement of what is missing', async () => {
-    using other = temporaryFolder()
+    using other = tempFolder()
     const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
     const runThere = async (code: string) => {
       using folder = createRunFolder()

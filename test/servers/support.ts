@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
@@ -15,12 +13,6 @@ export type Era = 'legacy' | 'auto'
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 
 export const binOf = (name: string): string => join(repository, 'bin', `${name}.js`)
-
-/** A folder with a path short enough for sockets, gone when the test is. */
-export function temporaryFolder(): { readonly path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), 'mcp-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
 
 export interface Connected extends AsyncDisposable {
   readonly client: Client

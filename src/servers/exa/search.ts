@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { sumUsd } from '../kit/cost.ts'
 import { country, query, searchRow, searchShape } from '../kit/shapes.ts'
 import { showSearch } from '../kit/show.ts'
 import { targetUrl } from '../kit/target-url.ts'
@@ -189,12 +190,8 @@ export const findSimilar = (wire: ExaWire) =>
         exclude_domains: [own],
       })
       const found = await search(wire, args, signal)
-      const costs = [page.usage.costUsd, found.data.usage.costUsd].filter((cost) => cost !== undefined)
       const requests = page.usage.requests + found.data.usage.requests
-      const usage = {
-        requests,
-        costUsd: costs.length === 0 ? undefined : costs.reduce((sum, cost) => sum + cost, 0),
-      }
+      const usage = { requests, costUsd: sumUsd([page.usage.costUsd, found.data.usage.costUsd]) }
       const data = { ...found.data, usage }
       return { data, text: showSearch(data) }
     },

@@ -21,6 +21,8 @@ export interface Method {
   readonly result: Schema
   /** Whether the service wants its parameters in order instead of by name. */
   readonly isPositional: boolean
+  /** Marked by the service as its administrators' (`x-role: admin`). */
+  readonly isAdmins: boolean
 }
 
 export interface Param {
@@ -36,7 +38,8 @@ export type Schema = Readonly<Record<string, unknown>>
 const MAX_METHODS = 500
 const MAX_PARAMS = 60
 const MAX_SUMMARY = 240
-const MAX_DEPTH = 5
+/** Two for each level of records: one for its fields, one for the field. */
+const MAX_DEPTH = 10
 /** References can make a small document huge; what comes after so many values is left out. */
 const MAX_VALUES = 50_000
 
@@ -59,6 +62,7 @@ const documentShape = z.looseObject({
       summary: text,
       description: text,
       paramStructure: text,
+      'x-role': text,
       params: z.array(descriptor).nullish().catch(undefined),
       result: descriptor.nullish().catch(undefined),
     }),
@@ -98,11 +102,12 @@ function readMethod(method: Document['methods'][number], source: Source): Method
   const params = (method.params ?? []).slice(0, MAX_PARAMS).map((param) => {
     const found = resolve(param, document)
     const inner = descriptor.parse(found)
+    const schema = expand(inner.schema ?? {}, source)
     return {
       name: line(inner.name ?? ''),
-      summary: line(inner.summary ?? inner.description ?? ''),
+      summary: line(`${inner.summary ?? inner.description ?? ''} ${meaningOf(schema)}`),
       isRequired: inner.required === true,
-      schema: expand(inner.schema ?? {}, source),
+      schema,
     }
   })
   const result = descriptor.parse(resolve(method.result ?? {}, document))
@@ -112,7 +117,17 @@ function readMethod(method: Document['methods'][number], source: Source): Method
     params: params.filter((param) => param.name !== ''),
     result: expand(result.schema ?? {}, source),
     isPositional: method.paramStructure === 'by-position',
+    isAdmins: method['x-role'] === 'admin',
   }
+}
+
+/** What a shared type says of itself, such as its unit; a description of its own goes before. */
+function meaningOf(schema: Schema): string {
+  const parts: unknown[] = Array.isArray(schema['allOf']) ? schema['allOf'] : [schema]
+  const words = parts.map((part) =>
+    typeof part === 'object' && part !== null && 'description' in part ? part.description : '',
+  )
+  return words.filter((word) => typeof word === 'string').join(' ')
 }
 
 /** One line, cleaned and cut: it goes into generated files and into a prompt. */

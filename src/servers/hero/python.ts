@@ -34,7 +34,11 @@ export function interfaceOf(service: Service): string {
   const module = `import ${identifier(service.name)}`
   const calls = named(service.methods).map(({ thing: method, name }) => {
     const comment = method.summary === '' ? '' : `  # ${method.summary}`
-    return `${identifier(service.name)}.${name}(${signature(method)}) -> ${typeOf(method.result)}${comment}`
+    const notes = named(method.params)
+      .filter(({ thing }) => thing.summary !== '')
+      .map((param) => `#   ${param.name}: ${param.thing.summary}`)
+    const call = `${identifier(service.name)}.${name}(${signature(method)}) -> ${typeOf(method.result)}${comment}`
+    return [call, ...notes].join('\n')
   })
   return [...head, module, ...calls].join('\n')
 }
@@ -56,6 +60,8 @@ const MAX_TYPE_DEPTH = 4
 /** A schema as a short type: `{"rows": [{"model": str, "cost": str}]}`. */
 export function typeOf(schema: Schema, depth = 0): string {
   if (depth > MAX_TYPE_DEPTH) return '...'
+  const parts = schema['allOf']
+  if (Array.isArray(parts)) return typeOf(Object.assign({}, ...parts), depth)
   const options = [schema['anyOf'], schema['oneOf']].find(Array.isArray)
   if (options !== undefined)
     return [...new Set(options.map((option) => typeOf(asSchema(option), depth)))].join(' | ')
@@ -80,7 +86,12 @@ const SCALARS: Readonly<Record<string, string>> = {
 function recordType(schema: Schema, depth: number): string {
   const fields = Object.entries(asSchema(schema['properties'])).slice(0, 40)
   if (fields.length === 0) return 'dict'
-  return `{${fields.map(([name, field]) => `${literal(name)}: ${typeOf(asSchema(field), depth + 1)}`).join(', ')}}`
+  const required = Array.isArray(schema['required']) ? schema['required'] : undefined
+  const shown = fields.map(([name, field]) => {
+    const mayBeAbsent = required !== undefined && !required.includes(name)
+    return `${literal(name)}${mayBeAbsent ? '?' : ''}: ${typeOf(asSchema(field), depth + 1)}`
+  })
+  return `{${shown.join(', ')}}`
 }
 
 const asSchema = (value: unknown): Schema => (typeof value === 'object' && value !== null ? { ...value } : {})

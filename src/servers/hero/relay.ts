@@ -7,6 +7,7 @@ import { z } from 'zod'
 import type { Secret } from '../../base/secret.ts'
 import { ToolFailure } from '../kit/failure.ts'
 import type { KnownService } from './library.ts'
+import { isAllowed } from './policy.ts'
 import type { HeroSettings } from './settings.ts'
 import { askUnix } from './unix-http.ts'
 
@@ -100,24 +101,16 @@ export async function openRelay(
     }
   }
 
-  function objectionTo(known: KnownService, method: string): string | undefined {
-    const { name, methods } = known.service
-    if (!methods.some((one) => one.name === method)) return `${name} documents no method ${method}`
-    if (!isAllowed(settings.methods, name, method))
-      return `the operator does not allow ${name}/${method} to generated code`
+  function objectionTo({ service }: KnownService, name: string): string | undefined {
+    const method = service.methods.find((one) => one.name === name)
+    if (method === undefined) return `${service.name} documents no method ${name}`
+    if (!isAllowed(settings.methods, service.name, method)) {
+      return `the operator does not allow ${service.name}/${name} to generated code (MCP_HERO_METHODS)`
+    }
     return calls.length >= settings.limits.calls
       ? `more than ${settings.limits.calls} calls in one run`
       : undefined
   }
-}
-
-/** Patterns name `service/method` or a method alone; `*` stands for anything. */
-export function isAllowed(patterns: readonly string[], service: string, method: string): boolean {
-  return patterns.some((pattern) => {
-    const whole = pattern.includes('/') ? pattern : `*/${pattern}`
-    const source = whole.replace(/[^\w*]/g, String.raw`\$&`).replaceAll('*', '.*')
-    return new RegExp(`^${source}$`).test(`${service}/${method}`)
-  })
 }
 
 function headersFor({ secret, context }: HeroSettings): Record<string, string> {

@@ -4,18 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { z } from 'zod'
 import { ToolFailure } from '../kit/failure.ts'
 import { GUARD } from './guard.ts'
+import { isolationOf, notIsolated, readReport } from './isolation.ts'
+import type { GuardReport, IsolationReport } from './isolation.ts'
 import type { HeroSettings, Isolation, Limits } from './settings.ts'
-
-/** What really stood around a run, in plain words. */
-export interface IsolationReport {
-  readonly level: Isolation
-  readonly inForce: readonly string[]
-  /** What could not be had, and what that means. Empty in the full sandbox. */
-  readonly missing: readonly string[]
-}
 
 export interface RunResult {
   readonly ending: 'finished' | 'failed' | 'time' | 'processor time' | 'output'
@@ -49,14 +42,6 @@ export function createRunFolder(): RunFolder {
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
   }
 }
-
-const guardReport = z.object({
-  walls: z.array(z.string()),
-  missing: z.array(z.object({ wall: z.string(), reason: z.string() })),
-  refused: z.array(z.string()),
-})
-
-type GuardReport = z.output<typeof guardReport>
 
 const SIGXCPU_EXIT = 128 + 24
 /** What each level demands; without it nothing is run. */
@@ -188,50 +173,6 @@ function collect(stream: Readable, { outputBytes }: Limits, onOverflow: () => vo
   return () => Buffer.concat(chunks).subarray(0, outputBytes).toString()
 }
 
-function readReport(text: string, stderr: string): GuardReport {
-  try {
-    return guardReport.parse(JSON.parse(text))
-  } catch {
-    const reason = stderr.trim().split('\n').at(-1) ?? 'it said nothing'
-    return { walls: [], missing: [{ wall: 'guard', reason }], refused: ['guard'] }
-  }
-}
-
 function presented({ report, ...result }: Ran, level: Isolation): RunResult {
   return { ...result, isolation: isolationOf(report, level) }
-}
-
-/** What each wall means, for whoever reads the result. */
-const MEANING: Readonly<Record<string, string>> = {
-  namespaces:
-    'own namespaces for users, mounts, processes, network, IPC and host name: no network, no other processes, no files but Python’s library, the sockets and a scratch space',
-  limits:
-    'limits on memory, processor time, file size and open files; wall time and output are bounded outside',
-  'no capabilities': 'no capabilities and no way to gain privileges',
-  landlock: 'Landlock: files outside Python’s library and the scratch space can’t be opened',
-  'system call filter':
-    'a system call filter: no new processes, no sockets but Unix ones, no signals to others',
-}
-
-const WITHOUT: Readonly<Record<string, string>> = {
-  namespaces:
-    'no namespaces: Unix sockets that this account may open are reachable beside the listed ones, and the scratch space is bounded per file only',
-  landlock: 'no Landlock: files that this account may read are readable',
-}
-
-function isolationOf({ walls, missing }: GuardReport, level: Isolation): IsolationReport {
-  return {
-    level,
-    inForce: walls.map((wall) => MEANING[wall] ?? wall),
-    missing: missing.map(({ wall, reason }) => `${WITHOUT[wall] ?? `no ${wall}`} (${reason})`),
-  }
-}
-
-function notIsolated(report: GuardReport, level: Isolation): ToolFailure {
-  const reasons = report.missing.map(({ wall, reason }) => `${wall}: ${reason}`).join('; ')
-  const lower = level === 'namespaces' ? ' The operator may accept less with MCP_HERO_ISOLATION=filters.' : ''
-  return new ToolFailure(
-    'disabled',
-    `nothing was run: this machine can’t isolate the code as required (${reasons}).${lower}`,
-  )
 }

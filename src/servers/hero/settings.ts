@@ -19,8 +19,8 @@ export interface HeroSettings {
   readonly isolation: Isolation
   readonly tries: number
   readonly limits: Limits
-  /** Patterns of `service/method` that generated code may call; `*` stands for anything. */
-  readonly methods: readonly string[]
+  /** Patterns of `service/method` that generated code may call; without them all but administrators' methods. */
+  readonly methods: readonly string[] | undefined
   /** Signs the short-lived token that services see; the secret itself stays here. */
   readonly secret: Secret | undefined
   readonly context: string | undefined
@@ -67,7 +67,9 @@ export function readSettings(env: Env): HeroSettings {
       outputBytes: numberFrom(env, 'MCP_HERO_OUTPUT_KB', 64, 4096) * 1024,
       calls: numberFrom(env, 'MCP_HERO_CALLS', 100, 10_000),
     },
-    methods: (set(env, 'MCP_HERO_METHODS') ?? '*').split(',').map((pattern) => pattern.trim()),
+    methods: set(env, 'MCP_HERO_METHODS')
+      ?.split(',')
+      .map((pattern) => pattern.trim()),
     secret: secret === '' ? undefined : new Secret(secret),
     context: set(env, 'MCP_HERO_CONTEXT'),
   }

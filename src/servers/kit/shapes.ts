@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { dollars, dollarsNumber, money } from '../../base/money.ts'
 
 /** Shapes that several servers share, so that a model which knows one search tool knows them all. */
 
@@ -85,17 +84,3 @@ export const freshness = z
 /** Google's own code for a period, which two vendors pass on. */
 export const periodOf = (value: z.output<typeof freshness> | undefined): string | undefined =>
   value === undefined ? undefined : `qdr:${value[0]}`
-
-/** Turns credits into dollars by the operator's price of a credit; without one the cost stays unknown. */
-export function creditPrice(
-  env: Readonly<Record<string, string | undefined>>,
-  variable: string,
-): (credits: number | undefined) => number | undefined {
-  const text = env[variable] ?? ''
-  if (text === '') return () => undefined
-  const price = dollars(text)
-  return (credits) => {
-    if (credits === undefined || !Number.isFinite(credits)) return undefined
-    return dollarsNumber(money((price * BigInt(Math.round(credits * 1000))) / 1000n))
-  }
-}

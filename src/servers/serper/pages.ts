@@ -4,7 +4,7 @@ import { showPage, showRows, showUsage } from '../kit/show.ts'
 import { targetUrl } from '../kit/target-url.ts'
 import { capJson, cut } from '../kit/text.ts'
 import { tool } from '../kit/tool.ts'
-import { rowsAt } from './search.ts'
+import { rowsAt } from './vertical-search.ts'
 import type { SerperWire } from './wire.ts'
 
 const MAX_REVIEW_CHARS = 50_000

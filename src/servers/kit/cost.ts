@@ -1,0 +1,22 @@
+import { dollars, dollarsNumber, money, NOTHING } from '../../base/money.ts'
+
+/** Turns credits into dollars by the operator's price of a credit; without one the cost stays unknown. */
+export function creditPrice(
+  env: Readonly<Record<string, string | undefined>>,
+  variable: string,
+): (credits: number | undefined) => number | undefined {
+  const text = env[variable] ?? ''
+  if (text === '') return () => undefined
+  const price = dollars(text)
+  return (credits) => {
+    if (credits === undefined || !Number.isFinite(credits)) return undefined
+    return dollarsNumber(money((price * BigInt(Math.round(credits * 1000))) / 1000n))
+  }
+}
+
+/** The sum of dollar amounts as vendors write them, to the nano-dollar; unknown when none is known. */
+export function sumUsd(costs: readonly (number | undefined)[]): number | undefined {
+  const known = costs.filter((cost) => cost !== undefined)
+  if (known.length === 0) return undefined
+  return dollarsNumber(known.reduce((sum, cost) => money(sum + dollars(cost.toFixed(9))), NOTHING))
+}
