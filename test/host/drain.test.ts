@@ -1,21 +1,30 @@
 import { once } from 'node:events'
-import { createServer, Agent, request, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  Agent,
+  request,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { bindUnixSocket } from '../../src/host/bind.ts'
-import { drain } from '../../src/host/drain.ts'
+import { drainable, type Drain } from '../../src/host/drain.ts'
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
 
 let temp: TempFolder
 let path: string
 let server: Server
+let drain: Drain
 const agent = new Agent({ keepAlive: true })
 
 beforeEach(async () => {
   temp = tempFolder()
   path = join(temp.path, 'a.sock')
   server = createServer()
+  drain = drainable(server)
   await bindUnixSocket(server, path)
 })
 
@@ -37,7 +46,7 @@ test('an open request is heard to its end, and the drain ends with it', async ()
   const { asked, response } = await openRequest()
   response.write('first ')
   const [answer] = await once(asked, 'response')
-  const drained = drain(server, { clock: systemClock, graceMs: 20_000 })
+  const drained = drain({ clock: systemClock, graceMs: 20_000 })
   response.end('last')
   let text = ''
   for await (const piece of answer) text += String(piece)
@@ -50,7 +59,7 @@ test('an open request is heard to its end, and the drain ends with it', async ()
 
 test('no new connection gets in meanwhile', async () => {
   const { asked, response } = await openRequest()
-  const drained = drain(server, { clock: systemClock, graceMs: 20_000 })
+  const drained = drain({ clock: systemClock, graceMs: 20_000 })
   const late = request({ socketPath: path, agent: false }).end()
   await expect(once(late, 'response')).rejects.toMatchObject({
     code: expect.stringMatching(/ECONNREFUSED|ENOENT/),
@@ -71,7 +80,7 @@ test('what is still open when the grace is over is cut, and counted', async () =
       return () => {}
     },
   }
-  const drained = drain(server, { clock, graceMs: 777 })
+  const drained = drain({ clock, graceMs: 777 })
   const hungUp = once(asked, 'response')
   endGrace()
   await expect(hungUp).rejects.toMatchObject({ code: 'ECONNRESET' })
@@ -84,5 +93,23 @@ test('idle connections do not hold it up', async () => {
   const [answer] = await once(asked, 'response')
   answer.resume()
   await once(answer, 'end')
-  expect(await drain(server, { clock: systemClock, graceMs: 20_000 })).toBe(0)
+  expect(await drain({ clock: systemClock, graceMs: 20_000 })).toBe(0)
+})
+
+test('an answer that ended but was not read yet is read to its end', async () => {
+  const { asked, response } = await openRequest()
+  const long = 'x'.repeat(4 * 1024 * 1024)
+  response.end(long)
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const sweeps: (() => void)[] = []
+  const clock = { ...systemClock, after: (_ms: number, run: () => void) => (sweeps.push(run), () => {}) }
+  const drained = drain({ clock, graceMs: 20_000 })
+  const [sweep] = sweeps
+  sweep?.()
+  let length = 0
+  for await (const piece of answer) length += (piece as Buffer).length
+  expect(length).toBe(long.length)
+  await expect.poll(() => response.closed).toBe(true)
+  sweep?.()
+  expect(await drained).toBe(0)
 })

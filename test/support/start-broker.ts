@@ -13,7 +13,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { ask, type Answer, type Asked } from './ask.ts'
 import { tempFolder } from './temp-folder.ts'
 
-const DAEMON = join(import.meta.dirname, '..', '..', 'src', 'programs', 'daemon.ts')
+/** As people start it; compiled code is kept from one start to the next. */
+const DAEMON = join(import.meta.dirname, '..', '..', 'bin', 'hero_aibroker_server.js')
 
 export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>> | undefined

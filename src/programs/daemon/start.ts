@@ -18,7 +18,7 @@ import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/rou
 import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { registerRpc } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
-import { drain } from '../../host/drain.ts'
+import { drainable, type Drain } from '../../host/drain.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger } from '../../ledger/ledger.ts'
@@ -99,7 +99,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     attribution: config.attribution,
   }
   let tcp: Daemon['tcp']
-  const doors: FastifyInstance[] = []
+  const doors: OpenDoor[] = []
   const bound: BoundSocket[] = []
   stack.defer(() => closeDoors(doors, bound))
   const handlers = brokerHandlers({
@@ -131,7 +131,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     [rpc, sockets.rpc],
     [web, sockets.web],
   ] as const) {
-    doors.push(door)
+    doors.push({ door, drain: drainable(door.server) })
     await door.ready()
     bound.push(await bindUnixSocket(door.server, path))
   }
@@ -159,19 +159,19 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     addHeroRoutes(door, { ...about, protocol: 'rest', socket: 'tcp' })
     addRestRoutes(door, rooms, REST_PREFIXES)
     registerRpc(door, { handlers, findCaller, version: VERSION, logger: log })
-    doors.push(door)
+    doors.push({ door, drain: drainable(door.server) })
     await door.ready()
     const got = await bindTcp(door.server, address, port)
     return { address: got.address, port: got.port }
   }
 
-  async function closeDoors(open: readonly FastifyInstance[], files: readonly BoundSocket[]): Promise<void> {
+  async function closeDoors(open: readonly OpenDoor[], files: readonly BoundSocket[]): Promise<void> {
     for (const file of files) file.unbind()
     const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
     const graceMs = config.drainTimeoutMs + LAST_WORDS_MS
-    await Promise.all(open.map((door) => drain(door.server, { clock, graceMs })))
+    await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))
     cancelEnd()
-    await Promise.all(open.map((door) => door.close()))
+    await Promise.all(open.map(({ door }) => door.close()))
   }
 
   function reload(file: ModelsFile): void {
@@ -210,6 +210,11 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     models.add(detectedModels(found))
     log.info({ servers: found.map(({ definition }) => definition.id) }, 'local servers found')
   }
+}
+
+interface OpenDoor {
+  readonly door: FastifyInstance
+  readonly drain: Drain
 }
 
 function refuseOpenTcp({ listen, adminToken }: Config): void {

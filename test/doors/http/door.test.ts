@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { drain } from '../../../src/host/drain.ts'
+import { drainable } from '../../../src/host/drain.ts'
 import { readToEnd, sendRaw } from '../../support/raw-http.ts'
 import { errorOf, openDoor } from './open-door.ts'
 
@@ -225,11 +225,12 @@ test('a drained door lets a stream say its last word, then closes cleanly', asyn
       })
     },
   })
+  const drain = drainable(opened.door.server)
   const socket = connect(opened.where)
   const all = readToEnd(socket)
   socket.write('GET /stream HTTP/1.1\r\nhost: a\r\n\r\n')
   const finish = await started
-  const drained = drain(opened.door.server, { clock: systemClock, graceMs: 10_000 })
+  const drained = drain({ clock: systemClock, graceMs: 10_000 })
   finish()
   expect(await drained).toBe(0)
   expect(await all).toContain('last')

@@ -57,7 +57,7 @@ if (missing !== undefined) console.log(`skipped: a real model behind the broker,
 
 test.skipIf(missing !== undefined)(
   'a real model tells its story through the broker, and its own meter counts what the ledger counts',
-  { timeout: 60_000 },
+
   async () => {
     using folder = tempFolder()
     const passThrough = '{% for m in messages %}{{ m.content }}{% endfor %}'

@@ -24,7 +24,7 @@ test('a changed models file is taken up while running, a bad one is named and ch
   // As editors do it: a new file in the old one's place.
   writeFileSync(`${path}.new`, modelsFile('second-model', 3))
   renameSync(`${path}.new`, path)
-  await expect.poll(() => statusOf(broker, 'second-model'), { timeout: 10_000 }).toBe(200)
+  await expect.poll(() => statusOf(broker, 'second-model')).toBe(200)
   expect(await statusOf(broker, 'first-model')).toBe(404)
   await expect
     .poll(() => broker.rows())
@@ -35,7 +35,7 @@ test('a changed models file is taken up while running, a bad one is named and ch
 
   writeFileSync(path, modelsFile('third-model', 'a lot'))
   await expect
-    .poll(() => broker.rpc('info'), { timeout: 10_000 })
+    .poll(() => broker.rpc('info'))
     .toMatchObject({
       models_config: {
         path,
@@ -47,7 +47,7 @@ test('a changed models file is taken up while running, a bad one is named and ch
   expect(await statusOf(broker, 'third-model')).toBe(404)
 
   writeFileSync(path, modelsFile('third-model', 4))
-  await expect.poll(() => statusOf(broker, 'third-model'), { timeout: 10_000 }).toBe(200)
+  await expect.poll(() => statusOf(broker, 'third-model')).toBe(200)
   expect(await broker.rpc('info')).not.toHaveProperty('models_config.problems')
 })
 
