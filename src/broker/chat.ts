@@ -2,7 +2,7 @@ import { route } from '../routing/route.ts'
 import type { ChatRequest } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { chatCompleter } from './complete-answer.ts'
+import { chatCompleter } from './complete-chat.ts'
 import { Meter } from './meter.ts'
 import { mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
@@ -25,7 +25,7 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
       candidates,
       most: mostItCanTake(request, candidates),
       meter: () => new Meter(body.byteLength),
-      completer: chatCompleter,
+      completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
     },
     asker,
     sink,

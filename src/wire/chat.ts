@@ -11,6 +11,8 @@ const interpreted = z.looseObject({
   max_completion_tokens: z.int().min(0).nullish(),
   n: z.int().min(1).max(128).nullish(),
   stream_options: z.looseObject({}).nullish(),
+  reasoning: z.looseObject({ exclude: z.boolean().nullish() }).nullish(),
+  include_reasoning: z.boolean().nullish(),
 })
 
 /** A chat request: what we read of it, and the bytes that carry everything. */
@@ -23,6 +25,8 @@ export interface ChatRequest {
   readonly maxTokens: number | undefined
   /** How many answers were asked for. */
   readonly choices: number
+  /** Thoughts are to be kept out of the answer. */
+  readonly hidesReasoning: boolean
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
@@ -37,6 +41,7 @@ export function parseChatRequest(bytes: Uint8Array): ChatRequest {
     streamed: stream ?? false,
     maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
     choices: n ?? 1,
+    hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
   }
 }
 
@@ -72,6 +77,8 @@ const wireUsage = z.looseObject({
   completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
   /** DeepSeek's name for `cached_tokens`. */
   prompt_cache_hit_tokens: count,
+  /** US dollars; OpenRouter's. */
+  cost: z.number().nullish(),
 })
 
 export type WireUsage = z.infer<typeof wireUsage>
@@ -87,6 +94,7 @@ export function parseWireUsage(value: unknown): WireUsage | undefined {
 export interface ChatChunk {
   readonly id?: unknown
   readonly object?: unknown
+  readonly created?: unknown
   readonly choices?: readonly ChatChoice[] | null | undefined
   /** In place of choices: the vectors of an embedding. */
   readonly data?: unknown
@@ -99,12 +107,16 @@ export interface ChatChoice {
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
   readonly finish_reason?: string | null | undefined
+  readonly native_finish_reason?: unknown
+  /** In place of a message: what a text completion says. */
+  readonly text?: unknown
 }
 
 export interface ChatDelta {
   readonly content?: unknown
   readonly reasoning?: unknown
   readonly reasoning_content?: unknown
+  readonly reasoning_details?: unknown
   readonly refusal?: unknown
   readonly tool_calls?:
     | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]
