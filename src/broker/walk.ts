@@ -43,7 +43,9 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    await ledger.settle(hold, record.settlement())
+    const settlement = record.settlement()
+    rooms.figures.note(settlement)
+    await ledger.settle(hold, settlement)
   }
 }
 

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
+import { fieldFault } from './field-fault.ts'
 import { parseJsonBody, type JsonBody } from './json-body.ts'
+import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
 const interpreted = z.looseObject({
-  model: z.string().min(1).max(512).nullish(),
   messages: z.array(z.looseObject({ role: z.string() })).min(1),
   stream: z.boolean().nullish(),
   max_tokens: z.int().min(0).nullish(),
@@ -18,8 +19,7 @@ const interpreted = z.looseObject({
 /** A chat request: what we read of it, and the bytes that carry everything. */
 export interface ChatRequest {
   readonly body: JsonBody
-  /** As the caller wrote it; `auto` when they named none. */
-  readonly model: string
+  readonly wishes: RoutingWishes
   readonly streamed: boolean
   /** The caller's own bound on the answer, whichever field it came in. */
   readonly maxTokens: number | undefined
@@ -34,12 +34,13 @@ export function parseChatRequest(bytes: Uint8Array): ChatRequest {
   const body = parseJsonBody(bytes)
   const parsed = interpreted.safeParse(body.value)
   if (!parsed.success) throw badField(parsed.error, body.value)
-  const { model, stream, max_tokens, max_completion_tokens, n } = parsed.data
+  const { stream, max_tokens, max_completion_tokens, n } = parsed.data
+  const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
   return {
     body,
-    model: model ?? 'auto',
+    wishes: parseWishes(body, maxTokens),
     streamed: stream ?? false,
-    maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
+    maxTokens,
     choices: n ?? 1,
     hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
   }
@@ -50,19 +51,7 @@ function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): 
     // OpenRouter's wording, which clients match on.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
-  const [issue] = error.issues
-  const path = issue === undefined ? '' : pathText(issue.path)
-  return new BrokerError('bad-request', `the field “${path}” is wrong: ${issue?.message ?? 'unknown reason'}`)
-}
-
-/** `messages[2].role`, the way people write it. */
-function pathText(path: readonly PropertyKey[]): string {
-  let text = ''
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`
-    else text += text === '' ? String(step) : `.${String(step)}`
-  }
-  return text
+  return fieldFault(error)
 }
 
 const count = z.int().min(0).nullish()

@@ -12,7 +12,7 @@ export async function postChatCompletions(
 ): Promise<void> {
   await answerOn(reply, rooms, async (sink) => {
     const asked = parseChatRequest(bodyOf(request))
-    sink.expect({ model: asked.model, streamed: asked.streamed, object: 'chat.completion.chunk' })
+    sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'chat.completion.chunk' })
     await chat(asked, askerOf(request, rooms), sink, rooms)
   })
 }
