@@ -30,6 +30,11 @@ export function dollars(decimal: string | number): Money {
   return money(match[1] === '-' ? -nano : nano)
 }
 
+/** Somebody else's amount as a JSON number, to the nearest nano-dollar: what a binary fraction can carry of it. */
+export function nearestMoney(usd: number): Money {
+  return money(BigInt(Math.round(usd * 1e9)))
+}
+
 /** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
 export function formatDollars(amount: Money): string {
   const sign = amount < 0n ? '-' : ''

@@ -1,16 +1,25 @@
 import type { BrokerError } from '../base/errors.ts'
 
+/** Whose answer broke off. */
+export interface BrokenAnswer {
+  readonly model: string
+  /** Display name. */
+  readonly provider: string | undefined
+}
+
 /** Where an answer goes: a door's side of one request. */
 export interface AnswerSink {
-  /** Called once, before anything else, with the id that the answer will carry. */
-  accept(id: string): void
+  /** The generation id: the answer carries it, and the ledger knows the request by it. */
+  readonly id: string
+  /** The request is booked and a provider is about to be asked. */
+  accept(): void
   /** One chunk as JSON. False when the caller is slow: `whenReady` will be called. */
   chunk(json: string): boolean
   answer(json: string): void
   /** The answer is whole. */
   end(): void
   /** After the first chunk: tells the caller in the stream that the answer is broken. */
-  fail(error: BrokerError): void
+  fail(error: BrokerError, about: BrokenAnswer): void
   readonly isGone: boolean
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined

@@ -1,5 +1,4 @@
 import type { BrokerError } from '../base/errors.ts'
-import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
@@ -7,18 +6,20 @@ import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
 import type { ChatChunk } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import type { AnswerRecord } from './record.ts'
-import type { Completion } from './complete-answer.ts'
+import { verbatim, type Completer } from './complete-answer.ts'
+import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
 import type { Meter } from './meter.ts'
+import type { Answering, AnswerRecord } from './record.ts'
 
 /** What all attempts of one request share. */
 export interface Run {
-  readonly id: string
   readonly errand: Errand
   readonly asker: Asker
   readonly sink: AnswerSink
   readonly record: AnswerRecord
+  /** Unix seconds of the start. */
+  readonly created: number
 }
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
@@ -27,6 +28,7 @@ export class Attempt implements AnswerListener {
   readonly #endpoint: Endpoint
   readonly #provider: Provider
   readonly #meter: Meter
+  readonly #completer: Completer
   readonly #startedAt: number
   #asking: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
@@ -37,6 +39,7 @@ export class Attempt implements AnswerListener {
     this.#endpoint = endpoint
     this.#provider = provider
     this.#meter = run.errand.meter()
+    this.#completer = provider.speaksOpenRouter ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
   }
 
@@ -46,7 +49,7 @@ export class Attempt implements AnswerListener {
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.isGone) {
-        record.left(this.#endpoint, this.#meter)
+        record.left(this.#answering())
         return resolve({ type: 'left' })
       }
       sink.whenGone = () => this.#leave()
@@ -73,31 +76,27 @@ export class Attempt implements AnswerListener {
 
   #leave(): void {
     this.#asking?.abort()
-    this.#run.record.left(this.#endpoint, this.#meter)
+    this.#run.record.left(this.#answering())
     this.#close({ type: 'left' })
   }
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
     this.#begin()
-    const completed = this.#provider.speaksOpenRouter
-      ? json
-      : this.#run.errand.completer.chunk(json, chunk, this.#completion())
-    if (!this.#run.sink.chunk(completed)) this.#asking?.pause()
+    const completed = this.#completer.chunk(json, chunk)
+    if (completed !== undefined && !this.#run.sink.chunk(completed)) this.#asking?.pause()
   }
 
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
     this.#begin()
-    this.#run.sink.answer(
-      this.#provider.speaksOpenRouter
-        ? json
-        : this.#run.errand.completer.answer(json, answer, this.#completion()),
-    )
+    this.#run.sink.answer(this.#completer.answer(json, answer))
   }
 
   end(): void {
     this.#run.record.finished()
+    const last = this.#run.errand.streamed ? this.#completer.last() : undefined
+    if (last !== undefined) this.#run.sink.chunk(last)
     this.#run.sink.end()
     this.#close({ type: 'answered' })
   }
@@ -111,7 +110,7 @@ export class Attempt implements AnswerListener {
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
-    this.#run.record.began(this.#endpoint, this.#meter)
+    this.#run.record.began(this.#answering())
   }
 
   #close(outcome: AttemptOutcome): void {
@@ -120,22 +119,31 @@ export class Attempt implements AnswerListener {
     this.#resolve(outcome)
   }
 
-  #completion(): Completion {
+  #answering(): Answering {
     return {
-      id: this.#run.id,
-      provider: this.#provider.displayName,
-      model: this.#endpoint.model,
-      endpoint: this.#endpoint.id,
-      attempts: this.#run.record.attempts,
-      latencyMs: this.#run.record.elapsedMs,
-      cost: this.#cost(),
+      endpoint: this.#endpoint,
+      meter: this.#meter,
+      saysWhatItCharged: this.#provider.speaksOpenRouter,
     }
   }
 
-  #cost(): Money | undefined {
-    const { reported } = this.#meter
-    return reported === undefined || this.#endpoint.price === undefined
-      ? undefined
-      : costOf(reported, this.#endpoint.price)
+  #newCompleter(): Completer {
+    const { errand, record, sink, created } = this.#run
+    const { model, price } = this.#endpoint
+    const provider = this.#provider.displayName
+    const usage = () => this.#meter.read().usage
+    return errand.completer({
+      id: sink.id,
+      created,
+      provider,
+      model,
+      price,
+      usage,
+      envelope: () => envelopeOf(record, provider, this.#endpoint, priced(usage(), price)),
+    })
   }
+}
+
+function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']) {
+  return usage === undefined || price === undefined ? undefined : costOf(usage, price)
 }

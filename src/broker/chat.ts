@@ -2,30 +2,27 @@ import { route } from '../routing/route.ts'
 import type { ChatRequest } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { chatCompleter } from './complete-answer.ts'
+import { chatCompleter } from './complete-chat.ts'
 import { Meter } from './meter.ts'
 import { mostItCanTake } from './most-it-can-take.ts'
-import type { Rooms } from './rooms.ts'
+import { surroundingsOf, type Rooms } from './rooms.ts'
 import { walk } from './walk.ts'
-
-export type { Rooms } from './rooms.ts'
 
 /** Answers one chat request, plain or streamed. Throws like `walk`. */
 export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { body, model, streamed } = request
-  const query = { model, kind: 'chat', strategy: rooms.strategy } as const
-  const candidates = route(query, rooms.catalog(), rooms.providers())
+  const { body, wishes, streamed } = request
+  const { candidates } = route({ kind: 'chat', wishes, strategy: rooms.strategy }, surroundingsOf(rooms))
   return walk(
     {
       kind: 'chat',
       route: 'chat',
       body,
-      modelAsked: model,
+      modelAsked: wishes.model,
       streamed,
       candidates,
       most: mostItCanTake(request, candidates),
       meter: () => new Meter(body.byteLength),
-      completer: chatCompleter,
+      completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
     },
     asker,
     sink,

@@ -1,82 +1,44 @@
-import { dollarsNumber, type Money } from '../base/money.ts'
-import type { FailedAttempt } from '../ledger/ledger-types.ts'
+import type { Price } from '../catalog/catalog.ts'
+import type { Usage } from '../ledger/ledger-types.ts'
 import type { ChatChunk } from '../wire/chat.ts'
-import { spliceFields, topLevelFields, type FieldChanges } from '../wire/json-body.ts'
 
-/** What the broker adds to an answer that isn't OpenRouter's own. */
-export interface Completion {
+/** Puts the answer of one attempt into OpenRouter's shape. */
+export interface Completer {
+  answer(json: string, answer: ChatChunk): string
+  /** Nothing when what the chunk said is told at the end. */
+  chunk(json: string, chunk: ChatChunk): string | undefined
+  /** What a stream still owes before its end. */
+  last(): string | undefined
+}
+
+/** What the broker knows of an answer that its provider doesn't say. */
+export interface AnswerFacts {
   readonly id: string
+  /** Unix seconds, for providers that don't say when. */
+  readonly created: number
   /** Display name. */
   readonly provider: string
-  /** Our name of the model that answered. */
+  /** Our name of the model that answers. */
   readonly model: string
-  readonly endpoint: string
-  readonly attempts: readonly FailedAttempt[]
-  readonly latencyMs: number
-  /** `undefined` while or when it isn't known. */
-  readonly cost: Money | undefined
+  readonly price: Price | undefined
+  /** The counts as far as they are known now. */
+  readonly usage: () => Usage | undefined
+  /** The legacy `x_aibroker` object. */
+  readonly envelope: () => object
 }
 
-/** Puts the answers of one kind of request into OpenRouter's shape. */
-export interface Completer {
-  answer(json: string, answer: ChatChunk, completion: Completion): string
-  chunk(json: string, chunk: ChatChunk, completion: Completion): string
+/** An answer that is OpenRouter's already. */
+export const verbatim: Completer = {
+  answer: (json) => json,
+  chunk: (json) => json,
+  last: () => undefined,
 }
 
-export const chatCompleter: Completer = { answer: completeAnswer, chunk: completeChunk }
-
-/** A plain answer in OpenRouter's shape, with the legacy `x_aibroker` envelope; all else stays as it came. */
-function completeAnswer(json: string, answer: ChatChunk, completion: Completion): string {
-  const changes = new Map<string, string | undefined>([
-    ['id', JSON.stringify(completion.id)],
-    ['provider', JSON.stringify(completion.provider)],
-    ['x_aibroker', JSON.stringify(envelope(completion))],
-  ])
-  if (isObject(answer.usage))
-    changes.set('usage', JSON.stringify(usageWithCost(answer.usage, completion.cost)))
-  return splice(json, changes)
-}
-
-/** A chunk in OpenRouter's shape. */
-function completeChunk(json: string, chunk: ChatChunk, completion: Completion): string {
-  const changes = new Map<string, string | undefined>([
-    ['id', JSON.stringify(completion.id)],
-    ['provider', JSON.stringify(completion.provider)],
-  ])
-  if (isObject(chunk.usage)) changes.set('usage', JSON.stringify(usageWithCost(chunk.usage, completion.cost)))
-  return splice(json, changes)
-}
-
-function splice(json: string, changes: FieldChanges): string {
-  return spliceFields({ text: json, fields: topLevelFields(json) }, changes)
-}
-
-function usageWithCost(
-  usage: Readonly<Record<string, unknown>>,
-  cost: Money | undefined,
-): Record<string, unknown> {
-  return { ...usage, is_byok: false, ...(cost === undefined ? {} : { cost: dollarsNumber(cost) }) }
-}
-
-function envelope({
-  provider,
-  model,
-  endpoint,
-  attempts,
-  latencyMs,
-  cost,
-}: Completion): Record<string, unknown> {
-  return {
-    provider,
-    model,
-    endpoint,
-    attempts: attempts.length + 1,
-    failed_attempts: attempts.map(({ endpoint, code }) => ({ endpoint, code })),
-    ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
-    latency_ms: Math.round(latencyMs),
+/** Fields of an answer that nobody has written yet: the provider's own additions, but no nulls. */
+export function additions(answer: object, known: ReadonlySet<string>): Record<string, unknown> {
+  const added: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(answer)) {
+    if (value !== null && !known.has(name)) added[name] = value
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return added
 }

@@ -2,7 +2,7 @@ import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import type { ProviderRoute } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json-body.ts'
-import type { Completer } from './complete-answer.ts'
+import type { AnswerFacts, Completer } from './complete-answer.ts'
 import type { Meter } from './meter.ts'
 
 /** One request on its way through the candidates, of whatever kind: all that the walk has to know of it. */
@@ -19,5 +19,6 @@ export interface Errand {
   readonly most: Money | undefined
   /** A fresh meter for each attempt. */
   readonly meter: () => Meter
-  readonly completer: Completer
+  /** Puts what a provider answers into OpenRouter's shape. */
+  readonly completer: (facts: AnswerFacts) => Completer
 }

@@ -1,3 +1,4 @@
+import { nearestMoney, type Money } from '../base/money.ts'
 import type { CountSource, Usage } from '../ledger/ledger-types.ts'
 import { parseWireUsage, type ChatChoice, type ChatChunk } from '../wire/chat.ts'
 import { usageOfWire } from './usage.ts'
@@ -15,6 +16,7 @@ export interface Reading {
 export class Meter {
   readonly #promptBytes: number
   #reported: Usage | undefined
+  #charged: Money | undefined
   #finishReason: string | undefined
   /** Characters of answer that went by; a chunk carries at least one token. */
   #characters = 0
@@ -33,6 +35,11 @@ export class Meter {
     return this.#reported
   }
 
+  /** What the provider says that it charged, in nano-dollars; OpenRouter and brokers of our own kind do. */
+  get charged(): Money | undefined {
+    return this.#charged
+  }
+
   watch(chunk: ChatChunk): void {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#takeUsage(chunk.usage)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
@@ -41,7 +48,9 @@ export class Meter {
   #takeUsage(value: unknown): void {
     const usage = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
-    if (usage !== undefined) this.#reported = usageOfWire(usage)
+    if (usage === undefined) return
+    this.#reported = usageOfWire(usage)
+    if (typeof usage.cost === 'number' && usage.cost >= 0) this.#charged = nearestMoney(usage.cost)
   }
 
   #watchChoice(choice: ChatChoice): void {
@@ -90,7 +99,8 @@ function counts(prompt: number, completion: number): Usage {
   }
 }
 
-function charactersIn({ delta, message }: ChatChoice): number {
+function charactersIn({ delta, message, text }: ChatChoice): number {
+  if (typeof text === 'string') return text.length
   const said = delta ?? message
   if (said === null || said === undefined) return 0
   let characters =

@@ -7,6 +7,14 @@ import type { EntryStatus, FailedAttempt, Settlement, Usage } from '../ledger/le
 import type { Asker } from './asker.ts'
 import type { Meter, Reading } from './meter.ts'
 
+/** Who answers. */
+export interface Answering {
+  readonly endpoint: Endpoint
+  readonly meter: Meter
+  /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
+  readonly saysWhatItCharged: boolean
+}
+
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
   readonly #clock: Clock
@@ -14,7 +22,8 @@ export class AnswerRecord {
   readonly #priceVersion: string
   readonly #startedAt: number
   readonly #attempts: FailedAttempt[] = []
-  #answering: { readonly endpoint: Endpoint; readonly meter: Meter } | undefined
+  readonly #errors: BrokerError[] = []
+  #answering: Answering | undefined
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
@@ -30,18 +39,29 @@ export class AnswerRecord {
     return this.#attempts
   }
 
+  /** The endpoint that began to answer. */
+  get answering(): Endpoint | undefined {
+    return this.#answering?.endpoint
+  }
+
+  /** Why each failed attempt failed, in their order. */
+  get errors(): readonly BrokerError[] {
+    return this.#errors
+  }
+
   get elapsedMs(): number {
     return this.#clock.monotonic() - this.#startedAt
   }
 
   /** An attempt that the caller saw nothing of. */
   missed(endpoint: Endpoint, error: BrokerError, ms: number): void {
+    this.#errors.push(error)
     this.#attempts.push({ endpoint: endpoint.id, code: error.code, status: error.details.status, ms })
   }
 
   /** The first piece of an answer is there: from now on this endpoint is the one that is paid. */
-  began(endpoint: Endpoint, meter: Meter): void {
-    this.#answering = { endpoint, meter }
+  began(answering: Answering): void {
+    this.#answering = answering
     this.#firstTokenMs = this.elapsedMs
   }
 
@@ -50,9 +70,9 @@ export class AnswerRecord {
   }
 
   /** The caller left; an endpoint that was asked and hadn't answered may bill for the prompt all the same. */
-  left(endpoint: Endpoint, meter: Meter): void {
+  left(answering: Answering): void {
     this.#status = 'cancelled'
-    this.#answering ??= { endpoint, meter }
+    this.#answering ??= answering
   }
 
   broke(error: BrokerError): void {
@@ -70,7 +90,7 @@ export class AnswerRecord {
       attempts: this.#attempts,
       usage: reading?.usage,
       countSource: reading?.countSource ?? 'none',
-      ...costs(answering?.endpoint, reading),
+      ...costs(answering, reading),
       priceVersion: this.#priceVersion,
       finishReason: answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
@@ -83,10 +103,12 @@ export class AnswerRecord {
 }
 
 function costs(
-  endpoint: Endpoint | undefined,
+  answering: Answering | undefined,
   reading: Reading | undefined,
 ): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
-  const price = endpoint?.price
+  const charged = answering?.saysWhatItCharged === true ? answering.meter.charged : undefined
+  if (charged !== undefined) return { cost: charged, costLow: undefined, costHigh: undefined }
+  const price = answering?.endpoint.price
   const priced = (usage: Usage | undefined): Money | undefined =>
     usage === undefined || price === undefined ? undefined : costOf(usage, price)
   return { cost: priced(reading?.usage), costLow: priced(reading?.low), costHigh: priced(reading?.high) }

@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Provider } from '../providers/provider.ts'
+import type { EndpointFiguresBook } from './endpoint-figures.ts'
+import type { RouteSurroundings } from '../routing/offer.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Running } from './running.ts'
 
@@ -11,8 +13,14 @@ export interface Rooms {
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly ledger: Ledger
   readonly running: Running
+  readonly figures: EndpointFiguresBook
   readonly clock: Clock
   readonly strategy: Strategy
   /** What providers are told of callers that don't introduce their app. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
+}
+
+/** What routing looks at, as it is now. */
+export function surroundingsOf({ catalog, providers, figures }: Rooms): RouteSurroundings {
+  return { catalog: catalog(), providers: providers(), figuresOf: figures.of }
 }

@@ -1,9 +1,8 @@
-import { asBrokerError, BrokerError } from '../base/errors.ts'
-import { generationId } from '../base/ids.ts'
+import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
 import type { Provider } from '../providers/provider.ts'
-import type { AnswerSink } from './answer-sink.ts'
+import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt } from './attempt.ts'
 import type { Errand } from './errand.ts'
@@ -21,7 +20,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   using _ = rooms.running.enter((error) => attempt?.stop(error))
   const record = new AnswerRecord(clock, asker, rooms.catalog().version)
   const hold = await ledger.hold({
-    id: generationId(clock.now()),
+    id: sink.id,
     caller: asker.caller,
     kind: errand.kind,
     modelAsked: errand.modelAsked,
@@ -30,21 +29,45 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     startedAt: clock.now(),
   })
   try {
-    sink.accept(hold.id)
-    const run = { id: hold.id, errand, asker, sink, record }
+    sink.accept()
+    const run = { errand, asker, sink, record, created: Math.floor(hold.startedAt / 1000) }
     const ask = (endpoint: Endpoint): Promise<AttemptOutcome> => {
       attempt = new Attempt(run, endpoint, providerOf(endpoint, providers))
       return attempt.run()
     }
     const outcome = await fallback(errand.candidates, ask)
     if (outcome.type !== 'failed') return
-    if (!outcome.begun) throw outcome.error
-    sink.fail(outcome.error)
+    if (!outcome.begun) throw withEarlier(outcome.error, record.errors)
+    sink.fail(outcome.error, brokenAnswer(record, providers))
   } catch (error) {
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    await ledger.settle(hold, record.settlement())
+    const settlement = record.settlement()
+    rooms.figures.note(settlement)
+    await ledger.settle(hold, settlement)
+  }
+}
+
+/** The error of the last attempt, with those before it in its metadata, as OpenRouter tells them. */
+function withEarlier(error: BrokerError, errors: readonly BrokerError[]): BrokerError {
+  const earlier = errors.filter((other) => other !== error)
+  if (earlier.length === 0) return error
+  const previous_errors = earlier.map(({ code, message, details: { provider, raw, status } }) => ({
+    code: status ?? ERRORS[code].http,
+    message,
+    provider_name: provider,
+    raw,
+  }))
+  const details = { ...error.details, metadata: { ...error.details.metadata, previous_errors } }
+  return new BrokerError(error.code, error.message, { cause: error.cause, details })
+}
+
+function brokenAnswer(record: AnswerRecord, providers: ReadonlyMap<string, Provider>): BrokenAnswer {
+  const endpoint = record.answering
+  return {
+    model: endpoint?.model ?? '',
+    provider: endpoint === undefined ? undefined : providers.get(endpoint.provider)?.displayName,
   }
 }
 

@@ -40,6 +40,10 @@ export interface Endpoint {
   readonly priority: number
   readonly contextWindow: number | undefined
   readonly maxOutputTokens: number | undefined
+  /** As OpenRouter says it (`fp8`, `int4`, …); absent when unknown. */
+  readonly quantization?: string | undefined
+  /** Request fields it is known to honour, in OpenRouter's vocabulary; absent when nobody listed them. */
+  readonly supportedParameters?: readonly string[] | undefined
   /** Absent when nobody knows: such an answer is booked as unpriced, never as free. */
   readonly price: Price | undefined
 }

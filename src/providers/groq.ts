@@ -5,5 +5,7 @@ export const groq: ProviderDefinition = {
   displayName: 'Groq',
   baseUrl: 'https://api.groq.com/openai/v1',
   needsKey: true,
+  // https://console.groq.com/docs/your-data: no training; kept only to chase faults and abuse, which can't be told per request.
+  privacy: { trains: false, retains: true },
   abortStopsBilling: false,
 }

@@ -12,6 +12,14 @@ export interface Quirks {
   readonly speaksOpenRouter?: boolean | undefined
 }
 
+/** What a provider does with prompts and answers, unless a contract says otherwise. */
+export interface Privacy {
+  /** It may train models on them. */
+  readonly trains: boolean
+  /** It keeps them beyond the request, for whatever reason. */
+  readonly retains: boolean
+}
+
 /** What we know of a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
   /** Slug: `groq`. Also the first half of its endpoints' ids. */
@@ -26,6 +34,8 @@ export interface ProviderDefinition {
   readonly quirks?: Quirks | undefined
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** What it does with what it is told, by its terms for API customers; absent when nobody looked it up. */
+  readonly privacy?: Privacy | undefined
   /** A built-in stand-in that `auto` must not pick while a real provider is there. */
   readonly isStandIn?: boolean | undefined
 }
@@ -73,6 +83,7 @@ export interface Provider {
   readonly keyCount: number
   readonly abortStopsBilling: boolean
   readonly isStandIn: boolean
+  readonly privacy?: Privacy | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
   ask(question: Question, listener: AnswerListener): Asking

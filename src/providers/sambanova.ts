@@ -5,6 +5,8 @@ export const sambanova: ProviderDefinition = {
   displayName: 'SambaNova',
   baseUrl: 'https://api.sambanova.ai/v1',
   needsKey: true,
+  // https://sambanova.ai/privacy-policy: no training on API content; of keeping it says nothing binding.
+  privacy: { trains: false, retains: true },
   abortStopsBilling: false,
   quirks: { maxTokensField: 'max_tokens' },
 }

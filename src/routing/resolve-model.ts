@@ -4,30 +4,53 @@ import { findByName } from '../catalog/find-model.ts'
 import { nearest } from '../catalog/nearest.ts'
 
 /** What a model name may stand for: one of the automatic choices, or the endpoints it names. */
-export type Resolved =
+export type Resolved = (
   | { readonly type: 'auto'; readonly strategy: Strategy | undefined }
-  | { readonly type: 'endpoints'; readonly endpoints: readonly Endpoint[] }
+  | { readonly type: 'endpoints'; readonly model: Model; readonly endpoints: readonly Endpoint[] }
+) & {
+  /** Suffixes of the name that no model of the catalogue has in its own: `nitro`, `floor`, … */
+  readonly variants: readonly string[]
+}
 
 export type Strategy = 'cheapest' | 'best'
 
 const AUTOMATIC: Readonly<Record<string, Strategy | undefined>> = {
   auto: undefined,
-  'openrouter/auto': undefined,
   autocheapest: 'cheapest',
   autobest: 'best',
 }
 
+/** OpenRouter's suffixes. Those that change what is asked, not how, exist only where the catalogue lists them. */
+const VARIANTS = ['nitro', 'floor', 'online', 'exacto', 'free', 'thinking', 'extended']
+
 /**
- * Reads a model name: an automatic choice, our own name, OpenRouter's `author/slug`, or `provider/model_id`. A name
- * that is OpenRouter's means the model wherever it is offered; `provider/model_id` means that endpoint alone.
- * Throws `no-such-model` with the nearest names.
+ * Reads a model name: an automatic choice, our own name, OpenRouter's `author/slug`, or `provider/model_id`, each with
+ * or without suffixes. A name that is OpenRouter's means the model wherever it is offered; `provider/model_id` means
+ * that endpoint alone. Throws `no-such-model` with the nearest names.
  */
 export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): Resolved {
-  if (Object.hasOwn(AUTOMATIC, name)) return { type: 'auto', strategy: AUTOMATIC[name] }
-  const found = findByName(catalog, name)
-  if (found === undefined) throw noSuchModel(name, kind, catalog)
-  checkKind(found.model, kind)
-  return { type: 'endpoints', endpoints: found.type === 'model' ? found.model.endpoints : [found.endpoint] }
+  const automatic = automaticOf(name)
+  if (automatic !== undefined) return automatic
+  const variants: string[] = []
+  for (let base = name; ;) {
+    const found = findByName(catalog, base)
+    if (found !== undefined) {
+      checkKind(found.model, kind)
+      const endpoints = found.type === 'model' ? found.model.endpoints : [found.endpoint]
+      return { type: 'endpoints', model: found.model, endpoints, variants }
+    }
+    const colon = base.lastIndexOf(':')
+    const suffix = base.slice(colon + 1)
+    if (colon === -1 || !VARIANTS.includes(suffix)) throw noSuchModel(name, kind, catalog)
+    variants.unshift(suffix)
+    base = base.slice(0, colon)
+  }
+}
+
+function automaticOf(name: string): Resolved | undefined {
+  const [base = '', ...variants] = name.replace(/^openrouter\//, '').split(':')
+  if (!Object.hasOwn(AUTOMATIC, base)) return undefined
+  return { type: 'auto', strategy: AUTOMATIC[base], variants }
 }
 
 function checkKind(model: Model, kind: ModelKind): void {

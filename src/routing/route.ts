@@ -1,126 +1,142 @@
-import { BrokerError } from '../base/errors.ts'
-import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
+import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
+import type { ProviderSort } from '../wire/provider-preferences.ts'
+import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import { automaticOffers } from './automatic.ts'
+import { FILTERS, type Filter, type FilterContext } from './filters.ts'
+import { noneLeft, noProvider, type Funnel } from './none-left.ts'
+import type { Exclusion, Offer, ProviderState, RouteSurroundings } from './offer.ts'
+import { inOrder } from './order.ts'
 import { resolveModel, type Strategy } from './resolve-model.ts'
-
-/** What routing knows of a provider. */
-export interface ProviderState {
-  /** A built-in stand-in: automatic choices take it only when nothing real is there. */
-  readonly isStandIn: boolean
-}
+import { directProviders } from './slugs.ts'
 
 export interface RouteQuery {
-  readonly model: string
   readonly kind: ModelKind
+  readonly wishes: RoutingWishes
   /** What `auto` means. */
   readonly strategy: Strategy
 }
 
-/** More endpoints than this are never tried for one request. */
+/** Whom to ask, and whom not. */
+export interface Plan {
+  /** Best first. */
+  readonly candidates: readonly Endpoint[]
+  readonly excluded: readonly Exclusion[]
+}
+
+/** More endpoints than this are never tried for one model. */
 const MOST_CANDIDATES = 6
 
 /**
- * The endpoints to ask for this request, best first. Pure: the same query, catalog and providers give the same order.
- * Lower priority number first, then lower price. Throws `no-such-model` or `none-fits`.
+ * The endpoints to ask for this request, best first. Pure: the same query and surroundings give the same plan. Throws
+ * `no-such-model` or `none-fits` with the constraint that left nothing, for the first model when none can answer.
  */
-export function route(
-  query: RouteQuery,
-  catalog: Catalog,
-  providers: ReadonlyMap<string, ProviderState>,
-): readonly Endpoint[] {
-  const resolved = resolveModel(query.model, query.kind, catalog)
-  if (resolved.type === 'auto') {
-    return automatic(query.kind, resolved.strategy ?? query.strategy, catalog, providers).slice(
-      0,
-      MOST_CANDIDATES,
-    )
+export function route(query: RouteQuery, surroundings: RouteSurroundings): Plan {
+  const plans: ModelPlan[] = []
+  const faults: unknown[] = []
+  for (const name of [query.wishes.model, ...query.wishes.otherModels]) {
+    try {
+      plans.push(planFor(name, query, surroundings))
+    } catch (error) {
+      faults.push(error)
+    }
   }
-  const usable = resolved.endpoints.filter((endpoint) => providers.has(endpoint.provider))
-  if (usable.length === 0) throw noProvider(query.model, resolved.endpoints)
-  return [...usable].sort(byPriorityThenPrice).slice(0, MOST_CANDIDATES)
+  if (plans.length === 0) throw faults[0]
+  return {
+    candidates: candidatesOf(plans, query, surroundings),
+    excluded: plans.flatMap(({ excluded }) => excluded),
+  }
 }
 
-function automatic(
-  kind: ModelKind,
-  strategy: Strategy,
-  catalog: Catalog,
-  providers: ReadonlyMap<string, ProviderState>,
+interface ModelPlan {
+  readonly offers: readonly Offer[]
+  readonly excluded: readonly Exclusion[]
+  readonly sort: ProviderSort | undefined
+}
+
+function planFor(name: string, { kind, wishes, strategy }: RouteQuery, around: RouteSurroundings): ModelPlan {
+  const resolved = resolveModel(name, kind, around.catalog)
+  const sort = wishes.preferences.sort ?? sortOf(resolved.variants)
+  if (resolved.type === 'auto') {
+    const offers = automaticOffers(kind, resolved.strategy ?? strategy, around)
+    const context = { wishes: { ...wishes, model: name }, direct: directProviders(offers), variants: [] }
+    const { offers: left, excluded } = sieve(offers, context, name)
+    return { offers: onlyFirst(left.slice(0, MOST_CANDIDATES), wishes), excluded, sort }
+  }
+  const { model, endpoints, variants } = resolved
+  const offers = endpoints.flatMap((endpoint): Offer[] => {
+    const state = around.providers.get(endpoint.provider)
+    return state === undefined ? [] : [{ model, endpoint: asVariant(endpoint, state, variants), state }]
+  })
+  if (offers.length === 0) throw noProvider(name, endpoints)
+  const context = { wishes: { ...wishes, model: name }, direct: directProviders(offers), variants }
+  const { offers: left, excluded } = sieve(offers, context, name)
+  const absent = endpoints
+    .filter(({ provider }) => !around.providers.has(provider))
+    .map((endpoint) => ({
+      endpoint,
+      step: 'Filter by Configured Providers',
+      reason: 'its provider is not set up here',
+    }))
+  const ordering = { wishes, sort, direct: context.direct, figuresOf: around.figuresOf }
+  const ordered = inOrder(left, ordering).slice(0, MOST_CANDIDATES)
+  return { offers: onlyFirst(ordered, wishes), excluded: [...absent, ...excluded], sort }
+}
+
+/** Takes every offer through the filters, and remembers who fell where. */
+function sieve(
+  offers: readonly Offer[],
+  context: FilterContext,
+  model: string,
+): { offers: readonly Offer[]; excluded: readonly Exclusion[] } {
+  const funnel: Funnel = [{ step: 'Initial Endpoints', endpoint_count: offers.length }]
+  const excluded: Exclusion[] = []
+  let left = offers
+  for (const filter of FILTERS) {
+    const kept = left.filter((offer) => fits(offer, filter, context, excluded))
+    if (kept.length !== left.length) funnel.push({ step: filter.step, endpoint_count: kept.length })
+    if (kept.length === 0 && left.length > 0)
+      throw noneLeft({ model, filter, context, funnel, offers, excluded })
+    left = kept
+  }
+  return { offers: left, excluded }
+}
+
+function fits(offer: Offer, filter: Filter, context: FilterContext, excluded: Exclusion[]): boolean {
+  const reason = filter.fault(offer, context)
+  if (reason !== undefined) excluded.push({ endpoint: offer.endpoint, step: filter.step, reason })
+  return reason === undefined
+}
+
+/** Without an order, no fallbacks means one provider and its own error. */
+function onlyFirst(offers: readonly Offer[], { preferences }: RoutingWishes): readonly Offer[] {
+  return preferences.allowFallbacks || preferences.order !== undefined ? offers : offers.slice(0, 1)
+}
+
+/** One model after the other, unless the caller wants all of them in one order. */
+function candidatesOf(
+  plans: readonly ModelPlan[],
+  { wishes }: RouteQuery,
+  { figuresOf }: RouteSurroundings,
 ): readonly Endpoint[] {
-  const models = [...catalog.models.values()].filter((model) => model.kind === kind)
-  const offers = models.flatMap((model) => bestOffer(model, providers))
-  const real = offers.filter(({ endpoint }) => providers.get(endpoint.provider)?.isStandIn === false)
-  const pool = real.length > 0 ? real : offers
-  if (pool.length === 0) throw nothingConfigured(kind)
-  return pool.sort(strategy === 'cheapest' ? byPrice : byTierThenPrice).map(({ endpoint }) => endpoint)
+  const offers = plans.flatMap((plan) => plan.offers)
+  const [first] = plans
+  if (!wishes.preferences.sortsAcrossModels) return offers.map(({ endpoint }) => endpoint)
+  const ordering = { wishes, sort: first?.sort ?? 'price', direct: directProviders(offers), figuresOf }
+  return inOrder(offers, ordering).map(({ endpoint }) => endpoint)
 }
 
-interface Offer {
-  readonly model: Model
-  readonly endpoint: Endpoint
+const SORTS: Readonly<Record<string, ProviderSort>> = {
+  nitro: 'throughput',
+  floor: 'price',
+  exacto: 'exacto',
 }
 
-/** The endpoint by which a model would be asked; none when no provider of it is there. */
-function bestOffer(model: Model, providers: ReadonlyMap<string, ProviderState>): Offer[] {
-  const [endpoint] = model.endpoints
-    .filter(({ provider }) => providers.has(provider))
-    .sort(byPriorityThenPrice)
-  return endpoint === undefined ? [] : [{ model, endpoint }]
+function sortOf(variants: readonly string[]): ProviderSort | undefined {
+  return variants.map((variant) => SORTS[variant]).find((sort) => sort !== undefined)
 }
 
-function byPriorityThenPrice(a: Endpoint, b: Endpoint): number {
-  return a.priority - b.priority || comparePrices(a, b) || compareText(a.id, b.id)
-}
-
-function byPrice(a: Offer, b: Offer): number {
-  return comparePrices(a.endpoint, b.endpoint) || compareText(a.endpoint.id, b.endpoint.id)
-}
-
-const TIERS = ['premium', 'standard', 'economy', 'free']
-
-/** Within a tier the dearer model goes first: price is the only measure of quality that every provider publishes. */
-function byTierThenPrice(a: Offer, b: Offer): number {
-  return rankOf(a.model.tier) - rankOf(b.model.tier) || compareDearer(a.endpoint, b.endpoint) || byPrice(a, b)
-}
-
-function rankOf(tier: string): number {
-  const rank = TIERS.indexOf(tier)
-  return rank === -1 ? TIERS.length : rank
-}
-
-/** Cheaper first, unknown prices last. Prompts are taken to be three times as long as answers. */
-function comparePrices(a: Endpoint, b: Endpoint): number {
-  const [left, right] = [blendedPrice(a), blendedPrice(b)]
-  if (left === right) return 0
-  if (left === undefined) return 1
-  if (right === undefined) return -1
-  return left < right ? -1 : 1
-}
-
-/** Dearer first, unknown prices last all the same. */
-function compareDearer(a: Endpoint, b: Endpoint): number {
-  return a.price === undefined || b.price === undefined ? comparePrices(a, b) : comparePrices(b, a)
-}
-
-function blendedPrice({ price }: Endpoint): bigint | undefined {
-  if (price?.input === undefined || price.output === undefined) return undefined
-  return price.input * 3n + price.output
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
-}
-
-function noProvider(model: string, endpoints: readonly Endpoint[]): BrokerError {
-  const providers = [...new Set(endpoints.map(({ provider }) => provider))]
-  const keys = providers.map((provider) => `${provider.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`)
-  return new BrokerError(
-    'none-fits',
-    `No endpoints found for ${model}. It is offered by ${providers.join(', ')}, of which none is set up here: set ${keys.join(' or ')}`,
-  )
-}
-
-function nothingConfigured(kind: ModelKind): BrokerError {
-  return new BrokerError(
-    'none-fits',
-    `No provider for ${kind} is set up here: set a key such as OPENROUTER_API_KEY, then restart the broker`,
-  )
+/** A router understands the suffixes itself. */
+function asVariant(endpoint: Endpoint, state: ProviderState, variants: readonly string[]): Endpoint {
+  if (state.speaksOpenRouter !== true || variants.length === 0) return endpoint
+  return { ...endpoint, modelId: [endpoint.modelId, ...variants].join(':') }
 }

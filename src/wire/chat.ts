@@ -1,28 +1,32 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
+import { fieldFault } from './field-fault.ts'
 import { parseJsonBody, type JsonBody } from './json-body.ts'
+import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
 const interpreted = z.looseObject({
-  model: z.string().min(1).max(512).nullish(),
   messages: z.array(z.looseObject({ role: z.string() })).min(1),
   stream: z.boolean().nullish(),
   max_tokens: z.int().min(0).nullish(),
   max_completion_tokens: z.int().min(0).nullish(),
   n: z.int().min(1).max(128).nullish(),
   stream_options: z.looseObject({}).nullish(),
+  reasoning: z.looseObject({ exclude: z.boolean().nullish() }).nullish(),
+  include_reasoning: z.boolean().nullish(),
 })
 
 /** A chat request: what we read of it, and the bytes that carry everything. */
 export interface ChatRequest {
   readonly body: JsonBody
-  /** As the caller wrote it; `auto` when they named none. */
-  readonly model: string
+  readonly wishes: RoutingWishes
   readonly streamed: boolean
   /** The caller's own bound on the answer, whichever field it came in. */
   readonly maxTokens: number | undefined
   /** How many answers were asked for. */
   readonly choices: number
+  /** Thoughts are to be kept out of the answer. */
+  readonly hidesReasoning: boolean
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
@@ -30,13 +34,15 @@ export function parseChatRequest(bytes: Uint8Array): ChatRequest {
   const body = parseJsonBody(bytes)
   const parsed = interpreted.safeParse(body.value)
   if (!parsed.success) throw badField(parsed.error, body.value)
-  const { model, stream, max_tokens, max_completion_tokens, n } = parsed.data
+  const { stream, max_tokens, max_completion_tokens, n } = parsed.data
+  const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
   return {
     body,
-    model: model ?? 'auto',
+    wishes: parseWishes(body, maxTokens),
     streamed: stream ?? false,
-    maxTokens: max_completion_tokens ?? max_tokens ?? undefined,
+    maxTokens,
     choices: n ?? 1,
+    hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
   }
 }
 
@@ -45,19 +51,7 @@ function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): 
     // OpenRouter's wording, which clients match on.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
-  const [issue] = error.issues
-  const path = issue === undefined ? '' : pathText(issue.path)
-  return new BrokerError('bad-request', `the field “${path}” is wrong: ${issue?.message ?? 'unknown reason'}`)
-}
-
-/** `messages[2].role`, the way people write it. */
-function pathText(path: readonly PropertyKey[]): string {
-  let text = ''
-  for (const step of path) {
-    if (typeof step === 'number') text += `[${step}]`
-    else text += text === '' ? String(step) : `.${String(step)}`
-  }
-  return text
+  return fieldFault(error)
 }
 
 const count = z.int().min(0).nullish()
@@ -72,6 +66,8 @@ const wireUsage = z.looseObject({
   completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
   /** DeepSeek's name for `cached_tokens`. */
   prompt_cache_hit_tokens: count,
+  /** US dollars; OpenRouter's. */
+  cost: z.number().nullish(),
 })
 
 export type WireUsage = z.infer<typeof wireUsage>
@@ -87,6 +83,7 @@ export function parseWireUsage(value: unknown): WireUsage | undefined {
 export interface ChatChunk {
   readonly id?: unknown
   readonly object?: unknown
+  readonly created?: unknown
   readonly choices?: readonly ChatChoice[] | null | undefined
   /** In place of choices: the vectors of an embedding. */
   readonly data?: unknown
@@ -99,12 +96,16 @@ export interface ChatChoice {
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
   readonly finish_reason?: string | null | undefined
+  readonly native_finish_reason?: unknown
+  /** In place of a message: what a text completion says. */
+  readonly text?: unknown
 }
 
 export interface ChatDelta {
   readonly content?: unknown
   readonly reasoning?: unknown
   readonly reasoning_content?: unknown
+  readonly reasoning_details?: unknown
   readonly refusal?: unknown
   readonly tool_calls?:
     | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]

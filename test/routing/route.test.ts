@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { dollars } from '../../src/base/money.ts'
 import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
 import { route } from '../../src/routing/route.ts'
+import { NO_PREFERENCES } from '../../src/wire/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/routing-wishes.ts'
 
 interface Offer {
   readonly at: string
@@ -71,7 +73,11 @@ const ids = (
   model: string,
   ready: ReadonlyMap<string, { isStandIn: boolean }>,
   strategy: 'cheapest' | 'best' = 'cheapest',
-) => route({ model, kind: 'chat', strategy }, catalog, ready).map(({ id }) => id)
+) => {
+  const wishes = { model, otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
+  const around = { catalog, providers: ready, figuresOf: () => undefined }
+  return route({ kind: 'chat', strategy, wishes }, around).candidates.map(({ id }) => id)
+}
 
 describe('the order of candidates', () => {
   const all = providers('openai', 'openrouter', 'groq', 'sambanova', 'local')

@@ -1,17 +1,36 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
+import type { Clock } from '../../base/clock.ts'
 import type { BrokerError } from '../../base/errors.ts'
-import type { AnswerSink } from '../../broker/answer-sink.ts'
+import { generationId } from '../../base/ids.ts'
+import type { AnswerSink, BrokenAnswer } from '../../broker/answer-sink.ts'
 import { renderError } from '../http/error-envelope.ts'
 
 const DONE = 'data: [DONE]\n\n'
+/** OpenRouter's words; SSE clients skip comments. */
+const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
+/** A stream that is silent for so long gets a comment, so that nobody between takes it for dead. */
+const SILENCE_MS = 10_000
+
+/** What the door knows of an answer before it comes. */
+export interface Expected {
+  readonly model: string
+  readonly streamed: boolean
+  /** What a chunk of it calls itself. */
+  readonly object: string
+}
 
 /** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
 export class AnswerOnReply implements AnswerSink {
+  readonly id: string
   readonly #reply: FastifyReply
   readonly #raw: ServerResponse
-  #id = ''
+  readonly #clock: Clock
+  #expected: Expected = { model: '', streamed: false, object: '' }
+  #hasSpoken = false
+  #wasSilent = false
+  #cancelKeepAlive: () => void = () => undefined
   /** Set while a stream is under way. */
   #socket: Socket | undefined
   #isWaiting = false
@@ -19,23 +38,41 @@ export class AnswerOnReply implements AnswerSink {
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined
 
-  constructor(reply: FastifyReply) {
+  constructor(reply: FastifyReply, clock: Clock) {
+    this.id = generationId(clock.now())
     this.#reply = reply
     this.#raw = reply.raw
+    this.#clock = clock
+    void reply.header('x-generation-id', this.id)
     // Also emitted when all went well; then nobody is waiting to hear it.
     this.#raw.once('close', () => {
       this.isGone = true
+      this.#cancelKeepAlive()
       this.whenGone?.()
     })
   }
 
-  accept(id: string): void {
-    this.#id = id
-    void this.#reply.header('x-generation-id', id)
+  /** To be called as soon as the request is understood. */
+  expect(expected: Expected): void {
+    this.#expected = expected
+  }
+
+  accept(): void {
+    if (this.#expected.streamed) this.#watchSilence()
+  }
+
+  #watchSilence(): void {
+    this.#wasSilent = true
+    this.#cancelKeepAlive = this.#clock.after(SILENCE_MS, () => {
+      if (this.isGone || this.#raw.writableEnded) return
+      if (this.#wasSilent) this.#write(KEEP_ALIVE)
+      this.#watchSilence()
+    })
   }
 
   chunk(json: string): boolean {
-    this.#socket ??= this.#beginStream()
+    this.#hasSpoken = true
+    this.#wasSilent = false
     return this.#write(`data: ${json}\n\n`)
   }
 
@@ -44,7 +81,7 @@ export class AnswerOnReply implements AnswerSink {
     this.#raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
-      'x-generation-id': this.#id,
+      'x-generation-id': this.id,
       // Asks nginx and its like to pass events on as they come.
       'x-accel-buffering': 'no',
     })
@@ -57,7 +94,7 @@ export class AnswerOnReply implements AnswerSink {
    * pieces of it, at a third more CPU per event. Only for a response that has the socket and uses chunked framing.
    */
   #write(event: string): boolean {
-    const socket = this.#socket
+    const socket = (this.#socket ??= this.#beginStream())
     if (socket === undefined || !this.#raw.chunkedEncoding)
       return this.#whenDrained(this.#raw.write(event), this.#raw)
     const size = Buffer.byteLength(event).toString(16)
@@ -80,7 +117,7 @@ export class AnswerOnReply implements AnswerSink {
     this.#raw.writeHead(200, {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(json),
-      'x-generation-id': this.#id,
+      'x-generation-id': this.id,
     })
     this.#raw.end(json)
   }
@@ -91,20 +128,36 @@ export class AnswerOnReply implements AnswerSink {
     this.#raw.end()
   }
 
-  fail(error: BrokerError): void {
+  fail(error: BrokerError, { model, provider }: BrokenAnswer): void {
+    const broken = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
     const chunk = {
-      id: this.#id,
-      object: 'chat.completion.chunk',
-      created: Math.floor(Date.now() / 1000),
+      id: this.id,
+      object: this.#expected.object,
+      created: Math.floor(this.#clock.now() / 1000),
+      model,
+      provider,
       error: renderError(error).body.error,
-      choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }],
+      choices: this.#hasSpoken ? [{ ...broken, native_finish_reason: 'error' }] : [],
     }
     this.#write(`data: ${JSON.stringify(chunk)}\n\n`)
     this.#raw.end()
   }
 
+  /** For an error before the first chunk. False when the status is still open: then it is the door's to say. */
+  tell(error: BrokerError): boolean {
+    if (this.isGone) this.#abandon()
+    else if (this.#raw.headersSent)
+      this.fail(error, { model: this.#expected.model, provider: error.details.provider })
+    else return false
+    return true
+  }
+
   /** Takes the reply out of Fastify's hands when nobody is there to read it. */
-  abandon(): void {
+  leaveIfGone(): void {
+    if (this.isGone) this.#abandon()
+  }
+
+  #abandon(): void {
     if (this.#reply.sent) return
     this.#reply.hijack()
     this.#raw.destroy()

@@ -16,10 +16,19 @@ export async function findLocalServers(
   if (env['AIBROKER_DETECT'] === 'off') return []
   const found = await detectLocalServers()
   return found.map(({ name, baseUrl, models }) => ({
-    definition: { id: name, displayName: name, baseUrl, needsKey: false, abortStopsBilling: true },
+    definition: {
+      id: name,
+      displayName: name,
+      baseUrl,
+      needsKey: false,
+      abortStopsBilling: true,
+      privacy: ON_THIS_HOST,
+    },
     models,
   }))
 }
+
+const ON_THIS_HOST = { trains: false, retains: false }
 
 /** What runs on the caller's own machine has no bill. */
 const OWN_MACHINE: Price = { input: NOTHING, output: NOTHING, source: 'runs on this host', date: undefined }

@@ -14,6 +14,7 @@ export function loopbackDefinition(socketPath: string): ProviderDefinition {
     needsKey: false,
     abortStopsBilling: true,
     isStandIn: true,
+    privacy: { trains: false, retains: false },
   }
 }
 

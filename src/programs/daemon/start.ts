@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
@@ -94,6 +95,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     providers: () => providers.current(),
     ledger,
     running: createRunning(),
+    figures: createEndpointFigures(clock),
     clock,
     strategy: config.routingStrategy,
     attribution: config.attribution,

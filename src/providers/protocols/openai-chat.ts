@@ -35,6 +35,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     keyCount: keys.size,
     abortStopsBilling: definition.abortStopsBilling,
     isStandIn: definition.isStandIn ?? false,
+    privacy: definition.privacy,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     ask: (question, listener) => new ChatAsking(parts, keys, question, listener),
     close: () => upstream.close(),

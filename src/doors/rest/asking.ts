@@ -1,0 +1,46 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { asBrokerError } from '../../base/errors.ts'
+import type { Asker } from '../../broker/asker.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import { findCaller } from '../http/find-caller.ts'
+import { AnswerOnReply } from './answer-on-reply.ts'
+
+/**
+ * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
+ * error goes where there still is room for it, into the status or into the stream.
+ */
+export async function answerOn(
+  reply: FastifyReply,
+  rooms: Rooms,
+  ask: (sink: AnswerOnReply) => Promise<void>,
+): Promise<void> {
+  const answer = new AnswerOnReply(reply, rooms.clock)
+  try {
+    await ask(answer)
+    answer.leaveIfGone()
+  } catch (error) {
+    if (!answer.tell(asBrokerError(error))) throw error
+  }
+}
+
+const EMPTY = new Uint8Array(0)
+
+export function bodyOf({ body }: FastifyRequest): Uint8Array {
+  return body instanceof Uint8Array ? body : EMPTY
+}
+
+export function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker {
+  const { headers } = request
+  return {
+    caller: findCaller(request),
+    referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
+    title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
+  }
+}
+
+/** Long enough for any app's name or address. */
+const MOST_CHARACTERS = 512
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, MOST_CHARACTERS) : undefined
+}

@@ -1,0 +1,221 @@
+import { dollars, formatDollars, type Money } from '../base/money.ts'
+import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import type { Offer } from './offer.ts'
+import { meansProvider, placeIn } from './slugs.ts'
+
+/** What a filter may look at beside the offer itself. */
+export interface FilterContext {
+  readonly wishes: RoutingWishes
+  /** Providers that answer themselves, among all offers of the model. */
+  readonly direct: ReadonlySet<string>
+  /** Suffixes of the model's name, such as `free`. */
+  readonly variants: readonly string[]
+}
+
+/** One hard condition. */
+export interface Filter {
+  /** OpenRouter's name of the step, where it has one. */
+  readonly step: string
+  /** Why this offer can't be asked; `undefined` when it can. */
+  readonly fault: (offer: Offer, context: FilterContext) => string | undefined
+  /** What the caller reads when nothing is left; OpenRouter's wording where it has one, for clients match on it. */
+  readonly message: (context: FilterContext) => string
+}
+
+/** In the order in which they are applied; the one that takes the last offer away is named in the 404. */
+export const FILTERS: readonly Filter[] = [
+  {
+    step: 'Filter by Free Variant',
+    fault: ({ endpoint, state }, { variants }) =>
+      !variants.includes('free') || isFree(endpoint.price) || state.speaksOpenRouter === true
+        ? undefined
+        : 'is not free',
+    message: ({ wishes }) => `No endpoints found for ${wishes.model}.`,
+  },
+  {
+    step: 'Filter by Allowed Providers',
+    fault: (offer, { wishes: { preferences }, direct }) =>
+      preferences.only === undefined || placeIn(preferences.only, offer, direct) !== -1
+        ? undefined
+        : `is not among provider.only (${preferences.only.join(', ')})`,
+    message: ({ wishes }) =>
+      `No allowed providers are available for the selected model: provider.only permits only ${wishes.preferences.only?.join(', ')}.`,
+  },
+  {
+    step: 'Filter by Ignored Providers',
+    fault: ({ endpoint }, { wishes: { preferences } }) =>
+      preferences.ignore?.some((slug) => meansProvider(slug, endpoint.provider)) === true
+        ? 'is in provider.ignore'
+        : undefined,
+    message: () => 'All providers for the requested model have been ignored.',
+  },
+  {
+    step: 'Filter by Fallback',
+    fault: (offer, { wishes: { preferences }, direct }) =>
+      preferences.allowFallbacks ||
+      preferences.order === undefined ||
+      placeIn(preferences.order, offer, direct) !== -1
+        ? undefined
+        : 'is not in provider.order, and fallbacks are off',
+    message: ({ wishes }) =>
+      `No endpoints found: provider.order names ${wishes.preferences.order?.join(', ')}, and allow_fallbacks is off.`,
+  },
+  {
+    step: 'Filter by Router Features',
+    fault: ({ state }, { wishes, variants }) => {
+      const [feature] = routerFeatures(wishes, variants)
+      return feature === undefined || state.speaksOpenRouter === true ? undefined : `can't do ${feature}`
+    },
+    message: ({ wishes, variants }) =>
+      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter can do this, and no endpoint of it is available for ${wishes.model} here. Take it out of the request or set OPENROUTER_API_KEY.`,
+  },
+  {
+    step: 'Filter by Data Policy',
+    fault: ({ state }, { wishes: { preferences } }) => {
+      if (state.speaksOpenRouter === true) return undefined
+      if (preferences.deniesDataCollection && state.privacy?.trains !== false)
+        return state.privacy === undefined ? 'has no known data policy' : 'may train on prompts'
+      if (preferences.zeroDataRetention && state.privacy?.retains !== false)
+        return state.privacy === undefined ? 'has no known data policy' : 'keeps prompts for a while'
+      return undefined
+    },
+    message: () => 'No endpoints found matching your data policy (provider.data_collection, provider.zdr).',
+  },
+  {
+    step: 'Filter by Quantization',
+    fault: ({ endpoint, state }, { wishes: { preferences } }) => {
+      if (preferences.quantizations === undefined || state.speaksOpenRouter === true) return undefined
+      const own = endpoint.quantization ?? 'unknown'
+      return preferences.quantizations.some((wanted) => quantizationFits(wanted, own))
+        ? undefined
+        : `runs at ${own} quantization`
+    },
+    message: ({ wishes }) =>
+      `No endpoints found at the quantizations ${wishes.preferences.quantizations?.join(', ')}.`,
+  },
+  ...(['image', 'audio', 'file', 'video'] as const).map(inputFilter),
+  {
+    step: 'Filter by Model Output Modalities',
+    fault: ({ model, state }, { wishes: { needs } }) => {
+      const missing = needs.outputs.find((output) => !givesOut(model.capabilities, output))
+      return missing === undefined || state.speaksOpenRouter === true ? undefined : `gives no ${missing}`
+    },
+    message: ({ wishes }) =>
+      `No endpoints found that support the requested output modalities: ${wishes.needs.outputs.join(', ')}`,
+  },
+  {
+    step: 'Filter by Max Tokens',
+    fault: ({ endpoint }, { wishes: { needs } }) =>
+      needs.maxTokens === undefined || needs.maxTokens <= (endpoint.maxOutputTokens ?? Infinity)
+        ? undefined
+        : `gives at most ${endpoint.maxOutputTokens} tokens`,
+    message: ({ wishes }) =>
+      `No endpoints found that can give ${wishes.needs.maxTokens} tokens in one answer; lower max_tokens.`,
+  },
+  {
+    step: 'Filter by Parameters',
+    fault: (offer, { wishes: { preferences, needs } }) => {
+      if (!preferences.requireParameters || offer.state.speaksOpenRouter === true) return undefined
+      const missing = needs.parameters.filter((name) => !knowsParameter(offer, name))
+      return missing.length === 0 ? undefined : `doesn't know ${missing.join(', ')}`
+    },
+    message: () =>
+      'No endpoints found that can handle the requested parameters. provider.require_parameters is on.',
+  },
+  {
+    step: 'Filter by Max Price',
+    fault: ({ endpoint: { price }, state }, { wishes: { preferences } }) => {
+      const { maxPrice } = preferences
+      if (maxPrice === undefined) return undefined
+      if (price === undefined) return state.speaksOpenRouter === true ? undefined : 'has no known price'
+      return (
+        tooDear('prompt', price.input, maxPrice.prompt) ??
+        tooDear('completion', price.output, maxPrice.completion) ??
+        tooDear('request', price.perRequest, maxPrice.request)
+      )
+    },
+    message: () => 'No endpoints found that satisfy the max price for this request',
+  },
+]
+
+/** What of a request only a router can do. */
+function routerFeatures({ needs }: RoutingWishes, variants: readonly string[]): readonly string[] {
+  return [...needs.routerOnly, ...(variants.includes('online') ? ['“:online”'] : [])]
+}
+
+/** The words by which the models file and OpenRouter say that a model takes such input. */
+const INPUT_WORDS = {
+  image: ['vision', 'image', 'image_input'],
+  audio: ['audio', 'audio_input'],
+  file: ['file', 'pdf', 'vision', 'image'],
+  video: ['video', 'video_input'],
+}
+
+function inputFilter(input: keyof typeof INPUT_WORDS): Filter {
+  const name = `${input.charAt(0).toUpperCase()}${input.slice(1)}`
+  return {
+    step: `Filter by ${name} Support`,
+    fault: ({ model: { capabilities } }, { wishes: { needs } }) =>
+      // A model that says nothing of itself may well be able.
+      !needs.inputs.includes(input) ||
+      capabilities.length === 0 ||
+      INPUT_WORDS[input].some((word) => capabilities.includes(word))
+        ? undefined
+        : `takes no ${input} input`,
+    message: () => `No endpoints found that support ${input} input`,
+  }
+}
+
+function givesOut(capabilities: readonly string[], output: string): boolean {
+  return capabilities.length === 0 || capabilities.includes(`${output}_output`)
+}
+
+/** What the models file says by capability; whatever else it is silent about is OpenAI's own and widely known. */
+const CAPABILITY_OF: Readonly<Record<string, string>> = {
+  tools: 'tool_calling',
+  tool_choice: 'tool_calling',
+  parallel_tool_calls: 'tool_calling',
+  reasoning: 'reasoning',
+}
+
+/** Not OpenAI's: only known where a provider lists them. */
+const RARE = [
+  'top_k',
+  'min_p',
+  'top_a',
+  'repetition_penalty',
+  'verbosity',
+  'web_search_options',
+  'prediction',
+]
+
+/** Whether an endpoint is known to honour a parameter. */
+export function knowsParameter({ model, endpoint }: Offer, name: string): boolean {
+  if (endpoint.supportedParameters !== undefined) return endpoint.supportedParameters.includes(name)
+  const capability = CAPABILITY_OF[name]
+  if (capability !== undefined) return model.capabilities.includes(capability)
+  return !RARE.includes(name)
+}
+
+function quantizationFits(wanted: string, own: string): boolean {
+  if (wanted === own) return true
+  return (wanted === 'fp4' && /^(mx|nv)fp4$/.test(own)) || (wanted === 'fp8' && own === 'mxfp8')
+}
+
+function tooDear(what: string, rate: Money | undefined, most: string | undefined): string | undefined {
+  if (most === undefined || rate === undefined || rate <= bound(most)) return undefined
+  return `asks $${formatDollars(rate)} for ${what}, more than $${most}`
+}
+
+/** A bound finer than a nano-dollar is met by whatever is below its next one. */
+function bound(text: string): bigint {
+  try {
+    return dollars(text)
+  } catch {
+    return BigInt(Math.floor(Number(text) * 1e9))
+  }
+}
+
+function isFree(price: Offer['endpoint']['price']): boolean {
+  return price?.input === 0n && (price.output ?? 0n) === 0n && (price.perRequest ?? 0n) === 0n
+}

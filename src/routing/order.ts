@@ -1,0 +1,103 @@
+import type { Percentiles, ProviderSort } from '../wire/provider-preferences.ts'
+import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import { compareKnown, comparePrices, compareText } from './compare.ts'
+import { knowsParameter } from './filters.ts'
+import type { FiguresOf, Offer, Percentile } from './offer.ts'
+import { placeIn } from './slugs.ts'
+
+/** By what offers are put in order. */
+export interface Ordering {
+  readonly wishes: RoutingWishes
+  readonly sort: ProviderSort | undefined
+  readonly direct: ReadonlySet<string>
+  readonly figuresOf: FiguresOf
+}
+
+type Compare = (a: Offer, b: Offer) => number
+
+/** Best first. Named providers, then those that can do more of what is asked, then by the sort that was asked for. */
+export function inOrder(offers: readonly Offer[], ordering: Ordering): readonly Offer[] {
+  const rules = [byPlace(ordering), byFeatures(ordering), byThresholds(ordering), bySort(ordering)]
+  return [...offers].sort((a, b) => {
+    for (const rule of rules) {
+      const result = rule(a, b)
+      if (result !== 0) return result
+    }
+    return compareText(a.endpoint.id, b.endpoint.id)
+  })
+}
+
+function byPlace({ wishes: { preferences }, direct }: Ordering): Compare {
+  const { order } = preferences
+  if (order === undefined) return () => 0
+  const place = (offer: Offer): number => {
+    const at = placeIn(order, offer, direct)
+    return at === -1 ? order.length : at
+  }
+  return (a, b) => place(a) - place(b)
+}
+
+/** OpenRouter's soft preference: who can't do these is asked last, never left out. */
+const SOFT = ['tools', 'response_format', 'verbosity']
+
+function byFeatures({ wishes: { needs } }: Ordering): Compare {
+  const wanted = SOFT.filter((name) => needs.parameters.includes(name))
+  if (wanted.length === 0) return () => 0
+  const missing = (offer: Offer): number =>
+    offer.state.speaksOpenRouter === true ? 0 : wanted.filter((name) => !knowsParameter(offer, name)).length
+  return (a, b) => missing(a) - missing(b)
+}
+
+/** Who misses a threshold stands behind who meets it or was never measured. */
+function byThresholds({ wishes: { preferences }, figuresOf }: Ordering): Compare {
+  const { minThroughput, maxLatency } = preferences
+  if (minThroughput === undefined && maxLatency === undefined) return () => 0
+  const misses = ({ endpoint }: Offer): number => {
+    const figures = figuresOf(endpoint.id)
+    const tooSlow = fails(minThroughput, figures?.throughput, (bound, is) => is < bound)
+    const tooLate = fails(maxLatency, figures?.latency, (bound, is) => is > bound * 1000)
+    return (tooSlow ? 1 : 0) + (tooLate ? 1 : 0)
+  }
+  return (a, b) => misses(a) - misses(b)
+}
+
+const RANKS = ['p50', 'p75', 'p90', 'p99'] as const
+
+function fails(
+  bounds: Percentiles | undefined,
+  measured: Percentile | undefined,
+  isWorse: (bound: number, is: number) => boolean,
+): boolean {
+  if (bounds === undefined || measured === undefined) return false
+  return RANKS.some((rank) => {
+    const bound = bounds[rank]
+    return bound !== undefined && isWorse(bound, measured[rank])
+  })
+}
+
+/** Without a wish: the file's priority, then the price. `exacto` has no measure of ours beyond that. */
+function bySort({ sort, figuresOf }: Ordering): Compare {
+  const usual: Compare = (a, b) =>
+    a.endpoint.priority - b.endpoint.priority || comparePrices(a.endpoint, b.endpoint)
+  switch (sort) {
+    case 'price':
+      return (a, b) => comparePrices(a.endpoint, b.endpoint) || a.endpoint.priority - b.endpoint.priority
+    case 'throughput':
+      return (a, b) =>
+        compareKnown(
+          negative(figuresOf(a.endpoint.id)?.throughput),
+          negative(figuresOf(b.endpoint.id)?.throughput),
+        ) || usual(a, b)
+    case 'latency':
+      return (a, b) =>
+        compareKnown(figuresOf(a.endpoint.id)?.latency?.p50, figuresOf(b.endpoint.id)?.latency?.p50) ||
+        usual(a, b)
+    case 'exacto':
+    case undefined:
+      return usual
+  }
+}
+
+function negative(measured: Percentile | undefined): number | undefined {
+  return measured === undefined ? undefined : -measured.p50
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod'
+import { BrokerError } from '../base/errors.ts'
+import { fieldFault } from './field-fault.ts'
+import type { JsonBody } from './json-body.ts'
+import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
+
+/** Which models and providers may answer, and what they must be able to do. */
+export interface RoutingWishes {
+  /** The first choice; `auto` when none was named. */
+  readonly model: string
+  /** Asked in this order when the first choice can't answer. */
+  readonly otherModels: readonly string[]
+  readonly preferences: ProviderPreferences
+  readonly needs: Needs
+}
+
+export interface Needs {
+  /** Fields of the request that a provider may or may not know, by OpenRouter's names of parameters. */
+  readonly parameters: readonly string[]
+  /** Beyond text: `image`, `audio`, `file`, `video`. */
+  readonly inputs: readonly string[]
+  /** Beyond text. */
+  readonly outputs: readonly string[]
+  /** The caller's bound on the answer. */
+  readonly maxTokens: number | undefined
+  /** What only a router of OpenRouter's kind can do, named for people: `the plugin “web”`. */
+  readonly routerOnly: readonly string[]
+}
+
+export const NO_NEEDS: Needs = {
+  parameters: [],
+  inputs: [],
+  outputs: [],
+  maxTokens: undefined,
+  routerOnly: [],
+}
+
+/** OpenRouter's vocabulary, without what every provider knows and what we ask of providers ourselves. */
+const PARAMETERS = [
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'top_a',
+  'frequency_penalty',
+  'presence_penalty',
+  'repetition_penalty',
+  'logit_bias',
+  'logprobs',
+  'top_logprobs',
+  'seed',
+  'stop',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'response_format',
+  'prediction',
+  'reasoning',
+  'verbosity',
+  'web_search_options',
+] as const
+
+const form = z.looseObject({
+  model: z.string().min(1).max(512).nullish(),
+  models: z.array(z.string().min(1).max(512)).max(32).nullish(),
+  route: z.enum(['fallback', 'sort']).nullish(),
+  plugins: z.array(z.looseObject({ id: z.string(), enabled: z.boolean().nullish() })).nullish(),
+  transforms: z.array(z.string()).nullish(),
+  modalities: z.array(z.string()).nullish(),
+  tools: z.array(z.looseObject({ type: z.string().nullish() })).nullish(),
+})
+
+/** Reads what a body says about its routing. Throws `bad-request` naming the field. */
+export function parseWishes({ value }: JsonBody, maxTokens: number | undefined): RoutingWishes {
+  const parsed = form.safeParse(value)
+  if (!parsed.success) throw fieldFault(parsed.error)
+  const { model, models, route, plugins, transforms, modalities, tools } = parsed.data
+  const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
+  const preferences = parsePreferences(value['provider'])
+  return {
+    model: first ?? 'auto',
+    otherModels: others,
+    preferences: route === 'sort' ? { ...preferences, sortsAcrossModels: true } : preferences,
+    needs: {
+      parameters: parametersOf(value),
+      inputs: inputsOf(value['messages']),
+      outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
+      maxTokens,
+      routerOnly: [
+        ...pluginsOf(plugins ?? []),
+        ...transformsOf(transforms ?? []),
+        ...serverToolsOf(tools ?? []),
+        ...(typeof value['preset'] === 'string' ? ['“preset”'] : []),
+      ],
+    },
+  }
+}
+
+function parametersOf(value: Readonly<Record<string, unknown>>): readonly string[] {
+  return PARAMETERS.filter((name) => {
+    const given = value[name]
+    return given !== undefined && given !== null && !(Array.isArray(given) && given.length === 0)
+  })
+}
+
+/** Every plugin of OpenRouter's; we run none ourselves. */
+const PLUGINS = [
+  'web',
+  'web-fetch',
+  'file-parser',
+  'response-healing',
+  'context-compression',
+  'moderation',
+  'auto-router',
+  'auto-beta-router',
+  'pareto-router',
+  'fusion',
+  'switchyard-router',
+]
+
+function pluginsOf(plugins: readonly { id: string; enabled?: boolean | null | undefined }[]): string[] {
+  return plugins
+    .filter(({ enabled }) => enabled !== false)
+    .map(({ id }) => {
+      if (PLUGINS.includes(id)) return `the plugin “${id}”`
+      throw new BrokerError('bad-request', `there is no plugin “${id}”; known are ${PLUGINS.join(', ')}`)
+    })
+}
+
+function transformsOf(transforms: readonly string[]): string[] {
+  return transforms.map((name) => {
+    if (name === 'middle-out') return 'the transform “middle-out”'
+    throw new BrokerError('bad-request', `there is no transform “${name}”; known is middle-out`)
+  })
+}
+
+function serverToolsOf(tools: readonly { type?: string | null | undefined }[]): string[] {
+  return tools.flatMap(({ type }) =>
+    typeof type === 'string' && (type.startsWith('openrouter:') || type.startsWith('web_search'))
+      ? [`the tool “${type}”`]
+      : [],
+  )
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  image_url: 'image',
+  input_audio: 'audio',
+  file: 'file',
+  video_url: 'video',
+  input_video: 'video',
+}
+
+function inputsOf(messages: unknown): readonly string[] {
+  const found = new Set<string>()
+  if (!Array.isArray(messages)) return []
+  for (const message of messages as readonly { content?: unknown }[]) {
+    if (!Array.isArray(message?.content)) continue
+    for (const part of message.content as readonly { type?: unknown }[]) {
+      const input = PARTS[String(part?.type)]
+      if (input !== undefined) found.add(input)
+    }
+  }
+  return [...found]
+}

@@ -1,0 +1,38 @@
+import { createOpenRouter } from '@openrouter/ai-sdk-provider'
+import { HTTPClient, OpenRouter } from '@openrouter/sdk'
+import OpenAI from 'openai'
+import { Agent, fetch as undiciFetch } from 'undici'
+
+/** The three clients that OpenRouter's users have, each speaking to a Unix socket and never asking twice by itself. */
+export function clientsOn(socketPath: string) {
+  const dispatcher = new Agent({ connect: { socketPath } })
+  const over = ((input: Request | string, init?: object) =>
+    input instanceof Request
+      ? fetchUnpacked(input, dispatcher)
+      : undiciFetch(input, { ...init, dispatcher })) as unknown as typeof fetch
+  const [baseURL, apiKey] = ['http://localhost/api/v1', 'sk-or-v1-test']
+  return {
+    openai: new OpenAI({ baseURL, apiKey, maxRetries: 0, fetch: over }),
+    openrouter: new OpenRouter({
+      apiKey,
+      serverURL: baseURL,
+      retryConfig: { strategy: 'none' },
+      httpClient: new HTTPClient({ fetcher: over }),
+    }),
+    aiSdk: createOpenRouter({ baseURL, apiKey, fetch: over }),
+    [Symbol.asyncDispose]: () => dispatcher.destroy(),
+  }
+}
+
+/** Node's own `Request` is none to undici's `fetch`, and Node's own `fetch` takes no newer dispatcher. */
+async function fetchUnpacked(request: Request, dispatcher: Agent): Promise<unknown> {
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
+  const headers = Object.fromEntries(request.headers)
+  return undiciFetch(request.url, {
+    method: request.method,
+    headers,
+    signal: request.signal,
+    dispatcher,
+    ...(body === undefined ? {} : { body }),
+  })
+}

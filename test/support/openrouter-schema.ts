@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+
+const GOLDEN = join(import.meta.dirname, '..', 'golden', 'openrouter-schemas.json')
+const { routes, $defs } = JSON.parse(readFileSync(GOLDEN, 'utf8')) as {
+  readonly routes: Readonly<Record<string, object>>
+  readonly $defs: object
+}
+const ajv = new Ajv2020({ strict: false, allErrors: true })
+
+/** What OpenRouter's own document has against an answer; empty when nothing. `name` is a key of the golden file’s `routes`. */
+export function faultsOf(name: string, value: unknown): string[] {
+  const schema = routes[name]
+  if (schema === undefined) throw new Error(`the golden file knows no “${name}”`)
+  const validate = ajv.getSchema(name) ?? ajv.compile({ ...schema, $defs, $id: name })
+  return validate(value) === true
+    ? []
+    : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
+}
+
+/** The JSON events of a stream's text, without `[DONE]` and comments. */
+export function eventsOf(text: string): Readonly<Record<string, unknown>>[] {
+  return text
+    .split('\n\n')
+    .filter((event) => event.startsWith('data: {'))
+    .map((event) => JSON.parse(event.slice(6)) as Record<string, unknown>)
+}
