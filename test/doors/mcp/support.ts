@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import Fastify from 'fastify'
 import type { ToolCaller } from '../../../src/mcp/tool-policy.ts'
+import { createDoor } from '../../../src/doors/http/door.ts'
 import { registerMcpRoutes } from '../../../src/doors/mcp/mcp-routes.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
 import { brokerOf } from '../../mcp/support.ts'
@@ -20,7 +20,7 @@ export async function startDoor(
   { socket, ...options }: { socket?: string } & Parameters<typeof brokerOf>[1] = {},
 ) {
   const toolBroker = await brokerOf(servers, options)
-  const app = Fastify({ forceCloseConnections: true })
+  const app = createDoor({ name: 'test', bodyLimit: 1024 * 1024, trustForwarded: true })
   await registerMcpRoutes(app, { toolBroker, findCaller })
   const url = await app.listen(socket === undefined ? { host: '127.0.0.1', port: 0 } : { path: socket })
   return {
