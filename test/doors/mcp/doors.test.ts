@@ -1,5 +1,6 @@
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
 import { program, temporaryFolder, textOf } from '../../mcp/support.ts'
 import { startDoor } from './support.ts'
 
@@ -114,7 +115,9 @@ describe.each([
   })
 
   test('tells the model when a server is down, and the client when a tool is unknown', async () => {
-    await using door = await startDoor(raw, { random: () => 1 })
+    // Time stands still, so that the wait for the next start is never over.
+    const clock = { ...systemClock, monotonic: () => 0 }
+    await using door = await startDoor(raw, { random: () => 1, clock })
     await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
     const crashed = await client.callTool({ name: 'raw__crash' })
     expect(crashed).toMatchObject({
