@@ -102,6 +102,8 @@ export class ServerSet {
 
   /** What `look` finds in the tables, as soon as the server that has it is listed. */
   async find<T>(look: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
+    const known = look(this.tables)
+    if (known !== undefined) return known
     await this.list(signal, () => look(this.tables) !== undefined)
     return look(this.tables)
   }

@@ -76,6 +76,7 @@ function registerLegacySse(
 ): void {
   scope.get('/mcp/sse', async (request, reply) => {
     const caller = await findCaller(request)
+    sessions.admit(caller)
     const transport = createLegacySse(reply.raw, '/mcp/messages', clock)
     sessions.add(transport.sessionId, caller, transport)
     reply.raw.once('close', () => sessions.delete(transport.sessionId))

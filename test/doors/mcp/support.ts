@@ -34,9 +34,11 @@ export async function startDoor(
 }
 
 /** The conformance fixture as an HTTP server of its own. Resolves once it listens. */
-export async function startHttpFixture(socket?: string) {
+export async function startHttpFixture(socket?: string, revisions: 'all' | 'modern-only' = 'all') {
   const file = fileURLToPath(new URL('../../mcp/servers/conformance-http.ts', import.meta.url))
-  const child = spawn(process.execPath, [file, socket ?? '0'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [file, socket ?? '0', revisions], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const [said] = (await once(child.stdout, 'data')) as [Buffer]
   const url = socket === undefined ? `http://127.0.0.1:${said.toString().trim()}/mcp` : `unix:${socket}`
   return { url, child, [Symbol.asyncDispose]: () => end(child) }
