@@ -60,6 +60,7 @@ export class Attempt implements AnswerListener {
           body: errand.body,
           modelId: this.#endpoint.modelId,
           streamed: errand.streamed,
+          reasons: errand.reasons?.(this.#endpoint),
           referer: asker.referer,
           title: asker.title,
         },

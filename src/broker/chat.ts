@@ -1,3 +1,4 @@
+import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import { route } from '../routing/route.ts'
 import type { ChatRequest } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
@@ -11,7 +12,8 @@ import { walk } from './walk.ts'
 /** Answers one chat request, plain or streamed. Throws like `walk`. */
 export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { body, wishes, streamed } = request
-  const { candidates } = route({ kind: 'chat', wishes, strategy: rooms.strategy }, surroundingsOf(rooms))
+  const surroundings = surroundingsOf(rooms)
+  const { candidates } = route({ kind: 'chat', wishes, strategy: rooms.strategy }, surroundings)
   return walk(
     {
       kind: 'chat',
@@ -22,10 +24,17 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
       candidates,
       most: mostItCanTake(request, candidates),
       meter: () => new Meter(body.byteLength),
+      reasons: (endpoint) => doesReason(endpoint, surroundings.catalog),
       completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
     },
     asker,
     sink,
     rooms,
   )
+}
+
+/** By the model's own list of capabilities; one that lists none leaves it open. */
+function doesReason({ model }: Endpoint, { models }: Catalog): boolean | undefined {
+  const capabilities = models.get(model)?.capabilities ?? []
+  return capabilities.length === 0 ? undefined : capabilities.includes('reasoning')
 }

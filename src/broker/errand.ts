@@ -17,6 +17,8 @@ export interface Errand {
   readonly candidates: readonly Endpoint[]
   /** The most that it can cost; `undefined` when no candidate has a known price. */
   readonly most: Money | undefined
+  /** Whether the endpoint's model is known to reason, or not to. */
+  readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
   /** A fresh meter for each attempt. */
   readonly meter: () => Meter
   /** Puts what a provider answers into OpenRouter's shape. */

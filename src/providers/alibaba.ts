@@ -7,4 +7,6 @@ export const alibaba: ProviderDefinition = {
   baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
   needsKey: true,
   abortStopsBilling: false,
+  // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
+  quirks: { takesCacheControl: true },
 }

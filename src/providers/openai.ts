@@ -8,4 +8,5 @@ export const openai: ProviderDefinition = {
   // https://openai.com/policies/api-data-usage-policies: no training, kept up to 30 days against abuse.
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
+  quirks: { drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'] },
 }

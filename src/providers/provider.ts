@@ -8,6 +8,10 @@ export interface Quirks {
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
   /** It refuses `stream_options`; usage is then never asked for. */
   readonly refusesStreamOptions?: boolean | undefined
+  /** Sampling fields that it answers 400 to; they are left out. */
+  readonly drops?: readonly string[] | undefined
+  /** It understands Anthropic's `cache_control` marks. */
+  readonly takesCacheControl?: boolean | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
 }
@@ -51,6 +55,8 @@ export interface Question {
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly streamed: boolean
+  /** Whether the model is known to reason, or not to; absent when nobody said. */
+  readonly reasons?: boolean | undefined
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
