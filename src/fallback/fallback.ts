@@ -18,7 +18,7 @@ export async function fallback<Candidate>(
   for (const candidate of candidates) {
     outcome = await attempt(candidate)
     if (outcome.type !== 'failed' || outcome.begun) break
-    if (ERRORS[outcome.error.code].fallback === 'stop') break
+    if (ERRORS[outcome.error.code].fallback !== 'next') break
   }
   return outcome
 }

@@ -1,6 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { ChatChunk } from '../wire/chat.ts'
+import type { LaneState, Readiness } from './key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -57,6 +58,8 @@ export interface Question {
   readonly streamed: boolean
   /** Whether the model is known to reason, or not to; absent when nobody said. */
   readonly reasons?: boolean | undefined
+  /** Monotonic milliseconds at which the whole request must be done. */
+  readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
@@ -92,6 +95,14 @@ export interface Provider {
   readonly privacy?: Privacy | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
+  /** How fit it is to be asked for one of its models now. */
+  readiness(modelId: string): Readiness
+  /** Its keys, without showing them. */
+  lanes(): readonly LaneState[]
+  /**
+   * Asks, with the best of its keys. The listener hears nothing before this returns; when the provider must not be asked
+   * now it hears a failure that says `isUnasked`.
+   */
   ask(question: Question, listener: AnswerListener): Asking
   close(): Promise<void>
 }

@@ -24,6 +24,7 @@ import { lockInstance } from '../../host/instance-lock.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger } from '../../ledger/ledger.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
+import { createHealthBook } from '../../providers/health.ts'
 import { openStore } from '../../store/store.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
@@ -71,9 +72,11 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   })
 
   const models = createLiveModels(config.modelsConfigPath)
+  const health = createHealthBook({ clock })
   const providers = createProviderSet({
     config,
     clock,
+    health,
     socketFolder: sockets.folder,
     builtIn: [loopbackDefinition(loopbackSocket)],
     onServerEvent: (event) => log.info(event, 'local server'),
