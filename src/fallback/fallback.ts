@@ -14,7 +14,7 @@ export interface Walk<C> {
   readonly candidates: readonly C[]
   attempt(candidate: C): Promise<AttemptOutcome>
   /** How fit a candidate is now. */
-  readiness(candidate: C): Readiness
+  readonly readiness: (candidate: C) => Readiness
   /** False when the caller left meanwhile. */
   wait(ms: number): Promise<boolean>
   timeLeftMs(): number
@@ -27,7 +27,8 @@ export interface Walk<C> {
 export interface RescueWalk<C> {
   /** Asked each time: not any more once there is something in the answer that must not come twice. */
   isPossible(): boolean
-  continues(candidate: C): boolean
+  /** Whether the catalogue says that it continues from a prefix. */
+  readonly continues: (candidate: C) => boolean
   attempt(rescue: Rescue<C>): Promise<AttemptOutcome>
 }
 

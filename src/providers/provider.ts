@@ -13,6 +13,8 @@ export interface Quirks {
   readonly drops?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly takesCacheControl?: boolean | undefined
+  /** How it is told that the last message is the beginning of its own answer; by default by that message's role alone. */
+  readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
 }
@@ -24,6 +26,9 @@ export interface Privacy {
   /** It keeps them beyond the request, for whatever reason. */
   readonly retains: boolean
 }
+
+/** Mistral and DeepSeek want `prefix: true` on the message, vLLM `continue_final_message` on the request. */
+export type PrefixMarker = 'role' | 'prefix' | 'continue_final_message'
 
 /** What we know of a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
@@ -95,6 +100,7 @@ export interface Provider {
   readonly privacy?: Privacy | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
+  readonly prefixMarker: PrefixMarker
   /** How fit it is to be asked for one of its models now. */
   readiness(modelId: string): Readiness
   /** Its keys, without showing them. */

@@ -95,8 +95,6 @@ export interface ChatChoice {
   readonly index?: number | undefined
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
-  /** The answer of a plain completion. */
-  readonly text?: unknown
   readonly error?: unknown
   readonly finish_reason?: string | null | undefined
   readonly native_finish_reason?: unknown
