@@ -5,9 +5,35 @@ export interface Replay {
   take(chunk: ChatChunk): ChatChunk | undefined | 'differs'
 }
 
-/** For an answer that is continued: everything is new but the opening formalities. */
-export function continued(): Replay {
-  return { take: (chunk) => (saysSomething(chunk) || hasUsage(chunk) ? chunk : undefined) }
+/** Shorter beginnings come again by chance: “ha” is followed by “ha”. */
+const LEAST_REPETITION = 16
+
+/**
+ * For an answer that is continued: everything is new but the opening formalities. Some endpoints don't know what to do
+ * with a beginning and say it again; what looks like it is held back until that is clear, and then not told twice.
+ */
+export function continued(told: string): Replay {
+  let held = ''
+  let isThrough = told.length < LEAST_REPETITION
+
+  function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined {
+    const { content } = choice.delta ?? {}
+    held += typeof content === 'string' ? content : ''
+    const isOver = typeof choice.finish_reason === 'string' || callsTools(choice.delta ?? {})
+    const isRepetition = held.startsWith(told)
+    if (!isOver && !isRepetition && told.startsWith(held)) return undefined
+    isThrough = true
+    const text = isRepetition ? held.slice(told.length) : held
+    return { ...chunk, choices: [{ ...choice, delta: { ...choice.delta, content: text } }] }
+  }
+
+  return {
+    take(chunk) {
+      if (!saysSomething(chunk) && !hasUsage(chunk)) return undefined
+      const [choice] = chunk.choices ?? []
+      return isThrough || choice === undefined ? chunk : takeChoice(chunk, choice)
+    },
+  }
 }
 
 /**

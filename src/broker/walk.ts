@@ -98,7 +98,7 @@ function waitFor(ms: number, clock: Clock, sink: AnswerSink, record: AnswerRecor
 function rescuing(way: RescueWay, { text }: Told, { body }: Errand, provider: Provider): Rescuing {
   return way === 'restart'
     ? { body, replay: compared(text) }
-    : { body: prefixBody(body, text, provider.prefixMarker), replay: continued() }
+    : { body: prefixBody(body, text, provider.prefixMarker), replay: continued(text) }
 }
 
 /** The error of the last attempt, with those before it in its metadata, as OpenRouter tells them. */

@@ -24,19 +24,30 @@ export interface Wreck<C> {
 const MOST_RESCUES = 3
 
 /**
- * Who brings a broken answer to its end: first whoever continues from a prefix, then the same model asked anew elsewhere,
- * then, the broken endpoint itself. Another model asked anew says something else, so it isn't asked.
+ * Who brings a broken answer to its end: whoever continues from a prefix, then the same model asked anew elsewhere, then
+ * the broken endpoint itself in either way. Another model asked anew says something else, so it isn't asked.
  */
 export function nextRescue<C extends Candidate>(wreck: Wreck<C>): Rescue<C> | undefined {
-  const { candidates, broken, tried, readiness, continues } = wreck
+  const { candidates, broken, tried } = wreck
   if (tried.length >= MOST_RESCUES) return undefined
   const others = candidates.filter(({ id }) => id !== broken.id)
-  const fit = [...others, broken].filter((candidate) => readiness(candidate).state !== 'resting')
-  const continuing = fit.filter(continues).map((candidate) => ({ candidate, way: 'continue' as const }))
-  const restarting = fit
-    .filter(({ model }) => model === broken.model)
-    .map((candidate) => ({ candidate, way: 'restart' as const }))
-  return [...continuing, ...restarting].find(
+  return [...rescuesBy(others, wreck), ...rescuesBy([broken], wreck)].find(
     ({ candidate, way }) => !tried.some((each) => each.candidate.id === candidate.id && each.way === way),
   )
+}
+
+function rescuesBy<C extends Candidate>(
+  candidates: readonly C[],
+  { broken, readiness, continues }: Wreck<C>,
+): readonly Rescue<C>[] {
+  const fit = candidates.filter((candidate) => readiness(candidate).state !== 'resting')
+  const by = (way: RescueWay, able: readonly C[]): Rescue<C>[] =>
+    able.map((candidate) => ({ candidate, way }))
+  return [
+    ...by('continue', fit.filter(continues)),
+    ...by(
+      'restart',
+      fit.filter(({ model }) => model === broken.model),
+    ),
+  ]
 }

@@ -36,6 +36,8 @@ export const MOST_ATTEMPTS = 6
 const MOST_REFUSALS = 2
 /** A caller is kept waiting so long for the one provider that said when to come back. */
 const PATIENCE_MS = 5_000
+/** Timers may go off a little early by another clock. */
+const TIMER_SLACK_MS = 10
 const RETRY_AFTER_MS = 250
 
 const STOP = { type: 'stop' } as const
@@ -115,7 +117,7 @@ function later<C extends Candidate>(
     .sort((a, b) => a.readyInMs - b.readyInMs)
   const [soonest] = waits
   if (soonest === undefined || open.some((candidate) => count(candidate) > 1)) return undefined
-  return ask(soonest.candidate, Math.max(1, soonest.readyInMs))
+  return ask(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
 }
 
 function wasSilent<C extends Candidate>(candidate: C, trail: readonly Tried<C>[]): boolean {

@@ -79,7 +79,7 @@ describe('the next to be asked is', () => {
   })
 
   test('one that said when to come back, if that is soon', () => {
-    expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(1500) } })).toBe('wait 1500: a')
+    expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(1500) } })).toBe('wait 1510: a')
     expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(6000) } })).toBe('stop')
     expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(1500) }, timeLeftMs: 1000 })).toBe(
       'stop',

@@ -8,7 +8,7 @@ import { definitionsOf } from '../../providers/definition-of.ts'
 import type { HealthBook } from '../../providers/health.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
-import { createWatch, type Watch } from '../../providers/time-limits.ts'
+import { createWatch, DEFAULT_LIMITS, type Watch } from '../../providers/time-limits.ts'
 import { undiciUpstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -114,12 +114,14 @@ function build(
 ): Built {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
+  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits }
   const provider = openaiChat({
     definition,
     keys: parts.config.keysOf(definition.id, setting?.keyEnv).map((key) => ({ key })),
-    upstream: undiciUpstream(parseBaseUrl(baseUrl)),
+    upstream: undiciUpstream(parseBaseUrl(baseUrl), limits),
     clock: parts.clock,
     health: parts.health,
+    limits,
     watch,
     enter: server === undefined ? undefined : () => enter(server),
   })

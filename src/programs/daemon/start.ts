@@ -25,6 +25,7 @@ import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger } from '../../ledger/ledger.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
 import { createHealthBook } from '../../providers/health.ts'
+import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
 import { openStore } from '../../store/store.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
@@ -101,6 +102,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     figures: createEndpointFigures(clock),
     clock,
     strategy: config.routingStrategy,
+    health,
+    limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
   let tcp: Daemon['tcp']
