@@ -1,16 +1,21 @@
-import type { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../base/errors.ts'
+import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
-import type { ChatChunk } from '../wire/chat.ts'
+import { saysSomething, type ChatChunk } from '../wire/chat.ts'
+import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
+import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
 import type { Meter } from './meter.ts'
-import type { Answering, AnswerRecord } from './record.ts'
+import type { AnswerRecord } from './record.ts'
+import type { Replay } from './replay.ts'
+import type { Told } from './told.ts'
 
 /** What all attempts of one request share. */
 export interface Run {
@@ -20,32 +25,57 @@ export interface Run {
   readonly record: AnswerRecord
   /** Unix seconds of the start. */
   readonly created: number
+  /** Monotonic milliseconds at which the whole request must be done. */
+  readonly deadlineAt: number
+  /** What the caller heard so far; only kept where a rescue may come to need it. */
+  readonly told: Told | undefined
 }
+
+/** An attempt that brings a broken answer to its end. */
+export interface Rescuing {
+  /** The caller's request, or the same with the beginning of the answer in it. */
+  readonly body: JsonBody
+  readonly replay: Replay
+}
+
+/** So many chunks without a word are held back; then the caller hears them, word or not. */
+const MOST_HELD = 64
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
 export class Attempt implements AnswerListener {
   readonly #run: Run
   readonly #endpoint: Endpoint
   readonly #provider: Provider
+  readonly #rescuing: Rescuing | undefined
+  readonly #body: JsonBody
   readonly #meter: Meter
   readonly #completer: Completer
   readonly #startedAt: number
   #asking: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
+  /** The caller hears this attempt. */
   #hasBegun = false
+  #isClosed = false
+  /** This attempt is on the bill. */
+  #isBilled = false
+  /** Chunks that promise a word: until the word is there, another candidate can still take over unseen. */
+  #held: string[] = []
 
-  constructor(run: Run, endpoint: Endpoint, provider: Provider) {
+  constructor(run: Run, endpoint: Endpoint, provider: Provider, rescuing?: Rescuing) {
     this.#run = run
     this.#endpoint = endpoint
     this.#provider = provider
-    this.#meter = run.errand.meter()
-    this.#completer = provider.speaksOpenRouter ? verbatim : this.#newCompleter()
+    this.#rescuing = rescuing
+    this.#body = rescuing?.body ?? run.errand.body
+    this.#meter = run.errand.meter(this.#body)
+    this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
   }
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
   run(): Promise<AttemptOutcome> {
-    const { sink, record, errand, asker } = this.#run
+    const { sink, record, errand, asker, deadlineAt } = this.#run
+    if (this.#rescuing !== undefined) record.handOn()
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.isGone) {
@@ -57,10 +87,11 @@ export class Attempt implements AnswerListener {
       this.#asking = this.#provider.ask(
         {
           route: errand.route,
-          body: errand.body,
+          body: this.#body,
           modelId: this.#endpoint.modelId,
           streamed: errand.streamed,
           reasons: errand.reasons?.(this.#endpoint),
+          deadlineAt,
           referer: asker.referer,
           title: asker.title,
         },
@@ -83,9 +114,39 @@ export class Attempt implements AnswerListener {
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
-    this.#begin()
-    const completed = this.#completer.chunk(json, chunk)
-    if (completed !== undefined && !this.#run.sink.chunk(completed)) this.#asking?.pause()
+    if (this.#rescuing === undefined) this.#pass(json, chunk)
+    else this.#passRest(json, chunk, this.#rescuing.replay)
+  }
+
+  #pass(json: string, chunk: ChatChunk): void {
+    this.#run.told?.watch(chunk)
+    const text = this.#completer.chunk(json, chunk)
+    if (!this.#hasBegun) {
+      if (!saysSomething(chunk) && this.#held.length < MOST_HELD) {
+        if (text !== undefined) this.#held.push(text)
+        return
+      }
+      this.#begin()
+    }
+    if (text !== undefined) this.#tell(text)
+  }
+
+  #passRest(json: string, chunk: ChatChunk, replay: Replay): void {
+    this.#bill()
+    const rest = replay.take(chunk)
+    if (rest === 'differs') {
+      this.#asking?.abort()
+      return this.fail(
+        new BrokerError('upstream-failed', 'asked anew, the endpoint gave another answer', {
+          details: { provider: this.#provider.displayName },
+        }),
+      )
+    }
+    return rest === undefined ? undefined : this.#pass(json, rest)
+  }
+
+  #tell(text: string): void {
+    if (!this.#run.sink.chunk(text)) this.#asking?.pause()
   }
 
   answer(json: string, answer: ChatChunk): void {
@@ -103,20 +164,34 @@ export class Attempt implements AnswerListener {
   }
 
   fail(error: BrokerError): void {
-    if (this.#hasBegun) this.#run.record.broke(error)
-    else this.#run.record.missed(this.#endpoint, error, this.#run.record.elapsedMs - this.#startedAt)
-    this.#close({ type: 'failed', error, begun: this.#hasBegun })
+    if (this.#isClosed) return
+    const { record } = this.#run
+    const ms = record.elapsedMs - this.#startedAt
+    if (this.#hasBegun) record.brokeOff(this.#endpoint, error, ms)
+    else if (error.details.isUnasked !== true) record.missed(this.#endpoint, error, ms)
+    this.#close({ type: 'failed', error, begun: this.#hasBegun || this.#rescuing !== undefined })
   }
 
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
+    this.#bill()
+    if (this.#rescuing !== undefined) this.#run.record.tookOver(this.#answering())
+    for (const text of this.#held) this.#tell(text)
+    this.#held = []
+  }
+
+  #bill(): void {
+    if (this.#isBilled) return
+    this.#isBilled = true
     this.#run.record.began(this.#answering())
   }
 
   #close(outcome: AttemptOutcome): void {
+    this.#isClosed = true
     this.#run.sink.whenGone = undefined
     this.#run.sink.whenReady = undefined
+    this.#held = []
     this.#resolve(outcome)
   }
 
@@ -132,7 +207,9 @@ export class Attempt implements AnswerListener {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
-    const usage = () => this.#meter.read().usage
+    const isShared = this.#rescuing !== undefined
+    const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
+    const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
     return errand.completer({
       id: sink.id,
       created,
@@ -140,11 +217,12 @@ export class Attempt implements AnswerListener {
       model,
       price,
       usage,
-      envelope: () => envelopeOf(record, provider, this.#endpoint, priced(usage(), price)),
+      cost: isShared ? cost : undefined,
+      envelope: () => envelopeOf(record, provider, this.#endpoint, cost()),
     })
   }
 }
 
-function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']) {
+function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']): Money | undefined {
   return usage === undefined || price === undefined ? undefined : costOf(usage, price)
 }

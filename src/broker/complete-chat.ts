@@ -1,3 +1,4 @@
+import { dollarsNumber } from '../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
 import { finishReasonOf } from './finish-reason.ts'
@@ -72,8 +73,16 @@ class ChatCompleter implements Completer {
         delta: { role: 'assistant', content: '' },
         ...ending,
       })),
-      usage: wireUsageOf(usage, this.#facts.price, this.#usage),
+      usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
     })
+  }
+
+  #sharedCost(): object {
+    if (this.#facts.cost === undefined) return {}
+    const cost = this.#facts.cost()
+    const dollars = cost === undefined ? undefined : dollarsNumber(cost)
+    // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out.
+    return { cost: dollars, cost_details: dollars && { upstream_inference_cost: dollars } }
   }
 
   #head(object: string, { created }: ChatChunk): Record<string, unknown> {

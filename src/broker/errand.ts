@@ -19,8 +19,10 @@ export interface Errand {
   readonly most: Money | undefined
   /** Whether the endpoint's model is known to reason, or not to. */
   readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
-  /** A fresh meter for each attempt. */
-  readonly meter: () => Meter
+  /** A fresh meter for each attempt with this body. */
+  readonly meter: (body: JsonBody) => Meter
+  /** Streams of one text may be brought to their end by somebody else when they break. */
+  readonly mayBeRescued?: boolean | undefined
   /** Puts what a provider answers into OpenRouter's shape. */
   readonly completer: (facts: AnswerFacts) => Completer
 }

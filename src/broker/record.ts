@@ -1,19 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { BrokerError } from '../base/errors.ts'
-import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { costOf } from '../ledger/cost.ts'
-import type { EntryStatus, FailedAttempt, Settlement, Usage } from '../ledger/ledger-types.ts'
+import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
 import type { Asker } from './asker.ts'
-import type { Meter, Reading } from './meter.ts'
-
-/** Who answers. */
-export interface Answering {
-  readonly endpoint: Endpoint
-  readonly meter: Meter
-  /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
-  readonly saysWhatItCharged: boolean
-}
+import { addBills, billOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
@@ -23,7 +13,10 @@ export class AnswerRecord {
   readonly #startedAt: number
   readonly #attempts: FailedAttempt[] = []
   readonly #errors: BrokerError[] = []
+  /** Everybody who is paid for a part of the answer. */
+  readonly #parts: Answering[] = []
   #answering: Answering | undefined
+  #brokenOff: (() => void) | undefined
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
@@ -59,20 +52,34 @@ export class AnswerRecord {
     this.#attempts.push({ endpoint: endpoint.id, code: error.code, status: error.details.status, ms })
   }
 
-  /** The first piece of an answer is there: from now on this endpoint is the one that is paid. */
+  /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
   began(answering: Answering): void {
+    this.#parts.push(answering)
+    this.#answering ??= answering
+    this.#firstTokenMs ??= this.elapsedMs
+  }
+
+  /** The caller hears this endpoint from now on: it brings another one's answer to its end. */
+  tookOver(answering: Answering): void {
     this.#answering = answering
-    this.#firstTokenMs = this.elapsedMs
   }
 
   finished(): void {
     this.#status = 'finished'
+    this.#error = undefined
   }
 
   /** The caller left; an endpoint that was asked and hadn't answered may bill for the prompt all the same. */
   left(answering: Answering): void {
+    this.gone()
+    if (this.#answering !== undefined) return
+    this.#answering = answering
+    this.#parts.push(answering)
+  }
+
+  /** The caller left while nobody was being asked. */
+  gone(): void {
     this.#status = 'cancelled'
-    this.#answering ??= answering
   }
 
   broke(error: BrokerError): void {
@@ -80,17 +87,31 @@ export class AnswerRecord {
     if (this.#status !== 'cancelled') this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
   }
 
+  /** An answer that the caller saw a part of broke off. */
+  brokeOff(endpoint: Endpoint, error: BrokerError, ms: number): void {
+    this.broke(error)
+    this.#brokenOff = () => this.missed(endpoint, error, ms)
+  }
+
+  /** Somebody else is asked to bring the broken answer to its end, so that it was not the last attempt. */
+  handOn(): void {
+    this.#brokenOff?.()
+    this.#brokenOff = undefined
+  }
+
+  /** Of all parts so far; what is known of the last one may still grow. */
+  bill(): Bill {
+    return addBills(this.#parts.map(billOf))
+  }
+
   settlement(): Settlement {
     const answering = this.#answering
-    const reading = answering?.meter.read()
     return {
       status: this.#status,
       endpoint: answering?.endpoint.id,
       provider: answering?.endpoint.provider,
       attempts: this.#attempts,
-      usage: reading?.usage,
-      countSource: reading?.countSource ?? 'none',
-      ...costs(answering, reading),
+      ...this.bill(),
       priceVersion: this.#priceVersion,
       finishReason: answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
@@ -100,16 +121,4 @@ export class AnswerRecord {
       title: this.#asker.title,
     }
   }
-}
-
-function costs(
-  answering: Answering | undefined,
-  reading: Reading | undefined,
-): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
-  const charged = answering?.saysWhatItCharged === true ? answering.meter.charged : undefined
-  if (charged !== undefined) return { cost: charged, costLow: undefined, costHigh: undefined }
-  const price = answering?.endpoint.price
-  const priced = (usage: Usage | undefined): Money | undefined =>
-    usage === undefined || price === undefined ? undefined : costOf(usage, price)
-  return { cost: priced(reading?.usage), costLow: priced(reading?.low), costHigh: priced(reading?.high) }
 }

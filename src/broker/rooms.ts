@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { HealthBook } from '../providers/health.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
+import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Running } from './running.ts'
 
@@ -16,6 +18,10 @@ export interface Rooms {
   readonly figures: EndpointFiguresBook
   readonly clock: Clock
   readonly strategy: Strategy
+  /** How endpoints have been doing. */
+  readonly health: HealthBook
+  /** Bound on a whole request, over all attempts; the usual one unless said. */
+  readonly limits?: Pick<TimeLimits, 'wholeMs'> | undefined
   /** What providers are told of callers that don't introduce their app. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }

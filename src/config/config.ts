@@ -8,6 +8,7 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
+import { timeLimits, type TimeLimitSettings } from './time-limits.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -29,6 +30,8 @@ export interface Config {
   readonly bodyLimitBytes: number
   /** How long running requests may go on once we are told to stop. */
   readonly drainTimeoutMs: number
+  /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
+  readonly timeLimits: TimeLimitSettings
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** What OpenRouter is told about callers that don't introduce themselves. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
@@ -71,6 +74,7 @@ export function loadConfig(options: {
     isMother: argv.mother === true,
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
+    timeLimits: timeLimits(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),

@@ -1,6 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { ChatChunk } from '../wire/chat.ts'
+import type { LaneState, Readiness } from './key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -12,6 +13,8 @@ export interface Quirks {
   readonly drops?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly takesCacheControl?: boolean | undefined
+  /** How it is told that the last message is the beginning of its own answer; by default by that message's role alone. */
+  readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
 }
@@ -23,6 +26,9 @@ export interface Privacy {
   /** It keeps them beyond the request, for whatever reason. */
   readonly retains: boolean
 }
+
+/** Mistral and DeepSeek want `prefix: true` on the message, vLLM `continue_final_message` on the request. */
+export type PrefixMarker = 'role' | 'prefix' | 'continue_final_message'
 
 /** What we know of a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
@@ -57,6 +63,8 @@ export interface Question {
   readonly streamed: boolean
   /** Whether the model is known to reason, or not to; absent when nobody said. */
   readonly reasons?: boolean | undefined
+  /** Monotonic milliseconds at which the whole request must be done. */
+  readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
@@ -92,6 +100,15 @@ export interface Provider {
   readonly privacy?: Privacy | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
+  readonly prefixMarker: PrefixMarker
+  /** How fit it is to be asked for one of its models now. */
+  readiness(modelId: string): Readiness
+  /** Its keys, without showing them. */
+  lanes(): readonly LaneState[]
+  /**
+   * Asks, with the best of its keys. The listener hears nothing before this returns; when the provider must not be asked
+   * now it hears a failure that says `isUnasked`.
+   */
   ask(question: Question, listener: AnswerListener): Asking
   close(): Promise<void>
 }

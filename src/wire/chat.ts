@@ -95,6 +95,7 @@ export interface ChatChoice {
   readonly index?: number | undefined
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
+  readonly error?: unknown
   readonly finish_reason?: string | null | undefined
   readonly native_finish_reason?: unknown
   /** In place of a message: what a text completion says. */
@@ -110,4 +111,22 @@ export interface ChatDelta {
   readonly tool_calls?:
     | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]
     | null
+}
+
+/**
+ * Whether a chunk holds a piece of the answer. A role, an empty string or a count alone is only the promise of one:
+ * several providers send it at once and then think.
+ */
+export function saysSomething({ choices }: ChatChunk): boolean {
+  return (choices ?? []).some((choice) => typeof choice.finish_reason === 'string' || hasContent(choice))
+}
+
+function hasContent({ delta, message, text }: ChatChoice): boolean {
+  const said = delta ?? message ?? {}
+  return isFilled(text) || Object.entries(said).some(([field, value]) => field !== 'role' && isFilled(value))
+}
+
+function isFilled(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false
+  return !(Array.isArray(value) && value.length === 0)
 }

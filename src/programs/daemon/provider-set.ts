@@ -5,8 +5,10 @@ import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
 import { parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
+import type { HealthBook } from '../../providers/health.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
+import { createWatch, DEFAULT_LIMITS, type Watch } from '../../providers/time-limits.ts'
 import { undiciUpstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -16,6 +18,8 @@ export interface ProviderSetParts {
   readonly socketFolder: string
   /** Providers that come from nowhere but this host: the loopback, and servers that were detected. */
   readonly builtIn: readonly ProviderDefinition[]
+  /** What is known of how endpoints do; outlives the providers that are built anew. */
+  readonly health: HealthBook
   readonly onServerEvent: (event: ManagedServerEvent) => void
 }
 
@@ -43,6 +47,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
   let settings: ReadonlyMap<string, ProviderSetting> = new Map()
   const builtIn = [...parts.builtIn]
   const closing = new Set<Promise<void>>()
+  const watch = createWatch(parts.clock)
 
   function rebuild(): void {
     const next = new Map<string, Built>()
@@ -55,7 +60,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
       const before = built.get(wanted.id)
       next.set(
         wanted.id,
-        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts),
+        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts, watch),
       )
     }
     for (const [id, old] of built) if (next.get(id) !== old) retire(old)
@@ -105,14 +110,19 @@ function build(
   setting: ProviderSetting | undefined,
   fingerprint: string,
   parts: ProviderSetParts,
+  watch: Watch,
 ): Built {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
+  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits }
   const provider = openaiChat({
     definition,
-    keys: parts.config.keysOf(definition.id, setting?.keyEnv),
-    upstream: undiciUpstream(parseBaseUrl(baseUrl)),
+    keys: parts.config.keysOf(definition.id, setting?.keyEnv).map((key) => ({ key })),
+    upstream: undiciUpstream(parseBaseUrl(baseUrl), limits),
     clock: parts.clock,
+    health: parts.health,
+    limits,
+    watch,
     enter: server === undefined ? undefined : () => enter(server),
   })
   return { provider, server, fingerprint }

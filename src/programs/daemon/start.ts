@@ -9,6 +9,8 @@ import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { createHealthBook } from '../../providers/health.ts'
+import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
 import { openStore } from '../../store/store.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
@@ -40,7 +42,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   const ledger = createLedger({ store })
   bookWhatWasLeftOpen(ledger, log)
 
-  const supply = stack.use(await openSupply({ config, clock, log, socketFolder: sockets.folder }))
+  const health = createHealthBook({ clock })
+  const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
@@ -49,6 +52,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     figures: createEndpointFigures(clock),
     clock,
     strategy: config.routingStrategy,
+    health,
+    limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
   let tcp: TcpAddress | undefined

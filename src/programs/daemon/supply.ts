@@ -6,6 +6,7 @@ import type { ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
 import type { Config } from '../../config/config.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
+import type { HealthBook } from '../../providers/health.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
@@ -25,6 +26,7 @@ export interface SupplyParts {
   readonly config: Config
   readonly clock: Clock
   readonly log: DaemonLog
+  readonly health: HealthBook
   /** Where the loopback and managed servers get their sockets. */
   readonly socketFolder: string
 }
@@ -38,6 +40,7 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   const providers = createProviderSet({
     config,
     clock,
+    health: parts.health,
     socketFolder,
     builtIn: [loopbackDefinition(loopbackSocket)],
     onServerEvent: (event) => log.info(event, 'local server'),
