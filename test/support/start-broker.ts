@@ -112,6 +112,10 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       ...env,
     },
   })
+  // Even a test that ran into its bound leaves no process behind.
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('close', () => process.off('exit', endWithUs))
   const said = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
