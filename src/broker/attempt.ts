@@ -16,6 +16,7 @@ import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
 import type { Told } from './told.ts'
+import type { UpstreamIds } from './upstream-ids.ts'
 
 /** What all attempts of one request share. */
 export interface Run {
@@ -23,6 +24,7 @@ export interface Run {
   readonly asker: Asker
   readonly sink: AnswerSink
   readonly record: AnswerRecord
+  readonly upstreamIds: UpstreamIds
   /** Unix seconds of the start. */
   readonly created: number
   /** Monotonic milliseconds at which the whole request must be done. */
@@ -114,6 +116,7 @@ export class Attempt implements AnswerListener {
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
+    if (!this.#hasBegun) this.#noteId(chunk)
     if (this.#rescuing === undefined) this.#pass(json, chunk)
     else this.#passRest(json, chunk, this.#rescuing.replay)
   }
@@ -151,6 +154,7 @@ export class Attempt implements AnswerListener {
 
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
+    this.#noteId(answer)
     this.#begin()
     this.#run.sink.answer(this.#completer.answer(json, answer))
   }
@@ -179,6 +183,12 @@ export class Attempt implements AnswerListener {
     if (this.#rescuing !== undefined) this.#run.record.tookOver(this.#answering())
     for (const text of this.#held) this.#tell(text)
     this.#held = []
+  }
+
+  /** What passes verbatim carries somebody else's id. */
+  #noteId({ id }: ChatChunk): void {
+    const { upstreamIds, sink } = this.#run
+    if (this.#completer === verbatim && typeof id === 'string') upstreamIds.note(id, sink.id)
   }
 
   #bill(): void {

@@ -8,6 +8,7 @@ import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Running } from './running.ts'
+import type { UpstreamIds } from './upstream-ids.ts'
 
 /** The rooms below, as the daemon built them. The catalogue and the providers may be new ones after a reload. */
 export interface Rooms {
@@ -16,6 +17,7 @@ export interface Rooms {
   readonly ledger: Ledger
   readonly running: Running
   readonly figures: EndpointFiguresBook
+  readonly upstreamIds: UpstreamIds
   readonly clock: Clock
   readonly strategy: Strategy
   /** How endpoints have been doing. */

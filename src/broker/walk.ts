@@ -43,7 +43,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     sink.accept()
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
-    const run = { errand, asker, sink, record, created, deadlineAt, told }
+    const { upstreamIds } = rooms
+    const run = { errand, asker, sink, record, upstreamIds, created, deadlineAt, told }
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
       attempt = new Attempt(run, endpoint, providerOf(endpoint, providers), rescuing)
       return attempt.run()

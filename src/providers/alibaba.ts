@@ -9,4 +9,10 @@ export const alibaba: ProviderDefinition = {
   abortStopsBilling: false,
   // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
   quirks: { takesCacheControl: true },
+  company: {
+    privacyPolicyUrl:
+      'https://www.alibabacloud.com/help/en/legal/latest/alibaba-cloud-international-website-privacy-policy',
+    statusUrl: 'https://status.alibabacloud.com',
+    headquarters: 'CN',
+  },
 }

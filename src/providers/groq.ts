@@ -12,4 +12,10 @@ export const groq: ProviderDefinition = {
   quirks: {
     drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
+  company: {
+    privacyPolicyUrl: 'https://groq.com/privacy-policy',
+    termsUrl: 'https://groq.com/terms-of-use',
+    statusUrl: 'https://groqstatus.com',
+    headquarters: 'US',
+  },
 }

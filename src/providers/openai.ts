@@ -9,4 +9,10 @@ export const openai: ProviderDefinition = {
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
   quirks: { drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'] },
+  company: {
+    privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',
+    termsUrl: 'https://openai.com/policies/row-terms-of-use',
+    statusUrl: 'https://status.openai.com',
+    headquarters: 'US',
+  },
 }

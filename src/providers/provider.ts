@@ -29,6 +29,14 @@ export interface Privacy {
 
 /** Mistral and DeepSeek want `prefix: true` on the message, vLLM `continue_final_message` on the request. */
 export type PrefixMarker = 'role' | 'prefix' | 'continue_final_message'
+/** What people want to know of a company before they trust it with their words. */
+export interface Company {
+  readonly privacyPolicyUrl?: string | undefined
+  readonly termsUrl?: string | undefined
+  readonly statusUrl?: string | undefined
+  /** ISO 3166 alpha-2. */
+  readonly headquarters?: string | undefined
+}
 
 /** What we know of a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
@@ -46,6 +54,7 @@ export interface ProviderDefinition {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What it does with what it is told, by its terms for API customers; absent when nobody looked it up. */
   readonly privacy?: Privacy | undefined
+  readonly company?: Company | undefined
   /** A built-in stand-in that `auto` must not pick while a real provider is there. */
   readonly isStandIn?: boolean | undefined
 }
@@ -98,6 +107,7 @@ export interface Provider {
   readonly abortStopsBilling: boolean
   readonly isStandIn: boolean
   readonly privacy?: Privacy | undefined
+  readonly company?: Company | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker

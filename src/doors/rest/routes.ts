@@ -1,8 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../broker/rooms.ts'
+import { getCredits, getKey } from './account.ts'
 import { getBillingUsage, getBillingUsageOf } from './billing.ts'
 import { postChatCompletions } from './chat-completions.ts'
-import { listModels } from './models.ts'
+import { getGeneration } from './generation.ts'
+import { getZdrEndpoints } from './model-endpoints.ts'
+import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models.ts'
+import { getProviders } from './providers.ts'
 
 type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms) => unknown
 
@@ -15,11 +19,18 @@ interface Route {
 /** What is served below `/v1` and `/api/v1`. */
 const API_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/chat/completions', handle: postChatCompletions },
-  {
-    method: 'GET',
-    path: '/models',
-    handle: (_request, _reply, rooms) => listModels(rooms.catalog(), rooms.providers()),
-  },
+  { method: 'GET', path: '/models', handle: getModels },
+  { method: 'GET', path: '/models/user', handle: getModels },
+  { method: 'GET', path: '/models/count', handle: getModelsCount },
+  { method: 'GET', path: '/models/*', handle: getModelsBelow },
+  { method: 'GET', path: '/model/*', handle: getModel },
+  { method: 'GET', path: '/embeddings/models', handle: getEmbeddingModels },
+  { method: 'GET', path: '/providers', handle: getProviders },
+  { method: 'GET', path: '/endpoints/zdr', handle: getZdrEndpoints },
+  { method: 'GET', path: '/generation', handle: getGeneration },
+  { method: 'GET', path: '/credits', handle: getCredits },
+  { method: 'GET', path: '/key', handle: getKey },
+  { method: 'GET', path: '/auth/key', handle: getKey },
 ]
 
 /** What is served at the root. */

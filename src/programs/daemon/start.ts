@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
+import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config } from '../../config/config.ts'
 import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
@@ -50,6 +51,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     ledger,
     running: createRunning(),
     figures: createEndpointFigures(clock),
+    upstreamIds: createUpstreamIds(),
     clock,
     strategy: config.routingStrategy,
     health,

@@ -35,6 +35,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     abortStopsBilling: definition.abortStopsBilling,
     isStandIn: definition.isStandIn ?? false,
     privacy: definition.privacy,
+    company: definition.company,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => desk.readiness(modelId),
