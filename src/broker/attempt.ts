@@ -3,7 +3,7 @@ import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
-import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
+import type { Asking, Provider, Question } from '../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerSink } from './answer-sink.ts'
@@ -12,6 +12,7 @@ import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
+import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
@@ -44,7 +45,7 @@ export interface Rescuing {
 const MOST_HELD = 64
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class Attempt implements AnswerListener {
+export class Attempt implements BatchListener {
   readonly #run: Run
   readonly #endpoint: Endpoint
   readonly #provider: Provider
@@ -76,7 +77,7 @@ export class Attempt implements AnswerListener {
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
   run(): Promise<AttemptOutcome> {
-    const { sink, record, errand, asker, deadlineAt } = this.#run
+    const { sink, record, errand } = this.#run
     if (this.#rescuing !== undefined) record.handOn()
     return new Promise((resolve) => {
       this.#resolve = resolve
@@ -86,20 +87,26 @@ export class Attempt implements AnswerListener {
       }
       sink.whenGone = () => this.#leave()
       sink.whenReady = () => this.#asking?.resume()
-      this.#asking = this.#provider.ask(
-        {
-          route: errand.route,
-          body: this.#body,
-          modelId: this.#endpoint.modelId,
-          streamed: errand.streamed,
-          reasons: errand.reasons?.(this.#endpoint),
-          deadlineAt,
-          referer: asker.referer,
-          title: asker.title,
-        },
-        this,
-      )
+      const { askWith } = errand
+      const question = this.#question()
+      this.#asking =
+        askWith === undefined ? this.#provider.ask(question, this) : askWith(this.#provider, question, this)
     })
+  }
+
+  #question(): Question {
+    const { errand, asker, deadlineAt } = this.#run
+    const asked = this.#provider.speaksOpenRouter ? errand.ofRouters : undefined
+    return {
+      route: asked?.route ?? errand.route,
+      body: asked?.body ?? this.#body,
+      modelId: this.#endpoint.modelId,
+      streamed: errand.streamed,
+      reasons: errand.reasons?.(this.#endpoint),
+      deadlineAt,
+      referer: asker.referer,
+      title: asker.title,
+    }
   }
 
   /** Breaks it off although the caller is still there. */
@@ -152,6 +159,12 @@ export class Attempt implements AnswerListener {
     if (!this.#run.sink.chunk(text)) this.#asking?.pause()
   }
 
+  /** Billed, although the caller sees nothing of it yet. */
+  part(part: ChatChunk): void {
+    this.#meter.watch(part)
+    this.#bill()
+  }
+
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
     this.#noteId(answer)
@@ -180,7 +193,7 @@ export class Attempt implements AnswerListener {
     if (this.#hasBegun) return
     this.#hasBegun = true
     this.#bill()
-    if (this.#rescuing !== undefined) this.#run.record.tookOver(this.#answering())
+    this.#run.record.tookOver(this.#answering())
     for (const text of this.#held) this.#tell(text)
     this.#held = []
   }

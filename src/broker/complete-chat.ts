@@ -1,7 +1,7 @@
 import { dollarsNumber } from '../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
-import { finishReasonOf } from './finish-reason.ts'
+import { endingOf } from './finish-reason.ts'
 import { wireUsageOf } from './wire-usage.ts'
 
 /** What the caller wished for that the provider isn't told. */
@@ -146,11 +146,6 @@ class ChatCompleter implements Completer {
       reasoning_details: details ?? [{ type: 'reasoning.text', text, format: 'unknown', index: 0 }],
     }
   }
-}
-
-function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): object {
-  if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
-  return { finish_reason: finishReasonOf(native), native_finish_reason: textOf(told) ?? native }
 }
 
 /** A whole answer's calls carry their index and have arguments; every piece of a call in a stream says its type. */

@@ -1,8 +1,9 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
-import type { ProviderRoute } from '../providers/provider.ts'
+import type { Asking, Provider, ProviderRoute, Question } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerFacts, Completer } from './complete-answer.ts'
+import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 
 /** One request on its way through the candidates, of whatever kind: all that the walk has to know of it. */
@@ -10,6 +11,10 @@ export interface Errand {
   readonly kind: ModelKind
   readonly route: ProviderRoute
   readonly body: JsonBody
+  /** What providers that speak OpenRouter are asked instead. */
+  readonly ofRouters?: { readonly route: ProviderRoute; readonly body: JsonBody } | undefined
+  /** How a provider is asked, if not once. */
+  readonly askWith?: ((provider: Provider, question: Question, listener: BatchListener) => Asking) | undefined
   /** As the caller wrote it. */
   readonly modelAsked: string
   readonly streamed: boolean

@@ -42,6 +42,7 @@ export class Meter {
 
   watch(chunk: ChatChunk): void {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#takeUsage(chunk.usage)
+    if (Array.isArray(chunk.data)) this.#chunksWithText++
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
   }
 

@@ -65,7 +65,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       },
     })
     if (outcome.type !== 'failed') return
-    if (!outcome.begun) throw withEarlier(outcome.error, record.errors)
+    // A plain answer is told as a whole: what broke before is still unseen.
+    if (!outcome.begun || !errand.streamed) throw withEarlier(outcome.error, record.errors)
     sink.fail(outcome.error, brokenAnswer(record, providers))
   } catch (error) {
     record.broke(asBrokerError(error))

@@ -8,7 +8,8 @@ export const alibaba: ProviderDefinition = {
   needsKey: true,
   abortStopsBilling: false,
   // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
-  quirks: { takesCacheControl: true },
+  // Its embedding models take 10 texts at once.
+  quirks: { mostInputs: 10, takesCacheControl: true },
   company: {
     privacyPolicyUrl:
       'https://www.alibabacloud.com/help/en/legal/latest/alibaba-cloud-international-website-privacy-policy',

@@ -9,6 +9,8 @@ export interface Quirks {
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
   /** It refuses `stream_options`; usage is then never asked for. */
   readonly refusesStreamOptions?: boolean | undefined
+  /** Most inputs of one embedding request. */
+  readonly mostInputs?: number | undefined
   /** Sampling fields that it answers 400 to; they are left out. */
   readonly drops?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
@@ -108,6 +110,8 @@ export interface Provider {
   readonly isStandIn: boolean
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
+  /** Most inputs of one embedding request; absent when it doesn't say. */
+  readonly mostInputs?: number | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker

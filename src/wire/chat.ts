@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import { parseJsonBody, type JsonBody } from './json-body.ts'
+import type { JsonBody } from './json-body.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
@@ -12,7 +12,15 @@ const interpreted = z.looseObject({
   max_completion_tokens: z.int().min(0).nullish(),
   n: z.int().min(1).max(128).nullish(),
   stream_options: z.looseObject({}).nullish(),
-  reasoning: z.looseObject({ exclude: z.boolean().nullish() }).nullish(),
+  reasoning: z
+    .looseObject({
+      effort: z.string().nullish(),
+      max_tokens: z.int().min(0).nullish(),
+      exclude: z.boolean().nullish(),
+      enabled: z.boolean().nullish(),
+    })
+    .nullish(),
+  reasoning_effort: z.string().nullish(),
   include_reasoning: z.boolean().nullish(),
 })
 
@@ -30,11 +38,11 @@ export interface ChatRequest {
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
-export function parseChatRequest(bytes: Uint8Array): ChatRequest {
-  const body = parseJsonBody(bytes)
+export function parseChatRequest(body: JsonBody): ChatRequest {
   const parsed = interpreted.safeParse(body.value)
   if (!parsed.success) throw badField(parsed.error, body.value)
   const { stream, max_tokens, max_completion_tokens, n } = parsed.data
+  checkEfforts(parsed.data)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
   return {
     body,
@@ -44,6 +52,12 @@ export function parseChatRequest(bytes: Uint8Array): ChatRequest {
     choices: n ?? 1,
     hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
   }
+}
+
+function checkEfforts({ reasoning, reasoning_effort: shorthand }: z.infer<typeof interpreted>): void {
+  const effort = reasoning?.effort ?? shorthand
+  if (effort === (shorthand ?? effort)) return
+  throw new BrokerError('bad-request', 'reasoning.effort and reasoning_effort contradict each other')
 }
 
 function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): BrokerError {

@@ -3,6 +3,9 @@ import type { Rooms } from '../../broker/rooms.ts'
 import { getCredits, getKey } from './account.ts'
 import { getBillingUsage, getBillingUsageOf } from './billing.ts'
 import { postChatCompletions } from './chat-completions.ts'
+import { postCompletions } from './completions.ts'
+import { postEmbeddings } from './embeddings.ts'
+import { postExplain, postQuote } from './explain.ts'
 import { getGeneration } from './generation.ts'
 import { getZdrEndpoints } from './model-endpoints.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models.ts'
@@ -19,6 +22,10 @@ interface Route {
 /** What is served below `/v1` and `/api/v1`. */
 const API_ROUTES: readonly Route[] = [
   { method: 'POST', path: '/chat/completions', handle: postChatCompletions },
+  { method: 'POST', path: '/completions', handle: postCompletions },
+  { method: 'POST', path: '/embeddings', handle: postEmbeddings },
+  { method: 'POST', path: '/explain', handle: postExplain },
+  { method: 'POST', path: '/quote', handle: postQuote },
   { method: 'GET', path: '/models', handle: getModels },
   { method: 'GET', path: '/models/user', handle: getModels },
   { method: 'GET', path: '/models/count', handle: getModelsCount },

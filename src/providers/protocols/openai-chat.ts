@@ -36,6 +36,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     isStandIn: definition.isStandIn ?? false,
     privacy: definition.privacy,
     company: definition.company,
+    mostInputs: definition.quirks?.mostInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => desk.readiness(modelId),
