@@ -1,4 +1,4 @@
-import type { BrokerError } from '../base/errors.ts'
+import { ERRORS, type BrokerError } from '../base/errors.ts'
 import type { Readiness } from '../providers/key-pool.ts'
 import { nextRescue, type Rescue } from './next-rescue.ts'
 import { nextStep, type Candidate, type Tried } from './next-step.ts'
@@ -47,7 +47,7 @@ export async function fallback<C extends Candidate>(walk: Walk<C>): Promise<Atte
     if (afterMs > 0 && !(await walk.wait(afterMs))) return { type: 'left' }
     const outcome = await walk.attempt(candidate)
     if (outcome.type !== 'failed') return outcome
-    if (outcome.begun) return rescued(walk, candidate, outcome)
+    if (outcome.begun) return isFinal(outcome.error) ? outcome : rescued(walk, candidate, outcome)
     trail.push({ candidate, error: outcome.error })
   }
 }
@@ -70,7 +70,12 @@ async function rescued<C extends Candidate>(
     if (next === undefined) break
     tried.push(next)
     const outcome = await rescue.attempt(next)
-    if (outcome.type !== 'failed') return outcome
+    if (outcome.type !== 'failed' || isFinal(outcome.error)) return outcome
   }
   return failure
+}
+
+/** Nobody can mend it, as when the broker itself has to stop. */
+function isFinal({ code }: BrokerError): boolean {
+  return ERRORS[code].fallback === 'stop'
 }

@@ -40,7 +40,8 @@ export function createDesk(parts: DeskParts): Desk {
   return {
     keyCount: keys.size,
     admit(question, owner) {
-      const { breaker, measures } = health.of(endpointOf(question.modelId))
+      const endpoint = health.of(endpointOf(question.modelId))
+      const { breaker } = endpoint
       const now = clock.monotonic()
       const restMs = breaker.restMs(now)
       if (restMs > 0)
@@ -54,8 +55,7 @@ export function createDesk(parts: DeskParts): Desk {
         lease,
         pass,
         keys,
-        breaker,
-        measures,
+        endpoint,
         watch,
         limits,
         clock,
@@ -64,7 +64,10 @@ export function createDesk(parts: DeskParts): Desk {
     },
     readiness(modelId) {
       const restMs = health.restMs(endpointOf(modelId))
-      return restMs > 0 ? { state: 'resting', readyInMs: restMs, reason: 'circuit-open' } : keys.readiness()
+      if (restMs > 0) return { state: 'resting', readyInMs: restMs, reason: 'circuit-open' }
+      const pool = keys.readiness()
+      // Failing keys are a matter of choosing another one; whether the endpoint works is what its circuit knows.
+      return pool.state === 'shaky' ? { ...pool, state: 'ready' } : pool
     },
     lanes: () => keys.lanes(),
   }

@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
-import type { Breaker, Pass } from './breaker.ts'
+import type { Pass } from './breaker.ts'
+import type { EndpointHealth } from './health.ts'
 import type { KeyPool, Lease } from './key-pool.ts'
-import type { Measures } from './measures.ts'
 import type { Question } from './provider.ts'
 import type { TimeLimits, Watch, Watched } from './time-limits.ts'
 
@@ -12,8 +12,7 @@ export interface VisitParts {
   readonly lease: Lease
   readonly pass: Pass
   readonly keys: KeyPool
-  readonly breaker: Breaker
-  readonly measures: Measures
+  readonly endpoint: EndpointHealth
   readonly watch: Watch
   readonly limits: TimeLimits
   readonly clock: Clock
@@ -72,7 +71,7 @@ export class Visit implements Watched {
 
   #begin(): void {
     this.#firstAt = this.#parts.clock.monotonic()
-    this.#parts.breaker.began(this.#parts.pass)
+    this.#parts.endpoint.breaker.began(this.#parts.pass)
   }
 
   /** Every choice has its finish reason: usage and an end mark may still come, but not for long. */
@@ -90,36 +89,27 @@ export class Visit implements Watched {
     this.#lastAt = this.#parts.clock.monotonic()
   }
 
-  /** The answer is whole. `tokens` are those of the completion, when the provider said so. */
-  answered(tokens: number | undefined): void {
+  /** The answer is whole. */
+  answered(): void {
     if (this.#isJudged) return
-    const { keys, lease, breaker, pass, measures, clock } = this.#parts
-    const now = clock.monotonic()
-    const firstAt = this.#firstAt ?? now
     this.#judge()
+    const { keys, lease, endpoint, pass, clock } = this.#parts
     keys.answered(lease)
-    breaker.leave(pass, 'worked', now)
-    measures.worked({
-      firstTokenMs: firstAt - (this.#sentAt ?? firstAt),
-      tokens,
-      tokensMs: this.#parts.question.streamed ? now - firstAt : undefined,
-    })
+    endpoint.breaker.leave(pass, 'worked', clock.monotonic())
   }
 
   failed(error: BrokerError): void {
     if (this.#isJudged) return
-    const { keys, lease, breaker, pass, measures, clock, isForgiving } = this.#parts
     this.#judge()
+    const { keys, lease, endpoint, pass, clock, isForgiving } = this.#parts
     const outcome = isForgiving ? 'neither' : outcomeOf(error)
-    breaker.leave(pass, outcome, clock.monotonic())
-    if (isForgiving) return
-    keys.failed(lease, error)
-    if (outcome === 'failed') measures.failed()
+    endpoint.breaker.leave(pass, outcome, clock.monotonic())
+    if (!isForgiving) keys.failed(lease, error)
   }
 
   /** Events that were no JSON. */
   skipped(events: number): void {
-    if (events > 0) this.#parts.measures.skipped(events)
+    this.#parts.endpoint.malformedEvents += events
   }
 
   #judge(): void {
@@ -131,10 +121,10 @@ export class Visit implements Watched {
   leave(): void {
     if (this.#isOver) return
     this.#isOver = true
-    const { watch, keys, lease, breaker, pass, clock } = this.#parts
+    const { watch, keys, lease, endpoint, pass, clock } = this.#parts
     watch.delete(this)
     keys.release(lease)
-    if (!this.#isJudged) breaker.leave(pass, 'neither', clock.monotonic())
+    if (!this.#isJudged) endpoint.breaker.leave(pass, 'neither', clock.monotonic())
     this.#isJudged = true
   }
 

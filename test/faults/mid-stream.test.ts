@@ -13,7 +13,6 @@ import {
   stall,
   usageChunk,
   wire,
-  type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
 import { brokerBefore, type ProviderBehind, type Told } from './broker-before.ts'
@@ -121,8 +120,7 @@ describe('a rescue', () => {
     ])
     const told = await broker.ask({ ...ask, max_tokens: 100 })
     expectWhole(told, 'Once upon a time, there was a girl')
-    const { body } = broker.upstreams[1]?.requests[0] as ReceivedRequest
-    expect(body).toMatchObject({
+    expect(broker.upstreams[1]?.requests[0]?.body).toMatchObject({
       max_tokens: 96,
       messages: [{ role: 'user' }, { role: 'assistant', content: 'Once upon a time', prefix: true }],
     })
@@ -173,6 +171,7 @@ describe('a rescue', () => {
   test('that is shorter than what was told is none', async () => {
     await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), says('Once upon')))
     expectBroken(await broker.ask(ask), 'Once upon a time')
+    expect(broker.seen()).toEqual([2, 1])
   })
 
   test('that breaks as well is followed by another one', async () => {
@@ -228,6 +227,7 @@ describe('a stream is whole', () => {
     })
     await using broker = await brokerBefore(behind(steps))
     expectWhole(await broker.ask(ask), 'é€𝄞')
+    expect(broker.seen()).toEqual([1])
   })
 
   test('though its tenth event is no JSON, which is counted', async () => {
@@ -241,7 +241,7 @@ describe('a stream is whole', () => {
     )
     expectWhole(await broker.ask(ask), 'abcdefghik')
     expect(broker.seen()).toEqual([1])
-    expect(broker.daemon.rooms.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, successRate: 1 })
+    expect(broker.daemon.rooms.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, state: 'closed' })
   })
 
   test('only when as many choices have finished as were asked for', async () => {
@@ -251,6 +251,7 @@ describe('a stream is whole', () => {
     })
     await using broker = await brokerBefore(behind([sse(one(0, 'stop'))], says('x')))
     expectBroken(await broker.ask({ ...ask, n: 2 }), 'x')
+    expect(broker.seen()).toEqual([1, 0])
     await using both = await brokerBefore(behind([sse(one(0, 'stop'), one(1, 'stop'))]))
     expectWhole(await both.ask({ ...ask, n: 2 }), 'xx')
   })

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
-import { parseWireUsage, saysSomething, type ChatChunk } from '../../wire/chat.ts'
+import { saysSomething, type ChatChunk } from '../../wire/chat.ts'
 import { decodingFor, type Decoding } from '../decoding.ts'
 import { createDesk, type Desk, type DeskParts } from '../desk.ts'
 import type { Lease } from '../key-pool.ts'
@@ -65,7 +65,6 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
   #isOver = false
   #isPaused = false
   #hasSpoken = false
-  #tokens: number | undefined
   /** Set once the status and type of the answer are known. */
   #reader: AnswerReader | undefined
   #stream: StreamReader | undefined
@@ -217,19 +216,13 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
       this.#hasSpoken = true
       this.#visit?.spoke()
     }
-    if (chunk.usage !== undefined && chunk.usage !== null) this.#count(chunk)
     this.#listener.chunk(json, chunk)
-  }
-
-  #count({ usage }: ChatChunk): void {
-    this.#tokens = parseWireUsage(usage)?.completion_tokens ?? this.#tokens
   }
 
   #readPlain(type: string): AnswerReader {
     return new BodyReader((body) => {
       const answer = this.#parseAnswer(body, type)
       if (answer instanceof BrokerError) return this.#fail(answer)
-      this.#count(answer)
       this.#listener.answer(body, answer)
       return this.#end()
     })
@@ -269,7 +262,7 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     if (this.#isOver) return
     this.#isOver = true
     this.#visit?.skipped(this.#stream?.skipped ?? 0)
-    this.#visit?.answered(this.#tokens)
+    this.#visit?.answered()
     this.#listener.end()
   }
 
