@@ -11,6 +11,8 @@ import type { Environment, Settings } from './settings.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const HTTP_CLIENTS = ['lean', 'undici'] as const
+
 /** Everything that the program was told from outside, read once and frozen. */
 export interface Config {
   /** Folder of all services' sockets; ours are in `hero_aibroker/` inside. */
@@ -30,6 +32,8 @@ export interface Config {
   /** How long running requests may go on once we are told to stop. */
   readonly drainTimeoutMs: number
   readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** What speaks HTTP to providers: our own client, or undici should ours fail somewhere. */
+  readonly httpClient: (typeof HTTP_CLIENTS)[number]
   /** What OpenRouter is told about callers that don't introduce themselves. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
@@ -72,6 +76,7 @@ export function loadConfig(options: {
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
+    httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, 'lean'),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),

@@ -3,11 +3,12 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
+import { parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
+import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
-import { undiciUpstream } from '../../providers/upstream.ts'
+import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
   readonly config: Config
@@ -111,11 +112,15 @@ function build(
   const provider = openaiChat({
     definition,
     keys: parts.config.keysOf(definition.id, setting?.keyEnv),
-    upstream: undiciUpstream(parseBaseUrl(baseUrl)),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), parts),
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server),
   })
   return { provider, server, fingerprint }
+}
+
+function upstreamAt(base: BaseUrl, { config, clock }: ProviderSetParts): Upstream {
+  return config.httpClient === 'lean' ? leanUpstream(base, { clock }) : undiciUpstream(base)
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
