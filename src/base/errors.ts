@@ -48,7 +48,7 @@ export interface ErrorDetails {
   readonly raw?: string | undefined
   /** Seconds after which asking again makes sense. */
   readonly retryAfter?: number | undefined
-  /** The provider can't have heard the request, so asking it again costs nothing twice. */
+  /** The provider has not read the request, so asking it again costs nothing twice. */
   readonly mayRepeat?: boolean | undefined
   /** Anything a door should add to `error.metadata` as it is. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
