@@ -8,7 +8,7 @@ import { definitionsOf } from '../../providers/definition-of.ts'
 import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
-import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
+import { DEFAULT_TIMEOUTS, undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
   readonly config: Config
@@ -120,7 +120,9 @@ function build(
 }
 
 function upstreamAt(base: BaseUrl, { config, clock }: ProviderSetParts): Upstream {
-  return config.httpClient === 'lean' ? leanUpstream(base, { clock }) : undiciUpstream(base)
+  return config.httpClient === 'lean'
+    ? leanUpstream(base, { clock, timeouts: DEFAULT_TIMEOUTS })
+    : undiciUpstream(base)
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
