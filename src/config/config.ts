@@ -12,6 +12,8 @@ import { timeLimits, type TimeLimitSettings } from './time-limits.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+const HTTP_CLIENTS = ['lean', 'undici'] as const
+
 /** Everything that the program was told from outside, read once and frozen. */
 export interface Config {
   /** Folder of all services' sockets; ours are in `hero_aibroker/` inside. */
@@ -33,6 +35,8 @@ export interface Config {
   /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
   readonly timeLimits: TimeLimitSettings
   readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** What speaks HTTP to providers: our own client, or undici should ours fail somewhere. */
+  readonly httpClient: (typeof HTTP_CLIENTS)[number]
   /** What OpenRouter is told about callers that don't introduce themselves. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
@@ -76,6 +80,7 @@ export function loadConfig(options: {
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     timeLimits: timeLimits(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
+    httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, 'lean'),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),

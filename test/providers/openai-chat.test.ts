@@ -11,8 +11,8 @@ import type {
   ProviderDefinition,
   Question,
 } from '../../src/providers/provider.ts'
-import { undiciUpstream } from '../../src/providers/upstream.ts'
 import { parseJsonBody } from '../../src/wire/json-body.ts'
+import { upstreamAt } from '../support/http-clients.ts'
 import {
   chatChunk,
   cut,
@@ -55,7 +55,7 @@ function providerAt(
       ...extra,
     },
     keys: keys.map((key) => ({ key: new Secret(key) })),
-    upstream: undiciUpstream(parseBaseUrl(upstream.baseUrl)),
+    upstream: upstreamAt(parseBaseUrl(upstream.baseUrl)),
     clock: systemClock,
   })
   open.push(() => provider.close())

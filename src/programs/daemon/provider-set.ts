@@ -3,13 +3,14 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
+import { parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import type { HealthBook } from '../../providers/health.ts'
+import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
-import { createWatch, DEFAULT_LIMITS, type Watch } from '../../providers/time-limits.ts'
-import { undiciUpstream } from '../../providers/upstream.ts'
+import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
+import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
   readonly config: Config
@@ -118,7 +119,7 @@ function build(
   const provider = openaiChat({
     definition,
     keys: parts.config.keysOf(definition.id, setting?.keyEnv).map((key) => ({ key })),
-    upstream: undiciUpstream(parseBaseUrl(baseUrl), limits),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     clock: parts.clock,
     health: parts.health,
     limits,
@@ -126,6 +127,12 @@ function build(
     enter: server === undefined ? undefined : () => enter(server),
   })
   return { provider, server, fingerprint }
+}
+
+/** Only connecting has its limit here; silence is watched where its meaning is known. */
+function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }: ProviderSetParts): Upstream {
+  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
+  return leanUpstream(base, { clock, timeouts: { connectMs } })
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {

@@ -1,0 +1,215 @@
+import type { Socket } from 'node:net'
+import { asBrokerError, type BrokerError } from '../../base/errors.ts'
+import type { UpstreamTimeouts } from '../upstream.ts'
+import type { Call, Carrier } from './call.ts'
+import type { Dialer, SocketListener } from './dial.ts'
+import { brokenAnswer, closedEarly, failedToConnect, tookTooLong } from './failures.ts'
+import { BrokenResponse, type ResponseHead } from './response-head.ts'
+import { ResponseReader, type ResponseSink } from './response-reader.ts'
+import type { Ticker } from './ticker.ts'
+
+export interface ConnectionParts {
+  readonly dialer: Dialer
+  readonly timeouts: UpstreamTimeouts
+  readonly ticker: Ticker
+  readonly owner: ConnectionOwner
+}
+
+export interface ConnectionOwner {
+  /** The connection has read its answer and may carry another call. */
+  onFree(connection: Connection): void
+  onClosed(connection: Connection): void
+}
+
+/** A small body goes out with its head in one write; beyond this the copy costs more than it saves. */
+const MOST_COPIED_BYTES = 128 * 1024
+
+/** One socket, which carries one call at a time. */
+export class Connection implements Carrier, SocketListener, ResponseSink {
+  readonly #parts: ConnectionParts
+  readonly #socket: Socket
+  readonly #reader = new ResponseReader(this)
+  #call: Call | undefined
+  /** Connected, and for TLS verified. */
+  #isReady = false
+  /** It has answered a call before this one. */
+  #isReused = false
+  /** Something of an answer has come. */
+  #isAnswering = false
+  #isPaused = false
+  #keepMs = 0
+  /** When the wait that is on has taken too long; `Infinity` while nobody waits. */
+  #dueMs = Infinity
+
+  constructor(parts: ConnectionParts) {
+    this.#parts = parts
+    this.#dueMs = parts.ticker.in(parts.timeouts.connectMs)
+    this.#socket = parts.dialer.dial(this)
+  }
+
+  get isUsable(): boolean {
+    return !this.#socket.destroyed
+  }
+
+  carry(call: Call): void {
+    this.#call = call
+    call.carrier = this
+    if (call.isPaused) this.pause()
+    if (this.#isReady) this.#send(call)
+  }
+
+  close(): void {
+    this.#dueMs = Infinity
+    this.#socket.destroy()
+  }
+
+  /** Looks at the time. */
+  check(nowMs: number): void {
+    if (nowMs < this.#dueMs) return
+    if (this.#call === undefined) this.close()
+    else this.#fail(this.#tooLong())
+  }
+
+  drop(): void {
+    this.#call = undefined
+    this.close()
+  }
+
+  pause(): void {
+    this.#isPaused = true
+    this.#socket.pause()
+    // Who doesn't listen can't say that nothing comes. Connecting goes on, though.
+    if (this.#isReady) this.#dueMs = Infinity
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#socket.resume()
+    if (this.#isReady) this.#expectMore()
+  }
+
+  onReady(): void {
+    this.#isReady = true
+    if (this.#call !== undefined) this.#send(this.#call)
+  }
+
+  onBytes(bytes: Buffer, length: number): void {
+    const call = this.#call
+    // An answer that nobody asked for could pass for the answer to the next request.
+    if (call === undefined) return this.close()
+    this.#isAnswering = true
+    let used = length
+    try {
+      used = this.#reader.read(bytes, length)
+    } catch (error) {
+      return this.#fail(error instanceof BrokenResponse ? brokenAnswer(error) : asBrokerError(error))
+    }
+    if (this.#call !== call) return undefined
+    if (this.#reader.isDone) this.#finish(call, used === length)
+    else if (this.#reader.isInBody && !this.#isPaused) this.#expectMore()
+    return undefined
+  }
+
+  head({ status, headers, keepMs }: ResponseHead): void {
+    this.#keepMs = keepMs
+    this.#call?.handler.onHeaders(status, headers)
+  }
+
+  piece(piece: Buffer): boolean {
+    this.#call?.handler.onData(piece)
+    return this.#call !== undefined
+  }
+
+  onEnd(): void {
+    const call = this.#call
+    if (call !== undefined && this.#reader.isEndless) this.#finish(call, false)
+    else this.#lose(undefined)
+  }
+
+  onError(error: Error): void {
+    this.#lose(error)
+  }
+
+  onClose(): void {
+    this.#lose(undefined)
+    this.#parts.owner.onClosed(this)
+  }
+
+  #send(call: Call): void {
+    const { head, body } = call
+    this.#isAnswering = false
+    this.#reader.begin()
+    if (!this.#isPaused) this.#expectMore()
+    if (body === undefined) this.#socket.write(head, 'latin1')
+    else if (body.length <= MOST_COPIED_BYTES) this.#socket.write(joined(head, body))
+    else {
+      this.#socket.cork()
+      this.#socket.write(head, 'latin1')
+      this.#socket.write(body)
+      this.#socket.uncork()
+    }
+  }
+
+  /** From now on the next sign of the provider is waited for. */
+  #expectMore(): void {
+    const { timeouts, ticker } = this.#parts
+    this.#dueMs = ticker.in(this.#reader.isInBody ? timeouts.gapMs : timeouts.headersMs)
+  }
+
+  /** Frees the connection before the handler hears of the end, so that its next request finds it. */
+  #finish(call: Call, isClean: boolean): void {
+    this.#leave(call)
+    // The provider may answer before it has heard all; what is still to be sent would then be the next request's beginning.
+    if (isClean && this.#keepMs > 0 && this.#socket.writableLength === 0) this.#rest()
+    else this.close()
+    call.end()
+  }
+
+  #rest(): void {
+    if (this.#isPaused) this.#socket.resume()
+    this.#isPaused = false
+    this.#isReused = true
+    this.#dueMs = this.#parts.ticker.in(this.#keepMs)
+    this.#parts.owner.onFree(this)
+  }
+
+  #fail(error: BrokerError): void {
+    const call = this.#call
+    if (call !== undefined) this.#leave(call)
+    this.close()
+    call?.fail(error)
+  }
+
+  #leave(call: Call): void {
+    this.#call = undefined
+    call.carrier = undefined
+  }
+
+  #lose(cause: Error | undefined): void {
+    if (this.#call === undefined) this.close()
+    else this.#fail(this.#lost(cause))
+  }
+
+  #lost(cause: Error | undefined): BrokerError {
+    const { dialer } = this.#parts
+    if (!this.#isReady) return failedToConnect(dialer.where, cause ?? new Error('it was closed at once'))
+    // Between two requests a provider may close; ours was then on its way to nobody.
+    if (!this.#isAnswering) return closedEarly('before it answered', cause, this.#isReused)
+    return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'answer' : 'headers'}`, cause, false)
+  }
+
+  #tooLong(): BrokerError {
+    const { timeouts, dialer } = this.#parts
+    if (!this.#isReady) return tookTooLong(`no connection to ${dialer.where}`, timeouts.connectMs, true)
+    if (this.#reader.isInBody) return tookTooLong('nothing more of its answer', timeouts.gapMs, false)
+    return tookTooLong('no answer', timeouts.headersMs, false)
+  }
+}
+
+/** One buffer is one system call. */
+function joined(head: string, body: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(head.length + body.length)
+  bytes.write(head, 'latin1')
+  bytes.set(body, head.length)
+  return bytes
+}

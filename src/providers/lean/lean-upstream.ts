@@ -1,0 +1,41 @@
+import type { Clock } from '../../base/clock.ts'
+import { asBrokerError } from '../../base/errors.ts'
+import type { BaseUrl } from '../base-url.ts'
+import { DEFAULT_TIMEOUTS, type Upstream, type UpstreamTimeouts } from '../upstream.ts'
+import { Call } from './call.ts'
+import { Connections } from './connections.ts'
+import { createDialer, type TlsOptions } from './dial.ts'
+import { requestHead } from './request-head.ts'
+
+export interface LeanOptions {
+  readonly clock: Clock
+  readonly timeouts?: UpstreamTimeouts | undefined
+  readonly tls?: TlsOptions | undefined
+  /** More requests than this at once wait for a connection, each no longer than for an answer's headers. */
+  readonly mostConnections?: number | undefined
+}
+
+/**
+ * An upstream over a socket and little else: HTTP/1.1 with kept connections, as strict as its RFC (9112) and smaller than a
+ * client for everybody. The handler is never called before `send` has returned. A pause takes hold after the bytes that
+ * were read already, at most 64 KB. Errors say with `details.mayRepeat` when the provider can't have heard the request.
+ */
+export function leanUpstream(base: BaseUrl, options: LeanOptions): Upstream {
+  const { clock, timeouts = DEFAULT_TIMEOUTS, tls, mostConnections = 1024 } = options
+  const dialer = createDialer(base, tls)
+  const connections = new Connections({ dialer, timeouts, clock, mostConnections })
+  return {
+    send(request, handler) {
+      try {
+        const call = new Call(requestHead(request, dialer.host, base.prefix), request.body, handler)
+        connections.carry(call)
+        return call
+      } catch (error) {
+        const call = new Call('', undefined, handler)
+        queueMicrotask(() => call.fail(asBrokerError(error)))
+        return call
+      }
+    },
+    close: () => connections.close(),
+  }
+}
