@@ -62,7 +62,7 @@ export interface ErrorDetails {
   readonly retryAfter?: number | undefined
   /** The provider was not asked at all, for it rests after failures. */
   readonly isUnasked?: boolean | undefined
-  /** The provider can't have heard the request, so asking it again costs nothing twice. */
+  /** The provider has not read the request, so asking it again costs nothing twice. */
   readonly mayRepeat?: boolean | undefined
   /** Anything a door should add to `error.metadata` as it is. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined

@@ -1,4 +1,4 @@
-import type { BrokerError } from '../../base/errors.ts'
+import { asBrokerError, type BrokerError } from '../../base/errors.ts'
 import type { UpstreamCall, UpstreamHandler } from '../upstream.ts'
 
 /** What a call is on or waits in. */
@@ -55,7 +55,12 @@ export class Call implements UpstreamCall {
   end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.handler.onEnd()
+    try {
+      this.handler.onEnd()
+    } catch (error) {
+      // Whoever stumbles over the end has not ended.
+      this.handler.onError(asBrokerError(error))
+    }
   }
 
   fail(error: BrokerError): void {

@@ -91,7 +91,9 @@ export class ChunkedBody {
       case TRAILER_START:
         return byte === CR ? LAST_LF : this.#text(byte, TRAILER, MOST_TRAILER_BYTES)
       case TRAILER:
-        return byte === CR ? TRAILER_LF : this.#text(byte, TRAILER, MOST_TRAILER_BYTES)
+        return byte === CR
+          ? this.#counted(TRAILER_LF, MOST_TRAILER_BYTES)
+          : this.#text(byte, TRAILER, MOST_TRAILER_BYTES)
       case TRAILER_LF:
         return expectLf(byte, TRAILER_START)
       default:

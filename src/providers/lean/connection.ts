@@ -24,6 +24,12 @@ export interface ConnectionOwner {
 /** A small body goes out with its head in one write; beyond this the copy costs more than it saves. */
 const MOST_COPIED_BYTES = 128 * 1024
 
+/**
+ * A provider that gives up a kept connection may do so while our next request is on its way. It then closes within a round
+ * trip and has read nothing; one that closes later may have been at work on it.
+ */
+const MOST_RACE_MS = 1000
+
 /** One socket, which carries one call at a time. */
 export class Connection implements Carrier, SocketListener, ResponseSink {
   readonly #parts: ConnectionParts
@@ -34,6 +40,8 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   #isReady = false
   /** It has answered a call before this one. */
   #isReused = false
+  /** Until when a close means that the provider has not read the request. */
+  #raceEndsMs = 0
   /** Something of an answer has come. */
   #isAnswering = false
   #isPaused = false
@@ -138,6 +146,7 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   #send(call: Call): void {
     const { head, body } = call
     this.#isAnswering = false
+    if (this.#isReused) this.#raceEndsMs = this.#parts.ticker.in(MOST_RACE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
     if (body === undefined) this.#socket.write(head, 'latin1')
@@ -191,10 +200,9 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   }
 
   #lost(cause: Error | undefined): BrokerError {
-    const { dialer } = this.#parts
+    const { dialer, ticker } = this.#parts
     if (!this.#isReady) return failedToConnect(dialer.where, cause ?? new Error('it was closed at once'))
-    // Between two requests a provider may close; ours was then on its way to nobody.
-    if (!this.#isAnswering) return closedEarly('before it answered', cause, this.#isReused)
+    if (!this.#isAnswering) return closedEarly('before it answered', cause, ticker.now() < this.#raceEndsMs)
     return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'answer' : 'headers'}`, cause, false)
   }
 

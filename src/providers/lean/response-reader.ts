@@ -75,12 +75,13 @@ export class ResponseReader {
     return to
   }
 
+  /** Returns where the body begins, or `end` while the head is not whole. */
   #readHead(bytes: Buffer, at: number, end: number): number {
     if (this.#kept !== undefined) return this.#readKeptHead(this.#kept, bytes, at, end)
     const stop = emptyLineIn(bytes, at, end)
     if (stop === -1) {
       this.#kept = Buffer.allocUnsafe(MOST_HEAD_BYTES)
-      return this.#keep(this.#kept, bytes, at, end)
+      return this.#readKeptHead(this.#kept, bytes, at, end)
     }
     this.#take(bytes.toString('latin1', at, stop))
     return stop + EMPTY_LINE.length
@@ -89,23 +90,16 @@ export class ResponseReader {
   /** Appends to what is kept, and reads the head when that completes it. */
   #readKeptHead(kept: Buffer, bytes: Buffer, at: number, end: number): number {
     const before = this.#keptBytes
-    const to = Math.min(end, at + kept.length - before)
-    this.#keep(kept, bytes, at, to)
+    this.#keptBytes += bytes.copy(kept, before, at, end)
     const stop = emptyLineIn(kept, Math.max(0, before - EMPTY_LINE.length + 1), this.#keptBytes)
-    if (stop === -1) return to
+    if (stop === -1) {
+      refuseForeign(kept, before, this.#keptBytes)
+      if (this.#keptBytes === kept.length) throw tooLarge()
+      return end
+    }
     this.#forget()
     this.#take(kept.toString('latin1', 0, stop))
     return at + stop + EMPTY_LINE.length - before
-  }
-
-  #keep(kept: Buffer, bytes: Buffer, at: number, end: number): number {
-    if (at === end || end - at > kept.length - this.#keptBytes)
-      throw new BrokenResponse(`its headers are larger than ${MOST_HEAD_BYTES} bytes`)
-    bytes.copy(kept, this.#keptBytes, at, end)
-    const from = Math.max(0, this.#keptBytes - 1)
-    this.#keptBytes += end - at
-    refuseForeign(kept, from, this.#keptBytes)
-    return end
   }
 
   #forget(): void {
@@ -140,8 +134,7 @@ function partAfter({ bodyEnd }: ResponseHead): Part {
 function emptyLineIn(bytes: Buffer, at: number, end: number): number {
   const found = bytes.indexOf(EMPTY_LINE, at)
   if (found === -1 || found + EMPTY_LINE.length > end) return -1
-  if (found - at > MOST_HEAD_BYTES)
-    throw new BrokenResponse(`its headers are larger than ${MOST_HEAD_BYTES} bytes`)
+  if (found - at > MOST_HEAD_BYTES) throw tooLarge()
   return found
 }
 
@@ -152,4 +145,8 @@ function refuseForeign(kept: Buffer, from: number, end: number): void {
     throw new BrokenResponse('it does not begin with HTTP/1')
   for (let lf = kept.indexOf(0x0a, from); lf !== -1 && lf < end; lf = kept.indexOf(0x0a, lf + 1))
     if (kept[lf - 1] !== 0x0d) throw new BrokenResponse('a line does not end with CRLF')
+}
+
+function tooLarge(): BrokenResponse {
+  return new BrokenResponse(`its headers are larger than ${MOST_HEAD_BYTES} bytes`)
 }

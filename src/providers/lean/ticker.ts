@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 export interface Ticker {
   /** The moment after which `ms` have surely gone by; late by at most two ticks. */
   in(ms: number): number
+  now(): number
   /** Ticks until `onTick` says that nothing waits any more. */
   start(): void
 }
@@ -21,6 +22,7 @@ export function createTicker(clock: Clock, tickMs: number, onTick: (nowMs: numbe
 
   return {
     in: (ms) => nowMs + ms + tickMs,
+    now: () => clock.monotonic(),
     start() {
       if (isRunning) return
       isRunning = true
