@@ -112,9 +112,9 @@ describe('an answer', () => {
           }
           const whole = outcome([Buffer.from(changed)])
           const cut = outcome(cutBytes(Buffer.from(changed), sizes))
-          // An answer in pieces may be refused sooner: at a bare LF before its head is whole. Both never differ in what they read.
-          if (whole !== 'refused' && cut !== 'refused' && whole.heads.length === cut.heads.length)
-            expect(cut.body).toBe(whole.body)
+          // In pieces it may be refused sooner: at a bare LF before its head is whole.
+          const isSame = cut === 'refused' || whole === 'refused' || cut.body === whole.body
+          expect(isSame).toBe(true)
         },
       ),
       { numRuns: 2000 },
