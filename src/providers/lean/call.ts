@@ -12,7 +12,7 @@ export interface Carrier {
 /** One request under way: the wire on one side, the handler on the other, which hears of one ending only. */
 export class Call implements UpstreamCall {
   readonly head: string
-  readonly body: Uint8Array | undefined
+  readonly body: string | Uint8Array | undefined
   readonly handler: UpstreamHandler
   carrier: Carrier | undefined
   /** Until when it may wait for a connection, on the ticker's clock. */
@@ -20,7 +20,7 @@ export class Call implements UpstreamCall {
   #isOver = false
   #isPaused = false
 
-  constructor(head: string, body: Uint8Array | undefined, handler: UpstreamHandler) {
+  constructor(head: string, body: string | Uint8Array | undefined, handler: UpstreamHandler) {
     this.head = head
     this.body = body
     this.handler = handler

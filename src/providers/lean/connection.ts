@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net'
 import { asBrokerError, type BrokerError } from '../../base/errors.ts'
-import type { UpstreamTimeouts } from '../upstream.ts'
 import type { Call, Carrier } from './call.ts'
 import type { Dialer, SocketListener } from './dial.ts'
 import { brokenAnswer, closedEarly, failedToConnect, tookTooLong } from './failures.ts'
@@ -8,9 +7,18 @@ import { BrokenResponse, type ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 import type { Ticker } from './ticker.ts'
 
+/** Bounds in milliseconds on the silence of a provider, kept to within a second. */
+export interface Timeouts {
+  readonly connectMs: number
+  /** From the request to the answer's headers; also for how long a request may wait for a free connection. */
+  readonly headersMs: number
+  /** Between two pieces of the answer. */
+  readonly gapMs: number
+}
+
 export interface ConnectionParts {
   readonly dialer: Dialer
-  readonly timeouts: UpstreamTimeouts
+  readonly timeouts: Timeouts
   readonly ticker: Ticker
   readonly owner: ConnectionOwner
 }
@@ -21,8 +29,8 @@ export interface ConnectionOwner {
   onClosed(connection: Connection): void
 }
 
-/** A small body goes out with its head in one write; beyond this the copy costs more than it saves. */
-const MOST_COPIED_BYTES = 128 * 1024
+/** A small body goes out with its head in one write of one piece; beyond this the copy costs more than it saves. */
+const MOST_JOINED_BYTES = 128 * 1024
 
 /**
  * A provider that gives up a kept connection may do so while our next request is on its way. It then closes within a round
@@ -150,13 +158,15 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
     if (body === undefined) this.#socket.write(head, 'latin1')
-    else if (body.length <= MOST_COPIED_BYTES) this.#socket.write(joined(head, body))
-    else {
-      this.#socket.cork()
-      this.#socket.write(head, 'latin1')
-      this.#socket.write(body)
-      this.#socket.uncork()
-    }
+    else if (body.length > MOST_JOINED_BYTES) this.#sendApart(head, body)
+    else this.#socket.write(joined(head, body))
+  }
+
+  #sendApart(head: string, body: string | Uint8Array): void {
+    this.#socket.cork()
+    this.#socket.write(head, 'latin1')
+    this.#socket.write(body)
+    this.#socket.uncork()
   }
 
   /** From now on the next sign of the provider is waited for. */
@@ -214,8 +224,13 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   }
 }
 
-/** One buffer is one system call. */
-function joined(head: string, body: Uint8Array): Buffer {
+/** A head holds one byte per character, a body may be text: only where both are plain can they be one string. */
+function joined(head: string, body: string | Uint8Array): string | Buffer {
+  if (typeof body !== 'string') return joinedBytes(head, body)
+  return Buffer.byteLength(head) === head.length ? head + body : joinedBytes(head, Buffer.from(body))
+}
+
+function joinedBytes(head: string, body: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(head.length + body.length)
   bytes.write(head, 'latin1')
   bytes.set(body, head.length)

@@ -1,14 +1,13 @@
 import type { Clock } from '../../base/clock.ts'
-import type { UpstreamTimeouts } from '../upstream.ts'
 import type { Call, Carrier } from './call.ts'
-import { Connection, type ConnectionOwner, type ConnectionParts } from './connection.ts'
+import { Connection, type ConnectionOwner, type ConnectionParts, type Timeouts } from './connection.ts'
 import type { Dialer } from './dial.ts'
 import { tookTooLong, upstreamClosed } from './failures.ts'
 import { createTicker, type Ticker } from './ticker.ts'
 
 export interface ConnectionsParts {
   readonly dialer: Dialer
-  readonly timeouts: UpstreamTimeouts
+  readonly timeouts: Timeouts
   readonly clock: Clock
   readonly mostConnections: number
 }
@@ -115,6 +114,6 @@ export class Connections implements ConnectionOwner, Carrier {
 }
 
 /** Often enough for the shortest limit, seldom enough to cost nothing. */
-function tickFor({ connectMs, headersMs, gapMs }: UpstreamTimeouts): number {
+function tickFor({ connectMs, headersMs, gapMs }: Timeouts): number {
   return Math.max(LEAST_TICK_MS, Math.min(MOST_TICK_MS, Math.min(connectMs, headersMs, gapMs) / 4))
 }

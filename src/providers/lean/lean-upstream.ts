@@ -1,15 +1,21 @@
 import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
 import type { BaseUrl } from '../base-url.ts'
-import { DEFAULT_TIMEOUTS, type Upstream, type UpstreamTimeouts } from '../upstream.ts'
+import type { Upstream } from '../upstream.ts'
 import { Call } from './call.ts'
 import { Connections } from './connections.ts'
+import type { Timeouts } from './connection.ts'
 import { createDialer, type TlsOptions } from './dial.ts'
 import { requestHead } from './request-head.ts'
 
+/** An answer may be long in coming, and whoever asks knows how long; a connection is there soon or never. */
+const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: Infinity, gapMs: Infinity }
+
+const MOST_CONNECTIONS = 1024
+
 export interface LeanOptions {
   readonly clock: Clock
-  readonly timeouts?: UpstreamTimeouts | undefined
+  readonly timeouts?: Partial<Timeouts> | undefined
   readonly tls?: TlsOptions | undefined
   /** More requests than this at once wait for a connection, each no longer than for an answer's headers. */
   readonly mostConnections?: number | undefined
@@ -21,7 +27,8 @@ export interface LeanOptions {
  * were read already, at most 64 KB. Errors say with `details.mayRepeat` when the provider can't have heard the request.
  */
 export function leanUpstream(base: BaseUrl, options: LeanOptions): Upstream {
-  const { clock, timeouts = DEFAULT_TIMEOUTS, tls, mostConnections = 1024 } = options
+  const { clock, tls, mostConnections = MOST_CONNECTIONS } = options
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const dialer = createDialer(base, tls)
   const connections = new Connections({ dialer, timeouts, clock, mostConnections })
   return {

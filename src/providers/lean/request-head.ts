@@ -32,7 +32,7 @@ export function requestHead(request: UpstreamRequest, host: string, prefix: stri
   for (let at = 0; at < headers.length; at += 2) head += headerLine(headers[at], headers[at + 1])
   return body === undefined && method === 'GET'
     ? `${head}\r\n`
-    : `${head}content-length: ${body?.length ?? 0}\r\n\r\n`
+    : `${head}content-length: ${body === undefined ? 0 : Buffer.byteLength(body)}\r\n\r\n`
 }
 
 function headerLine(name: string | undefined, value: string | undefined): string {

@@ -65,12 +65,21 @@ describe('a request', () => {
     )
   })
 
-  test.each([10, 100_000, 5_000_000])('with a body of %i bytes arrives as it is', async (size) => {
-    const raw = await saying(HI)
-    const body = Buffer.alloc(size, 'abcdefghij')
-    await hearAnswer(upstreamAt(raw), { ...QUESTION, body })
-    expect(raw.heard(0).split('\r\n\r\n')[1]).toBe(body.toString())
-  })
+  test.each([10, 100_000, 5_000_000])(
+    'with a body of %i bytes or characters arrives as it is',
+    async (size) => {
+      const raw = await saying(HI)
+      const upstream = upstreamAt(raw)
+      const text = 'abc☃é🦆'.repeat(size / 10)
+      for (const value of ['plain', 'b\xfcrger'])
+        for (const body of [text, Buffer.from(text)])
+          await hearAnswer(upstream, { ...QUESTION, headers: ['x', value], body })
+      const request = (value: string) =>
+        `POST /v1/chat HTTP/1.1\r\nhost: localhost\r\nx: ${value}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${Buffer.from(text).toString('latin1')}`
+      const sent = ['plain', 'plain', 'b\xfcrger', 'b\xfcrger'].map(request).join('')
+      expect(raw.heard(0) === sent).toBe(true)
+    },
+  )
 
   test('over TCP names the host and port', async () => {
     const raw = await saying(HI, { over: 'tcp' })
@@ -258,7 +267,7 @@ describe('more requests than connections', () => {
   test('don’t wait for ever', async () => {
     const clock = manualClock()
     const raw = await server(() => {})
-    const upstream = upstreamAt(raw, { clock, mostConnections: 1 })
+    const upstream = upstreamAt(raw, { clock, mostConnections: 1, timeouts: { headersMs: 300_000 } })
     listenTo(upstream)
     await raw.connected(0)
     const { answer } = listenTo(upstream)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseBaseUrl } from '../../../src/providers/base-url.ts'
 import type { Upstream } from '../../../src/providers/upstream.ts'
 import { hearAnswer, type HeardAnswer } from '../../support/heard-answer.ts'
-import { HTTP_CLIENTS } from '../../support/http-clients.ts'
+import { HTTP_CLIENTS, upstreamAt } from '../../support/http-clients.ts'
 import { rawServer, type RawServer } from '../../support/raw-server.ts'
 import { cutBytes, validResponse } from './valid-response.ts'
 
@@ -11,7 +11,7 @@ import { cutBytes, validResponse } from './valid-response.ts'
 let script: readonly Buffer[] = []
 let isClosing = false
 let server: RawServer
-let clients: { readonly client: string; readonly upstream: Upstream }[]
+let clients: Upstream[]
 
 beforeAll(async () => {
   server = await rawServer(async (socket) => {
@@ -23,12 +23,11 @@ beforeAll(async () => {
     if (isClosing) socket.end()
   })
   const base = parseBaseUrl(server.baseUrl)
-  const timeouts = { connectMs: 2000, headersMs: 2000, gapMs: 2000 }
-  clients = HTTP_CLIENTS.map(({ client, upstreamAt }) => ({ client, upstream: upstreamAt(base, timeouts) }))
+  clients = HTTP_CLIENTS.map((client) => upstreamAt(base, client))
 })
 
 afterAll(async () => {
-  await Promise.all(clients.map(({ upstream }) => upstream.close()))
+  await Promise.all(clients.map((client) => client.close()))
   await server[Symbol.asyncDispose]()
 })
 
@@ -36,7 +35,7 @@ async function answersTo(pieces: readonly Buffer[], closesAfter: boolean): Promi
   script = pieces
   isClosing = closesAfter
   const answers: HeardAnswer[] = []
-  for (const { upstream } of clients) answers.push(await hearAnswer(upstream))
+  for (const client of clients) answers.push(await hearAnswer(client))
   return answers
 }
 
