@@ -6,10 +6,10 @@ import { createManagedServer, type ManagedServer, type ManagedServerEvent } from
 import { parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import type { HealthBook } from '../../providers/health.ts'
+import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
-import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -119,7 +119,7 @@ function build(
   const provider = openaiChat({
     definition,
     keys: parts.config.keysOf(definition.id, setting?.keyEnv).map((key) => ({ key })),
-    upstream: upstreamAt(parseBaseUrl(baseUrl), parts, limits),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     clock: parts.clock,
     health: parts.health,
     limits,
@@ -129,11 +129,10 @@ function build(
   return { provider, server, fingerprint }
 }
 
-/** Silence is watched above; a client only has to connect in time. */
-function upstreamAt(base: BaseUrl, { config, clock }: ProviderSetParts, { connectMs }: TimeLimits): Upstream {
-  return config.httpClient === 'lean'
-    ? leanUpstream(base, { clock, timeouts: { connectMs } })
-    : undiciUpstream(base, { connectMs })
+/** Only connecting has its limit here; silence is watched where its meaning is known. */
+function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }: ProviderSetParts): Upstream {
+  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
+  return leanUpstream(base, { clock, timeouts: { connectMs } })
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {

@@ -3,6 +3,7 @@ import { asBrokerError, type BrokerError } from '../../base/errors.ts'
 import type { Call, Carrier } from './call.ts'
 import type { Dialer, SocketListener } from './dial.ts'
 import { brokenAnswer, closedEarly, failedToConnect, tookTooLong } from './failures.ts'
+import { writeRequest } from './request-bytes.ts'
 import { BrokenResponse, type ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 import type { Ticker } from './ticker.ts'
@@ -28,9 +29,6 @@ export interface ConnectionOwner {
   onFree(connection: Connection): void
   onClosed(connection: Connection): void
 }
-
-/** A small body goes out with its head in one write of one piece; beyond this the copy costs more than it saves. */
-const MOST_JOINED_BYTES = 128 * 1024
 
 /**
  * A provider that gives up a kept connection may do so while our next request is on its way. It then closes within a round
@@ -152,21 +150,11 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   }
 
   #send(call: Call): void {
-    const { head, body } = call
     this.#isAnswering = false
     if (this.#isReused) this.#raceEndsMs = this.#parts.ticker.in(MOST_RACE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
-    if (body === undefined) this.#socket.write(head, 'latin1')
-    else if (body.length > MOST_JOINED_BYTES) this.#sendApart(head, body)
-    else this.#socket.write(joined(head, body))
-  }
-
-  #sendApart(head: string, body: string | Uint8Array): void {
-    this.#socket.cork()
-    this.#socket.write(head, 'latin1')
-    this.#socket.write(body)
-    this.#socket.uncork()
+    writeRequest(this.#socket, call.head, call.body)
   }
 
   /** From now on the next sign of the provider is waited for. */
@@ -222,17 +210,4 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
     if (this.#reader.isInBody) return tookTooLong('nothing more of its answer', timeouts.gapMs, false)
     return tookTooLong('no answer', timeouts.headersMs, false)
   }
-}
-
-/** A head holds one byte per character, a body may be text: only where both are plain can they be one string. */
-function joined(head: string, body: string | Uint8Array): string | Buffer {
-  if (typeof body !== 'string') return joinedBytes(head, body)
-  return Buffer.byteLength(head) === head.length ? head + body : joinedBytes(head, Buffer.from(body))
-}
-
-function joinedBytes(head: string, body: Uint8Array): Buffer {
-  const bytes = Buffer.allocUnsafe(head.length + body.length)
-  bytes.write(head, 'latin1')
-  bytes.set(body, head.length)
-  return bytes
 }

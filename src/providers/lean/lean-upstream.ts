@@ -6,7 +6,7 @@ import { Call } from './call.ts'
 import { Connections } from './connections.ts'
 import type { Timeouts } from './connection.ts'
 import { createDialer, type TlsOptions } from './dial.ts'
-import { requestHead } from './request-head.ts'
+import { requestHead } from './request-bytes.ts'
 
 /** An answer may be long in coming, and whoever asks knows how long; a connection is there soon or never. */
 const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: Infinity, gapMs: Infinity }

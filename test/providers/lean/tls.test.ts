@@ -100,6 +100,18 @@ describe('over TLS', () => {
     expect(heard.body.length).toBe(size)
   })
 
+  test('a pause before the connection is made neither stops its making nor is lost', async () => {
+    const asked = Promise.withResolvers<void>()
+    const { port } = await tlsServer(pem, (socket) => socket.write(HI, () => asked.resolve()))
+    const { call, answer, heard } = listenTo(upstreamAt(`https://localhost:${port}/v1`))
+    call.pause()
+    await asked.promise
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(heard.events).toEqual([])
+    call.resume()
+    expect((await answer).body.toString()).toBe('hi')
+  })
+
   test('an address in place of a name works with a certificate for it', async () => {
     const { certificate, key } = authority.issue('127.0.0.1')
     const { port } = await tlsServer({ cert: certificate, key }, (socket) => socket.write(HI))
