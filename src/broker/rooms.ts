@@ -7,6 +7,7 @@ import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
+import type { Admission } from './admission.ts'
 import type { Running } from './running.ts'
 
 /** The rooms below, as the daemon built them. The catalogue and the providers may be new ones after a reload. */
@@ -15,6 +16,7 @@ export interface Rooms {
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly ledger: Ledger
   readonly running: Running
+  readonly admission: Admission
   readonly figures: EndpointFiguresBook
   readonly clock: Clock
   readonly strategy: Strategy
