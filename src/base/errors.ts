@@ -23,6 +23,8 @@ export const ERRORS = {
   stopping: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'stop' },
   /** Nobody answers at the broker's own address: what its clients say, and a child of its mother. */
   unreachable: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'next' },
+  /** We have as much to do, or as many files open, as we can. */
+  overloaded: { http: 503, rpc: -32054, type: 'provider_overloaded', exit: 7, fallback: 'stop' },
   'store-full': { http: 503, rpc: -32053, type: 'server', exit: 7, fallback: 'stop' },
   /** The house is not in order (a socket path, a port, a second daemon); only ever seen by whoever starts us. */
   'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },

@@ -7,6 +7,7 @@ import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
+import type { Admission } from './admission.ts'
 import type { Running } from './running.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
 
@@ -16,6 +17,7 @@ export interface Rooms {
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly ledger: Ledger
   readonly running: Running
+  readonly admission: Admission
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly clock: Clock

@@ -58,5 +58,14 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
 function add(door: FastifyInstance, { method, handle }: Route, url: string, rooms: Rooms): void {
-  door.route({ method, url, handler: (request, reply) => handle(request, reply, rooms) })
+  door.route({
+    method,
+    url,
+    onRequest: (_request, reply, done) => {
+      // What only reads is answered however busy the broker is.
+      if (method === 'POST') reply.raw.once('close', rooms.admission.enter())
+      done()
+    },
+    handler: (request, reply) => handle(request, reply, rooms),
+  })
 }

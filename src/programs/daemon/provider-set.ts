@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
 import { parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
+import type { KeySetting } from '../../providers/key-pool.ts'
 import type { HealthBook } from '../../providers/health.ts'
 import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
@@ -57,7 +58,13 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
       const url = parts.config.baseUrlOf(definition.id)
       const wanted: ProviderDefinition = url === undefined ? definition : { ...definition, baseUrl: url }
       if (!isSetUp(wanted, setting, parts.config)) continue
-      const fingerprint = JSON.stringify([wanted, setting?.server, setting?.keyEnv])
+      const fingerprint = JSON.stringify([
+        wanted,
+        setting?.server,
+        setting?.keyEnv,
+        setting?.keys,
+        setting?.timeouts,
+      ])
       const before = built.get(wanted.id)
       next.set(
         wanted.id,
@@ -103,7 +110,12 @@ function isSetUp(
   setting: ProviderSetting | undefined,
   config: Config,
 ): boolean {
-  return !definition.needsKey || config.keysOf(definition.id, setting?.keyEnv).length > 0
+  return !definition.needsKey || keysFor(definition.id, setting, config).length > 0
+}
+
+function keysFor(id: string, setting: ProviderSetting | undefined, config: Config): readonly KeySetting[] {
+  if (setting?.keys === undefined) return config.keysOf(id, setting?.keyEnv).map((key) => ({ key }))
+  return setting.keys.flatMap(({ env, ...use }) => config.keysOf(id, env).map((key) => ({ key, ...use })))
 }
 
 function build(
@@ -115,10 +127,10 @@ function build(
 ): Built {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
-  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits }
+  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits, ...setting?.timeouts }
   const provider = openaiChat({
     definition,
-    keys: parts.config.keysOf(definition.id, setting?.keyEnv).map((key) => ({ key })),
+    keys: keysFor(definition.id, setting, parts.config),
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     clock: parts.clock,
     health: parts.health,

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
@@ -50,6 +51,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     providers: () => supply.providers(),
     ledger,
     running: createRunning(),
+    admission: createAdmission(config.mostOpenRequests),
     figures: createEndpointFigures(clock),
     upstreamIds: createUpstreamIds(),
     clock,
