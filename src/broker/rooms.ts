@@ -7,6 +7,7 @@ import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
+import type { ModelLists } from './model-lists.ts'
 import type { Running } from './running.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
 
@@ -18,6 +19,7 @@ export interface Rooms {
   readonly running: Running
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
+  readonly lists: ModelLists
   readonly clock: Clock
   readonly strategy: Strategy
   /** How endpoints have been doing. */

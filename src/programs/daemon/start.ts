@@ -52,6 +52,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     running: createRunning(),
     figures: createEndpointFigures(clock),
     upstreamIds: createUpstreamIds(),
+    lists: supply.lists,
     clock,
     strategy: config.routingStrategy,
     health,
