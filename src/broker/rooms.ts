@@ -8,6 +8,7 @@ import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { ModelLists } from './model-lists.ts'
 import type { Running } from './running.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
 
@@ -20,6 +21,7 @@ export interface Rooms {
   readonly admission: Admission
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
+  readonly lists: ModelLists
   readonly clock: Clock
   readonly strategy: Strategy
   /** How endpoints have been doing. */

@@ -27,6 +27,8 @@ export interface Model {
   readonly endpoints: readonly Endpoint[]
   /** What OpenRouter's catalogue tells of it; absent when it isn't there. */
   readonly listing?: ModelListing | undefined
+  /** It comes from a provider's own list, not from the models file: to be asked for by name, never chosen by `auto` before others. */
+  readonly isDiscovered?: boolean | undefined
 }
 
 /** A model's row in OpenRouter's catalogue. */

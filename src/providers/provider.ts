@@ -124,5 +124,7 @@ export interface Provider {
    * now it hears a failure that says `isUnasked`.
    */
   ask(question: Question, listener: AnswerListener): Asking
+  /** `GET` below its base URL, for its list of models. Absent where that would start a server. */
+  readonly read?: ((path: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

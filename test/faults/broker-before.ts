@@ -90,6 +90,7 @@ export async function brokerBefore(
     PATH_VAR: join(folder.path, 'v'),
     MODELS_CONFIG_PATH: modelsPath,
     AIBROKER_DETECT: 'off',
+    AIBROKER_CATALOG: 'off',
     AIBROKER_DRAIN_TIMEOUT_S: '1',
     ...Object.fromEntries(providers.map(({ keys = ['sk-x'] }, nth) => [`UP${nth}_API_KEYS`, keys.join(',')])),
     ...options.env,

@@ -6,5 +6,6 @@ export const exampleHandlers: Handlers = {
   health: async () => methods.health.example.result,
   info: async () => structuredClone(methods.info.example.result) as never,
   'models.list': async () => structuredClone(methods['models.list'].example.result) as never,
+  'models.refresh': async () => [],
   'usage.summary': async () => structuredClone(methods['usage.summary'].example.result) as never,
 }

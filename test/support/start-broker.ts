@@ -109,6 +109,7 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       HERO_SOCKET_DIR: join(folder, 's'),
       PATH_VAR: join(folder, 'v'),
       AIBROKER_DETECT: 'off',
+      AIBROKER_CATALOG: 'off',
       ...env,
     },
   })

@@ -6,15 +6,18 @@ import { pricingOf } from './pricing.ts'
 
 const MINUTE_MS = 60_000
 
-/** Who offers a model here, with how they have been doing for us. */
-export function modelEndpoints(model: Model, rooms: Rooms): Record<string, unknown> {
+/** Who offers a model here, with how they have been doing for us; behind OpenRouter, whom it offers in its turn. */
+export async function modelEndpoints(model: Model, rooms: Rooms): Promise<Record<string, unknown>> {
+  const own = offered(model, rooms)
+  const there = own.find(({ provider }) => provider === 'openrouter')
+  const behind = there === undefined ? [] : await rooms.lists.endpointsOf(there.modelId)
   return {
     id: model.id,
     name: model.displayName,
     created: model.listing?.created ?? 0,
     description: model.listing?.description ?? '',
     architecture: architectureOf(model),
-    endpoints: offered(model, rooms).map((endpoint) => endpointRow(model, endpoint, rooms)),
+    endpoints: [...own.map((endpoint) => endpointRow(model, endpoint, rooms)), ...behind],
   }
 }
 

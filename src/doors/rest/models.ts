@@ -32,10 +32,16 @@ export function getEmbeddingModels(request: FastifyRequest, _reply: FastifyReply
 }
 
 /** `GET /models/{id}` as OpenAI has it, and `GET /models/{author}/{slug}/endpoints`; names may hold slashes. */
-export function getModelsBelow(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
+export async function getModelsBelow(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  rooms: Rooms,
+): Promise<object> {
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
-  return name === path ? listed(name, rooms).row : { data: modelEndpoints(modelNamed(name, rooms), rooms) }
+  return name === path
+    ? listed(name, rooms).row
+    : { data: await modelEndpoints(modelNamed(name, rooms), rooms) }
 }
 
 /** `GET /model/{author}/{slug}`. */

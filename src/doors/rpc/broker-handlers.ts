@@ -33,6 +33,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     }),
     info: async () => info(facts),
     'models.list': async (params) => listModels(params, facts.rooms),
+    'models.refresh': async () => [...(await facts.rooms.lists.refresh())],
     'usage.summary': async ({ since, until }) => {
       const { models, ...totals } = await facts.rooms.ledger.summary({ since, until })
       return {

@@ -54,6 +54,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     admission: createAdmission(config.mostOpenRequests),
     figures: createEndpointFigures(clock),
     upstreamIds: createUpstreamIds(),
+    lists: supply.lists,
     clock,
     strategy: config.routingStrategy,
     health,

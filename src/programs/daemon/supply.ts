@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import type { ModelLists } from '../../broker/model-lists.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
 import type { ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
@@ -10,6 +11,7 @@ import type { HealthBook } from '../../providers/health.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
+import { openLiveCatalogue } from './live-catalogue.ts'
 import { createLiveModels, type LiveModels } from './live-models.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
 import { createProviderSet, type ProviderSet } from './provider-set.ts'
@@ -18,6 +20,8 @@ import { createProviderSet, type ProviderSet } from './provider-set.ts'
 export interface Supply extends AsyncDisposable {
   catalog(): Catalog
   providers(): ReadonlyMap<string, Provider>
+  /** What providers list by themselves. */
+  readonly lists: ModelLists
   /** What is wrong with the models file since it was last taken up. */
   problems(): readonly string[]
 }
@@ -49,13 +53,34 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   providers.update(models.file().providers)
   stack.adopt(watchModels(parts, models, providers), (watcher) => watcher.close())
   void lookAround(parts, models, providers)
+  const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
   return {
     catalog: () => models.catalog(),
     providers: () => providers.current(),
+    lists,
     problems: () => models.problems(),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+/** `AIBROKER_CATALOG=off` leaves it at the models file, until somebody asks for a refresh. */
+function openLists(
+  { config, clock, log }: SupplyParts,
+  models: LiveModels,
+  providers: ProviderSet,
+  stack: AsyncDisposableStack,
+): ModelLists {
+  const lists = openLiveCatalogue({
+    models,
+    providers: () => providers.current(),
+    copyPath: join(config.dataDir, 'openrouter-models.json'),
+    isAutomatic: process.env['AIBROKER_CATALOG'] !== 'off',
+    clock,
+    log,
+  })
+  stack.defer(() => lists.close())
+  return lists
 }
 
 async function runLoopback(folder: string, clock: Clock, stack: AsyncDisposableStack): Promise<string> {

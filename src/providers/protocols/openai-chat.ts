@@ -12,6 +12,7 @@ import type {
   ProviderRoute,
   Question,
 } from '../provider.ts'
+import { readJson } from '../read-json.ts'
 import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import type { Visit, VisitOwner } from '../visit.ts'
@@ -42,8 +43,15 @@ export function openaiChat(parts: ProviderParts): Provider {
     readiness: (modelId) => desk.readiness(modelId),
     lanes: () => desk.lanes(),
     ask: (question, listener) => new ChatAsking(parts, desk, question, listener),
+    read: parts.enter === undefined ? (path) => readJson(upstream, readingOf(parts, path)) : undefined,
     close: () => upstream.close(),
   }
+}
+
+function readingOf({ definition, keys: [first], clock }: ProviderParts, path: string) {
+  const headers = Object.entries(definition.headers ?? {}).flat()
+  if (first !== undefined) headers.push('authorization', `Bearer ${first.key.reveal()}`)
+  return { path, headers, provider: definition.displayName, clock }
 }
 
 /** Where each kind of question is asked, and the list that its answer can't be without. */
