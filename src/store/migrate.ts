@@ -20,5 +20,5 @@ export function migrate(database: DatabaseSync): void {
 
 function fromTheFuture(version: number): BrokerError {
   const message = `the database has version ${version}, this program knows ${MIGRATIONS.length}: use the newer program`
-  return new BrokerError('internal', message)
+  return new BrokerError('cannot-start', message)
 }

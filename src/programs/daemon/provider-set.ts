@@ -157,6 +157,7 @@ function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): 
         : { port: setting.port },
     readyPath: setting.readyPath,
     idleTimeoutMs: setting.idleTimeoutMs,
+    recordPath: join(parts.socketFolder, `${name}.pid`),
     clock: parts.clock,
     log: parts.onServerEvent,
   })

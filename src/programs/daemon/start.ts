@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createAdmission } from '../../broker/admission.ts'
@@ -36,7 +35,6 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
 
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const storePath = join(config.dataDir, 'requests.db')
   const store = stack.adopt(openStore({ path: storePath, clock, durability: 'power-safe-soon' }), (open) =>
     open.close(),
