@@ -29,6 +29,10 @@ export interface Config {
   /** The TCP door, closed unless asked for. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
+  /** Whether the usual ports of local model servers are asked at the start. */
+  readonly detectsLocalServers: boolean
+  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
+  readonly refreshesCatalogue: boolean
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
@@ -78,6 +82,8 @@ export function loadConfig(options: {
     routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
     listen: listenAt(argv, settings),
     isMother: argv.mother === true,
+    detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
+    refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
