@@ -9,6 +9,7 @@ import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { ModelLists } from './model-lists.ts'
+import type { Repeats } from './repeats.ts'
 import type { Running } from './running.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
 
@@ -19,6 +20,7 @@ export interface Rooms {
   readonly ledger: Ledger
   readonly running: Running
   readonly admission: Admission
+  readonly repeats: Repeats
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists

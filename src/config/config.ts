@@ -36,6 +36,8 @@ export interface Config {
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
+  /** How long the answers to requests with an `Idempotency-Key` are kept. */
+  readonly keepAnswersMs: number
   /** How long running requests may go on once we are told to stop. */
   readonly drainTimeoutMs: number
   /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
@@ -86,6 +88,7 @@ export function loadConfig(options: {
     refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     timeLimits: timeLimits(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),

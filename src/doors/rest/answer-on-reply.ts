@@ -38,8 +38,9 @@ export class AnswerOnReply implements AnswerSink {
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined
 
-  constructor(reply: FastifyReply, clock: Clock) {
-    this.id = generationId(clock.now())
+  /** @param id of an answer that is told again; a new one unless said. */
+  constructor(reply: FastifyReply, clock: Clock, id = generationId(clock.now())) {
+    this.id = id
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock

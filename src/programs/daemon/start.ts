@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
+import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
@@ -49,6 +50,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     providers: () => supply.providers(),
     ledger,
     running: createRunning(),
+    repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
     figures: createEndpointFigures(clock),
     upstreamIds: createUpstreamIds(),

@@ -180,11 +180,11 @@ test('the next provider answers when the first fails before its first word', asy
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 
-test('once a word was said nobody else is asked: the caller gets it and an error event', async () => {
+test('once a word was said nobody else’s words are mixed in: the caller gets it and an error event', async () => {
   await using first = await scriptedUpstream([
     sse(chatChunk('half a '), { error: { code: 502, message: 'the model fell over' } }),
   ])
-  await using second = await scriptedUpstream([json(200, whole)])
+  await using second = await scriptedUpstream([sse(chatChunk('other words'), finishChunk(), done)])
   await using broker = await startBroker({ env: { ...openaiAt(first), ...openrouterAt(second) } })
   const { status, text } = await broker.post('/v1/chat/completions', {
     model: 'gpt-4o-mini',
@@ -196,7 +196,8 @@ test('once a word was said nobody else is asked: the caller gets it and an error
   expect(text).toContain('the model fell over')
   expect(text).toContain('"finish_reason":"error"')
   expect(text).not.toContain('[DONE]')
-  expect(second.requests).toHaveLength(0)
+  expect(text).not.toContain('other')
+  expect(second.requests).toHaveLength(1)
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'broken', provider: 'openai' }])
 })
 
@@ -213,7 +214,7 @@ test('a key is shown to its provider and to nobody else', async () => {
   const canary = 'sk-canary-5f1d0c'
   const leaky = { error: { message: `Incorrect API key provided: ${canary}`, key: canary } }
   await using upstream = await scriptedUpstream(
-    inTurn([json(401, leaky)], [sse(chatChunk('x'), { error: leaky.error })], [json(200, whole)]),
+    inTurn([sse(chatChunk('x'), { error: leaky.error })], [json(401, leaky)], [json(401, leaky)]),
   )
   await using other = await scriptedUpstream([json(401, leaky)])
   await using broker = await startBroker({
@@ -221,15 +222,15 @@ test('a key is shown to its provider and to nobody else', async () => {
   })
   const body = { model: 'gpt-4o-mini', messages }
   const answers = [
-    await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', { ...body, stream: true }),
+    await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', { ...body, model: 'nonsense' }),
     await broker.get('/v1/models'),
   ]
   const info = await broker.rpc('info')
   expect(upstream.requests[0]?.headers.authorization).toBe(`Bearer ${canary}`)
-  expect(answers.map(({ status }) => status)).toEqual([502, 200, 200, 404, 200])
+  expect(answers.map(({ status }) => status)).toEqual([200, 502, 502, 404, 200])
   broker.signal('SIGTERM')
   const { stdout, stderr } = await broker.ended
   expect(broker.rows()).toHaveLength(3)
