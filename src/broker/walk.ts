@@ -3,6 +3,7 @@ import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
+import type { Readiness } from '../providers/key-pool.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
@@ -24,9 +25,14 @@ const CONTINUES = 'assistant_prefix'
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { ledger, clock } = rooms
-  const providers = rooms.providers()
   let attempt: Attempt | undefined
-  using _ = rooms.running.enter((error) => attempt?.stop(error))
+  let stopped: BrokerError | undefined
+  let wake = (): void => undefined
+  using _ = rooms.running.enter((error) => {
+    stopped = error
+    attempt?.stop(error)
+    wake()
+  })
   const catalog = rooms.catalog()
   const record = new AnswerRecord(clock, asker, catalog.version)
   const deadlineAt = clock.monotonic() + (rooms.limits ?? DEFAULT_LIMITS).wholeMs
@@ -46,14 +52,16 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const { upstreamIds } = rooms
     const run = { errand, asker, sink, record, upstreamIds, created, deadlineAt, told }
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
-      attempt = new Attempt(run, endpoint, providerOf(endpoint, providers), rescuing)
+      // Told to stop while nobody was being asked.
+      if (stopped !== undefined) throw stopped
+      attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
     }
     const outcome = await fallback({
       candidates: errand.candidates,
       attempt: ask,
-      readiness: (endpoint) => providerOf(endpoint, providers).readiness(endpoint.modelId),
-      wait: (ms) => waitFor(ms, clock, sink, record),
+      readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
+      wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
       timeLeftMs: () => deadlineAt - clock.monotonic(),
       random: Math.random,
       rescue: told && {
@@ -61,13 +69,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
         continues: ({ model }) =>
           told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
         attempt: ({ candidate, way }) =>
-          ask(candidate, rescuing(way, told, errand, providerOf(candidate, providers))),
+          ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
       },
     })
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
     if (!outcome.begun || !errand.streamed) throw withEarlier(outcome.error, record.errors)
-    sink.fail(outcome.error, brokenAnswer(record, providers))
+    sink.fail(outcome.error, brokenAnswer(record, rooms.providers()))
   } catch (error) {
     record.broke(asBrokerError(error))
     throw error
@@ -79,16 +87,25 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
 }
 
 /** False when the caller left meanwhile. */
-function waitFor(ms: number, clock: Clock, sink: AnswerSink, record: AnswerRecord): Promise<boolean> {
+function waitFor(
+  ms: number,
+  clock: Clock,
+  sink: AnswerSink,
+  record: AnswerRecord,
+  onWait: (early: () => void) => void,
+): Promise<boolean> {
   if (sink.isGone) {
     record.gone()
     return Promise.resolve(false)
   }
   return new Promise((resolve) => {
-    const cancel = clock.after(ms, () => {
+    const goOn = (): void => {
+      cancel()
       sink.whenGone = undefined
       resolve(true)
-    })
+    }
+    const cancel = clock.after(ms, goOn)
+    onWait(goOn)
     sink.whenGone = () => {
       cancel()
       record.gone()
@@ -125,9 +142,13 @@ function brokenAnswer(record: AnswerRecord, providers: ReadonlyMap<string, Provi
   }
 }
 
-function providerOf(endpoint: Endpoint, providers: ReadonlyMap<string, Provider>): Provider {
-  const provider = providers.get(endpoint.provider)
+/** Of a provider that a reload took away. */
+const GONE: Readiness = { state: 'resting', readyInMs: Number.POSITIVE_INFINITY, reason: undefined }
+
+/** As it is now: a reload may have built it anew, or taken it away, since the request began. */
+function providerOf(endpoint: Endpoint, rooms: Rooms): Provider {
+  const provider = rooms.providers().get(endpoint.provider)
   if (provider === undefined)
-    throw new BrokerError('internal', `routing chose ${endpoint.id}, which has no provider`)
+    throw new BrokerError('upstream-down', `${endpoint.provider} is not set up here any more`)
   return provider
 }

@@ -1,5 +1,6 @@
 // OpenAI's own client on `rest.sock`, a scripted provider at the far end, the ledger's rows in between.
 import { readdirSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openaiClient } from '../../support/openai-client.ts'
@@ -14,6 +15,7 @@ import {
   sse,
   stall,
   usageChunk,
+  wait,
 } from '../../support/scripted-upstream.ts'
 import { startBroker } from '../../support/start-broker.ts'
 
@@ -246,3 +248,37 @@ async function allOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
   for await (const each of stream) all.push(each)
   return all
 }
+
+test('streams that are asked for on one connection without waiting come whole, one after the other', async () => {
+  const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+  await using upstream = await scriptedUpstream(({ body }) => {
+    const name = JSON.stringify(body).includes('first') ? 'first' : 'second'
+    const held = name === 'first' ? [wait(goOn)] : []
+    return [sse(chatChunk(`${name} begins`)), ...held, sse(chatChunk(`${name} ends`), finishChunk(), done)]
+  })
+  await using broker = await startBroker({ env: openaiAt(upstream) })
+  const request = (content: string) => {
+    const body = JSON.stringify({
+      model: 'gpt-4o-mini',
+      stream: true,
+      messages: [{ role: 'user', content }],
+    })
+    const head = 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json'
+    return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  }
+  const socket = connect(broker.sockets.rest)
+  socket.write(request('first') + request('second'))
+  let text = ''
+  socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  await expect.poll(() => broker.rows()).toHaveLength(1)
+  go()
+  await expect.poll(() => text.match(/\[DONE\]/g)).toHaveLength(2)
+  expect(text.match(/(first|second) (begins|ends)/g)).toEqual([
+    'first begins',
+    'first ends',
+    'second begins',
+    'second ends',
+  ])
+  expect(broker.rows()).toMatchObject([{ status: 'finished' }, { status: 'finished' }])
+  socket.destroy()
+})
