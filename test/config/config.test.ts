@@ -32,6 +32,7 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
     routingStrategy: 'cheapest',
     listen: undefined,
     isMother: false,
+    detectsLocalServers: true,
     bodyLimitBytes: 64 * 1024 * 1024,
     drainTimeoutMs: 30_000,
     logLevel: 'info',
@@ -40,6 +41,10 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
   })
   expect(config.keysOf('openai')).toEqual([])
   expect(Object.isFrozen(config)).toBe(true)
+})
+
+test('the ports of local model servers are left alone when somebody says so', () => {
+  expect(load({ AIBROKER_DETECT: 'off' }).detectsLocalServers).toBe(false)
 })
 
 test.each([

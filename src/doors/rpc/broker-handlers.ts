@@ -174,7 +174,7 @@ function limits({ contextWindow, maxOutputTokens }: Model | Endpoint): {
   }
 }
 
-function priceRow(price: Price): object {
+function priceRow(price: Price) {
   return {
     ...ratesRow(price),
     ...usd({ request_usd: price.perRequest }),
@@ -192,7 +192,7 @@ function priceRow(price: Price): object {
   }
 }
 
-function ratesRow(rates: Rates): Record<string, string> {
+function ratesRow(rates: Rates): WireRates {
   return usd({
     input_usd_per_million: rates.input,
     output_usd_per_million: rates.output,
@@ -205,13 +205,21 @@ function ratesRow(rates: Rates): Record<string, string> {
   })
 }
 
-/** The amounts that are known, as decimal strings. */
-function usd(amounts: Readonly<Record<string, Money | undefined>>): Record<string, string> {
-  const known = Object.entries(amounts).flatMap(([name, amount]) =>
-    amount === undefined ? [] : [[name, formatDollars(amount)] as const],
-  )
-  return Object.fromEntries(known)
+/** The amounts that are known, as decimal strings, under names that the contract has for amounts. */
+function usd<F extends AmountField>(amounts: { readonly [N in F]: Money | undefined }): {
+  [N in F]?: string
+} {
+  const wire: { [N in F]?: string } = {}
+  for (const name of Object.keys(amounts) as F[]) {
+    const amount = amounts[name]
+    if (amount !== undefined) wire[name] = formatDollars(amount)
+  }
+  return wire
 }
+
+type WireEndpoint = Result<'models.list'>[number]['endpoints'][number]
+type WireRates = Omit<NonNullable<WireEndpoint['tiers']>[number], 'above_input_tokens'>
+type AmountField = Extract<keyof WireEndpoint, `${string}usd${string}`>
 
 function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals'] {
   return {
