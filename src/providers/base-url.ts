@@ -31,6 +31,13 @@ export function unixBaseUrl(socketPath: string, prefix = '/v1'): string {
   return `http+unix://${encodeURIComponent(socketPath)}${prefix}`
 }
 
+/** What a person calls the place: a host, or the path of a Unix socket. */
+export function hostOf(baseUrl: string): string {
+  if (baseUrl === '') return ''
+  const { origin, socketPath } = parseBaseUrl(baseUrl)
+  return socketPath ?? new URL(origin).host
+}
+
 function badUrl(text: string, why: string): BrokerError {
   return new BrokerError(
     'bad-request',
