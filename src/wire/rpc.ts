@@ -1,8 +1,13 @@
 import { z } from 'zod'
 
+import { aiMethods } from './rpc-ai.ts'
+import { configMethods } from './rpc-config.ts'
 import { infoMethods } from './rpc-info.ts'
+import { logsMethods } from './rpc-logs.ts'
 import type { Method } from './rpc-method.ts'
+import { metricsMethods } from './rpc-metrics.ts'
 import { modelsMethods } from './rpc-models.ts'
+import { providersMethods } from './rpc-providers.ts'
 import { usageMethods } from './rpc-usage.ts'
 
 const discovery = {
@@ -27,7 +32,12 @@ const discovery = {
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
+  ...providersMethods,
   ...usageMethods,
+  ...metricsMethods,
+  ...logsMethods,
+  ...configMethods,
+  ...aiMethods,
   ...discovery,
 } as const satisfies Record<string, Method>
 

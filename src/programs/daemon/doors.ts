@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import type { Metrics } from '../../broker/metrics.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Config } from '../../config/config.ts'
 import { createDoor, type DoorOptions } from '../../doors/http/door.ts'
@@ -9,6 +10,8 @@ import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
 import { mayListen, requireSameMachine, requireToken } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
 import type { Handlers } from '../../doors/rpc/handlers.ts'
+import { prometheusText } from '../../doors/rpc/prometheus.ts'
+import { roleOnSocket, roleOnTcp, type RoleFinder } from '../../doors/rpc/role-of.ts'
 import { registerRpc } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
@@ -25,6 +28,7 @@ export interface DoorParts {
   readonly log: DaemonLog
   readonly rooms: Rooms
   readonly handlers: Handlers
+  readonly metrics: Metrics
   readonly sockets: SocketPaths
 }
 
@@ -86,7 +90,7 @@ function restDoor(parts: DoorParts): FastifyInstance {
 function rpcDoor(parts: DoorParts): FastifyInstance {
   const door = createDoor(optionsFor('rpc', parts))
   addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
-  addRpc(door, parts)
+  addRpc(door, parts, roleOnSocket)
   return door
 }
 
@@ -108,18 +112,24 @@ async function openTcp(
   const door = createDoor({ ...optionsFor('tcp', parts), trustForwarded: false, onRequest: [guard] })
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'tcp' })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  addRpc(door, parts)
+  addRpc(door, parts, roleOnTcp(token !== undefined))
   open.push({ door, drain: drainable(door.server) })
   await door.ready()
   return await bindTcp(door.server, address, port)
 }
 
-function addRpc(door: FastifyInstance, { handlers, log }: DoorParts): void {
-  registerRpc(door, { handlers, findCaller, version: VERSION, logger: log })
+function addRpc(
+  door: FastifyInstance,
+  { handlers, log, rooms, metrics }: DoorParts,
+  roleOf: RoleFinder,
+): void {
+  const prometheus = (): string => prometheusText({ rooms, metrics, version: VERSION })
+  registerRpc(door, { handlers, findCaller, roleOf, prometheus, version: VERSION, logger: log })
 }
 
-function optionsFor(name: string, { config, log }: DoorParts): DoorOptions {
-  return { name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
+function optionsFor(name: string, { config, log, metrics }: DoorParts): DoorOptions {
+  const onAnswer = (status: number): void => metrics.answered(name, status)
+  return { name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onAnswer }
 }
 
 async function closeDoors(

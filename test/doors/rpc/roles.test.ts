@@ -10,10 +10,17 @@ import { startRpcSocket } from '../../support/rpc-socket.ts'
 const names = Object.keys(methods) as MethodName[]
 const matrix = names.flatMap((method) => ROLES.map((has) => ({ method, needs: methods[method].role, has })))
 
+const callOf = (method: MethodName) => ({
+  jsonrpc: '2.0',
+  method,
+  params: methods[method].example.params,
+  id: 1,
+})
+
 describe('every method', () => {
   test.each(matrix)('$method needs “$needs”: “$has” is treated so', async ({ method, needs, has }) => {
     await using socket = await startRpcSocket({ roleOf: () => has })
-    const answer = await socket.ask({ jsonrpc: '2.0', method, id: 1 })
+    const answer = await socket.ask(callOf(method))
     if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
   })
@@ -21,7 +28,7 @@ describe('every method', () => {
   test.each(names)('%s is closed to who is not known, unless it is open to all', async (method) => {
     const findCaller = () => Promise.reject(new BrokerError('unauthorized', 'no such token'))
     await using socket = await startRpcSocket({ findCaller })
-    const answer = await socket.ask({ jsonrpc: '2.0', method, id: 1 })
+    const answer = await socket.ask(callOf(method))
     if (methods[method].role === 'open') expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32001, data: { code: 'unauthorized' } } })
   })
@@ -30,7 +37,7 @@ describe('every method', () => {
     '%s is closed when nobody says who is an administrator',
     async (method) => {
       await using socket = await startRpcSocket()
-      expect(await socket.ask({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({ error: { code: -32003 } })
+      expect(await socket.ask(callOf(method))).toMatchObject({ error: { code: -32003 } })
     },
   )
 })
