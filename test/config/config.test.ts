@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -189,3 +189,11 @@ function writeEnvFile(text: string, mode = 0o600): string {
   chmodSync(join(folder, '.env'), mode)
   return join(folder, '.env')
 }
+
+test('every setting that can be said is among those in effect, with who said it', () => {
+  const source = readFileSync(new URL('../../src/config/config.ts', import.meta.url), 'utf8')
+  const read = [...source.matchAll(/(?:choice|whole|text)\('([A-Z_]+)'|findSecret\(secrets, '([A-Z_]+)'/g)]
+  const shown = load().effective.map(({ variable }) => variable)
+  for (const [, setting, secret] of read) expect(shown).toContain(setting ?? secret)
+  expect(read.length).toBeGreaterThan(10)
+})

@@ -15,6 +15,7 @@ const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
   'providers.test': { provider: 'local' },
   'priority.set': { provider: 'local', priority: 7 },
   'ai.chat': { messages: [{ role: 'user', content: 'hello' }] },
+  'ai.embed': { model: 'loopback-embedding', input: ['one', 'two'] },
 }
 
 describe('with the whole broker', () => {
