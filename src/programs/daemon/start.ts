@@ -60,6 +60,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     clock,
     strategy: config.routingStrategy,
     health,
+    tools: tools.configured,
     limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
