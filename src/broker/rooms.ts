@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { HealthBook } from '../providers/health.ts'
+import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
@@ -28,6 +29,8 @@ export interface Rooms {
   readonly strategy: Strategy
   /** How endpoints have been doing. */
   readonly health: HealthBook
+  /** The tools of the MCP servers; absent when none are configured. */
+  readonly tools?: ToolBroker | undefined
   /** Bound on a whole request, over all attempts; the usual one unless said. */
   readonly limits?: Pick<TimeLimits, 'wholeMs'> | undefined
   /** What providers are told of callers that don't introduce their app. */

@@ -4,6 +4,7 @@ import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
 import { Balances } from './balances.ts'
 import { EntriesTable, type EntrySettlement } from './entries.ts'
+import { GroupsTable } from './groups.ts'
 import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
@@ -48,6 +49,7 @@ export function createLedger({ store }: { readonly store: Store }): Ledger {
 class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
+  readonly #groups: GroupsTable
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
   readonly #balances: Balances
@@ -60,6 +62,7 @@ class StoredLedger implements Ledger {
   constructor(store: Store) {
     this.#store = store
     this.#holds = new HoldsTable(store)
+    this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
     this.#reports = new UsageReports(store)
     this.#balances = new Balances(store)
@@ -72,7 +75,10 @@ class StoredLedger implements Ledger {
     // Counted from the moment it was asked for, so that requests that come together see each other.
     this.#balances.add(request.caller, { held })
     try {
-      const rowid = await this.#store.write(() => this.#holds.insert(request))
+      const rowid = await this.#store.write(() => {
+        this.#groups.insert(request)
+        return this.#holds.insert(request)
+      })
       const hold = { ...request, rowid }
       this.#open.set(hold.id, hold)
       return hold

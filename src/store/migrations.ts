@@ -1,5 +1,6 @@
 import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
 import { keptAnswers } from './migrations/0004-kept-answers.ts'
+import { requestGroups } from './migrations/0005-request-groups.ts'
 
 /** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
-export const MIGRATIONS: readonly string[] = [holdsAndEntries, keptAnswers]
+export const MIGRATIONS: readonly string[] = [holdsAndEntries, keptAnswers, requestGroups]

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { infoMethods } from './rpc-info.ts'
+import { mcpMethods } from './rpc-mcp.ts'
 import type { Method } from './rpc-method.ts'
 import { modelsMethods } from './rpc-models.ts'
 import { usageMethods } from './rpc-usage.ts'
@@ -27,6 +28,7 @@ const discovery = {
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
+  ...mcpMethods,
   ...usageMethods,
   ...discovery,
 } as const satisfies Record<string, Method>

@@ -17,6 +17,7 @@ import { openStore } from '../../store/store.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
 import { openSupply } from './supply.ts'
+import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
 
 export interface Daemon {
@@ -45,6 +46,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
 
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
@@ -58,6 +60,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     clock,
     strategy: config.routingStrategy,
     health,
+    tools: tools.configured,
     limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
@@ -73,7 +76,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
   })
-  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets }))
+  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, tools }))
   tcp = doors.tcp
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }

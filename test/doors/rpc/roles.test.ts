@@ -13,7 +13,8 @@ const matrix = names.flatMap((method) => ROLES.map((has) => ({ method, needs: me
 describe('every method', () => {
   test.each(matrix)('$method needs “$needs”: “$has” is treated so', async ({ method, needs, has }) => {
     await using socket = await startRpcSocket({ roleOf: () => has })
-    const answer = await socket.ask({ jsonrpc: '2.0', method, id: 1 })
+    const { params } = methods[method].example
+    const answer = await socket.ask({ jsonrpc: '2.0', method, params, id: 1 })
     if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
   })

@@ -146,7 +146,7 @@ describe('what is refused', () => {
 
   test.each([
     ['usage.sumary', ['usage.summary']],
-    ['list_models', ['models.list']],
+    ['list_models', ['mcp.list_tools', 'models.list']],
     ['__proto__', []],
     ['toString', []],
   ])('the unknown method %s comes with the names that are near', async (method, meant) => {
