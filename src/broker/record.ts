@@ -4,7 +4,6 @@ import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { EntryStatus, FailedAttempt, Settlement, Usage } from '../ledger/ledger-types.ts'
-import type { Asker } from './asker.ts'
 import type { Meter, Reading } from './meter.ts'
 
 /** Who answers. */
@@ -18,7 +17,6 @@ export interface Answering {
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
   readonly #clock: Clock
-  readonly #asker: Asker
   readonly #priceVersion: string
   readonly #startedAt: number
   readonly #attempts: FailedAttempt[] = []
@@ -28,9 +26,8 @@ export class AnswerRecord {
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
 
-  constructor(clock: Clock, asker: Asker, priceVersion: string) {
+  constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
-    this.#asker = asker
     this.#priceVersion = priceVersion
     this.#startedAt = clock.monotonic()
   }
@@ -96,8 +93,6 @@ export class AnswerRecord {
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
       durationMs: this.elapsedMs,
-      referer: this.#asker.referer,
-      title: this.#asker.title,
     }
   }
 }

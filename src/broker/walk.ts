@@ -18,7 +18,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const providers = rooms.providers()
   let attempt: Attempt | undefined
   using _ = rooms.running.enter((error) => attempt?.stop(error))
-  const record = new AnswerRecord(clock, asker, rooms.catalog().version)
+  const record = new AnswerRecord(clock, rooms.catalog().version)
   const hold = await ledger.hold({
     id: sink.id,
     caller: asker.caller,
@@ -27,6 +27,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     streamed: errand.streamed,
     most: errand.most,
     startedAt: clock.now(),
+    referer: asker.referer,
+    title: asker.title,
   })
   try {
     sink.accept()
