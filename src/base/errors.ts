@@ -48,6 +48,8 @@ export interface ErrorDetails {
   readonly raw?: string | undefined
   /** Seconds after which asking again makes sense. */
   readonly retryAfter?: number | undefined
+  /** Headers that an HTTP door sends along. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** Anything a door should add to `error.metadata` as it is. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }

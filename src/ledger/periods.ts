@@ -8,16 +8,9 @@ export const DAY_MS = 86_400_000
 
 /** A number that two moments share exactly when they are in the same period, and that grows with time. */
 export function periodIndex(period: Period, ms: number): number {
-  switch (period) {
-    case 'hour':
-      return Math.floor(ms / HOUR_MS)
-    case 'day':
-      return Math.floor(ms / DAY_MS)
-    case 'month':
-      return monthIndex(ms)
-    case 'total':
-      return 0
-  }
+  if (period === 'total') return 0
+  if (period === 'month') return monthIndex(ms)
+  return Math.floor(ms / (period === 'hour' ? HOUR_MS : DAY_MS))
 }
 
 /** When the period that holds `ms` began. */
