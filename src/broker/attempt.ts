@@ -1,14 +1,18 @@
+import type { Clock } from '../base/clock.ts'
 import type { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
 import type { ChatChunk } from '../wire/chat.ts'
+import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
+import { shorteningOf, type Grant } from './grant.ts'
+import type { HangUp } from './rooms.ts'
 import type { Meter } from './meter.ts'
 import type { Answering, AnswerRecord } from './record.ts'
 
@@ -18,6 +22,9 @@ export interface Run {
   readonly asker: Asker
   readonly sink: AnswerSink
   readonly record: AnswerRecord
+  readonly grant: Grant
+  readonly clock: Clock
+  readonly hangUp: HangUp
   /** Unix seconds of the start. */
   readonly created: number
 }
@@ -33,6 +40,8 @@ export class Attempt implements AnswerListener {
   #asking: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   #hasBegun = false
+  /** Set while the rest of an answer is read only for the counts at its end. */
+  #draining: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
 
   constructor(run: Run, endpoint: Endpoint, provider: Provider) {
     this.#run = run
@@ -57,7 +66,7 @@ export class Attempt implements AnswerListener {
       this.#asking = this.#provider.ask(
         {
           route: errand.route,
-          body: errand.body,
+          body: this.#body(),
           modelId: this.#endpoint.modelId,
           streamed: errand.streamed,
           referer: asker.referer,
@@ -70,30 +79,95 @@ export class Attempt implements AnswerListener {
 
   /** Breaks it off although the caller is still there. */
   stop(error: BrokerError): void {
+    if (this.#draining !== undefined) return this.#breakOff(this.#draining.outcome)
     this.#asking?.abort()
     this.fail(error)
   }
 
   #leave(): void {
-    this.#asking?.abort()
     this.#run.record.left(this.#answering())
-    this.#close({ type: 'left' })
+    this.#leaveUpstream({ type: 'left' })
+  }
+
+  /** Nobody reads on. A provider that bills on all the same is heard to the end, within the bound, for what it will bill. */
+  #leaveUpstream(outcome: AttemptOutcome): void {
+    const { hangUp, clock, sink } = this.#run
+    if (this.#provider.abortStopsBilling) {
+      this.#asking?.abort()
+      return this.#close(outcome)
+    }
+    if (hangUp.policy === 'cut') return this.#breakOff(outcome)
+    sink.whenGone = undefined
+    this.#draining = { outcome, cancel: clock.after(hangUp.forMs, () => this.#breakOff(outcome)) }
+    this.#asking?.resume()
+  }
+
+  #breakOff(outcome: AttemptOutcome): void {
+    this.#asking?.abort()
+    this.#run.record.wentOn()
+    this.#close(outcome)
+  }
+
+  /** What the provider is asked; shorter where the budget affords no more. */
+  #body(): JsonBody {
+    const { errand, grant } = this.#run
+    const tokens = grant.shortened.has(this.#endpoint.id) ? grant.tokens.get(this.#endpoint.id) : undefined
+    if (tokens === undefined) return errand.body
+    return errand.shorten?.(Math.floor(tokens / (errand.choices ?? 1))) ?? errand.body
   }
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
+    if (this.#draining !== undefined) return
     this.#begin()
     const completed = this.#completer.chunk(json, chunk)
     if (completed !== undefined && !this.#run.sink.chunk(completed)) this.#asking?.pause()
+    if (this.#isUsedUp()) this.#exhaust()
+  }
+
+  #isUsedUp(): boolean {
+    const most = this.#run.grant.tokens.get(this.#endpoint.id)
+    return most !== undefined && this.#meter.finishReason === undefined && this.#meter.completionSoFar > most
+  }
+
+  /** Ends the answer as a model would that reached its bound. */
+  #exhaust(): void {
+    const { record, sink } = this.#run
+    const reason = exhaustedText(this.#run.grant)
+    record.exhausted(reason)
+    const last = this.#lastWords(reason)
+    const completed = this.#completer.chunk(JSON.stringify(last), last)
+    if (completed !== undefined) sink.chunk(completed)
+    const owed = this.#completer.last()
+    if (owed !== undefined) sink.chunk(owed)
+    sink.end()
+    this.#leaveUpstream({ type: 'answered' })
+  }
+
+  #lastWords(reason: string): ChatChunk {
+    const { sink, created } = this.#run
+    return {
+      id: sink.id,
+      object: 'chat.completion.chunk',
+      created,
+      model: this.#endpoint.model,
+      provider: this.#provider.displayName,
+      choices: [
+        { index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' },
+      ],
+      x_aibroker: { limited: { reason } },
+    } as ChatChunk
   }
 
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
+    if (this.#draining !== undefined) return
     this.#begin()
     this.#run.sink.answer(this.#completer.answer(json, answer))
   }
 
   end(): void {
+    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
     this.#run.record.finished()
     const last = this.#run.errand.streamed ? this.#completer.last() : undefined
     if (last !== undefined) this.#run.sink.chunk(last)
@@ -102,6 +176,7 @@ export class Attempt implements AnswerListener {
   }
 
   fail(error: BrokerError): void {
+    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
     if (this.#hasBegun) this.#run.record.broke(error)
     else this.#run.record.missed(this.#endpoint, error, this.#run.record.elapsedMs - this.#startedAt)
     this.#close({ type: 'failed', error, begun: this.#hasBegun })
@@ -114,6 +189,7 @@ export class Attempt implements AnswerListener {
   }
 
   #close(outcome: AttemptOutcome): void {
+    this.#draining?.cancel()
     this.#run.sink.whenGone = undefined
     this.#run.sink.whenReady = undefined
     this.#resolve(outcome)
@@ -132,6 +208,7 @@ export class Attempt implements AnswerListener {
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
     const usage = () => this.#meter.read().usage
+    const limited = shorteningOf(this.#run.grant, this.#endpoint)
     return errand.completer({
       id: sink.id,
       created,
@@ -139,9 +216,17 @@ export class Attempt implements AnswerListener {
       model,
       price,
       usage,
-      envelope: () => envelopeOf(record, provider, this.#endpoint, priced(usage(), price)),
+      envelope: () => ({
+        ...envelopeOf(record, provider, this.#endpoint, priced(usage(), price)),
+        ...(limited === undefined ? {} : { limited }),
+      }),
     })
   }
+}
+
+function exhaustedText({ allowance }: Grant): string {
+  const whose = allowance === undefined ? 'the budget' : `the budget of ${allowance.name}`
+  return `${whose} affords no longer answer`
 }
 
 function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']) {

@@ -1,6 +1,6 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { mostItCanCost } from '../ledger/cost.ts'
+import { mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
 import type { ChatRequest } from '../wire/chat.ts'
 
 /** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
@@ -17,10 +17,8 @@ export function mostItCanTake(request: ChatRequest, candidates: readonly Endpoin
   return most
 }
 
-function boundsOf(
-  request: ChatRequest,
-  endpoint: Endpoint,
-): { promptTokensAtMost: number; completionTokensAtMost: number } {
+/** The most that the request can use at an endpoint. */
+export function boundsOf(request: ChatRequest, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.

@@ -1,10 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import type { BrokerError } from '../base/errors.ts'
-import type { Money } from '../base/money.ts'
+import { NOTHING, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { costOf } from '../ledger/cost.ts'
-import type { EntryStatus, FailedAttempt, Settlement, Usage } from '../ledger/ledger-types.ts'
-import type { Meter, Reading } from './meter.ts'
+import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
+import type { JsonBody } from '../wire/json-body.ts'
+import { countReading } from './count-reading.ts'
+import type { Meter } from './meter.ts'
+import { settledCost } from './settled-cost.ts'
+import type { TokenCounter } from './token-counter.ts'
 
 /** Who answers. */
 export interface Answering {
@@ -25,6 +28,8 @@ export class AnswerRecord {
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
+  #flag: string | undefined
+  #goesOn = false
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -72,39 +77,71 @@ export class AnswerRecord {
     this.#answering ??= answering
   }
 
-  broke(error: BrokerError): void {
-    this.#error = error
-    if (this.#status !== 'cancelled') this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
+  /** The hold was used up and the answer ended there. */
+  exhausted(reason: string): void {
+    this.#status = 'exhausted'
+    this.#flag = reason
   }
 
-  settlement(): Settlement {
+  /** Nobody listens any more, and the provider bills on. */
+  wentOn(): void {
+    this.#goesOn = true
+  }
+
+  broke(error: BrokerError): void {
+    this.#error = error
+    if (this.#status !== 'cancelled' && this.#status !== 'exhausted')
+      this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
+  }
+
+  /** Counts what the provider didn't, which may take a moment. */
+  async settlement({ body, held, counter }: SettlingParts): Promise<Settlement> {
     const answering = this.#answering
-    const reading = answering?.meter.read()
-    return {
+    const told = {
       status: this.#status,
-      endpoint: answering?.endpoint.id,
-      provider: answering?.endpoint.provider,
       attempts: this.#attempts,
-      usage: reading?.usage,
-      countSource: reading?.countSource ?? 'none',
-      ...costs(answering, reading),
       priceVersion: this.#priceVersion,
-      finishReason: answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
       durationMs: this.elapsedMs,
     }
+    if (answering === undefined) return { ...told, ...NOBODY_ANSWERED }
+    const { endpoint, meter, saysWhatItCharged } = answering
+    const reading = await countReading(meter, body, endpoint.modelId, counter)
+    const costs = settledCost({
+      reading,
+      price: endpoint.price,
+      charged: saysWhatItCharged ? meter.charged : undefined,
+      goesOn: this.#goesOn && reading.countSource !== 'reported',
+      held,
+    })
+    return {
+      ...told,
+      endpoint: endpoint.id,
+      provider: endpoint.provider,
+      usage: reading.usage,
+      countSource: this.#goesOn && reading.countSource === 'counted' ? 'bounded' : reading.countSource,
+      ...costs,
+      flag: costs.flag ?? this.#flag,
+      finishReason: this.#status === 'exhausted' ? 'length' : meter.finishReason,
+    }
   }
 }
 
-function costs(
-  answering: Answering | undefined,
-  reading: Reading | undefined,
-): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
-  const charged = answering?.saysWhatItCharged === true ? answering.meter.charged : undefined
-  if (charged !== undefined) return { cost: charged, costLow: undefined, costHigh: undefined }
-  const price = answering?.endpoint.price
-  const priced = (usage: Usage | undefined): Money | undefined =>
-    usage === undefined || price === undefined ? undefined : costOf(usage, price)
-  return { cost: priced(reading?.usage), costLow: priced(reading?.low), costHigh: priced(reading?.high) }
+export interface SettlingParts {
+  readonly body: JsonBody
+  readonly held: Money | undefined
+  readonly counter: TokenCounter | undefined
 }
+
+/** A refusal costs nothing anywhere. */
+const NOBODY_ANSWERED = {
+  endpoint: undefined,
+  provider: undefined,
+  usage: undefined,
+  countSource: 'none',
+  cost: NOTHING,
+  costLow: undefined,
+  costHigh: undefined,
+  finishReason: undefined,
+} as const

@@ -1,11 +1,13 @@
 import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
+import type { Settlement } from '../ledger/ledger-types.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt } from './attempt.ts'
 import type { Errand } from './errand.ts'
+import { grantFor, shorteningOf, type Grant } from './grant.ts'
 import { AnswerRecord } from './record.ts'
 import type { Rooms } from './rooms.ts'
 
@@ -14,30 +16,47 @@ import type { Rooms } from './rooms.ts'
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock } = rooms
+  const { ledger, clock, limits } = rooms
+  const { caller } = asker
   const providers = rooms.providers()
   let attempt: Attempt | undefined
   using _ = rooms.running.enter((error) => attempt?.stop(error))
   const record = new AnswerRecord(clock, rooms.catalog().version)
+  const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
+  using leaving = new DisposableStack()
+  let tokensUsed = 0
+  leaving.defer(() => admission.leave(tokensUsed))
+  // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
+  const grant = grantFor(errand, limits.allowance(caller))
   const hold = await ledger.hold({
     id: sink.id,
-    caller: asker.caller,
+    caller,
     kind: errand.kind,
     modelAsked: errand.modelAsked,
     streamed: errand.streamed,
-    most: errand.most,
+    most: grant.most,
     startedAt: clock.now(),
     referer: asker.referer,
     title: asker.title,
   })
   try {
-    sink.accept()
-    const run = { errand, asker, sink, record, created: Math.floor(hold.startedAt / 1000) }
+    sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
+    const { hangUp } = rooms
+    const run = {
+      errand,
+      asker,
+      sink,
+      record,
+      grant,
+      clock,
+      hangUp,
+      created: Math.floor(hold.startedAt / 1000),
+    }
     const ask = (endpoint: Endpoint): Promise<AttemptOutcome> => {
       attempt = new Attempt(run, endpoint, providerOf(endpoint, providers))
       return attempt.run()
     }
-    const outcome = await fallback(errand.candidates, ask)
+    const outcome = await fallback(grant.candidates, ask)
     if (outcome.type !== 'failed') return
     if (!outcome.begun) throw withEarlier(outcome.error, record.errors)
     sink.fail(outcome.error, brokenAnswer(record, providers))
@@ -45,10 +64,29 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    const settlement = record.settlement()
+    const settlement = await record.settlement({
+      body: errand.body,
+      held: grant.most,
+      counter: rooms.tokenCounter,
+    })
+    tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
     await ledger.settle(hold, settlement)
   }
+}
+
+/** Told ahead of the answer, so for the first candidate. */
+function shorteningHeader(grant: Grant): Record<string, string> {
+  const shortening = shorteningOf(grant, grant.candidates[0])
+  if (shortening === undefined) return {}
+  return { 'x-aibroker-limited': `max_tokens=${shortening.max_tokens}; budget=${shortening.budget}` }
+}
+
+/** The rule of thumb for what a prompt will count; what it did count is taken when it is known. */
+const BYTES_PER_TOKEN = 4
+
+function tokensOf({ usage }: Settlement): number {
+  return usage === undefined ? 0 : usage.prompt + usage.completion
 }
 
 /** The error of the last attempt, with those before it in its metadata, as OpenRouter tells them. */

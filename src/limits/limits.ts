@@ -47,6 +47,8 @@ export interface Standing {
   readonly held: Money
   /** Milliseconds since the epoch; never, for a total. */
   readonly resetsAt: number | undefined
+  /** Whether endpoints without a known price may be asked all the same. */
+  readonly mayBeUnpriced: boolean
 }
 
 export interface LimitsParts {
@@ -109,10 +111,10 @@ class LiveLimits implements Limits {
   }
 
   standing(caller: Caller): readonly Standing[] {
-    return [...this.#budgets(caller)].map(({ mayBeUnpriced: _, ...standing }) => standing)
+    return [...this.#budgets(caller)]
   }
 
-  *#budgets(caller: Caller): Generator<Standing & { mayBeUnpriced: boolean }> {
+  *#budgets(caller: Caller): Generator<Standing> {
     const bounds = this.#parts.rules.boundsOf(caller)
     if (bounds.length === 0) return
     const now = this.#parts.clock.now()

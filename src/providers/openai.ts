@@ -8,4 +8,6 @@ export const openai: ProviderDefinition = {
   // https://openai.com/policies/api-data-usage-policies: no training, kept up to 30 days against abuse.
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
+  // `max_tokens` is deprecated there, and models that reason refuse it.
+  quirks: { maxTokensField: 'max_completion_tokens' },
 }

@@ -83,6 +83,8 @@ export interface Provider {
   readonly keyCount: number
   readonly abortStopsBilling: boolean
   readonly isStandIn: boolean
+  /** Runs on this host: what it is told stays here. */
+  readonly isLocal: boolean
   readonly privacy?: Privacy | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
+import { MIGRATIONS } from './migrations.ts'
 import { prepare, type Statement } from './sql.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -27,13 +28,15 @@ export interface StoreOptions {
   readonly path: string
   readonly clock: Clock
   readonly durability: Durability
+  /** Those of `requests.db` unless it is another file. */
+  readonly migrations?: readonly string[] | undefined
 }
 
 /** Opens or creates the database, alone: throws when another broker has it, or a newer program made it. */
-export function openStore({ path, clock, durability }: StoreOptions): Store {
+export function openStore({ path, clock, durability, migrations = MIGRATIONS }: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
-    const database = openDatabase(path, durability)
+    const database = openDatabase(path, durability, migrations)
     const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({

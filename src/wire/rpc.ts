@@ -1,8 +1,10 @@
 import { z } from 'zod'
 
 import { infoMethods } from './rpc-info.ts'
+import { limitsMethods } from './rpc-limits.ts'
 import type { Method } from './rpc-method.ts'
 import { modelsMethods } from './rpc-models.ts'
+import { tokensMethods } from './rpc-tokens.ts'
 import { usageMethods } from './rpc-usage.ts'
 
 const discovery = {
@@ -28,6 +30,8 @@ export const methods = {
   ...infoMethods,
   ...modelsMethods,
   ...usageMethods,
+  ...limitsMethods,
+  ...tokensMethods,
   ...discovery,
 } as const satisfies Record<string, Method>
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
+import { isLocalUrl, parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
@@ -111,6 +111,7 @@ function build(
   const provider = openaiChat({
     definition,
     keys: parts.config.keysOf(definition.id, setting?.keyEnv),
+    isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     upstream: undiciUpstream(parseBaseUrl(baseUrl)),
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
@@ -11,20 +12,26 @@ import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
 import { withModels } from '../../catalog/with-models.ts'
 import type { Config } from '../../config/config.ts'
+import { createGate } from '../../contexts/gate.ts'
+import { openTokens } from '../../contexts/tokens.ts'
 import { createDoor } from '../../doors/http/door.ts'
-import { findCaller } from '../../doors/http/find-caller.ts'
+import { findCaller, isAdmin, type CallerRules } from '../../doors/http/find-caller.ts'
 import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
-import { mayListen, requireSameMachine, requireToken } from '../../doors/http/tcp-guards.ts'
+import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
 import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
-import { registerRpc } from '../../doors/rpc/rpc-door.ts'
+import { registerRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
-import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
+import { checkSocketPath, socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger } from '../../ledger/ledger.ts'
+import { createLimits } from '../../limits/limits.ts'
+import { openRuleBook } from '../../limits/rule-book.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
+import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
 import { openStore } from '../../store/store.ts'
+import { clearOldRows } from './clear-old-rows.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
 import { createProviderSet } from './provider-set.ts'
@@ -60,7 +67,24 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
   const store = openStore({ path: join(config.dataDir, 'requests.db'), clock, durability: 'power-safe-soon' })
   stack.defer(() => store.close())
-  const ledger = createLedger({ store })
+  const ledger = createLedger({ store, now: clock.now() })
+  const rules = openRuleBook(store, clock)
+  const keyStore = openStore({
+    path: join(config.dataDir, 'apikeys.db'),
+    clock,
+    durability: 'full',
+    migrations: API_KEYS_MIGRATIONS,
+  })
+  stack.defer(() => keyStore.close())
+  const tokens = openTokens({ store: keyStore, keyPath: join(config.dataDir, 'apikeys.key'), clock })
+  const { adminToken, heroSecret, proxies, rollsUp } = config
+  const gate = createGate({ adminToken, heroSecret, tokens, clock })
+  const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
+    log.error({ err: error }, 'old rows of the ledger could not be cleared away'),
+  )
+  stack.defer(stopClearing)
+  const tokenCounter = createTokenCounter(clock)
+  stack.defer(() => tokenCounter.close())
   recoverLater()
 
   const loopbackSocket = join(sockets.folder, 'loopback.sock')
@@ -94,6 +118,9 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     catalog: () => models.catalog(),
     providers: () => providers.current(),
     ledger,
+    limits: createLimits({ rules, ledger, clock }),
+    tokenCounter,
+    hangUp: config.hangUp,
     running: createRunning(),
     figures: createEndpointFigures(clock),
     clock,
@@ -106,6 +133,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   stack.defer(() => closeDoors(doors, bound))
   const handlers = brokerHandlers({
     rooms,
+    rules,
+    tokens,
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -115,7 +144,8 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     modelsPath: config.modelsConfigPath,
     problems: () => models.problems(),
   })
-  const doorOptions = { bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
+  const callers: CallerRules = { gate, proxies, rollsUp }
+  const doorOptions = { bodyLimit: config.bodyLimitBytes, trustForwarded: true, callers, logger: log }
   const about = { version: VERSION, title: 'Hero AI Broker', description: 'One door to every LLM provider.' }
 
   const rest = createDoor({ ...doorOptions, name: 'rest' })
@@ -123,12 +153,20 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   addRestRoutes(rest, rooms, REST_PREFIXES)
   const rpc = createDoor({ ...doorOptions, name: 'rpc' })
   addHeroRoutes(rpc, { ...about, protocol: 'openrpc', socket: 'rpc' })
-  registerRpc(rpc, { handlers, findCaller, version: VERSION, logger: log })
+  registerRpc(rpc, { handlers, findCaller, roleOf, version: VERSION, logger: log })
   const web = createDoor({ ...doorOptions, name: 'web_v1' })
   addHeroRoutes(web, { ...about, protocol: 'rest', socket: 'web_v1' })
   addRestRoutes(web, rooms, WEB_PREFIXES)
 
+  const own = config.contextSockets.map((context) => {
+    const door = createDoor({ ...doorOptions, name: `rest.${context}`, callers: { ...callers, context } })
+    addHeroRoutes(door, { ...about, protocol: 'rest', socket: `rest.${context}` })
+    addRestRoutes(door, rooms, REST_PREFIXES)
+    return [door, checkSocketPath(join(sockets.folder, `rest.${context}.sock`))] as const
+  })
+
   for (const [door, path] of [
+    ...own,
     [rest, sockets.rest],
     [rpc, sockets.rpc],
     [web, sockets.web],
@@ -155,12 +193,11 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     address: string
     port: number
   }): Promise<{ address: string; port: number }> {
-    const token = config.adminToken
-    const guard = token === undefined ? requireSameMachine(address) : requireToken(token)
-    const door = createDoor({ ...doorOptions, name: 'tcp', trustForwarded: false, onRequest: [guard] })
+    const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
+    const door = createDoor({ ...doorOptions, name: 'tcp', trustForwarded: false, onRequest: guards })
     addHeroRoutes(door, { ...about, protocol: 'rest', socket: 'tcp' })
     addRestRoutes(door, rooms, REST_PREFIXES)
-    registerRpc(door, { handlers, findCaller, version: VERSION, logger: log })
+    registerRpc(door, { handlers, findCaller, roleOf, version: VERSION, logger: log })
     doors.push({ door, drain: drainable(door.server) })
     await door.ready()
     const got = await bindTcp(door.server, address, port)
@@ -219,11 +256,14 @@ interface OpenDoor {
   readonly drain: Drain
 }
 
-function refuseOpenTcp({ listen, adminToken }: Config): void {
-  if (listen === undefined || mayListen(listen.address, adminToken !== undefined)) return
+const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
+
+function refuseOpenTcp({ listen, adminToken, heroSecret, allowsOpenTcp }: Config): void {
+  const isGuarded = adminToken !== undefined || heroSecret !== undefined
+  if (listen === undefined || allowsOpenTcp || mayListen(listen.address, isGuarded)) return
   throw new BrokerError(
     'cannot-start',
-    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token`,
+    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token, or say --open-tcp if nobody else can reach it`,
   )
 }
 

@@ -20,6 +20,8 @@ export interface ProviderParts {
   readonly definition: ProviderDefinition
   readonly keys: readonly Secret[]
   readonly upstream: Upstream
+  /** Runs on this host. */
+  readonly isLocal?: boolean | undefined
   readonly clock: Clock
   /** Resolves when the provider can be asked; a managed local server is started by it. The result is called when the asking is over. */
   readonly enter?: (() => Promise<() => void>) | undefined
@@ -35,6 +37,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     keyCount: keys.size,
     abortStopsBilling: definition.abortStopsBilling,
     isStandIn: definition.isStandIn ?? false,
+    isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     ask: (question, listener) => new ChatAsking(parts, keys, question, listener),

@@ -11,15 +11,15 @@ import { MAIN, runHere } from '../../support/run-cli.ts'
 import { hasTmux, startTmux } from '../../support/tmux.ts'
 
 describe('with the whole broker', () => {
-  test.each(Object.keys(methods) as MethodName[])(
-    '%s answers with what its contract says and no more',
-    async (name) => {
-      await using broker = await startDaemonHere()
-      const { rpc, rest } = broker.daemon.sockets
-      const result = await connect(unixTransport({ rpc, rest })).call(name, {})
-      expect(methods[name].result.parse(result)).toEqual(result)
-    },
+  const needNothing = (Object.keys(methods) as MethodName[]).filter(
+    (name) => methods[name].params.safeParse({}).success,
   )
+  test.each(needNothing)('%s answers with what its contract says and no more', async (name) => {
+    await using broker = await startDaemonHere()
+    const { rpc, rest } = broker.daemon.sockets
+    const result = await connect(unixTransport({ rpc, rest })).call(name, {})
+    expect(methods[name].result.parse(result)).toEqual(result)
+  })
 
   test('a chat is answered, and usage shows it', async () => {
     await using broker = await startDaemonHere()
