@@ -23,6 +23,7 @@ export const broker = (profileFolder: string | undefined): Contender => ({
       OPENAI_API_KEY: 'test',
       AIBROKER_OPENAI_URL: `http://127.0.0.1:${upstream.port}/v1`,
       AIBROKER_DETECT: 'off',
+      AIBROKER_CATALOG: 'off',
     })
     await untilAnswers({ socketPath }, '/health', child)
     return {

@@ -1,7 +1,8 @@
 /**
  * Every way a request can fail: one row, read by all doors, so that REST, RPC and the command line can't disagree.
  * `http` and `rpc` are the codes a caller sees, `type` is OpenRouter's `error_type`, `exit` the CLI's exit code,
- * `fallback` says whether the next candidate could do better.
+ * `fallback` says which candidate could do better: none, the next one, one that is another model, one with room for a
+ * longer prompt.
  */
 export const ERRORS = {
   'bad-request': { http: 400, rpc: -32602, type: 'invalid_request', exit: 2, fallback: 'stop' },
@@ -22,14 +23,27 @@ export const ERRORS = {
   stopping: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'stop' },
   /** Nobody answers at the broker's own address: what its clients say, and a child of its mother. */
   unreachable: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'next' },
+  /** We have as much to do, or as many files open, as we can. */
+  overloaded: { http: 503, rpc: -32054, type: 'provider_overloaded', exit: 7, fallback: 'stop' },
   'store-full': { http: 503, rpc: -32053, type: 'server', exit: 7, fallback: 'stop' },
   /** The house is not in order (a socket path, a port, a second daemon); only ever seen by whoever starts us. */
   'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   /** The provider says that this request can't be served by this model, whoever asks. */
-  'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'stop' },
+  'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'other-model' },
+  'context-too-long': {
+    http: 400,
+    rpc: -32065,
+    type: 'context_length_exceeded',
+    exit: 8,
+    fallback: 'larger',
+  },
+  /** The provider won't speak of this; asking around for one that does is not ours to decide. */
+  'content-refused': { http: 400, rpc: -32066, type: 'content_policy_violation', exit: 8, fallback: 'stop' },
   /** The provider refuses our key, or our account there has no credit. */
   'upstream-denied': { http: 502, rpc: -32061, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-busy': { http: 429, rpc: -32062, type: 'rate_limit_exceeded', exit: 8, fallback: 'next' },
+  /** No candidate may be asked now: their circuits are open. */
+  'upstream-resting': { http: 503, rpc: -32067, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-failed': { http: 502, rpc: -32063, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   /** It is not running, or was given up for a while; `retryAfter` says when to come back. */
   'upstream-down': { http: 503, rpc: -32065, type: 'provider_unavailable', exit: 8, fallback: 'next' },
@@ -50,6 +64,10 @@ export interface ErrorDetails {
   readonly retryAfter?: number | undefined
   /** Headers that an HTTP door sends along. */
   readonly headers?: Readonly<Record<string, string>> | undefined
+  /** The provider was not asked at all, for it rests after failures. */
+  readonly isUnasked?: boolean | undefined
+  /** The provider has not read the request, so asking it again costs nothing twice. */
+  readonly mayRepeat?: boolean | undefined
   /** Anything a door should add to `error.metadata` as it is. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }

@@ -1,20 +1,27 @@
 import type { Clock } from '../base/clock.ts'
-import type { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../base/errors.ts'
+import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import { costOf } from '../ledger/cost.ts'
-import type { AnswerListener, Asking, Provider } from '../providers/provider.ts'
-import type { ChatChunk } from '../wire/chat.ts'
+import type { Asking, Provider, Question } from '../providers/provider.ts'
+import { saysSomething, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
+import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
 import { shorteningOf, type Grant } from './grant.ts'
-import type { HangUp } from './rooms.ts'
+import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
-import type { Answering, AnswerRecord } from './record.ts'
+import type { AnswerRecord } from './record.ts'
+import type { Replay } from './replay.ts'
+import type { HangUp } from './rooms.ts'
+import { shortened } from './shortened.ts'
+import type { Told } from './told.ts'
+import type { UpstreamIds } from './upstream-ids.ts'
 
 /** What all attempts of one request share. */
 export interface Run {
@@ -23,38 +30,65 @@ export interface Run {
   readonly sink: AnswerSink
   readonly record: AnswerRecord
   readonly grant: Grant
-  readonly clock: Clock
   readonly hangUp: HangUp
+  readonly clock: Clock
+  readonly upstreamIds: UpstreamIds
   /** Unix seconds of the start. */
   readonly created: number
+  /** Monotonic milliseconds at which the whole request must be done. */
+  readonly deadlineAt: number
+  /** What the caller heard so far; only kept where a rescue may come to need it. */
+  readonly told: Told | undefined
 }
 
+/** An attempt that brings a broken answer to its end. */
+export interface Rescuing {
+  /** The caller's request, or the same with the beginning of the answer in it. */
+  readonly body: JsonBody
+  readonly replay: Replay
+}
+
+/** So many chunks without a word are held back; then the caller hears them, word or not. */
+const MOST_HELD = 64
+
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class Attempt implements AnswerListener {
+export class Attempt implements BatchListener {
   readonly #run: Run
   readonly #endpoint: Endpoint
   readonly #provider: Provider
+  readonly #rescuing: Rescuing | undefined
+  readonly #body: JsonBody
   readonly #meter: Meter
   readonly #completer: Completer
   readonly #startedAt: number
   #asking: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
+  /** The caller hears this attempt. */
   #hasBegun = false
+  #isClosed = false
+  /** This attempt is on the bill. */
+  #isBilled = false
+  #goesOn = false
   /** Set while the rest of an answer is read only for the counts at its end. */
   #draining: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
+  /** Chunks that promise a word: until the word is there, another candidate can still take over unseen. */
+  #held: string[] = []
 
-  constructor(run: Run, endpoint: Endpoint, provider: Provider) {
+  constructor(run: Run, endpoint: Endpoint, provider: Provider, rescuing?: Rescuing) {
     this.#run = run
     this.#endpoint = endpoint
     this.#provider = provider
-    this.#meter = run.errand.meter()
-    this.#completer = provider.speaksOpenRouter ? verbatim : this.#newCompleter()
+    this.#rescuing = rescuing
+    this.#body = this.#within(rescuing?.body ?? run.errand.body)
+    this.#meter = run.errand.meter(this.#body)
+    this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
   }
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
   run(): Promise<AttemptOutcome> {
-    const { sink, record, errand, asker } = this.#run
+    const { sink, record, errand } = this.#run
+    if (this.#rescuing !== undefined) record.handOn()
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.isGone) {
@@ -63,18 +97,26 @@ export class Attempt implements AnswerListener {
       }
       sink.whenGone = () => this.#leave()
       sink.whenReady = () => this.#asking?.resume()
-      this.#asking = this.#provider.ask(
-        {
-          route: errand.route,
-          body: this.#body(),
-          modelId: this.#endpoint.modelId,
-          streamed: errand.streamed,
-          referer: asker.referer,
-          title: asker.title,
-        },
-        this,
-      )
+      const { askWith } = errand
+      const question = this.#question()
+      this.#asking =
+        askWith === undefined ? this.#provider.ask(question, this) : askWith(this.#provider, question, this)
     })
+  }
+
+  #question(): Question {
+    const { errand, asker, deadlineAt } = this.#run
+    const asked = this.#provider.speaksOpenRouter ? errand.ofRouters : undefined
+    return {
+      route: asked?.route ?? errand.route,
+      body: asked === undefined ? this.#body : this.#within(asked.body),
+      modelId: this.#endpoint.modelId,
+      streamed: errand.streamed,
+      reasons: errand.reasons?.(this.#endpoint),
+      deadlineAt,
+      referer: asker.referer,
+      title: asker.title,
+    }
   }
 
   /** Breaks it off although the caller is still there. */
@@ -99,45 +141,50 @@ export class Attempt implements AnswerListener {
     if (hangUp.policy === 'cut') return this.#breakOff(outcome)
     sink.whenGone = undefined
     this.#draining = { outcome, cancel: clock.after(hangUp.forMs, () => this.#breakOff(outcome)) }
-    this.#asking?.resume()
+    return this.#asking?.resume()
   }
 
   #breakOff(outcome: AttemptOutcome): void {
     this.#asking?.abort()
-    this.#run.record.wentOn()
+    this.#goesOn = true
     this.#close(outcome)
   }
 
-  /** What the provider is asked; shorter where the budget affords no more. */
-  #body(): JsonBody {
+  /** Shorter where the budget affords no more. */
+  #within(body: JsonBody): JsonBody {
     const { errand, grant } = this.#run
     const tokens = grant.shortened.has(this.#endpoint.id) ? grant.tokens.get(this.#endpoint.id) : undefined
-    if (tokens === undefined) return errand.body
-    return errand.shorten?.(Math.floor(tokens / (errand.choices ?? 1))) ?? errand.body
+    return tokens === undefined ? body : shortened(body, Math.floor(tokens / (errand.choices ?? 1)))
   }
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
     if (this.#draining !== undefined) return
-    this.#begin()
-    const completed = this.#completer.chunk(json, chunk)
-    if (completed !== undefined && !this.#run.sink.chunk(completed)) this.#asking?.pause()
+    if (!this.#hasBegun) this.#noteId(chunk)
+    if (this.#rescuing === undefined) this.#pass(json, chunk)
+    else this.#passRest(json, chunk, this.#rescuing.replay)
     if (this.#isUsedUp()) this.#exhaust()
   }
 
   #isUsedUp(): boolean {
     const most = this.#run.grant.tokens.get(this.#endpoint.id)
-    return most !== undefined && this.#meter.finishReason === undefined && this.#meter.completionSoFar > most
+    return (
+      most !== undefined &&
+      !this.#isClosed &&
+      this.#meter.finishReason === undefined &&
+      this.#meter.completionSoFar > most
+    )
   }
 
   /** Ends the answer as a model would that reached its bound. */
   #exhaust(): void {
-    const { record, sink } = this.#run
-    const reason = exhaustedText(this.#run.grant)
+    const { record, sink, grant } = this.#run
+    const reason = `the budget of ${grant.allowance?.name ?? 'the caller'} affords no longer answer`
+    this.#begin()
     record.exhausted(reason)
     const last = this.#lastWords(reason)
-    const completed = this.#completer.chunk(JSON.stringify(last), last)
-    if (completed !== undefined) sink.chunk(completed)
+    const text = this.#completer.chunk(JSON.stringify(last), last)
+    if (text !== undefined) sink.chunk(text)
     const owed = this.#completer.last()
     if (owed !== undefined) sink.chunk(owed)
     sink.end()
@@ -159,9 +206,47 @@ export class Attempt implements AnswerListener {
     } as ChatChunk
   }
 
+  #pass(json: string, chunk: ChatChunk): void {
+    this.#run.told?.watch(chunk)
+    const text = this.#completer.chunk(json, chunk)
+    if (!this.#hasBegun) {
+      if (!saysSomething(chunk) && this.#held.length < MOST_HELD) {
+        if (text !== undefined) this.#held.push(text)
+        return
+      }
+      this.#begin()
+    }
+    if (text !== undefined) this.#tell(text)
+  }
+
+  #passRest(json: string, chunk: ChatChunk, replay: Replay): void {
+    this.#bill()
+    const rest = replay.take(chunk)
+    if (rest === 'differs') {
+      this.#asking?.abort()
+      return this.fail(
+        new BrokerError('upstream-failed', 'asked anew, the endpoint gave another answer', {
+          details: { provider: this.#provider.displayName },
+        }),
+      )
+    }
+    return rest === undefined ? undefined : this.#pass(json, rest)
+  }
+
+  #tell(text: string): void {
+    if (!this.#run.sink.chunk(text)) this.#asking?.pause()
+  }
+
+  /** Billed, although the caller sees nothing of it yet. */
+  part(part: ChatChunk): void {
+    this.#meter.watch(part)
+    this.#bill()
+  }
+
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
     if (this.#draining !== undefined) return
+    this.#noteId(answer)
     this.#begin()
     this.#run.sink.answer(this.#completer.answer(json, answer))
   }
@@ -176,22 +261,42 @@ export class Attempt implements AnswerListener {
   }
 
   fail(error: BrokerError): void {
+    if (this.#isClosed) return
     if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
-    if (this.#hasBegun) this.#run.record.broke(error)
-    else this.#run.record.missed(this.#endpoint, error, this.#run.record.elapsedMs - this.#startedAt)
-    this.#close({ type: 'failed', error, begun: this.#hasBegun })
+    const { record } = this.#run
+    const ms = record.elapsedMs - this.#startedAt
+    if (this.#hasBegun) record.brokeOff(this.#endpoint, error, ms)
+    else if (error.details.isUnasked !== true) record.missed(this.#endpoint, error, ms)
+    this.#close({ type: 'failed', error, begun: this.#hasBegun || this.#rescuing !== undefined })
   }
 
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
+    this.#bill()
+    this.#run.record.tookOver(this.#answering())
+    for (const text of this.#held) this.#tell(text)
+    this.#held = []
+  }
+
+  /** What passes verbatim carries somebody else's id. */
+  #noteId({ id }: ChatChunk): void {
+    const { upstreamIds, sink } = this.#run
+    if (this.#completer === verbatim && typeof id === 'string') upstreamIds.note(id, sink.id)
+  }
+
+  #bill(): void {
+    if (this.#isBilled) return
+    this.#isBilled = true
     this.#run.record.began(this.#answering())
   }
 
   #close(outcome: AttemptOutcome): void {
+    this.#isClosed = true
     this.#draining?.cancel()
     this.#run.sink.whenGone = undefined
     this.#run.sink.whenReady = undefined
+    this.#held = []
     this.#resolve(outcome)
   }
 
@@ -200,6 +305,8 @@ export class Attempt implements AnswerListener {
       endpoint: this.#endpoint,
       meter: this.#meter,
       saysWhatItCharged: this.#provider.speaksOpenRouter,
+      body: this.#body,
+      goesOn: () => this.#goesOn,
     }
   }
 
@@ -207,8 +314,10 @@ export class Attempt implements AnswerListener {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
-    const usage = () => this.#meter.read().usage
     const limited = shorteningOf(this.#run.grant, this.#endpoint)
+    const isShared = this.#rescuing !== undefined
+    const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
+    const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
     return errand.completer({
       id: sink.id,
       created,
@@ -216,19 +325,15 @@ export class Attempt implements AnswerListener {
       model,
       price,
       usage,
+      cost: isShared ? cost : undefined,
       envelope: () => ({
-        ...envelopeOf(record, provider, this.#endpoint, priced(usage(), price)),
+        ...envelopeOf(record, provider, this.#endpoint, cost()),
         ...(limited === undefined ? {} : { limited }),
       }),
     })
   }
 }
 
-function exhaustedText({ allowance }: Grant): string {
-  const whose = allowance === undefined ? 'the budget' : `the budget of ${allowance.name}`
-  return `${whose} affords no longer answer`
-}
-
-function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']) {
+function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']): Money | undefined {
   return usage === undefined || price === undefined ? undefined : costOf(usage, price)
 }

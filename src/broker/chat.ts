@@ -1,5 +1,5 @@
+import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { ChatRequest } from '../wire/chat.ts'
-import { parseJsonBody, spliceFields, type JsonBody } from '../wire/json-body.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { chatCompleter } from './complete-chat.ts'
@@ -13,6 +13,7 @@ import { walk } from './walk.ts'
 export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { body, wishes, streamed } = request
   const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
+  const catalog = rooms.catalog()
   return walk(
     {
       kind: 'chat',
@@ -24,8 +25,10 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
       most: mostItCanTake(request, candidates),
       bounds: (endpoint) => boundsOf(request, endpoint),
       choices: request.choices,
-      shorten: request.maxTokens === undefined ? (tokens) => shortened(body, tokens) : undefined,
-      meter: () => new Meter(body.byteLength),
+      mayBeShortened: request.maxTokens === undefined,
+      reasons: (endpoint) => doesReason(endpoint, catalog),
+      meter: (sent) => new Meter(sent.byteLength),
+      mayBeRescued: streamed && request.choices === 1,
       completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
     },
     asker,
@@ -34,10 +37,8 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
   )
 }
 
-function shortened(body: JsonBody, tokens: number): JsonBody {
-  const changes = new Map([
-    ['max_tokens', String(tokens)],
-    ['max_completion_tokens', undefined],
-  ])
-  return parseJsonBody(new TextEncoder().encode(spliceFields(body, changes)))
+/** By the model's own list of capabilities; one that lists none leaves it open. */
+function doesReason({ model }: Endpoint, { models }: Catalog): boolean | undefined {
+  const capabilities = models.get(model)?.capabilities ?? []
+  return capabilities.length === 0 ? undefined : capabilities.includes('reasoning')
 }

@@ -1,3 +1,4 @@
+import type { Money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
 import type { ChatChunk } from '../wire/chat.ts'
@@ -23,6 +24,8 @@ export interface AnswerFacts {
   readonly price: Price | undefined
   /** The counts as far as they are known now. */
   readonly usage: () => Usage | undefined
+  /** What several endpoints charged together, when it took more than one to give the answer. */
+  readonly cost?: (() => Money | undefined) | undefined
   /** The legacy `x_aibroker` object. */
   readonly envelope: () => object
 }

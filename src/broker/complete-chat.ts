@@ -1,6 +1,7 @@
+import { dollarsNumber } from '../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
-import { finishReasonOf } from './finish-reason.ts'
+import { endingOf } from './finish-reason.ts'
 import { wireUsageOf } from './wire-usage.ts'
 
 /** What the caller wished for that the provider isn't told. */
@@ -72,8 +73,16 @@ class ChatCompleter implements Completer {
         delta: { role: 'assistant', content: '' },
         ...ending,
       })),
-      usage: wireUsageOf(usage, this.#facts.price, this.#usage),
+      usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
     })
+  }
+
+  #sharedCost(): object {
+    if (this.#facts.cost === undefined) return {}
+    const cost = this.#facts.cost()
+    const dollars = cost === undefined ? undefined : dollarsNumber(cost)
+    // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out.
+    return { cost: dollars, cost_details: dollars && { upstream_inference_cost: dollars } }
   }
 
   #head(object: string, { created }: ChatChunk): Record<string, unknown> {
@@ -137,11 +146,6 @@ class ChatCompleter implements Completer {
       reasoning_details: details ?? [{ type: 'reasoning.text', text, format: 'unknown', index: 0 }],
     }
   }
-}
-
-function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): object {
-  if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
-  return { finish_reason: finishReasonOf(native), native_finish_reason: textOf(told) ?? native }
 }
 
 /** A whole answer's calls carry their index and have arguments; every piece of a call in a stream says its type. */

@@ -20,7 +20,8 @@ export async function countReading(
   model: string,
   counter: TokenCounter | undefined,
 ): Promise<Reading> {
-  const reading = meter.read()
+  const known = meter.read()
+  const reading = known.countSource === 'none' ? meter.bounds() : known
   const { said } = meter
   if (reading.countSource === 'reported' || counter === undefined || said === undefined) return reading
   const prompt = promptOf(body)

@@ -1,9 +1,10 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
-import type { ProviderRoute } from '../providers/provider.ts'
+import type { Asking, Provider, ProviderRoute, Question } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerFacts, Completer } from './complete-answer.ts'
+import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 
 /** One request on its way through the candidates, of whatever kind: all that the walk has to know of it. */
@@ -11,6 +12,10 @@ export interface Errand {
   readonly kind: ModelKind
   readonly route: ProviderRoute
   readonly body: JsonBody
+  /** What providers that speak OpenRouter are asked instead. */
+  readonly ofRouters?: { readonly route: ProviderRoute; readonly body: JsonBody } | undefined
+  /** How a provider is asked, if not once. */
+  readonly askWith?: ((provider: Provider, question: Question, listener: BatchListener) => Asking) | undefined
   /** As the caller wrote it. */
   readonly modelAsked: string
   readonly streamed: boolean
@@ -22,10 +27,14 @@ export interface Errand {
   readonly bounds?: ((endpoint: Endpoint) => UsageBounds) | undefined
   /** How many answers were asked for; one without it. */
   readonly choices?: number | undefined
-  /** The body with a bound on the length of each answer; absent where the caller named one, or none can be. */
-  readonly shorten?: ((tokens: number) => JsonBody) | undefined
-  /** A fresh meter for each attempt. */
-  readonly meter: () => Meter
+  /** The caller named no bound on the length of an answer, so that a budget may. */
+  readonly mayBeShortened?: boolean | undefined
+  /** Whether the endpoint's model is known to reason, or not to. */
+  readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
+  /** A fresh meter for each attempt with this body. */
+  readonly meter: (body: JsonBody) => Meter
+  /** Streams of one text may be brought to their end by somebody else when they break. */
+  readonly mayBeRescued?: boolean | undefined
   /** Puts what a provider answers into OpenRouter's shape. */
   readonly completer: (facts: AnswerFacts) => Completer
 }

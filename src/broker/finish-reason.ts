@@ -1,5 +1,7 @@
+import type { ChatChoice } from '../wire/chat.ts'
+
 /** The reasons that OpenRouter's clients know. */
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
+type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
 
 /** What providers say in other words; seen in the wild or in their documentation. */
 const OTHER_WORDS: Readonly<Record<string, FinishReason>> = {
@@ -20,6 +22,13 @@ const OTHER_WORDS: Readonly<Record<string, FinishReason>> = {
 }
 
 /** A provider's reason in OpenRouter's words; whatever else ends an answer (`eos`, `end_turn`, `completed`) is a stop. */
-export function finishReasonOf(native: string): FinishReason {
+function finishReasonOf(native: string): FinishReason {
   return OTHER_WORDS[native] ?? 'stop'
+}
+
+/** Both words for how a choice ended; null while it goes on. */
+export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): object {
+  if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
+  const nativeReason = typeof told === 'string' && told !== '' ? told : native
+  return { finish_reason: finishReasonOf(native), native_finish_reason: nativeReason }
 }

@@ -73,7 +73,7 @@ function offerOf(errand: Errand, endpoint: Endpoint, { left, mayBeUnpriced }: Al
   if (price === undefined || most === undefined)
     return mayBeUnpriced ? [{ endpoint, most: undefined, tokens: undefined, isShortened: false }] : []
   if (most <= left) return [{ endpoint, most, tokens, isShortened: false }]
-  if (bounds === undefined || errand.shorten === undefined) return []
+  if (bounds === undefined || errand.mayBeShortened !== true) return []
   const { choices = 1 } = errand
   const affordable = tokensAffordable(bounds, price, left)
   const perChoice = Math.floor((affordable ?? 0) / choices)
@@ -105,7 +105,7 @@ function tooDear(errand: Errand, { left, name, period }: Allowance): BrokerError
     )
   const least = costs.reduce((a, b) => (b < a ? b : a))
   const advice =
-    errand.shorten === undefined
+    errand.mayBeShortened !== true
       ? 'ask for fewer max_tokens, or have the budget raised'
       : 'have the budget raised'
   return new BrokerError(
@@ -120,7 +120,7 @@ function costsOf(errand: Errand, { price, ...endpoint }: Endpoint): Money[] {
   const bounds = errand.bounds?.({ price, ...endpoint })
   if (bounds === undefined) return [errand.most ?? NOTHING]
   const shortest =
-    errand.shorten === undefined ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
+    errand.mayBeShortened !== true ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
   const cost = mostItCanCost(shortest, price)
   return cost === undefined ? [] : [cost]
 }

@@ -56,6 +56,7 @@ export class Meter {
 
   watch(chunk: ChatChunk): void {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#takeUsage(chunk.usage)
+    if (Array.isArray(chunk.data)) this.#chunksWithText++
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
   }
 
@@ -92,6 +93,13 @@ export class Meter {
     if (this.#reported !== undefined) {
       return { usage: this.#reported, countSource: 'reported', low: undefined, high: undefined }
     }
+    if (this.#chunksWithText === 0)
+      return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
+    return this.bounds()
+  }
+
+  /** What went by bounds the counts, be it the prompt alone: for what was asked may be billed before the first word. */
+  bounds(): Reading {
     return {
       usage: counts(this.#promptBytes / CHARACTERS_PER_TOKEN, this.#characters / CHARACTERS_PER_TOKEN),
       countSource: 'bounded',

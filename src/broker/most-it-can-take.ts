@@ -1,13 +1,22 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
-import type { ChatRequest } from '../wire/chat.ts'
+import type { JsonBody } from '../wire/json-body.ts'
 
 /** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
 const UNKNOWN_OUTPUT = 128_000
 
+/** What bounds the cost of a chat. */
+export interface ChatBounds {
+  readonly body: JsonBody
+  /** The caller's own bound on an answer. */
+  readonly maxTokens: number | undefined
+  /** How many answers were asked for. */
+  readonly choices: number
+}
+
 /** The most that the request can cost at the dearest of its candidates; `undefined` when none of them has a known price. */
-export function mostItCanTake(request: ChatRequest, candidates: readonly Endpoint[]): Money | undefined {
+export function mostItCanTake(request: ChatBounds, candidates: readonly Endpoint[]): Money | undefined {
   let most: Money | undefined
   for (const endpoint of candidates) {
     const cost =
@@ -17,8 +26,8 @@ export function mostItCanTake(request: ChatRequest, candidates: readonly Endpoin
   return most
 }
 
-/** The most that the request can use at an endpoint. */
-export function boundsOf(request: ChatRequest, endpoint: Endpoint): UsageBounds {
+/** The most tokens that it can use at one endpoint. */
+export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.
@@ -29,7 +38,7 @@ export function boundsOf(request: ChatRequest, endpoint: Endpoint): UsageBounds 
   return { promptTokensAtMost: prompt, completionTokensAtMost: answer * request.choices }
 }
 
-function hasMedia({ body }: ChatRequest): boolean {
+function hasMedia({ body }: ChatBounds): boolean {
   const messages = body.value['messages'] as readonly { content?: unknown }[]
   return messages.some(({ content }) => Array.isArray(content) && content.some(isMedia))
 }

@@ -1,21 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import type { BrokerError } from '../base/errors.ts'
 import { NOTHING, type Money } from '../base/money.ts'
+import type { TokenCounter } from './token-counter.ts'
+import type { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
-import type { JsonBody } from '../wire/json-body.ts'
-import { countReading } from './count-reading.ts'
-import type { Meter } from './meter.ts'
-import { settledCost } from './settled-cost.ts'
-import type { TokenCounter } from './token-counter.ts'
-
-/** Who answers. */
-export interface Answering {
-  readonly endpoint: Endpoint
-  readonly meter: Meter
-  /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
-  readonly saysWhatItCharged: boolean
-}
+import { addBills, billOf, settledBillOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
@@ -24,12 +13,14 @@ export class AnswerRecord {
   readonly #startedAt: number
   readonly #attempts: FailedAttempt[] = []
   readonly #errors: BrokerError[] = []
+  /** Everybody who is paid for a part of the answer. */
+  readonly #parts: Answering[] = []
   #answering: Answering | undefined
+  #brokenOff: (() => void) | undefined
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
   #flag: string | undefined
-  #goesOn = false
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -61,20 +52,34 @@ export class AnswerRecord {
     this.#attempts.push({ endpoint: endpoint.id, code: error.code, status: error.details.status, ms })
   }
 
-  /** The first piece of an answer is there: from now on this endpoint is the one that is paid. */
+  /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
   began(answering: Answering): void {
+    this.#parts.push(answering)
+    this.#answering ??= answering
+    this.#firstTokenMs ??= this.elapsedMs
+  }
+
+  /** The caller hears this endpoint from now on: it brings another one's answer to its end. */
+  tookOver(answering: Answering): void {
     this.#answering = answering
-    this.#firstTokenMs = this.elapsedMs
   }
 
   finished(): void {
     this.#status = 'finished'
+    this.#error = undefined
   }
 
   /** The caller left; an endpoint that was asked and hadn't answered may bill for the prompt all the same. */
   left(answering: Answering): void {
+    this.gone()
+    if (this.#answering !== undefined) return
+    this.#answering = answering
+    this.#parts.push(answering)
+  }
+
+  /** The caller left while nobody was being asked. */
+  gone(): void {
     this.#status = 'cancelled'
-    this.#answering ??= answering
   }
 
   /** The hold was used up and the answer ended there. */
@@ -83,65 +88,48 @@ export class AnswerRecord {
     this.#flag = reason
   }
 
-  /** Nobody listens any more, and the provider bills on. */
-  wentOn(): void {
-    this.#goesOn = true
-  }
-
   broke(error: BrokerError): void {
     this.#error = error
     if (this.#status !== 'cancelled' && this.#status !== 'exhausted')
       this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
   }
 
-  /** Counts what the provider didn't, which may take a moment. */
-  async settlement({ body, held, counter }: SettlingParts): Promise<Settlement> {
+  /** An answer that the caller saw a part of broke off. */
+  brokeOff(endpoint: Endpoint, error: BrokerError, ms: number): void {
+    this.broke(error)
+    this.#brokenOff = () => this.missed(endpoint, error, ms)
+  }
+
+  /** Somebody else is asked to bring the broken answer to its end, so that it was not the last attempt. */
+  handOn(): void {
+    this.#brokenOff?.()
+    this.#brokenOff = undefined
+  }
+
+  /** Of all parts so far; what is known of the last one may still grow. */
+  bill(): Bill {
+    return addBills(this.#parts.map(billOf))
+  }
+
+  /** Counts what no provider did, which may take a moment. */
+  async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
     const answering = this.#answering
-    const told = {
+    const bills = await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter)))
+    const bill = addBills(bills)
+    return {
       status: this.#status,
+      endpoint: answering?.endpoint.id,
+      provider: answering?.endpoint.provider,
       attempts: this.#attempts,
+      ...bill,
+      // A refusal costs nothing anywhere.
+      cost: this.#parts.length === 0 ? NOTHING : bill.cost,
+      flag: bill.flag ?? this.#flag,
       priceVersion: this.#priceVersion,
+      finishReason: this.#status === 'exhausted' ? 'length' : answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
       durationMs: this.elapsedMs,
     }
-    if (answering === undefined) return { ...told, ...NOBODY_ANSWERED }
-    const { endpoint, meter, saysWhatItCharged } = answering
-    const reading = await countReading(meter, body, endpoint.modelId, counter)
-    const costs = settledCost({
-      reading,
-      price: endpoint.price,
-      charged: saysWhatItCharged ? meter.charged : undefined,
-      goesOn: this.#goesOn && reading.countSource !== 'reported',
-      held,
-    })
-    return {
-      ...told,
-      endpoint: endpoint.id,
-      provider: endpoint.provider,
-      usage: reading.usage,
-      countSource: this.#goesOn && reading.countSource === 'counted' ? 'bounded' : reading.countSource,
-      ...costs,
-      flag: costs.flag ?? this.#flag,
-      finishReason: this.#status === 'exhausted' ? 'length' : meter.finishReason,
-    }
   }
 }
-
-export interface SettlingParts {
-  readonly body: JsonBody
-  readonly held: Money | undefined
-  readonly counter: TokenCounter | undefined
-}
-
-/** A refusal costs nothing anywhere. */
-const NOBODY_ANSWERED = {
-  endpoint: undefined,
-  provider: undefined,
-  usage: undefined,
-  countSource: 'none',
-  cost: NOTHING,
-  costLow: undefined,
-  costHigh: undefined,
-  finishReason: undefined,
-} as const

@@ -1,15 +1,20 @@
 import type { Clock } from '../base/clock.ts'
-import type { Caller } from '../contexts/caller.ts'
-import { pinned } from './pinned.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Caller } from '../contexts/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Limits } from '../limits/limits.ts'
+import type { HealthBook } from '../providers/health.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
+import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
-import type { TokenCounter } from './token-counter.ts'
+import type { Admission } from './admission.ts'
+import type { ModelLists } from './model-lists.ts'
+import { pinned } from './pinned.ts'
 import type { Running } from './running.ts'
+import type { TokenCounter } from './token-counter.ts'
+import type { UpstreamIds } from './upstream-ids.ts'
 
 /** `cut`: the connection is closed and the bill estimated. `drain`: the rest is read, so long, for the counts at its end. */
 export type HangUp = { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
@@ -21,9 +26,16 @@ export interface Rooms {
   readonly ledger: Ledger
   readonly limits: Limits
   readonly running: Running
+  readonly admission: Admission
   readonly figures: EndpointFiguresBook
+  readonly upstreamIds: UpstreamIds
+  readonly lists: ModelLists
   readonly clock: Clock
   readonly strategy: Strategy
+  /** How endpoints have been doing. */
+  readonly health: HealthBook
+  /** Bound on a whole request, over all attempts; the usual one unless said. */
+  readonly timeLimits?: Pick<TimeLimits, 'wholeMs'> | undefined
   /** Counts the tokens of a text nobody else counted; without it such answers have bounds only. */
   readonly tokenCounter?: TokenCounter | undefined
   /** What becomes of an answer whose caller left, at a provider that goes on billing. */

@@ -1,27 +1,38 @@
+import type { Clock } from '../base/clock.ts'
 import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
+import type { RescueWay } from '../fallback/next-rescue.ts'
 import type { Settlement } from '../ledger/ledger-types.ts'
 import type { Provider } from '../providers/provider.ts'
+import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { Attempt } from './attempt.ts'
+import { Attempt, type Rescuing } from './attempt.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
+import { prefixBody } from './prefix-body.ts'
 import { AnswerRecord } from './record.ts'
+import { compared, continued } from './replay.ts'
 import type { Rooms } from './rooms.ts'
+import { Told } from './told.ts'
+
+/** Capability of a model, in the catalogue's words: it goes on from the beginning of an answer that it is given. */
+const CONTINUES = 'assistant_prefix'
 
 /**
  * Takes one errand over its candidates: hold, ask, settle. Throws a `BrokerError` as long as the caller has seen
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock, limits } = rooms
+  const { ledger, clock, limits, hangUp } = rooms
   const { caller } = asker
   const providers = rooms.providers()
   let attempt: Attempt | undefined
   using _ = rooms.running.enter((error) => attempt?.stop(error))
-  const record = new AnswerRecord(clock, rooms.catalog().version)
+  const catalog = rooms.catalog()
+  const record = new AnswerRecord(clock, catalog.version)
+  const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
   const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
   using leaving = new DisposableStack()
   let tokensUsed = 0
@@ -41,34 +52,38 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   })
   try {
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
-    const { hangUp } = rooms
-    const run = {
-      errand,
-      asker,
-      sink,
-      record,
-      grant,
-      clock,
-      hangUp,
-      created: Math.floor(hold.startedAt / 1000),
-    }
-    const ask = (endpoint: Endpoint): Promise<AttemptOutcome> => {
-      attempt = new Attempt(run, endpoint, providerOf(endpoint, providers))
+    const told = errand.mayBeRescued === true ? new Told() : undefined
+    const created = Math.floor(hold.startedAt / 1000)
+    const { upstreamIds } = rooms
+    const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
+    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
+      attempt = new Attempt(run, endpoint, providerOf(endpoint, providers), rescuing)
       return attempt.run()
     }
-    const outcome = await fallback(grant.candidates, ask)
+    const outcome = await fallback({
+      candidates: grant.candidates,
+      attempt: ask,
+      readiness: (endpoint) => providerOf(endpoint, providers).readiness(endpoint.modelId),
+      wait: (ms) => waitFor(ms, clock, sink, record),
+      timeLeftMs: () => deadlineAt - clock.monotonic(),
+      random: Math.random,
+      rescue: told && {
+        isPossible: () => told.isRepeatable,
+        continues: ({ model }) =>
+          told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
+        attempt: ({ candidate, way }) =>
+          ask(candidate, rescuing(way, told, errand, providerOf(candidate, providers))),
+      },
+    })
     if (outcome.type !== 'failed') return
-    if (!outcome.begun) throw withEarlier(outcome.error, record.errors)
+    // A plain answer is told as a whole: what broke before is still unseen.
+    if (!outcome.begun || !errand.streamed) throw withEarlier(outcome.error, record.errors)
     sink.fail(outcome.error, brokenAnswer(record, providers))
   } catch (error) {
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    const settlement = await record.settlement({
-      body: errand.body,
-      held: grant.most,
-      counter: rooms.tokenCounter,
-    })
+    const settlement = await record.settlement(grant.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
     await ledger.settle(hold, settlement)
@@ -87,6 +102,31 @@ const BYTES_PER_TOKEN = 4
 
 function tokensOf({ usage }: Settlement): number {
   return usage === undefined ? 0 : usage.prompt + usage.completion
+}
+
+/** False when the caller left meanwhile. */
+function waitFor(ms: number, clock: Clock, sink: AnswerSink, record: AnswerRecord): Promise<boolean> {
+  if (sink.isGone) {
+    record.gone()
+    return Promise.resolve(false)
+  }
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, () => {
+      sink.whenGone = undefined
+      resolve(true)
+    })
+    sink.whenGone = () => {
+      cancel()
+      record.gone()
+      resolve(false)
+    }
+  })
+}
+
+function rescuing(way: RescueWay, { text }: Told, { body }: Errand, provider: Provider): Rescuing {
+  return way === 'restart'
+    ? { body, replay: compared(text) }
+    : { body: prefixBody(body, text, provider.prefixMarker), replay: continued(text) }
 }
 
 /** The error of the last attempt, with those before it in its metadata, as OpenRouter tells them. */

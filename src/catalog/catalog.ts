@@ -25,6 +25,24 @@ export interface Model {
   /** Most tokens of one answer; absent when unknown. */
   readonly maxOutputTokens: number | undefined
   readonly endpoints: readonly Endpoint[]
+  /** What OpenRouter's catalogue tells of it; absent when it isn't there. */
+  readonly listing?: ModelListing | undefined
+  /** It comes from a provider's own list, not from the models file: to be asked for by name, never chosen by `auto` before others. */
+  readonly isDiscovered?: boolean | undefined
+}
+
+/** A model's row in OpenRouter's catalogue. */
+export interface ModelListing {
+  /** `author/slug`. */
+  readonly slug: string
+  /** Unix seconds. */
+  readonly created: number
+  readonly description: string
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  readonly supportedParameters: readonly string[]
+  /** The row as it came, for the fields that only clients look at. */
+  readonly row: Readonly<Record<string, unknown>>
 }
 
 /** One model as one provider offers it: the unit of routing. */

@@ -1,3 +1,5 @@
+import { editDistance } from '../base/edit-distance.ts'
+
 /** The `count` names most like `wanted`, best first; none that has little to do with it. For “did you mean”. */
 export function nearest(names: Iterable<string>, wanted: string, count: number): string[] {
   const key = plain(wanted)
@@ -26,24 +28,4 @@ function likeness(wanted: string, name: string): number {
 
 function tolerated(wanted: string): number {
   return Math.max(2, Math.floor(wanted.length / 3))
-}
-
-/** Levenshtein's distance, one row at a time; long names are cut, for the time grows with the square. */
-function editDistance(left: string, right: string): number {
-  const from = left.slice(0, 64)
-  const to = right.slice(0, 64)
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (let line = 1; line <= from.length; line++) {
-    const next = [line]
-    for (let column = 1; column <= to.length; column++) {
-      const swap = at(row, column - 1) + (from[line - 1] === to[column - 1] ? 0 : 1)
-      next.push(Math.min(swap, at(row, column) + 1, at(next, column - 1) + 1))
-    }
-    row = next
-  }
-  return at(row, to.length)
-}
-
-function at(row: readonly number[], column: number): number {
-  return row[column] ?? Number.POSITIVE_INFINITY
 }

@@ -1,14 +1,31 @@
 import { providerNameFault } from './model-form.ts'
-import type { ProviderSetting, ServerSetting } from './provider-setting.ts'
-import { checked, listOf, mapOf, optional, record } from './yaml-form.ts'
+import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from './provider-setting.ts'
+import { checked, listOf, mapOf, optional, record, required } from './yaml-form.ts'
 import { complain } from './yaml-page.ts'
 import type { Form, Spot } from './yaml-page.ts'
 import { flag, oneOf, plainValue, text, textThat, wholeNumber } from './yaml-values.ts'
+
+const keyRecord = record({
+  env: required(textThat(variableFault)),
+  weight: optional(wholeNumber(1)),
+  priority: optional(wholeNumber(0)),
+  requests_per_minute: optional(wholeNumber(1, 1_000_000)),
+})
+
+const timeoutsRecord = record({
+  connect_ms: optional(wholeNumber(1)),
+  headers_ms: optional(wholeNumber(1)),
+  first_token_ms: optional(wholeNumber(1)),
+  gap_ms: optional(wholeNumber(1)),
+  answer_ms: optional(wholeNumber(1)),
+})
 
 const providerRecord = record({
   display_name: optional(text),
   base_url: optional(textThat(urlFault)),
   key_env: optional(textThat(variableFault)),
+  keys: optional(listOf(keyRecord)),
+  timeouts: optional(timeoutsRecord),
   headers: optional(mapOf(text)),
   quirks: optional(mapOf(plainValue)),
   abort_stops_billing: optional(flag),
@@ -22,7 +39,8 @@ const providerRecord = record({
 /** The `providers:` section. */
 export const providersForm = mapOf(checked(providerRecord, checkServer), providerNameFault)
 
-type ProviderRow = typeof providerRecord extends Form<infer T> ? T : never
+type ProviderRow = Read<typeof providerRecord>
+type Read<F> = F extends Form<infer T> ? T : never
 
 export function toProviderSetting(name: string, row: ProviderRow): ProviderSetting {
   return Object.freeze({
@@ -30,12 +48,31 @@ export function toProviderSetting(name: string, row: ProviderRow): ProviderSetti
     displayName: row.display_name,
     baseUrl: row.base_url,
     keyEnv: row.key_env,
+    keys: row.keys?.map(toKey),
+    timeouts: row.timeouts === undefined ? undefined : toTimeouts(row.timeouts),
     headers: row.headers ?? new Map<string, string>(),
     quirks: row.quirks ?? new Map<string, string | number | boolean>(),
     abortStopsBilling: row.abort_stops_billing,
     models: row.models,
     server: toServer(row),
   })
+}
+
+function toKey(row: Read<typeof keyRecord>): KeyRow {
+  const { env, weight, priority, requests_per_minute: requestsPerMinute } = row
+  return Object.freeze({ env, weight, priority, requestsPerMinute })
+}
+
+/** Only what was written, so that it can be laid over the usual limits. */
+function toTimeouts(row: Read<typeof timeoutsRecord>): Timeouts {
+  const named = {
+    connectMs: row.connect_ms,
+    headersMs: row.headers_ms,
+    firstTokenMs: row.first_token_ms,
+    gapMs: row.gap_ms,
+    answerMs: row.answer_ms,
+  }
+  return Object.freeze(Object.fromEntries(Object.entries(named).filter(([, ms]) => ms !== undefined)))
 }
 
 function toServer(row: ProviderRow): ServerSetting | undefined {

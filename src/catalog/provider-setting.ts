@@ -6,6 +6,9 @@ export interface ProviderSetting {
   readonly baseUrl?: string | undefined
   /** Name of the variable that holds the key or keys. */
   readonly keyEnv?: string | undefined
+  /** Keys one by one, instead of `keyEnv`. */
+  readonly keys?: readonly KeyRow[] | undefined
+  readonly timeouts?: Timeouts | undefined
   /** Sent with every request, beside the key. */
   readonly headers: ReadonlyMap<string, string>
   /** Named deviations of its dialect, as written; whoever speaks to providers knows which there are. */
@@ -15,6 +18,26 @@ export interface ProviderSetting {
   /** `any`: a model asked for as `provider/name` is passed on although no row lists it; it then has no known price. */
   readonly models?: 'listed' | 'any' | undefined
   readonly server?: ServerSetting | undefined
+}
+
+/** One or several keys that are to be used in the same way. */
+export interface KeyRow {
+  /** Name of the variable that holds them. */
+  readonly env: string
+  /** Share of the load among keys of the same priority. */
+  readonly weight?: number | undefined
+  /** Sparse integer, lower is used first. */
+  readonly priority?: number | undefined
+  readonly requestsPerMinute?: number | undefined
+}
+
+/** Bounds on this provider's silence that differ from the usual ones, in milliseconds. */
+export interface Timeouts {
+  readonly connectMs?: number
+  readonly headersMs?: number
+  readonly firstTokenMs?: number
+  readonly gapMs?: number
+  readonly answerMs?: number
 }
 
 /** A local server that the broker starts when it is first needed. */

@@ -8,8 +8,11 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
+import { timeLimits, type TimeLimitSettings } from './time-limits.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+const HTTP_CLIENTS = ['lean', 'undici'] as const
 
 /** Everything that the program was told from outside, read once and frozen. */
 export interface Config {
@@ -39,9 +42,15 @@ export interface Config {
   /** What becomes of an answer whose caller left, at a provider that goes on billing. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number
+  /** More open requests than this are turned away at once. */
+  readonly mostOpenRequests: number
   /** How long running requests may go on once we are told to stop. */
   readonly drainTimeoutMs: number
+  /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
+  readonly timeLimits: TimeLimitSettings
   readonly logLevel: (typeof LOG_LEVELS)[number]
+  /** What speaks HTTP to providers: our own client, or undici should ours fail somewhere. */
+  readonly httpClient: (typeof HTTP_CLIENTS)[number]
   /** What OpenRouter is told about callers that don't introduce themselves. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
@@ -89,8 +98,11 @@ export function loadConfig(options: {
     keepDays: settings.whole('AIBROKER_KEEP_DAYS', 'days', 90),
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
+    mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
+    timeLimits: timeLimits(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
+    httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, 'lean'),
     attribution: Object.freeze({
       referer: settings.text('OPENROUTER_HTTP_REFERER'),
       title: settings.text('OPENROUTER_X_TITLE'),

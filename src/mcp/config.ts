@@ -55,7 +55,7 @@ export interface PolicyConfig {
   readonly ips: readonly string[] | undefined
   readonly contexts: readonly string[] | undefined
   readonly tokens: readonly string[] | undefined
-  /** Patterns over the names that callers see (`server__tool`). */
+  /** Patterns over `server__tool`; for resources over `server__uri`. */
   readonly allow: readonly string[]
   readonly deny: readonly string[]
   readonly callsPerMinute: number | undefined

@@ -36,16 +36,23 @@ export interface ServerSetOptions {
 /** The configured servers and the merged tables of what they offer. */
 export class ServerSet {
   readonly #options: ServerSetOptions
-  readonly #servers = new Map<string, ToolServer>()
-  readonly #listeners = new Set<(kind: ListKind) => void>()
+  readonly #servers: Map<string, ToolServer>
+  readonly #listeners: Set<(kind: ListKind) => void>
+  /** In a view of one server: its name. */
+  readonly #only: string | undefined
   #tables: Tables | undefined
 
-  constructor(options: ServerSetOptions) {
+  constructor(options: ServerSetOptions, view?: { of: ServerSet; only: string }) {
     this.#options = options
+    this.#servers = view === undefined ? new Map<string, ToolServer>() : view.of.#servers
+    this.#listeners = view === undefined ? new Set<(kind: ListKind) => void>() : view.of.#listeners
+    this.#only = view?.only
+    this.onListChanged(() => (this.#tables = undefined))
   }
 
   get all(): readonly ToolServer[] {
-    return [...this.#servers.values()]
+    const all = [...this.#servers.values()]
+    return this.#only === undefined ? all : all.filter(({ config }) => config.name === this.#only)
   }
 
   /** Throws `not-found` for a server that the configuration no longer has. */
@@ -53,6 +60,11 @@ export class ServerSet {
     const server = this.#servers.get(name)
     if (server === undefined) throw new BrokerError('not-found', `server “${name}” is gone`)
     return server
+  }
+
+  /** The same servers seen through one of them: nothing else is there, and its names have no prefix. */
+  only(name: string): ServerSet {
+    return new ServerSet(this.#options, { of: this, only: name })
   }
 
   /** Starts over with servers that are new or configured otherwise; the rest keeps its connections. */
@@ -81,10 +93,8 @@ export class ServerSet {
   get tables(): Tables {
     const live = this.all.filter(({ config }) => !config.disabled)
     this.#tables ??= {
-      tools: nameTable(live.flatMap(({ config, offer }) => offer.tools.map((tool) => route(config, tool)))),
-      prompts: nameTable(
-        live.flatMap(({ config, offer }) => offer.prompts.map((prompt) => route(config, prompt))),
-      ),
+      tools: nameTable(live.flatMap(({ config, offer }) => this.#routes(config, offer.tools))),
+      prompts: nameTable(live.flatMap(({ config, offer }) => this.#routes(config, offer.prompts))),
       resources: resourceTable(live.map(({ config, offer }) => ({ server: config.name, ...offer }))),
     }
     return this.#tables
@@ -92,6 +102,8 @@ export class ServerSet {
 
   /** What `look` finds in the tables, as soon as the server that has it is listed. */
   async find<T>(look: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
+    const known = look(this.tables)
+    if (known !== undefined) return known
     await this.list(signal, () => look(this.tables) !== undefined)
     return look(this.tables)
   }
@@ -129,12 +141,20 @@ export class ServerSet {
     await Promise.all(this.all.map((server) => server.close()))
   }
 
+  #routes<T extends { readonly name: string }>(
+    { name, prefix }: ServerConfig,
+    definitions: readonly T[],
+  ): Route<T>[] {
+    const isPrefixed = prefix && this.#only === undefined
+    return definitions.map((definition) => ({
+      server: name,
+      name: definition.name,
+      prefix: isPrefixed,
+      definition,
+    }))
+  }
+
   #tell(kind: ListKind): void {
-    this.#tables = undefined
     for (const listener of this.#listeners) listener(kind)
   }
-}
-
-function route<T extends { readonly name: string }>({ name, prefix }: ServerConfig, definition: T): Route<T> {
-  return { server: name, name: definition.name, prefix, definition }
 }

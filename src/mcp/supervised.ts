@@ -182,8 +182,9 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   return new Promise((resolve, reject) => {
     const onAbort = (): void =>
       reject(new BrokerError('upstream-failed', 'the caller left', { cause: signal.reason }))
-    if (signal.aborted) return onAbort()
     signal.addEventListener('abort', onAbort, { once: true })
+    // Also where the caller is gone already: somebody must take the promise's failure.
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
   })
 }

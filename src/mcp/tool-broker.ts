@@ -20,6 +20,7 @@ import { type Money, NOTHING } from '../base/money.ts'
 import { type McpConfig, NO_SERVERS } from './config.ts'
 import { readMcpConfig, watchFile } from './config-source.ts'
 import type { Connection, ListKind, RelayOptions } from './connection.ts'
+import type { Named } from './names.ts'
 import type { Peer } from './peer.ts'
 import { type HeldTool, type PinStore, Pins, forgetfulPinStore } from './pins.ts'
 import { type RequestStateSeal, createRequestStateSeal } from './request-state-seal.ts'
@@ -56,6 +57,13 @@ export interface ToolBrokerOptions {
 const LIST_WAIT_MS = 10_000
 const NEVER = new AbortController().signal
 
+/** What a broker and its views have in common. */
+interface Shared {
+  readonly pins: Pins
+  readonly seals: RequestStateSeal
+  policy: ToolPolicy
+}
+
 /** Reads the configuration and gets ready; no server is started before it is needed. Throws `bad-request`. */
 export async function createToolBroker(options: ToolBrokerOptions): Promise<ToolBroker> {
   const { configPath, environment = {} } = options
@@ -74,29 +82,26 @@ export async function createToolBroker(options: ToolBrokerOptions): Promise<Tool
 export class ToolBroker {
   readonly #options: ToolBrokerOptions
   readonly #servers: ServerSet
-  readonly #pins: Pins
-  readonly #seals: RequestStateSeal
+  readonly #shared: Shared
   readonly #stopWatching: (() => void) | undefined
-  #policy: ToolPolicy
   #configProblem: string | undefined
   #reloading: Promise<void> = Promise.resolve()
 
-  constructor(options: ToolBrokerOptions) {
-    const { clock, log, configPath, random = Math.random, listWaitMs = LIST_WAIT_MS } = options
-    const identity = { name: 'hero_aibroker', version: options.version }
-    const pins = new Pins(options.pinStore ?? forgetfulPinStore())
+  constructor(options: ToolBrokerOptions, view?: { servers: ServerSet; shared: Shared }) {
     this.#options = options
-    this.#pins = pins
-    this.#seals = createRequestStateSeal(clock)
-    this.#policy = new ToolPolicy([], clock)
-    this.#servers = new ServerSet({
-      clock,
-      listWaitMs,
-      create: (config, onChanged) =>
-        new ToolServer({ config, identity, pins, clock, random, log, onChanged }),
-    })
-    if (configPath !== undefined)
-      this.#stopWatching = watchFile(configPath, clock, () => void this.reloadConfig())
+    this.#shared = view?.shared ?? sharedParts(options)
+    this.#servers = view?.servers ?? createServerSet(options, this.#shared)
+    if (view !== undefined || options.configPath === undefined) return
+    this.#stopWatching = watchFile(options.configPath, options.clock, () => void this.reloadConfig())
+  }
+
+  /**
+   * The broker seen through one server: nothing but what it offers, under its own names, by the same rules and
+   * connections. Lives and ends with the broker it is a view of.
+   */
+  only(server: string): ToolBroker {
+    const view = { servers: this.#servers.only(server), shared: this.#shared }
+    return new ToolBroker({ ...this.#options, configPath: undefined }, view)
   }
 
   get version(): string {
@@ -105,7 +110,7 @@ export class ToolBroker {
 
   /** Servers whose entry is the same keep running. */
   async configure(config: McpConfig): Promise<void> {
-    this.#policy = new ToolPolicy(config.policies, this.#options.clock)
+    this.#shared.policy = new ToolPolicy(config.policies, this.#options.clock)
     await this.#servers.configure(config.servers)
   }
 
@@ -140,7 +145,7 @@ export class ToolBroker {
     signal: AbortSignal = NEVER,
   ): Promise<ListedTool | undefined> {
     const route = await this.#servers.find(({ tools }) => tools.get(name), signal)
-    if (route === undefined || !this.#policy.mayUse(caller, name)) return undefined
+    if (route === undefined || !this.#mayUse(caller, route)) return undefined
     return { server: route.server, definition: { ...route.definition, name } }
   }
 
@@ -153,12 +158,11 @@ export class ToolBroker {
   ): Promise<CallToolResult | InputRequiredResult> {
     const route = await this.#servers.find(({ tools }) => tools.get(name), options.signal ?? NEVER)
     if (route === undefined) throw this.#noSuchTool(name)
-    if (!this.#policy.mayUse(caller, name))
-      throw new BrokerError('forbidden', `you may not use tool “${name}”`)
+    if (!this.#mayUse(caller, route)) throw new BrokerError('forbidden', `you may not use tool “${name}”`)
     const { server, definition } = route
     const { config } = this.#servers.get(server)
     const price = config.prices.get(definition.name) ?? config.prices.get('*') ?? NOTHING
-    const running = this.#startCall(caller, server, name, price)
+    const running = this.#startCall(caller, server, `${server}__${definition.name}`, price)
     try {
       const at = { server, subject: `tool ${definition.name}`, tool: definition }
       const result = await this.#relay<CallToolResult>(caller, at, options, (connection, relayOptions) => {
@@ -186,7 +190,7 @@ export class ToolBroker {
     options: CallOptions = {},
   ): Promise<GetPromptResult | InputRequiredResult> {
     const route = await this.#servers.find(({ prompts }) => prompts.get(name), options.signal ?? NEVER)
-    if (route === undefined || !this.#policy.mayUse(caller, name)) {
+    if (route === undefined || !this.#mayUse(caller, route)) {
       throw new BrokerError('not-found', `there is no prompt “${name}”`)
     }
     const at = { server: route.server, subject: `prompt ${route.definition.name}` }
@@ -250,8 +254,9 @@ export class ToolBroker {
     const found = await this.#servers.find(({ prompts, resources }) => {
       const { ref } = params
       if (ref.type === 'ref/prompt') {
-        const route = this.#policy.mayUse(caller, ref.name) ? prompts.get(ref.name) : undefined
-        return route && { server: route.server, ref: { ...ref, name: route.definition.name } }
+        const route = prompts.get(ref.name)
+        if (route === undefined || !this.#mayUse(caller, route)) return undefined
+        return { server: route.server, ref: { ...ref, name: route.definition.name } }
       }
       const owned = resources.templates.find(({ original }) => original === ref.uri)
       return owned && this.#mayRead(caller, owned.server, ref.uri) ? { server: owned.server, ref } : undefined
@@ -297,12 +302,12 @@ export class ToolBroker {
 
   /** Tools that wait for somebody to look at them. */
   held(): readonly HeldTool[] {
-    return this.#pins.held()
+    return this.#shared.pins.held()
   }
 
   /** Takes a held tool as it is now. */
   async approve(server: string, tool: string): Promise<void> {
-    if (!this.#pins.approve(server, tool)) {
+    if (!this.#shared.pins.approve(server, tool)) {
       throw new BrokerError('not-found', `no tool “${tool}” of server “${server}” is held`)
     }
     await this.#servers.get(server).reconsider()
@@ -321,12 +326,12 @@ export class ToolBroker {
 
   #visible<T>(caller: ToolCaller, table: ReadonlyMap<string, Route<T>>): { server: string; definition: T }[] {
     return [...table]
-      .filter(([name]) => this.#policy.mayUse(caller, name))
+      .filter(([, route]) => this.#mayUse(caller, route))
       .map(([name, { server, definition }]) => ({ server, definition: { ...definition, name } }))
   }
 
   #noSuchTool(name: string): BrokerError {
-    const isHeld = this.#pins.held().some(({ server, tool }) => name === `${server}__${tool}`)
+    const isHeld = this.#shared.pins.held().some(({ server, tool }) => name === `${server}__${tool}`)
     if (isHeld) return new BrokerError('forbidden', `tool “${name}” changed and waits for approval`)
     const down = this.#servers.troubles().find(({ server }) => name.startsWith(`${server}__`))
     if (down !== undefined) {
@@ -335,9 +340,14 @@ export class ToolBroker {
     return new BrokerError('not-found', `there is no tool “${name}”`)
   }
 
+  /** Policies speak of `server__tool`, whatever name callers of a server without prefix see. */
+  #mayUse(caller: ToolCaller, { server, name }: Named): boolean {
+    return this.#shared.policy.mayUse(caller, `${server}__${name}`)
+  }
+
   /** Resources fall under the same patterns as tools, as `server__uri`. */
   #mayRead(caller: ToolCaller, server: string, uri: string): boolean {
-    return this.#policy.mayUse(caller, `${server}__${uri}`)
+    return this.#shared.policy.mayUse(caller, `${server}__${uri}`)
   }
 
   async #ownerOf(caller: ToolCaller, uri: string, { signal = NEVER }: CallOptions) {
@@ -377,10 +387,10 @@ export class ToolBroker {
     const relayOptions: RelayOptions = {
       ...options,
       signal,
-      requestState: requestState === undefined ? undefined : this.#seals.open(requestState, binding),
+      requestState: requestState === undefined ? undefined : this.#shared.seals.open(requestState, binding),
       ...(session !== undefined && throughSession(session)),
     }
-    const leave = this.#policy.enter(caller)
+    const leave = this.#shared.policy.enter(caller)
     try {
       const result = await this.#servers
         .get(at.server)
@@ -392,12 +402,30 @@ export class ToolBroker {
       const state = result.requestState
       return {
         ...result,
-        ...(typeof state === 'string' && { requestState: this.#seals.seal(state, binding) }),
+        ...(typeof state === 'string' && { requestState: this.#shared.seals.seal(state, binding) }),
       }
     } finally {
       leave()
     }
   }
+}
+
+function sharedParts({ pinStore = forgetfulPinStore(), clock }: ToolBrokerOptions): Shared {
+  return {
+    pins: new Pins(pinStore),
+    seals: createRequestStateSeal(clock),
+    policy: new ToolPolicy([], clock),
+  }
+}
+
+function createServerSet(options: ToolBrokerOptions, { pins }: Shared): ServerSet {
+  const { clock, log, version, random = Math.random, listWaitMs = LIST_WAIT_MS } = options
+  const identity = { name: 'hero_aibroker', version }
+  return new ServerSet({
+    clock,
+    listWaitMs,
+    create: (config, onChanged) => new ToolServer({ config, identity, pins, clock, random, log, onChanged }),
+  })
 }
 
 function scopeOf(caller: ToolCaller, { session }: CallOptions): Scope {

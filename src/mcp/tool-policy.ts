@@ -44,7 +44,7 @@ export class ToolPolicy {
     this.#clock = clock
   }
 
-  /** `name` is the name that callers see. */
+  /** `name` is `server__tool`. */
   mayUse(caller: ToolCaller, name: string): boolean {
     const { allow, deny } = this.#of(caller)
     return fitsAny(allow, name) && !fitsAny(deny, name)

@@ -36,7 +36,7 @@ interface ToolCall {
   readonly id: string
   readonly caller: ToolCaller
   readonly server: string
-  /** The name that callers see. */
+  /** `server__tool`, whatever name the caller used. */
   readonly tool: string
   /** What the call costs once the server was asked. */
   readonly price: Money

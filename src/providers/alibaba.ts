@@ -7,4 +7,13 @@ export const alibaba: ProviderDefinition = {
   baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
   needsKey: true,
   abortStopsBilling: false,
+  // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
+  // Its embedding models take 10 texts at once.
+  quirks: { mostInputs: 10, takesCacheControl: true },
+  company: {
+    privacyPolicyUrl:
+      'https://www.alibabacloud.com/help/en/legal/latest/alibaba-cloud-international-website-privacy-policy',
+    statusUrl: 'https://status.alibabacloud.com',
+    headquarters: 'CN',
+  },
 }

@@ -9,6 +9,13 @@ const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quir
     value === 'max_tokens' || value === 'max_completion_tokens' ? { maxTokensField: value } : undefined,
   refuses_stream_options: (value) =>
     typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined,
+  prefix_marker: (value) =>
+    value === 'role' || value === 'prefix' || value === 'continue_final_message'
+      ? { prefixMarker: value }
+      : undefined,
+  most_inputs: (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value > 0 ? { mostInputs: value } : undefined,
+  takes_cache_control: (value) => (typeof value === 'boolean' ? { takesCacheControl: value } : undefined),
   speaks_openrouter: (value) => (typeof value === 'boolean' ? { speaksOpenRouter: value } : undefined),
 }
 

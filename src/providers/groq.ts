@@ -8,4 +8,14 @@ export const groq: ProviderDefinition = {
   // https://console.groq.com/docs/your-data: no training; kept only to chase faults and abuse, which can't be told per request.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
+  // https://console.groq.com/docs/openai: these are answered with 400.
+  quirks: {
+    drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],
+  },
+  company: {
+    privacyPolicyUrl: 'https://groq.com/privacy-policy',
+    termsUrl: 'https://groq.com/terms-of-use',
+    statusUrl: 'https://groqstatus.com',
+    headquarters: 'US',
+  },
 }

@@ -8,4 +8,10 @@ export const openrouter: ProviderDefinition = {
   // True for most of the providers behind it; which ones, its documentation lists under “Stream cancellation”.
   abortStopsBilling: true,
   quirks: { speaksOpenRouter: true },
+  company: {
+    privacyPolicyUrl: 'https://openrouter.ai/privacy',
+    termsUrl: 'https://openrouter.ai/terms',
+    statusUrl: 'https://status.openrouter.ai',
+    headquarters: 'US',
+  },
 }

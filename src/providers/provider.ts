@@ -1,6 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { ChatChunk } from '../wire/chat.ts'
+import type { LaneState, Readiness } from './key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -8,6 +9,14 @@ export interface Quirks {
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
   /** It refuses `stream_options`; usage is then never asked for. */
   readonly refusesStreamOptions?: boolean | undefined
+  /** Most inputs of one embedding request. */
+  readonly mostInputs?: number | undefined
+  /** Sampling fields that it answers 400 to; they are left out. */
+  readonly drops?: readonly string[] | undefined
+  /** It understands Anthropic's `cache_control` marks. */
+  readonly takesCacheControl?: boolean | undefined
+  /** How it is told that the last message is the beginning of its own answer; by default by that message's role alone. */
+  readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
 }
@@ -18,6 +27,17 @@ export interface Privacy {
   readonly trains: boolean
   /** It keeps them beyond the request, for whatever reason. */
   readonly retains: boolean
+}
+
+/** Mistral and DeepSeek want `prefix: true` on the message, vLLM `continue_final_message` on the request. */
+export type PrefixMarker = 'role' | 'prefix' | 'continue_final_message'
+/** What people want to know of a company before they trust it with their words. */
+export interface Company {
+  readonly privacyPolicyUrl?: string | undefined
+  readonly termsUrl?: string | undefined
+  readonly statusUrl?: string | undefined
+  /** ISO 3166 alpha-2. */
+  readonly headquarters?: string | undefined
 }
 
 /** What we know of a provider before it is configured: a few lines of data. */
@@ -36,6 +56,7 @@ export interface ProviderDefinition {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** What it does with what it is told, by its terms for API customers; absent when nobody looked it up. */
   readonly privacy?: Privacy | undefined
+  readonly company?: Company | undefined
   /** A built-in stand-in that `auto` must not pick while a real provider is there. */
   readonly isStandIn?: boolean | undefined
 }
@@ -51,6 +72,10 @@ export interface Question {
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly streamed: boolean
+  /** Whether the model is known to reason, or not to; absent when nobody said. */
+  readonly reasons?: boolean | undefined
+  /** Monotonic milliseconds at which the whole request must be done. */
+  readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
@@ -86,8 +111,22 @@ export interface Provider {
   /** Runs on this host: what it is told stays here. */
   readonly isLocal: boolean
   readonly privacy?: Privacy | undefined
+  readonly company?: Company | undefined
+  /** Most inputs of one embedding request; absent when it doesn't say. */
+  readonly mostInputs?: number | undefined
   /** Its answers are OpenRouter's already and pass through untouched. */
   readonly speaksOpenRouter: boolean
+  readonly prefixMarker: PrefixMarker
+  /** How fit it is to be asked for one of its models now. */
+  readiness(modelId: string): Readiness
+  /** Its keys, without showing them. */
+  lanes(): readonly LaneState[]
+  /**
+   * Asks, with the best of its keys. The listener hears nothing before this returns; when the provider must not be asked
+   * now it hears a failure that says `isUnasked`.
+   */
   ask(question: Question, listener: AnswerListener): Asking
+  /** `GET` below its base URL, for its list of models. Absent where that would start a server. */
+  readonly read?: ((path: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

@@ -9,4 +9,9 @@ export const sambanova: ProviderDefinition = {
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
   quirks: { maxTokensField: 'max_tokens' },
+  company: {
+    privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
+    termsUrl: 'https://sambanova.ai/terms-and-conditions',
+    headquarters: 'US',
+  },
 }

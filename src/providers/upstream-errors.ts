@@ -1,4 +1,5 @@
 import { BrokerError, type ErrorCode } from '../base/errors.ts'
+import { refusalKind } from './refusal-kinds.ts'
 import type { UpstreamHeaders } from './upstream.ts'
 
 /** What a provider's status means to us; others by their hundred. Field knowledge, one row each. */
@@ -17,6 +18,8 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 }
 
 const RAW_LIMIT = 2000
+/** No provider means us to wait for longer than this, whatever its header says. */
+const LONGEST_RETRY_AFTER_S = 24 * 60 * 60
 
 /** The error that stands for a provider's answer with a status other than 200. */
 export function errorOfStatus(
@@ -26,45 +29,76 @@ export function errorOfStatus(
   body: string,
   nowMs: number,
 ): BrokerError {
-  const raw = body.slice(0, RAW_LIMIT)
-  const code = BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'upstream-refused' : 'upstream-failed')
-  return new BrokerError(code, messageIn(raw) ?? `${provider} answered with status ${status}`, {
-    details: { provider, status, raw, retryAfter: retryAfter(headers, nowMs) },
+  const said = wordsIn(body)
+  return new BrokerError(codeOf(status, said), said.message ?? `${provider} answered with status ${status}`, {
+    details: { provider, status, raw: body.slice(0, RAW_LIMIT), retryAfter: retryAfter(headers, nowMs) },
   })
 }
 
 /** The error that stands for an `error` object inside a 200, as OpenRouter and others send it. */
 export function errorOfObject(provider: string, value: unknown): BrokerError {
-  const raw = JSON.stringify(value).slice(0, RAW_LIMIT)
-  const code = Number((value as { code?: unknown } | null)?.code)
-  const isStatus = Number.isInteger(code) && code >= 400 && code < 600
-  const message =
-    messageIn(JSON.stringify({ error: value })) ?? 'the provider reported an error in its answer'
-  const errorCode = isStatus
-    ? (BY_STATUS[code] ?? (code < 500 ? 'upstream-refused' : 'upstream-failed'))
-    : 'upstream-failed'
-  return new BrokerError(errorCode, message, {
-    details: { provider, raw, status: isStatus ? code : undefined },
-  })
+  const text = JSON.stringify({ error: value })
+  const said = wordsIn(text)
+  const status = statusIn(value)
+  return new BrokerError(
+    codeOf(status, said),
+    said.message ?? 'the provider reported an error in its answer',
+    {
+      details: { provider, raw: text.slice(0, RAW_LIMIT), status },
+    },
+  )
 }
 
-/** Finds the sentence meant for people in the shapes that providers use. */
-function messageIn(raw: string): string | undefined {
-  let value: unknown
+function codeOf(status: number | undefined, { names, message }: Words): ErrorCode {
+  const byStatus = status === undefined ? 'upstream-failed' : codeOfStatus(status)
+  const mayBeRefusal = status === undefined || status < 429 || status === 500
+  return (mayBeRefusal ? refusalKind(names, message) : undefined) ?? byStatus
+}
+
+function codeOfStatus(status: number): ErrorCode {
+  return BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'upstream-refused' : 'upstream-failed')
+}
+
+function statusIn(value: unknown): number | undefined {
+  const code = Number((value as { code?: unknown } | null)?.code)
+  return Number.isInteger(code) && code >= 400 && code < 600 ? code : undefined
+}
+
+/** What a provider says of an error: names for programs, a sentence for people. */
+interface Words {
+  readonly names: readonly unknown[]
+  readonly message: string | undefined
+}
+
+const NO_WORDS: Words = { names: [], message: undefined }
+
+/** Finds the names and the sentence in the shapes that providers use. */
+function wordsIn(raw: string): Words {
+  const object = parsed(raw) as {
+    error?:
+      | { message?: unknown; code?: unknown; type?: unknown; metadata?: { error_type?: unknown } }
+      | string
+    message?: unknown
+    detail?: unknown
+    code?: unknown
+    type?: unknown
+  } | null
+  if (typeof object !== 'object' || object === null) return NO_WORDS
+  const error = typeof object.error === 'object' && object.error !== null ? object.error : undefined
+  const sentences = [error?.message ?? object.error, object.message, object.detail]
+  return {
+    names: [error?.code, error?.type, error?.metadata?.error_type, object.code, object.type],
+    message: sentences.find((text): text is string => typeof text === 'string' && text !== ''),
+  }
+}
+
+function parsed(raw: string): unknown {
   try {
-    value = JSON.parse(raw)
+    const value: unknown = JSON.parse(raw)
+    return Array.isArray(value) ? value[0] : value
   } catch {
     return undefined
   }
-  if (Array.isArray(value)) value = value[0]
-  const object = value as {
-    error?: { message?: unknown } | string
-    message?: unknown
-    detail?: unknown
-  } | null
-  const error = object?.error
-  const found = [typeof error === 'object' ? error?.message : error, object?.message, object?.detail]
-  return found.find((text): text is string => typeof text === 'string' && text !== '')
 }
 
 /** Seconds from `Retry-After` (RFC 9110, 10.2.3): a count or a date. */
@@ -72,5 +106,7 @@ function retryAfter(headers: UpstreamHeaders, nowMs: number): number | undefined
   const value = headers['retry-after']
   if (typeof value !== 'string') return undefined
   const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
-  return Number.isFinite(seconds) ? Math.max(0, Math.ceil(seconds)) : undefined
+  return Number.isFinite(seconds)
+    ? Math.min(Math.max(0, Math.ceil(seconds)), LONGEST_RETRY_AFTER_S)
+    : undefined
 }

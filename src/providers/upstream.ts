@@ -1,6 +1,7 @@
 import { Pool, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../base/errors.ts'
 import type { BaseUrl } from './base-url.ts'
+import { DEFAULT_LIMITS, type TimeLimits } from './time-limits.ts'
 
 /**
  * The wire to one provider: send these bytes, call this handler. Everything above speaks this interface, so that
@@ -39,30 +40,23 @@ export interface UpstreamCall {
   resume(): void
 }
 
-/** Bounds in milliseconds on the silence of a provider. */
-export interface UpstreamTimeouts {
-  readonly connectMs: number
-  /** From the request to the answer's headers. */
-  readonly headersMs: number
-  /** Between two pieces of the answer. */
-  readonly gapMs: number
-}
-
-export const DEFAULT_TIMEOUTS: UpstreamTimeouts = { connectMs: 10_000, headersMs: 300_000, gapMs: 120_000 }
-
 /** More than this many requests at once to one provider wait for a connection. */
 const MOST_CONNECTIONS = 1024
 
 /** An upstream over undici's `dispatch`: a quarter of the CPU of `fetch` in the measurements that `docs/decisions` names. */
-export function undiciUpstream(base: BaseUrl, timeouts: UpstreamTimeouts = DEFAULT_TIMEOUTS): Upstream {
+export function undiciUpstream(
+  base: BaseUrl,
+  limits: Pick<TimeLimits, 'connectMs'> = DEFAULT_LIMITS,
+): Upstream {
   const pool = new Pool(base.origin, {
     connections: MOST_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
-    headersTimeout: timeouts.headersMs,
-    bodyTimeout: timeouts.gapMs,
+    // Silence is watched where its meaning is known: see `Visit`.
+    headersTimeout: 0,
+    bodyTimeout: 0,
     connect: {
-      timeout: timeouts.connectMs,
+      timeout: limits.connectMs,
       ...(base.socketPath === undefined ? {} : { socketPath: base.socketPath }),
     },
   })
@@ -141,8 +135,22 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 }
 
+/** What the system says when it is we who have too much open; the provider has no part in it. */
+const OUR_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
+
 function translate(error: Error): BrokerError {
   if (error instanceof BrokerError) return error
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== undefined && OUR_LIMITS.has(code)) {
+    return new BrokerError(
+      'overloaded',
+      `this broker can open no more connections (${code}): raise its limit of open files`,
+      {
+        cause: error,
+        details: { retryAfter: 1 },
+      },
+    )
+  }
   if (isTimeout(error)) {
     return new BrokerError('upstream-timeout', `the provider took too long: ${error.message}`, {
       cause: error,

@@ -13,7 +13,8 @@ export function automaticOffers(
   const models = [...catalog.models.values()].filter((model) => model.kind === kind)
   const offers = models.flatMap((model) => bestOffer(model, providers))
   const real = offers.filter(({ state }) => !state.isStandIn)
-  const pool = real.length > 0 ? real : offers
+  const chosen = real.filter(({ model }) => model.isDiscovered !== true)
+  const pool = [chosen, real, offers].find((some) => some.length > 0) ?? []
   if (pool.length === 0) throw nothingConfigured(kind)
   return pool.sort(strategy === 'cheapest' ? byPrice : byTierThenPrice)
 }

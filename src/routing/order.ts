@@ -2,7 +2,7 @@ import type { Percentiles, ProviderSort } from '../wire/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
 import { compareKnown, comparePrices, compareText } from './compare.ts'
 import { knowsParameter } from './filters.ts'
-import type { FiguresOf, Offer, Percentile } from './offer.ts'
+import type { EndpointFigures, FiguresOf, Offer, Percentile } from './offer.ts'
 import { placeIn } from './slugs.ts'
 
 /** By what offers are put in order. */
@@ -79,23 +79,20 @@ function fails(
 function bySort({ sort, figuresOf }: Ordering): Compare {
   const usual: Compare = (a, b) =>
     a.endpoint.priority - b.endpoint.priority || comparePrices(a.endpoint, b.endpoint)
-  switch (sort) {
-    case 'price':
-      return (a, b) => comparePrices(a.endpoint, b.endpoint) || a.endpoint.priority - b.endpoint.priority
-    case 'throughput':
-      return (a, b) =>
-        compareKnown(
-          negative(figuresOf(a.endpoint.id)?.throughput),
-          negative(figuresOf(b.endpoint.id)?.throughput),
-        ) || usual(a, b)
-    case 'latency':
-      return (a, b) =>
-        compareKnown(figuresOf(a.endpoint.id)?.latency?.p50, figuresOf(b.endpoint.id)?.latency?.p50) ||
-        usual(a, b)
-    case 'exacto':
-    case undefined:
-      return usual
-  }
+  if (sort === 'price')
+    return (a, b) => comparePrices(a.endpoint, b.endpoint) || a.endpoint.priority - b.endpoint.priority
+  const measure = sort === undefined ? undefined : MEASURES[sort]
+  if (measure === undefined) return usual
+  const measured = ({ endpoint }: Offer) => measure(figuresOf(endpoint.id))
+  return (a, b) => compareKnown(measured(a), measured(b)) || usual(a, b)
+}
+
+/** Smaller is better. */
+const MEASURES: Readonly<
+  Partial<Record<ProviderSort, (figures: EndpointFigures | undefined) => number | undefined>>
+> = {
+  throughput: (figures) => negative(figures?.throughput),
+  latency: (figures) => figures?.latency?.p50,
 }
 
 function negative(measured: Percentile | undefined): number | undefined {

@@ -45,7 +45,10 @@ export function lockForOneBroker(path: string): FileLock {
   createPrivately(`${path}-lock`)
   const lock = lockFile(`${path}-lock`)
   if (lock !== undefined) return lock
-  throw new BrokerError('internal', `another broker is using ${path}: stop it, or choose another data folder`)
+  throw new BrokerError(
+    'cannot-start',
+    `another broker is using ${path}: stop it, or choose another data folder with PATH_VAR`,
+  )
 }
 
 /** SQLite gives its side files the mode of the main one. */

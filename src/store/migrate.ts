@@ -19,5 +19,5 @@ export function migrate(database: DatabaseSync, migrations: readonly string[]): 
 
 function fromTheFuture(version: number, known: number): BrokerError {
   const message = `the database has version ${version}, this program knows ${known}: use the newer program`
-  return new BrokerError('internal', message)
+  return new BrokerError('cannot-start', message)
 }

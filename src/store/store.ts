@@ -1,4 +1,7 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
@@ -32,8 +35,26 @@ export interface StoreOptions {
   readonly migrations?: readonly string[] | undefined
 }
 
-/** Opens or creates the database, alone: throws when another broker has it, or a newer program made it. */
-export function openStore({ path, clock, durability, migrations = MIGRATIONS }: StoreOptions): Store {
+/**
+ * Opens or creates the database and its folder, alone. Throws `cannot-start` when another broker has it, a newer program
+ * made it, or its place can't be used.
+ */
+export function openStore(options: StoreOptions): Store {
+  try {
+    mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 })
+    return openAlone(options)
+  } catch (error) {
+    throw error instanceof BrokerError ? error : cannotOpen(options.path, error)
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): BrokerError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const message = `can't keep the books in ${path} (${reason}): mend that place, or name another folder with PATH_VAR`
+  return new BrokerError('cannot-start', message, { cause })
+}
+
+function openAlone({ path, clock, durability, migrations = MIGRATIONS }: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
     const database = openDatabase(path, durability, migrations)

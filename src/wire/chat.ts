@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import { parseJsonBody, type JsonBody } from './json-body.ts'
+import type { JsonBody } from './json-body.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
@@ -12,7 +12,15 @@ const interpreted = z.looseObject({
   max_completion_tokens: z.int().min(0).nullish(),
   n: z.int().min(1).max(128).nullish(),
   stream_options: z.looseObject({}).nullish(),
-  reasoning: z.looseObject({ exclude: z.boolean().nullish() }).nullish(),
+  reasoning: z
+    .looseObject({
+      effort: z.string().nullish(),
+      max_tokens: z.int().min(0).nullish(),
+      exclude: z.boolean().nullish(),
+      enabled: z.boolean().nullish(),
+    })
+    .nullish(),
+  reasoning_effort: z.string().nullish(),
   include_reasoning: z.boolean().nullish(),
 })
 
@@ -30,11 +38,11 @@ export interface ChatRequest {
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
-export function parseChatRequest(bytes: Uint8Array): ChatRequest {
-  const body = parseJsonBody(bytes)
+export function parseChatRequest(body: JsonBody): ChatRequest {
   const parsed = interpreted.safeParse(body.value)
   if (!parsed.success) throw badField(parsed.error, body.value)
   const { stream, max_tokens, max_completion_tokens, n } = parsed.data
+  checkEfforts(parsed.data)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
   return {
     body,
@@ -44,6 +52,12 @@ export function parseChatRequest(bytes: Uint8Array): ChatRequest {
     choices: n ?? 1,
     hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
   }
+}
+
+function checkEfforts({ reasoning, reasoning_effort: shorthand }: z.infer<typeof interpreted>): void {
+  const effort = reasoning?.effort ?? shorthand
+  if (effort === (shorthand ?? effort)) return
+  throw new BrokerError('bad-request', 'reasoning.effort and reasoning_effort contradict each other')
 }
 
 function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): BrokerError {
@@ -95,6 +109,7 @@ export interface ChatChoice {
   readonly index?: number | undefined
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
+  readonly error?: unknown
   readonly finish_reason?: string | null | undefined
   readonly native_finish_reason?: unknown
   /** In place of a message: what a text completion says. */
@@ -110,4 +125,22 @@ export interface ChatDelta {
   readonly tool_calls?:
     | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]
     | null
+}
+
+/**
+ * Whether a chunk holds a piece of the answer. A role, an empty string or a count alone is only the promise of one:
+ * several providers send it at once and then think.
+ */
+export function saysSomething({ choices }: ChatChunk): boolean {
+  return (choices ?? []).some((choice) => typeof choice.finish_reason === 'string' || hasContent(choice))
+}
+
+function hasContent({ delta, message, text }: ChatChoice): boolean {
+  const said = delta ?? message ?? {}
+  return isFilled(text) || Object.entries(said).some(([field, value]) => field !== 'role' && isFilled(value))
+}
+
+function isFilled(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false
+  return !(Array.isArray(value) && value.length === 0)
 }

@@ -22,6 +22,7 @@ export interface JsonBody extends JsonText {
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const encoder = new TextEncoder()
 
 /**
  * Parses a body that must be one JSON object. Throws `bad-request` naming the place of the fault; a field that
@@ -45,6 +46,12 @@ export function parseJsonBody(bytes: Uint8Array): JsonBody {
     fields: topLevelFields(text),
     byteLength: bytes.length,
   }
+}
+
+/** A body that we wrote ourselves. */
+export function jsonBodyOf(text: string): JsonBody {
+  const value = JSON.parse(text) as Record<string, unknown>
+  return { text, value, fields: topLevelFields(text), byteLength: encoder.encode(text).length }
 }
 
 function decodeText(bytes: Uint8Array): string {

@@ -100,4 +100,18 @@ export const modelsMethods = {
       ],
     },
   },
+  'models.refresh': {
+    summary: 'Fetches the lists of models that providers publish, now instead of within the hour',
+    params: z.strictObject({}),
+    result: z.array(
+      z.object({
+        provider: z.string(),
+        models: count.describe('How many models came of it.'),
+        problem: z.string().optional().describe('Why the last good list stays in use.'),
+      }),
+    ),
+    errors: [],
+    role: 'caller',
+    example: { params: {}, result: [{ provider: 'openrouter', models: 412 }] },
+  },
 } as const satisfies Record<string, Method>

@@ -37,8 +37,8 @@ export class EventSplitter {
   #keep(piece: Uint8Array): void {
     this.#lineBytes += piece.length
     this.#check(this.#lineBytes)
-    // A copy, because the caller may read its next bytes into the same buffer.
-    this.#line.push(piece.slice())
+    // A copy (a Buffer’s own `slice` makes none), because the caller may read its next bytes into the same memory.
+    this.#line.push(new Uint8Array(piece))
   }
 
   #joined(last: Uint8Array): Uint8Array {

@@ -35,6 +35,7 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
     bodyLimitBytes: 64 * 1024 * 1024,
     drainTimeoutMs: 30_000,
     logLevel: 'info',
+    httpClient: 'lean',
     adminToken: undefined,
   })
   expect(config.keysOf('openai')).toEqual([])

@@ -105,3 +105,13 @@ test('five hundred tools are listed in order, once, and each can be called', asy
   expect(names).toEqual([...names].sort())
   expect(textOf(await broker.callTool(alice, 'good__tool_499', { n: 499 }))).toBe('{"n":499}')
 })
+
+test('a caller who left before the server was there gets an error and leaves none behind', async () => {
+  await using broker = await brokerOf({ dying: program('raw', { MODE: 'dies' }) })
+  const left = AbortSignal.abort()
+  await expect(broker.callTool(alice, 'dying__echo', {}, { signal: left })).rejects.toMatchObject({
+    code: expect.any(String),
+  })
+  // Were the start's failure nobody's, the run would report it.
+  await expect.poll(() => broker.servers()[0]?.state).toBe('backoff')
+})

@@ -11,8 +11,8 @@ import type {
   ProviderDefinition,
   Question,
 } from '../../src/providers/provider.ts'
-import { undiciUpstream } from '../../src/providers/upstream.ts'
 import { parseJsonBody } from '../../src/wire/json-body.ts'
+import { upstreamAt } from '../support/http-clients.ts'
 import {
   chatChunk,
   cut,
@@ -54,8 +54,8 @@ function providerAt(
       abortStopsBilling: true,
       ...extra,
     },
-    keys: keys.map((key) => new Secret(key)),
-    upstream: undiciUpstream(parseBaseUrl(upstream.baseUrl)),
+    keys: keys.map((key) => ({ key: new Secret(key) })),
+    upstream: upstreamAt(parseBaseUrl(upstream.baseUrl)),
     clock: systemClock,
   })
   open.push(() => provider.close())
@@ -173,7 +173,8 @@ describe('a stream', () => {
     const places = Array.from({ length: bytes.length + 1 }, (_, index) => index)
     const upstream = await scriptedUpstream(inTurn(...places.map((to) => [raw(bytes.subarray(0, to)), cut])))
     open.push(() => upstream[Symbol.asyncDispose]())
-    const provider = providerAt(upstream)
+    // A stand-in, so that its circuit stays closed over so many failures.
+    const provider = providerAt(upstream, { isStandIn: true })
     for (const place of places) {
       const { chunks, error } = await hear(provider, question(hello, true))
       const said = chunks.map(

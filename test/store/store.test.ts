@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -104,8 +105,38 @@ test('a second broker on the same database is refused, and can have it once the 
   const { path, clock } = here
   const open = (): Store => openStore({ path, clock, durability: 'full' })
   expect(open).toThrow(/another broker is using/)
+  expect(open).toThrow(expect.objectContaining({ code: 'cannot-start' }) as Error)
   await here.store.close()
   await open().close()
+})
+
+test('a folder that is not there yet is made, for its owner alone', async () => {
+  await using here = temporaryStore()
+  const folder = join(dirname(here.path), 'var', 'data')
+  const path = join(folder, 'requests.db')
+  await openStore({ path, clock: here.clock, durability: 'full' }).close()
+  expect(statSync(folder).mode & 0o777).toBe(0o700)
+})
+
+test.for<[string, (path: string) => void, RegExp]>([
+  ['a file where the folder should be', (path) => writeFileSync(dirname(path), ''), /already exists/],
+  [
+    'something that is no database',
+    (path) => {
+      mkdirSync(dirname(path))
+      writeFileSync(path, 'x'.repeat(5000))
+    },
+    /not a database/,
+  ],
+])('%s is refused naming the path, the reason and what would help', async ([, spoil, reason]) => {
+  await using here = temporaryStore()
+  const path = join(dirname(here.path), 'data', 'requests.db')
+  spoil(path)
+  const open = (): Store => openStore({ path, clock: here.clock, durability: 'full' })
+  const refused = { code: 'cannot-start', message: expect.stringMatching(reason) as string }
+  expect(open).toThrow(expect.objectContaining(refused) as Error)
+  expect(open).toThrow(path)
+  expect(open).toThrow(/PATH_VAR/)
 })
 
 test('a database from a newer program is refused and left as it is', async () => {
@@ -114,7 +145,9 @@ test('a database from a newer program is refused and left as it is', async () =>
   const { path, clock } = here
   using database = new DatabaseSync(path)
   database.exec('PRAGMA user_version = 4711')
-  expect(() => openStore({ path, clock, durability: 'full' })).toThrow(/version 4711.*newer program/)
+  const open = (): Store => openStore({ path, clock, durability: 'full' })
+  expect(open).toThrow(/version 4711.*newer program/)
+  expect(open).toThrow(expect.objectContaining({ code: 'cannot-start' }) as Error)
   expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: 4711 })
   database.exec('PRAGMA user_version = 1')
 })

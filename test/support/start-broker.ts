@@ -109,9 +109,14 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       HERO_SOCKET_DIR: join(folder, 's'),
       PATH_VAR: join(folder, 'v'),
       AIBROKER_DETECT: 'off',
+      AIBROKER_CATALOG: 'off',
       ...env,
     },
   })
+  // Even a test that ran into its bound leaves no process behind.
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('close', () => process.off('exit', endWithUs))
   const said = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))

@@ -9,7 +9,7 @@ function eventsOf(pieces: readonly Uint8Array[]): string[] {
   const splitter = new EventSplitter((payload) => events.push(payload))
   for (const piece of pieces) {
     // The splitter may not keep what it was given: the buffer is wiped after each call.
-    const lent = piece.slice()
+    const lent = Buffer.from(piece)
     splitter.feed(lent)
     lent.fill(0x2a)
   }

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { editDistance } from '../../base/edit-distance.ts'
 import { BrokerError } from '../../base/errors.ts'
 
 /** How many neighbours a miss is told about. */
@@ -49,22 +50,8 @@ function patternOf(url: string): RegExp {
 
 function nearest(path: string, urls: readonly string[]): readonly string[] {
   return urls
-    .map((url) => ({ url, far: distance(path.slice(0, 200), url) }))
+    .map((url) => ({ url, far: editDistance(path, url) }))
     .sort((one, other) => one.far - other.far)
     .slice(0, NEIGHBOURS)
     .map(({ url }) => url)
-}
-
-/** Levenshtein: how many letters to add, drop or change. */
-function distance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= one.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= other.length; j++) {
-      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1)
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[other.length] ?? 0
 }

@@ -1,45 +1,59 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, systemClock } from '../../base/clock.ts'
 import { BrokerError, ERRORS, asBrokerError } from '../../base/errors.ts'
+import { renderError } from '../http/error-envelope.ts'
 import type { McpDoor } from './caller-finder.ts'
 import { type AllowedNames, LOCAL_NAMES, refuseForeignPages } from './guards.ts'
 import { type LegacySseTransport, createLegacySse } from './legacy-sse.ts'
 import { createProtocolServer } from './protocol-server.ts'
 import { SessionTable } from './session-table.ts'
-import { createStreamableHttp } from './streamable-http.ts'
+import { type StreamableHttp, createStreamableHttp } from './streamable-http.ts'
 import { registerToolRoutes } from './tool-routes.ts'
 import { leaveSignal, webRequest, writeWebResponse } from './web-response.ts'
 
 const BODY_LIMIT = 4 * 1024 * 1024
+const PARSE_ERROR = -32700
 
 export interface McpRoutesOptions extends McpDoor {
   readonly clock?: Clock | undefined
-  readonly allowedNames?: AllowedNames | undefined
+  /** Names under which browsers may come, those of this machine if absent; or the door itself sees to who may. */
+  readonly allowedNames?: AllowedNames | 'guarded-by-the-door' | undefined
+}
+
+export interface McpRoutes {
+  /** Ends all sessions and open streams; before a drain, which would wait for them. */
+  close(): Promise<void>
 }
 
 /**
  * Everything under `/mcp` on a Fastify instance: `/mcp` (Streamable HTTP, all revisions), `/mcp/sse` with
  * `/mcp/messages` (clients of 2024), `/mcp/tools` (plain HTTP). Sessions end when the instance closes.
  */
-export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutesOptions): Promise<void> {
-  const { allowedNames = LOCAL_NAMES, clock = systemClock } = options
+export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutesOptions): Promise<McpRoutes> {
+  const { toolBroker, allowedNames = LOCAL_NAMES, clock = systemClock } = options
+  const streamable = createStreamableHttp(toolBroker, clock)
+  const sseSessions = new SessionTable<LegacySseTransport>(clock)
+  const close = async (): Promise<void> => {
+    await Promise.all([streamable.close(), sseSessions.close()])
+  }
   await app.register(async (scope) => {
-    scope.addHook('onRequest', async (request) => refuseForeignPages(request, allowedNames))
-    scope.setErrorHandler(renderError)
+    if (allowedNames !== 'guarded-by-the-door')
+      scope.addHook('onRequest', async (request) => refuseForeignPages(request, allowedNames))
+    scope.addHook('preClose', close)
+    scope.setErrorHandler(renderRpcError)
     readJson(scope)
     registerToolRoutes(scope, options)
-    registerStreamableHttp(scope, options, clock)
-    registerLegacySse(scope, options, clock)
+    registerStreamableHttp(scope, options, streamable)
+    registerLegacySse(scope, options, { sessions: sseSessions, clock })
   })
+  return { close }
 }
 
 function registerStreamableHttp(
   scope: FastifyInstance,
-  { toolBroker, findCaller }: McpDoor,
-  clock: Clock,
+  { findCaller }: McpDoor,
+  streamable: StreamableHttp,
 ): void {
-  const streamable = createStreamableHttp(toolBroker, clock)
-  scope.addHook('preClose', () => streamable.close())
   scope.route({
     method: ['GET', 'POST', 'DELETE'],
     url: '/mcp',
@@ -55,11 +69,14 @@ function registerStreamableHttp(
   })
 }
 
-function registerLegacySse(scope: FastifyInstance, { toolBroker, findCaller }: McpDoor, clock: Clock): void {
-  const sessions = new SessionTable<LegacySseTransport>(clock)
-  scope.addHook('preClose', () => sessions.close())
+function registerLegacySse(
+  scope: FastifyInstance,
+  { toolBroker, findCaller }: McpDoor,
+  { sessions, clock }: { sessions: SessionTable<LegacySseTransport>; clock: Clock },
+): void {
   scope.get('/mcp/sse', async (request, reply) => {
     const caller = await findCaller(request)
+    sessions.admit(caller)
     const transport = createLegacySse(reply.raw, '/mcp/messages', clock)
     sessions.add(transport.sessionId, caller, transport)
     reply.raw.once('close', () => sessions.delete(transport.sessionId))
@@ -97,30 +114,23 @@ function readJson(scope: FastifyInstance): void {
   })
 }
 
-/** REST callers get the error as data; JSON-RPC callers in the form of their protocol. */
-function renderError(thrown: FastifyError | BrokerError, request: FastifyRequest, reply: FastifyReply): void {
+/** Under JSON-RPC an error has the form of that protocol; elsewhere the door that we stand in words it. */
+function renderRpcError(
+  thrown: FastifyError | BrokerError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const { url } = request.routeOptions
+  if (url !== '/mcp' && url !== '/mcp/messages') throw thrown
   const error = thrown instanceof BrokerError ? thrown : fromFastify(thrown)
-  const { http, rpc, type } = ERRORS[error.code]
-  const { retryAfter, provider, metadata } = error.details
-  if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter))
-  if (error.code === 'unauthorized') void reply.header('www-authenticate', 'Bearer')
-  if (error.code === 'internal') request.log.error({ err: error.cause ?? error }, 'mcp door')
-  const speaksRpc = request.routeOptions.url === '/mcp' || request.routeOptions.url === '/mcp/messages'
-  const body = speaksRpc
-    ? {
-        jsonrpc: '2.0',
-        id: null,
-        error: { code: error.code === 'bad-request' ? -32700 : rpc, message: error.message },
-      }
-    : {
-        error: {
-          code: http,
-          message: error.message,
-          type,
-          metadata: { code: error.code, server: provider, ...metadata },
-        },
-      }
-  void reply.code(http).send(body)
+  // A bug of ours: the door writes it down.
+  if (error.code === 'internal') throw thrown
+  const { status, headers } = renderError(error)
+  const code = error.code === 'bad-request' ? PARSE_ERROR : ERRORS[error.code].rpc
+  void reply
+    .code(status)
+    .headers(headers)
+    .send({ jsonrpc: '2.0', id: null, error: { code, message: error.message } })
 }
 
 function fromFastify(error: FastifyError): BrokerError {

@@ -28,8 +28,8 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     this.#clock = clock
   }
 
-  /** Throws `over-limit` when there are too many. */
-  add(id: string, caller: ToolCaller, value: T): void {
+  /** To be asked before a session is made for a caller. Throws `over-limit` when there are too many. */
+  admit(caller: ToolCaller): void {
     const key = callerKey(caller)
     const own = [...this.#entries.values()].filter((entry) => entry.caller === key).length
     if (own >= MOST_PER_CALLER || this.#entries.size >= MOST_SESSIONS) {
@@ -37,8 +37,11 @@ export class SessionTable<T extends { close(): Promise<void> }> {
         details: { retryAfter: 60 },
       })
     }
+  }
+
+  add(id: string, caller: ToolCaller, value: T): void {
     const now = this.#clock.monotonic()
-    this.#entries.set(id, { caller: key, value, openedAt: now, usedAt: now })
+    this.#entries.set(id, { caller: callerKey(caller), value, openedAt: now, usedAt: now })
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep())
   }
 

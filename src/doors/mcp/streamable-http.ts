@@ -65,6 +65,7 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
   }
 
   async function openSession(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
+    sessions.admit(caller)
     const { server } = createProtocolServer(toolBroker, caller, 'session')
     const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => randomLetters(32),

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asBrokerError } from '../../base/errors.ts'
 import type { Asker } from '../../broker/asker.ts'
 import type { Rooms } from '../../broker/rooms.ts'
+import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
 import { findCaller } from '../http/find-caller.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
 
@@ -25,8 +26,9 @@ export async function answerOn(
 
 const EMPTY = new Uint8Array(0)
 
-export function bodyOf({ body }: FastifyRequest): Uint8Array {
-  return body instanceof Uint8Array ? body : EMPTY
+/** The body as the JSON object that it must be. Throws `bad-request`. */
+export function bodyOf({ body }: FastifyRequest): JsonBody {
+  return parseJsonBody(body instanceof Uint8Array ? body : EMPTY)
 }
 
 export function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker {

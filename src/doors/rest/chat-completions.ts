@@ -2,6 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { chat } from '../../broker/chat.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseChatRequest } from '../../wire/chat.ts'
+import type { JsonBody } from '../../wire/json-body.ts'
+import { complete } from './completions.ts'
 import { answerOn, askerOf, bodyOf } from './asking.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
@@ -11,8 +13,15 @@ export async function postChatCompletions(
   rooms: Rooms,
 ): Promise<void> {
   await answerOn(reply, rooms, async (sink) => {
-    const asked = parseChatRequest(bodyOf(request))
+    const body = bodyOf(request)
+    if (hasOnlyPrompt(body)) return complete(body, request, sink, rooms)
+    const asked = parseChatRequest(body)
     sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'chat.completion.chunk' })
     await chat(asked, askerOf(request, rooms), sink, rooms)
   })
+}
+
+/** OpenRouter's legacy way to a text completion. */
+function hasOnlyPrompt({ value }: JsonBody): boolean {
+  return value['messages'] === undefined && typeof value['prompt'] === 'string'
 }

@@ -4,6 +4,7 @@ import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
 import { isAvailable } from '../../catalog/is-available.ts'
 import type { Tokens } from '../../contexts/tokens.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
+import type { LaneState } from '../../providers/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
@@ -37,6 +38,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     }),
     info: async () => info(facts),
     'models.list': async (params) => listModels(params, facts.rooms),
+    'models.refresh': async () => [...(await facts.rooms.lists.refresh())],
     ...moneyHandlers(facts),
     ...tokenHandlers(facts),
   }
@@ -77,8 +79,31 @@ function providerRow(provider: Provider, models: readonly Model[]): Result<'info
     endpoints: models
       .flatMap(({ endpoints }) => endpoints)
       .filter((endpoint) => endpoint.provider === provider.id).length,
-    state: 'ready',
+    state: stateOf(provider),
   }
+}
+
+function stateOf(provider: Provider): Result<'info'>['providers'][number]['state'] {
+  const lanes = provider.lanes()
+  if (lanes.some(({ state }) => state === 'ready')) return 'ready'
+  return lanes.some(({ state }) => state === 'limited' || state === 'own-limit') ? 'cooling' : 'failing'
+}
+
+/** What only a person can mend. */
+const KEY_TROUBLE: Readonly<Partial<Record<LaneState['state'], string>>> = {
+  'key-refused': 'is refused by it',
+  forbidden: 'may not do what was asked of it',
+  'no-credit': 'has no credit left there',
+}
+
+function keyWarnings(provider: Provider): string[] {
+  return provider.lanes().flatMap(({ number, state, readyInMs }) => {
+    const trouble = KEY_TROUBLE[state]
+    const minutes = Math.ceil(readyInMs / 60_000)
+    return trouble === undefined
+      ? []
+      : [`key ${number} of ${provider.displayName} ${trouble}; it is tried again in ${minutes} min`]
+  })
 }
 
 function warnings(
@@ -91,6 +116,7 @@ function warnings(
     .filter(({ provider, price }) => providers.has(provider) && price === undefined)
   return [
     ...problems.map(() => 'the models file has a mistake, the last good copy is in use'),
+    ...[...providers.values()].flatMap(keyWarnings),
     ...(unpriced.length === 0
       ? []
       : [

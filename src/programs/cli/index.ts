@@ -6,6 +6,7 @@ import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
 import { healthCommand } from './health.ts'
 import { infoCommand } from './info.ts'
+import { mcpCommand } from './mcp.ts'
 import { modelsCommand } from './models.ts'
 import { usageCommand } from './usage.ts'
 
@@ -16,6 +17,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   usageCommand,
   infoCommand,
   healthCommand,
+  mcpCommand,
   doctorCommand,
   completionCommand,
 ]

@@ -3,11 +3,15 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { isLocalUrl, parseBaseUrl, unixBaseUrl } from '../../providers/base-url.ts'
+import { isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
+import type { KeySetting } from '../../providers/key-pool.ts'
+import type { HealthBook } from '../../providers/health.ts'
+import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
-import { undiciUpstream } from '../../providers/upstream.ts'
+import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
+import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
   readonly config: Config
@@ -16,6 +20,8 @@ export interface ProviderSetParts {
   readonly socketFolder: string
   /** Providers that come from nowhere but this host: the loopback, and servers that were detected. */
   readonly builtIn: readonly ProviderDefinition[]
+  /** What is known of how endpoints do; outlives the providers that are built anew. */
+  readonly health: HealthBook
   readonly onServerEvent: (event: ManagedServerEvent) => void
 }
 
@@ -43,6 +49,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
   let settings: ReadonlyMap<string, ProviderSetting> = new Map()
   const builtIn = [...parts.builtIn]
   const closing = new Set<Promise<void>>()
+  const watch = createWatch(parts.clock)
 
   function rebuild(): void {
     const next = new Map<string, Built>()
@@ -51,11 +58,17 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
       const url = parts.config.baseUrlOf(definition.id)
       const wanted: ProviderDefinition = url === undefined ? definition : { ...definition, baseUrl: url }
       if (!isSetUp(wanted, setting, parts.config)) continue
-      const fingerprint = JSON.stringify([wanted, setting?.server, setting?.keyEnv])
+      const fingerprint = JSON.stringify([
+        wanted,
+        setting?.server,
+        setting?.keyEnv,
+        setting?.keys,
+        setting?.timeouts,
+      ])
       const before = built.get(wanted.id)
       next.set(
         wanted.id,
-        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts),
+        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts, watch),
       )
     }
     for (const [id, old] of built) if (next.get(id) !== old) retire(old)
@@ -97,7 +110,12 @@ function isSetUp(
   setting: ProviderSetting | undefined,
   config: Config,
 ): boolean {
-  return !definition.needsKey || config.keysOf(definition.id, setting?.keyEnv).length > 0
+  return !definition.needsKey || keysFor(definition.id, setting, config).length > 0
+}
+
+function keysFor(id: string, setting: ProviderSetting | undefined, config: Config): readonly KeySetting[] {
+  if (setting?.keys === undefined) return config.keysOf(id, setting?.keyEnv).map((key) => ({ key }))
+  return setting.keys.flatMap(({ env, ...use }) => config.keysOf(id, env).map((key) => ({ key, ...use })))
 }
 
 function build(
@@ -105,18 +123,29 @@ function build(
   setting: ProviderSetting | undefined,
   fingerprint: string,
   parts: ProviderSetParts,
+  watch: Watch,
 ): Built {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
+  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits, ...setting?.timeouts }
   const provider = openaiChat({
     definition,
-    keys: parts.config.keysOf(definition.id, setting?.keyEnv),
+    keys: keysFor(definition.id, setting, parts.config),
+    upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
-    upstream: undiciUpstream(parseBaseUrl(baseUrl)),
     clock: parts.clock,
+    health: parts.health,
+    limits,
+    watch,
     enter: server === undefined ? undefined : () => enter(server),
   })
   return { provider, server, fingerprint }
+}
+
+/** Only connecting has its limit here; silence is watched where its meaning is known. */
+function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }: ProviderSetParts): Upstream {
+  if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
+  return leanUpstream(base, { clock, timeouts: { connectMs } })
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
@@ -129,6 +158,7 @@ function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): 
         : { port: setting.port },
     readyPath: setting.readyPath,
     idleTimeoutMs: setting.idleTimeoutMs,
+    recordPath: join(parts.socketFolder, `${name}.pid`),
     clock: parts.clock,
     log: parts.onServerEvent,
   })

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
-import type { ChatChunk } from '../../wire/chat.ts'
+import type { ChatChoice, ChatChunk } from '../../wire/chat.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import type { AnswerListener } from '../provider.ts'
 import { errorOfObject } from '../upstream-errors.ts'
@@ -34,7 +34,7 @@ export class BodyReader implements AnswerReader {
         `the provider's answer is larger than ${MOST_BODY_BYTES} bytes`,
       )
     }
-    this.#pieces.push(bytes.slice())
+    this.#pieces.push(new Uint8Array(bytes))
   }
 
   end(): void {
@@ -45,13 +45,17 @@ export class BodyReader implements AnswerReader {
   }
 }
 
-interface StreamListener extends Pick<AnswerListener, 'chunk' | 'end' | 'fail'> {
+export interface StreamListener extends Pick<AnswerListener, 'chunk' | 'end' | 'fail'> {
   readonly provider: string
+  /** How many choices were asked for. */
+  readonly choices: number
+  /** Every choice has finished; usage and an end mark may still come. */
+  finishedSpeaking(): void
 }
 
 /**
- * Reads a stream of chunks. A stream is whole when every choice that it began has its finish reason; whatever else it
- * says at its end, without that it has failed.
+ * Reads a stream of chunks. A stream is whole when every choice that it began has its finish reason, and, unless it says
+ * `[DONE]`, as many choices as were asked for; whatever else it says at its end, without that it has failed.
  */
 export class StreamReader implements AnswerReader {
   readonly #listener: StreamListener
@@ -59,6 +63,8 @@ export class StreamReader implements AnswerReader {
   readonly #begun = new Set<number>()
   readonly #finished = new Set<number>()
   #isOver = false
+  /** Events that were no JSON object. */
+  skipped = 0
 
   constructor(listener: StreamListener) {
     this.#listener = listener
@@ -74,36 +80,49 @@ export class StreamReader implements AnswerReader {
     }
   }
 
+  /** The bytes are over, or nothing more is waited for. */
   end(): void {
+    this.#close(this.#finished.size >= this.#listener.choices && this.#isFinished())
+  }
+
+  #close(isWhole: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
-    if (this.#isWhole()) this.#listener.end()
+    if (isWhole) this.#listener.end()
     else this.#listener.fail(this.#cutShort())
   }
 
   #event(payload: string): void {
     if (this.#isOver) return
-    if (payload === DONE) return this.end()
+    if (payload === DONE) return this.#close(this.#isFinished())
     const chunk = parseObject(payload)
     // An event that is no JSON says nothing; whether the stream is whole is decided at its end.
-    if (chunk === undefined) return undefined
-    if (chunk.error !== undefined && chunk.error !== null) {
-      this.#isOver = true
-      return this.#listener.fail(errorOfObject(this.#listener.provider, chunk.error))
+    if (chunk === undefined) {
+      this.skipped++
+      return
     }
+    const error = errorInside(chunk)
+    if (error !== undefined) return this.#break(errorOfObject(this.#listener.provider, error))
     this.#follow(chunk)
-    return this.#listener.chunk(payload, chunk)
+    this.#listener.chunk(payload, chunk)
+    if (this.#finished.size >= this.#listener.choices) this.#listener.finishedSpeaking()
   }
 
-  #follow(chunk: ChatChunk): void {
-    for (const choice of chunk.choices ?? []) {
+  #break(error: BrokerError): void {
+    this.#isOver = true
+    this.#listener.fail(error)
+  }
+
+  #follow({ choices }: ChatChunk): void {
+    if (!Array.isArray(choices)) return
+    for (const choice of choices as readonly ChatChoice[]) {
       const index = choice.index ?? 0
       this.#begun.add(index)
       if (typeof choice.finish_reason === 'string') this.#finished.add(index)
     }
   }
 
-  #isWhole(): boolean {
+  #isFinished(): boolean {
     return this.#begun.size > 0 && this.#finished.size === this.#begun.size
   }
 
@@ -113,6 +132,20 @@ export class StreamReader implements AnswerReader {
       `the stream of ${this.#listener.provider} ended before the answer was finished`,
     )
   }
+}
+
+/** What a chunk or an answer says of a failure; providers put it in different places of their 200. */
+export function errorInside(answer: ChatChunk): unknown {
+  if (answer.error !== undefined && answer.error !== null) return answer.error
+  // vLLM's older shape.
+  if (answer.object === 'error') return answer
+  if (!Array.isArray(answer.choices)) return undefined
+  const broken = (answer.choices as readonly (ChatChoice | null)[]).find(
+    (choice) => choice?.finish_reason === 'error' || (choice?.error ?? null) !== null,
+  )
+  return broken === undefined || broken === null
+    ? undefined
+    : (broken.error ?? { message: 'the provider ended its answer with the finish reason “error”' })
 }
 
 /** A JSON object, or `undefined` for whatever else the text may be. */

@@ -1,8 +1,9 @@
-import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
-import type { ChatChunk } from '../../wire/chat.ts'
-import { createKeyPool, type KeyPool, type Lane } from '../key-pool.ts'
+import { saysSomething, type ChatChunk } from '../../wire/chat.ts'
+import { decodingFor, type Decoding } from '../decoding.ts'
+import { createDesk, type Desk, type DeskParts } from '../desk.ts'
+import type { Lease } from '../key-pool.ts'
 import type {
   AnswerListener,
   Asking,
@@ -11,18 +12,17 @@ import type {
   ProviderRoute,
   Question,
 } from '../provider.ts'
+import { readJson } from '../read-json.ts'
 import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
-import { BodyReader, StreamReader, parseObject, type AnswerReader } from './answer-readers.ts'
+import type { Visit, VisitOwner } from '../visit.ts'
+import { BodyReader, errorInside, parseObject, StreamReader, type AnswerReader } from './answer-readers.ts'
 import { bodyFor } from './openai-body.ts'
 
-export interface ProviderParts {
-  readonly definition: ProviderDefinition
-  readonly keys: readonly Secret[]
+export interface ProviderParts extends DeskParts {
   readonly upstream: Upstream
   /** Runs on this host. */
   readonly isLocal?: boolean | undefined
-  readonly clock: Clock
   /** Resolves when the provider can be asked; a managed local server is started by it. The result is called when the asking is over. */
   readonly enter?: (() => Promise<() => void>) | undefined
 }
@@ -30,19 +30,31 @@ export interface ProviderParts {
 /** A provider that speaks OpenAI's chat protocol. */
 export function openaiChat(parts: ProviderParts): Provider {
   const { definition, upstream } = parts
-  const keys = createKeyPool(parts.keys)
+  const desk = createDesk(parts)
   return {
     id: definition.id,
     displayName: definition.displayName,
-    keyCount: keys.size,
+    keyCount: desk.keyCount,
     abortStopsBilling: definition.abortStopsBilling,
     isStandIn: definition.isStandIn ?? false,
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
+    company: definition.company,
+    mostInputs: definition.quirks?.mostInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
-    ask: (question, listener) => new ChatAsking(parts, keys, question, listener),
+    prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    readiness: (modelId) => desk.readiness(modelId),
+    lanes: () => desk.lanes(),
+    ask: (question, listener) => new ChatAsking(parts, desk, question, listener),
+    read: parts.enter === undefined ? (path) => readJson(upstream, readingOf(parts, path)) : undefined,
     close: () => upstream.close(),
   }
+}
+
+function readingOf({ definition, keys: [first], clock }: ProviderParts, path: string) {
+  const headers = Object.entries(definition.headers ?? {}).flat()
+  if (first !== undefined) headers.push('authorization', `Bearer ${first.key.reveal()}`)
+  return { path, headers, provider: definition.displayName, clock }
 }
 
 /** Where each kind of question is asked, and the list that its answer can't be without. */
@@ -53,45 +65,52 @@ const DOORS = {
 } as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
 
 /** One question under way: bytes come in from the upstream, chunks or one answer go out to the listener. */
-class ChatAsking implements Asking, UpstreamHandler {
+class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
   readonly #parts: ProviderParts
-  readonly #keys: KeyPool
   readonly #question: Question
   readonly #listener: AnswerListener
-  readonly #lane: Lane
+  #visit: Visit | undefined
   #call: UpstreamCall | undefined
   #leave: (() => void) | undefined
+  /** The listener hears nothing more. */
   #isOver = false
-  #isReleased = false
   #isPaused = false
+  #hasSpoken = false
   /** Set once the status and type of the answer are known. */
   #reader: AnswerReader | undefined
+  #stream: StreamReader | undefined
+  #decoding: Decoding | undefined
 
-  constructor(parts: ProviderParts, keys: KeyPool, question: Question, listener: AnswerListener) {
+  constructor(parts: ProviderParts, desk: Desk, question: Question, listener: AnswerListener) {
     this.#parts = parts
-    this.#keys = keys
     this.#question = question
     this.#listener = listener
-    this.#lane = keys.take()
-    if (parts.enter === undefined) this.#send()
-    else this.#enterAndSend(parts.enter)
+    try {
+      this.#visit = desk.admit(question, this)
+    } catch (error) {
+      queueMicrotask(() => this.#fail(asUpstreamFailure(error)))
+      return
+    }
+    if (parts.enter === undefined) this.#send(this.#visit)
+    else this.#enterAndSend(parts.enter, this.#visit)
   }
 
-  #enterAndSend(enter: () => Promise<() => void>): void {
+  #enterAndSend(enter: () => Promise<() => void>, visit: Visit): void {
     enter().then(
       (leave) => {
         this.#leave = leave
         if (this.#isOver) this.#release()
-        else this.#send()
+        else this.#send(visit)
       },
       (error: unknown) => this.#fail(asUpstreamFailure(error)),
     )
   }
 
-  #send(): void {
+  #send(visit: Visit): void {
     const { upstream, definition } = this.#parts
     const body = bodyFor(this.#question, definition.quirks ?? {})
-    const headers = headersFor(definition, this.#lane, this.#question)
+    const headers = headersFor(definition, visit.lease, this.#question)
+    visit.sent()
     this.#call = upstream.send(
       { method: 'POST', path: DOORS[this.#question.route].path, headers, body },
       this,
@@ -102,45 +121,85 @@ class ChatAsking implements Asking, UpstreamHandler {
   abort(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#release()
-    this.#call?.abort()
+    this.#hangUp()
   }
 
   pause(): void {
     this.#isPaused = true
+    this.#visit?.pause()
+    this.#decoding?.pause()
     this.#call?.pause()
   }
 
   resume(): void {
     this.#isPaused = false
+    this.#visit?.resume()
+    this.#decoding?.resume()
     this.#call?.resume()
   }
 
+  late(error: BrokerError): void {
+    this.#fail(error)
+  }
+
+  /** All was said: what is still open is closed, and a stream without its end mark is at its end. */
+  lingers(): void {
+    this.#reader?.end()
+    this.#hangUp()
+  }
+
   onHeaders(status: number, headers: UpstreamHeaders): void {
+    this.#visit?.heardHeaders()
     const type = String(headers['content-type'] ?? '')
     if (status !== 200) this.#reader = this.#readError(status, headers)
-    else if (this.#question.streamed && type.startsWith('text/event-stream'))
+    else if (this.#question.streamed && (type === '' || type.startsWith('text/event-stream')))
       this.#reader = this.#readStream()
     else this.#reader = this.#readPlain(type)
+    this.#attempt(() => {
+      this.#decoding = decodingFor(String(headers['content-encoding'] ?? ''), {
+        data: (bytes) => this.#attempt(() => this.#reader?.data(bytes)),
+        end: () => this.#ended(),
+        fail: (error) => this.#fail(error),
+      })
+      if (this.#isPaused) this.#decoding?.pause()
+    })
   }
 
   onData(bytes: Uint8Array): void {
     if (this.#isOver) return
+    this.#visit?.heardBytes()
     try {
-      this.#reader?.data(bytes)
+      if (this.#decoding === undefined) this.#reader?.data(bytes)
+      else this.#decoding.data(bytes)
     } catch (error) {
-      this.#call?.abort()
       this.#fail(asUpstreamFailure(error))
     }
   }
 
   onEnd(): void {
-    if (!this.#isOver) this.#reader?.end()
-    this.#release()
+    this.#call = undefined
+    if (this.#decoding === undefined) this.#ended()
+    else this.#decoding.end()
   }
 
   onError(error: BrokerError): void {
+    this.#call = undefined
     this.#fail(error)
+  }
+
+  /** What a provider sends may break what reads it; that is the provider's failure. */
+  #attempt(read: () => void): void {
+    if (this.#isOver) return
+    try {
+      read()
+    } catch (error) {
+      this.#fail(asUpstreamFailure(error))
+    }
+  }
+
+  #ended(): void {
+    this.#attempt(() => this.#reader?.end())
+    this.#release()
   }
 
   #readError(status: number, headers: UpstreamHeaders): AnswerReader {
@@ -151,14 +210,24 @@ class ChatAsking implements Asking, UpstreamHandler {
   }
 
   #readStream(): AnswerReader {
-    return new StreamReader({
-      chunk: (json, chunk) => {
-        if (!this.#isOver) this.#listener.chunk(json, chunk)
-      },
+    this.#stream = new StreamReader({
+      chunk: (json, chunk) => this.#hear(json, chunk),
+      finishedSpeaking: () => this.#visit?.finishedSpeaking(),
       end: () => this.#end(),
       fail: (error) => this.#fail(error),
       provider: this.#parts.definition.displayName,
+      choices: choicesOf(this.#question),
     })
+    return this.#stream
+  }
+
+  #hear(json: string, chunk: ChatChunk): void {
+    if (this.#isOver) return
+    if (!this.#hasSpoken && saysSomething(chunk)) {
+      this.#hasSpoken = true
+      this.#visit?.spoke()
+    }
+    this.#listener.chunk(json, chunk)
   }
 
   #readPlain(type: string): AnswerReader {
@@ -183,7 +252,8 @@ class ChatAsking implements Asking, UpstreamHandler {
         },
       )
     }
-    if (answer.error !== undefined && answer.error !== null) return errorOfObject(provider, answer.error)
+    const error = errorInside(answer)
+    if (error !== undefined) return errorOfObject(provider, error)
     if (this.#question.streamed) {
       return new BrokerError('upstream-failed', `${provider} was asked for a stream and sent none`, {
         details: { provider, status: 200, raw: raw() },
@@ -202,25 +272,47 @@ class ChatAsking implements Asking, UpstreamHandler {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#visit?.skipped(this.#stream?.skipped ?? 0)
+    this.#visit?.answered()
     this.#listener.end()
   }
 
+  /** Says so, and closes a connection that is still open. */
   #fail(error: BrokerError): void {
+    if (!this.#isOver) {
+      this.#isOver = true
+      const { displayName } = this.#parts.definition
+      const failure = named(error, displayName, this.#visit?.lease.key)
+      this.#visit?.failed(failure)
+      this.#hangUp()
+      this.#listener.fail(failure)
+    }
+    this.#hangUp()
+  }
+
+  #hangUp(): void {
+    this.#call?.abort()
+    this.#call = undefined
+    this.#decoding?.destroy()
     this.#release()
-    if (this.#isOver) return
-    this.#isOver = true
-    this.#listener.fail(named(error, this.#parts.definition.displayName, this.#lane.key))
   }
 
   #release(): void {
-    if (this.#isReleased) return
-    this.#isReleased = true
-    this.#keys.release(this.#lane)
+    this.#visit?.leave()
     this.#leave?.()
+    this.#leave = undefined
   }
 }
 
-function headersFor(definition: ProviderDefinition, lane: Lane, question: Question): string[] {
+/** How many answers the provider owes: `n`, for each of a completion's prompts. */
+function choicesOf({ body: { value }, route }: Question): number {
+  const n = typeof value['n'] === 'number' ? value['n'] : 1
+  const prompt = value['prompt']
+  const isList = route === 'completions' && Array.isArray(prompt) && typeof prompt[0] !== 'number'
+  return n * (isList ? Math.max(1, prompt.length) : 1)
+}
+
+function headersFor(definition: ProviderDefinition, lane: Lease, question: Question): string[] {
   const headers = [
     'content-type',
     'application/json',

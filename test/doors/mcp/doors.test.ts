@@ -1,7 +1,8 @@
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
 import { program, temporaryFolder, textOf } from '../../mcp/support.ts'
-import { startDoor } from './support.ts'
+import { startDoor, startHttpFixture } from './support.ts'
 
 const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
 const raw = { raw: program('raw') }
@@ -114,7 +115,9 @@ describe.each([
   })
 
   test('tells the model when a server is down, and the client when a tool is unknown', async () => {
-    await using door = await startDoor(raw, { random: () => 1 })
+    // Time stands still, so that the wait for the next start is never over.
+    const clock = { ...systemClock, monotonic: () => 0 }
+    await using door = await startDoor(raw, { random: () => 1, clock })
     await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
     const crashed = await client.callTool({ name: 'raw__crash' })
     expect(crashed).toMatchObject({
@@ -200,6 +203,31 @@ describe('sessions', () => {
     await using door = await startDoor(raw)
     const answer = await post(door.url, call('raw__echo', { bare: 'curl' }), {})
     expect(await answer.text()).toContain('bare')
+  })
+
+  test('a client of a session is asked what a server without sessions wants to know', async () => {
+    await using fixture = await startHttpFixture(undefined, 'modern-only')
+    await using door = await startDoor({ s: { url: fixture.url } })
+    const client = new Client(
+      { name: 'test', version: '1' },
+      { capabilities: { elicitation: {} }, versionNegotiation: { mode: 'legacy' } },
+    )
+    client.setRequestHandler('elicitation/create', () => ({ action: 'accept', content: { name: 'Ada' } }))
+    await client.connect(overHttp(door.url))
+    try {
+      const name = 's__test_input_required_result_elicitation'
+      expect(textOf(await client.callTool({ name }))).toBe('Hello, Ada!')
+    } finally {
+      await client.close()
+    }
+  })
+
+  test('no caller opens more than a hundred', async () => {
+    await using door = await startDoor({})
+    for (let opened = 0; opened < 100; opened++) await openSession(door.url, 'alice')
+    const refused = await post(door.url, initialize, { 'x-hero-context': 'alice' })
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60'])
+    expect((await post(door.url, initialize, { 'x-hero-context': 'bob' })).status).toBe(200)
   })
 
   test('a batch is refused', async () => {

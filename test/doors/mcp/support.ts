@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import Fastify from 'fastify'
 import type { ToolCaller } from '../../../src/mcp/tool-policy.ts'
+import { createDoor } from '../../../src/doors/http/door.ts'
 import { registerMcpRoutes } from '../../../src/doors/mcp/mcp-routes.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
 import { brokerOf } from '../../mcp/support.ts'
@@ -20,7 +20,7 @@ export async function startDoor(
   { socket, ...options }: { socket?: string } & Parameters<typeof brokerOf>[1] = {},
 ) {
   const toolBroker = await brokerOf(servers, options)
-  const app = Fastify({ forceCloseConnections: true })
+  const app = createDoor({ name: 'test', bodyLimit: 1024 * 1024, trustForwarded: true })
   await registerMcpRoutes(app, { toolBroker, findCaller })
   const url = await app.listen(socket === undefined ? { host: '127.0.0.1', port: 0 } : { path: socket })
   return {
@@ -34,9 +34,11 @@ export async function startDoor(
 }
 
 /** The conformance fixture as an HTTP server of its own. Resolves once it listens. */
-export async function startHttpFixture(socket?: string) {
+export async function startHttpFixture(socket?: string, revisions: 'all' | 'modern-only' = 'all') {
   const file = fileURLToPath(new URL('../../mcp/servers/conformance-http.ts', import.meta.url))
-  const child = spawn(process.execPath, [file, socket ?? '0'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [file, socket ?? '0', revisions], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const [said] = (await once(child.stdout, 'data')) as [Buffer]
   const url = socket === undefined ? `http://127.0.0.1:${said.toString().trim()}/mcp` : `unix:${socket}`
   return { url, child, [Symbol.asyncDispose]: () => end(child) }

@@ -16,7 +16,8 @@ const modern = createMcpHandler(conformanceServer, { legacy: 'reject' })
 
 async function answer(request: Request, body: unknown): Promise<Response> {
   const parsedBody = body === undefined ? {} : { parsedBody: body }
-  if (!(await isLegacyRequest(request, body))) return modern.fetch(request, parsedBody)
+  if (process.argv[3] === 'modern-only' || !(await isLegacyRequest(request, body)))
+    return modern.fetch(request, parsedBody)
   const known = sessions.get(request.headers.get('mcp-session-id') ?? '')
   if (known !== undefined) return known.handleRequest(request, parsedBody)
   if (!isInitializeRequest(body)) return Response.json({}, { status: 404 })

@@ -61,8 +61,9 @@ test('after kill -9 every request that the provider saw has exactly one row', as
   expect(await again.rpc('info')).toMatchObject({ open_requests: 0 })
   expect(await askAs(again, `ask-${COUNT + 1}`)).toContain('[DONE]')
 
+  await expect.poll(() => again.rows()).toHaveLength(rows.length + 1)
   const csv = await exported(again)
-  if (csv !== undefined) expect(csv.trimEnd().split('\n')).toHaveLength(again.rows().length + 1)
+  if (csv !== undefined) expect(csv.trimEnd().split('\n')).toHaveLength(rows.length + 2)
 })
 
 /** The text of the answer, as far as it came. */

@@ -1,6 +1,8 @@
 // Servers that the daemon itself starts: a tiny one, and where it is installed a real model.
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { ask } from '../../support/ask.ts'
@@ -37,6 +39,22 @@ test('a server of the models file is started by its first request and ended with
     { provider: 'tiny', status: 'finished', prompt_tokens: 3, completion_tokens: 3, cost_nano: 0 },
     { provider: 'tiny', status: 'finished' },
   ])
+})
+
+test('a server that only knows ports is started on its port, and leaves none open behind', async () => {
+  using folder = tempFolder()
+  const port = await freePort()
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: modelsFile(folder, [process.execPath, TINY, '{port}'], { port }),
+  })
+  const messages = [{ role: 'user', content: 'who are you?' }]
+  const answer = await broker.post('/v1/chat/completions', { model: 'small', messages })
+  expect(answer.text).toMatch(/I am \d+/)
+
+  broker.signal('SIGTERM')
+  expect((await broker.ended).exit).toBe(0)
+  await expect(ask({ port, method: 'GET', path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
 test('a server that can’t start is an error that carries its last words', async () => {
@@ -94,9 +112,13 @@ test.skipIf(missing !== undefined)(
 )
 
 /** One model named `small`, of a server named `tiny` that `command` starts. */
-function modelsFile(folder: TempFolder, command: readonly string[]): Record<string, string> {
+function modelsFile(
+  folder: TempFolder,
+  command: readonly string[],
+  more: { readonly port?: number } = {},
+): Record<string, string> {
   const path = join(folder.path, 'models.yml')
-  const provider = { command, ready_path: '/health' }
+  const provider = { command, ready_path: '/health', ...more }
   const backend = { provider: 'tiny', model_id: 'small', input_cost: 0, output_cost: 0 }
   // JSON is YAML.
   writeFileSync(
@@ -104,6 +126,15 @@ function modelsFile(folder: TempFolder, command: readonly string[]): Record<stri
     JSON.stringify({ models: { small: { backends: [backend] } }, providers: { tiny: provider } }),
   )
   return { MODELS_CONFIG_PATH: path }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }
 
 function whatIsMissing(): string | undefined {

@@ -1,0 +1,64 @@
+import type { ChatChoice, ChatChunk } from '../wire/chat.ts'
+import type { AnswerFacts, Completer } from './complete-answer.ts'
+import { endingOf } from './finish-reason.ts'
+import { wireUsageOf } from './wire-usage.ts'
+
+/** A chat's answer told as a text completion, plain and streamed. */
+export function completionCompleter(facts: AnswerFacts): Completer {
+  const ended = new Map<number, object>()
+  let said: unknown
+
+  const head = ({ created }: ChatChunk): object => ({
+    id: facts.id,
+    provider: facts.provider,
+    model: facts.model,
+    object: 'text_completion',
+    created: Number.isInteger(created) ? created : facts.created,
+  })
+  const usage = (): object => {
+    const counts = facts.usage()
+    return counts === undefined ? {} : { usage: wireUsageOf(counts, facts.price, said) }
+  }
+  const choiceOf = (choice: ChatChoice, at: number): object => {
+    const index = choice.index ?? at
+    if (typeof choice.finish_reason === 'string') ended.set(index, endingOf(choice))
+    const { content, reasoning, reasoning_content } = choice.message ?? choice.delta ?? {}
+    const thought = reasoning ?? reasoning_content
+    return {
+      index,
+      text: textOf(content),
+      logprobs: null,
+      ...endingOf(choice),
+      reasoning: typeof thought === 'string' ? thought : null,
+    }
+  }
+
+  return {
+    answer(_json, answer) {
+      said = answer.usage
+      const choices = (answer.choices ?? []).map(choiceOf)
+      return JSON.stringify({
+        ...head(answer),
+        system_fingerprint: null,
+        choices,
+        ...usage(),
+        x_aibroker: facts.envelope(),
+      })
+    },
+    chunk(_json, chunk) {
+      said = chunk.usage ?? said
+      const choices = chunk.choices ?? []
+      return choices.length === 0
+        ? undefined
+        : JSON.stringify({ ...head(chunk), choices: choices.map(choiceOf) })
+    },
+    last() {
+      const choices = [...ended].map(([index, ending]) => ({ index, text: '', logprobs: null, ...ending }))
+      return facts.usage() === undefined ? undefined : JSON.stringify({ ...head({}), choices, ...usage() })
+    },
+  }
+}
+
+function textOf(content: unknown): string {
+  return typeof content === 'string' ? content : ''
+}

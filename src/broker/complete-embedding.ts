@@ -1,0 +1,65 @@
+import { dollarsNumber } from '../base/money.ts'
+import { costOf } from '../ledger/cost.ts'
+import type { AnswerFacts, Completer } from './complete-answer.ts'
+
+interface Vector {
+  readonly index?: number | undefined
+  readonly embedding?: unknown
+}
+
+/** Vectors in OpenRouter's shape and in the encoding that was asked for, whichever the provider used. */
+export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: AnswerFacts) => Completer {
+  return (facts) => ({
+    answer(_json, answer) {
+      const vectors = Array.isArray(answer.data) ? (answer.data as readonly Vector[]) : []
+      const data = inOrder(vectors).map(({ embedding }, index) => ({
+        object: 'embedding',
+        index,
+        embedding: encoding === 'float' ? asFloats(embedding) : asBase64(embedding),
+      }))
+      return JSON.stringify({
+        object: 'list',
+        id: facts.id,
+        provider: facts.provider,
+        model: facts.model,
+        data,
+        ...usageOf(facts),
+        x_aibroker: facts.envelope(),
+      })
+    },
+    chunk: () => undefined,
+    last: () => undefined,
+  })
+}
+
+function inOrder(vectors: readonly Vector[]): readonly Vector[] {
+  return [...vectors].sort((a, b) => (a.index ?? 0) - (b.index ?? 0))
+}
+
+function usageOf({ usage, price }: AnswerFacts): object {
+  const counts = usage()
+  if (counts === undefined) return {}
+  const cost = price === undefined ? undefined : costOf(counts, price)
+  return {
+    usage: {
+      prompt_tokens: counts.prompt,
+      total_tokens: counts.prompt,
+      ...(cost === undefined ? {} : { cost: dollarsNumber(cost) }),
+      is_byok: false,
+    },
+  }
+}
+
+/** Base64 on this wire is little-endian 32-bit floats. */
+function asFloats(embedding: unknown): unknown {
+  if (typeof embedding !== 'string') return embedding
+  const bytes = Buffer.from(embedding, 'base64')
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, at) => bytes.readFloatLE(at * 4))
+}
+
+function asBase64(embedding: unknown): unknown {
+  if (!Array.isArray(embedding)) return embedding
+  const bytes = Buffer.alloc(embedding.length * 4)
+  for (const [at, value] of embedding.entries()) bytes.writeFloatLE(Number(value), at * 4)
+  return bytes.toString('base64')
+}

@@ -1,0 +1,43 @@
+import type { CompletionRequest } from '../wire/completion.ts'
+import type { AnswerSink } from './answer-sink.ts'
+import type { Asker } from './asker.ts'
+import { completionCompleter } from './complete-completion.ts'
+import { Meter } from './meter.ts'
+import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
+import { walk } from './walk.ts'
+
+/**
+ * Answers one text completion. A router is asked for one; everybody else for a chat of one message, since hardly
+ * anybody serves completions any more. Throws like `walk`.
+ */
+export function completion(
+  request: CompletionRequest,
+  asker: Asker,
+  sink: AnswerSink,
+  rooms: Rooms,
+): Promise<void> {
+  const { body, chatBody, wishes, streamed } = request
+  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
+  return walk(
+    {
+      kind: 'chat',
+      route: 'chat',
+      body: chatBody,
+      ofRouters: { route: 'completions', body },
+      modelAsked: wishes.model,
+      streamed,
+      candidates,
+      most: mostItCanTake({ ...request, body: chatBody }, candidates),
+      bounds: (endpoint) => boundsOf({ ...request, body: chatBody }, endpoint),
+      choices: request.choices,
+      mayBeShortened: request.maxTokens === undefined,
+      meter: () => new Meter(body.byteLength),
+      completer: completionCompleter,
+    },
+    asker,
+    sink,
+    rooms,
+  )
+}

@@ -1,0 +1,56 @@
+import type { Endpoint } from '../catalog/catalog.ts'
+import { mostItCanCost } from '../ledger/cost.ts'
+import type { Money } from '../base/money.ts'
+import type { EmbeddingRequest } from '../wire/embedding.ts'
+import type { AnswerSink } from './answer-sink.ts'
+import type { Asker } from './asker.ts'
+import { embeddingCompleter } from './complete-embedding.ts'
+import { inBatches } from './in-batches.ts'
+import { Meter } from './meter.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
+import { walk } from './walk.ts'
+
+/** Answers one embedding request: same routing, fallback and ledger as a chat. Throws like `walk`. */
+export function embedding(
+  request: EmbeddingRequest,
+  asker: Asker,
+  sink: AnswerSink,
+  rooms: Rooms,
+): Promise<void> {
+  const { body, wishes, encoding } = request
+  const { candidates } = routeFor(
+    { kind: 'embedding', wishes, strategy: rooms.strategy },
+    asker.caller,
+    rooms,
+  )
+  return walk(
+    {
+      kind: 'embedding',
+      route: 'embeddings',
+      body,
+      modelAsked: wishes.model,
+      streamed: false,
+      candidates,
+      most: mostEmbeddingCost(body.byteLength, candidates),
+      bounds: () => ({ promptTokensAtMost: body.byteLength, completionTokensAtMost: 0 }),
+      meter: () => new Meter(body.byteLength),
+      completer: embeddingCompleter(encoding),
+      askWith: inBatches,
+    },
+    asker,
+    sink,
+    rooms,
+  )
+}
+
+/** No token is shorter than a byte, and a vector has no price of its own. */
+function mostEmbeddingCost(bytes: number, candidates: readonly Endpoint[]): Money | undefined {
+  const bounds = { promptTokensAtMost: bytes, completionTokensAtMost: 0 }
+  let most: Money | undefined
+  for (const { price } of candidates) {
+    const cost = price === undefined ? undefined : mostItCanCost(bounds, price)
+    if (cost !== undefined && cost > (most ?? -1n)) most = cost
+  }
+  return most
+}

@@ -1,0 +1,54 @@
+import type { ChatChoice, ChatChunk } from '../wire/chat.ts'
+
+/** More text than this isn't kept for a rescue: an open stream has its bound, too. */
+const MOST_CHARACTERS = 1_000_000
+
+/** Pieces of an answer that a caller may have acted on, or that can't be taken up by somebody else. */
+const ONLY_ONCE = ['tool_calls', 'function_call', 'audio', 'images', 'refusal', 'reasoning_details'] as const
+
+/** What the caller of a stream has been told, as far as somebody else needs it to bring the answer to its end. */
+export class Told {
+  #text = ''
+  #isSealed = false
+
+  get text(): string {
+    return this.#text
+  }
+
+  /** Whether all that was told is text (and thoughts), which may be continued or compared. */
+  get isRepeatable(): boolean {
+    return !this.#isSealed
+  }
+
+  watch({ choices }: ChatChunk): void {
+    if (this.#isSealed) return
+    for (const choice of choices ?? []) this.#watchChoice(choice)
+  }
+
+  #watchChoice(choice: ChatChoice): void {
+    const { delta, index = 0, finish_reason } = choice
+    const content = delta?.content ?? ''
+    const said = delta as Readonly<Record<string, unknown>> | null | undefined
+    if (
+      index !== 0 ||
+      typeof content !== 'string' ||
+      typeof finish_reason === 'string' ||
+      (choice as { logprobs?: unknown }).logprobs ||
+      (said && ONLY_ONCE.some((field) => isThere(said[field]))) ||
+      this.#text.length + content.length > MOST_CHARACTERS
+    )
+      this.#seal()
+    else this.#text += content
+  }
+
+  #seal(): void {
+    this.#isSealed = true
+    this.#text = ''
+  }
+}
+
+function isThere(value: unknown): boolean {
+  return (
+    value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)
+  )
+}

@@ -1,0 +1,82 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { dollarsNumber, money, type Money } from '../../base/money.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Caller } from '../../contexts/caller.ts'
+import { findCaller } from '../http/find-caller.ts'
+
+/** OpenRouter's clients want a figure, and take what is left of it for an allowance: this much nobody spends by accident. */
+const NO_LIMIT_USD = 1_000_000
+
+/** `GET /credits`: what the caller has spent here. The broker sells nothing, so without a budget there is always enough. */
+export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledger }: Rooms): object {
+  const spent = dollarsNumber(ledger.balance(findCaller(request)).spent)
+  return { data: { total_credits: NO_LIMIT_USD + spent, total_usage: spent } }
+}
+
+/** `GET /key` and `/auth/key`: the caller, seen as the key that OpenRouter's users would have. */
+export async function getKey(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): Promise<object> {
+  const caller = findCaller(request)
+  const now = rooms.clock.now()
+  const [daily, weekly, monthly] = await Promise.all(
+    [startOfDay(now), startOfWeek(now), startOfMonth(now)].map((since) => spentSince(caller, since, rooms)),
+  )
+  return {
+    data: {
+      label: caller.context === undefined ? caller.ip : `${caller.ip} ${caller.context}`,
+      limit: null,
+      limit_reset: null,
+      limit_remaining: null,
+      include_byok_in_limit: false,
+      usage: dollarsNumber(rooms.ledger.balance(caller).spent),
+      usage_daily: daily,
+      usage_weekly: weekly,
+      usage_monthly: monthly,
+      byok_usage: 0,
+      byok_usage_daily: 0,
+      byok_usage_weekly: 0,
+      byok_usage_monthly: 0,
+      is_free_tier: false,
+      is_management_key: false,
+      is_provisioning_key: false,
+      creator_user_id: null,
+      organization_id: null,
+      workspace_id: null,
+      expires_at: null,
+      allowed_data_regions: ['global'],
+      free_model_daily_requests: { limit: 1000, remaining: 1000, used: 0 },
+      rate_limit: {
+        requests: -1,
+        interval: '10s',
+        note: 'This field is deprecated and safe to ignore.',
+      },
+    },
+  }
+}
+
+/** As the balance counts it: where only bounds of a cost are known, the upper one. */
+async function spentSince(caller: Caller, since: number, { ledger }: Rooms): Promise<number> {
+  const [usage] = await ledger.usage({ since, ip: caller.ip, context: caller.context ?? '' })
+  return dollarsNumber(usage === undefined ? money(0n) : spent(usage))
+}
+
+function spent({ cost, uncertain }: { cost: Money; uncertain: Money }): Money {
+  return money(cost + uncertain)
+}
+
+const DAY_S = 86_400
+
+/** Unix seconds of 00:00 UTC, the Monday before, the first of the month. */
+function startOfDay(nowMs: number): number {
+  const seconds = Math.floor(nowMs / 1000)
+  return seconds - (seconds % DAY_S)
+}
+
+function startOfWeek(nowMs: number): number {
+  const sinceMonday = (new Date(nowMs).getUTCDay() + 6) % 7
+  return startOfDay(nowMs) - sinceMonday * DAY_S
+}
+
+function startOfMonth(nowMs: number): number {
+  const date = new Date(nowMs)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / 1000
+}

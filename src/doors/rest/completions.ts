@@ -1,0 +1,28 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { completion } from '../../broker/completion.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import { parseCompletionRequest } from '../../wire/completion.ts'
+import type { JsonBody } from '../../wire/json-body.ts'
+import type { AnswerOnReply } from './answer-on-reply.ts'
+import { answerOn, askerOf, bodyOf } from './asking.ts'
+
+/** `POST /completions`: OpenAI's older text completion, plain and streamed. */
+export async function postCompletions(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rooms: Rooms,
+): Promise<void> {
+  await answerOn(reply, rooms, (sink) => complete(bodyOf(request), request, sink, rooms))
+}
+
+/** Also for a chat request that has a prompt and no messages. */
+export async function complete(
+  body: JsonBody,
+  request: FastifyRequest,
+  sink: AnswerOnReply,
+  rooms: Rooms,
+): Promise<void> {
+  const asked = parseCompletionRequest(body)
+  sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'text_completion' })
+  await completion(asked, askerOf(request, rooms), sink, rooms)
+}

@@ -1,0 +1,18 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { embedding } from '../../broker/embedding.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import { parseEmbeddingRequest } from '../../wire/embedding.ts'
+import { answerOn, askerOf, bodyOf } from './asking.ts'
+
+/** `POST /embeddings`. */
+export async function postEmbeddings(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rooms: Rooms,
+): Promise<void> {
+  await answerOn(reply, rooms, async (sink) => {
+    const asked = parseEmbeddingRequest(bodyOf(request))
+    sink.expect({ model: asked.wishes.model, streamed: false, object: 'list' })
+    await embedding(asked, askerOf(request, rooms), sink, rooms)
+  })
+}

@@ -1,0 +1,127 @@
+import { ERRORS, type BrokerError } from '../base/errors.ts'
+import type { Readiness } from '../providers/key-pool.ts'
+
+/** What the walk has to know of an endpoint. */
+export interface Candidate {
+  readonly id: string
+  readonly model: string
+  readonly contextWindow: number | undefined
+}
+
+/** One attempt that failed before the caller saw anything of it. */
+export interface Tried<C> {
+  readonly candidate: C
+  readonly error: BrokerError
+}
+
+/** Where a walk stands. Health enters as data. */
+export interface Situation<C> {
+  /** Best first. */
+  readonly candidates: readonly C[]
+  readonly trail: readonly Tried<C>[]
+  readonly readiness: (candidate: C) => Readiness
+  /** Milliseconds until the whole request must be done. */
+  readonly timeLeftMs: number
+  /** In [0, 1), for jitter. */
+  readonly random: number
+}
+
+export type Step<C> =
+  | { readonly type: 'ask'; readonly candidate: C; readonly afterMs: number }
+  | { readonly type: 'stop' }
+
+/** No request costs more upstream attempts than this, whatever is there to try. */
+export const MOST_ATTEMPTS = 6
+/** One more than this many models refusing the same request, and it is the request. */
+const MOST_REFUSALS = 2
+/** A caller is kept waiting so long for the one provider that said when to come back. */
+const PATIENCE_MS = 5_000
+/** Timers may go off a little early by another clock. */
+const TIMER_SLACK_MS = 10
+const RETRY_AFTER_MS = 250
+
+const STOP = { type: 'stop' } as const
+
+/**
+ * Whom to ask next. In this order: the same endpoint with another key, when only the key was the trouble; the next fit
+ * candidate; a candidate that has just failed elsewhere; the same endpoint again, once, when its failure may have
+ * passed; one that is fit again within a few seconds. Never one whose refusal is known.
+ */
+export function nextStep<C extends Candidate>(situation: Situation<C>): Step<C> {
+  const { candidates, trail, readiness, timeLeftMs } = situation
+  const [first] = candidates
+  if (first === undefined || timeLeftMs <= 0 || isHopeless(trail)) return STOP
+  const open = candidates.filter((candidate) => !isBarred(candidate, trail))
+  const last = trail.at(-1)
+  if (last !== undefined && isKeyTrouble(last.error) && readiness(last.candidate).state === 'ready')
+    return ask(last.candidate)
+  const fresh = open.filter((candidate) => !trail.some((tried) => tried.candidate.id === candidate.id))
+  const next =
+    fresh.find((candidate) => readiness(candidate).state === 'ready') ??
+    fresh.find((candidate) => readiness(candidate).state === 'shaky')
+  if (next !== undefined) return ask(next)
+  return again(open, situation) ?? later(open, situation) ?? (trail.length === 0 ? ask(first) : STOP)
+}
+
+function ask<C>(candidate: C, afterMs = 0): Step<C> {
+  return { type: 'ask', candidate, afterMs }
+}
+
+function isHopeless(trail: readonly Tried<unknown>[]): boolean {
+  const rules = trail.map(({ error }) => ERRORS[error.code].fallback)
+  const refusals = rules.filter((rule) => rule === 'other-model').length
+  return trail.length >= MOST_ATTEMPTS || rules.includes('stop') || refusals >= MOST_REFUSALS
+}
+
+/** A candidate that would repeat a refusal: the same model, or one with no more room for a prompt that was too long. */
+function isBarred(candidate: Candidate, trail: readonly Tried<Candidate>[]): boolean {
+  return trail.some(({ candidate: failed, error }) => {
+    const rule = ERRORS[error.code].fallback
+    if (rule === 'other-model') return candidate.model === failed.model
+    if (rule === 'larger') return (candidate.contextWindow ?? 0) <= (failed.contextWindow ?? 0)
+    return false
+  })
+}
+
+function isKeyTrouble({ code, details }: BrokerError): boolean {
+  return code === 'upstream-denied' || (code === 'upstream-busy' && details.isUnasked !== true)
+}
+
+/** The same endpoint again: only for what may have been a moment's trouble, and once in a request. A silent one has cost enough. */
+function again<C extends Candidate>(open: readonly C[], situation: Situation<C>): Step<C> | undefined {
+  const { trail, readiness, random } = situation
+  const ids = trail.map(({ candidate }) => candidate.id)
+  if (new Set(ids).size < ids.length) return undefined
+  const found = trail.find(
+    ({ candidate, error }) =>
+      isMomentary(error) && open.includes(candidate) && readiness(candidate).state !== 'resting',
+  )
+  return found && ask(found.candidate, RETRY_AFTER_MS * (1 + random))
+}
+
+function isMomentary({ code, details: { status = 503, isUnasked, retryAfter } }: BrokerError): boolean {
+  const isServerTrouble = status >= 500 && status !== 501
+  return code === 'upstream-failed' && isServerTrouble && isUnasked !== true && retryAfter === undefined
+}
+
+/** Whoever is fit again soon enough to wait for, once in a request. */
+function later<C extends Candidate>(
+  open: readonly C[],
+  { trail, readiness, timeLeftMs }: Situation<C>,
+): Step<C> | undefined {
+  const count = (candidate: C): number => trail.filter((tried) => tried.candidate.id === candidate.id).length
+  const waits = open
+    .filter((candidate) => count(candidate) < 2 && !wasSilent(candidate, trail))
+    .map((candidate) => ({ candidate, ...readiness(candidate) }))
+    .filter(({ state, readyInMs }) => state === 'resting' && readyInMs <= Math.min(PATIENCE_MS, timeLeftMs))
+    .sort((a, b) => a.readyInMs - b.readyInMs)
+  const [soonest] = waits
+  if (soonest === undefined || open.some((candidate) => count(candidate) > 1)) return undefined
+  return ask(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
+}
+
+function wasSilent<C extends Candidate>(candidate: C, trail: readonly Tried<C>[]): boolean {
+  return trail.some(
+    ({ candidate: tried, error }) => tried.id === candidate.id && error.code === 'upstream-timeout',
+  )
+}

@@ -1,0 +1,115 @@
+import type { Readable, Writable } from 'node:stream'
+import {
+  type JSONRPCMessage,
+  type JSONRPCRequest,
+  PROTOCOL_VERSION_META_KEY,
+  SdkHttpError,
+  StreamableHTTPClientTransport,
+  isJSONRPCErrorResponse,
+  isJSONRPCRequest,
+  isJSONRPCResultResponse,
+  parseJSONRPCMessage,
+} from '@modelcontextprotocol/client'
+import { StdioServerTransport } from '@modelcontextprotocol/server/stdio'
+import { Agent, fetch as undiciFetch } from 'undici'
+
+const INTERNAL_ERROR = -32603
+
+export interface McpBridge {
+  /** The broker's socket that serves `/mcp`. */
+  readonly socketPath: string
+  readonly input: Readable
+  readonly output: Writable
+}
+
+/**
+ * Carries MCP between a desktop client, which starts a program and talks to its standard streams, and the broker's
+ * socket. Messages pass as they are, of whatever revision. Resolves when the client closes the input.
+ */
+export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promise<void> {
+  const agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 })
+  const broker = new StreamableHTTPClientTransport(new URL('http://localhost/mcp'), {
+    // The two fetches differ in nothing but the module their types come from.
+    fetch: (url, init) =>
+      undiciFetch(url, { ...init, dispatcher: agent } as unknown as Parameters<typeof undiciFetch>[1]),
+  })
+  const client = new StdioServerTransport(input, output)
+  const running = new Map<string | number, AbortController>()
+  let initializeId: string | number | undefined
+
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
+  broker.onmessage = (message) => {
+    const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
+    if (isAnswer && message.id !== undefined) running.delete(message.id)
+    if (isJSONRPCResultResponse(message) && message.id === initializeId) {
+      broker.setProtocolVersion(String(message.result['protocolVersion']))
+    }
+    void client.send(message)
+  }
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
+  client.onmessage = (message) => {
+    const cancelled = cancelledId(message)
+    const stateless = cancelled === undefined ? undefined : running.get(cancelled)
+    // Without sessions a call is cancelled by leaving it.
+    if (stateless !== undefined) return stateless.abort()
+    void pass(message)
+  }
+
+  async function pass(message: JSONRPCMessage): Promise<void> {
+    const leave = new AbortController()
+    if (isJSONRPCRequest(message)) {
+      if (message.method === 'initialize') initializeId = message.id
+      if (isStateless(message)) running.set(message.id, leave)
+    }
+    try {
+      await broker.send(message, { requestSignal: leave.signal })
+    } catch (error) {
+      if (isJSONRPCRequest(message) && !leave.signal.aborted)
+        await client.send(asAnswer(message, error, socketPath))
+    }
+  }
+
+  await broker.start()
+  await client.start()
+  await new Promise<void>((resolve) => {
+    input.once('end', resolve)
+    input.once('close', resolve)
+    output.once('error', () => resolve())
+  })
+  for (const leave of running.values()) leave.abort()
+  await broker.terminateSession().catch(() => undefined)
+  await broker.close()
+  await client.close()
+  await agent.destroy()
+}
+
+function isStateless(message: JSONRPCMessage): boolean {
+  const meta = 'params' in message ? message.params?.['_meta'] : undefined
+  return typeof meta === 'object' && meta !== null && PROTOCOL_VERSION_META_KEY in meta
+}
+
+function cancelledId(message: JSONRPCMessage): string | number | undefined {
+  if (!('method' in message) || message.method !== 'notifications/cancelled') return undefined
+  const id = message.params?.['requestId']
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined
+}
+
+/** What the broker said in its refusal if it said it in JSON-RPC, else what went wrong in our words. */
+function asAnswer({ id }: JSONRPCRequest, error: unknown, socketPath: string): JSONRPCMessage {
+  const said = SdkHttpError.isInstance(error) ? refusalIn(error.data['text']) : undefined
+  if (said !== undefined) return { jsonrpc: '2.0', id, error: said }
+  const message = SdkHttpError.isInstance(error)
+    ? `the broker answered with HTTP status ${error.data.status}`
+    : `no broker answers at ${socketPath}; start one with hero_aibroker_server`
+  return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message } }
+}
+
+function refusalIn(text: unknown) {
+  try {
+    const { id: _, ...answer } = JSON.parse(String(text)) as Record<string, unknown>
+    const parsed = parseJSONRPCMessage({ ...answer, id: 0 })
+    return isJSONRPCErrorResponse(parsed) ? parsed.error : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,150 @@
+import { readFile, rename, writeFile } from 'node:fs/promises'
+import type { Clock } from '../../base/clock.ts'
+import { asBrokerError } from '../../base/errors.ts'
+import type { CatalogueRefresh, ModelLists, Refreshed } from '../../broker/model-lists.ts'
+import { readListing } from '../../catalog/openrouter-listing.ts'
+import type { Provider } from '../../providers/provider.ts'
+import type { DaemonLog } from './daemon-log.ts'
+import type { LiveModels } from './live-models.ts'
+
+const HOUR_MS = 3_600_000
+const OPENROUTER = 'openrouter'
+/** Without it OpenRouter lists only the models that answer in text. */
+const ALL_MODELS = '/models?output_modalities=all'
+
+export interface LiveCatalogueParts {
+  readonly models: LiveModels
+  readonly providers: () => ReadonlyMap<string, Provider>
+  /** Where the last good copy of OpenRouter's list is kept. */
+  readonly copyPath: string
+  /** Also without being asked: at the start and every hour. */
+  readonly isAutomatic: boolean
+  readonly clock: Clock
+  readonly log: DaemonLog
+}
+
+/** The last good copy, as it lies on the disk. */
+interface Copy {
+  readonly fetchedAt: number
+  readonly list: unknown
+}
+
+/**
+ * Keeps the lists of models that providers publish, beside the models file: at once from the last good copy, then
+ * fetched in the background, now and every hour. A list that can't be had or believed leaves the last good one.
+ */
+export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { close(): void } {
+  const { clock, log, isAutomatic } = parts
+  let running: Promise<readonly Refreshed[]> | undefined
+  let cancel = (): void => undefined
+  let isClosed = false
+
+  const refresh = (): Promise<readonly Refreshed[]> =>
+    (running ??= refreshAll(parts).finally(() => (running = undefined)))
+
+  const everyHour = (): void => {
+    if (isClosed) return
+    cancel = clock.after(HOUR_MS, () => void refresh().then(everyHour))
+  }
+
+  const start = (): Promise<void> =>
+    takeCopy(parts)
+      .then(refresh)
+      .catch((error: unknown) => log.error({ err: error }, 'the live catalogue could not be read'))
+      .then(everyHour)
+  if (isAutomatic) void start()
+  return {
+    refresh,
+    endpointsOf: isAutomatic ? rememberEndpoints(parts) : async () => [],
+    close() {
+      isClosed = true
+      cancel()
+    },
+  }
+}
+
+/** Callers can name any model. */
+const MOST_REMEMBERED = 512
+
+/** Fetched when somebody first wants them, and again after an hour. */
+function rememberEndpoints({ providers, clock, log }: LiveCatalogueParts): ModelLists['endpointsOf'] {
+  const known = new Map<string, { readonly at: number; readonly rows: Promise<readonly object[]> }>()
+  const fetchRows = async (slug: string): Promise<readonly object[]> => {
+    try {
+      const path = `/models/${slug.split('/').map(encodeURIComponent).join('/')}/endpoints`
+      return rowsOf(await providers().get(OPENROUTER)?.read?.(path))
+    } catch (error) {
+      log.warn({ model: slug, problem: asBrokerError(error).message }, 'its endpoints could not be had')
+      return []
+    }
+  }
+  return (slug) => {
+    const before = known.get(slug)
+    if (before !== undefined && clock.monotonic() - before.at < HOUR_MS) return before.rows
+    const rows = fetchRows(slug)
+    known.delete(slug)
+    known.set(slug, { at: clock.monotonic(), rows })
+    const [oldest] = known.keys()
+    if (known.size > MOST_REMEMBERED && oldest !== undefined) known.delete(oldest)
+    return rows
+  }
+}
+
+function rowsOf(answer: unknown): readonly object[] {
+  const rows = (answer as { data?: { endpoints?: unknown } } | undefined)?.data?.endpoints
+  return Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : []
+}
+
+async function refreshAll(parts: LiveCatalogueParts): Promise<readonly Refreshed[]> {
+  const readable = [...parts.providers().values()].filter(
+    ({ read, isStandIn }) => read !== undefined && !isStandIn,
+  )
+  return Promise.all(readable.map((provider) => refreshOne(provider, parts)))
+}
+
+async function refreshOne(provider: Provider, parts: LiveCatalogueParts): Promise<Refreshed> {
+  try {
+    const take = provider.id === OPENROUTER ? takeListing : takeDiscovered
+    return { provider: provider.id, ...(await take(provider, parts)) }
+  } catch (error) {
+    const { message } = asBrokerError(error)
+    parts.log.warn({ provider: provider.id, problem: message }, 'its list of models stays as it was')
+    return { provider: provider.id, models: 0, problem: message }
+  }
+}
+
+async function takeListing(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
+  const list = await provider.read?.(ALL_MODELS)
+  const fetchedAt = parts.clock.now()
+  const models = applyListing({ fetchedAt, list }, parts)
+  await keepCopy({ fetchedAt, list }, parts.copyPath)
+  return { models }
+}
+
+async function takeDiscovered(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
+  return { models: parts.models.discovered(provider.id, await provider.read?.('/models')) }
+}
+
+/** Throws when the list is absurd. */
+function applyListing({ fetchedAt, list }: Copy, { models }: LiveCatalogueParts): number {
+  const day = new Date(fetchedAt).toISOString().slice(0, 10)
+  const listed = readListing(list, { day, before: models.listedCount() })
+  models.list(listed)
+  return listed.length
+}
+
+async function takeCopy(parts: LiveCatalogueParts): Promise<void> {
+  const text = await readFile(parts.copyPath, 'utf8').catch(() => undefined)
+  if (text === undefined) return
+  try {
+    applyListing(JSON.parse(text) as Copy, parts)
+  } catch (error) {
+    parts.log.warn({ path: parts.copyPath, problem: String(error) }, 'the kept list of models is of no use')
+  }
+}
+
+/** In one step, so that a crash leaves the old copy or the new one. */
+async function keepCopy(copy: Copy, path: string): Promise<void> {
+  await writeFile(`${path}.new`, JSON.stringify(copy), { mode: 0o600 })
+  await rename(`${path}.new`, path)
+}

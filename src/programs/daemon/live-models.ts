@@ -1,0 +1,67 @@
+import type { Catalog, Model } from '../../catalog/catalog.ts'
+import { discoveredModels } from '../../catalog/discovered-models.ts'
+import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
+import type { ListedModel } from '../../catalog/openrouter-listing.ts'
+import { withListing } from '../../catalog/with-listing.ts'
+import { withModels } from '../../catalog/with-models.ts'
+
+/** The models file and what this host adds to it; the catalogue is swapped as a whole when either changes. */
+export interface LiveModels {
+  file(): ModelsFile
+  catalog(): Catalog
+  /** What is wrong with the file since it was last taken up. */
+  problems(): readonly string[]
+  take(file: ModelsFile): void
+  add(found: readonly Model[]): void
+  /** Takes over what OpenRouter lists. */
+  list(listed: readonly ListedModel[]): void
+  listedCount(): number
+  /** Takes over what a provider lists of its own; how many models of it are new. */
+  discovered(provider: string, list: unknown): number
+  problem(message: string): void
+}
+
+/** Reads the file, to which `added` is put. Throws what is wrong with it. */
+export function createLiveModels(path: string, added: readonly Model[]): LiveModels {
+  let file = readModelsFile(path)
+  let extra = added
+  let listed: readonly ListedModel[] = []
+  let found: ReadonlyMap<string, unknown> = new Map()
+  let catalog = build()
+  let problems: readonly string[] = []
+
+  function build(): Catalog {
+    const known = withListing(withModels(file.catalog, extra), listed)
+    const discovered = [...found].flatMap(([provider, list]) => discoveredModels(provider, list, known))
+    return withModels(known, discovered)
+  }
+
+  return {
+    file: () => file,
+    catalog: () => catalog,
+    problems: () => problems,
+    take(next) {
+      file = next
+      catalog = build()
+      problems = []
+    },
+    list(next) {
+      listed = next
+      catalog = build()
+    },
+    listedCount: () => listed.length,
+    discovered(provider, list) {
+      const before = catalog.models.size
+      found = new Map([...found, [provider, list]])
+      catalog = build()
+      return catalog.models.size - before
+    },
+    add(more) {
+      extra = [...extra, ...more]
+      catalog = build()
+    },
+    problem(message) {
+      problems = [message]
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod'
+import { fieldFault } from './field-fault.ts'
+import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
+
+const tokens = z.array(z.int().min(0)).min(1)
+const form = z.looseObject({
+  input: z.union(
+    [
+      z.string().min(1),
+      z.array(z.string().min(1)).min(1),
+      tokens,
+      z.array(tokens).min(1),
+      z.array(z.looseObject({ content: z.array(z.unknown()) })).min(1),
+    ],
+    'should be a text, a list of texts, a list of tokens or a list of those; none of them empty',
+  ),
+  encoding_format: z.enum(['float', 'base64']).nullish(),
+  dimensions: z.int().min(1).nullish(),
+})
+
+export interface EmbeddingRequest {
+  readonly body: JsonBody
+  readonly wishes: RoutingWishes
+  readonly encoding: 'float' | 'base64'
+}
+
+/** Reads an embedding request. Throws `bad-request` naming the field. */
+export function parseEmbeddingRequest(body: JsonBody): EmbeddingRequest {
+  const parsed = form.safeParse(body.value)
+  if (!parsed.success) throw fieldFault(parsed.error)
+  return { body, wishes: parseWishes(body, undefined), encoding: parsed.data.encoding_format ?? 'float' }
+}
+
+/** The body in pieces of at most `most` inputs, in their order; one token list is one input. */
+export function inPieces(body: JsonBody, most: number): readonly JsonBody[] {
+  const { input } = body.value
+  if (!Array.isArray(input) || typeof input[0] === 'number' || input.length <= most) return [body]
+  const pieces: JsonBody[] = []
+  for (let from = 0; from < input.length; from += most) {
+    const piece = JSON.stringify(input.slice(from, from + most))
+    pieces.push(jsonBodyOf(spliceFields(body, new Map([['input', piece]]))))
+  }
+  return pieces
+}

@@ -1,0 +1,197 @@
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { Entry } from '../../src/ledger/ledger-types.ts'
+import { startDaemon, type Daemon } from '../../src/programs/daemon/start.ts'
+import { scriptedUpstream, type Script, type ScriptedUpstream } from '../support/scripted-upstream.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+/** A provider of the models that a test asks for: `up0` is asked first, then `up1`, and so on. */
+export interface ProviderBehind {
+  readonly script: Script
+  readonly keys?: readonly string[]
+  /** Further fields of its row in the models file. */
+  readonly row?: string
+  /** Of the model that it offers. */
+  readonly capabilities?: readonly string[]
+  readonly contextWindow?: number
+  /** The model that it offers; `m` unless said. */
+  readonly model?: string
+}
+
+export interface BrokerBefore extends AsyncDisposable {
+  readonly upstreams: readonly ScriptedUpstream[]
+  readonly daemon: Daemon
+  /** How many requests each provider has seen. */
+  seen(): number[]
+  ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
+  /** The newest row, when no hold is open any more. */
+  entry(): Promise<Entry>
+  /** Time goes on for the broker without anybody waiting. */
+  skip(ms: number): void
+}
+
+/** What a caller was told. */
+export interface Told {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly raw: string
+  readonly chunks: readonly Chunk[]
+  /** All content of the answer. */
+  readonly text: string
+  /** The stream said `[DONE]`, or the answer was a plain 200. */
+  readonly isDone: boolean
+  readonly finish: string | undefined
+  readonly error: Chunk['error']
+  readonly usage: Chunk['usage']
+}
+
+interface Said {
+  readonly content?: string
+}
+
+interface Chunk {
+  readonly provider?: string
+  readonly id?: string
+  readonly choices?: readonly {
+    readonly delta?: Said
+    readonly message?: Said
+    readonly finish_reason?: string | null
+  }[]
+  readonly error?: {
+    readonly code: number
+    readonly message: string
+    readonly metadata: Readonly<Record<string, unknown>>
+  }
+  readonly usage?: {
+    readonly prompt_tokens: number
+    readonly completion_tokens: number
+    readonly cost: number
+  }
+}
+
+/** The whole broker in this process, on real sockets, before scripted providers on theirs. */
+export async function brokerBefore(
+  providers: readonly ProviderBehind[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly over?: 'unix' | 'tcp' } = {},
+): Promise<BrokerBefore> {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(tempFolder())
+  const upstreams: ScriptedUpstream[] = []
+  for (const { script } of providers)
+    upstreams.push(stack.use(await scriptedUpstream(script, { over: options.over })))
+  const modelsPath = join(folder.path, 'models.yml')
+  writeFileSync(modelsPath, modelsFile(providers, upstreams))
+  const env = {
+    HOME: folder.path,
+    PATH_SOCKETS: join(folder.path, 's'),
+    PATH_VAR: join(folder.path, 'v'),
+    MODELS_CONFIG_PATH: modelsPath,
+    AIBROKER_DETECT: 'off',
+    AIBROKER_CATALOG: 'off',
+    AIBROKER_DRAIN_TIMEOUT_S: '1',
+    ...Object.fromEntries(providers.map(({ keys = ['sk-x'] }, nth) => [`UP${nth}_API_KEYS`, keys.join(',')])),
+    ...options.env,
+  }
+  const clock = skippingClock()
+  const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), clock, SILENT)
+  stack.defer(() => daemon.close())
+  const keep = stack.move()
+  return {
+    upstreams,
+    daemon,
+    seen: () => upstreams.map(({ requests }) => requests.length),
+    ask: (body = {}, headers = {}) => ask(daemon.sockets.rest, { ...HELLO, ...body }, headers),
+    async entry() {
+      while (daemon.rooms.ledger.openHolds().length > 0) await new Promise((resolve) => setImmediate(resolve))
+      const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
+      if (newest === undefined) throw new Error('there is no entry')
+      return newest
+    },
+    skip: (ms) => clock.skip(ms),
+    [Symbol.asyncDispose]: () => keep.disposeAsync(),
+  }
+}
+
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const HELLO = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
+
+function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly ScriptedUpstream[]): string {
+  const names = [...new Set(providers.map(({ model = 'm' }) => model))]
+  const models = names.map((name) => {
+    const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
+    const backends = offers.map(
+      ([nth, { contextWindow = 100_000 }]) =>
+        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, input_cost: 1, output_cost: 2, context_window: ${contextWindow} }`,
+    )
+    const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
+    return [
+      `  ${name}:`,
+      `    capabilities: [${capabilities.join(', ')}]`,
+      '    backends:',
+      ...backends,
+    ].join('\n')
+  })
+  const rows = upstreams.map(({ baseUrl }, nth) => {
+    const row = providers[nth]?.row
+    const more = row === undefined ? '' : `, ${row}`
+    return `  up${nth}: { base_url: "${baseUrl}", key_env: UP${nth}_API_KEY${more} }`
+  })
+  return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
+}
+
+export function ask(
+  socketPath: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const path = '/v1/chat/completions'
+    const sent = { 'content-type': 'application/json', ...headers }
+    const asked = request({ socketPath, path, method: 'POST', headers: sent }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve(told(response.statusCode ?? 0, response.headers, Buffer.concat(parts).toString())),
+      )
+    })
+    asked.on('error', reject)
+    asked.end(typeof body === 'string' ? body : JSON.stringify(body))
+  })
+}
+
+function told(status: number, headers: Told['headers'], text: string): Told {
+  const isStream = String(headers['content-type']).startsWith('text/event-stream')
+  const events = text.split('\n\n').filter((event) => event.startsWith('data: '))
+  const datas = isStream ? events.map((event) => event.slice(6)) : [text]
+  const chunks = datas.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data) as Chunk)
+  const choices = chunks.flatMap((chunk) => chunk.choices ?? [])
+  const endings = choices.map((choice) => choice.finish_reason)
+  return {
+    status,
+    headers,
+    raw: text,
+    chunks,
+    text: choices.map(({ delta, message }) => (delta ?? message)?.content ?? '').join(''),
+    isDone: isStream ? datas.at(-1) === '[DONE]' : status === 200,
+    finish: endings.findLast((reason): reason is string => typeof reason === 'string'),
+    error: chunks.find(({ error }) => error !== undefined)?.error,
+    usage: chunks.findLast(({ usage }) => usage !== undefined)?.usage,
+  }
+}
+
+/** The system's clock, with leaps: what is measured leaps, timers run as ever. */
+function skippingClock(): Clock & { skip(ms: number): void } {
+  let skipped = 0
+  return {
+    now: () => systemClock.now() + skipped,
+    monotonic: () => systemClock.monotonic() + skipped,
+    after: (ms, run) => systemClock.after(ms, run),
+    skip(ms) {
+      skipped += ms
+    },
+  }
+}

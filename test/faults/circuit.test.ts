@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { inTurn, type Script } from '../support/scripted-upstream.ts'
+import { brokerBefore } from './broker-before.ts'
+import { answers, expectWhole, refuses } from './scripts.ts'
+
+describe('a provider that answers 503 for a minute', () => {
+  /** Down for as long as the test says so. */
+  function fragile(): { script: Script; heal: () => void } {
+    let isDown = true
+    return { script: () => (isDown ? refuses(503) : answers('first')), heal: () => void (isDown = false) }
+  }
+
+  test('is left alone meanwhile, stood in for, and back within 30 seconds of its recovery', async () => {
+    const { script, heal } = fragile()
+    await using broker = await brokerBefore([{ script }, { script: answers('second') }])
+    for (let second = 0; second < 60; second++) {
+      expectWhole(await broker.ask(), 'second')
+      broker.skip(1000)
+    }
+    const asked = broker.seen()[0] ?? 0
+    // Three to open the circuit, then its trials after 5, 10, 20 and 20 seconds, each longer by chance.
+    expect(asked).toBeGreaterThanOrEqual(5)
+    expect(asked).toBeLessThanOrEqual(8)
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('open')
+    heal()
+    const texts: string[] = []
+    for (let second = 0; second < 30; second++) {
+      broker.skip(1000)
+      texts.push((await broker.ask()).text)
+    }
+    expect(texts.at(-1)).toBe('first')
+    expect(texts.indexOf('first')).toBeLessThan(30)
+    expect(texts.lastIndexOf('second')).toBeLessThan(texts.indexOf('first'))
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
+  })
+
+  test('fails fast and says when to come back where nobody stands in', async () => {
+    const { script, heal } = fragile()
+    await using broker = await brokerBefore([{ script }])
+    await broker.ask()
+    await broker.ask()
+    const asked = broker.seen()
+    const told = await broker.ask()
+    expect(told).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_unavailable' } } })
+    expect(Number(told.headers['retry-after'])).toBeGreaterThan(0)
+    expect(broker.seen()).toEqual(asked)
+    expect((await broker.entry()).attempts).toEqual([])
+    heal()
+    broker.skip(7000)
+    expectWhole(await broker.ask(), 'first')
+  })
+
+  test('gets one trial at a time, however many ask', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const slow: Script = (_request, nth) => (nth < 3 ? refuses(503) : [() => promise, ...answers('first')])
+    await using broker = await brokerBefore([{ script: slow }, { script: answers('second') }])
+    for (let nth = 0; nth < 3; nth++) await broker.ask()
+    broker.skip(7000)
+    const asked = Array.from({ length: 20 }, () => broker.ask())
+    await broker.upstreams[0]?.received(3)
+    await broker.upstreams[1]?.received(20)
+    expect(broker.seen()[0]).toBe(4)
+    resolve()
+    const texts = (await Promise.all(asked)).map(({ text }) => text)
+    expect(texts.filter((text) => text === 'first')).toHaveLength(1)
+  })
+})
+
+test('refusals, limits and bad requests never open a circuit', async () => {
+  const script = inTurn(...Array.from({ length: 12 }, () => refuses(400, 'bad field')), answers('fine'))
+  await using broker = await brokerBefore([{ script }])
+  for (let nth = 0; nth < 12; nth++) expect((await broker.ask()).status).toBe(400)
+  expectWhole(await broker.ask(), 'fine')
+  expect(broker.seen()).toEqual([13])
+})
+
+test('the stand-in may be told to fail as often as anybody likes', async () => {
+  await using broker = await brokerBefore([])
+  const failing = { model: 'local/loopback', messages: [{ role: 'user', content: 'loopback: status 503' }] }
+  for (let nth = 0; nth < 5; nth++) expect((await broker.ask(failing)).status).toBe(502)
+  expect((await broker.ask({ model: 'local/loopback' })).status).toBe(200)
+})

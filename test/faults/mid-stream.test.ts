@@ -1,0 +1,286 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import {
+  chatChunk,
+  cut,
+  done,
+  finishChunk,
+  head,
+  inTurn,
+  raw,
+  reset,
+  sse,
+  stall,
+  usageChunk,
+  wire,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { brokerBefore, type ProviderBehind, type Told } from './broker-before.ts'
+import { expectWhole, refuses, role, says } from './scripts.ts'
+
+const STREAM = { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' }
+const begun = sse(role, chatChunk('Once upon '), chatChunk('a time'))
+
+/** How a stream may break after its first words. */
+const BREAKS: Readonly<Record<string, Step[]>> = {
+  'a cut': [begun, cut],
+  // What a reset overtakes on its way is lost.
+  'a reset': [begun, () => pause(30), reset],
+  'an end in good order without a finish': [begun],
+  'a [DONE] without a finish': [begun, sse(done)],
+  'an error event': [begun, sse({ error: { message: 'overloaded', code: 529 }, choices: [] })],
+  'a finish reason of “error”': [begun, sse(finishChunk('error'))],
+  'a cut in the middle of an event': [begun, raw('data: {"choices":[{"index":0,"del'), cut],
+  'a reset in the middle of an HTTP chunk': [begun, wire('40\r\ndata: {"ch'), () => pause(30), reset],
+  'a broken HTTP chunk': [begun, wire('XYZ\r\n'), cut],
+  'a cut in the middle of a character': [
+    begun,
+    raw(Buffer.from('data: {"choices":[{"delta":{"content":"é').subarray(0, -1)),
+    cut,
+  ],
+}
+
+/** Never success: an error chunk with a reason for programs, no finish of the answer, no `[DONE]`. */
+function expectBroken(told: Told, text: string): void {
+  expect([told.status, told.text, told.isDone, told.finish]).toEqual([200, text, false, 'error'])
+  expect(told.error?.code).toBeGreaterThanOrEqual(429)
+  expect(told.error?.metadata['error_type']).toEqual(expect.any(String))
+}
+
+const behind = (...scripts: ProviderBehind['script'][]): ProviderBehind[] =>
+  scripts.map((script) => ({ script }))
+const ask = { stream: true, temperature: 0 }
+
+describe.each(Object.entries(BREAKS))('%s after the first words', (_fault, steps) => {
+  test('is an honest error when nobody can bring the answer to its end', async () => {
+    await using broker = await brokerBefore(behind(steps, refuses(500)), { over: 'tcp' })
+    expectBroken(await broker.ask(ask), 'Once upon a time')
+    // The broken one, the next one, and the broken one anew, which breaks in the same place.
+    expect(broker.seen()).toEqual([2, 1])
+    expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'bounded' })
+  })
+
+  test('is continued unseen by an endpoint that says the same', async () => {
+    await using broker = await brokerBefore(behind(steps, says('Once ', 'upon a ti', 'me, there was')), {
+      over: 'tcp',
+    })
+    expectWhole(await broker.ask(ask), 'Once upon a time, there was')
+    expect(broker.seen()).toEqual([1, 1])
+    const entry = await broker.entry()
+    expect(entry).toMatchObject({
+      status: 'finished',
+      endpoint: 'up1/m1',
+      attempts: [{ endpoint: 'up0/m0' }],
+    })
+    expect(entry.cost).toBeGreaterThan(20_000n)
+  })
+})
+
+describe('a stream that falls silent', () => {
+  test('is an honest error, after one time-out', async () => {
+    await using broker = await brokerBefore(behind([begun, stall]))
+    const asked = broker.ask({ ...ask, tools: [] })
+    const request = await broker.upstreams[0]?.received(0)
+    await pause(30)
+    broker.skip(121_000)
+    // The same endpoint anew is the only rescue there is; it falls silent as well.
+    await broker.upstreams[0]?.received(1)
+    await pause(30)
+    broker.skip(121_000)
+    const told = await asked
+    expectBroken(told, 'Once upon a time')
+    expect(told.error).toMatchObject({ code: 504, metadata: { time_limit: 'gap', error_type: 'timeout' } })
+    expect(await request?.closed).toBe('hung-up')
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('after its finish reason is whole', async () => {
+    await using broker = await brokerBefore(behind([sse(chatChunk('all'), finishChunk()), stall]))
+    const asked = broker.ask(ask)
+    const request = await broker.upstreams[0]?.received(0)
+    await pause(30)
+    broker.skip(2_000)
+    expectWhole(await asked, 'all')
+    expect(await request?.closed).toBe('hung-up')
+    expect(broker.seen()).toEqual([1])
+  })
+})
+
+describe('a rescue', () => {
+  const half = [begun, cut]
+
+  test('by an endpoint that goes on from a prefix is given the text so far', async () => {
+    await using broker = await brokerBefore([
+      { script: half },
+      {
+        script: says(', there was', ' a girl'),
+        capabilities: ['assistant_prefix'],
+        row: 'quirks: { prefix_marker: prefix }',
+      },
+    ])
+    const told = await broker.ask({ ...ask, max_tokens: 100 })
+    expectWhole(told, 'Once upon a time, there was a girl')
+    expect(broker.upstreams[1]?.requests[0]?.body).toMatchObject({
+      max_tokens: 96,
+      messages: [{ role: 'user' }, { role: 'assistant', content: 'Once upon a time', prefix: true }],
+    })
+    expect(new Set(told.chunks.map(({ id }) => id)).size).toBe(1)
+    expect(told.chunks.at(-1)?.provider).toBe('up1')
+  })
+
+  test('adds up what all parts used and cost, for the caller as for the books', async () => {
+    await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
+    const told = await broker.ask(ask)
+    const entry = await broker.entry()
+    expect(told.usage?.completion_tokens).toBe(entry.usage?.completion)
+    expect(told.usage?.cost).toBe(Number(entry.cost) / 1e9)
+    expect(entry).toMatchObject({ countSource: 'bounded' })
+    expect(entry.usage?.completion).toBeGreaterThan(5)
+    expect(entry.costLow).toBeGreaterThanOrEqual(20_000n)
+    expect(entry.costHigh).toBeGreaterThan(entry.cost ?? 0n)
+  })
+
+  test('by an endpoint that says the beginning again is told only once', async () => {
+    await using broker = await brokerBefore([
+      { script: half },
+      { script: says('Once upon', ' a time', ', there'), capabilities: ['assistant_prefix'] },
+    ])
+    expectWhole(await broker.ask(ask), 'Once upon a time, there')
+    expect(broker.seen()).toEqual([1, 1])
+  })
+
+  test('that refuses the prefix is asked anew instead, and compared', async () => {
+    const script = inTurn(refuses(400, 'last message must be from the user'), says('Once upon a time', '!'))
+    await using broker = await brokerBefore([
+      { script: half },
+      { script, capabilities: ['assistant_prefix'] },
+    ])
+    expectWhole(await broker.ask(ask), 'Once upon a time!')
+    expect(broker.seen()).toEqual([1, 2])
+  })
+
+  test('that says something else is left at once, told to nobody, and paid', async () => {
+    const other = [sse(role, chatChunk('Once upon '), chatChunk('another day')), stall]
+    await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), other))
+    expectBroken(await broker.ask(ask), 'Once upon a time')
+    expect(await broker.upstreams[1]?.requests[0]?.closed).toBe('hung-up')
+    expect(broker.seen()).toEqual([2, 1])
+    expect((await broker.entry()).attempts.length).toBe(3)
+  })
+
+  test('that is shorter than what was told is none', async () => {
+    await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), says('Once upon')))
+    expectBroken(await broker.ask(ask), 'Once upon a time')
+    expect(broker.seen()).toEqual([2, 1])
+  })
+
+  test('that breaks as well is followed by another one', async () => {
+    const further = [sse(chatChunk('Once upon a time there ')), cut]
+    await using broker = await brokerBefore(behind(half, further, says('Once upon a time there was.')))
+    expectWhole(await broker.ask(ask), 'Once upon a time there was.')
+    expect(broker.seen()).toEqual([1, 1, 1])
+    expect(await broker.entry()).toMatchObject({ attempts: [{ endpoint: 'up0/m0' }, { endpoint: 'up1/m1' }] })
+  })
+
+  const call = { index: 0, id: 'c', type: 'function', function: { name: 'pay', arguments: '{"a":' } }
+  test.each([
+    ['a tool call', { tool_calls: [call] }],
+    ['a refusal', { refusal: 'I can’t' }],
+    ['signed thoughts', { reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] }],
+  ])('never comes after %s', async (_what, delta) => {
+    const steps = [sse(chatChunk('', { choices: [{ index: 0, delta, finish_reason: null }] })), cut]
+    await using broker = await brokerBefore(behind(steps, says('x')))
+    expectBroken(await broker.ask(ask), '')
+    expect(broker.seen()).toEqual([1, 0])
+  })
+
+  test('never comes for several choices', async () => {
+    await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
+    expectBroken(await broker.ask({ ...ask, n: 2 }), 'Once upon a time')
+    expect(broker.seen()).toEqual([1, 0])
+  })
+})
+
+describe('a stream is whole', () => {
+  test.each([
+    ['without [DONE]', [sse(chatChunk('all'), finishChunk())]],
+    ['with its connection held open after [DONE]', [sse(chatChunk('all'), finishChunk(), done), stall]],
+    ['with CRLF', [raw(crlf([chatChunk('all'), finishChunk(), done]))]],
+    [
+      'with comments between',
+      [raw(': hi\n\n'), sse(chatChunk('all')), raw(': hi\n\n'), sse(finishChunk(), done)],
+    ],
+  ])('%s', async (_how, steps) => {
+    await using broker = await brokerBefore(behind(steps))
+    expectWhole(await broker.ask(ask), 'all')
+    expect(broker.seen()).toEqual([1])
+  })
+
+  test('with its characters cut in two', async () => {
+    const bytes = Buffer.from(
+      `data: ${JSON.stringify(chatChunk('é€𝄞'))}\n\ndata: ${JSON.stringify(finishChunk())}\n\n`,
+    )
+    const steps = [...bytes].map((_, at) => async (response: Parameters<Step>[0]) => {
+      if (!response.headersSent) response.writeHead(200, STREAM)
+      response.write(bytes.subarray(at, at + 1))
+      await new Promise((resolve) => setImmediate(resolve))
+    })
+    await using broker = await brokerBefore(behind(steps))
+    expectWhole(await broker.ask(ask), 'é€𝄞')
+    expect(broker.seen()).toEqual([1])
+  })
+
+  test('though its tenth event is no JSON, which is counted', async () => {
+    const words = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((word) => chatChunk(word))
+    await using broker = await brokerBefore(
+      behind([
+        sse(...words),
+        raw('data: {"choices":[{"delta":{"con\n\n'),
+        sse(chatChunk('k'), finishChunk(), done),
+      ]),
+    )
+    expectWhole(await broker.ask(ask), 'abcdefghik')
+    expect(broker.seen()).toEqual([1])
+    expect(broker.daemon.rooms.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, state: 'closed' })
+  })
+
+  test('only when as many choices have finished as were asked for', async () => {
+    const one = (index: number, reason: string | null) => ({
+      ...chatChunk('x'),
+      choices: [{ index, delta: { content: 'x' }, finish_reason: reason }],
+    })
+    await using broker = await brokerBefore(behind([sse(one(0, 'stop'))], says('x')))
+    expectBroken(await broker.ask({ ...ask, n: 2 }), 'x')
+    expect(broker.seen()).toEqual([1, 0])
+    await using both = await brokerBefore(behind([sse(one(0, 'stop'), one(1, 'stop'))]))
+    expectWhole(await both.ask({ ...ask, n: 2 }), 'xx')
+  })
+
+  test('with the usage that comes after its finish', async () => {
+    const steps = [
+      sse(chatChunk('a'), finishChunk()),
+      () => pause(20),
+      sse(usageChunk({ prompt_tokens: 7, completion_tokens: 3 }), done),
+    ]
+    await using broker = await brokerBefore(behind(steps))
+    expect((await broker.ask(ask)).usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 3 })
+  })
+})
+
+function crlf(events: readonly unknown[]): string {
+  return events
+    .map((event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event)}\r\n\r\n`)
+    .join('')
+}
+
+test('a plain answer that is cut is nobody’s answer', async () => {
+  const start = [
+    head(200, { 'content-type': 'application/json', 'content-length': 1000 }),
+    raw('{"choices":[{"mess'),
+    cut,
+  ]
+  await using broker = await brokerBefore(behind(start))
+  const told = await broker.ask({ stream: false })
+  expect([told.status, told.text]).toEqual([502, ''])
+  expect(broker.seen()).toEqual([2])
+})

@@ -1,0 +1,110 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { faultsOf } from '../support/openrouter-schema.ts'
+import { groqAt, openrouterAt } from '../support/providers-env.ts'
+import { json, scriptedUpstream, type Script } from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const row = (id: string) => ({
+  id,
+  canonical_slug: id,
+  name: id,
+  created: 1_700_000_000,
+  context_length: 64_000,
+  architecture: { modality: 'text->text', input_modalities: ['text'], output_modalities: ['text'] },
+  pricing: { prompt: '0.000001', completion: '0.000002' },
+  top_provider: { is_moderated: false, context_length: 64_000, max_completion_tokens: 8000 },
+  supported_parameters: ['tools'],
+  default_parameters: null,
+})
+
+const BEHIND = {
+  name: 'DeepInfra | acme/one',
+  model_id: 'acme/one',
+  model_name: 'acme/one',
+  context_length: 64_000,
+  pricing: { prompt: '0.000001', completion: '0.000002' },
+  provider_name: 'DeepInfra',
+  tag: 'deepinfra/fp8',
+  quantization: 'fp8',
+  max_completion_tokens: null,
+  max_prompt_tokens: null,
+  supported_parameters: ['tools'],
+  status: 0,
+  uptime_last_30m: null,
+  uptime_last_5m: null,
+  uptime_last_1d: null,
+  supports_implicit_caching: false,
+  supports_tool_choice: { auto: true, function: true, none: true, required: true },
+  latency_last_30m: null,
+  throughput_last_30m: null,
+}
+
+/** Lists what `listed` says at that moment. */
+function lists(listed: () => readonly unknown[]): Script {
+  return ({ path }) =>
+    path.includes('/endpoints')
+      ? [json(200, { data: { endpoints: [BEHIND] } })]
+      : [json(200, { data: listed() })]
+}
+
+async function idsOf(broker: Broker): Promise<string[]> {
+  const { json: body } = await broker.get('/v1/models')
+  return (body as { data: { id: string }[] }).data.map(({ id }) => id)
+}
+
+test('OpenRouter’s list joins the models file, lasts over a restart, and an absurd one is refused', async () => {
+  using folder = tempFolder()
+  let listed: readonly unknown[] = [row('acme/one'), row('acme/two'), row('acme/three')]
+  await using upstream = await scriptedUpstream(lists(() => listed))
+  const env = { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' }
+  {
+    await using broker = await startBroker({ env, folder: folder.path })
+    expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'openrouter', models: 3 }])
+    expect(await idsOf(broker)).toEqual(expect.arrayContaining(['acme/one', 'acme/two', 'acme/three']))
+    const { json: body } = await broker.get('/v1/models/acme/one/endpoints')
+    expect(faultsOf('GET /models/{author}/{slug}/endpoints application/json', body)).toEqual([])
+    expect(body).toMatchObject({ data: { endpoints: [{ tag: 'openrouter' }, { tag: 'deepinfra/fp8' }] } })
+
+    listed = [row('acme/one')]
+    expect(await broker.rpc('models.refresh')).toMatchObject([
+      { provider: 'openrouter', problem: expect.stringContaining('1 models, after 3') },
+    ])
+    expect(await idsOf(broker)).toContain('acme/three')
+  }
+  const copy = join(folder.path, 'v', 'hero_aibroker', 'openrouter-models.json')
+  expect(JSON.parse(readFileSync(copy, 'utf8'))).toMatchObject({
+    list: { data: [{ id: 'acme/one' }, {}, {}] },
+  })
+
+  listed = []
+  await using again = await startBroker({ env, folder: folder.path })
+  await again.rpc('models.refresh')
+  expect(await idsOf(again)).toContain('acme/two')
+})
+
+test('a kept list that was damaged is left alone, loudly', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(lists(() => [row('acme/one')]))
+  const env = { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' }
+  await using first = await startBroker({ env, folder: folder.path })
+  await first.rpc('models.refresh')
+  first.signal('SIGTERM')
+  await first.ended
+  writeFileSync(join(folder.path, 'v', 'hero_aibroker', 'openrouter-models.json'), '{"list": ')
+  await using second = await startBroker({ env, folder: folder.path })
+  await second.rpc('models.refresh')
+  expect(await idsOf(second)).toContain('acme/one')
+  expect(second.stderr()).toContain('the kept list of models is of no use')
+})
+
+test('what another provider lists can be asked for by name', async () => {
+  await using upstream = await scriptedUpstream([
+    json(200, { data: [{ id: 'brand-new', context_window: 9 }] }),
+  ])
+  await using broker = await startBroker({ env: groqAt(upstream) })
+  expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'groq', models: 1 }])
+  expect(await idsOf(broker)).toContain('groq/brand-new')
+})

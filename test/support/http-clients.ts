@@ -1,0 +1,11 @@
+import { systemClock } from '../../src/base/clock.ts'
+import type { BaseUrl } from '../../src/providers/base-url.ts'
+import { leanUpstream } from '../../src/providers/lean/lean-upstream.ts'
+import { undiciUpstream, type Upstream } from '../../src/providers/upstream.ts'
+
+export const HTTP_CLIENTS = ['lean', 'undici'] as const
+
+/** The client that the daemon would take: what one promises, both promise, and each suite may be run over either. */
+export function upstreamAt(base: BaseUrl, client = process.env['AIBROKER_HTTP_CLIENT']): Upstream {
+  return client === 'undici' ? undiciUpstream(base) : leanUpstream(base, { clock: systemClock })
+}

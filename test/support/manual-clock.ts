@@ -1,0 +1,38 @@
+import type { Clock } from '../../src/base/clock.ts'
+
+/** A clock that stands still until it is told to go on; whatever is due on the way is run in its order. */
+export interface ManualClock extends Clock {
+  advance(ms: number): void
+  /** Timers that are set and have not run. */
+  readonly waiting: number
+}
+
+export function manualClock(startMs = 1_700_000_000_000): ManualClock {
+  let passed = 0
+  let timers: { readonly at: number; readonly run: () => void }[] = []
+  return {
+    now: () => startMs + passed,
+    monotonic: () => passed,
+    after(ms, run) {
+      const timer = { at: passed + ms, run }
+      timers.push(timer)
+      return () => {
+        timers = timers.filter((each) => each !== timer)
+      }
+    },
+    advance(ms) {
+      const end = passed + ms
+      for (;;) {
+        const due = timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+        if (due === undefined) break
+        timers = timers.filter((each) => each !== due)
+        passed = Math.max(passed, due.at)
+        due.run()
+      }
+      passed = end
+    },
+    get waiting() {
+      return timers.length
+    },
+  }
+}
