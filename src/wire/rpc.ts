@@ -2,8 +2,10 @@ import { z } from 'zod'
 
 import { infoMethods } from './rpc-info.ts'
 import { mcpMethods } from './rpc-mcp.ts'
+import { limitsMethods } from './rpc-limits.ts'
 import type { Method } from './rpc-method.ts'
 import { modelsMethods } from './rpc-models.ts'
+import { tokensMethods } from './rpc-tokens.ts'
 import { usageMethods } from './rpc-usage.ts'
 
 const discovery = {
@@ -30,6 +32,8 @@ export const methods = {
   ...modelsMethods,
   ...mcpMethods,
   ...usageMethods,
+  ...limitsMethods,
+  ...tokensMethods,
   ...discovery,
 } as const satisfies Record<string, Method>
 

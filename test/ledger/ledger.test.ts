@@ -10,12 +10,12 @@ test('a settled hold is one entry that says everything', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const caller = { ip: 'fc00::1', context: 'lab' }
-  const hold = await ledger.hold(request('gen-1', { caller, streamed: true }))
+  const hold = await ledger.hold(request('gen-1', { caller, streamed: true, referer: 'https://example.org' }))
   expect(ledger.openHolds()).toEqual([hold])
   const settlement = finished(money(900n), {
     attempts: [{ endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }],
     usage: usage({ prompt: 9, completion: 8, cachedPrompt: 7, reasoning: 6, soundMs: 5 }),
-    referer: 'https://example.org',
+    costSource: 'price',
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])

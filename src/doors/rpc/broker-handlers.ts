@@ -2,16 +2,21 @@ import { formatDollars, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
 import { isAvailable } from '../../catalog/is-available.ts'
-import type { UsageTotals } from '../../ledger/ledger-types.ts'
+import type { Tokens } from '../../contexts/tokens.ts'
+import type { RuleBook } from '../../limits/rule-book.ts'
 import type { LaneState } from '../../providers/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
 import { mcpHandlers } from './mcp-handlers.ts'
+import { moneyHandlers } from './money-handlers.ts'
+import { tokenHandlers } from './token-handlers.ts'
 
 /** What the methods speak of. */
 export interface BrokerFacts {
   readonly rooms: Rooms
+  readonly rules: RuleBook
+  readonly tokens: Tokens
   readonly version: string
   readonly uptimeMs: () => number
   readonly isMother: boolean
@@ -36,13 +41,8 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...mcpHandlers(facts.rooms.tools),
     'models.list': async (params) => listModels(params, facts.rooms),
     'models.refresh': async () => [...(await facts.rooms.lists.refresh())],
-    'usage.summary': async ({ since, until }) => {
-      const { models, ...totals } = await facts.rooms.ledger.summary({ since, until })
-      return {
-        totals: wireTotals(totals),
-        models: models.map(({ model, ...own }) => ({ model, ...wireTotals(own) })),
-      }
-    },
+    ...moneyHandlers(facts),
+    ...tokenHandlers(facts),
   }
 }
 
@@ -213,16 +213,4 @@ function usd(amounts: Readonly<Record<string, Money | undefined>>): Record<strin
     amount === undefined ? [] : [[name, formatDollars(amount)] as const],
   )
   return Object.fromEntries(known)
-}
-
-function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals'] {
-  return {
-    requests: totals.requests,
-    prompt_tokens: totals.promptTokens,
-    completion_tokens: totals.completionTokens,
-    total_tokens: totals.totalTokens,
-    cost_usd: formatDollars(totals.cost),
-    uncertain_usd: formatDollars(totals.uncertain),
-    unpriced: totals.unpriced,
-  }
 }

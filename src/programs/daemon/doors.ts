@@ -1,19 +1,21 @@
+import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Config } from '../../config/config.ts'
+import type { Gate } from '../../contexts/gate.ts'
 import { createDoor, type DoorOptions } from '../../doors/http/door.ts'
-import { findCaller } from '../../doors/http/find-caller.ts'
+import { findCaller, isAdmin } from '../../doors/http/find-caller.ts'
 import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
-import { mayListen, requireSameMachine, requireToken } from '../../doors/http/tcp-guards.ts'
 import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
+import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
 import type { Handlers } from '../../doors/rpc/handlers.ts'
-import { registerRpc } from '../../doors/rpc/rpc-door.ts'
+import { registerRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
-import type { SocketPaths } from '../../host/socket-paths.ts'
+import { checkSocketPath, type SocketPaths } from '../../host/socket-paths.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import type { Tools } from './tools.ts'
 import { VERSION } from './version.ts'
@@ -29,6 +31,7 @@ export interface DoorParts {
   readonly handlers: Handlers
   readonly sockets: SocketPaths
   readonly tools: Tools
+  readonly gate: Gate
 }
 
 /** All doors of the daemon, open. */
@@ -52,11 +55,12 @@ interface OpenDoor extends BuiltDoor {
 }
 
 /** Beyond this machine only with a token. Throws `cannot-start`, before anything was opened. */
-export function refuseOpenTcp({ listen, adminToken }: Config): void {
-  if (listen === undefined || mayListen(listen.address, adminToken !== undefined)) return
+export function refuseOpenTcp({ listen, adminToken, heroSecret, allowsOpenTcp }: Config): void {
+  const isGuarded = adminToken !== undefined || heroSecret !== undefined
+  if (listen === undefined || allowsOpenTcp || mayListen(listen.address, isGuarded)) return
   throw new BrokerError(
     'cannot-start',
-    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token`,
+    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token, or say --open-tcp if nobody else can reach it`,
   )
 }
 
@@ -68,6 +72,7 @@ export async function openDoors(parts: DoorParts): Promise<Doors> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => closeDoors(open, files, parts))
   const unixDoors: readonly (readonly [BuiltDoor, string])[] = [
+    ...config.contextSockets.map((context) => contextDoor(context, parts)),
     [restDoor(parts), sockets.rest],
     [rpcDoor(parts), sockets.rpc],
     [webDoor(parts), sockets.web],
@@ -93,6 +98,19 @@ function restDoor(parts: DoorParts): BuiltDoor {
   return { door, mcp: addMcp(door, options, parts) }
 }
 
+/** A door for one context: whoever may open the file is in it, and no header says otherwise. */
+function contextDoor(context: string, parts: DoorParts): readonly [BuiltDoor, string] {
+  const socket = `rest.${context}`
+  const options = optionsFor(socket, parts)
+  const door = createDoor({ ...options, callers: { ...options.callers, context } })
+  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket })
+  addRestRoutes(door, parts.rooms, REST_PREFIXES)
+  return [
+    { door, mcp: addMcp(door, options, parts) },
+    checkSocketPath(join(parts.sockets.folder, `${socket}.sock`)),
+  ]
+}
+
 function rpcDoor(parts: DoorParts): BuiltDoor {
   const door = createDoor(optionsFor('rpc', parts))
   addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
@@ -114,9 +132,9 @@ async function openTcp(
   parts: DoorParts,
   open: OpenDoor[],
 ): Promise<TcpAddress> {
-  const token = parts.config.adminToken
-  const guard = token === undefined ? requireSameMachine(address) : requireToken(token)
-  const options = { ...optionsFor('tcp', parts), trustForwarded: false, onRequest: [guard] }
+  const { gate, config } = parts
+  const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
+  const options = { ...optionsFor('tcp', parts), trustForwarded: false, onRequest: guards }
   const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'tcp' })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
@@ -126,8 +144,10 @@ async function openTcp(
   return await bindTcp(door.server, address, port)
 }
 
+const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
+
 function addRpc(door: FastifyInstance, { handlers, log }: DoorParts): void {
-  registerRpc(door, { handlers, findCaller, version: VERSION, logger: log })
+  registerRpc(door, { handlers, findCaller, roleOf, version: VERSION, logger: log })
 }
 
 function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
@@ -136,8 +156,9 @@ function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: D
   return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 
-function optionsFor(name: string, { config, log }: DoorParts): DoorOptions {
-  return { name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
+function optionsFor(name: string, { config, log, gate }: DoorParts): DoorOptions {
+  const callers = { gate, proxies: config.proxies, rollsUp: config.rollsUp }
+  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
 }
 
 async function closeDoors(

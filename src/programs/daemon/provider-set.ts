@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
+import { isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import type { KeySetting } from '../../providers/key-pool.ts'
 import type { HealthBook } from '../../providers/health.ts'
@@ -132,6 +132,7 @@ function build(
     definition,
     keys: keysFor(definition.id, setting, parts.config),
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
+    isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
     health: parts.health,
     limits,

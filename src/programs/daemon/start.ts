@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
 import { createRepeats } from '../../broker/repeats.ts'
@@ -11,11 +12,15 @@ import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { createLimits } from '../../limits/limits.ts'
+import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
 import { openStore } from '../../store/store.ts'
+import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
+import { openKeys } from './open-keys.ts'
 import { openSupply } from './supply.ts'
 import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
@@ -41,7 +46,14 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   const store = stack.adopt(openStore({ path: storePath, clock, durability: 'power-safe-soon' }), (open) =>
     open.close(),
   )
-  const ledger = createLedger({ store })
+  const ledger = createLedger({ store, now: clock.now() })
+  const rules = openRuleBook(store, clock)
+  const { tokens, gate } = openKeys(config, clock, stack)
+  const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
+    log.error({ err: error }, 'old rows of the ledger could not be cleared away'),
+  )
+  stack.defer(stopClearing)
+  const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   bookWhatWasLeftOpen(ledger, log)
 
   const health = createHealthBook({ clock })
@@ -51,6 +63,9 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
     ledger,
+    limits: createLimits({ rules, ledger, clock }),
+    tokenCounter,
+    hangUp: config.hangUp,
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
@@ -61,12 +76,14 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     strategy: config.routingStrategy,
     health,
     tools: tools.configured,
-    limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
+    timeLimits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
   let tcp: TcpAddress | undefined
   const handlers = brokerHandlers({
     rooms,
+    rules,
+    tokens,
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -76,7 +93,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
   })
-  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, tools }))
+  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, tools, gate }))
   tcp = doors.tcp
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 
 import { BrokerError } from '../../../src/base/errors.ts'
 import { ROLES, roleMay } from '../../../src/wire/rpc-method.ts'
-import type { Role } from '../../../src/wire/rpc-method.ts'
 import { methods } from '../../../src/wire/rpc.ts'
 import type { MethodName } from '../../../src/wire/rpc.ts'
 import { startRpcSocket } from '../../support/rpc-socket.ts'
@@ -10,11 +9,14 @@ import { startRpcSocket } from '../../support/rpc-socket.ts'
 const names = Object.keys(methods) as MethodName[]
 const matrix = names.flatMap((method) => ROLES.map((has) => ({ method, needs: methods[method].role, has })))
 
+function callOf(method: MethodName): object {
+  return { jsonrpc: '2.0', method, params: methods[method].example.params, id: 1 }
+}
+
 describe('every method', () => {
   test.each(matrix)('$method needs “$needs”: “$has” is treated so', async ({ method, needs, has }) => {
     await using socket = await startRpcSocket({ roleOf: () => has })
-    const { params } = methods[method].example
-    const answer = await socket.ask({ jsonrpc: '2.0', method, params, id: 1 })
+    const answer = await socket.ask(callOf(method))
     if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
   })
@@ -22,16 +24,16 @@ describe('every method', () => {
   test.each(names)('%s is closed to who is not known, unless it is open to all', async (method) => {
     const findCaller = () => Promise.reject(new BrokerError('unauthorized', 'no such token'))
     await using socket = await startRpcSocket({ findCaller })
-    const answer = await socket.ask({ jsonrpc: '2.0', method, id: 1 })
+    const answer = await socket.ask(callOf(method))
     if (methods[method].role === 'open') expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32001, data: { code: 'unauthorized' } } })
   })
 
-  test.each(names.filter((method) => (methods[method].role as Role) === 'admin'))(
+  test.each(names.filter((method) => methods[method].role === 'admin'))(
     '%s is closed when nobody says who is an administrator',
     async (method) => {
       await using socket = await startRpcSocket()
-      expect(await socket.ask({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({ error: { code: -32003 } })
+      expect(await socket.ask(callOf(method))).toMatchObject({ error: { code: -32003 } })
     },
   )
 })
