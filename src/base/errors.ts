@@ -65,6 +65,8 @@ export interface ErrorDetails {
   readonly raw?: string | undefined
   /** Seconds after which asking again makes sense. */
   readonly retryAfter?: number | undefined
+  /** Headers that an HTTP door sends along. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   /** The provider was not asked at all, for it rests after failures. */
   readonly isUnasked?: boolean | undefined
   /** The provider has not read the request, so asking it again costs nothing twice. */

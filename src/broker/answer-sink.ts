@@ -11,8 +11,8 @@ export interface BrokenAnswer {
 export interface AnswerSink {
   /** The generation id: the answer carries it, and the ledger knows the request by it. */
   readonly id: string
-  /** The request is booked and a provider is about to be asked. */
-  accept(): void
+  /** The request is booked and a provider is about to be asked. An HTTP answer carries the headers. */
+  accept(headers: Readonly<Record<string, string>>): void
   /** One chunk as JSON. False when the caller is slow: `whenReady` will be called. */
   chunk(json: string): boolean
   answer(json: string): void

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
@@ -12,10 +13,13 @@ import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
+import { shorteningOf, type Grant } from './grant.ts'
 import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
+import type { HangUp } from './rooms.ts'
+import { shortened } from './shortened.ts'
 import type { Told } from './told.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
 
@@ -25,6 +29,9 @@ export interface Run {
   readonly asker: Asker
   readonly sink: AnswerSink
   readonly record: AnswerRecord
+  readonly grant: Grant
+  readonly hangUp: HangUp
+  readonly clock: Clock
   readonly upstreamIds: UpstreamIds
   /** Unix seconds of the start. */
   readonly created: number
@@ -61,6 +68,9 @@ export class Attempt implements BatchListener {
   #isClosed = false
   /** This attempt is on the bill. */
   #isBilled = false
+  #goesOn = false
+  /** Set while the rest of an answer is read only for the counts at its end. */
+  #draining: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
   /** Chunks that promise a word: until the word is there, another candidate can still take over unseen. */
   #held: string[] = []
 
@@ -69,7 +79,7 @@ export class Attempt implements BatchListener {
     this.#endpoint = endpoint
     this.#provider = provider
     this.#rescuing = rescuing
-    this.#body = rescuing?.body ?? run.errand.body
+    this.#body = this.#within(rescuing?.body ?? run.errand.body)
     this.#meter = run.errand.meter(this.#body)
     this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
@@ -99,7 +109,7 @@ export class Attempt implements BatchListener {
     const asked = this.#provider.speaksOpenRouter ? errand.ofRouters : undefined
     return {
       route: asked?.route ?? errand.route,
-      body: asked?.body ?? this.#body,
+      body: asked === undefined ? this.#body : this.#within(asked.body),
       modelId: this.#endpoint.modelId,
       streamed: errand.streamed,
       reasons: errand.reasons?.(this.#endpoint),
@@ -111,21 +121,89 @@ export class Attempt implements BatchListener {
 
   /** Breaks it off although the caller is still there. */
   stop(error: BrokerError): void {
+    if (this.#draining !== undefined) return this.#breakOff(this.#draining.outcome)
     this.#asking?.abort()
     this.fail(error)
   }
 
   #leave(): void {
-    this.#asking?.abort()
     this.#run.record.left(this.#answering())
-    this.#close({ type: 'left' })
+    this.#leaveUpstream({ type: 'left' })
+  }
+
+  /** Nobody reads on. A provider that bills on all the same is heard to the end, within the bound, for what it will bill. */
+  #leaveUpstream(outcome: AttemptOutcome): void {
+    const { hangUp, clock, sink } = this.#run
+    if (this.#provider.abortStopsBilling) {
+      this.#asking?.abort()
+      return this.#close(outcome)
+    }
+    if (hangUp.policy === 'cut') return this.#breakOff(outcome)
+    sink.whenGone = undefined
+    this.#draining = { outcome, cancel: clock.after(hangUp.forMs, () => this.#breakOff(outcome)) }
+    return this.#asking?.resume()
+  }
+
+  #breakOff(outcome: AttemptOutcome): void {
+    this.#asking?.abort()
+    this.#goesOn = true
+    this.#close(outcome)
+  }
+
+  /** Shorter where the budget affords no more. */
+  #within(body: JsonBody): JsonBody {
+    const { errand, grant } = this.#run
+    const tokens = grant.shortened.has(this.#endpoint.id) ? grant.tokens.get(this.#endpoint.id) : undefined
+    return tokens === undefined ? body : shortened(body, Math.floor(tokens / (errand.choices ?? 1)))
   }
 
   chunk(json: string, chunk: ChatChunk): void {
     this.#meter.watch(chunk)
+    if (this.#draining !== undefined) return
     if (!this.#hasBegun) this.#noteId(chunk)
     if (this.#rescuing === undefined) this.#pass(json, chunk)
     else this.#passRest(json, chunk, this.#rescuing.replay)
+    if (this.#isUsedUp()) this.#exhaust()
+  }
+
+  #isUsedUp(): boolean {
+    const most = this.#run.grant.tokens.get(this.#endpoint.id)
+    return (
+      most !== undefined &&
+      !this.#isClosed &&
+      this.#meter.finishReason === undefined &&
+      this.#meter.completionSoFar > most
+    )
+  }
+
+  /** Ends the answer as a model would that reached its bound. */
+  #exhaust(): void {
+    const { record, sink, grant } = this.#run
+    const reason = `the budget of ${grant.allowance?.name ?? 'the caller'} affords no longer answer`
+    this.#begin()
+    record.exhausted(reason)
+    const last = this.#lastWords(reason)
+    const text = this.#completer.chunk(JSON.stringify(last), last)
+    if (text !== undefined) sink.chunk(text)
+    const owed = this.#completer.last()
+    if (owed !== undefined) sink.chunk(owed)
+    sink.end()
+    this.#leaveUpstream({ type: 'answered' })
+  }
+
+  #lastWords(reason: string): ChatChunk {
+    const { sink, created } = this.#run
+    return {
+      id: sink.id,
+      object: 'chat.completion.chunk',
+      created,
+      model: this.#endpoint.model,
+      provider: this.#provider.displayName,
+      choices: [
+        { index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' },
+      ],
+      x_aibroker: { limited: { reason } },
+    } as ChatChunk
   }
 
   #pass(json: string, chunk: ChatChunk): void {
@@ -167,12 +245,14 @@ export class Attempt implements BatchListener {
 
   answer(json: string, answer: ChatChunk): void {
     this.#meter.watch(answer)
+    if (this.#draining !== undefined) return
     this.#noteId(answer)
     this.#begin()
     this.#run.sink.answer(this.#completer.answer(json, answer))
   }
 
   end(): void {
+    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
     this.#run.record.finished()
     const last = this.#run.errand.streamed ? this.#completer.last() : undefined
     if (last !== undefined) this.#run.sink.chunk(last)
@@ -182,6 +262,7 @@ export class Attempt implements BatchListener {
 
   fail(error: BrokerError): void {
     if (this.#isClosed) return
+    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
     const { record } = this.#run
     const ms = record.elapsedMs - this.#startedAt
     if (this.#hasBegun) record.brokeOff(this.#endpoint, error, ms)
@@ -212,6 +293,7 @@ export class Attempt implements BatchListener {
 
   #close(outcome: AttemptOutcome): void {
     this.#isClosed = true
+    this.#draining?.cancel()
     this.#run.sink.whenGone = undefined
     this.#run.sink.whenReady = undefined
     this.#held = []
@@ -223,6 +305,8 @@ export class Attempt implements BatchListener {
       endpoint: this.#endpoint,
       meter: this.#meter,
       saysWhatItCharged: this.#provider.speaksOpenRouter,
+      body: this.#body,
+      goesOn: () => this.#goesOn,
     }
   }
 
@@ -230,6 +314,7 @@ export class Attempt implements BatchListener {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
+    const limited = shorteningOf(this.#run.grant, this.#endpoint)
     const isShared = this.#rescuing !== undefined
     const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
     const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
@@ -241,7 +326,10 @@ export class Attempt implements BatchListener {
       price,
       usage,
       cost: isShared ? cost : undefined,
-      envelope: () => envelopeOf(record, provider, this.#endpoint, cost()),
+      envelope: () => ({
+        ...envelopeOf(record, provider, this.#endpoint, cost()),
+        ...(limited === undefined ? {} : { limited }),
+      }),
     })
   }
 }

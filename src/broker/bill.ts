@@ -2,7 +2,11 @@ import { money, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { CountSource, Settlement, Usage } from '../ledger/ledger-types.ts'
+import type { JsonBody } from '../wire/json-body.ts'
+import { countReading } from './count-reading.ts'
 import type { Meter } from './meter.ts'
+import { settledCost } from './settled-cost.ts'
+import type { TokenCounter } from './token-counter.ts'
 
 /** Who answers. */
 export interface Answering {
@@ -10,10 +14,34 @@ export interface Answering {
   readonly meter: Meter
   /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
   readonly saysWhatItCharged: boolean
+  /** What it was asked. */
+  readonly body: JsonBody
+  /** Nobody listens to it any more, and it bills on. */
+  readonly goesOn: () => boolean
 }
 
 /** What one answer costs, or all parts of one that several endpoints gave. */
-export type Bill = Pick<Settlement, 'usage' | 'countSource' | 'cost' | 'costLow' | 'costHigh'>
+export type Bill = Pick<
+  Settlement,
+  'usage' | 'countSource' | 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'
+>
+
+/** The bill of one endpoint's part, once nothing more comes: counted where nobody reported. */
+export async function settledBillOf(
+  answering: Answering,
+  held: Money | undefined,
+  counter: TokenCounter | undefined,
+): Promise<Bill> {
+  const { endpoint, meter, body, saysWhatItCharged } = answering
+  const reading = await countReading(meter, body, endpoint.modelId, counter)
+  const goesOn = answering.goesOn() && reading.countSource !== 'reported'
+  const charged = saysWhatItCharged ? meter.charged : undefined
+  return {
+    usage: reading.usage,
+    countSource: goesOn ? 'bounded' : reading.countSource,
+    ...settledCost({ reading, price: endpoint.price, charged, goesOn, held }),
+  }
+}
 
 /** The bill of one endpoint's part, as far as its counts are known now. */
 export function billOf({ endpoint: { price }, meter, saysWhatItCharged }: Answering): Bill {
@@ -47,6 +75,8 @@ export function addBills(bills: readonly Bill[]): Bill {
     cost: addMoney(counted.map(({ cost }) => cost)),
     costLow: hasBounds ? addMoney(counted.map(({ cost, costLow }) => costLow ?? cost)) : undefined,
     costHigh: hasBounds ? addMoney(counted.map(({ cost, costHigh }) => costHigh ?? cost)) : undefined,
+    costSource: counted.every(({ costSource }) => costSource === 'upstream') ? 'upstream' : undefined,
+    flag: counted.find(({ flag }) => flag !== undefined)?.flag,
   }
 }
 

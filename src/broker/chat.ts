@@ -1,19 +1,19 @@
 import type { Catalog, Endpoint } from '../catalog/catalog.ts'
-import { route } from '../routing/route.ts'
 import type { ChatRequest } from '../wire/chat.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { chatCompleter } from './complete-chat.ts'
 import { Meter } from './meter.ts'
-import { mostItCanTake } from './most-it-can-take.ts'
-import { surroundingsOf, type Rooms } from './rooms.ts'
+import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
 import { walk } from './walk.ts'
 
 /** Answers one chat request, plain or streamed. Throws like `walk`. */
 export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { body, wishes, streamed } = request
-  const surroundings = surroundingsOf(rooms)
-  const { candidates } = route({ kind: 'chat', wishes, strategy: rooms.strategy }, surroundings)
+  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
+  const catalog = rooms.catalog()
   return walk(
     {
       kind: 'chat',
@@ -23,7 +23,10 @@ export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms
       streamed,
       candidates,
       most: mostItCanTake(request, candidates),
-      reasons: (endpoint) => doesReason(endpoint, surroundings.catalog),
+      bounds: (endpoint) => boundsOf(request, endpoint),
+      choices: request.choices,
+      mayBeShortened: request.maxTokens === undefined,
+      reasons: (endpoint) => doesReason(endpoint, catalog),
       meter: (sent) => new Meter(sent.byteLength),
       mayBeRescued: streamed && request.choices === 1,
       completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),

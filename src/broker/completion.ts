@@ -1,11 +1,11 @@
-import { route } from '../routing/route.ts'
 import type { CompletionRequest } from '../wire/completion.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { completionCompleter } from './complete-completion.ts'
 import { Meter } from './meter.ts'
-import { mostItCanTake } from './most-it-can-take.ts'
-import { surroundingsOf, type Rooms } from './rooms.ts'
+import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
 import { walk } from './walk.ts'
 
 /**
@@ -19,7 +19,7 @@ export function completion(
   rooms: Rooms,
 ): Promise<void> {
   const { body, chatBody, wishes, streamed } = request
-  const { candidates } = route({ kind: 'chat', wishes, strategy: rooms.strategy }, surroundingsOf(rooms))
+  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
   return walk(
     {
       kind: 'chat',
@@ -30,6 +30,9 @@ export function completion(
       streamed,
       candidates,
       most: mostItCanTake({ ...request, body: chatBody }, candidates),
+      bounds: (endpoint) => boundsOf({ ...request, body: chatBody }, endpoint),
+      choices: request.choices,
+      mayBeShortened: request.maxTokens === undefined,
       meter: () => new Meter(body.byteLength),
       completer: completionCompleter,
     },

@@ -1,14 +1,14 @@
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Money } from '../base/money.ts'
-import { route } from '../routing/route.ts'
 import type { EmbeddingRequest } from '../wire/embedding.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { embeddingCompleter } from './complete-embedding.ts'
 import { inBatches } from './in-batches.ts'
 import { Meter } from './meter.ts'
-import { surroundingsOf, type Rooms } from './rooms.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
 import { walk } from './walk.ts'
 
 /** Answers one embedding request: same routing, fallback and ledger as a chat. Throws like `walk`. */
@@ -19,7 +19,11 @@ export function embedding(
   rooms: Rooms,
 ): Promise<void> {
   const { body, wishes, encoding } = request
-  const { candidates } = route({ kind: 'embedding', wishes, strategy: rooms.strategy }, surroundingsOf(rooms))
+  const { candidates } = routeFor(
+    { kind: 'embedding', wishes, strategy: rooms.strategy },
+    asker.caller,
+    rooms,
+  )
   return walk(
     {
       kind: 'embedding',
@@ -29,6 +33,7 @@ export function embedding(
       streamed: false,
       candidates,
       most: mostEmbeddingCost(body.byteLength, candidates),
+      bounds: () => ({ promptTokensAtMost: body.byteLength, completionTokensAtMost: 0 }),
       meter: () => new Meter(body.byteLength),
       completer: embeddingCompleter(encoding),
       askWith: inBatches,

@@ -1,5 +1,6 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
+import type { UsageBounds } from '../ledger/cost.ts'
 import type { Asking, Provider, ProviderRoute, Question } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { AnswerFacts, Completer } from './complete-answer.ts'
@@ -22,6 +23,12 @@ export interface Errand {
   readonly candidates: readonly Endpoint[]
   /** The most that it can cost; `undefined` when no candidate has a known price. */
   readonly most: Money | undefined
+  /** The most that can be used at an endpoint; without it only `most` is known. */
+  readonly bounds?: ((endpoint: Endpoint) => UsageBounds) | undefined
+  /** How many answers were asked for; one without it. */
+  readonly choices?: number | undefined
+  /** The caller named no bound on the length of an answer, so that a budget may. */
+  readonly mayBeShortened?: boolean | undefined
   /** Whether the endpoint's model is known to reason, or not to. */
   readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
   /** A fresh meter for each attempt with this body. */

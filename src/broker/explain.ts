@@ -2,11 +2,12 @@ import { BrokerError } from '../base/errors.ts'
 import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import { costOf, mostItCanCost } from '../ledger/cost.ts'
-import { route } from '../routing/route.ts'
+import type { Caller } from '../contexts/caller.ts'
 import type { Exclusion } from '../routing/offer.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
 import { boundsOf, type ChatBounds } from './most-it-can-take.ts'
-import { surroundingsOf, type Rooms } from './rooms.ts'
+import type { Rooms } from './rooms.ts'
+import { routeFor } from './route-for.ts'
 
 /** A request as far as routing and money look at it. */
 export interface Inquiry extends ChatBounds {
@@ -37,10 +38,10 @@ export interface Quote {
 }
 
 /** Which endpoints a request would be sent to, in which order, at which price, and why not to the others. */
-export function explain(inquiry: Inquiry, rooms: Rooms): Explanation {
+export function explain(inquiry: Inquiry, caller: Caller, rooms: Rooms): Explanation {
   const { kind, wishes } = inquiry
   try {
-    const plan = route({ kind, wishes, strategy: rooms.strategy }, surroundingsOf(rooms))
+    const plan = routeFor({ kind, wishes, strategy: rooms.strategy }, caller, rooms)
     const candidates = plan.candidates.map((endpoint) => ({ endpoint, quote: quote(inquiry, endpoint) }))
     return { candidates, excluded: plan.excluded, error: undefined }
   } catch (error) {

@@ -21,6 +21,8 @@ export class Meter {
   /** Characters of answer that went by; a chunk carries at least one token. */
   #characters = 0
   #chunksWithText = 0
+  /** What was said, for a tokenizer; given up when it is too long. */
+  #said: string[] | undefined = []
 
   /** @param promptBytes size of the request body: no token is shorter than a byte. */
   constructor(promptBytes: number) {
@@ -29,6 +31,18 @@ export class Meter {
 
   get finishReason(): string | undefined {
     return this.#finishReason
+  }
+
+  /** All text of the answer; `undefined` when it was too long to keep. */
+  get said(): string | undefined {
+    return this.#said?.join('')
+  }
+
+  /** A fair guess of the tokens so far, never far below: a chunk with text has one at least. */
+  get completionSoFar(): number {
+    return (
+      this.#reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
+    )
   }
 
   get reported(): Usage | undefined {
@@ -56,10 +70,22 @@ export class Meter {
 
   #watchChoice(choice: ChatChoice): void {
     if (typeof choice.finish_reason === 'string') this.#finishReason = choice.finish_reason
-    const characters = charactersIn(choice)
+    const characters = this.#takeText(choice)
     if (characters === 0) return
     this.#characters += characters
     this.#chunksWithText++
+  }
+
+  /** Keeps the text of a choice and returns its length. */
+  #takeText(choice: ChatChoice): number {
+    let characters = 0
+    for (const text of textsIn(choice)) {
+      if (typeof text !== 'string' || text === '') continue
+      characters += text.length
+      this.#said?.push(text)
+    }
+    if (this.#characters > MOST_KEPT) this.#said = undefined
+    return characters
   }
 
   /** The counts as far as they are known now. Without a report they are bounded by what went by. */
@@ -69,6 +95,11 @@ export class Meter {
     }
     if (this.#chunksWithText === 0)
       return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
+    return this.bounds()
+  }
+
+  /** What went by bounds the counts, be it the prompt alone: for what was asked may be billed before the first word. */
+  bounds(): Reading {
     return {
       usage: counts(this.#promptBytes / CHARACTERS_PER_TOKEN, this.#characters / CHARACTERS_PER_TOKEN),
       countSource: 'bounded',
@@ -81,6 +112,8 @@ export class Meter {
   }
 }
 
+/** Characters of one answer that are kept for a tokenizer. */
+const MOST_KEPT = 400_000
 /** OpenAI's rule of thumb for English text. */
 const CHARACTERS_PER_TOKEN = 4
 /** Hardly any text gets more than this out of a token; the low bound rests on it. */
@@ -100,18 +133,12 @@ function counts(prompt: number, completion: number): Usage {
   }
 }
 
-function charactersIn({ delta, message, text }: ChatChoice): number {
-  if (typeof text === 'string') return text.length
+/** Everything of a choice that tokens were spent on. */
+function textsIn({ delta, message, text }: ChatChoice): unknown[] {
+  if (typeof text === 'string') return [text]
   const said = delta ?? message
-  if (said === null || said === undefined) return 0
-  let characters =
-    lengthOf(said.content) + lengthOf(said.reasoning ?? said.reasoning_content) + lengthOf(said.refusal)
-  for (const call of said.tool_calls ?? []) {
-    characters += lengthOf(call.function?.name) + lengthOf(call.function?.arguments)
-  }
-  return characters
-}
-
-function lengthOf(text: unknown): number {
-  return typeof text === 'string' ? text.length : 0
+  if (said === null || said === undefined) return []
+  const texts: unknown[] = [said.content, said.reasoning ?? said.reasoning_content, said.refusal]
+  for (const call of said.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
+  return texts
 }

@@ -21,7 +21,7 @@ export interface Figures {
   readonly firstToken: Histogram
 }
 
-export const COUNTED_STATUSES = ['finished', 'cancelled', 'broken', 'failed'] as const
+export const COUNTED_STATUSES = ['finished', 'cancelled', 'broken', 'exhausted', 'failed'] as const
 
 export type CountedStatus = (typeof COUNTED_STATUSES)[number]
 
@@ -86,7 +86,7 @@ export function createMetrics(clock: Clock): Metrics {
 }
 
 class Counters implements Figures {
-  readonly requests = { finished: 0, cancelled: 0, broken: 0, failed: 0 }
+  readonly requests = { finished: 0, cancelled: 0, broken: 0, exhausted: 0, failed: 0 }
   readonly tokens = { prompt: 0, completion: 0, cachedPrompt: 0, reasoning: 0 }
   readonly duration = createHistogram()
   readonly firstToken = createHistogram()
@@ -94,8 +94,8 @@ class Counters implements Figures {
   unpriced = 0
 
   note({ status, usage, cost, endpoint, durationMs, firstTokenMs }: Settlement): void {
-    // What a crash left open is booked by the next process and was none of its requests.
-    if (status === 'interrupted') return
+    // What a crash left open, and what a later price changes, was no request of this process.
+    if (status === 'interrupted' || status === 'adjusted') return
     this.requests[status]++
     this.duration.add(durationMs / 1000)
     if (firstTokenMs !== undefined) this.firstToken.add(firstTokenMs / 1000)

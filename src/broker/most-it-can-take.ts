@@ -1,6 +1,6 @@
 import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { mostItCanCost } from '../ledger/cost.ts'
+import { mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 
 /** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
@@ -27,10 +27,7 @@ export function mostItCanTake(request: ChatBounds, candidates: readonly Endpoint
 }
 
 /** The most tokens that it can use at one endpoint. */
-export function boundsOf(
-  request: ChatBounds,
-  endpoint: Endpoint,
-): { promptTokensAtMost: number; completionTokensAtMost: number } {
+export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.

@@ -1,14 +1,14 @@
 import type { Clock } from '../base/clock.ts'
+import { NOTHING, type Money } from '../base/money.ts'
+import type { TokenCounter } from './token-counter.ts'
 import type { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
-import type { Asker } from './asker.ts'
-import { addBills, billOf, type Answering, type Bill } from './bill.ts'
+import { addBills, billOf, settledBillOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
   readonly #clock: Clock
-  readonly #asker: Asker
   readonly #priceVersion: string
   readonly #startedAt: number
   readonly #attempts: FailedAttempt[] = []
@@ -20,10 +20,10 @@ export class AnswerRecord {
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
+  #flag: string | undefined
 
-  constructor(clock: Clock, asker: Asker, priceVersion: string) {
+  constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
-    this.#asker = asker
     this.#priceVersion = priceVersion
     this.#startedAt = clock.monotonic()
   }
@@ -82,9 +82,16 @@ export class AnswerRecord {
     this.#status = 'cancelled'
   }
 
+  /** The hold was used up and the answer ended there. */
+  exhausted(reason: string): void {
+    this.#status = 'exhausted'
+    this.#flag = reason
+  }
+
   broke(error: BrokerError): void {
     this.#error = error
-    if (this.#status !== 'cancelled') this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
+    if (this.#status !== 'cancelled' && this.#status !== 'exhausted')
+      this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
   }
 
   /** An answer that the caller saw a part of broke off. */
@@ -104,21 +111,25 @@ export class AnswerRecord {
     return addBills(this.#parts.map(billOf))
   }
 
-  settlement(): Settlement {
+  /** Counts what no provider did, which may take a moment. */
+  async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
     const answering = this.#answering
+    const bills = await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter)))
+    const bill = addBills(bills)
     return {
       status: this.#status,
       endpoint: answering?.endpoint.id,
       provider: answering?.endpoint.provider,
       attempts: this.#attempts,
-      ...this.bill(),
+      ...bill,
+      // A refusal costs nothing anywhere.
+      cost: this.#parts.length === 0 ? NOTHING : bill.cost,
+      flag: bill.flag ?? this.#flag,
       priceVersion: this.#priceVersion,
-      finishReason: answering?.meter.finishReason,
+      finishReason: this.#status === 'exhausted' ? 'length' : answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
       durationMs: this.elapsedMs,
-      referer: this.#asker.referer,
-      title: this.#asker.title,
     }
   }
 }

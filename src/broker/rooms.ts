@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import type { Caller } from '../contexts/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { HealthBook } from '../providers/health.ts'
+import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
@@ -10,14 +13,20 @@ import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { ModelLists } from './model-lists.ts'
 import type { Repeats } from './repeats.ts'
+import { pinned } from './pinned.ts'
 import type { Running } from './running.ts'
+import type { TokenCounter } from './token-counter.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
+
+/** `cut`: the connection is closed and the bill estimated. `drain`: the rest is read, so long, for the counts at its end. */
+export type HangUp = { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
 
 /** The rooms below, as the daemon built them. The catalogue and the providers may be new ones after a reload. */
 export interface Rooms {
   readonly catalog: () => Catalog
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly ledger: Ledger
+  readonly limits: Limits
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
@@ -28,13 +37,23 @@ export interface Rooms {
   readonly strategy: Strategy
   /** How endpoints have been doing. */
   readonly health: HealthBook
+  /** The tools of the MCP servers; absent when none are configured. */
+  readonly tools?: ToolBroker | undefined
   /** Bound on a whole request, over all attempts; the usual one unless said. */
-  readonly limits?: Pick<TimeLimits, 'wholeMs'> | undefined
+  readonly timeLimits?: Pick<TimeLimits, 'wholeMs'> | undefined
+  /** Counts the tokens of a text nobody else counted; without it such answers have bounds only. */
+  readonly tokenCounter?: TokenCounter | undefined
+  /** What becomes of an answer whose caller left, at a provider that goes on billing. */
+  readonly hangUp: HangUp
   /** What providers are told of callers that don't introduce their app. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
 
-/** What routing looks at, as it is now. */
-export function surroundingsOf({ catalog, providers, figures }: Rooms): RouteSurroundings {
-  return { catalog: catalog(), providers: providers(), figuresOf: figures.of }
+/** What routing looks at, as it is now; what a caller may not use isn't there. */
+export function surroundingsOf(
+  { catalog, providers, figures, limits }: Rooms,
+  caller: Caller,
+): RouteSurroundings {
+  const here = { catalog: catalog(), providers: providers() }
+  return { ...pinned(here, limits.pinsOf(caller)), figuresOf: figures.of }
 }

@@ -4,12 +4,14 @@ import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
 import type { Readiness } from '../providers/key-pool.ts'
+import type { Settlement } from '../ledger/ledger-types.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
 import type { Errand } from './errand.ts'
+import { grantFor, shorteningOf, type Grant } from './grant.ts'
 import { prefixBody } from './prefix-body.ts'
 import { AnswerRecord } from './record.ts'
 import { compared, continued } from './replay.ts'
@@ -24,7 +26,8 @@ const CONTINUES = 'assistant_prefix'
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock } = rooms
+  const { ledger, clock, limits, hangUp } = rooms
+  const { caller } = asker
   let attempt: Attempt | undefined
   let stopped: BrokerError | undefined
   let wake = (): void => undefined
@@ -34,23 +37,31 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     wake()
   })
   const catalog = rooms.catalog()
-  const record = new AnswerRecord(clock, asker, catalog.version)
-  const deadlineAt = clock.monotonic() + (rooms.limits ?? DEFAULT_LIMITS).wholeMs
+  const record = new AnswerRecord(clock, catalog.version)
+  const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
+  const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
+  using leaving = new DisposableStack()
+  let tokensUsed = 0
+  leaving.defer(() => admission.leave(tokensUsed))
+  // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
+  const grant = grantFor(errand, limits.allowance(caller))
   const hold = await ledger.hold({
     id: sink.id,
-    caller: asker.caller,
+    caller,
     kind: errand.kind,
     modelAsked: errand.modelAsked,
     streamed: errand.streamed,
-    most: errand.most,
+    most: grant.most,
     startedAt: clock.now(),
+    referer: asker.referer,
+    title: asker.title,
   })
   try {
-    sink.accept()
+    sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
     const { upstreamIds } = rooms
-    const run = { errand, asker, sink, record, upstreamIds, created, deadlineAt, told }
+    const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
@@ -58,7 +69,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       return attempt.run()
     }
     const outcome = await fallback({
-      candidates: errand.candidates,
+      candidates: grant.candidates,
       attempt: ask,
       readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
       wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
@@ -80,10 +91,25 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    const settlement = record.settlement()
+    const settlement = await record.settlement(grant.most, rooms.tokenCounter)
+    tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
     await ledger.settle(hold, settlement)
   }
+}
+
+/** Told ahead of the answer, so for the first candidate. */
+function shorteningHeader(grant: Grant): Record<string, string> {
+  const shortening = shorteningOf(grant, grant.candidates[0])
+  if (shortening === undefined) return {}
+  return { 'x-aibroker-limited': `max_tokens=${shortening.max_tokens}; budget=${shortening.budget}` }
+}
+
+/** The rule of thumb for what a prompt will count; what it did count is taken when it is known. */
+const BYTES_PER_TOKEN = 4
+
+function tokensOf({ usage }: Settlement): number {
+  return usage === undefined ? 0 : usage.prompt + usage.completion
 }
 
 /** False when the caller left meanwhile. */

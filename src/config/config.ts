@@ -34,6 +34,18 @@ export interface Config {
   readonly detectsLocalServers: boolean
   /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
   readonly refreshesCatalogue: boolean
+  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are believed. */
+  readonly proxies: ReadonlySet<string>
+  /** One payer per /64 of IPv6. */
+  readonly rollsUp: boolean
+  /** Contexts with a socket of their own, `rest.<context>.sock`. */
+  readonly contextSockets: readonly string[]
+  /** A TCP door that others can reach may open although nobody has to show anything. */
+  readonly allowsOpenTcp: boolean
+  /** Days after which single requests are cleared away; their totals stay. */
+  readonly keepDays: number
+  /** What becomes of an answer whose caller left, at a provider that goes on billing. */
+  readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
@@ -66,6 +78,7 @@ export interface Flags {
   readonly address?: string | undefined
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
+  readonly openTcp?: boolean | undefined
 }
 
 /**
@@ -90,6 +103,12 @@ export function loadConfig(options: {
     isMother: argv.mother === true,
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
+    proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
+    rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
+    contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
+    allowsOpenTcp: argv.openTcp === true,
+    keepDays: settings.whole('AIBROKER_KEEP_DAYS', 'days', 90),
+    hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
@@ -108,6 +127,33 @@ export function loadConfig(options: {
   }
   settings.throwIfWrong()
   return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
+}
+
+interface ListForm {
+  readonly isGood: (item: string) => boolean
+  readonly should: string
+}
+
+const PROXY: ListForm = { isGood: (item) => isIP(item) !== 0, should: 'IP addresses with commas between' }
+const CONTEXT: ListForm = {
+  isGood: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
+  should: 'contexts with commas between, such as lab,shop',
+}
+
+function listOf(settings: Settings, name: string, { isGood, should }: ListForm): string[] {
+  const items = (settings.text(name) ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean)
+  const bad = items.find((item) => !isGood(item))
+  if (bad !== undefined) settings.complain(name, `has “${bad}” in it, should be ${should}`)
+  return items
+}
+
+function hangUpOf(settings: Settings): Config['hangUp'] {
+  const forMs = settings.whole('AIBROKER_HANGUP_DRAIN_S', 'seconds', 60) * 1000
+  const policy = settings.choice('AIBROKER_HANGUP', ['drain', 'cut'], 'drain')
+  return Object.freeze(policy === 'cut' ? { policy } : { policy, forMs })
 }
 
 /** Address and port come together or not at all. */

@@ -43,6 +43,12 @@ const ROWS: readonly Row[] = [
   ['keep_answers_ms', (c) => c.keepAnswersMs, 'AIBROKER_IDEMPOTENCY_HOURS'],
   ['body_limit_bytes', (c) => c.bodyLimitBytes, 'AIBROKER_BODY_LIMIT_MB'],
   ['drain_timeout_ms', (c) => c.drainTimeoutMs, 'AIBROKER_DRAIN_TIMEOUT_S'],
+  ['trusted_proxies', (c) => listed(c.proxies), 'AIBROKER_TRUSTED_PROXIES'],
+  ['roll_up_64', (c) => c.rollsUp, 'AIBROKER_ROLL_UP_64'],
+  ['context_sockets', (c) => listed(c.contextSockets), 'AIBROKER_CONTEXT_SOCKETS'],
+  ['open_tcp', (c) => c.allowsOpenTcp, '--open-tcp'],
+  ['keep_days', (c) => c.keepDays, 'AIBROKER_KEEP_DAYS'],
+  ['hang_up', (c) => c.hangUp.policy, 'AIBROKER_HANG_UP'],
   ['log_level', (c) => c.logLevel, 'AIBROKER_LOG_LEVEL'],
   ['referer', (c) => c.attribution.referer, 'OPENROUTER_HTTP_REFERER'],
   ['title', (c) => c.attribution.title, 'OPENROUTER_X_TITLE'],
@@ -74,13 +80,20 @@ function sourceOf(
 ): Pick<EffectiveSetting, 'source' | 'variable'> {
   for (const variable of variables) {
     if (variable.startsWith('--')) {
-      const flag = flags[variable.slice(2) as keyof Flags]
+      const flag = flags[FLAGS[variable] ?? 'mother']
       if (flag !== undefined && flag !== false) return { source: 'flag', variable }
     } else if (isSet(env[variable])) return { source: 'environment', variable }
     else if (SECRETS.has(variable) && isSet(secretsFile[variable]))
       return { source: 'secrets-file', variable }
   }
   return { source: 'default', variable: variables[0] }
+}
+
+const FLAGS: Readonly<Record<string, keyof Flags>> = {
+  '--address': 'address',
+  '--port': 'port',
+  '--mother': 'mother',
+  '--open-tcp': 'openTcp',
 }
 
 /** All that is taken from the secrets file besides keys. */
@@ -101,6 +114,11 @@ function addresses(env: Environment): readonly EffectiveSetting[] {
       .replace(/\?.*$/, '?***')
     return [{ name: `url_${name.toLowerCase()}`, value, source: 'environment', variable } as const]
   })
+}
+
+function listed(values: Iterable<string>): string | undefined {
+  const text = [...values].join(', ')
+  return text === '' ? undefined : text
 }
 
 function hidden(secret: object | undefined): string | undefined {

@@ -22,6 +22,18 @@ export function firstForwardedAddress(list: string): string | undefined {
   return undefined
 }
 
+/** The /64 that an IPv6 address is in, which one mycelium node has to itself: `54f:b680:ba6e:7ced::/64`; an IPv4 address as it is. */
+export function nodeOf(canonical: string): string {
+  if (!canonical.includes(':')) return canonical
+  return `${compress([...groupsOf(canonical).slice(0, 4), 0, 0, 0, 0])}/64`
+}
+
+/** The last address of an `X-Forwarded-For` list that isn't one of the proxies': the one that a proxy we trust saw itself. */
+export function lastForwardedAddress(list: string, proxies: ReadonlySet<string>): string | undefined {
+  const addresses = list.split(',').map((item) => canonicalAddress(withoutPort(item.trim())))
+  return addresses.findLast((address) => address !== undefined && !proxies.has(address))
+}
+
 /** Whether only this machine can reach a listener at `address`. */
 export function isLoopback(address: string): boolean {
   if (address === 'localhost') return true

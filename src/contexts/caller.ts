@@ -4,4 +4,6 @@ export interface Caller {
   readonly ip: string
   /** Hero context, a label under the address; absent is nobody's context, not `0`. */
   readonly context: string | undefined
+  /** Id of the token that was shown, never the token itself. */
+  readonly token?: string | undefined
 }

@@ -67,6 +67,25 @@ export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefi
   return inMoney(exact, price)
 }
 
+/**
+ * The most completion tokens, up to the bound, whose highest cost `afford` covers; `undefined` when it doesn't even cover
+ * the rest of the request, or a rate isn't known.
+ */
+export function tokensAffordable(bounds: UsageBounds, price: Price, afford: Money): number | undefined {
+  const fits = (completionTokensAtMost: number): boolean => {
+    const cost = mostItCanCost({ ...bounds, completionTokensAtMost }, price)
+    return cost !== undefined && cost <= afford
+  }
+  if (!fits(0)) return undefined
+  let [enough, tooMany] = [0, bounds.completionTokensAtMost + 1]
+  while (tooMany - enough > 1) {
+    const middle = Math.floor((enough + tooMany) / 2)
+    if (fits(middle)) enough = middle
+    else tooMany = middle
+  }
+  return enough
+}
+
 /** The last tier that the prompt is longer than, else the base. A tier stands for itself: it inherits no rate. */
 function ratesFor(promptTokens: number, price: Price): Rates {
   if (price.tiers === undefined) return price

@@ -12,17 +12,28 @@ export class HoldsTable {
 
   constructor(store: Store) {
     this.#insert = store.prepare(`
-      INSERT INTO holds (id, ip, context, kind, model, streamed, most_nano, started_at_ms)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`)
+      INSERT INTO holds (id, ip, context, token, kind, model, streamed, most_nano, started_at_ms, referer, title)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
     this.#all = store.prepare('SELECT rowid, * FROM holds ORDER BY rowid')
   }
 
   /** Returns its rowid. */
-  insert({ id, caller, kind, modelAsked, streamed, most, startedAt }: HoldRequest): number {
-    const { ip, context } = caller
-    const flag = streamed ? 1 : 0
-    const done = this.#insert.run(id, ip, context ?? null, kind, modelAsked, flag, most ?? null, startedAt)
+  insert(request: HoldRequest): number {
+    const { ip, context, token } = request.caller
+    const done = this.#insert.run(
+      request.id,
+      ip,
+      context ?? null,
+      token ?? null,
+      request.kind,
+      request.modelAsked,
+      request.streamed ? 1 : 0,
+      request.most ?? null,
+      request.startedAt,
+      request.referer ?? null,
+      request.title ?? null,
+    )
     return Number(done.lastInsertRowid)
   }
 
@@ -35,12 +46,14 @@ export class HoldsTable {
     return this.#all.all().map((row) => ({
       rowid: count(row, 'rowid'),
       id: text(row, 'id'),
-      caller: { ip: text(row, 'ip'), context: maybeText(row, 'context') },
+      caller: { ip: text(row, 'ip'), context: maybeText(row, 'context'), token: maybeText(row, 'token') },
       kind: text(row, 'kind'),
       modelAsked: text(row, 'model'),
       streamed: count(row, 'streamed') === 1,
       most: maybeAmount(row, 'most_nano'),
       startedAt: count(row, 'started_at_ms'),
+      referer: maybeText(row, 'referer'),
+      title: maybeText(row, 'title'),
     }))
   }
 }

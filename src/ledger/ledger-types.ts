@@ -32,6 +32,11 @@ export interface HoldRequest {
   readonly most: Money | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** Id of the first row of what this is a part of: all rounds and tool calls of one chat have the same. */
+  readonly group?: string | undefined
+  /** App that asked, from the attribution headers. */
+  readonly referer?: string | undefined
+  readonly title?: string | undefined
 }
 
 /** Money set aside for a running request; in memory and in the store until it is settled. */
@@ -48,8 +53,21 @@ export interface FailedAttempt {
   readonly ms: number
 }
 
-/** `finished`, the caller left, the upstream died under it, refused before any answer, or found open after a crash. */
-export type EntryStatus = 'finished' | 'cancelled' | 'broken' | 'failed' | 'interrupted'
+/**
+ * `finished`, the caller left, the upstream died under it, the hold was used up, refused before any answer, or found open
+ * after a crash. An `adjusted` row is no request but corrects the cost of one.
+ */
+export type EntryStatus =
+  | 'finished'
+  | 'cancelled'
+  | 'broken'
+  | 'exhausted'
+  | 'failed'
+  | 'interrupted'
+  | 'adjusted'
+
+/** Whose figure a cost is: our price times the counts, what the provider says that it charged, or nobody's. */
+export type CostSource = 'price' | 'upstream' | 'none'
 
 /** What is written down when a request ends. Never changes afterwards. */
 export interface Settlement {
@@ -65,21 +83,26 @@ export interface Settlement {
   /** Bounds when the cost isn't exact. */
   readonly costLow: Money | undefined
   readonly costHigh: Money | undefined
+  /** `price` without it, where there is a cost. */
+  readonly costSource?: CostSource | undefined
+  /** What the provider says that it cost, believed or not. */
+  readonly upstreamCost?: Money | undefined
+  /** Why somebody should look at this entry, in one sentence. */
+  readonly flag?: string | undefined
   readonly priceVersion: string
   readonly finishReason: string | undefined
   readonly error: string | undefined
   /** Milliseconds from the start to the first token and to the end. */
   readonly firstTokenMs: number | undefined
   readonly durationMs: number
-  /** App that asked, from the attribution headers. */
-  readonly referer: string | undefined
-  readonly title: string | undefined
 }
 
 /** One row of `request_logs`: a hold and its settlement, forever. What a crash left open has no duration and no price version. */
 export interface Entry extends Omit<HoldRequest, 'most'>, Omit<Settlement, 'durationMs' | 'priceVersion'> {
   readonly durationMs: number | undefined
   readonly priceVersion: string | undefined
+  /** Id of the entry whose cost this one corrects; its own cost is the difference and may be negative. */
+  readonly adjusts?: string | undefined
 }
 
 /** Which entries count. Times are unix seconds of the start of a request: from `since`, before `until`. */
@@ -87,8 +110,14 @@ export interface UsageFilter {
   readonly since?: number | undefined
   readonly until?: number | undefined
   readonly ip?: string | undefined
+  /** `''` for callers without one. */
   readonly context?: string | undefined
+  /** Id of a token; `''` for callers that showed none. */
+  readonly token?: string | undefined
 }
+
+/** What totals can be split by. Days are those of UTC. */
+export type UsageSplit = 'ip' | 'context' | 'token' | 'model' | 'day'
 
 /** Entries added up. */
 export interface UsageTotals {
@@ -96,11 +125,14 @@ export interface UsageTotals {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly totalTokens: number
+  /** Parts of the prompt and of the completion. */
+  readonly cachedTokens: number
+  readonly reasoningTokens: number
   /** Sum of the costs that are known. */
   readonly cost: Money
   /** Sum of the upper bounds where only bounds are known; not part of `cost`. */
   readonly uncertain: Money
-  /** Entries without a known cost. */
+  /** Entries whose price nobody knows. */
   readonly unpriced: number
   /** Unix seconds of the first and the last start; absent when there was none. */
   readonly firstSeen: number | undefined
@@ -116,6 +148,16 @@ export interface AddressUsage extends UsageTotals {
 
 export interface ModelUsage extends UsageTotals {
   readonly model: string
+}
+
+/** The totals of one group; only the fields that were split by are there. */
+export interface UsageGroup extends UsageTotals {
+  readonly ip?: string | undefined
+  readonly context?: string | undefined
+  readonly token?: string | undefined
+  readonly model?: string | undefined
+  /** YYYY-MM-DD. */
+  readonly day?: string | undefined
 }
 
 /** Everybody's usage together. */

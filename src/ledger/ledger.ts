@@ -1,9 +1,12 @@
 import { BrokerError } from '../base/errors.ts'
 import { money, NOTHING } from '../base/money.ts'
+import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
 import { Balances } from './balances.ts'
-import { EntriesTable, type EntrySettlement } from './entries.ts'
+import { EntriesTable, type EntryFilter } from './entries.ts'
+import type { EntrySettlement } from './entry-row.ts'
+import { GroupsTable } from './groups.ts'
 import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
@@ -13,9 +16,16 @@ import type {
   HoldRequest,
   Settlement,
   UsageFilter,
+  UsageGroup,
+  UsageSplit,
   UsageSummary,
 } from './ledger-types.ts'
+import { loadBalances } from './load-balances.ts'
+import type { Period } from './periods.ts'
+import { correctionOf, type Correction, type Rerating, type ReratingResult } from './rerate.ts'
+import { RollUp } from './roll-up.ts'
 import { UsageReports } from './usage.ts'
+import { verifyChains, type Verdict } from './verify.ts'
 
 /** What it cost: a hold before anybody is asked, one entry when it ended, nothing in between and nothing twice. */
 export interface Ledger {
@@ -32,24 +42,40 @@ export interface Ledger {
    * With a full disk it waits for space; new holds need not wait for it.
    */
   recover(): Promise<number>
-  /** Address and context together are the payer. */
+  /** Address and context together are the payer; all time. */
   balance(caller: Caller): Balance
+  /** What an account has spent and set aside in the period that holds `now` (milliseconds since the epoch). */
+  balanceIn(account: Account, period: Period, now: number): Balance
   usage(filter?: UsageFilter): Promise<AddressUsage[]>
   summary(filter?: UsageFilter): Promise<UsageSummary>
-  /** Newest start first; `since` in unix seconds. */
-  entries(options: { readonly limit: number; readonly since?: number | undefined }): Iterable<Entry>
+  /** Totals, split by any of address, context, token, model and day. */
+  groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]>
+  /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
+  entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Computes history again and books the differences as entries of their own; no entry ever changes. */
+  rerate(rerating: Rerating): Promise<ReratingResult>
+  /** Whether every row is still what was written, and the first one that isn't. */
+  verify(): Promise<Verdict>
+  /** Deletes rows that started before that day (counted from 1970-01-01 UTC); totals stay exact. Returns how many. */
+  clear(beforeDay: number): Promise<number>
 }
 
-export function createLedger({ store }: { readonly store: Store }): Ledger {
-  return new StoredLedger(store)
+/** `now` says which periods the balances start with. */
+export function createLedger({ store, now }: { readonly store: Store; readonly now?: number }): Ledger {
+  return new StoredLedger(store, now ?? Date.now())
 }
+
+/** Between two turns of the event loop. */
+const RERATED_AT_ONCE = 200
 
 class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
+  readonly #groups: GroupsTable
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
+  readonly #rollUp: RollUp
   readonly #balances: Balances
   /** What the process before this one left open. */
   readonly #left: readonly Hold[]
@@ -57,12 +83,14 @@ class StoredLedger implements Ledger {
   readonly #open = new Map<string, Hold>()
   readonly #settling = new Set<string>()
 
-  constructor(store: Store) {
+  constructor(store: Store, now: number) {
     this.#store = store
     this.#holds = new HoldsTable(store)
+    this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
-    this.#reports = new UsageReports(store)
-    this.#balances = new Balances(store)
+    this.#rollUp = new RollUp(store)
+    this.#reports = new UsageReports(store, this.#rollUp)
+    this.#balances = loadBalances(store, now)
     this.#left = this.#holds.all()
     for (const hold of this.#left) this.#setAside(hold)
   }
@@ -70,14 +98,17 @@ class StoredLedger implements Ledger {
   async hold(request: HoldRequest): Promise<Hold> {
     const held = request.most ?? NOTHING
     // Counted from the moment it was asked for, so that requests that come together see each other.
-    this.#balances.add(request.caller, { held })
+    this.#balances.add(request.caller, request.startedAt, { held })
     try {
-      const rowid = await this.#store.write(() => this.#holds.insert(request))
+      const rowid = await this.#store.write(() => {
+        this.#groups.insert(request)
+        return this.#holds.insert(request)
+      })
       const hold = { ...request, rowid }
       this.#open.set(hold.id, hold)
       return hold
     } catch (error) {
-      this.#balances.add(request.caller, { held: money(NOTHING - held) })
+      this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
       throw error
     }
   }
@@ -99,6 +130,10 @@ class StoredLedger implements Ledger {
     return this.#balances.of(caller)
   }
 
+  balanceIn(account: Account, period: Period, now: number): Balance {
+    return this.#balances.in(account, period, now)
+  }
+
   usage(filter: UsageFilter = {}): Promise<AddressUsage[]> {
     return this.#reports.byAddress(filter)
   }
@@ -107,18 +142,43 @@ class StoredLedger implements Ledger {
     return this.#reports.summary(filter)
   }
 
-  entries({
-    limit,
-    since,
-  }: {
-    readonly limit: number
-    readonly since?: number | undefined
-  }): Iterable<Entry> {
-    return this.#entries.newestFirst(since ?? 0, limit)
+  groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]> {
+    return this.#reports.groups(filter, split)
+  }
+
+  entries(filter: EntryFilter): Iterable<Entry> {
+    return this.#entries.newestFirst(filter)
   }
 
   find(id: string): Entry | undefined {
     return this.#entries.find(id)
+  }
+
+  async rerate(rerating: Rerating): Promise<ReratingResult> {
+    let [looked, adjusted, difference] = [0, 0, NOTHING]
+    for (const entry of this.#entries.newestFirst(rerating)) {
+      const correction = correctionOf(entry, this.#entries.adjustmentsOf(entry.id), rerating)
+      if (++looked % RERATED_AT_ONCE === 0) await new Promise(setImmediate)
+      if (correction === undefined) continue
+      if (rerating.isTrial !== true) await this.#correct(correction)
+      adjusted++
+      difference = money(difference + correction.cost)
+    }
+    return { looked, adjusted, difference }
+  }
+
+  async #correct({ request, settlement, adjustment, spent }: Correction): Promise<void> {
+    await this.#store.write(this.#entries.writing(request, settlement, adjustment))
+    this.#balances.add(request.caller, request.startedAt, { spent })
+    this.#rollUp.rowAdded()
+  }
+
+  verify(): Promise<Verdict> {
+    return verifyChains(this.#store)
+  }
+
+  clear(beforeDay: number): Promise<number> {
+    return this.#rollUp.clear(beforeDay)
   }
 
   async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
@@ -126,13 +186,15 @@ class StoredLedger implements Ledger {
     if (!this.#open.has(id) || this.#settling.has(id)) throw settledTwice(id)
     this.#settling.add(id)
     try {
+      const writeEntry = this.#entries.writing(hold, settlement)
       await this.#store.writeEventually(() => {
         this.#holds.delete(hold)
-        this.#entries.insert(hold, settlement)
+        writeEntry()
       })
       this.#open.delete(id)
       const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
-      this.#balances.add(caller, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
+      this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
+      this.#rollUp.rowAdded()
     } finally {
       this.#settling.delete(id)
     }
@@ -140,7 +202,7 @@ class StoredLedger implements Ledger {
 
   #setAside(hold: Hold): void {
     this.#open.set(hold.id, hold)
-    this.#balances.add(hold.caller, { held: hold.most ?? NOTHING })
+    this.#balances.add(hold.caller, hold.startedAt, { held: hold.most ?? NOTHING })
   }
 }
 
@@ -161,8 +223,6 @@ function interrupted(hold: Hold): EntrySettlement {
     error: 'the broker ended before the request did',
     firstTokenMs: undefined,
     durationMs: undefined,
-    referer: undefined,
-    title: undefined,
   }
 }
 

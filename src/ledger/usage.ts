@@ -1,139 +1,204 @@
-import { money, NOTHING } from '../base/money.ts'
-import type { Row, Statement } from '../store/sql.ts'
+import type { Row, SqlValue, Statement } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
-import { amount, count, text } from './columns.ts'
-import type { AddressUsage, ModelUsage, UsageFilter, UsageSummary, UsageTotals } from './ledger-types.ts'
+import { count, text } from './columns.ts'
+import type {
+  AddressUsage,
+  ModelUsage,
+  UsageFilter,
+  UsageGroup,
+  UsageSplit,
+  UsageSummary,
+  UsageTotals,
+} from './ledger-types.ts'
+import type { RollUp } from './roll-up.ts'
+import { DAY_SUMS, NO_USAGE, plus, ROW_SUMS, totalsFrom } from './usage-sums.ts'
 
 /** Entries that are added up at once before the event loop gets its turn: about 5 ms. */
 const SLICE = 5000
+const DAY_S = 86_400
 
-/** One address, context and model, as both queries give it. */
-interface Sum extends UsageTotals {
-  readonly ip: string
-  readonly context: string
-  readonly model: string
+/** How each split reads in a row of `request_logs`; `usage_days` has a column of that name. */
+const IN_ROWS: Readonly<Record<UsageSplit, string>> = {
+  ip: 'ip',
+  context: "ifnull(context, '')",
+  token: "ifnull(token, '')",
+  model: 'model',
+  day: `started_at / ${DAY_S}`,
 }
 
-const NO_USAGE: UsageTotals = {
-  requests: 0,
-  promptTokens: 0,
-  completionTokens: 0,
-  totalTokens: 0,
-  cost: NOTHING,
-  uncertain: NOTHING,
-  unpriced: 0,
-  firstSeen: undefined,
-  lastSeen: undefined,
-}
+/** A moment of the walk: unix seconds of a start, and the row. */
+type Point = readonly [startedAt: number, seq: number]
 
 /**
- * Adds entries up. All time comes from the totals that the store keeps; a period is walked in slices. Entries are only
- * ever added, so what has no higher rowid than the last one at the start is a snapshot, however long the walk takes.
+ * Adds entries up. Whole days come from the roll-up and from what was booked since; the pieces of a day at both ends are
+ * walked in slices. Entries are only ever added, so what has no higher number than the last one at the start is
+ * a snapshot, however long the walk takes. Of days whose rows were cleared away only the whole is known: it counts when
+ * the day begins within the period.
  */
 export class UsageReports {
-  readonly #totals: Statement
-  readonly #lastRowid: Statement
-  readonly #sliceEnd: Statement
-  readonly #slice: Statement
+  readonly #store: Store
+  readonly #rollUp: RollUp
+  readonly #statements = new Map<string, Statement>()
 
-  constructor(store: Store) {
-    this.#totals = store.prepare('SELECT * FROM usage_totals')
-    this.#lastRowid = store.prepare('SELECT ifnull(max(rowid), 0) AS rowid FROM request_logs')
-    this.#sliceEnd = store.prepare(`
-      SELECT started_at, rowid FROM request_logs WHERE (started_at, rowid) > (?, ?)
-      ORDER BY started_at, rowid LIMIT 1 OFFSET ${SLICE - 1}`)
-    this.#slice = store.prepare(`
-      SELECT ip, ifnull(context, '') AS context, model, count(*) AS requests,
-        ifnull(sum(prompt_tokens), 0) AS prompt_tokens, ifnull(sum(completion_tokens), 0) AS completion_tokens,
-        ifnull(sum(cost_nano), 0) AS cost_nano,
-        ifnull(sum(cost_high_nano) FILTER (WHERE cost_nano IS NULL), 0) AS uncertain_nano,
-        count(*) FILTER (WHERE cost_nano IS NULL) AS unpriced,
-        min(started_at) AS first_seen, max(started_at) AS last_seen
-      FROM request_logs
-      WHERE (started_at, rowid) > (?, ?) AND (started_at, rowid) <= (?, ?) AND rowid <= ? AND started_at < ?
-      GROUP BY ip, context, model`)
+  constructor(store: Store, rollUp: RollUp) {
+    this.#store = store
+    this.#rollUp = rollUp
   }
 
   /** Every address, the one that spent most first. */
   async byAddress(filter: UsageFilter): Promise<AddressUsage[]> {
-    const sums = await this.#sums(filter)
-    const byIp = Map.groupBy(sums, (sum) => sum.ip)
+    const groups = await this.groups(filter, ['ip', 'model'])
+    const byIp = Map.groupBy(groups, ({ ip = '' }) => ip)
     return [...byIp].map(([ip, own]) => ({ ip, ...added(own), models: byModel(own) })).sort(dearestFirst)
   }
 
   async summary(filter: UsageFilter): Promise<UsageSummary> {
-    const sums = await this.#sums(filter)
-    return { ...added(sums), models: byModel(sums) }
+    const groups = await this.groups(filter, ['model'])
+    return { ...added(groups), models: byModel(groups) }
   }
 
-  async #sums({ since, until, ip, context }: UsageFilter): Promise<Sum[]> {
-    const isAllTime = since === undefined && until === undefined
-    const sums = isAllTime ? this.#totals.all().map(sumFrom) : await this.#walk(since ?? 0, until)
-    return sums.filter(
-      (sum) => (ip === undefined || sum.ip === ip) && (context === undefined || sum.context === context),
-    )
+  /** The totals, split; days in their order, all else the dearest first. */
+  async groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]> {
+    const groups = new Map<string, UsageGroup>()
+    for await (const row of this.#rows(filter, split)) {
+      const key = split.map((name) => String(row[name])).join('\n')
+      const before = groups.get(key)
+      const totals = totalsFrom(row)
+      groups.set(key, { ...namesOf(row, split), ...(before === undefined ? totals : plus(before, totals)) })
+    }
+    return [...groups.values()].sort(split.includes('day') ? earliestFirst : dearestFirst)
   }
 
-  async #walk(since: number, until = Number.MAX_SAFE_INTEGER): Promise<Sum[]> {
-    const sums: Sum[] = []
-    const lastRowid = this.#lastRowid.get()?.['rowid'] ?? 0
-    let from: readonly [startedAt: number, rowid: number] = [since, -1]
+  async *#rows(filter: UsageFilter, split: readonly UsageSplit[]): AsyncGenerator<Row> {
+    const { since = 0, until = Number.MAX_SAFE_INTEGER } = filter
+    const lastSeq = this.#rollUp.lastSeq()
+    const cleared = this.#rollUp.firstWholeDay()
+    const firstDay = Math.ceil(since / DAY_S)
+    const endDay = Math.floor(until / DAY_S) < cleared ? Math.ceil(until / DAY_S) : Math.floor(until / DAY_S)
+    yield* this.#wholeDays(filter, split, firstDay, endDay, lastSeq)
+    const edges: [number, number][] =
+      firstDay > endDay
+        ? [[since, until]]
+        : [
+            [since, firstDay * DAY_S],
+            [endDay * DAY_S, until],
+          ]
+    for (const [from, to] of edges)
+      if (from < to && Math.floor(from / DAY_S) >= cleared)
+        yield* this.#walk(filter, split, from, to, lastSeq)
+  }
+
+  /** In one turn of the event loop, so that no row is on both sides of the mark. */
+  #wholeDays(
+    filter: UsageFilter,
+    split: readonly UsageSplit[],
+    from: number,
+    to: number,
+    lastSeq: number,
+  ): Row[] {
+    if (from >= to) return []
+    const days = this.#statement('days', split).all(...filterValues(filter), from, to)
+    const rest = [from * DAY_S, Math.min(to * DAY_S, Number.MAX_SAFE_INTEGER), this.#rollUp.upTo(), lastSeq]
+    return [...days, ...this.#statement('rest', split).all(...filterValues(filter), ...rest)]
+  }
+
+  async *#walk(
+    filter: UsageFilter,
+    split: readonly UsageSplit[],
+    since: number,
+    until: number,
+    lastSeq: number,
+  ): AsyncGenerator<Row> {
+    const sliceEnd = this.#statement('slice-end', split)
+    const slice = this.#statement('slice', split)
+    let from: Point = [since, -1]
     while (from[0] < until) {
-      const end = this.#sliceEnd.get(...from)
-      const to =
-        end === undefined ? ([until, 0] as const) : ([count(end, 'started_at'), count(end, 'rowid')] as const)
-      for (const row of this.#slice.all(...from, ...to, lastRowid, until)) sums.push(sumFrom(row))
+      const end = sliceEnd.get(...from)
+      const to: Point = end === undefined ? [until, 0] : [count(end, 'started_at'), count(end, 'seq')]
+      yield* slice.all(...filterValues(filter), ...from, ...to, lastSeq, until)
       from = to
       await new Promise(setImmediate)
     }
-    return sums
+  }
+
+  #statement(kind: keyof typeof QUERIES, split: readonly UsageSplit[]): Statement {
+    const sql = QUERIES[kind](split)
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#store.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
   }
 }
 
-function sumFrom(row: Row): Sum {
-  const promptTokens = count(row, 'prompt_tokens')
-  const completionTokens = count(row, 'completion_tokens')
-  return {
-    ip: text(row, 'ip'),
-    context: text(row, 'context'),
-    model: text(row, 'model'),
-    requests: count(row, 'requests'),
-    promptTokens,
-    completionTokens,
-    totalTokens: promptTokens + completionTokens,
-    cost: amount(row, 'cost_nano'),
-    uncertain: amount(row, 'uncertain_nano'),
-    unpriced: count(row, 'unpriced'),
-    firstSeen: count(row, 'first_seen'),
-    lastSeen: count(row, 'last_seen'),
-  }
+function filterOf(name: (split: 'ip' | 'context' | 'token') => string): string {
+  return `(?1 IS NULL OR ${name('ip')} = ?1) AND (?2 IS NULL OR ${name('context')} = ?2) AND (?3 IS NULL OR ${name('token')} = ?3)`
 }
 
-function byModel(sums: readonly Sum[]): ModelUsage[] {
-  const groups = Map.groupBy(sums, (sum) => sum.model)
-  return [...groups].map(([model, own]) => ({ model, ...added(own) })).sort(dearestFirst)
+function filterValues({ ip, context, token }: UsageFilter): SqlValue[] {
+  return [ip ?? null, context ?? null, token ?? null]
 }
 
-function added(sums: readonly UsageTotals[]): UsageTotals {
-  return sums.reduce(plus, NO_USAGE)
+const DAY_FILTER = filterOf((name) => name)
+const ROW_FILTER = filterOf((name) => IN_ROWS[name])
+
+const QUERIES = {
+  days: (split: readonly UsageSplit[]) => `
+    SELECT ${[...split, DAY_SUMS].join(', ')} FROM usage_days
+    WHERE ${DAY_FILTER} AND day >= ?4 AND day < ?5 ${grouped(split)}`,
+  rest: (split: readonly UsageSplit[]) => `
+    SELECT ${[...inRows(split), ROW_SUMS].join(', ')} FROM request_logs
+    WHERE ${ROW_FILTER} AND +started_at >= ?4 AND +started_at < ?5 AND seq > ?6 AND seq <= ?7 ${grouped(split)}`,
+  'slice-end': () => `
+    SELECT started_at, seq FROM request_logs WHERE (started_at, seq) > (?, ?)
+    ORDER BY started_at, seq LIMIT 1 OFFSET ${SLICE - 1}`,
+  slice: (split: readonly UsageSplit[]) => `
+    SELECT ${[...inRows(split), ROW_SUMS].join(', ')} FROM request_logs
+    WHERE ${ROW_FILTER} AND (started_at, seq) > (?4, ?5) AND (started_at, seq) <= (?6, ?7) AND seq <= ?8
+      AND started_at < ?9 ${grouped(split)}`,
+} as const
+
+function inRows(split: readonly UsageSplit[]): string[] {
+  return split.map((name) => `${IN_ROWS[name]} AS ${name}`)
 }
 
-function plus(a: UsageTotals, b: UsageTotals): UsageTotals {
-  return {
-    requests: a.requests + b.requests,
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-    totalTokens: a.totalTokens + b.totalTokens,
-    cost: money(a.cost + b.cost),
-    uncertain: money(a.uncertain + b.uncertain),
-    unpriced: a.unpriced + b.unpriced,
-    firstSeen: Math.min(a.firstSeen ?? Infinity, b.firstSeen ?? Infinity),
-    lastSeen: Math.max(a.lastSeen ?? 0, b.lastSeen ?? 0),
-  }
+/** Grouped by nothing there is still no row where there is nothing. */
+function grouped(split: readonly UsageSplit[]): string {
+  return split.length === 0
+    ? 'HAVING count(*) > 0'
+    : `GROUP BY ${split.map((_, index) => index + 1).join(', ')}`
+}
+
+function namesOf(row: Row, split: readonly UsageSplit[]): Partial<Record<UsageSplit, string>> {
+  return Object.fromEntries(
+    split.map((name) => [name, name === 'day' ? dayText(count(row, 'day')) : text(row, name)]),
+  )
+}
+
+/** YYYY-MM-DD */
+function dayText(day: number): string {
+  return new Date(day * DAY_S * 1000).toISOString().slice(0, 10)
+}
+
+function byModel(groups: readonly UsageGroup[]): ModelUsage[] {
+  const models = Map.groupBy(groups, ({ model = '' }) => model)
+  return [...models].map(([model, own]) => ({ model, ...added(own) })).sort(dearestFirst)
+}
+
+/** Also drops the names that a group had. */
+function added(groups: readonly UsageTotals[]): UsageTotals {
+  return groups.reduce(plus, NO_USAGE)
 }
 
 /** By what is known to be spent, then by how often they asked. */
 function dearestFirst(a: UsageTotals, b: UsageTotals): number {
   if (a.cost === b.cost) return b.requests - a.requests
   return a.cost < b.cost ? 1 : -1
+}
+
+function earliestFirst(a: UsageGroup, b: UsageGroup): number {
+  const [one = '', other = ''] = [a.day, b.day]
+  if (one === other) return dearestFirst(a, b)
+  return one < other ? -1 : 1
 }

@@ -17,6 +17,7 @@ const program = new Command('hero_aibroker_server')
     'also listen on TCP at this address (with --port); beyond loopback ADMIN_TOKEN must be set',
   )
   .option('--port <number>', 'the port for --address')
+  .option('--open-tcp', 'let --address be reached from other machines although nobody has to show a token')
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
   .addHelpText('after', HELP())
   .action(run)

@@ -31,6 +31,13 @@ export function unixBaseUrl(socketPath: string, prefix = '/v1'): string {
   return `http+unix://${encodeURIComponent(socketPath)}${prefix}`
 }
 
+/** Whether it can only lead to this host. */
+export function isLocalUrl({ origin, socketPath }: BaseUrl): boolean {
+  if (socketPath !== undefined) return true
+  const { hostname } = new URL(origin)
+  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
+}
+
 /** What a person calls the place: a host, or the path of a Unix socket. */
 export function hostOf(baseUrl: string): string {
   if (baseUrl === '') return ''

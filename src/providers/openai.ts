@@ -9,7 +9,12 @@ export const openai: ProviderDefinition = {
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
   // https://platform.openai.com/docs/api-reference/embeddings: 2048 inputs at once.
-  quirks: { mostInputs: 2048, drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'] },
+  // `max_tokens` is deprecated there, and models that reason refuse it.
+  quirks: {
+    maxTokensField: 'max_completion_tokens',
+    mostInputs: 2048,
+    drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+  },
   company: {
     privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',
     termsUrl: 'https://openai.com/policies/row-terms-of-use',

@@ -108,6 +108,8 @@ export interface Provider {
   readonly keyCount: number
   readonly abortStopsBilling: boolean
   readonly isStandIn: boolean
+  /** Runs on this host: what it is told stays here. */
+  readonly isLocal: boolean
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** Most inputs of one embedding request; absent when it doesn't say. */

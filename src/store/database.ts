@@ -14,7 +14,11 @@ const OPENING_PATIENCE_MS = 5000
 export type Durability = 'power-safe-soon' | 'full'
 
 /** Opens the database with its tables up to date, creating it readable by its owner alone. */
-export function openDatabase(path: string, durability: Durability): DatabaseSync {
+export function openDatabase(
+  path: string,
+  durability: Durability,
+  migrations: readonly string[],
+): DatabaseSync {
   createPrivately(path)
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: OPENING_PATIENCE_MS })
   try {
@@ -24,7 +28,7 @@ export function openDatabase(path: string, durability: Durability): DatabaseSync
       PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'};
       PRAGMA wal_autocheckpoint = 0;
     `)
-    migrate(database)
+    migrate(database, migrations)
     database.exec('PRAGMA busy_timeout = 0')
     return database
   } catch (error) {

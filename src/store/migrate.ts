@@ -1,24 +1,23 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { BrokerError } from '../base/errors.ts'
-import { MIGRATIONS } from './migrations.ts'
 import { prepare } from './sql.ts'
 
 /** Brings the tables up to date, all steps or none. A database from a newer program is refused untouched. */
-export function migrate(database: DatabaseSync): void {
+export function migrate(database: DatabaseSync, migrations: readonly string[]): void {
   const version = Number(prepare(database, 'PRAGMA user_version').get()?.['user_version'])
-  if (version > MIGRATIONS.length) throw fromTheFuture(version)
-  if (version === MIGRATIONS.length) return
+  if (version > migrations.length) throw fromTheFuture(version, migrations.length)
+  if (version === migrations.length) return
   database.exec('BEGIN IMMEDIATE')
   try {
-    for (const sql of MIGRATIONS.slice(version)) database.exec(sql)
-    database.exec(`PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`)
+    for (const sql of migrations.slice(version)) database.exec(sql)
+    database.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`)
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
     throw error
   }
 }
 
-function fromTheFuture(version: number): BrokerError {
-  const message = `the database has version ${version}, this program knows ${MIGRATIONS.length}: use the newer program`
+function fromTheFuture(version: number, known: number): BrokerError {
+  const message = `the database has version ${version}, this program knows ${known}: use the newer program`
   return new BrokerError('cannot-start', message)
 }

@@ -5,6 +5,7 @@ import { BrokerError } from '../base/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
+import { MIGRATIONS } from './migrations.ts'
 import { prepare, type Statement } from './sql.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -30,6 +31,8 @@ export interface StoreOptions {
   readonly path: string
   readonly clock: Clock
   readonly durability: Durability
+  /** Those of `requests.db` unless it is another file. */
+  readonly migrations?: readonly string[] | undefined
 }
 
 /**
@@ -51,10 +54,10 @@ function cannotOpen(path: string, cause: unknown): BrokerError {
   return new BrokerError('cannot-start', message, { cause })
 }
 
-function openAlone({ path, clock, durability }: StoreOptions): Store {
+function openAlone({ path, clock, durability, migrations = MIGRATIONS }: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
-    const database = openDatabase(path, durability)
+    const database = openDatabase(path, durability, migrations)
     const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({

@@ -15,9 +15,9 @@ const histogram = z
 
 const figures = {
   requests: z
-    .object({ finished: count, cancelled: count, broken: count, failed: count })
+    .object({ finished: count, cancelled: count, broken: count, exhausted: count, failed: count })
     .describe(
-      '`cancelled`: the caller left; `broken`: it broke off after the first word; `failed`: nobody answered.',
+      '`cancelled`: the caller left; `broken`: it broke off after the first word; `exhausted`: its budget was used up; `failed`: nobody answered.',
     ),
   tokens: z.object({
     prompt: count,
@@ -54,7 +54,7 @@ const providerFigures = z
   .meta({ id: 'ProviderFigures' })
 
 const none = {
-  requests: { finished: 0, cancelled: 0, broken: 0, failed: 0 },
+  requests: { finished: 0, cancelled: 0, broken: 0, exhausted: 0, failed: 0 },
   tokens: { prompt: 0, completion: 0, cached_prompt: 0, reasoning: 0 },
   cost_usd: '0',
   unpriced: 0,
@@ -84,7 +84,7 @@ export const metricsMethods = {
       result: {
         since: 1_767_225_600,
         ...none,
-        requests: { finished: 3, cancelled: 0, broken: 0, failed: 1 },
+        requests: { finished: 3, cancelled: 0, broken: 0, exhausted: 0, failed: 1 },
         open_requests: 0,
         answers: [{ door: 'rest', status: 200, count: 3 }],
         memory_bytes: 81_000_000,

@@ -29,8 +29,6 @@ const settlement: Settlement = {
   error: undefined,
   firstTokenMs: 40,
   durationMs: 900,
-  referer: undefined,
-  title: undefined,
 }
 
 test('requests add up in all and by endpoint, and an unknown cost is not a cost of nothing', () => {
@@ -39,7 +37,7 @@ test('requests add up in all and by endpoint, and an unknown cost is not a cost 
   metrics.note({ ...settlement, cost: undefined })
   metrics.note({ ...settlement, status: 'failed', endpoint: undefined, usage: undefined, cost: undefined })
   expect(metrics.total).toMatchObject({
-    requests: { finished: 2, cancelled: 0, broken: 0, failed: 1 },
+    requests: { finished: 2, cancelled: 0, broken: 0, exhausted: 0, failed: 1 },
     tokens: { prompt: 18, completion: 8, cachedPrompt: 4, reasoning: 2 },
     cost: 39n,
     unpriced: 1,

@@ -192,7 +192,11 @@ function writeEnvFile(text: string, mode = 0o600): string {
 
 test('every setting that can be said is among those in effect, with who said it', () => {
   const source = readFileSync(new URL('../../src/config/config.ts', import.meta.url), 'utf8')
-  const read = [...source.matchAll(/(?:choice|whole|text)\('([A-Z_]+)'|findSecret\(secrets, '([A-Z_]+)'/g)]
+  const read = [
+    ...source.matchAll(
+      /(?:choice|whole|text|listOf)\((?:settings, )?'([A-Z_0-9]+)'|findSecret\(secrets, '([A-Z_]+)'/g,
+    ),
+  ]
   const shown = load().effective.map(({ variable }) => variable)
   for (const [, setting, secret] of read) expect(shown).toContain(setting ?? secret)
   expect(read.length).toBeGreaterThan(10)

@@ -26,11 +26,12 @@ test.skipIf(!isInstalled)(
       Object.fromEntries(row.split(',').map((cell, index) => [header.split(',')[index], cell])),
     )
     expect(header).toBe(
-      'id,ip,context,token,kind,model,endpoint,provider,status,streamed,attempts,attempts_detail,' +
+      'seq,id,ip,context,token,kind,model,endpoint,provider,status,streamed,attempts,attempts_detail,' +
         'prompt_tokens,completion_tokens,cached_tokens,cache_write_tokens,reasoning_tokens,' +
         'audio_prompt_tokens,audio_completion_tokens,total_tokens,characters,sound_ms,' +
-        'cost_nano,cost_usd,cost_low_nano,cost_high_nano,count_source,price_version,finish_reason,error,' +
-        'started_at,started_at_ms,first_token_ms,duration_ms,referer,title',
+        'cost_nano,cost_usd,cost_low_nano,cost_high_nano,uncertain_nano,unpriced,upstream_cost_nano,cost_source,' +
+        'count_source,price_version,finish_reason,flag,error,' +
+        'started_at,started_at_ms,first_token_ms,duration_ms,referer,title,adjusts,booked_at_ms,hash',
     )
     expect(table.map((row) => row['cost_usd'])).toEqual(['1.0000039', '20', '0', ''])
     expect(table[0]).toMatchObject({

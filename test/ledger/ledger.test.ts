@@ -10,12 +10,12 @@ test('a settled hold is one entry that says everything', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const caller = { ip: 'fc00::1', context: 'lab' }
-  const hold = await ledger.hold(request('gen-1', { caller, streamed: true }))
+  const hold = await ledger.hold(request('gen-1', { caller, streamed: true, referer: 'https://example.org' }))
   expect(ledger.openHolds()).toEqual([hold])
   const settlement = finished(money(900n), {
     attempts: [{ endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }],
     usage: usage({ prompt: 9, completion: 8, cachedPrompt: 7, reasoning: 6, soundMs: 5 }),
-    referer: 'https://example.org',
+    costSource: 'price',
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
@@ -145,3 +145,19 @@ function expectBalanced(ledger: Ledger): void {
 function sum(amounts: readonly (Money | undefined)[]): bigint {
   return amounts.reduce<bigint>((total, amount) => total + (amount ?? NOTHING), 0n)
 }
+
+test('rows of one group are found together, and a row without one is in none', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  for (const [id, group] of [
+    ['gen-1', 'gen-1'],
+    ['gen-2', 'gen-1'],
+    ['gen-3', undefined],
+  ] as const)
+    await ledger.settle(await ledger.hold(request(id, { group })), finished(money(1n)))
+  const grouped = here.store.prepare(
+    'SELECT id FROM request_logs JOIN request_groups USING (id) WHERE group_id = ? ORDER BY id',
+  )
+  expect(grouped.all('gen-1').map(({ id }) => id)).toEqual(['gen-1', 'gen-2'])
+  expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
+})

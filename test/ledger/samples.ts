@@ -32,8 +32,6 @@ export function finished(cost: Money | undefined, changes: Partial<Settlement> =
     error: undefined,
     firstTokenMs: 12.4,
     durationMs: 345.6,
-    referer: undefined,
-    title: undefined,
     ...changes,
   }
 }

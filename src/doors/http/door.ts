@@ -6,6 +6,7 @@ import Fastify, {
 } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { renderError, type RenderedError } from './error-envelope.ts'
+import type { CallerRules } from './find-caller.ts'
 import { createGroundServer, PATIENCE, type Patience } from './ground-server.ts'
 import { refuseBytes } from './raw-refusal.ts'
 import { createRouteBook } from './route-book.ts'
@@ -14,6 +15,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Whether forwarded headers on this door come from a front we trust: true on Unix sockets only. */
     readonly trustForwarded: boolean
+    readonly callerRules: CallerRules
   }
 }
 
@@ -29,6 +31,8 @@ export interface DoorOptions {
   readonly bodyLimit: number
   /** True on a Unix socket, whose peers are inside the trust boundary; false on TCP. */
   readonly trustForwarded: boolean
+  /** How callers are told apart; by their address alone without it. */
+  readonly callers?: CallerRules | undefined
   /** Hooks that may refuse a request before its body is read. */
   readonly onRequest?: readonly onRequestHookHandler[] | undefined
   readonly logger?: DoorLogger | undefined
@@ -58,6 +62,7 @@ export function createDoor(options: DoorOptions): FastifyInstance {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
   })
   door.decorate('trustForwarded', options.trustForwarded)
+  door.decorate('callerRules', options.callers ?? {})
   acceptRawJson(door)
   const routes = createRouteBook(door)
   door.setErrorHandler((error, _request, reply) => renderTo(reply, error))

@@ -44,7 +44,7 @@ function metadataOf({ code, details }: BrokerError): ErrorEnvelope['error']['met
 }
 
 function headersOf({ code, details }: BrokerError): Record<string, string> {
-  const headers: Record<string, string> = {}
+  const headers: Record<string, string> = { ...details.headers }
   if (details.retryAfter !== undefined)
     headers['retry-after'] = String(Math.max(0, Math.ceil(details.retryAfter)))
   if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer'

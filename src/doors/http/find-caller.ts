@@ -1,23 +1,95 @@
 import type { FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { canonicalAddress, firstForwardedAddress } from '../../contexts/address.ts'
+import {
+  canonicalAddress,
+  firstForwardedAddress,
+  lastForwardedAddress,
+  nodeOf,
+} from '../../contexts/address.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
+import type { Gate, Proof } from '../../contexts/gate.ts'
 
 /** The address of whoever comes through a Unix socket without a front that says more. */
 const LOCAL = 'local'
 
+/** How a door finds out who asks. */
+export interface CallerRules {
+  /** What bearers are worth; without it none is read. */
+  readonly gate?: Gate | undefined
+  /** Addresses of TCP peers whose forwarded headers are believed. */
+  readonly proxies?: ReadonlySet<string> | undefined
+  /** One payer per /64 of IPv6: a mycelium node has a /64. */
+  readonly rollsUp?: boolean | undefined
+  /** The door is for this context alone: the file's permissions let people in, and no header says otherwise. */
+  readonly context?: string | undefined
+}
+
 /**
- * Who asks and pays. On a Unix socket a front may say so (`X-Forwarded-For`, `X-Hero-Context`); on TCP only the peer's
- * address counts and those headers are as good as absent. Throws `bad-context`.
+ * Who asks and pays. On a Unix socket, and from a proxy that is trusted, a front may say so (`X-Forwarded-For`,
+ * `X-Hero-Context`); elsewhere only the peer's address counts and those headers are as good as absent. Throws `bad-context`, and
+ * `unauthorized` for a token of ours that is no longer good.
  */
 export function findCaller(request: FastifyRequest): Caller {
-  if (!request.server.trustForwarded) return { ip: peerOf(request), context: undefined }
-  const { 'x-forwarded-for': forwarded, 'x-hero-context': context } = request.headers
-  return {
-    ip: forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL),
-    context: context === undefined ? undefined : readContextLabel(String(context)),
+  const { callerRules } = request.server
+  const caller = callerBehind(request, callerRules)
+  const token = proofOf(request)?.token
+  const ip = callerRules.rollsUp === true ? nodeOf(caller.ip) : caller.ip
+  return { ip, context: callerRules.context ?? caller.context, ...(token === undefined ? {} : { token }) }
+}
+
+/** What the caller proved by its bearer. Throws `unauthorized`. */
+export function proofOf({ server, headers }: FastifyRequest): Proof | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
+}
+
+/**
+ * Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. What
+ * a front passes on there speaks for somebody else, who has to show something.
+ */
+export function isAdmin(request: FastifyRequest): boolean {
+  const { gate } = request.server.callerRules
+  if (proofOf(request)?.isAdmin === true) return true
+  return (
+    request.server.trustForwarded &&
+    gate?.isGuarded !== true &&
+    request.server.callerRules.context === undefined &&
+    !FRONT_HEADERS.some((name) => request.headers[name] !== undefined)
+  )
+}
+
+const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
+
+/** Throws `unauthorized` when nothing was shown, `forbidden` when it isn't enough. */
+export function requireAdmin(request: FastifyRequest): void {
+  if (isAdmin(request)) return
+  if (proofOf(request) === undefined)
+    throw new BrokerError(
+      'unauthorized',
+      'this needs the admin token: send Authorization: Bearer <ADMIN_TOKEN>, or a token signed with HERO_SECRET',
+    )
+  throw new BrokerError('forbidden', 'this token is not an administrator’s')
+}
+
+function callerBehind(request: FastifyRequest, { proxies, context }: CallerRules): Caller {
+  const { headers } = request
+  const forwarded = headers['x-forwarded-for']
+  // A socket of one context doesn't even look at what the header says.
+  const label = headers['x-hero-context']
+  const said = label === undefined || context !== undefined ? undefined : label
+  if (request.server.trustForwarded) {
+    const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
+    return { ip, context: readLabel(said) }
   }
+  const peer = peerOf(request)
+  if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
+  const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
+  return { ip, context: readLabel(said) }
+}
+
+function readLabel(value: string | string[] | undefined): string | undefined {
+  return value === undefined ? undefined : readContextLabel(String(value))
 }
 
 function peerOf({ socket }: FastifyRequest): string {

@@ -1,23 +1,22 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { onRequestHookHandler } from 'fastify'
-import { BrokerError } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { canonicalAddress, isLoopback } from '../../contexts/address.ts'
+import { proofOf } from './find-caller.ts'
 
 /** Whether a TCP listener may open: beyond this machine only with a token to ask for. */
 export function mayListen(address: string, hasToken: boolean): boolean {
   return hasToken || isLoopback(address)
 }
 
-/** Lets in only who shows `token` as a bearer; the comparison takes equally long whatever is shown. */
-export function requireToken(token: Secret): onRequestHookHandler {
-  const expected = digest(token.reveal())
-  return (request, _reply, done) => {
-    const shown = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1]
-    if (shown === undefined)
-      done(unauthorized('Missing Authentication header: send Authorization: Bearer <token>'))
-    else if (timingSafeEqual(digest(shown), expected)) done()
-    else done(unauthorized('this token is not known here'))
+/** Lets in only who proves something: the admin token, a token of ours, or a JWT of Hero's auth. */
+export const requireProof: onRequestHookHandler = (request, _reply, done) => {
+  try {
+    if (proofOf(request) !== undefined) return done()
+    if (request.headers.authorization === undefined)
+      return done(unauthorized('Missing Authentication header: send Authorization: Bearer <token>'))
+    return done(unauthorized('this token is not known here'))
+  } catch (error) {
+    return done(asBrokerError(error))
   }
 }
 
@@ -42,10 +41,6 @@ export function requireSameMachine(address: string): onRequestHookHandler {
       )
     } else done()
   }
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
 }
 
 function unauthorized(message: string): BrokerError {

@@ -28,6 +28,7 @@ export class AnswerOnReply implements AnswerSink {
   readonly #raw: ServerResponse
   readonly #clock: Clock
   #expected: Expected = { model: '', streamed: false, object: '' }
+  #headers: Readonly<Record<string, string>> = {}
   #hasSpoken = false
   #wasSilent = false
   #cancelKeepAlive: () => void = () => undefined
@@ -59,7 +60,9 @@ export class AnswerOnReply implements AnswerSink {
     this.#expected = expected
   }
 
-  accept(): void {
+  accept(headers: Readonly<Record<string, string>>): void {
+    this.#headers = headers
+    void this.#reply.headers(headers)
     if (this.#expected.streamed) this.#watchSilence()
   }
 
@@ -81,6 +84,7 @@ export class AnswerOnReply implements AnswerSink {
   #beginStream(): Socket | undefined {
     this.#reply.hijack()
     this.#raw.writeHead(200, {
+      ...this.#headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-generation-id': this.id,
@@ -121,6 +125,7 @@ export class AnswerOnReply implements AnswerSink {
   answer(json: string): void {
     this.#reply.hijack()
     this.#raw.writeHead(200, {
+      ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(json),
       'x-generation-id': this.id,

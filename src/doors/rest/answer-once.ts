@@ -65,8 +65,8 @@ export class KeepingSink implements AnswerSink {
     this.#sink.expect(expected)
   }
 
-  accept(): void {
-    this.#sink.accept()
+  accept(headers: Readonly<Record<string, string>>): void {
+    this.#sink.accept(headers)
   }
 
   chunk(json: string): boolean {

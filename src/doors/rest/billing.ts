@@ -1,35 +1,68 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { formatDollars } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { canonicalAddress } from '../../contexts/address.ts'
-import type { UsageFilter, UsageTotals } from '../../ledger/ledger-types.ts'
+import { readContextLabel } from '../../contexts/context-label.ts'
+import type { UsageFilter, UsageGroup, UsageTotals } from '../../ledger/ledger-types.ts'
+import { requireAdmin } from '../http/find-caller.ts'
+import { csvOf, jsonOf } from './billing-export.ts'
 
-/** `GET /billing/usage?since=&until=`: what every address spent, most first. Times are Unix seconds. */
+/** `GET /billing/usage?since=&until=&context=`: what every address spent, most first. Times are Unix seconds. */
 export async function getBillingUsage(
   request: FastifyRequest,
   _reply: FastifyReply,
   { ledger }: Rooms,
 ): Promise<object> {
+  requireAdmin(request)
   const addresses = await ledger.usage(filterOf(request))
-  return { addresses: addresses.map(({ ip, ...totals }) => ({ ip, ...wireTotals(totals) })) }
+  return { addresses: addresses.map(({ ip, models: _models, ...totals }) => ({ ip, ...wireTotals(totals) })) }
 }
 
-/** `GET /billing/usage/{ip}`: what one address spent, per model. */
+/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day. */
 export async function getBillingUsageOf(
   request: FastifyRequest,
   _reply: FastifyReply,
   { ledger }: Rooms,
 ): Promise<object> {
+  requireAdmin(request)
   const { ip: asked } = request.params as { ip: string }
   const ip = canonicalAddress(asked) ?? asked
-  const [usage] = await ledger.usage({ ...filterOf(request), ip })
+  const filter = { ...filterOf(request), ip }
+  const [usage] = await ledger.usage(filter)
   if (usage === undefined) throw new BrokerError('not-found', `no request of “${ip}” is known in this period`)
+  const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,
     ...wireTotals(usage),
     models: usage.models.map(({ model, ...totals }) => ({ model, ...wireTotals(totals) })),
+    contexts: contexts.map((group) => ({ context: nameOf(group), ...wireTotals(group) })),
+    days: days.map((group) => ({ day: group.day, ...wireTotals(group) })),
   }
+}
+
+/** `GET /billing/export.csv` and `.json`, with the same filters and `ip=`: every entry, newest first, of any number in constant memory. */
+export function getBillingExport(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { ledger }: Rooms,
+): FastifyReply {
+  requireAdmin(request)
+  const { ip } = request.query as Record<string, unknown>
+  const own = typeof ip === 'string' && ip !== '' ? { ip: canonicalAddress(ip) ?? ip } : {}
+  const entries = ledger.entries({ ...filterOf(request), ...own })
+  const isCsv = request.routeOptions.url?.endsWith('.csv') === true
+  return reply
+    .type(isCsv ? 'text/csv; charset=utf-8' : 'application/json; charset=utf-8')
+    .send(
+      Readable.from(isCsv ? csvOf(entries) : jsonOf(entries), { objectMode: false, highWaterMark: 65_536 }),
+    )
+}
+
+/** `null` for requests without a context. */
+function nameOf({ context }: UsageGroup): string | null {
+  return context === undefined || context === '' ? null : context
 }
 
 function wireTotals(totals: UsageTotals): object {
@@ -38,6 +71,8 @@ function wireTotals(totals: UsageTotals): object {
     prompt_tokens: totals.promptTokens,
     completion_tokens: totals.completionTokens,
     total_tokens: totals.totalTokens,
+    cached_tokens: totals.cachedTokens,
+    reasoning_tokens: totals.reasoningTokens,
     cost_usd: formatDollars(totals.cost),
     uncertain_usd: formatDollars(totals.uncertain),
     unpriced: totals.unpriced,
@@ -48,7 +83,17 @@ function wireTotals(totals: UsageTotals): object {
 
 function filterOf(request: FastifyRequest): UsageFilter {
   const query = request.query as Record<string, unknown>
-  return { since: secondsOf(query['since'], 'since'), until: secondsOf(query['until'], 'until') }
+  return {
+    since: secondsOf(query['since'], 'since'),
+    until: secondsOf(query['until'], 'until'),
+    context: contextOf(query['context']),
+  }
+}
+
+/** `context=` with nothing means the requests without one. */
+function contextOf(value: unknown): string | undefined {
+  if (value === undefined || value === '') return value
+  return readContextLabel(typeof value === 'string' ? value : '')
 }
 
 function secondsOf(value: unknown, name: string): number | undefined {

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { findCaller } from '../http/find-caller.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { dollarsNumber, type Money } from '../../base/money.ts'
 import { explain, type Candidate, type Inquiry } from '../../broker/explain.ts'
@@ -17,7 +18,7 @@ import { pricingOf } from './pricing.ts'
  */
 export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
   const inquiry = inquiryOf(bodyOf(request))
-  const { candidates, excluded, error } = explain(inquiry, rooms)
+  const { candidates, excluded, error } = explain(inquiry, findCaller(request), rooms)
   return {
     model: inquiry.wishes.model,
     kind: inquiry.kind,
@@ -37,7 +38,7 @@ export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms
 /** `POST /quote`: what the same body is expected to cost at the first candidate, and the most at the dearest. */
 export function postQuote(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
   const inquiry = inquiryOf(bodyOf(request))
-  const { candidates, error } = explain(inquiry, rooms)
+  const { candidates, error } = explain(inquiry, findCaller(request), rooms)
   if (error !== undefined) throw error
   const [first] = candidates
   if (first === undefined) throw new BrokerError('none-fits', 'nobody can answer this')

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../broker/rooms.ts'
 import { getCredits, getKey } from './account.ts'
-import { getBillingUsage, getBillingUsageOf } from './billing.ts'
+import { getBillingExport, getBillingUsage, getBillingUsageOf } from './billing.ts'
 import { postChatCompletions } from './chat-completions.ts'
 import { postCompletions } from './completions.ts'
 import { postEmbeddings } from './embeddings.ts'
@@ -44,6 +44,8 @@ const API_ROUTES: readonly Route[] = [
 const ROOT_ROUTES: readonly Route[] = [
   { method: 'GET', path: '/billing/usage', handle: getBillingUsage },
   { method: 'GET', path: '/billing/usage/:ip', handle: getBillingUsageOf },
+  { method: 'GET', path: '/billing/export.csv', handle: getBillingExport },
+  { method: 'GET', path: '/billing/export.json', handle: getBillingExport },
 ]
 
 /** Adds the REST routes to a door. `prefixes` are the base paths that clients may use. */

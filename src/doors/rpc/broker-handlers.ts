@@ -1,15 +1,18 @@
+import { aiHandlers } from './ai-handlers.ts'
+import { configHandlers, type ConfigFacts } from './config-handlers.ts'
 import type { Handlers } from './handlers.ts'
-import { aiHandlers } from './methods/ai.ts'
-import { configHandlers, type ConfigFacts } from './methods/config.ts'
-import { infoHandlers, type InfoFacts } from './methods/info.ts'
-import { logsHandlers } from './methods/logs.ts'
-import { metricsHandlers, type MetricsFacts } from './methods/metrics.ts'
-import { modelsHandlers } from './methods/models.ts'
-import { providersHandlers, type ProvidersFacts } from './methods/providers.ts'
-import { usageHandlers } from './methods/usage.ts'
+import { infoHandlers, type InfoFacts } from './info-handlers.ts'
+import { logsHandlers } from './logs-handlers.ts'
+import { mcpHandlers } from './mcp-handlers.ts'
+import { metricsHandlers, type MetricsFacts } from './metrics-handlers.ts'
+import { modelsHandlers } from './models-handlers.ts'
+import { moneyHandlers, type MoneyFacts } from './money-handlers.ts'
+import { providersHandlers, type ProvidersFacts } from './providers-handlers.ts'
+import { tokenHandlers, type TokensFacts } from './token-handlers.ts'
 
 /** What the methods speak of. */
-export interface BrokerFacts extends InfoFacts, ProvidersFacts, MetricsFacts, ConfigFacts {
+export interface BrokerFacts
+  extends InfoFacts, ProvidersFacts, MetricsFacts, ConfigFacts, MoneyFacts, TokensFacts {
   readonly logs: Parameters<typeof logsHandlers>[0]
 }
 
@@ -19,10 +22,12 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...infoHandlers(facts),
     ...modelsHandlers(facts.rooms),
     ...providersHandlers(facts),
-    ...usageHandlers(facts.rooms),
+    ...mcpHandlers(facts.rooms.tools),
+    ...aiHandlers(facts.rooms),
+    ...moneyHandlers(facts),
+    ...tokenHandlers(facts),
     ...metricsHandlers(facts),
     ...logsHandlers(facts.logs),
     ...configHandlers(facts),
-    ...aiHandlers(facts.rooms),
   }
 }

@@ -4,7 +4,7 @@ import type { ProviderSetting, ServerSetting } from '../../catalog/provider-sett
 import type { Config } from '../../config/config.ts'
 import { keyVariables } from '../../config/keys.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { hostOf, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
+import { hostOf, isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import type { KeySetting } from '../../providers/key-pool.ts'
 import type { HealthBook } from '../../providers/health.ts'
@@ -172,6 +172,7 @@ function build(
     definition,
     keys,
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
+    isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server),
   }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
@@ -14,12 +15,17 @@ import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { createLimits } from '../../limits/limits.ts'
+import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
 import { openStore, type Store } from '../../store/store.ts'
+import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
+import { openKeys } from './open-keys.ts'
 import { openSupply, type Supply } from './supply.ts'
+import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
 
 export interface Daemon {
@@ -44,17 +50,28 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const store = stack.adopt(openStore({ path: storePath, clock, durability: 'power-safe-soon' }), (open) =>
     open.close(),
   )
-  const ledger = createLedger({ store })
+  const ledger = createLedger({ store, now: clock.now() })
+  const rules = openRuleBook(store, clock)
+  const { tokens, gate } = openKeys(config, clock, stack)
+  const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
+    log.error({ err: error }, 'old rows of the ledger could not be cleared away'),
+  )
+  stack.defer(stopClearing)
+  const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   bookWhatWasLeftOpen(ledger, log)
 
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
   const priorities = livePriorities(store, supply)
   const metrics = createMetrics(clock)
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
     ledger,
+    limits: createLimits({ rules, ledger, clock }),
+    tokenCounter,
+    hangUp: config.hangUp,
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
@@ -64,12 +81,15 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     clock,
     strategy: config.routingStrategy,
     health,
-    limits: { ...DEFAULT_LIMITS, ...config.timeLimits },
+    tools: tools.configured,
+    timeLimits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
   let tcp: TcpAddress | undefined
   const handlers = brokerHandlers({
     rooms,
+    rules,
+    tokens,
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -85,7 +105,9 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     settings: config.effective,
     reload: () => supply.reload(),
   })
-  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, metrics, sockets }))
+  const doors = stack.use(
+    await openDoors({ config, clock, log, rooms, handlers, metrics, sockets, tools, gate }),
+  )
   tcp = doors.tcp
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }

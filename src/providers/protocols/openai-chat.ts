@@ -21,6 +21,8 @@ import { bodyFor } from './openai-body.ts'
 
 export interface ProviderParts extends DeskParts {
   readonly upstream: Upstream
+  /** Runs on this host. */
+  readonly isLocal?: boolean | undefined
   /** Resolves when the provider can be asked; a managed local server is started by it. The result is called when the asking is over. */
   readonly enter?: (() => Promise<() => void>) | undefined
 }
@@ -35,6 +37,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     keyCount: desk.keyCount,
     abortStopsBilling: definition.abortStopsBilling,
     isStandIn: definition.isStandIn ?? false,
+    isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     company: definition.company,
     mostInputs: definition.quirks?.mostInputs,

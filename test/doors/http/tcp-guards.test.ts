@@ -1,7 +1,10 @@
+import { systemClock } from '../../../src/base/clock.ts'
+import { BrokerError } from '../../../src/base/errors.ts'
+import { createGate } from '../../../src/contexts/gate.ts'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import { mayListen, requireSameMachine, requireToken } from '../../../src/doors/http/tcp-guards.ts'
+import { mayListen, requireSameMachine, requireProof } from '../../../src/doors/http/tcp-guards.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { errorOf, openDoor } from './open-door.ts'
 
@@ -22,7 +25,18 @@ test('beyond this machine nobody listens without a token', () => {
 })
 
 describe('with a token', () => {
-  const guarded = { ...routes, onRequest: [requireToken(new Secret('s3cret'))] }
+  const tokens = {
+    find: () => {
+      throw new BrokerError('unauthorized', 'no tokens here')
+    },
+  }
+  const gate = createGate({
+    adminToken: new Secret('s3cret'),
+    heroSecret: undefined,
+    tokens,
+    clock: systemClock,
+  })
+  const guarded = { ...routes, onRequest: [requireProof], callers: { gate } }
 
   test.each(['Bearer s3cret', 'bearer  s3cret '])('“%s” is let in', async (shown) => {
     await using opened = await openDoor(guarded)

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 
 import { BrokerError } from '../../../src/base/errors.ts'
 import { ROLES, roleMay } from '../../../src/wire/rpc-method.ts'
-import type { Role } from '../../../src/wire/rpc-method.ts'
 import { methods } from '../../../src/wire/rpc.ts'
 import type { MethodName } from '../../../src/wire/rpc.ts'
 import { startRpcSocket } from '../../support/rpc-socket.ts'
@@ -10,12 +9,9 @@ import { startRpcSocket } from '../../support/rpc-socket.ts'
 const names = Object.keys(methods) as MethodName[]
 const matrix = names.flatMap((method) => ROLES.map((has) => ({ method, needs: methods[method].role, has })))
 
-const callOf = (method: MethodName) => ({
-  jsonrpc: '2.0',
-  method,
-  params: methods[method].example.params,
-  id: 1,
-})
+function callOf(method: MethodName): object {
+  return { jsonrpc: '2.0', method, params: methods[method].example.params, id: 1 }
+}
 
 describe('every method', () => {
   test.each(matrix)('$method needs “$needs”: “$has” is treated so', async ({ method, needs, has }) => {
@@ -33,7 +29,7 @@ describe('every method', () => {
     else expect(answer).toMatchObject({ error: { code: -32001, data: { code: 'unauthorized' } } })
   })
 
-  test.each(names.filter((method) => (methods[method].role as Role) === 'admin'))(
+  test.each(names.filter((method) => methods[method].role === 'admin'))(
     '%s is closed when nobody says who is an administrator',
     async (method) => {
       await using socket = await startRpcSocket()

@@ -145,8 +145,8 @@ describe('what is refused', () => {
   })
 
   test.each([
-    ['usage.sumary', ['usage.summary']],
-    ['list_models', ['models.list']],
+    ['helth', ['health']],
+    ['list_models', expect.arrayContaining(['models.list'])],
     ['__proto__', []],
     ['toString', []],
   ])('the unknown method %s comes with the names that are near', async (method, meant) => {

@@ -149,7 +149,10 @@ test('the settings say where they came from, and no secret is among them', async
     AIBROKER_GAP_TIMEOUT_MS: '7000',
   }
   await using broker = await startBroker({ env, args: ['--address', '127.0.0.1', '--port', '0'] })
-  const { settings } = await clientOf(broker).call('config.get')
+  await expect(clientOf(broker).call('config.get')).rejects.toMatchObject({ code: 'forbidden' })
+  const headers = { authorization: 'Bearer very-secret' }
+  const client = connect(unixTransport(socketsAt(broker.sockets.folder), { headers }))
+  const { settings } = await client.call('config.get')
   expect(JSON.stringify(settings)).not.toContain('very-secret')
   expect(settings).toEqual(
     expect.arrayContaining([
@@ -211,7 +214,7 @@ test('metrics count requests, tokens, cost and failures, for people and for Prom
   await expect
     .poll(() => client.call('metrics.get'))
     .toMatchObject({
-      requests: { finished: 2, cancelled: 0, broken: 0, failed: 0 },
+      requests: { finished: 2, cancelled: 0, broken: 0, exhausted: 0, failed: 0 },
       tokens: { prompt: 2000, completion: 20 },
       cost_usd: '0.00303',
       unpriced: 0,

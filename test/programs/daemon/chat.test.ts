@@ -91,7 +91,7 @@ test('who hangs up in the middle of a stream stops the provider at once and is c
   expect(await (await upstream.received(0)).closed).toBe('hung-up')
   await expect
     .poll(() => broker.rows())
-    .toMatchObject([{ status: 'cancelled', count_source: 'bounded', provider: 'openai' }])
+    .toMatchObject([{ status: 'cancelled', count_source: 'counted', provider: 'openai' }])
   const [row] = broker.rows()
   expect(row?.['cost_low_nano']).toBeGreaterThan(0)
   expect(row?.['cost_high_nano']).toBeGreaterThan(Number(row?.['cost_low_nano']))

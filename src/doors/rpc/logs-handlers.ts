@@ -1,6 +1,6 @@
-import type { LogLine, LogRing } from '../../../host/log-ring.ts'
-import type { Result } from '../../../wire/rpc.ts'
-import type { HandlersOf } from '../handlers.ts'
+import type { LogLine, LogRing } from '../../host/log-ring.ts'
+import type { Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
 
 const USUAL_LIMIT = 100
 

@@ -1,11 +1,11 @@
-import type { Rooms } from '../../../broker/rooms.ts'
-import type { Model } from '../../../catalog/catalog.ts'
-import { isAvailable } from '../../../catalog/is-available.ts'
-import type { LaneState } from '../../../providers/key-pool.ts'
-import type { Provider } from '../../../providers/provider.ts'
-import type { Result } from '../../../wire/rpc.ts'
-import type { HandlersOf } from '../handlers.ts'
-import { countEndpoints, stateOf } from './providers.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Model } from '../../catalog/catalog.ts'
+import { isAvailable } from '../../catalog/is-available.ts'
+import type { LaneState } from '../../providers/key-pool.ts'
+import type { Provider } from '../../providers/provider.ts'
+import type { Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
+import { countEndpoints, stateOf } from './providers-handlers.ts'
 
 export interface InfoFacts {
   readonly rooms: Rooms

@@ -1,11 +1,11 @@
-import { BrokerError } from '../../../base/errors.ts'
-import type { Rooms } from '../../../broker/rooms.ts'
-import type { Model } from '../../../catalog/catalog.ts'
-import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
-import type { Provider, ProviderDefinition } from '../../../providers/provider.ts'
-import type { KeyTest } from '../../../providers/test-keys.ts'
-import type { Result } from '../../../wire/rpc.ts'
-import type { HandlersOf } from '../handlers.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Model } from '../../catalog/catalog.ts'
+import type { ProviderPriorities } from '../../config/provider-priorities.ts'
+import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
+import type { KeyTest } from '../../providers/test-keys.ts'
+import type { Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
 
 /** A provider that is set up, or that only lacks a key. */
 export interface KnownProvider {

@@ -1,9 +1,9 @@
-import { formatDollars } from '../../../base/money.ts'
-import type { Histogram } from '../../../broker/histogram.ts'
-import type { EndpointMetrics, Figures, Metrics } from '../../../broker/metrics.ts'
-import type { Rooms } from '../../../broker/rooms.ts'
-import type { Result } from '../../../wire/rpc.ts'
-import type { HandlersOf } from '../handlers.ts'
+import { formatDollars } from '../../base/money.ts'
+import type { Histogram } from '../../broker/histogram.ts'
+import type { EndpointMetrics, Figures, Metrics } from '../../broker/metrics.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
 
 export interface MetricsFacts {
   readonly rooms: Rooms

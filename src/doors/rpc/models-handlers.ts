@@ -1,10 +1,10 @@
-import { formatDollars, type Money } from '../../../base/money.ts'
-import type { Rooms } from '../../../broker/rooms.ts'
-import type { Endpoint, Model, Price, Rates } from '../../../catalog/catalog.ts'
-import { isAvailable } from '../../../catalog/is-available.ts'
-import type { Provider } from '../../../providers/provider.ts'
-import type { Params, Result } from '../../../wire/rpc.ts'
-import type { HandlersOf } from '../handlers.ts'
+import { formatDollars, type Money } from '../../base/money.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
+import { isAvailable } from '../../catalog/is-available.ts'
+import type { Provider } from '../../providers/provider.ts'
+import type { Params, Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
 
 export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models.refresh'> {
   return {

@@ -1,6 +1,6 @@
-import type { Rooms } from '../../../broker/rooms.ts'
-import type { EffectiveSetting } from '../../../config/effective-settings.ts'
-import type { HandlersOf } from '../handlers.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { EffectiveSetting } from '../../config/effective-settings.ts'
+import type { HandlersOf } from './handlers.ts'
 
 export interface ConfigFacts {
   readonly rooms: Rooms

@@ -1,0 +1,66 @@
+import { formatDollars, money, type Money } from '../base/money.ts'
+import type { Price } from '../catalog/catalog.ts'
+import { costOf } from '../ledger/cost.ts'
+import type { Settlement, Usage } from '../ledger/ledger-types.ts'
+import type { Reading } from './meter.ts'
+
+type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'>
+
+/** A provider's figure is believed up to this many times ours, or a part of it: discounts and surcharges are within. */
+const SANE_FACTOR = 3n
+/** Below a ten-thousandth of a dollar rounding explains any difference. */
+const SMALL = 100_000n
+
+export interface CostQuestion {
+  readonly reading: Reading
+  readonly price: Price | undefined
+  /** What the provider says that it charged, if its word counts. */
+  readonly charged: Money | undefined
+  /** The provider may go on billing what nobody reads: up to the hold. */
+  readonly goesOn: boolean
+  readonly held: Money | undefined
+}
+
+/** What a settlement books, and whose figure it is. Provider's own figure, if it is sane; else counts times price. */
+export function settledCost({ reading, price, charged, goesOn, held }: CostQuestion): Costs {
+  const priced = (usage: Usage | undefined): Money | undefined =>
+    usage === undefined || price === undefined ? undefined : costOf(usage, price)
+  const own = priced(reading.usage)
+  const [low, high] = [priced(reading.low), priced(reading.high)]
+  if (charged === undefined) {
+    return {
+      ...bounded(own, low, goesOn ? most(high ?? own, held) : high),
+      costSource: own === undefined ? 'none' : 'price',
+    }
+  }
+  if (own === undefined || isSane(charged, own)) {
+    return {
+      cost: charged,
+      costLow: undefined,
+      costHigh: undefined,
+      costSource: 'upstream',
+      upstreamCost: charged,
+    }
+  }
+  const flag = `the provider says that it charged $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
+  return { ...bounded(own, low, high), costSource: 'price', upstreamCost: charged, flag }
+}
+
+/** The bounds hold the cost between them, also where a count was rounded. */
+function bounded(cost: Money | undefined, low: Money | undefined, high: Money | undefined) {
+  if (cost === undefined || (low === undefined && high === undefined))
+    return { cost, costLow: low, costHigh: high }
+  const [bottom, top] = [low ?? cost, high ?? cost]
+  return { cost, costLow: bottom < cost ? bottom : cost, costHigh: top > cost ? top : cost }
+}
+
+function isSane(charged: Money, own: Money): boolean {
+  if (charged <= own * SANE_FACTOR && charged * SANE_FACTOR >= own) return true
+  const difference = charged > own ? charged - own : own - charged
+  return difference <= SMALL
+}
+
+function most(a: Money | undefined, b: Money | undefined): Money | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return money(a > b ? a : b)
+}

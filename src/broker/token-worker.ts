@@ -1,0 +1,40 @@
+/** The thread that counts tokens; the tables of a tokenizer are loaded when first asked for. */
+import { parentPort } from 'node:worker_threads'
+
+export interface CountJob {
+  readonly id: number
+  readonly model: string
+  readonly texts: readonly string[]
+}
+
+export interface CountResult {
+  readonly id: number
+  readonly counts: readonly number[] | undefined
+}
+
+type Count = (text: string) => number
+
+/** OpenAI's older models; its newer ones, and whatever else there is, are counted with the newer table. */
+const OLDER = /gpt-4(?!o|\.)|gpt-3\.5|text-embedding-(3|ada)/
+
+const tables = {
+  older: async (): Promise<Count> => (await import('gpt-tokenizer/encoding/cl100k_base')).countTokens,
+  newer: async (): Promise<Count> => (await import('gpt-tokenizer/encoding/o200k_base')).countTokens,
+}
+
+parentPort?.on('message', (job: CountJob) => {
+  void countAll(job).then(
+    (counts) => answer({ id: job.id, counts }),
+    () => answer({ id: job.id, counts: undefined }),
+  )
+})
+
+async function countAll({ model, texts }: CountJob): Promise<number[]> {
+  const count = await tables[OLDER.test(model) ? 'older' : 'newer']()
+  return texts.map((text) => count(text))
+}
+
+function answer(result: CountResult): void {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+  parentPort?.postMessage(result)
+}

@@ -1,0 +1,43 @@
+import type { TokenFacts, Tokens } from '../../contexts/tokens.ts'
+import type { RuleBook } from '../../limits/rule-book.ts'
+import type { Result } from '../../wire/rpc.ts'
+import type { Handlers } from './handlers.ts'
+
+type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
+
+export interface TokensFacts {
+  readonly tokens: Tokens
+  readonly rules: RuleBook
+}
+
+/** The tokens that callers may show. What one may do is a rule like any other. */
+export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
+  const { tokens, rules } = facts
+  const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
+    const own = rules.list().find(({ subject }) => subject.scope === 'token' && subject.token === id)
+    return {
+      id,
+      label,
+      created_at: createdAt,
+      ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+      disabled: isDisabled,
+      ...(own === undefined ? {} : { rule: own.rule }),
+    }
+  }
+  return {
+    'tokens.list': async () => tokens.list().map(row),
+    'tokens.create': async ({ label, expires_at: expiresAt, rule }) => {
+      const { facts: made, token } = await tokens.create({ label, expiresAt })
+      // Nobody has the token before the rule is there.
+      if (rule !== undefined) await rules.set({ scope: 'token', token: made.id }, rule)
+      return { ...row(made), token: token.reveal() }
+    },
+    'tokens.disable': async ({ id }) => row(await tokens.setDisabled(id, true)),
+    'tokens.enable': async ({ id }) => row(await tokens.setDisabled(id, false)),
+    'tokens.delete': async ({ id }) => {
+      const removed = await tokens.remove(id)
+      await rules.remove({ scope: 'token', token: id })
+      return { removed }
+    },
+  }
+}

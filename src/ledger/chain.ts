@@ -1,0 +1,47 @@
+import { hash } from 'node:crypto'
+import { payerAccount } from '../contexts/accounts.ts'
+import type { Caller } from '../contexts/caller.ts'
+import type { Row, SqlValue } from '../store/sql.ts'
+import { maybeText, text } from './columns.ts'
+
+/** What the first row of every payer is chained to. */
+export const NO_HASH = ''
+
+/**
+ * The hash of a row: SHA-256 over the hash before it and all its values, in base64, so that no row can be changed, left
+ * out or put elsewhere without every later hash of its payer changing. Numbers are written in decimal, texts as
+ * JSON strings, NULL as nothing; values are parted by a comma.
+ */
+export function chainedHash(before: string, values: readonly SqlValue[]): string {
+  let line = before
+  for (const value of values) line += `,${cell(value)}`
+  return hash('sha256', line, 'base64')
+}
+
+function cell(value: SqlValue): string {
+  if (value === null) return ''
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+/** The last hash of each payer. */
+export class ChainHeads {
+  readonly #byPayer = new Map<string, string>()
+
+  of(caller: Pick<Caller, 'ip' | 'context'>): string {
+    return this.#byPayer.get(payerAccount(caller)) ?? NO_HASH
+  }
+
+  set(caller: Pick<Caller, 'ip' | 'context'>, hash: string): void {
+    this.#byPayer.set(payerAccount(caller), hash)
+  }
+
+  /** Takes up rows with `ip`, `context` and `hash`, the later ones last. */
+  take(rows: Iterable<Row>): void {
+    for (const row of rows) {
+      const hash = maybeText(row, 'hash')
+      const context = maybeText(row, 'context')
+      if (hash === undefined) continue
+      this.set({ ip: text(row, 'ip'), context: context === '' ? undefined : context }, hash)
+    }
+  }
+}

@@ -1,0 +1,151 @@
+import type { Clock } from '../base/clock.ts'
+import {
+  accountsOf,
+  addressAccount,
+  EVERYBODY,
+  payerAccount,
+  tokenAccount,
+  type Account,
+} from '../contexts/accounts.ts'
+import { canonicalAddress } from '../contexts/address.ts'
+import type { Caller } from '../contexts/caller.ts'
+import { readContextLabel } from '../contexts/context-label.ts'
+import type { Store } from '../store/store.ts'
+import { limitRule, type LimitRule, type LimitSubject } from '../wire/limits.ts'
+import { readRule, type Rule } from './rules.ts'
+
+/** One rule that binds a caller, and what it counts under. */
+export interface Bound {
+  readonly account: Account
+  /** For people: `context “lab” of 10.0.0.1`. */
+  readonly name: string
+  readonly rule: Rule
+}
+
+export interface StoredRule {
+  readonly subject: LimitSubject
+  readonly rule: LimitRule
+}
+
+/** Every rule there is; changes hold from the next request on and outlive a restart. */
+export interface RuleBook {
+  list(): readonly StoredRule[]
+  /** Replaces the whole rule of a subject. */
+  set(subject: LimitSubject, rule: LimitRule): Promise<void>
+  /** False when there was none. */
+  remove(subject: LimitSubject): Promise<boolean>
+  /** All rules that a caller must keep to, widest first; usually none. */
+  boundsOf(caller: Caller): readonly Bound[]
+}
+
+/** Callers whose bounds are remembered; then it starts anew. */
+const MOST_REMEMBERED = 10_000
+
+export function openRuleBook(store: Store, clock: Clock): RuleBook {
+  return new StoredRuleBook(store, clock)
+}
+
+class StoredRuleBook implements RuleBook {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #put
+  readonly #delete
+  readonly #rules = new Map<string, StoredRule>()
+  readonly #remembered = new Map<string, readonly Bound[]>()
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+    this.#put = store.prepare('INSERT OR REPLACE INTO limit_rules VALUES (?, ?, ?)')
+    this.#delete = store.prepare('DELETE FROM limit_rules WHERE subject = ?')
+    for (const row of store.prepare('SELECT subject, rule FROM limit_rules').all()) {
+      const key = String(row['subject'])
+      this.#rules.set(key, {
+        subject: subjectOf(key),
+        rule: limitRule.parse(JSON.parse(String(row['rule']))),
+      })
+    }
+  }
+
+  list(): readonly StoredRule[] {
+    return [...this.#rules.values()]
+  }
+
+  async set(subject: LimitSubject, rule: LimitRule): Promise<void> {
+    const key = keyOf(subject)
+    await this.#store.write(() =>
+      this.#put.run(key, JSON.stringify(rule), Math.floor(this.#clock.now() / 1000)),
+    )
+    this.#rules.set(key, { subject: subjectOf(key), rule })
+    this.#remembered.clear()
+  }
+
+  async remove(subject: LimitSubject): Promise<boolean> {
+    const key = keyOf(subject)
+    await this.#store.write(() => this.#delete.run(key))
+    this.#remembered.clear()
+    return this.#rules.delete(key)
+  }
+
+  boundsOf(caller: Caller): readonly Bound[] {
+    if (this.#rules.size === 0) return NO_BOUNDS
+    const key = accountsOf(caller).join('\n')
+    const known = this.#remembered.get(key)
+    if (known !== undefined) return known
+    if (this.#remembered.size >= MOST_REMEMBERED) this.#remembered.clear()
+    const bounds = this.#findBounds(caller)
+    this.#remembered.set(key, bounds)
+    return bounds
+  }
+
+  #findBounds(caller: Caller): Bound[] {
+    const { ip, context, token } = caller
+    const bounds: Bound[] = []
+    const bind = (account: Account, name: string, ...keys: readonly string[]): void => {
+      const rules = keys.flatMap((key) => this.#rules.get(key)?.rule ?? [])
+      // The more special rule replaces what it names and leaves the rest.
+      if (rules.length > 0) bounds.push({ account, name, rule: readRule(Object.assign({}, ...rules)) })
+    }
+    bind(EVERYBODY, 'this broker', 'everybody')
+    bind(addressAccount(ip), ip, `address ${ip}`)
+    bind(
+      payerAccount(caller),
+      context === undefined ? ip : `context “${context}” of ${ip}`,
+      'default',
+      ...(context === undefined ? [] : [`context ${context}`, `payer ${ip} ${context}`]),
+    )
+    if (token !== undefined) bind(tokenAccount(token), `token ${token}`, `token ${token}`)
+    return bounds
+  }
+}
+
+const NO_BOUNDS: readonly Bound[] = []
+
+/** Throws `bad-context` for a label that is none. */
+function keyOf(subject: LimitSubject): string {
+  switch (subject.scope) {
+    case 'default':
+    case 'everybody':
+      return subject.scope
+    case 'address':
+      return `address ${canonicalAddress(subject.address) ?? subject.address}`
+    case 'context': {
+      const label = readContextLabel(subject.context)
+      if (subject.address === undefined) return `context ${label}`
+      return `payer ${canonicalAddress(subject.address) ?? subject.address} ${label}`
+    }
+    case 'token':
+      return `token ${subject.token}`
+    default:
+      return subject satisfies never
+  }
+}
+
+function subjectOf(key: string): LimitSubject {
+  const [scope, first = '', second = ''] = key.split(' ')
+  if (scope === 'address') return { scope, address: first }
+  if (scope === 'context') return { scope, context: first }
+  if (scope === 'payer') return { scope: 'context', address: first, context: second }
+  if (scope === 'token') return { scope, token: first }
+  return { scope: scope === 'everybody' ? 'everybody' : 'default' }
+}

@@ -1,0 +1,46 @@
+/** A minute, and the second that is running. */
+const SLOTS = 61
+
+/**
+ * Counts what happened in the last minute, to the second. A count is kept for 60 full seconds at least, so no minute,
+ * wherever it begins, holds more than was let in.
+ */
+export class SlidingWindow {
+  readonly #slots = new Float64Array(SLOTS)
+  #second = 0
+  #sum = 0
+
+  add(second: number, count: number): void {
+    this.#moveTo(second)
+    const slot = second % SLOTS
+    this.#slots[slot] = (this.#slots[slot] ?? 0) + count
+    this.#sum += count
+  }
+
+  sum(second: number): number {
+    this.#moveTo(second)
+    return this.#sum
+  }
+
+  /** Seconds until no more than `most` is left, if nothing is added. */
+  secondsUntil(second: number, most: number): number {
+    this.#moveTo(second)
+    let left = this.#sum
+    for (let wait = 0; wait < SLOTS; wait++) {
+      if (left <= most) return wait
+      left -= this.#slots[(second + 1 + wait) % SLOTS] ?? 0
+    }
+    return SLOTS
+  }
+
+  #moveTo(second: number): void {
+    if (second <= this.#second) return
+    const steps = Math.min(second - this.#second, SLOTS)
+    for (let step = 1; step <= steps; step++) {
+      const slot = (second - steps + step) % SLOTS
+      this.#sum -= this.#slots[slot] ?? 0
+      this.#slots[slot] = 0
+    }
+    this.#second = second
+  }
+}

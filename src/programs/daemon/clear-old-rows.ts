@@ -1,0 +1,22 @@
+import type { Clock } from '../../base/clock.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+
+const DAY_MS = 86_400_000
+const EVERY_MS = 3_600_000
+/** Not while the broker starts. */
+const FIRST_MS = 60_000
+
+/** Clears rows away that are older than `keepDays`, every hour; the returned function stops it. */
+export function clearOldRows(
+  { ledger, clock, keepDays }: { ledger: Ledger; clock: Clock; keepDays: number },
+  onError: (error: unknown) => void,
+): () => void {
+  let cancel = clock.after(FIRST_MS, run)
+  return () => cancel()
+
+  function run(): void {
+    const today = Math.floor(clock.now() / DAY_MS)
+    ledger.clear(today - keepDays).catch(onError)
+    cancel = clock.after(EVERY_MS, run)
+  }
+}

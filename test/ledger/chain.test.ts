@@ -1,0 +1,57 @@
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { money } from '../../src/base/money.ts'
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
+import { temporaryStore } from '../store/temporary-store.ts'
+import { finished, request } from './samples.ts'
+
+async function book(ledger: Ledger, rows: number, from = 0): Promise<void> {
+  for (let nth = from; nth < from + rows; nth++) {
+    const caller = { ip: `10.0.0.${nth % 3}`, context: nth % 2 === 0 ? 'lab' : undefined }
+    const hold = await ledger.hold(
+      request(`gen-${nth}`, { caller, startedAt: 1_700_000_000_000 + nth * 1000 }),
+    )
+    await ledger.settle(hold, finished(money(BigInt(nth))))
+  }
+}
+
+test('rows that nobody touched are found whole, also after a restart', async () => {
+  await using here = temporaryStore()
+  await book(createLedger({ store: here.store }), 7)
+  const ledger = createLedger({ store: await here.reopen() })
+  await book(ledger, 600, 7)
+  expect(await ledger.verify()).toEqual({ rows: 607, payers: 6 })
+})
+
+const crimes: readonly [string, string, { seq: number }][] = [
+  ['a cost that was made smaller', "UPDATE request_logs SET cost_nano = 1 WHERE id = 'gen-4'", { seq: 5 }],
+  ['a caller that was changed', "UPDATE request_logs SET ip = '10.9.9.9' WHERE id = 'gen-4'", { seq: 5 }],
+  ['a row that was taken out', "DELETE FROM request_logs WHERE id = 'gen-4'", { seq: 11 }],
+  ['a hash that was removed', 'UPDATE request_logs SET hash = NULL WHERE seq = 9', { seq: 9 }],
+  ['the end of a chain that was cut off', 'DELETE FROM request_logs WHERE seq > 12', { seq: 13 }],
+]
+
+test.each(crimes)('%s is found, and the row is named', async (_, sql, broken) => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await book(ledger, 18)
+  await ledger.clear(0)
+  using database = new DatabaseSync(here.path)
+  database.exec(`DROP TRIGGER request_logs_never_change; ${sql}`)
+  expect(await ledger.verify()).toMatchObject({ broken })
+})
+
+test('a write that had to be tried again is chained like any other', async () => {
+  await using here = temporaryStore()
+  const { store } = here
+  const ledger = createLedger({ store })
+  await book(ledger, 3)
+  const holds = await Promise.all([30, 33, 36].map((nth) => ledger.hold(request(`gen-${nth}`))))
+  const settled = holds.map((hold) => ledger.settle(hold, finished(money(1n))))
+  const failing = store.write(() => {
+    throw new Error('another job of the same transaction fails')
+  })
+  await expect(failing).rejects.toThrow('fails')
+  await Promise.all(settled)
+  expect(await ledger.verify()).toEqual({ rows: 6, payers: 3 })
+})

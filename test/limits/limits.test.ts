@@ -1,0 +1,161 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { dollars, money } from '../../src/base/money.ts'
+import type { Caller } from '../../src/contexts/caller.ts'
+import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
+import { createLimits, type Limits } from '../../src/limits/limits.ts'
+import { openRuleBook, type RuleBook } from '../../src/limits/rule-book.ts'
+import type { ManualClock } from '../store/manual-clock.ts'
+import { temporaryStore, type TemporaryStore } from '../store/temporary-store.ts'
+import { finished, request } from '../ledger/samples.ts'
+
+const lab: Caller = { ip: '10.0.0.1', context: 'lab' }
+const shop: Caller = { ip: '10.0.0.1', context: 'shop' }
+
+interface Scene extends AsyncDisposable {
+  readonly here: TemporaryStore
+  readonly clock: ManualClock
+  readonly ledger: Ledger
+  readonly rules: RuleBook
+  readonly limits: Limits
+}
+
+function scene(): Scene {
+  const here = temporaryStore()
+  const { store, clock } = here
+  const ledger = createLedger({ store, now: clock.now() })
+  const rules = openRuleBook(store, clock)
+  return {
+    here,
+    clock,
+    ledger,
+    rules,
+    limits: createLimits({ rules, ledger, clock }),
+    [Symbol.asyncDispose]: () => here[Symbol.asyncDispose](),
+  }
+}
+
+test('whoever has no rule is not bound', async () => {
+  await using at = scene()
+  expect(at.limits.admit(lab, 1e9).headers).toEqual({})
+  expect(at.limits.allowance(lab)).toBeUndefined()
+})
+
+test('no minute, wherever it begins, holds more requests than the rule says', async () => {
+  const waits = fc.array(fc.nat(40_000), { minLength: 5, maxLength: 60 })
+  await fc.assert(
+    fc.asyncProperty(waits, fc.integer({ min: 1, max: 5 }), async (waits, most) => {
+      await using at = scene()
+      await at.rules.set({ scope: 'default' }, { requests_per_minute: most })
+      const admitted: number[] = []
+      for (const wait of waits) {
+        at.clock.advance(wait)
+        try {
+          at.limits.admit(lab, 0).leave(0)
+          admitted.push(at.clock.now())
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'over-limit' })
+        }
+      }
+      for (const from of admitted) {
+        expect(admitted.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(most)
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('a refusal says when to come back, and then it is let in', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { requests_per_minute: 2 })
+  at.limits.admit(lab, 0).leave(0)
+  at.clock.advance(20_000)
+  const { headers } = at.limits.admit(lab, 0)
+  expect(headers).toMatchObject({
+    'x-ratelimit-limit-requests': '2',
+    'x-ratelimit-remaining-requests': '0',
+  })
+  const refusal = refusalOf(() => at.limits.admit(lab, 0))
+  expect(refusal.details).toMatchObject({
+    retryAfter: 41,
+    headers: { 'x-ratelimit-remaining-requests': '0' },
+  })
+  at.clock.advance(41_000)
+  at.limits.admit(lab, 0)
+})
+
+test('one busy context leaves the others what is theirs', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { concurrent: 1 })
+  const running = at.limits.admit(lab, 0)
+  expect(refusalOf(() => at.limits.admit(lab, 0)).message).toContain('context “lab” of 10.0.0.1')
+  at.limits.admit(shop, 0)
+  running.leave(0)
+  at.limits.admit(lab, 0)
+})
+
+test('tokens count from the moment they are expected, and as used once they are known', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'address', address: '10.0.0.1' }, { tokens_per_minute: 100 })
+  const first = at.limits.admit(lab, 60)
+  expect(() => at.limits.admit(shop, 60)).toThrow(/100 tokens a minute/)
+  first.leave(10)
+  at.limits.admit(shop, 60).leave(90)
+  expect(() => at.limits.admit(lab, 1)).toThrow(/tokens a minute/)
+  at.clock.advance(61_000)
+  at.limits.admit(lab, 1)
+})
+
+test('a request must pass every rule that applies, and the special one wins over the default', async () => {
+  await using at = scene()
+  const { rules, limits } = at
+  await rules.set({ scope: 'everybody' }, { usd_total: '10' })
+  await rules.set({ scope: 'default' }, { usd_per_day: '1', local_only: true })
+  await rules.set({ scope: 'context', context: 'lab' }, { usd_per_day: '5' })
+  await rules.set({ scope: 'context', context: 'lab', address: '10.0.0.9' }, { usd_per_day: '7' })
+  await rules.set({ scope: 'token', token: 't1' }, { usd_per_hour: '0.5', models: ['gpt-4o'] })
+  expect(limits.allowance(shop)?.left).toBe(dollars('1'))
+  expect(limits.allowance(lab)?.left).toBe(dollars('5'))
+  expect(limits.allowance({ ...lab, ip: '10.0.0.9' })?.left).toBe(dollars('7'))
+  expect(limits.allowance({ ...lab, token: 't1' })).toMatchObject({ left: dollars('0.5'), period: 'hour' })
+  expect(limits.pinsOf({ ...lab, token: 't1' })).toMatchObject([
+    { isLocalOnly: true },
+    { models: ['gpt-4o'] },
+  ])
+})
+
+test('rules outlive a restart and hold from the next request on', async () => {
+  await using at = scene()
+  expect(at.limits.allowance(lab)).toBeUndefined()
+  await at.rules.set({ scope: 'context', context: 'lab' }, { usd_total: '2' })
+  expect(at.limits.allowance(lab)?.left).toBe(dollars('2'))
+  const reopened = openRuleBook(await at.here.reopen(), at.clock)
+  expect(reopened.list()).toEqual([
+    { subject: { scope: 'context', context: 'lab' }, rule: { usd_total: '2' } },
+  ])
+  expect(await reopened.remove({ scope: 'context', context: 'lab' })).toBe(true)
+  expect(reopened.boundsOf(lab)).toEqual([])
+})
+
+test('what is held and spent is gone from the allowance, and comes back with the next period', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { usd_per_hour: '1' })
+  const hold = await at.ledger.hold(
+    request('gen-1', { caller: lab, most: dollars('0.4'), startedAt: at.clock.now() }),
+  )
+  expect(at.limits.allowance(lab)?.left).toBe(dollars('0.6'))
+  await at.ledger.settle(hold, finished(dollars('0.1')))
+  expect(at.limits.standing(lab)).toMatchObject([{ spent: dollars('0.1'), held: money(0n), period: 'hour' }])
+  at.clock.advance(3_600_000)
+  expect(at.limits.allowance(lab)?.left).toBe(dollars('1'))
+})
+
+function refusalOf(run: () => unknown): { message: string; details: object } {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'over-limit' })
+    return error as { message: string; details: object }
+  }
+  throw new Error('it was let in')
+}
