@@ -4,7 +4,7 @@ import { chatAnswer, chatChunk } from './chat-types.ts'
 import type { ChatAnswer, ChatChunk, ChatRequest } from './chat-types.ts'
 import { restError } from './read-error.ts'
 import type { CallOptions } from './rpc-client.ts'
-import { readText } from './transport.ts'
+import { parseJson, readText } from './transport.ts'
 import type { Transport, TransportAnswer } from './transport.ts'
 
 export interface ChatClient {
@@ -63,14 +63,6 @@ function readChunk(data: string): ChatChunk {
   const chunk = chatChunk.safeParse(json)
   if (!chunk.success) throw strange()
   return chunk.data
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function strange(): BrokerError {

@@ -1,5 +1,7 @@
 import { createChatClient } from './chat-client.ts'
 import type { ChatClient } from './chat-client.ts'
+import { createLedgerClient } from './ledger-client.ts'
+import type { LedgerClient } from './ledger-client.ts'
 import { createRpcClient } from './rpc-client.ts'
 import type { RpcClient } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
@@ -9,13 +11,14 @@ export type { ErrorCode, ErrorDetails } from '../base/errors.ts'
 export type { MethodName, Params, Result } from '../wire/rpc.ts'
 export type { ChatAnswer, ChatChunk, ChatMessage, ChatRequest, ChatUsage } from './chat-types.ts'
 export type { BatchCall, BatchResults, CallOptions } from './rpc-client.ts'
+export type { ExportQuery } from './ledger-client.ts'
 export { httpTransport } from './transport.ts'
 export type { HttpOptions, Transport, TransportAnswer, TransportRequest } from './transport.ts'
 
-/** A broker as its callers see it: every RPC method of the contract, and chat. */
-export interface Client extends RpcClient, ChatClient {}
+/** A broker as its callers see it: every RPC method of the contract, chat, and the ledger's rows. */
+export interface Client extends RpcClient, ChatClient, LedgerClient {}
 
 /** A client over any transport; `httpTransport` runs everywhere, `unixTransport` of `sdk-node` speaks to sockets. */
 export function connect(transport: Transport): Client {
-  return { ...createRpcClient(transport), ...createChatClient(transport) }
+  return { ...createRpcClient(transport), ...createChatClient(transport), ...createLedgerClient(transport) }
 }

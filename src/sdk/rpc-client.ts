@@ -4,7 +4,7 @@ import type { RpcAnswer } from '../wire/rpc-message.ts'
 import { methods } from '../wire/rpc.ts'
 import type { MethodName, Params, Result } from '../wire/rpc.ts'
 import { restError, rpcError } from './read-error.ts'
-import { readText } from './transport.ts'
+import { parseJson, readText } from './transport.ts'
 import type { Transport } from './transport.ts'
 
 export interface CallOptions {
@@ -69,14 +69,6 @@ async function post(transport: Transport, body: unknown, options: CallOptions = 
   const json = parseJson(await readText(answer.body))
   if (answer.status !== 200 || json === undefined) throw restError(answer.status, json)
   return json
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function readBatch(answers: unknown): ReadonlyMap<unknown, RpcAnswer> {

@@ -1,0 +1,31 @@
+import { restError } from './read-error.ts'
+import type { CallOptions } from './rpc-client.ts'
+import { parseJson, readText } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+/** Which rows of the ledger. Times are unix seconds: from `since`, before `until`. */
+export interface ExportQuery {
+  readonly format: 'csv' | 'json'
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  readonly address?: string | undefined
+}
+
+export interface LedgerClient {
+  /** The rows of the ledger, newest first, in pieces as they come: books of any size fit. For administrators. */
+  exportLedger(query: ExportQuery, options?: CallOptions): AsyncGenerator<Uint8Array, void, void>
+}
+
+export function createLedgerClient(transport: Transport): LedgerClient {
+  return {
+    async *exportLedger({ format, since, until, address }, options = {}) {
+      const query = new URLSearchParams()
+      for (const [name, value] of Object.entries({ since, until, ip: address }))
+        if (value !== undefined) query.set(name, String(value))
+      const path = `/billing/export.${format}?${query.toString()}`
+      const answer = await transport({ door: 'rest', method: 'GET', path, signal: options.signal })
+      if (answer.status !== 200) throw restError(answer.status, parseJson(await readText(answer.body)))
+      yield* answer.body
+    },
+  }
+}
