@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 
 import type { Cli } from '../src/programs/cli/cli.ts'
-import { createProgram } from '../src/programs/cli/program.ts'
+import { createProgram, everyCommand } from '../src/programs/cli/program.ts'
 
 /** The reference page of the command line: every help as it is shown. */
 export function cliPage(): string {
@@ -11,7 +11,9 @@ export function cliPage(): string {
   const parts = [
     HEAD,
     `\`\`\`text\n${helpOf(program)}\n\`\`\``,
-    ...program.commands.map((command) => `## ${command.name()}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``),
+    ...everyCommand(program)
+      .filter((command) => command !== program)
+      .map((command) => `## ${nameOf(command)}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\``),
   ]
   return `${parts.join('\n\n')}\n`
 }
@@ -34,6 +36,12 @@ const ON_PAPER: Cli = {
 function plainTerminal(): Cli['terminal'] {
   const stream = () => Object.assign(new PassThrough(), { isTTY: false })
   return { input: stream(), output: stream(), errors: stream() } as unknown as Cli['terminal']
+}
+
+/** As it is typed: `providers test`. */
+function nameOf(command: Command): string {
+  const above = command.parent
+  return above === null || above.parent === null ? command.name() : `${nameOf(above)} ${command.name()}`
 }
 
 function helpOf(command: Command): string {

@@ -26,7 +26,7 @@ export async function startScriptedBroker(
   chat: ChatScript,
   door: Partial<RpcDoor> = {},
 ): Promise<ScriptedBroker> {
-  const rpc = await startRpcSocket(door)
+  const rpc = await startRpcSocket({ roleOf: () => 'admin', ...door })
   const asked: ChatBody[] = []
   const rest = createServer((request, response) => {
     if (request.method === 'GET') return sendJson(response, 200, { status: 'ok' })

@@ -29,7 +29,7 @@ export async function runChatLoop(terminal: Terminal, client: Client, session: S
     if (line === undefined) return print(terminal, '')
     if (line === '') continue
     if (line.startsWith('/')) {
-      const said = await runWord(line, session)
+      const said = await runWord(line, session).catch((thrown: unknown) => sayFailure(asBrokerError(thrown)))
       if (said === LEAVE) return
       dim(said)
       continue

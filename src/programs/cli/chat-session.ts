@@ -1,6 +1,7 @@
 import { NOTHING, addMoney } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 import type { ChatRequest, ChatUsage } from '../../sdk/index.ts'
+import type { Attachment, ContentPart } from './chat-file.ts'
 import { formatCost, plural, readCost } from './format.ts'
 
 /** One answer as it was heard, whole or stopped. */
@@ -17,7 +18,7 @@ export interface Heard {
 /** A type, not an interface: it has to fit where any further field may be. */
 export type Message = {
   readonly role: 'system' | 'user' | 'assistant'
-  readonly content: string
+  readonly content: string | readonly ContentPart[]
 }
 
 /** A conversation: what was said, to whom, and what it has cost. */
@@ -25,6 +26,8 @@ export interface Session {
   model: string
   system: string | undefined
   messages: readonly Message[]
+  /** Files that go along with the next message. */
+  files: readonly Attachment[]
   readonly bill: Bill
 }
 
@@ -37,29 +40,40 @@ export interface Bill {
   unpriced: number
 }
 
-export function createSession(model: string, system: string | undefined): Session {
+export function createSession(
+  model: string,
+  system: string | undefined,
+  files: readonly Attachment[] = [],
+): Session {
   const bill = { answers: 0, promptTokens: 0, completionTokens: 0, cost: NOTHING, unpriced: 0 }
-  return { model, system, messages: [], bill }
+  return { model, system, messages: [], files, bill }
 }
 
 /** The request that continues the conversation with `content`. */
-export function requestOf({ model, system, messages }: Session, content: string): ChatRequest {
+export function requestOf(session: Session, text: string): ChatRequest {
+  const { model, system, messages } = session
   const first: Message[] = system === undefined ? [] : [{ role: 'system', content: system }]
   return {
     model,
-    messages: [...first, ...messages, { role: 'user', content }],
+    messages: [...first, ...messages, questionOf(session, text)],
   }
 }
 
+function questionOf({ files }: Session, text: string): Message {
+  const parts = [{ type: 'text', text }, ...files.map(({ part }) => part)]
+  return { role: 'user', content: files.length === 0 ? text : parts }
+}
+
 /** Keeps a question and its answer. What was stopped stays as far as it was heard, so that one can refer to it. */
-export function remember(session: Session, content: string, heard: Heard): void {
+export function remember(session: Session, text: string, heard: Heard): void {
   addToBill(session.bill, heard)
   if (heard.text === '') return
   session.messages = [
     ...session.messages,
-    { role: 'user', content },
+    questionOf(session, text),
     { role: 'assistant', content: heard.text },
   ]
+  session.files = []
 }
 
 function addToBill(bill: Bill, { usage }: Heard): void {

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 
+import { readAttachment } from './chat-file.ts'
 import { sayBill } from './chat-session.ts'
-import type { Session } from './chat-session.ts'
+import type { Message, Session } from './chat-session.ts'
 
 /** What may be typed in a conversation instead of a message. Its answer is shown; `leave` ends the conversation. */
 interface Word {
@@ -32,12 +33,19 @@ const words: readonly Word[] = [
       return `system: ${session.system ?? 'none'}`
     },
   },
+  {
+    name: 'file',
+    argument: 'PATH',
+    help: 'send an image, PDF, sound or text with the next message; “-” takes them back',
+    run: attach,
+  },
   { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
   {
     name: 'new',
     help: 'forget what was said and begin again',
     run(session) {
       session.messages = []
+      session.files = []
       return 'forgotten'
     },
   },
@@ -74,6 +82,13 @@ const help = [
   `${'\\'.padEnd(14)}at the end of a line: the message goes on in the next`,
 ].join('\n')
 
+async function attach(session: Session, path: string): Promise<string> {
+  if (path === '-') session.files = []
+  else if (path !== '') session.files = [...session.files, await readAttachment(path)]
+  const names = session.files.map(({ name }) => name).join(', ')
+  return names === '' ? 'the next message goes without files' : `with the next message: ${names}`
+}
+
 async function save(session: Session, file: string): Promise<string> {
   if (file === '') return 'say where: /save FILE'
   const text = file.endsWith('.json') ? JSON.stringify(transcript(session), undefined, 2) : markdown(session)
@@ -94,6 +109,13 @@ function transcript({ system, messages }: Session) {
 
 function markdown(session: Session): string {
   return transcript(session)
-    .map(({ role, content }) => `## ${role}\n\n${content}`)
+    .map(({ role, content }) => `## ${role}\n\n${sayContent(content)}`)
+    .join('\n\n')
+}
+
+function sayContent(content: Message['content']): string {
+  if (typeof content === 'string') return content
+  return content
+    .map((part) => (typeof part['text'] === 'string' ? part['text'] : `(${part.type})`))
     .join('\n\n')
 }

@@ -3,6 +3,7 @@ import { fstatSync } from 'node:fs'
 import type { Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
+import { readAttachment } from './chat-file.ts'
 import { runChatLoop } from './chat-loop.ts'
 import { askOnce } from './chat-once.ts'
 import { createSession } from './chat-session.ts'
@@ -16,14 +17,16 @@ export function chatCommand(cli: Cli): Command {
     'hero_aibroker chat -m gpt-4o',
     'hero_aibroker chat "How many moons has Mars?"',
     'git diff | hero_aibroker chat "write a commit message" --system "be brief"',
+    'hero_aibroker chat "What is in this picture?" --file photo.jpg',
     'hero_aibroker chat hello --json | jq .usage',
   ])
     .argument('[message...]', 'what to say; without it, what a pipe says, else a conversation begins')
     .option('--system <text>', 'how the model should behave')
+    .option('-f, --file <paths...>', 'images, PDFs, sounds or texts that go along with the first message')
     .action(async (words: readonly string[], _options: unknown, command: Command) => {
-      const { system, ...globals } = command.optsWithGlobals<Globals & { readonly system?: string }>()
+      const { system, file = [], ...globals } = command.optsWithGlobals<Globals & ChatOptions>()
       const client = clientOf(cli, globals)
-      const session = createSession(globals.model, system)
+      const session = createSession(globals.model, system, await Promise.all(file.map(readAttachment)))
       const message = await readMessage(cli, words)
       if (message !== undefined) return askOnce(cli.terminal, client, session, message, globals)
       if (isInteractive(cli.terminal) && !globals.json) return runChatLoop(cli.terminal, client, session)
@@ -32,6 +35,11 @@ export function chatCommand(cli: Cli): Command {
         'there is nothing to say; give a message: hero_aibroker chat "hello"',
       )
     })
+}
+
+interface ChatOptions {
+  readonly system?: string
+  readonly file?: readonly string[]
 }
 
 /** What was given as words and through a pipe, together; `undefined` when it was neither. */

@@ -4,7 +4,8 @@ import { defaultSockets, socketsAt } from '../../sdk-node/socket-paths.ts'
 import type { BrokerSockets } from '../../sdk-node/socket-paths.ts'
 import { unixTransport } from '../../sdk-node/unix-transport.ts'
 import { connect } from '../../sdk/index.ts'
-import type { Client } from '../../sdk/index.ts'
+import type { Client, Transport } from '../../sdk/index.ts'
+import { withProgress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What every command gets. */
@@ -37,8 +38,22 @@ export function globalsOf(command: Command): Globals {
 
 /** A client for the broker that the options or the environment name. */
 export function clientOf(cli: Cli, globals: Globals): Client {
-  return connect(unixTransport(socketsOf(cli, globals)))
+  return connect(withProgress(cli.terminal, transportOf(cli, globals)))
 }
+
+/** The same for calls that are meant to wait: nothing is shown meanwhile. */
+export function patientClientOf(cli: Cli, globals: Globals): Client {
+  return connect(transportOf(cli, globals))
+}
+
+/** A broker that asks even its own machine for a token is shown the one of the environment. */
+function transportOf(cli: Cli, globals: Globals): Transport {
+  const token = TOKEN_VARIABLES.map((name) => cli.environment[name]?.trim()).find(Boolean)
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return unixTransport(socketsOf(cli, globals), { headers })
+}
+
+const TOKEN_VARIABLES = ['AIBROKER_TOKEN', 'ADMIN_TOKEN'] as const
 
 export function socketsOf({ environment }: Cli, { socket }: Globals): BrokerSockets {
   return socket === undefined ? defaultSockets(environment) : socketsAt(socket)

@@ -26,7 +26,10 @@ function wordsOf(command: Command): CommandWords {
     name: command.name(),
     summary: command.description(),
     options: optionsOf(command),
-    choices: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+    choices: [
+      ...command.commands.map((below) => below.name()),
+      ...command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+    ],
   }
 }
 

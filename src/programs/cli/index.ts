@@ -6,8 +6,14 @@ import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
 import { healthCommand } from './health.ts'
 import { infoCommand } from './info.ts'
+import { ledgerCommand } from './ledger.ts'
+import { limitsCommand } from './limits.ts'
+import { logsCommand } from './logs.ts'
 import { mcpCommand } from './mcp.ts'
 import { modelsCommand } from './models.ts'
+import { priorityCommand } from './priority.ts'
+import { providersCommand } from './providers.ts'
+import { tokensCommand } from './tokens.ts'
 import { toolsCommand } from './tools.ts'
 import { usageCommand } from './usage.ts'
 
@@ -15,10 +21,16 @@ import { usageCommand } from './usage.ts'
 export const commands: readonly ((cli: Cli) => Command)[] = [
   chatCommand,
   modelsCommand,
+  toolsCommand,
   usageCommand,
+  tokensCommand,
+  limitsCommand,
+  ledgerCommand,
+  providersCommand,
+  priorityCommand,
   infoCommand,
   healthCommand,
-  toolsCommand,
+  logsCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,

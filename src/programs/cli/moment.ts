@@ -14,6 +14,13 @@ export function readMoment(text: string, nowMs: number): number {
   return Math.floor(date / 1000)
 }
 
+/** The same for what is yet to come: `30d` from now, a date, or unix seconds. */
+export function readMomentAhead(text: string, nowMs: number): number {
+  const ahead = /^(\d{1,6})([mhdw])$/.exec(text)
+  if (ahead === null) return readMoment(text, nowMs)
+  return Math.floor(nowMs / 1000) + Number(ahead[1]) * SECONDS[ahead[2] as keyof typeof SECONDS]
+}
+
 /** A day without a time begins at the local midnight, as on the wall. */
 function readDate(text: string): number {
   if (!/^\d{4}-\d\d-\d\d/.test(text)) return Number.NaN

@@ -29,8 +29,13 @@ export function createProgram(cli: Cli): Command {
     .version(cli.version, '-V, --version')
     .addHelpText('after', HELP_END)
   for (const create of commands) program.addCommand(create(cli))
-  for (const command of [program, ...program.commands]) quiet(command, cli)
+  for (const command of everyCommand(program)) quiet(command, cli)
   return program
+}
+
+/** The command, those below it, and so on. */
+export function everyCommand(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)]
 }
 
 const HELP_END = `

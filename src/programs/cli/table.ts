@@ -1,3 +1,6 @@
+import { paint, print, widthOf } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
+
 /** One column of a table. */
 export interface Column {
   readonly title: string
@@ -8,6 +11,18 @@ export interface Column {
 
 const GAP = '  '
 const NARROWEST = 8
+
+/** A table with a bold header; rows that `isDim` names are shown dimly. */
+export function printTable(
+  terminal: Terminal,
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  isDim: (row: number) => boolean = () => false,
+): void {
+  const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
+  print(terminal, paint(terminal, 'bold', header))
+  for (const [at, line] of lines.entries()) print(terminal, isDim(at) ? paint(terminal, 'dim', line) : line)
+}
 
 /** Lines of a table, its header first, none wider than `width`. */
 export function tableLines(

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -29,6 +29,39 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.see('2 answers, 18 + 8 tokens, $0.0000078')
     await screen.type('C-d')
     await screen.see('ended with 0')
+  })
+
+  test('/file sends a file along with the next message, and only with that one', async () => {
+    await using broker = await startScriptedBroker(says('I see'))
+    await writeFile(join(broker.folder, 'dot.png'), 'PNG')
+    await using screen = await startChat(broker)
+    await screen.type(`/file ${join(broker.folder, 'absent.png')}`, 'Enter')
+    await screen.see('can’t read')
+    await screen.type(`/file ${join(broker.folder, 'dot.png')}`, 'Enter')
+    await screen.see('with the next message: dot.png')
+    await screen.type('what is it?', 'Enter')
+    await screen.see('I see')
+    await screen.type('sure?', 'Enter')
+    await screen.see(/sure\?[^]*I see/)
+    const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,UE5H' } }
+    expect(broker.asked[1]?.messages.map(({ content }) => content)).toEqual([
+      [{ type: 'text', text: 'what is it?' }, image],
+      'I see',
+      'sure?',
+    ])
+  })
+
+  test('who waits for more than a second sees that, until the answer comes', async () => {
+    const come = Promise.withResolvers<void>()
+    await using broker = await startScriptedBroker(async (request, response) => {
+      await come.promise
+      await says('At last')(request, response)
+    })
+    await using screen = await startChat(broker)
+    await screen.type('hi', 'Enter')
+    await screen.see('waiting … 1 s')
+    come.resolve()
+    expect(await screen.see('At last')).not.toContain('waiting')
   })
 
   test('Ctrl-C stops the answer and not the conversation', async () => {
