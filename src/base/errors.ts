@@ -15,6 +15,9 @@ export const ERRORS = {
   'none-fits': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'wrong-method': { http: 405, rpc: -32601, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'too-slow': { http: 408, rpc: -32008, type: 'timeout', exit: 2, fallback: 'stop' },
+  /** What a caller may send more than once was sent with another body, or nobody knows how it ended. */
+  'key-reused': { http: 422, rpc: -32022, type: 'unprocessable', exit: 2, fallback: 'stop' },
+  'answer-unknown': { http: 409, rpc: -32009, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'too-large': { http: 413, rpc: -32013, type: 'payload_too_large', exit: 2, fallback: 'stop' },
   'unsupported-media': { http: 415, rpc: -32602, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'headers-too-large': { http: 431, rpc: -32013, type: 'payload_too_large', exit: 2, fallback: 'stop' },

@@ -12,6 +12,7 @@ import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
+import type { Repeats } from './repeats.ts'
 import type { Running } from './running.ts'
 import type { TokenCounter } from './token-counter.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
@@ -27,6 +28,7 @@ export interface Rooms {
   readonly limits: Limits
   readonly running: Running
   readonly admission: Admission
+  readonly repeats: Repeats
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists

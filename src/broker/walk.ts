@@ -4,6 +4,7 @@ import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
 import type { Settlement } from '../ledger/ledger-types.ts'
+import type { Readiness } from '../providers/key-pool.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
@@ -27,9 +28,14 @@ const CONTINUES = 'assistant_prefix'
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   const { ledger, clock, limits, hangUp } = rooms
   const { caller } = asker
-  const providers = rooms.providers()
   let attempt: Attempt | undefined
-  using _ = rooms.running.enter((error) => attempt?.stop(error))
+  let stopped: BrokerError | undefined
+  let wake = (): void => undefined
+  using _ = rooms.running.enter((error) => {
+    stopped = error
+    attempt?.stop(error)
+    wake()
+  })
   const catalog = rooms.catalog()
   const record = new AnswerRecord(clock, catalog.version)
   const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
@@ -57,14 +63,16 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const { upstreamIds } = rooms
     const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
-      attempt = new Attempt(run, endpoint, providerOf(endpoint, providers), rescuing)
+      // Told to stop while nobody was being asked.
+      if (stopped !== undefined) throw stopped
+      attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
     }
     const outcome = await fallback({
       candidates: grant.candidates,
       attempt: ask,
-      readiness: (endpoint) => providerOf(endpoint, providers).readiness(endpoint.modelId),
-      wait: (ms) => waitFor(ms, clock, sink, record),
+      readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
+      wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
       timeLeftMs: () => deadlineAt - clock.monotonic(),
       random: Math.random,
       rescue: told && {
@@ -72,13 +80,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
         continues: ({ model }) =>
           told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
         attempt: ({ candidate, way }) =>
-          ask(candidate, rescuing(way, told, errand, providerOf(candidate, providers))),
+          ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
       },
     })
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
     if (!outcome.begun || !errand.streamed) throw withEarlier(outcome.error, record.errors)
-    sink.fail(outcome.error, brokenAnswer(record, providers))
+    sink.fail(outcome.error, brokenAnswer(record, rooms.providers()))
   } catch (error) {
     record.broke(asBrokerError(error))
     throw error
@@ -105,16 +113,25 @@ function tokensOf({ usage }: Settlement): number {
 }
 
 /** False when the caller left meanwhile. */
-function waitFor(ms: number, clock: Clock, sink: AnswerSink, record: AnswerRecord): Promise<boolean> {
+function waitFor(
+  ms: number,
+  clock: Clock,
+  sink: AnswerSink,
+  record: AnswerRecord,
+  onWait: (early: () => void) => void,
+): Promise<boolean> {
   if (sink.isGone) {
     record.gone()
     return Promise.resolve(false)
   }
   return new Promise((resolve) => {
-    const cancel = clock.after(ms, () => {
+    const goOn = (): void => {
+      cancel()
       sink.whenGone = undefined
       resolve(true)
-    })
+    }
+    const cancel = clock.after(ms, goOn)
+    onWait(goOn)
     sink.whenGone = () => {
       cancel()
       record.gone()
@@ -151,9 +168,13 @@ function brokenAnswer(record: AnswerRecord, providers: ReadonlyMap<string, Provi
   }
 }
 
-function providerOf(endpoint: Endpoint, providers: ReadonlyMap<string, Provider>): Provider {
-  const provider = providers.get(endpoint.provider)
+/** Of a provider that a reload took away. */
+const GONE: Readiness = { state: 'resting', readyInMs: Number.POSITIVE_INFINITY, reason: undefined }
+
+/** As it is now: a reload may have built it anew, or taken it away, since the request began. */
+function providerOf(endpoint: Endpoint, rooms: Rooms): Provider {
+  const provider = rooms.providers().get(endpoint.provider)
   if (provider === undefined)
-    throw new BrokerError('internal', `routing chose ${endpoint.id}, which has no provider`)
+    throw new BrokerError('upstream-down', `${endpoint.provider} is not set up here any more`)
   return provider
 }

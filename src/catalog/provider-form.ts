@@ -110,7 +110,9 @@ function checkServer(row: ProviderRow, spot: Spot): void {
     return
   }
   if (command.length === 0) complain(spot, 'is empty; write [program, argument, …]', 'command')
-  const isReachable = row.port !== undefined || command.some((part) => /\{(socket|port)\}/.test(part))
+  if (row.port === undefined && command.some((part) => part.includes('{port}')))
+    return complain(spot, 'has {port}, and no “port” says which', 'command')
+  const isReachable = row.port !== undefined || command.some((part) => part.includes('{socket}'))
   if (!isReachable)
-    complain(spot, 'doesn’t say where the server listens: add {socket} or {port} to it, or “port”', 'command')
+    complain(spot, 'doesn’t say where the server listens: add {socket} to it, or “port”', 'command')
 }

@@ -41,9 +41,15 @@ export interface Config {
   readonly keepDays: number
   /** What becomes of an answer whose caller left, at a provider that goes on billing. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
+  /** Whether the usual ports of local model servers are asked at the start. */
+  readonly detectsLocalServers: boolean
+  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
+  readonly refreshesCatalogue: boolean
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
+  /** How long the answers to requests with an `Idempotency-Key` are kept. */
+  readonly keepAnswersMs: number
   /** How long running requests may go on once we are told to stop. */
   readonly drainTimeoutMs: number
   /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
@@ -97,8 +103,11 @@ export function loadConfig(options: {
     allowsOpenTcp: argv.openTcp === true,
     keepDays: settings.whole('AIBROKER_KEEP_DAYS', 'days', 90),
     hangUp: hangUpOf(settings),
+    detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
+    refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     timeLimits: timeLimits(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),

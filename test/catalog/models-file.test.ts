@@ -91,9 +91,10 @@ provider: {}
 providers:
   a b: {base_url: localhost, key_env: sk-very-secret, command: [serve], idle_timeout_s: 0}
   c: {port: 80}
+  d: {command: [serve, "{port}"]}
 `),
   ).toMatchInlineSnapshot(`
-    "modelsconfig.yml has 23 problems
+    "modelsconfig.yml has 24 problems
     modelsconfig.yml:3:11: models.gpt-4o.tier: is a number, should be text: put it into quotes, "1"
     modelsconfig.yml:4:21: models.gpt-4o.context_window: “128_000” should be a whole number of at least 1, such as 128
     modelsconfig.yml:8:9: models.gpt-4o.backends[0].input_cots: is not a key that belongs here; did you mean “input_cost”?
@@ -114,9 +115,10 @@ providers:
     modelsconfig.yml:23:3: providers["a b"]: “a b” can’t be a provider’s name; letters, digits, “-”, “_” and “.” can
     modelsconfig.yml:23:19: providers["a b"].base_url: “localhost” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1
     modelsconfig.yml:23:39: providers["a b"].key_env: should be the name of a variable, such as ACME_API_KEY, never the key itself
-    modelsconfig.yml:23:64: providers["a b"].command: doesn’t say where the server listens: add {socket} or {port} to it, or “port”
+    modelsconfig.yml:23:64: providers["a b"].command: doesn’t say where the server listens: add {socket} to it, or “port”
     modelsconfig.yml:23:89: providers["a b"].idle_timeout_s: “0” should be a whole number of at least 1, such as 128
-    modelsconfig.yml:24:13: providers.c.port: only means something together with “command”"
+    modelsconfig.yml:24:13: providers.c.port: only means something together with “command”
+    modelsconfig.yml:25:16: providers.d.command: has {port}, and no “port” says which"
   `)
 })
 

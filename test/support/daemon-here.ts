@@ -18,7 +18,13 @@ export interface DaemonHere extends AsyncDisposable {
 export async function startDaemonHere(): Promise<DaemonHere> {
   const folder = tempFolder()
   const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }
-  const env = { ...environment, HOME: folder.path, PATH_VAR: join(folder.path, 'v'), AIBROKER_DETECT: 'off' }
+  const env = {
+    ...environment,
+    HOME: folder.path,
+    PATH_VAR: join(folder.path, 'v'),
+    AIBROKER_DETECT: 'off',
+    AIBROKER_CATALOG: 'off',
+  }
   const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), systemClock, SILENT)
   return {
     daemon,

@@ -24,15 +24,19 @@ export function clientsOn(socketPath: string) {
   }
 }
 
-/** Node's own `Request` is none to undici's `fetch`, and Node's own `fetch` takes no newer dispatcher. */
-async function fetchUnpacked(request: Request, dispatcher: Agent): Promise<unknown> {
+/** Node's own `fetch` takes no newer dispatcher, and undici's knows neither Node's `Request` nor gives Node's `Response`. */
+async function fetchUnpacked(request: Request, dispatcher: Agent): Promise<Response> {
   const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
   const headers = Object.fromEntries(request.headers)
-  return undiciFetch(request.url, {
+  const response = await undiciFetch(request.url, {
     method: request.method,
     headers,
     signal: request.signal,
     dispatcher,
     ...(body === undefined ? {} : { body }),
+  })
+  return new Response(response.body as ReadableStream | null, {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
   })
 }

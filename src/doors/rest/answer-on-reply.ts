@@ -32,15 +32,17 @@ export class AnswerOnReply implements AnswerSink {
   #hasSpoken = false
   #wasSilent = false
   #cancelKeepAlive: () => void = () => undefined
-  /** Set while a stream is under way. */
+  #hasBegun = false
+  /** Set while a stream is under way that had the connection to itself when it began. */
   #socket: Socket | undefined
   #isWaiting = false
   isGone = false
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined
 
-  constructor(reply: FastifyReply, clock: Clock) {
-    this.id = generationId(clock.now())
+  /** @param id of an answer that is told again; a new one unless said. */
+  constructor(reply: FastifyReply, clock: Clock, id = generationId(clock.now())) {
+    this.id = id
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -98,7 +100,11 @@ export class AnswerOnReply implements AnswerSink {
    * pieces of it, at a third more CPU per event. Only for a response that has the socket and uses chunked framing.
    */
   #write(event: string): boolean {
-    const socket = (this.#socket ??= this.#beginStream())
+    if (!this.#hasBegun) {
+      this.#hasBegun = true
+      this.#socket = this.#beginStream()
+    }
+    const socket = this.#socket
     if (socket === undefined || !this.#raw.chunkedEncoding)
       return this.#whenDrained(this.#raw.write(event), this.#raw)
     const size = Buffer.byteLength(event).toString(16)

@@ -1,26 +1,48 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asBrokerError } from '../../base/errors.ts'
+import type { AnswerSink } from '../../broker/answer-sink.ts'
 import type { Asker } from '../../broker/asker.ts'
+import type { FirstTurn } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
 import { findCaller } from '../http/find-caller.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
+import { KeepingSink, repeatableOf, tellAgain } from './answer-once.ts'
+
+/** Where an answer goes that a route has asked for. */
+export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
+
+type Ask = (sink: AskSink) => Promise<void>
 
 /**
  * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
- * error goes where there still is room for it, into the status or into the stream.
+ * error goes where there still is room for it, into the status or into the stream. Repeats of a request with an
+ * `Idempotency-Key` get the first one's answer.
  */
-export async function answerOn(
-  reply: FastifyReply,
-  rooms: Rooms,
-  ask: (sink: AnswerOnReply) => Promise<void>,
-): Promise<void> {
+export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Promise<void> {
+  const repeatable = repeatableOf(reply.request)
+  const turn = repeatable === undefined ? undefined : await rooms.repeats.enter(repeatable)
+  if (turn?.type === 'again') {
+    const kept = await turn.answer
+    return tellAgain(reply, new AnswerOnReply(reply, rooms.clock, kept.id), kept)
+  }
   const answer = new AnswerOnReply(reply, rooms.clock)
   try {
-    await ask(answer)
+    await (turn === undefined ? ask(answer) : askOnce(answer, turn, ask))
     answer.leaveIfGone()
   } catch (error) {
     if (!answer.tell(asBrokerError(error))) throw error
+  }
+}
+
+async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promise<void> {
+  const sink = new KeepingSink(answer)
+  try {
+    await ask(sink)
+    await sink.settle(turn)
+  } catch (error) {
+    await sink.settle(turn, error)
+    throw error
   }
 }
 

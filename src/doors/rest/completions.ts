@@ -3,8 +3,8 @@ import { completion } from '../../broker/completion.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseCompletionRequest } from '../../wire/completion.ts'
 import type { JsonBody } from '../../wire/json-body.ts'
-import type { AnswerOnReply } from './answer-on-reply.ts'
-import { answerOn, askerOf, bodyOf } from './asking.ts'
+
+import { answerOn, askerOf, bodyOf, type AskSink } from './asking.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(
@@ -19,7 +19,7 @@ export async function postCompletions(
 export async function complete(
   body: JsonBody,
   request: FastifyRequest,
-  sink: AnswerOnReply,
+  sink: AskSink,
   rooms: Rooms,
 ): Promise<void> {
   const asked = parseCompletionRequest(body)

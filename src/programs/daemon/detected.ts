@@ -9,11 +9,8 @@ export interface Detected {
   readonly models: readonly string[]
 }
 
-/** Asks the usual ports; `AIBROKER_DETECT=off` leaves them alone. */
-export async function findLocalServers(
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<readonly Detected[]> {
-  if (env['AIBROKER_DETECT'] === 'off') return []
+/** Asks the usual ports. */
+export async function findLocalServers(): Promise<readonly Detected[]> {
   const found = await detectLocalServers()
   return found.map(({ name, baseUrl, models }) => ({
     definition: {

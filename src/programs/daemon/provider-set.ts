@@ -149,16 +149,15 @@ function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }:
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
+  // Not the bare name: a server may be called `rest`, as one of our own sockets is.
+  const place = join(parts.socketFolder, `local_${name}`)
   return createManagedServer({
     name,
     command: setting.command,
-    address:
-      setting.port === undefined
-        ? { socketPath: join(parts.socketFolder, `${name}.sock`) }
-        : { port: setting.port },
+    address: setting.port === undefined ? { socketPath: `${place}.sock` } : { port: setting.port },
     readyPath: setting.readyPath,
     idleTimeoutMs: setting.idleTimeoutMs,
-    recordPath: join(parts.socketFolder, `${name}.pid`),
+    recordPath: `${place}.pid`,
     clock: parts.clock,
     log: parts.onServerEvent,
   })

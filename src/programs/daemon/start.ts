@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
+import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
@@ -64,6 +65,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
+    repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
     figures: createEndpointFigures(clock),
     upstreamIds: createUpstreamIds(),

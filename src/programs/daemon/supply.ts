@@ -52,7 +52,7 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   stack.defer(() => providers.close())
   providers.update(models.file().providers)
   stack.adopt(watchModels(parts, models, providers), (watcher) => watcher.close())
-  void lookAround(parts, models, providers)
+  if (config.detectsLocalServers) void lookAround(parts, models, providers)
   const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
   return {
@@ -64,7 +64,6 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   }
 }
 
-/** `AIBROKER_CATALOG=off` leaves it at the models file, until somebody asks for a refresh. */
 function openLists(
   { config, clock, log }: SupplyParts,
   models: LiveModels,
@@ -75,7 +74,7 @@ function openLists(
     models,
     providers: () => providers.current(),
     copyPath: join(config.dataDir, 'openrouter-models.json'),
-    isAutomatic: process.env['AIBROKER_CATALOG'] !== 'off',
+    isAutomatic: config.refreshesCatalogue,
     clock,
     log,
   })
@@ -120,7 +119,7 @@ function watchModels(
 
 /** Servers that run on this host without our doing join when they are found; nobody waits for it. */
 async function lookAround({ log }: SupplyParts, models: LiveModels, providers: ProviderSet): Promise<void> {
-  const found = await findLocalServers(process.env)
+  const found = await findLocalServers()
   if (found.length === 0) return
   providers.add(found.map(({ definition }) => definition))
   models.add(detectedModels(found))

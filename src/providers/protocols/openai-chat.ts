@@ -325,7 +325,8 @@ function headersFor(definition: ProviderDefinition, lane: Lease, question: Quest
   for (const [name, value] of Object.entries(definition.headers ?? {})) headers.push(name, value)
   if (definition.quirks?.speaksOpenRouter === true) {
     if (question.referer !== undefined) headers.push('http-referer', question.referer)
-    if (question.title !== undefined) headers.push('x-title', question.title)
+    if (question.title !== undefined)
+      headers.push('x-title', question.title, 'x-openrouter-title', question.title)
   }
   return headers
 }

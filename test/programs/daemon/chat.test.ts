@@ -1,5 +1,6 @@
 // OpenAI's own client on `rest.sock`, a scripted provider at the far end, the ledger's rows in between.
 import { readdirSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openaiClient } from '../../support/openai-client.ts'
@@ -14,6 +15,7 @@ import {
   sse,
   stall,
   usageChunk,
+  wait,
 } from '../../support/scripted-upstream.ts'
 import { startBroker } from '../../support/start-broker.ts'
 
@@ -180,11 +182,11 @@ test('the next provider answers when the first fails before its first word', asy
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 
-test('once a word was said nobody else is asked: the caller gets it and an error event', async () => {
+test('once a word was said nobody else’s words are mixed in: the caller gets it and an error event', async () => {
   await using first = await scriptedUpstream([
     sse(chatChunk('half a '), { error: { code: 502, message: 'the model fell over' } }),
   ])
-  await using second = await scriptedUpstream([json(200, whole)])
+  await using second = await scriptedUpstream([sse(chatChunk('other words'), finishChunk(), done)])
   await using broker = await startBroker({ env: { ...openaiAt(first), ...openrouterAt(second) } })
   const { status, text } = await broker.post('/v1/chat/completions', {
     model: 'gpt-4o-mini',
@@ -196,7 +198,8 @@ test('once a word was said nobody else is asked: the caller gets it and an error
   expect(text).toContain('the model fell over')
   expect(text).toContain('"finish_reason":"error"')
   expect(text).not.toContain('[DONE]')
-  expect(second.requests).toHaveLength(0)
+  expect(text).not.toContain('other')
+  expect(second.requests).toHaveLength(1)
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'broken', provider: 'openai' }])
 })
 
@@ -213,7 +216,7 @@ test('a key is shown to its provider and to nobody else', async () => {
   const canary = 'sk-canary-5f1d0c'
   const leaky = { error: { message: `Incorrect API key provided: ${canary}`, key: canary } }
   await using upstream = await scriptedUpstream(
-    inTurn([json(401, leaky)], [sse(chatChunk('x'), { error: leaky.error })], [json(200, whole)]),
+    inTurn([sse(chatChunk('x'), { error: leaky.error })], [json(401, leaky)], [json(401, leaky)]),
   )
   await using other = await scriptedUpstream([json(401, leaky)])
   await using broker = await startBroker({
@@ -221,15 +224,15 @@ test('a key is shown to its provider and to nobody else', async () => {
   })
   const body = { model: 'gpt-4o-mini', messages }
   const answers = [
-    await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', { ...body, stream: true }),
+    await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', body),
     await broker.post('/v1/chat/completions', { ...body, model: 'nonsense' }),
     await broker.get('/v1/models'),
   ]
   const info = await broker.rpc('info')
   expect(upstream.requests[0]?.headers.authorization).toBe(`Bearer ${canary}`)
-  expect(answers.map(({ status }) => status)).toEqual([502, 200, 200, 404, 200])
+  expect(answers.map(({ status }) => status)).toEqual([200, 502, 502, 404, 200])
   broker.signal('SIGTERM')
   const { stdout, stderr } = await broker.ended
   expect(broker.rows()).toHaveLength(3)
@@ -245,3 +248,37 @@ async function allOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
   for await (const each of stream) all.push(each)
   return all
 }
+
+test('streams that are asked for on one connection without waiting come whole, one after the other', async () => {
+  const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+  await using upstream = await scriptedUpstream(({ body }) => {
+    const name = JSON.stringify(body).includes('first') ? 'first' : 'second'
+    const held = name === 'first' ? [wait(goOn)] : []
+    return [sse(chatChunk(`${name} begins`)), ...held, sse(chatChunk(`${name} ends`), finishChunk(), done)]
+  })
+  await using broker = await startBroker({ env: openaiAt(upstream) })
+  const request = (content: string) => {
+    const body = JSON.stringify({
+      model: 'gpt-4o-mini',
+      stream: true,
+      messages: [{ role: 'user', content }],
+    })
+    const head = 'POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json'
+    return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  }
+  const socket = connect(broker.sockets.rest)
+  socket.write(request('first') + request('second'))
+  let text = ''
+  socket.on('data', (bytes: Buffer) => (text += bytes.toString()))
+  await expect.poll(() => broker.rows()).toHaveLength(1)
+  go()
+  await expect.poll(() => text.match(/\[DONE\]/g)).toHaveLength(2)
+  expect(text.match(/(first|second) (begins|ends)/g)).toEqual([
+    'first begins',
+    'first ends',
+    'second begins',
+    'second ends',
+  ])
+  expect(broker.rows()).toMatchObject([{ status: 'finished' }, { status: 'finished' }])
+  socket.destroy()
+})

@@ -1,9 +1,12 @@
 // A recorded stream that breaks off after each of its bytes in turn, through the whole daemon.
+import { writeFileSync } from 'node:fs'
 import { Agent } from 'node:http'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openaiAt } from '../../support/providers-env.ts'
 import { cut, raw, scriptedUpstream } from '../../support/scripted-upstream.ts'
 import { startBroker } from '../../support/start-broker.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
 
 const RECORDED = [
   ': comment\r\n\r\n',
@@ -20,16 +23,27 @@ test.each(['broken', 'ended'] as const)(
   { timeout: 120_000 },
   async (how) => {
     const bytes = Buffer.from(RECORDED)
-    await using upstream = await scriptedUpstream((_request, nth) =>
-      how === 'broken' ? [raw(bytes.subarray(0, nth)), cut] : [raw(bytes.subarray(0, nth))],
-    )
-    await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_LOG_LEVEL: 'silent' } })
+    await using upstream = await scriptedUpstream(({ body }) => {
+      const said = raw(bytes.subarray(0, Number((body as { model: string }).model)))
+      return how === 'broken' ? [said, cut] : [said]
+    })
+    using folder = tempFolder()
+    // A model for each length: an endpoint that fails again and again is not asked any more.
+    const models = Array.from({ length: bytes.length + 1 }, (_, length) => [
+      `  m${length}:`,
+      `    backends: [{ provider: openai, model_id: "${length}", input_cost: 1, output_cost: 1 }]`,
+    ])
+    const modelsPath = join(folder.path, 'models.yml')
+    writeFileSync(modelsPath, ['models:', ...models.flat(), ''].join('\n'))
+    await using broker = await startBroker({
+      env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: modelsPath, AIBROKER_LOG_LEVEL: 'silent' },
+    })
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const finishedFrom = RECORDED.indexOf('"finish_reason":"stop"')
     for (let length = 0; length <= bytes.length; length++) {
       const { status, text } = await broker.post(
         '/v1/chat/completions',
-        { model: 'gpt-4o-mini', stream: true, messages: [{ role: 'user', content: 'hi' }] },
+        { model: `m${length}`, stream: true, messages: [{ role: 'user', content: 'hi' }] },
         { agent },
       )
       const isWhole = status === 200 && text.endsWith('data: [DONE]\n\n') && saidIn(text) === 'Grüße'

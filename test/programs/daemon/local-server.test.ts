@@ -20,7 +20,7 @@ test('a server of the models file is started by its first request and ended with
     folder: folder.path,
     env: modelsFile(folder, [process.execPath, TINY, '{socket}']),
   })
-  const socket = join(broker.sockets.folder, 'tiny.sock')
+  const socket = join(broker.sockets.folder, 'local_tiny.sock')
   expect(existsSync(socket)).toBe(false)
   const messages = [{ role: 'user', content: 'who are you?' }]
   const answer = await broker.post('/v1/chat/completions', { model: 'small', messages })
@@ -55,6 +55,17 @@ test('a server that only knows ports is started on its port, and leaves none ope
   broker.signal('SIGTERM')
   expect((await broker.ended).exit).toBe(0)
   await expect(ask({ port, method: 'GET', path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('a server may have the name of one of our own sockets', async () => {
+  using folder = tempFolder()
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: modelsFile(folder, [process.execPath, TINY, '{socket}'], { name: 'rest' }),
+  })
+  const messages = [{ role: 'user', content: 'who are you?' }]
+  const answer = await broker.post('/v1/chat/completions', { model: 'small', messages })
+  expect(answer.text).toMatch(/I am \d+/)
 })
 
 test('a server that can’t start is an error that carries its last words', async () => {
@@ -94,7 +105,7 @@ test.skipIf(missing !== undefined)(
     expect(answer.json).toMatchObject({
       choices: [{ message: { content: ', there was a little girl named Lily. She loved to play' } }],
     })
-    const socketPath = join(broker.sockets.folder, 'tiny.sock')
+    const socketPath = join(broker.sockets.folder, 'local_tiny.sock')
     const { text } = await ask({ socketPath, method: 'GET', path: '/metrics' })
     const meter = (name: string) => Number(new RegExp(`^llamacpp:${name} (\\d+)`, 'm').exec(text)?.[1])
     await expect
@@ -111,19 +122,19 @@ test.skipIf(missing !== undefined)(
   },
 )
 
-/** One model named `small`, of a server named `tiny` that `command` starts. */
+/** One model named `small`, of a server that `command` starts. */
 function modelsFile(
   folder: TempFolder,
   command: readonly string[],
-  more: { readonly port?: number } = {},
+  { name = 'tiny', port }: { readonly name?: string; readonly port?: number } = {},
 ): Record<string, string> {
   const path = join(folder.path, 'models.yml')
-  const provider = { command, ready_path: '/health', ...more }
-  const backend = { provider: 'tiny', model_id: 'small', input_cost: 0, output_cost: 0 }
+  const provider = { command, ready_path: '/health', port }
+  const backend = { provider: name, model_id: 'small', input_cost: 0, output_cost: 0 }
   // JSON is YAML.
   writeFileSync(
     path,
-    JSON.stringify({ models: { small: { backends: [backend] } }, providers: { tiny: provider } }),
+    JSON.stringify({ models: { small: { backends: [backend] } }, providers: { [name]: provider } }),
   )
   return { MODELS_CONFIG_PATH: path }
 }

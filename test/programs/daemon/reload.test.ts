@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openaiAt } from '../../support/providers-env.ts'
-import { json, scriptedUpstream } from '../../support/scripted-upstream.ts'
+import { json, scriptedUpstream, wait } from '../../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../../support/start-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
@@ -74,3 +74,32 @@ async function statusOf(broker: Broker, model: string): Promise<number> {
   const messages = [{ role: 'user', content: 'hi' }]
   return (await broker.post('/v1/chat/completions', { model, messages })).status
 }
+
+test('a request that falls back after a reload finds the provider that was built anew', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+  await using failing = await scriptedUpstream([wait(goOn), json(500, { error: { message: 'no' } })])
+  await using working = await scriptedUpstream([json(200, whole)])
+  const file = (version: string) => {
+    const provider = (base_url: string) => ({ base_url, headers: { 'x-version': version } })
+    const backend = (name: string) => ({ provider: name, model_id: 'x', input_cost: 1, output_cost: 1 })
+    return JSON.stringify({
+      providers: { first: provider(failing.baseUrl), second: provider(working.baseUrl) },
+      models: { m: { backends: [backend('first'), backend('second')] } },
+    })
+  }
+  writeFileSync(path, file('1'))
+  await using broker = await startBroker({ env: { MODELS_CONFIG_PATH: path } })
+  const answer = broker.post('/v1/chat/completions', {
+    model: 'm',
+    messages: [{ role: 'user', content: 'hi' }],
+  })
+  await failing.received(0)
+  writeFileSync(`${path}.new`, file('2'))
+  renameSync(`${path}.new`, path)
+  await expect.poll(() => broker.stderr(), { timeout: 10_000 }).toContain('models file taken up')
+  go()
+  expect(await answer).toMatchObject({ status: 200 })
+  expect(working.requests[0]?.headers).toMatchObject({ 'x-version': '2' })
+})

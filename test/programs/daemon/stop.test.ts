@@ -8,6 +8,7 @@ import {
   chatChunk,
   done,
   finishChunk,
+  json,
   scriptedUpstream,
   sse,
   stall,
@@ -126,3 +127,20 @@ function socketsIn({ sockets, folder }: Broker): string[] {
   expect(existsSync(join(folder, 'v', 'hero_aibroker', 'requests.db'))).toBe(true)
   return readdirSync(sockets.folder).filter((name) => !name.startsWith('.'))
 }
+
+test('a request that waits to ask a busy provider again is told that the broker stops', async () => {
+  await using upstream = await scriptedUpstream([
+    json(429, { error: { message: 'slow down' } }, { 'retry-after': '4' }),
+  ])
+  await using broker = await startBroker({
+    env: { ...openaiAt(upstream), AIBROKER_DRAIN_TIMEOUT_S: '1' },
+  })
+  const messages = [{ role: 'user', content: 'hi' }]
+  const answer = broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
+  await upstream.received(0)
+  broker.signal('SIGTERM')
+  expect(await answer).toMatchObject({ status: 503, text: expect.stringContaining('told to stop') as string })
+  expect((await broker.ended).exit).toBe(0)
+  expect(upstream.requests.length).toBe(1)
+  expect(broker.openHolds()).toBe(0)
+})

@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { BrokerError } from '../../base/errors.ts'
+import type { AnswerSink, BrokenAnswer } from '../../broker/answer-sink.ts'
+import { MOST_CHARACTERS, type FirstTurn, type KeptAnswer, type Repeatable } from '../../broker/repeats.ts'
+import { findCaller } from '../http/find-caller.ts'
+import type { AnswerOnReply, Expected } from './answer-on-reply.ts'
+
+/** The request as `Repeats` knows it; `undefined` when the caller didn't say that it may come again. */
+export function repeatableOf(request: FastifyRequest): Repeatable | undefined {
+  const key = request.headers['idempotency-key']
+  if (typeof key !== 'string' || key === '') return undefined
+  const { ip, context } = findCaller(request)
+  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
+  const route = request.routeOptions.url?.replace(/^(\/api)?\/v1/, '')
+  return { key: hash(JSON.stringify([ip, context, route, key])), body: hash(body) }
+}
+
+function hash(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex')
+}
+
+/** Tells a kept answer as it was told before. */
+export function tellAgain(reply: FastifyReply, sink: AnswerOnReply, answer: KeptAnswer): void {
+  reply.raw.setHeader('idempotent-replayed', 'true')
+  const { pieces, streamed, broken } = answer
+  const [whole = '{}'] = pieces
+  if (!streamed) return sink.answer(whole)
+  sink.expect({ model: broken?.about.model ?? '', streamed, object: 'chat.completion.chunk' })
+  for (const piece of pieces) sink.chunk(piece)
+  return broken === undefined ? sink.end() : sink.fail(broken.error, broken.about)
+}
+
+/**
+ * Tells an answer and writes it down. A caller who leaves is no reason to stop: who sends an `Idempotency-Key` comes
+ * back for the answer.
+ */
+export class KeepingSink implements AnswerSink {
+  readonly #sink: AnswerOnReply
+  readonly #pieces: string[] = []
+  #characters = 0
+  #answer: KeptAnswer | undefined
+  readonly isGone = false
+  whenGone: (() => void) | undefined
+  whenReady: (() => void) | undefined
+
+  constructor(sink: AnswerOnReply) {
+    this.#sink = sink
+    sink.whenReady = () => this.whenReady?.()
+    sink.whenGone = () => this.whenReady?.()
+  }
+
+  get id(): string {
+    return this.#sink.id
+  }
+
+  /** Says what became of it; an error that came before anything was told lets the next repeat try again. */
+  async settle(turn: FirstTurn, error?: unknown): Promise<void> {
+    if (this.#answer === undefined) await turn.drop(error)
+    else if (this.#characters > MOST_CHARACTERS) turn.lose()
+    else await turn.keep(this.#answer)
+  }
+
+  expect(expected: Expected): void {
+    this.#sink.expect(expected)
+  }
+
+  accept(headers: Readonly<Record<string, string>>): void {
+    this.#sink.accept(headers)
+  }
+
+  chunk(json: string): boolean {
+    this.#keep(json)
+    return this.#sink.isGone || this.#sink.chunk(json)
+  }
+
+  #keep(json: string): void {
+    this.#characters += json.length
+    if (this.#characters > MOST_CHARACTERS) this.#pieces.length = 0
+    else this.#pieces.push(json)
+  }
+
+  answer(json: string): void {
+    this.#keep(json)
+    this.#answer = { id: this.id, streamed: false, pieces: this.#pieces }
+    if (!this.#sink.isGone) this.#sink.answer(json)
+  }
+
+  end(): void {
+    this.#answer ??= { id: this.id, streamed: true, pieces: this.#pieces }
+    if (!this.#sink.isGone) this.#sink.end()
+  }
+
+  fail(error: BrokerError, about: BrokenAnswer): void {
+    this.#answer = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
+    if (!this.#sink.isGone) this.#sink.fail(error, about)
+  }
+}

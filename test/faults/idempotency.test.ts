@@ -1,0 +1,142 @@
+import { request } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { startBroker } from '../support/start-broker.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import { chatChunk, cut, inTurn, scriptedUpstream, sse, stall } from '../support/scripted-upstream.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { brokerBefore } from './broker-before.ts'
+import { answers, expectWhole, refuses, says } from './scripts.ts'
+
+const once = { 'idempotency-key': 'order-7' }
+
+describe.each([
+  ['plain', false],
+  ['streamed', true],
+])('a request with an Idempotency-Key, %s,', (_name, stream) => {
+  const good = stream ? says('a ', 'poem') : answers('a poem')
+
+  test('is asked once and booked once, and every repeat gets the same answer', async () => {
+    await using broker = await brokerBefore([{ script: good }])
+    const first = await broker.ask({ stream }, once)
+    expectWhole(first, 'a poem')
+    const again = await broker.ask({ stream }, once)
+    expect(again.raw).toBe(first.raw)
+    expect(again.headers['x-generation-id']).toBe(first.headers['x-generation-id'])
+    expect([first.headers['idempotent-replayed'], again.headers['idempotent-replayed']]).toEqual([
+      undefined,
+      'true',
+    ])
+    expect(broker.seen()).toEqual([1])
+    expect([...broker.daemon.rooms.ledger.entries({ limit: 9 })]).toHaveLength(1)
+  })
+
+  test('makes those wait that come while it runs', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
+    const asked = Array.from({ length: 10 }, () => broker.ask({ stream }, once))
+    await broker.upstreams[0]?.received(0)
+    await pause(50)
+    resolve()
+    const raws = new Set((await Promise.all(asked)).map(({ raw }) => raw))
+    expect(raws.size).toBe(1)
+    expect(broker.seen()).toEqual([1])
+  })
+
+  test('may be sent again after a failure that cost nothing', async () => {
+    await using broker = await brokerBefore([{ script: inTurn(refuses(403), good) }])
+    expect((await broker.ask({ stream }, once)).status).toBe(502)
+    broker.skip(400_000)
+    expectWhole(await broker.ask({ stream }, once), 'a poem')
+  })
+
+  test('has its answer although its caller left before it came', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
+    const left = request({
+      socketPath: broker.daemon.sockets.rest,
+      path: '/v1/chat/completions',
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...once },
+    })
+    left.on('error', () => undefined)
+    left.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream }))
+    await broker.upstreams[0]?.received(0)
+    left.destroy()
+    await pause(30)
+    resolve()
+    expectWhole(await broker.ask({ stream }, once), 'a poem')
+    expect(broker.seen()).toEqual([1])
+    expect((await broker.entry()).status).toBe('finished')
+  })
+})
+
+describe('an Idempotency-Key', () => {
+  test('that came with another body is refused', async () => {
+    await using broker = await brokerBefore([{ script: answers('x') }])
+    await broker.ask({}, once)
+    const told = await broker.ask({ temperature: 1 }, once)
+    expect([told.status, told.error?.metadata['error_type']]).toEqual([422, 'unprocessable'])
+    expect(broker.seen()).toEqual([1])
+  })
+
+  test('is its caller’s own', async () => {
+    await using broker = await brokerBefore([{ script: answers('x') }])
+    for (const context of ['a', 'b', 'a'])
+      expectWhole(await broker.ask({}, { ...once, 'x-hero-context': context }), 'x')
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('is forgotten after its time', async () => {
+    await using broker = await brokerBefore([{ script: answers('x') }], {
+      env: { AIBROKER_IDEMPOTENCY_HOURS: '1' },
+    })
+    await broker.ask({}, once)
+    broker.skip(3_599_000)
+    await broker.ask({}, once)
+    expect(broker.seen()).toEqual([1])
+    broker.skip(2_000)
+    await broker.ask({}, once)
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('has the same broken answer for all, which was paid', async () => {
+    const script = inTurn([sse(chatChunk('half')), cut], refuses(503))
+    await using broker = await brokerBefore([{ script }])
+    const first = await broker.ask({ stream: true }, once)
+    expect(first.finish).toBe('error')
+    const seen = broker.seen()
+    const again = await broker.ask({ stream: true }, once)
+    expect([again.text, again.finish, again.error?.code]).toEqual(['half', 'error', first.error?.code])
+    expect(broker.seen()).toEqual(seen)
+  })
+
+  test(
+    'outlives the broker, and what was under way when it was killed is not asked again',
+    { timeout: 30_000 },
+    async () => {
+      using folder = tempFolder()
+      await using upstream = await scriptedUpstream(inTurn(answers('x'), [stall]))
+      const options = { env: openaiAt(upstream), folder: folder.path }
+      const post = (broker: Awaited<ReturnType<typeof startBroker>>, key: string) =>
+        broker.post(
+          '/v1/chat/completions',
+          { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] },
+          { headers: { 'idempotency-key': key } },
+        )
+      let text = ''
+      {
+        await using broker = await startBroker(options)
+        text = (await post(broker, 'done')).text
+        post(broker, 'cut').catch(() => undefined)
+        await upstream.received(1)
+        broker.signal('SIGKILL')
+        await broker.ended
+      }
+      await using broker = await startBroker(options)
+      expect((await post(broker, 'done')).text).toBe(text)
+      expect((await post(broker, 'cut')).status).toBe(409)
+      expect(upstream.requests).toHaveLength(2)
+    },
+  )
+})
