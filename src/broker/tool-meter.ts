@@ -60,7 +60,5 @@ function settlementOf(
     error,
     firstTokenMs: undefined,
     durationMs,
-    referer: undefined,
-    title: undefined,
   } as const
 }

@@ -55,6 +55,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     startedAt: clock.now(),
     referer: asker.referer,
     title: asker.title,
+    group: errand.group,
   })
   try {
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
