@@ -35,6 +35,10 @@ export function nearestMoney(usd: number): Money {
   return money(BigInt(Math.round(usd * 1e9)))
 }
 
+export function addMoney(a: Money, b: Money): Money {
+  return money(a + b)
+}
+
 /** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
 export function formatDollars(amount: Money): string {
   const sign = amount < 0n ? '-' : ''
