@@ -112,7 +112,10 @@ async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promi
   const round = new ToolRound(nth === 1 ? sink.id : generationId(rooms.clock.now()), sink)
   const wholeMs = Math.min((rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs, leftMs)
   const errand = { ...chatErrand(parseChatRequest(body), asker, rooms), group: sink.id }
-  await walk(errand, asker, round, { ...rooms, timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs } })
+  await walk(errand, asker, round, {
+    ...rooms,
+    timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs },
+  })
   purse.addRound(rooms.ledger.find(round.id))
   return sink.isGone || round.isBroken ? undefined : round
 }
