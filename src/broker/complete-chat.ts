@@ -85,6 +85,7 @@ class ChatCompleter implements Completer {
         ...ending,
       })),
       usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
+      x_aibroker: this.#facts.envelope(),
     })
   }
 

@@ -86,6 +86,10 @@ export class ToolRound implements AnswerSink {
   }
 
   /** The first round is the beginning of the whole. */
+  tried(endpoints: readonly string[]): void {
+    this.#outer.tried(endpoints)
+  }
+
   accept(headers: Readonly<Record<string, string>>): void {
     if (this.id === this.#outer.id) this.#outer.accept(headers)
   }
