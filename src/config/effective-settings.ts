@@ -48,7 +48,12 @@ const ROWS: readonly Row[] = [
   ['context_sockets', (c) => listed(c.contextSockets), 'AIBROKER_CONTEXT_SOCKETS'],
   ['open_tcp', (c) => c.allowsOpenTcp, '--open-tcp'],
   ['keep_days', (c) => c.keepDays, 'AIBROKER_KEEP_DAYS'],
-  ['hang_up', (c) => c.hangUp.policy, 'AIBROKER_HANG_UP'],
+  ['hang_up', (c) => c.hangUp.policy, 'AIBROKER_HANGUP'],
+  [
+    'hang_up_drain_ms',
+    (c) => (c.hangUp.policy === 'drain' ? c.hangUp.forMs : undefined),
+    'AIBROKER_HANGUP_DRAIN_S',
+  ],
   ['log_level', (c) => c.logLevel, 'AIBROKER_LOG_LEVEL'],
   ['referer', (c) => c.attribution.referer, 'OPENROUTER_HTTP_REFERER'],
   ['title', (c) => c.attribution.title, 'OPENROUTER_X_TITLE'],

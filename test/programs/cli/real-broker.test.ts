@@ -13,21 +13,25 @@ import { hasTmux, startTmux } from '../../support/tmux.ts'
 /** What methods that need params can be asked on a broker that has nothing but its echo. */
 const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
   'providers.test': { provider: 'local' },
+  'tokens.create': { label: 'ci', rule: { usd_per_month: '5' } },
+  'limits.set': { subject: { scope: 'default' }, rule: { requests_per_minute: 9 } },
+  'limits.remove': { subject: { scope: 'default' } },
   'priority.set': { provider: 'local', priority: 7 },
   'ai.chat': { messages: [{ role: 'user', content: 'hello' }] },
   'ai.embed': { model: 'loopback-embedding', input: ['one', 'two'] },
 }
 
+const askable = (Object.keys(methods) as MethodName[]).filter(
+  (name) => PARAMS[name] !== undefined || methods[name].params.safeParse({}).success,
+)
+
 describe('with the whole broker', () => {
-  test.each(Object.keys(methods) as MethodName[])(
-    '%s answers with what its contract says and no more',
-    async (name) => {
-      await using broker = await startDaemonHere()
-      const { rpc, rest } = broker.daemon.sockets
-      const result = await connect(unixTransport({ rpc, rest })).call(name, PARAMS[name] ?? {})
-      expect(methods[name].result.parse(result)).toEqual(result)
-    },
-  )
+  test.each(askable)('%s answers with what its contract says and no more', async (name) => {
+    await using broker = await startDaemonHere()
+    const { rpc, rest } = broker.daemon.sockets
+    const result = await connect(unixTransport({ rpc, rest })).call(name, PARAMS[name] ?? {})
+    expect(methods[name].result.parse(result)).toEqual(result)
+  })
 
   test('a chat is answered, and usage shows it', async () => {
     await using broker = await startDaemonHere()

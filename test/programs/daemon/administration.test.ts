@@ -270,7 +270,11 @@ test('ai.chat takes the way of any chat: routed, priced, booked, and aborted wit
     choices: [{ message: { content: 'hi' } }],
     usage: { cost: 0.000156 },
   })
-  expect((await upstream.received(0)).body).toMatchObject({ ...options, max_tokens: 7, stream: false })
+  expect((await upstream.received(0)).body).toMatchObject({
+    ...options,
+    max_completion_tokens: 7,
+    stream: false,
+  })
   expect(broker.rows()).toMatchObject([{ id: answer.id, model: 'gpt-4o-mini', cost_nano: 156_000 }])
 
   await expect(client.call('ai.chat', { messages, model: 'no-such-model' })).rejects.toMatchObject({
