@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { runConformance } from '../../doors/mcp/support.ts'
+import { program } from '../../mcp/support.ts'
+import { mcpFile } from '../../support/mcp-file.ts'
+import { portTo } from '../../support/port-to-socket.ts'
+import { startBroker } from '../../support/start-broker.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+
+const MINUTES = 60_000
+
+/** Run with the rest of a revision's scenarios, but no requirement of it: extensions that we don't speak. */
+const NOT_REQUIRED = /^✗ tasks-/
+/** About TCP: no browser opens a Unix socket, so there a request may name any host. The port passes it. */
+const ABOUT_TCP = /^✗ dns-rebinding-protection/
+
+test.each([
+  ['2026-07-28', 'rest.sock'],
+  ['2025-11-25', 'rest.sock'],
+  ['2026-07-28', 'the port'],
+])(
+  'the official conformance suite for %s passes on %s of the daemon',
+  async (revision, where) => {
+    using folder = tempFolder()
+    const { env } = mcpFile(folder.path, { fixture: program('conformance-stdio', {}, { prefix: false }) })
+    const args = ['--address', '127.0.0.1', '--port', '0']
+    await using broker = await startBroker({ folder: folder.path, env, args })
+    using bridge = await portTo(broker.sockets.rest)
+    const isPort = where === 'the port'
+    const url = isPort ? `http://localhost:${broker.port}` : bridge.url
+    const { failed } = await runConformance(url, ['--requirements', revision])
+    const passedOver = (line: string) => NOT_REQUIRED.test(line) || (!isPort && ABOUT_TCP.test(line))
+    expect(failed.filter((line) => !passedOver(line))).toEqual([])
+  },
+  4 * MINUTES,
+)
