@@ -10,8 +10,6 @@ const MINUTES = 60_000
 
 /** Run with the rest of a revision's scenarios, but no requirement of it: extensions that we don't speak. */
 const NOT_REQUIRED = /^✗ tasks-/
-/** About TCP: no browser opens a Unix socket, so there a request may name any host. The port passes it. */
-const ABOUT_TCP = /^✗ dns-rebinding-protection/
 
 test.each([
   ['2026-07-28', 'rest.sock'],
@@ -25,11 +23,9 @@ test.each([
     const args = ['--address', '127.0.0.1', '--port', '0']
     await using broker = await startBroker({ folder: folder.path, env, args })
     using bridge = await portTo(broker.sockets.rest)
-    const isPort = where === 'the port'
-    const url = isPort ? `http://localhost:${broker.port}` : bridge.url
+    const url = where === 'the port' ? `http://localhost:${broker.port}` : bridge.url
     const { failed } = await runConformance(url, ['--requirements', revision])
-    const passedOver = (line: string) => NOT_REQUIRED.test(line) || (!isPort && ABOUT_TCP.test(line))
-    expect(failed.filter((line) => !passedOver(line))).toEqual([])
+    expect(failed.filter((line) => !NOT_REQUIRED.test(line))).toEqual([])
   },
   4 * MINUTES,
 )
