@@ -1,6 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
 import { formatDollars, money, NOTHING, type Money } from '../base/money.ts'
-import type { Entry } from '../ledger/ledger-types.ts'
 import { addBills, NO_BILL, type Bill } from './bill.ts'
 
 /** What a chat with tools has cost so far, over all its rounds and calls, and what it may. */
@@ -14,7 +13,7 @@ export class ToolPurse {
   }
 
   /** Takes the booked row of a round. */
-  addRound(entry: Entry | undefined): void {
+  addRound(entry: Bill | undefined): void {
     this.#rounds.push(entry ?? NO_BILL)
   }
 
@@ -29,8 +28,12 @@ export class ToolPurse {
 
   /** All that is known to be spent; `undefined` as soon as a part of it has no price. */
   get cost(): Money | undefined {
-    const { cost } = this.rounds
-    return cost === undefined ? undefined : money(cost + this.#tools)
+    let sum: bigint = this.#tools
+    for (const { cost } of this.#rounds) {
+      if (cost === undefined) return undefined
+      sum += cost
+    }
+    return money(sum)
   }
 
   /** Throws `over-budget` when there is nothing left, or less than `next` costs. */

@@ -72,12 +72,13 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
   const priorities = livePriorities(store, supply)
   const metrics = createMetrics(clock)
-  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
+  const limits = createLimits({ rules, ledger, clock })
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
     ledger,
-    limits: createLimits({ rules, ledger, clock }),
+    limits,
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),

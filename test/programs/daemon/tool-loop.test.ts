@@ -254,6 +254,28 @@ test('once the money is spent nothing new begins', async () => {
   expect(upstream.requests).toHaveLength(2)
 })
 
+test('a bound that is met after the first word ends the stream with an error event', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream([
+    sse(
+      {
+        ...chatChunk(''),
+        choices: [{ index: 0, delta: { content: 'wait', tool_calls: [{ index: 0, ...call('raw__echo') }] } }],
+      },
+      finishChunk('tool_calls'),
+      usageChunk(usage),
+      done,
+    ),
+  ])
+  await using broker = await brokerWith(upstream, folder)
+  const answer = await chat(broker, { stream: true, tools: [{ ...mcp, max_cost_usd: '0.0009' }] })
+  expect(answer.status).toBe(200)
+  expect(answer.text).toContain('"content":"wait"')
+  expect(answer.text).toContain('"error":{"code":402')
+  expect(answer.text).not.toContain('[DONE]')
+  expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])
+})
+
 test('once the time is over the running call is cancelled, and the answer is an error', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(asks(call('raw__hang')))
