@@ -52,5 +52,7 @@ export function formatDollars(amount: Money): string {
 
 /** US dollars as a JSON number, for wires that want one (OpenRouter's `usage.cost`); exact to 15 digits. */
 export function dollarsNumber(amount: Money): number {
-  return Number(formatDollars(amount))
+  const nano = Number(amount)
+  // A quotient of two exact numbers is rounded once: the same number that the decimal text would give.
+  return Number.isSafeInteger(nano) ? nano / 1e9 : Number(formatDollars(amount))
 }

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { money } from '../../src/base/money.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
+import { verifyFile } from '../../src/ledger/verify-file.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request } from './samples.ts'
 
@@ -21,6 +22,8 @@ test('rows that nobody touched are found whole, also after a restart', async () 
   const ledger = createLedger({ store: await here.reopen() })
   await book(ledger, 600, 7)
   expect(await ledger.verify()).toEqual({ rows: 607, payers: 6 })
+  expect(await verifyFile(here.path)).toEqual({ rows: 607, payers: 6 })
+  await expect(verifyFile(`${here.path}-none`)).rejects.toMatchObject({ code: 'not-found' })
 })
 
 const crimes: readonly [string, string, { seq: number }][] = [

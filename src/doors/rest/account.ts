@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { dollarsNumber, money, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
+import type { Standing } from '../../limits/limits.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { findCaller } from '../http/find-caller.ts'
 
@@ -23,9 +24,7 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
   return {
     data: {
       label: caller.context === undefined ? caller.ip : `${caller.ip} ${caller.context}`,
-      limit: null,
-      limit_reset: null,
-      limit_remaining: null,
+      ...limitOf(caller, rooms),
       include_byok_in_limit: false,
       usage: dollarsNumber(rooms.ledger.balance(caller).spent),
       usage_daily: daily,
@@ -52,6 +51,22 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
     },
   }
 }
+
+/** The budget that leaves least; no period of ours is a week. */
+function limitOf(caller: Caller, { limits }: Rooms): object {
+  const left = ({ most, spent: used, held }: Standing): bigint => most - used - held
+  const [first, ...others] = limits.standing(caller)
+  if (first === undefined) return { limit: null, limit_reset: null, limit_remaining: null }
+  const tightest = others.reduce((least, other) => (left(other) < left(least) ? other : least), first)
+  const remaining = left(tightest)
+  return {
+    limit: dollarsNumber(tightest.most),
+    limit_reset: RESETS[tightest.period],
+    limit_remaining: dollarsNumber(money(remaining > 0n ? remaining : 0n)),
+  }
+}
+
+const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } as const
 
 /** As the balance counts it: where only bounds of a cost are known, the upper one. */
 async function spentSince(caller: Caller, since: number, { ledger }: Rooms): Promise<number> {

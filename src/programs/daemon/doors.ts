@@ -154,9 +154,9 @@ function addRpc(door: FastifyInstance, { handlers, log, rooms, metrics }: DoorPa
   registerRpc(door, { handlers, findCaller, roleOf, prometheus, version: VERSION, logger: log })
 }
 
+/** TCP has its own guards against web pages; behind a socket the routes look at what a front passes on. */
 function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
-  // A web page elsewhere is no caller: TCP guards itself, behind a socket the routes look at what a front passes on.
-  const isGuarded = (options.onRequest ?? []).length > 0
+  const isGuarded = !door.trustForwarded
   return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 

@@ -37,6 +37,10 @@ export interface Daemon {
   close(): Promise<void>
 }
 
+/** How far back, and how many requests, the broker remembers how its providers did; few, for a start must be quick. */
+const RECALLED_S = 30 * 60
+const MOST_RECALLED = 1000
+
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
 export async function startDaemon(config: Config, clock: Clock, outerLog: DaemonLog): Promise<Daemon> {
   refuseOpenTcp(config)
@@ -60,22 +64,27 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   bookWhatWasLeftOpen(ledger, log)
 
+  const figures = createEndpointFigures(clock)
+  const since = Math.floor(clock.now() / 1000) - RECALLED_S
+  figures.recall(ledger.entries({ limit: MOST_RECALLED, since }))
+
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
   const priorities = livePriorities(store, supply)
   const metrics = createMetrics(clock)
-  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
+  const limits = createLimits({ rules, ledger, clock })
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
     ledger,
-    limits: createLimits({ rules, ledger, clock }),
+    limits,
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
-    figures: alsoCounting(createEndpointFigures(clock), metrics),
+    figures: alsoCounting(figures, metrics),
     upstreamIds: createUpstreamIds(),
     lists: supply.lists,
     clock,

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { findCaller } from '../../../src/doors/http/find-caller.ts'
 import { errorOf, openDoor } from './open-door.ts'
 
@@ -44,4 +44,40 @@ test.each([
 ])('on TCP at %s only the peer counts, whatever the headers say', async (tcp, ip) => {
   const answer = await who({ tcp }, '\nX-Forwarded-For: 10.0.0.1\nX-Hero-Context: 0')
   expect(JSON.parse(answer?.body ?? '')).toEqual({ ip })
+})
+
+describe('with rules', () => {
+  const routes = (door: FastifyInstance): void => {
+    door.get('/who', (request) => findCaller(request))
+  }
+  const ask = async (setup: Parameters<typeof openDoor>[0], lines = ''): Promise<unknown> => {
+    await using opened = await openDoor({ routes, ...setup })
+    const answer = await opened.send(`GET /who HTTP/1.1${lines === '' ? '' : `\n${lines}`}`)
+    return JSON.parse(answer?.body ?? '')
+  }
+
+  test('a trusted proxy on TCP may say who asks; of a list counts the last that is no proxy', async () => {
+    const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['127.0.0.1', '10.0.0.2']) } }
+    const lines = 'x-forwarded-for: 6.6.6.6, 10.0.0.9, 10.0.0.2\nx-hero-context: lab'
+    expect(await ask(setup, lines)).toEqual({ ip: '10.0.0.9', context: 'lab' })
+  })
+
+  test('anybody else on TCP may not', async () => {
+    const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['10.0.0.2']) } }
+    expect(await ask(setup, 'x-forwarded-for: 6.6.6.6\nx-hero-context: lab')).toEqual({ ip: '127.0.0.1' })
+  })
+
+  test('a socket of one context is in it, whatever the header says', async () => {
+    const callers = { context: 'lab' }
+    expect(await ask({ callers }, 'x-hero-context: root')).toEqual({ ip: 'local', context: 'lab' })
+    expect(await ask({ callers }, 'x-hero-context: not a label!')).toMatchObject({ context: 'lab' })
+  })
+
+  test('rolled up, a mycelium node is one payer and IPv4 stays as it is', async () => {
+    const callers = { rollsUp: true }
+    expect(await ask({ callers }, 'x-forwarded-for: 54f:b680:ba6e:7ced:1:2:3:4')).toEqual({
+      ip: '54f:b680:ba6e:7ced::/64',
+    })
+    expect(await ask({ callers }, 'x-forwarded-for: 10.0.0.9')).toEqual({ ip: '10.0.0.9' })
+  })
 })

@@ -1,5 +1,7 @@
 // What a request may cost and what it did cost, through the whole daemon.
+import { readdirSync, readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openAsk, type OpenAnswer } from '../../support/ask.ts'
 import { groqAt, openaiAt } from '../../support/providers-env.ts'
@@ -258,4 +260,34 @@ test('with an admin token the admin calls and billing ask for it, on Unix socket
   const headers = { authorization: 'Bearer root-canary' }
   expect((await broker.get('/billing/usage', { headers })).status).toBe(200)
   expect(await broker.rpc('limits.list')).toBeUndefined()
+})
+
+test('a key is found in no log line, no answer, no database and no RPC result', async () => {
+  const canary = 'canary-4f1d9c'
+  // The worst provider repeats the key it refuses.
+  await using upstream = await scriptedUpstream(({ headers }) => [
+    json(401, { error: { message: `no such key: ${headers.authorization}` } }),
+  ])
+  const env = {
+    ...openaiAt(upstream, `${canary}-key`),
+    ADMIN_TOKEN: `${canary}-admin`,
+    HERO_SECRET: `${canary}-secret`,
+    AIBROKER_LOG_LEVEL: 'trace',
+  }
+  await using broker = await startBroker({ env })
+  const headers = { authorization: `Bearer ${canary}-admin` }
+  const said = [
+    await broker.post('/v1/chat/completions', hello, { headers }),
+    await broker.post('/v1/chat/completions', { ...hello, stream: true }, { headers }),
+    await broker.get('/billing/usage', { headers }),
+    await broker.get('/billing/export.json', { headers }),
+    await broker.get('/billing/usage', { headers: { authorization: `Bearer ${canary}-wrong` } }),
+  ]
+  for (const method of ['info', 'models.list', 'usage.summary'])
+    said.push({ text: JSON.stringify(await broker.rpc(method)) } as never)
+  await expect.poll(() => broker.rows().length).toBeGreaterThan(0)
+  const data = join(broker.folder, 'v', 'hero_aibroker')
+  const files = readdirSync(data).map((name) => readFileSync(join(data, name), 'latin1'))
+  const everything = [broker.stdout(), broker.stderr(), ...said.map(({ text }) => text), ...files]
+  expect(everything.filter((text) => text.includes(canary))).toEqual([])
 })
