@@ -35,7 +35,7 @@ export const logsMethods = {
     errors: [],
     role: 'admin',
     example: {
-      params: { after: 17, wait_s: 10 },
+      params: { after: 17 },
       result: {
         lines: [
           {

@@ -28,6 +28,9 @@ export class WholeAnswer implements AnswerSink {
 
   accept(): void {}
 
+  /** A result has no headers to say it in. */
+  tried(): void {}
+
   /** Only a stream has chunks, and none was asked for. */
   chunk(): boolean {
     return true
