@@ -28,6 +28,8 @@ export class WholeAnswer implements AnswerSink {
 
   accept(): void {}
 
+  tried(): void {}
+
   /** Only a stream has chunks, and none was asked for. */
   chunk(): boolean {
     return true
