@@ -87,7 +87,7 @@ export class ToolRound implements AnswerSink {
 
   /** The first round is the beginning of the whole. */
   tried(endpoints: readonly string[]): void {
-    this.#outer.tried(endpoints)
+    this.#outer.tried?.(endpoints)
   }
 
   accept(headers: Readonly<Record<string, string>>): void {
