@@ -275,7 +275,7 @@ export class Attempt implements BatchListener {
     this.#hasBegun = true
     this.#bill()
     const { record, sink } = this.#run
-    sink.tried([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])
+    sink.tried?.([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])
     this.#run.record.tookOver(this.#answering())
     for (const text of this.#held) this.#tell(text)
     this.#held = []

@@ -114,22 +114,38 @@ export class AnswerRecord {
   /** Counts what no provider did, which may take a moment. */
   async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
     const answering = this.#answering
-    const bills = await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter)))
-    const bill = addBills(bills)
+    const durationMs = this.elapsedMs
+    const bill = await this.#settledBill(held, counter)
     return {
       status: this.#status,
       endpoint: answering?.endpoint.id,
       provider: answering?.endpoint.provider,
       attempts: this.#attempts,
       ...bill,
-      // A refusal costs nothing anywhere.
-      cost: this.#parts.length === 0 ? NOTHING : bill.cost,
       flag: bill.flag ?? this.#flag,
       priceVersion: this.#priceVersion,
       finishReason: this.#status === 'exhausted' ? 'length' : answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.elapsedMs,
+      durationMs,
     }
   }
+
+  async #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
+    if (this.#parts.length === 0) return { ...addBills([]), ...this.#costOfNoAnswer(held) }
+    // An answer of several parts was told with its bill: the books say the same.
+    if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
+    return addBills(await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter))))
+  }
+
+  /** A refusal costs nothing anywhere; a provider that fell silent after it had the request may bill all the same. */
+  #costOfNoAnswer(held: Money | undefined): Pick<Bill, 'cost' | 'costLow' | 'costHigh'> {
+    if (this.#errors.every(isUnbilled)) return { cost: NOTHING, costLow: undefined, costHigh: undefined }
+    return { cost: undefined, costLow: NOTHING, costHigh: held }
+  }
+}
+
+/** The provider said no, or never had the request. */
+function isUnbilled({ details: { status = 0, isUnasked, mayRepeat } }: BrokerError): boolean {
+  return status >= 400 || isUnasked === true || mayRepeat === true
 }

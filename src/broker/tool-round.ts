@@ -87,7 +87,7 @@ export class ToolRound implements AnswerSink {
 
   /** The first round is the beginning of the whole. */
   tried(endpoints: readonly string[]): void {
-    this.#outer.tried(endpoints)
+    this.#outer.tried?.(endpoints)
   }
 
   accept(headers: Readonly<Record<string, string>>): void {
@@ -148,7 +148,7 @@ export class ToolRound implements AnswerSink {
 
   #takeChoice(choice: ChatChoice, said: ChatDelta): void {
     if (typeof said.content === 'string') this.#content += said.content
-    for (const detail of said.reasoning_details instanceof Array ? said.reasoning_details : []) {
+    for (const detail of Array.isArray(said.reasoning_details) ? said.reasoning_details : []) {
       // Those of no known format are ours, made of plain thoughts: no provider wants them back.
       if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
     }

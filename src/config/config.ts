@@ -1,85 +1,17 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 
-import type { Secret } from '../base/secret.ts'
 import { baseUrls, variableName } from './base-urls.ts'
-import { effectiveSettings, type EffectiveSetting } from './effective-settings.ts'
+import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
+import { effectiveSettings } from './effective-settings.ts'
 import { readEnvFile } from './env-file.ts'
 import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
-import { timeLimits, type TimeLimitSettings } from './time-limits.ts'
+import { timeLimits } from './time-limits.ts'
 
-const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-
-const HTTP_CLIENTS = ['lean', 'undici'] as const
-
-/** Everything that the program was told from outside, read once and frozen. */
-export interface Config {
-  /** Folder of all services' sockets; ours are in `hero_aibroker/` inside. */
-  readonly socketDir: string
-  /** Folder of the database and of everything else that outlives a restart. */
-  readonly dataDir: string
-  readonly modelsConfigPath: string
-  /** MCP servers to connect to, when somebody named a file. */
-  readonly mcpConfigPath: string | undefined
-  /** Where hero_db listens, should it be there. */
-  readonly heroDbSocket: string
-  readonly routingStrategy: 'cheapest' | 'best'
-  /** The TCP door, closed unless asked for. */
-  readonly listen: { readonly address: string; readonly port: number } | undefined
-  readonly isMother: boolean
-  /** Whether the usual ports of local model servers are asked at the start. */
-  readonly detectsLocalServers: boolean
-  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
-  readonly refreshesCatalogue: boolean
-  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are believed. */
-  readonly proxies: ReadonlySet<string>
-  /** One payer per /64 of IPv6. */
-  readonly rollsUp: boolean
-  /** Contexts with a socket of their own, `rest.<context>.sock`. */
-  readonly contextSockets: readonly string[]
-  /** A TCP door that others can reach may open although nobody has to show anything. */
-  readonly allowsOpenTcp: boolean
-  /** Days after which single requests are cleared away; their totals stay. */
-  readonly keepDays: number
-  /** What becomes of an answer whose caller left, at a provider that goes on billing. */
-  readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
-  readonly bodyLimitBytes: number
-  /** More open requests than this are turned away at once. */
-  readonly mostOpenRequests: number
-  /** How long the answers to requests with an `Idempotency-Key` are kept. */
-  readonly keepAnswersMs: number
-  /** How long running requests may go on once we are told to stop. */
-  readonly drainTimeoutMs: number
-  /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
-  readonly timeLimits: TimeLimitSettings
-  readonly logLevel: (typeof LOG_LEVELS)[number]
-  /** What speaks HTTP to providers: our own client, or undici should ours fail somewhere. */
-  readonly httpClient: (typeof HTTP_CLIENTS)[number]
-  /** What OpenRouter is told about callers that don't introduce themselves. */
-  readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
-  readonly adminToken: Secret | undefined
-  readonly heroSecret: Secret | undefined
-  /**
-   * Keys for `name` (`groq`, `serper`, …), in order and without doubles: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
-   * `keyEnv` and its plural. Throws `bad-request` for a key that can't travel in a header.
-   */
-  keysOf(name: string, keyEnv?: string): readonly Secret[]
-  /** What is in effect, for people to read; secrets show as `***`. */
-  readonly effective: readonly EffectiveSetting[]
-  /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */
-  baseUrlOf(name: string): string | undefined
-}
-
-/** Flags of the command line, already split; a port may still be text. */
-export interface Flags {
-  readonly address?: string | undefined
-  readonly port?: string | number | undefined
-  readonly mother?: boolean | undefined
-  readonly openTcp?: boolean | undefined
-}
+export type { Config, Flags } from './config-type.ts'
 
 /**
  * Reads the configuration. Throws `bad-request` that names every variable or flag with a bad value, and what would be right.

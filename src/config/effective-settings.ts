@@ -1,16 +1,6 @@
-import type { Config, Flags } from './config.ts'
+import type { Config, EffectiveSetting, Flags } from './config-type.ts'
 import type { Environment } from './settings.ts'
 import { TIME_LIMIT_VARIABLES } from './time-limits.ts'
-
-/** One setting, and who said so. */
-export interface EffectiveSetting {
-  readonly name: string
-  /** Absent when it is not set. */
-  readonly value: string | number | boolean | undefined
-  readonly source: 'environment' | 'secrets-file' | 'flag' | 'default'
-  /** The variable or flag that says it; when none does, the one that could. */
-  readonly variable: string
-}
 
 export interface SettingSources {
   readonly env: Environment

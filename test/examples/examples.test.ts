@@ -10,7 +10,7 @@ const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')
 test.each([
   ['sh', 'curl.sh', 'data: [DONE]'],
   ['node', 'openai-client.ts', 'tokens'],
-  ['node', 'sdk.ts', 'not-found: '],
+  ['node', 'sdk.ts', 'no-such-model: '],
 ])('%s examples/%s does what it shows', async (program, file, says) => {
   await using broker = await startDaemonHere()
   const run = await runProcess(program === 'node' ? process.execPath : program, [join(EXAMPLES, file)], {

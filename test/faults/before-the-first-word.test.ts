@@ -96,7 +96,7 @@ describe.each([
     const told = await broker.ask({ stream })
     expect([told.status, told.error?.code]).toEqual([502, 502])
     expect(broker.seen()).toEqual([1, 1])
-    expect(await broker.entry()).toMatchObject({ status: 'failed', cost: undefined, attempts: [{}, {}] })
+    expect(await broker.entry()).toMatchObject({ status: 'failed', cost: 0n, attempts: [{}, {}] })
   })
 
   test('a moment’s 500 is asked once more when nobody else is there', async () => {

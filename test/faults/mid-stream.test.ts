@@ -57,7 +57,7 @@ describe.each(Object.entries(BREAKS))('%s after the first words', (_fault, steps
     expectBroken(await broker.ask(ask), 'Once upon a time')
     // The broken one, the next one, and the broken one anew, which breaks in the same place.
     expect(broker.seen()).toEqual([2, 1])
-    expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'bounded' })
+    expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'counted' })
   })
 
   test('is continued unseen by an endpoint that says the same', async () => {

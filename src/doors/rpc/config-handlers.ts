@@ -1,5 +1,5 @@
 import type { Rooms } from '../../broker/rooms.ts'
-import type { EffectiveSetting } from '../../config/effective-settings.ts'
+import type { EffectiveSetting } from '../../config/config-type.ts'
 import type { HandlersOf } from './handlers.ts'
 
 export interface ConfigFacts {
