@@ -4,6 +4,7 @@ import type { Caller } from '../contexts/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Limits } from '../limits/limits.ts'
 import type { HealthBook } from '../providers/health.ts'
+import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
@@ -11,8 +12,8 @@ import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { ModelLists } from './model-lists.ts'
-import { pinned } from './pinned.ts'
 import type { Repeats } from './repeats.ts'
+import { pinned } from './pinned.ts'
 import type { Running } from './running.ts'
 import type { TokenCounter } from './token-counter.ts'
 import type { UpstreamIds } from './upstream-ids.ts'
@@ -36,6 +37,8 @@ export interface Rooms {
   readonly strategy: Strategy
   /** How endpoints have been doing. */
   readonly health: HealthBook
+  /** The tools of the MCP servers; absent when none are configured. */
+  readonly tools?: ToolBroker | undefined
   /** Bound on a whole request, over all attempts; the usual one unless said. */
   readonly timeLimits?: Pick<TimeLimits, 'wholeMs'> | undefined
   /** Counts the tokens of a text nobody else counted; without it such answers have bounds only. */

@@ -29,6 +29,10 @@ export interface Config {
   /** The TCP door, closed unless asked for. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
+  /** Whether the usual ports of local model servers are asked at the start. */
+  readonly detectsLocalServers: boolean
+  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
+  readonly refreshesCatalogue: boolean
   /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are believed. */
   readonly proxies: ReadonlySet<string>
   /** One payer per /64 of IPv6. */
@@ -41,10 +45,6 @@ export interface Config {
   readonly keepDays: number
   /** What becomes of an answer whose caller left, at a provider that goes on billing. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
-  /** Whether the usual ports of local model servers are asked at the start. */
-  readonly detectsLocalServers: boolean
-  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
-  readonly refreshesCatalogue: boolean
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
@@ -97,14 +97,14 @@ export function loadConfig(options: {
     routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
     listen: listenAt(argv, settings),
     isMother: argv.mother === true,
+    detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
+    refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
     keepDays: settings.whole('AIBROKER_KEEP_DAYS', 'days', 90),
     hangUp: hangUpOf(settings),
-    detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
-    refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,

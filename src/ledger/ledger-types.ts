@@ -32,6 +32,8 @@ export interface HoldRequest {
   readonly most: Money | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
+  /** Id of the first row of what this is a part of: all rounds and tool calls of one chat have the same. */
+  readonly group?: string | undefined
   /** App that asked, from the attribution headers. */
   readonly referer?: string | undefined
   readonly title?: string | undefined

@@ -6,6 +6,7 @@ import type { Store } from '../store/store.ts'
 import { Balances } from './balances.ts'
 import { EntriesTable, type EntryFilter } from './entries.ts'
 import type { EntrySettlement } from './entry-row.ts'
+import { GroupsTable } from './groups.ts'
 import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
@@ -71,6 +72,7 @@ const RERATED_AT_ONCE = 200
 class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
+  readonly #groups: GroupsTable
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
@@ -84,6 +86,7 @@ class StoredLedger implements Ledger {
   constructor(store: Store, now: number) {
     this.#store = store
     this.#holds = new HoldsTable(store)
+    this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
@@ -97,7 +100,10 @@ class StoredLedger implements Ledger {
     // Counted from the moment it was asked for, so that requests that come together see each other.
     this.#balances.add(request.caller, request.startedAt, { held })
     try {
-      const rowid = await this.#store.write(() => this.#holds.insert(request))
+      const rowid = await this.#store.write(() => {
+        this.#groups.insert(request)
+        return this.#holds.insert(request)
+      })
       const hold = { ...request, rowid }
       this.#open.set(hold.id, hold)
       return hold

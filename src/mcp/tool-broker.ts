@@ -12,10 +12,9 @@ import {
   type Tool,
   isInputRequiredResult,
 } from '@modelcontextprotocol/client'
-import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError, asBrokerError } from '../base/errors.ts'
-import { randomLetters } from '../base/ids.ts'
+import { generationId, randomLetters } from '../base/ids.ts'
 import { type Money, NOTHING } from '../base/money.ts'
 import { type McpConfig, NO_SERVERS } from './config.ts'
 import { readMcpConfig, watchFile } from './config-source.ts'
@@ -26,6 +25,7 @@ import { type HeldTool, type PinStore, Pins, forgetfulPinStore } from './pins.ts
 import { type RequestStateSeal, createRequestStateSeal } from './request-state-seal.ts'
 import { boundResult, withoutServerInfo } from './result-bounds.ts'
 import { type Route, ServerSet, type ServerTrouble } from './server-set.ts'
+import type { ToolLog } from './tool-log.ts'
 import { type ToolCaller, ToolPolicy, callerKey } from './tool-policy.ts'
 import { type Scope, type ServerStatus, ToolServer } from './tool-server.ts'
 import type {
@@ -46,7 +46,7 @@ export interface ToolBrokerOptions {
   /** What we call ourselves to servers and callers. */
   readonly version: string
   readonly clock: Clock
-  readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>
+  readonly log: ToolLog
   readonly meter?: ToolMeter | undefined
   readonly pinStore?: PinStore | undefined
   readonly random?: (() => number) | undefined
@@ -134,7 +134,9 @@ export class ToolBroker {
   /** Every tool that `caller` may use, sorted by name; servers that are down are named and hide nothing else. */
   async listTools(caller: ToolCaller, signal: AbortSignal = NEVER): Promise<ToolList> {
     await this.#servers.list(signal)
-    const tools = this.#visible(caller, this.#servers.tables.tools)
+    const tools = [...this.#servers.tables.tools]
+      .filter(([, route]) => this.#mayUse(caller, route))
+      .map(([name, route]) => this.#listed(name, route))
     return { tools, unavailable: this.unavailable() }
   }
 
@@ -146,7 +148,7 @@ export class ToolBroker {
   ): Promise<ListedTool | undefined> {
     const route = await this.#servers.find(({ tools }) => tools.get(name), signal)
     if (route === undefined || !this.#mayUse(caller, route)) return undefined
-    return { server: route.server, definition: { ...route.definition, name } }
+    return this.#listed(name, route)
   }
 
   /** Calls a tool by the name it is listed under. */
@@ -161,8 +163,7 @@ export class ToolBroker {
     if (!this.#mayUse(caller, route)) throw new BrokerError('forbidden', `you may not use tool “${name}”`)
     const { server, definition } = route
     const { config } = this.#servers.get(server)
-    const price = config.prices.get(definition.name) ?? config.prices.get('*') ?? NOTHING
-    const running = this.#startCall(caller, server, `${server}__${definition.name}`, price)
+    const running = await this.#startCall(caller, route, options)
     try {
       const at = { server, subject: `tool ${definition.name}`, tool: definition }
       const result = await this.#relay<CallToolResult>(caller, at, options, (connection, relayOptions) => {
@@ -180,7 +181,9 @@ export class ToolBroker {
 
   async listPrompts(caller: ToolCaller, signal: AbortSignal = NEVER): Promise<readonly Prompt[]> {
     await this.#servers.list(signal)
-    return this.#visible(caller, this.#servers.tables.prompts).map(({ definition }) => definition)
+    return [...this.#servers.tables.prompts]
+      .filter(([, route]) => this.#mayUse(caller, route))
+      .map(([name, { definition }]) => ({ ...definition, name }))
   }
 
   async getPrompt(
@@ -324,10 +327,13 @@ export class ToolBroker {
     await this.#servers.close()
   }
 
-  #visible<T>(caller: ToolCaller, table: ReadonlyMap<string, Route<T>>): { server: string; definition: T }[] {
-    return [...table]
-      .filter(([, route]) => this.#mayUse(caller, route))
-      .map(([name, { server, definition }]) => ({ server, definition: { ...definition, name } }))
+  #listed(name: string, { server, definition }: Route<Tool>): ListedTool {
+    return { server, definition: { ...definition, name }, price: this.#priceOf(server, definition) }
+  }
+
+  #priceOf(server: string, { name }: Tool): Money {
+    const { prices } = this.#servers.get(server).config
+    return prices.get(name) ?? prices.get('*') ?? NOTHING
   }
 
   #noSuchTool(name: string): BrokerError {
@@ -360,17 +366,29 @@ export class ToolBroker {
     return owner
   }
 
-  #startCall(caller: ToolCaller, server: string, tool: string, price: Money) {
+  async #startCall(
+    caller: ToolCaller,
+    { server, definition }: Route<Tool>,
+    { group, onOutcome }: CallOptions,
+  ) {
     const { clock, log, meter } = this.#options
     const started = clock.monotonic()
-    const entry = meter?.start({ id: randomLetters(20), caller, server, tool, price, startedAt: clock.now() })
+    const tool = `${server}__${definition.name}`
+    const price = this.#priceOf(server, definition)
+    const startedAt = clock.now()
+    const id = generationId(startedAt)
+    const entry = await meter?.start({ id, caller, server, tool, price, startedAt, group })
     let wasAsked = false
     return {
       wasAsked: () => void (wasAsked = true),
       settle: (status: ToolOutcome['status'], error?: BrokerError): void => {
         const durationMs = clock.monotonic() - started
         log.info({ server, tool, status, ms: Math.round(durationMs), error: error?.code }, 'mcp: tool call')
-        entry?.settle({ status, cost: wasAsked ? price : NOTHING, error: error?.message, durationMs })
+        const cost = wasAsked ? price : NOTHING
+        const why = error === undefined ? undefined : `${error.code}: ${error.message}`
+        const outcome = { status, wasAsked, cost, error: why, durationMs }
+        entry?.settle(outcome)
+        onOutcome?.(outcome)
       },
     }
   }

@@ -1,6 +1,5 @@
 import type { Implementation, LoggingLevel, PriorDiscovery, Tool } from '@modelcontextprotocol/client'
 import { SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client'
-import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import type { ServerConfig } from './config.ts'
@@ -11,6 +10,7 @@ import type { Peer } from './peer.ts'
 import type { Pins } from './pins.ts'
 import { createStdioTransport } from './stdio-transport.ts'
 import { Supervised, type SupervisedState, untilAborted } from './supervised.ts'
+import type { ToolLog } from './tool-log.ts'
 import { asUpstreamError } from './upstream-errors.ts'
 
 /** A burst of list changes is one change. */
@@ -46,7 +46,7 @@ export interface ToolServerOptions {
   readonly pins: Pins
   readonly clock: Clock
   readonly random: () => number
-  readonly log: Pick<Logger, 'info' | 'warn' | 'debug'>
+  readonly log: ToolLog
   onChanged(kind: ListKind): void
 }
 
@@ -356,7 +356,7 @@ export class ToolServer {
         ? createStdioTransport(address, {
             clock,
             onGarbage: (line) =>
-              log.debug({ server: config.name, length: line.length }, 'mcp server: not a message'),
+              log.debug?.({ server: config.name, length: line.length }, 'mcp server: not a message'),
           })
         : createHttpTransport(address)
     if (address.type === 'stdio')

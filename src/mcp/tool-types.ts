@@ -9,6 +9,8 @@ import type { ToolCaller } from './tool-policy.ts'
 export interface ListedTool {
   readonly server: string
   readonly definition: Tool
+  /** Of one call, as configured; nothing where no price is. */
+  readonly price: Money
 }
 
 export interface ToolList {
@@ -25,14 +27,18 @@ export interface CallerSession {
 /** What a call may bring beyond its arguments. Without a `session` the caller can be asked nothing while it runs. */
 export interface CallOptions extends Partial<RelayOptions> {
   readonly session?: CallerSession | undefined
+  /** What the call is a part of; its row in the books says so. */
+  readonly group?: string | undefined
+  /** Hears how the call ended, also when it throws. */
+  readonly onOutcome?: ((outcome: ToolOutcome) => void) | undefined
 }
 
-/** Writes calls into the books. `start` is called before the server is asked and may refuse by throwing. */
+/** Writes calls into the books. `start` is awaited before the server is asked and may refuse by throwing. */
 export interface ToolMeter {
-  start(call: ToolCall): { settle(outcome: ToolOutcome): void }
+  start(call: ToolCall): Promise<{ settle(outcome: ToolOutcome): void }>
 }
 
-interface ToolCall {
+export interface ToolCall {
   readonly id: string
   readonly caller: ToolCaller
   readonly server: string
@@ -41,10 +47,13 @@ interface ToolCall {
   /** What the call costs once the server was asked. */
   readonly price: Money
   readonly startedAt: number
+  readonly group: string | undefined
 }
 
 export interface ToolOutcome {
   readonly status: 'finished' | 'cancelled' | 'failed'
+  /** The call reached its server. */
+  readonly wasAsked: boolean
   /** The price, or nothing when the server was never asked. */
   readonly cost: Money
   readonly error: string | undefined

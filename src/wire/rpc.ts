@@ -1,6 +1,7 @@
 import { z } from 'zod'
 
 import { infoMethods } from './rpc-info.ts'
+import { mcpMethods } from './rpc-mcp.ts'
 import { limitsMethods } from './rpc-limits.ts'
 import type { Method } from './rpc-method.ts'
 import { modelsMethods } from './rpc-models.ts'
@@ -29,6 +30,7 @@ const discovery = {
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
+  ...mcpMethods,
   ...usageMethods,
   ...limitsMethods,
   ...tokensMethods,

@@ -145,3 +145,19 @@ function expectBalanced(ledger: Ledger): void {
 function sum(amounts: readonly (Money | undefined)[]): bigint {
   return amounts.reduce<bigint>((total, amount) => total + (amount ?? NOTHING), 0n)
 }
+
+test('rows of one group are found together, and a row without one is in none', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  for (const [id, group] of [
+    ['gen-1', 'gen-1'],
+    ['gen-2', 'gen-1'],
+    ['gen-3', undefined],
+  ] as const)
+    await ledger.settle(await ledger.hold(request(id, { group })), finished(money(1n)))
+  const grouped = here.store.prepare(
+    'SELECT id FROM request_logs JOIN request_groups USING (id) WHERE group_id = ? ORDER BY id',
+  )
+  expect(grouped.all('gen-1').map(({ id }) => id)).toEqual(['gen-1', 'gen-2'])
+  expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
+})

@@ -76,7 +76,7 @@ test('no more calls run at once than allowed', () => {
 test('every call is in the books: its price once the server was asked, nothing before', async () => {
   const entries: [string, Money, Pick<ToolOutcome, 'status' | 'cost'>][] = []
   const meter: ToolMeter = {
-    start: ({ tool, price }) => ({
+    start: async ({ tool, price }) => ({
       settle: ({ status, cost }) => entries.push([tool, price, { status, cost }]),
     }),
   }
@@ -99,7 +99,7 @@ test('every call is in the books: its price once the server was asked, nothing b
 
 test('a meter that refuses keeps the call from the server', async () => {
   const meter: ToolMeter = {
-    start() {
+    async start() {
       throw new Error('no money')
     },
   }

@@ -18,6 +18,7 @@ import {
   cut,
   done,
   finishChunk,
+  head,
   inTurn,
   json,
   raw,
@@ -207,6 +208,25 @@ describe('a stream', () => {
       resolve()
     })
     expect(await (await upstream.received(0)).closed).toBe('hung-up')
+  })
+})
+
+test.each([true, false])('an answer that comes in many pieces is whole, streamed (%s)', async (streamed) => {
+  const turn: Step = () => new Promise((resolve) => setImmediate(resolve))
+  const text = 'Hello, é€𝄞'
+  const events = `data: ${JSON.stringify(chatChunk(text))}\n\ndata: ${JSON.stringify(finishChunk())}\n\n`
+  const answer = JSON.stringify({ choices: [{ message: { content: text } }] })
+  const pieces = [...Buffer.from(streamed ? events : answer)].map((byte) => raw(Buffer.from([byte])))
+  const type = streamed ? 'text/event-stream' : 'application/json'
+  const upstream = await upstreamOf(
+    head(200, { 'content-type': type }),
+    ...pieces.flatMap((piece) => [piece, turn]),
+  )
+  const heard = await hear(providerAt(upstream), question(hello, streamed))
+  expect(heard).toEqual({
+    chunks: streamed ? [JSON.stringify(chatChunk(text)), JSON.stringify(finishChunk())] : [],
+    answer: streamed ? undefined : answer,
+    error: undefined,
   })
 })
 

@@ -8,6 +8,7 @@ import type { LaneState } from '../../providers/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
+import { mcpHandlers } from './mcp-handlers.ts'
 import { moneyHandlers } from './money-handlers.ts'
 import { tokenHandlers } from './token-handlers.ts'
 
@@ -37,6 +38,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
       uptime_s: facts.uptimeMs() / 1000,
     }),
     info: async () => info(facts),
+    ...mcpHandlers(facts.rooms.tools),
     'models.list': async (params) => listModels(params, facts.rooms),
     'models.refresh': async () => [...(await facts.rooms.lists.refresh())],
     ...moneyHandlers(facts),

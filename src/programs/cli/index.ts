@@ -8,6 +8,7 @@ import { healthCommand } from './health.ts'
 import { infoCommand } from './info.ts'
 import { mcpCommand } from './mcp.ts'
 import { modelsCommand } from './models.ts'
+import { toolsCommand } from './tools.ts'
 import { usageCommand } from './usage.ts'
 
 /** Every command, in the order in which help shows them. */
@@ -17,6 +18,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   usageCommand,
   infoCommand,
   healthCommand,
+  toolsCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,

@@ -8,6 +8,7 @@ import type { Gate } from '../../contexts/gate.ts'
 import { createDoor, type DoorOptions } from '../../doors/http/door.ts'
 import { findCaller, isAdmin } from '../../doors/http/find-caller.ts'
 import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
+import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
 import type { Handlers } from '../../doors/rpc/handlers.ts'
@@ -16,6 +17,7 @@ import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../host/socket-paths.ts'
 import type { DaemonLog } from './daemon-log.ts'
+import type { Tools } from './tools.ts'
 import { VERSION } from './version.ts'
 
 /** How long a caller may take to read why its answer ends here. */
@@ -28,6 +30,7 @@ export interface DoorParts {
   readonly rooms: Rooms
   readonly handlers: Handlers
   readonly sockets: SocketPaths
+  readonly tools: Tools
   readonly gate: Gate
 }
 
@@ -41,8 +44,13 @@ export interface TcpAddress {
   readonly port: number
 }
 
-interface OpenDoor {
+interface BuiltDoor {
   readonly door: FastifyInstance
+  /** Sessions last as long as their clients like: they are ended before a drain. */
+  readonly mcp: MountedMcp | undefined
+}
+
+interface OpenDoor extends BuiltDoor {
   readonly drain: Drain
 }
 
@@ -63,14 +71,15 @@ export async function openDoors(parts: DoorParts): Promise<Doors> {
   const files: BoundSocket[] = []
   await using stack = new AsyncDisposableStack()
   stack.defer(() => closeDoors(open, files, parts))
-  const unixDoors: readonly (readonly [FastifyInstance, string])[] = [
+  const unixDoors: readonly (readonly [BuiltDoor, string])[] = [
     ...config.contextSockets.map((context) => contextDoor(context, parts)),
     [restDoor(parts), sockets.rest],
     [rpcDoor(parts), sockets.rpc],
     [webDoor(parts), sockets.web],
   ]
-  for (const [door, path] of unixDoors) {
-    open.push({ door, drain: drainable(door.server) })
+  for (const [built, path] of unixDoors) {
+    const { door } = built
+    open.push({ ...built, drain: drainable(door.server) })
     await door.ready()
     files.push(await bindUnixSocket(door.server, path))
   }
@@ -81,35 +90,40 @@ export async function openDoors(parts: DoorParts): Promise<Doors> {
 
 const ABOUT = { version: VERSION, title: 'Hero AI Broker', description: 'One door to every LLM provider.' }
 
-function restDoor(parts: DoorParts): FastifyInstance {
-  const door = createDoor(optionsFor('rest', parts))
+function restDoor(parts: DoorParts): BuiltDoor {
+  const options = optionsFor('rest', parts)
+  const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'rest' })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  return door
+  return { door, mcp: addMcp(door, options, parts) }
 }
 
 /** A door for one context: whoever may open the file is in it, and no header says otherwise. */
-function contextDoor(context: string, parts: DoorParts): readonly [FastifyInstance, string] {
+function contextDoor(context: string, parts: DoorParts): readonly [BuiltDoor, string] {
   const socket = `rest.${context}`
   const options = optionsFor(socket, parts)
   const door = createDoor({ ...options, callers: { ...options.callers, context } })
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  return [door, checkSocketPath(join(parts.sockets.folder, `${socket}.sock`))]
+  return [
+    { door, mcp: addMcp(door, options, parts) },
+    checkSocketPath(join(parts.sockets.folder, `${socket}.sock`)),
+  ]
 }
 
-function rpcDoor(parts: DoorParts): FastifyInstance {
+function rpcDoor(parts: DoorParts): BuiltDoor {
   const door = createDoor(optionsFor('rpc', parts))
   addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
   addRpc(door, parts)
-  return door
+  return { door, mcp: undefined }
 }
 
-function webDoor(parts: DoorParts): FastifyInstance {
-  const door = createDoor(optionsFor('web_v1', parts))
+function webDoor(parts: DoorParts): BuiltDoor {
+  const options = optionsFor('web_v1', parts)
+  const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'web_v1' })
   addRestRoutes(door, parts.rooms, WEB_PREFIXES)
-  return door
+  return { door, mcp: addMcp(door, options, parts) }
 }
 
 /** REST and JSON-RPC on one port; what it trusts and asks for is decided by where it listens. */
@@ -120,11 +134,12 @@ async function openTcp(
 ): Promise<TcpAddress> {
   const { gate, config } = parts
   const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
-  const door = createDoor({ ...optionsFor('tcp', parts), trustForwarded: false, onRequest: guards })
+  const options = { ...optionsFor('tcp', parts), trustForwarded: false, onRequest: guards }
+  const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'tcp' })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
   addRpc(door, parts)
-  open.push({ door, drain: drainable(door.server) })
+  open.push({ door, mcp: addMcp(door, options, parts), drain: drainable(door.server) })
   await door.ready()
   return await bindTcp(door.server, address, port)
 }
@@ -133,6 +148,12 @@ const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'adm
 
 function addRpc(door: FastifyInstance, { handlers, log }: DoorParts): void {
   registerRpc(door, { handlers, findCaller, roleOf, version: VERSION, logger: log })
+}
+
+function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
+  // A web page elsewhere is no caller: TCP guards itself, behind a socket the routes look at what a front passes on.
+  const isGuarded = (options.onRequest ?? []).length > 0
+  return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 
 function optionsFor(name: string, { config, log, gate }: DoorParts): DoorOptions {
@@ -146,6 +167,7 @@ async function closeDoors(
   { config, clock, rooms }: DoorParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
+  await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
   const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
   const graceMs = config.drainTimeoutMs + LAST_WORDS_MS
   await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))

@@ -22,6 +22,7 @@ import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
 import { openKeys } from './open-keys.ts'
 import { openSupply } from './supply.ts'
+import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
 
 export interface Daemon {
@@ -57,6 +58,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
 
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
@@ -73,6 +75,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     clock,
     strategy: config.routingStrategy,
     health,
+    tools: tools.configured,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
@@ -90,7 +93,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
   })
-  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, gate }))
+  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, tools, gate }))
   tcp = doors.tcp
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemClock, type Clock } from '../../../src/base/clock.ts'
+import { systemClock } from '../../../src/base/clock.ts'
 import { parseBaseUrl } from '../../../src/providers/base-url.ts'
 import { leanUpstream, type LeanOptions } from '../../../src/providers/lean/lean-upstream.ts'
 import type { Upstream } from '../../../src/providers/upstream.ts'
-import { manualClock } from '../../store/manual-clock.ts'
+import { manualClock, type ManualClock } from '../../support/manual-clock.ts'
 import { hearAnswer, listenTo, QUESTION } from '../../support/heard-answer.ts'
 import { rawServer, type RawServer } from '../../support/raw-server.ts'
 
@@ -38,11 +38,6 @@ function closed(socket: Socket): Promise<void> {
 /** Lets the loop turn until it is so. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
-}
-
-/** Moves time on in steps as small as the client's own. */
-function pass(clock: ReturnType<typeof manualClock>, ms: number): void {
-  for (let gone = 0; gone < ms; gone += 100) clock.advance(100)
 }
 
 describe('a request', () => {
@@ -207,10 +202,10 @@ describe('a connection', () => {
     const raw = await saying(bytes)
     const upstream = upstreamAt(raw, { clock })
     await hearAnswer(upstream)
-    pass(clock, atLeast)
+    clock.advance(atLeast)
     await hearAnswer(upstream)
     expect(raw.sockets.length).toBe(1)
-    pass(clock, atLeast + 2000)
+    clock.advance(atLeast + 2000)
     await closed(await raw.connected(0))
   })
 
@@ -271,7 +266,7 @@ describe('more requests than connections', () => {
     listenTo(upstream)
     await raw.connected(0)
     const { answer } = listenTo(upstream)
-    pass(clock, 302_000)
+    clock.advance(302_000)
     expect((await answer).error).toMatchObject({ code: 'upstream-timeout', details: { mayRepeat: true } })
   })
 })
@@ -392,7 +387,7 @@ describe('a failure', () => {
     const clock = manualClock()
     const raw = await server((socket, nth) => {
       if (nth === 0) return socket.write(HI)
-      pass(clock, 5000)
+      clock.advance(5000)
       return socket.destroy()
     })
     const upstream = upstreamAt(raw, { clock })
@@ -448,7 +443,7 @@ describe('silence', () => {
 
   async function silentAfter(
     bytes: string,
-  ): Promise<{ clock: ReturnType<typeof manualClock>; raw: RawServer; upstream: Upstream }> {
+  ): Promise<{ clock: ManualClock; raw: RawServer; upstream: Upstream }> {
     const clock = manualClock()
     const raw = await server((socket) => socket.write(bytes))
     return { clock, raw, upstream: upstreamAt(raw, { clock, timeouts }) }
@@ -465,9 +460,9 @@ describe('silence', () => {
     const { heard, answer } = listenTo(upstream)
     const socket = await raw.connected(0)
     await until(() => raw.heard(0) !== '' && heard.events.length >= events)
-    pass(clock, limit - 100)
+    clock.advance(limit - 100)
     expect(heard.error).toBeUndefined()
-    pass(clock, 1500)
+    clock.advance(1500)
     expect((await answer).error).toMatchObject({ code: 'upstream-timeout', message: /took too long/ })
     await closed(socket)
   })
@@ -479,7 +474,7 @@ describe('silence', () => {
     const socket = await raw.connected(0)
     for (let nth = 1; nth < 10; nth++) {
       await until(() => pieces >= nth)
-      pass(clock, 2900)
+      clock.advance(2900)
       socket.write('5\r\nhello\r\n')
     }
     socket.write('0\r\n\r\n')
@@ -492,7 +487,7 @@ describe('silence', () => {
     const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
     const socket = await raw.connected(0)
     await until(() => heard.body.length === 5)
-    pass(clock, 60_000)
+    clock.advance(60_000)
     expect(heard.events).toEqual(['headers', 'data'])
     socket.write('0\r\n\r\n')
     call.resume()
@@ -503,24 +498,20 @@ describe('silence', () => {
     const { clock, upstream } = await silentAfter(EVENTS)
     const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
     await until(() => heard.body.length === 5)
-    pass(clock, 60_000)
+    clock.advance(60_000)
     call.resume()
-    pass(clock, 5000)
+    clock.advance(5000)
     expect((await answer).error?.code).toBe('upstream-timeout')
   })
 
   test('costs no timer once nothing is connected', async () => {
-    let timers = 0
-    const real = manualClock()
-    const clock: Clock = { ...real, after: (ms, run) => (timers++, real.after(ms, run)) }
-    const raw = await saying(HI)
-    const upstream = upstreamAt(raw, { clock })
+    const clock = manualClock()
+    const upstream = upstreamAt(await saying(HI), { clock })
     await hearAnswer(upstream)
+    expect(clock.waiting).toBe(1)
     await upstream.close()
-    pass(real, 2000)
-    const before = timers
-    pass(real, 10_000)
-    expect(timers).toBe(before)
+    clock.advance(2000)
+    expect(clock.waiting).toBe(0)
   })
 })
 

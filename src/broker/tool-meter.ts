@@ -1,0 +1,66 @@
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Hold } from '../ledger/ledger-types.ts'
+import type { ToolCall, ToolMeter, ToolOutcome } from '../mcp/tool-types.ts'
+
+export interface ToolMeterOptions {
+  readonly ledger: Ledger
+  readonly log: { error(details: object, message: string): void }
+}
+
+/** Where a tool's price comes from: the file of servers, which has no version. */
+const PRICE_VERSION = 'mcp'
+
+/**
+ * Tool calls in the same books as tokens: a hold of the configured price before the server is asked, one row of kind `tool` when
+ * the call ended. A call that never reached its server costs nothing.
+ */
+export function createToolMeter({ ledger, log }: ToolMeterOptions): ToolMeter {
+  return {
+    async start(call) {
+      const hold = await ledger.hold({
+        id: call.id,
+        caller: call.caller,
+        kind: 'tool',
+        modelAsked: call.tool,
+        streamed: false,
+        most: call.price,
+        startedAt: call.startedAt,
+        group: call.group,
+      })
+      return { settle: (outcome) => void settle(call, hold, outcome) }
+    },
+  }
+
+  /** The result doesn't wait for the disk; the hold that is written already keeps the call from being lost. */
+  async function settle(call: ToolCall, hold: Hold, outcome: ToolOutcome): Promise<void> {
+    try {
+      await ledger.settle(hold, settlementOf(call, outcome))
+    } catch (error) {
+      log.error({ err: error, tool: call.tool }, 'a tool call could not be booked')
+    }
+  }
+}
+
+function settlementOf(
+  { server, tool }: ToolCall,
+  { status, wasAsked, cost, error, durationMs }: ToolOutcome,
+) {
+  return {
+    status,
+    endpoint: wasAsked ? `${server}/${tool.slice(server.length + '__'.length)}` : undefined,
+    provider: server,
+    attempts: [],
+    usage: undefined,
+    countSource: 'none',
+    cost,
+    costLow: undefined,
+    costHigh: undefined,
+    priceVersion: PRICE_VERSION,
+    finishReason: undefined,
+    error,
+    firstTokenMs: undefined,
+    durationMs,
+    referer: undefined,
+    title: undefined,
+  } as const
+}

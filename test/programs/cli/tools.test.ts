@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import { program } from '../../mcp/support.ts'
+import { mcpFile } from '../../support/mcp-file.ts'
+import { runHere } from '../../support/run-cli.ts'
+import { startBroker } from '../../support/start-broker.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+
+test('tools are listed, found and called over RPC and on the command line', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, {
+    raw: program('raw', {}, { prices: { echo: '0.001' } }),
+    gone: { command: '/no/such/program' },
+  })
+  await using broker = await startBroker({ folder: folder.path, env })
+  const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
+
+  const list = await here('tools')
+  expect(list.out).toMatch(/^TOOL +SERVER +DESCRIPTION$/m)
+  expect(list.out).toMatch(/^raw__echo +raw +says it again$/m)
+  expect(list.out).toContain('! gone: its command was not found')
+
+  const { tools } = JSON.parse((await here('tools', '--search', 'again', '--json')).out) as {
+    tools: object[]
+  }
+  expect(tools).toMatchObject([{ name: 'raw__echo', server: 'raw', price_usd: '0.001' }])
+  expect((await here('tools', '--server', 'gone')).out).toContain('No tool is on offer')
+
+  expect(await here('tools', 'call', 'raw__echo', '{"a": 1}')).toMatchObject({ exit: 0, out: '{"a":1}\n' })
+  const result = JSON.parse((await here('tools', 'call', 'raw__echo', '--json')).out) as object
+  expect(result).toMatchObject({ content: [{ type: 'text', text: '{}' }] })
+  expect(await here('tools', 'call', 'raw__echo', '[1]')).toMatchObject({ exit: 2 })
+  expect(await here('tools', 'call', 'raw__nothing')).toMatchObject({ exit: 5 })
+  expect(await here('tools', 'call', 'raw__crash')).toMatchObject({ exit: 8 })
+
+  expect(await broker.rpc('mcp.servers')).toMatchObject([
+    { name: 'raw', era: 'legacy', tools: 11, held: [] },
+    { name: 'gone', state: 'backoff', problem: 'its command was not found' },
+  ])
+  const rows = broker.rows().map(({ kind, model, status }) => [kind, model, status])
+  expect(rows).toEqual([
+    ['tool', 'raw__echo', 'finished'],
+    ['tool', 'raw__echo', 'finished'],
+    ['tool', 'raw__crash', 'failed'],
+  ])
+})
+
+test('without MCP servers there are no tools, and that is no failure', async () => {
+  await using broker = await startBroker()
+  const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
+  expect(await here('tools')).toMatchObject({ exit: 0, out: expect.stringContaining('No tool is on offer') })
+  expect(await here('tools', 'call', 'x')).toMatchObject({
+    exit: 5,
+    err: expect.stringContaining('MCP_CONFIG_PATH'),
+  })
+  expect(await broker.rpc('mcp.servers')).toEqual([])
+})

@@ -1,0 +1,11 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A file of MCP servers in `folder`, written again at will; its path is what `MCP_CONFIG_PATH` takes. */
+export function mcpFile(folder: string, mcpServers: object, more: object = {}) {
+  const path = join(folder, 'mcp.json')
+  const write = (servers: object, rest: object = {}): void =>
+    writeFileSync(path, JSON.stringify({ mcpServers: servers, ...rest }))
+  write(mcpServers, more)
+  return { path, write, env: { MCP_CONFIG_PATH: path } }
+}
