@@ -1,16 +1,24 @@
 import type { Clock } from '../base/clock.ts'
-import type { Settlement } from '../ledger/ledger-types.ts'
+import type { Entry, Settlement } from '../ledger/ledger-types.ts'
 import type { EndpointFigures, Percentile } from '../routing/offer.ts'
 
-/** How endpoints have been doing, from the requests of this process. */
+/** How endpoints have been doing, from the requests that ended. */
 export interface EndpointFiguresBook {
   /** Takes note of a request that ended. */
   note(settlement: Settlement): void
+  /** Takes up what the books of an earlier process say; entries are newest first. */
+  recall(entries: Iterable<Entry>): void
   /** Of the last 30 minutes; `undefined` when it wasn't asked in that time. */
   readonly of: (endpointId: string) => EndpointFigures | undefined
   /** Percent of its attempts within the last `ms` that it answered; `undefined` without any. */
   uptime(endpointId: string, ms: number): number | undefined
 }
+
+/** What is read of a request; the books tell it as well as a settlement. */
+type EndedRequest = Pick<
+  Settlement,
+  'attempts' | 'endpoint' | 'status' | 'firstTokenMs' | 'durationMs' | 'usage'
+>
 
 interface Sample {
   readonly at: number
@@ -26,7 +34,7 @@ const MOST_SAMPLES = 512
 /** Callers can name any model of some providers. */
 const MOST_ENDPOINTS = 4096
 
-/** In memory: figures older than a restart would say little of now. */
+/** In memory; after a restart the ledger tells it all again, so nothing else has to be kept. */
 export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   const book = new Map<string, Sample[]>()
 
@@ -45,13 +53,18 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
     return (book.get(endpointId) ?? []).filter(({ at }) => at >= since)
   }
 
+  function note(ended: EndedRequest, at: number): void {
+    for (const { endpoint } of ended.attempts)
+      add(endpoint, { at, answered: false, latencyMs: undefined, tokensPerSecond: undefined })
+    if (ended.endpoint === undefined || ended.status === 'cancelled') return
+    add(ended.endpoint, { at, ...sampleOf(ended) })
+  }
+
   return {
-    note(settlement) {
-      const at = clock.now()
-      for (const { endpoint } of settlement.attempts)
-        add(endpoint, { at, answered: false, latencyMs: undefined, tokensPerSecond: undefined })
-      if (settlement.endpoint === undefined || settlement.status === 'cancelled') return
-      add(settlement.endpoint, { at, ...sampleOf(settlement) })
+    note: (settlement) => note(settlement, clock.now()),
+    recall(entries) {
+      for (const { durationMs, ...entry } of [...entries].reverse())
+        if (durationMs !== undefined) note({ ...entry, durationMs }, entry.startedAt + durationMs)
     },
     of(endpointId) {
       const samples = within(endpointId, WINDOW_MS)
@@ -71,7 +84,7 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   }
 }
 
-function sampleOf({ status, firstTokenMs, durationMs, usage }: Settlement): Omit<Sample, 'at'> {
+function sampleOf({ status, firstTokenMs, durationMs, usage }: EndedRequest): Omit<Sample, 'at'> {
   const seconds = (durationMs - (firstTokenMs ?? durationMs)) / 1000
   // A plain answer comes all at once: its tokens took the whole time.
   const tookSeconds = seconds > 0.001 ? seconds : durationMs / 1000

@@ -84,7 +84,8 @@ function isBarred(candidate: Candidate, trail: readonly Tried<Candidate>[]): boo
 }
 
 function isKeyTrouble({ code, details }: BrokerError): boolean {
-  return code === 'upstream-denied' || (code === 'upstream-busy' && details.isUnasked !== true)
+  const { status = 429, isUnasked } = details
+  return code === 'upstream-denied' || (code === 'upstream-busy' && status === 429 && isUnasked !== true)
 }
 
 /** The same endpoint again: only for what may have been a moment's trouble, and once in a request. A silent one has cost enough. */

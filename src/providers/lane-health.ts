@@ -42,7 +42,9 @@ export function afterFailure(
   // A broken connection says nothing new of a key that is limited or refused; it is only not yet checked.
   if (rest === 'failing' && (isDenied(health) || (isHard(health) && health.until > now)))
     return { ...health, until: Math.max(health.until, now + FAILING.firstMs) }
-  const asked = (error.details.retryAfter ?? 0) * 1000
+  const { retryAfter } = error.details
+  // Who says “at once” has still just refused.
+  const asked = retryAfter === undefined ? 0 : Math.max(1, retryAfter) * 1000
   // Requests that were under way together fail together, and that is one failure.
   if (health.rest === rest && sentAt <= health.since)
     return { ...health, until: Math.max(health.until, now + asked) }

@@ -1,6 +1,7 @@
 import { Pool, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../base/errors.ts'
 import type { BaseUrl } from './base-url.ts'
+import { ourLimit } from './our-limits.ts'
 import { DEFAULT_LIMITS, type TimeLimits } from './time-limits.ts'
 
 /**
@@ -135,22 +136,10 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   }
 }
 
-/** What the system says when it is we who have too much open; the provider has no part in it. */
-const OUR_LIMITS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL'])
-
 function translate(error: Error): BrokerError {
   if (error instanceof BrokerError) return error
-  const { code } = error as NodeJS.ErrnoException
-  if (code !== undefined && OUR_LIMITS.has(code)) {
-    return new BrokerError(
-      'overloaded',
-      `this broker can open no more connections (${code}): raise its limit of open files`,
-      {
-        cause: error,
-        details: { retryAfter: 1 },
-      },
-    )
-  }
+  const ours = ourLimit(error)
+  if (ours !== undefined) return ours
   if (isTimeout(error)) {
     return new BrokerError('upstream-timeout', `the provider took too long: ${error.message}`, {
       cause: error,

@@ -55,7 +55,8 @@ describe('the next to be asked is', () => {
     expect(next({ trail: [[a, busy]], health: { a: rests(60_000) } })).toBe('b')
   })
 
-  test('the next candidate when the endpoint itself failed or was silent', () => {
+  test('the next candidate when the endpoint itself failed, was overloaded or silent', () => {
+    expect(next({ trail: [[a, failure('upstream-busy', { status: 529 })]] })).toBe('b')
     expect(next({ trail: [[a, down]] })).toBe('b')
     expect(next({ trail: [[a, silent]] })).toBe('b')
   })

@@ -41,6 +41,7 @@ describe('a key that was', () => {
   test('limited rests for as long as the provider says, or a minute', () => {
     for (const [error, seconds] of [
       [limited(7), 7],
+      [limited(0), 1],
       [limited(), 60],
     ] as const) {
       const { pool, clock } = poolOf({})

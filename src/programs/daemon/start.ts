@@ -34,6 +34,10 @@ export interface Daemon {
   close(): Promise<void>
 }
 
+/** How far back, and how many requests, the broker remembers how its providers did; few, for a start must be quick. */
+const RECALLED_S = 30 * 60
+const MOST_RECALLED = 1000
+
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
 export async function startDaemon(config: Config, clock: Clock, log: DaemonLog): Promise<Daemon> {
   refuseOpenTcp(config)
@@ -56,6 +60,10 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
   const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   bookWhatWasLeftOpen(ledger, log)
 
+  const figures = createEndpointFigures(clock)
+  const since = Math.floor(clock.now() / 1000) - RECALLED_S
+  figures.recall(ledger.entries({ limit: MOST_RECALLED, since }))
+
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
@@ -69,7 +77,7 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
-    figures: createEndpointFigures(clock),
+    figures,
     upstreamIds: createUpstreamIds(),
     lists: supply.lists,
     clock,

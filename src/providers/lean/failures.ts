@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { ourLimit } from '../our-limits.ts'
 
 /** What can happen to a call between us and the provider, in words. `mayRepeat` is for those that the provider can't have heard. */
 
@@ -26,7 +27,10 @@ export function upstreamClosed(): BrokerError {
 }
 
 function failed(message: string, cause: Error | undefined, mayRepeat: boolean): BrokerError {
-  return new BrokerError('upstream-failed', message, { cause, details: mayRepeat ? { mayRepeat } : {} })
+  return (
+    ourLimit(cause) ??
+    new BrokerError('upstream-failed', message, { cause, details: mayRepeat ? { mayRepeat } : {} })
+  )
 }
 
 /** Where several addresses were tried, only the errors inside have words. */
