@@ -114,6 +114,7 @@ export class AnswerRecord {
   /** Counts what no provider did, which may take a moment. */
   async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
     const answering = this.#answering
+    const durationMs = this.elapsedMs
     const bills = await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter)))
     const bill = addBills(bills)
     return {
@@ -129,7 +130,7 @@ export class AnswerRecord {
       finishReason: this.#status === 'exhausted' ? 'length' : answering?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
-      durationMs: this.elapsedMs,
+      durationMs,
     }
   }
 }
