@@ -36,7 +36,7 @@ of money are exact decimal strings in US dollars. The same contract as an OpenRP
 Who may call: **open** is anybody who reaches the door, **caller** anybody the broker knows, **admin** an administrator.`
 
 interface Schema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly $ref?: string
   readonly allOf?: readonly Schema[]
   readonly anyOf?: readonly Schema[]
@@ -45,6 +45,7 @@ interface Schema {
   readonly items?: Schema
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
+  readonly additionalProperties?: Schema
   readonly description?: string
 }
 
@@ -123,7 +124,9 @@ function typeName(schema: Schema): string {
       .map(([field, inner]) => `${field}: ${typeName(inner)}`)
       .join(', ')} }`
   }
-  return schema.type ?? 'anything'
+  const values = schema.additionalProperties
+  if (values !== undefined && Object.keys(values).length > 0) return `map of names to ${typeName(values)}`
+  return schema.type === undefined ? 'anything' : [schema.type].flat().join(' or ')
 }
 
 function errorPart(): string {

@@ -35,6 +35,10 @@ export function nearestMoney(usd: number): Money {
   return money(BigInt(Math.round(usd * 1e9)))
 }
 
+export function addMoney(a: Money, b: Money): Money {
+  return money(a + b)
+}
+
 /** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
 export function formatDollars(amount: Money): string {
   const sign = amount < 0n ? '-' : ''
@@ -48,5 +52,7 @@ export function formatDollars(amount: Money): string {
 
 /** US dollars as a JSON number, for wires that want one (OpenRouter's `usage.cost`); exact to 15 digits. */
 export function dollarsNumber(amount: Money): number {
-  return Number(formatDollars(amount))
+  const nano = Number(amount)
+  // A quotient of two exact numbers is rounded once: the same number that the decimal text would give.
+  return Number.isSafeInteger(nano) ? nano / 1e9 : Number(formatDollars(amount))
 }

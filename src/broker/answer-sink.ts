@@ -13,6 +13,8 @@ export interface AnswerSink {
   readonly id: string
   /** The request is booked and a provider is about to be asked. An HTTP answer carries the headers. */
   accept(headers: Readonly<Record<string, string>>): void
+  /** Ids of the endpoints that were asked so far, the one that answers last. Called before the answer begins. */
+  tried(endpoints: readonly string[]): void
   /** One chunk as JSON. False when the caller is slow: `whenReady` will be called. */
   chunk(json: string): boolean
   answer(json: string): void

@@ -274,6 +274,8 @@ export class Attempt implements BatchListener {
     if (this.#hasBegun) return
     this.#hasBegun = true
     this.#bill()
+    const { record, sink } = this.#run
+    sink.tried([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])
     this.#run.record.tookOver(this.#answering())
     for (const text of this.#held) this.#tell(text)
     this.#held = []

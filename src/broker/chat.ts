@@ -1,44 +1,25 @@
-import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { ChatRequest } from '../wire/chat.ts'
+import { namesMcp } from '../wire/mcp-tools.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { chatCompleter } from './complete-chat.ts'
-import { Meter } from './meter.ts'
-import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
+import { chatErrand } from './chat-errand.ts'
 import type { Rooms } from './rooms.ts'
-import { routeFor } from './route-for.ts'
+import { chatWithTools } from './tool-loop.ts'
 import { walk } from './walk.ts'
 
-/** Answers one chat request, plain or streamed. Throws like `walk`. */
-export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { body, wishes, streamed } = request
-  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
-  const catalog = rooms.catalog()
-  return walk(
-    {
-      kind: 'chat',
-      route: 'chat',
-      body,
-      modelAsked: wishes.model,
-      streamed,
-      candidates,
-      most: mostItCanTake(request, candidates),
-      bounds: (endpoint) => boundsOf(request, endpoint),
-      choices: request.choices,
-      mayBeShortened: request.maxTokens === undefined,
-      reasons: (endpoint) => doesReason(endpoint, catalog),
-      meter: (sent) => new Meter(sent.byteLength),
-      mayBeRescued: streamed && request.choices === 1,
-      completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
-    },
-    asker,
-    sink,
-    rooms,
-  )
+/** Answers one chat request, plain or streamed, running the broker's tools where it has any. Throws like `walk`. */
+export async function chat(
+  request: ChatRequest,
+  asker: Asker,
+  sink: AnswerSink,
+  rooms: Rooms,
+): Promise<void> {
+  if (runsTools(request, asker, rooms)) return chatWithTools(request, asker, sink, rooms)
+  return walk(chatErrand(request, asker, rooms), asker, sink, rooms)
 }
 
-/** By the model's own list of capabilities; one that lists none leaves it open. */
-function doesReason({ model }: Endpoint, { models }: Catalog): boolean | undefined {
-  const capabilities = models.get(model)?.capabilities ?? []
-  return capabilities.length === 0 ? undefined : capabilities.includes('reasoning')
+/** The request names them, or its caller always gets some. */
+function runsTools({ body, choices }: ChatRequest, { caller }: Asker, { tools }: Rooms): boolean {
+  if (namesMcp(body.value['tools'])) return true
+  return tools !== undefined && choices === 1 && tools.chatTools(caller).length > 0
 }

@@ -40,7 +40,9 @@ export const verbatim: Completer = {
 /** Fields of an answer that nobody has written yet: the provider's own additions, but no nulls. */
 export function additions(answer: object, known: ReadonlySet<string>): Record<string, unknown> {
   const added: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(answer)) {
+  const fields = answer as Readonly<Record<string, unknown>>
+  for (const name in fields) {
+    const value = fields[name]
     if (value !== null && !known.has(name)) added[name] = value
   }
   return added

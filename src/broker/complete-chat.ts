@@ -2,6 +2,7 @@ import { dollarsNumber } from '../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
 import { endingOf } from './finish-reason.ts'
+import { TextChunks } from './text-chunks.ts'
 import { wireUsageOf } from './wire-usage.ts'
 
 /** What the caller wished for that the provider isn't told. */
@@ -10,12 +11,13 @@ export interface ChatWishes {
   readonly hidesReasoning: boolean
 }
 
-/** Chat in OpenRouter's shape, plain and streamed. Sources: the recorded answers that `docs/openrouter.md` lists. */
+/** Chat in OpenRouter's shape, plain and streamed. By its OpenAPI document and by what its clients were seen to accept. */
 export function chatCompleter(wishes: ChatWishes): (facts: AnswerFacts) => Completer {
   return (facts) => new ChatCompleter(facts, wishes)
 }
 
-const TOP_FIELDS = new Set(['id', 'object', 'created', 'model', 'provider', 'choices', 'usage', 'error'])
+/** OpenAI pads its chunks with `obfuscation`, so that nobody on the network reads off the length of words. */
+const TOP_FIELDS = new Set('id object created model provider choices usage error obfuscation'.split(' '))
 const CHOICE_FIELDS = new Set(['index', 'message', 'delta', 'finish_reason', 'native_finish_reason'])
 const MESSAGE_FIELDS = new Set(['role', 'content', 'refusal', 'tool_calls', ...reasoningFields()])
 
@@ -28,6 +30,9 @@ class ChatCompleter implements Completer {
   readonly #hidesReasoning: boolean
   /** How each choice ended, to be said again beside the usage. */
   readonly #ended = new Map<number, object>()
+  /** When the provider says that it began. */
+  #created: number | undefined
+  #textChunks: TextChunks | undefined
   #usage: unknown
   #tail: Record<string, unknown> = {}
 
@@ -49,6 +54,12 @@ class ChatCompleter implements Completer {
   }
 
   chunk(_json: string, chunk: ChatChunk): string | undefined {
+    this.#created ??= createdAt(chunk)
+    this.#textChunks ??= new TextChunks({ ...this.#facts, created: this.#created ?? this.#facts.created })
+    return this.#textChunks.tell(chunk) ?? this.#otherChunk(chunk)
+  }
+
+  #otherChunk(chunk: ChatChunk): string | undefined {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#usage = chunk.usage
     const choices = chunk.choices ?? []
     // Usage has its place at the end, whenever it came.
@@ -74,6 +85,7 @@ class ChatCompleter implements Completer {
         ...ending,
       })),
       usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
+      x_aibroker: this.#facts.envelope(),
     })
   }
 
@@ -81,16 +93,16 @@ class ChatCompleter implements Completer {
     if (this.#facts.cost === undefined) return {}
     const cost = this.#facts.cost()
     const dollars = cost === undefined ? undefined : dollarsNumber(cost)
-    // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out.
-    return { cost: dollars, cost_details: dollars && { upstream_inference_cost: dollars } }
+    // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out. Details are whole or absent.
+    return { cost: dollars, cost_details: undefined }
   }
 
-  #head(object: string, { created }: ChatChunk): Record<string, unknown> {
+  #head(object: string, answer: ChatChunk): Record<string, unknown> {
     const { id, model, provider } = this.#facts
     return {
       id,
       object,
-      created: Number.isInteger(created) ? created : this.#facts.created,
+      created: this.#created ?? createdAt(answer) ?? this.#facts.created,
       model,
       provider,
     }
@@ -146,6 +158,10 @@ class ChatCompleter implements Completer {
       reasoning_details: details ?? [{ type: 'reasoning.text', text, format: 'unknown', index: 0 }],
     }
   }
+}
+
+function createdAt({ created }: ChatChunk): number | undefined {
+  return typeof created === 'number' && Number.isInteger(created) ? created : undefined
 }
 
 /** A whole answer's calls carry their index and have arguments; every piece of a call in a stream says its type. */

@@ -35,6 +35,8 @@ export interface Errand {
   readonly meter: (body: JsonBody) => Meter
   /** Streams of one text may be brought to their end by somebody else when they break. */
   readonly mayBeRescued?: boolean | undefined
+  /** What this is a part of: rows of one group belong to one answer. */
+  readonly group?: string | undefined
   /** Puts what a provider answers into OpenRouter's shape. */
   readonly completer: (facts: AnswerFacts) => Completer
 }

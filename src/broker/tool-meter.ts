@@ -1,9 +1,13 @@
+import { BrokerError } from '../base/errors.ts'
+import { formatDollars } from '../base/money.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { ToolCall, ToolMeter, ToolOutcome } from '../mcp/tool-types.ts'
 
 export interface ToolMeterOptions {
   readonly ledger: Ledger
+  readonly limits: Pick<Limits, 'allowance'>
   readonly log: { error(details: object, message: string): void }
 }
 
@@ -12,11 +16,14 @@ const PRICE_VERSION = 'mcp'
 
 /**
  * Tool calls in the same books as tokens: a hold of the configured price before the server is asked, one row of kind `tool` when
- * the call ended. A call that never reached its server costs nothing.
+ * the call ended. A call that never reached its server costs nothing; one that the caller's budget can't pay is refused
+ * with `over-budget`.
  */
-export function createToolMeter({ ledger, log }: ToolMeterOptions): ToolMeter {
+export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): ToolMeter {
   return {
     async start(call) {
+      // Nothing waits between this look and the hold, so nobody else can hold the same money.
+      refuseTooDear(call, limits)
       const hold = await ledger.hold({
         id: call.id,
         caller: call.caller,
@@ -41,6 +48,15 @@ export function createToolMeter({ ledger, log }: ToolMeterOptions): ToolMeter {
   }
 }
 
+function refuseTooDear({ caller, tool, price }: ToolCall, limits: Pick<Limits, 'allowance'>): void {
+  const allowance = limits.allowance(caller)
+  if (allowance === undefined || price <= allowance.left) return
+  throw new BrokerError(
+    'over-budget',
+    `${allowance.name} has $${formatDollars(allowance.left)} left, a call of “${tool}” costs $${formatDollars(price)}`,
+  )
+}
+
 function settlementOf(
   { server, tool }: ToolCall,
   { status, wasAsked, cost, error, durationMs }: ToolOutcome,
@@ -60,7 +76,5 @@ function settlementOf(
     error,
     firstTokenMs: undefined,
     durationMs,
-    referer: undefined,
-    title: undefined,
   } as const
 }

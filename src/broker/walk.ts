@@ -3,8 +3,8 @@ import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { fallback, type AttemptOutcome } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
-import type { Readiness } from '../providers/key-pool.ts'
 import type { Settlement } from '../ledger/ledger-types.ts'
+import type { Readiness } from '../providers/key-pool.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
@@ -55,6 +55,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     startedAt: clock.now(),
     referer: asker.referer,
     title: asker.title,
+    group: errand.group,
   })
   try {
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })

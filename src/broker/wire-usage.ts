@@ -1,7 +1,8 @@
-import { dollarsNumber } from '../base/money.ts'
+import { dollarsNumber, money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
-import { costOf, costParts } from '../ledger/cost.ts'
+import { costParts } from '../ledger/cost.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
+import { additions } from './complete-answer.ts'
 
 /**
  * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
@@ -33,14 +34,14 @@ export function wireUsageOf(usage: Usage, price: Price | undefined, said: unknow
 }
 
 /** `cost` and its parts; the prompt's part is rounded, the answer's is the rest. */
-export function costFields(usage: Usage, price: Price | undefined): Record<string, unknown> {
-  const cost = price === undefined ? undefined : costOf(usage, price)
+function costFields(usage: Usage, price: Price | undefined): Record<string, unknown> {
   const parts = price === undefined ? undefined : costParts(usage, price)
-  if (cost === undefined || parts === undefined) return {}
+  if (parts === undefined) return {}
+  const cost = dollarsNumber(money(parts.prompt + parts.completion))
   return {
-    cost: dollarsNumber(cost),
+    cost,
     cost_details: {
-      upstream_inference_cost: dollarsNumber(cost),
+      upstream_inference_cost: cost,
       upstream_inference_prompt_cost: dollarsNumber(parts.prompt),
       upstream_inference_completions_cost: dollarsNumber(parts.completion),
     },
@@ -52,5 +53,7 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function withoutNulls(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null))
+  return additions(object, NONE)
 }
+
+const NONE: ReadonlySet<string> = new Set()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 import type { Secret } from '../base/secret.ts'
 import { baseUrls, variableName } from './base-urls.ts'
+import { effectiveSettings, type EffectiveSetting } from './effective-settings.ts'
 import { readEnvFile } from './env-file.ts'
 import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
@@ -66,6 +67,8 @@ export interface Config {
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't travel in a header.
    */
   keysOf(name: string, keyEnv?: string): readonly Secret[]
+  /** What is in effect, for people to read; secrets show as `***`. */
+  readonly effective: readonly EffectiveSetting[]
   /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */
   baseUrlOf(name: string): string | undefined
 }
@@ -90,9 +93,10 @@ export function loadConfig(options: {
   const { env, cwd, argv = {} } = options
   const settings = createSettings(env)
   const paths = findPaths(settings, cwd)
-  const secrets = [env, readEnvFile(join(paths.dataDir, '.env'), settings)]
+  const secretsFile = readEnvFile(join(paths.dataDir, '.env'), settings)
+  const secrets = [env, secretsFile]
   const urls = baseUrls(env, settings)
-  const config: Config = {
+  const config: Omit<Config, 'effective'> = {
     ...paths,
     routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
     listen: listenAt(argv, settings),
@@ -122,7 +126,7 @@ export function loadConfig(options: {
     baseUrlOf: (name) => urls.get(variableName(name)),
   }
   settings.throwIfWrong()
-  return Object.freeze(config)
+  return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
 }
 
 interface ListForm {

@@ -1,6 +1,6 @@
 import type { Settings } from './settings.ts'
 
-const VARIABLES = {
+export const TIME_LIMIT_VARIABLES = {
   connectMs: 'AIBROKER_CONNECT_TIMEOUT_MS',
   headersMs: 'AIBROKER_HEADERS_TIMEOUT_MS',
   firstTokenMs: 'AIBROKER_FIRST_TOKEN_TIMEOUT_MS',
@@ -10,13 +10,13 @@ const VARIABLES = {
 } as const
 
 /** How long a provider may take: to connect, for its headers, its first token, between chunks, for a plain answer; and a whole request. */
-export type TimeLimitSettings = { readonly [Limit in keyof typeof VARIABLES]?: number }
+export type TimeLimitSettings = { readonly [Limit in keyof typeof TIME_LIMIT_VARIABLES]?: number }
 
 const EXAMPLE_MS = 60_000
 
 export function timeLimits(settings: Settings): TimeLimitSettings {
   const limits: Record<string, number> = {}
-  for (const [limit, variable] of Object.entries(VARIABLES)) {
+  for (const [limit, variable] of Object.entries(TIME_LIMIT_VARIABLES)) {
     if (settings.text(variable) === undefined) continue
     limits[limit] = settings.whole(variable, 'milliseconds', EXAMPLE_MS)
   }

@@ -60,14 +60,28 @@ export interface PolicyConfig {
   readonly deny: readonly string[]
   readonly callsPerMinute: number | undefined
   readonly maxConcurrentCalls: number | undefined
+  /** Patterns over `server__tool`: the tools that their chats get without naming any. */
+  readonly chatTools?: readonly string[] | undefined
+}
+
+/** Bounds of a chat whose tools the broker runs. */
+export interface ChatLimits {
+  /** How often the model is asked; the last time it may call nothing. */
+  readonly maxRounds: number
+  readonly maxMs: number
+  /** Of all rounds and calls together: once it is spent nothing new begins. */
+  readonly maxCost: Money
+  /** With more tools than this the model gets a search instead of all schemas. */
+  readonly searchAbove: number
+  /** What the model sees of one result. */
+  readonly maxResultCharacters: number
 }
 
 export interface McpConfig {
   readonly servers: readonly ServerConfig[]
   readonly policies: readonly PolicyConfig[]
+  readonly chat: ChatLimits
 }
-
-export const NO_SERVERS: McpConfig = { servers: [], policies: [] }
 
 const patterns = z.array(z.string().min(1))
 const milliseconds = z.number().int().positive().max(86_400_000)
@@ -122,7 +136,19 @@ const policyShape = z.strictObject({
   deny: patterns.default([]),
   callsPerMinute: z.number().int().positive().optional(),
   maxConcurrentCalls: z.number().int().positive().optional(),
+  chatTools: patterns.default([]),
 })
+
+const chatShape = z.strictObject({
+  maxRounds: z.number().int().positive().max(100).default(10),
+  maxMs: milliseconds.default(300_000),
+  maxCost: price.default(dollars('1')),
+  searchAbove: z.number().int().nonnegative().default(40),
+  maxResultCharacters: z.number().int().min(256).default(65_536),
+})
+
+/** What holds without a file. */
+export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}) }
 
 const fileShape = z.object({
   mcpServers: z.union(
@@ -130,6 +156,7 @@ const fileShape = z.object({
     'a list of servers with names, or a map from name to server',
   ),
   policies: z.array(policyShape).default([]),
+  chat: chatShape.prefault({}),
 })
 
 type ServerInput = z.output<typeof foreignServer>
@@ -145,7 +172,7 @@ export function parseMcpConfig(
 ): McpConfig {
   const parsed = fileShape.safeParse(parseJson(text, file), { reportInput: false })
   if (!parsed.success) throw wrong(file, firstIssue(parsed.error))
-  const { mcpServers, policies } = parsed.data
+  const { mcpServers, policies, chat } = parsed.data
   const named = Array.isArray(mcpServers)
     ? mcpServers.map((server, index) => ({ name: server.name, path: `mcpServers[${index}]`, server }))
     : Object.entries(mcpServers).map(([name, server]) => ({ name, path: `mcpServers.${name}`, server }))
@@ -164,6 +191,7 @@ export function parseMcpConfig(
   })
   return {
     servers,
+    chat,
     policies: policies.map(({ ips, contexts, tokens, callsPerMinute, maxConcurrentCalls, ...rest }) => ({
       ...rest,
       ips,

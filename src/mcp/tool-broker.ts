@@ -16,7 +16,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { generationId, randomLetters } from '../base/ids.ts'
 import { type Money, NOTHING } from '../base/money.ts'
-import { type McpConfig, NO_SERVERS } from './config.ts'
+import { type ChatLimits, type McpConfig, NO_SERVERS } from './config.ts'
 import { readMcpConfig, watchFile } from './config-source.ts'
 import type { Connection, ListKind, RelayOptions } from './connection.ts'
 import type { Named } from './names.ts'
@@ -62,6 +62,7 @@ interface Shared {
   readonly pins: Pins
   readonly seals: RequestStateSeal
   policy: ToolPolicy
+  chat: ChatLimits
 }
 
 /** Reads the configuration and gets ready; no server is started before it is needed. Throws `bad-request`. */
@@ -108,9 +109,20 @@ export class ToolBroker {
     return this.#options.version
   }
 
+  /** Bounds of chats that run tools. */
+  get chatLimits(): ChatLimits {
+    return this.#shared.chat
+  }
+
+  /** Patterns over `server__tool`: what chats of this caller get without naming any. Usually none. */
+  chatTools(caller: ToolCaller): readonly string[] {
+    return this.#shared.policy.chatTools(caller)
+  }
+
   /** Servers whose entry is the same keep running. */
   async configure(config: McpConfig): Promise<void> {
     this.#shared.policy = new ToolPolicy(config.policies, this.#options.clock)
+    this.#shared.chat = config.chat
     await this.#servers.configure(config.servers)
   }
 
@@ -433,6 +445,7 @@ function sharedParts({ pinStore = forgetfulPinStore(), clock }: ToolBrokerOption
     pins: new Pins(pinStore),
     seals: createRequestStateSeal(clock),
     policy: new ToolPolicy([], clock),
+    chat: NO_SERVERS.chat,
   }
 }
 

@@ -50,6 +50,11 @@ export class ToolPolicy {
     return fitsAny(allow, name) && !fitsAny(deny, name)
   }
 
+  /** Patterns of the tools that chats of this caller get without naming any. */
+  chatTools(caller: ToolCaller): readonly string[] {
+    return this.#of(caller).chatTools ?? []
+  }
+
   /** Counts a call in; the returned function counts it out. Throws `over-limit`. */
   enter(caller: ToolCaller): () => void {
     const policy = this.#of(caller)

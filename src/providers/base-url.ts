@@ -38,6 +38,13 @@ export function isLocalUrl({ origin, socketPath }: BaseUrl): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
+/** What a person calls the place: a host, or the path of a Unix socket. */
+export function hostOf(baseUrl: string): string {
+  if (baseUrl === '') return ''
+  const { origin, socketPath } = parseBaseUrl(baseUrl)
+  return socketPath ?? new URL(origin).host
+}
+
 function badUrl(text: string, why: string): BrokerError {
   return new BrokerError(
     'bad-request',

@@ -7,11 +7,16 @@ import { JSON_BODY } from '../sdk/transport.ts'
 import type { Transport } from '../sdk/transport.ts'
 import type { BrokerSockets } from './socket-paths.ts'
 
+export interface UnixOptions {
+  /** Sent with each request, `authorization` for example. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+}
+
 /** Reaches a broker on this machine through its Unix sockets. */
-export function unixTransport(sockets: BrokerSockets): Transport {
+export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {}): Transport {
   return async ({ door, method, path, body, signal }) => {
     const socketPath = sockets[door]
-    const headers = { host: 'localhost', ...JSON_BODY }
+    const headers = { host: 'localhost', ...JSON_BODY, ...options.headers }
     const outgoing = request({ socketPath, method, path, headers, signal, agent: false }).end(body)
     try {
       const [incoming]: IncomingMessage[] = await once(outgoing, 'response')

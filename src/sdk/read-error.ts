@@ -18,6 +18,7 @@ export function restError(status: number, body: unknown): BrokerError {
   if (!parsed.success) return new BrokerError(wordForHttp(status, {}), `the broker answered HTTP ${status}`)
   const { message, code, metadata } = parsed.data.error
   const {
+    code: word,
     provider_name: provider,
     provider_status,
     raw,
@@ -25,7 +26,7 @@ export function restError(status: number, body: unknown): BrokerError {
     ...rest
   } = metadata ?? {}
   const http = typeof code === 'number' ? code : status
-  return new BrokerError(wordForHttp(http, metadata ?? {}), message, {
+  return new BrokerError(isErrorCode(word) ? word : wordForHttp(http, metadata ?? {}), message, {
     details: readDetails({ provider, status: provider_status, raw, retryAfter, metadata: rest }),
   })
 }
@@ -63,7 +64,7 @@ function wordForRpc(code: number): ErrorCode {
   return errorCodes.find((word) => ERRORS[word].rpc === code) ?? 'bad-request'
 }
 
-/** Several failures share a status; the envelope's `error_type` and the provider's name tell most of them apart. */
+/** A broker that doesn't say its word, or something in front of it: status, `error_type` and provider tell most apart. */
 function wordForHttp(status: number, metadata: Readonly<Record<string, unknown>>): ErrorCode {
   const fits = errorCodes.filter((word) => ERRORS[word].http === status)
   const typed = fits.filter((word) => ERRORS[word].type === metadata['error_type'])

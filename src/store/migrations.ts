@@ -1,11 +1,18 @@
-import { apiKeys } from './migrations/0001-api-keys.ts'
+import { apiKeys } from './migrations/api-keys-0001.ts'
 import { holdsAndEntries } from './migrations/0001-holds-and-entries.ts'
-import { keptAnswers } from './migrations/0004-kept-answers.ts'
+import { providerPriority } from './migrations/0002-provider-priority.ts'
+import { keptAnswers } from './migrations/0003-kept-answers.ts'
 import { requestGroups } from './migrations/0005-request-groups.ts'
-import { chainedEntries } from './migrations/0002-chained-entries.ts'
+import { chainedEntries } from './migrations/0004-chained-entries.ts'
 
 /** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
-export const MIGRATIONS: readonly string[] = [holdsAndEntries, chainedEntries, keptAnswers, requestGroups]
+export const MIGRATIONS: readonly string[] = [
+  holdsAndEntries,
+  providerPriority,
+  keptAnswers,
+  chainedEntries,
+  requestGroups,
+]
 
 /** Those of `apikeys.db`. */
 export const API_KEYS_MIGRATIONS: readonly string[] = [apiKeys]

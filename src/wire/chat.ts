@@ -98,6 +98,8 @@ export interface ChatChunk {
   readonly id?: unknown
   readonly object?: unknown
   readonly created?: unknown
+  readonly system_fingerprint?: unknown
+  readonly service_tier?: unknown
   readonly choices?: readonly ChatChoice[] | null | undefined
   /** In place of choices: the vectors of an embedding. */
   readonly data?: unknown

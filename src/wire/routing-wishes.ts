@@ -60,9 +60,12 @@ const PARAMETERS = [
   'web_search_options',
 ] as const
 
+/** Longer is no model's name. */
+const MOST_NAME = 512
+
 const form = z.looseObject({
-  model: z.string().min(1).max(512).nullish(),
-  models: z.array(z.string().min(1).max(512)).max(32).nullish(),
+  model: z.string().min(1).max(MOST_NAME).nullish(),
+  models: z.array(z.string().min(1).max(MOST_NAME)).max(32).nullish(),
   route: z.enum(['fallback', 'sort']).nullish(),
   plugins: z.array(z.looseObject({ id: z.string(), enabled: z.boolean().nullish() })).nullish(),
   transforms: z.array(z.string()).nullish(),
@@ -71,10 +74,8 @@ const form = z.looseObject({
 })
 
 /** Reads what a body says about its routing. Throws `bad-request` naming the field. */
-export function parseWishes({ value }: JsonBody, maxTokens: number | undefined): RoutingWishes {
-  const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(parsed.error)
-  const { model, models, route, plugins, transforms, modalities, tools } = parsed.data
+export function parseWishes({ value, fields }: JsonBody, maxTokens: number | undefined): RoutingWishes {
+  const { model, models, route, plugins, transforms, modalities, tools } = readFields(value, fields)
   const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
   const preferences = parsePreferences(value['provider'])
   return {
@@ -95,6 +96,26 @@ export function parseWishes({ value }: JsonBody, maxTokens: number | undefined):
     },
   }
 }
+
+/** Most requests have nothing of it but the model: those need no schema. */
+function readFields(
+  value: Readonly<Record<string, unknown>>,
+  fields: JsonBody['fields'],
+): z.infer<typeof form> {
+  const { model } = value
+  if (
+    typeof model === 'string' &&
+    model !== '' &&
+    model.length <= MOST_NAME &&
+    !FIELDS.some((name) => fields.has(name))
+  )
+    return { model }
+  const parsed = form.safeParse(value)
+  if (!parsed.success) throw fieldFault(parsed.error)
+  return parsed.data
+}
+
+const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools']
 
 function parametersOf(value: Readonly<Record<string, unknown>>): readonly string[] {
   return PARAMETERS.filter((name) => {

@@ -127,4 +127,17 @@ export const mcpMethods = {
       ],
     },
   },
+  'mcp.approve_tool': {
+    summary: 'Let callers use a tool that is held back because it is new or changed',
+    description:
+      'Look at its definition first: a tool that changed may tell models something else than it did.',
+    params: z.strictObject({
+      server: z.string(),
+      tool: z.string().describe('As `held` of `mcp.servers` names it.'),
+    }),
+    result: z.object({ approved: z.literal(true) }),
+    errors: ['not-found', 'upstream-down'],
+    role: 'admin',
+    example: { params: { server: 'serper', tool: 'web_search' }, result: { approved: true } },
+  },
 } as const satisfies Record<string, Method>

@@ -111,7 +111,7 @@ export const modelsMethods = {
       }),
     ),
     errors: [],
-    role: 'caller',
+    role: 'admin',
     example: { params: {}, result: [{ provider: 'openrouter', models: 412 }] },
   },
 } as const satisfies Record<string, Method>

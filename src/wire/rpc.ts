@@ -1,10 +1,15 @@
 import { z } from 'zod'
 
+import { aiMethods } from './rpc-ai.ts'
+import { configMethods } from './rpc-config.ts'
 import { infoMethods } from './rpc-info.ts'
+import { logsMethods } from './rpc-logs.ts'
 import { mcpMethods } from './rpc-mcp.ts'
 import { limitsMethods } from './rpc-limits.ts'
 import type { Method } from './rpc-method.ts'
+import { metricsMethods } from './rpc-metrics.ts'
 import { modelsMethods } from './rpc-models.ts'
+import { providersMethods } from './rpc-providers.ts'
 import { tokensMethods } from './rpc-tokens.ts'
 import { usageMethods } from './rpc-usage.ts'
 
@@ -30,10 +35,15 @@ const discovery = {
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
+  ...providersMethods,
   ...mcpMethods,
+  ...aiMethods,
   ...usageMethods,
   ...limitsMethods,
   ...tokensMethods,
+  ...metricsMethods,
+  ...logsMethods,
+  ...configMethods,
   ...discovery,
 } as const satisfies Record<string, Method>
 

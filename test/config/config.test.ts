@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -32,6 +32,7 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
     routingStrategy: 'cheapest',
     listen: undefined,
     isMother: false,
+    detectsLocalServers: true,
     bodyLimitBytes: 64 * 1024 * 1024,
     drainTimeoutMs: 30_000,
     logLevel: 'info',
@@ -40,6 +41,10 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
   })
   expect(config.keysOf('openai')).toEqual([])
   expect(Object.isFrozen(config)).toBe(true)
+})
+
+test('the ports of local model servers are left alone when somebody says so', () => {
+  expect(load({ AIBROKER_DETECT: 'off' }).detectsLocalServers).toBe(false)
 })
 
 test.each([
@@ -184,3 +189,15 @@ function writeEnvFile(text: string, mode = 0o600): string {
   chmodSync(join(folder, '.env'), mode)
   return join(folder, '.env')
 }
+
+test('every setting that can be said is among those in effect, with who said it', () => {
+  const source = readFileSync(new URL('../../src/config/config.ts', import.meta.url), 'utf8')
+  const read = [
+    ...source.matchAll(
+      /(?:choice|whole|text|listOf)\((?:settings, )?'([A-Z_0-9]+)'|findSecret\(secrets, '([A-Z_]+)'/g,
+    ),
+  ]
+  const shown = load().effective.map(({ variable }) => variable)
+  for (const [, setting, secret] of read) expect(shown).toContain(setting ?? secret)
+  expect(read.length).toBeGreaterThan(10)
+})

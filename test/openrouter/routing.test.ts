@@ -92,6 +92,7 @@ describe('an answer of OpenRouter', () => {
   test('is returned byte by byte, booked at what it charged, and found under its own id', async () => {
     const { text, headers } = await ask({ model: shared, provider: { only: ['openrouter'] } })
     expect(text).toBe(VERBATIM)
+    expect(headers['x-aibroker-tried']).toBe('openrouter/meta-llama/llama-3.3-70b-instruct')
     const { json: body } = await broker.get('/v1/generation?id=gen-1-theirs')
     const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
     expect(row).toMatchObject({ cost_nano: 12_300, prompt_tokens: 10 })

@@ -6,6 +6,7 @@ import { describe, expect, expectTypeOf, test } from 'vitest'
 
 import { BrokerError, ERRORS } from '../../src/base/errors.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
+import { renderError } from '../../src/doors/http/error-envelope.ts'
 import { unixTransport } from '../../src/sdk-node/unix-transport.ts'
 import { connect, httpTransport } from '../../src/sdk/index.ts'
 import type { ChatChunk, Result } from '../../src/sdk/index.ts'
@@ -159,6 +160,18 @@ describe('chat', () => {
   ])('refused with HTTP %d and %j is “%s”', async (status, metadata, code) => {
     await using broker = await startScriptedBroker(refuses(status, 'no', metadata))
     await expect(clientOf(broker).chat(question)).rejects.toMatchObject({ code, message: 'no' })
+  })
+
+  test.each(Object.keys(ERRORS) as ErrorCode[])('“%s” comes back as what it was', async (code) => {
+    const { status, body } = renderError(new BrokerError(code, 'no', { details: { status: 418 } }))
+    await using broker = await startScriptedBroker((_request, response) => {
+      response.writeHead(status).end(JSON.stringify(body))
+    })
+    await expect(clientOf(broker).chat(question)).rejects.toMatchObject({
+      code,
+      message: 'no',
+      details: { status: 418, metadata: { error_type: ERRORS[code].type } },
+    })
   })
 
   test('hangs up on the broker when the reader leaves or aborts', async () => {

@@ -56,6 +56,8 @@ export interface Broker extends AsyncDisposable {
   rpc(method: string, params?: object): Promise<unknown>
   rows(): LogRow[]
   openHolds(): number
+  /** Ids of the rows that belong to one answer. */
+  groupOf(id: string): string[]
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<Ended>
 }
@@ -156,6 +158,10 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
     },
     rows: () => query(folder, 'SELECT * FROM request_logs ORDER BY rowid'),
     openHolds: () => query(folder, 'SELECT * FROM holds').length,
+    groupOf: (id: string) =>
+      query(folder, 'SELECT id, group_id FROM request_groups')
+        .filter((row) => row['group_id'] === id)
+        .map((row) => String(row['id'])),
     signal: (signal: NodeJS.Signals) => void child.kill(signal),
     ended,
   }

@@ -36,6 +36,8 @@ export interface DoorOptions {
   /** Hooks that may refuse a request before its body is read. */
   readonly onRequest?: readonly onRequestHookHandler[] | undefined
   readonly logger?: DoorLogger | undefined
+  /** Hears the status of each answer once it is out. */
+  readonly onAnswer?: ((status: number) => void) | undefined
   /** How this door words errors, if not as OpenRouter does. */
   readonly render?: ((thrown: unknown) => RenderedError) | undefined
   readonly patience?: Partial<Patience> | undefined
@@ -66,6 +68,13 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   door.setErrorHandler((error, _request, reply) => renderTo(reply, error))
   door.setNotFoundHandler((request, reply) => renderTo(reply, routes.explainMiss(request, reply)))
   for (const hook of options.onRequest ?? []) door.addHook('onRequest', hook)
+  const { onAnswer } = options
+  if (onAnswer !== undefined) {
+    door.addHook('onResponse', (_request, reply, done) => {
+      onAnswer(reply.raw.statusCode)
+      done()
+    })
+  }
   door.addHook('preClose', async () => {
     door.server.close()
     door.server.closeAllConnections()

@@ -1,11 +1,15 @@
-import { asBrokerError, ERRORS, type BrokerError } from '../../base/errors.ts'
+import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../base/errors.ts'
 
 /** An error as OpenRouter and we write it: never `null`, the code is the HTTP status. */
 export interface ErrorEnvelope {
   readonly error: {
     readonly code: number
     readonly message: string
-    readonly metadata: Readonly<Record<string, unknown>> & { readonly error_type: string }
+    /** `code` is our own word for it, `error_type` OpenRouter's coarser one. */
+    readonly metadata: Readonly<Record<string, unknown>> & {
+      readonly code: ErrorCode
+      readonly error_type: string
+    }
   }
 }
 
@@ -30,6 +34,7 @@ export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
 function metadataOf({ code, details }: BrokerError): ErrorEnvelope['error']['metadata'] {
   return {
     ...details.metadata,
+    code,
     error_type: ERRORS[code].type,
     ...(details.provider !== undefined && { provider_name: details.provider }),
     ...(details.raw !== undefined && { raw: details.raw }),

@@ -44,16 +44,22 @@ export function proofOf({ server, headers }: FastifyRequest): Proof | undefined 
   return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
 }
 
-/** Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. */
+/**
+ * Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. What
+ * a front passes on there speaks for somebody else, who has to show something.
+ */
 export function isAdmin(request: FastifyRequest): boolean {
   const { gate } = request.server.callerRules
   if (proofOf(request)?.isAdmin === true) return true
   return (
     request.server.trustForwarded &&
     gate?.isGuarded !== true &&
-    request.server.callerRules.context === undefined
+    request.server.callerRules.context === undefined &&
+    !FRONT_HEADERS.some((name) => request.headers[name] !== undefined)
   )
 }
+
+const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
 
 /** Throws `unauthorized` when nothing was shown, `forbidden` when it isn't enough. */
 export function requireAdmin(request: FastifyRequest): void {

@@ -16,8 +16,8 @@ export interface MountOptions {
   /** Asked for at the first request. */
   readonly toolBroker: () => Promise<ToolBroker>
   readonly clock: Clock
-  /** Of the door that the routes are mounted on. */
-  readonly door: DoorOptions
+  /** Of the door that the routes are mounted on; whom it trusts is asked of itself. */
+  readonly door: Pick<DoorOptions, 'name' | 'bodyLimit' | 'logger'>
   /** The door itself sees to which web pages may come. */
   readonly isGuarded: boolean
 }
@@ -35,7 +35,7 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
   let inner: Promise<Inner> | undefined
   let isClosed = false
   const open = (): Promise<Inner> => {
-    inner ??= openInner(options).catch((error: unknown) => {
+    inner ??= openInner(door, options).catch((error: unknown) => {
       inner = undefined
       throw error
     })
@@ -61,10 +61,17 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
   return { close }
 }
 
-async function openInner({ toolBroker, clock, door, isGuarded }: MountOptions): Promise<Inner> {
+async function openInner(outer: FastifyInstance, options: MountOptions): Promise<Inner> {
+  const { toolBroker, clock, door, isGuarded } = options
   const { registerMcpRoutes } = await import('./mcp-routes.ts')
-  // Who was let in by the outer door is not asked again.
-  const app = createDoor({ ...door, onRequest: [] })
+  const { trustForwarded, callerRules: callers } = outer
+  const app = createDoor({
+    name: door.name,
+    bodyLimit: door.bodyLimit,
+    logger: door.logger,
+    trustForwarded,
+    callers,
+  })
   const allowedNames = isGuarded ? ('guarded-by-the-door' as const) : undefined
   const routes = await registerMcpRoutes(app, {
     toolBroker: await toolBroker(),

@@ -27,6 +27,7 @@ export class AnswerOnReply implements AnswerSink {
   readonly #reply: FastifyReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
+  #tried = ''
   #expected: Expected = { model: '', streamed: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
   #hasSpoken = false
@@ -75,6 +76,10 @@ export class AnswerOnReply implements AnswerSink {
     })
   }
 
+  tried(endpoints: readonly string[]): void {
+    this.#tried = endpoints.join(', ')
+  }
+
   chunk(json: string): boolean {
     this.#hasSpoken = true
     this.#wasSilent = false
@@ -88,6 +93,7 @@ export class AnswerOnReply implements AnswerSink {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-generation-id': this.id,
+      'x-aibroker-tried': this.#tried,
       // Asks nginx and its like to pass events on as they come.
       'x-accel-buffering': 'no',
     })
@@ -129,6 +135,7 @@ export class AnswerOnReply implements AnswerSink {
       'content-type': 'application/json; charset=utf-8',
       'content-length': Buffer.byteLength(json),
       'x-generation-id': this.id,
+      'x-aibroker-tried': this.#tried,
     })
     this.#raw.end(json)
   }

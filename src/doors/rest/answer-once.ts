@@ -69,6 +69,10 @@ export class KeepingSink implements AnswerSink {
     this.#sink.accept(headers)
   }
 
+  tried(endpoints: readonly string[]): void {
+    this.#sink.tried(endpoints)
+  }
+
   chunk(json: string): boolean {
     this.#keep(json)
     return this.#sink.isGone || this.#sink.chunk(json)

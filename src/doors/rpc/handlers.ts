@@ -12,6 +12,9 @@ export type Handlers = {
   readonly [M in Exclude<MethodName, OwnMethod>]: Handler<M>
 }
 
+/** The handlers of one group. */
+export type HandlersOf<M extends keyof Handlers> = Pick<Handlers, M>
+
 export type Handler<M extends MethodName> = (
   params: Params<M>,
   caller: CallerOf<M>,

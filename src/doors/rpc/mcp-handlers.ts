@@ -5,7 +5,7 @@ import type { ListedTool } from '../../mcp/tool-types.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
 
-type McpMethod = 'mcp.list_tools' | 'mcp.call_tool' | 'mcp.servers'
+type McpMethod = 'mcp.list_tools' | 'mcp.call_tool' | 'mcp.servers' | 'mcp.approve_tool'
 
 /** The methods about tools. Without a tool broker no servers are configured, which is an empty list and no error. */
 export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMethod> {
@@ -24,6 +24,11 @@ export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMe
       return result as Result<'mcp.call_tool'>
     },
     'mcp.servers': async () => (tools === undefined ? [] : serverRows(tools)),
+    'mcp.approve_tool': async ({ server, tool }) => {
+      if (tools === undefined) throw new BrokerError('not-found', `nothing is held: ${NONE}`)
+      await tools.approve(server, tool)
+      return { approved: true }
+    },
   }
 }
 

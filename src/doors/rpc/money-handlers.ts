@@ -8,7 +8,7 @@ import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
 
-interface MoneyFacts {
+export interface MoneyFacts {
   readonly rooms: Rooms
   readonly rules: RuleBook
 }

@@ -10,6 +10,7 @@ import { answerBody } from './answer-body.ts'
 import { createAnswerer } from './answer-call.ts'
 import type { Asker, BugLogger } from './answer-call.ts'
 import type { Handlers } from './handlers.ts'
+import { PROMETHEUS_TYPE } from './prometheus.ts'
 
 export interface RpcDoor {
   readonly handlers: Handlers
@@ -17,6 +18,8 @@ export interface RpcDoor {
   readonly findCaller: (request: FastifyRequest) => Caller | Promise<Caller>
   /** What the caller may do. Without it nobody is an administrator. */
   readonly roleOf?: ((caller: Caller, request: FastifyRequest) => Role) | undefined
+  /** The counters in Prometheus' format, for administrators at `GET /metrics`. */
+  readonly prometheus?: (() => string) | undefined
   /** The broker's version, for the OpenRPC document. */
   readonly version: string
   /** Hears of bugs; pino fits. */
@@ -24,7 +27,7 @@ export interface RpcDoor {
 }
 
 /**
- * JSON-RPC 2.0 at `POST /rpc` and the contract at `GET /openrpc.json`. Answers are HTTP 200 whatever became of the
+ * JSON-RPC 2.0 at `POST /rpc`, the contract at `GET /openrpc.json`, counters at `GET /metrics`. Answers are HTTP 200 whatever became of the
  * call, 204 when there is nothing to answer. The Fastify instance hands JSON bodies over as raw buffers and bounds them.
  */
 export function registerRpc(app: FastifyInstance, door: RpcDoor): void {
@@ -32,6 +35,14 @@ export function registerRpc(app: FastifyInstance, door: RpcDoor): void {
   const answerCall = createAnswerer({ ...door.handlers, 'rpc.discover': async () => document }, door.logger)
 
   app.get('/openrpc.json', () => document)
+
+  const { prometheus } = door
+  if (prometheus !== undefined) {
+    app.get('/metrics', async (request, reply) => {
+      await createAsker(door, request, reply).as('admin')
+      return reply.type(PROMETHEUS_TYPE).send(prometheus())
+    })
+  }
 
   app.post('/rpc', async (request, reply) => {
     const asker = createAsker(door, request, reply)

@@ -5,8 +5,13 @@ import type { Handlers } from './handlers.ts'
 
 type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
 
+export interface TokensFacts {
+  readonly tokens: Tokens
+  readonly rules: RuleBook
+}
+
 /** The tokens that callers may show. What one may do is a rule like any other. */
-export function tokenHandlers(facts: { tokens: Tokens; rules: RuleBook }): Pick<Handlers, TokenMethod> {
+export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
   const { tokens, rules } = facts
   const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
     const own = rules.list().find(({ subject }) => subject.scope === 'token' && subject.token === id)

@@ -1,7 +1,7 @@
-import { NOTHING } from '../../base/money.ts'
+import { NOTHING, addMoney } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 import type { ChatRequest, ChatUsage } from '../../sdk/index.ts'
-import { addMoney, formatCost, plural, readCost } from './format.ts'
+import { formatCost, plural, readCost } from './format.ts'
 
 /** One answer as it was heard, whole or stopped. */
 export interface Heard {

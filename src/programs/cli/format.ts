@@ -1,4 +1,4 @@
-import { dollars, formatDollars, money } from '../../base/money.ts'
+import { dollars, formatDollars } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 
 /** What is shown where nothing is known. */
@@ -50,10 +50,6 @@ export function readCost(cost: number | null | undefined): Money | undefined {
 
 export function formatCost(cost: Money | undefined): string {
   return cost === undefined ? 'price unknown' : formatUsd(formatDollars(cost))
-}
-
-export function addMoney(a: Money, b: Money): Money {
-  return money(a + b)
 }
 
 function trim(decimal: string): string {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import type { Metrics } from '../../broker/metrics.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Config } from '../../config/config.ts'
 import type { Gate } from '../../contexts/gate.ts'
@@ -12,6 +13,7 @@ import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
 import type { Handlers } from '../../doors/rpc/handlers.ts'
+import { prometheusText } from '../../doors/rpc/prometheus.ts'
 import { registerRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
@@ -29,6 +31,7 @@ export interface DoorParts {
   readonly log: DaemonLog
   readonly rooms: Rooms
   readonly handlers: Handlers
+  readonly metrics: Metrics
   readonly sockets: SocketPaths
   readonly tools: Tools
   readonly gate: Gate
@@ -146,19 +149,21 @@ async function openTcp(
 
 const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
 
-function addRpc(door: FastifyInstance, { handlers, log }: DoorParts): void {
-  registerRpc(door, { handlers, findCaller, roleOf, version: VERSION, logger: log })
+function addRpc(door: FastifyInstance, { handlers, log, rooms, metrics }: DoorParts): void {
+  const prometheus = (): string => prometheusText({ rooms, metrics, version: VERSION })
+  registerRpc(door, { handlers, findCaller, roleOf, prometheus, version: VERSION, logger: log })
 }
 
+/** TCP has its own guards against web pages; behind a socket the routes look at what a front passes on. */
 function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
-  // A web page elsewhere is no caller: TCP guards itself, behind a socket the routes look at what a front passes on.
-  const isGuarded = (options.onRequest ?? []).length > 0
+  const isGuarded = !door.trustForwarded
   return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 
-function optionsFor(name: string, { config, log, gate }: DoorParts): DoorOptions {
+function optionsFor(name: string, { config, log, gate, metrics }: DoorParts): DoorOptions {
+  const onAnswer = (status: number): void => metrics.answered(name, status)
   const callers = { gate, proxies: config.proxies, rollsUp: config.rollsUp }
-  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log }
+  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onAnswer }
 }
 
 async function closeDoors(

@@ -4,6 +4,7 @@ import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import type { ListedModel } from '../../catalog/openrouter-listing.ts'
 import { withListing } from '../../catalog/with-listing.ts'
 import { withModels } from '../../catalog/with-models.ts'
+import { withPriorities } from '../../catalog/with-priorities.ts'
 
 /** The models file and what this host adds to it; the catalogue is swapped as a whole when either changes. */
 export interface LiveModels {
@@ -19,6 +20,8 @@ export interface LiveModels {
   /** Takes over what a provider lists of its own; how many models of it are new. */
   discovered(provider: string, list: unknown): number
   problem(message: string): void
+  /** Puts all endpoints of these providers at another priority than the file says. */
+  prioritise(priorities: ReadonlyMap<string, number>): void
 }
 
 /** Reads the file, to which `added` is put. Throws what is wrong with it. */
@@ -27,13 +30,14 @@ export function createLiveModels(path: string, added: readonly Model[]): LiveMod
   let extra = added
   let listed: readonly ListedModel[] = []
   let found: ReadonlyMap<string, unknown> = new Map()
+  let priorities: ReadonlyMap<string, number> = new Map()
   let catalog = build()
   let problems: readonly string[] = []
 
   function build(): Catalog {
     const known = withListing(withModels(file.catalog, extra), listed)
     const discovered = [...found].flatMap(([provider, list]) => discoveredModels(provider, list, known))
-    return withModels(known, discovered)
+    return withPriorities(withModels(known, discovered), priorities)
   }
 
   return {
@@ -62,6 +66,10 @@ export function createLiveModels(path: string, added: readonly Model[]): LiveMod
     },
     problem(message) {
       problems = [message]
+    },
+    prioritise(next) {
+      priorities = next
+      catalog = build()
     },
   }
 }

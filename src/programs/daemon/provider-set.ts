@@ -2,8 +2,9 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
+import { keyVariables } from '../../config/keys.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
-import { isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
+import { hostOf, isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
 import type { KeySetting } from '../../providers/key-pool.ts'
 import type { HealthBook } from '../../providers/health.ts'
@@ -11,6 +12,7 @@ import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
+import { testKeys, type KeyTest } from '../../providers/test-keys.ts'
 import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -33,11 +35,28 @@ export interface ProviderSet {
   update(settings: ReadonlyMap<string, ProviderSetting>): void
   /** Adds providers that were found on this host after the start. */
   add(found: readonly ProviderDefinition[]): void
+  /** Those that can be asked, and those that only lack a key. */
+  known(): readonly KnownProvider[]
   close(): Promise<void>
+}
+
+/** A provider as people look at it. */
+export interface KnownProvider {
+  readonly definition: ProviderDefinition
+  /** Where it is asked: a host, or the path of a Unix socket. */
+  readonly host: string
+  /** Where its keys are looked for; empty when it needs none. */
+  readonly keyVariables: readonly string[]
+  /** Absent when its key is. */
+  readonly provider: Provider | undefined
+  /** Asks for its models with each of its keys. */
+  testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
 }
 
 interface Built {
   readonly provider: Provider
+  readonly baseUrl: string
+  readonly testKeys: KnownProvider['testKeys']
   readonly server: ManagedServer | undefined
   /** What it was built from; another fingerprint means building it anew. */
   readonly fingerprint: string
@@ -51,12 +70,31 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
   const closing = new Set<Promise<void>>()
   const watch = createWatch(parts.clock)
 
+  /** With the addresses that were set here. */
+  function definitions(): readonly ProviderDefinition[] {
+    return [...definitionsOf(settings), ...builtIn].map((definition) => {
+      const url = parts.config.baseUrlOf(definition.id)
+      return url === undefined ? definition : { ...definition, baseUrl: url }
+    })
+  }
+
+  function known(definition: ProviderDefinition): KnownProvider {
+    const mine = built.get(definition.id)
+    return {
+      definition,
+      host: hostOf(mine?.baseUrl ?? definition.baseUrl),
+      keyVariables: definition.needsKey
+        ? keyVariables(definition.id, settings.get(definition.id)?.keyEnv)
+        : [],
+      provider: mine?.provider,
+      testKeys: mine?.testKeys ?? (() => Promise.resolve([])),
+    }
+  }
+
   function rebuild(): void {
     const next = new Map<string, Built>()
-    for (const definition of [...definitionsOf(settings), ...builtIn]) {
-      const setting = settings.get(definition.id)
-      const url = parts.config.baseUrlOf(definition.id)
-      const wanted: ProviderDefinition = url === undefined ? definition : { ...definition, baseUrl: url }
+    for (const wanted of definitions()) {
+      const setting = settings.get(wanted.id)
       if (!isSetUp(wanted, setting, parts.config)) continue
       const fingerprint = JSON.stringify([
         wanted,
@@ -92,6 +130,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
       builtIn.push(...found)
       rebuild()
     },
+    known: () => definitions().map(known),
     async close() {
       await Promise.all([...built.values()].map(closeBuilt))
       await Promise.all(closing)
@@ -128,18 +167,24 @@ function build(
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits, ...setting?.timeouts }
-  const provider = openaiChat({
+  const keys = keysFor(definition.id, setting, parts.config)
+  const common = {
     definition,
-    keys: keysFor(definition.id, setting, parts.config),
+    keys,
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
+    enter: server === undefined ? undefined : () => enter(server),
+  }
+  const provider = openaiChat({
+    ...common,
     health: parts.health,
     limits,
     watch,
-    enter: server === undefined ? undefined : () => enter(server),
   })
-  return { provider, server, fingerprint }
+  const test: KnownProvider['testKeys'] = (signal) =>
+    testKeys({ ...common, keys: keys.map(({ key }) => key) }, signal)
+  return { provider, baseUrl, testKeys: test, server, fingerprint }
 }
 
 /** Only connecting has its limit here; silence is watched where its meaning is known. */

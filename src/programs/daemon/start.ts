@@ -2,26 +2,29 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
-import { createEndpointFigures } from '../../broker/endpoint-figures.ts'
+import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
+import { createMetrics, type Metrics } from '../../broker/metrics.ts'
 import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config } from '../../config/config.ts'
+import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
+import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits } from '../../limits/limits.ts'
 import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
-import { openStore } from '../../store/store.ts'
+import { openStore, type Store } from '../../store/store.ts'
 import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { openDoors, refuseOpenTcp, type TcpAddress } from './doors.ts'
 import { openKeys } from './open-keys.ts'
-import { openSupply } from './supply.ts'
+import { openSupply, type Supply } from './supply.ts'
 import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
 
@@ -39,8 +42,9 @@ const RECALLED_S = 30 * 60
 const MOST_RECALLED = 1000
 
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
-export async function startDaemon(config: Config, clock: Clock, log: DaemonLog): Promise<Daemon> {
+export async function startDaemon(config: Config, clock: Clock, outerLog: DaemonLog): Promise<Daemon> {
   refuseOpenTcp(config)
+  const log = createLogRing({ clock, onward: outerLog })
   const startedAt = clock.monotonic()
   await using stack = new AsyncDisposableStack()
   const sockets = socketPaths(config.socketDir)
@@ -66,18 +70,21 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
 
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
-  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger }))
+  const priorities = livePriorities(store, supply)
+  const metrics = createMetrics(clock)
+  const limits = createLimits({ rules, ledger, clock })
+  const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
     ledger,
-    limits: createLimits({ rules, ledger, clock }),
+    limits,
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
-    figures,
+    figures: alsoCounting(figures, metrics),
     upstreamIds: createUpstreamIds(),
     lists: supply.lists,
     clock,
@@ -100,11 +107,42 @@ export async function startDaemon(config: Config, clock: Clock, log: DaemonLog):
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
+    knownProviders: () => supply.known(),
+    priorities,
+    metrics,
+    logs: log,
+    settings: config.effective,
+    reload: () => supply.reload(),
   })
-  const doors = stack.use(await openDoors({ config, clock, log, rooms, handlers, sockets, tools, gate }))
+  const doors = stack.use(
+    await openDoors({ config, clock, log, rooms, handlers, metrics, sockets, tools, gate }),
+  )
   tcp = doors.tcp
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
+}
+
+/** What an administrator sets is kept and followed at once. */
+function livePriorities(store: Store, supply: Supply): ProviderPriorities {
+  const priorities = createProviderPriorities(store)
+  supply.prioritise(priorities.all())
+  return {
+    all: () => priorities.all(),
+    async set(provider, priority) {
+      await priorities.set(provider, priority)
+      supply.prioritise(priorities.all())
+    },
+  }
+}
+
+function alsoCounting(figures: EndpointFiguresBook, metrics: Metrics): EndpointFiguresBook {
+  return {
+    ...figures,
+    note(settlement) {
+      figures.note(settlement)
+      metrics.note(settlement)
+    },
+  }
 }
 
 /** What a killed broker left open becomes entries; nobody has to wait for it. */

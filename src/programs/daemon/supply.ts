@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
 import type { ModelLists } from '../../broker/model-lists.ts'
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { ModelsFile } from '../../catalog/models-file.ts'
+import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
 import type { Config } from '../../config/config.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
@@ -14,7 +15,7 @@ import { detectedModels, findLocalServers } from './detected.ts'
 import { openLiveCatalogue } from './live-catalogue.ts'
 import { createLiveModels, type LiveModels } from './live-models.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
-import { createProviderSet, type ProviderSet } from './provider-set.ts'
+import { createProviderSet, type KnownProvider, type ProviderSet } from './provider-set.ts'
 
 /** Who can be asked for what, as of now: the models file, the keys, and what is found on this host. */
 export interface Supply extends AsyncDisposable {
@@ -24,6 +25,12 @@ export interface Supply extends AsyncDisposable {
   readonly lists: ModelLists
   /** What is wrong with the models file since it was last taken up. */
   problems(): readonly string[]
+  /** Every provider that is set up, and those that only lack a key. */
+  known(): readonly KnownProvider[]
+  /** Reads the models file again now. Throws what is wrong with it; the last good one stays. */
+  reload(): void
+  /** Puts all endpoints of these providers at another priority than the models file says. */
+  prioritise(priorities: ReadonlyMap<string, number>): void
 }
 
 export interface SupplyParts {
@@ -39,8 +46,9 @@ export interface SupplyParts {
 export async function openSupply(parts: SupplyParts): Promise<Supply> {
   const { config, clock, log, socketFolder } = parts
   await using stack = new AsyncDisposableStack()
+  const path = config.modelsConfigPath
   const loopbackSocket = await runLoopback(socketFolder, clock, stack)
-  const models = createLiveModels(config.modelsConfigPath, loopbackCatalog())
+  const models = createLiveModels(path, loopbackCatalog())
   const providers = createProviderSet({
     config,
     clock,
@@ -51,7 +59,8 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   })
   stack.defer(() => providers.close())
   providers.update(models.file().providers)
-  stack.adopt(watchModels(parts, models, providers), (watcher) => watcher.close())
+  const intake = createIntake(parts, models, providers)
+  stack.adopt(watchModelsConfig({ path, clock, ...intake }), (watcher) => watcher.close())
   if (config.detectsLocalServers) void lookAround(parts, models, providers)
   const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
@@ -60,6 +69,9 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     providers: () => providers.current(),
     lists,
     problems: () => models.problems(),
+    known: () => providers.known(),
+    reload: () => reload(path, intake, models),
+    prioritise: (priorities) => models.prioritise(priorities),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
 }
@@ -92,29 +104,43 @@ async function runLoopback(folder: string, clock: Clock, stack: AsyncDisposableS
   return socketPath
 }
 
-/** A good file is taken up as a whole; with a bad one the last good one stays. */
-function watchModels(
-  { config, clock, log }: SupplyParts,
-  models: LiveModels,
-  providers: ProviderSet,
-): { close(): void } {
+/** What becomes of a models file that was read. */
+interface Intake {
+  /** Taken up as a whole, or refused. */
+  onGood(file: ModelsFile): void
+  /** The last good one stays. */
+  onBad(error: unknown): void
+}
+
+function createIntake({ config, log }: SupplyParts, models: LiveModels, providers: ProviderSet): Intake {
   const path = config.modelsConfigPath
-  const keepLastGood = (error: unknown): void => {
+  const onBad = (error: unknown): void => {
     const problem = error instanceof Error ? error.message : String(error)
     models.problem(problem)
     log.warn({ path, problem }, 'models file refused, the last good one stays')
   }
-  const takeUp = (file: ModelsFile): void => {
-    try {
-      providers.update(file.providers)
-    } catch (error) {
-      keepLastGood(error)
-      return
-    }
-    models.take(file)
-    log.info({ path, models: file.catalog.models.size }, 'models file taken up')
+  return {
+    onBad,
+    onGood(file) {
+      try {
+        providers.update(file.providers)
+      } catch (error) {
+        return onBad(error)
+      }
+      models.take(file)
+      log.info({ path, models: file.catalog.models.size }, 'models file taken up')
+    },
   }
-  return watchModelsConfig({ path, clock, onGood: takeUp, onBad: keepLastGood })
+}
+
+function reload(path: string, intake: Intake, models: LiveModels): void {
+  try {
+    intake.onGood(readModelsFile(path))
+  } catch (error) {
+    intake.onBad(error)
+  }
+  const [problem] = models.problems()
+  if (problem !== undefined) throw new BrokerError('bad-request', problem)
 }
 
 /** Servers that run on this host without our doing join when they are found; nobody waits for it. */

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { createToolMeter } from '../../broker/tool-meter.ts'
 import type { Config } from '../../config/config.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { Limits } from '../../limits/limits.ts'
 import type { ToolBroker } from '../../mcp/tool-broker.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { VERSION } from './version.ts'
@@ -22,6 +23,7 @@ export interface ToolParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly ledger: Ledger
+  readonly limits: Limits
 }
 
 /** Reads the file of servers, if there is one; no server is started before it is needed. Throws `bad-request`. */
@@ -40,7 +42,7 @@ export async function openTools(parts: ToolParts): Promise<Tools> {
 }
 
 async function loadBroker(
-  { config, environment, clock, log, ledger }: ToolParts,
+  { config, environment, clock, log, ledger, limits }: ToolParts,
   configPath?: string,
 ): Promise<ToolBroker> {
   const [{ createToolBroker }, { createPinFile }] = await Promise.all([
@@ -53,7 +55,7 @@ async function loadBroker(
     version: VERSION,
     clock,
     log,
-    meter: createToolMeter({ ledger, log }),
+    meter: createToolMeter({ ledger, limits, log }),
     // Not the file of `hero_aibroker_services`: each would overwrite what the other has approved.
     pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
   })

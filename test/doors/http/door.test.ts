@@ -58,7 +58,7 @@ test('a body that says it is too large is 413 before a byte of it is read', asyn
   expect(errorOf(answer)).toEqual({
     code: 413,
     message: 'the body is larger than this route reads (1024 bytes)',
-    metadata: { error_type: 'payload_too_large' },
+    metadata: { code: 'too-large', error_type: 'payload_too_large' },
   })
 })
 
@@ -118,6 +118,7 @@ test('what a handler throws is rendered from the error table', async () => {
     message: 'acme is busy',
     metadata: {
       tries: 2,
+      code: 'upstream-busy',
       error_type: 'rate_limit_exceeded',
       provider_name: 'Acme',
       raw: 'slow down',
@@ -145,7 +146,7 @@ test('a bug is 500, tells the caller nothing and the log everything', async () =
   expect(errorOf(answer)).toEqual({
     code: 500,
     message: 'internal error',
-    metadata: { error_type: 'server' },
+    metadata: { code: 'internal', error_type: 'server' },
   })
   expect(opened.bugs).toEqual([{ door: 'test', method: 'GET', route: '/bug', err: bug }])
 })

@@ -104,6 +104,9 @@ test('what was approved is kept over a restart, in a file of the daemon’s own'
   await using second = await startBroker({ folder: folder.path, env })
   expect(await toolNames(second)).not.toContain('raw__echo')
   expect((await second.post('/mcp/tools/raw__echo', {})).status).toBe(403)
+  expect(await second.rpc('mcp.servers')).toMatchObject([{ held: [{ tool: 'echo', reason: 'changed' }] }])
+  expect(await second.rpc('mcp.approve_tool', { server: 'raw', tool: 'echo' })).toEqual({ approved: true })
+  expect(await toolNames(second)).toContain('raw__echo')
 })
 
 test('told to stop it ends open sessions at once, and every server with it', async () => {
@@ -120,6 +123,36 @@ test('told to stop it ends open sessions at once, and every server with it', asy
   expect((await broker.ended).exit).toBe(0)
   expect(isAlive(pid)).toBe(false)
   expect(existsSync(broker.sockets.rest)).toBe(false)
+})
+
+test('on a socket of one context the tools are called, and booked, in that context alone', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, raw)
+  await using broker = await startBroker({
+    folder: folder.path,
+    env: { ...env, AIBROKER_CONTEXT_SOCKETS: 'lab' },
+  })
+  const socketPath = join(broker.sockets.folder, 'rest.lab.sock')
+  await broker.post('/mcp/tools/raw__echo', {}, { socketPath, headers: { 'x-hero-context': 'other' } })
+  await expect.poll(() => broker.rows()).toMatchObject([{ kind: 'tool', context: 'lab' }])
+})
+
+test('a call that the caller’s budget can’t pay is refused, and the server never hears of it', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, raw)
+  await using broker = await startBroker({ folder: folder.path, env })
+  await broker.rpc('limits.set', {
+    subject: { scope: 'context', context: 'lab' },
+    rule: { usd_total: '0.0015' },
+  })
+  const headers = { 'x-hero-context': 'lab' }
+  const statuses: number[] = []
+  for (let nth = 0; nth < 2; nth++) {
+    statuses.push((await broker.post('/mcp/tools/raw__echo', {}, { headers })).status)
+    await expect.poll(() => broker.openHolds()).toBe(0)
+  }
+  expect(statuses).toEqual([200, 402])
+  expect(broker.rows()).toHaveLength(1)
 })
 
 test('every call of a tool is a row in the same books: tool, server, price, time, caller and how it ended', async () => {

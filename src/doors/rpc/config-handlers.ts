@@ -1,0 +1,29 @@
+import type { Rooms } from '../../broker/rooms.ts'
+import type { EffectiveSetting } from '../../config/effective-settings.ts'
+import type { HandlersOf } from './handlers.ts'
+
+export interface ConfigFacts {
+  readonly rooms: Rooms
+  readonly settings: readonly EffectiveSetting[]
+  readonly modelsPath: string
+  /** Reads the models file again. Throws what is wrong with it. */
+  readonly reload: () => void
+}
+
+export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
+  const { rooms, settings, modelsPath, reload } = facts
+  return {
+    'config.get': async () => ({
+      settings: settings.map(({ name, value, source, variable }) => ({
+        name,
+        ...(value === undefined ? {} : { value }),
+        source,
+        variable,
+      })),
+    }),
+    'config.reload': async () => {
+      reload()
+      return { path: modelsPath, models: rooms.catalog().models.size, providers: rooms.providers().size }
+    },
+  }
+}

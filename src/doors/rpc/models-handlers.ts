@@ -1,0 +1,110 @@
+import { formatDollars, type Money } from '../../base/money.ts'
+import type { Rooms } from '../../broker/rooms.ts'
+import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
+import { isAvailable } from '../../catalog/is-available.ts'
+import type { Provider } from '../../providers/provider.ts'
+import type { Params, Result } from '../../wire/rpc.ts'
+import type { HandlersOf } from './handlers.ts'
+
+export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models.refresh'> {
+  return {
+    'models.list': async (params) => listModels(params, rooms),
+    'models.refresh': async () => [...(await rooms.lists.refresh())],
+  }
+}
+
+function listModels(params: Params<'models.list'>, { catalog, providers }: Rooms): Result<'models.list'> {
+  const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
+  const fits = (model: Model): boolean =>
+    words.every((word) => `${model.id} ${model.displayName}`.toLowerCase().includes(word)) &&
+    (params.kind === undefined || model.kind === params.kind) &&
+    (params.capability === undefined || model.capabilities.includes(params.capability)) &&
+    (params.provider === undefined || model.endpoints.some(({ provider }) => provider === params.provider)) &&
+    (params.available === undefined || isAvailable(model, providers()) === params.available)
+  return [...catalog().models.values()].filter(fits).map((model) => modelRow(model, providers()))
+}
+
+function modelRow(model: Model, providers: ReadonlyMap<string, Provider>): Result<'models.list'>[number] {
+  return {
+    id: model.id,
+    display_name: model.displayName,
+    kind: model.kind,
+    tier: model.tier,
+    capabilities: [...model.capabilities],
+    ...limits(model),
+    available: isAvailable(model, providers),
+    endpoints: model.endpoints.map((endpoint) => endpointRow(endpoint, providers)),
+  }
+}
+
+function endpointRow(
+  endpoint: Endpoint,
+  providers: ReadonlyMap<string, Provider>,
+): Result<'models.list'>[number]['endpoints'][number] {
+  return {
+    id: endpoint.id,
+    provider: endpoint.provider,
+    model_id: endpoint.modelId,
+    priority: endpoint.priority,
+    available: providers.has(endpoint.provider),
+    ...limits(endpoint),
+    ...(endpoint.price === undefined ? {} : priceRow(endpoint.price)),
+  }
+}
+
+function limits({ contextWindow, maxOutputTokens }: Model | Endpoint): {
+  context_window?: number
+  max_output_tokens?: number
+} {
+  return {
+    ...(contextWindow === undefined ? {} : { context_window: contextWindow }),
+    ...(maxOutputTokens === undefined ? {} : { max_output_tokens: maxOutputTokens }),
+  }
+}
+
+function priceRow(price: Price) {
+  return {
+    ...ratesRow(price),
+    ...usd({ request_usd: price.perRequest }),
+    ...usd({ characters_usd_per_million: price.characters, hours_usd_per_million: price.hours }),
+    ...(price.tiers === undefined
+      ? {}
+      : {
+          tiers: price.tiers.map((tier) => ({
+            above_input_tokens: tier.aboveInputTokens,
+            ...ratesRow(tier),
+          })),
+        }),
+    ...(price.source === undefined ? {} : { price_source: price.source }),
+    ...(price.date === undefined ? {} : { price_date: price.date }),
+  }
+}
+
+function ratesRow(rates: Rates): WireRates {
+  return usd({
+    input_usd_per_million: rates.input,
+    output_usd_per_million: rates.output,
+    cached_input_usd_per_million: rates.cachedInput,
+    cache_write_usd_per_million: rates.cacheWrite,
+    reasoning_usd_per_million: rates.reasoning,
+    audio_input_usd_per_million: rates.audioInput,
+    audio_output_usd_per_million: rates.audioOutput,
+    image_usd_per_million: rates.image,
+  })
+}
+
+/** The amounts that are known, as decimal strings, under names that the contract has for amounts. */
+function usd<F extends AmountField>(amounts: { readonly [N in F]: Money | undefined }): {
+  [N in F]?: string
+} {
+  const wire: { [N in F]?: string } = {}
+  for (const name of Object.keys(amounts) as F[]) {
+    const amount = amounts[name]
+    if (amount !== undefined) wire[name] = formatDollars(amount)
+  }
+  return wire
+}
+
+type WireEndpoint = Result<'models.list'>[number]['endpoints'][number]
+type WireRates = Omit<NonNullable<WireEndpoint['tiers']>[number], 'above_input_tokens'>
+type AmountField = Extract<keyof WireEndpoint, `${string}usd${string}`>

@@ -1,0 +1,117 @@
+import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+
+export const LOG_LEVELS = ['info', 'warn', 'error'] as const
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What a log is told; pino fits. */
+export type Log = { readonly [L in LogLevel]: (details: object, message: string) => void }
+
+export interface LogLine {
+  /** Counts from 1 and never comes back. */
+  readonly number: number
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  readonly level: LogLevel
+  readonly message: string
+  /** Plain JSON; an error is its message and code. */
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+export interface LogPage {
+  readonly lines: readonly LogLine[]
+  /** Number after which to go on. */
+  readonly next: number
+  /** Lines between what was asked for and what is still kept. */
+  readonly missed: number
+}
+
+export interface LogQuery {
+  /** Lines after this number, the oldest first; without it the last ones. */
+  readonly after?: number | undefined
+  readonly level: LogLevel
+  readonly limit: number
+}
+
+/** A log that remembers its last lines and hands each on. */
+export interface LogRing extends Log {
+  read(query: LogQuery): LogPage
+  /** Resolves once there is something to read, after `ms`, or when `signal` aborts. */
+  wait(query: LogQuery, ms: number, signal: AbortSignal): Promise<void>
+}
+
+const MOST_LINES = 1000
+const LONGEST_MESSAGE = 2000
+/** Characters of JSON; details that are larger are left out. */
+const MOST_DETAILS = 8000
+
+export function createLogRing({ clock, onward }: { readonly clock: Clock; readonly onward: Log }): LogRing {
+  const lines: LogLine[] = []
+  const waiting = new Set<() => void>()
+  let last = 0
+
+  const keep = (level: LogLevel) => (details: object, message: string) => {
+    onward[level](details, message)
+    const line = { level, message: message.slice(0, LONGEST_MESSAGE), details: plain(details) }
+    lines.push({ number: ++last, time: clock.now(), ...line })
+    if (lines.length > MOST_LINES) lines.shift()
+    for (const wake of waiting) wake()
+  }
+
+  const read = ({ after, level, limit }: LogQuery): LogPage => {
+    const isGrave = (line: LogLine): boolean => LOG_LEVELS.indexOf(line.level) >= LOG_LEVELS.indexOf(level)
+    if (after === undefined) return { lines: lines.filter(isGrave).slice(-limit), next: last, missed: 0 }
+    // A number from before a restart is ahead of us: then all that is kept is news.
+    const from = after > last ? 0 : after
+    const fresh = lines.filter((line) => line.number > from && isGrave(line))
+    const page = fresh.slice(0, limit)
+    const next = fresh.length > page.length ? (page.at(-1)?.number ?? last) : last
+    return { lines: page, next, missed: Math.max(0, (lines[0]?.number ?? 1) - 1 - from) }
+  }
+
+  return {
+    info: keep('info'),
+    warn: keep('warn'),
+    error: keep('error'),
+    read,
+    wait: (query, ms, signal) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (!signal.aborted && read(query).lines.length === 0) return
+          finish()
+        }
+        const finish = (): void => {
+          cancel()
+          waiting.delete(look)
+          signal.removeEventListener('abort', look)
+          resolve()
+        }
+        const cancel = clock.after(ms, finish)
+        waiting.add(look)
+        signal.addEventListener('abort', look)
+        look()
+      }),
+  }
+}
+
+function plain(details: object): LogLine['details'] {
+  try {
+    const text = JSON.stringify(details, (_key, value: unknown) =>
+      value instanceof Error ? told(value) : value,
+    )
+    return text.length > MOST_DETAILS ? { cut: `${text.length} characters` } : JSON.parse(text)
+  } catch {
+    return {}
+  }
+}
+
+function told(error: Error): object {
+  const { name, message, cause } = error
+  return {
+    name,
+    message: message.slice(0, LONGEST_MESSAGE),
+    ...(error instanceof BrokerError ? { code: error.code } : {}),
+    ...(cause instanceof Error ? { cause } : {}),
+  }
+}

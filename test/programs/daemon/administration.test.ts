@@ -1,0 +1,324 @@
+// What an administrator can look at and change over rpc.sock while the broker runs.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { connect, type Client } from '../../../src/sdk/index.ts'
+import { socketsAt } from '../../../src/sdk-node/socket-paths.ts'
+import { unixTransport } from '../../../src/sdk-node/unix-transport.ts'
+import { groqAt, openaiAt } from '../../support/providers-env.ts'
+import { inTurn, json, scriptedUpstream, stall } from '../../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../../support/start-broker.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+
+const messages = [{ role: 'user', content: 'say hi' }]
+
+const whole = {
+  choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1000, completion_tokens: 10, total_tokens: 1010 },
+}
+
+/** One model, two providers; OpenAI is asked first. */
+const TWO_ENDPOINTS = `
+models:
+  shared:
+    display_name: Shared
+    tier: standard
+    capabilities: []
+    context_window: 128000
+    backends:
+      - { provider: openai, model_id: at-openai, priority: 5, input_cost: 1, output_cost: 1 }
+      - { provider: groq, model_id: at-groq, priority: 10, input_cost: 2, output_cost: 2 }
+`
+
+const clientOf = ({ sockets }: Broker): Client => connect(unixTransport(socketsAt(sockets.folder)))
+
+test('a provider is tested with each of its keys, and a refused key never shows', async () => {
+  await using upstream = await scriptedUpstream((request) =>
+    request.headers.authorization === 'Bearer good-key'
+      ? [json(200, { object: 'list', data: [{ id: 'a' }, { id: 'b' }] })]
+      : [json(401, { error: { message: 'Incorrect API key provided: bad-key' } })],
+  )
+  await using broker = await startBroker({ env: openaiAt(upstream, 'good-key,bad-key') })
+  const client = clientOf(broker)
+  expect(await client.call('providers.test', { provider: 'openai' })).toEqual({
+    provider: 'openai',
+    ok: false,
+    keys: [
+      { key: 1, ok: true, ms: expect.any(Number) as number, models: 2 },
+      {
+        key: 2,
+        ok: false,
+        ms: expect.any(Number) as number,
+        error: 'Incorrect API key provided: ***',
+        status: 401,
+      },
+    ],
+  })
+  expect(upstream.requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    'GET /v1/models',
+    'GET /v1/models',
+  ])
+  expect(broker.rows()).toEqual([])
+
+  const providers = await client.call('providers.list')
+  expect(providers.find(({ name }) => name === 'openai')).toMatchObject({
+    display_name: 'OpenAI',
+    state: 'ready',
+    keys: 2,
+    host: upstream.socketPath,
+    is_stand_in: false,
+  })
+  expect(providers.find(({ name }) => name === 'groq')).toMatchObject({
+    state: 'no-key',
+    keys: 0,
+    key_variables: ['GROQ_API_KEY', 'GROQ_API_KEYS'],
+    host: 'api.groq.com',
+  })
+  expect(providers.find(({ name }) => name === 'local')).toMatchObject({
+    is_stand_in: true,
+    key_variables: [],
+  })
+  await expect(client.call('providers.test', { provider: 'groq' })).rejects.toThrow('set GROQ_API_KEY')
+  await expect(client.call('providers.test', { provider: 'grok' })).rejects.toMatchObject({
+    code: 'not-found',
+  })
+})
+
+test('the built-in provider can be tested too', async () => {
+  await using broker = await startBroker()
+  expect(await clientOf(broker).call('providers.test', { provider: 'local' })).toMatchObject({
+    ok: true,
+    keys: [{ ok: true }],
+  })
+})
+
+test('a priority decides from the next request on, outlives a restart, and null brings the file back', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, TWO_ENDPOINTS)
+  await using openai = await scriptedUpstream([json(200, whole)])
+  await using groq = await scriptedUpstream([json(200, whole)])
+  const env = { ...openaiAt(openai), ...groqAt(groq), MODELS_CONFIG_PATH: path }
+  const asked = async (broker: Broker): Promise<unknown> => {
+    const answer = await broker.post('/v1/chat/completions', { model: 'shared', messages })
+    return (answer.json as { provider: unknown }).provider
+  }
+  {
+    await using broker = await startBroker({ env, folder: folder.path })
+    const client = clientOf(broker)
+    expect(await asked(broker)).toBe('OpenAI')
+    expect(await client.call('priority.set', { provider: 'groq', priority: 1 })).toEqual({ groq: 1 })
+    expect(await asked(broker)).toBe('Groq')
+    expect((await client.call('models.list', { search: 'shared' }))[0]?.endpoints).toMatchObject([
+      { provider: 'openai', priority: 5 },
+      { provider: 'groq', priority: 1 },
+    ])
+    // A changed file does not wipe it away.
+    writeFileSync(path, TWO_ENDPOINTS.replace('Shared', 'Renamed'))
+    await client.call('config.reload')
+    expect(await asked(broker)).toBe('Groq')
+    await expect(client.call('priority.set', { provider: 'grok', priority: 1 })).rejects.toMatchObject({
+      code: 'not-found',
+    })
+  }
+  await using again = await startBroker({ env, folder: folder.path })
+  const client = clientOf(again)
+  expect(await client.call('priority.list')).toEqual({ groq: 1 })
+  expect(await asked(again)).toBe('Groq')
+  expect(await client.call('priority.set', { provider: 'groq', priority: null })).toEqual({})
+  expect(await asked(again)).toBe('OpenAI')
+})
+
+test('a reload says what is wrong with the file and keeps the last good one', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, TWO_ENDPOINTS)
+  await using broker = await startBroker({ env: { MODELS_CONFIG_PATH: path } })
+  const client = clientOf(broker)
+  writeFileSync(path, TWO_ENDPOINTS.replace('input_cost: 1', 'input_cost: a lot'))
+  await expect(client.call('config.reload')).rejects.toThrow(/models\.yml:9:/)
+  expect(await client.call('models.list', { search: 'shared' })).toHaveLength(1)
+})
+
+test('the settings say where they came from, and no secret is among them', async () => {
+  const env = {
+    ADMIN_TOKEN: 'very-secret',
+    OPENAI_API_KEY: 'sk-very-secret',
+    ROUTING_STRATEGY: 'best',
+    AIBROKER_GROQ_URL: 'https://eu.groq.example/v1?key=very-secret',
+    AIBROKER_GAP_TIMEOUT_MS: '7000',
+  }
+  await using broker = await startBroker({ env, args: ['--address', '127.0.0.1', '--port', '0'] })
+  await expect(clientOf(broker).call('config.get')).rejects.toMatchObject({ code: 'forbidden' })
+  const headers = { authorization: 'Bearer very-secret' }
+  const client = connect(unixTransport(socketsAt(broker.sockets.folder), { headers }))
+  const { settings } = await client.call('config.get')
+  expect(JSON.stringify(settings)).not.toContain('very-secret')
+  expect(settings).toEqual(
+    expect.arrayContaining([
+      { name: 'routing_strategy', value: 'best', source: 'environment', variable: 'ROUTING_STRATEGY' },
+      { name: 'admin_token', value: '***', source: 'environment', variable: 'ADMIN_TOKEN' },
+      { name: 'hero_secret', source: 'default', variable: 'HERO_SECRET' },
+      { name: 'address', value: '127.0.0.1', source: 'flag', variable: '--address' },
+      { name: 'mother', value: false, source: 'default', variable: '--mother' },
+      { name: 'timeout_gap_ms', value: 7000, source: 'environment', variable: 'AIBROKER_GAP_TIMEOUT_MS' },
+      {
+        name: 'url_groq',
+        value: 'https://eu.groq.example/v1?***',
+        source: 'environment',
+        variable: 'AIBROKER_GROQ_URL',
+      },
+    ]),
+  )
+})
+
+test('the log can be followed: a waiting reader hears the next line as it is written', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, TWO_ENDPOINTS)
+  await using broker = await startBroker({ env: { MODELS_CONFIG_PATH: path } })
+  const client = clientOf(broker)
+  const { next } = await client.call('logs.tail', {})
+  const following = client.call('logs.tail', { after: next, wait_s: 30 })
+  await client.call('config.reload')
+  expect(await following).toMatchObject({
+    lines: [
+      {
+        number: next + 1,
+        level: 'info',
+        message: 'models file taken up',
+        details: { models: expect.any(Number) as number },
+      },
+    ],
+    next: next + 1,
+    missed: 0,
+  })
+  expect(await client.call('logs.tail', { after: next, level: 'error' })).toMatchObject({ lines: [] })
+})
+
+test('metrics count requests, tokens, cost and failures, for people and for Prometheus', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, TWO_ENDPOINTS)
+  await using openai = await scriptedUpstream(
+    inTurn([json(200, whole)], [json(500, { error: { message: 'no' } })]),
+  )
+  await using groq = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({
+    env: { ...openaiAt(openai), ...groqAt(groq), MODELS_CONFIG_PATH: path },
+  })
+  const client = clientOf(broker)
+  for (const model of ['shared', 'shared', 'no-such-model'])
+    await broker.post('/v1/chat/completions', { model, messages })
+
+  await expect
+    .poll(() => client.call('metrics.get'))
+    .toMatchObject({
+      requests: { finished: 2, cancelled: 0, broken: 0, exhausted: 0, failed: 0 },
+      tokens: { prompt: 2000, completion: 20 },
+      cost_usd: '0.00303',
+      unpriced: 0,
+      open_requests: 0,
+      duration: { count: 2 },
+      answers: expect.arrayContaining([
+        { door: 'rest', status: 200, count: 2 },
+        { door: 'rest', status: 404, count: 1 },
+      ]) as object[],
+    })
+  const { providers } = await client.call('metrics.detailed')
+  expect(providers.find(({ provider }) => provider === 'openai')).toMatchObject({
+    keys: [{ key: 1, running: 0, state: expect.any(String) as string }],
+    endpoints: [
+      {
+        endpoint: 'openai/at-openai',
+        cost_usd: '0.00101',
+        failed_attempts: [{ code: 'upstream-failed', count: expect.any(Number) as number }],
+      },
+    ],
+  })
+
+  const { status, headers, text } = await broker.get('/metrics', { socketPath: broker.sockets.rpc })
+  expect(status).toBe(200)
+  expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8')
+  expect(text).toContain('\naibroker_requests_total{status="finished"} 2\n')
+  expect(text).toContain('\naibroker_cost_usd_total 0.00303\n')
+  expect(text).toContain(
+    '\naibroker_endpoint_tokens_total{provider="groq",endpoint="groq/at-groq",kind="prompt"} 1000\n',
+  )
+  expect(text).toContain('\naibroker_duration_seconds_bucket{le="+Inf"} 2\n')
+  expect(text).toContain('\naibroker_http_answers_total{door="rest",status="404"} 1\n')
+  expect(linesThatAreNoMetrics(text)).toEqual([])
+})
+
+/** By the grammar of the exposition format. */
+function linesThatAreNoMetrics(text: string): string[] {
+  const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\n"])*"'
+  const sample = new RegExp(`^[a-z_]+(?:\\{${label}(?:,${label})*\\})? [0-9.e+-]+$`)
+  const comment = /^# (?:HELP [a-z_]+ .+|TYPE [a-z_]+ (?:counter|gauge|histogram))$/
+  return text.split('\n').filter((line) => line !== '' && !sample.test(line) && !comment.test(line))
+}
+
+test('ai.chat takes the way of any chat: routed, priced, booked, and aborted with its caller', async () => {
+  await using upstream = await scriptedUpstream(inTurn([json(200, whole)], [stall]))
+  await using broker = await startBroker({ env: openaiAt(upstream) })
+  const client = clientOf(broker)
+  const options = { response_format: { type: 'text' } }
+  const answer = await client.call('ai.chat', { messages, model: 'gpt-4o-mini', max_tokens: 7, options })
+  expect(answer).toMatchObject({
+    id: expect.stringMatching(/^gen-/) as string,
+    provider: 'OpenAI',
+    choices: [{ message: { content: 'hi' } }],
+    usage: { cost: 0.000156 },
+  })
+  expect((await upstream.received(0)).body).toMatchObject({
+    ...options,
+    max_completion_tokens: 7,
+    stream: false,
+  })
+  expect(broker.rows()).toMatchObject([{ id: answer.id, model: 'gpt-4o-mini', cost_nano: 156_000 }])
+
+  await expect(client.call('ai.chat', { messages, model: 'no-such-model' })).rejects.toMatchObject({
+    code: 'no-such-model',
+  })
+
+  const leaving = new AbortController()
+  const left = client.call('ai.chat', { messages, model: 'gpt-4o-mini' }, { signal: leaving.signal })
+  const second = await upstream.received(1)
+  leaving.abort()
+  await expect(left).rejects.toThrow('aborted')
+  expect(await second.closed).toBe('hung-up')
+  await expect.poll(() => broker.rows().map(({ status }) => status)).toEqual(['finished', 'cancelled'])
+})
+
+test('a front speaks for others: what it passes on is no administrator’s', async () => {
+  await using broker = await startBroker()
+  const call = { jsonrpc: '2.0', id: 1, method: 'config.get' }
+  const through = (headers: Record<string, string>) =>
+    broker.post('/rpc', call, { socketPath: broker.sockets.rpc, headers })
+  expect((await through({})).json).toHaveProperty('result')
+  for (const headers of [
+    { 'x-forwarded-for': '10.0.0.7' },
+    { 'x-hero-context': 'lab' },
+    { via: '1.1 front' },
+  ])
+    expect((await through(headers)).json).toMatchObject({ error: { data: { code: 'forbidden' } } })
+  const metrics = await broker.get('/metrics', {
+    socketPath: broker.sockets.rpc,
+    headers: { 'x-forwarded-for': '10.0.0.7' },
+  })
+  expect(metrics.status).toBe(403)
+})
+
+test('on TCP the administrator is who shows the token', async () => {
+  const call = { jsonrpc: '2.0', id: 1, method: 'config.get' }
+  const args = ['--address', '127.0.0.1', '--port', '0']
+  {
+    await using broker = await startBroker({ args })
+    const answer = await broker.post('/rpc', call, { socketPath: undefined, port: broker.port })
+    expect(answer.json).toMatchObject({ error: { data: { code: 'forbidden' } } })
+  }
+  await using broker = await startBroker({ args, env: { ADMIN_TOKEN: 'letmein' } })
+  const headers = { authorization: 'Bearer letmein' }
+  const answer = await broker.post('/rpc', call, { socketPath: undefined, port: broker.port, headers })
+  expect(answer.json).toHaveProperty('result')
+})
