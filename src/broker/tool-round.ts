@@ -148,7 +148,8 @@ export class ToolRound implements AnswerSink {
 
   #takeChoice(choice: ChatChoice, said: ChatDelta): void {
     if (typeof said.content === 'string') this.#content += said.content
-    for (const detail of Array.isArray(said.reasoning_details) ? said.reasoning_details : []) {
+    const details: readonly unknown[] = Array.isArray(said.reasoning_details) ? said.reasoning_details : []
+    for (const detail of details) {
       // Those of no known format are ours, made of plain thoughts: no provider wants them back.
       if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
     }

@@ -95,7 +95,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const settlement = await record.settlement(grant.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
-    await ledger.settle(hold, settlement)
+    const settled = ledger.settle(hold, settlement)
+    // The caller's next request may be here before the disk is.
+    leaving.dispose()
+    await settled
   }
 }
 

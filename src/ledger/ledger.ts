@@ -185,6 +185,9 @@ class StoredLedger implements Ledger {
     const { id, caller } = hold
     if (!this.#open.has(id) || this.#settling.has(id)) throw settledTwice(id)
     this.#settling.add(id)
+    // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
+    const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
+    this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
     try {
       const writeEntry = this.#entries.writing(hold, settlement)
       await this.#store.writeEventually(() => {
@@ -192,8 +195,6 @@ class StoredLedger implements Ledger {
         writeEntry()
       })
       this.#open.delete(id)
-      const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
-      this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
       this.#rollUp.rowAdded()
     } finally {
       this.#settling.delete(id)

@@ -6,6 +6,11 @@ import { isBusy, isPlaceTrouble } from './sqlite-errors.ts'
 
 /** Larger transactions make the last one in wait: slices of 64 had the best p99. */
 const MOST_JOBS_AT_ONCE = 64
+/**
+ * What nobody waits for may ride with what somebody does: a caller's next request is usually here by then, and its hold and
+ * this one's settlement are then one transaction instead of two (68 → 55 µs of CPU per request, one at a time).
+ */
+const PATIENT_MS = 2
 const BUSY_RETRY_MS = 10
 /** Someone who holds the write lock longer than this counts as a full disk. */
 const BUSY_PATIENCE_MS = 2000
@@ -29,6 +34,7 @@ export class WriteQueue {
   readonly #transaction: Transaction
   #jobs: Job[] = []
   #isTurnPlanned = false
+  #patientTurn: NodeJS.Timeout | undefined
   #isPaused = false
   #isClosed = false
   /** Why the store can't be written now. */
@@ -69,6 +75,7 @@ export class WriteQueue {
   /** Writes what can be written now and refuses the rest. */
   close(): void {
     this.#isClosed = true
+    clearTimeout(this.#patientTurn)
     this.#stopRetrying()
     while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#turn()
     this.#stopRetrying()
@@ -79,8 +86,16 @@ export class WriteQueue {
     if (this.#isClosed) return Promise.reject(closedError())
     return new Promise<T>((resolve, reject) => {
       this.#jobs.push({ isPatient, run, resolve, reject })
-      this.#planTurn()
+      if (isPatient) this.#planPatientTurn()
+      else this.#planTurn()
     })
+  }
+
+  #planPatientTurn(): void {
+    this.#patientTurn ??= setTimeout(() => {
+      this.#patientTurn = undefined
+      this.#planTurn()
+    }, PATIENT_MS)
   }
 
   #planTurn(): void {
