@@ -96,8 +96,12 @@ describe('an Idempotency-Key', () => {
     await broker.ask({}, once)
     expect(broker.seen()).toEqual([1])
     broker.skip(2_000)
-    await broker.ask({}, once)
-    expect(broker.seen()).toEqual([2])
+    // The first answer is on its way to the books for a moment yet, however far the clock leapt.
+    const seen = async (): Promise<number[]> => {
+      await broker.ask({}, once)
+      return broker.seen()
+    }
+    await expect.poll(seen).toEqual([2])
   })
 
   test('has the same broken answer for all, which was paid', async () => {

@@ -183,9 +183,9 @@ describe('embeddings', () => {
     expect(data.map(({ embedding }) => embedding[0])).toEqual(input.map(Number))
     // $0.02 a million: 2,050 tokens are 41,000 nano-dollars.
     expect(usage).toMatchObject({ prompt_tokens: 2050, cost: 0.000041 })
-    expect(broker.rows().find(({ id }) => id === headers['x-generation-id'])).toMatchObject({
-      cost_nano: 41_000,
-    })
+    await expect
+      .poll(() => broker.rows().find(({ id }) => id === headers['x-generation-id']))
+      .toMatchObject({ cost_nano: 41_000 })
   })
 
   test.each([[[1, 2, 3]], [[[1, 2], [3]]]])('of tokens pass', async (input) => {

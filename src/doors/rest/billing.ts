@@ -43,12 +43,13 @@ export async function getBillingUsageOf(
 }
 
 /** `GET /billing/export.csv` and `.json`, with the same filters and `ip=`: every entry, newest first, of any number in constant memory. */
-export function getBillingExport(
+export async function getBillingExport(
   request: FastifyRequest,
   reply: FastifyReply,
   { ledger }: Rooms,
-): FastifyReply {
+): Promise<FastifyReply> {
   requireAdmin(request)
+  await ledger.written()
   const { ip } = request.query as Record<string, unknown>
   const own = typeof ip === 'string' && ip !== '' ? { ip: canonicalAddress(ip) ?? ip } : {}
   const entries = ledger.entries({ ...filterOf(request), ...own })
