@@ -1,10 +1,12 @@
 // Writes the reference pages from the contracts they describe: `npm run docs`.
 import { writeFile } from 'node:fs/promises'
 
+import { apiPage } from './api-page.ts'
 import { cliPage } from './cli-page.ts'
 import { rpcPage } from './rpc-page.ts'
 
 const docs = new URL('../docs/', import.meta.url)
 
+await writeFile(new URL('api.md', docs), apiPage())
 await writeFile(new URL('rpc.md', docs), rpcPage())
 await writeFile(new URL('cli.md', docs), cliPage())

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { apiPage } from '../../scripts/api-page.ts'
 import { cliPage } from '../../scripts/cli-page.ts'
 import { rpcPage } from '../../scripts/rpc-page.ts'
 
 test.each([
+  ['docs/api.md', apiPage],
   ['docs/rpc.md', rpcPage],
   ['docs/cli.md', cliPage],
 ])('%s says what the code says (npm run docs writes it)', async (path, page) => {

@@ -50,6 +50,9 @@ const FILTERS: Readonly<Record<string, Fits>> = {
     model.endpoints.some(({ provider }) => providers().get(provider)?.privacy?.retains === false),
 }
 
+/** Query parameters that choose among models. */
+export const MODEL_FILTERS: readonly string[] = Object.keys(FILTERS)
+
 /** The models that fit the query. Like OpenRouter, those that answer in text unless something else is asked for. */
 export function filtered(models: readonly Listed[], query: Query, rooms: Rooms): readonly Listed[] {
   const wanted = { output_modalities: 'text', ...query }

@@ -8,6 +8,7 @@ import { postEmbeddings } from './embeddings.ts'
 import { postExplain, postQuote } from './explain.ts'
 import { getGeneration } from './generation.ts'
 import { getZdrEndpoints } from './model-endpoints.ts'
+import { MODEL_FILTERS } from './model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models.ts'
 import { getProviders } from './providers.ts'
 
@@ -17,35 +18,151 @@ interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly handle: Handle
+  /** One sentence for people, without its full stop. */
+  readonly summary: string
+  /** How people write the path where a pattern says too little. */
+  readonly shown?: string | undefined
+  /** Names of the query parameters that it looks at. */
+  readonly query?: readonly string[] | undefined
 }
 
+const PERIOD = ['since', 'until', 'context']
+const LISTING = [...MODEL_FILTERS, 'offset', 'limit']
+
 /** What is served below `/v1` and `/api/v1`. */
-const API_ROUTES: readonly Route[] = [
-  { method: 'POST', path: '/chat/completions', handle: postChatCompletions },
-  { method: 'POST', path: '/completions', handle: postCompletions },
-  { method: 'POST', path: '/embeddings', handle: postEmbeddings },
-  { method: 'POST', path: '/explain', handle: postExplain },
-  { method: 'POST', path: '/quote', handle: postQuote },
-  { method: 'GET', path: '/models', handle: getModels },
-  { method: 'GET', path: '/models/user', handle: getModels },
-  { method: 'GET', path: '/models/count', handle: getModelsCount },
-  { method: 'GET', path: '/models/*', handle: getModelsBelow },
-  { method: 'GET', path: '/model/*', handle: getModel },
-  { method: 'GET', path: '/embeddings/models', handle: getEmbeddingModels },
-  { method: 'GET', path: '/providers', handle: getProviders },
-  { method: 'GET', path: '/endpoints/zdr', handle: getZdrEndpoints },
-  { method: 'GET', path: '/generation', handle: getGeneration },
-  { method: 'GET', path: '/credits', handle: getCredits },
-  { method: 'GET', path: '/key', handle: getKey },
-  { method: 'GET', path: '/auth/key', handle: getKey },
+export const API_ROUTES: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/chat/completions',
+    handle: postChatCompletions,
+    summary: 'A chat, plain or with `stream: true` as server-sent events',
+  },
+  {
+    method: 'POST',
+    path: '/completions',
+    handle: postCompletions,
+    summary: 'A text that goes on from `prompt`, plain or streamed',
+  },
+  { method: 'POST', path: '/embeddings', handle: postEmbeddings, summary: 'Texts as vectors' },
+  {
+    method: 'POST',
+    path: '/explain',
+    handle: postExplain,
+    summary: 'Whom a chat request would go to, in which order, and who is left out and why; nobody is asked',
+  },
+  {
+    method: 'POST',
+    path: '/quote',
+    handle: postQuote,
+    summary: 'What a chat request is expected to cost, and the most that it can; nobody is asked',
+  },
+  {
+    method: 'GET',
+    path: '/models',
+    handle: getModels,
+    summary: 'The models that can be asked for now, for OpenAI’s and OpenRouter’s clients',
+    query: LISTING,
+  },
+  {
+    method: 'GET',
+    path: '/models/user',
+    handle: getModels,
+    summary: 'The same under OpenRouter’s other name',
+    query: LISTING,
+  },
+  {
+    method: 'GET',
+    path: '/models/count',
+    handle: getModelsCount,
+    summary: 'How many there are',
+    query: MODEL_FILTERS,
+  },
+  {
+    method: 'GET',
+    path: '/models/*',
+    shown: '/models/{id}` and `/models/{author}/{slug}/endpoints',
+    handle: getModelsBelow,
+    summary: 'One model; or who offers it here, at what price, and how they have been doing',
+  },
+  {
+    method: 'GET',
+    path: '/model/*',
+    shown: '/model/{author}/{slug}',
+    handle: getModel,
+    summary: 'One model in OpenRouter’s form',
+  },
+  {
+    method: 'GET',
+    path: '/embeddings/models',
+    handle: getEmbeddingModels,
+    summary: 'The models that make vectors',
+    query: LISTING,
+  },
+  {
+    method: 'GET',
+    path: '/providers',
+    handle: getProviders,
+    summary: 'Who can be asked here, under the names that `provider.order` takes',
+  },
+  {
+    method: 'GET',
+    path: '/endpoints/zdr',
+    handle: getZdrEndpoints,
+    summary: 'The endpoints that keep nothing of what they are told',
+  },
+  {
+    method: 'GET',
+    path: '/generation',
+    handle: getGeneration,
+    summary: 'One request of the caller’s own, as the ledger has it',
+    query: ['id'],
+  },
+  {
+    method: 'GET',
+    path: '/credits',
+    handle: getCredits,
+    summary: 'What the caller has spent, and what its budgets leave',
+  },
+  {
+    method: 'GET',
+    path: '/key',
+    handle: getKey,
+    summary: 'The caller, seen as the key that OpenRouter’s users have: usage, limit, what remains',
+  },
+  { method: 'GET', path: '/auth/key', handle: getKey, summary: 'The same under its older name' },
 ]
 
 /** What is served at the root. */
-const ROOT_ROUTES: readonly Route[] = [
-  { method: 'GET', path: '/billing/usage', handle: getBillingUsage },
-  { method: 'GET', path: '/billing/usage/:ip', handle: getBillingUsageOf },
-  { method: 'GET', path: '/billing/export.csv', handle: getBillingExport },
-  { method: 'GET', path: '/billing/export.json', handle: getBillingExport },
+export const ROOT_ROUTES: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/billing/usage',
+    handle: getBillingUsage,
+    summary: 'What every address spent, the dearest first',
+    query: PERIOD,
+  },
+  {
+    method: 'GET',
+    path: '/billing/usage/:ip',
+    shown: '/billing/usage/{ip}',
+    handle: getBillingUsageOf,
+    summary: 'What one address spent, per model, context and day',
+    query: PERIOD,
+  },
+  {
+    method: 'GET',
+    path: '/billing/export.csv',
+    handle: getBillingExport,
+    summary: 'Every row, newest first; for administrators',
+    query: [...PERIOD, 'ip'],
+  },
+  {
+    method: 'GET',
+    path: '/billing/export.json',
+    handle: getBillingExport,
+    summary: 'The same as JSON',
+    query: [...PERIOD, 'ip'],
+  },
 ]
 
 /** Adds the REST routes to a door. `prefixes` are the base paths that clients may use. */
