@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
-import { formatDollars } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { canonicalAddress } from '../../contexts/address.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
 import type { UsageFilter, UsageGroup, UsageTotals } from '../../ledger/ledger-types.ts'
 import { requireAdmin } from '../http/find-caller.ts'
 import { csvOf, jsonOf } from './billing-export.ts'
+import { wireTotals } from '../http/wire-totals.ts'
 
 /** `GET /billing/usage?since=&until=&context=`: what every address spent, most first. Times are Unix seconds. */
 export async function getBillingUsage(
@@ -17,7 +17,9 @@ export async function getBillingUsage(
 ): Promise<object> {
   requireAdmin(request)
   const addresses = await ledger.usage(filterOf(request))
-  return { addresses: addresses.map(({ ip, models: _models, ...totals }) => ({ ip, ...wireTotals(totals) })) }
+  return {
+    addresses: addresses.map(({ ip, models: _models, ...totals }) => ({ ip, ...billingTotals(totals) })),
+  }
 }
 
 /** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day. */
@@ -35,10 +37,10 @@ export async function getBillingUsageOf(
   const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,
-    ...wireTotals(usage),
-    models: usage.models.map(({ model, ...totals }) => ({ model, ...wireTotals(totals) })),
-    contexts: contexts.map((group) => ({ context: nameOf(group), ...wireTotals(group) })),
-    days: days.map((group) => ({ day: group.day, ...wireTotals(group) })),
+    ...billingTotals(usage),
+    models: usage.models.map(({ model, ...totals }) => ({ model, ...billingTotals(totals) })),
+    contexts: contexts.map((group) => ({ context: nameOf(group), ...billingTotals(group) })),
+    days: days.map((group) => ({ day: group.day, ...billingTotals(group) })),
   }
 }
 
@@ -66,17 +68,10 @@ function nameOf({ context }: UsageGroup): string | null {
   return context === undefined || context === '' ? null : context
 }
 
-function wireTotals(totals: UsageTotals): object {
+/** With when the first and the last of them began, in Unix seconds. */
+function billingTotals(totals: UsageTotals): object {
   return {
-    requests: totals.requests,
-    prompt_tokens: totals.promptTokens,
-    completion_tokens: totals.completionTokens,
-    total_tokens: totals.totalTokens,
-    cached_tokens: totals.cachedTokens,
-    reasoning_tokens: totals.reasoningTokens,
-    cost_usd: formatDollars(totals.cost),
-    uncertain_usd: formatDollars(totals.uncertain),
-    unpriced: totals.unpriced,
+    ...wireTotals(totals),
     first_seen: totals.firstSeen ?? null,
     last_seen: totals.lastSeen ?? null,
   }

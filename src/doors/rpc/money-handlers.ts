@@ -3,10 +3,11 @@ import type { Rooms } from '../../broker/rooms.ts'
 import { canonicalAddress } from '../../contexts/address.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
-import type { UsageFilter, UsageSplit, UsageTotals } from '../../ledger/ledger-types.ts'
+import type { UsageFilter, UsageSplit } from '../../ledger/ledger-types.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'
+import { wireTotals } from '../http/wire-totals.ts'
 
 export interface MoneyFacts {
   readonly rooms: Rooms
@@ -88,19 +89,5 @@ function meant({ address, context, token }: Params<'limits.standing'>, caller: C
     ip: address === undefined ? caller.ip : (canonicalAddress(address) ?? address),
     context: context === undefined ? undefined : readContextLabel(context),
     token,
-  }
-}
-
-function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals'] {
-  return {
-    requests: totals.requests,
-    prompt_tokens: totals.promptTokens,
-    completion_tokens: totals.completionTokens,
-    total_tokens: totals.totalTokens,
-    cached_tokens: totals.cachedTokens,
-    reasoning_tokens: totals.reasoningTokens,
-    cost_usd: formatDollars(totals.cost),
-    uncertain_usd: formatDollars(totals.uncertain),
-    unpriced: totals.unpriced,
   }
 }
