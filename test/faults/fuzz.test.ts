@@ -5,7 +5,7 @@ import { StreamReader } from '../../src/providers/protocols/answer-readers.ts'
 import type { ChatChunk } from '../../src/wire/chat.ts'
 import { chatChunk, done, finishChunk, head, raw, type Script } from '../support/scripted-upstream.ts'
 import { ask, brokerBefore, type BrokerBefore } from './broker-before.ts'
-import { answers, expectWhole } from './scripts.ts'
+import { answers, expectWhole, says } from './scripts.ts'
 
 /** JSON of every kind, with what has broken parsers elsewhere. */
 const nasty = fc.oneof(
@@ -98,9 +98,15 @@ describe('a stream’s reader', () => {
   })
 })
 
+/** Streams when it is asked to stream, as providers do. */
+const fine: Script = ({ body }) => {
+  const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream === true
+  return isStream ? says('fine') : answers('fine')
+}
+
 describe('a broker', () => {
   let broker: BrokerBefore
-  let answer: Script = answers('fine')
+  let answer: Script = fine
   beforeAll(async () => {
     broker = await brokerBefore([
       { script: (request, nth) => (typeof answer === 'function' ? answer(request, nth) : answer) },
@@ -109,7 +115,7 @@ describe('a broker', () => {
   afterAll(() => broker[Symbol.asyncDispose]())
 
   async function expectWell(): Promise<void> {
-    answer = answers('fine')
+    answer = fine
     broker.skip(24 * 3_600_000)
     expectWhole(await broker.ask(), 'fine')
   }
