@@ -1,4 +1,5 @@
-import type { TokenFacts, Tokens } from '../../contexts/tokens.ts'
+import type { TokenFacts } from '../../contexts/token-table.ts'
+import type { Tokens } from '../../contexts/tokens.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Result } from '../../wire/rpc.ts'
 import type { Handlers } from './handlers.ts'

@@ -8,7 +8,7 @@ import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
-import type { Config } from '../../config/config.ts'
+import type { Config, Flags } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
@@ -27,6 +27,8 @@ import { openKeys } from './open-keys.ts'
 import { openSupply, type Supply } from './supply.ts'
 import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
+import type { Topic } from './workers/messages.ts'
+import { tellingRules, tellingTokens } from './workers/telling.ts'
 
 export interface Daemon {
   readonly rooms: Rooms
@@ -42,7 +44,12 @@ const RECALLED_S = 30 * 60
 const MOST_RECALLED = 1000
 
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
-export async function startDaemon(config: Config, clock: Clock, outerLog: DaemonLog): Promise<Daemon> {
+export async function startDaemon(
+  config: Config,
+  clock: Clock,
+  outerLog: DaemonLog,
+  flags: Flags = {},
+): Promise<Daemon> {
   refuseOpenTcp(config)
   const log = createLogRing({ clock, onward: outerLog })
   const startedAt = clock.monotonic()
@@ -95,10 +102,16 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     attribution: config.attribution,
   }
   let tcp: TcpAddress | undefined
+  // Workers are told what changed, once there are some.
+  let tell = async (_topic: Topic): Promise<void> => undefined
   const handlers = brokerHandlers({
     rooms,
-    rules,
-    tokens,
+    ...(config.workers === 1
+      ? { rules, tokens }
+      : {
+          rules: tellingRules(rules, () => tell('rules')),
+          tokens: tellingTokens(tokens, () => tell('tokens')),
+        }),
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -114,10 +127,17 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     settings: config.effective,
     reload: () => supply.reload(),
   })
-  const doors = stack.use(
-    await openDoors({ config, clock, log, rooms, handlers, metrics, sockets, tools, gate }),
-  )
-  tcp = doors.tcp
+  const doorParts = { config, clock, log, rooms, handlers, metrics, sockets, tools, gate }
+  if (config.workers === 1) {
+    tcp = stack.use(await openDoors(doorParts)).tcp
+  } else {
+    const { openDoorsWithWorkers } = await import('./workers/open-with-workers.ts')
+    const news = { supply: () => supply.state(), rules: () => rules.list(), tokens: () => tokens.kept() }
+    const doors = stack.use(await openDoorsWithWorkers({ ...doorParts, flags, news }))
+    tcp = doors.tcp
+    tell = doors.tell
+    supply.onChange = () => void tell('supply')
+  }
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
 }

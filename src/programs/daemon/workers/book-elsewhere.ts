@@ -1,0 +1,126 @@
+import { BrokerError } from '../../../base/errors.ts'
+import type { Clock } from '../../../base/clock.ts'
+import { grantFor } from '../../../broker/grant.ts'
+import type { Errand } from '../../../broker/errand.ts'
+import type { BookAhead, Booking } from '../../../broker/rooms.ts'
+import { mostItCanCost } from '../../../ledger/cost.ts'
+import type { HoldRequest } from '../../../ledger/ledger-types.ts'
+import type { Allowance } from '../../../limits/limits.ts'
+import type { RuleBook } from '../../../limits/rule-book.ts'
+import type { Booked, FromWorker, ToldError, ToWorker } from './messages.ts'
+import { errorTold } from './told-error.ts'
+
+/** The books as a worker sees them: all of them are the primary's. */
+export interface BooksElsewhere {
+  readonly bookAhead: BookAhead
+  hear(message: Extract<ToWorker, { readonly n: number }>): void
+}
+
+export interface BooksElsewhereParts {
+  readonly send: (message: FromWorker) => void
+  readonly rules: Pick<RuleBook, 'boundsOf'>
+  readonly clock: Clock
+}
+
+interface Waiting<T> {
+  resolve(value: T): void
+  reject(error: BrokerError): void
+}
+
+export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts): BooksElsewhere {
+  const bookings = new Map<number, Waiting<Booked>>()
+  const settlements = new Map<number, Waiting<void>>()
+  let last = 0
+
+  function booked(message: Extract<FromWorker, { type: 'ask' | 'ask-again' }>): Promise<Booked> {
+    return new Promise((resolve, reject) => {
+      bookings.set(message.n, { resolve, reject })
+      send(message)
+    })
+  }
+
+  async function bookAhead({ errand, asker, id, tokens }: Booking): ReturnType<BookAhead> {
+    const { caller, referer, title } = asker
+    const n = ++last
+    let request: HoldRequest = {
+      id,
+      caller,
+      kind: errand.kind,
+      modelAsked: errand.modelAsked,
+      streamed: errand.streamed,
+      most: errand.most,
+      startedAt: clock.now(),
+      referer,
+      title,
+      group: errand.group,
+    }
+    const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
+    const leave = (tokensUsed: number): void => send({ type: 'leave', n, tokensUsed })
+    let answer = await booked({
+      type: 'ask',
+      n,
+      tokens,
+      request,
+      isWhole: hasBudget && isWhole(errand),
+    })
+    const { headers = {} } = answer
+    let { allowance } = answer
+    while (answer.rowid === undefined) {
+      const most = mostWithin(errand, allowance, leave)
+      request = { ...request, most }
+      answer = await booked({ type: 'ask-again', n, most })
+      if (answer.rowid === undefined) allowance = answer.allowance
+    }
+    const hold = { ...request, rowid: answer.rowid }
+    return {
+      limits: { admit: () => ({ headers, leave }), allowance: () => allowance },
+      ledger: {
+        hold: () => Promise.resolve(hold),
+        settle: (_hold, settlement) =>
+          new Promise((resolve, reject) => {
+            settlements.set(n, { resolve, reject })
+            send({ type: 'settle', n, settlement })
+          }),
+      },
+    }
+  }
+
+  function settled(n: number, error: ToldError | undefined): void {
+    const waiting = settlements.get(n)
+    settlements.delete(n)
+    if (error === undefined) waiting?.resolve()
+    else waiting?.reject(errorTold(error))
+  }
+
+  return {
+    bookAhead,
+    hear(message) {
+      const { n } = message
+      if (message.type === 'settled') return settled(n, message.error)
+      const waiting = bookings.get(n)
+      bookings.delete(n)
+      if (message.type === 'booked') waiting?.resolve(message)
+      else waiting?.reject(errorTold(message.error))
+    },
+  }
+}
+
+/** What the budget affords of it. Throws `over-budget`, after the request has left. */
+function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: (tokensUsed: number) => void) {
+  try {
+    return grantFor(errand, allowance).most
+  } catch (error) {
+    leave(0)
+    throw error
+  }
+}
+
+/** A budget that affords the dearest candidate leaves the errand as it is. */
+function isWhole({ candidates, most, bounds }: Errand): boolean {
+  return candidates.every(({ price, ...endpoint }) => {
+    if (price === undefined) return false
+    return bounds === undefined
+      ? most !== undefined
+      : mostItCanCost(bounds({ price, ...endpoint }), price) !== undefined
+  })
+}

@@ -1,0 +1,103 @@
+// One of the processes that `--workers` adds: answers callers, and asks the primary for everything there may be only one of.
+import cluster from 'node:cluster'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { systemClock } from '../../../base/clock.ts'
+import { createTokenCounter } from '../../../broker/token-counter.ts'
+import { loadConfig, type Flags } from '../../../config/config.ts'
+import { createGate } from '../../../contexts/gate.ts'
+import { TokenTable } from '../../../contexts/token-table.ts'
+import { socketPaths } from '../../../host/socket-paths.ts'
+import { trimMemory } from '../../../host/trim-memory.ts'
+import { LINE_FD, openLine } from './line.ts'
+import { TOPICS, type FromWorker, type LogLevel, type News, type Topic, type ToWorker } from './messages.ts'
+import { toldError } from './told-error.ts'
+import { toolsElsewhere } from './passed-on.ts'
+import { openWorkerDoors } from './worker-doors.ts'
+import { createWorkerRooms } from './worker-rooms.ts'
+
+await run()
+
+async function run(): Promise<void> {
+  const clock = systemClock
+  const topics = new Set<Topic>()
+  const started = Promise.withResolvers<void>()
+  const drained = Promise.withResolvers<void>()
+  const line = openLine<ToWorker, FromWorker>(new Socket({ fd: LINE_FD }), {
+    onMessage: (message) => hear(message),
+    // Without the primary nothing may be promised to anybody.
+    onClose: () => process.exit(1),
+  })
+  const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
+  const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
+  const sockets = socketPaths(config.socketDir)
+  const tokens = new TokenTable(join(config.dataDir, 'apikeys.key'), clock)
+  const { adminToken, heroSecret } = config
+  const gate = createGate({ adminToken, heroSecret, tokens, clock })
+  const tokenCounter = createTokenCounter(clock)
+  const mcp = await toolsElsewhere(config.mcpConfigPath, clock, process.env)
+  const { send } = line
+  const worker = createWorkerRooms({
+    config,
+    clock,
+    send,
+    tokenCounter,
+    tools: mcp.tools,
+    socketFolder: sockets.folder,
+  })
+
+  function hear(message: ToWorker): void {
+    if (message.type === 'news') return take(message.serial, message.news)
+    if (message.type === 'drain') return drained.resolve()
+    worker.books.hear(message)
+  }
+
+  function take(serial: number, news: News): void {
+    if (news.topic === 'tokens') tokens.replace(news.value)
+    else worker.take(news)
+    send({ type: 'heard', serial })
+    if (topics.add(news.topic).size === TOPICS.length) started.resolve()
+  }
+
+  // A terminal and a service manager tell every process; the primary knows when it is our turn.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
+  await started.promise
+  const log = logTo(send)
+  const metrics = { answered: (door: string, status: number) => send({ type: 'answered', door, status }) }
+  try {
+    const { rooms } = worker
+    const doors = await openWorkerDoors({ config, clock, log, gate, metrics, rooms, sockets })
+    send({ type: 'ready', port: doors.port })
+    trimMemory()
+    await drained.promise
+    await doors[Symbol.asyncDispose]()
+  } catch (error) {
+    send({ type: 'cannot-start', error: toldError(error) })
+  }
+  mcp.close()
+  await worker.close()
+  await tokenCounter.close()
+  await line.flush()
+  cluster.worker?.disconnect()
+  process.exit(0)
+}
+
+function logTo(
+  send: (message: FromWorker) => void,
+): Record<LogLevel, (details: object, message: string) => void> {
+  const at = (level: LogLevel) => (details: object, message: string) =>
+    send({ type: 'log', level, details: plain(details), message })
+  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+/** Errors keep their stacks, anything else its text. */
+function plain(details: object): object {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]: [string, unknown]) => [
+      name,
+      value instanceof Error
+        ? { type: value.name, message: value.message, stack: value.stack }
+        : String(value),
+    ]),
+  )
+}
