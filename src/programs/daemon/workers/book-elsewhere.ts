@@ -14,6 +14,8 @@ import { errorTold } from './told-error.ts'
 export interface BooksElsewhere {
   readonly bookAhead: BookAhead
   hear(message: Extract<ToWorker, { readonly n: number }>): void
+  /** Resolves when nothing that was booked is left to be settled. */
+  settled(): Promise<void>
 }
 
 export interface BooksElsewhereParts {
@@ -30,7 +32,13 @@ interface Waiting<T> {
 export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts): BooksElsewhere {
   const bookings = new Map<number, Waiting<Booked>>()
   const settlements = new Map<number, Waiting<void>>()
+  const onIdle: (() => void)[] = []
   let last = 0
+  let open = 0
+
+  function close(): void {
+    if (--open === 0) for (const resolve of onIdle.splice(0)) resolve()
+  }
 
   function booked(message: Extract<FromWorker, { type: 'ask' | 'ask-again' }>): Promise<Booked> {
     return new Promise((resolve, reject) => {
@@ -42,6 +50,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
   async function bookAhead({ errand, asker, id, tokens }: Booking): ReturnType<BookAhead> {
     const { caller, referer, title } = asker
     const n = ++last
+    open++
     let request: HoldRequest = {
       id,
       caller,
@@ -56,24 +65,26 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     }
     const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
     const leave = (tokensUsed: number): void => send({ type: 'leave', n, tokensUsed })
-    let answer = await booked({
-      type: 'ask',
-      n,
-      tokens,
-      request,
-      isWhole: hasBudget && isWhole(errand),
-    })
-    const { headers = {} } = answer
-    let { allowance } = answer
-    while (answer.rowid === undefined) {
-      const most = mostWithin(errand, allowance, leave)
-      request = { ...request, most }
-      answer = await booked({ type: 'ask-again', n, most })
-      if (answer.rowid === undefined) allowance = answer.allowance
+    let answer: Booked
+    let headers: Booked['headers']
+    let allowance: Allowance | undefined
+    try {
+      answer = await booked({ type: 'ask', n, tokens, request, isWhole: hasBudget && isWhole(errand) })
+      headers = answer.headers
+      allowance = answer.allowance
+      while (answer.rowid === undefined) {
+        const most = mostWithin(errand, allowance, leave)
+        request = { ...request, most }
+        answer = await booked({ type: 'ask-again', n, most })
+        if (answer.rowid === undefined) allowance = answer.allowance
+      }
+    } catch (error) {
+      close()
+      throw error
     }
     const hold = { ...request, rowid: answer.rowid }
     return {
-      limits: { admit: () => ({ headers, leave }), allowance: () => allowance },
+      limits: { admit: () => ({ headers: headers ?? {}, leave }), allowance: () => allowance },
       ledger: {
         hold: () => Promise.resolve(hold),
         settle: (_hold, settlement) =>
@@ -88,12 +99,14 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
   function settled(n: number, error: ToldError | undefined): void {
     const waiting = settlements.get(n)
     settlements.delete(n)
+    close()
     if (error === undefined) waiting?.resolve()
     else waiting?.reject(errorTold(error))
   }
 
   return {
     bookAhead,
+    settled: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
     hear(message) {
       const { n } = message
       if (message.type === 'settled') return settled(n, message.error)

@@ -182,7 +182,7 @@ class RunningFleet implements Fleet {
     })
   }
 
-  #hear({ number, unheard, ready }: Hand, books: WorkerBooks, message: FromWorker): void {
+  #hear({ number, process, unheard, ready }: Hand, books: WorkerBooks, message: FromWorker): void {
     const { metrics, log } = this.#parts
     switch (message.type) {
       case 'answered':
@@ -190,6 +190,7 @@ class RunningFleet implements Fleet {
       case 'log':
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
+        log.info({ worker: number, pid: process.process.pid }, 'a worker answers')
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(errorTold(message.error))

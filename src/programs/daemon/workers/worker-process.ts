@@ -20,6 +20,9 @@ await run()
 
 async function run(): Promise<void> {
   const clock = systemClock
+  const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
+  const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
+  const mcp = await toolsElsewhere(config.mcpConfigPath, clock, process.env)
   const topics = new Set<Topic>()
   const started = Promise.withResolvers<void>()
   const drained = Promise.withResolvers<void>()
@@ -28,14 +31,11 @@ async function run(): Promise<void> {
     // Without the primary nothing may be promised to anybody.
     onClose: () => process.exit(1),
   })
-  const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
-  const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
   const sockets = socketPaths(config.socketDir)
   const tokens = new TokenTable(join(config.dataDir, 'apikeys.key'), clock)
   const { adminToken, heroSecret } = config
   const gate = createGate({ adminToken, heroSecret, tokens, clock })
   const tokenCounter = createTokenCounter(clock)
-  const mcp = await toolsElsewhere(config.mcpConfigPath, clock, process.env)
   const { send } = line
   const worker = createWorkerRooms({
     config,
@@ -75,8 +75,9 @@ async function run(): Promise<void> {
     send({ type: 'cannot-start', error: toldError(error) })
   }
   mcp.close()
-  await worker.close()
   await tokenCounter.close()
+  await worker.books.settled()
+  await worker.close()
   await line.flush()
   cluster.worker?.disconnect()
   process.exit(0)
