@@ -19,6 +19,13 @@ export const quickScenarios: readonly Scenario[] = [
   steady(300, 600),
 ]
 
+/** A request that is mostly books, one that is mostly bytes, and streams. */
+export const scalingScenarios: readonly Scenario[] = [
+  plain(1_000, 1_500, 32, 1_500),
+  plain(16_000, 16_000, 32, 1_500),
+  stream(32, 1_500),
+]
+
 const SIZES = [
   [1_000, 1_500],
   [16_000, 16_000],

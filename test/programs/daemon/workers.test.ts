@@ -205,9 +205,9 @@ test('each request has one row, and any connection tells of all of them', { time
   expect(
     broker
       .rows()
-      .map(({ id }) => id)
-      .sort(),
-  ).toEqual(ids.sort())
+      .map(({ id }) => String(id))
+      .toSorted((a, b) => a.localeCompare(b)),
+  ).toEqual(ids.toSorted((a, b) => a.localeCompare(b)))
   const [id = ''] = ids
   expect((await broker.get(`/v1/generation?id=${id}`)).json).toMatchObject({ data: { id } })
   expect(await broker.rpc('metrics.get')).toMatchObject({ requests: { finished: 60 } })
@@ -254,7 +254,7 @@ test(
     expect(ends.filter(({ status }) => status === 'rejected')).toHaveLength(2)
     await expect.poll(() => broker.openHolds()).toBe(0)
     const statuses = broker.rows().map(({ status }) => String(status))
-    expect(statuses.sort()).toEqual([
+    expect(statuses.toSorted((a, b) => a.localeCompare(b))).toEqual([
       ...Array.from({ length: 4 }, () => 'finished'),
       'interrupted',
       'interrupted',
