@@ -7,7 +7,7 @@ export interface ConfigFacts {
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file again. Throws what is wrong with it. */
-  readonly reload: () => void
+  readonly reload: () => Promise<void>
 }
 
 export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
@@ -22,7 +22,7 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
       })),
     }),
     'config.reload': async () => {
-      reload()
+      await reload()
       return { path: modelsPath, models: rooms.catalog().models.size, providers: rooms.providers().size }
     },
   }

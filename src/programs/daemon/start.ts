@@ -75,9 +75,12 @@ export async function startDaemon(
   const since = Math.floor(clock.now() / 1000) - RECALLED_S
   figures.recall(ledger.entries({ limit: MOST_RECALLED, since }))
 
+  // Workers are told what changed, once there are some.
+  let tell = async (_topic: Topic): Promise<void> => undefined
+  let supplyTold = Promise.resolve()
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
-  const priorities = livePriorities(store, supply)
+  const priorities = livePriorities(store, supply, () => supplyTold)
   const metrics = createMetrics(clock)
   const limits = createLimits({ rules, ledger, clock })
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
@@ -102,8 +105,6 @@ export async function startDaemon(
     attribution: config.attribution,
   }
   let tcp: TcpAddress | undefined
-  // Workers are told what changed, once there are some.
-  let tell = async (_topic: Topic): Promise<void> => undefined
   const handlers = brokerHandlers({
     rooms,
     ...(config.workers === 1
@@ -125,7 +126,10 @@ export async function startDaemon(
     metrics,
     logs: log,
     settings: config.effective,
-    reload: () => supply.reload(),
+    reload: () => {
+      supply.reload()
+      return supplyTold
+    },
   })
   const doorParts = { config, clock, log, rooms, handlers, metrics, sockets, tools, gate }
   if (config.workers === 1) {
@@ -136,14 +140,14 @@ export async function startDaemon(
     const doors = stack.use(await openDoorsWithWorkers({ ...doorParts, flags, news }))
     tcp = doors.tcp
     tell = doors.tell
-    supply.onChange = () => void tell('supply')
+    supply.onChange = () => (supplyTold = tell('supply'))
   }
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
 }
 
 /** What an administrator sets is kept and followed at once. */
-function livePriorities(store: Store, supply: Supply): ProviderPriorities {
+function livePriorities(store: Store, supply: Supply, told: () => Promise<void>): ProviderPriorities {
   const priorities = createProviderPriorities(store)
   supply.prioritise(priorities.all())
   return {
@@ -151,6 +155,7 @@ function livePriorities(store: Store, supply: Supply): ProviderPriorities {
     async set(provider, priority) {
       await priorities.set(provider, priority)
       supply.prioritise(priorities.all())
+      await told()
     },
   }
 }

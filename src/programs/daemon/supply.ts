@@ -35,7 +35,7 @@ export interface Supply extends AsyncDisposable {
   /** All that another process needs to ask the same providers for the same models. */
   state(): SupplyState
   /** Hears of each new state. */
-  onChange: () => void
+  onChange: () => unknown
 }
 
 /** Plain data. */

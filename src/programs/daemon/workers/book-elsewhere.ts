@@ -64,7 +64,6 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       group: errand.group,
     }
     const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
-    const leave = (tokensUsed: number): void => send({ type: 'leave', n, tokensUsed })
     let answer: Booked
     let headers: Booked['headers']
     let allowance: Allowance | undefined
@@ -73,7 +72,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       headers = answer.headers
       allowance = answer.allowance
       while (answer.rowid === undefined) {
-        const most = mostWithin(errand, allowance, leave)
+        const most = mostWithin(errand, allowance, () => send({ type: 'leave', n }))
         request = { ...request, most }
         answer = await booked({ type: 'ask-again', n, most })
         if (answer.rowid === undefined) allowance = answer.allowance
@@ -84,7 +83,11 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     }
     const hold = { ...request, rowid: answer.rowid }
     return {
-      limits: { admit: () => ({ headers: headers ?? {}, leave }), allowance: () => allowance },
+      limits: {
+        // Settled is left.
+        admit: () => ({ headers: headers ?? {}, leave: () => undefined }),
+        allowance: () => allowance,
+      },
       ledger: {
         hold: () => Promise.resolve(hold),
         settle: (_hold, settlement) =>
@@ -119,11 +122,11 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
 }
 
 /** What the budget affords of it. Throws `over-budget`, after the request has left. */
-function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: (tokensUsed: number) => void) {
+function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: () => void) {
   try {
     return grantFor(errand, allowance).most
   } catch (error) {
-    leave(0)
+    leave()
     throw error
   }
 }

@@ -186,7 +186,8 @@ class RunningFleet implements Fleet {
     const { metrics, log } = this.#parts
     switch (message.type) {
       case 'answered':
-        return metrics.answered(message.door, message.status)
+        for (let left = message.count; left > 0; left--) metrics.answered(message.door, message.status)
+        return
       case 'log':
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':

@@ -21,8 +21,8 @@ export interface LineEnd<In> {
 const HEAD_BYTES = 4
 
 /**
- * V8's own encoding: money is a `bigint`, and maps travel as they are. Measured for the two messages of a request together:
- * 4 µs to write and 6 to read, against 4 and 17 for JSON that keeps `bigint` apart.
+ * V8's own encoding: money is a `bigint`, and maps travel as they are. Measured: 3 µs to write or read a message alone,
+ * under 1 µs each in a batch of eight, where JSON with money as text takes 1 µs either way.
  */
 export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEnd<In>): Line<Out> {
   let batch: Out[] = []
@@ -39,13 +39,7 @@ export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEn
     const messages = batch
     batch = []
     if (messages.length === 0 || socket.destroyed) return done?.()
-    const bytes = serialize(messages)
-    const head = Buffer.allocUnsafe(HEAD_BYTES)
-    head.writeUInt32BE(bytes.length)
-    socket.cork()
-    socket.write(head)
-    socket.write(bytes, () => done?.())
-    socket.uncork()
+    socket.write(framed(serialize(messages)), () => done?.())
   }
 
   return {
@@ -54,6 +48,14 @@ export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEn
     },
     flush: () => new Promise((resolve) => write(resolve)),
   }
+}
+
+/** In one piece, for one call to the system. */
+export function framed(bytes: Buffer): Buffer {
+  const whole = Buffer.allocUnsafe(HEAD_BYTES + bytes.length)
+  whole.writeUInt32BE(bytes.length)
+  bytes.copy(whole, HEAD_BYTES)
+  return whole
 }
 
 /** Cuts what comes into batches. */

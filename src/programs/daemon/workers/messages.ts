@@ -23,13 +23,15 @@ export type BookMessage =
     }
   /** The same request with what its budget affords. */
   | { readonly type: 'ask-again'; readonly n: number; readonly most: Money | undefined }
+  /** It has ended, and leaves. */
   | { readonly type: 'settle'; readonly n: number; readonly settlement: Settlement }
-  | { readonly type: 'leave'; readonly n: number; readonly tokensUsed: number }
+  /** It leaves without having been booked. */
+  | { readonly type: 'leave'; readonly n: number }
   | { readonly type: 'upstream-id'; readonly theirs: string; readonly ours: string }
 
 /** About the worker itself. */
 export type HouseMessage =
-  | { readonly type: 'answered'; readonly door: string; readonly status: number }
+  | { readonly type: 'answered'; readonly door: string; readonly status: number; readonly count: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly details: object; readonly message: string }
   | { readonly type: 'heard'; readonly serial: number }
   /** All doors are open. */

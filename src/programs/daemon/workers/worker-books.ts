@@ -23,14 +23,12 @@ export interface WorkerBooksParts {
   readonly answer: (message: ToWorker) => void
 }
 
-/** A request of the worker, from being let in until it has left and is settled. */
+/** A request of the worker, from being let in until it has left. */
 interface Open {
   readonly request: HoldRequest
   readonly admission: Admission
   readonly leaveHouse: () => void
   hold: Hold | undefined
-  hasLeft: boolean
-  isSettling: boolean
 }
 
 /** The books of one worker's requests: what `walk` does with its own, done for another process. */
@@ -53,7 +51,7 @@ export class WorkerBooks {
       case 'settle':
         return this.#settle(message.n, message.settlement)
       case 'leave':
-        return this.#leave(message.n, message.tokensUsed)
+        return this.#leave(message.n, 0)
       case 'upstream-id':
         return rooms.upstreamIds.note(message.theirs, message.ours)
     }
@@ -63,10 +61,9 @@ export class WorkerBooks {
   gone(): void {
     this.#isGone = true
     for (const [n, open] of this.#open) {
-      if (!open.isSettling && open.hold !== undefined) this.#interrupt(open.hold)
-      if (!open.hasLeft) this.#leave(n, 0)
+      if (open.hold !== undefined) this.#interrupt(open.hold)
+      this.#leave(n, 0)
     }
-    this.#open.clear()
   }
 
   #ask({ n, tokens, request, isWhole }: Extract<BookMessage, { type: 'ask' }>): void {
@@ -76,7 +73,7 @@ export class WorkerBooks {
       leaveHouse = rooms.admission.enter()
       const admission = rooms.limits.admit(request.caller, tokens)
       const allowance = rooms.limits.allowance(request.caller)
-      const open = { request, admission, leaveHouse, hold: undefined, hasLeft: false, isSettling: false }
+      const open = { request, admission, leaveHouse, hold: undefined }
       this.#open.set(n, open)
       const { headers } = admission
       if (allowance === undefined || (isWhole && affords(allowance, request.most)))
@@ -124,22 +121,21 @@ export class WorkerBooks {
     const { rooms, answer } = this.#parts
     const open = this.#open.get(n)
     if (open?.hold === undefined) return
-    open.isSettling = true
     rooms.figures.note(settlement)
     rooms.ledger.settle(open.hold, settlement).then(
       () => answer({ type: 'settled', n, error: undefined }),
       (error: unknown) => answer({ type: 'settled', n, error: toldError(error) }),
     )
-    if (open.hasLeft) this.#open.delete(n)
+    const { usage } = settlement
+    this.#leave(n, usage === undefined ? 0 : usage.prompt + usage.completion)
   }
 
   #leave(n: number, tokensUsed: number): void {
     const open = this.#open.get(n)
-    if (open === undefined || open.hasLeft) return
-    open.hasLeft = true
+    if (open === undefined) return
+    this.#open.delete(n)
     open.admission.leave(tokensUsed)
     open.leaveHouse()
-    if (open.isSettling || open.hold === undefined) this.#open.delete(n)
   }
 
   #interrupt(hold: Hold): void {

@@ -10,9 +10,10 @@ import { TokenTable } from '../../../contexts/token-table.ts'
 import { socketPaths } from '../../../host/socket-paths.ts'
 import { trimMemory } from '../../../host/trim-memory.ts'
 import { LINE_FD, openLine } from './line.ts'
-import { TOPICS, type FromWorker, type LogLevel, type News, type Topic, type ToWorker } from './messages.ts'
+import { TOPICS, type FromWorker, type News, type Topic, type ToWorker } from './messages.ts'
 import { toldError } from './told-error.ts'
 import { toolsElsewhere } from './passed-on.ts'
+import { countAnswers, logTo } from './tell-primary.ts'
 import { openWorkerDoors } from './worker-doors.ts'
 import { createWorkerRooms } from './worker-rooms.ts'
 
@@ -63,7 +64,7 @@ async function run(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
   await started.promise
   const log = logTo(send)
-  const metrics = { answered: (door: string, status: number) => send({ type: 'answered', door, status }) }
+  const metrics = countAnswers(send, clock)
   try {
     const { rooms } = worker
     const doors = await openWorkerDoors({ config, clock, log, gate, metrics, rooms, sockets })
@@ -74,6 +75,7 @@ async function run(): Promise<void> {
   } catch (error) {
     send({ type: 'cannot-start', error: toldError(error) })
   }
+  metrics.tell()
   mcp.close()
   await tokenCounter.close()
   await worker.books.settled()
@@ -81,24 +83,4 @@ async function run(): Promise<void> {
   await line.flush()
   cluster.worker?.disconnect()
   process.exit(0)
-}
-
-function logTo(
-  send: (message: FromWorker) => void,
-): Record<LogLevel, (details: object, message: string) => void> {
-  const at = (level: LogLevel) => (details: object, message: string) =>
-    send({ type: 'log', level, details: plain(details), message })
-  return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
-}
-
-/** Errors keep their stacks, anything else its text. */
-function plain(details: object): object {
-  return Object.fromEntries(
-    Object.entries(details).map(([name, value]: [string, unknown]) => [
-      name,
-      value instanceof Error
-        ? { type: value.name, message: value.message, stack: value.stack }
-        : String(value),
-    ]),
-  )
 }

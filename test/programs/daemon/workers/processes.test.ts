@@ -3,8 +3,8 @@ import { Agent } from 'node:http'
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openAsk, type Answer, type OpenAnswer } from '../../support/ask.ts'
-import { groqAt, openaiAt } from '../../support/providers-env.ts'
+import { openAsk, type Answer, type OpenAnswer } from '../../../support/ask.ts'
+import { groqAt, openaiAt } from '../../../support/providers-env.ts'
 import {
   chatChunk,
   done,
@@ -15,9 +15,9 @@ import {
   stall,
   usageChunk,
   wait,
-} from '../../support/scripted-upstream.ts'
-import { startBroker, type Broker } from '../../support/start-broker.ts'
-import { tempFolder } from '../../support/temp-folder.ts'
+} from '../../../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../../../support/start-broker.ts'
+import { tempFolder } from '../../../support/temp-folder.ts'
 
 const WORKERS = 3
 const CHAT = '/v1/chat/completions'
