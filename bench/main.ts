@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureBooks } from './books/books.ts'
 import { allContenders } from './contenders/all.ts'
 import { broker } from './contenders/broker.ts'
 import type { Contender } from './contenders/contender.ts'
@@ -16,7 +17,7 @@ import { soak } from './measures/soak.ts'
 import { openStage, type Stage } from './measures/stage.ts'
 import { measureStartUp } from './measures/start-up.ts'
 import { figuresOf } from './report/figures.ts'
-import { printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
+import { printBooks, printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
 
 const HELP = `npm run bench -- [options]
 
@@ -133,6 +134,15 @@ async function compare(stage: Stage, contenders: readonly Contender[]): Promise<
   return options.gate ? gate(results, yardstick) : 0
 }
 
+/** So many workers, each with so many requests under way. */
+const BOOKERS = [
+  [1, 1],
+  [1, 16],
+  [1, 64],
+  [2, 64],
+] as const
+const BOOKS_MS = 4_000
+
 async function scale(counts: readonly number[]): Promise<number> {
   await using stage = await openStage()
   await using entrants = await startAll(
@@ -144,7 +154,11 @@ async function scale(counts: readonly number[]): Promise<number> {
     stretch: positive('stretch'),
   })
   printScaling(scaling)
-  console.log(`\n${await save({ scaling })}`)
+  await entrants[Symbol.asyncDispose]()
+  const books = []
+  for (const [workers, atOnce] of BOOKERS) books.push(await measureBooks(workers, atOnce, BOOKS_MS))
+  printBooks(books)
+  console.log(`\n${await save({ scaling, books })}`)
   return 0
 }
 

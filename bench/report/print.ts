@@ -1,4 +1,5 @@
 import type { Memory } from '../measures/memory.ts'
+import type { BooksFigures } from '../books/books.ts'
 import type { Scaling } from '../measures/scaling.ts'
 import type { Scenario } from '../measures/scenarios.ts'
 import type { Figures } from './figures.ts'
@@ -90,6 +91,21 @@ export function printScaling(rows: readonly Scaling[]): void {
       ),
     )
   }
+}
+
+export function printBooks(rows: readonly BooksFigures[]): void {
+  console.log('\nthe books alone: let in, held, settled, on the disk')
+  console.log(
+    table(
+      ['workers × requests at once', '1/s', 'CPU µs of the primary', 'of a core'],
+      rows.map(({ workers, atOnce, perSecond, cpu, busy }) => [
+        `${workers} × ${atOnce}`,
+        perSecond.toFixed(0),
+        cpu.toFixed(1),
+        `${(busy * 100).toFixed(0)} %`,
+      ]),
+    ),
+  )
 }
 
 export function printStartUp(startUps: ReadonlyMap<string, readonly number[]>): void {
