@@ -57,6 +57,15 @@ const { values: options } = parseArgs({
   },
 })
 
+/** So many workers, each with so many requests under way. */
+const BOOKERS = [
+  [1, 1],
+  [1, 16],
+  [1, 64],
+  [2, 64],
+] as const
+const BOOKS_MS = 4_000
+
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
 process.exitCode = await main().catch((failure: unknown) => {
@@ -133,15 +142,6 @@ async function compare(stage: Stage, contenders: readonly Contender[]): Promise<
   console.log(`\n${file}`)
   return options.gate ? gate(results, yardstick) : 0
 }
-
-/** So many workers, each with so many requests under way. */
-const BOOKERS = [
-  [1, 1],
-  [1, 16],
-  [1, 64],
-  [2, 64],
-] as const
-const BOOKS_MS = 4_000
 
 async function scale(counts: readonly number[]): Promise<number> {
   await using stage = await openStage()

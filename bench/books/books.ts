@@ -73,7 +73,12 @@ function startBooker(
   const child = spawn(process.execPath, [join(import.meta.dirname, 'booker.ts'), `${atOnce}`], {
     stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
   })
-  const books = new WorkerBooks({ rooms, log: SILENT, answer: (message) => line.send(message) })
+  const books = new WorkerBooks({
+    rooms,
+    log: SILENT,
+    answer: (message) => line.send(message),
+    answerSoon: (message) => line.sendSoon(message),
+  })
   const closed = Promise.withResolvers<void>()
   const line = openLine<FromWorker, ToWorker>(child.stdio[LINE_FD] as Duplex, {
     onMessage: (message) => {

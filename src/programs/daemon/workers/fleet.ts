@@ -151,7 +151,11 @@ class RunningFleet implements Fleet {
   #launch(number: number): Hand {
     const { log } = this.#parts
     const child = cluster.fork({ NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' })
-    const books = new WorkerBooks({ ...this.#parts, answer: (message) => line.send(message) })
+    const books = new WorkerBooks({
+      ...this.#parts,
+      answer: (message) => line.send(message),
+      answerSoon: (message) => line.sendSoon(message),
+    })
     const line = openLine<FromWorker, ToWorker>(lineOf(child), {
       onMessage: (message) => this.#hear(hand, books, message),
       onClose: () => {

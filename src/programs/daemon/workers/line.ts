@@ -7,6 +7,8 @@ export const LINE_FD = 4
 /** A private pair of sockets between the primary and one worker. What is sent in one turn of the event loop travels together. */
 export interface Line<Out> {
   readonly send: (message: Out) => void
+  /** For what nobody waits for: rides with the next message, or goes a few milliseconds later. */
+  readonly sendSoon: (message: Out) => void
   /** Resolves when all that was sent is with the system. */
   flush(): Promise<void>
 }
@@ -17,6 +19,8 @@ export interface LineEnd<In> {
   readonly onClose: () => void
 }
 
+const SOON_MS = 5
+
 /** Four bytes of length before each batch. */
 const HEAD_BYTES = 4
 
@@ -26,6 +30,8 @@ const HEAD_BYTES = 4
  */
 export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEnd<In>): Line<Out> {
   let batch: Out[] = []
+  let isPlanned = false
+  let soon: NodeJS.Timeout | undefined
   const read = batchReader((bytes) => {
     // Only ever what the other end of this very pair wrote.
     for (const message of deserialize(bytes) as In[]) onMessage(message)
@@ -36,6 +42,9 @@ export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEn
   socket.once('close', onClose)
 
   function write(done?: () => void): void {
+    isPlanned = false
+    clearTimeout(soon)
+    soon = undefined
     const messages = batch
     batch = []
     if (messages.length === 0 || socket.destroyed) return done?.()
@@ -44,7 +53,14 @@ export function openLine<In, Out>(socket: Duplex, { onMessage, onClose }: LineEn
 
   return {
     send(message) {
-      if (batch.push(message) === 1) setImmediate(write)
+      batch.push(message)
+      if (isPlanned) return
+      isPlanned = true
+      setImmediate(write)
+    },
+    sendSoon(message) {
+      batch.push(message)
+      if (!isPlanned) soon ??= setTimeout(write, SOON_MS)
     },
     flush: () => new Promise((resolve) => write(resolve)),
   }

@@ -21,6 +21,8 @@ export interface WorkerBooksParts {
   readonly rooms: BookRooms
   readonly log: DaemonLog
   readonly answer: (message: ToWorker) => void
+  /** For what the worker doesn't wait for. */
+  readonly answerSoon: (message: ToWorker) => void
 }
 
 /** A request of the worker, from being let in until it has left. */
@@ -118,13 +120,13 @@ export class WorkerBooks {
   }
 
   #settle(n: number, settlement: Settlement): void {
-    const { rooms, answer } = this.#parts
+    const { rooms, answerSoon } = this.#parts
     const open = this.#open.get(n)
     if (open?.hold === undefined) return
     rooms.figures.note(settlement)
     rooms.ledger.settle(open.hold, settlement).then(
-      () => answer({ type: 'settled', n, error: undefined }),
-      (error: unknown) => answer({ type: 'settled', n, error: toldError(error) }),
+      () => answerSoon({ type: 'settled', n, error: undefined }),
+      (error: unknown) => answerSoon({ type: 'settled', n, error: toldError(error) }),
     )
     const { usage } = settlement
     this.#leave(n, usage === undefined ? 0 : usage.prompt + usage.completion)

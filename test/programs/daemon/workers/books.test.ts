@@ -82,7 +82,12 @@ function scene(count: number, mostOpen = 1000): Scene {
   }
   const startWorker = (): TestWorker => {
     const [near, far] = duplexPair()
-    const books = new WorkerBooks({ rooms, log: SILENT, answer: (message) => toWorker.send(message) })
+    const books = new WorkerBooks({
+      rooms,
+      log: SILENT,
+      answer: (message) => toWorker.send(message),
+      answerSoon: (message) => toWorker.sendSoon(message),
+    })
     const toWorker: Line<ToWorker> = openLine<FromWorker, ToWorker>(near, {
       onMessage: (message) => {
         if (message.type === 'ask' || message.type === 'ask-again') books.hear(message)
