@@ -49,7 +49,8 @@ export class AnswerRecord {
   /** An attempt that the caller saw nothing of. */
   missed(endpoint: Endpoint, error: BrokerError, ms: number): void {
     this.#errors.push(error)
-    this.#attempts.push({ endpoint: endpoint.id, code: error.code, status: error.details.status, ms })
+    const { status } = error.details
+    this.#attempts.push({ endpoint: endpoint.id, code: error.code, status, ms: Math.round(ms) })
   }
 
   /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
@@ -120,6 +121,7 @@ export class AnswerRecord {
       status: this.#status,
       endpoint: answering?.endpoint.id,
       provider: answering?.endpoint.provider,
+      model: answering?.endpoint.model,
       attempts: this.#attempts,
       ...bill,
       flag: bill.flag ?? this.#flag,

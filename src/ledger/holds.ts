@@ -15,7 +15,9 @@ export class HoldsTable {
       INSERT INTO holds (id, ip, context, token, kind, model, streamed, most_nano, started_at_ms, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
-    this.#all = store.prepare('SELECT rowid, * FROM holds ORDER BY rowid')
+    this.#all = store.prepare(
+      'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
+    )
   }
 
   /** Returns its rowid. */
@@ -52,6 +54,7 @@ export class HoldsTable {
       streamed: count(row, 'streamed') === 1,
       most: maybeAmount(row, 'most_nano'),
       startedAt: count(row, 'started_at_ms'),
+      group: maybeText(row, 'group_id'),
       referer: maybeText(row, 'referer'),
       title: maybeText(row, 'title'),
     }))

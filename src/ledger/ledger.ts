@@ -11,6 +11,7 @@ import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
   Balance,
+  Doubtful,
   Entry,
   Hold,
   HoldRequest,
@@ -55,6 +56,8 @@ export interface Ledger {
   /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
+  doubtful(since: number): Doubtful
   /** Computes history again and books the differences as entries of their own; no entry ever changes. */
   rerate(rerating: Rerating): Promise<ReratingResult>
   /** Whether every row is still what was written, and the first one that isn't. */
@@ -162,6 +165,10 @@ class StoredLedger implements Ledger {
 
   find(id: string): Entry | undefined {
     return this.#entries.find(id)
+  }
+
+  doubtful(since: number): Doubtful {
+    return this.#entries.doubtful(since)
   }
 
   async rerate(rerating: Rerating): Promise<ReratingResult> {

@@ -20,7 +20,7 @@ test('a settled hold is one entry that says everything', async () => {
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
   const { rowid: _rowid, most: _most, ...asked } = hold
-  const expected = { ...asked, ...settlement, firstTokenMs: 12, durationMs: 346 }
+  const expected = { ...asked, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })
@@ -155,9 +155,39 @@ test('rows of one group are found together, and a row without one is in none', a
     ['gen-3', undefined],
   ] as const)
     await ledger.settle(await ledger.hold(request(id, { group })), finished(money(1n)))
-  const grouped = here.store.prepare(
-    'SELECT id FROM request_logs JOIN request_groups USING (id) WHERE group_id = ? ORDER BY id',
-  )
+  await ledger.written()
+  const grouped = here.store.prepare('SELECT id FROM request_logs WHERE group_id = ? ORDER BY id')
   expect(grouped.all('gen-1').map(({ id }) => id)).toEqual(['gen-1', 'gen-2'])
   expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
+})
+
+test('what a crash left of a group still says so, and the row says it by itself', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.hold(request('gen-2', { group: 'gen-1' }))
+  const reopened = createLedger({ store: await here.reopen() })
+  await reopened.recover()
+  expect(reopened.find('gen-2')).toMatchObject({ status: 'interrupted', group: 'gen-1' })
+})
+
+test('the column of attempts counts all of them: those that failed and the one that answered', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const failed = { endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }
+  const none = { endpoint: undefined, provider: undefined }
+  for (const [id, changes] of Object.entries({
+    once: {},
+    second: { attempts: [failed] },
+    never: { attempts: [failed, failed], ...none },
+    handedOn: { attempts: [failed, failed], asked: 2 },
+  }))
+    await ledger.settle(await ledger.hold(request(id)), finished(money(1n), changes))
+  await ledger.written()
+  const rows = here.store.prepare('SELECT id, attempts FROM request_logs ORDER BY seq').all()
+  expect(rows.map(({ id, attempts }) => [id, Number(attempts)])).toEqual([
+    ['once', 1],
+    ['second', 2],
+    ['never', 2],
+    ['handedOn', 2],
+  ])
 })
