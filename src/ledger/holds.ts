@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import type { Money } from '../base/money.ts'
 import type { Statement } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import { count, maybeAmount, maybeText, text } from './columns.ts'
@@ -7,6 +8,7 @@ import type { Hold, HoldRequest } from './ledger-types.ts'
 /** The table of what is set aside. Everything here but `all` runs inside a write of the store. */
 export class HoldsTable {
   readonly #insert: Statement
+  readonly #raise: Statement
   readonly #delete: Statement
   readonly #all: Statement
 
@@ -14,6 +16,7 @@ export class HoldsTable {
     this.#insert = store.prepare(`
       INSERT INTO holds (id, ip, context, token, kind, model, streamed, most_nano, started_at_ms, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#raise = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
     this.#all = store.prepare(
       'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
@@ -37,6 +40,10 @@ export class HoldsTable {
       request.title ?? null,
     )
     return Number(done.lastInsertRowid)
+  }
+
+  raise({ rowid, id }: Hold, most: Money): void {
+    this.#raise.run(most, rowid, id)
   }
 
   delete(hold: Hold): void {

@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import { money, NOTHING } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
@@ -35,6 +35,11 @@ export interface Ledger {
    * Refused with `store-full` when it can't be written; then nothing may be sent upstream.
    */
   hold(request: HoldRequest): Promise<Hold>
+  /**
+   * Sets aside more for a request that is running, as durably as `hold` and refused like it; then the old one stays. What it
+   * resolves with takes the place of the hold.
+   */
+  raise(hold: Hold, most: Money): Promise<Hold>
   /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
   settle(hold: Hold, settlement: Settlement): Promise<void>
   openHolds(): readonly Hold[]
@@ -114,6 +119,21 @@ class StoredLedger implements Ledger {
       return hold
     } catch (error) {
       this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
+      throw error
+    }
+  }
+
+  async raise(hold: Hold, most: Money): Promise<Hold> {
+    const { caller, startedAt } = hold
+    const more = money(most - (hold.most ?? NOTHING))
+    this.#balances.add(caller, startedAt, { held: more })
+    try {
+      await this.#store.write(() => this.#holds.raise(hold, most))
+      const raised = { ...hold, most }
+      this.#open.set(hold.id, raised)
+      return raised
+    } catch (error) {
+      this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
       throw error
     }
   }
@@ -226,17 +246,18 @@ class StoredLedger implements Ledger {
 }
 
 /** Whether the provider was reached, and how far it came, died with the process: from nothing to all that was held. */
-function interrupted(hold: Hold): EntrySettlement {
+function interrupted({ most }: Hold): EntrySettlement {
+  const isFree = most === NOTHING
   return {
     status: 'interrupted',
     endpoint: undefined,
     provider: undefined,
     attempts: [],
     usage: undefined,
-    countSource: 'bounded',
-    cost: undefined,
-    costLow: NOTHING,
-    costHigh: hold.most,
+    countSource: isFree ? 'none' : 'bounded',
+    cost: isFree ? NOTHING : undefined,
+    costLow: isFree ? undefined : NOTHING,
+    costHigh: isFree ? undefined : most,
     priceVersion: undefined,
     finishReason: undefined,
     error: 'the broker ended before the request did',

@@ -46,6 +46,37 @@ test('an unpriced answer is counted as unpriced, not as free', async () => {
   expect(ledger.find('gen-1')?.cost).toBeUndefined()
 })
 
+test('a crash leaves no doubt about what could cost nothing, and says of the rest that it may be anything', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.hold(request('free', { most: NOTHING }))
+  await ledger.hold(request('dear', { most: money(9n) }))
+  await ledger.hold(request('unknown', { most: undefined }))
+  const reopened = createLedger({ store: await here.crash() })
+  await reopened.recover()
+  expect(reopened.find('free')).toMatchObject({ status: 'interrupted', cost: 0n, countSource: 'none' })
+  expect(reopened.find('dear')).toMatchObject({ cost: undefined, costLow: 0n, costHigh: 9n })
+  expect(await reopened.summary()).toMatchObject({ requests: 3, cost: 0n, uncertain: 9n, unpriced: 1 })
+  expect(reopened.doubtful(0)).toEqual({
+    unpriced: { count: 1, newest: 'unknown' },
+    disputed: { count: 0, newest: undefined },
+  })
+})
+
+test('what is held may be raised: it counts at once, survives a crash, and is given back whole', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const hold = await ledger.hold(request('gen-1', { most: money(10n) }))
+  const raising = ledger.raise(hold, money(25n))
+  expect(ledger.balance(hold.caller).held).toBe(25n)
+  const raised = await raising
+  expect(ledger.openHolds()).toEqual([raised])
+  const reopened = createLedger({ store: await here.crash() })
+  expect(reopened.openHolds()).toEqual([raised])
+  await reopened.settle(raised, finished(money(3n)))
+  expect(reopened.balance(hold.caller)).toEqual({ spent: 3n, held: 0n })
+})
+
 test('an entry can never be changed', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
@@ -86,10 +117,17 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(99), cost: fc.nat(999) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('raise' as const), which: fc.nat(99), more: fc.nat(999) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), which: fc.nat(99) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  // The files as they are at that moment, under a log that nobody ended.
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
 )
 
-test('entries less holds is the balance, after any order of hold, settle and crash', async () => {
+test('entries less holds is the balance, after any order of hold, raise, settle, release, restart and crash', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       await using here = temporaryStore()
@@ -104,8 +142,16 @@ test('entries less holds is the balance, after any order of hold, settle and cra
           const [hold] = open.splice(step.which % (open.length || 1), 1)
           const cost = step.cost === 0 ? undefined : money(BigInt(step.cost))
           if (hold !== undefined) await ledger.settle(hold, finished(cost))
+        } else if (step.do === 'raise') {
+          const at = step.which % (open.length || 1)
+          const hold = open[at]
+          if (hold !== undefined)
+            open[at] = await ledger.raise(hold, money((hold.most ?? NOTHING) + BigInt(step.more)))
+        } else if (step.do === 'release') {
+          const [hold] = open.splice(step.which % (open.length || 1), 1)
+          if (hold !== undefined) await ledger.settle(hold, refused)
         } else {
-          ledger = createLedger({ store: await here.reopen() })
+          ledger = createLedger({ store: await (step.do === 'crash' ? here.crash() : here.reopen()) })
           await expectRecovery(ledger, open)
           open = []
         }
@@ -117,6 +163,14 @@ test('entries less holds is the balance, after any order of hold, settle and cra
     }),
     { numRuns: 40 },
   )
+})
+
+/** Nobody could be asked: what was held is free again. */
+const refused = finished(NOTHING, {
+  status: 'failed',
+  endpoint: undefined,
+  provider: undefined,
+  usage: undefined,
 })
 
 async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<void> {
