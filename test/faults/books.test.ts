@@ -154,7 +154,7 @@ async function expectBooksAgree(books: Books): Promise<void> {
     (await ask({ socketPath, method: 'GET', path, headers })).json as Record<string, unknown>
   const rpc = rpcOf(broker)
   const keyed = (list: unknown, name: string): Record<string, unknown> =>
-    Object.fromEntries((list as Record<string, unknown>[]).map((row) => [String(row[name] ?? ''), row]))
+    Object.fromEntries((list as Record<string, string | null>[]).map((row) => [row[name] ?? '', row]))
 
   const { addresses } = await get('/billing/usage')
   expect(keyed(addresses, 'ip')).toMatchObject(by(rows, ({ caller }) => caller.ip))
