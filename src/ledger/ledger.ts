@@ -12,6 +12,7 @@ import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
   Balance,
+  Doubtful,
   Entry,
   Hold,
   HoldRequest,
@@ -35,6 +36,11 @@ export interface Ledger {
    * Refused with `store-full` when it can't be written; then nothing may be sent upstream.
    */
   hold(request: HoldRequest): Promise<Hold>
+  /**
+   * Sets aside more for a request that is running, as durably as `hold` and refused like it; then the old one stays. What it
+   * resolves with takes the place of the hold.
+   */
+  raise(hold: Hold, most: Money): Promise<Hold>
   /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
   settle(hold: Hold, settlement: Settlement): Promise<void>
   openHolds(): readonly Hold[]
@@ -56,6 +62,8 @@ export interface Ledger {
   /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
+  doubtful(since: number): Doubtful
   /** Computes history again and books the differences as entries of their own; no entry ever changes. */
   rerate(rerating: Rerating): Promise<ReratingResult>
   /** Whether every row is still what was written, and the first one that isn't. */
@@ -114,6 +122,22 @@ class StoredLedger implements Ledger {
     }
   }
 
+  async raise(hold: Hold, most: Money): Promise<Hold> {
+    const { caller, startedAt } = hold
+    const more = money(most - (hold.most ?? NOTHING))
+    this.#balances.add(caller, startedAt, { held: more })
+    try {
+      await this.#store.write(() => this.#holds.raise(hold, most))
+      const raised = new OpenHold({ ...hold, most }, hold.rowid)
+      if (hold instanceof OpenHold) this.#open.delete(hold)
+      this.#open.add(raised)
+      return raised
+    } catch (error) {
+      this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
+      throw error
+    }
+  }
+
   async settle(hold: Hold, settlement: Settlement): Promise<void> {
     await this.#close(hold, settlement)
   }
@@ -161,6 +185,10 @@ class StoredLedger implements Ledger {
 
   find(id: string): Entry | undefined {
     return this.#entries.find(id)
+  }
+
+  doubtful(since: number): Doubtful {
+    return this.#entries.doubtful(since)
   }
 
   async rerate(rerating: Rerating): Promise<ReratingResult> {
@@ -249,17 +277,18 @@ class OpenHold implements Hold, Placed {
 }
 
 /** Whether the provider was reached, and how far it came, died with the process: from nothing to all that was held. */
-function interrupted(hold: Hold): EntrySettlement {
+function interrupted({ most }: Hold): EntrySettlement {
+  const isFree = most === NOTHING
   return {
     status: 'interrupted',
     endpoint: undefined,
     provider: undefined,
     attempts: [],
     usage: undefined,
-    countSource: 'bounded',
-    cost: undefined,
-    costLow: NOTHING,
-    costHigh: hold.most,
+    countSource: isFree ? 'none' : 'bounded',
+    cost: isFree ? NOTHING : undefined,
+    costLow: isFree ? undefined : NOTHING,
+    costHigh: isFree ? undefined : most,
     priceVersion: undefined,
     finishReason: undefined,
     error: 'the broker ended before the request did',
