@@ -62,6 +62,7 @@ interface Described {
     { params: readonly { name: string; value: unknown }[]; result: { value: unknown } },
   ]
   readonly 'x-role': string
+  readonly 'x-streams'?: true
 }
 
 function methodPart({
@@ -76,7 +77,7 @@ function methodPart({
   const asked = Object.fromEntries(example.params.map(({ name, value }) => [name, value]))
   return [
     `## \`${name}\``,
-    `${summary}. (${rest['x-role']})`,
+    `${summary}. (${rest['x-role']}${rest['x-streams'] === true ? ', streams' : ''})`,
     ...(description === undefined ? [] : [description]),
     params.length === 0
       ? 'No params.'

@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { findFault } from '../wire/field-fault.ts'
 import { rpcAnswer, STREAM_TYPE } from '../wire/rpc-message.ts'
 import type { RpcAnswer } from '../wire/rpc-message.ts'
 import { methods } from '../wire/rpc.ts'
@@ -107,10 +108,10 @@ function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefin
   if (answer.error) throw rpcError(answer.error)
   const checked = methods[method].result.safeParse(answer.result)
   if (checked.success) return answer.result as Result<M>
-  const [issue] = checked.error.issues
+  const { path, words } = findFault(methods[method].result, answer.result)
   throw new BrokerError(
     'internal',
     `the broker answered ${method} in a shape this client does not know ` +
-      `(${issue?.path.join('.')}: ${issue?.message}); are both of one version?`,
+      `(“${path}” ${words}); are both of one version?`,
   )
 }

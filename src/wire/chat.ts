@@ -40,7 +40,7 @@ export interface ChatRequest {
 /** Reads a chat request. Throws `bad-request` naming the field. */
 export function parseChatRequest(body: JsonBody): ChatRequest {
   const parsed = interpreted.safeParse(body.value)
-  if (!parsed.success) throw badField(parsed.error, body.value)
+  if (!parsed.success) throw badField(body.value)
   const { stream, max_tokens, max_completion_tokens, n } = parsed.data
   checkEfforts(parsed.data)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
@@ -60,12 +60,12 @@ function checkEfforts({ reasoning, reasoning_effort: shorthand }: z.infer<typeof
   throw new BrokerError('bad-request', 'reasoning.effort and reasoning_effort contradict each other')
 }
 
-function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): BrokerError {
+function badField(value: Readonly<Record<string, unknown>>): BrokerError {
   if (value['messages'] === undefined) {
     // OpenRouter's wording, which clients match on.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
-  return fieldFault(error)
+  return fieldFault(interpreted, value)
 }
 
 const count = z.int().min(0).nullish()
