@@ -17,6 +17,11 @@ export function fieldWords(issue: z.core.$ZodRawIssue): string {
       return `has “${issue.keys[0]}”, which is not known here`
     case 'invalid_union':
       return 'has none of the forms that it may have'
+    case 'custom':
+    case 'invalid_element':
+    case 'invalid_format':
+    case 'invalid_key':
+    case 'not_multiple_of':
     default:
       return 'has not the form that it should have'
   }
