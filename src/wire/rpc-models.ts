@@ -86,7 +86,16 @@ export const modelsMethods = {
       search: z.string().optional().describe('Words that must all occur in the id or the display name.'),
       kind: modelKind.optional(),
       provider: z.string().optional().describe('Only models that this provider offers.'),
-      capability: z.string().optional(),
+      capability: z
+        .string()
+        .optional()
+        .describe('`vision`, `tool_calling`, `reasoning` … as `models.list` says.'),
+      context_at_least: count.optional().describe('Tokens of prompt and answer together.'),
+      input_usd_at_most: usd
+        .optional()
+        .describe(
+          'Only with an endpoint whose input costs no more per million tokens; unknown is not cheap.',
+        ),
       available: z
         .boolean()
         .optional()

@@ -6,6 +6,7 @@ import type { UsageGroup } from '../../ledger/ledger-types.ts'
 import type { RuleBook, StoredRule } from '../../limits/rule-book.ts'
 import type { LimitRule, LimitSubject } from '../../wire/limits.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
+import { checkProviders } from './check-providers.ts'
 import type { HandlersOf } from './handlers.ts'
 
 export interface ContextsFacts {
@@ -43,7 +44,7 @@ export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
     },
     'contexts.pin': async ({ context, pin, address }) => {
       const name = readContextLabel(context)
-      checkProviders(pin, rooms)
+      checkProviders(pin.providers, rooms)
       const subject: LimitSubject = {
         scope: 'context',
         context: name,
@@ -70,16 +71,6 @@ async function replacePin(rules: RuleBook, subject: LimitSubject, pin: Pin): Pro
   const rule: LimitRule = { ...limits, ...pin }
   if (Object.keys(rule).length === 0) await rules.remove(subject)
   else await rules.set(subject, rule)
-}
-
-/** A misspelt provider would leave a context with nobody to ask. */
-function checkProviders({ providers = [] }: Pin, rooms: Rooms): void {
-  const known = rooms.providers()
-  const offered = new Set([...rooms.catalog().endpoints.values()].map(({ provider }) => provider))
-  const stranger = providers.find((name) => !known.has(name) && !offered.has(name))
-  if (stranger === undefined) return
-  const names = [...new Set([...known.keys(), ...offered])].join(', ')
-  throw new BrokerError('not-found', `there is no provider “${stranger}” here; known are ${names}`)
 }
 
 function summaryOf(

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
-import { formatDollars, type Money } from '../../base/money.ts'
+import { dollars, formatDollars, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
 import { findByName, nearestNames } from '../../catalog/find-model.ts'
@@ -28,11 +28,14 @@ function noSuchModel(name: string, rooms: Rooms): BrokerError {
 
 function listModels(params: Params<'models.list'>, { catalog, providers }: Rooms): Result<'models.list'> {
   const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
+  const most = params.input_usd_at_most === undefined ? undefined : dollars(params.input_usd_at_most)
   const fits = (model: Model): boolean =>
     words.every((word) => `${model.id} ${model.displayName}`.toLowerCase().includes(word)) &&
     (params.kind === undefined || model.kind === params.kind) &&
     (params.capability === undefined || model.capabilities.includes(params.capability)) &&
     (params.provider === undefined || model.endpoints.some(({ provider }) => provider === params.provider)) &&
+    (model.contextWindow ?? 0) >= (params.context_at_least ?? 0) &&
+    (most === undefined || model.endpoints.some(({ price }) => (price?.input ?? most + 1n) <= most)) &&
     (params.available === undefined || isAvailable(model, providers()) === params.available)
   return [...catalog().models.values()].filter(fits).map((model) => modelRow(model, providers()))
 }

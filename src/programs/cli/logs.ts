@@ -45,7 +45,17 @@ function tailCommand(cli: Cli): Command {
 
 async function show(cli: Cli, options: Options): Promise<void> {
   const { level, lines: limit } = options
-  printPage(cli.terminal, await clientOf(cli, options).call('logs.tail', { level, limit }), options)
+  const page = await clientOf(cli, options).call('logs.tail', { level, limit })
+  printPage(cli.terminal, page, options)
+  if (page.lines.length === 0 && !options.json)
+    print(
+      cli.terminal,
+      paint(
+        cli.terminal,
+        'dim',
+        `nothing was logged since the start${level === 'info' ? '' : ` at the level “${level}”`}`,
+      ),
+    )
 }
 
 async function follow(cli: Cli, options: Options): Promise<void> {

@@ -52,7 +52,9 @@ test('a token with a monthly budget is one command; it works, is bounded, and ca
   const left = await runHere(['limits', 'left', '--token', id], broker)
   expect(left.out).toMatch(/month +\$5\.00 +\$0\.00 +\$0\.00 +\$5\.00/)
 
-  expect((await runHere(['tokens'], broker)).out).toMatch(/ada +good until \d{4}-\d\d-\d\d +\$5\.00 a month/)
+  expect((await runHere(['tokens'], broker)).out).toMatch(
+    /ada +good until \d{4}-\d\d-\d\d +\$0\.00 +\$5\.00 a month/,
+  )
   expect((await runHere(['tokens', 'disable', id], broker)).out).toContain('is disabled')
   expect(await runHere(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
   expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is gone\n`)
@@ -186,6 +188,15 @@ test('a number of lines that makes no sense is refused as misuse', async () => {
     exit: 2,
     err: expect.stringContaining('a whole number from 1 to 1000') as string,
   })
+})
+
+test('nobody is pinned to a provider that is misspelt', async () => {
+  await using broker = await startDaemonHere()
+  for (const line of ['limits set default', 'tokens create ci', 'contexts pin lab']) {
+    const run = await runHere([...line.split(' '), '--providers', 'opnai'], broker)
+    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no provider “opnai” here') as string })
+  }
+  expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
 })
 
 test('a context is shown, pinned, let go and forgotten', async () => {
