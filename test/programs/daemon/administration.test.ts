@@ -44,11 +44,18 @@ test('a provider is tested with each of its keys, and a refused key never shows'
     provider: 'openai',
     ok: false,
     keys: [
-      { key: 1, ok: true, ms: expect.any(Number) as number, models: 2 },
+      {
+        key: 1,
+        ok: true,
+        ms: expect.any(Number) as number,
+        models: 2,
+        clock_ahead_s: expect.any(Number) as number,
+      },
       {
         key: 2,
         ok: false,
         ms: expect.any(Number) as number,
+        clock_ahead_s: expect.any(Number) as number,
         error: 'Incorrect API key provided: ***',
         status: 401,
       },
