@@ -2,7 +2,7 @@ import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 
 import type { Params, Result } from '../../sdk/index.ts'
-import { clientOf, describeCommand, patientClientOf } from './cli.ts'
+import { clientOf, describeCommand, plainClientOf } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
 import { paint, print, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
@@ -64,7 +64,7 @@ async function follow(cli: Cli, options: Options): Promise<void> {
   const interrupt = (): void => stop.abort()
   process.once('SIGINT', interrupt)
   try {
-    const pages = patientClientOf(cli, options).stream('logs.tail', { level, limit }, stop)
+    const pages = plainClientOf(cli, options).stream('logs.tail', { level, limit }, stop)
     for await (const page of pages) printPage(cli.terminal, page, options)
   } finally {
     process.off('SIGINT', interrupt)
