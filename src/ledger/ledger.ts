@@ -129,7 +129,8 @@ class StoredLedger implements Ledger {
     try {
       await this.#store.write(() => this.#holds.raise(hold, most))
       const raised = new OpenHold({ ...hold, most }, hold.rowid)
-      if (hold instanceof OpenHold) this.#open.delete(hold)
+      const before = this.#openHold(hold)
+      if (before !== undefined) this.#open.delete(before)
       this.#open.add(raised)
       return raised
     } catch (error) {
@@ -221,8 +222,9 @@ class StoredLedger implements Ledger {
 
   async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
     const { caller } = hold
-    if (!(hold instanceof OpenHold) || !this.#open.has(hold) || hold.isSettling) throw settledTwice(hold.id)
-    hold.isSettling = true
+    const open = this.#openHold(hold)
+    if (open === undefined || open.isSettling) throw settledTwice(hold.id)
+    open.isSettling = true
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
@@ -232,11 +234,17 @@ class StoredLedger implements Ledger {
         this.#holds.delete(hold)
         writeEntry()
       })
-      this.#open.delete(hold)
+      this.#open.delete(open)
       this.#rollUp.rowAdded()
     } finally {
-      hold.isSettling = false
+      open.isSettling = false
     }
+  }
+
+  /** A hold may also be told as data, by who had it from a ledger before this one. */
+  #openHold(hold: Hold): OpenHold | undefined {
+    if (hold instanceof OpenHold && this.#open.has(hold)) return hold
+    return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
   }
 
   #setAside(hold: OpenHold): void {

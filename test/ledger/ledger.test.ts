@@ -175,9 +175,13 @@ const refused = finished(NOTHING, {
 })
 
 async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<void> {
-  expect(ledger.openHolds()).toEqual(open)
+  expect(ledger.openHolds().map(heldIn)).toEqual(open.map(heldIn))
   expect(await ledger.recover()).toBe(open.length)
   expect(ledger.openHolds()).toEqual([])
+}
+
+function heldIn({ id, caller, most, rowid }: Hold): object {
+  return { id, caller, most, rowid }
 }
 
 function expectBalanced(ledger: Ledger): void {
