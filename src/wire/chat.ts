@@ -117,7 +117,12 @@ const wireUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
   prompt_tokens_details: z
-    .looseObject({ cached_tokens: count, cache_write_tokens: count, audio_tokens: count })
+    .looseObject({
+      cached_tokens: count,
+      cache_write_tokens: count,
+      audio_tokens: count,
+      image_tokens: count,
+    })
     .nullish(),
   completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
   /** DeepSeek's name for `cached_tokens`. */

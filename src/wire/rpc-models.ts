@@ -32,6 +32,7 @@ const endpoint = z
     max_output_tokens: count.optional(),
     ...rates,
     request_usd: usd.optional().describe('A flat fee per request.'),
+    image_usd: usd.optional().describe('For each picture of the prompt, on top of its tokens.'),
     characters_usd_per_million: usd.optional().describe('Text to speech.'),
     hours_usd_per_million: usd.optional().describe('Speech to text, per million hours of sound.'),
     tiers: z.array(priceTier).optional(),

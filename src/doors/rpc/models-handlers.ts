@@ -81,7 +81,7 @@ function limits({ contextWindow, maxOutputTokens }: Model | Endpoint): {
 function priceRow(price: Price) {
   return {
     ...ratesRow(price),
-    ...usd({ request_usd: price.perRequest }),
+    ...usd({ request_usd: price.perRequest, image_usd: price.perImage }),
     ...usd({ characters_usd_per_million: price.characters, hours_usd_per_million: price.hours }),
     ...(price.tiers === undefined
       ? {}
