@@ -7,6 +7,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
 import type { Config } from '../../config/config.ts'
+import type { KnownProvider } from '../../doors/rpc/providers-handlers.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
 import type { HealthBook } from '../../providers/health.ts'
 import type { Provider } from '../../providers/provider.ts'
@@ -15,7 +16,7 @@ import { detectedModels, findLocalServers } from './detected.ts'
 import { openLiveCatalogue } from './live-catalogue.ts'
 import { createLiveModels, type LiveModels } from './live-models.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
-import { createProviderSet, type KnownProvider, type ProviderSet } from './provider-set.ts'
+import { createProviderSet, type ProviderSet } from './provider-set.ts'
 
 /** Who can be asked for what, as of now: the models file, the keys, and what is found on this host. */
 export interface Supply extends AsyncDisposable {
