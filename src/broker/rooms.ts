@@ -8,6 +8,7 @@ import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
+import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
@@ -27,6 +28,8 @@ export type HangUp = { readonly policy: 'cut' } | { readonly policy: 'drain'; re
 export interface Rooms {
   readonly catalog: () => Catalog
   readonly providers: () => ReadonlyMap<string, Provider>
+  /** Decides whom to ask. */
+  readonly route: typeof route
   readonly ledger: Ledger
   readonly limits: Limits
   readonly running: Running
@@ -66,7 +69,7 @@ export interface Booking {
 /** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
 export type BookAhead = (booking: Booking) => Promise<{
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'settle'>
+  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
 }>
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */

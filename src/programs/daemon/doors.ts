@@ -12,9 +12,9 @@ import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
-import type { Handlers } from '../../doors/rpc/handlers.ts'
+import type { Handlers, StreamHandlers } from '../../doors/rpc/handlers.ts'
 import { prometheusText } from '../../doors/rpc/prometheus.ts'
-import { registerRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
+import { registerRpc, type MountedRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../host/socket-paths.ts'
@@ -31,6 +31,7 @@ export interface DoorParts {
   readonly log: DaemonLog
   readonly rooms: Rooms
   readonly handlers: Handlers
+  readonly streams: StreamHandlers
   readonly metrics: Metrics
   readonly sockets: SocketPaths
   readonly tools: Tools
@@ -52,6 +53,7 @@ export interface TcpAddress {
 interface BuiltDoor {
   readonly door: FastifyInstance
   readonly mcp: MountedMcp | undefined
+  readonly rpc?: MountedRpc | undefined
 }
 
 interface OpenDoor extends BuiltDoor {
@@ -172,8 +174,7 @@ export function inContext(context: string, options: DoorOptions): DoorOptions {
 function rpcDoor(parts: DoorParts): BuiltDoor {
   const door = createDoor(optionsFor('rpc', parts))
   addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
-  addRpc(door, parts)
-  return { door, mcp: undefined }
+  return { door, mcp: undefined, rpc: addRpc(door, parts) }
 }
 
 async function openTcp(listen: TcpAddress, parts: DoorParts, open: OpenDoor[]): Promise<TcpAddress> {
@@ -190,8 +191,7 @@ function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['pee
   const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: TCP })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  addRpc(door, parts)
-  return { door, mcp: addMcp(door, options, parts) }
+  return { door, mcp: addMcp(door, options, parts), rpc: addRpc(door, parts) }
 }
 
 /** What it trusts and asks for is decided by where it listens. */
@@ -203,9 +203,11 @@ export function tcpOptions({ address }: TcpAddress, parts: OptionParts): DoorOpt
 
 const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
 
-function addRpc(door: FastifyInstance, { handlers, log, rooms, metrics }: DoorParts): void {
+function addRpc(door: FastifyInstance, parts: DoorParts): MountedRpc {
+  const { handlers, streams, log, rooms, metrics } = parts
   const prometheus = (): string => prometheusText({ rooms, metrics, version: VERSION })
-  registerRpc(door, { handlers, findCaller, roleOf, prometheus, version: VERSION, logger: log })
+  const about = { prometheus, version: VERSION, logger: log }
+  return registerRpc(door, { handlers, streams, findCaller, roleOf, ...about })
 }
 
 /** TCP has its own guards against web pages; behind a socket the routes look at what a front passes on. */
@@ -239,6 +241,7 @@ async function closeDoors(
 }
 
 async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
+  for (const { rpc } of open) rpc?.endStreams()
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
 }
 

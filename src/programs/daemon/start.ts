@@ -10,7 +10,7 @@ import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config, Flags } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
-import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
+import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
@@ -19,6 +19,7 @@ import { createLimits } from '../../limits/limits.ts'
 import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
+import { rememberingRoute } from '../../routing/remembered.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
@@ -87,6 +88,7 @@ export async function startDaemon(
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
+    route: rememberingRoute(),
     ledger,
     limits,
     tokenCounter,
@@ -126,12 +128,14 @@ export async function startDaemon(
     metrics,
     logs: log,
     settings: config.effective,
+    contextSockets: config.contextSockets,
     reload: () => {
       supply.reload()
       return supplyTold
     },
   })
-  const doorParts = { config, clock, log, rooms, handlers, metrics, sockets, tools, gate }
+  const streams = brokerStreams({ logs: log })
+  const doorParts = { config, clock, log, rooms, handlers, streams, metrics, sockets, tools, gate }
   if (config.workers === 1) {
     tcp = stack.use(await openDoors(doorParts)).tcp
   } else {

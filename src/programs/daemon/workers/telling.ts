@@ -5,6 +5,7 @@ import type { RuleBook } from '../../../limits/rule-book.ts'
 export function tellingRules(rules: RuleBook, tell: () => Promise<void>): RuleBook {
   return {
     list: () => rules.list(),
+    get: (subject) => rules.get(subject),
     boundsOf: (caller) => rules.boundsOf(caller),
     async set(subject, rule) {
       await rules.set(subject, rule)

@@ -16,6 +16,7 @@ import { boundsOfRules, type RuleBook } from '../../../limits/rule-book.ts'
 import type { ToolBroker } from '../../../mcp/tool-broker.ts'
 import { createHealthBook } from '../../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../../providers/time-limits.ts'
+import { rememberingRoute } from '../../../routing/remembered.ts'
 import { createProviderSet } from '../provider-set.ts'
 import type { SupplyState } from '../supply.ts'
 import { createBooksElsewhere, type BooksElsewhere } from './book-elsewhere.ts'
@@ -63,6 +64,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     ofThePrimary = providersOfThePrimary(state.settings)
     const found = state.builtIn.filter(({ id }) => !known.has(id))
     for (const { id } of found) known.add(id)
+    rereadKeys(config)
     providers.add(found)
     providers.update(withoutServers(state.settings))
     catalog = state.catalog
@@ -71,6 +73,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
   const rooms: Rooms = {
     catalog: () => catalog,
     providers: () => providers.current(),
+    route: rememberingRoute(),
     ledger: standIn<Ledger>({}, ofPrimary('the ledger')),
     limits: limitsHere(rules, clock),
     bookAhead: async (booking) => {
@@ -104,6 +107,15 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
       else bounds = boundsOfRules(news.value)
     },
     close: () => providers.close(),
+  }
+}
+
+/** The primary has read them too, and told of it where they can't be used. */
+function rereadKeys(config: Config): void {
+  try {
+    config.rereadKeys()
+  } catch {
+    // The keys of before stay.
   }
 }
 
