@@ -16,6 +16,7 @@ import { readJson } from '../read-json.ts'
 import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import type { Visit, VisitOwner } from '../visit.ts'
+import { answerAsChunk } from './answer-as-chunk.ts'
 import { BodyReader, errorInside, parseObject, StreamReader, type AnswerReader } from './answer-readers.ts'
 import { bodyFor } from './openai-body.ts'
 
@@ -234,9 +235,16 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     return new BodyReader((body) => {
       const answer = this.#parseAnswer(body, type)
       if (answer instanceof BrokerError) return this.#fail(answer)
-      this.#listener.answer(body, answer)
+      if (this.#question.streamed) this.#hearWhole(answer)
+      else this.#listener.answer(body, answer)
       return this.#end()
     })
+  }
+
+  /** It was asked for a stream, and answered and billed all the same. */
+  #hearWhole(answer: ChatChunk): void {
+    const chunk = answerAsChunk(answer)
+    this.#hear(JSON.stringify(chunk), chunk)
   }
 
   #parseAnswer(body: string, type: string): ChatChunk | BrokerError {
@@ -254,11 +262,6 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     }
     const error = errorInside(answer)
     if (error !== undefined) return errorOfObject(provider, error)
-    if (this.#question.streamed) {
-      return new BrokerError('upstream-failed', `${provider} was asked for a stream and sent none`, {
-        details: { provider, status: 200, raw: raw() },
-      })
-    }
     const { list } = DOORS[this.#question.route]
     const listed = answer[list]
     if (!Array.isArray(listed) || listed.length === 0) {
