@@ -49,3 +49,10 @@ export interface Exclusion {
   readonly step: string
   readonly reason: string
 }
+
+/** Everybody who was left out on the way to a plan; only gathered where somebody asks why. */
+export interface LeftOut {
+  readonly endpoints: Exclusion[]
+  /** Models of the caller's list for which nobody can be asked. */
+  readonly models: { readonly model: string; readonly error: unknown }[]
+}
