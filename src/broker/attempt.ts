@@ -79,7 +79,7 @@ export class Attempt implements BatchListener {
     this.#endpoint = endpoint
     this.#provider = provider
     this.#rescuing = rescuing
-    this.#body = this.#within(rescuing?.body ?? run.errand.body)
+    this.#body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
     this.#meter = run.errand.meter(this.#body)
     this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
@@ -331,6 +331,7 @@ export class Attempt implements BatchListener {
       envelope: () => ({
         ...envelopeOf(record, provider, this.#endpoint, cost()),
         ...(limited === undefined ? {} : { limited }),
+        ...errand.fitting?.(this.#endpoint)?.note,
       }),
     })
   }

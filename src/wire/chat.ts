@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
 import type { JsonBody } from './json-body.ts'
+import { ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
@@ -35,6 +36,7 @@ export interface ChatRequest {
   readonly choices: number
   /** Thoughts are to be kept out of the answer. */
   readonly hidesReasoning: boolean
+  readonly plugins: OwnPlugins
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
@@ -44,13 +46,15 @@ export function parseChatRequest(body: JsonBody): ChatRequest {
   const { stream, max_tokens, max_completion_tokens, n } = parsed.data
   checkEfforts(parsed.data)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
+  const plugins = ownPlugins(body)
   return {
     body,
-    wishes: parseWishes(body, maxTokens),
+    wishes: parseWishes(body, maxTokens, plugins.able),
     streamed: stream ?? false,
     maxTokens,
     choices: n ?? 1,
     hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
+    plugins,
   }
 }
 

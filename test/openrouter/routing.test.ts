@@ -211,7 +211,8 @@ describe('a 404 says which constraint left nothing', () => {
 describe('what nobody here can do is refused, not dropped', () => {
   test.each([
     [{ plugins: [{ id: 'web' }] }, 'the plugin “web”'],
-    [{ transforms: ['middle-out'] }, 'the transform “middle-out”'],
+    [{ transforms: ['inside-out'] }, 'there is no transform “inside-out”'],
+    [{ plugins: [{ id: 'response-healing' }] }, 'anything but a plain answer in JSON'],
     [{ tools: [{ type: 'openrouter:web_search' }] }, 'the tool “openrouter:web_search”'],
     [{ plugins: [{ id: 'unheard-of' }] }, 'there is no plugin “unheard-of”'],
     [{ provider: { order: 'groq' } }, 'the field “provider.order” is wrong'],
