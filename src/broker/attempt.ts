@@ -317,7 +317,8 @@ export class Attempt implements BatchListener {
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
     const limited = shorteningOf(this.#run.grant, this.#endpoint)
-    const isShared = this.#rescuing !== undefined
+    // Others were paid before: for the beginning of this answer, or for one that was no use.
+    const isShared = this.#rescuing !== undefined || record.answering !== undefined
     const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
     const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
     return errand.completer({

@@ -85,7 +85,7 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
     figures: alsoCounting(figures, metrics),
-    upstreamIds: createUpstreamIds(),
+    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
     lists: supply.lists,
     clock,
     strategy: config.routingStrategy,
