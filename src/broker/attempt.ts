@@ -18,6 +18,7 @@ import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
+import { routerMetadata, wantsMetadata } from './router-metadata.ts'
 import type { HangUp } from './rooms.ts'
 import { shortened } from './shortened.ts'
 import type { Told } from './told.ts'
@@ -33,6 +34,7 @@ export interface Run {
   readonly hangUp: HangUp
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds
+  readonly providers: () => ReadonlyMap<string, Provider>
   /** Unix seconds of the start. */
   readonly created: number
   /** Monotonic milliseconds at which the whole request must be done. */
@@ -116,6 +118,7 @@ export class Attempt implements BatchListener {
       deadlineAt,
       referer: asker.referer,
       title: asker.title,
+      headers: asker.headers,
     }
   }
 
@@ -312,6 +315,10 @@ export class Attempt implements BatchListener {
     }
   }
 
+  #metadata(): object {
+    return routerMetadata({ ...this.#run, endpoint: this.#endpoint })
+  }
+
   #newCompleter(): Completer {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
@@ -329,6 +336,7 @@ export class Attempt implements BatchListener {
       price,
       usage,
       cost: isShared ? cost : undefined,
+      metadata: wantsMetadata(this.#run.asker) ? () => this.#metadata() : undefined,
       envelope: () => ({
         ...envelopeOf(record, provider, this.#endpoint, cost()),
         ...(limited === undefined ? {} : { limited }),

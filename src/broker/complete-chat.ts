@@ -54,6 +54,7 @@ class ChatCompleter implements Completer {
       ...additions(answer, TOP_FIELDS),
       choices: (answer.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
       ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.price, answer.usage) }),
+      openrouter_metadata: this.#facts.metadata?.(),
       x_aibroker: this.#facts.envelope(),
     })
   }
@@ -90,6 +91,7 @@ class ChatCompleter implements Completer {
         ...ending,
       })),
       usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
+      openrouter_metadata: this.#facts.metadata?.(),
       x_aibroker: this.#facts.envelope(),
     })
   }

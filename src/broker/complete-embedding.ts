@@ -20,6 +20,7 @@ export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: Answer
         model: facts.model,
         data,
         ...usageOf(facts),
+        openrouter_metadata: facts.metadata?.(),
         x_aibroker: facts.envelope(),
       })
     },

@@ -315,6 +315,19 @@ function choicesOf({ body: { value }, route }: Question): number {
   return n * (isList ? Math.max(1, prompt.length) : 1)
 }
 
+/** Headers of a caller's that steer OpenRouter; none of them says who the caller is. */
+const FOR_ROUTERS = [
+  'x-session-id',
+  'x-openrouter-metadata',
+  'x-openrouter-experimental-metadata',
+  'x-openrouter-categories',
+  'x-openrouter-app-visibility',
+  'x-openrouter-cache',
+  'x-openrouter-cache-ttl',
+  'x-openrouter-cache-clear',
+  'x-anthropic-beta',
+] as const
+
 function headersFor(definition: ProviderDefinition, lane: Lease, question: Question): string[] {
   const headers = [
     'content-type',
@@ -327,6 +340,10 @@ function headersFor(definition: ProviderDefinition, lane: Lease, question: Quest
   if (lane.key !== undefined) headers.push('authorization', `Bearer ${lane.key.reveal()}`)
   for (const [name, value] of Object.entries(definition.headers ?? {})) headers.push(name, value)
   if (definition.quirks?.speaksOpenRouter === true) {
+    for (const name of FOR_ROUTERS) {
+      const value = question.headers?.[name]
+      if (typeof value === 'string') headers.push(name, value)
+    }
     if (question.referer !== undefined) headers.push('http-referer', question.referer)
     if (question.title !== undefined)
       headers.push('x-title', question.title, 'x-openrouter-title', question.title)
