@@ -68,6 +68,8 @@ function planFor(
     wishes: { ...wishes, model: name },
     direct: directProviders(offers),
     variants: resolved.type === 'auto' ? [] : variants,
+    // Of a variant OpenRouter has other endpoints, and of hundreds of models nobody knows them all.
+    behind: resolved.type === 'auto' || variants.length > 0 ? undefined : around.behind,
   }
   const left = sieve(offers, context, name, leftOut)
   const ordering = { wishes, sort, direct: context.direct, figuresOf: around.figuresOf }

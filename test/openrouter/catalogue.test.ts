@@ -108,3 +108,36 @@ test('what another provider lists can be asked for by name', async () => {
   expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'groq', models: 1 }])
   expect(await idsOf(broker)).toContain('groq/brand-new')
 })
+
+test('what OpenRouter has to offer for a model is learnt from the first request with wishes, and used from then on', async () => {
+  await using upstream = await scriptedUpstream((request, nth) =>
+    request.method === 'POST'
+      ? [json(404, { error: { message: 'No endpoints found', code: 404 } })]
+      : (lists(() => [row('acme/one'), row('acme/two')]) as Exclude<Script, readonly unknown[]>)(
+          request,
+          nth,
+        ),
+  )
+  const env = { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' }
+  await using broker = await startBroker({ env })
+  await broker.rpc('models.refresh')
+  const body = {
+    model: 'acme/one',
+    messages: [{ role: 'user', content: 'hi' }],
+    provider: { quantizations: ['int4'] },
+  }
+  await broker.post('/v1/chat/completions', body)
+  expect(upstream.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  await expect
+    .poll(async () => (await broker.post('/v1/explain', body)).json)
+    .toMatchObject({
+      candidates: [],
+      excluded: [
+        { endpoint: 'openrouter/acme/one', reason: expect.stringContaining('provider.quantizations') },
+      ],
+    })
+  const { status } = await broker.post('/v1/chat/completions', body)
+  expect([status, upstream.requests.filter(({ method }) => method === 'POST').length]).toEqual([404, 1])
+  const fits = await broker.post('/v1/explain', { ...body, provider: { quantizations: ['fp8'] } })
+  expect(fits.json).toMatchObject({ candidates: [{ endpoint: 'openrouter/acme/one' }] })
+})

@@ -87,6 +87,7 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     figures: alsoCounting(figures, metrics),
     upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
     lists: supply.lists,
+    behind: supply.lists,
     clock,
     strategy: config.routingStrategy,
     health,
