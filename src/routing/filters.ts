@@ -107,6 +107,17 @@ export const FILTERS: readonly Filter[] = [
     message: ({ wishes }) =>
       `No endpoints found at the quantizations ${wishes.preferences.quantizations?.join(', ')}.`,
   },
+  {
+    step: 'Filter by Thinking Variant',
+    fault: ({ model, state }, { variants }) =>
+      !variants.includes('thinking') ||
+      state.speaksOpenRouter === true ||
+      model.capabilities.length === 0 ||
+      model.capabilities.includes('reasoning')
+        ? undefined
+        : 'does not reason',
+    message: ({ wishes }) => `No endpoints found for ${wishes.model}: the model does not reason.`,
+  },
   ...(['image', 'audio', 'file', 'video'] as const).map(inputFilter),
   {
     step: 'Filter by Model Output Modalities',

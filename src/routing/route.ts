@@ -151,11 +151,19 @@ function candidatesOf(
   { wishes }: RouteQuery,
   { figuresOf }: RouteSurroundings,
 ): readonly Endpoint[] {
-  const offers = plans.flatMap((plan) => plan.offers)
   const [first] = plans
+  const offers = plans.length === 1 && first !== undefined ? first.offers : onceEach(plans)
   if (!wishes.preferences.sortsAcrossModels) return offers.map(({ endpoint }) => endpoint)
   const ordering = { wishes, sort: first?.sort ?? 'price', direct: directProviders(offers), figuresOf }
   return inOrder(offers, ordering).map(({ endpoint }) => endpoint)
+}
+
+/** A model may be named twice, or under two names. */
+function onceEach(plans: readonly ModelPlan[]): readonly Offer[] {
+  const offers = new Map<string, Offer>()
+  for (const offer of plans.flatMap((plan) => plan.offers))
+    if (!offers.has(offer.endpoint.id)) offers.set(offer.endpoint.id, offer)
+  return [...offers.values()]
 }
 
 const SORTS: Readonly<Record<string, ProviderSort>> = {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import type { JsonBody } from './json-body.ts'
+import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
 import { ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
@@ -40,7 +40,8 @@ export interface ChatRequest {
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
-export function parseChatRequest(body: JsonBody): ChatRequest {
+export function parseChatRequest(said: JsonBody): ChatRequest {
+  const body = thinking(said)
   const parsed = interpreted.safeParse(body.value)
   if (!parsed.success) throw badField(parsed.error, body.value)
   const { stream, max_tokens, max_completion_tokens, n } = parsed.data
@@ -56,6 +57,14 @@ export function parseChatRequest(body: JsonBody): ChatRequest {
     hidesReasoning: parsed.data.reasoning?.exclude ?? parsed.data.include_reasoning === false,
     plugins,
   }
+}
+
+/** The suffix `:thinking` says of a model's name what `reasoning` says of a request; whoever says both means the latter. */
+function thinking(body: JsonBody): JsonBody {
+  const { model, reasoning, reasoning_effort: effort } = body.value
+  if (typeof model !== 'string' || !model.includes(':thinking')) return body
+  if ((reasoning ?? effort ?? undefined) !== undefined) return body
+  return jsonBodyOf(spliceFields(body, new Map([['reasoning', '{"enabled":true}']])))
 }
 
 function checkEfforts({ reasoning, reasoning_effort: shorthand }: z.infer<typeof interpreted>): void {
