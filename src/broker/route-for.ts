@@ -1,6 +1,6 @@
 import type { Caller } from '../contexts/caller.ts'
 import type { LeftOut } from '../routing/offer.ts'
-import { route, type Plan, type RouteQuery } from '../routing/route.ts'
+import type { Plan, RouteQuery } from '../routing/route.ts'
 import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
 import { explainPin } from './pinned.ts'
 import { surroundingsOf, type Rooms } from './rooms.ts'
@@ -8,7 +8,7 @@ import { surroundingsOf, type Rooms } from './rooms.ts'
 /** `route` with what this caller may use; an error says when it is the pin that leaves nothing. */
 export function routeFor(query: RouteQuery, caller: Caller, rooms: Rooms, leftOut?: LeftOut): Plan {
   try {
-    const plan = route(query, surroundingsOf(rooms, caller), leftOut)
+    const plan = rooms.route(query, surroundingsOf(rooms, caller), leftOut)
     if (query.wishes.preferences !== NO_PREFERENCES) lookBehind(plan, rooms)
     return plan
   } catch (error) {

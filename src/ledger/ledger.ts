@@ -1,5 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
-import { money, NOTHING } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
+import { Roster, type Placed } from '../base/roster.ts'
 import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
@@ -80,10 +81,8 @@ class StoredLedger implements Ledger {
   readonly #rollUp: RollUp
   readonly #balances: Balances
   /** What the process before this one left open. */
-  readonly #left: readonly Hold[]
-  /** By id. */
-  readonly #open = new Map<string, Hold>()
-  readonly #settling = new Set<string>()
+  readonly #left: readonly OpenHold[]
+  readonly #open = new Roster<OpenHold>()
 
   constructor(store: Store, now: number) {
     this.#store = store
@@ -93,7 +92,7 @@ class StoredLedger implements Ledger {
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
     this.#balances = loadBalances(store, now)
-    this.#left = this.#holds.all()
+    this.#left = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
     for (const hold of this.#left) this.#setAside(hold)
   }
 
@@ -106,8 +105,8 @@ class StoredLedger implements Ledger {
         this.#groups.insert(request)
         return this.#holds.insert(request)
       })
-      const hold = { ...request, rowid }
-      this.#open.set(hold.id, hold)
+      const hold = new OpenHold(request, rowid)
+      this.#open.add(hold)
       return hold
     } catch (error) {
       this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
@@ -120,7 +119,7 @@ class StoredLedger implements Ledger {
   }
 
   openHolds(): readonly Hold[] {
-    return [...this.#open.values()]
+    return this.#open.list()
   }
 
   async recover(): Promise<number> {
@@ -193,9 +192,9 @@ class StoredLedger implements Ledger {
   }
 
   async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
-    const { id, caller } = hold
-    if (!this.#open.has(id) || this.#settling.has(id)) throw settledTwice(id)
-    this.#settling.add(id)
+    const { caller } = hold
+    if (!(hold instanceof OpenHold) || !this.#open.has(hold) || hold.isSettling) throw settledTwice(hold.id)
+    hold.isSettling = true
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
@@ -205,16 +204,47 @@ class StoredLedger implements Ledger {
         this.#holds.delete(hold)
         writeEntry()
       })
-      this.#open.delete(id)
+      this.#open.delete(hold)
       this.#rollUp.rowAdded()
     } finally {
-      this.#settling.delete(id)
+      hold.isSettling = false
     }
   }
 
-  #setAside(hold: Hold): void {
-    this.#open.set(hold.id, hold)
+  #setAside(hold: OpenHold): void {
+    this.#open.add(hold)
     this.#balances.add(hold.caller, hold.startedAt, { held: hold.most ?? NOTHING })
+  }
+}
+
+/** A hold of this ledger, and how far it is on its way to its entry. */
+class OpenHold implements Hold, Placed {
+  place = -1
+  isSettling = false
+  readonly id: string
+  readonly caller: Caller
+  readonly kind: string
+  readonly modelAsked: string
+  readonly streamed: boolean
+  readonly most: Money | undefined
+  readonly startedAt: number
+  readonly group: string | undefined
+  readonly referer: string | undefined
+  readonly title: string | undefined
+  readonly rowid: number
+
+  constructor(request: HoldRequest, rowid: number) {
+    this.id = request.id
+    this.caller = request.caller
+    this.kind = request.kind
+    this.modelAsked = request.modelAsked
+    this.streamed = request.streamed
+    this.most = request.most
+    this.startedAt = request.startedAt
+    this.group = request.group
+    this.referer = request.referer
+    this.title = request.title
+    this.rowid = rowid
   }
 }
 

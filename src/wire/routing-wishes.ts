@@ -37,7 +37,7 @@ export const NO_NEEDS: Needs = {
 }
 
 /** OpenRouter's vocabulary, without what every provider knows and what we ask of providers ourselves. */
-const PARAMETERS = [
+const PARAMETERS: ReadonlySet<string> = new Set([
   'temperature',
   'top_p',
   'top_k',
@@ -59,7 +59,7 @@ const PARAMETERS = [
   'reasoning',
   'verbosity',
   'web_search_options',
-] as const
+])
 
 /** Longer is no model's name. */
 const MOST_NAME = 512
@@ -91,7 +91,7 @@ export function parseWishes(
     otherModels: others,
     preferences: route === 'sort' ? { ...preferences, sortsAcrossModels: true } : preferences,
     needs: {
-      parameters: parametersOf(value),
+      parameters: parametersOf(value, fields),
       inputs: inputsOf(value['messages']),
       outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
       maxTokens,
@@ -125,11 +125,17 @@ function readFields(
 
 const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools']
 
-function parametersOf(value: Readonly<Record<string, unknown>>): readonly string[] {
-  return PARAMETERS.filter((name) => {
-    const given = value[name]
-    return given !== undefined && given !== null && !(Array.isArray(given) && given.length === 0)
-  })
+function parametersOf(
+  value: Readonly<Record<string, unknown>>,
+  fields: JsonBody['fields'],
+): readonly string[] {
+  const found: string[] = []
+  for (const name of fields.keys()) if (PARAMETERS.has(name) && isGiven(value[name])) found.push(name)
+  return found
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0)
 }
 
 /** Every plugin of OpenRouter's. */

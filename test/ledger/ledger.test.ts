@@ -10,7 +10,8 @@ test('a settled hold is one entry that says everything', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const caller = { ip: 'fc00::1', context: 'lab' }
-  const hold = await ledger.hold(request('gen-1', { caller, streamed: true, referer: 'https://example.org' }))
+  const wanted = request('gen-1', { caller, streamed: true, referer: 'https://example.org' })
+  const hold = await ledger.hold(wanted)
   expect(ledger.openHolds()).toEqual([hold])
   const settlement = finished(money(900n), {
     attempts: [{ endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }],
@@ -19,7 +20,7 @@ test('a settled hold is one entry that says everything', async () => {
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
-  const { rowid: _rowid, most: _most, ...asked } = hold
+  const { most: _most, ...asked } = wanted
   const expected = { ...asked, ...settlement, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])

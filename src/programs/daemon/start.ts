@@ -19,6 +19,7 @@ import { createLimits } from '../../limits/limits.ts'
 import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
+import { rememberingRoute } from '../../routing/remembered.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
@@ -77,6 +78,7 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
+    route: rememberingRoute(),
     ledger,
     limits,
     tokenCounter,
