@@ -119,7 +119,12 @@ function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
   return {
     promptTokens,
     completionTokens,
-    expected: price && costOf({ ...NO_USAGE, prompt: promptTokens, completion: completionTokens }, price),
+    expected:
+      price &&
+      costOf(
+        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.imagesAtMost },
+        price,
+      ),
     most: price && mostItCanCost(bounds, price),
   }
 }

@@ -10,6 +10,7 @@ import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
+import { coverRescue } from './cover-rescue.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
 import { prefixBody } from './prefix-body.ts'
@@ -45,7 +46,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   leaving.defer(() => admission.leave(tokensUsed))
   // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
   const grant = grantFor(errand, limits.allowance(caller))
-  const hold = await ledger.hold({
+  let hold = await ledger.hold({
     id: sink.id,
     caller,
     kind: errand.kind,
@@ -93,8 +94,14 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
         isPossible: () => told.isRepeatable,
         continues: ({ model }) =>
           told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
-        attempt: ({ candidate, way }) =>
-          ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
+        async attempt({ candidate, way }) {
+          const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
+          const longerBy = rescue.body.byteLength - errand.body.byteLength
+          const covered = await coverRescue({ endpoint: candidate, longerBy }, hold, run, rooms)
+          if (covered === undefined) return { type: 'failed', error: record.error ?? UNPAID, begun: true }
+          hold = covered
+          return ask(candidate, rescue)
+        },
       },
     })
     if (outcome.type !== 'failed') return
@@ -105,7 +112,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
-    const settlement = await record.settlement(grant.most, rooms.tokenCounter)
+    const settlement = await record.settlement(hold.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
     const settled = ledger.settle(hold, settlement)
@@ -114,6 +121,11 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     await settled
   }
 }
+
+const UNPAID = new BrokerError(
+  'upstream-failed',
+  'the answer broke off, and the budget affords nobody to mend it',
+)
 
 /** Told ahead of the answer, so for the first candidate. */
 function shorteningHeader(grant: Grant): Record<string, string> {

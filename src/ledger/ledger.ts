@@ -12,6 +12,7 @@ import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
   Balance,
+  Doubtful,
   Entry,
   Hold,
   HoldRequest,
@@ -35,6 +36,11 @@ export interface Ledger {
    * Refused with `store-full` when it can't be written; then nothing may be sent upstream.
    */
   hold(request: HoldRequest): Promise<Hold>
+  /**
+   * Sets aside more for a request that is running, as durably as `hold` and refused like it; then the old one stays. What it
+   * resolves with takes the place of the hold.
+   */
+  raise(hold: Hold, most: Money): Promise<Hold>
   /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
   settle(hold: Hold, settlement: Settlement): Promise<void>
   openHolds(): readonly Hold[]
@@ -56,6 +62,8 @@ export interface Ledger {
   /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
+  doubtful(since: number): Doubtful
   /** Computes history again and books the differences as entries of their own; no entry ever changes. */
   rerate(rerating: Rerating): Promise<ReratingResult>
   /** Whether every row is still what was written, and the first one that isn't. */
@@ -114,6 +122,23 @@ class StoredLedger implements Ledger {
     }
   }
 
+  async raise(hold: Hold, most: Money): Promise<Hold> {
+    const { caller, startedAt } = hold
+    const more = money(most - (hold.most ?? NOTHING))
+    this.#balances.add(caller, startedAt, { held: more })
+    try {
+      await this.#store.write(() => this.#holds.raise(hold, most))
+      const raised = new OpenHold({ ...hold, most }, hold.rowid)
+      const before = this.#openHold(hold)
+      if (before !== undefined) this.#open.delete(before)
+      this.#open.add(raised)
+      return raised
+    } catch (error) {
+      this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
+      throw error
+    }
+  }
+
   async settle(hold: Hold, settlement: Settlement): Promise<void> {
     await this.#close(hold, settlement)
   }
@@ -163,6 +188,10 @@ class StoredLedger implements Ledger {
     return this.#entries.find(id)
   }
 
+  doubtful(since: number): Doubtful {
+    return this.#entries.doubtful(since)
+  }
+
   async rerate(rerating: Rerating): Promise<ReratingResult> {
     let [looked, adjusted, difference] = [0, 0, NOTHING]
     for (const entry of this.#entries.newestFirst(rerating)) {
@@ -193,8 +222,9 @@ class StoredLedger implements Ledger {
 
   async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
     const { caller } = hold
-    if (!(hold instanceof OpenHold) || !this.#open.has(hold) || hold.isSettling) throw settledTwice(hold.id)
-    hold.isSettling = true
+    const open = this.#openHold(hold)
+    if (open === undefined || open.isSettling) throw settledTwice(hold.id)
+    open.isSettling = true
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
@@ -204,11 +234,17 @@ class StoredLedger implements Ledger {
         this.#holds.delete(hold)
         writeEntry()
       })
-      this.#open.delete(hold)
+      this.#open.delete(open)
       this.#rollUp.rowAdded()
     } finally {
-      hold.isSettling = false
+      open.isSettling = false
     }
+  }
+
+  /** A hold may also be told as data, by who had it from a ledger before this one. */
+  #openHold(hold: Hold): OpenHold | undefined {
+    if (hold instanceof OpenHold && this.#open.has(hold)) return hold
+    return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
   }
 
   #setAside(hold: OpenHold): void {
@@ -249,17 +285,18 @@ class OpenHold implements Hold, Placed {
 }
 
 /** Whether the provider was reached, and how far it came, died with the process: from nothing to all that was held. */
-function interrupted(hold: Hold): EntrySettlement {
+function interrupted({ most }: Hold): EntrySettlement {
+  const isFree = most === NOTHING
   return {
     status: 'interrupted',
     endpoint: undefined,
     provider: undefined,
     attempts: [],
     usage: undefined,
-    countSource: 'bounded',
-    cost: undefined,
-    costLow: NOTHING,
-    costHigh: hold.most,
+    countSource: isFree ? 'none' : 'bounded',
+    cost: isFree ? NOTHING : undefined,
+    costLow: isFree ? undefined : NOTHING,
+    costHigh: isFree ? undefined : most,
     priceVersion: undefined,
     finishReason: undefined,
     error: 'the broker ended before the request did',

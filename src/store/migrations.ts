@@ -4,6 +4,7 @@ import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'
 import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
+import { whoAnswered } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 
 /** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
@@ -13,6 +14,7 @@ export const MIGRATIONS: readonly string[] = [
   keptAnswers,
   chainedEntries,
   requestGroups,
+  whoAnswered,
   upstreamIds,
 ]
 

@@ -72,7 +72,7 @@ type Interpreted = z.infer<typeof interpreted>
 function readFields({ value, fields }: JsonBody): Interpreted {
   if (!RARE.some((name) => fields.has(name)) && isPlain(value)) return value
   const parsed = interpreted.safeParse(value)
-  if (!parsed.success) throw badField(parsed.error, value)
+  if (!parsed.success) throw badField(value)
   return parsed.data
 }
 
@@ -115,12 +115,12 @@ function checkEfforts({ reasoning, reasoning_effort: shorthand }: Interpreted): 
   throw new BrokerError('bad-request', 'reasoning.effort and reasoning_effort contradict each other')
 }
 
-function badField(error: z.ZodError, value: Readonly<Record<string, unknown>>): BrokerError {
+function badField(value: Readonly<Record<string, unknown>>): BrokerError {
   if (value['messages'] === undefined) {
     // OpenRouter's wording, which clients match on.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
-  return fieldFault(error)
+  return fieldFault(interpreted, value)
 }
 
 const count = z.int().min(0).nullish()
@@ -130,7 +130,12 @@ const wireUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
   prompt_tokens_details: z
-    .looseObject({ cached_tokens: count, cache_write_tokens: count, audio_tokens: count })
+    .looseObject({
+      cached_tokens: count,
+      cache_write_tokens: count,
+      audio_tokens: count,
+      image_tokens: count,
+    })
     .nullish(),
   completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
   /** DeepSeek's name for `cached_tokens`. */

@@ -119,7 +119,7 @@ function readFields(
   )
     return { model }
   const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(parsed.error)
+  if (!parsed.success) throw fieldFault(form, value)
   return parsed.data
 }
 

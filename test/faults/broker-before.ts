@@ -17,6 +17,8 @@ export interface ProviderBehind {
   /** Of the model that it offers. */
   readonly capabilities?: readonly string[]
   readonly contextWindow?: number
+  /** Its price, as the models file has it; $1 and $2 a million unless said. Nothing is no price. */
+  readonly price?: string
   /** The model that it offers; `m` unless said. */
   readonly model?: string
 }
@@ -123,8 +125,8 @@ function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly Sc
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
     const backends = offers.map(
-      ([nth, { contextWindow = 100_000 }]) =>
-        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, input_cost: 1, output_cost: 2, context_window: ${contextWindow} }`,
+      ([nth, { contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
+        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
     )
     const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
     return [

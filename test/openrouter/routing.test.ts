@@ -220,7 +220,7 @@ describe('what nobody here can do is refused, not dropped', () => {
     [{ plugins: [{ id: 'response-healing' }] }, 'anything but a plain answer in JSON'],
     [{ tools: [{ type: 'openrouter:web_search' }] }, 'the tool “openrouter:web_search”'],
     [{ plugins: [{ id: 'unheard-of' }] }, 'there is no plugin “unheard-of”'],
-    [{ provider: { order: 'groq' } }, 'the field “provider.order” is wrong'],
+    [{ provider: { order: 'groq' } }, 'the field “provider.order” should be a list, but is a text'],
     [{ reasoning: { effort: 'low' }, reasoning_effort: 'high' }, 'contradict'],
   ])('%j', async (extra, message) => {
     const provider = 'provider' in extra ? extra.provider : { ignore: ['openrouter'] }

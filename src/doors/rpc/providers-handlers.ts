@@ -91,12 +91,13 @@ export function countEndpoints(provider: string, models: readonly Model[]): numb
     .length
 }
 
-function keyRow({ key, ms, models, error }: KeyTest): Result<'providers.test'>['keys'][number] {
+function keyRow({ key, ms, models, error, clockAheadS }: KeyTest): Result<'providers.test'>['keys'][number] {
   return {
     ...(key === undefined ? {} : { key }),
     ok: error === undefined,
     ms,
     ...(models === undefined ? {} : { models }),
+    ...(clockAheadS === undefined ? {} : { clock_ahead_s: clockAheadS }),
     ...(error === undefined ? {} : { error: error.message }),
     ...(error?.details.status === undefined ? {} : { status: error.details.status }),
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
@@ -102,6 +103,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
         setting?.keyEnv,
         setting?.keys,
         setting?.timeouts,
+        digestOf(keysFor(wanted.id, setting, parts.config)),
       ])
       const before = built.get(wanted.id)
       next.set(
@@ -155,6 +157,13 @@ function isSetUp(
 function keysFor(id: string, setting: ProviderSetting | undefined, config: Config): readonly KeySetting[] {
   if (setting?.keys === undefined) return config.keysOf(id, setting?.keyEnv).map((key) => ({ key }))
   return setting.keys.flatMap(({ env, ...use }) => config.keysOf(id, env).map((key) => ({ key, ...use })))
+}
+
+/** Tells other keys apart and no key. */
+function digestOf(keys: readonly KeySetting[]): string {
+  const hash = createHash('sha256')
+  for (const { key } of keys) hash.update(`${key.reveal()}\n`)
+  return hash.digest('hex')
 }
 
 function build(

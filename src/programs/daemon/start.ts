@@ -10,7 +10,7 @@ import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
-import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
+import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
@@ -115,10 +115,22 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     metrics,
     logs: log,
     settings: config.effective,
+    contextSockets: config.contextSockets,
     reload: () => supply.reload(),
   })
   const doors = stack.use(
-    await openDoors({ config, clock, log, rooms, handlers, metrics, sockets, tools, gate }),
+    await openDoors({
+      config,
+      clock,
+      log,
+      rooms,
+      handlers,
+      streams: brokerStreams({ logs: log }),
+      metrics,
+      sockets,
+      tools,
+      gate,
+    }),
   )
   tcp = doors.tcp
   const open = stack.move()

@@ -27,7 +27,7 @@ export interface Supply extends AsyncDisposable {
   problems(): readonly string[]
   /** Every provider that is set up, and those that only lack a key. */
   known(): readonly KnownProvider[]
-  /** Reads the models file again now. Throws what is wrong with it; the last good one stays. */
+  /** Reads the keys of the secrets file and the models file again now. Throws what is wrong with one; what was good stays. */
   reload(): void
   /** Puts all endpoints of these providers at another priority than the models file says. */
   prioritise(priorities: ReadonlyMap<string, number>): void
@@ -70,7 +70,10 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     lists,
     problems: () => models.problems(),
     known: () => providers.known(),
-    reload: () => reload(path, intake, models),
+    reload() {
+      config.rereadKeys()
+      reload(path, intake, models)
+    },
     prioritise: (priorities) => models.prioritise(priorities),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }

@@ -35,16 +35,53 @@ describe('the commands that look', () => {
     await using broker = await startScriptedBroker(chatting, {
       handlers: { ...exampleHandlers, 'models.list': list },
     })
-    const { out } = await runHere([
-      'models',
-      '--socket',
-      broker.sockets.rpc,
-      '--search',
+    const ask = (line: string, ...more: string[]) =>
+      runHere(['models', '--socket', broker.sockets.rpc, ...line.split(' '), ...more])
+    const { out } = await ask(
+      '--can vision --provider groq --kind chat --context 128k --max-price $1 -s',
       'a b',
-      '--available',
+    )
+    expect(seen).toEqual([
+      {
+        search: 'a b',
+        kind: 'chat',
+        provider: 'groq',
+        capability: 'vision',
+        context_at_least: 128_000,
+        input_usd_at_most: '1',
+        available: true,
+      },
     ])
-    expect(seen).toEqual([{ search: 'a b', available: true }])
-    expect(out).toContain('No model fits')
+    expect(out).toContain('No model fits. 92 more with a key of their providers: --all shows them.')
+    await ask('--all')
+    expect(seen[1]).toEqual({})
+    expect(await ask('--context much')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('128k') as string,
+    })
+  })
+
+  test('models come cheapest, longest or by name first; what is unknown comes last', async () => {
+    const [known] = methods['models.list'].example.result
+    const models = [
+      { id: 'dear', context_window: 9, input_usd_per_million: '10' },
+      { id: 'cheap', context_window: 10, input_usd_per_million: '9.5' },
+      { id: 'a-riddle' },
+    ].map(({ id, context_window, input_usd_per_million }) => ({
+      ...known,
+      id,
+      context_window,
+      endpoints: [{ ...known.endpoints[0], input_usd_per_million }],
+    }))
+    const handlers = { ...exampleHandlers, 'models.list': async () => models as never }
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    const by = async (order: string) =>
+      (await runHere(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
+        .trim()
+        .split('\n')
+    expect(await by('price')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('context')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('name')).toEqual(['a-riddle', 'cheap', 'dear'])
   })
 
   test('info names sockets, files and providers', async () => {
