@@ -1,6 +1,7 @@
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import type { OwnPlugins } from '../wire/own-plugins.ts'
+import type { RoutingWishes } from '../wire/routing-wishes.ts'
 import type { Errand, Fitting } from './errand.ts'
 import { middleOut, type PromptSize } from './middle-out.ts'
 import type { Rooms } from './rooms.ts'
@@ -20,6 +21,7 @@ export interface Fittable {
   readonly body: JsonBody
   readonly maxTokens: number | undefined
   readonly plugins: OwnPlugins
+  readonly wishes: RoutingWishes
 }
 
 /**
@@ -74,7 +76,21 @@ async function fittedTo(
   }
   if (fits.size === 0) return errand
   // Who takes over a broken answer would have to be told of the prompt as the first one saw it.
-  return { ...errand, mayBeRescued: false, fitting: ({ id }) => fits.get(id) }
+  const fitting = ({ id }: Endpoint): Fitting | undefined => fits.get(id)
+  const { order, sort } = request.wishes.preferences
+  const isOrdered = order !== undefined || sort !== undefined
+  const candidates = isOrdered ? errand.candidates : wholeFirst(errand.candidates, fits)
+  return { ...errand, candidates, mayBeRescued: false, fitting }
+}
+
+/** Within a model, who can take the whole prompt is asked before those that can't. */
+function wholeFirst(
+  candidates: readonly Endpoint[],
+  fits: ReadonlyMap<string, Fitting>,
+): readonly Endpoint[] {
+  const models = [...new Set(candidates.map(({ model }) => model))]
+  const place = ({ id, model }: Endpoint): number => models.indexOf(model) * 2 + (fits.has(id) ? 1 : 0)
+  return [...candidates].sort((a, b) => place(a) - place(b))
 }
 
 /** What a chat template adds. */

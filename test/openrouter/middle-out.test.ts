@@ -14,6 +14,10 @@ models:
   wide:
     context_window: 16000
     backends: [{ provider: openai, model_id: wide, input_cost: 1, output_cost: 1 }]
+  both:
+    backends:
+      - { provider: openai, model_id: both, context_window: 8192, input_cost: 1, output_cost: 1 }
+      - { provider: openrouter, model_id: acme/both, context_window: 32000, input_cost: 2, output_cost: 2 }
   routed:
     context_window: 8192
     backends: [{ provider: openrouter, model_id: acme/small, input_cost: 1, output_cost: 1 }]
@@ -90,6 +94,16 @@ describe('a chat that is too long for a small window', () => {
     const { sent } = await ask('routed', { transforms: ['middle-out'] })
     expect(sent.messages).toHaveLength(chat.length)
     expect(sent).toMatchObject({ transforms: ['middle-out'] })
+  })
+
+  test('is asked whole of another endpoint of the model that can take it, unless the caller named an order', async () => {
+    const { sent } = await ask('both')
+    expect([sent['model'], sent.messages.length]).toEqual(['acme/both', chat.length])
+    const short = await ask('both', {}, chat.slice(-2))
+    expect(short.sent['model']).toBe('both')
+    const ordered = await ask('both', { provider: { order: ['openai'] } })
+    expect(ordered.sent['model']).toBe('both')
+    expect(ordered.sent.messages.length).toBeLessThan(chat.length)
   })
 
   test('stays whole where it fits, without a word', async () => {
