@@ -1,4 +1,4 @@
-import { money, type Money } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { CountSource, Settlement, Usage } from '../ledger/ledger-types.ts'
@@ -78,6 +78,15 @@ export function addBills(bills: readonly Bill[]): Bill {
     costSource: counted.every(({ costSource }) => costSource === 'upstream') ? 'upstream' : undefined,
     flag: counted.find(({ flag }) => flag !== undefined)?.flag,
   }
+}
+
+/** A bill with what was paid beside it and not heard: its counts stay those of the answer, its cost is of all. */
+export function addCosts(bill: Bill, unheard: readonly Bill[]): Bill {
+  const maybe = unheard.map((each) =>
+    each.countSource === 'reported' ? each : { ...each, costLow: NOTHING },
+  )
+  const { cost, costLow, costHigh, costSource } = addBills([bill, ...maybe])
+  return { ...bill, cost, costLow, costHigh, costSource }
 }
 
 function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {

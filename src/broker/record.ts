@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import { NOTHING, type Money } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
 import type { TokenCounter } from './token-counter.ts'
-import type { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
-import { addBills, billOf, settledBillOf, type Answering, type Bill } from './bill.ts'
+import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../ledger/ledger-types.ts'
+import { addBills, addCosts, billOf, settledBillOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
@@ -15,6 +15,10 @@ export class AnswerRecord {
   readonly #errors: BrokerError[] = []
   /** Everybody who is paid for a part of the answer. */
   readonly #parts: Answering[] = []
+  /** Those that were asked beside them and not heard. */
+  readonly #outrun: Answering[] = []
+  /** So many endpoints were being asked at once. */
+  #abreast = 1
   #answering: Answering | undefined
   #brokenOff: (() => void) | undefined
   #status: EntryStatus = 'failed'
@@ -77,6 +81,18 @@ export class AnswerRecord {
     this.#parts.push(answering)
   }
 
+  /** Another endpoint is asked beside the one that is slow: both may bill. */
+  hedged(): void {
+    this.#abreast = 2
+  }
+
+  /** Another endpoint spoke first, or the caller left while this one was being asked beside another. */
+  outrun(answering: Answering, ms: number): void {
+    this.#outrun.push(answering)
+    this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint spoke first'))
+    this.#attempts.push({ endpoint: answering.endpoint.id, code: OUTRUN, status: undefined, ms })
+  }
+
   /** The caller left while nobody was being asked. */
   gone(): void {
     this.#status = 'cancelled'
@@ -132,6 +148,12 @@ export class AnswerRecord {
   }
 
   async #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
+    const bill = await this.#answersBill(held, counter)
+    if (this.#outrun.length === 0) return bill
+    return addCosts(bill, await Promise.all(this.#outrun.map((each) => settledBillOf(each, held, counter))))
+  }
+
+  async #answersBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
     if (this.#parts.length === 0) return { ...addBills([]), ...this.#costOfNoAnswer(held) }
     // An answer of several parts was told with its bill: the books say the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
@@ -141,7 +163,8 @@ export class AnswerRecord {
   /** A refusal costs nothing anywhere; a provider that fell silent after it had the request may bill all the same. */
   #costOfNoAnswer(held: Money | undefined): Pick<Bill, 'cost' | 'costLow' | 'costHigh'> {
     if (this.#errors.every(isUnbilled)) return { cost: NOTHING, costLow: undefined, costHigh: undefined }
-    return { cost: undefined, costLow: NOTHING, costHigh: held }
+    const most = held === undefined ? undefined : money(held * BigInt(this.#abreast))
+    return { cost: undefined, costLow: NOTHING, costHigh: most }
   }
 }
 

@@ -11,6 +11,7 @@ import type { RouteSurroundings } from '../routing/offer.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { Hedges } from './hedges.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
 import type { Repeats } from './repeats.ts'
@@ -35,6 +36,8 @@ export interface Rooms {
   readonly lists: ModelLists
   readonly clock: Clock
   readonly strategy: Strategy
+  /** When a second endpoint may be asked beside a slow one; without it never. */
+  readonly hedges?: Hedges | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */

@@ -9,10 +9,12 @@ import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { Attempt, type Rescuing } from './attempt.ts'
+import { Attempt, type Rescuing, type Run } from './attempt.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
+import { hedgesFor, ofBoth, type Hedges } from './hedges.ts'
 import { prefixBody } from './prefix-body.ts'
+import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
 import { compared, continued } from './replay.ts'
 import type { Rooms } from './rooms.ts'
@@ -29,11 +31,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const { ledger, clock, limits, hangUp } = rooms
   const { caller } = asker
   let attempt: Attempt | undefined
+  let race: Race | undefined
   let stopped: BrokerError | undefined
   let wake = (): void => undefined
   using _ = rooms.running.enter((error) => {
     stopped = error
     attempt?.stop(error)
+    race?.stop(error)
     wake()
   })
   const catalog = rooms.catalog()
@@ -45,13 +49,15 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   leaving.defer(() => admission.leave(tokensUsed))
   // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
   const grant = grantFor(errand, limits.allowance(caller))
+  const mayHedge = admission.mayHedge ?? grant.candidates[0]?.mayHedge
+  const hedges = mayHedge === true ? hedgesFor(errand, grant, rooms.hedges) : undefined
   const hold = await ledger.hold({
     id: sink.id,
     caller,
     kind: errand.kind,
     modelAsked: errand.modelAsked,
     streamed: errand.streamed,
-    most: grant.most,
+    most: hedges === undefined ? grant.most : ofBoth(grant.most),
     startedAt: clock.now(),
     referer: asker.referer,
     title: asker.title,
@@ -63,9 +69,11 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const created = Math.floor(hold.startedAt / 1000)
     const { upstreamIds } = rooms
     const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
-    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
+    if (hedges !== undefined) race = raceOf(run, hedges, rooms)
+    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
+      if (race !== undefined && rescuing === undefined) return race.ask(endpoint)
       attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
     }
@@ -92,6 +100,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
+    if (race !== undefined) await race.over()
     const settlement = await record.settlement(grant.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
@@ -100,6 +109,15 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     leaving.dispose()
     await settled
   }
+}
+
+function raceOf(run: Run, hedges: Hedges, rooms: Rooms): Race {
+  return new Race({
+    run,
+    hedges,
+    attempt: (its, endpoint) => new Attempt(its, endpoint, providerOf(endpoint, rooms)),
+    isReady: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId).state === 'ready',
+  })
 }
 
 /** Told ahead of the answer, so for the first candidate. */

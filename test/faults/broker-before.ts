@@ -27,6 +27,10 @@ export interface BrokerBefore extends AsyncDisposable {
   /** How many requests each provider has seen. */
   seen(): number[]
   ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
+  /** Sends a body; the result hangs up without having read anything. */
+  leave(body: string): () => void
+  /** Calls a method as an administrator. Throws what the broker says against it. */
+  rpc(method: string, params?: object): Promise<unknown>
   /** The newest row, when no hold is open any more. */
   entry(): Promise<Entry>
   /** Time goes on for the broker without anybody waiting. */
@@ -75,7 +79,12 @@ interface Chunk {
 /** The whole broker in this process, on real sockets, before scripted providers on theirs. */
 export async function brokerBefore(
   providers: readonly ProviderBehind[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly over?: 'unix' | 'tcp' } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly over?: 'unix' | 'tcp'
+    /** Further lines of every model in the models file. */
+    readonly modelLine?: string
+  } = {},
 ): Promise<BrokerBefore> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(tempFolder())
@@ -83,7 +92,7 @@ export async function brokerBefore(
   for (const { script } of providers)
     upstreams.push(stack.use(await scriptedUpstream(script, { over: options.over })))
   const modelsPath = join(folder.path, 'models.yml')
-  writeFileSync(modelsPath, modelsFile(providers, upstreams))
+  writeFileSync(modelsPath, modelsFile(providers, upstreams, options.modelLine))
   const env = {
     HOME: folder.path,
     PATH_SOCKETS: join(folder.path, 's'),
@@ -104,6 +113,8 @@ export async function brokerBefore(
     daemon,
     seen: () => upstreams.map(({ requests }) => requests.length),
     ask: (body = {}, headers = {}) => ask(daemon.sockets.rest, { ...HELLO, ...body }, headers),
+    leave: (body) => openAndLeave(daemon.sockets.rest, body),
+    rpc: (method, params = {}) => call(daemon.sockets.rpc, method, params),
     async entry() {
       while (daemon.rooms.ledger.openHolds().length > 0) await new Promise((resolve) => setImmediate(resolve))
       const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
@@ -118,7 +129,11 @@ export async function brokerBefore(
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const HELLO = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
 
-function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly ScriptedUpstream[]): string {
+function modelsFile(
+  providers: readonly ProviderBehind[],
+  upstreams: readonly ScriptedUpstream[],
+  modelLine?: string,
+): string {
   const names = [...new Set(providers.map(({ model = 'm' }) => model))]
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
@@ -130,6 +145,7 @@ function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly Sc
     return [
       `  ${name}:`,
       `    capabilities: [${capabilities.join(', ')}]`,
+      ...(modelLine === undefined ? [] : [`    ${modelLine}`]),
       '    backends:',
       ...backends,
     ].join('\n')
@@ -161,6 +177,30 @@ export function ask(
     asked.on('error', reject)
     asked.end(typeof body === 'string' ? body : JSON.stringify(body))
   })
+}
+
+function openAndLeave(socketPath: string, body: string): () => void {
+  const headers = { 'content-type': 'application/json' }
+  const asked = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  asked.on('error', () => undefined)
+  asked.end(body)
+  return () => void asked.destroy()
+}
+
+async function call(socketPath: string, method: string, params: object): Promise<unknown> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' }
+    const asked = request({ socketPath, path: '/rpc', method: 'POST', headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () => resolve(Buffer.concat(parts).toString()))
+    })
+    asked.on('error', reject)
+    asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
+  })
+  const answer = JSON.parse(text) as { result?: unknown; error?: unknown }
+  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error))
+  return answer.result
 }
 
 function told(status: number, headers: Told['headers'], text: string): Told {

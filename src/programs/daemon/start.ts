@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
+import { createHedges } from '../../broker/hedges.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
 import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
@@ -81,6 +82,7 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     limits,
     tokenCounter,
     hangUp: config.hangUp,
+    hedges: createHedges(figures, config.hedgePercent),
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
