@@ -105,6 +105,24 @@ describe.each([
     expect(broker.seen()).toEqual([2])
   })
 
+  test('a connection that broke is not asked again: the provider may have been at work, and bill it', async () => {
+    await using broker = await brokerBefore([{ script: inTurn([reset], good) }], { over: 'tcp' })
+    expect((await broker.ask({ stream })).status).toBe(502)
+    expect(broker.seen()).toEqual([1])
+    const { cost, costLow, costHigh } = await broker.entry()
+    expect([cost, costLow]).toEqual([undefined, 0n])
+    expect(costHigh).toBeGreaterThan(0n)
+  })
+
+  test('a request that met a kept connection as it was given up is sent again, unseen', async () => {
+    // Breaks off the second request, which comes over the connection of the first.
+    await using broker = await brokerBefore([{ script: inTurn(good, [cut], good) }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([3])
+    expect((await broker.entry()).attempts).toEqual([])
+  })
+
   test('a lasting 500 is told after two attempts', async () => {
     await using broker = await brokerBefore([{ script: refuses(500) }])
     expect((await broker.ask({ stream })).status).toBe(502)
