@@ -33,6 +33,8 @@ export interface BrokerBefore extends AsyncDisposable {
   rpc(method: string, params?: object): Promise<unknown>
   /** The newest row, when no hold is open any more. */
   entry(): Promise<Entry>
+  /** Timers of the broker that are set and have not run. */
+  readonly timers: number
   /** Time goes on for the broker without anybody waiting. */
   skip(ms: number): void
 }
@@ -120,6 +122,9 @@ export async function brokerBefore(
       const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
       if (newest === undefined) throw new Error('there is no entry')
       return newest
+    },
+    get timers() {
+      return clock.timers
     },
     skip: (ms) => clock.skip(ms),
     [Symbol.asyncDispose]: () => keep.disposeAsync(),
@@ -223,13 +228,32 @@ function told(status: number, headers: Told['headers'], text: string): Told {
   }
 }
 
+interface SkippingClock extends Clock {
+  readonly timers: number
+  skip(ms: number): void
+}
+
 /** The system's clock, with leaps: what is measured leaps, timers run as ever. */
-function skippingClock(): Clock & { skip(ms: number): void } {
+function skippingClock(): SkippingClock {
   let skipped = 0
+  const pending = new Set<() => void>()
   return {
     now: () => systemClock.now() + skipped,
     monotonic: () => systemClock.monotonic() + skipped,
-    after: (ms, run) => systemClock.after(ms, run),
+    after(ms, run) {
+      const cancel = systemClock.after(ms, () => {
+        pending.delete(cancel)
+        run()
+      })
+      pending.add(cancel)
+      return () => {
+        pending.delete(cancel)
+        cancel()
+      }
+    },
+    get timers() {
+      return pending.size
+    },
     skip(ms) {
       skipped += ms
     },
