@@ -1,4 +1,4 @@
-// The broker's own client: chat, and every method of the RPC contract, typed. Start a broker first: npm start
+// The broker's own client: chat, embeddings, and every method of the RPC contract, typed. Start a broker first: npm start
 //   node examples/sdk.ts
 import assert from 'node:assert/strict'
 
@@ -22,6 +22,11 @@ for await (const chunk of broker.streamChat({
     console.log(`${answer}\n${chunk.usage.total_tokens} tokens, $${chunk.usage.cost ?? 'unknown'}`)
 }
 assert(answer.length > 0, 'an answer came')
+
+// What was written for OpenAI's client finds its names here.
+const { openai } = broker
+const { data } = await openai.embeddings.create({ model: 'loopback-embedding', input: 'hello' })
+console.log(`a vector of ${data[0]?.embedding.length ?? 0} numbers`)
 
 // Failures are the broker's own, with its word for them.
 const nobody = { model: 'no-such-model', messages: [{ role: 'user', content: 'Hello?' }] } as const

@@ -33,6 +33,9 @@ side. A call without an \`id\` is not answered (HTTP 204). Everything else is HT
 of money are exact decimal strings in US dollars. The same contract as an OpenRPC document: \`GET /openrpc.json\`, or
 \`rpc.discover\`.
 
+A method that **streams** (\`x-streams\` in the document) goes on answering who sends \`Accept: text/event-stream\`: each event is
+an answer to the same call, a failure is the last of them, and hanging up ends it.
+
 Who may call: **open** is anybody who reaches the door, **caller** anybody the broker knows, **admin** an administrator.`
 
 interface Schema {
@@ -59,6 +62,7 @@ interface Described {
     { params: readonly { name: string; value: unknown }[]; result: { value: unknown } },
   ]
   readonly 'x-role': string
+  readonly 'x-streams'?: true
 }
 
 function methodPart({
@@ -73,7 +77,7 @@ function methodPart({
   const asked = Object.fromEntries(example.params.map(({ name, value }) => [name, value]))
   return [
     `## \`${name}\``,
-    `${summary}. (${rest['x-role']})`,
+    `${summary}. (${rest['x-role']}${rest['x-streams'] === true ? ', streams' : ''})`,
     ...(description === undefined ? [] : [description]),
     params.length === 0
       ? 'No params.'

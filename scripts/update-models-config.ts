@@ -47,7 +47,7 @@ const HEADER = ` Models, who offers them, and what they cost.
        - provider, model_id, priority
          input_cost, output_cost                 US dollars per million tokens
          cached_input_cost, cache_write_cost, reasoning_cost, audio_input_cost, audio_output_cost, image_cost
-         request_cost                            US dollars per request
+         request_cost, each_image_cost           US dollars per request, per picture in the prompt
          character_cost                          US dollars per million characters
          hour_cost or minute_cost                US dollars per hour or minute of sound; minimum_seconds is billed at least
          tiers: [{above_input_tokens, …}]        rates that replace those above for a longer prompt

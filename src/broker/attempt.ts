@@ -82,7 +82,7 @@ export class Attempt implements BatchListener {
     this.#provider = provider
     this.#rescuing = rescuing
     this.#body = this.#within(rescuing?.body ?? run.errand.body)
-    this.#meter = run.errand.meter(this.#body)
+    this.#meter = run.errand.meter(this.#body, endpoint)
     this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
   }
@@ -94,11 +94,12 @@ export class Attempt implements BatchListener {
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.isGone) {
-        record.left(this.#answering())
+        record.gone()
         return resolve({ type: 'left' })
       }
       sink.whenGone = () => this.#leave()
       sink.whenReady = () => this.#asking?.resume()
+      record.asks()
       const { askWith } = errand
       const question = this.#question()
       this.#asking =
@@ -275,7 +276,8 @@ export class Attempt implements BatchListener {
     const { record } = this.#run
     const ms = record.elapsedMs - this.#startedAt
     if (this.#hasBegun) record.brokeOff(this.#endpoint, error, ms)
-    else if (error.details.isUnasked !== true) record.missed(this.#endpoint, error, ms)
+    else if (error.details.isUnasked === true) record.wasNotAsked()
+    else record.missed(this.#answering(), error, ms)
     this.#close({ type: 'failed', error, begun: this.#hasBegun || this.#rescuing !== undefined })
   }
 
@@ -317,6 +319,7 @@ export class Attempt implements BatchListener {
       endpoint: this.#endpoint,
       meter: this.#meter,
       saysWhatItCharged: this.#provider.speaksOpenRouter,
+      ordered: this.#run,
       body: this.#body,
       goesOn: () => this.#goesOn,
     }

@@ -1,10 +1,10 @@
 import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { costOf } from '../ledger/cost.ts'
 import type { CountSource, Settlement, Usage } from '../ledger/ledger-types.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import { countReading } from './count-reading.ts'
-import type { Meter } from './meter.ts'
+import { mostUsageAt, type Ordered } from './grant.ts'
+import type { Ceiling, Meter } from './meter.ts'
 import { settledCost } from './settled-cost.ts'
 import type { TokenCounter } from './token-counter.ts'
 
@@ -14,6 +14,7 @@ export interface Answering {
   readonly meter: Meter
   /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
   readonly saysWhatItCharged: boolean
+  readonly ordered: Ordered
   /** What it was asked. */
   readonly body: JsonBody
   /** Nobody listens to it any more, and it bills on. */
@@ -33,7 +34,8 @@ export async function settledBillOf(
   counter: TokenCounter | undefined,
 ): Promise<Bill> {
   const { endpoint, meter, body, saysWhatItCharged } = answering
-  const reading = await countReading(meter, body, endpoint.modelId, counter)
+  const asked = { body, model: endpoint.modelId }
+  const reading = await countReading(meter, ceilingOf(answering), asked, counter)
   const goesOn = answering.goesOn() && reading.countSource !== 'reported'
   const charged = saysWhatItCharged ? meter.charged : undefined
   return {
@@ -44,14 +46,27 @@ export async function settledBillOf(
 }
 
 /** The bill of one endpoint's part, as far as its counts are known now. */
-export function billOf({ endpoint: { price }, meter, saysWhatItCharged }: Answering): Bill {
-  const { usage, countSource, low, high } = meter.read()
+export function billOf(answering: Answering): Bill {
+  const { endpoint, meter, saysWhatItCharged } = answering
+  const reading = meter.bounds(ceilingOf(answering))
   const charged = saysWhatItCharged ? meter.charged : undefined
-  if (charged !== undefined)
-    return { usage, countSource, cost: charged, costLow: undefined, costHigh: undefined }
-  const priced = (counts: Usage | undefined): Money | undefined =>
-    counts === undefined || price === undefined ? undefined : costOf(counts, price)
-  return { usage, countSource, cost: priced(usage), costLow: priced(low), costHigh: priced(high) }
+  return {
+    usage: reading.usage,
+    countSource: reading.countSource,
+    ...settledCost({ reading, price: endpoint.price, charged, goesOn: false, held: undefined }),
+  }
+}
+
+/** A rescue was asked with more than the caller wrote. */
+function ceilingOf({ endpoint, ordered, body }: Answering): Ceiling {
+  const { errand } = ordered
+  const most = mostUsageAt(ordered, endpoint)
+  const longer = Math.max(0, body.byteLength - errand.body.byteLength)
+  return {
+    most: { ...most, promptTokensAtMost: most.promptTokensAtMost + longer },
+    mayThinkUnseen: errand.kind === 'chat' && errand.reasons?.(endpoint) !== false,
+    choices: errand.choices ?? 1,
+  }
 }
 
 export const NO_BILL: Bill = {
@@ -62,31 +77,40 @@ export const NO_BILL: Bill = {
   costHigh: undefined,
 }
 
-/** All parts added up. Unknown is contagious: with one part unpriced the whole is, and one bound makes bounds of all. */
+/**
+ * All parts added up, be it that some used nothing or nobody knows what. Unknown is contagious: with one part unpriced the
+ * whole is, and what is known of the others is the least; one bound makes bounds of all.
+ */
 export function addBills(bills: readonly Bill[]): Bill {
-  const counted = bills.filter(({ usage }) => usage !== undefined)
-  const [only] = counted
+  const [only] = bills
   if (only === undefined) return NO_BILL
-  if (counted.length === 1) return only
-  const hasBounds = counted.some(({ costLow }) => costLow !== undefined)
+  if (bills.length === 1) return only
+  const isExact = bills.every(
+    ({ cost, costLow, costHigh }) => cost !== undefined && (costLow ?? costHigh) === undefined,
+  )
+  const isUpstreams = bills.every(({ costSource }) => costSource === 'upstream')
+  const disputed = bills.filter(({ flag }) => flag !== undefined)
   return {
-    usage: counted.map(({ usage }) => usage).reduce(addUsage),
-    countSource: worstOf(counted.map(({ countSource }) => countSource)),
-    cost: addMoney(counted.map(({ cost }) => cost)),
-    costLow: hasBounds ? addMoney(counted.map(({ cost, costLow }) => costLow ?? cost)) : undefined,
-    costHigh: hasBounds ? addMoney(counted.map(({ cost, costHigh }) => costHigh ?? cost)) : undefined,
-    costSource: counted.every(({ costSource }) => costSource === 'upstream') ? 'upstream' : undefined,
-    flag: counted.find(({ flag }) => flag !== undefined)?.flag,
+    usage: bills.map(({ usage }) => usage).reduce(addUsage),
+    countSource: worstOf(bills),
+    cost: addMoney(bills.map(({ cost }) => cost)),
+    costLow: isExact ? undefined : addMoney(bills.map(({ cost, costLow }) => costLow ?? cost ?? NOTHING)),
+    costHigh: isExact ? undefined : addMoney(bills.map(highOf)),
+    costSource: isUpstreams ? 'upstream' : undefined,
+    upstreamCost: addMoney((isUpstreams ? bills : disputed).map(({ upstreamCost }) => upstreamCost)),
+    flag: disputed[0]?.flag,
   }
 }
 
 /** A bill with what was paid beside it and not heard: its counts stay those of the answer, its cost is of all. */
 export function addCosts(bill: Bill, unheard: readonly Bill[]): Bill {
-  const maybe = unheard.map((each) =>
-    each.countSource === 'reported' ? each : { ...each, costLow: NOTHING },
-  )
-  const { cost, costLow, costHigh, costSource } = addBills([bill, ...maybe])
+  const { cost, costLow, costHigh, costSource } = addBills([bill, ...unheard])
   return { ...bill, cost, costLow, costHigh, costSource }
+}
+
+/** With a low figure alone, nobody knows how far up it goes. */
+function highOf({ cost, costLow, costHigh }: Bill): Money | undefined {
+  return costHigh ?? (costLow === undefined ? cost : undefined)
 }
 
 function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
@@ -99,20 +123,31 @@ function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined
     reasoning: a.reasoning + b.reasoning,
     audioPrompt: a.audioPrompt + b.audioPrompt,
     audioCompletion: a.audioCompletion + b.audioCompletion,
+    imagePrompt: addCounts(a.imagePrompt, b.imagePrompt),
+    images: addCounts(a.images, b.images),
   }
 }
 
+function addCounts(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a + b
+}
+
+/** Nothing of nothing, and unknown as soon as one is. */
 function addMoney(amounts: readonly (Money | undefined)[]): Money | undefined {
-  let sum = 0n
+  let sum: bigint | undefined
   for (const amount of amounts) {
     if (amount === undefined) return undefined
-    sum += amount
+    sum = (sum ?? 0n) + amount
   }
-  return money(sum)
+  return sum === undefined ? undefined : money(sum)
 }
 
 const SOURCES: readonly CountSource[] = ['none', 'bounded', 'counted', 'reported']
 
-function worstOf(sources: readonly CountSource[]): CountSource {
+/** What cost nothing and used nothing, such as a refusal, says nothing of the others' counts. */
+function worstOf(bills: readonly Bill[]): CountSource {
+  const sources = bills.flatMap(({ usage, cost, countSource }) =>
+    usage === undefined && cost === NOTHING ? [] : countSource,
+  )
   return SOURCES.find((source) => sources.includes(source)) ?? 'none'
 }

@@ -3,7 +3,7 @@ import type { ChatRequest } from '../wire/chat.ts'
 import type { Asker } from './asker.ts'
 import { chatCompleter } from './complete-chat.ts'
 import type { Errand } from './errand.ts'
-import { Meter } from './meter.ts'
+import { meterOf } from './meter.ts'
 import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
 import { routeFor } from './route-for.ts'
@@ -25,7 +25,7 @@ export function chatErrand(request: ChatRequest, { caller }: Asker, rooms: Rooms
     choices: request.choices,
     mayBeShortened: request.maxTokens === undefined,
     reasons: (endpoint) => doesReason(endpoint, catalog),
-    meter: (sent) => new Meter(sent.byteLength),
+    meter: meterOf,
     mayBeRescued: streamed && request.choices === 1,
     completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
   }

@@ -2,7 +2,7 @@ import type { CompletionRequest } from '../wire/completion.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { completionCompleter } from './complete-completion.ts'
-import { Meter } from './meter.ts'
+import { meterOf } from './meter.ts'
 import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
 import { routeFor } from './route-for.ts'
@@ -33,7 +33,7 @@ export function completion(
       bounds: (endpoint) => boundsOf({ ...request, body: chatBody }, endpoint),
       choices: request.choices,
       mayBeShortened: request.maxTokens === undefined,
-      meter: () => new Meter(body.byteLength),
+      meter: meterOf,
       completer: completionCompleter,
     },
     asker,

@@ -1,86 +1,117 @@
-import type { Usage } from '../ledger/ledger-types.ts'
 import type { JsonBody } from '../wire/json-body.ts'
-import type { Meter, Reading } from './meter.ts'
+import type { Ceiling, Meter, Reading } from './meter.ts'
+import { promptTextOf, type PromptText } from './prompt-text.ts'
 import type { TokenCounter } from './token-counter.ts'
 
-/** Of models whose tokenizer we have: what the frame around messages and tools may add or save. */
-const OWN_TOKENIZER = { model: /gpt-|\bo[134]\b|text-embedding/, slack: 0.03 }
-/** Tokenizers of other families differ by up to this from the one that we count with. */
-const OTHER_SLACK = 0.35
-/** What a chat template adds per message, and once. */
-const PER_MESSAGE = 4
-const PER_REQUEST = 3
-/** Tokens that a special token or a cut in the middle of a word may make of difference, however short the text. */
+/** Models whose tokenizer we have. gpt-oss has it too, but a long preamble of its own. */
+const OWN_TOKENIZER = /gpt-(?!oss)|\bo[134]\b|text-embedding/
+/** Where texts are joined or cut, and around names, a tokenizer may come to another count by this share, and by a few. */
+const SLACK = 0.03
 const EITHER_WAY = 2
+/** What a chat template adds per message, and once; the most of it. */
+const PER_MESSAGE = 4
+const PER_MESSAGE_AT_MOST = 8
+const PER_REQUEST = 3
+const PER_REQUEST_AT_MOST = 16
 
-/** The meter's reading, with the tokens counted where the provider didn't report them and a tokenizer can. */
+/**
+ * The meter's reading, with the tokens counted where the provider didn't report them and a tokenizer can. Only a model's
+ * own tokenizer makes the bounds narrower: another one may be off by any factor.
+ */
 export async function countReading(
   meter: Meter,
-  body: JsonBody,
-  model: string,
+  ceiling: Ceiling,
+  { body, model }: { readonly body: JsonBody; readonly model: string },
   counter: TokenCounter | undefined,
 ): Promise<Reading> {
-  const known = meter.read()
-  const reading = known.countSource === 'none' ? meter.bounds() : known
+  const reading = meter.bounds(ceiling)
   const { said } = meter
   if (reading.countSource === 'reported' || counter === undefined || said === undefined) return reading
-  const prompt = promptOf(body)
-  if (prompt === undefined) return reading
-  const counts = await counter.count(model, [prompt.text, said])
-  const [promptTokens, completionTokens] = counts ?? []
-  if (promptTokens === undefined || completionTokens === undefined) return reading
-  return counted(promptTokens + prompt.messages * PER_MESSAGE + PER_REQUEST, completionTokens, model, reading)
+  const prompt = promptTextOf(body)
+  if (prompt.media > 0 || prompt.tokens > 0) return reading
+  const texts = [prompt.texts.join('\n'), prompt.extras.join('\n'), said]
+  const counts = await counter.count(model, texts)
+  const [text, extra, completion] = counts ?? []
+  if (text === undefined || extra === undefined || completion === undefined) return reading
+  const counted = { text, extra, completion }
+  const bounded = OWN_TOKENIZER.test(model)
+    ? drawnIn(reading, closer(counted, prompt, ceiling, meter))
+    : reading
+  return within(guessOf(counted, prompt), bounded)
 }
 
-function counted(prompt: number, completion: number, model: string, { low, high }: Reading): Reading {
-  const slack = OWN_TOKENIZER.model.test(model) ? OWN_TOKENIZER.slack : OTHER_SLACK
-  const within = (count: number, share: number, bound: number | undefined, pick: typeof Math.min): number =>
-    pick(Math.max(0, Math.round(count * share) + (share < 1 ? -EITHER_WAY : EITHER_WAY)), bound ?? Infinity)
+interface Counted {
+  readonly text: number
+  readonly extra: number
+  readonly completion: number
+}
+
+/** How many tokens of prompt and answer. */
+interface Pair {
+  readonly prompt: number
+  readonly completion: number
+}
+
+function guessOf({ text, extra, completion }: Counted, { messages }: PromptText): Pair {
+  const frame = messages === 0 ? 0 : messages * PER_MESSAGE + PER_REQUEST
+  return { prompt: text + extra + frame, completion }
+}
+
+function within(guess: Pair, { usage, low, high }: Reading): Reading {
+  const clamp = (name: keyof Pair): number =>
+    Math.min(Math.max(guess[name], low?.[name] ?? 0), high?.[name] ?? Infinity)
   return {
-    usage: usageOf(prompt, completion),
+    usage: usage && { ...usage, prompt: clamp('prompt'), completion: clamp('completion') },
     countSource: 'counted',
-    low: usageOf(
-      within(prompt, 1 - slack, prompt, Math.min),
-      Math.max(
-        within(completion, 1 - slack, completion, Math.min),
-        Math.min(low?.completion ?? 0, completion),
-      ),
-    ),
-    high: usageOf(
-      Math.max(prompt, within(prompt, 1 + slack, high?.prompt, Math.min)),
-      Math.max(completion, within(completion, 1 + slack, high?.completion, Math.min)),
-    ),
+    low,
+    high,
   }
 }
 
-function usageOf(prompt: number, completion: number): Usage {
+/** How much further the bounds can be drawn in: what they are left at where it isn't known. */
+interface Closer {
+  readonly low: Pair
+  readonly high: Pair
+}
+
+function closer({ text, completion }: Counted, prompt: PromptText, ceiling: Ceiling, meter: Meter): Closer {
+  const { messages, texts, extras } = prompt
+  const frame = messages === 0 ? 0 : messages * PER_MESSAGE_AT_MOST + PER_REQUEST_AT_MOST
+  const isOne = ceiling.choices === 1
   return {
-    prompt,
-    completion,
-    cachedPrompt: 0,
-    cacheWrite: 0,
-    reasoning: 0,
-    audioPrompt: 0,
-    audioCompletion: 0,
+    // Where texts meet, tokens may have grown together, or been cut.
+    low: { prompt: below(text) - texts.length, completion: isOne ? below(completion) : 0 },
+    high: {
+      // Tools and forms of answers are shown to the model in a shape that only its provider knows.
+      prompt: extras.length === 0 ? above(text) + texts.length + frame : Infinity,
+      completion:
+        isOne && !ceiling.mayThinkUnseen && completion > 0
+          ? above(completion) + meter.wordlessAtMost(1)
+          : Infinity,
+    },
   }
 }
 
-/** The text that a tokenizer sees of a chat or completion request; nothing when pictures or sounds are in it. */
-function promptOf({ value }: JsonBody): { text: string; messages: number } | undefined {
-  const { messages, prompt, tools } = value
-  if (typeof prompt === 'string') return { text: prompt, messages: 0 }
-  if (!Array.isArray(messages)) return undefined
-  const texts = messages.map(textOf)
-  if (texts.includes(undefined)) return undefined
-  const rest = Array.isArray(tools) ? [JSON.stringify(tools)] : []
-  return { text: [...texts, ...rest].join('\n'), messages: messages.length }
+function below(count: number): number {
+  return Math.floor(count * (1 - SLACK)) - EITHER_WAY
 }
 
-function textOf(message: unknown): string | undefined {
-  const { content, tool_calls } = (message ?? {}) as { content?: unknown; tool_calls?: unknown }
-  const calls = tool_calls === undefined ? '' : JSON.stringify(tool_calls)
-  if (typeof content === 'string') return content + calls
-  if (!Array.isArray(content)) return calls
-  const parts = content.map((part: unknown) => (part as { text?: unknown } | null)?.text)
-  return parts.every((part) => typeof part === 'string') ? parts.join('\n') + calls : undefined
+function above(count: number): number {
+  return Math.ceil(count * (1 + SLACK)) + EITHER_WAY
+}
+
+function drawnIn(reading: Reading, { low, high }: Closer): Reading {
+  return {
+    ...reading,
+    low: reading.low && {
+      ...reading.low,
+      prompt: Math.max(reading.low.prompt, low.prompt),
+      completion: Math.max(reading.low.completion, low.completion),
+    },
+    high: reading.high && {
+      ...reading.high,
+      prompt: Math.min(reading.high.prompt, high.prompt),
+      completion: Math.min(reading.high.completion, high.completion),
+    },
+  }
 }

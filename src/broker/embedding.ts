@@ -34,7 +34,7 @@ export function embedding(
       candidates,
       most: mostEmbeddingCost(body.byteLength, candidates),
       bounds: () => ({ promptTokensAtMost: body.byteLength, completionTokensAtMost: 0 }),
-      meter: () => new Meter(body.byteLength),
+      meter: (sent) => new Meter(sent),
       completer: embeddingCompleter(encoding),
       askWith: inBatches,
     },

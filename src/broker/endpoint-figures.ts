@@ -44,13 +44,18 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   const book = new Map<string, Sample[]>()
 
   function add(endpointId: string, sample: Sample): void {
-    const samples = book.get(endpointId) ?? []
+    const samples = book.get(endpointId) ?? open(endpointId)
     samples.push(sample)
     if (samples.length > MOST_SAMPLES) samples.shift()
-    book.delete(endpointId)
-    book.set(endpointId, samples)
+  }
+
+  /** In place of the one that was new longest ago, when there are too many. */
+  function open(endpointId: string): Sample[] {
     const [oldest] = book.keys()
-    if (book.size > MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
+    if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
+    const samples: Sample[] = []
+    book.set(endpointId, samples)
+    return samples
   }
 
   const within = (endpointId: string, ms: number): readonly Sample[] => {

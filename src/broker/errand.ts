@@ -23,16 +23,16 @@ export interface Errand {
   readonly candidates: readonly Endpoint[]
   /** The most that it can cost; `undefined` when no candidate has a known price. */
   readonly most: Money | undefined
-  /** The most that can be used at an endpoint; without it only `most` is known. */
-  readonly bounds?: ((endpoint: Endpoint) => UsageBounds) | undefined
+  /** The most that can be used at an endpoint. */
+  readonly bounds: (endpoint: Endpoint) => UsageBounds
   /** How many answers were asked for; one without it. */
   readonly choices?: number | undefined
   /** The caller named no bound on the length of an answer, so that a budget may. */
   readonly mayBeShortened?: boolean | undefined
   /** Whether the endpoint's model is known to reason, or not to. */
   readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
-  /** A fresh meter for each attempt with this body. */
-  readonly meter: (body: JsonBody) => Meter
+  /** A fresh meter for each attempt with this body at this endpoint. */
+  readonly meter: (body: JsonBody, endpoint: Endpoint) => Meter
   /** Streams of one text may be brought to their end by somebody else when they break. */
   readonly mayBeRescued?: boolean | undefined
   /** What this is a part of: rows of one group belong to one answer. */

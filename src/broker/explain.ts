@@ -1,7 +1,7 @@
 import { BrokerError } from '../base/errors.ts'
 import type { Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
-import { costOf, mostItCanCost } from '../ledger/cost.ts'
+import { costOf, mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Exclusion } from '../routing/offer.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
@@ -58,7 +58,7 @@ const USUAL_ANSWER = 500
 /** Expected by rule of thumb; the most is never below what is billed. */
 function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
   const { price } = endpoint
-  const bounds =
+  const bounds: UsageBounds =
     inquiry.kind === 'chat'
       ? boundsOf(inquiry, endpoint)
       : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
@@ -70,7 +70,12 @@ function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
   return {
     promptTokens,
     completionTokens,
-    expected: price && costOf({ ...NO_USAGE, prompt: promptTokens, completion: completionTokens }, price),
+    expected:
+      price &&
+      costOf(
+        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.imagesAtMost },
+        price,
+      ),
     most: price && mostItCanCost(bounds, price),
   }
 }

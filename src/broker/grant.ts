@@ -1,7 +1,7 @@
 import { BrokerError } from '../base/errors.ts'
-import { formatDollars, NOTHING, type Money } from '../base/money.ts'
+import { formatDollars, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import { mostItCanCost, tokensAffordable } from '../ledger/cost.ts'
+import { mostItCanCost, tokensAffordable, type UsageBounds } from '../ledger/cost.ts'
 import type { Allowance } from '../limits/limits.ts'
 import type { Errand } from './errand.ts'
 
@@ -41,6 +41,19 @@ export function grantFor(errand: Errand, allowance: Allowance | undefined): Gran
   }
 }
 
+/** What was asked for, and what it may use. */
+export interface Ordered {
+  readonly errand: Errand
+  readonly grant: Grant
+}
+
+/** The most that one attempt at an endpoint may use. */
+export function mostUsageAt({ errand, grant }: Ordered, endpoint: Endpoint): UsageBounds {
+  const bounds = errand.bounds(endpoint)
+  const tokens = grant.shortened.has(endpoint.id) ? grant.tokens.get(endpoint.id) : undefined
+  return tokens === undefined ? bounds : { ...bounds, completionTokensAtMost: tokens }
+}
+
 /** What the answer says of having been shortened. */
 export function shorteningOf(grant: Grant, endpoint: Endpoint | undefined): Shortening | undefined {
   if (endpoint === undefined || grant.allowance === undefined || !grant.shortened.has(endpoint.id))
@@ -67,13 +80,13 @@ interface Offer {
 /** One candidate as far as it can be paid; none when it can't. */
 function offerOf(errand: Errand, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
   const { price } = endpoint
-  const bounds = errand.bounds?.(endpoint)
-  const tokens = bounds?.completionTokensAtMost
-  const most = price === undefined || bounds === undefined ? errand.most : mostItCanCost(bounds, price)
+  const bounds = errand.bounds(endpoint)
+  const tokens = bounds.completionTokensAtMost
+  const most = price === undefined ? undefined : mostItCanCost(bounds, price)
   if (price === undefined || most === undefined)
     return mayBeUnpriced ? [{ endpoint, most: undefined, tokens: undefined, isShortened: false }] : []
   if (most <= left) return [{ endpoint, most, tokens, isShortened: false }]
-  if (bounds === undefined || errand.mayBeShortened !== true) return []
+  if (errand.mayBeShortened !== true) return []
   const { choices = 1 } = errand
   const affordable = tokensAffordable(bounds, price, left)
   const perChoice = Math.floor((affordable ?? 0) / choices)
@@ -115,10 +128,10 @@ function tooDear(errand: Errand, { left, name, period }: Allowance): BrokerError
 }
 
 /** What would have to be left for this candidate to be asked at all. */
-function costsOf(errand: Errand, { price, ...endpoint }: Endpoint): Money[] {
+function costsOf(errand: Errand, endpoint: Endpoint): Money[] {
+  const { price } = endpoint
   if (price === undefined) return []
-  const bounds = errand.bounds?.({ price, ...endpoint })
-  if (bounds === undefined) return [errand.most ?? NOTHING]
+  const bounds = errand.bounds(endpoint)
   const shortest =
     errand.mayBeShortened !== true ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
   const cost = mostItCanCost(shortest, price)

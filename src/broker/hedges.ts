@@ -1,7 +1,12 @@
-import { money, type Money } from '../base/money.ts'
+import { BrokerError } from '../base/errors.ts'
+import { money } from '../base/money.ts'
+import type { Endpoint } from '../catalog/catalog.ts'
+import { mostItCanCost } from '../ledger/cost.ts'
+import type { Hold } from '../ledger/ledger-types.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { Errand } from './errand.ts'
-import type { Grant } from './grant.ts'
+import { mostUsageAt, type Grant, type Ordered } from './grant.ts'
+import type { Rooms } from './rooms.ts'
 
 /** When a second endpoint may be asked beside one that is slow to speak, and how often. */
 export interface Hedges {
@@ -33,22 +38,38 @@ export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, perce
   }
 }
 
-/** For a stream that somebody else could begin as well, when it is known what is slow and a budget covers both. */
+/** For a stream that somebody else could begin as well, when it is known what is slow. */
 export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefined): Hedges | undefined {
   const [first, second] = grant.candidates
-  if (!errand.streamed || errand.kind !== 'chat' || second === undefined) return undefined
-  if (!coversBoth(grant) || first === undefined || hedges?.patienceMs(first.id) === undefined)
+  if (!errand.streamed || errand.kind !== 'chat' || first === undefined || second === undefined)
     return undefined
+  if (hedges?.patienceMs(first.id) === undefined) return undefined
   hedges.enter()
   return hedges
 }
 
-function coversBoth({ allowance, most, shortened }: Grant): boolean {
-  if (allowance === undefined) return true
-  return most !== undefined && shortened.size === 0 && most * 2n <= allowance.left
+/**
+ * Sets aside what an endpoint can cost that is to be asked beside another one. The result takes the place of the hold;
+ * `undefined` when the caller's budgets don't cover both.
+ */
+export async function coverBoth(
+  endpoint: Endpoint,
+  hold: Hold,
+  ordered: Ordered,
+  { ledger, limits }: Pick<Rooms, 'ledger' | 'limits'>,
+): Promise<Hold | undefined> {
+  const { price } = endpoint
+  const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
+  // Whoever may be asked without a price was let through by the grant.
+  if (next === undefined || hold.most === undefined) return hold
+  // Nothing waits between this look and the raise, so nobody else can hold the same money.
+  const left = limits.allowance(hold.caller)?.left
+  if (left !== undefined && next > left) return undefined
+  return ledger.raise(hold, money(hold.most + next)).catch(refused)
 }
 
-/** What two can cost of which one can cost `most`. */
-export function ofBoth(most: Money | undefined): Money | undefined {
-  return most === undefined ? undefined : money(most * 2n)
+/** With a full disk nobody is asked for more. */
+function refused(error: unknown): undefined {
+  if (error instanceof BrokerError && error.code === 'store-full') return undefined
+  throw error
 }

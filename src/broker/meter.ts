@@ -1,6 +1,10 @@
 import { nearestMoney, type Money } from '../base/money.ts'
+import type { Endpoint } from '../catalog/catalog.ts'
+import type { UsageBounds } from '../ledger/cost.ts'
 import type { CountSource, Usage } from '../ledger/ledger-types.ts'
 import { parseWireUsage, type ChatChoice, type ChatChunk } from '../wire/chat.ts'
+import type { JsonBody } from '../wire/json-body.ts'
+import { imagesIn, promptTextOf } from './prompt-text.ts'
 import { usageOfWire } from './usage.ts'
 
 /** What a meter read, and how it knows. */
@@ -12,21 +16,36 @@ export interface Reading {
   readonly high: Usage | undefined
 }
 
+/** What bounds an answer whose counts nobody reported. */
+export interface Ceiling {
+  /** The most that the request can use. */
+  readonly most: UsageBounds
+  /** The model may have thought without showing it, up to its bound. */
+  readonly mayThinkUnseen: boolean
+  readonly choices: number
+}
+
 /** Watches what an endpoint answers and knows the counts at any moment. */
 export class Meter {
-  readonly #promptBytes: number
+  readonly #body: JsonBody
+  readonly #images: number
   #reported: Usage | undefined
   #charged: Money | undefined
   #finishReason: string | undefined
-  /** Characters of answer that went by; a chunk carries at least one token. */
+  /** UTF-16 units of answer that went by; a chunk carries at least one token. */
   #characters = 0
   #chunksWithText = 0
+  #calls = 0
   /** What was said, for a tokenizer; given up when it is too long. */
   #said: string[] | undefined = []
 
-  /** @param promptBytes size of the request body: no token is shorter than a byte. */
-  constructor(promptBytes: number) {
-    this.#promptBytes = promptBytes
+  /**
+   * @param body what was asked.
+   * @param images pictures in it, where they have a price of their own.
+   */
+  constructor(body: JsonBody, images = 0) {
+    this.#body = body
+    this.#images = images
   }
 
   get finishReason(): string | undefined {
@@ -64,8 +83,12 @@ export class Meter {
     const usage = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
     if (usage === undefined) return
-    this.#reported = usageOfWire(usage)
+    this.#reported = this.#withImages(usageOfWire(usage))
     if (typeof usage.cost === 'number' && usage.cost >= 0) this.#charged = nearestMoney(usage.cost)
+  }
+
+  #withImages(usage: Usage): Usage {
+    return this.#images === 0 ? usage : { ...usage, images: this.#images }
   }
 
   #watchChoice(choice: ChatChoice): void {
@@ -84,53 +107,102 @@ export class Meter {
       characters += text.length
       this.#said?.push(text)
     }
+    const calls = (choice.delta ?? choice.message)?.tool_calls
+    if (Array.isArray(calls)) for (const call of calls) if (isFilled(call.function?.name)) this.#calls++
     if (this.#characters > MOST_KEPT) this.#said = undefined
     return characters
   }
 
-  /** The counts as far as they are known now. Without a report they are bounded by what went by. */
+  /** The counts as far as they are known now; without a report a guess, once there was a word. */
   read(): Reading {
-    if (this.#reported !== undefined) {
+    if (this.#reported !== undefined)
       return { usage: this.#reported, countSource: 'reported', low: undefined, high: undefined }
-    }
     if (this.#chunksWithText === 0)
       return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
-    return this.bounds()
+    return { usage: this.#guess(), countSource: 'bounded', low: undefined, high: undefined }
   }
 
-  /** What went by bounds the counts, be it the prompt alone: for what was asked may be billed before the first word. */
-  bounds(): Reading {
-    return {
-      usage: counts(this.#promptBytes / CHARACTERS_PER_TOKEN, this.#characters / CHARACTERS_PER_TOKEN),
-      countSource: 'bounded',
-      low: counts(
-        this.#promptBytes / MOST_CHARACTERS_PER_TOKEN,
-        this.#characters / MOST_CHARACTERS_PER_TOKEN,
-      ),
-      high: counts(this.#promptBytes, this.#characters * MOST_BYTES_PER_CHARACTER),
-    }
+  /**
+   * What the provider reported; else what went by bounds the counts, be it the prompt alone: for what was asked may be
+   * billed before the first word.
+   */
+  bounds({ most, mayThinkUnseen, choices }: Ceiling): Reading {
+    if (this.#reported !== undefined) return this.read()
+    const said = Math.ceil(this.#characters / MOST_CHARACTERS_PER_TOKEN)
+    const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
+    const high = this.#counts(
+      most.promptTokensAtMost,
+      mayThinkUnseen || this.#characters === 0 ? Math.max(seen, most.completionTokensAtMost) : seen,
+    )
+    const { texts, tokens } = promptTextOf(this.#body)
+    const characters = texts.reduce((sum, text) => sum + text.length, 0)
+    const low = this.#counts(tokens + Math.ceil(characters / MOST_CHARACTERS_PER_TOKEN), said)
+    return { usage: within(low, this.#guess(), high), countSource: 'bounded', low, high }
   }
+
+  /** Tokens of the answer that are none of its text. */
+  wordlessAtMost(choices: number): number {
+    const underWay = this.#finishReason === undefined ? UNDER_WAY_TOKENS : 0
+    return choices * ENDING_TOKENS + this.#calls * CALL_TOKENS + underWay
+  }
+
+  /** By rules of thumb. */
+  #guess(): Usage {
+    const { texts, extras, tokens, messages, media } = promptTextOf(this.#body)
+    const characters = [...texts, ...extras].reduce((sum, text) => sum + text.length, 0)
+    return this.#counts(
+      tokens +
+        Math.ceil(characters / CHARACTERS_PER_TOKEN) +
+        messages * MESSAGE_TOKENS +
+        media * MEDIA_TOKENS,
+      Math.ceil(this.#characters / CHARACTERS_PER_TOKEN),
+    )
+  }
+
+  #counts(prompt: number, completion: number): Usage {
+    return this.#withImages({
+      prompt,
+      completion,
+      cachedPrompt: 0,
+      cacheWrite: 0,
+      reasoning: 0,
+      audioPrompt: 0,
+      audioCompletion: 0,
+    })
+  }
+}
+
+/** Pictures are only looked for where each has its price. */
+export function meterOf(body: JsonBody, { price }: Endpoint): Meter {
+  return new Meter(body, price?.perImage === undefined ? 0 : imagesIn(body))
 }
 
 /** Characters of one answer that are kept for a tokenizer. */
 const MOST_KEPT = 400_000
 /** OpenAI's rule of thumb for English text. */
 const CHARACTERS_PER_TOKEN = 4
-/** Hardly any text gets more than this out of a token; the low bound rests on it. */
-const MOST_CHARACTERS_PER_TOKEN = 12
-/** A character is at most four bytes in UTF-8, and a token at least one. */
-const MOST_BYTES_PER_CHARACTER = 4
+/** What a chat template puts around a message. */
+const MESSAGE_TOKENS = 4
+/** What OpenAI counts for a square picture in high detail. */
+const MEDIA_TOKENS = 765
+/** The longest tokens of cl100k and o200k, rows of spaces, have so many; the low bound rests on it. */
+const MOST_CHARACTERS_PER_TOKEN = 128
+/** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
+const MOST_BYTES_PER_CHARACTER = 3
+/** Tokens that say nothing: the end of an answer, and what marks a call in it. */
+const ENDING_TOKENS = 16
+const CALL_TOKENS = 64
+/** What a provider may have said already when it hears that nobody listens any more. */
+const UNDER_WAY_TOKENS = 256
 
-function counts(prompt: number, completion: number): Usage {
-  return {
-    prompt: Math.ceil(prompt),
-    completion: Math.ceil(completion),
-    cachedPrompt: 0,
-    cacheWrite: 0,
-    reasoning: 0,
-    audioPrompt: 0,
-    audioCompletion: 0,
-  }
+function isFilled(text: unknown): boolean {
+  return typeof text === 'string' && text !== ''
+}
+
+function within(low: Usage, usage: Usage, high: Usage): Usage {
+  const clamp = (name: 'prompt' | 'completion'): number =>
+    Math.min(Math.max(usage[name], low[name]), high[name])
+  return { ...usage, prompt: clamp('prompt'), completion: clamp('completion') }
 }
 
 /** Everything of a choice that tokens were spent on. */

@@ -2,6 +2,10 @@
 export interface ModelLists {
   /** Fetches all of them now; whoever asks while that goes on gets the same answer. Never rejects. */
   refresh(): Promise<readonly Refreshed[]>
+  /** Whether they are also fetched without being asked: at the start and every hour. */
+  readonly isAutomatic: boolean
+  /** How each stands, as far as one was fetched or taken from its kept copy. */
+  standing(): readonly ListStanding[]
   /** OpenRouter's own endpoints of a model (`author/slug`), as its wire has them; none when it can't be asked. Never rejects. */
   endpointsOf(slug: string): Promise<readonly object[]>
 }
@@ -15,4 +19,16 @@ export interface CatalogueRefresh {
 
 export interface Refreshed extends CatalogueRefresh {
   readonly provider: string
+}
+
+/** The list of one provider. Times are milliseconds since the epoch. */
+export interface ListStanding {
+  readonly provider: string
+  /** How many models the list in use has; 0 when there is none. */
+  readonly models: number
+  /** When the list in use was fetched. */
+  readonly fetchedAt: number | undefined
+  /** When it was last asked for, and why that came to nothing. */
+  readonly triedAt: number | undefined
+  readonly problem: string | undefined
 }

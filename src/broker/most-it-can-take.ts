@@ -2,9 +2,12 @@ import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
 import type { JsonBody } from '../wire/json-body.ts'
+import { imagesIn, textTokensAtMost } from './prompt-text.ts'
 
 /** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
 const UNKNOWN_OUTPUT = 128_000
+/** Taken for the length of a prompt with pictures where nobody knows how long it may be. */
+const UNKNOWN_WINDOW = 1_000_000
 
 /** What bounds the cost of a chat. */
 export interface ChatBounds {
@@ -26,16 +29,23 @@ export function mostItCanTake(request: ChatBounds, candidates: readonly Endpoint
   return most
 }
 
-/** The most tokens that it can use at one endpoint. */
+/** The most that it can use at one endpoint. */
 export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
-  // No token is shorter than a byte; a picture or a link may stand for more tokens than its bytes, up to the window.
-  const bytes = request.body.byteLength
-  const prompt = hasMedia(request)
-    ? Math.max(bytes, Number.isFinite(window) ? window : bytes)
-    : Math.min(bytes, window)
-  return { promptTokensAtMost: prompt, completionTokensAtMost: answer * request.choices }
+  const completionTokensAtMost = answer * request.choices
+  // A picture, a file or a link may stand for any number of tokens, up to the window.
+  if (hasMedia(request))
+    return {
+      promptTokensAtMost: Math.max(textTokensAtMost(request.body), endpoint.contextWindow ?? UNKNOWN_WINDOW),
+      completionTokensAtMost,
+      imagesAtMost: endpoint.price?.perImage === undefined ? undefined : imagesIn(request.body),
+    }
+  return {
+    promptTokensAtMost: Math.min(textTokensAtMost(request.body), window),
+    completionTokensAtMost,
+    isText: true,
+  }
 }
 
 function hasMedia({ body }: ChatBounds): boolean {

@@ -13,6 +13,8 @@ export interface RaceParts {
   readonly attempt: (run: Run, endpoint: Endpoint) => Attempt
   /** Whether an endpoint may be asked at once. */
   readonly isReady: (endpoint: Endpoint) => boolean
+  /** Sets aside what it can cost as well; false when that can't be had. */
+  readonly cover: (endpoint: Endpoint) => Promise<boolean>
 }
 
 /** One of those who are asked at the same time. */
@@ -36,6 +38,10 @@ export class Race {
   #cancel: () => void = () => undefined
   #resolve: (outcome: AttemptOutcome<Endpoint>) => void = () => undefined
   #hasHedged = false
+  #isHeard = false
+  /** The books are being asked for more; nobody may go on with the old hold meanwhile. */
+  #isCovering = false
+  #decided: AttemptOutcome<Endpoint> | undefined
 
   constructor(parts: RaceParts) {
     this.#parts = parts
@@ -45,13 +51,18 @@ export class Race {
   ask(endpoint: Endpoint): Promise<AttemptOutcome<Endpoint>> {
     const { run, hedges } = this.#parts
     this.#failures = []
+    this.#isHeard = false
+    this.#decided = undefined
     const { promise, resolve } = Promise.withResolvers<AttemptOutcome<Endpoint>>()
     this.#resolve = resolve
     run.sink.whenGone = () => this.#leave()
     run.sink.whenReady = () => this.#heard?.lane.whenReady?.()
     this.#start(endpoint)
     const patienceMs = this.#hasHedged ? undefined : hedges.patienceMs(endpoint.id)
-    if (patienceMs !== undefined) this.#cancel = run.clock.after(patienceMs, () => this.#hedge(endpoint))
+    if (patienceMs !== undefined)
+      this.#cancel = run.clock.after(patienceMs, () => {
+        this.#endings.push(this.#hedge(endpoint))
+      })
     return promise
   }
 
@@ -84,17 +95,22 @@ export class Race {
     this.#endings.push(runner.attempt.run().then((outcome) => this.#ended(runner, outcome)))
   }
 
-  #hedge(slow: Endpoint): void {
-    const { run, hedges, isReady } = this.#parts
+  async #hedge(slow: Endpoint): Promise<void> {
+    const { run, hedges, isReady, cover } = this.#parts
     const tried = new Set(run.record.attempts.map(({ endpoint }) => endpoint)).add(slow.id)
     const next = run.grant.candidates.find((candidate) => !tried.has(candidate.id) && isReady(candidate))
     if (next === undefined || !hedges.take()) return
     this.#hasHedged = true
-    run.record.hedged()
-    this.#start(next)
+    this.#isCovering = true
+    // Whatever is wrong with the books, the request goes on with the one that is being asked.
+    const isCovered = await cover(next).catch(() => false)
+    this.#isCovering = false
+    if (this.#decided !== undefined) this.#end(this.#decided)
+    else if (isCovered && !this.#isHeard && !run.sink.isGone) this.#start(next)
   }
 
   #speaks(runner: Runner): void {
+    this.#isHeard = true
     this.#cancel()
     for (const other of this.#running) if (other !== runner) this.#outrun(other)
   }
@@ -122,6 +138,8 @@ export class Race {
 
   #end(outcome: AttemptOutcome<Endpoint>): void {
     const { sink } = this.#parts.run
+    this.#decided = outcome
+    if (this.#isCovering) return
     this.#cancel()
     sink.whenGone = undefined
     sink.whenReady = undefined

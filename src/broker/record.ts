@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import { money, NOTHING, type Money } from '../base/money.ts'
+import { NOTHING, type Money } from '../base/money.ts'
 import type { TokenCounter } from './token-counter.ts'
 import { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../ledger/ledger-types.ts'
-import { addBills, addCosts, billOf, settledBillOf, type Answering, type Bill } from './bill.ts'
+import { addBills, addCosts, billOf, NO_BILL, settledBillOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
@@ -17,14 +17,15 @@ export class AnswerRecord {
   readonly #parts: Answering[] = []
   /** Those that were asked beside them and not heard. */
   readonly #outrun: Answering[] = []
-  /** So many endpoints were being asked at once. */
-  #abreast = 1
   #answering: Answering | undefined
   #brokenOff: (() => void) | undefined
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
   #flag: string | undefined
+  #asked = 0
+  /** Had the request and failed without a word: they may bill for it all the same. */
+  readonly #silent: Answering[] = []
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -50,10 +51,30 @@ export class AnswerRecord {
     return this.#clock.monotonic() - this.#startedAt
   }
 
+  /** An attempt begins. */
+  asks(): void {
+    this.#asked++
+  }
+
+  /** The attempt that began was none: the provider rests. */
+  wasNotAsked(): void {
+    this.#asked--
+  }
+
   /** An attempt that the caller saw nothing of. */
-  missed(endpoint: Endpoint, error: BrokerError, ms: number): void {
+  missed(answering: Answering, error: BrokerError, ms: number): void {
+    this.#note(answering.endpoint, error, ms)
+    if (!this.#isOnTheBill(answering) && !isUnbilled(error)) this.#silent.push(answering)
+  }
+
+  #isOnTheBill({ meter }: Answering): boolean {
+    return this.#parts.some((part) => part.meter === meter)
+  }
+
+  #note(endpoint: Endpoint, error: BrokerError, ms: number): void {
     this.#errors.push(error)
-    this.#attempts.push({ endpoint: endpoint.id, code: error.code, status: error.details.status, ms })
+    const { status } = error.details
+    this.#attempts.push({ endpoint: endpoint.id, code: error.code, status, ms: Math.round(ms) })
   }
 
   /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
@@ -76,21 +97,20 @@ export class AnswerRecord {
   /** The caller left; an endpoint that was asked and hadn't answered may bill for the prompt all the same. */
   left(answering: Answering): void {
     this.gone()
-    if (this.#answering !== undefined) return
-    this.#answering = answering
-    this.#parts.push(answering)
-  }
-
-  /** Another endpoint is asked beside the one that is slow: both may bill. */
-  hedged(): void {
-    this.#abreast = 2
+    this.#answering ??= answering
+    if (!this.#isOnTheBill(answering)) this.#parts.push(answering)
   }
 
   /** Another endpoint spoke first, or the caller left while this one was being asked beside another. */
   outrun(answering: Answering, ms: number): void {
     this.#outrun.push(answering)
     this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint spoke first'))
-    this.#attempts.push({ endpoint: answering.endpoint.id, code: OUTRUN, status: undefined, ms })
+    this.#attempts.push({
+      endpoint: answering.endpoint.id,
+      code: OUTRUN,
+      status: undefined,
+      ms: Math.round(ms),
+    })
   }
 
   /** The caller left while nobody was being asked. */
@@ -113,7 +133,7 @@ export class AnswerRecord {
   /** An answer that the caller saw a part of broke off. */
   brokeOff(endpoint: Endpoint, error: BrokerError, ms: number): void {
     this.broke(error)
-    this.#brokenOff = () => this.missed(endpoint, error, ms)
+    this.#brokenOff = () => this.#note(endpoint, error, ms)
   }
 
   /** Somebody else is asked to bring the broken answer to its end, so that it was not the last attempt. */
@@ -127,6 +147,16 @@ export class AnswerRecord {
     return addBills(this.#parts.map(billOf))
   }
 
+  /** The same, with what those may bill that said nothing. */
+  mostSoFar(): Bill {
+    return withSilent(this.bill(), [...this.#silent, ...this.#outrun])
+  }
+
+  /** Why the answer broke off; absent as long as it didn't. */
+  get error(): BrokerError | undefined {
+    return this.#error
+  }
+
   /** Counts what no provider did, which may take a moment. */
   async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
     const answering = this.#answering
@@ -136,7 +166,9 @@ export class AnswerRecord {
       status: this.#status,
       endpoint: answering?.endpoint.id,
       provider: answering?.endpoint.provider,
+      model: answering?.endpoint.model,
       attempts: this.#attempts,
+      asked: this.#asked,
       ...bill,
       flag: bill.flag ?? this.#flag,
       priceVersion: this.#priceVersion,
@@ -148,24 +180,44 @@ export class AnswerRecord {
   }
 
   async #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
-    const bill = await this.#answersBill(held, counter)
-    if (this.#outrun.length === 0) return bill
-    return addCosts(bill, await Promise.all(this.#outrun.map((each) => settledBillOf(each, held, counter))))
+    const bill = this.#withOutrun(await this.#partsBill(held, counter))
+    const silent = this.#saidNothing()
+    return silent.length === 0 ? bill : withSilent(bill, silent)
   }
 
-  async #answersBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
-    if (this.#parts.length === 0) return { ...addBills([]), ...this.#costOfNoAnswer(held) }
+  /** An endpoint that was left for another one and read to its end said what it counted. */
+  #withOutrun(bill: Bill): Bill {
+    const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
+    return known.length === 0 ? bill : addCosts(bill, known.map(billOf))
+  }
+
+  #saidNothing(): readonly Answering[] {
+    if (this.#outrun.length === 0) return this.#silent
+    return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
+  }
+
+  async #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
+    // A refusal costs nothing anywhere.
+    if (this.#parts.length === 0) return { ...NO_BILL, cost: NOTHING }
     // An answer of several parts was told with its bill: the books say the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
     return addBills(await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter))))
   }
+}
 
-  /** A refusal costs nothing anywhere; a provider that fell silent after it had the request may bill all the same. */
-  #costOfNoAnswer(held: Money | undefined): Pick<Bill, 'cost' | 'costLow' | 'costHigh'> {
-    if (this.#errors.every(isUnbilled)) return { cost: NOTHING, costLow: undefined, costHigh: undefined }
-    const most = held === undefined ? undefined : money(held * BigInt(this.#abreast))
-    return { cost: undefined, costLow: NOTHING, costHigh: most }
+/** Nobody knows whether these bill: what they may is in the upper bound alone. Without an answer the cost is anybody's guess. */
+function withSilent(bill: Bill, silent: readonly Answering[]): Bill {
+  const { cost, costHigh } = addBills([bill, ...silent.map((each) => mostOf(billOf(each)))])
+  return {
+    ...bill,
+    cost: bill.usage === undefined ? undefined : bill.cost,
+    costLow: bill.costLow ?? bill.cost,
+    costHigh: costHigh ?? cost,
   }
+}
+
+function mostOf({ cost, costHigh }: Bill): Bill {
+  return { ...NO_BILL, cost: costHigh ?? cost }
 }
 
 /** The provider said no, or never had the request. */

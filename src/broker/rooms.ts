@@ -8,6 +8,7 @@ import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { RouteSurroundings } from '../routing/offer.ts'
+import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
@@ -26,6 +27,8 @@ export type HangUp = { readonly policy: 'cut' } | { readonly policy: 'drain'; re
 export interface Rooms {
   readonly catalog: () => Catalog
   readonly providers: () => ReadonlyMap<string, Provider>
+  /** Decides whom to ask. */
+  readonly route: typeof route
   readonly ledger: Ledger
   readonly limits: Limits
   readonly running: Running

@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { Roster, type Placed } from '../base/roster.ts'
 
 /** The requests under way, so that a broker that has to stop can end each with a word instead of a cut. */
 export interface Running {
@@ -8,18 +9,33 @@ export interface Running {
 }
 
 export function createRunning(): Running {
-  const ends = new Set<(error: BrokerError) => void>()
+  const runs = new Roster<Run>()
   let isStopping = false
   return {
     enter(end) {
       if (isStopping) throw stopping()
-      ends.add(end)
-      return { [Symbol.dispose]: () => void ends.delete(end) }
+      return new Run(runs, end)
     },
     endAll() {
       isStopping = true
-      for (const end of ends) end(stopping())
+      runs.each(({ end }) => end(stopping()))
     },
+  }
+}
+
+class Run implements Placed, Disposable {
+  place = -1
+  readonly end: (error: BrokerError) => void
+  readonly #runs: Roster<Run>
+
+  constructor(runs: Roster<Run>, end: (error: BrokerError) => void) {
+    this.#runs = runs
+    this.end = end
+    runs.add(this)
+  }
+
+  [Symbol.dispose](): void {
+    this.#runs.delete(this)
   }
 }
 

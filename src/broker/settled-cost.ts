@@ -1,6 +1,6 @@
 import { formatDollars, money, type Money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
-import { costOf } from '../ledger/cost.ts'
+import { costOf, leastItCanCost, mostItCanCost } from '../ledger/cost.ts'
 import type { Settlement, Usage } from '../ledger/ledger-types.ts'
 import type { Reading } from './meter.ts'
 
@@ -23,10 +23,8 @@ export interface CostQuestion {
 
 /** What a settlement books, and whose figure it is. Provider's own figure, if it is sane; else counts times price. */
 export function settledCost({ reading, price, charged, goesOn, held }: CostQuestion): Costs {
-  const priced = (usage: Usage | undefined): Money | undefined =>
-    usage === undefined || price === undefined ? undefined : costOf(usage, price)
-  const own = priced(reading.usage)
-  const [low, high] = [priced(reading.low), priced(reading.high)]
+  const own = priced(reading.usage, price, costOf)
+  const [low, high] = [priced(reading.low, price, leastOf), priced(reading.high, price, mostOf)]
   if (charged === undefined) {
     return {
       ...bounded(own, low, goesOn ? most(high ?? own, held) : high),
@@ -44,6 +42,25 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
   }
   const flag = `the provider says that it charged $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
   return { ...bounded(own, low, high), costSource: 'price', upstreamCost: charged, flag }
+}
+
+function priced(
+  usage: Usage | undefined,
+  price: Price | undefined,
+  rate: (usage: Usage, price: Price) => Money | undefined,
+): Money | undefined {
+  return usage === undefined || price === undefined ? undefined : rate(usage, price)
+}
+
+/** As if all of it came from a cache. */
+function leastOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
+  return leastItCanCost({ promptTokensAtLeast: prompt, completionTokensAtLeast: completion, images }, price)
+}
+
+/** As if all of it were the dearest kind of token. */
+function mostOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
+  const bounds = { promptTokensAtMost: prompt, completionTokensAtMost: completion, imagesAtMost: images }
+  return mostItCanCost(bounds, price)
 }
 
 /** The bounds hold the cost between them, also where a count was rounded. */

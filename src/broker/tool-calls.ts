@@ -44,9 +44,9 @@ async function callTool(
   { tools, caller, group, maxResultCharacters }: CallSurroundings,
   signal: AbortSignal,
 ): Promise<CallEnding> {
-  let cost: Money = NOTHING
+  let cost: Money | undefined = NOTHING
   let ms = 0
-  const onOutcome = (outcome: { readonly cost: Money; readonly durationMs: number }): void => {
+  const onOutcome = (outcome: { readonly cost: Money | undefined; readonly durationMs: number }): void => {
     cost = outcome.cost
     ms = outcome.durationMs
   }

@@ -2,7 +2,7 @@ import { BrokerError } from '../base/errors.ts'
 import { formatDollars } from '../base/money.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
-import type { Limits } from '../limits/limits.ts'
+import type { Allowance, Limits } from '../limits/limits.ts'
 import type { ToolCall, ToolMeter, ToolOutcome } from '../mcp/tool-types.ts'
 
 export interface ToolMeterOptions {
@@ -16,8 +16,8 @@ const PRICE_VERSION = 'mcp'
 
 /**
  * Tool calls in the same books as tokens: a hold of the configured price before the server is asked, one row of kind `tool` when
- * the call ended. A call that never reached its server costs nothing; one that the caller's budget can't pay is refused
- * with `over-budget`.
+ * the call ended. A call that never reached its server costs nothing, one without a configured price nobody knows what; one
+ * that the caller's budget can't pay is refused with `over-budget`.
  */
 export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): ToolMeter {
   return {
@@ -50,10 +50,20 @@ export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): Tool
 
 function refuseTooDear({ caller, tool, price }: ToolCall, limits: Pick<Limits, 'allowance'>): void {
   const allowance = limits.allowance(caller)
-  if (allowance === undefined || price <= allowance.left) return
+  if (allowance === undefined) return
+  if (price === undefined) return refuseUnpriced(tool, allowance)
+  if (price <= allowance.left) return
   throw new BrokerError(
     'over-budget',
     `${allowance.name} has $${formatDollars(allowance.left)} left, a call of “${tool}” costs $${formatDollars(price)}`,
+  )
+}
+
+function refuseUnpriced(tool: string, { name, mayBeUnpriced }: Allowance): void {
+  if (mayBeUnpriced) return
+  throw new BrokerError(
+    'over-budget',
+    `${name} has a budget, and nobody knows what a call of “${tool}” costs: set its price in the file of servers ("prices", 0 if it is free), or have the limit allow unpriced ones`,
   )
 }
 

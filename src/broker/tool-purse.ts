@@ -7,6 +7,7 @@ export class ToolPurse {
   readonly #most: Money
   readonly #rounds: Bill[] = []
   #tools: Money = NOTHING
+  #hasUnpricedCalls = false
 
   constructor(most: Money) {
     this.#most = most
@@ -17,8 +18,9 @@ export class ToolPurse {
     this.#rounds.push(entry ?? NO_BILL)
   }
 
-  addCall(cost: Money): void {
-    this.#tools = money(this.#tools + cost)
+  addCall(cost: Money | undefined): void {
+    if (cost === undefined) this.#hasUnpricedCalls = true
+    else this.#tools = money(this.#tools + cost)
   }
 
   /** Counts of all rounds. */
@@ -28,6 +30,7 @@ export class ToolPurse {
 
   /** All that is known to be spent; `undefined` as soon as a part of it has no price. */
   get cost(): Money | undefined {
+    if (this.#hasUnpricedCalls) return undefined
     let sum: bigint = this.#tools
     for (const { cost } of this.#rounds) {
       if (cost === undefined) return undefined

@@ -18,15 +18,17 @@ export interface ShownCall {
   readonly status: 'running' | 'finished' | 'failed'
   readonly result?: string | undefined
   readonly ms?: number | undefined
-  /** US dollars. */
+  /** US dollars; absent when nobody knows. */
   readonly cost?: number | undefined
+  readonly unpriced?: true | undefined
 }
 
 export interface CallEnding {
   readonly failed: boolean
   readonly result: string
   readonly ms: number
-  readonly cost: Money
+  /** Absent when nobody knows. */
+  readonly cost: Money | undefined
 }
 
 /** Tells the caller what the broker does meanwhile, and at the end the answer of all rounds as one. */
@@ -50,7 +52,7 @@ export class ToolTeller {
         status: failed ? 'failed' : 'finished',
         result: cut(result, RESULT_SHOWN),
         ms: Math.round(ms),
-        cost: dollarsNumber(cost),
+        ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
       }
       this.#calls.push(ended)
       this.#show(ended, round)

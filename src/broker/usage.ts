@@ -13,5 +13,6 @@ export function usageOfWire(wire: WireUsage): Usage {
     reasoning: completion?.reasoning_tokens ?? 0,
     audioPrompt: prompt?.audio_tokens ?? 0,
     audioCompletion: completion?.audio_tokens ?? 0,
+    imagePrompt: prompt?.image_tokens ?? undefined,
   }
 }

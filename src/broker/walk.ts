@@ -9,10 +9,11 @@ import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
-import { Attempt, type Rescuing, type Run } from './attempt.ts'
+import { Attempt, type Rescuing } from './attempt.ts'
+import { coverRescue } from './cover-rescue.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
-import { hedgesFor, ofBoth, type Hedges } from './hedges.ts'
+import { coverBoth, hedgesFor } from './hedges.ts'
 import { prefixBody } from './prefix-body.ts'
 import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
@@ -51,13 +52,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const grant = grantFor(errand, limits.allowance(caller))
   const mayHedge = admission.mayHedge ?? grant.candidates[0]?.mayHedge
   const hedges = mayHedge === true ? hedgesFor(errand, grant, rooms.hedges) : undefined
-  const hold = await ledger.hold({
+  let hold = await ledger.hold({
     id: sink.id,
     caller,
     kind: errand.kind,
     modelAsked: errand.modelAsked,
     streamed: errand.streamed,
-    most: hedges === undefined ? grant.most : ofBoth(grant.most),
+    most: grant.most,
     startedAt: clock.now(),
     referer: asker.referer,
     title: asker.title,
@@ -68,8 +69,21 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
     const { upstreamIds } = rooms
+    const readiness = ({ provider, modelId }: Endpoint): Readiness =>
+      rooms.providers().get(provider)?.readiness(modelId) ?? GONE
     const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
-    if (hedges !== undefined) race = raceOf(run, hedges, rooms)
+    if (hedges !== undefined)
+      race = new Race({
+        run,
+        hedges,
+        attempt: (its, endpoint) => new Attempt(its, endpoint, providerOf(endpoint, rooms)),
+        isReady: (endpoint) => readiness(endpoint).state === 'ready',
+        async cover(endpoint) {
+          const covered = await coverBoth(endpoint, hold, run, rooms)
+          hold = covered ?? hold
+          return covered !== undefined
+        },
+      })
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
@@ -80,7 +94,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const outcome = await fallback({
       candidates: grant.candidates,
       attempt: ask,
-      readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
+      readiness,
       wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
       timeLeftMs: () => deadlineAt - clock.monotonic(),
       random: Math.random,
@@ -88,8 +102,14 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
         isPossible: () => told.isRepeatable,
         continues: ({ model }) =>
           told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
-        attempt: ({ candidate, way }) =>
-          ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
+        async attempt({ candidate, way }) {
+          const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
+          const longerBy = rescue.body.byteLength - errand.body.byteLength
+          const covered = await coverRescue({ endpoint: candidate, longerBy }, hold, run, rooms)
+          if (covered === undefined) return { type: 'failed', error: record.error ?? UNPAID, begun: true }
+          hold = covered
+          return ask(candidate, rescue)
+        },
       },
     })
     if (outcome.type !== 'failed') return
@@ -101,7 +121,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     throw error
   } finally {
     if (race !== undefined) await race.over()
-    const settlement = await record.settlement(grant.most, rooms.tokenCounter)
+    const settlement = await record.settlement(hold.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
     const settled = ledger.settle(hold, settlement)
@@ -111,14 +131,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   }
 }
 
-function raceOf(run: Run, hedges: Hedges, rooms: Rooms): Race {
-  return new Race({
-    run,
-    hedges,
-    attempt: (its, endpoint) => new Attempt(its, endpoint, providerOf(endpoint, rooms)),
-    isReady: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId).state === 'ready',
-  })
-}
+const UNPAID = new BrokerError(
+  'upstream-failed',
+  'the answer broke off, and the budget affords nobody to mend it',
+)
 
 /** Told ahead of the answer, so for the first candidate. */
 function shorteningHeader(grant: Grant): Record<string, string> {

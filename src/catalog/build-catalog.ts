@@ -65,6 +65,7 @@ function toPrice(row: BackendRow): Price | undefined {
   const perHour = row.hour_cost ?? times(row.minute_cost, 60n)
   const flat = {
     perRequest: row.request_cost,
+    perImage: row.each_image_cost,
     characters: row.character_cost,
     hours: times(perHour, 1_000_000n),
   }

@@ -87,6 +87,8 @@ export interface Rates {
 export interface Price extends Rates {
   /** A flat fee per request, in nano-dollars. */
   readonly perRequest?: Money | undefined
+  /** For each picture of the prompt, in nano-dollars, on top of its tokens. */
+  readonly perImage?: Money | undefined
   /** Text to speech: per million characters. */
   readonly characters?: Money | undefined
   /** Speech to text: per million hours of sound (hours, for a price such as $0.04 an hour has no exact minute). */

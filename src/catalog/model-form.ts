@@ -24,6 +24,7 @@ const backendRecord = record({
   priority: optional(wholeNumber(0)),
   ...rates,
   request_cost: optional(usd('request')),
+  each_image_cost: optional(usd('picture')),
   character_cost: optional(usd('million characters')),
   minute_cost: optional(usd('minute')),
   hour_cost: optional(usd('hour')),

@@ -84,6 +84,7 @@ export function priceOf(pricing: Readonly<Record<string, unknown>>, day: string)
   return {
     ...rates,
     perRequest: amount(pricing['request'], ''),
+    perImage: filled(amount(pricing['image'], '')),
     tiers: tiersOf(pricing['overrides'], rates),
     source: 'OpenRouter’s catalogue',
     date: day,
@@ -99,6 +100,7 @@ function ratesOf(pricing: Readonly<Record<string, unknown>>): Rates {
     reasoning: perMillion(pricing['internal_reasoning']),
     audioInput: perMillion(pricing['audio']),
     audioOutput: perMillion(pricing['audio_output']),
+    image: perMillion(pricing['image_token']),
   }
   // A zero here is how the catalogue says “no price of its own”, which means the usual rate.
   const named = Object.entries(rates).filter(
@@ -116,6 +118,11 @@ function tiersOf(overrides: unknown, base: Rates): readonly PriceTier[] | undefi
     return [{ ...base, ...ratesOf(override), aboveInputTokens: from - 1 }]
   })
   return tiers.length === 0 ? undefined : tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens)
+}
+
+/** Most models are listed with `"image": "0"`. */
+function filled(figure: Money | undefined): Money | undefined {
+  return figure === 0n ? undefined : figure
 }
 
 function perMillion(perToken: unknown): Money | undefined {

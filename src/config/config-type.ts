@@ -59,6 +59,11 @@ export interface Config {
    * `keyEnv` and its plural. Throws `bad-request` for a key that can't travel in a header.
    */
   keysOf(name: string, keyEnv?: string): readonly Secret[]
+  /**
+   * Reads the `.env` of secrets again, for `keysOf` to go by; all else is fixed until the next start. Throws `bad-request` and
+   * changes nothing when the file can't be used.
+   */
+  rereadKeys(): void
   /** What is in effect, for people to read; secrets show as `***`. */
   readonly effective: readonly EffectiveSetting[]
   /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */

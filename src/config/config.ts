@@ -25,8 +25,10 @@ export function loadConfig(options: {
   const { env, cwd, argv = {} } = options
   const settings = createSettings(env)
   const paths = findPaths(settings, cwd)
-  const secretsFile = readEnvFile(join(paths.dataDir, '.env'), settings)
+  const secretsPath = join(paths.dataDir, '.env')
+  const secretsFile = readEnvFile(secretsPath, settings)
   const secrets = [env, secretsFile]
+  let keySources = secrets
   const urls = baseUrls(env, settings)
   const config: Omit<Config, 'effective'> = {
     ...paths,
@@ -55,7 +57,13 @@ export function loadConfig(options: {
     }),
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
-    keysOf: (name, keyEnv) => findKeys(secrets, keyVariables(name, keyEnv)),
+    keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
+    rereadKeys() {
+      const rereading = createSettings(env)
+      const file = readEnvFile(secretsPath, rereading)
+      rereading.throwIfWrong()
+      keySources = [env, file]
+    },
     baseUrlOf: (name) => urls.get(variableName(name)),
   }
   settings.throwIfWrong()

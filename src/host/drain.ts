@@ -1,5 +1,5 @@
 import type { Server, ServerResponse } from 'node:http'
-import { Server as NetServer } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 
 /** A connection whose last answer ended stays open for its client's next request; nobody tells us but the server. */
@@ -20,33 +20,30 @@ export type Drain = (options: DrainOptions) => Promise<number>
 
 /** Prepares `server` for its graceful stop; to be called before its first request. */
 export function drainable(server: Server): Drain {
-  const unread = watchUnread(server)
-  return ({ clock, graceMs }) => drain(server, unread, clock, graceMs)
+  const answers = watchAnswers(server)
+  return ({ clock, graceMs }) => drain(server, answers, clock, graceMs)
 }
 
-/** Answers that have not reached the system's buffers as a whole. */
-function watchUnread(server: Server): ReadonlySet<ServerResponse> {
-  const unread = new Set<ServerResponse>()
-  server.prependListener('request', (_request, response) => {
-    unread.add(response)
-    response.once('close', () => unread.delete(response))
+/** The newest answer of every connection. Those before it on the same connection were read, or it would not be there. */
+type Answers = ReadonlyMap<Socket, ServerResponse>
+
+function watchAnswers(server: Server): Answers {
+  const answers = new Map<Socket, ServerResponse>()
+  server.prependListener('request', ({ socket }, response) => {
+    if (!answers.has(socket)) socket.once('close', () => answers.delete(socket))
+    answers.set(socket, response)
   })
-  return unread
+  return answers
 }
 
-async function drain(
-  server: Server,
-  unread: ReadonlySet<ServerResponse>,
-  clock: Clock,
-  graceMs: number,
-): Promise<number> {
+async function drain(server: Server, answers: Answers, clock: Clock, graceMs: number): Promise<number> {
   if (!server.listening) return 0
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   let cut = 0
   server.prependListener('request', partAfterwards)
   // That of `http` would close what it takes for idle, and so cut answers: see `sweepIdle`.
   NetServer.prototype.close.call(server, () => resolve())
-  const cancelSweep = sweepIdle(server, unread, clock)
+  const cancelSweep = sweepIdle(server, answers, clock)
   const cancelCut = clock.after(graceMs, () => {
     server.getConnections((_error, count) => {
       cut = count
@@ -65,11 +62,16 @@ function partAfterwards(_request: unknown, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 
-function sweepIdle(server: Server, unread: ReadonlySet<ServerResponse>, clock: Clock): () => void {
+/** Ended by us, but not yet in the system's buffers as a whole. */
+function isUnread({ writableEnded, writableFinished, destroyed }: ServerResponse): boolean {
+  return writableEnded && !writableFinished && !destroyed
+}
+
+function sweepIdle(server: Server, answers: Answers, clock: Clock): () => void {
   let cancel = () => {}
   const sweep = () => {
     // Node 24 takes a connection for idle once its answer was ended, although a slow reader still waits for half of it.
-    const isWaiting = [...unread].some(({ writableEnded }) => writableEnded)
+    const isWaiting = [...answers.values()].some(isUnread)
     if (!isWaiting) server.closeIdleConnections()
     cancel = clock.after(SWEEP_MS, sweep)
   }

@@ -3,6 +3,7 @@ import { payerAccount } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Row, SqlValue } from '../store/sql.ts'
 import { maybeText, text } from './columns.ts'
+import { FIRST_LATER_COLUMN, ROW_COLUMNS } from './entry-row.ts'
 
 /** What the first row of every payer is chained to. */
 export const NO_HASH = ''
@@ -10,11 +11,19 @@ export const NO_HASH = ''
 /**
  * The hash of a row: SHA-256 over the hash before it and all its values, in base64, so that no row can be changed, left
  * out or put elsewhere without every later hash of its payer changing. Numbers are written in decimal, texts as
- * JSON strings, NULL as nothing; values are parted by a comma.
+ * JSON strings, NULL as nothing; values are parted by a comma. Columns that came later are written as `name=value`, and
+ * not at all where they are NULL.
+ *
+ * @param values of `ROW_COLUMNS`, in their order.
  */
 export function chainedHash(before: string, values: readonly SqlValue[]): string {
   let line = before
-  for (const value of values) line += `,${cell(value)}`
+  let at = 0
+  for (const value of values) {
+    if (at < FIRST_LATER_COLUMN) line += `,${cell(value)}`
+    else if (value !== null) line += `,${ROW_COLUMNS[at]}=${cell(value)}`
+    at++
+  }
   return hash('sha256', line, 'base64')
 }
 

@@ -14,6 +14,16 @@ export interface UsageBounds {
   readonly completionTokensAtMost: number
   readonly charactersAtMost?: number | undefined
   readonly soundMsAtMost?: number | undefined
+  readonly imagesAtMost?: number | undefined
+  /** The prompt is nothing but text, so that rates of sounds and pictures can't be met. */
+  readonly isText?: boolean | undefined
+}
+
+/** Least that an answer has used. */
+export interface UsageFloor {
+  readonly promptTokensAtLeast: number
+  readonly completionTokensAtLeast: number
+  readonly images?: number | undefined
 }
 
 /**
@@ -32,12 +42,12 @@ const EXACT_PER_NANO = 1_000_000n * MS_PER_HOUR
  */
 export function costOf(usage: Usage, price: Price): Money | undefined {
   const rates = ratesFor(usage.prompt, price)
-  return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price)
+  return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price, usage.images)
 }
 
 /** The same cost in its parts: the prompt's is rounded, the completion's is the rest. */
 export function costParts(usage: Usage, price: Price): CostParts | undefined {
-  const prompt = inMoney(exactPrompt(usage, ratesFor(usage.prompt, price), price), price)
+  const prompt = inMoney(exactPrompt(usage, ratesFor(usage.prompt, price), price), price, usage.images)
   const whole = costOf(usage, price)
   return prompt === undefined || whole === undefined
     ? undefined
@@ -56,7 +66,10 @@ export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefi
   const isInputKnown = reachable.every(({ input }) => input !== undefined)
   const isOutputKnown = reachable.every(({ output }) => output !== undefined)
   const exact = sum(
-    tokens(bounds.promptTokensAtMost, isInputKnown ? highest(reachable.flatMap(promptRates)) : undefined),
+    tokens(
+      bounds.promptTokensAtMost,
+      isInputKnown ? highest(reachable.flatMap(bounds.isText === true ? textRates : promptRates)) : undefined,
+    ),
     tokens(
       bounds.completionTokensAtMost,
       isOutputKnown ? highest(reachable.flatMap(completionRates)) : undefined,
@@ -64,7 +77,28 @@ export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefi
     tokens(bounds.charactersAtMost ?? 0, price.characters),
     sound(bounds.soundMsAtMost ?? 0, price),
   )
-  return inMoney(exact, price)
+  return inMoney(exact, price, bounds.imagesAtMost)
+}
+
+/**
+ * Never above `costOf` for any usage that reaches the floor: every token at the lowest rate that it could meet.
+ * `undefined` when a rate that it might meet is not known.
+ */
+export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefined {
+  const tiers = price.tiers ?? []
+  const reachable = [price, ...tiers].filter(
+    (_, nth) => (tiers[nth]?.aboveInputTokens ?? Infinity) >= floor.promptTokensAtLeast,
+  )
+  let least: Exact
+  for (const rates of reachable) {
+    const exact = sum(
+      tokens(floor.promptTokensAtLeast, lowest(rates.input, promptRates(rates))),
+      tokens(floor.completionTokensAtLeast, lowest(rates.output, completionRates(rates))),
+    )
+    if (exact === undefined) return undefined
+    if (least === undefined || exact < least) least = exact
+  }
+  return inMoney(least, price, floor.images)
 }
 
 /**
@@ -96,11 +130,13 @@ function exactPrompt(usage: Usage, rates: Rates, price: Price): Exact {
   const cached = Math.min(usage.cachedPrompt, usage.prompt)
   const written = Math.min(usage.cacheWrite, usage.prompt - cached)
   const audio = Math.min(usage.audioPrompt, usage.prompt - cached - written)
+  const image = Math.min(usage.imagePrompt ?? 0, usage.prompt - cached - written - audio)
   return sum(
     tokens(cached, rates.cachedInput ?? rates.input),
     tokens(written, rates.cacheWrite ?? rates.input),
     tokens(audio, rates.audioInput ?? rates.input),
-    tokens(usage.prompt - cached - written - audio, rates.input),
+    tokens(image, rates.image ?? rates.input),
+    tokens(usage.prompt - cached - written - audio - image, rates.input),
     tokens(usage.characters ?? 0, price.characters),
     sound(usage.soundMs ?? 0, price),
   )
@@ -118,9 +154,11 @@ function exactCompletion(usage: Usage, rates: Rates): Exact {
 }
 
 function promptRates(rates: Rates): Money[] {
-  return [rates.input, rates.cachedInput, rates.cacheWrite, rates.audioInput].filter(
-    (rate) => rate !== undefined,
-  )
+  return [...textRates(rates), rates.audioInput, rates.image].filter((rate) => rate !== undefined)
+}
+
+function textRates(rates: Rates): Money[] {
+  return [rates.input, rates.cachedInput, rates.cacheWrite].filter((rate) => rate !== undefined)
 }
 
 function completionRates(rates: Rates): Money[] {
@@ -129,6 +167,12 @@ function completionRates(rates: Rates): Money[] {
 
 function highest(rates: readonly Money[]): Money {
   return rates.reduce((most, rate) => (rate > most ? rate : most), NOTHING)
+}
+
+/** Unknown as the usual rate is, whatever is known of the others. */
+function lowest(usual: Money | undefined, rates: readonly Money[]): Money | undefined {
+  if (usual === undefined) return undefined
+  return rates.reduce((least, rate) => (rate < least ? rate : least), usual)
 }
 
 function tokens(count: number, rate: Money | undefined): Exact {
@@ -150,8 +194,9 @@ function sum(...parts: readonly Exact[]): Exact {
   return whole
 }
 
-/** Rounded half up, with the flat fee. */
-function inMoney(exact: Exact, price: Price): Money | undefined {
+/** Rounded half up, with the flat fees. */
+function inMoney(exact: Exact, { perRequest, perImage }: Price, images = 0): Money | undefined {
   if (exact === undefined) return undefined
-  return money((exact + EXACT_PER_NANO / 2n) / EXACT_PER_NANO + (price.perRequest ?? NOTHING))
+  const pictures = images === 0 || perImage === undefined ? NOTHING : BigInt(images) * perImage
+  return money((exact + EXACT_PER_NANO / 2n) / EXACT_PER_NANO + (perRequest ?? NOTHING) + pictures)
 }

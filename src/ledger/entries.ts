@@ -1,9 +1,9 @@
-import type { SqlValue, Statement } from '../store/sql.ts'
+import type { Row, SqlValue, Statement } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
-import { maybeText } from './columns.ts'
+import { count, maybeText } from './columns.ts'
 import { chainedHash, ChainHeads, NO_HASH } from './chain.ts'
 import { entryFrom, ROW_COLUMNS, rowValues, type Adjustment, type EntrySettlement } from './entry-row.ts'
-import type { Entry, HoldRequest, UsageFilter } from './ledger-types.ts'
+import type { Doubtful, Entry, HoldRequest, Some, UsageFilter } from './ledger-types.ts'
 
 const PAGE = 256
 
@@ -20,6 +20,8 @@ export class EntriesTable {
   readonly #adjustments: Statement
   readonly #lastHash: Statement
   readonly #rolledHash: Statement
+  readonly #unpriced: Statement
+  readonly #disputed: Statement
   readonly #heads = new ChainHeads()
 
   constructor(store: Store) {
@@ -38,6 +40,12 @@ export class EntriesTable {
       'SELECT hash FROM request_logs WHERE ip = ? AND context IS ? ORDER BY seq DESC LIMIT 1',
     )
     this.#rolledHash = store.prepare('SELECT hash FROM chain_heads WHERE ip = ? AND context = ?')
+    // With max() SQLite takes the other columns from the row that has it. Both look into an index of such rows alone.
+    const since = 'max(started_at), id FROM request_logs WHERE started_at >= ? AND'
+    this.#unpriced = store.prepare(`SELECT ifnull(sum(unpriced), 0) AS count, ${since} unpriced <> 0`)
+    this.#disputed = store.prepare(
+      `SELECT count(*) AS count, ${since} upstream_cost_nano IS NOT NULL AND cost_source <> 'upstream'`,
+    )
     this.#heads.take(store.prepare('SELECT ip, context, hash FROM chain_heads').all())
     const later = store.prepare(`
       SELECT ip, context, hash FROM request_logs
@@ -62,6 +70,10 @@ export class EntriesTable {
       this.#insert.run(...values, hash)
       this.#heads.set(caller, hash)
     }
+  }
+
+  doubtful(since: number): Doubtful {
+    return { unpriced: someOf(this.#unpriced.get(since)), disputed: someOf(this.#disputed.get(since)) }
   }
 
   find(id: string): Entry | undefined {
@@ -94,3 +106,9 @@ export class EntriesTable {
     return row === undefined ? NO_HASH : (maybeText(row, 'hash') ?? NO_HASH)
   }
 }
+
+function someOf(row: Row | undefined): Some {
+  return row === undefined ? NONE : { count: count(row, 'count'), newest: maybeText(row, 'id') }
+}
+
+const NONE: Some = { count: 0, newest: undefined }

@@ -24,8 +24,8 @@ export interface Adjustment {
   readonly bookedAt: number
 }
 
-/** Every column of a row that its hash covers, in the order in which `rowValues` gives them. */
-export const ROW_COLUMNS: readonly string[] = [
+/** The columns that every row has had since there were hashes. */
+const FIRST_COLUMNS: readonly string[] = [
   'id, ip, context, token, kind, model, streamed, started_at, started_at_ms, referer, title',
   'endpoint, provider, status, attempts, attempts_detail',
   'prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens',
@@ -33,6 +33,15 @@ export const ROW_COLUMNS: readonly string[] = [
   'cost_nano, cost_low_nano, cost_high_nano, uncertain_nano, unpriced, upstream_cost_nano, cost_source',
   'count_source, price_version, finish_reason, flag, error, first_token_ms, duration_ms, adjusts, booked_at_ms',
 ].flatMap((line) => line.split(', '))
+
+/** Later ones go to the end, and none ever changes its place. */
+const LATER_COLUMNS: readonly string[] = ['answered_model', 'group_id', 'image_prompt_tokens', 'images']
+
+/** Every column of a row that its hash covers, in the order in which `rowValues` gives them. */
+export const ROW_COLUMNS: readonly string[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
+
+/** Columns from here on are part of a hash only where they are filled, under their name. */
+export const FIRST_LATER_COLUMN = FIRST_COLUMNS.length
 
 export function rowValues(
   request: Omit<HoldRequest, 'most'>,
@@ -56,7 +65,7 @@ export function rowValues(
     settlement.endpoint ?? null,
     settlement.provider ?? null,
     settlement.status,
-    attempts.length,
+    settlement.asked ?? attempts.length + (settlement.endpoint === undefined ? 0 : 1),
     attempts.length === 0 ? '[]' : JSON.stringify(attempts),
     usage?.prompt ?? null,
     usage?.completion ?? null,
@@ -83,6 +92,10 @@ export function rowValues(
     wholeMs(settlement.durationMs),
     adjustment?.adjusts ?? null,
     adjustment?.bookedAt ?? null,
+    settlement.model ?? null,
+    request.group ?? null,
+    usage?.imagePrompt ?? null,
+    usage?.images ?? null,
   ]
 }
 
@@ -99,11 +112,14 @@ export function entryFrom(row: Row): Entry {
     modelAsked: text(row, 'model'),
     streamed: count(row, 'streamed') === 1,
     startedAt: count(row, 'started_at_ms'),
+    group: maybeText(row, 'group_id'),
     referer: maybeText(row, 'referer'),
     title: maybeText(row, 'title'),
     status: text(row, 'status') as EntryStatus,
     endpoint: maybeText(row, 'endpoint'),
     provider: maybeText(row, 'provider'),
+    model: maybeText(row, 'answered_model'),
+    asked: count(row, 'attempts'),
     attempts: JSON.parse(text(row, 'attempts_detail')) as FailedAttempt[],
     usage: row['prompt_tokens'] === null ? undefined : usageFrom(row),
     countSource: text(row, 'count_source') as CountSource,
@@ -133,5 +149,7 @@ function usageFrom(row: Row): Usage {
     audioCompletion: count(row, 'audio_completion_tokens'),
     characters: maybeCount(row, 'characters'),
     soundMs: maybeCount(row, 'sound_ms'),
+    imagePrompt: maybeCount(row, 'image_prompt_tokens'),
+    images: maybeCount(row, 'images'),
   }
 }

@@ -2,7 +2,10 @@ import type { Statement } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import type { HoldRequest } from './ledger-types.ts'
 
-/** `request_groups`: which rows belong together. Only rows that are part of a group are in it. */
+/**
+ * `request_groups`: which rows belong together, from the hold on; only rows that are part of a group are in it. The row
+ * says so itself as soon as it is there, under its hash.
+ */
 export class GroupsTable {
   readonly #insert: Statement
 

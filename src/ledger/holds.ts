@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import type { Money } from '../base/money.ts'
 import type { Statement } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import { count, maybeAmount, maybeText, text } from './columns.ts'
@@ -7,6 +8,7 @@ import type { Hold, HoldRequest } from './ledger-types.ts'
 /** The table of what is set aside. Everything here but `all` runs inside a write of the store. */
 export class HoldsTable {
   readonly #insert: Statement
+  readonly #raise: Statement
   readonly #delete: Statement
   readonly #all: Statement
 
@@ -14,8 +16,11 @@ export class HoldsTable {
     this.#insert = store.prepare(`
       INSERT INTO holds (id, ip, context, token, kind, model, streamed, most_nano, started_at_ms, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#raise = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
-    this.#all = store.prepare('SELECT rowid, * FROM holds ORDER BY rowid')
+    this.#all = store.prepare(
+      'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
+    )
   }
 
   /** Returns its rowid. */
@@ -37,6 +42,10 @@ export class HoldsTable {
     return Number(done.lastInsertRowid)
   }
 
+  raise({ rowid, id }: Hold, most: Money): void {
+    this.#raise.run(most, rowid, id)
+  }
+
   delete(hold: Hold): void {
     const { changes } = this.#delete.run(hold.rowid, hold.id)
     if (Number(changes) !== 1) throw new BrokerError('internal', `the store has no hold ${hold.id} to settle`)
@@ -52,6 +61,7 @@ export class HoldsTable {
       streamed: count(row, 'streamed') === 1,
       most: maybeAmount(row, 'most_nano'),
       startedAt: count(row, 'started_at_ms'),
+      group: maybeText(row, 'group_id'),
       referer: maybeText(row, 'referer'),
       title: maybeText(row, 'title'),
     }))

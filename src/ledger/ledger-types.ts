@@ -14,6 +14,10 @@ export interface Usage {
   readonly characters?: number | undefined
   /** Speech to text: milliseconds of sound that were heard. */
   readonly soundMs?: number | undefined
+  /** Tokens of the prompt that stand for pictures; inside `prompt`. */
+  readonly imagePrompt?: number | undefined
+  /** Pictures in the prompt, where the price is per picture. */
+  readonly images?: number | undefined
 }
 
 /** Where the counts of a row come from: the provider said so, we counted what went by, or we only know bounds. */
@@ -79,7 +83,12 @@ export interface Settlement {
   /** `provider/model_id` that answered; absent when none did. */
   readonly endpoint: string | undefined
   readonly provider: string | undefined
+  /** Name of the model that answered, as the catalogue has it. */
+  readonly model?: string | undefined
+  /** Failed ones; the last attempt is among them only if somebody else was asked to mend it. */
   readonly attempts: readonly FailedAttempt[]
+  /** Attempts of all kinds; without it the failed ones and the one that answered. */
+  readonly asked?: number | undefined
   readonly usage: Usage | undefined
   readonly countSource: CountSource
   /** What it cost; `undefined` is unpriced and never counts as free. */
@@ -120,7 +129,7 @@ export interface UsageFilter {
   readonly token?: string | undefined
 }
 
-/** What totals can be split by. Days are those of UTC. */
+/** What totals can be split by. The model is the one that answered, else what was asked for. Days are those of UTC. */
 export type UsageSplit = 'ip' | 'context' | 'token' | 'model' | 'day'
 
 /** Entries added up. */
@@ -175,4 +184,18 @@ export interface Balance {
   readonly spent: Money
   /** The most that its running requests can cost. */
   readonly held: Money
+}
+
+/** Entries that are not what they should be. */
+export interface Doubtful {
+  /** Nobody knows their price. */
+  readonly unpriced: Some
+  /** What the provider says that it charged is too far from our own figure to be believed. */
+  readonly disputed: Some
+}
+
+export interface Some {
+  readonly count: number
+  /** Id of the newest; absent without any. */
+  readonly newest: string | undefined
 }

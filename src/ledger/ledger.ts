@@ -1,5 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
-import { money, NOTHING } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
+import { Roster, type Placed } from '../base/roster.ts'
 import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
@@ -11,6 +12,7 @@ import { HoldsTable } from './holds.ts'
 import type {
   AddressUsage,
   Balance,
+  Doubtful,
   Entry,
   Hold,
   HoldRequest,
@@ -34,6 +36,11 @@ export interface Ledger {
    * Refused with `store-full` when it can't be written; then nothing may be sent upstream.
    */
   hold(request: HoldRequest): Promise<Hold>
+  /**
+   * Sets aside more for a request that is running, as durably as `hold` and refused like it; then the old one stays. What it
+   * resolves with takes the place of the hold.
+   */
+  raise(hold: Hold, most: Money): Promise<Hold>
   /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
   settle(hold: Hold, settlement: Settlement): Promise<void>
   openHolds(): readonly Hold[]
@@ -55,6 +62,8 @@ export interface Ledger {
   /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
+  doubtful(since: number): Doubtful
   /** Computes history again and books the differences as entries of their own; no entry ever changes. */
   rerate(rerating: Rerating): Promise<ReratingResult>
   /** Whether every row is still what was written, and the first one that isn't. */
@@ -80,10 +89,8 @@ class StoredLedger implements Ledger {
   readonly #rollUp: RollUp
   readonly #balances: Balances
   /** What the process before this one left open. */
-  readonly #left: readonly Hold[]
-  /** By id. */
-  readonly #open = new Map<string, Hold>()
-  readonly #settling = new Set<string>()
+  readonly #left: readonly OpenHold[]
+  readonly #open = new Roster<OpenHold>()
 
   constructor(store: Store, now: number) {
     this.#store = store
@@ -93,7 +100,7 @@ class StoredLedger implements Ledger {
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
     this.#balances = loadBalances(store, now)
-    this.#left = this.#holds.all()
+    this.#left = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
     for (const hold of this.#left) this.#setAside(hold)
   }
 
@@ -106,11 +113,28 @@ class StoredLedger implements Ledger {
         this.#groups.insert(request)
         return this.#holds.insert(request)
       })
-      const hold = { ...request, rowid }
-      this.#open.set(hold.id, hold)
+      const hold = new OpenHold(request, rowid)
+      this.#open.add(hold)
       return hold
     } catch (error) {
       this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
+      throw error
+    }
+  }
+
+  async raise(hold: Hold, most: Money): Promise<Hold> {
+    const { caller, startedAt } = hold
+    const more = money(most - (hold.most ?? NOTHING))
+    this.#balances.add(caller, startedAt, { held: more })
+    try {
+      await this.#store.write(() => this.#holds.raise(hold, most))
+      const raised = new OpenHold({ ...hold, most }, hold.rowid)
+      const before = this.#openHold(hold)
+      if (before !== undefined) this.#open.delete(before)
+      this.#open.add(raised)
+      return raised
+    } catch (error) {
+      this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
       throw error
     }
   }
@@ -120,7 +144,7 @@ class StoredLedger implements Ledger {
   }
 
   openHolds(): readonly Hold[] {
-    return [...this.#open.values()]
+    return this.#open.list()
   }
 
   async recover(): Promise<number> {
@@ -164,6 +188,10 @@ class StoredLedger implements Ledger {
     return this.#entries.find(id)
   }
 
+  doubtful(since: number): Doubtful {
+    return this.#entries.doubtful(since)
+  }
+
   async rerate(rerating: Rerating): Promise<ReratingResult> {
     let [looked, adjusted, difference] = [0, 0, NOTHING]
     for (const entry of this.#entries.newestFirst(rerating)) {
@@ -193,9 +221,10 @@ class StoredLedger implements Ledger {
   }
 
   async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
-    const { id, caller } = hold
-    if (!this.#open.has(id) || this.#settling.has(id)) throw settledTwice(id)
-    this.#settling.add(id)
+    const { caller } = hold
+    const open = this.#openHold(hold)
+    if (open === undefined || open.isSettling) throw settledTwice(hold.id)
+    open.isSettling = true
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
@@ -205,31 +234,69 @@ class StoredLedger implements Ledger {
         this.#holds.delete(hold)
         writeEntry()
       })
-      this.#open.delete(id)
+      this.#open.delete(open)
       this.#rollUp.rowAdded()
     } finally {
-      this.#settling.delete(id)
+      open.isSettling = false
     }
   }
 
-  #setAside(hold: Hold): void {
-    this.#open.set(hold.id, hold)
+  /** A hold may also be told as data, by who had it from a ledger before this one. */
+  #openHold(hold: Hold): OpenHold | undefined {
+    if (hold instanceof OpenHold && this.#open.has(hold)) return hold
+    return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
+  }
+
+  #setAside(hold: OpenHold): void {
+    this.#open.add(hold)
     this.#balances.add(hold.caller, hold.startedAt, { held: hold.most ?? NOTHING })
   }
 }
 
+/** A hold of this ledger, and how far it is on its way to its entry. */
+class OpenHold implements Hold, Placed {
+  place = -1
+  isSettling = false
+  readonly id: string
+  readonly caller: Caller
+  readonly kind: string
+  readonly modelAsked: string
+  readonly streamed: boolean
+  readonly most: Money | undefined
+  readonly startedAt: number
+  readonly group: string | undefined
+  readonly referer: string | undefined
+  readonly title: string | undefined
+  readonly rowid: number
+
+  constructor(request: HoldRequest, rowid: number) {
+    this.id = request.id
+    this.caller = request.caller
+    this.kind = request.kind
+    this.modelAsked = request.modelAsked
+    this.streamed = request.streamed
+    this.most = request.most
+    this.startedAt = request.startedAt
+    this.group = request.group
+    this.referer = request.referer
+    this.title = request.title
+    this.rowid = rowid
+  }
+}
+
 /** Whether the provider was reached, and how far it came, died with the process: from nothing to all that was held. */
-function interrupted(hold: Hold): EntrySettlement {
+function interrupted({ most }: Hold): EntrySettlement {
+  const isFree = most === NOTHING
   return {
     status: 'interrupted',
     endpoint: undefined,
     provider: undefined,
     attempts: [],
     usage: undefined,
-    countSource: 'bounded',
-    cost: undefined,
-    costLow: NOTHING,
-    costHigh: hold.most,
+    countSource: isFree ? 'none' : 'bounded',
+    cost: isFree ? NOTHING : undefined,
+    costLow: isFree ? undefined : NOTHING,
+    costHigh: isFree ? undefined : most,
     priceVersion: undefined,
     finishReason: undefined,
     error: 'the broker ended before the request did',

@@ -31,7 +31,7 @@ export class RollUp {
     this.#lastSeq = store.prepare('SELECT ifnull(max(seq), 0) AS seq FROM request_logs')
     this.#addDays = store.prepare(`
       INSERT INTO usage_days
-      SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), model, ${ROW_SUMS}
+      SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), ifnull(answered_model, model), ${ROW_SUMS}
       FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3, 4, 5
       ON CONFLICT DO UPDATE SET ${DAY_GROWS}`)
     // With max() SQLite takes the other columns from the row that has it.

@@ -22,7 +22,7 @@ const IN_ROWS: Readonly<Record<UsageSplit, string>> = {
   ip: 'ip',
   context: "ifnull(context, '')",
   token: "ifnull(token, '')",
-  model: 'model',
+  model: 'ifnull(answered_model, model)',
   day: `started_at / ${DAY_S}`,
 }
 

@@ -30,6 +30,8 @@ export interface StoredRule {
 /** Every rule there is; changes hold from the next request on and outlive a restart. */
 export interface RuleBook {
   list(): readonly StoredRule[]
+  /** The rule of one subject, as it was set. Throws `bad-context`. */
+  get(subject: LimitSubject): LimitRule | undefined
   /** Replaces the whole rule of a subject. */
   set(subject: LimitSubject, rule: LimitRule): Promise<void>
   /** False when there was none. */
@@ -69,6 +71,10 @@ class StoredRuleBook implements RuleBook {
 
   list(): readonly StoredRule[] {
     return [...this.#rules.values()]
+  }
+
+  get(subject: LimitSubject): LimitRule | undefined {
+    return this.#rules.get(keyOf(subject))?.rule
   }
 
   async set(subject: LimitSubject, rule: LimitRule): Promise<void> {

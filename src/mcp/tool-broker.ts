@@ -343,9 +343,9 @@ export class ToolBroker {
     return { server, definition: { ...definition, name }, price: this.#priceOf(server, definition) }
   }
 
-  #priceOf(server: string, { name }: Tool): Money {
+  #priceOf(server: string, { name }: Tool): Money | undefined {
     const { prices } = this.#servers.get(server).config
-    return prices.get(name) ?? prices.get('*') ?? NOTHING
+    return prices.get(name) ?? prices.get('*')
   }
 
   #noSuchTool(name: string): BrokerError {

@@ -9,8 +9,8 @@ import type { ToolCaller } from './tool-policy.ts'
 export interface ListedTool {
   readonly server: string
   readonly definition: Tool
-  /** Of one call, as configured; nothing where no price is. */
-  readonly price: Money
+  /** Of one call, as configured; absent when nobody knows, and zero is really free. */
+  readonly price: Money | undefined
 }
 
 export interface ToolList {
@@ -44,8 +44,8 @@ export interface ToolCall {
   readonly server: string
   /** `server__tool`, whatever name the caller used. */
   readonly tool: string
-  /** What the call costs once the server was asked. */
-  readonly price: Money
+  /** What the call costs once the server was asked; absent when nobody knows. */
+  readonly price: Money | undefined
   readonly startedAt: number
   readonly group: string | undefined
 }
@@ -54,8 +54,8 @@ export interface ToolOutcome {
   readonly status: 'finished' | 'cancelled' | 'failed'
   /** The call reached its server. */
   readonly wasAsked: boolean
-  /** The price, or nothing when the server was never asked. */
-  readonly cost: Money
+  /** The price, or nothing when the server was never asked; absent when nobody knows. */
+  readonly cost: Money | undefined
   readonly error: string | undefined
   readonly durationMs: number
 }

@@ -46,6 +46,10 @@ export interface LaneState {
   readonly state: 'ready' | RestReason | 'own-limit'
   readonly readyInMs: number
   readonly running: number
+  /** Since the start, or since the provider was set up anew: how often it was taken, and how that went. */
+  readonly asked: number
+  readonly answered: number
+  readonly failed: number
 }
 
 /** The keys of one provider in rotation. A provider that needs no key has one lane without. */
@@ -72,6 +76,9 @@ interface Lane {
   readonly window: MinuteWindow | undefined
   health: LaneHealth
   running: number
+  asked: number
+  answered: number
+  failed: number
 }
 
 export interface KeyPoolParts {
@@ -86,11 +93,6 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
   const lanes = settings.map(createLane)
   let turn = 0
 
-  function settle(lease: Lease, next: (health: LaneHealth) => LaneHealth): void {
-    const lane = lanes[lease.lane]
-    if (lane !== undefined) lane.health = next(lane.health)
-  }
-
   return {
     size: keys.length,
     take(sticky) {
@@ -98,6 +100,7 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
       const lane = best(lanes, now, sticky, turn++)
       if (lane === undefined) return undefined
       lane.running++
+      lane.asked++
       lane.window?.add(now)
       return { key: lane.key, lane: lane.number, takenAt: now }
     },
@@ -105,11 +108,19 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
       const lane = lanes[lease.lane]
       if (lane !== undefined) lane.running--
     },
-    answered: (lease) => settle(lease, (health) => afterAnswer(health, lease.takenAt)),
-    failed: (lease, error) =>
-      settle(lease, (health) =>
-        afterFailure(health, error, { now: clock.monotonic(), sentAt: lease.takenAt, random: random() }),
-      ),
+    answered(lease) {
+      const lane = lanes[lease.lane]
+      if (lane === undefined) return
+      lane.answered++
+      lane.health = afterAnswer(lane.health, lease.takenAt)
+    },
+    failed(lease, error) {
+      const lane = lanes[lease.lane]
+      if (lane === undefined) return
+      lane.failed++
+      const circumstances = { now: clock.monotonic(), sentAt: lease.takenAt, random: random() }
+      lane.health = afterFailure(lane.health, error, circumstances)
+    },
     readiness: () => poolReadiness(lanes.map((lane) => readinessOf(lane, clock.monotonic()))),
     lanes: () => lanes.map((lane) => stateOf(lane, clock.monotonic())),
   }
@@ -118,7 +129,8 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
 function createLane(setting: Partial<KeySetting>, number: number): Lane {
   const { key, weight = 1, priority = 0, requestsPerMinute } = setting
   const window = requestsPerMinute === undefined ? undefined : createMinuteWindow(requestsPerMinute)
-  return { number, key, weight, priority, window, health: HEALTHY, running: 0 }
+  const counts = { running: 0, asked: 0, answered: 0, failed: 0 }
+  return { number, key, weight, priority, window, health: HEALTHY, ...counts }
 }
 
 const RANKS = { ready: 0, shaky: 1, resting: 2 } as const
@@ -180,5 +192,6 @@ function stateOf(lane: Lane, now: number): LaneState {
   const { state, readyInMs, reason } = readinessOf(lane, now)
   const shown = state === 'ready' || reason === undefined || reason === 'circuit-open' ? 'ready' : reason
   const restMs = state === 'shaky' ? lane.health.until - now : readyInMs
-  return { number: lane.number + 1, state: shown, readyInMs: Math.ceil(restMs), running: lane.running }
+  const { number, running, asked, answered, failed } = lane
+  return { number: number + 1, state: shown, readyInMs: Math.ceil(restMs), running, asked, answered, failed }
 }

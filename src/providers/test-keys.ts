@@ -14,6 +14,8 @@ export interface KeyTest {
   /** How many models it listed; absent when it failed. */
   readonly models: number | undefined
   readonly error: BrokerError | undefined
+  /** Seconds that our clock is ahead of the provider's; absent when it doesn't say the time. */
+  readonly clockAheadS: number | undefined
 }
 
 export interface TestParts {
@@ -45,17 +47,24 @@ async function testKey(
   signal: AbortSignal,
 ): Promise<KeyTest> {
   const startedAt = parts.clock.monotonic()
-  const outcome = await listModels(parts, key, signal).catch((error: unknown) => asBrokerError(error))
-  const ms = Math.round(parts.clock.monotonic() - startedAt)
+  let clockAheadS: number | undefined
+  const onHeaders = ({ date }: UpstreamHeaders): void => {
+    const aheadS = Math.round((parts.clock.now() - Date.parse(String(date))) / 1000)
+    if (!Number.isNaN(aheadS)) clockAheadS = aheadS
+  }
+  const asked = listModels(parts, key, signal, onHeaders)
+  const outcome = await asked.catch((error: unknown) => asBrokerError(error))
+  const common = { key: number, ms: Math.round(parts.clock.monotonic() - startedAt), clockAheadS }
   return outcome instanceof BrokerError
-    ? { key: number, ms, models: undefined, error: withoutKey(outcome, key) }
-    : { key: number, ms, models: outcome, error: undefined }
+    ? { ...common, models: undefined, error: withoutKey(outcome, key) }
+    : { ...common, models: outcome, error: undefined }
 }
 
 function listModels(
   { definition, upstream, clock }: TestParts,
   key: Secret | undefined,
   signal: AbortSignal,
+  tellHeaders: (headers: UpstreamHeaders) => void,
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const decoder = new TextDecoder()
@@ -66,6 +75,7 @@ function listModels(
       onHeaders(itsStatus, itsHeaders) {
         status = itsStatus
         headers = itsHeaders
+        tellHeaders(itsHeaders)
       },
       onData(bytes) {
         if (body.length < MOST_CHARACTERS) body += decoder.decode(bytes, { stream: true })

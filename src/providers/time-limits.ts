@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { Roster, type Placed } from '../base/roster.ts'
 
 /** Bounds on the silence of a provider, in milliseconds. */
 export interface TimeLimits {
@@ -32,7 +33,7 @@ export const DEFAULT_LIMITS: TimeLimits = {
 }
 
 /** Something that may have to wait for too long. */
-export interface Watched {
+export interface Watched extends Placed {
   /** Looks at the time; called a few times a second. */
   check(now: number): void
 }
@@ -46,12 +47,12 @@ export interface Watch {
 
 /** Limits are kept to within `tickMs`. The timer runs only while something is watched. */
 export function createWatch(clock: Clock, tickMs = 200): Watch {
-  const all = new Set<Watched>()
+  const all = new Roster<Watched>()
   let isRunning = false
 
   function tick(): void {
     const now = clock.monotonic()
-    for (const watched of all) watched.check(now)
+    all.each((watched) => watched.check(now))
     isRunning = all.size > 0
     if (isRunning) clock.after(tickMs, tick)
   }

@@ -30,6 +30,7 @@ export interface VisitOwner {
 
 /** One question's stay at a provider: its key, its place in the circuit, its time limits, and what the books learn of it. */
 export class Visit implements Watched {
+  place = -1
   readonly #parts: VisitParts
   #sentAt: number | undefined
   #hasHeaders = false

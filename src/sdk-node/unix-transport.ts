@@ -14,9 +14,10 @@ export interface UnixOptions {
 
 /** Reaches a broker on this machine through its Unix sockets. */
 export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {}): Transport {
-  return async ({ door, method, path, body, signal }) => {
+  return async ({ door, method, path, body, accept, signal }) => {
     const socketPath = sockets[door]
-    const headers = { host: 'localhost', ...JSON_BODY, ...options.headers }
+    const wish = accept === undefined ? {} : { accept }
+    const headers = { host: 'localhost', ...JSON_BODY, ...options.headers, ...wish }
     const outgoing = request({ socketPath, method, path, headers, signal, agent: false }).end(body)
     try {
       const [incoming]: IncomingMessage[] = await once(outgoing, 'response')

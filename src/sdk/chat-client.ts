@@ -1,11 +1,8 @@
-import { BrokerError } from '../base/errors.ts'
-import { readSse } from '../wire/sse-read.ts'
 import { chatAnswer, chatChunk } from './chat-types.ts'
 import type { ChatAnswer, ChatChunk, ChatRequest } from './chat-types.ts'
-import { restError } from './read-error.ts'
+import { askRest, chunksOf, wholeOf } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
-import { parseJson, readText } from './transport.ts'
-import type { Transport, TransportAnswer } from './transport.ts'
+import type { Transport } from './transport.ts'
 
 export interface ChatClient {
   /** Asks and waits for the whole answer. */
@@ -18,53 +15,18 @@ export interface ChatClient {
 }
 
 export function createChatClient(transport: Transport): ChatClient {
+  const ask = (request: object, options?: CallOptions) => askRest(transport, CHAT_PATH, request, options)
   return {
     async chat(request, options) {
-      const answer = await post(transport, { ...request, stream: false }, options)
-      const whole = chatAnswer.safeParse(parseJson(await readText(answer.body)))
-      if (!whole.success) throw strange()
-      return whole.data
+      return wholeOf(await ask({ ...request, stream: false }, options), chatAnswer)
     },
-
     async *streamChat(request, options) {
-      const answer = await post(transport, { stream_options: WITH_USAGE, ...request, stream: true }, options)
-      for await (const { data } of readSse(answer.body)) {
-        if (data === '[DONE]') return
-        yield readChunk(data)
-      }
-      throw new BrokerError('upstream-failed', 'the answer broke off before its end')
+      yield* chunksOf(await ask({ stream_options: WITH_USAGE, ...request, stream: true }, options), chatChunk)
     },
   }
 }
 
+export const CHAT_PATH = '/v1/chat/completions'
+
 /** OpenAI's way to ask for the last chunk that carries `usage`. */
 const WITH_USAGE = { include_usage: true }
-
-async function post(
-  transport: Transport,
-  request: object,
-  options: CallOptions = {},
-): Promise<TransportAnswer> {
-  const answer = await transport({
-    door: 'rest',
-    method: 'POST',
-    path: '/v1/chat/completions',
-    body: JSON.stringify(request),
-    signal: options.signal,
-  })
-  if (answer.status === 200) return answer
-  throw restError(answer.status, parseJson(await readText(answer.body)))
-}
-
-/** A failure after the first word comes inside the stream, for its status has gone out already. */
-function readChunk(data: string): ChatChunk {
-  const json = parseJson(data)
-  if (typeof json === 'object' && json !== null && 'error' in json) throw restError(502, json)
-  const chunk = chatChunk.safeParse(json)
-  if (!chunk.success) throw strange()
-  return chunk.data
-}
-
-function strange(): BrokerError {
-  return new BrokerError('internal', 'the broker answered with something that is no chat completion')
-}

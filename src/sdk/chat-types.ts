@@ -23,6 +23,16 @@ const usage = z.looseObject({
 
 const text = z.string().nullish()
 
+const toolCalls = z
+  .array(
+    z.looseObject({
+      index: z.number().nullish(),
+      id: text,
+      function: z.looseObject({ name: text, arguments: text }).nullish(),
+    }),
+  )
+  .nullish()
+
 /** What both forms of an answer have. Fields that are not named here pass as they came. */
 const common = {
   id: z.string(),
@@ -32,19 +42,17 @@ const common = {
   usage: usage.nullish(),
 }
 
+const said = { content: text, reasoning: text, tool_calls: toolCalls }
+
 export const chatAnswer = z.looseObject({
   ...common,
-  choices: z.array(
-    z.looseObject({ message: z.looseObject({ content: text, reasoning: text }), finish_reason: text }),
-  ),
+  choices: z.array(z.looseObject({ message: z.looseObject(said), finish_reason: text })),
 })
 
 /** The last chunk of a stream carries `usage`. */
 export const chatChunk = z.looseObject({
   ...common,
-  choices: z.array(
-    z.looseObject({ delta: z.looseObject({ content: text, reasoning: text }), finish_reason: text }),
-  ),
+  choices: z.array(z.looseObject({ delta: z.looseObject(said), finish_reason: text })),
 })
 
 /** A whole answer. */

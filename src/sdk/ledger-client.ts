@@ -1,6 +1,5 @@
-import { restError } from './read-error.ts'
+import { askRest } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
-import { parseJson, readText } from './transport.ts'
 import type { Transport } from './transport.ts'
 
 /** Which rows of the ledger. Times are unix seconds: from `since`, before `until`. */
@@ -18,14 +17,12 @@ export interface LedgerClient {
 
 export function createLedgerClient(transport: Transport): LedgerClient {
   return {
-    async *exportLedger({ format, since, until, address }, options = {}) {
+    async *exportLedger({ format, since, until, address }, options) {
       const query = new URLSearchParams()
       for (const [name, value] of Object.entries({ since, until, ip: address }))
         if (value !== undefined) query.set(name, String(value))
       const path = `/billing/export.${format}?${query.toString()}`
-      const answer = await transport({ door: 'rest', method: 'GET', path, signal: options.signal })
-      if (answer.status !== 200) throw restError(answer.status, parseJson(await readText(answer.body)))
-      yield* answer.body
+      yield* (await askRest(transport, path, undefined, options)).body
     },
   }
 }

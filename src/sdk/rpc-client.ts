@@ -1,8 +1,10 @@
 import { BrokerError } from '../base/errors.ts'
-import { rpcAnswer } from '../wire/rpc-message.ts'
+import { findFault } from '../wire/field-fault.ts'
+import { rpcAnswer, STREAM_TYPE } from '../wire/rpc-message.ts'
 import type { RpcAnswer } from '../wire/rpc-message.ts'
 import { methods } from '../wire/rpc.ts'
-import type { MethodName, Params, Result } from '../wire/rpc.ts'
+import type { MethodName, Params, Result, StreamName } from '../wire/rpc.ts'
+import { eventsIn } from '../wire/sse.ts'
 import { restError, rpcError } from './read-error.ts'
 import { parseJson, readText } from './transport.ts'
 import type { Transport } from './transport.ts'
@@ -35,6 +37,11 @@ export type BatchResults<C extends readonly BatchCall[]> = {
 export interface RpcClient {
   /** Calls one method. Throws the broker's own `BrokerError`. */
   call<M extends MethodName>(method: M, ...rest: CallArguments<M>): Promise<Result<M>>
+  /**
+   * Calls a method that streams and yields result after result. Leaving the loop, or aborting, hangs up; without that it ends
+   * by a `BrokerError` alone: `stopping` when the broker stops.
+   */
+  stream<M extends StreamName>(method: M, ...rest: CallArguments<M>): AsyncGenerator<Result<M>, never, void>
   /** Many calls in one request; each succeeds or fails for itself. */
   batch<const C extends readonly BatchCall[]>(calls: C, options?: CallOptions): Promise<BatchResults<C>>
 }
@@ -44,6 +51,16 @@ export function createRpcClient(transport: Transport): RpcClient {
     async call(method, ...[params, options]) {
       const answer = await post(transport, message(method, params, 0), options)
       return readResult(method, readAnswer(answer))
+    },
+
+    async *stream(method, ...[params, options]) {
+      const body = JSON.stringify(message(method, params, 0))
+      const request = { door: 'rpc', method: 'POST', path: '/rpc', body, accept: STREAM_TYPE } as const
+      const answer = await transport({ ...request, signal: options?.signal })
+      if (answer.status !== 200) throw restError(answer.status, parseJson(await readText(answer.body)))
+      for await (const payload of eventsIn(answer.body))
+        yield readResult(method, readAnswer(parseJson(payload)))
+      throw new BrokerError('unreachable', 'the broker hung up')
     },
 
     async batch(calls, options) {
@@ -91,10 +108,10 @@ function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefin
   if (answer.error) throw rpcError(answer.error)
   const checked = methods[method].result.safeParse(answer.result)
   if (checked.success) return answer.result as Result<M>
-  const [issue] = checked.error.issues
+  const { path, words } = findFault(methods[method].result, answer.result)
   throw new BrokerError(
     'internal',
     `the broker answered ${method} in a shape this client does not know ` +
-      `(${issue?.path.join('.')}: ${issue?.message}); are both of one version?`,
+      `(“${path}” ${words}); are both of one version?`,
   )
 }

@@ -8,6 +8,8 @@ export interface TransportRequest {
   /** From the root of the door: `/rpc`, `/v1/chat/completions`. */
   readonly path: string
   readonly body?: string | undefined
+  /** What kind of answer is wanted; without it whatever the door likes. */
+  readonly accept?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -33,8 +35,9 @@ export interface HttpOptions {
 export function httpTransport(baseUrl: string, { headers, fetch }: HttpOptions = {}): Transport {
   const root = baseUrl.replace(/\/+$/, '')
   const send: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init))
-  return async ({ method, path, body, signal }) => {
-    const init: RequestInit = { method, headers: { ...JSON_BODY, ...headers }, redirect: 'error' }
+  return async ({ method, path, body, accept, signal }) => {
+    const sent = { ...JSON_BODY, ...headers, ...(accept === undefined ? {} : { accept }) }
+    const init: RequestInit = { method, headers: sent, redirect: 'error' }
     if (body !== undefined) init.body = body
     if (signal !== undefined) init.signal = signal
     const response = await send(`${root}${path}`, init).catch((cause: unknown) => {

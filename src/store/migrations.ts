@@ -4,6 +4,7 @@ import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'
 import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
+import { whoAnswered } from './migrations/0006-who-answered.ts'
 
 /** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
 export const MIGRATIONS: readonly string[] = [
@@ -12,6 +13,7 @@ export const MIGRATIONS: readonly string[] = [
   keptAnswers,
   chainedEntries,
   requestGroups,
+  whoAnswered,
 ]
 
 /** Those of `apikeys.db`. */

@@ -207,7 +207,7 @@ function openTransaction(database: DatabaseSync): Transaction {
 
 function storeFull(cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `the ledger can't be written (${reason}): free some disk space, nothing was sent to a provider`
+  const message = `the books can't be written (${reason}): free some disk space, and try again`
   return new BrokerError('store-full', message, { cause })
 }
 

@@ -4,7 +4,7 @@ import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 const form = z.looseObject({
-  prompt: z.string('should be one text'),
+  prompt: z.string('should be one text, and a list is none'),
   stream: z.boolean().nullish(),
   max_tokens: z.int().min(0).nullish(),
   suffix: z.string().nullish(),
@@ -27,7 +27,7 @@ export interface CompletionRequest {
 /** Reads a completion request. Throws `bad-request` naming the field. */
 export function parseCompletionRequest(body: JsonBody): CompletionRequest {
   const parsed = form.safeParse(body.value)
-  if (!parsed.success) throw fieldFault(parsed.error)
+  if (!parsed.success) throw fieldFault(form, body.value)
   const { prompt, stream, max_tokens, n } = parsed.data
   const wishes = parseWishes(body, max_tokens ?? undefined)
   const chatOnly = [...wishes.needs.routerOnly, ...beyondChat(parsed.data)]

@@ -28,7 +28,7 @@ export interface EmbeddingRequest {
 /** Reads an embedding request. Throws `bad-request` naming the field. */
 export function parseEmbeddingRequest(body: JsonBody): EmbeddingRequest {
   const parsed = form.safeParse(body.value)
-  if (!parsed.success) throw fieldFault(parsed.error)
+  if (!parsed.success) throw fieldFault(form, body.value)
   return { body, wishes: parseWishes(body, undefined), encoding: parsed.data.encoding_format ?? 'float' }
 }
 

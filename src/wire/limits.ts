@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { usd } from './rpc-units.ts'
 
 const most = z.int().positive()
-const budget = usd.refine((text) => !text.startsWith('-'), 'a budget is not negative')
+const budget = usd.refine((text) => !text.startsWith('-'), 'should not be negative')
 
 /** What an address, a context or a token may do at most. What is left out isn't bounded. */
 export const limitRule = z

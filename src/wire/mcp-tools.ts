@@ -53,7 +53,7 @@ function readWish(tool: unknown, at: number): McpWish {
       `tools[${at}].server_url: servers come from the broker's own configuration; name one with server_label`,
     )
   const parsed = entry.safeParse(tool)
-  if (!parsed.success) throw fieldFault(parsed.error, ['tools', at])
+  if (!parsed.success) throw fieldFault(entry, tool, ['tools', at])
   const { server_label, allowed_tools, max_rounds, max_cost_usd } = parsed.data
   return {
     server: server_label ?? undefined,

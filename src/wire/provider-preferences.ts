@@ -85,7 +85,7 @@ const form = z.looseObject({
 export function parsePreferences(value: unknown): ProviderPreferences {
   if (value === undefined || value === null) return NO_PREFERENCES
   const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(parsed.error, ['provider'])
+  if (!parsed.success) throw fieldFault(form, value, ['provider'])
   const said = parsed.data
   const sort = typeof said.sort === 'string' ? { by: said.sort, partition: undefined } : said.sort
   return {

@@ -36,7 +36,7 @@ export const NO_NEEDS: Needs = {
 }
 
 /** OpenRouter's vocabulary, without what every provider knows and what we ask of providers ourselves. */
-const PARAMETERS = [
+const PARAMETERS: ReadonlySet<string> = new Set([
   'temperature',
   'top_p',
   'top_k',
@@ -58,7 +58,7 @@ const PARAMETERS = [
   'reasoning',
   'verbosity',
   'web_search_options',
-] as const
+])
 
 /** Longer is no model's name. */
 const MOST_NAME = 512
@@ -83,7 +83,7 @@ export function parseWishes({ value, fields }: JsonBody, maxTokens: number | und
     otherModels: others,
     preferences: route === 'sort' ? { ...preferences, sortsAcrossModels: true } : preferences,
     needs: {
-      parameters: parametersOf(value),
+      parameters: parametersOf(value, fields),
       inputs: inputsOf(value['messages']),
       outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
       maxTokens,
@@ -111,17 +111,23 @@ function readFields(
   )
     return { model }
   const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(parsed.error)
+  if (!parsed.success) throw fieldFault(form, value)
   return parsed.data
 }
 
 const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools']
 
-function parametersOf(value: Readonly<Record<string, unknown>>): readonly string[] {
-  return PARAMETERS.filter((name) => {
-    const given = value[name]
-    return given !== undefined && given !== null && !(Array.isArray(given) && given.length === 0)
-  })
+function parametersOf(
+  value: Readonly<Record<string, unknown>>,
+  fields: JsonBody['fields'],
+): readonly string[] {
+  const found: string[] = []
+  for (const name of fields.keys()) if (PARAMETERS.has(name) && isGiven(value[name])) found.push(name)
+  return found
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0)
 }
 
 /** Every plugin of OpenRouter's; we run none ourselves. */

@@ -33,21 +33,28 @@ export const configMethods = {
     },
   },
   'config.reload': {
-    summary: 'Reads the models file again now',
+    summary: 'Reads the models file, and keys from the secrets file, again now',
     description:
-      'It is also read whenever it changes. A file with a mistake is refused and changes nothing. ' +
-      'Variables and flags are fixed until the next start.',
+      'The models file is also read whenever it changes; keys of providers that came into `.env`, or left it, hold from ' +
+      'then on. A file with a mistake is refused and changes nothing. Variables and flags, `ADMIN_TOKEN` and ' +
+      '`HERO_SECRET`, are fixed until the next start.',
     params: z.strictObject({}),
     result: z.object({
       path: z.string(),
       models: count,
       providers: count.describe('Providers that can be asked now.'),
+      keys: count.describe('Keys of providers that there are now.'),
     }),
     errors: [],
     role: 'admin',
     example: {
       params: {},
-      result: { path: '/home/ada/hero/var/hero_aibroker/modelsconfig.yml', models: 48, providers: 3 },
+      result: {
+        path: '/home/ada/hero/var/hero_aibroker/modelsconfig.yml',
+        models: 48,
+        providers: 3,
+        keys: 5,
+      },
     },
   },
 } as const satisfies Record<string, Method>

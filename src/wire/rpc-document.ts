@@ -48,6 +48,7 @@ function describeMethod(name: string, method: Method, schemas: Record<string, un
     errors: describeErrors([...COMMON_ERRORS, ...method.errors]),
     examples: [describeExample(name, method)],
     'x-role': method.role,
+    ...(method.streams === true ? { 'x-streams': true } : {}),
   }
 }
 

@@ -31,7 +31,7 @@ export const limitsMethods = {
     summary: 'Sets what an address, a context or a token may do; holds from the next request on',
     params: z.strictObject({ subject: limitSubject, rule: limitRule.describe('Replaces the whole rule.') }),
     result: storedRule,
-    errors: ['bad-context'],
+    errors: ['bad-context', 'not-found', 'store-full'],
     role: 'admin',
     example: {
       params: { subject: { scope: 'context', context: 'lab' }, rule: { usd_per_day: '5', local_only: true } },

@@ -20,7 +20,8 @@ export const logsMethods = {
     summary: 'The last lines of the broker’s log, or those that come next',
     description:
       'Without `after` the last lines are answered at once. With it the call waits until there is a newer line, ' +
-      'but no longer than `wait_s`; give back `next` as the new `after` to follow the log.',
+      'but no longer than `wait_s`; give back `next` as the new `after` to follow the log. With ' +
+      '`Accept: text/event-stream` the answers go on coming, each with the lines since the one before.',
     params: z.strictObject({
       after: count.optional().describe('`next` of the answer before.'),
       wait_s: z.number().min(0).max(60).optional().describe('Longest wait for a newer line; 0 without it.'),
@@ -34,6 +35,7 @@ export const logsMethods = {
     }),
     errors: [],
     role: 'admin',
+    streams: true,
     example: {
       params: { after: 17 },
       result: {

@@ -13,7 +13,7 @@ const tool = z
     inputSchema: z.looseObject({ type: z.literal('object') }).describe('JSON Schema of its arguments.'),
     outputSchema: z.looseObject({}).optional(),
     annotations: z.looseObject({}).optional(),
-    price_usd: usd.describe('Of one call, as configured.'),
+    price_usd: usd.optional().describe('Of one call, as configured; absent when nobody knows.'),
   })
   .meta({ id: 'Tool' })
 

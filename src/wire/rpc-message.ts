@@ -3,6 +3,9 @@ import { z } from 'zod'
 /** Codes that the protocol itself defines (JSON-RPC 2.0, section 5.1); all others are in the error table. */
 export const RPC_CODES = { parseError: -32700, invalidRequest: -32600, methodNotFound: -32601 } as const
 
+/** What a caller accepts who wants answers for as long as there are any. */
+export const STREAM_TYPE = 'text/event-stream'
+
 /** Most calls of one batch. */
 export const MAX_BATCH = 100
 

@@ -23,5 +23,10 @@ export interface Method {
   /** What can go wrong beyond bad params and what any method may answer. */
   readonly errors: readonly ErrorCode[]
   readonly role: Role
+  /**
+   * Who accepts `text/event-stream` gets results for as long as it listens, an event each, and every one an answer to the
+   * same call; params are those of the call.
+   */
+  readonly streams?: true
   readonly example: { readonly params: Readonly<Record<string, unknown>>; readonly result: unknown }
 }

@@ -47,8 +47,17 @@ const providerFigures = z
   .object({
     provider: z.string(),
     keys: z
-      .array(z.object({ key: count, running: count, state: z.string() }))
-      .describe('By their place in the configuration, counted from 1.'),
+      .array(
+        z.object({
+          key: count,
+          running: count,
+          asked: count.describe('Requests that went out with it.'),
+          answered: count.describe('Those answered as a whole.'),
+          failed: count.describe('Those that failed; the rest run still, or their callers left.'),
+          state: z.string(),
+        }),
+      )
+      .describe('By their place in the configuration, counted from 1. They begin anew when that changes.'),
     endpoints: z.array(endpointFigures),
   })
   .meta({ id: 'ProviderFigures' })
@@ -104,7 +113,7 @@ export const metricsMethods = {
         providers: [
           {
             provider: 'groq',
-            keys: [{ key: 1, running: 0, state: 'ready' }],
+            keys: [{ key: 1, running: 0, asked: 5, answered: 3, failed: 2, state: 'ready' }],
             endpoints: [
               {
                 endpoint: 'groq/llama-3.3-70b-versatile',

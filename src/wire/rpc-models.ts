@@ -32,6 +32,7 @@ const endpoint = z
     max_output_tokens: count.optional(),
     ...rates,
     request_usd: usd.optional().describe('A flat fee per request.'),
+    image_usd: usd.optional().describe('For each picture of the prompt, on top of its tokens.'),
     characters_usd_per_million: usd.optional().describe('Text to speech.'),
     hours_usd_per_million: usd.optional().describe('Speech to text, per million hours of sound.'),
     tiers: z.array(priceTier).optional(),
@@ -56,6 +57,29 @@ const model = z
   })
   .meta({ id: 'Model' })
 
+const EXAMPLE = {
+  id: 'gpt-4o-mini',
+  display_name: 'GPT-4o mini',
+  kind: 'chat',
+  tier: 'economy',
+  capabilities: ['tool_calling', 'vision'],
+  context_window: 128_000,
+  max_output_tokens: 16_384,
+  available: true,
+  endpoints: [
+    {
+      id: 'openai/gpt-4o-mini',
+      provider: 'openai',
+      model_id: 'gpt-4o-mini',
+      priority: 1,
+      available: true,
+      input_usd_per_million: '0.15',
+      output_usd_per_million: '0.6',
+      cached_input_usd_per_million: '0.075',
+    },
+  ],
+}
+
 export const modelsMethods = {
   'models.list': {
     summary: 'The models callers may ask for, with the endpoints that offer them',
@@ -63,7 +87,16 @@ export const modelsMethods = {
       search: z.string().optional().describe('Words that must all occur in the id or the display name.'),
       kind: modelKind.optional(),
       provider: z.string().optional().describe('Only models that this provider offers.'),
-      capability: z.string().optional(),
+      capability: z
+        .string()
+        .optional()
+        .describe('`vision`, `tool_calling`, `reasoning` … as `models.list` says.'),
+      context_at_least: count.optional().describe('Tokens of prompt and answer together.'),
+      input_usd_at_most: usd
+        .optional()
+        .describe(
+          'Only with an endpoint whose input costs no more per million tokens; unknown is not cheap.',
+        ),
       available: z
         .boolean()
         .optional()
@@ -74,31 +107,21 @@ export const modelsMethods = {
     role: 'caller',
     example: {
       params: { search: 'gpt-4o mini', available: true },
-      result: [
-        {
-          id: 'gpt-4o-mini',
-          display_name: 'GPT-4o mini',
-          kind: 'chat',
-          tier: 'economy',
-          capabilities: ['tool_calling', 'vision'],
-          context_window: 128_000,
-          max_output_tokens: 16_384,
-          available: true,
-          endpoints: [
-            {
-              id: 'openai/gpt-4o-mini',
-              provider: 'openai',
-              model_id: 'gpt-4o-mini',
-              priority: 1,
-              available: true,
-              input_usd_per_million: '0.15',
-              output_usd_per_million: '0.6',
-              cached_input_usd_per_million: '0.075',
-            },
-          ],
-        },
-      ],
+      result: [EXAMPLE],
     },
+  },
+  'models.get': {
+    summary: 'One model, by any name that a chat may ask for',
+    params: z.strictObject({
+      model: z
+        .string()
+        .min(1)
+        .describe('Our name, OpenRouter’s `author/slug`, or an endpoint’s `provider/model_id`.'),
+    }),
+    result: model,
+    errors: ['no-such-model'],
+    role: 'caller',
+    example: { params: { model: 'openai/gpt-4o-mini' }, result: EXAMPLE },
   },
   'models.refresh': {
     summary: 'Fetches the lists of models that providers publish, now instead of within the hour',

@@ -26,6 +26,10 @@ const keyTest = z
     ok: z.boolean(),
     ms: z.number().nonnegative(),
     models: count.optional().describe('How many models it listed.'),
+    clock_ahead_s: z
+      .int()
+      .optional()
+      .describe('By how many seconds our clock is ahead of its; absent when it doesn’t say the time.'),
     error: z.string().optional(),
     status: z.int().optional().describe('HTTP status that it refused with.'),
   })
@@ -75,7 +79,7 @@ export const providersMethods = {
         provider: 'groq',
         ok: false,
         keys: [
-          { key: 1, ok: true, ms: 182, models: 19 },
+          { key: 1, ok: true, ms: 182, models: 19, clock_ahead_s: 0 },
           { key: 2, ok: false, ms: 95, error: 'Invalid API Key', status: 401 },
         ],
       },

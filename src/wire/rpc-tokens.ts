@@ -41,7 +41,7 @@ export const tokensMethods = {
       rule: limitRule.optional().describe('Limits, budgets and the models it may ask for.'),
     }),
     result: token.extend({ token: z.string().describe('To be sent as `Authorization: Bearer`.') }),
-    errors: [],
+    errors: ['not-found', 'store-full'],
     role: 'admin',
     example: {
       params: { label: 'ci', rule: { usd_per_month: '10' } },

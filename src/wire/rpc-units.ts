@@ -5,7 +5,7 @@ export const count = z.int().nonnegative()
 
 export const usd = z
   .string()
-  .regex(/^-?\d+(\.\d+)?$/)
+  .regex(/^-?\d+(\.\d+)?$/, 'should be US dollars in a text, such as "2.50"')
   .meta({ id: 'Usd', description: 'US dollars as an exact decimal: `"0.0000039"`.' })
 
 export const unixSeconds = z

@@ -68,31 +68,8 @@ export const usageMethods = {
     example: {
       params: { since: 1_767_225_600 },
       result: {
-        totals: {
-          requests: 3,
-          prompt_tokens: 1200,
-          completion_tokens: 340,
-          total_tokens: 1540,
-          cached_tokens: 200,
-          reasoning_tokens: 0,
-          cost_usd: '0.0003072',
-          uncertain_usd: '0',
-          unpriced: 0,
-        },
-        models: [
-          {
-            model: 'gpt-4o-mini',
-            requests: 3,
-            prompt_tokens: 1200,
-            completion_tokens: 340,
-            total_tokens: 1540,
-            cached_tokens: 200,
-            reasoning_tokens: 0,
-            cost_usd: '0.0003072',
-            uncertain_usd: '0',
-            unpriced: 0,
-          },
-        ],
+        totals: EXAMPLE_COUNTS,
+        models: [{ model: 'gpt-4o-mini', ...EXAMPLE_COUNTS }],
       },
     },
   },

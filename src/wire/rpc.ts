@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
 import { aiMethods } from './rpc-ai.ts'
+import { catalogMethods } from './rpc-catalog.ts'
 import { configMethods } from './rpc-config.ts'
+import { contextsMethods } from './rpc-contexts.ts'
 import { infoMethods } from './rpc-info.ts'
 import { logsMethods } from './rpc-logs.ts'
 import { mcpMethods } from './rpc-mcp.ts'
@@ -35,11 +37,13 @@ const discovery = {
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
+  ...catalogMethods,
   ...providersMethods,
   ...mcpMethods,
   ...aiMethods,
   ...usageMethods,
   ...limitsMethods,
+  ...contextsMethods,
   ...tokensMethods,
   ...metricsMethods,
   ...logsMethods,
@@ -52,6 +56,11 @@ export type MethodName = keyof typeof methods
 export type Params<M extends MethodName> = z.infer<(typeof methods)[M]['params']>
 
 export type Result<M extends MethodName> = z.infer<(typeof methods)[M]['result']>
+
+/** Methods that go on answering for as long as somebody listens. */
+export type StreamName = {
+  [M in MethodName]: (typeof methods)[M] extends { readonly streams: true } ? M : never
+}[MethodName]
 
 export function isMethodName(name: string): name is MethodName {
   return Object.hasOwn(methods, name)

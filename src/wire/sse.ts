@@ -1,4 +1,4 @@
-/** Raised by a splitter when an event is larger than the bound. */
+/** Raised when an event is larger than the bound. */
 export class EventTooLarge extends Error {}
 
 const LF = 0x0a
@@ -80,5 +80,15 @@ export class EventSplitter {
 
   #check(size: number): void {
     if (size > this.#maxBytes) throw new EventTooLarge(`an event is larger than ${this.#maxBytes} bytes`)
+  }
+}
+
+/** The payloads of a stream's events, one by one, as they come. Throws `EventTooLarge`. */
+export async function* eventsIn(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
+  const payloads: string[] = []
+  const splitter = new EventSplitter((payload) => payloads.push(payload))
+  for await (const piece of bytes) {
+    splitter.feed(piece)
+    yield* payloads.splice(0)
   }
 }

@@ -99,6 +99,16 @@ models:
     })
   })
 
+  test('a picture has a price of its own, or none where the list says 0', () => {
+    const priced = (image: string) =>
+      row('b/new', '0.000001', { pricing: { prompt: '0.1', completion: '0.1', image } })
+    const [dear, free] = [priced('0.003613'), priced('0')].map(
+      (listed) => withListing(catalog, read([listed])).endpoints.get('openrouter/b/new')?.price,
+    )
+    expect(dear?.perImage).toBe(dollars('0.003613'))
+    expect(free).toMatchObject({ perImage: undefined, output: dollars('100000') })
+  })
+
   test('other prices are another version', () => {
     const versions = [
       withListing(catalog, read([row('a/x')])),

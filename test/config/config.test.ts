@@ -124,6 +124,21 @@ test('the .env file gives secrets to whom the environment gives none, and nothin
   expect(config.routingStrategy).toBe('cheapest')
 })
 
+test('keys that come into the .env file, or leave it, are found once it is read again; a bad file changes nothing', () => {
+  writeEnvFile('OPENAI_API_KEY=old\nADMIN_TOKEN=t\n')
+  const config = load()
+  const keys = (name: string) => config.keysOf(name).map((key) => key.reveal())
+  writeEnvFile('GROQ_API_KEYS=one,two\nADMIN_TOKEN=other\n')
+  expect([keys('openai'), keys('groq')]).toEqual([['old'], []])
+  config.rereadKeys()
+  expect([keys('openai'), keys('groq')]).toEqual([[], ['one', 'two']])
+  expect(config.adminToken?.reveal()).toBe('t')
+
+  const path = writeEnvFile('OPENAI_API_KEY=shown\n', 0o644)
+  expect(() => config.rereadKeys()).toThrow(`run: chmod 600 ${path}`)
+  expect([keys('openai'), keys('groq')]).toEqual([[], ['one', 'two']])
+})
+
 test('a .env file that others can read is refused, with the command that helps', () => {
   const path = writeEnvFile('OPENAI_API_KEY=x', 0o644)
   expect(() => load()).toThrow(`run: chmod 600 ${path}`)

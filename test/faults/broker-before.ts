@@ -17,6 +17,8 @@ export interface ProviderBehind {
   /** Of the model that it offers. */
   readonly capabilities?: readonly string[]
   readonly contextWindow?: number
+  /** Its price, as the models file has it; $1 and $2 a million unless said. Nothing is no price. */
+  readonly price?: string
   /** The model that it offers; `m` unless said. */
   readonly model?: string
 }
@@ -84,6 +86,8 @@ export async function brokerBefore(
   options: {
     readonly env?: Readonly<Record<string, string>>
     readonly over?: 'unix' | 'tcp'
+    /** Providers remember no request. */
+    readonly isForgetful?: boolean
     /** Further lines of every model in the models file. */
     readonly modelLine?: string
   } = {},
@@ -92,7 +96,9 @@ export async function brokerBefore(
   const folder = stack.use(tempFolder())
   const upstreams: ScriptedUpstream[] = []
   for (const { script } of providers)
-    upstreams.push(stack.use(await scriptedUpstream(script, { over: options.over })))
+    upstreams.push(
+      stack.use(await scriptedUpstream(script, { over: options.over, isForgetful: options.isForgetful })),
+    )
   const modelsPath = join(folder.path, 'models.yml')
   writeFileSync(modelsPath, modelsFile(providers, upstreams, options.modelLine))
   const env = {
@@ -143,8 +149,8 @@ function modelsFile(
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
     const backends = offers.map(
-      ([nth, { contextWindow = 100_000 }]) =>
-        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, input_cost: 1, output_cost: 2, context_window: ${contextWindow} }`,
+      ([nth, { contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
+        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
     )
     const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
     return [

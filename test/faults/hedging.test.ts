@@ -37,11 +37,10 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     const { status, endpoint, attempts, usage, cost, costLow, costHigh } = await broker.entry()
     expect({ status, endpoint }).toEqual({ status: 'finished', endpoint: 'up1/m1' })
     expect(attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'outrun' }])
-    // The counts are the answer's; the money is that of both, and nobody knows what the one that was left bills.
+    // The counts are the answer's; what the one that was left may bill is in the upper bound, for nobody knows.
     expect(usage).toMatchObject({ prompt: 10, completion: 5 })
-    expect(costLow).toBe(20_000n)
-    expect(cost).toBeGreaterThan(20_000n)
-    expect(costHigh).toBeGreaterThanOrEqual(cost ?? 0n)
+    expect([cost, costLow]).toEqual([20_000n, 20_000n])
+    expect(costHigh).toBeGreaterThan(20_000n)
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
     expect(broker.daemon.rooms.figures.uptime('up0/m0', 60_000)).toBe(100)
   })
@@ -206,16 +205,16 @@ describe('hedging', () => {
     // $2 per million tokens of the answer, and a few hundred bytes of prompt at $1.
     await broker.rpc('limits.set', {
       subject: { scope: 'context', context: 'poor' },
-      rule: { usd_total: '0.004' },
+      rule: { usd_total: '0.003' },
     })
     const poor = broker.ask(body, { 'x-hero-context': 'poor' })
     await broker.upstreams[0]?.received(KNOWN)
-    const [held] = broker.daemon.rooms.ledger.openHolds()
     expectWhole(await broker.ask(body), 'second')
+    await pause(2 * (broker.daemon.rooms.figures.slowMs('up0/m0') ?? 0) + 50)
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
     resolve()
     expectWhole(await poor, 'first')
-    expect(held?.most).toBeLessThan(4_000_000n)
+    expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
   test('holds for both, and leaves nothing behind when the caller hangs up on both', async () => {
@@ -228,13 +227,11 @@ describe('hedging', () => {
       model: 'm',
       messages: [{ role: 'user', content: 'hi' }],
       stream: true,
-      max_tokens: 10,
+      max_tokens: 1000,
     })
     const left = broker.leave(body)
     await broker.upstreams[1]?.received(0)
     const [held] = broker.daemon.rooms.ledger.openHolds()
-    // As many prompt tokens as bytes, at $1; ten of the answer at $2: twice.
-    expect(held?.most).toBe(2n * (BigInt(body.length) * 1000n + 20_000n))
     left()
     expect(await (await broker.upstreams[0]?.received(KNOWN))?.closed).toBe('hung-up')
     expect(await (await broker.upstreams[1]?.received(0))?.closed).toBe('hung-up')
@@ -242,5 +239,11 @@ describe('hedging', () => {
     expect(status).toBe('cancelled')
     expect(costHigh).toBeGreaterThan(0n)
     expect(costHigh).toBeLessThanOrEqual(held?.most ?? 0n)
+    await broker.rpc('limits.set', { subject: { scope: 'default' }, rule: { hedge: false } })
+    const leftAlone = broker.leave(body)
+    await broker.upstreams[0]?.received(KNOWN + 1)
+    const [heldForOne] = broker.daemon.rooms.ledger.openHolds()
+    expect(held?.most).toBe(2n * (heldForOne?.most ?? 0n))
+    leftAlone()
   })
 })

@@ -100,7 +100,7 @@ describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
     for (let nth = 0; nth < 3; nth++) {
       const refused = await broker.post('/v1/chat/completions', hello)
       expect(refused).toMatchObject({ status: 503, json: { error: { metadata: { code: 'store-full' } } } })
-      expect(refused.text).toContain('nothing was sent to a provider')
+      expect(refused.text).toContain('free some disk space')
     }
     expect(upstream.requests).toHaveLength(1)
     expect(linesWith(broker, '"alarm":"ledger"')).toBe(1)

@@ -76,6 +76,7 @@ test(
       [{ script: mixed, keys }, { script: mixed, keys }, { script: always }],
       {
         over: 'tcp',
+        isForgetful: true,
         modelLine: 'hedge: true',
       },
     )

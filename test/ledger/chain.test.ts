@@ -1,6 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { money } from '../../src/base/money.ts'
+import { chainedHash } from '../../src/ledger/chain.ts'
+import { FIRST_LATER_COLUMN, ROW_COLUMNS } from '../../src/ledger/entry-row.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import { verifyFile } from '../../src/ledger/verify-file.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
@@ -10,9 +12,9 @@ async function book(ledger: Ledger, rows: number, from = 0): Promise<void> {
   for (let nth = from; nth < from + rows; nth++) {
     const caller = { ip: `10.0.0.${nth % 3}`, context: nth % 2 === 0 ? 'lab' : undefined }
     const hold = await ledger.hold(
-      request(`gen-${nth}`, { caller, startedAt: 1_700_000_000_000 + nth * 1000 }),
+      request(`gen-${nth}`, { caller, startedAt: 1_700_000_000_000 + nth * 1000, group: 'gen-0' }),
     )
-    await ledger.settle(hold, finished(money(BigInt(nth))))
+    await ledger.settle(hold, finished(money(BigInt(nth)), { model: 'gpt-4o' }))
   }
 }
 
@@ -31,6 +33,17 @@ const crimes: readonly [string, string, { seq: number }][] = [
   ['a caller that was changed', "UPDATE request_logs SET ip = '10.9.9.9' WHERE id = 'gen-4'", { seq: 5 }],
   ['a row that was taken out', "DELETE FROM request_logs WHERE id = 'gen-4'", { seq: 11 }],
   ['a hash that was removed', 'UPDATE request_logs SET hash = NULL WHERE seq = 9', { seq: 9 }],
+  [
+    'a row that was put into another group',
+    "UPDATE request_logs SET group_id = 'gen-9' WHERE id = 'gen-4'",
+    { seq: 5 },
+  ],
+  [
+    'a model that was exchanged',
+    "UPDATE request_logs SET answered_model = 'gpt-5' WHERE id = 'gen-4'",
+    { seq: 5 },
+  ],
+  ['pictures that were added', "UPDATE request_logs SET images = 3 WHERE id = 'gen-4'", { seq: 5 }],
   ['the end of a chain that was cut off', 'DELETE FROM request_logs WHERE seq > 12', { seq: 13 }],
 ]
 
@@ -57,4 +70,13 @@ test('a write that had to be tried again is chained like any other', async () =>
   await expect(failing).rejects.toThrow('fails')
   await Promise.all(settled)
   expect(await ledger.verify()).toEqual({ rows: 6, payers: 3 })
+})
+
+test('columns that came later change no hash as long as they are empty, and tell each other apart', () => {
+  const first = Array.from({ length: FIRST_LATER_COLUMN }, (_, nth) => (nth % 2 === 0 ? `${nth}` : null))
+  const later = ROW_COLUMNS.slice(FIRST_LATER_COLUMN)
+  const empty = later.map(() => null)
+  expect(chainedHash('before', [...first, ...empty])).toBe(chainedHash('before', first))
+  const filled = later.map((_, nth) => chainedHash('before', [...first, ...empty.with(nth, 1 as never)]))
+  expect(new Set([chainedHash('before', first), ...filled]).size).toBe(later.length + 1)
 })

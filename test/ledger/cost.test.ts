@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { assert, expect, test } from 'vitest'
 import { dollars, dollarsNumber, money, NOTHING } from '../../src/base/money.ts'
 import type { Price, Rates } from '../../src/catalog/catalog.ts'
-import { costOf, costParts, mostItCanCost } from '../../src/ledger/cost.ts'
+import { costOf, costParts, leastItCanCost, mostItCanCost } from '../../src/ledger/cost.ts'
 import type { Usage } from '../../src/ledger/ledger-types.ts'
 import { usage } from './samples.ts'
 
@@ -50,6 +50,12 @@ test.each([
     price({ input: '2.5', output: '10', audioInput: '40', audioOutput: '80' }),
     { prompt: 100, audioPrompt: 60, completion: 50, audioCompletion: 30 },
     '0.0051',
+  ],
+  [
+    'pictures by token and by piece',
+    price({ input: '1', image: '10' }, { perImage: dollars('0.001') }),
+    { prompt: 100, imagePrompt: 60, images: 2 },
+    '0.00264',
   ],
   ['a prompt at the edge of a tier', tiered, { prompt: 200_000, completion: 100 }, '0.251'],
   [
@@ -148,10 +154,12 @@ const anyRates = {
   reasoning: maybeRate,
   audioInput: maybeRate,
   audioOutput: maybeRate,
+  image: maybeRate,
 }
 const anyPrice: fc.Arbitrary<Price> = fc.record({
   ...anyRates,
   perRequest: maybeRate,
+  perImage: maybeRate,
   characters: maybeRate,
   hours: maybeRate,
   minimumSeconds: fc.option(fc.nat(30), { nil: undefined }),
@@ -172,6 +180,8 @@ const anyUsage: fc.Arbitrary<Usage> = fc.record({
   audioCompletion: tokens,
   characters: tokens,
   soundMs: tokens,
+  imagePrompt: tokens,
+  images: fc.nat(9),
 })
 
 test('nothing within the bounds costs more than the most that it can cost', () => {
@@ -183,6 +193,8 @@ test('nothing within the bounds costs more than the most that it can cost', () =
           completionTokensAtMost: counts.completion + moreCompletion,
           charactersAtMost: counts.characters,
           soundMsAtMost: counts.soundMs,
+          imagesAtMost: counts.images,
+          isText: counts.audioPrompt === 0 && counts.imagePrompt === 0,
         },
         price,
       )
@@ -190,6 +202,24 @@ test('nothing within the bounds costs more than the most that it can cost', () =
       const cost = costOf(counts, price)
       assert(cost !== undefined, 'a cost with a known bound is known')
       expect(most).toBeGreaterThanOrEqual(cost)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('nothing that reaches the floor costs less than the least that it can cost', () => {
+  fc.assert(
+    fc.property(anyPrice, anyUsage, fc.nat(3000), fc.nat(3000), (price, any, prompt, completion) => {
+      const counts = { ...any, characters: 0, soundMs: 0 }
+      const floor = {
+        promptTokensAtLeast: Math.min(prompt, counts.prompt),
+        completionTokensAtLeast: Math.min(completion, counts.completion),
+        images: counts.images,
+      }
+      const least = leastItCanCost(floor, price)
+      const cost = costOf(counts, price)
+      assert(least !== undefined && cost !== undefined, 'every rate is known')
+      expect(least).toBeLessThanOrEqual(cost)
     }),
     { numRuns: 1000 },
   )

@@ -10,7 +10,8 @@ test('a settled hold is one entry that says everything', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const caller = { ip: 'fc00::1', context: 'lab' }
-  const hold = await ledger.hold(request('gen-1', { caller, streamed: true, referer: 'https://example.org' }))
+  const wanted = request('gen-1', { caller, streamed: true, referer: 'https://example.org' })
+  const hold = await ledger.hold(wanted)
   expect(ledger.openHolds()).toEqual([hold])
   const settlement = finished(money(900n), {
     attempts: [{ endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }],
@@ -19,8 +20,8 @@ test('a settled hold is one entry that says everything', async () => {
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
-  const { rowid: _rowid, most: _most, ...asked } = hold
-  const expected = { ...asked, ...settlement, firstTokenMs: 12, durationMs: 346 }
+  const { most: _most, ...asked } = wanted
+  const expected = { ...asked, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })
@@ -44,6 +45,37 @@ test('an unpriced answer is counted as unpriced, not as free', async () => {
   await ledger.settle(await ledger.hold(request('gen-1', { most: undefined })), finished(undefined))
   expect(await ledger.summary()).toMatchObject({ requests: 1, cost: 0n, unpriced: 1, totalTokens: 15 })
   expect(ledger.find('gen-1')?.cost).toBeUndefined()
+})
+
+test('a crash leaves no doubt about what could cost nothing, and says of the rest that it may be anything', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.hold(request('free', { most: NOTHING }))
+  await ledger.hold(request('dear', { most: money(9n) }))
+  await ledger.hold(request('unknown', { most: undefined }))
+  const reopened = createLedger({ store: await here.crash() })
+  await reopened.recover()
+  expect(reopened.find('free')).toMatchObject({ status: 'interrupted', cost: 0n, countSource: 'none' })
+  expect(reopened.find('dear')).toMatchObject({ cost: undefined, costLow: 0n, costHigh: 9n })
+  expect(await reopened.summary()).toMatchObject({ requests: 3, cost: 0n, uncertain: 9n, unpriced: 1 })
+  expect(reopened.doubtful(0)).toEqual({
+    unpriced: { count: 1, newest: 'unknown' },
+    disputed: { count: 0, newest: undefined },
+  })
+})
+
+test('what is held may be raised: it counts at once, survives a crash, and is given back whole', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const hold = await ledger.hold(request('gen-1', { most: money(10n) }))
+  const raising = ledger.raise(hold, money(25n))
+  expect(ledger.balance(hold.caller).held).toBe(25n)
+  const raised = await raising
+  expect(ledger.openHolds()).toEqual([raised])
+  const reopened = createLedger({ store: await here.crash() })
+  expect(reopened.openHolds()).toEqual([raised])
+  await reopened.settle(raised, finished(money(3n)))
+  expect(reopened.balance(hold.caller)).toEqual({ spent: 3n, held: 0n })
 })
 
 test('an entry can never be changed', async () => {
@@ -86,10 +118,17 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({ do: fc.constant('settle' as const), which: fc.nat(99), cost: fc.nat(999) }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('raise' as const), which: fc.nat(99), more: fc.nat(999) }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), which: fc.nat(99) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
+  // The files as they are at that moment, under a log that nobody ended.
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
 )
 
-test('entries less holds is the balance, after any order of hold, settle and crash', async () => {
+test('entries less holds is the balance, after any order of hold, raise, settle, release, restart and crash', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       await using here = temporaryStore()
@@ -104,8 +143,16 @@ test('entries less holds is the balance, after any order of hold, settle and cra
           const [hold] = open.splice(step.which % (open.length || 1), 1)
           const cost = step.cost === 0 ? undefined : money(BigInt(step.cost))
           if (hold !== undefined) await ledger.settle(hold, finished(cost))
+        } else if (step.do === 'raise') {
+          const at = step.which % (open.length || 1)
+          const hold = open[at]
+          if (hold !== undefined)
+            open[at] = await ledger.raise(hold, money((hold.most ?? NOTHING) + BigInt(step.more)))
+        } else if (step.do === 'release') {
+          const [hold] = open.splice(step.which % (open.length || 1), 1)
+          if (hold !== undefined) await ledger.settle(hold, refused)
         } else {
-          ledger = createLedger({ store: await here.reopen() })
+          ledger = createLedger({ store: await (step.do === 'crash' ? here.crash() : here.reopen()) })
           await expectRecovery(ledger, open)
           open = []
         }
@@ -119,10 +166,22 @@ test('entries less holds is the balance, after any order of hold, settle and cra
   )
 })
 
+/** Nobody could be asked: what was held is free again. */
+const refused = finished(NOTHING, {
+  status: 'failed',
+  endpoint: undefined,
+  provider: undefined,
+  usage: undefined,
+})
+
 async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<void> {
-  expect(ledger.openHolds()).toEqual(open)
+  expect(ledger.openHolds().map(heldIn)).toEqual(open.map(heldIn))
   expect(await ledger.recover()).toBe(open.length)
   expect(ledger.openHolds()).toEqual([])
+}
+
+function heldIn({ id, caller, most, rowid }: Hold): object {
+  return { id, caller, most, rowid }
 }
 
 function expectBalanced(ledger: Ledger): void {
@@ -155,9 +214,39 @@ test('rows of one group are found together, and a row without one is in none', a
     ['gen-3', undefined],
   ] as const)
     await ledger.settle(await ledger.hold(request(id, { group })), finished(money(1n)))
-  const grouped = here.store.prepare(
-    'SELECT id FROM request_logs JOIN request_groups USING (id) WHERE group_id = ? ORDER BY id',
-  )
+  await ledger.written()
+  const grouped = here.store.prepare('SELECT id FROM request_logs WHERE group_id = ? ORDER BY id')
   expect(grouped.all('gen-1').map(({ id }) => id)).toEqual(['gen-1', 'gen-2'])
   expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
+})
+
+test('what a crash left of a group still says so, and the row says it by itself', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  await ledger.hold(request('gen-2', { group: 'gen-1' }))
+  const reopened = createLedger({ store: await here.reopen() })
+  await reopened.recover()
+  expect(reopened.find('gen-2')).toMatchObject({ status: 'interrupted', group: 'gen-1' })
+})
+
+test('the column of attempts counts all of them: those that failed and the one that answered', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const failed = { endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }
+  const none = { endpoint: undefined, provider: undefined }
+  for (const [id, changes] of Object.entries({
+    once: {},
+    second: { attempts: [failed] },
+    never: { attempts: [failed, failed], ...none },
+    handedOn: { attempts: [failed, failed], asked: 2 },
+  }))
+    await ledger.settle(await ledger.hold(request(id)), finished(money(1n), changes))
+  await ledger.written()
+  const rows = here.store.prepare('SELECT id, attempts FROM request_logs ORDER BY seq').all()
+  expect(rows.map(({ id, attempts }) => [id, Number(attempts)])).toEqual([
+    ['once', 1],
+    ['second', 2],
+    ['never', 2],
+    ['handedOn', 2],
+  ])
 })

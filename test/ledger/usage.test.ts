@@ -84,3 +84,28 @@ test('nothing booked is a summary of nothing', async () => {
   const empty = await createLedger({ store: here.store }).summary({ since: 0 })
   expect(empty).toMatchObject({ requests: 0, cost: 0n, firstSeen: undefined, models: [] })
 })
+
+test('usage is counted under the model that answered, and the name that was asked for stays in the row', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const answers = [
+    ['gen-1', 'auto', 'gpt-4o'],
+    ['gen-2', 'gpt-4o', 'gpt-4o'],
+    ['gen-3', 'auto', 'llama-3.3', 1n],
+    ['gen-4', 'auto', undefined, 0n],
+  ] as const
+  for (const [id, modelAsked, model, cost = 2n] of answers)
+    await ledger.settle(await ledger.hold(request(id, { modelAsked })), finished(money(cost), { model }))
+  const expected = [
+    { model: 'gpt-4o', requests: 2 },
+    { model: 'llama-3.3', requests: 1 },
+    { model: 'auto', requests: 1 },
+  ]
+  expect((await ledger.summary()).models).toMatchObject(expected)
+  await ledger.clear(0)
+  expect((await ledger.summary()).models).toMatchObject(expected)
+  expect((await ledger.groups({ since: 1_700_000_000 }, ['model'])).map(({ model }) => model)).toEqual(
+    expected.map(({ model }) => model),
+  )
+  expect(ledger.find('gen-1')).toMatchObject({ modelAsked: 'auto', model: 'gpt-4o' })
+})

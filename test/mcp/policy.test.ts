@@ -74,22 +74,28 @@ test('no more calls run at once than allowed', () => {
 })
 
 test('every call is in the books: its price once the server was asked, nothing before', async () => {
-  const entries: [string, Money, Pick<ToolOutcome, 'status' | 'cost'>][] = []
+  const entries: [string, Money | undefined, Pick<ToolOutcome, 'status' | 'cost'>][] = []
   const meter: ToolMeter = {
     start: async ({ tool, price }) => ({
       settle: ({ status, cost }) => entries.push([tool, price, { status, cost }]),
     }),
   }
   await using broker = await brokerOf(
-    { raw: program('raw', {}, { prices: { echo: '0.001', '*': '0.002' }, callTimeoutMs: 300 }) },
+    {
+      raw: program('raw', {}, { prices: { echo: '0.001', '*': '0.002' }, callTimeoutMs: 300 }),
+      other: program('raw'),
+    },
     { meter, random: () => 1 },
   )
+  await broker.callTool(alice, 'other__echo', {})
   await broker.callTool(alice, 'raw__echo', {})
   await broker.callTool(alice, 'raw__hang', {}).catch(() => undefined)
   await broker.callTool(alice, 'raw__crash', {}).catch(() => undefined)
   await broker.callTool(alice, 'raw__echo', {}).catch(() => undefined)
   const [thousandth, two, nothing] = [money(1_000_000n), money(2_000_000n), money(0n)]
   expect(entries).toEqual([
+    // Nobody said what it costs.
+    ['other__echo', undefined, { status: 'finished', cost: undefined }],
     ['raw__echo', thousandth, { status: 'finished', cost: thousandth }],
     ['raw__hang', two, { status: 'failed', cost: two }],
     ['raw__crash', two, { status: 'failed', cost: two }],

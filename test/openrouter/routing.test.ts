@@ -214,7 +214,7 @@ describe('what nobody here can do is refused, not dropped', () => {
     [{ transforms: ['middle-out'] }, 'the transform “middle-out”'],
     [{ tools: [{ type: 'openrouter:web_search' }] }, 'the tool “openrouter:web_search”'],
     [{ plugins: [{ id: 'unheard-of' }] }, 'there is no plugin “unheard-of”'],
-    [{ provider: { order: 'groq' } }, 'the field “provider.order” is wrong'],
+    [{ provider: { order: 'groq' } }, 'the field “provider.order” should be a list, but is a text'],
     [{ reasoning: { effort: 'low' }, reasoning_effort: 'high' }, 'contradict'],
   ])('%j', async (extra, message) => {
     const provider = 'provider' in extra ? extra.provider : { ignore: ['openrouter'] }

@@ -40,7 +40,7 @@ describe('a call', () => {
     const handlers = { ...exampleHandlers, health: async () => ({ status: 'ok' }) as never }
     await using broker = await startScriptedBroker(says(), { handlers })
     await expect(clientOf(broker).call('health')).rejects.toThrow(
-      'in a shape this client does not know (service:',
+      'in a shape this client does not know (“service” is missing)',
     )
   })
 

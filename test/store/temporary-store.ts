@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -11,17 +11,30 @@ export interface TemporaryStore extends AsyncDisposable {
   store: Store
   /** As after a restart. */
   reopen(): Promise<Store>
+  /** As after the process was killed at this moment: what was acknowledged is in the files, and nobody closed them. */
+  crash(): Promise<Store>
 }
 
 export function temporaryStore(durability: 'power-safe-soon' | 'full' = 'power-safe-soon'): TemporaryStore {
   const folder = mkdtempSync(join(tmpdir(), 'st-'))
-  const path = join(folder, 'requests.db')
+  let path = join(folder, 'requests.db')
+  let crashes = 0
   const clock = manualClock()
   const open = (): Store => openStore({ path, clock, durability })
   return {
-    path,
+    get path() {
+      return path
+    },
     clock,
     store: open(),
+    async crash() {
+      const after = join(folder, `after-${++crashes}.db`)
+      for (const end of ['', '-wal']) if (existsSync(path + end)) copyFileSync(path + end, after + end)
+      await this.store.close()
+      path = after
+      this.store = open()
+      return this.store
+    },
     async reopen() {
       await this.store.close()
       this.store = open()

@@ -15,7 +15,8 @@ export interface DaemonHere extends AsyncDisposable {
   readonly environment: { readonly HERO_SOCKET_DIR: string }
 }
 
-export async function startDaemonHere(): Promise<DaemonHere> {
+/** With `tcp` it also listens on a port of its own choice. */
+export async function startDaemonHere({ tcp = false } = {}): Promise<DaemonHere> {
   const folder = tempFolder()
   const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }
   const env = {
@@ -25,7 +26,8 @@ export async function startDaemonHere(): Promise<DaemonHere> {
     AIBROKER_DETECT: 'off',
     AIBROKER_CATALOG: 'off',
   }
-  const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), systemClock, SILENT)
+  const argv = tcp ? { address: '127.0.0.1', port: 0 } : {}
+  const daemon = await startDaemon(loadConfig({ env, cwd: folder.path, argv }), systemClock, SILENT)
   return {
     daemon,
     folder: folder.path,

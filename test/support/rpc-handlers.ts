@@ -1,4 +1,4 @@
-import type { Handlers } from '../../src/doors/rpc/handlers.ts'
+import type { Handlers, StreamHandlers } from '../../src/doors/rpc/handlers.ts'
 import { methods } from '../../src/wire/rpc.ts'
 
 /** Handlers that answer each method with the example of its contract. */
@@ -7,3 +7,15 @@ export const exampleHandlers = Object.fromEntries(
     .filter(([name]) => name !== 'rpc.discover')
     .map(([name, { example }]) => [name, async () => structuredClone(example.result)]),
 ) as unknown as Handlers
+
+/** Streams that answer once with the example, and then wait for their caller to leave. */
+export const exampleStreams: StreamHandlers = {
+  'logs.tail': async function* (_params, _caller, signal) {
+    yield structuredClone(methods['logs.tail'].example.result) as never
+    yield undefined
+    if (signal.aborted) return
+    const left = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => left.resolve())
+    await left.promise
+  },
+}

@@ -10,7 +10,7 @@ import type { FastifyInstance } from 'fastify'
 
 import { registerRpc } from '../../src/doors/rpc/rpc-door.ts'
 import type { RpcDoor } from '../../src/doors/rpc/rpc-door.ts'
-import { exampleHandlers } from './rpc-handlers.ts'
+import { exampleHandlers, exampleStreams } from './rpc-handlers.ts'
 
 /** The RPC door on a Unix socket of its own, gone when the test is. */
 export interface RpcSocket extends AsyncDisposable {
@@ -35,6 +35,7 @@ export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSo
   )
   registerRpc(app, {
     handlers: exampleHandlers,
+    streams: exampleStreams,
     findCaller: () => ({ ip: 'local', context: undefined }),
     version: '1.2.3',
     ...door,

@@ -13,6 +13,8 @@ export interface ChatBody {
   readonly model: string
   readonly messages: readonly { readonly role: string; readonly content: string }[]
   readonly stream: boolean
+  readonly tools?: readonly { readonly function: { readonly name: string } }[]
+  readonly tool_choice?: string
 }
 
 /** The broker's two sockets as its clients see them: the real RPC door, and a chat that follows a script. */

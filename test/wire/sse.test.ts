@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { EventSplitter, EventTooLarge } from '../../src/wire/sse.ts'
+import { EventSplitter, EventTooLarge, eventsIn } from '../../src/wire/sse.ts'
 
 const encoder = new TextEncoder()
 
@@ -19,6 +19,15 @@ function eventsOf(pieces: readonly Uint8Array[]): string[] {
 test('an event is the payload of its data lines, whatever else its lines say', () => {
   const stream = ': comment\nevent: x\nid: 7\ndata: {"a":1}\n\n\n\ndata:two\ndata: lines\n\ndata\n\n'
   expect(eventsOf([encoder.encode(stream)])).toEqual(['{"a":1}', 'two\nlines'])
+})
+
+test('a stream is read event by event, as its bytes come', async () => {
+  const pieces = ['\uFEFFdata: one\r\n\r\nda', 'ta: two\n\ndata: ha', 'lf'].map((text) =>
+    encoder.encode(text),
+  )
+  const payloads: string[] = []
+  for await (const payload of eventsIn(ReadableStream.from(pieces))) payloads.push(payload)
+  expect(payloads).toEqual(['one', 'two'])
 })
 
 test('an event that is unfinished when the stream ends is dropped', () => {

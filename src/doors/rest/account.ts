@@ -1,20 +1,27 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { dollarsNumber, money, type Money } from '../../base/money.ts'
+import { dollarsNumber, money, NOTHING, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Standing } from '../../limits/limits.ts'
+import { payerAccount, tokenAccount, type Account } from '../../contexts/accounts.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { findCaller } from '../http/find-caller.ts'
 
-/** OpenRouter's clients want a figure, and take what is left of it for an allowance: this much nobody spends by accident. */
-const NO_LIMIT_USD = 1_000_000
-
-/** `GET /credits`: what the caller has spent here. The broker sells nothing, so without a budget there is always enough. */
-export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledger }: Rooms): object {
-  const spent = dollarsNumber(ledger.balance(findCaller(request)).spent)
-  return { data: { total_credits: NO_LIMIT_USD + spent, total_usage: spent } }
+/**
+ * `GET /credits`: what the caller has spent here, and that plus what its tightest budget leaves. The broker sells no
+ * credits: without a budget both are the same, and that nothing bounds the caller is what `limit: null` of `/key` says.
+ * OpenRouter's clients take numbers alone.
+ */
+export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledger, limits }: Rooms): object {
+  const caller = findCaller(request)
+  const { spent: used } = ledger.balance(caller)
+  const left = limits.allowance(caller)?.left ?? NOTHING
+  return { data: { total_credits: dollarsNumber(money(used + left)), total_usage: dollarsNumber(used) } }
 }
 
-/** `GET /key` and `/auth/key`: the caller, seen as the key that OpenRouter's users would have. */
+/**
+ * `GET /key` and `/auth/key`: the caller, seen as the key that OpenRouter's users would have. Who shows a token is told of
+ * that token, wherever it was shown; everybody else of the address with its context.
+ */
 export async function getKey(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): Promise<object> {
   const caller = findCaller(request)
   const now = rooms.clock.now()
@@ -26,7 +33,7 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
       label: caller.context === undefined ? caller.ip : `${caller.ip} ${caller.context}`,
       ...limitOf(caller, rooms),
       include_byok_in_limit: false,
-      usage: dollarsNumber(rooms.ledger.balance(caller).spent),
+      usage: dollarsNumber(rooms.ledger.balanceIn(accountOf(caller), 'total', now).spent),
       usage_daily: daily,
       usage_weekly: weekly,
       usage_monthly: monthly,
@@ -70,8 +77,14 @@ const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } a
 
 /** As the balance counts it: where only bounds of a cost are known, the upper one. */
 async function spentSince(caller: Caller, since: number, { ledger }: Rooms): Promise<number> {
-  const [usage] = await ledger.usage({ since, ip: caller.ip, context: caller.context ?? '' })
-  return dollarsNumber(usage === undefined ? money(0n) : spent(usage))
+  const { ip, context = '', token } = caller
+  return dollarsNumber(
+    spent(await ledger.summary({ since, ...(token === undefined ? { ip, context } : { token }) })),
+  )
+}
+
+function accountOf(caller: Caller): Account {
+  return caller.token === undefined ? payerAccount(caller) : tokenAccount(caller.token)
 }
 
 function spent({ cost, uncertain }: { cost: Money; uncertain: Money }): Money {

@@ -15,6 +15,7 @@ const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
   token: ({ caller }) => caller.token,
   kind: ({ kind }) => kind,
   model: ({ modelAsked }) => modelAsked,
+  answered_model: ({ model }) => model,
   endpoint: ({ endpoint }) => endpoint,
   status: ({ status }) => status,
   streamed: ({ streamed }) => streamed,

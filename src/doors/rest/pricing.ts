@@ -21,6 +21,7 @@ export function pricingOf(price: Price | undefined): Record<string, string> {
     prompt: price?.input === undefined ? UNKNOWN : perToken(price.input),
     completion: completionOf(price),
     ...Object.fromEntries(known),
+    ...(price?.perImage === undefined ? {} : { image: formatDollars(price.perImage) }),
     ...(price?.perRequest === undefined ? {} : { request: formatDollars(price.perRequest) }),
   }
 }

@@ -121,7 +121,8 @@ export const API_ROUTES: readonly Route[] = [
     method: 'GET',
     path: '/credits',
     handle: getCredits,
-    summary: 'What the caller has spent, and what its budgets leave',
+    summary:
+      'What the caller has spent, and that plus what its budgets leave (without one, nothing is implied)',
   },
   {
     method: 'GET',

@@ -79,11 +79,12 @@ function unknownMethod(name: string): RpcFault {
 }
 
 /** What we did not foresee is a bug: its stack goes to the log, and the caller hears only that it happened. */
-function logBug(error: BrokerError, rpc: string, logger: BugLogger | undefined): BrokerError {
+export function logBug(error: BrokerError, rpc: string, logger: BugLogger | undefined): BrokerError {
   if (error.code === 'internal') logger?.error({ rpc, err: error.cause ?? error }, 'rpc call failed')
   return error
 }
 
-function resultText(result: string, id: string): string {
+/** A result, as JSON text, that answers the call of that id. */
+export function resultText(result: string, id: string): string {
   return `{"jsonrpc":"2.0","result":${result},"id":${id}}`
 }

@@ -1,8 +1,10 @@
 import { aiHandlers } from './ai-handlers.ts'
+import { catalogHandlers, type CatalogFacts } from './catalog-handlers.ts'
 import { configHandlers, type ConfigFacts } from './config-handlers.ts'
-import type { Handlers } from './handlers.ts'
+import { contextsHandlers, type ContextsFacts } from './contexts-handlers.ts'
+import type { Handlers, StreamHandlers } from './handlers.ts'
 import { infoHandlers, type InfoFacts } from './info-handlers.ts'
-import { logsHandlers } from './logs-handlers.ts'
+import { logsHandlers, logsStreams } from './logs-handlers.ts'
 import { mcpHandlers } from './mcp-handlers.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics-handlers.ts'
 import { modelsHandlers } from './models-handlers.ts'
@@ -12,7 +14,15 @@ import { tokenHandlers, type TokensFacts } from './token-handlers.ts'
 
 /** What the methods speak of. */
 export interface BrokerFacts
-  extends InfoFacts, ProvidersFacts, MetricsFacts, ConfigFacts, MoneyFacts, TokensFacts {
+  extends
+    InfoFacts,
+    CatalogFacts,
+    ProvidersFacts,
+    MetricsFacts,
+    ConfigFacts,
+    MoneyFacts,
+    ContextsFacts,
+    TokensFacts {
   readonly logs: Parameters<typeof logsHandlers>[0]
 }
 
@@ -21,13 +31,20 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
   return {
     ...infoHandlers(facts),
     ...modelsHandlers(facts.rooms),
+    ...catalogHandlers(facts),
     ...providersHandlers(facts),
     ...mcpHandlers(facts.rooms.tools),
     ...aiHandlers(facts.rooms),
     ...moneyHandlers(facts),
+    ...contextsHandlers(facts),
     ...tokenHandlers(facts),
     ...metricsHandlers(facts),
     ...logsHandlers(facts.logs),
     ...configHandlers(facts),
   }
+}
+
+/** Every method that streams. */
+export function brokerStreams({ logs }: Pick<BrokerFacts, 'logs'>): StreamHandlers {
+  return { ...logsStreams(logs) }
 }

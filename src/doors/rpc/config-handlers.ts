@@ -6,7 +6,7 @@ export interface ConfigFacts {
   readonly rooms: Rooms
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
-  /** Reads the models file again. Throws what is wrong with it. */
+  /** Reads the models file and the keys again. Throws what is wrong with them. */
   readonly reload: () => void
 }
 
@@ -23,7 +23,13 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
     }),
     'config.reload': async () => {
       reload()
-      return { path: modelsPath, models: rooms.catalog().models.size, providers: rooms.providers().size }
+      const providers = [...rooms.providers().values()]
+      return {
+        path: modelsPath,
+        models: rooms.catalog().models.size,
+        providers: providers.length,
+        keys: providers.reduce((sum, { keyCount }) => sum + keyCount, 0),
+      }
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '../../contexts/caller.ts'
-import type { MethodName, Params, Result, RoleOf } from '../../wire/rpc.ts'
+import type { MethodName, Params, Result, RoleOf, StreamName } from '../../wire/rpc.ts'
 
 /** Methods that the door answers itself. */
 type OwnMethod = 'rpc.discover'
@@ -20,3 +20,12 @@ export type Handler<M extends MethodName> = (
   caller: CallerOf<M>,
   signal: AbortSignal,
 ) => Promise<Result<M>>
+
+/** What answers those that stream, result by result until `signal` aborts; `undefined` is a sign of life without news. */
+export type StreamHandlers = {
+  readonly [M in StreamName]: (
+    params: Params<M>,
+    caller: CallerOf<M>,
+    signal: AbortSignal,
+  ) => AsyncGenerator<Result<M> | undefined, void, void>
+}

@@ -57,7 +57,7 @@ function info(facts: InfoFacts): Result<'info'> {
     },
     routing_strategy: rooms.strategy,
     open_requests: rooms.ledger.openHolds().length,
-    warnings: [...facts.alarms(), ...warnings(problems, models, providers)],
+    warnings: [...facts.alarms(), ...warnings(problems, models, providers), ...doubts(rooms)],
   }
 }
 
@@ -103,6 +103,28 @@ function warnings(
       ? []
       : [
           `${unpriced.length} endpoints have no price; their answers are booked as unpriced: ${unpriced[0]?.id ?? ''} …`,
+        ]),
+  ]
+}
+
+const DAY_MS = 86_400_000
+
+/** Rows of the last day whose figures somebody should look at. */
+function doubts({ ledger, clock }: Rooms): string[] {
+  const { unpriced, disputed } = ledger.doubtful(Math.floor((clock.now() - DAY_MS) / 1000))
+  const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
+  return [
+    ...(unpriced.count < 1
+      ? []
+      : [
+          `${rows(unpriced.count)} of the last 24 hours cost nobody knows what, the newest is ${unpriced.newest}: ` +
+            'give the endpoint or tool a price; `ledger.rerate` then books what past answers cost',
+        ]),
+    ...(disputed.count === 0
+      ? []
+      : [
+          `in ${rows(disputed.count)} of the last 24 hours the provider's own figure of the cost is far from ours, ` +
+            `the newest is ${disputed.newest}: its flag says by how much, and the price may be out of date`,
         ]),
   ]
 }

@@ -59,7 +59,7 @@ function toolRow({ server, definition, price }: ListedTool): Result<'mcp.list_to
     inputSchema,
     ...(outputSchema === undefined ? {} : { outputSchema }),
     ...(annotations === undefined ? {} : { annotations }),
-    price_usd: formatDollars(price),
+    ...(price === undefined ? {} : { price_usd: formatDollars(price) }),
   }
 }
 

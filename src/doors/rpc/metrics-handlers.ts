@@ -41,7 +41,14 @@ export function metricsHandlers({
 
 function keyRows(provider: string, rooms: Rooms): ProviderFigures['keys'] {
   const lanes = rooms.providers().get(provider)?.lanes() ?? []
-  return lanes.map(({ number, running, state }) => ({ key: number, running, state }))
+  return lanes.map(({ number, running, asked, answered, failed, state }) => ({
+    key: number,
+    running,
+    asked,
+    answered,
+    failed,
+    state,
+  }))
 }
 
 function endpointRow(metrics: EndpointMetrics): ProviderFigures['endpoints'][number] {

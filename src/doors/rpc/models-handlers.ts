@@ -1,25 +1,41 @@
-import { formatDollars, type Money } from '../../base/money.ts'
+import { BrokerError } from '../../base/errors.ts'
+import { dollars, formatDollars, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
+import { findByName, nearestNames } from '../../catalog/find-model.ts'
 import { isAvailable } from '../../catalog/is-available.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import type { HandlersOf } from './handlers.ts'
 
-export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models.refresh'> {
+export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models.get' | 'models.refresh'> {
   return {
     'models.list': async (params) => listModels(params, rooms),
+    'models.get': async ({ model: name }) => {
+      const found = findByName(rooms.catalog(), name)
+      if (found === undefined) throw noSuchModel(name, rooms)
+      return modelRow(found.model, rooms.providers())
+    },
     'models.refresh': async () => [...(await rooms.lists.refresh())],
   }
 }
 
+function noSuchModel(name: string, rooms: Rooms): BrokerError {
+  const meant = nearestNames(rooms.catalog(), name, 3).map((near) => `“${near}”`)
+  const hint = meant.length === 0 ? 'models.list has them all' : `did you mean ${meant.join(' or ')}?`
+  return new BrokerError('no-such-model', `there is no model “${name}” here; ${hint}`)
+}
+
 function listModels(params: Params<'models.list'>, { catalog, providers }: Rooms): Result<'models.list'> {
   const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
+  const most = params.input_usd_at_most === undefined ? undefined : dollars(params.input_usd_at_most)
   const fits = (model: Model): boolean =>
     words.every((word) => `${model.id} ${model.displayName}`.toLowerCase().includes(word)) &&
     (params.kind === undefined || model.kind === params.kind) &&
     (params.capability === undefined || model.capabilities.includes(params.capability)) &&
     (params.provider === undefined || model.endpoints.some(({ provider }) => provider === params.provider)) &&
+    (model.contextWindow ?? 0) >= (params.context_at_least ?? 0) &&
+    (most === undefined || model.endpoints.some(({ price }) => (price?.input ?? most + 1n) <= most)) &&
     (params.available === undefined || isAvailable(model, providers()) === params.available)
   return [...catalog().models.values()].filter(fits).map((model) => modelRow(model, providers()))
 }
@@ -65,7 +81,7 @@ function limits({ contextWindow, maxOutputTokens }: Model | Endpoint): {
 function priceRow(price: Price) {
   return {
     ...ratesRow(price),
-    ...usd({ request_usd: price.perRequest }),
+    ...usd({ request_usd: price.perRequest, image_usd: price.perImage }),
     ...usd({ characters_usd_per_million: price.characters, hours_usd_per_million: price.hours }),
     ...(price.tiers === undefined
       ? {}

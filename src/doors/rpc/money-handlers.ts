@@ -6,6 +6,7 @@ import { readContextLabel } from '../../contexts/context-label.ts'
 import type { UsageFilter, UsageSplit } from '../../ledger/ledger-types.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
+import { checkProviders } from './check-providers.ts'
 import type { Handlers } from './handlers.ts'
 import { wireTotals } from '../http/wire-totals.ts'
 
@@ -52,6 +53,7 @@ export function moneyHandlers({ rooms, rules }: MoneyFacts): Pick<Handlers, Mone
     },
     'limits.list': async () => rules.list().map(({ subject, rule }) => ({ subject, rule })),
     'limits.set': async ({ subject, rule }) => {
+      checkProviders(rule.providers, rooms)
       await rules.set(subject, rule)
       return { subject, rule }
     },

@@ -1,6 +1,5 @@
-import type { z } from 'zod'
-
 import { ERRORS } from '../../base/errors.ts'
+import { findFault } from '../../wire/field-fault.ts'
 import type { Method } from '../../wire/rpc-method.ts'
 import type { Call } from './parse-call.ts'
 import { RpcFault } from './rpc-fault.ts'
@@ -10,8 +9,11 @@ export function readParams(name: string, method: Method, given: Call['params']):
   const named = Array.isArray(given) ? byName(name, method, given) : given
   const parsed = method.params.safeParse(named)
   if (parsed.success) return parsed.data
-  const issues = parsed.error.issues.map((issue) => describe(issue))
-  throw badParams(`${name}: ${issues[0]?.message ?? 'bad params'}`, { issues })
+  const { path, words } = findFault(method.params, named)
+  const fields = Object.keys(method.params.shape)
+  const isStray = !fields.includes(path.split(/[.[]/, 1)[0] ?? '')
+  const message = `“${path}” ${isStray ? `is not one of its params (${fields.join(', ')})` : words}`
+  throw badParams(`${name}: ${message}`, { issues: [{ path, message }] })
 }
 
 function byName(name: string, method: Method, values: readonly unknown[]): Record<string, unknown> {
@@ -21,15 +23,6 @@ function byName(name: string, method: Method, values: readonly unknown[]): Recor
     throw badParams(`${name} takes ${takes}; ${values.length} values came`, {})
   }
   return Object.fromEntries(values.map((value, at) => [fields[at] ?? '', value]))
-}
-
-function describe(issue: z.core.$ZodIssue) {
-  if (issue.code === 'unrecognized_keys') {
-    const path = [...issue.path, issue.keys[0]].join('.')
-    return { path, message: `“${path}” is not one of its params` }
-  }
-  const path = issue.path.join('.')
-  return { path, message: `“${path}” ${issue.message.replace(/^Invalid input: /, '')}` }
 }
 
 function badParams(message: string, data: Record<string, unknown>): RpcFault {

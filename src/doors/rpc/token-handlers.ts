@@ -1,18 +1,21 @@
+import type { Rooms } from '../../broker/rooms.ts'
 import type { TokenFacts, Tokens } from '../../contexts/tokens.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Result } from '../../wire/rpc.ts'
+import { checkProviders } from './check-providers.ts'
 import type { Handlers } from './handlers.ts'
 
 type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
 
 export interface TokensFacts {
+  readonly rooms: Rooms
   readonly tokens: Tokens
   readonly rules: RuleBook
 }
 
 /** The tokens that callers may show. What one may do is a rule like any other. */
 export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
-  const { tokens, rules } = facts
+  const { rooms, tokens, rules } = facts
   const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
     const own = rules.list().find(({ subject }) => subject.scope === 'token' && subject.token === id)
     return {
@@ -27,6 +30,7 @@ export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
   return {
     'tokens.list': async () => tokens.list().map(row),
     'tokens.create': async ({ label, expires_at: expiresAt, rule }) => {
+      checkProviders(rule?.providers, rooms)
       const { facts: made, token } = await tokens.create({ label, expiresAt })
       // Nobody has the token before the rule is there.
       if (rule !== undefined) await rules.set({ scope: 'token', token: made.id }, rule)

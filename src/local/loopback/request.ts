@@ -1,6 +1,7 @@
 // What all routes of the loopback provider do with a request before they answer it.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
+import { fieldFault } from '../../wire/field-fault.ts'
 import type { ModelKind } from '../../catalog/catalog.ts'
 import type { Behaviour } from './behaviour.ts'
 import { errorBody, pause, sendJson, type Exchange } from './exchange.ts'
@@ -8,10 +9,9 @@ import { loopbackModels, type LoopbackModel } from './models.ts'
 
 /** The request as `schema` sees it. Throws `bad-request`, naming the field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
-  const { success, data, error } = schema.safeParse(value)
+  const { success, data } = schema.safeParse(value)
   if (success) return data
-  const [issue] = error.issues
-  throw new BrokerError('bad-request', `${issue?.path.join('.') || 'body'}: ${issue?.message}`)
+  throw fieldFault(schema, value)
 }
 
 export function modelFor(id: string, kind: ModelKind): LoopbackModel {

@@ -1,4 +1,5 @@
 import type { ChatRequest, ChatUsage, Client } from '../../sdk/index.ts'
+import { CallReader } from './chat-calls.ts'
 import type { Heard } from './chat-session.ts'
 import { formatCost, formatMs, readCost } from './format.ts'
 import { createMarkdownView } from './markdown.ts'
@@ -16,6 +17,7 @@ export async function writeAnswer(
   const voice = createVoice(terminal)
   let [text, model, provider]: [string, string?, string?] = ['']
   let usage: ChatUsage | undefined
+  const calls = new CallReader()
   try {
     for await (const chunk of client.streamChat(request, { signal })) {
       const delta = chunk.choices[0]?.delta
@@ -25,13 +27,15 @@ export async function writeAnswer(
       voice.think(delta?.reasoning ?? '')
       voice.say(delta?.content ?? '')
       text += delta?.content ?? ''
+      calls.take(delta?.tool_calls)
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown
   } finally {
     voice.finish()
   }
-  return { text, model, provider, usage, ms: performance.now() - startedAt, stopped: signal.aborted }
+  const [ms, stopped] = [performance.now() - startedAt, signal.aborted]
+  return { text, calls: calls.whole(), model, provider, usage, ms, stopped }
 }
 
 interface Voice {

@@ -38,14 +38,20 @@ async function readBounded(path: string): Promise<Buffer> {
     return await readFile(path)
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause
-    throw new BrokerError(
-      'not-found',
-      `can’t read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    )
+    throw new BrokerError('not-found', `can’t read ${path}: ${whyNot(cause)}`, { cause })
   }
+}
+
+function whyNot(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const code = 'code' in cause ? String(cause.code) : ''
+  return REASONS[code] ?? cause.message
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'it is not yours to read',
+  EISDIR: 'it is a folder',
 }
 
 function partOf(name: string, bytes: Buffer): ContentPart {

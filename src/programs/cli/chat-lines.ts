@@ -7,6 +7,11 @@ import type { Terminal } from './terminal.ts'
 export interface ChatLines extends Disposable {
   /** The next message; `undefined` once Ctrl-D was pressed. */
   next(): Promise<string | undefined>
+  /**
+   * The answer to a question in between, which is no message: asked again until `read` understands it; `undefined` once
+   * Ctrl-C or Ctrl-D was pressed.
+   */
+  ask<T>(question: string, read: (line: string) => T | undefined): Promise<T | undefined>
   /** While something else is written, keys are kept for later and not shown. */
   hush(quiet: boolean): void
 }
@@ -35,8 +40,13 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
   })
   const messages: string[] = []
   let waiting: ((message: string | undefined) => void) | undefined
+  let asked: ((answer: string | undefined) => boolean) | undefined
   let [ended, pasting, unfinished]: [boolean, boolean, string[]] = [false, false, []]
 
+  const settle = (answer: string | undefined) => {
+    if (asked?.(answer) === false) lines.prompt()
+    else asked = undefined
+  }
   const hand = () => {
     if (waiting === undefined || (messages.length === 0 && !ended)) return
     waiting(messages.shift())
@@ -58,7 +68,11 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
   input.on('keypress', onKey)
   output.write(PASTE_MODE.on)
   lines
+    .on('history', (history) => {
+      if (asked !== undefined) history.shift()
+    })
     .on('line', (line) => {
+      if (asked !== undefined) return settle(line)
       if (pasting || line.endsWith('\\')) {
         unfinished.push(pasting ? line : line.slice(0, -1))
         return
@@ -71,13 +85,15 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
       const typed = lines.line !== '' || unfinished.length > 0
       unfinished = []
       forgetLine()
-      if (waiting !== undefined) output.write('\n')
+      if (waiting !== undefined || asked !== undefined) output.write('\n')
+      settle(undefined)
       options.onInterrupt(typed)
       if (waiting !== undefined) lines.prompt()
     })
     .on('close', () => {
       ended = true
       options.onEnd()
+      settle(undefined)
       hand()
     })
 
@@ -88,6 +104,25 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
         waiting = resolve
         hand()
       })
+    },
+    async ask(question, read) {
+      if (ended) return undefined
+      forgetLine()
+      const { quiet } = screen
+      screen.quiet = false
+      lines.setPrompt(question)
+      lines.prompt()
+      const answer = await new Promise<ReturnType<typeof read>>((resolve) => {
+        asked = (line) => {
+          const understood = line === undefined ? undefined : read(line)
+          if (line !== undefined && understood === undefined) return false
+          resolve(understood)
+          return true
+        }
+      })
+      lines.setPrompt(options.prompt)
+      screen.quiet = quiet
+      return answer
     },
     hush(quiet) {
       screen.quiet = quiet

@@ -1,16 +1,22 @@
 import { asBrokerError } from '../../base/errors.ts'
 import type { Client } from '../../sdk/index.ts'
-import { sayDetails, writeAnswer } from './chat-answer.ts'
+import { sayDetails } from './chat-answer.ts'
+import { approveAll, approveByHand } from './chat-approval.ts'
 import { createChatLines } from './chat-lines.ts'
-import { remember, requestOf } from './chat-session.ts'
 import type { Session } from './chat-session.ts'
+import { takeTurn } from './chat-turn.ts'
 import { LEAVE, completeWord, runWord } from './chat-words.ts'
 import { sayFailure } from './failure.ts'
 import { paint, print, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 /** A conversation until `/quit` or Ctrl-D. Ctrl-C stops an answer, never the conversation. */
-export async function runChatLoop(terminal: Terminal, client: Client, session: Session): Promise<void> {
+export async function runChatLoop(
+  terminal: Terminal,
+  client: Client,
+  session: Session,
+  { yes }: { readonly yes: boolean },
+): Promise<void> {
   let answering: AbortController | undefined
   const dim = (text: string) => print(terminal, paint(terminal, 'dim', text))
   using lines = createChatLines(terminal, {
@@ -29,7 +35,9 @@ export async function runChatLoop(terminal: Terminal, client: Client, session: S
     if (line === undefined) return print(terminal, '')
     if (line === '') continue
     if (line.startsWith('/')) {
-      const said = await runWord(line, session).catch((thrown: unknown) => sayFailure(asBrokerError(thrown)))
+      const said = await runWord(line, session, client).catch((thrown: unknown) =>
+        sayFailure(asBrokerError(thrown)),
+      )
       if (said === LEAVE) return
       dim(said)
       continue
@@ -43,8 +51,8 @@ export async function runChatLoop(terminal: Terminal, client: Client, session: S
 
   async function answer(message: string, signal: AbortSignal): Promise<void> {
     try {
-      const heard = await writeAnswer(terminal, client, requestOf(session, message), signal)
-      remember(session, message, heard)
+      const approve = yes ? approveAll : approveByHand(lines)
+      const heard = await takeTurn(message, { terminal, client, session, approve, signal })
       dim(`${sayDetails(heard)}\n`)
     } catch (thrown) {
       const line = withoutControls(sayFailure(asBrokerError(thrown)))

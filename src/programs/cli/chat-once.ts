@@ -1,8 +1,12 @@
 import type { Client } from '../../sdk/index.ts'
-import { sayDetails, writeAnswer } from './chat-answer.ts'
-import { requestOf } from './chat-session.ts'
+import { sayDetails } from './chat-answer.ts'
+import { approveAll, approveByHand, approveNothing } from './chat-approval.ts'
+import { createChatLines } from './chat-lines.ts'
+import { questionOf, requestOf } from './chat-session.ts'
 import type { Session } from './chat-session.ts'
-import { paint, print, printJson } from './terminal.ts'
+import type { Approve } from './chat-tools.ts'
+import { takeTurn } from './chat-turn.ts'
+import { isInteractive, paint, print, printJson } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 /** One question, one answer. Ctrl-C stops it, and the process ends as one that was interrupted. */
@@ -11,18 +15,40 @@ export async function askOnce(
   client: Client,
   session: Session,
   message: string,
-  { json }: { readonly json: boolean },
+  { json, yes }: { readonly json: boolean; readonly yes: boolean },
 ): Promise<void> {
   const stop = new AbortController()
+  const { signal } = stop
   const interrupt = () => stop.abort()
   process.once('SIGINT', interrupt)
   try {
-    const request = requestOf(session, message)
-    if (json) return printJson(terminal, await client.chat(request, { signal: stop.signal }))
-    const heard = await writeAnswer(terminal, client, request, stop.signal)
+    if (json) {
+      const request = requestOf(session, [questionOf(session, message)], { mayCall: true })
+      return printJson(terminal, await client.chat(request, { signal }))
+    }
+    using approval = approvalFor(terminal, session, yes, interrupt)
+    const heard = await takeTurn(message, { terminal, client, session, approve: approval.approve, signal })
     if (terminal.output.isTTY) print(terminal, paint(terminal, 'dim', sayDetails(heard)))
-    stop.signal.throwIfAborted()
+    signal.throwIfAborted()
   } finally {
     process.off('SIGINT', interrupt)
   }
+}
+
+interface Approval extends Disposable {
+  readonly approve: Approve
+}
+
+function approvalFor(terminal: Terminal, session: Session, yes: boolean, interrupt: () => void): Approval {
+  const free = { [Symbol.dispose]: () => undefined }
+  if (yes) return { approve: approveAll, ...free }
+  if (session.tools === undefined || !isInteractive(terminal)) return { approve: approveNothing, ...free }
+  const lines = createChatLines(terminal, {
+    prompt: '',
+    complete: () => [],
+    onEnd: interrupt,
+    onInterrupt: interrupt,
+  })
+  lines.hush(true)
+  return { approve: approveByHand(lines), [Symbol.dispose]: () => lines[Symbol.dispose]() }
 }

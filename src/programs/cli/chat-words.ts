@@ -1,15 +1,18 @@
 import { writeFile } from 'node:fs/promises'
 
+import type { Client } from '../../sdk/index.ts'
 import { readAttachment } from './chat-file.ts'
 import { sayBill } from './chat-session.ts'
 import type { Message, Session } from './chat-session.ts'
+import { findTools } from './chat-tools.ts'
+import { plural } from './format.ts'
 
 /** What may be typed in a conversation instead of a message. Its answer is shown; `leave` ends the conversation. */
 interface Word {
   readonly name: string
   readonly argument?: string
   readonly help: string
-  readonly run: (session: Session, argument: string) => string | Promise<string>
+  readonly run: (session: Session, argument: string, client: Client) => string | Promise<string>
 }
 
 export const LEAVE = Symbol('leave')
@@ -39,6 +42,12 @@ const words: readonly Word[] = [
     help: 'send an image, PDF, sound or text with the next message; “-” takes them back',
     run: attach,
   },
+  {
+    name: 'tools',
+    argument: 'NAMES',
+    help: 'let the model call tools: names, “serper__*” or “*”; “-” for none',
+    run: offerTools,
+  },
   { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
   {
     name: 'new',
@@ -59,13 +68,17 @@ const words: readonly Word[] = [
 ]
 
 /** Does what a line beginning with `/` asks for and gives what to show. */
-export async function runWord(line: string, session: Session): Promise<string | typeof LEAVE> {
+export async function runWord(
+  line: string,
+  session: Session,
+  client: Client,
+): Promise<string | typeof LEAVE> {
   const [, name = '', argument = ''] = /^\/(\S*)\s*([^]*)$/.exec(line) ?? []
   if (name === 'quit' || name === 'exit') return LEAVE
   const word = words.find((one) => one.name === name)
   return word === undefined
     ? `there is no /${name}; /help shows what there is`
-    : word.run(session, argument.trim())
+    : word.run(session, argument.trim(), client)
 }
 
 /** Words that a line may become. */
@@ -89,6 +102,18 @@ async function attach(session: Session, path: string): Promise<string> {
   return names === '' ? 'the next message goes without files' : `with the next message: ${names}`
 }
 
+async function offerTools(session: Session, wanted: string, client: Client): Promise<string> {
+  if (wanted === '-') session.tools = undefined
+  else if (wanted !== '') session.tools = await findTools(client, wanted)
+  const { tools: box } = session
+  if (box === undefined) return 'the model may call no tools; /tools * offers all'
+  const names = [...box.tools.keys()].map((name) => `  ${name}${box.trusted.has(name) ? ' (always)' : ''}`)
+  return [
+    `the model may call ${plural(names.length, 'tool')}${names.length === 0 ? '' : ':'}`,
+    ...names,
+  ].join('\n')
+}
+
 async function save(session: Session, file: string): Promise<string> {
   if (file === '') return 'say where: /save FILE'
   const text = file.endsWith('.json') ? JSON.stringify(transcript(session), undefined, 2) : markdown(session)
@@ -103,14 +128,23 @@ async function save(session: Session, file: string): Promise<string> {
   }
 }
 
-function transcript({ system, messages }: Session) {
+function transcript({ system, messages }: Session): readonly Message[] {
   return system === undefined ? messages : [{ role: 'system', content: system }, ...messages]
 }
 
 function markdown(session: Session): string {
   return transcript(session)
-    .map(({ role, content }) => `## ${role}\n\n${sayContent(content)}`)
+    .map((message) => `## ${message.role}\n\n${sayMessage(message)}`)
     .join('\n\n')
+}
+
+function sayMessage(message: Message): string {
+  const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : []
+  const said = [
+    sayContent(message.content),
+    ...calls.map(({ function: { name, arguments: text } }) => `${name} ${text}`),
+  ]
+  return said.filter((part) => part !== '').join('\n\n')
 }
 
 function sayContent(content: Message['content']): string {

@@ -5,6 +5,7 @@ import type { BrokerSockets } from '../../sdk-node/socket-paths.ts'
 import { unixTransport } from '../../sdk-node/unix-transport.ts'
 import { connect } from '../../sdk/index.ts'
 import type { Client, Transport } from '../../sdk/index.ts'
+import { withPatience } from './patience.ts'
 import { withProgress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -38,11 +39,11 @@ export function globalsOf(command: Command): Globals {
 
 /** A client for the broker that the options or the environment name. */
 export function clientOf(cli: Cli, globals: Globals): Client {
-  return connect(withProgress(cli.terminal, transportOf(cli, globals)))
+  return connect(withProgress(cli.terminal, withPatience(cli.terminal, transportOf(cli, globals))))
 }
 
-/** The same for calls that are meant to wait: nothing is shown meanwhile. */
-export function patientClientOf(cli: Cli, globals: Globals): Client {
+/** The same for what is there now or not, and for calls that are meant to wait: nothing is shown meanwhile. */
+export function plainClientOf(cli: Cli, globals: Globals): Client {
   return connect(transportOf(cli, globals))
 }
 

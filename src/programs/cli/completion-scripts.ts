@@ -21,7 +21,7 @@ export interface OptionWord {
 type Script = (commands: readonly CommandWords[], globals: readonly OptionWord[]) => string
 
 /** How each shell asks for the names of models, silent when no broker is there. */
-const MODELS = 'hero_aibroker models --available --quiet 2>/dev/null'
+const MODELS = 'hero_aibroker models --quiet 2>/dev/null'
 
 /** A script for each shell that completes commands, options, and the names of models by asking the broker. */
 export const completionScripts: Readonly<Record<Shell, Script>> = { bash, zsh, fish, nu }
@@ -117,7 +117,7 @@ function fishOption({ long, short, summary, takes }: OptionWord): string {
 
 function nu(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
   return [
-    'def "nu-complete hero_aibroker models" [] { ^hero_aibroker models --available --quiet | lines }',
+    'def "nu-complete hero_aibroker models" [] { ^hero_aibroker models --quiet | lines }',
     ...commands
       .filter(({ choices }) => choices.length > 0)
       .map(({ name, choices }) => `def "nu-complete hero_aibroker ${name}" [] { [${choices.join(' ')}] }`),

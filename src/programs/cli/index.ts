@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { chatCommand } from './chat.ts'
 import type { Cli } from './cli.ts'
 import { completionCommand } from './completion.ts'
+import { contextsCommand } from './contexts.ts'
 import { doctorCommand } from './doctor.ts'
 import { healthCommand } from './health.ts'
 import { infoCommand } from './info.ts'
@@ -25,6 +26,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   usageCommand,
   tokensCommand,
   limitsCommand,
+  contextsCommand,
   ledgerCommand,
   providersCommand,
   priorityCommand,

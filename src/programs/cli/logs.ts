@@ -1,77 +1,79 @@
-import { Option } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 
-import type { Client, Params, Result } from '../../sdk/index.ts'
-import { clientOf, describeCommand, patientClientOf } from './cli.ts'
+import type { Params, Result } from '../../sdk/index.ts'
+import { clientOf, describeCommand, plainClientOf } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
 import { paint, print, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
-type Line = Result<'logs.tail'>['lines'][number]
+type Page = Result<'logs.tail'>
+type Line = Page['lines'][number]
 type Level = NonNullable<Params<'logs.tail'>['level']>
 
 interface Options extends Globals {
   readonly level: Level
-  readonly lines: string
+  readonly lines: number
+  readonly follow?: boolean | undefined
 }
 
 const LEVELS: readonly Level[] = ['info', 'warn', 'error']
-const WAIT_S = 30
 
 export function logsCommand(cli: Cli): Command {
-  return levelled(
+  return withOptions(
     describeCommand('logs', 'Show the last lines of the broker’s log', [
       'hero_aibroker logs',
-      'hero_aibroker logs tail --level warn',
+      'hero_aibroker logs -f --level warn',
       'hero_aibroker logs --json | jq -r .message',
     ]),
   )
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
-      await show(cli, clientOf(cli, options), options)
+      if (options.follow === true) await follow(cli, options)
+      else await show(cli, options)
     })
     .addCommand(tailCommand(cli))
 }
 
 function tailCommand(cli: Cli): Command {
-  return levelled(
+  return withOptions(
     describeCommand('tail', 'Show the last lines of the log and those that come, until Ctrl-C', [
       'hero_aibroker logs tail',
     ]),
-  ).action(async (_options: unknown, command: Command) => {
-    const options = command.optsWithGlobals<Options>()
-    const client = patientClientOf(cli, options)
-    const stop = new AbortController()
-    const interrupt = (): void => stop.abort()
-    process.once('SIGINT', interrupt)
-    try {
-      let after = await show(cli, client, options)
-      for (;;) after = await follow(cli, client, { after, level: options.level }, stop.signal, options)
-    } finally {
-      process.off('SIGINT', interrupt)
-    }
-  })
+  ).action((_options: unknown, command: Command) => follow(cli, command.optsWithGlobals<Options>()))
 }
 
-/** The last lines; the number after which to go on. */
-async function show({ terminal }: Cli, client: Client, { level, lines, json }: Options): Promise<number> {
-  const page = await client.call('logs.tail', { level, limit: Number(lines) })
-  for (const line of page.lines) printLine(terminal, line, json)
-  return page.next
+async function show(cli: Cli, options: Options): Promise<void> {
+  const { level, lines: limit } = options
+  const page = await clientOf(cli, options).call('logs.tail', { level, limit })
+  printPage(cli.terminal, page, options)
+  if (page.lines.length === 0 && !options.json)
+    print(
+      cli.terminal,
+      paint(
+        cli.terminal,
+        'dim',
+        `nothing was logged since the start${level === 'info' ? '' : ` at the level “${level}”`}`,
+      ),
+    )
 }
 
-async function follow(
-  { terminal }: Cli,
-  client: Client,
-  query: { readonly after: number; readonly level: Level },
-  signal: AbortSignal,
-  { json }: Globals,
-): Promise<number> {
-  const page = await client.call('logs.tail', { ...query, wait_s: WAIT_S }, { signal })
-  if (page.missed > 0 && !json)
-    print(terminal, paint(terminal, 'yellow', `… ${page.missed} lines went by unread`))
-  for (const line of page.lines) printLine(terminal, line, json)
-  return page.next
+async function follow(cli: Cli, options: Options): Promise<void> {
+  const { level, lines: limit } = options
+  const stop = new AbortController()
+  const interrupt = (): void => stop.abort()
+  process.once('SIGINT', interrupt)
+  try {
+    const pages = plainClientOf(cli, options).stream('logs.tail', { level, limit }, stop)
+    for await (const page of pages) printPage(cli.terminal, page, options)
+  } finally {
+    process.off('SIGINT', interrupt)
+  }
+}
+
+function printPage(terminal: Terminal, { lines, missed }: Page, { json }: Globals): void {
+  if (missed > 0 && !json) print(terminal, paint(terminal, 'yellow', `… ${missed} lines went by unread`))
+  for (const line of lines) printLine(terminal, line, json)
 }
 
 const STYLES = { info: 'dim', warn: 'yellow', error: 'red' } as const
@@ -92,10 +94,21 @@ function sayValue(value: unknown): string {
   return typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)
 }
 
-function levelled(command: Command): Command {
+function withOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--level <level>', 'only lines as grave as this or graver').choices(LEVELS).default('info'),
     )
-    .option('-n, --lines <count>', 'how many of the last lines', '20')
+    .addOption(
+      new Option('-n, --lines <count>', 'how many of the last lines').argParser(lineCount).default(20),
+    )
+    .option('-f, --follow', 'go on with those that come, until Ctrl-C')
 }
+
+function lineCount(text: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_LINES) return count
+  throw new InvalidArgumentError(`Say a whole number from 1 to ${MOST_LINES}.`)
+}
+
+const MOST_LINES = 1000

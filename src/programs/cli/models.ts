@@ -1,38 +1,91 @@
+import { InvalidArgumentError, Option } from 'commander'
 import type { Command } from 'commander'
 
-import type { Result } from '../../sdk/index.ts'
+import type { Client, Params, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
-import { UNKNOWN, formatSize, formatUsd, plural } from './format.ts'
-import { tableLines } from './table.ts'
+import { UNKNOWN, formatCount, formatSize, formatUsd, plural } from './format.ts'
+import { amount } from './rule-options.ts'
+import { printTable } from './table.ts'
 import type { Column } from './table.ts'
-import { paint, print, printJson, widthOf } from './terminal.ts'
+import { paint, print, printJson } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 type Model = Result<'models.list'>[number]
+type Query = Params<'models.list'>
 
 export function modelsCommand(cli: Cli): Command {
   return describeCommand('models', 'List the models you can ask for, with their prices', [
     'hero_aibroker models',
-    'hero_aibroker models --search "claude sonnet"',
-    'hero_aibroker models --available --quiet | fzf',
+    'hero_aibroker models --all --search "claude sonnet"',
+    'hero_aibroker models --can vision --context 200k --max-price 1 --sort price',
+    'hero_aibroker models --quiet | fzf',
   ])
     .option('-s, --search <words>', 'only models whose name has all these words')
-    .option('-a, --available', 'only models that this broker can answer now')
+    .option('-a, --all', 'also models that nobody can answer here yet, for want of a key')
+    .option('--can <capability>', 'only models that can do this: vision, tool_calling, reasoning …')
+    .option('--provider <name>', 'only models that this provider offers')
+    .addOption(new Option('--kind <kind>', 'only models of this kind').choices(KINDS))
+    .option('--context <tokens>', 'only models that take as much: 128k, 1M', tokens)
+    .option('--max-price <amount>', 'only models whose input costs no more per million tokens', amount)
+    .addOption(
+      new Option('--sort <order>', 'what comes first: cheap input, long context, or names').choices(ORDERS),
+    )
     .option('-q, --quiet', 'only their names')
     .action(async (_options: unknown, command: Command) => {
-      const { search, available, quiet, ...globals } = command.optsWithGlobals<Globals & Filters>()
-      const models = await clientOf(cli, globals).call('models.list', { search, available })
-      if (globals.json) return printJson(cli.terminal, models)
-      if (quiet === true) return print(cli.terminal, ...models.map(({ id }) => id))
-      printModels(cli.terminal, models)
+      const options = command.optsWithGlobals<Globals & Filters>()
+      const client = clientOf(cli, options)
+      const models = sorted(await client.call('models.list', queryOf(options)), options.sort)
+      if (options.json) return printJson(cli.terminal, models)
+      if (options.quiet === true) return print(cli.terminal, ...models.map(({ id }) => id))
+      await printModels(cli.terminal, models, client)
     })
 }
 
+const KINDS = ['chat', 'embedding', 'speech', 'transcription'] as const
+const ORDERS = ['price', 'context', 'name'] as const
+
 interface Filters {
   readonly search?: string | undefined
-  readonly available?: boolean | undefined
+  readonly all?: boolean | undefined
+  readonly can?: string | undefined
+  readonly provider?: string | undefined
+  readonly kind?: Query['kind']
+  readonly context?: number | undefined
+  readonly maxPrice?: string | undefined
+  readonly sort?: (typeof ORDERS)[number] | undefined
   readonly quiet?: boolean | undefined
+}
+
+function queryOf({ search, all, can, provider, kind, context, maxPrice }: Filters): Query {
+  return {
+    search,
+    kind,
+    provider,
+    capability: can,
+    context_at_least: context,
+    input_usd_at_most: maxPrice,
+    available: all === true ? undefined : true,
+  }
+}
+
+/** `128k`, `1M`, `131072` */
+function tokens(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? []
+  if (digits === undefined) throw new InvalidArgumentError('Say a number of tokens, such as 128k or 1M.')
+  return Number(digits) * { '': 1, k: 1000, M: 1_000_000 }[unit as '' | 'k' | 'M']
+}
+
+/** As the broker lists them, unless somebody wants it otherwise; what is unknown comes last. */
+function sorted(models: readonly Model[], order: Filters['sort']): readonly Model[] {
+  if (order === 'name') return models.toSorted((a, b) => a.id.localeCompare(b.id))
+  if (order === 'context') return models.toSorted((a, b) => (b.context_window ?? 0) - (a.context_window ?? 0))
+  if (order === 'price') return models.toSorted((a, b) => priceOf(a) - priceOf(b))
+  return models.toSorted((a, b) => Number(b.available) - Number(a.available))
+}
+
+function priceOf(model: Model): number {
+  return Number(firstAsked(model)?.input_usd_per_million ?? Infinity)
 }
 
 const COLUMNS: readonly Column[] = [
@@ -44,15 +97,18 @@ const COLUMNS: readonly Column[] = [
   { title: 'FROM', shrinks: true },
 ]
 
-function printModels(terminal: Terminal, models: readonly Model[]): void {
-  if (models.length === 0) return print(terminal, 'No model fits. “hero_aibroker models” lists them all.')
-  const sorted = models.toSorted((a, b) => Number(b.available) - Number(a.available))
-  const [header = '', ...lines] = tableLines(COLUMNS, sorted.map(row), widthOf(terminal))
-  print(terminal, paint(terminal, 'bold', header))
-  for (const [at, line] of lines.entries()) {
-    print(terminal, sorted[at]?.available === true ? line : paint(terminal, 'dim', line))
-  }
-  print(terminal, '', paint(terminal, 'dim', summary(models)))
+async function printModels(terminal: Terminal, models: readonly Model[], client: Client): Promise<void> {
+  if (models.length > 0)
+    printTable(terminal, COLUMNS, models.map(row), (at) => models[at]?.available !== true)
+  const { models: known, available } = await client.call('catalog.status')
+  const others = known - available
+  const waiting =
+    others === 0 ? '' : ` ${formatCount(others)} more with a key of their providers: --all shows them.`
+  const lines = [
+    models.length === 0 ? `No model fits.${waiting}` : `${plural(models.length, 'model')}.${waiting}`,
+    'Prices in US dollars per million tokens, of the endpoint first in line.',
+  ]
+  print(terminal, '', ...lines.map((line) => paint(terminal, 'dim', line)))
 }
 
 function row(model: Model): string[] {
@@ -70,12 +126,4 @@ function row(model: Model): string[] {
 /** Whose price is shown: the endpoint that would be asked first if all are equal otherwise. */
 function firstAsked({ endpoints }: Model) {
   return endpoints.toSorted((a, b) => Number(b.available) - Number(a.available) || a.priority - b.priority)[0]
-}
-
-function summary(models: readonly Model[]): string {
-  const available = models.filter((model) => model.available).length
-  return (
-    `${plural(models.length, 'model')}, ${available} available now. ` +
-    'Prices in US dollars per million tokens, of the endpoint first in line.'
-  )
 }

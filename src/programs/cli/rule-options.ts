@@ -69,7 +69,8 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-function amount(text: string): string {
+/** An amount of money, as people write it. */
+export function amount(text: string): string {
   const plain = text.replace(/^\$/, '')
   if (!/^\d{1,12}(\.\d{1,9})?$/.test(plain))
     throw new InvalidArgumentError('Say US dollars, such as 5 or 0.25.')

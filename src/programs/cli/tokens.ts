@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
+import { formatUsd } from './format.ts'
 import { readMomentAhead } from './moment.ts'
 import { ruleOf, sayRule, withRuleOptions } from './rule-options.ts'
 import { printTable } from './table.ts'
@@ -19,9 +20,10 @@ export function tokensCommand(cli: Cli): Command {
   ])
     .action(async (_options: unknown, command: Command) => {
       const globals = globalsOf(command)
-      const tokens = await clientOf(cli, globals).call('tokens.list')
+      const client = clientOf(cli, globals)
+      const tokens = await client.call('tokens.list')
       if (globals.json) return printJson(cli.terminal, tokens)
-      printTokens(cli.terminal, tokens, cli.now())
+      printTokens(cli.terminal, tokens, await client.call('usage.by_token'), cli.now())
     })
     .addCommand(createCommand(cli))
     .addCommand(changeCommand(cli, 'disable', 'Make a token useless until it is enabled again'))
@@ -78,19 +80,27 @@ function deleteCommand(cli: Cli): Command {
     })
 }
 
-function printTokens(terminal: Terminal, tokens: readonly Token[], nowMs: number): void {
+function printTokens(
+  terminal: Terminal,
+  tokens: readonly Token[],
+  usage: Result<'usage.by_token'>,
+  nowMs: number,
+): void {
   if (tokens.length === 0)
     return print(terminal, 'There are none yet. “hero_aibroker tokens create NAME” makes one.')
   const columns = [
     { title: 'TOKEN' },
     { title: 'LABEL', shrinks: true },
     { title: 'STATE' },
+    { title: 'SPENT', align: 'right' },
     { title: 'MAY', shrinks: true },
   ] as const
+  const spent = new Map(usage.map(({ token, cost_usd }) => [token, cost_usd]))
   const rows = tokens.map((one) => [
     one.id,
     withoutControls(one.label),
     stateOf(one, nowMs),
+    formatUsd(spent.get(one.id) ?? '0'),
     one.rule === undefined ? 'as its caller' : sayRule(one.rule),
   ])
   printTable(terminal, columns, rows, (at) => tokens[at]?.disabled === true)

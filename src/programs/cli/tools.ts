@@ -8,6 +8,7 @@ import { plural } from './format.ts'
 import { tableLines } from './table.ts'
 import { paint, print, printJson, widthOf } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
+import { resultLines } from './tool-text.ts'
 
 export function toolsCommand(cli: Cli): Command {
   return describeCommand('tools', 'List the tools of the MCP servers, or call one', [
@@ -41,7 +42,7 @@ function callCommand(cli: Cli): Command {
       const globals = globalsOf(command)
       const result = await clientOf(cli, globals).call('mcp.call_tool', { name, arguments: objectIn(text) })
       if (globals.json) printJson(cli.terminal, result)
-      else print(cli.terminal, ...result.content.map(blockText))
+      else print(cli.terminal, ...resultLines(result))
       if (result.isError === true)
         throw new BrokerError('upstream-refused', `the tool “${name}” says that it failed`)
     })
@@ -60,14 +61,6 @@ function parsed(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-type Block = Result<'mcp.call_tool'>['content'][number]
-
-/** Text as it is; of anything else what it is, for it has no place on a terminal. */
-function blockText({ type, text, mimeType, uri }: Block): string {
-  if (typeof text === 'string') return text
-  return `[${[type, mimeType, uri].filter((part) => typeof part === 'string').join(' ')}]`
 }
 
 const COLUMNS = [{ title: 'TOOL' }, { title: 'SERVER' }, { title: 'DESCRIPTION', shrinks: true }] as const

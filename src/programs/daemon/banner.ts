@@ -1,5 +1,6 @@
 import { isAvailable } from '../../catalog/is-available.ts'
 import type { Config } from '../../config/config.ts'
+import type { Provider } from '../../providers/provider.ts'
 import type { Daemon } from './start.ts'
 import { VERSION } from './version.ts'
 
@@ -7,7 +8,6 @@ import { VERSION } from './version.ts'
 export function banner(daemon: Daemon, config: Config): string {
   const { rooms, sockets, tcp } = daemon
   const providers = [...rooms.providers().values()]
-  const models = [...rooms.catalog().models.values()].filter((model) => isAvailable(model, rooms.providers()))
   const rows: [string, string][] = [
     ['sockets', `${sockets.folder}/{rest,rpc,web_v1}.sock`],
     ...(tcp === undefined
@@ -18,13 +18,8 @@ export function banner(daemon: Daemon, config: Config): string {
             string,
           ],
         ]),
-    [
-      'providers',
-      providers
-        .map(({ id, keyCount }) => `${id}${keyCount === 0 ? '' : ` (${keysText(keyCount)})`}`)
-        .join(', '),
-    ],
-    ['models', `${models.length} on offer, from ${daemon.modelsPath}`],
+    ['providers', providers.map(providerText).join(', ')],
+    ['models', `${modelsText(daemon)}, from ${daemon.modelsPath}`],
     ['data', config.dataDir],
   ]
   const lines = rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)
@@ -42,8 +37,21 @@ export function banner(daemon: Daemon, config: Config): string {
 const NO_PROVIDER =
   '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
 
-function keysText(count: number): string {
-  return count === 1 ? '1 key' : `${count} keys`
+function providerText({ id, keyCount, isStandIn }: Provider): string {
+  if (isStandIn) return `${id} (built-in echo)`
+  if (keyCount === 0) return id
+  return `${id} (${keyCount === 1 ? '1 key' : `${keyCount} keys`})`
+}
+
+/** The echo's models are none. */
+function modelsText({ rooms }: Daemon): string {
+  const providers = rooms.providers()
+  const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))
+  const models = [...rooms.catalog().models.values()].filter(({ endpoints }) =>
+    endpoints.some(({ provider }) => providers.get(provider)?.isStandIn !== true),
+  )
+  const offered = models.filter((model) => isAvailable(model, real)).length
+  return offered === models.length ? `${offered} on offer` : `${offered} of ${models.length} on offer`
 }
 
 function curlLine(socket: string): string {

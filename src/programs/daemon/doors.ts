@@ -12,9 +12,9 @@ import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../doors/rest/routes.ts'
-import type { Handlers } from '../../doors/rpc/handlers.ts'
+import type { Handlers, StreamHandlers } from '../../doors/rpc/handlers.ts'
 import { prometheusText } from '../../doors/rpc/prometheus.ts'
-import { registerRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
+import { registerRpc, type MountedRpc, type RpcDoor } from '../../doors/rpc/rpc-door.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../host/bind.ts'
 import { drainable, type Drain } from '../../host/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../host/socket-paths.ts'
@@ -31,6 +31,7 @@ export interface DoorParts {
   readonly log: DaemonLog
   readonly rooms: Rooms
   readonly handlers: Handlers
+  readonly streams: StreamHandlers
   readonly metrics: Metrics
   readonly sockets: SocketPaths
   readonly tools: Tools
@@ -51,6 +52,7 @@ interface BuiltDoor {
   readonly door: FastifyInstance
   /** Sessions last as long as their clients like: they are ended before a drain. */
   readonly mcp: MountedMcp | undefined
+  readonly rpc?: MountedRpc | undefined
 }
 
 interface OpenDoor extends BuiltDoor {
@@ -117,8 +119,7 @@ function contextDoor(context: string, parts: DoorParts): readonly [BuiltDoor, st
 function rpcDoor(parts: DoorParts): BuiltDoor {
   const door = createDoor(optionsFor('rpc', parts))
   addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
-  addRpc(door, parts)
-  return { door, mcp: undefined }
+  return { door, mcp: undefined, rpc: addRpc(door, parts) }
 }
 
 function webDoor(parts: DoorParts): BuiltDoor {
@@ -141,17 +142,19 @@ async function openTcp(
   const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'tcp' })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  addRpc(door, parts)
-  open.push({ door, mcp: addMcp(door, options, parts), drain: drainable(door.server) })
+  const rpc = addRpc(door, parts)
+  open.push({ door, mcp: addMcp(door, options, parts), rpc, drain: drainable(door.server) })
   await door.ready()
   return await bindTcp(door.server, address, port)
 }
 
 const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
 
-function addRpc(door: FastifyInstance, { handlers, log, rooms, metrics }: DoorParts): void {
+function addRpc(door: FastifyInstance, parts: DoorParts): MountedRpc {
+  const { handlers, streams, log, rooms, metrics } = parts
   const prometheus = (): string => prometheusText({ rooms, metrics, version: VERSION })
-  registerRpc(door, { handlers, findCaller, roleOf, prometheus, version: VERSION, logger: log })
+  const about = { prometheus, version: VERSION, logger: log }
+  return registerRpc(door, { handlers, streams, findCaller, roleOf, ...about })
 }
 
 /** TCP has its own guards against web pages; behind a socket the routes look at what a front passes on. */
@@ -172,6 +175,7 @@ async function closeDoors(
   { config, clock, rooms }: DoorParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
+  for (const { rpc } of open) rpc?.endStreams()
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
   const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
   const graceMs = config.drainTimeoutMs + LAST_WORDS_MS

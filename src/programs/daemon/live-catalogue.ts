@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
-import type { CatalogueRefresh, ModelLists, Refreshed } from '../../broker/model-lists.ts'
+import type { CatalogueRefresh, ListStanding, ModelLists, Refreshed } from '../../broker/model-lists.ts'
 import { readListing } from '../../catalog/openrouter-listing.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { DaemonLog } from './daemon-log.ts'
@@ -23,6 +23,9 @@ export interface LiveCatalogueParts {
   readonly log: DaemonLog
 }
 
+/** By provider. */
+type Standings = Map<string, ListStanding>
+
 /** The last good copy, as it lies on the disk. */
 interface Copy {
   readonly fetchedAt: number
@@ -38,9 +41,10 @@ export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { clo
   let running: Promise<readonly Refreshed[]> | undefined
   let cancel = (): void => undefined
   let isClosed = false
+  const standings: Standings = new Map()
 
   const refresh = (): Promise<readonly Refreshed[]> =>
-    (running ??= refreshAll(parts).finally(() => (running = undefined)))
+    (running ??= refreshAll(parts, standings).finally(() => (running = undefined)))
 
   const everyHour = (): void => {
     if (isClosed) return
@@ -48,13 +52,15 @@ export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { clo
   }
 
   const start = (): Promise<void> =>
-    takeCopy(parts)
+    takeCopy(parts, standings)
       .then(refresh)
       .catch((error: unknown) => log.error({ err: error }, 'the live catalogue could not be read'))
       .then(everyHour)
   if (isAutomatic) void start()
   return {
     refresh,
+    isAutomatic,
+    standing: () => [...standings.values()],
     endpointsOf: isAutomatic ? rememberEndpoints(parts) : async () => [],
     close() {
       isClosed = true
@@ -95,20 +101,35 @@ function rowsOf(answer: unknown): readonly object[] {
   return Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : []
 }
 
-async function refreshAll(parts: LiveCatalogueParts): Promise<readonly Refreshed[]> {
+async function refreshAll(parts: LiveCatalogueParts, standings: Standings): Promise<readonly Refreshed[]> {
   const readable = [...parts.providers().values()].filter(
     ({ read, isStandIn }) => read !== undefined && !isStandIn,
   )
-  return Promise.all(readable.map((provider) => refreshOne(provider, parts)))
+  return Promise.all(readable.map((provider) => refreshOne(provider, parts, standings)))
 }
 
-async function refreshOne(provider: Provider, parts: LiveCatalogueParts): Promise<Refreshed> {
+async function refreshOne(
+  provider: Provider,
+  parts: LiveCatalogueParts,
+  standings: Standings,
+): Promise<Refreshed> {
+  const triedAt = parts.clock.now()
   try {
     const take = provider.id === OPENROUTER ? takeListing : takeDiscovered
-    return { provider: provider.id, ...(await take(provider, parts)) }
+    const taken = await take(provider, parts)
+    standings.set(provider.id, {
+      provider: provider.id,
+      models: taken.models,
+      fetchedAt: triedAt,
+      triedAt,
+      problem: undefined,
+    })
+    return { provider: provider.id, ...taken }
   } catch (error) {
     const { message } = asBrokerError(error)
     parts.log.warn({ provider: provider.id, problem: message }, 'its list of models stays as it was')
+    const before = standings.get(provider.id) ?? { models: 0, fetchedAt: undefined }
+    standings.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
     return { provider: provider.id, models: 0, problem: message }
   }
 }
@@ -133,11 +154,14 @@ function applyListing({ fetchedAt, list }: Copy, { models }: LiveCatalogueParts)
   return listed.length
 }
 
-async function takeCopy(parts: LiveCatalogueParts): Promise<void> {
+async function takeCopy(parts: LiveCatalogueParts, standings: Standings): Promise<void> {
   const text = await readFile(parts.copyPath, 'utf8').catch(() => undefined)
   if (text === undefined) return
   try {
-    applyListing(JSON.parse(text) as Copy, parts)
+    const copy = JSON.parse(text) as Copy
+    const models = applyListing(copy, parts)
+    const kept = { models, fetchedAt: copy.fetchedAt, triedAt: undefined, problem: undefined }
+    standings.set(OPENROUTER, { provider: OPENROUTER, ...kept })
   } catch (error) {
     parts.log.warn({ path: parts.copyPath, problem: String(error) }, 'the kept list of models is of no use')
   }

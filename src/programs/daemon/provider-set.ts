@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { keyVariables } from '../../config/keys.ts'
+import type { KnownProvider } from '../../doors/rpc/providers-handlers.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
 import { hostOf, isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
@@ -12,7 +14,7 @@ import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
-import { testKeys, type KeyTest } from '../../providers/test-keys.ts'
+import { testKeys } from '../../providers/test-keys.ts'
 import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -38,19 +40,6 @@ export interface ProviderSet {
   /** Those that can be asked, and those that only lack a key. */
   known(): readonly KnownProvider[]
   close(): Promise<void>
-}
-
-/** A provider as people look at it. */
-export interface KnownProvider {
-  readonly definition: ProviderDefinition
-  /** Where it is asked: a host, or the path of a Unix socket. */
-  readonly host: string
-  /** Where its keys are looked for; empty when it needs none. */
-  readonly keyVariables: readonly string[]
-  /** Absent when its key is. */
-  readonly provider: Provider | undefined
-  /** Asks for its models with each of its keys. */
-  testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
 }
 
 interface Built {
@@ -102,6 +91,7 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
         setting?.keyEnv,
         setting?.keys,
         setting?.timeouts,
+        digestOf(keysFor(wanted.id, setting, parts.config)),
       ])
       const before = built.get(wanted.id)
       next.set(
@@ -155,6 +145,13 @@ function isSetUp(
 function keysFor(id: string, setting: ProviderSetting | undefined, config: Config): readonly KeySetting[] {
   if (setting?.keys === undefined) return config.keysOf(id, setting?.keyEnv).map((key) => ({ key }))
   return setting.keys.flatMap(({ env, ...use }) => config.keysOf(id, env).map((key) => ({ key, ...use })))
+}
+
+/** Tells other keys apart and no key. */
+function digestOf(keys: readonly KeySetting[]): string {
+  const hash = createHash('sha256')
+  for (const { key } of keys) hash.update(`${key.reveal()}\n`)
+  return hash.digest('hex')
 }
 
 function build(

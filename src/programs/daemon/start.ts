@@ -11,7 +11,7 @@ import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
-import { brokerHandlers } from '../../doors/rpc/broker-handlers.ts'
+import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
 import { createAlarms, NO_MORE_FILES, OPEN_FILES, watchOpenFiles, type Alarms } from '../../host/alarms.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
@@ -21,6 +21,7 @@ import { createLimits } from '../../limits/limits.ts'
 import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
+import { rememberingRoute } from '../../routing/remembered.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { clearOldRows } from './clear-old-rows.ts'
 import type { DaemonLog } from './daemon-log.ts'
@@ -83,6 +84,7 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const rooms: Rooms = {
     catalog: () => supply.catalog(),
     providers: () => supply.providers(),
+    route: rememberingRoute(),
     ledger,
     limits,
     tokenCounter,
@@ -120,10 +122,22 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     metrics,
     logs: log,
     settings: config.effective,
+    contextSockets: config.contextSockets,
     reload: () => supply.reload(),
   })
   const doors = stack.use(
-    await openDoors({ config, clock, log, rooms, handlers, metrics, sockets, tools, gate }),
+    await openDoors({
+      config,
+      clock,
+      log,
+      rooms,
+      handlers,
+      streams: brokerStreams({ logs: log }),
+      metrics,
+      sockets,
+      tools,
+      gate,
+    }),
   )
   tcp = doors.tcp
   const open = stack.move()

@@ -7,6 +7,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file.ts'
 import { watchModelsConfig } from '../../catalog/watch-models-config.ts'
 import type { Config } from '../../config/config.ts'
+import type { KnownProvider } from '../../doors/rpc/providers-handlers.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
 import type { HealthBook } from '../../providers/health.ts'
 import type { Provider } from '../../providers/provider.ts'
@@ -15,7 +16,7 @@ import { detectedModels, findLocalServers } from './detected.ts'
 import { openLiveCatalogue } from './live-catalogue.ts'
 import { createLiveModels, type LiveModels } from './live-models.ts'
 import { loopbackCatalog, loopbackDefinition } from './loopback.ts'
-import { createProviderSet, type KnownProvider, type ProviderSet } from './provider-set.ts'
+import { createProviderSet, type ProviderSet } from './provider-set.ts'
 
 /** Who can be asked for what, as of now: the models file, the keys, and what is found on this host. */
 export interface Supply extends AsyncDisposable {
@@ -27,7 +28,7 @@ export interface Supply extends AsyncDisposable {
   problems(): readonly string[]
   /** Every provider that is set up, and those that only lack a key. */
   known(): readonly KnownProvider[]
-  /** Reads the models file again now. Throws what is wrong with it; the last good one stays. */
+  /** Reads the keys of the secrets file and the models file again now. Throws what is wrong with one; what was good stays. */
   reload(): void
   /** Puts all endpoints of these providers at another priority than the models file says. */
   prioritise(priorities: ReadonlyMap<string, number>): void
@@ -70,7 +71,10 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     lists,
     problems: () => models.problems(),
     known: () => providers.known(),
-    reload: () => reload(path, intake, models),
+    reload() {
+      config.rereadKeys()
+      reload(path, intake, models)
+    },
     prioritise: (priorities) => models.prioritise(priorities),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }

@@ -157,9 +157,9 @@ describe('what is refused', () => {
   })
 
   test.each([
-    [{ since: 'yesterday' }, 'usage.summary: “since” expected number, received string'],
-    [{ sinse: 3 }, 'usage.summary: “sinse” is not one of its params'],
-    [['yesterday'], 'usage.summary: “since” expected number, received string'],
+    [{ since: 'yesterday' }, 'usage.summary: “since” should be a number, but is a text'],
+    [{ sinse: 3 }, 'usage.summary: “sinse” is not one of its params (since, until)'],
+    [['yesterday'], 'usage.summary: “since” should be a number, but is a text'],
     [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values came'],
   ])('the params %j are refused by name', async (params, message) => {
     await using socket = await startRpcSocket()

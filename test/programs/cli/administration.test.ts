@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { BrokerError } from '../../../src/base/errors.ts'
+import type { StreamHandlers } from '../../../src/doors/rpc/handlers.ts'
 import { methods } from '../../../src/wire/rpc.ts'
 import { startDaemonHere } from '../../support/daemon-here.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
@@ -24,6 +25,10 @@ test.each([
   ['limits', 'limits.list'],
   ['limits set default --concurrent 3', 'limits.set'],
   ['limits left', 'limits.standing'],
+  ['contexts', 'contexts.list'],
+  ['contexts show lab', 'contexts.get'],
+  ['contexts pin lab --local-only', 'contexts.pin'],
+  ['contexts delete lab', 'contexts.delete'],
   ['ledger verify', 'ledger.verify'],
 ] as const)('%s --json is the result of %s as it is', async (line, method) => {
   await using broker = await startScriptedBroker(chatting)
@@ -47,7 +52,9 @@ test('a token with a monthly budget is one command; it works, is bounded, and ca
   const left = await runHere(['limits', 'left', '--token', id], broker)
   expect(left.out).toMatch(/month +\$5\.00 +\$0\.00 +\$0\.00 +\$5\.00/)
 
-  expect((await runHere(['tokens'], broker)).out).toMatch(/ada +good until \d{4}-\d\d-\d\d +\$5\.00 a month/)
+  expect((await runHere(['tokens'], broker)).out).toMatch(
+    /ada +good until \d{4}-\d\d-\d\d +\$0\.00 +\$5\.00 a month/,
+  )
   expect((await runHere(['tokens', 'disable', id], broker)).out).toContain('is disabled')
   expect(await runHere(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
   expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is gone\n`)
@@ -136,16 +143,17 @@ test('a row that was tampered with is named, and the exit code says so', async (
   )
 })
 
+const LINE = {
+  number: 1,
+  time: '2026-01-02T03:04:05.678Z',
+  level: 'warn' as const,
+  message: 'odd\u001B[2J',
+  details: { model: 'a', why: 'two words' },
+}
+
 test('the log is shown line by line, without what could move the cursor', async () => {
-  const line = {
-    number: 1,
-    time: '2026-01-02T03:04:05.678Z',
-    level: 'warn' as const,
-    message: 'odd\u001B[2J',
-    details: { model: 'a', why: 'two words' },
-  }
   const seen: unknown[] = []
-  const tail = async (params: unknown) => (seen.push(params), { lines: [line], next: 1, missed: 0 })
+  const tail = async (params: unknown) => (seen.push(params), { lines: [LINE], next: 1, missed: 0 })
   await using broker = await startScriptedBroker(chatting, {
     handlers: { ...exampleHandlers, 'logs.tail': tail },
   })
@@ -153,27 +161,61 @@ test('the log is shown line by line, without what could move the cursor', async 
   expect(out).toBe('2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n')
   expect(seen).toEqual([{ level: 'warn', limit: 5 }])
   const json = await runHere(['logs', '--json', '--socket', broker.sockets.rpc])
-  expect(JSON.parse(json.out)).toEqual(line)
+  expect(JSON.parse(json.out)).toEqual(LINE)
 })
 
-test('logs tail goes on where it was until the broker ends it', async () => {
+test.each(['logs -f', 'logs tail'])('%s goes on with what comes until the broker ends it', async (line) => {
   const seen: unknown[] = []
-  const tail = async (params: { readonly after?: number | undefined }) => {
+  const tail: StreamHandlers['logs.tail'] = async function* (params) {
     seen.push(params)
-    if (params.after === 3) throw new BrokerError('stopping', 'the broker is stopping')
-    const next = (params.after ?? 1) + 1
-    return { lines: [], next, missed: params.after === 2 ? 4 : 0 }
+    yield { lines: [], next: 2, missed: 0 }
+    yield undefined
+    yield { lines: [LINE], next: 7, missed: 4 }
+    throw new BrokerError('stopping', 'the broker is stopping')
   }
-  await using broker = await startScriptedBroker(chatting, {
-    handlers: { ...exampleHandlers, 'logs.tail': tail },
+  await using broker = await startScriptedBroker(chatting, { streams: { 'logs.tail': tail } })
+  const run = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+  expect(run).toMatchObject({
+    exit: 7,
+    out: '… 4 lines went by unread\n2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n',
   })
-  const run = await runHere(['logs', 'tail', '--socket', broker.sockets.rpc])
-  expect(run).toMatchObject({ exit: 7, out: '… 4 lines went by unread\n' })
-  expect(seen).toEqual([
-    { level: 'info', limit: 20 },
-    { after: 2, level: 'info', wait_s: 30 },
-    { after: 3, level: 'info', wait_s: 30 },
-  ])
+  expect(seen).toEqual([{ level: 'info', limit: 20 }])
+})
+
+test('a number of lines that makes no sense is refused as misuse', async () => {
+  const run = await runHere(['logs', '-n', 'many'])
+  expect(run).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining('a whole number from 1 to 1000') as string,
+  })
+})
+
+test('nobody is pinned to a provider that is misspelt', async () => {
+  await using broker = await startDaemonHere()
+  for (const line of ['limits set default', 'tokens create ci', 'contexts pin lab']) {
+    const run = await runHere([...line.split(' '), '--providers', 'opnai'], broker)
+    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no provider “opnai” here') as string })
+  }
+  expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
+})
+
+test('a context is shown, pinned, let go and forgotten', async () => {
+  await using broker = await startDaemonHere()
+  const here = (...argv: string[]) => runHere(['contexts', ...argv], broker)
+  expect((await here()).out).toContain('Nobody asked in a context yet')
+  expect(await here('show', 'lab')).toMatchObject({ exit: 5 })
+  expect(await here('pin', 'lab')).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining('--local-only') as string,
+  })
+  expect((await here('pin', 'lab', '--models', 'loopback*', '--local-only')).out).toBe(
+    'lab: only loopback*, only on this host\n',
+  )
+  expect((await here()).out).toMatch(/^lab +0 +\$0\.00 +– +only loopback\*, only on this host$/m)
+  expect((await here('show', 'lab')).out).toContain('set: only loopback*, only on this host')
+  expect(await here('pin', 'lab', '--providers', 'nobody')).toMatchObject({ exit: 5 })
+  expect((await here('unpin', 'lab')).out).toBe('lab: anywhere\n')
+  expect((await here('delete', 'lab')).out).toBe('nothing was set for it\n')
 })
 
 test('files go along with a message as what they are', async () => {

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { BrokerError, ERRORS } from '../../../src/base/errors.ts'
 import type { ErrorCode } from '../../../src/base/errors.ts'
 import { methods } from '../../../src/wire/rpc.ts'
+import { startDaemonHere } from '../../support/daemon-here.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
 import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
 import { HEAD, event, refuses, says, startScriptedBroker } from '../../support/scripted-broker.ts'
@@ -35,16 +36,53 @@ describe('the commands that look', () => {
     await using broker = await startScriptedBroker(chatting, {
       handlers: { ...exampleHandlers, 'models.list': list },
     })
-    const { out } = await runHere([
-      'models',
-      '--socket',
-      broker.sockets.rpc,
-      '--search',
+    const ask = (line: string, ...more: string[]) =>
+      runHere(['models', '--socket', broker.sockets.rpc, ...line.split(' '), ...more])
+    const { out } = await ask(
+      '--can vision --provider groq --kind chat --context 128k --max-price $1 -s',
       'a b',
-      '--available',
+    )
+    expect(seen).toEqual([
+      {
+        search: 'a b',
+        kind: 'chat',
+        provider: 'groq',
+        capability: 'vision',
+        context_at_least: 128_000,
+        input_usd_at_most: '1',
+        available: true,
+      },
     ])
-    expect(seen).toEqual([{ search: 'a b', available: true }])
-    expect(out).toContain('No model fits')
+    expect(out).toContain('No model fits. 92 more with a key of their providers: --all shows them.')
+    await ask('--all')
+    expect(seen[1]).toEqual({})
+    expect(await ask('--context much')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('128k') as string,
+    })
+  })
+
+  test('models come cheapest, longest or by name first; what is unknown comes last', async () => {
+    const [known] = methods['models.list'].example.result
+    const models = [
+      { id: 'dear', context_window: 9, input_usd_per_million: '10' },
+      { id: 'cheap', context_window: 10, input_usd_per_million: '9.5' },
+      { id: 'a-riddle' },
+    ].map(({ id, context_window, input_usd_per_million }) => ({
+      ...known,
+      id,
+      context_window,
+      endpoints: [{ ...known.endpoints[0], input_usd_per_million }],
+    }))
+    const handlers = { ...exampleHandlers, 'models.list': async () => models as never }
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    const by = async (order: string) =>
+      (await runHere(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
+        .trim()
+        .split('\n')
+    expect(await by('price')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('context')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('name')).toEqual(['a-riddle', 'cheap', 'dear'])
   })
 
   test('info names sockets, files and providers', async () => {
@@ -66,6 +104,25 @@ describe('the commands that look', () => {
     expect(out).toContain('$0.0003072 + ?')
     expect(out).toContain('2 answers at a price that nobody knows')
     expect(out).toContain('up to $0.01 more')
+  })
+
+  test('usage is split by what one likes, of whom one likes, and adds up', async () => {
+    await using broker = await startDaemonHere()
+    const made = await runHere(['tokens', 'create', 'ada', '--json'], broker)
+    const { id, token } = JSON.parse(made.out) as { id: string; token: string }
+    await runHere(['chat', 'hello'], broker)
+    await runHere(['chat', 'hello'], { environment: { ...broker.environment, AIBROKER_TOKEN: token } })
+    const usage = async (line: string) => (await runHere(['usage', ...line.split(' ')], broker)).out
+    const byToken = await usage('--by token')
+    expect(byToken).toMatch(/^TOKEN +REQUESTS/)
+    expect(byToken).toMatch(new RegExp(`^${id} +1 `, 'm'))
+    expect(byToken).toMatch(/^\(none\) +1 /m)
+    expect(byToken).toMatch(/^total +2 /m)
+    expect(await usage('--by day')).toMatch(/^\d{4}-\d\d-\d\d +2 /m)
+    expect(await usage(`--token ${id}`)).toMatch(/^MODEL[^]*^total +1 /m)
+    expect(await usage('--context lab')).toBe('Nothing was asked in that time.\n')
+    expect(JSON.parse(await usage('--by address --json'))).toMatchObject([{ address: 'local', requests: 2 }])
+    expect(await runHere(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
   })
 
   test.each([

@@ -20,7 +20,7 @@ const has = (shell: string) => {
 test.each(SHELLS)('%s is told of every command and option', async (shell) => {
   const { out, exit } = await runHere(['completion', shell])
   expect(exit).toBe(0)
-  for (const word of ['chat', 'models', 'usage', 'doctor', 'system', 'available', 'since', 'socket']) {
+  for (const word of ['chat', 'models', 'usage', 'doctor', 'system', 'max-price', 'since', 'socket']) {
     expect(out).toContain(word)
   }
 })
@@ -35,7 +35,7 @@ test('another shell is a mistake', async () => {
 describe.skipIf(!has('bash'))('in bash', () => {
   test.each([
     ['hero_aibroker us', ['usage']],
-    ['hero_aibroker models --av', ['--available']],
+    ['hero_aibroker models --max', ['--max-price']],
     ['hero_aibroker completion z', ['zsh']],
     ['hero_aibroker chat -m gpt', ['gpt-4o', 'gpt-5']],
     ['hero_aibroker --model $', ['$(touch owned)']],
@@ -49,7 +49,7 @@ describe.skipIf(!has('bash'))('in bash', () => {
 describe.skipIf(!has('fish'))('in fish', () => {
   test.each([
     ['hero_aibroker us', ['usage']],
-    ['hero_aibroker models --av', ['--available']],
+    ['hero_aibroker models --max', ['--max-price']],
     ['hero_aibroker chat -m gpt', ['gpt-4o', 'gpt-5']],
   ])('“%s” becomes %j', async (line, words) => {
     using folder = tempFolder()

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { rename } from 'node:fs/promises'
+import { chmod, rename, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -20,6 +20,8 @@ test('a fresh broker is well, and the doctor says which key is wanting', async (
   expect(out).toMatch(/✓ .*rpc\.sock answers in/)
   expect(out).toMatch(/✓ .*rest\.sock answers in/)
   expect(out).toContain('! only the built-in echo answers\n  for real models set OPENROUTER_API_KEY')
+  expect(out).toContain('✓ sockets and data are closed to others')
+  expect(out).toMatch(/ free for \S+hero_aibroker$/m)
   expect(out).toMatch(/✓ auto answers a question in/)
   expect(exit).toBe(0)
 })
@@ -65,4 +67,65 @@ test('--json is the list of findings', async () => {
   await using broker = await startScriptedBroker(says('yes'))
   const { out } = await runHere(['doctor', '--json', '--socket', broker.path])
   expect(JSON.parse(out)).toContainEqual({ state: 'good', what: 'Groq: ready, 2 keys, 9 models' })
+})
+
+test('what others on this machine could open is bad, and --mend closes it', async () => {
+  await using broker = await startDaemonHere()
+  const dataDir = join(broker.folder, 'v', 'hero_aibroker')
+  const secrets = join(dataDir, '.env')
+  await writeFile(secrets, 'GROQ_API_KEY=secret', { mode: 0o644 })
+  await chmod(broker.daemon.sockets.rest, 0o666)
+  await chmod(dataDir, 0o755)
+  const sick = await runHere(['doctor'], broker)
+  expect(sick.exit).toBe(7)
+  expect(sick.out).toContain(`✗ ${secrets} is open (644): other users of this machine may read the keys`)
+  expect(sick.out).toContain(`chmod 664 ${broker.daemon.sockets.rest}`)
+
+  const mended = await runHere(['doctor', '--mend'], broker)
+  expect(mended.exit).toBe(0)
+  expect(mended.out).toContain(`✓ mended: ${secrets} is open`)
+  const modes = await Promise.all(
+    [secrets, dataDir, broker.daemon.sockets.rest].map(async (path) => (await stat(path)).mode & 0o777),
+  )
+  expect(modes).toEqual([0o600, 0o700, 0o664])
+  expect((await runHere(['doctor'], broker)).out).toContain('✓ sockets and data are closed to others')
+})
+
+const GOOD_KEY = { key: 1, ok: true, ms: 182, models: 19 }
+
+test.each([
+  ['all keys work', [GOOD_KEY, { ...GOOD_KEY, key: 2 }], 0, '✓ Groq is reached with 2 keys in 182 ms'],
+  [
+    'one is refused',
+    [GOOD_KEY, { key: 2, ok: false, ms: 9, error: 'Invalid API Key', status: 401 }],
+    0,
+    '! Groq: key 2: Invalid API Key\n  take the key out',
+  ],
+  [
+    'it can’t be reached',
+    [{ key: 1, ok: false, ms: 9, error: 'Groq can’t be reached' }],
+    7,
+    '✗ Groq: key 1: Groq can’t be reached\n  is this machine online?',
+  ],
+  ['the clocks agree', [{ ...GOOD_KEY, clock_ahead_s: -3 }], 0, '✓ the clock agrees with theirs'],
+  [
+    'the clock is wrong',
+    [{ ...GOOD_KEY, clock_ahead_s: 7200 }],
+    7,
+    '✗ the clock of this machine is 2 h 0 min ahead\n  set it',
+  ],
+])('a provider is tried with each key: %s', async (_, keys, exit, shows) => {
+  const testKeys = async () => ({ provider: 'groq', ok: keys.every(({ ok }) => ok), keys })
+  const handlers = { ...exampleHandlers, 'providers.test': testKeys }
+  await using broker = await startScriptedBroker(says(), { handlers })
+  const run = await runHere(['doctor', '--socket', broker.path])
+  expect(run.out).toContain(shows)
+  expect(run.exit).toBe(exit)
+})
+
+test('who may not try the keys still hears of the rest', async () => {
+  await using broker = await startScriptedBroker(says(), { roleOf: () => 'caller' })
+  const { exit, out } = await runHere(['doctor', '--socket', broker.path])
+  expect(out).toContain('! Groq was not tried: this needs the role “admin”')
+  expect(exit).toBe(0)
 })

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { connect, type Client } from '../../../src/sdk/index.ts'
 import { socketsAt } from '../../../src/sdk-node/socket-paths.ts'
 import { unixTransport } from '../../../src/sdk-node/unix-transport.ts'
-import { groqAt, openaiAt } from '../../support/providers-env.ts'
+import { groqAt, openaiAt, openrouterAt } from '../../support/providers-env.ts'
 import { inTurn, json, scriptedUpstream, stall } from '../../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../../support/start-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
@@ -44,11 +44,18 @@ test('a provider is tested with each of its keys, and a refused key never shows'
     provider: 'openai',
     ok: false,
     keys: [
-      { key: 1, ok: true, ms: expect.any(Number) as number, models: 2 },
+      {
+        key: 1,
+        ok: true,
+        ms: expect.any(Number) as number,
+        models: 2,
+        clock_ahead_s: expect.any(Number) as number,
+      },
       {
         key: 2,
         ok: false,
         ms: expect.any(Number) as number,
+        clock_ahead_s: expect.any(Number) as number,
         error: 'Incorrect API key provided: ***',
         status: 401,
       },
@@ -129,6 +136,106 @@ test('a priority decides from the next request on, outlives a restart, and null 
   expect(await asked(again)).toBe('OpenAI')
 })
 
+test('a key that came into the secrets file is used from the next reload on', async () => {
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  const { OPENAI_API_KEYS: _none, ...env } = openaiAt(upstream)
+  await using broker = await startBroker({ env })
+  const client = clientOf(broker)
+  const ask = async () =>
+    (await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })).status
+  expect(await ask()).toBe(404)
+  const path = join(broker.folder, 'v', 'hero_aibroker', '.env')
+  writeFileSync(path, 'OPENAI_API_KEYS=key-one,key-two', { mode: 0o600 })
+  expect(await client.call('config.reload')).toMatchObject({ keys: 2 })
+  expect(await ask()).toBe(200)
+  expect(upstream.requests.at(-1)?.headers.authorization).toMatch(/^Bearer key-(one|two)$/)
+
+  writeFileSync(path, 'OPENAI_API_KEY=key-three')
+  await client.call('config.reload')
+  expect(await ask()).toBe(200)
+  expect(upstream.requests.at(-1)?.headers.authorization).toBe('Bearer key-three')
+
+  writeFileSync(path, '')
+  expect(await client.call('config.reload')).toMatchObject({ keys: 0 })
+  expect(await ask()).toBe(404)
+})
+
+test('contexts are known from what they asked; a pinned one is not answered from elsewhere', async () => {
+  await using openai = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: openaiAt(openai) })
+  const client = clientOf(broker)
+  const ask = async (context: string, model: string) =>
+    (
+      await broker.post(
+        '/v1/chat/completions',
+        { model, messages },
+        { headers: { 'x-hero-context': context } },
+      )
+    ).status
+  expect(await client.call('contexts.list')).toEqual([])
+  await expect(client.call('contexts.get', { context: 'lab' })).rejects.toMatchObject({ code: 'not-found' })
+  expect([await ask('lab', 'gpt-4o-mini'), await ask('shop', 'gpt-4o-mini')]).toEqual([200, 200])
+  await expect
+    .poll(() => client.call('contexts.list'))
+    .toMatchObject([
+      { context: 'lab', requests: 1, cost_usd: '0.000156', has_socket: false },
+      { context: 'shop', requests: 1 },
+    ])
+
+  const subject = { scope: 'context', context: 'lab' } as const
+  await client.call('limits.set', { subject, rule: { usd_per_day: '5' } })
+  expect(await client.call('contexts.pin', { context: 'lab', pin: { models: ['loopback*'] } })).toMatchObject(
+    {
+      pin: { models: ['loopback*'] },
+      addresses: [{ address: 'local', requests: 1 }],
+      rules: [{ subject, rule: { usd_per_day: '5', models: ['loopback*'] } }],
+    },
+  )
+  expect([
+    await ask('lab', 'gpt-4o-mini'),
+    await ask('lab', 'loopback'),
+    await ask('shop', 'gpt-4o-mini'),
+  ]).toEqual([404, 200, 200])
+
+  // Without its pin it keeps its limits.
+  expect(await client.call('contexts.pin', { context: 'lab', pin: {} })).toMatchObject({
+    rules: [{ subject, rule: { usd_per_day: '5' } }],
+  })
+  expect(await ask('lab', 'gpt-4o-mini')).toBe(200)
+  await expect(
+    client.call('contexts.pin', { context: 'lab', pin: { providers: ['openia'] } }),
+  ).rejects.toMatchObject({ code: 'not-found', message: expect.stringContaining('known are') as string })
+  await client.call('contexts.pin', { context: 'lab', address: '10.0.0.1', pin: { providers: ['openai'] } })
+  expect(await client.call('contexts.delete', { context: 'lab' })).toEqual({ removed: 2 })
+  expect(await client.call('contexts.get', { context: 'lab' })).toMatchObject({ rules: [], requests: 3 })
+})
+
+test('a model is found by each of its names, and the catalogue says how fresh it is', async () => {
+  await using openrouter = await scriptedUpstream([json(200, { data: [] })])
+  await using broker = await startBroker({ env: openrouterAt(openrouter) })
+  const client = clientOf(broker)
+  const byName = await client.call('models.get', { model: 'gpt-4o-mini' })
+  expect(byName).toMatchObject({ id: 'gpt-4o-mini', endpoints: expect.any(Array) as object[] })
+  expect(await client.call('models.get', { model: 'openai/gpt-4o-mini' })).toEqual(byName)
+  await expect(client.call('models.get', { model: 'gpt-4o-mimi' })).rejects.toMatchObject({
+    code: 'no-such-model',
+    message: expect.stringContaining('“gpt-4o-mini”') as string,
+  })
+
+  expect(await client.call('catalog.status')).toMatchObject({ automatic: false, lists: [] })
+  await client.call('models.refresh')
+  const { lists, models_file: file } = await client.call('catalog.status')
+  expect(lists).toEqual([
+    {
+      provider: 'openrouter',
+      models: 0,
+      tried_at: expect.stringMatching(/^2\d{3}-.*Z$/) as string,
+      problem: expect.stringContaining('no list of models') as string,
+    },
+  ])
+  expect(file.problems).toEqual([])
+})
+
 test('a reload says what is wrong with the file and keeps the last good one', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
@@ -196,6 +303,25 @@ test('the log can be followed: a waiting reader hears the next line as it is wri
   expect(await client.call('logs.tail', { after: next, level: 'error' })).toMatchObject({ lines: [] })
 })
 
+test('the log streams; a broker that is told to stop says so and does not wait for its readers', async () => {
+  await using broker = await startBroker()
+  const client = clientOf(broker)
+  const pages = client.stream('logs.tail', { level: 'info' })
+  const { next } = (await pages.next()).value
+  await client.call('config.reload')
+  expect((await pages.next()).value).toMatchObject({ lines: [{ number: next + 1 }], missed: 0 })
+
+  const startedAt = performance.now()
+  broker.signal('SIGTERM')
+  const rest = async () => {
+    for await (const _page of pages);
+  }
+  await expect(rest()).rejects.toMatchObject({ code: 'stopping' })
+  expect((await broker.ended).exit).toBe(0)
+  // A drain gives open requests half a minute.
+  expect(performance.now() - startedAt).toBeLessThan(25_000)
+})
+
 test('metrics count requests, tokens, cost and failures, for people and for Prometheus', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
@@ -226,8 +352,14 @@ test('metrics count requests, tokens, cost and failures, for people and for Prom
       ]) as object[],
     })
   const { providers } = await client.call('metrics.detailed')
+  for (const { keys } of providers) {
+    for (const { asked, answered, failed } of keys) expect(asked).toBe(answered + failed)
+  }
+  expect(providers.find(({ provider }) => provider === 'groq')?.keys).toMatchObject([
+    { asked: 1, answered: 1 },
+  ])
   expect(providers.find(({ provider }) => provider === 'openai')).toMatchObject({
-    keys: [{ key: 1, running: 0, state: expect.any(String) as string }],
+    keys: [{ key: 1, running: 0, answered: 1, state: expect.any(String) as string }],
     endpoints: [
       {
         endpoint: 'openai/at-openai',

@@ -178,7 +178,7 @@ test('the next provider answers when the first fails before its first word', asy
   expect(second.requests[0]?.body).toMatchObject({ model: 'openai/gpt-4o-mini' })
   await expect
     .poll(() => broker.rows())
-    .toMatchObject([{ status: 'finished', provider: 'openrouter', attempts: 1 }])
+    .toMatchObject([{ status: 'finished', provider: 'openrouter', attempts: 2 }])
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 

@@ -129,7 +129,7 @@ const endings: Readonly<Record<string, Ending>> = {
       raw(': more\n\n'),
       sse(...rest),
     ],
-    budget: '0.00009',
+    budget: '0.0002',
     stops: { status: 'exhausted', finish_reason: 'length' },
     goesOn: { status: 'exhausted', finish_reason: 'length' },
   },

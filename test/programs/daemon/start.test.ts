@@ -13,7 +13,7 @@ test('with nothing set up the banner says where it is, what to set, and a line t
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
   expect(banner).toContain(`hero_aibroker ${version}\n`)
   expect(banner).toContain(`${broker.sockets.folder}/{rest,rpc,web_v1}.sock`)
-  expect(banner).toMatch(/^ {2}models +\d+ on offer, from \/.*modelsconfig\.yml$/m)
+  expect(banner).toMatch(/^ {2}models +0 of \d+ on offer, from \/.*modelsconfig\.yml$/m)
   expect(banner).toContain(join(broker.folder, 'v', 'hero_aibroker'))
   expect(banner.split('\n').filter((line) => line.includes('OPENROUTER_API_KEY'))).toHaveLength(1)
 

@@ -184,6 +184,28 @@ test('every call of a tool is a row in the same books: tool, server, price, time
   expect(await broker.rpc('usage.summary')).toMatchObject({ totals: { requests: 2, cost_usd: '0.003' } })
 })
 
+test('a tool that nobody priced is unpriced and never free; with a budget it takes a limit that allows such', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, { raw: program('raw') })
+  await using broker = await startBroker({ folder: folder.path, env })
+  const limit = (rule: object) =>
+    broker.rpc('limits.set', { subject: { scope: 'context', context: 'lab' }, rule })
+  const headers = { 'x-hero-context': 'lab' }
+  const call = async () => (await broker.post('/mcp/tools/raw__echo', {}, { headers })).status
+  const statuses = [await call()]
+  await limit({ usd_total: '1' })
+  statuses.push(await call())
+  await limit({ usd_total: '1', allow_unpriced: true })
+  statuses.push(await call())
+  expect(statuses).toEqual([200, 402, 200])
+  await expect.poll(() => broker.rows()).toMatchObject([{ cost_nano: null, unpriced: 1 }, { unpriced: 1 }])
+  expect(await broker.rpc('usage.summary')).toMatchObject({ totals: { cost_usd: '0', unpriced: 2 } })
+  const { warnings } = (await broker.rpc('info')) as { warnings: string[] }
+  expect(warnings.join()).toContain('2 rows of the last 24 hours cost nobody knows what')
+  const { tools } = (await broker.rpc('mcp.list_tools')) as { tools: object[] }
+  expect(tools[0]).not.toHaveProperty('price_usd')
+})
+
 async function toolNames(broker: Broker): Promise<string[]> {
   const { json } = await broker.get('/mcp/tools')
   return (json as { tools: { name: string }[] }).tools.map(({ name }) => name)

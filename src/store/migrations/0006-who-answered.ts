@@ -1,0 +1,15 @@
+/**
+ * What a row says beyond its first columns. A hash covers these by name and only where they are filled, so that rows from
+ * before still have the hash that they were given.
+ */
+export const whoAnswered = `
+ALTER TABLE request_logs ADD COLUMN answered_model TEXT; -- the catalogue's name of the model that answered; "model" is what was asked for
+ALTER TABLE request_logs ADD COLUMN group_id TEXT; -- id of the first row of what this is a part of, as in request_groups
+ALTER TABLE request_logs ADD COLUMN image_prompt_tokens INTEGER;
+ALTER TABLE request_logs ADD COLUMN images INTEGER; -- pictures in the prompt, where the price is per picture
+
+-- Rows that somebody should look at are few, and found without a walk.
+CREATE INDEX request_logs_disputed ON request_logs (started_at)
+  WHERE upstream_cost_nano IS NOT NULL AND cost_source <> 'upstream';
+CREATE INDEX request_logs_unpriced ON request_logs (started_at) WHERE unpriced <> 0;
+`

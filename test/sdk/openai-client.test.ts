@@ -1,0 +1,93 @@
+// OpenAI's names on the broker's own client, against the whole broker, over every way to reach it.
+import { describe, expect, expectTypeOf, test } from 'vitest'
+
+import { socketsAt } from '../../src/sdk-node/socket-paths.ts'
+import { unixTransport } from '../../src/sdk-node/unix-transport.ts'
+import { connect, httpTransport } from '../../src/sdk/index.ts'
+import type { ChatAnswer, ChatChunk, OpenAiClient, Transport } from '../../src/sdk/index.ts'
+import { startDaemonHere } from '../support/daemon-here.ts'
+import type { DaemonHere } from '../support/daemon-here.ts'
+import { startScriptedBroker } from '../support/scripted-broker.ts'
+
+const ways: [string, (broker: DaemonHere) => Transport][] = [
+  ['a Unix socket', ({ daemon }) => unixTransport(socketsAt(daemon.sockets.folder))],
+  ['HTTP', ({ daemon }) => httpTransport(`http://127.0.0.1:${daemon.tcp?.port}`)],
+]
+const model = 'loopback'
+const question = { model, messages: [{ role: 'user', content: 'hello' }] } as const
+
+describe.each(ways)('over %s', (_, way) => {
+  const start = async () => {
+    const broker = await startDaemonHere({ tcp: true })
+    return { openai: connect(way(broker)).openai, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() }
+  }
+
+  test('a chat answers whole, and the same in chunks', async () => {
+    await using broker = await start()
+    const whole = await broker.openai.chat.completions.create(question)
+    expectTypeOf(whole).toEqualTypeOf<ChatAnswer>()
+    const stream = await broker.openai.chat.completions.create({ ...question, stream: true })
+    expectTypeOf(stream).toEqualTypeOf<AsyncGenerator<ChatChunk, void, void>>()
+    let streamed = ''
+    for await (const { choices } of stream) streamed += choices[0]?.delta.content ?? ''
+    expect(streamed).toContain('hello')
+    expect(whole.choices[0]?.message.content).toBe(streamed)
+  })
+
+  test('a text completion answers whole, and the same in chunks', async () => {
+    await using broker = await start()
+    const request = { model, prompt: 'once' }
+    const whole = await broker.openai.completions.create(request)
+    let streamed = ''
+    for await (const { choices } of await broker.openai.completions.create({ ...request, stream: true }))
+      streamed += choices[0]?.text ?? ''
+    expect(streamed).toContain('once')
+    expect(whole.choices[0]?.text).toBe(streamed)
+  })
+
+  test('a model that makes vectors is found in the list, and makes one for each text', async () => {
+    await using broker = await start()
+    const { data } = await broker.openai.models.list()
+    expect(data.map(({ id }) => id)).toContain(model)
+    expect((await broker.openai.models.retrieve(model)).id).toBe(model)
+    const made = await broker.openai.embeddings.create({ model: 'loopback-embedding', input: ['a', 'b'] })
+    expect(made.data.map(({ index, embedding }) => [index, Array.isArray(embedding)])).toEqual([
+      [0, true],
+      [1, true],
+    ])
+  })
+
+  const failures: [string, (openai: OpenAiClient) => Promise<unknown>, string][] = [
+    [
+      'a chat',
+      ({ chat }) => chat.completions.create({ ...question, model: 'nobody/knows' }),
+      'no-such-model',
+    ],
+    ['a model', ({ models }) => models.retrieve('nobody/knows'), 'not-found'],
+    ['an embedding', ({ embeddings }) => embeddings.create({ model, input: [] }), 'bad-request'],
+  ]
+  test.each(failures)('%s that is refused throws the broker’s own error', async (_what, ask, code) => {
+    await using broker = await start()
+    await expect(ask(broker.openai)).rejects.toMatchObject({ name: 'BrokerError', code })
+  })
+
+  test('what is given up ends with the reason of its signal', async () => {
+    await using broker = await start()
+    const leaving = new AbortController()
+    const stream = await broker.openai.chat.completions.create(
+      { ...question, model: 'loopback-slow', stream: true },
+      { signal: leaving.signal },
+    )
+    leaving.abort()
+    const readAll = async () => {
+      for await (const _chunk of stream);
+    }
+    await expect(readAll()).rejects.toThrow('aborted')
+  })
+})
+
+test('an answer that is none is said to be none', async () => {
+  await using broker = await startScriptedBroker((_request, response) => void response.end('{"data":[]}'))
+  const { openai } = connect(unixTransport(broker.sockets))
+  await expect(openai.chat.completions.create(question)).rejects.toThrow('this client does not know')
+})
