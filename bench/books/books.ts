@@ -44,7 +44,7 @@ export async function measureBooks(workers: number, atOnce: number, forMs: numbe
       limits: createLimits({ rules, ledger, clock }),
       admission: createAdmission(100_000),
       figures: { note: () => void settled++ },
-      upstreamIds: createUpstreamIds(),
+      upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
     }
     const children = Array.from({ length: workers }, () => startBooker(atOnce, rooms))
     await sleep(WARM_UP_MS)

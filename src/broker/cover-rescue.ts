@@ -1,11 +1,11 @@
-import { BrokerError } from '../base/errors.ts'
 import { money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
+import type { Books } from './book-ahead.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
+import { notCovered } from './not-covered.ts'
 import type { AnswerRecord } from './record.ts'
-import type { BookAhead } from './rooms.ts'
 
 /** Who is to bring a broken answer to its end. */
 export interface Rescuer {
@@ -22,7 +22,7 @@ export async function coverRescue(
   { endpoint, longerBy }: Rescuer,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
-  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
+  { ledger, limits }: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
@@ -37,13 +37,5 @@ export async function coverRescue(
   // Nothing waits between this look and the raise, so nobody else can hold the same money.
   const left = limits.allowance(hold.caller)?.left
   if (left !== undefined && needed - hold.most > left) return undefined
-  return ledger.raise(hold, needed).catch(refused)
+  return ledger.raise(hold, needed).catch(notCovered)
 }
-
-/** With a full disk, or where another process keeps the books and finds that it is too much, nobody is asked for more. */
-function refused(error: unknown): undefined {
-  if (error instanceof BrokerError && REFUSALS.has(error.code)) return undefined
-  throw error
-}
-
-const REFUSALS: ReadonlySet<string> = new Set(['store-full', 'over-budget'])

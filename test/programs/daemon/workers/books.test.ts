@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { money, NOTHING } from '../../../../src/base/money.ts'
 import { createAdmission } from '../../../../src/broker/admission.ts'
 import type { Errand } from '../../../../src/broker/errand.ts'
-import type { Booking } from '../../../../src/broker/rooms.ts'
+import type { Booking } from '../../../../src/broker/book-ahead.ts'
 import { createUpstreamIds } from '../../../../src/broker/upstream-ids.ts'
 import type { Endpoint } from '../../../../src/catalog/catalog.ts'
 import { createLedger, type Ledger } from '../../../../src/ledger/ledger.ts'
@@ -78,7 +78,7 @@ function scene(count: number, mostOpen = 1000): Scene {
     limits: createLimits({ rules, ledger, clock }),
     admission: createAdmission(mostOpen),
     figures: { note: () => undefined },
-    upstreamIds: createUpstreamIds(),
+    upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
   }
   const startWorker = (): TestWorker => {
     const [near, far] = duplexPair()
