@@ -100,8 +100,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       random: Math.random,
       rescue: told && {
         isPossible: () => told.isRepeatable,
-        continues: ({ model }) =>
-          told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
+        continues: ({ model, provider }) =>
+          told.text !== '' &&
+          catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
+          rooms.providers().get(provider)?.prefixMarker !== 'none',
         async attempt({ candidate, way }) {
           const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
           const longerBy = rescue.body.byteLength - errand.body.byteLength

@@ -8,7 +8,7 @@ export const sambanova: ProviderDefinition = {
   // https://sambanova.ai/privacy-policy: no training on API content; of keeping it says nothing binding.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens' },
+  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
   company: {
     privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
     termsUrl: 'https://sambanova.ai/terms-and-conditions',
