@@ -29,7 +29,7 @@ const CONTINUES = 'assistant_prefix'
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock, limits, hangUp } = rooms
+  const { clock, hangUp } = rooms
   const { caller } = asker
   let attempt: Attempt | undefined
   let race: Race | undefined
@@ -44,7 +44,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const catalog = rooms.catalog()
   const record = new AnswerRecord(clock, catalog.version)
   const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
-  const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
+  const tokens = Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN)
+  const { ledger, limits } =
+    rooms.bookAhead === undefined ? rooms : await rooms.bookAhead({ errand, asker, id: sink.id, tokens })
+  const admission = limits.admit(caller, tokens)
   using leaving = new DisposableStack()
   let tokensUsed = 0
   leaving.defer(() => admission.leave(tokensUsed))
@@ -68,10 +71,23 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
-    const { upstreamIds } = rooms
+    const { upstreamIds, providers } = rooms
     const readiness = ({ provider, modelId }: Endpoint): Readiness =>
-      rooms.providers().get(provider)?.readiness(modelId) ?? GONE
-    const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
+      providers().get(provider)?.readiness(modelId) ?? GONE
+    const run = {
+      errand,
+      asker,
+      sink,
+      record,
+      grant,
+      hangUp,
+      clock,
+      upstreamIds,
+      providers,
+      created,
+      deadlineAt,
+      told,
+    }
     if (hedges !== undefined)
       race = new Race({
         run,
