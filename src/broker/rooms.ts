@@ -43,10 +43,10 @@ export interface Rooms {
   readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
-  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
-  readonly bookAhead?: BookAhead | undefined
   /** When a second endpoint may be asked beside a slow one; without it never. */
   readonly hedges?: Hedges | undefined
+  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
+  readonly bookAhead?: BookAhead | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */

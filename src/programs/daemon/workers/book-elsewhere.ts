@@ -84,8 +84,8 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     const hold = { ...request, rowid: answer.rowid }
     return {
       limits: {
-        // Settled is left.
-        admit: () => ({ headers: headers ?? {}, mayHedge: undefined, leave: () => undefined }),
+        // Settled is left. A second endpoint needs a larger hold, which only the primary can have.
+        admit: () => ({ headers: headers ?? {}, mayHedge: false, leave: () => undefined }),
         allowance: () => allowance,
       },
       ledger: {
