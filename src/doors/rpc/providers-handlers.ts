@@ -10,10 +10,13 @@ import type { HandlersOf } from './handlers.ts'
 /** A provider that is set up, or that only lacks a key. */
 export interface KnownProvider {
   readonly definition: ProviderDefinition
+  /** Where it is asked: a host, or the path of a Unix socket. */
   readonly host: string
+  /** Where its keys are looked for; empty when it needs none. */
   readonly keyVariables: readonly string[]
   /** Absent when its key is. */
   readonly provider: Provider | undefined
+  /** Asks for its models with each of its keys. */
   testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
 }
 

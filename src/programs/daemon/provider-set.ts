@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { keyVariables } from '../../config/keys.ts'
+import type { KnownProvider } from '../../doors/rpc/providers-handlers.ts'
 import { createManagedServer, type ManagedServer, type ManagedServerEvent } from '../../local/managed.ts'
 import { hostOf, isLocalUrl, parseBaseUrl, unixBaseUrl, type BaseUrl } from '../../providers/base-url.ts'
 import { definitionsOf } from '../../providers/definition-of.ts'
@@ -13,7 +14,7 @@ import { leanUpstream } from '../../providers/lean/lean-upstream.ts'
 import { openaiChat } from '../../providers/protocols/openai-chat.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../../providers/time-limits.ts'
-import { testKeys, type KeyTest } from '../../providers/test-keys.ts'
+import { testKeys } from '../../providers/test-keys.ts'
 import { undiciUpstream, type Upstream } from '../../providers/upstream.ts'
 
 export interface ProviderSetParts {
@@ -39,19 +40,6 @@ export interface ProviderSet {
   /** Those that can be asked, and those that only lack a key. */
   known(): readonly KnownProvider[]
   close(): Promise<void>
-}
-
-/** A provider as people look at it. */
-export interface KnownProvider {
-  readonly definition: ProviderDefinition
-  /** Where it is asked: a host, or the path of a Unix socket. */
-  readonly host: string
-  /** Where its keys are looked for; empty when it needs none. */
-  readonly keyVariables: readonly string[]
-  /** Absent when its key is. */
-  readonly provider: Provider | undefined
-  /** Asks for its models with each of its keys. */
-  testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
 }
 
 interface Built {

@@ -47,7 +47,13 @@ export function openaiChat(parts: ProviderParts): Provider {
     readiness: (modelId) => desk.readiness(modelId),
     lanes: () => desk.lanes(),
     ask: (question, listener) => new ChatAsking(parts, desk, question, listener),
-    read: parts.enter === undefined ? (path) => readJson(upstream, readingOf(parts, path)) : undefined,
+    read:
+      parts.enter === undefined
+        ? (path) =>
+            readJson(upstream, readingOf(parts, path)).catch((error: unknown) => {
+              throw named(asUpstreamFailure(error), definition.displayName, parts.keys[0]?.key)
+            })
+        : undefined,
     close: () => upstream.close(),
   }
 }

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { BrokerError, ERRORS } from '../../../src/base/errors.ts'
 import type { ErrorCode } from '../../../src/base/errors.ts'
 import { methods } from '../../../src/wire/rpc.ts'
+import { startDaemonHere } from '../../support/daemon-here.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
 import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
 import { HEAD, event, refuses, says, startScriptedBroker } from '../../support/scripted-broker.ts'
@@ -103,6 +104,25 @@ describe('the commands that look', () => {
     expect(out).toContain('$0.0003072 + ?')
     expect(out).toContain('2 answers at a price that nobody knows')
     expect(out).toContain('up to $0.01 more')
+  })
+
+  test('usage is split by what one likes, of whom one likes, and adds up', async () => {
+    await using broker = await startDaemonHere()
+    const made = await runHere(['tokens', 'create', 'ada', '--json'], broker)
+    const { id, token } = JSON.parse(made.out) as { id: string; token: string }
+    await runHere(['chat', 'hello'], broker)
+    await runHere(['chat', 'hello'], { environment: { ...broker.environment, AIBROKER_TOKEN: token } })
+    const usage = async (line: string) => (await runHere(['usage', ...line.split(' ')], broker)).out
+    const byToken = await usage('--by token')
+    expect(byToken).toMatch(/^TOKEN +REQUESTS/)
+    expect(byToken).toMatch(new RegExp(`^${id} +1 `, 'm'))
+    expect(byToken).toMatch(/^\(none\) +1 /m)
+    expect(byToken).toMatch(/^total +2 /m)
+    expect(await usage('--by day')).toMatch(/^\d{4}-\d\d-\d\d +2 /m)
+    expect(await usage(`--token ${id}`)).toMatch(/^MODEL[^]*^total +1 /m)
+    expect(await usage('--context lab')).toBe('Nothing was asked in that time.\n')
+    expect(JSON.parse(await usage('--by address --json'))).toMatchObject([{ address: 'local', requests: 2 }])
+    expect(await runHere(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
   })
 
   test.each([
