@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
+import { createAnswerCache } from '../../broker/answer-cache.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
 import { createRepeats } from '../../broker/repeats.ts'
@@ -94,6 +95,7 @@ export async function startDaemon(
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
+    answers: createAnswerCache(clock),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
     figures: alsoCounting(figures, metrics),
