@@ -12,6 +12,7 @@ import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { AnswerCache } from './answer-cache.ts'
 import type { Asker } from './asker.ts'
 import type { Errand } from './errand.ts'
 import type { Hedges } from './hedges.ts'
@@ -36,6 +37,8 @@ export interface Rooms {
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
+  /** Answers that their callers asked to be kept; without it they are asked anew. */
+  readonly answers?: AnswerCache | undefined
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
