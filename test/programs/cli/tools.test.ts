@@ -44,6 +44,25 @@ test('tools are listed, found and called over RPC and on the command line', asyn
   ])
 })
 
+test('a model of the whole broker calls a tool from the command line; both are in the books', async () => {
+  using folder = tempFolder()
+  const { env } = mcpFile(folder.path, { raw: program('raw', {}, { prices: { echo: '0.001' } }) })
+  await using broker = await startBroker({ folder: folder.path, env })
+  const question = 'loopback: call raw__echo {"a": 1}'
+  const run = await runHere(['chat', question, '--tools', 'raw__*', '--yes', '--socket', broker.sockets.rpc])
+  expect(run).toMatchObject({
+    exit: 0,
+    out: expect.stringContaining('The tool said “{"a":1}”') as string,
+    err: 'tool raw__echo {"a": 1} ($0.001)\nsaid {"a":1}\n',
+  })
+  const rows = broker.rows().map(({ kind, status, cost_nano }) => [kind, status, cost_nano])
+  expect(rows).toEqual([
+    ['chat', 'finished', 0],
+    ['tool', 'finished', 1_000_000],
+    ['chat', 'finished', 0],
+  ])
+})
+
 test('without MCP servers there are no tools, and that is no failure', async () => {
   await using broker = await startBroker()
   const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
