@@ -92,7 +92,7 @@ async function ask(tool: Tool, args: Record<string, unknown>, parts: CallsParts)
     const text = cut(resultLines(result).join('\n'), MOST_FOR_MODEL)
     const failed = result.isError === true
     sayLine(terminal, failed ? 'red' : 'dim', `${failed ? 'failed' : 'said'} ${shortly(text)}`)
-    return { text: failed ? `The tool failed: ${text}` : text, cost: dollars(tool.price_usd) }
+    return { text: failed ? `The tool failed: ${text}` : text, cost: priceOf(tool) ?? NOTHING }
   } catch (thrown) {
     if (signal.aborted) return undefined
     return refused(terminal, asBrokerError(thrown).message)
@@ -105,9 +105,14 @@ const MOST_FOR_PERSON = 2000
 const MOST_OF_RESULT = 120
 
 function sayCall(terminal: Terminal, name: string, text: string, tool: Tool | undefined): void {
-  const free = tool === undefined || dollars(tool.price_usd) === NOTHING
-  const price = free ? '' : ` (${formatUsd(formatDollars(dollars(tool.price_usd)))})`
-  sayLine(terminal, 'yellow', `tool ${name} ${cut(text, MOST_FOR_PERSON)}${price}`)
+  const price = tool === undefined ? NOTHING : priceOf(tool)
+  const cost = price === undefined ? ' (price unknown)' : ` (${formatUsd(formatDollars(price))})`
+  sayLine(terminal, 'yellow', `tool ${name} ${cut(text, MOST_FOR_PERSON)}${price === NOTHING ? '' : cost}`)
+}
+
+/** `undefined` when nobody knows. */
+function priceOf({ price_usd: usd }: Tool): Money | undefined {
+  return usd === undefined ? undefined : dollars(usd)
 }
 
 function refused(terminal: Terminal, why: string): Done {
