@@ -34,7 +34,12 @@ test('tools are listed, found and called over RPC and on the command line', asyn
 
   expect(await broker.rpc('mcp.servers')).toMatchObject([
     { name: 'raw', era: 'legacy', tools: 11, held: [] },
-    { name: 'gone', state: 'backoff', problem: 'its command was not found' },
+    // Tried again when it is next needed, after a pause that a slow machine may have sat out.
+    {
+      name: 'gone',
+      state: expect.stringMatching(/^(backoff|stopped)$/) as string,
+      problem: 'its command was not found',
+    },
   ])
   const rows = broker.rows().map(({ kind, model, status }) => [kind, model, status])
   expect(rows).toEqual([
