@@ -18,6 +18,7 @@ import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
+import { routerMetadata, wantsMetadata } from './router-metadata.ts'
 import type { HangUp } from './rooms.ts'
 import { shortened } from './shortened.ts'
 import type { Told } from './told.ts'
@@ -33,6 +34,7 @@ export interface Run {
   readonly hangUp: HangUp
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds
+  readonly providers: () => ReadonlyMap<string, Provider>
   /** Unix seconds of the start. */
   readonly created: number
   /** Monotonic milliseconds at which the whole request must be done. */
@@ -79,7 +81,7 @@ export class Attempt implements BatchListener {
     this.#endpoint = endpoint
     this.#provider = provider
     this.#rescuing = rescuing
-    this.#body = this.#within(rescuing?.body ?? run.errand.body)
+    this.#body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
     this.#meter = run.errand.meter(this.#body, endpoint)
     this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
@@ -117,6 +119,7 @@ export class Attempt implements BatchListener {
       deadlineAt,
       referer: asker.referer,
       title: asker.title,
+      headers: asker.headers,
     }
   }
 
@@ -315,12 +318,17 @@ export class Attempt implements BatchListener {
     }
   }
 
+  #metadata(): object {
+    return routerMetadata({ ...this.#run, endpoint: this.#endpoint })
+  }
+
   #newCompleter(): Completer {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
     const limited = shorteningOf(this.#run.grant, this.#endpoint)
-    const isShared = this.#rescuing !== undefined
+    // Others were paid before: for the beginning of this answer, or for one that was no use.
+    const isShared = this.#rescuing !== undefined || record.answering !== undefined
     const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
     const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
     return errand.completer({
@@ -331,9 +339,11 @@ export class Attempt implements BatchListener {
       price,
       usage,
       cost: isShared ? cost : undefined,
+      metadata: wantsMetadata(this.#run.asker) ? () => this.#metadata() : undefined,
       envelope: () => ({
         ...envelopeOf(record, provider, this.#endpoint, cost()),
         ...(limited === undefined ? {} : { limited }),
+        ...errand.fitting?.(this.#endpoint)?.note,
       }),
     })
   }

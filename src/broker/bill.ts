@@ -35,8 +35,9 @@ export async function settledBillOf(
 ): Promise<Bill> {
   const { endpoint, meter, body, saysWhatItCharged } = answering
   const asked = { body, model: endpoint.modelId }
-  const reading = await countReading(meter, ceilingOf(answering), asked, counter)
-  const goesOn = answering.goesOn() && reading.countSource !== 'reported'
+  const isReported = meter.reported !== undefined
+  const reading = isReported ? meter.read() : await countReading(meter, ceilingOf(answering), asked, counter)
+  const goesOn = answering.goesOn() && !isReported
   const charged = saysWhatItCharged ? meter.charged : undefined
   return {
     usage: reading.usage,
@@ -48,7 +49,7 @@ export async function settledBillOf(
 /** The bill of one endpoint's part, as far as its counts are known now. */
 export function billOf(answering: Answering): Bill {
   const { endpoint, meter, saysWhatItCharged } = answering
-  const reading = meter.bounds(ceilingOf(answering))
+  const reading = meter.reported === undefined ? meter.bounds(ceilingOf(answering)) : meter.read()
   const charged = saysWhatItCharged ? meter.charged : undefined
   return {
     usage: reading.usage,

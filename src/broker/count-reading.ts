@@ -15,7 +15,7 @@ const PER_REQUEST = 3
 const PER_REQUEST_AT_MOST = 16
 
 /**
- * The meter's reading, with the tokens counted where the provider didn't report them and a tokenizer can. Only a model's
+ * The reading of a meter to which nobody reported, with the tokens counted where a tokenizer can. Only a model's
  * own tokenizer makes the bounds narrower: another one may be off by any factor.
  */
 export async function countReading(
@@ -26,7 +26,7 @@ export async function countReading(
 ): Promise<Reading> {
   const reading = meter.bounds(ceiling)
   const { said } = meter
-  if (reading.countSource === 'reported' || counter === undefined || said === undefined) return reading
+  if (counter === undefined || said === undefined) return reading
   const prompt = promptTextOf(body)
   if (prompt.media > 0 || prompt.tokens > 0) return reading
   const texts = [prompt.texts.join('\n'), prompt.extras.join('\n'), said]

@@ -123,11 +123,10 @@ export class Meter {
   }
 
   /**
-   * What the provider reported; else what went by bounds the counts, be it the prompt alone: for what was asked may be
-   * billed before the first word.
+   * Without a report, what went by bounds the counts, be it the prompt alone: for what was asked may be billed before the
+   * first word.
    */
   bounds({ most, mayThinkUnseen, choices }: Ceiling): Reading {
-    if (this.#reported !== undefined) return this.read()
     const said = Math.ceil(this.#characters / MOST_CHARACTERS_PER_TOKEN)
     const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
     const high = this.#counts(

@@ -36,6 +36,8 @@ export interface Rooms {
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
+  /** What is known of the endpoints behind a router; without it routers are taken at their word. */
+  readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
   /** How endpoints have been doing. */
@@ -54,9 +56,9 @@ export interface Rooms {
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */
 export function surroundingsOf(
-  { catalog, providers, figures, limits }: Rooms,
+  { catalog, providers, figures, limits, behind }: Rooms,
   caller: Caller,
 ): RouteSurroundings {
   const here = { catalog: catalog(), providers: providers() }
-  return { ...pinned(here, limits.pinsOf(caller)), figuresOf: figures.of }
+  return { ...pinned(here, limits.pinsOf(caller)), figuresOf: figures.of, behind: behind?.known }
 }

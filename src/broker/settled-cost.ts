@@ -41,7 +41,14 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
     }
   }
   const flag = `the provider says that it charged $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
-  return { ...bounded(own, low, high), costSource: 'price', upstreamCost: charged, flag }
+  // Whose figure is right somebody has to find out: the truth is one of both, or between.
+  const [least, greatest] = charged < own ? [charged, own] : [own, charged]
+  return {
+    ...bounded(own, smaller(low ?? own, least), most(high, greatest)),
+    costSource: 'price',
+    upstreamCost: charged,
+    flag,
+  }
 }
 
 function priced(
@@ -75,6 +82,10 @@ function isSane(charged: Money, own: Money): boolean {
   if (charged <= own * SANE_FACTOR && charged * SANE_FACTOR >= own) return true
   const difference = charged > own ? charged - own : own - charged
   return difference <= SMALL
+}
+
+function smaller(a: Money, b: Money): Money {
+  return a < b ? a : b
 }
 
 function most(a: Money | undefined, b: Money | undefined): Money | undefined {

@@ -62,8 +62,21 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
-    const { upstreamIds } = rooms
-    const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
+    const { upstreamIds, providers } = rooms
+    const run = {
+      errand,
+      asker,
+      sink,
+      record,
+      grant,
+      hangUp,
+      clock,
+      upstreamIds,
+      providers,
+      created,
+      deadlineAt,
+      told,
+    }
     const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped

@@ -177,7 +177,7 @@ class StoredLedger implements Ledger {
 
   written(): Promise<void> {
     // With a full disk the books are read as they are.
-    return this.#store.write(() => undefined).catch(() => undefined)
+    return this.#store.caughtUp()
   }
 
   entries(filter: EntryFilter): Iterable<Entry> {

@@ -8,6 +8,7 @@ import { createHttpTransport } from './http-transport.ts'
 import { NO_OFFER, type Offer, changedLists, loadOffer } from './offer.ts'
 import type { Peer } from './peer.ts'
 import type { Pins } from './pins.ts'
+import { errorWithoutSecrets, withoutSecrets } from './server-secrets.ts'
 import { createStdioTransport } from './stdio-transport.ts'
 import { Supervised, type SupervisedState, untilAborted } from './supervised.ts'
 import type { ToolLog } from './tool-log.ts'
@@ -140,7 +141,7 @@ export class ToolServer {
         return work(connection)
       })
     } catch (error) {
-      throw asUpstreamError(this.config.name, error, signal.aborted)
+      throw this.#asUpstreamError(error, signal)
     } finally {
       this.#callsRunning--
     }
@@ -179,7 +180,7 @@ export class ToolServer {
       }, signal)
     } catch (error) {
       release()
-      throw asUpstreamError(this.config.name, error, signal.aborted)
+      throw this.#asUpstreamError(error, signal)
     }
   }
 
@@ -278,6 +279,11 @@ export class ToolServer {
     )
   }
 
+  #asUpstreamError(error: unknown, signal: AbortSignal): BrokerError {
+    const { name, address } = this.config
+    return errorWithoutSecrets(asUpstreamError(name, error, signal.aborted), address)
+  }
+
   #supervise(open: (onClosed: () => void, signal: AbortSignal) => Promise<Connection>): Supervised {
     const { clock, random, log, config } = this.#options
     return new Supervised({
@@ -286,7 +292,11 @@ export class ToolServer {
       clock,
       random,
       open,
-      onFailure: (problem, cause) => log.warn({ server: config.name, err: cause }, `mcp server: ${problem}`),
+      onFailure: (problem, cause) => {
+        // Not the error itself: it carries what the server said, and that may be the key that it was given.
+        const why = withoutSecrets(String(cause), config.address)
+        log.warn({ server: config.name, why }, `mcp server: ${problem}`)
+      },
     })
   }
 

@@ -79,6 +79,8 @@ export interface Question {
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
+  /** The caller's own; a router is told the few that steer it, nobody anything else. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
 }
 
 /**

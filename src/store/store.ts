@@ -19,6 +19,8 @@ export interface Store {
   write<T>(job: () => T): Promise<T>
   /** Like `write` for what must not be lost: waits until there is space again. */
   writeEventually<T>(job: () => T): Promise<T>
+  /** Resolves when everything queued so far is committed; with a full disk, at once. */
+  caughtUp(): Promise<void>
   /** False while the disk is full: ask before accepting what will have to be written. */
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
@@ -78,9 +80,12 @@ function openAlone({ path, clock, durability, migrations = MIGRATIONS }: StoreOp
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
       writeEventually: (job) => queue.writeEventually(job),
+      caughtUp: () => queue.caughtUp(),
       isWritable: () => queue.isWritable,
       async flush() {
-        await queue.writeEventually(() => undefined)
+        const written = queue.writeEventually(() => undefined)
+        await queue.caughtUp()
+        await written
         await sync.now()
       },
       close: () => (closing ??= close()),

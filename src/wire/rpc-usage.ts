@@ -76,7 +76,7 @@ export const usageMethods = {
   'usage.by_address': splitBy('address', 'per address', '10.0.0.1'),
   'usage.by_context': splitBy('context', 'per context', 'lab'),
   'usage.by_token': splitBy('token', 'per token', 'tok-3kq9'),
-  'usage.by_model': splitBy('model', 'per model', 'gpt-4o-mini'),
+  'usage.by_model': splitBy('model', 'per model that answered', 'gpt-4o-mini'),
   'usage.by_day': splitBy('day', 'per day of UTC', '2026-01-31'),
   'ledger.verify': {
     summary: 'Walks the hash chain of every payer and names the first row that was tampered with',

@@ -68,7 +68,6 @@ const STREAM_FAULTS: Readonly<Record<string, Step[]>> = {
   'an error after the role': [sse(role, overloaded)],
   'an error in an older shape': [sse({ object: 'error', message: 'no', code: 50001 })],
   'a stream of noise': [raw('data: {{{\n\ndata: nothing\n\n')],
-  'a plain answer in place of a stream': answers('plain'),
 }
 
 describe.each([

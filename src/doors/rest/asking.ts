@@ -59,6 +59,7 @@ export function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker 
     caller: findCaller(request),
     referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
     title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
+    headers,
   }
 }
 

@@ -4,7 +4,7 @@ import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openAsk, type OpenAnswer } from '../../support/ask.ts'
-import { groqAt, openaiAt } from '../../support/providers-env.ts'
+import { groqAt, openaiAt, openrouterAt } from '../../support/providers-env.ts'
 import {
   chatChunk,
   cut,
@@ -20,6 +20,9 @@ import {
   type Step,
 } from '../../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../../support/start-broker.ts'
+import { mcpFile } from '../../support/mcp-file.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+import { methods, type MethodName } from '../../../src/wire/rpc.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
 const hello = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] }
@@ -106,22 +109,29 @@ interface Ending {
 const said = [chatChunk('one '), chatChunk('two '), chatChunk('three')]
 const rest = [finishChunk(), usageChunk(USAGE), done]
 const reported = { count_source: 'reported', prompt_tokens: 10, completion_tokens: 5 }
+/** “hi” in its frame, and “one two three”. */
+const counted = { count_source: 'counted', prompt_tokens: 8, completion_tokens: 3 }
+const twice = { count_source: 'counted', prompt_tokens: 16, completion_tokens: 6, attempts: 2 }
+/** In nano-dollars, at $0.15 and $0.60 a million where an abort stops the bill, at $0.59 and $0.79 where it goes on. */
+const COSTS = { stops: { reported: 4500, counted: 3000 }, goesOn: { reported: 9850, counted: 7090 } }
 const endings: Readonly<Record<string, Ending>> = {
   'is finished': {
     steps: [sse(...said, ...rest)],
-    stops: { status: 'finished', ...reported },
-    goesOn: { status: 'finished', ...reported },
+    stops: { status: 'finished', ...reported, cost_nano: COSTS.stops.reported },
+    goesOn: { status: 'finished', ...reported, cost_nano: COSTS.goesOn.reported },
   },
   'loses its caller': {
     steps: [sse(...said), 'wait', sse(...rest)],
     hangsUp: true,
-    stops: { status: 'cancelled', count_source: 'counted' },
-    goesOn: { status: 'cancelled', ...reported },
+    stops: { status: 'cancelled', ...counted, cost_nano: COSTS.stops.counted },
+    // Read to its end, though nobody listens any more.
+    goesOn: { status: 'cancelled', ...reported, cost_nano: COSTS.goesOn.reported },
   },
   'loses its provider': {
     steps: [sse(...said), cut],
-    stops: { status: 'broken', count_source: 'counted' },
-    goesOn: { status: 'broken', count_source: 'counted' },
+    // Asked once more, it broke in the same place: both are billed.
+    stops: { status: 'broken', ...twice, cost_nano: 2 * COSTS.stops.counted },
+    goesOn: { status: 'broken', ...twice, cost_nano: 2 * COSTS.goesOn.counted },
   },
   'reaches the limit of its hold': {
     steps: [
@@ -130,8 +140,8 @@ const endings: Readonly<Record<string, Ending>> = {
       sse(...rest),
     ],
     budget: '0.0002',
-    stops: { status: 'exhausted', finish_reason: 'length' },
-    goesOn: { status: 'exhausted', finish_reason: 'length' },
+    stops: { status: 'exhausted', finish_reason: 'length', count_source: 'counted' },
+    goesOn: { status: 'exhausted', finish_reason: 'length', ...reported, cost_nano: COSTS.goesOn.reported },
   },
 }
 
@@ -164,7 +174,14 @@ test.each(cases)(
     }
     await expect.poll(() => broker.rows(), { timeout: 10_000 }).toMatchObject([ending[kind]])
     const [row] = broker.rows()
+    expect(row).toMatchObject({
+      unpriced: 0,
+      cost_source: 'price',
+      flag: ending.budget === undefined ? null : (expect.stringContaining('budget') as string),
+    })
     expect(row?.['cost_nano']).toBeGreaterThan(0)
+    if (ending.budget !== undefined)
+      expect(row?.['cost_nano']).toBeLessThanOrEqual(Number(ending.budget) * 1e9)
     if (row?.['count_source'] !== 'reported') {
       expect(row?.['cost_low_nano']).toBeLessThanOrEqual(Number(row?.['cost_nano']))
       expect(row?.['cost_high_nano']).toBeGreaterThanOrEqual(Number(row?.['cost_nano']))
@@ -172,6 +189,36 @@ test.each(cases)(
     expect(broker.openHolds()).toBe(0)
   },
 )
+
+test('what a provider says that it charged is taken when it can be true; else both figures stand, and info warns', async () => {
+  const charges = [0.00002, 0.5]
+  await using upstream = await scriptedUpstream((_request, nth) => [
+    json(200, { ...answer, usage: { prompt_tokens: 100, completion_tokens: 5, cost: charges[nth] } }),
+  ])
+  await using broker = await startBroker({ env: openrouterAt(upstream) })
+  const warnings = async () => ((await broker.rpc('info')) as { warnings: string[] }).warnings.join()
+  await broker.post('/v1/chat/completions', hello)
+  await expect.poll(() => broker.rows().length).toBe(1)
+  expect(await warnings()).not.toContain('far from ours')
+  await broker.post('/v1/chat/completions', hello)
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([
+      {
+        cost_nano: 20_000,
+        cost_source: 'upstream',
+        upstream_cost_nano: 20_000,
+        cost_high_nano: null,
+        flag: null,
+      },
+      // 100 tokens at $0.15 and 5 at $0.60 a million.
+      { cost_nano: 18_000, cost_low_nano: 18_000, cost_high_nano: 500_000_000, cost_source: 'price' },
+    ])
+  expect(broker.rows()[1]?.['flag']).toContain('says that it charged $0.5')
+  expect(await warnings()).toContain(
+    "in 1 row of the last 24 hours the provider's own figure of the cost is far from ours",
+  )
+})
 
 test('cut instead of drained, an answer that is billed on has the hold for its upper bound', async () => {
   await using upstream = await scriptedUpstream([sse(...said), stall])
@@ -262,32 +309,105 @@ test('with an admin token the admin calls and billing ask for it, on Unix socket
   expect(await broker.rpc('limits.list')).toBeUndefined()
 })
 
-test('a key is found in no log line, no answer, no database and no RPC result', async () => {
-  const canary = 'canary-4f1d9c'
-  // The worst provider repeats the key it refuses.
-  await using upstream = await scriptedUpstream(({ headers }) => [
-    json(401, { error: { message: `no such key: ${headers.authorization}` } }),
-  ])
-  const env = {
-    ...openaiAt(upstream, `${canary}-key`),
-    ADMIN_TOKEN: `${canary}-admin`,
-    HERO_SECRET: `${canary}-secret`,
-    AIBROKER_LOG_LEVEL: 'trace',
-  }
-  await using broker = await startBroker({ env })
-  const headers = { authorization: `Bearer ${canary}-admin` }
-  const said = [
-    await broker.post('/v1/chat/completions', hello, { headers }),
-    await broker.post('/v1/chat/completions', { ...hello, stream: true }, { headers }),
-    await broker.get('/billing/usage', { headers }),
-    await broker.get('/billing/export.json', { headers }),
-    await broker.get('/billing/usage', { headers: { authorization: `Bearer ${canary}-wrong` } }),
-  ]
-  for (const method of ['info', 'models.list', 'usage.summary'])
-    said.push({ text: JSON.stringify(await broker.rpc(method)) } as never)
-  await expect.poll(() => broker.rows().length).toBeGreaterThan(0)
-  const data = join(broker.folder, 'v', 'hero_aibroker')
-  const files = readdirSync(data).map((name) => readFileSync(join(data, name), 'latin1'))
-  const everything = [broker.stdout(), broker.stderr(), ...said.map(({ text }) => text), ...files]
-  expect(everything.filter((text) => text.includes(canary))).toEqual([])
-})
+test(
+  'a key is found in no log line, no answer, no database and no RPC result',
+  { timeout: 60_000 },
+  async () => {
+    const canary = 'canary-4f1d9c'
+    // The worst provider repeats the key it refuses, in words and between them.
+    const leaky = { error: { message: `no such key: ${canary}-key`, code: `${canary}-key` } }
+    await using upstream = await scriptedUpstream([json(401, leaky)])
+    await using midway = await scriptedUpstream(({ path, headers }) => {
+      const message = `used up: ${headers.authorization}`
+      return path.endsWith('/models')
+        ? [json(403, { error: { message } })]
+        : [sse(chatChunk('so '), { error: { message, code: 402 }, choices: [] })]
+    })
+    await using tools = await scriptedUpstream([
+      json(401, { error: `${canary}-mcp` }, { 'www-authenticate': 'Bearer' }),
+    ])
+    using folder = tempFolder()
+    const broken =
+      "console.error(process.env.MCP_KEY); console.log('no JSON ' + process.env.MCP_KEY); process.exit(3)"
+    const { env: mcpEnv } = mcpFile(folder.path, {
+      header: { url: tools.baseUrl, headers: { authorization: `Bearer ${canary}-mcp` } },
+      query: { url: `${tools.baseUrl}?api_key=${canary}-mcp` },
+      broken: { command: process.execPath, args: ['-e', broken], env: { MCP_KEY: `${canary}-mcp` } },
+      variable: { url: tools.baseUrl, headers: { 'x-api-key': '${MCP_VARIABLE}' } },
+    })
+    const env = {
+      ...openaiAt(upstream, `${canary}-key`),
+      ...groqAt(midway, `${canary}-key,${canary}-key-2`),
+      ...mcpEnv,
+      MCP_VARIABLE: `${canary}-mcp`,
+      ADMIN_TOKEN: `${canary}-admin`,
+      HERO_SECRET: `${canary}-secret`,
+      AIBROKER_LOG_LEVEL: 'trace',
+    }
+    await using broker = await startBroker({ folder: folder.path, env })
+    const admin = { authorization: `Bearer ${canary}-admin` }
+    const said: string[] = []
+    const rpc = async (method: string, params: object = {}): Promise<unknown> => {
+      const call = { jsonrpc: '2.0', id: 1, method, params }
+      const socketPath = broker.sockets.rpc
+      const { text, json: answer } = await broker.post('/rpc', call, { socketPath, headers: admin })
+      // The one time that a token is shown.
+      if (method !== 'tokens.create') said.push(text)
+      return (answer as { result?: unknown }).result
+    }
+    const { token } = (await rpc('tokens.create', { label: 'canary' })) as { token: string }
+    const shown = { authorization: `Bearer ${token}` }
+    for (const headers of [admin, shown, { authorization: `Bearer ${canary}-wrong` }])
+      for (const model of ['gpt-4o-mini', 'groq/llama-3.3-70b-versatile'])
+        for (const streamed of [false, true])
+          said.push(
+            (await broker.post('/v1/chat/completions', { ...hello, model, stream: streamed }, { headers }))
+              .text,
+          )
+    said.push(
+      (
+        await broker.post(
+          '/v1/embeddings',
+          { model: 'text-embedding-3-small', input: 'hi' },
+          { headers: admin },
+        )
+      ).text,
+    )
+    for (const path of [
+      '/billing/usage',
+      '/billing/export.json',
+      '/billing/export.csv',
+      '/mcp/tools',
+      '/v1/models',
+      '/v1/key',
+      '/nowhere',
+    ])
+      for (const headers of [admin, shown]) said.push((await broker.get(path, { headers })).text)
+    said.push((await broker.post('/mcp/tools/broken__x', {}, { headers: admin })).text)
+    said.push((await broker.get('/metrics', { socketPath: broker.sockets.rpc, headers: admin })).text)
+    const { methods: all } = (await rpc('rpc.discover')) as { methods: { name: string }[] }
+    const harmless = /\.(create|delete|disable|remove|set|reload|approve)$/
+    for (const { name } of all) if (!harmless.test(name)) await rpc(name, paramsOf(name))
+    await expect.poll(() => broker.rows().length).toBeGreaterThan(5)
+    await expect.poll(() => broker.openHolds()).toBe(0)
+
+    const data = join(broker.folder, 'v')
+    const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    )
+    const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
+    expect(kept.length).toBeGreaterThan(2)
+    const everything = [broker.stdout(), broker.stderr(), ...said, ...kept]
+    // What stands around it says where it got out.
+    const around = new RegExp(`.{0,80}(${canary}|${token}).{0,20}`, 'g')
+    expect(everything.flatMap((text) => text.match(around) ?? [])).toEqual([])
+  },
+)
+
+/** What the contract shows as an example, with names that are here. */
+function paramsOf(method: string): object {
+  const { params } = methods[method as MethodName].example
+  if (method === 'providers.test') return { provider: 'openai' }
+  if (method === 'ai.chat') return hello
+  return params
+}
