@@ -12,6 +12,8 @@ import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { Asker } from './asker.ts'
+import type { Errand } from './errand.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
 import type { Repeats } from './repeats.ts'
@@ -40,6 +42,8 @@ export interface Rooms {
   readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
+  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
+  readonly bookAhead?: BookAhead | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */
@@ -53,6 +57,22 @@ export interface Rooms {
   /** What providers are told of callers that don't introduce their app. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
+
+/** What is booked for one request. */
+export interface Booking {
+  readonly errand: Errand
+  readonly asker: Asker
+  /** The generation id. */
+  readonly id: string
+  /** What the prompt is expected to have. */
+  readonly tokens: number
+}
+
+/** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
+export type BookAhead = (booking: Booking) => Promise<{
+  readonly limits: Pick<Limits, 'admit' | 'allowance'>
+  readonly ledger: Pick<Ledger, 'hold' | 'settle'>
+}>
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */
 export function surroundingsOf(

@@ -27,7 +27,7 @@ const CONTINUES = 'assistant_prefix'
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock, limits, hangUp } = rooms
+  const { clock, hangUp } = rooms
   const { caller } = asker
   let attempt: Attempt | undefined
   let stopped: BrokerError | undefined
@@ -40,7 +40,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const catalog = rooms.catalog()
   const record = new AnswerRecord(clock, catalog.version)
   const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
-  const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
+  const tokens = Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN)
+  const { ledger, limits } =
+    rooms.bookAhead === undefined ? rooms : await rooms.bookAhead({ errand, asker, id: sink.id, tokens })
+  const admission = limits.admit(caller, tokens)
   using leaving = new DisposableStack()
   let tokensUsed = 0
   leaving.defer(() => admission.leave(tokensUsed))

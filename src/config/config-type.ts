@@ -20,6 +20,8 @@ export interface Config {
   /** The TCP door, closed unless asked for. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
+  /** Processes that answer callers; with 1 the daemon does it alone. */
+  readonly workers: number
   /** Whether the usual ports of local model servers are asked at the start. */
   readonly detectsLocalServers: boolean
   /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
@@ -74,6 +76,7 @@ export interface Flags {
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
   readonly openTcp?: boolean | undefined
+  readonly workers?: string | number | undefined
 }
 
 /** One setting, and who said so. */

@@ -26,6 +26,7 @@ const ROWS: readonly Row[] = [
   ['address', (c) => c.listen?.address, '--address'],
   ['port', (c) => c.listen?.port, '--port'],
   ['mother', (c) => c.isMother, '--mother'],
+  ['workers', (c) => c.workers, '--workers', 'AIBROKER_WORKERS'],
   ['detect_local_servers', (c) => c.detectsLocalServers, 'AIBROKER_DETECT'],
   ['refresh_catalogue', (c) => c.refreshesCatalogue, 'AIBROKER_CATALOG'],
   ['http_client', (c) => c.httpClient, 'AIBROKER_HTTP_CLIENT'],
@@ -89,6 +90,7 @@ const FLAGS: Readonly<Record<string, keyof Flags>> = {
   '--port': 'port',
   '--mother': 'mother',
   '--open-tcp': 'openTcp',
+  '--workers': 'workers',
 }
 
 /** All that is taken from the secrets file besides keys. */

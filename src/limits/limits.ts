@@ -5,7 +5,8 @@ import type { Caller } from '../contexts/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/periods.ts'
 import { Gauge } from './gauge.ts'
-import type { Bound, RuleBook } from './rule-book.ts'
+import type { RuleBook } from './rule-book.ts'
+import type { Bound } from './rule-bounds.ts'
 import type { Pin } from './rules.ts'
 
 /** May they? Requests and tokens per minute, requests at once, money per period, and where requests may go. */

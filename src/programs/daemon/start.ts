@@ -8,7 +8,7 @@ import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
-import type { Config } from '../../config/config.ts'
+import type { Config, Flags } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
@@ -28,6 +28,8 @@ import { openKeys } from './open-keys.ts'
 import { openSupply, type Supply } from './supply.ts'
 import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
+import type { Topic } from './workers/messages.ts'
+import { tellingRules, tellingTokens } from './workers/telling.ts'
 
 export interface Daemon {
   readonly rooms: Rooms
@@ -43,7 +45,12 @@ const RECALLED_S = 30 * 60
 const MOST_RECALLED = 1000
 
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
-export async function startDaemon(config: Config, clock: Clock, outerLog: DaemonLog): Promise<Daemon> {
+export async function startDaemon(
+  config: Config,
+  clock: Clock,
+  outerLog: DaemonLog,
+  flags: Flags = {},
+): Promise<Daemon> {
   refuseOpenTcp(config)
   const log = createLogRing({ clock, onward: outerLog })
   const startedAt = clock.monotonic()
@@ -69,9 +76,12 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const since = Math.floor(clock.now() / 1000) - RECALLED_S
   figures.recall(ledger.entries({ limit: MOST_RECALLED, since }))
 
+  // Workers are told what changed, once there are some.
+  let tell = async (_topic: Topic): Promise<void> => undefined
+  let supplyTold = Promise.resolve()
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
-  const priorities = livePriorities(store, supply)
+  const priorities = livePriorities(store, supply, () => supplyTold)
   const metrics = createMetrics(clock)
   const limits = createLimits({ rules, ledger, clock })
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
@@ -100,8 +110,12 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   let tcp: TcpAddress | undefined
   const handlers = brokerHandlers({
     rooms,
-    rules,
-    tokens,
+    ...(config.workers === 1
+      ? { rules, tokens }
+      : {
+          rules: tellingRules(rules, () => tell('rules')),
+          tokens: tellingTokens(tokens, () => tell('tokens')),
+        }),
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -116,29 +130,29 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     logs: log,
     settings: config.effective,
     contextSockets: config.contextSockets,
-    reload: () => supply.reload(),
+    reload: () => {
+      supply.reload()
+      return supplyTold
+    },
   })
-  const doors = stack.use(
-    await openDoors({
-      config,
-      clock,
-      log,
-      rooms,
-      handlers,
-      streams: brokerStreams({ logs: log }),
-      metrics,
-      sockets,
-      tools,
-      gate,
-    }),
-  )
-  tcp = doors.tcp
+  const streams = brokerStreams({ logs: log })
+  const doorParts = { config, clock, log, rooms, handlers, streams, metrics, sockets, tools, gate }
+  if (config.workers === 1) {
+    tcp = stack.use(await openDoors(doorParts)).tcp
+  } else {
+    const { openDoorsWithWorkers } = await import('./workers/open-with-workers.ts')
+    const news = { supply: () => supply.state(), rules: () => rules.list(), tokens: () => tokens.kept() }
+    const doors = stack.use(await openDoorsWithWorkers({ ...doorParts, flags, news }))
+    tcp = doors.tcp
+    tell = doors.tell
+    supply.onChange = () => (supplyTold = tell('supply'))
+  }
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
 }
 
 /** What an administrator sets is kept and followed at once. */
-function livePriorities(store: Store, supply: Supply): ProviderPriorities {
+function livePriorities(store: Store, supply: Supply, told: () => Promise<void>): ProviderPriorities {
   const priorities = createProviderPriorities(store)
   supply.prioritise(priorities.all())
   return {
@@ -146,6 +160,7 @@ function livePriorities(store: Store, supply: Supply): ProviderPriorities {
     async set(provider, priority) {
       await priorities.set(provider, priority)
       supply.prioritise(priorities.all())
+      await told()
     },
   }
 }
