@@ -123,8 +123,13 @@ function row(model: Model): string[] {
     formatUsd(first?.input_usd_per_million),
     formatUsd(first?.output_usd_per_million),
     model.kind === 'chat' ? model.capabilities.join(' ') || UNKNOWN : model.kind,
-    model.endpoints.map(({ provider }) => provider).join(' '),
+    whoOffers(model).join(' '),
   ]
+}
+
+/** Those that can be asked now; of what nobody can answer yet, all. */
+function whoOffers({ available, endpoints }: Model): string[] {
+  return endpoints.filter((one) => one.available || !available).map(({ provider }) => provider)
 }
 
 /** Whose price is shown: the endpoint that would be asked first if all are equal otherwise. */
