@@ -41,6 +41,8 @@ export interface Run {
   readonly deadlineAt: number
   /** What the caller heard so far; only kept where a rescue may come to need it. */
   readonly told: Told | undefined
+  /** Called when the attempt speaks, before the caller hears it; only where another one may be asked beside it. */
+  readonly onBegin?: (() => void) | undefined
 }
 
 /** An attempt that brings a broken answer to its end. */
@@ -128,6 +130,13 @@ export class Attempt implements BatchListener {
     if (this.#draining !== undefined) return this.#breakOff(this.#draining.outcome)
     this.#asking?.abort()
     this.fail(error)
+  }
+
+  /** Another endpoint spoke first. This one is not heard any more, and may be billed all the same. */
+  outrun(): void {
+    const { record } = this.#run
+    record.outrun(this.#answering(), record.elapsedMs - this.#startedAt)
+    this.#leaveUpstream({ type: 'left' })
   }
 
   #leave(): void {
@@ -278,6 +287,7 @@ export class Attempt implements BatchListener {
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
+    this.#run.onBegin?.()
     this.#bill()
     const { record, sink } = this.#run
     sink.tried?.([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])

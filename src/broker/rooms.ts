@@ -14,6 +14,7 @@ import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { Asker } from './asker.ts'
 import type { Errand } from './errand.ts'
+import type { Hedges } from './hedges.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
 import type { Repeats } from './repeats.ts'
@@ -44,6 +45,8 @@ export interface Rooms {
   readonly strategy: Strategy
   /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
   readonly bookAhead?: BookAhead | undefined
+  /** When a second endpoint may be asked beside a slow one; without it never. */
+  readonly hedges?: Hedges | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */

@@ -13,7 +13,9 @@ import { Attempt, type Rescuing } from './attempt.ts'
 import { coverRescue } from './cover-rescue.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
+import { coverBoth, hedgesFor } from './hedges.ts'
 import { prefixBody } from './prefix-body.ts'
+import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
 import { compared, continued } from './replay.ts'
 import type { Rooms } from './rooms.ts'
@@ -30,11 +32,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const { clock, hangUp } = rooms
   const { caller } = asker
   let attempt: Attempt | undefined
+  let race: Race | undefined
   let stopped: BrokerError | undefined
   let wake = (): void => undefined
   using _ = rooms.running.enter((error) => {
     stopped = error
     attempt?.stop(error)
+    race?.stop(error)
     wake()
   })
   const catalog = rooms.catalog()
@@ -49,6 +53,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   leaving.defer(() => admission.leave(tokensUsed))
   // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
   const grant = grantFor(errand, limits.allowance(caller))
+  const mayHedge = admission.mayHedge ?? grant.candidates[0]?.mayHedge
+  const hedges = mayHedge === true ? hedgesFor(errand, grant, rooms.hedges) : undefined
   let hold = await ledger.hold({
     id: sink.id,
     caller,
@@ -80,16 +86,31 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       deadlineAt,
       told,
     }
-    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome> => {
+    const readiness = ({ provider, modelId }: Endpoint): Readiness =>
+      rooms.providers().get(provider)?.readiness(modelId) ?? GONE
+    if (hedges !== undefined)
+      race = new Race({
+        run,
+        hedges,
+        attempt: (its, endpoint) => new Attempt(its, endpoint, providerOf(endpoint, rooms)),
+        isReady: (endpoint) => readiness(endpoint).state === 'ready',
+        async cover(endpoint) {
+          const covered = await coverBoth(endpoint, hold, run, rooms)
+          hold = covered ?? hold
+          return covered !== undefined
+        },
+      })
+    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
+      if (race !== undefined && rescuing === undefined) return race.ask(endpoint)
       attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
     }
     const outcome = await fallback({
       candidates: grant.candidates,
       attempt: ask,
-      readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
+      readiness,
       wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
       timeLeftMs: () => deadlineAt - clock.monotonic(),
       random: Math.random,
@@ -115,6 +136,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
+    if (race !== undefined) await race.over()
     const settlement = await record.settlement(hold.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)

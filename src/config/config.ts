@@ -46,6 +46,7 @@ export function loadConfig(options: {
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    hedgePercent: settings.whole('AIBROKER_HEDGE_PERCENT', 'percent', 10),
     keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     timeLimits: timeLimits(settings),

@@ -43,7 +43,8 @@ export function createDesk(parts: DeskParts): Desk {
       const endpoint = health.of(endpointOf(question.modelId))
       const { breaker } = endpoint
       const now = clock.monotonic()
-      const restMs = breaker.restMs(now)
+      // Who comes although it rests has nobody else to go to.
+      const restMs = breaker.insistMs(now)
       if (restMs > 0)
         throw resting(definition, { state: 'resting', readyInMs: restMs, reason: 'circuit-open' })
       const lease = keys.take(keys.size > 1 ? stickinessOf(question.body) : undefined)

@@ -31,6 +31,7 @@ interface Job {
 export class WriteQueue {
   readonly #clock: Clock
   readonly #afterCommit: () => void
+  readonly #onFull: OnFull
   readonly #transaction: Transaction
   /** For the next turn. */
   #jobs: Job[] = []
@@ -40,15 +41,18 @@ export class WriteQueue {
   #patientTurn: NodeJS.Timeout | undefined
   #isPaused = false
   #isClosed = false
+  /** Somebody was told that nothing can be written. */
+  #isAlarmed = false
   /** Why the store can't be written now. */
   #full: unknown
   #busySince: number | undefined
   #cancelRetry: (() => void) | undefined
 
-  constructor(database: DatabaseSync, clock: Clock, afterCommit: () => void) {
+  constructor(database: DatabaseSync, clock: Clock, afterCommit: () => void, onFull: OnFull) {
     this.#transaction = openTransaction(database)
     this.#clock = clock
     this.#afterCommit = afterCommit
+    this.#onFull = onFull
   }
 
   get isWritable(): boolean {
@@ -145,6 +149,7 @@ export class WriteQueue {
     const values = this.#transaction(() => jobs.map((job) => job.run()))
     this.#full = undefined
     this.#busySince = undefined
+    if (this.#isAlarmed) this.#tell(undefined)
     this.#afterCommit()
     for (let at = 0; at < jobs.length; at++) jobs[at]?.resolve(values[at])
   }
@@ -186,13 +191,22 @@ export class WriteQueue {
     return this.#clock.monotonic() - this.#busySince < BUSY_PATIENCE_MS
   }
 
+  #tell(reason: unknown): void {
+    this.#isAlarmed = reason !== undefined
+    this.#onFull(reason)
+  }
+
   #refuseTheImpatient(error: unknown): void {
     this.#full = error
+    if (!this.#isAlarmed) this.#tell(error)
     const refused = this.#jobs.filter((job) => !job.isPatient)
     this.#jobs = this.#jobs.filter((job) => job.isPatient)
     for (const job of refused) job.reject(storeFull(error))
   }
 }
+
+/** Hears why nothing can be written any more, and with `undefined` that it can be again. */
+export type OnFull = (reason: unknown) => void
 
 type Transaction = <T>(work: () => T) => T
 

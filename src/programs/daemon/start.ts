@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
+import { createHedges } from '../../broker/hedges.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
 import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
@@ -11,6 +12,7 @@ import { createUpstreamIds } from '../../broker/upstream-ids.ts'
 import type { Config, Flags } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
+import { createAlarms, NO_MORE_FILES, OPEN_FILES, watchOpenFiles, type Alarms } from '../../host/alarms.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
@@ -58,9 +60,13 @@ export async function startDaemon(
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
 
+  const alarms = createAlarms({ clock, log })
+  stack.defer(watchOpenFiles(alarms, clock))
   const storePath = join(config.dataDir, 'requests.db')
-  const store = stack.adopt(openStore({ path: storePath, clock, durability: 'power-safe-soon' }), (open) =>
-    open.close(),
+  const onFull = ledgerAlarm(alarms)
+  const store = stack.adopt(
+    openStore({ path: storePath, clock, durability: 'power-safe-soon', onFull }),
+    (open) => open.close(),
   )
   const ledger = createLedger({ store, now: clock.now() })
   const rules = openRuleBook(store, clock)
@@ -93,10 +99,11 @@ export async function startDaemon(
     limits,
     tokenCounter,
     hangUp: config.hangUp,
+    hedges: createHedges(figures, config.hedgePercent),
     running: createRunning(),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
-    figures: alsoCounting(figures, metrics),
+    figures: alsoCounting(figures, metrics, alarms),
     upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
     lists: supply.lists,
     behind: supply.lists,
@@ -124,6 +131,7 @@ export async function startDaemon(
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
+    alarms: () => alarms.current(),
     knownProviders: () => supply.known(),
     priorities,
     metrics,
@@ -165,12 +173,28 @@ function livePriorities(store: Store, supply: Supply, told: () => Promise<void>)
   }
 }
 
-function alsoCounting(figures: EndpointFiguresBook, metrics: Metrics): EndpointFiguresBook {
+function ledgerAlarm(alarms: Alarms): (reason: unknown) => void {
+  return (reason) => {
+    if (reason === undefined) return alarms.clear('ledger')
+    const why = reason instanceof Error ? reason.message : 'nobody knows why'
+    return alarms.raise(
+      'ledger',
+      `the ledger can’t be written (${why}): requests are refused until there is space`,
+    )
+  }
+}
+
+/** Nobody but us is overloaded in a request that was let in. */
+const OUR_LIMIT = /^overloaded:/
+
+function alsoCounting(figures: EndpointFiguresBook, metrics: Metrics, alarms: Alarms): EndpointFiguresBook {
   return {
     ...figures,
     note(settlement) {
       figures.note(settlement)
       metrics.note(settlement)
+      if (settlement.error !== undefined && OUR_LIMIT.test(settlement.error))
+        alarms.raise(OPEN_FILES, NO_MORE_FILES)
     },
   }
 }

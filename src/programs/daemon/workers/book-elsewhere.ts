@@ -85,7 +85,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     return {
       limits: {
         // Settled is left.
-        admit: () => ({ headers: headers ?? {}, leave: () => undefined }),
+        admit: () => ({ headers: headers ?? {}, mayHedge: undefined, leave: () => undefined }),
         allowance: () => allowance,
       },
       ledger: {
