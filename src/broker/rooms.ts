@@ -12,6 +12,7 @@ import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { AnswerCache } from './answer-cache.ts'
 import type { BookAhead } from './book-ahead.ts'
 import type { Hedges } from './hedges.ts'
 import type { ModelLists } from './model-lists.ts'
@@ -35,6 +36,8 @@ export interface Rooms {
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
+  /** Answers that their callers asked to be kept; without it they are asked anew. */
+  readonly answers?: AnswerCache | undefined
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
@@ -42,10 +45,10 @@ export interface Rooms {
   readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
-  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
-  readonly bookAhead?: BookAhead | undefined
   /** When a second endpoint may be asked beside a slow one; without it never. */
   readonly hedges?: Hedges | undefined
+  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
+  readonly bookAhead?: BookAhead | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */

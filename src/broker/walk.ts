@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
-import { coverRescue } from './cover-rescue.ts'
+import { coverRescue } from './cover-next.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
 import { coverBoth, hedgesFor } from './hedges.ts'
@@ -72,6 +72,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
     const { upstreamIds, providers } = rooms
+    const readiness = ({ provider, modelId }: Endpoint): Readiness =>
+      providers().get(provider)?.readiness(modelId) ?? GONE
     const run = {
       errand,
       asker,
@@ -86,8 +88,6 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       deadlineAt,
       told,
     }
-    const readiness = ({ provider, modelId }: Endpoint): Readiness =>
-      rooms.providers().get(provider)?.readiness(modelId) ?? GONE
     if (hedges !== undefined)
       race = new Race({
         run,
@@ -116,8 +116,10 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       random: Math.random,
       rescue: told && {
         isPossible: () => told.isRepeatable,
-        continues: ({ model }) =>
-          told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
+        continues: ({ model, provider }) =>
+          told.text !== '' &&
+          catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
+          rooms.providers().get(provider)?.prefixMarker !== 'none',
         async attempt({ candidate, way }) {
           const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
           const longerBy = rescue.body.byteLength - errand.body.byteLength

@@ -12,7 +12,8 @@ export const alibaba: ProviderDefinition = {
   abortStopsBilling: false,
   // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
   // Its embedding models take 10 texts at once.
-  quirks: { mostInputs: 10, takesCacheControl: true },
+  // https://www.alibabacloud.com/help/en/model-studio/partial-mode
+  quirks: { mostInputs: 10, takesCacheControl: true, prefixMarker: 'partial' },
   company: {
     privacyPolicyUrl:
       'https://www.alibabacloud.com/help/en/legal/latest/alibaba-cloud-international-website-privacy-policy',

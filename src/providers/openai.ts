@@ -13,6 +13,7 @@ export const openai: ProviderDefinition = {
   quirks: {
     maxTokensField: 'max_completion_tokens',
     mostInputs: 2048,
+    prefixMarker: 'none',
     drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   company: {

@@ -20,6 +20,8 @@ async function knownFor(
 ): Promise<BrokerBefore> {
   const broker = await brokerBefore(providers, options)
   for (let nth = 0; nth < KNOWN; nth++) expectWhole(await broker.ask(stream), 'quick')
+  // Also their holds are gone.
+  await broker.entry()
   return broker
 }
 
