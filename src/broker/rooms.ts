@@ -77,7 +77,7 @@ export interface Booking {
 /** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
 export type BookAhead = (booking: Booking) => Promise<{
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'settle'>
+  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
 }>
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */
