@@ -186,6 +186,16 @@ test('a budget that affords all of it is asked once', async () => {
   expect(at.ledger.balance(caller).held).toBe(500n)
 })
 
+test('what a rule says of a request is told with its admission', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
+  const [worker] = at.workers
+  const { limits } = (await worker?.bookAhead(booking(1))) ?? {}
+  const { headers, mayHedge } = limits?.admit(caller, 1) ?? {}
+  expect(mayHedge).toBe(true)
+  expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
+})
+
 test('more is set aside later as far as the budget goes, for whichever worker asks', async () => {
   await using at = scene(2)
   await at.rules.set({ scope: 'default' }, { usd_total: '0.000001000' })
