@@ -3,18 +3,21 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { measureBooks } from './books/books.ts'
 import { allContenders } from './contenders/all.ts'
+import { broker } from './contenders/broker.ts'
 import type { Contender } from './contenders/contender.ts'
 import { installPortkey } from './contenders/portkey.ts'
 import { judge, type GateLimits } from './measures/gate.ts'
 import { measureMemory, type Memory } from './measures/memory.ts'
 import { playRounds, type Entrant } from './measures/rounds.ts'
-import { fullScenarios, quickScenarios } from './measures/scenarios.ts'
+import { measureScaling } from './measures/scaling.ts'
+import { fullScenarios, quickScenarios, scalingScenarios } from './measures/scenarios.ts'
 import { soak } from './measures/soak.ts'
 import { openStage, type Stage } from './measures/stage.ts'
 import { measureStartUp } from './measures/start-up.ts'
 import { figuresOf } from './report/figures.ts'
-import { printMemory, printScenario, printStartUp } from './report/print.ts'
+import { printBooks, printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
 
 const HELP = `npm run bench -- [options]
 
@@ -25,6 +28,7 @@ const HELP = `npm run bench -- [options]
   --gate-request 8   most CPU per plain request, as a multiple of nginx in the same run
   --gate-chunk 3     the same per relayed chunk
   --margin 1         multiplies both limits, for machines that are not quiet
+  --workers 1,2,4  brokers with so many workers beside each other: what the primary and the workers take
   --subject broker   whom --gate and --soak look at
   --only A,B         only these contenders
   --rounds 5         rounds that count
@@ -40,6 +44,7 @@ const { values: options } = parseArgs({
     full: { type: 'boolean', default: false },
     gate: { type: 'boolean', default: false },
     soak: { type: 'string' },
+    workers: { type: 'string' },
     'gate-request': { type: 'string', default: '8' },
     'gate-chunk': { type: 'string', default: '3' },
     margin: { type: 'string', default: '1' },
@@ -51,6 +56,15 @@ const { values: options } = parseArgs({
     profile: { type: 'string' },
   },
 })
+
+/** So many workers, each with so many requests under way. */
+const BOOKERS = [
+  [1, 1],
+  [1, 16],
+  [1, 64],
+  [2, 64],
+] as const
+const BOOKS_MS = 4_000
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
@@ -65,6 +79,7 @@ async function main(): Promise<number> {
     return 0
   }
   if (process.platform !== 'linux') throw new Error('the bench reads /proc, which only Linux has')
+  if (options.workers !== undefined) return await scale(options.workers.split(',').map(Number))
   const contenders = await chosenContenders()
   await using stage = await openStage()
   if (options.soak !== undefined) return await soakSubject(stage, contenders, positive('soak'))
@@ -126,6 +141,25 @@ async function compare(stage: Stage, contenders: readonly Contender[]): Promise<
   const file = await save({ results, memories: [...memories], startUps: [...startUps] })
   console.log(`\n${file}`)
   return options.gate ? gate(results, yardstick) : 0
+}
+
+async function scale(counts: readonly number[]): Promise<number> {
+  await using stage = await openStage()
+  await using entrants = await startAll(
+    stage,
+    counts.map((count) => broker(options.profile, count)),
+  )
+  const scaling = await measureScaling(stage, entrants.list, scalingScenarios, {
+    rounds: positive('rounds'),
+    stretch: positive('stretch'),
+  })
+  printScaling(scaling)
+  await entrants[Symbol.asyncDispose]()
+  const books = []
+  for (const [workers, atOnce] of BOOKERS) books.push(await measureBooks(workers, atOnce, BOOKS_MS))
+  printBooks(books)
+  console.log(`\n${await save({ scaling, books })}`)
+  return 0
 }
 
 async function startAll(stage: Stage, contenders: readonly Contender[]) {

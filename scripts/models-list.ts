@@ -25,6 +25,12 @@ export interface ListedBackend {
 }
 
 const TOOLS = 'tool_calling'
+/**
+ * Goes on from the beginning of an answer, at the providers that say so: Groq with all its text models
+ * (https://console.groq.com/docs/prefilling), Alibaba with those on its list while they don't think
+ * (https://www.alibabacloud.com/help/en/model-studio/partial-mode). Models that may think are left out.
+ */
+const GOES_ON = 'tool_calling assistant_prefix'
 const EYES = 'tool_calling vision'
 const THINKS = 'tool_calling reasoning'
 const ALL = 'tool_calling vision reasoning'
@@ -197,7 +203,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'llama-3.3-70b',
     title: 'Llama 3.3 70B Instruct',
     tier: 'standard',
-    can: TOOLS,
+    can: GOES_ON,
     window: 131_072,
     at: [
       'groq llama-3.3-70b-versatile',
@@ -212,7 +218,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'llama-3.1-8b',
     title: 'Llama 3.1 8B Instruct',
     tier: 'economy',
-    can: TOOLS,
+    can: GOES_ON,
     at: [
       'groq llama-3.1-8b-instant',
       {
@@ -345,7 +351,7 @@ const QWEN: readonly ListedModel[] = [
   openRouter('qwen3.6-flash', 'Qwen3.6 Flash', 'qwen/qwen3.6-flash', 'economy', THINKS, {
     at: ['alibaba qwen3.6-flash', 'openrouter qwen/qwen3.6-flash'],
   }),
-  openRouter('qwen3-max', 'Qwen3 Max', 'qwen/qwen3-max', 'premium', TOOLS, {
+  openRouter('qwen3-max', 'Qwen3 Max', 'qwen/qwen3-max', 'premium', GOES_ON, {
     at: [
       {
         at: 'alibaba qwen3-max',
@@ -363,10 +369,10 @@ const QWEN: readonly ListedModel[] = [
       'openrouter qwen/qwen3-max',
     ],
   }),
-  openRouter('qwen3-coder-plus', 'Qwen3 Coder Plus', 'qwen/qwen3-coder-plus', 'standard', TOOLS, {
+  openRouter('qwen3-coder-plus', 'Qwen3 Coder Plus', 'qwen/qwen3-coder-plus', 'standard', GOES_ON, {
     at: ['alibaba qwen3-coder-plus', 'openrouter qwen/qwen3-coder-plus'],
   }),
-  openRouter('qwen-plus', 'Qwen Plus', 'qwen/qwen-plus', 'standard', TOOLS, {
+  openRouter('qwen-plus', 'Qwen Plus', 'qwen/qwen-plus', 'standard', GOES_ON, {
     at: ['alibaba qwen-plus', 'openrouter qwen/qwen-plus'],
   }),
   openRouter('qwen3.5-397b', 'Qwen3.5 397B A17B', 'qwen/qwen3.5-397b-a17b', 'standard', ALL),

@@ -8,14 +8,14 @@ import type { Contender } from './contender.ts'
 const DAEMON = join(import.meta.dirname, '../../src/programs/daemon.ts')
 
 /** The daemon as people run it, ledger and all, in folders of its own. */
-export const broker = (profileFolder: string | undefined): Contender => ({
-  name: 'broker',
+export const broker = (profileFolder: string | undefined, workers = 1): Contender => ({
+  name: workers === 1 ? 'broker' : `broker, ${workers} workers`,
   missing: () => (existsSync(DAEMON) ? undefined : 'there is no src/programs/daemon.ts'),
   async start(upstream) {
     const folder = await mkdtemp(join(tmpdir(), 'bench-broker-'))
     const socketPath = join(folder, 'sockets/hero_aibroker/rest.sock')
     const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
-    const child = startChild(process.execPath, [...profiling, DAEMON], {
+    const child = startChild(process.execPath, [...profiling, DAEMON, '--workers', `${workers}`], {
       PATH: process.env['PATH'],
       HOME: folder,
       HERO_SOCKET_DIR: join(folder, 'sockets'),

@@ -19,6 +19,17 @@ export const quickScenarios: readonly Scenario[] = [
   steady(300, 600),
 ]
 
+/**
+ * A request that is mostly books, one that is mostly bytes, streams at the pace of a model, and streams as fast as they go:
+ * there the broker has more to do than load and provider together, so that a second core shows even where there are two.
+ */
+export const scalingScenarios: readonly Scenario[] = [
+  plain(1_000, 1_500, 32, 1_500),
+  plain(16_000, 16_000, 32, 1_500),
+  stream(32, 1_500),
+  burst(32, 1_500),
+]
+
 const SIZES = [
   [1_000, 1_500],
   [16_000, 16_000],

@@ -9,6 +9,12 @@ export function cpuMicroseconds(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + (preciseCpu(member) ?? tickedCpu(member)), 0)
 }
 
+/** The same for the process alone, and for all its descendants together. */
+export function cpuApart(pid: number): { readonly own: number; readonly children: number } {
+  const own = preciseCpu(pid) ?? tickedCpu(pid)
+  return { own, children: cpuMicroseconds(pid) - own }
+}
+
 /** Resident megabytes (10^6 bytes) of the process and its descendants. */
 export function residentMegabytes(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + residentOf(member), 0)

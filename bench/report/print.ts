@@ -1,4 +1,6 @@
 import type { Memory } from '../measures/memory.ts'
+import type { BooksFigures } from '../books/books.ts'
+import type { Scaling } from '../measures/scaling.ts'
 import type { Scenario } from '../measures/scenarios.ts'
 import type { Figures } from './figures.ts'
 import { spread } from './spread.ts'
@@ -54,6 +56,53 @@ export function printMemory(
         memory.withStreams.toFixed(0),
         memory.afterHangUps.toFixed(0),
         String(memory.leftOpen),
+      ]),
+    ),
+  )
+}
+
+export function printScaling(rows: readonly Scaling[]): void {
+  for (const title of new Set(rows.map(({ scenario }) => scenario))) {
+    console.log(`\n${title}`)
+    const head = [
+      '',
+      '1/s',
+      'CPU µs primary',
+      'CPU µs workers',
+      'together',
+      'p50 ms',
+      'p99 ms',
+      'resident MB',
+    ]
+    const own = rows.filter(({ scenario }) => scenario === title)
+    console.log(
+      table(
+        head,
+        own.map(({ name, perSecond, primary, workers, p50, p99, residentMegabytes }) => [
+          name,
+          perSecond.toFixed(0),
+          primary.toFixed(1),
+          workers.toFixed(1),
+          (primary + workers).toFixed(1),
+          p50.toFixed(2),
+          p99.toFixed(2),
+          residentMegabytes.toFixed(0),
+        ]),
+      ),
+    )
+  }
+}
+
+export function printBooks(rows: readonly BooksFigures[]): void {
+  console.log('\nthe books alone: let in, held, settled, on the disk')
+  console.log(
+    table(
+      ['workers × requests at once', '1/s', 'CPU µs of the primary', 'of a core'],
+      rows.map(({ workers, atOnce, perSecond, cpu, busy }) => [
+        `${workers} × ${atOnce}`,
+        perSecond.toFixed(0),
+        cpu.toFixed(1),
+        `${(busy * 100).toFixed(0)} %`,
       ]),
     ),
   )

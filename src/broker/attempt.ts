@@ -18,6 +18,7 @@ import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
+import { routerMetadata, wantsMetadata } from './router-metadata.ts'
 import type { HangUp } from './rooms.ts'
 import { shortened } from './shortened.ts'
 import type { Told } from './told.ts'
@@ -33,12 +34,15 @@ export interface Run {
   readonly hangUp: HangUp
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds
+  readonly providers: () => ReadonlyMap<string, Provider>
   /** Unix seconds of the start. */
   readonly created: number
   /** Monotonic milliseconds at which the whole request must be done. */
   readonly deadlineAt: number
   /** What the caller heard so far; only kept where a rescue may come to need it. */
   readonly told: Told | undefined
+  /** Called when the attempt speaks, before the caller hears it; only where another one may be asked beside it. */
+  readonly onBegin?: (() => void) | undefined
 }
 
 /** An attempt that brings a broken answer to its end. */
@@ -79,7 +83,7 @@ export class Attempt implements BatchListener {
     this.#endpoint = endpoint
     this.#provider = provider
     this.#rescuing = rescuing
-    this.#body = this.#within(rescuing?.body ?? run.errand.body)
+    this.#body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
     this.#meter = run.errand.meter(this.#body, endpoint)
     this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
     this.#startedAt = run.record.elapsedMs
@@ -117,6 +121,7 @@ export class Attempt implements BatchListener {
       deadlineAt,
       referer: asker.referer,
       title: asker.title,
+      headers: asker.headers,
     }
   }
 
@@ -125,6 +130,13 @@ export class Attempt implements BatchListener {
     if (this.#draining !== undefined) return this.#breakOff(this.#draining.outcome)
     this.#asking?.abort()
     this.fail(error)
+  }
+
+  /** Another endpoint spoke first. This one is not heard any more, and may be billed all the same. */
+  outrun(): void {
+    const { record } = this.#run
+    record.outrun(this.#answering(), record.elapsedMs - this.#startedAt)
+    this.#leaveUpstream({ type: 'left' })
   }
 
   #leave(): void {
@@ -275,6 +287,7 @@ export class Attempt implements BatchListener {
   #begin(): void {
     if (this.#hasBegun) return
     this.#hasBegun = true
+    this.#run.onBegin?.()
     this.#bill()
     const { record, sink } = this.#run
     sink.tried?.([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])
@@ -315,12 +328,17 @@ export class Attempt implements BatchListener {
     }
   }
 
+  #metadata(): object {
+    return routerMetadata({ ...this.#run, endpoint: this.#endpoint })
+  }
+
   #newCompleter(): Completer {
     const { errand, record, sink, created } = this.#run
     const { model, price } = this.#endpoint
     const provider = this.#provider.displayName
     const limited = shorteningOf(this.#run.grant, this.#endpoint)
-    const isShared = this.#rescuing !== undefined
+    // Others were paid before: for the beginning of this answer, or for one that was no use.
+    const isShared = this.#rescuing !== undefined || record.answering !== undefined
     const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
     const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
     return errand.completer({
@@ -331,9 +349,11 @@ export class Attempt implements BatchListener {
       price,
       usage,
       cost: isShared ? cost : undefined,
+      metadata: wantsMetadata(this.#run.asker) ? () => this.#metadata() : undefined,
       envelope: () => ({
         ...envelopeOf(record, provider, this.#endpoint, cost()),
         ...(limited === undefined ? {} : { limited }),
+        ...errand.fitting?.(this.#endpoint)?.note,
       }),
     })
   }

@@ -103,6 +103,12 @@ export function addBills(bills: readonly Bill[]): Bill {
   }
 }
 
+/** A bill with what was paid beside it and not heard: its counts stay those of the answer, its cost is of all. */
+export function addCosts(bill: Bill, unheard: readonly Bill[]): Bill {
+  const { cost, costLow, costHigh, costSource } = addBills([bill, ...unheard])
+  return { ...bill, cost, costLow, costHigh, costSource }
+}
+
 /** With a low figure alone, nobody knows how far up it goes. */
 function highOf({ cost, costLow, costHigh }: Bill): Money | undefined {
   return costHigh ?? (costLow === undefined ? cost : undefined)

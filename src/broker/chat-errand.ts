@@ -27,7 +27,10 @@ export function chatErrand(request: ChatRequest, { caller }: Asker, rooms: Rooms
     reasons: (endpoint) => doesReason(endpoint, catalog),
     meter: meterOf,
     mayBeRescued: streamed && request.choices === 1,
-    completer: chatCompleter({ hidesReasoning: request.hidesReasoning }),
+    completer: chatCompleter({
+      hidesReasoning: request.hidesReasoning,
+      healsJson: request.plugins.healsJson,
+    }),
   }
 }
 

@@ -3,6 +3,7 @@ import { namesMcp } from '../wire/mcp-tools.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { chatErrand } from './chat-errand.ts'
+import { fitted } from './fitted.ts'
 import type { Rooms } from './rooms.ts'
 import { chatWithTools } from './tool-loop.ts'
 import { walk } from './walk.ts'
@@ -15,7 +16,8 @@ export async function chat(
   rooms: Rooms,
 ): Promise<void> {
   if (runsTools(request, asker, rooms)) return chatWithTools(request, asker, sink, rooms)
-  return walk(chatErrand(request, asker, rooms), asker, sink, rooms)
+  const errand = fitted(chatErrand(request, asker, rooms), request, rooms)
+  return walk(errand instanceof Promise ? await errand : errand, asker, sink, rooms)
 }
 
 /** The request names them, or its caller always gets some. */

@@ -26,6 +26,8 @@ export interface AnswerFacts {
   readonly usage: () => Usage | undefined
   /** What several endpoints charged together, when it took more than one to give the answer. */
   readonly cost?: (() => Money | undefined) | undefined
+  /** OpenRouter's `openrouter_metadata`, for a caller that wants it. */
+  readonly metadata?: (() => object) | undefined
   /** The legacy `x_aibroker` object. */
   readonly envelope: () => object
 }

@@ -2,6 +2,7 @@ import { dollarsNumber } from '../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
 import { endingOf } from './finish-reason.ts'
+import { mendJson } from './mend-json.ts'
 import { TextChunks } from './text-chunks.ts'
 import { wireUsageOf } from './wire-usage.ts'
 
@@ -9,6 +10,8 @@ import { wireUsageOf } from './wire-usage.ts'
 export interface ChatWishes {
   /** Think, but keep the thoughts out of the answer. */
   readonly hidesReasoning: boolean
+  /** Malformed JSON of a plain answer is to be mended. */
+  readonly healsJson?: boolean | undefined
 }
 
 /** Chat in OpenRouter's shape, plain and streamed. By its OpenAPI document and by what its clients were seen to accept. */
@@ -28,6 +31,7 @@ function reasoningFields(): string[] {
 class ChatCompleter implements Completer {
   readonly #facts: AnswerFacts
   readonly #hidesReasoning: boolean
+  readonly #healsJson: boolean
   /** How each choice ended, to be said again beside the usage. */
   readonly #ended = new Map<number, object>()
   /** When the provider says that it began. */
@@ -36,9 +40,10 @@ class ChatCompleter implements Completer {
   #usage: unknown
   #tail: Record<string, unknown> = {}
 
-  constructor(facts: AnswerFacts, { hidesReasoning }: ChatWishes) {
+  constructor(facts: AnswerFacts, { hidesReasoning, healsJson = false }: ChatWishes) {
     this.#facts = facts
     this.#hidesReasoning = hidesReasoning
+    this.#healsJson = healsJson
   }
 
   answer(_json: string, answer: ChatChunk): string {
@@ -49,6 +54,7 @@ class ChatCompleter implements Completer {
       ...additions(answer, TOP_FIELDS),
       choices: (answer.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
       ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.price, answer.usage) }),
+      openrouter_metadata: this.#facts.metadata?.(),
       x_aibroker: this.#facts.envelope(),
     })
   }
@@ -85,6 +91,7 @@ class ChatCompleter implements Completer {
         ...ending,
       })),
       usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
+      openrouter_metadata: this.#facts.metadata?.(),
       x_aibroker: this.#facts.envelope(),
     })
   }
@@ -117,7 +124,7 @@ class ChatCompleter implements Completer {
       ...endingOf(choice),
       message: {
         role: 'assistant',
-        content: message.content ?? null,
+        content: this.#healsJson ? mended(message.content) : (message.content ?? null),
         refusal: message.refusal ?? null,
         reasoning: null,
         ...this.#reasoning(message),
@@ -158,6 +165,10 @@ class ChatCompleter implements Completer {
       reasoning_details: details ?? [{ type: 'reasoning.text', text, format: 'unknown', index: 0 }],
     }
   }
+}
+
+function mended(content: unknown): unknown {
+  return typeof content === 'string' ? (mendJson(content) ?? content) : (content ?? null)
 }
 
 function createdAt({ created }: ChatChunk): number | undefined {

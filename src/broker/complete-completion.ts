@@ -42,6 +42,7 @@ export function completionCompleter(facts: AnswerFacts): Completer {
         system_fingerprint: null,
         choices,
         ...usage(),
+        openrouter_metadata: facts.metadata?.(),
         x_aibroker: facts.envelope(),
       })
     },
@@ -54,7 +55,14 @@ export function completionCompleter(facts: AnswerFacts): Completer {
     },
     last() {
       const choices = [...ended].map(([index, ending]) => ({ index, text: '', logprobs: null, ...ending }))
-      return facts.usage() === undefined ? undefined : JSON.stringify({ ...head({}), choices, ...usage() })
+      if (facts.usage() === undefined) return undefined
+      return JSON.stringify({
+        ...head({}),
+        choices,
+        ...usage(),
+        openrouter_metadata: facts.metadata?.(),
+        x_aibroker: facts.envelope(),
+      })
     },
   }
 }

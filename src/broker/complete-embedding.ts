@@ -1,11 +1,7 @@
 import { dollarsNumber } from '../base/money.ts'
 import { costOf } from '../ledger/cost.ts'
 import type { AnswerFacts, Completer } from './complete-answer.ts'
-
-interface Vector {
-  readonly index?: number | undefined
-  readonly embedding?: unknown
-}
+import { asBase64, asFloats, type Vector } from './vectors.ts'
 
 /** Vectors in OpenRouter's shape and in the encoding that was asked for, whichever the provider used. */
 export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: AnswerFacts) => Completer {
@@ -24,6 +20,7 @@ export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: Answer
         model: facts.model,
         data,
         ...usageOf(facts),
+        openrouter_metadata: facts.metadata?.(),
         x_aibroker: facts.envelope(),
       })
     },
@@ -36,10 +33,11 @@ function inOrder(vectors: readonly Vector[]): readonly Vector[] {
   return [...vectors].sort((a, b) => (a.index ?? 0) - (b.index ?? 0))
 }
 
-function usageOf({ usage, price }: AnswerFacts): object {
+function usageOf({ usage, price, cost: shared }: AnswerFacts): object {
   const counts = usage()
   if (counts === undefined) return {}
-  const cost = price === undefined ? undefined : costOf(counts, price)
+  const own = price === undefined ? undefined : costOf(counts, price)
+  const cost = shared === undefined ? own : shared()
   return {
     usage: {
       prompt_tokens: counts.prompt,
@@ -48,18 +46,4 @@ function usageOf({ usage, price }: AnswerFacts): object {
       is_byok: false,
     },
   }
-}
-
-/** Base64 on this wire is little-endian 32-bit floats. */
-function asFloats(embedding: unknown): unknown {
-  if (typeof embedding !== 'string') return embedding
-  const bytes = Buffer.from(embedding, 'base64')
-  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, at) => bytes.readFloatLE(at * 4))
-}
-
-function asBase64(embedding: unknown): unknown {
-  if (!Array.isArray(embedding)) return embedding
-  const bytes = Buffer.alloc(embedding.length * 4)
-  for (const [at, value] of embedding.entries()) bytes.writeFloatLE(Number(value), at * 4)
-  return bytes.toString('base64')
 }

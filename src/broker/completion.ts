@@ -2,6 +2,7 @@ import type { CompletionRequest } from '../wire/completion.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { completionCompleter } from './complete-completion.ts'
+import { fitted } from './fitted.ts'
 import { meterOf } from './meter.ts'
 import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
@@ -12,7 +13,7 @@ import { walk } from './walk.ts'
  * Answers one text completion. A router is asked for one; everybody else for a chat of one message, since hardly
  * anybody serves completions any more. Throws like `walk`.
  */
-export function completion(
+export async function completion(
   request: CompletionRequest,
   asker: Asker,
   sink: AnswerSink,
@@ -20,7 +21,7 @@ export function completion(
 ): Promise<void> {
   const { body, chatBody, wishes, streamed } = request
   const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
-  return walk(
+  const errand = fitted(
     {
       kind: 'chat',
       route: 'chat',
@@ -36,8 +37,8 @@ export function completion(
       meter: meterOf,
       completer: completionCompleter,
     },
-    asker,
-    sink,
+    { ...request, body: chatBody },
     rooms,
   )
+  return walk(await errand, asker, sink, rooms)
 }

@@ -5,7 +5,7 @@ import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
 import type { AnswerRecord } from './record.ts'
-import type { Rooms } from './rooms.ts'
+import type { BookAhead } from './rooms.ts'
 
 /** Who is to be asked after somebody who may bill already. */
 export interface NextAsked {
@@ -22,7 +22,7 @@ export async function coverNext(
   { endpoint, byteLength }: NextAsked,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
-  { ledger, limits }: Pick<Rooms, 'ledger' | 'limits'>,
+  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
@@ -39,8 +39,30 @@ export async function coverNext(
   return ledger.raise(hold, needed).catch(refused)
 }
 
-/** With a full disk nobody is asked for more. */
+/**
+ * Sets aside what an endpoint can cost that is to be asked beside another one. The result takes the place of the hold;
+ * `undefined` when the caller's budgets don't cover both.
+ */
+export async function coverBoth(
+  endpoint: Endpoint,
+  hold: Hold,
+  ordered: Ordered,
+  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
+): Promise<Hold | undefined> {
+  const { price } = endpoint
+  const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
+  // Whoever may be asked without a price was let through by the grant.
+  if (next === undefined || hold.most === undefined) return hold
+  // Nothing waits between this look and the raise, so nobody else can hold the same money.
+  const left = limits.allowance(hold.caller)?.left
+  if (left !== undefined && next > left) return undefined
+  return ledger.raise(hold, money(hold.most + next)).catch(refused)
+}
+
+/** With a full disk, or where another process keeps the books and finds that it is too much, nobody is asked for more. */
 function refused(error: unknown): undefined {
-  if (error instanceof BrokerError && error.code === 'store-full') return undefined
+  if (error instanceof BrokerError && REFUSALS.has(error.code)) return undefined
   throw error
 }
+
+const REFUSALS: ReadonlySet<string> = new Set(['store-full', 'over-budget'])

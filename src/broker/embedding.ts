@@ -1,12 +1,14 @@
-import type { Endpoint } from '../catalog/catalog.ts'
+import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Money } from '../base/money.ts'
 import type { EmbeddingRequest } from '../wire/embedding.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { embeddingCompleter } from './complete-embedding.ts'
+import type { Errand } from './errand.ts'
 import { inBatches } from './in-batches.ts'
 import { Meter } from './meter.ts'
+import { rightDimensions } from './right-dimensions.ts'
 import type { Rooms } from './rooms.ts'
 import { routeFor } from './route-for.ts'
 import { walk } from './walk.ts'
@@ -36,12 +38,22 @@ export function embedding(
       bounds: () => ({ promptTokensAtMost: body.byteLength, completionTokensAtMost: 0 }),
       meter: (sent) => new Meter(sent),
       completer: embeddingCompleter(encoding),
-      askWith: inBatches,
+      askWith: request.dimensions === undefined ? inBatches : askingFor(request.dimensions, rooms.catalog()),
     },
     asker,
     sink,
     rooms,
   )
+}
+
+/** As `inBatches`, and what comes is held to the length of vectors that was asked for. */
+function askingFor(dimensions: number, { endpoints, models }: Catalog): NonNullable<Errand['askWith']> {
+  return (provider, question, listener) => {
+    const { modelId } = question
+    const model = endpoints.get(`${provider.id}/${modelId}`)?.model ?? ''
+    const capabilities = models.get(model)?.capabilities ?? []
+    return inBatches(provider, question, rightDimensions({ dimensions, modelId, capabilities }, listener))
+  }
 }
 
 /** No token is shorter than a byte, and a vector has no price of its own. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Entry, Settlement } from '../ledger/ledger-types.ts'
+import { OUTRUN, type Entry, type Settlement } from '../ledger/ledger-types.ts'
 import type { EndpointFigures, Percentile } from '../routing/offer.ts'
 
 /** How endpoints have been doing, from the requests that ended. */
@@ -10,6 +10,8 @@ export interface EndpointFiguresBook {
   recall(entries: Iterable<Entry>): void
   /** Of the last 30 minutes; `undefined` when it wasn't asked in that time. */
   readonly of: (endpointId: string) => EndpointFigures | undefined
+  /** Milliseconds within which 95 of 100 answers had their first token; `undefined` when too few are known to say. */
+  slowMs(endpointId: string): number | undefined
   /** Percent of its attempts within the last `ms` that it answered; `undefined` without any. */
   uptime(endpointId: string, ms: number): number | undefined
 }
@@ -22,7 +24,8 @@ type EndedRequest = Pick<
 
 interface Sample {
   readonly at: number
-  readonly answered: boolean
+  /** `undefined` when it was left before it could. */
+  readonly answered: boolean | undefined
   readonly latencyMs: number | undefined
   readonly tokensPerSecond: number | undefined
 }
@@ -31,6 +34,8 @@ const WINDOW_MS = 30 * 60_000
 const DAY_MS = 24 * 60 * 60_000
 /** The latest of each endpoint; a busy one's day is then told by its last hours. */
 const MOST_SAMPLES = 512
+/** Of fewer answers nobody knows what is slow. */
+const LEAST_KNOWN = 20
 /** Callers can name any model of some providers. */
 const MOST_ENDPOINTS = 4096
 
@@ -59,8 +64,7 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   }
 
   function note(ended: EndedRequest, at: number): void {
-    for (const { endpoint } of ended.attempts)
-      add(endpoint, { at, answered: false, latencyMs: undefined, tokensPerSecond: undefined })
+    for (const { endpoint, code, ms } of ended.attempts) add(endpoint, { at, ...sampleOfAttempt(code, ms) })
     if (ended.endpoint === undefined || ended.status === 'cancelled') return
     add(ended.endpoint, { at, ...sampleOf(ended) })
   }
@@ -81,11 +85,30 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
         throughput: percentiles(speeds.sort((a, b) => b - a)),
       }
     },
+    slowMs(endpointId) {
+      const known = within(endpointId, WINDOW_MS).flatMap(({ latencyMs }) => latencyMs ?? [])
+      return known.length < LEAST_KNOWN
+        ? undefined
+        : nearestRank(
+            known.sort((a, b) => a - b),
+            0.95,
+          )
+    },
     uptime(endpointId, ms) {
-      const samples = within(endpointId, ms)
+      const samples = within(endpointId, ms).filter(({ answered }) => answered !== undefined)
       if (samples.length === 0) return undefined
       return (100 * samples.filter(({ answered }) => answered).length) / samples.length
     },
+  }
+}
+
+/** An endpoint that was outrun would have taken longer still: without it the slow ones would be missing among those known. */
+function sampleOfAttempt(code: string, ms: number): Omit<Sample, 'at'> {
+  const isOutrun = code === OUTRUN
+  return {
+    answered: isOutrun ? undefined : false,
+    latencyMs: isOutrun ? ms : undefined,
+    tokensPerSecond: undefined,
   }
 }
 
@@ -103,7 +126,10 @@ function sampleOf({ status, firstTokenMs, durationMs, usage }: EndedRequest): Om
 /** Nearest rank, of figures that go from good to bad. */
 function percentiles(sorted: readonly number[]): Percentile | undefined {
   if (sorted.length === 0) return undefined
-  const at = (share: number): number =>
-    Math.round((sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0) * 10) / 10
+  const at = (share: number): number => Math.round(nearestRank(sorted, share) * 10) / 10
   return { p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99) }
+}
+
+function nearestRank(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
 }

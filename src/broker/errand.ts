@@ -35,8 +35,16 @@ export interface Errand {
   readonly meter: (body: JsonBody, endpoint: Endpoint) => Meter
   /** Streams of one text may be brought to their end by somebody else when they break. */
   readonly mayBeRescued?: boolean | undefined
+  /** What an endpoint is asked instead, where the whole prompt is too long for it. */
+  readonly fitting?: ((endpoint: Endpoint) => Fitting | undefined) | undefined
   /** What this is a part of: rows of one group belong to one answer. */
   readonly group?: string | undefined
   /** Puts what a provider answers into OpenRouter's shape. */
   readonly completer: (facts: AnswerFacts) => Completer
+}
+
+/** A request made to fit an endpoint, and what `x_aibroker` says of it. */
+export interface Fitting {
+  readonly body: JsonBody
+  readonly note: object
 }

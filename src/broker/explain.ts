@@ -1,10 +1,12 @@
-import { BrokerError } from '../base/errors.ts'
-import type { Money } from '../base/money.ts'
+import { asBrokerError, BrokerError } from '../base/errors.ts'
+import { formatDollars, type Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import { costOf, mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
 import type { Caller } from '../contexts/caller.ts'
-import type { Exclusion } from '../routing/offer.ts'
+import type { Readiness } from '../providers/key-pool.ts'
+import type { Exclusion, LeftOut } from '../routing/offer.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import { grantFor } from './grant.ts'
 import { boundsOf, type ChatBounds } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
 import { routeFor } from './route-for.ts'
@@ -20,6 +22,8 @@ export interface Explanation {
   /** Best first: the order in which they would be asked. */
   readonly candidates: readonly Candidate[]
   readonly excluded: readonly Exclusion[]
+  /** Models of the caller's list that nobody can be asked for. */
+  readonly leftOut: readonly { readonly model: string; readonly error: BrokerError }[]
   /** Why nobody would be asked. */
   readonly error: BrokerError | undefined
 }
@@ -27,6 +31,8 @@ export interface Explanation {
 export interface Candidate {
   readonly endpoint: Endpoint
   readonly quote: Quote
+  /** As it is now: one that rests is passed over. */
+  readonly readiness: Readiness | undefined
 }
 
 /** What an endpoint would take; unpriced where it is absent. */
@@ -40,14 +46,60 @@ export interface Quote {
 /** Which endpoints a request would be sent to, in which order, at which price, and why not to the others. */
 export function explain(inquiry: Inquiry, caller: Caller, rooms: Rooms): Explanation {
   const { kind, wishes } = inquiry
+  const leftOut: LeftOut = { endpoints: [], models: [] }
+  const told = (candidates: readonly Endpoint[], error: BrokerError | undefined): Explanation => ({
+    candidates: candidates.map((endpoint) => candidateOf(endpoint, inquiry, rooms)),
+    excluded: leftOut.endpoints.map((exclusion) => pinnedAway(exclusion, rooms)),
+    leftOut: leftOut.models.map(({ model, error: fault }) => ({ model, error: asBrokerError(fault) })),
+    error,
+  })
   try {
-    const plan = routeFor({ kind, wishes, strategy: rooms.strategy }, caller, rooms)
-    const candidates = plan.candidates.map((endpoint) => ({ endpoint, quote: quote(inquiry, endpoint) }))
-    return { candidates, excluded: plan.excluded, error: undefined }
+    const { candidates } = routeFor({ kind, wishes, strategy: rooms.strategy }, caller, rooms, leftOut)
+    return told(payable(candidates, inquiry, caller, rooms, leftOut), undefined)
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error
-    return { candidates: [], excluded: [], error }
+    return told([], error)
   }
+}
+
+function candidateOf(endpoint: Endpoint, inquiry: Inquiry, { providers }: Rooms): Candidate {
+  const readiness = providers().get(endpoint.provider)?.readiness(endpoint.modelId)
+  return { endpoint, quote: quote(inquiry, endpoint), readiness }
+}
+
+/** What the caller's budget leaves of the candidates. Throws `over-budget` when it leaves none. */
+function payable(
+  candidates: readonly Endpoint[],
+  inquiry: Inquiry,
+  caller: Caller,
+  { limits }: Rooms,
+  { endpoints }: LeftOut,
+): readonly Endpoint[] {
+  const allowance = limits.allowance(caller)
+  if (allowance === undefined) return candidates
+  const { kind, choices, maxTokens } = inquiry
+  const bounds = (endpoint: Endpoint): UsageBounds => boundsFor(inquiry, endpoint)
+  const mayBeShortened = kind === 'chat' && maxTokens === undefined
+  let left: readonly Endpoint[] = []
+  try {
+    left = grantFor({ candidates, most: undefined, bounds, choices, mayBeShortened }, allowance).candidates
+    return left
+  } finally {
+    const reason = `may cost more than the $${formatDollars(allowance.left)} that ${allowance.name} has left`
+    for (const endpoint of candidates.filter((each) => !left.includes(each)))
+      endpoints.push({
+        endpoint,
+        step: 'Filter by Budget',
+        reason: endpoint.price === undefined ? 'has no known price' : reason,
+      })
+  }
+}
+
+/** To routing, a provider that the caller may not use isn't there. */
+function pinnedAway(exclusion: Exclusion, { providers }: Rooms): Exclusion {
+  const isHere = providers().has(exclusion.endpoint.provider)
+  if (exclusion.step !== 'Filter by Configured Providers' || !isHere) return exclusion
+  return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
 }
 
 /** OpenAI's rule of thumb for English text. */
@@ -58,10 +110,7 @@ const USUAL_ANSWER = 500
 /** Expected by rule of thumb; the most is never below what is billed. */
 function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
   const { price } = endpoint
-  const bounds: UsageBounds =
-    inquiry.kind === 'chat'
-      ? boundsOf(inquiry, endpoint)
-      : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
+  const bounds = boundsFor(inquiry, endpoint)
   const promptTokens = Math.min(
     Math.ceil(inquiry.body.byteLength / BYTES_PER_TOKEN),
     bounds.promptTokensAtMost,
@@ -78,6 +127,12 @@ function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
       ),
     most: price && mostItCanCost(bounds, price),
   }
+}
+
+function boundsFor(inquiry: Inquiry, endpoint: Endpoint): UsageBounds {
+  return inquiry.kind === 'chat'
+    ? boundsOf(inquiry, endpoint)
+    : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
 }
 
 const NO_USAGE = {

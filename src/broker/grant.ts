@@ -17,6 +17,9 @@ export interface Grant {
   readonly allowance: Allowance | undefined
 }
 
+/** What of an errand has to do with money. */
+export type Payable = Pick<Errand, 'candidates' | 'most' | 'bounds' | 'choices' | 'mayBeShortened'>
+
 const NO_TOKENS: ReadonlyMap<string, number> = new Map()
 const NOBODY: ReadonlySet<string> = new Set()
 
@@ -25,7 +28,7 @@ const NOBODY: ReadonlySet<string> = new Set()
  * affords less than the model's most, the answer is shortened to what it affords. Throws `over-budget` when no candidate
  * can be paid.
  */
-export function grantFor(errand: Errand, allowance: Allowance | undefined): Grant {
+export function grantFor(errand: Payable, allowance: Allowance | undefined): Grant {
   const { candidates, most } = errand
   if (allowance === undefined) return { candidates, most, tokens: NO_TOKENS, shortened: NOBODY, allowance }
   const offers = candidates.flatMap((endpoint) => offerOf(errand, endpoint, allowance))
@@ -78,7 +81,7 @@ interface Offer {
 }
 
 /** One candidate as far as it can be paid; none when it can't. */
-function offerOf(errand: Errand, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
+function offerOf(errand: Payable, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
   const { price } = endpoint
   const bounds = errand.bounds(endpoint)
   const tokens = bounds.completionTokensAtMost
@@ -108,7 +111,7 @@ function dearest(offers: readonly Offer[]): Money | undefined {
   return most
 }
 
-function tooDear(errand: Errand, { left, name, period }: Allowance): BrokerError {
+function tooDear(errand: Payable, { left, name, period }: Allowance): BrokerError {
   const whose = `${name} has $${formatDollars(left)} left ${period === 'total' ? 'in total' : `this ${period}`}`
   const costs = errand.candidates.flatMap((endpoint) => costsOf(errand, endpoint))
   if (costs.length === 0)
@@ -128,7 +131,7 @@ function tooDear(errand: Errand, { left, name, period }: Allowance): BrokerError
 }
 
 /** What would have to be left for this candidate to be asked at all. */
-function costsOf(errand: Errand, endpoint: Endpoint): Money[] {
+function costsOf(errand: Payable, endpoint: Endpoint): Money[] {
   const { price } = endpoint
   if (price === undefined) return []
   const bounds = errand.bounds(endpoint)

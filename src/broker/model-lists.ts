@@ -1,3 +1,5 @@
+import type { RouterEndpoint } from '../catalog/router-endpoints.ts'
+
 /** The lists of models that providers publish. */
 export interface ModelLists {
   /** Fetches all of them now; whoever asks while that goes on gets the same answer. Never rejects. */
@@ -8,6 +10,8 @@ export interface ModelLists {
   standing(): readonly ListStanding[]
   /** OpenRouter's own endpoints of a model (`author/slug`), as its wire has them; none when it can't be asked. Never rejects. */
   endpointsOf(slug: string): Promise<readonly object[]>
+  /** Those of them that were fetched before, for routing; `undefined` while they aren't known. */
+  known(slug: string): readonly RouterEndpoint[] | undefined
 }
 
 export interface CatalogueRefresh {

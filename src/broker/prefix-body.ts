@@ -7,7 +7,8 @@ const CHARACTERS_PER_TOKEN = 4
 /** The caller's request with the beginning of its answer in it, to be continued. */
 export function prefixBody(body: JsonBody, text: string, marker: PrefixMarker): JsonBody {
   const messages = body.value['messages'] as readonly unknown[]
-  const prefix = { role: 'assistant', content: text, ...(marker === 'prefix' ? { prefix: true } : {}) }
+  const isMarked = marker === 'prefix' || marker === 'partial'
+  const prefix = { role: 'assistant', content: text, ...(isMarked ? { [marker]: true } : {}) }
   const changes = new Map<string, string | undefined>([['messages', JSON.stringify([...messages, prefix])]])
   if (marker === 'continue_final_message') {
     changes.set('continue_final_message', 'true')

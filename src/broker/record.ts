@@ -1,10 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { NOTHING, type Money } from '../base/money.ts'
 import type { TokenCounter } from './token-counter.ts'
-import type { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
-import type { EntryStatus, FailedAttempt, Settlement } from '../ledger/ledger-types.ts'
-import { addBills, billOf, NO_BILL, settledBillOf, type Answering, type Bill } from './bill.ts'
+import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../ledger/ledger-types.ts'
+import { addBills, addCosts, billOf, NO_BILL, settledBillOf, type Answering, type Bill } from './bill.ts'
 
 /** Everything that the ledger will want to know of a request, gathered while it runs. */
 export class AnswerRecord {
@@ -15,6 +15,8 @@ export class AnswerRecord {
   readonly #errors: BrokerError[] = []
   /** Everybody who is paid for a part of the answer. */
   readonly #parts: Answering[] = []
+  /** Those that were asked beside them and not heard. */
+  readonly #outrun: Answering[] = []
   #answering: Answering | undefined
   #brokenOff: (() => void) | undefined
   #status: EntryStatus = 'failed'
@@ -99,6 +101,18 @@ export class AnswerRecord {
     if (!this.#isOnTheBill(answering)) this.#parts.push(answering)
   }
 
+  /** Another endpoint spoke first, or the caller left while this one was being asked beside another. */
+  outrun(answering: Answering, ms: number): void {
+    this.#outrun.push(answering)
+    this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint spoke first'))
+    this.#attempts.push({
+      endpoint: answering.endpoint.id,
+      code: OUTRUN,
+      status: undefined,
+      ms: Math.round(ms),
+    })
+  }
+
   /** The caller left while nobody was being asked. */
   gone(): void {
     this.#status = 'cancelled'
@@ -135,12 +149,13 @@ export class AnswerRecord {
 
   /** The same, with what those may bill that said nothing. */
   mostSoFar(): Bill {
-    return withSilent(this.#parts.length === 0 ? FREE : this.bill(), this.#silent)
+    const soFar = this.#parts.length === 0 ? FREE : this.bill()
+    return withSilent(soFar, [...this.#silent, ...this.#outrun])
   }
 
   /** Somebody may bill already. */
   get mayOwe(): boolean {
-    return this.#parts.length > 0 || this.#silent.length > 0
+    return this.#parts.length > 0 || this.#silent.length > 0 || this.#outrun.length > 0
   }
 
   /** Why the answer broke off, or the last attempt failed. */
@@ -171,8 +186,20 @@ export class AnswerRecord {
   }
 
   async #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
-    const bill = await this.#partsBill(held, counter)
-    return this.#silent.length === 0 ? bill : withSilent(bill, this.#silent)
+    const bill = this.#withOutrun(await this.#partsBill(held, counter))
+    const silent = this.#saidNothing()
+    return silent.length === 0 ? bill : withSilent(bill, silent)
+  }
+
+  /** An endpoint that was left for another one and read to its end said what it counted. */
+  #withOutrun(bill: Bill): Bill {
+    const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
+    return known.length === 0 ? bill : addCosts(bill, known.map(billOf))
+  }
+
+  #saidNothing(): readonly Answering[] {
+    if (this.#outrun.length === 0) return this.#silent
+    return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
   }
 
   async #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {

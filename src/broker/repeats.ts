@@ -63,6 +63,13 @@ export function createRepeats({
   const expire = store.prepare('DELETE FROM kept_answers WHERE started_at_ms <= ?')
   const running = new Map<string, { readonly body: string; readonly answer: Promise<KeptAnswer> }>()
 
+  /** A caller whose answer got lost comes back for it: a broker that was killed meanwhile had better know it. */
+  function writeSoon(job: () => unknown): Promise<unknown> {
+    const written = store.writeEventually(job)
+    void store.caughtUp()
+    return written
+  }
+
   async function first({ key, body }: Repeatable): Promise<Turn> {
     const { promise, resolve, reject } = Promise.withResolvers<KeptAnswer>()
     // Nobody may be waiting for it.
@@ -70,7 +77,7 @@ export function createRepeats({
     running.set(key, { body, answer: promise })
     const drop = async (error: unknown): Promise<void> => {
       reject(error)
-      await store.writeEventually(() => forget.run(key))
+      await writeSoon(() => forget.run(key))
       running.delete(key)
     }
     try {
@@ -90,7 +97,7 @@ export function createRepeats({
       async keep(answer) {
         resolve(answer)
         const text = toText(answer)
-        await store.writeEventually(() => finish.run(text, key))
+        await writeSoon(() => finish.run(text, key))
         running.delete(key)
       },
       lose() {

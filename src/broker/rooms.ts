@@ -12,6 +12,10 @@ import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { AnswerCache } from './answer-cache.ts'
+import type { Asker } from './asker.ts'
+import type { Errand } from './errand.ts'
+import type { Hedges } from './hedges.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
 import type { Repeats } from './repeats.ts'
@@ -33,11 +37,19 @@ export interface Rooms {
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
+  /** Answers that their callers asked to be kept; without it they are asked anew. */
+  readonly answers?: AnswerCache | undefined
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
+  /** What is known of the endpoints behind a router; without it routers are taken at their word. */
+  readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
+  /** When a second endpoint may be asked beside a slow one; without it never. */
+  readonly hedges?: Hedges | undefined
+  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
+  readonly bookAhead?: BookAhead | undefined
   /** How endpoints have been doing. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */
@@ -52,11 +64,27 @@ export interface Rooms {
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
 
+/** What is booked for one request. */
+export interface Booking {
+  readonly errand: Errand
+  readonly asker: Asker
+  /** The generation id. */
+  readonly id: string
+  /** What the prompt is expected to have. */
+  readonly tokens: number
+}
+
+/** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
+export type BookAhead = (booking: Booking) => Promise<{
+  readonly limits: Pick<Limits, 'admit' | 'allowance'>
+  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
+}>
+
 /** What routing looks at, as it is now; what a caller may not use isn't there. */
 export function surroundingsOf(
-  { catalog, providers, figures, limits }: Rooms,
+  { catalog, providers, figures, limits, behind }: Rooms,
   caller: Caller,
 ): RouteSurroundings {
   const here = { catalog: catalog(), providers: providers() }
-  return { ...pinned(here, limits.pinsOf(caller)), figuresOf: figures.of }
+  return { ...pinned(here, limits.pinsOf(caller)), figuresOf: figures.of, behind: behind?.known }
 }

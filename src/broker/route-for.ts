@@ -1,13 +1,25 @@
 import type { Caller } from '../contexts/caller.ts'
+import type { LeftOut } from '../routing/offer.ts'
 import type { Plan, RouteQuery } from '../routing/route.ts'
+import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
 import { explainPin } from './pinned.ts'
 import { surroundingsOf, type Rooms } from './rooms.ts'
 
 /** `route` with what this caller may use; an error says when it is the pin that leaves nothing. */
-export function routeFor(query: RouteQuery, caller: Caller, rooms: Rooms): Plan {
+export function routeFor(query: RouteQuery, caller: Caller, rooms: Rooms, leftOut?: LeftOut): Plan {
   try {
-    return rooms.route(query, surroundingsOf(rooms, caller))
+    const plan = rooms.route(query, surroundingsOf(rooms, caller), leftOut)
+    if (query.wishes.preferences !== NO_PREFERENCES) lookBehind(plan, rooms)
+    return plan
   } catch (error) {
     throw explainPin(error, rooms.limits.pinsOf(caller))
   }
+}
+
+/** Who wishes something of providers will do so again: then it is known what a router has to offer. */
+function lookBehind({ candidates }: Plan, { behind, providers }: Rooms): void {
+  if (behind === undefined) return
+  for (const { provider, modelId } of candidates)
+    if (providers().get(provider)?.speaksOpenRouter === true && !modelId.includes(':'))
+      void behind.endpointsOf(modelId)
 }

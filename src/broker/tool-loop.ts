@@ -11,6 +11,7 @@ import { partTools, type McpWish } from '../wire/mcp-tools.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { chatErrand } from './chat-errand.ts'
+import { fitted } from './fitted.ts'
 import type { Rooms } from './rooms.ts'
 import { runCall } from './tool-calls.ts'
 import { ToolPurse } from './tool-purse.ts'
@@ -111,8 +112,9 @@ async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promi
   const body = jsonBodyOf(spliceFields(request.body, changesOf(loop, messages, nth)))
   const round = new ToolRound(nth === 1 ? sink.id : generationId(rooms.clock.now()), sink)
   const wholeMs = Math.min((rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs, leftMs)
-  const errand = { ...chatErrand(parseChatRequest(body), asker, rooms), group: sink.id }
-  await walk(errand, asker, round, {
+  const asked = parseChatRequest(body)
+  const errand = await fitted(chatErrand(asked, asker, rooms), asked, rooms)
+  await walk({ ...errand, group: sink.id }, asker, round, {
     ...rooms,
     timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs },
   })

@@ -1,3 +1,6 @@
+import type { Clock } from '../base/clock.ts'
+import type { Store } from '../store/store.ts'
+
 /**
  * The ids under which callers know answers that pass through verbatim. They carry the id of the router that gave them;
  * the ledger knows them by ours.
@@ -8,17 +11,46 @@ export interface UpstreamIds {
   ours(id: string): string
 }
 
-/** Whoever looks an answer up does so soon; older ones are found by the id in `X-Generation-Id`. */
-const REMEMBERED = 10_000
+/** Old ids are cleared away after so many new ones. */
+const CLEAR_EVERY = 1000
+const DAY_S = 86_400
 
-export function createUpstreamIds(): UpstreamIds {
-  const known = new Map<string, string>()
+/** Kept as long as the ledger keeps single rows. */
+export function createUpstreamIds({
+  store,
+  clock,
+  keepDays,
+}: {
+  readonly store: Store
+  readonly clock: Clock
+  readonly keepDays: number
+}): UpstreamIds {
+  const insert = store.prepare(
+    'INSERT OR REPLACE INTO upstream_ids (id, request_id, noted_at) VALUES (?, ?, ?)',
+  )
+  const find = store.prepare('SELECT request_id FROM upstream_ids WHERE id = ?')
+  const clear = store.prepare('DELETE FROM upstream_ids WHERE noted_at < ?')
+  /** Noted, and not yet written. */
+  const fresh = new Map<string, string>()
+  let notes = 0
+
   return {
     note(theirs, ours) {
-      known.set(theirs, ours)
-      const [oldest] = known.keys()
-      if (known.size > REMEMBERED && oldest !== undefined) known.delete(oldest)
+      const now = Math.floor(clock.now() / 1000)
+      const isTimeToClear = notes++ % CLEAR_EVERY === 0
+      fresh.set(theirs, ours)
+      store
+        .writeEventually(() => {
+          insert.run(theirs, ours, now)
+          if (isTimeToClear) clear.run(now - keepDays * DAY_S)
+        })
+        // At the end with a full disk it is lost; the answer is still found by the id in `X-Generation-Id`.
+        .catch(() => undefined)
+        .finally(() => fresh.delete(theirs))
     },
-    ours: (id) => known.get(id) ?? id,
+    ours(id) {
+      const row = fresh.has(id) ? undefined : find.get(id)
+      return fresh.get(id) ?? (row === undefined ? id : String(row['request_id']))
+    },
   }
 }

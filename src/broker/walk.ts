@@ -10,10 +10,12 @@ import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
-import { coverNext } from './cover-next.ts'
+import { coverBoth, coverNext } from './cover-next.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
+import { hedgesFor } from './hedges.ts'
 import { prefixBody } from './prefix-body.ts'
+import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
 import { compared, continued } from './replay.ts'
 import type { Rooms } from './rooms.ts'
@@ -27,25 +29,32 @@ const CONTINUES = 'assistant_prefix'
  * nothing; after that a failure goes into the stream. Whatever happens, the hold is settled.
  */
 export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
-  const { ledger, clock, limits, hangUp } = rooms
+  const { clock, hangUp } = rooms
   const { caller } = asker
   let attempt: Attempt | undefined
+  let race: Race | undefined
   let stopped: BrokerError | undefined
   let wake = (): void => undefined
   using _ = rooms.running.enter((error) => {
     stopped = error
     attempt?.stop(error)
+    race?.stop(error)
     wake()
   })
   const catalog = rooms.catalog()
   const record = new AnswerRecord(clock, catalog.version)
   const deadlineAt = clock.monotonic() + (rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs
-  const admission = limits.admit(caller, Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN))
+  const tokens = Math.ceil(errand.body.byteLength / BYTES_PER_TOKEN)
+  const { ledger, limits } =
+    rooms.bookAhead === undefined ? rooms : await rooms.bookAhead({ errand, asker, id: sink.id, tokens })
+  const admission = limits.admit(caller, tokens)
   using leaving = new DisposableStack()
   let tokensUsed = 0
   leaving.defer(() => admission.leave(tokensUsed))
   // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
   const grant = grantFor(errand, limits.allowance(caller))
+  const mayHedge = admission.mayHedge ?? grant.candidates[0]?.mayHedge
+  const hedges = mayHedge === true ? hedgesFor(errand, grant, rooms.hedges) : undefined
   let hold = await ledger.hold({
     id: sink.id,
     caller,
@@ -62,37 +71,67 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     sink.accept({ ...admission.headers, ...shorteningHeader(grant) })
     const told = errand.mayBeRescued === true ? new Told() : undefined
     const created = Math.floor(hold.startedAt / 1000)
-    const { upstreamIds } = rooms
-    const run = { errand, asker, sink, record, grant, hangUp, clock, upstreamIds, created, deadlineAt, told }
+    const { upstreamIds, providers } = rooms
+    const readiness = ({ provider, modelId }: Endpoint): Readiness =>
+      providers().get(provider)?.readiness(modelId) ?? GONE
+    const run = {
+      errand,
+      asker,
+      sink,
+      record,
+      grant,
+      hangUp,
+      clock,
+      upstreamIds,
+      providers,
+      created,
+      deadlineAt,
+      told,
+    }
+    if (hedges !== undefined)
+      race = new Race({
+        run,
+        hedges,
+        attempt: (its, endpoint) => new Attempt(its, endpoint, providerOf(endpoint, rooms)),
+        isReady: (endpoint) => readiness(endpoint).state === 'ready',
+        async cover(endpoint) {
+          const covered = await coverBoth(endpoint, hold, run, { ledger, limits })
+          hold = covered ?? hold
+          return covered !== undefined
+        },
+      })
     const ask = (
       endpoint: Endpoint,
       rescuing?: Rescuing,
       isCovered = !record.mayOwe,
-    ): Promise<AttemptOutcome> => {
+    ): Promise<AttemptOutcome<Endpoint>> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
       if (!isCovered) {
         const { byteLength } = rescuing?.body ?? errand.body
-        return coverNext({ endpoint, byteLength }, hold, run, rooms).then((covered) => {
+        return coverNext({ endpoint, byteLength }, hold, run, { ledger, limits }).then((covered) => {
           if (covered === undefined) return unpaid(record, rescuing !== undefined)
           hold = covered
           return ask(endpoint, rescuing, true)
         })
       }
+      if (race !== undefined && rescuing === undefined) return race.ask(endpoint)
       attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
     }
     const outcome = await fallback({
       candidates: grant.candidates,
       attempt: ask,
-      readiness: ({ provider, modelId }) => rooms.providers().get(provider)?.readiness(modelId) ?? GONE,
+      readiness,
       wait: (ms) => waitFor(ms, clock, sink, record, (early) => (wake = early)),
       timeLeftMs: () => deadlineAt - clock.monotonic(),
       random: Math.random,
       rescue: told && {
         isPossible: () => told.isRepeatable,
-        continues: ({ model }) =>
-          told.text !== '' && catalog.models.get(model)?.capabilities.includes(CONTINUES) === true,
+        continues: ({ model, provider }) =>
+          told.text !== '' &&
+          catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
+          rooms.providers().get(provider)?.prefixMarker !== 'none',
         attempt: ({ candidate, way }) =>
           ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
       },
@@ -105,6 +144,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     record.broke(asBrokerError(error))
     throw error
   } finally {
+    if (race !== undefined) await race.over()
     const settlement = await record.settlement(hold.most, rooms.tokenCounter)
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)

@@ -41,6 +41,7 @@ function toEndpoint(model: string, row: ModelRow, backend: BackendRow, index: nu
     contextWindow: backend.context_window ?? row.context_window,
     maxOutputTokens: backend.max_output_tokens ?? row.max_output_tokens,
     price: toPrice(backend),
+    ...(row.hedge === undefined ? {} : { mayHedge: row.hedge }),
   })
 }
 

@@ -62,6 +62,8 @@ export interface Endpoint {
   readonly quantization?: string | undefined
   /** Request fields it is known to honour, in OpenRouter's vocabulary; absent when nobody listed them. */
   readonly supportedParameters?: readonly string[] | undefined
+  /** Whether somebody else may be asked beside it when it is slow; what a rule of the caller says comes first. */
+  readonly mayHedge?: boolean | undefined
   /** Absent when nobody knows: such an answer is booked as unpriced, never as free. */
   readonly price: Price | undefined
 }

@@ -1,7 +1,7 @@
 import { checked, listOf, mapOf, optional, record, required } from './yaml-form.ts'
 import { complain } from './yaml-page.ts'
 import type { Form, Spot } from './yaml-page.ts'
-import { oneOf, text, textThat, usd, wholeNumber } from './yaml-values.ts'
+import { flag, oneOf, text, textThat, usd, wholeNumber } from './yaml-values.ts'
 
 const MILLION = 'million tokens'
 
@@ -45,6 +45,7 @@ const modelRecord = record({
   capabilities: optional(listOf(text)),
   context_window: optional(wholeNumber(1)),
   max_output_tokens: optional(wholeNumber(1)),
+  hedge: optional(flag),
   backends: required(listOf(backend)),
 })
 

@@ -20,6 +20,8 @@ export interface Config {
   /** The TCP door, closed unless asked for. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
+  /** Processes that answer callers; with 1 the daemon does it alone. */
+  readonly workers: number
   /** Whether the usual ports of local model servers are asked at the start. */
   readonly detectsLocalServers: boolean
   /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
@@ -39,6 +41,8 @@ export interface Config {
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
+  /** Most extra requests to endpoints that are asked beside a slow one, in percent of the requests that allow it. */
+  readonly hedgePercent: number
   /** How long the answers to requests with an `Idempotency-Key` are kept. */
   readonly keepAnswersMs: number
   /** How long running requests may go on once we are told to stop. */
@@ -74,6 +78,7 @@ export interface Flags {
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
   readonly openTcp?: boolean | undefined
+  readonly workers?: string | number | undefined
 }
 
 /** One setting, and who said so. */

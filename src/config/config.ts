@@ -35,6 +35,7 @@ export function loadConfig(options: {
     routingStrategy: settings.choice('ROUTING_STRATEGY', ['cheapest', 'best'], 'cheapest'),
     listen: listenAt(argv, settings),
     isMother: argv.mother === true,
+    workers: workersOf(argv, settings),
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
@@ -45,6 +46,7 @@ export function loadConfig(options: {
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    hedgePercent: settings.whole('AIBROKER_HEDGE_PERCENT', 'percent', 10),
     keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
     timeLimits: timeLimits(settings),
@@ -94,6 +96,21 @@ function hangUpOf(settings: Settings): Config['hangUp'] {
   const forMs = settings.whole('AIBROKER_HANGUP_DRAIN_S', 'seconds', 60) * 1000
   const policy = settings.choice('AIBROKER_HANGUP', ['drain', 'cut'], 'drain')
   return Object.freeze(policy === 'cut' ? { policy } : { policy, forMs })
+}
+
+/** More than any host has cores is a slip of the finger. */
+const MOST_WORKERS = 256
+
+function workersOf({ workers }: Flags, settings: Settings): number {
+  const name = workers === undefined ? 'AIBROKER_WORKERS' : '--workers'
+  const text = String(workers ?? settings.text(name) ?? 1)
+  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= MOST_WORKERS) return Number(text)
+  return (
+    settings.complain(
+      name,
+      `is “${text}”, should be a number of processes from 1 to ${MOST_WORKERS}, such as 4`,
+    ) ?? 1
+  )
 }
 
 /** Address and port come together or not at all. */

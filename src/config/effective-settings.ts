@@ -26,10 +26,12 @@ const ROWS: readonly Row[] = [
   ['address', (c) => c.listen?.address, '--address'],
   ['port', (c) => c.listen?.port, '--port'],
   ['mother', (c) => c.isMother, '--mother'],
+  ['workers', (c) => c.workers, '--workers', 'AIBROKER_WORKERS'],
   ['detect_local_servers', (c) => c.detectsLocalServers, 'AIBROKER_DETECT'],
   ['refresh_catalogue', (c) => c.refreshesCatalogue, 'AIBROKER_CATALOG'],
   ['http_client', (c) => c.httpClient, 'AIBROKER_HTTP_CLIENT'],
   ['most_open_requests', (c) => c.mostOpenRequests, 'AIBROKER_MAX_OPEN_REQUESTS'],
+  ['hedge_percent', (c) => c.hedgePercent, 'AIBROKER_HEDGE_PERCENT'],
   ['keep_answers_ms', (c) => c.keepAnswersMs, 'AIBROKER_IDEMPOTENCY_HOURS'],
   ['body_limit_bytes', (c) => c.bodyLimitBytes, 'AIBROKER_BODY_LIMIT_MB'],
   ['drain_timeout_ms', (c) => c.drainTimeoutMs, 'AIBROKER_DRAIN_TIMEOUT_S'],
@@ -89,6 +91,7 @@ const FLAGS: Readonly<Record<string, keyof Flags>> = {
   '--port': 'port',
   '--mother': 'mother',
   '--open-tcp': 'openTcp',
+  '--workers': 'workers',
 }
 
 /** All that is taken from the secrets file besides keys. */

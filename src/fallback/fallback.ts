@@ -4,15 +4,21 @@ import { nextRescue, type Rescue } from './next-rescue.ts'
 import { nextStep, type Candidate, type Tried } from './next-step.ts'
 
 /** How one attempt ended. `begun` says whether the caller has seen a part of the answer. */
-export type AttemptOutcome =
+export type AttemptOutcome<C = never> =
   | { readonly type: 'answered' }
   | { readonly type: 'left' }
-  | { readonly type: 'failed'; readonly error: BrokerError; readonly begun: boolean }
+  | {
+      readonly type: 'failed'
+      readonly error: BrokerError
+      readonly begun: boolean
+      /** When another candidate was asked beside the one: how each failed, the last one as the outcome says. */
+      readonly failures?: readonly Tried<C>[] | undefined
+    }
 
 export interface Walk<C> {
   /** Best first. */
   readonly candidates: readonly C[]
-  attempt(candidate: C): Promise<AttemptOutcome>
+  attempt(candidate: C): Promise<AttemptOutcome<C>>
   /** How fit a candidate is now. */
   readonly readiness: (candidate: C) => Readiness
   /** False when the caller left meanwhile. */
@@ -29,14 +35,14 @@ export interface RescueWalk<C> {
   isPossible(): boolean
   /** Whether the catalogue says that it continues from a prefix. */
   readonly continues: (candidate: C) => boolean
-  attempt(rescue: Rescue<C>): Promise<AttemptOutcome>
+  attempt(rescue: Rescue<C>): Promise<AttemptOutcome<C>>
 }
 
 /**
  * Asks the candidates until one answers, as `nextStep` says, and brings an answer that broke to its end, as `nextRescue`
  * says. The outcome is that of the last attempt that an upstream saw; of a rescue that failed, the first failure.
  */
-export async function fallback<C extends Candidate>(walk: Walk<C>): Promise<AttemptOutcome> {
+export async function fallback<C extends Candidate>(walk: Walk<C>): Promise<AttemptOutcome<C>> {
   const trail: Tried<C>[] = []
   for (;;) {
     const { candidates, readiness } = walk
@@ -47,8 +53,10 @@ export async function fallback<C extends Candidate>(walk: Walk<C>): Promise<Atte
     if (afterMs > 0 && !(await walk.wait(afterMs))) return { type: 'left' }
     const outcome = await walk.attempt(candidate)
     if (outcome.type !== 'failed') return outcome
-    if (outcome.begun) return isFinal(outcome.error) ? outcome : rescued(walk, candidate, outcome)
-    trail.push({ candidate, error: outcome.error })
+    const { error, begun, failures = [{ candidate, error }] } = outcome
+    const broken = failures.at(-1)?.candidate ?? candidate
+    if (begun) return isFinal(error) ? outcome : rescued(walk, broken, outcome)
+    trail.push(...failures)
   }
 }
 
@@ -61,8 +69,8 @@ function told(trail: readonly Tried<unknown>[]): AttemptOutcome {
 async function rescued<C extends Candidate>(
   walk: Walk<C>,
   broken: C,
-  failure: AttemptOutcome,
-): Promise<AttemptOutcome> {
+  failure: AttemptOutcome<C>,
+): Promise<AttemptOutcome<C>> {
   const { rescue, candidates, readiness } = walk
   const tried: Rescue<C>[] = []
   while (rescue?.isPossible() === true && walk.timeLeftMs() > 0) {

@@ -45,7 +45,8 @@ const STOP = { type: 'stop' } as const
 /**
  * Whom to ask next. In this order: the same endpoint with another key, when only the key was the trouble; the next fit
  * candidate; a candidate that has just failed elsewhere; the same endpoint again, once, when its failure may have
- * passed; one that is fit again within a few seconds. Never one whose refusal is known.
+ * passed; one that is fit again within a few seconds; without any of these, one whose circuit is open all the same, which
+ * it allows now and then. Never one whose refusal is known.
  */
 export function nextStep<C extends Candidate>(situation: Situation<C>): Step<C> {
   const { candidates, trail, readiness, timeLeftMs } = situation
@@ -60,7 +61,16 @@ export function nextStep<C extends Candidate>(situation: Situation<C>): Step<C> 
     fresh.find((candidate) => readiness(candidate).state === 'ready') ??
     fresh.find((candidate) => readiness(candidate).state === 'shaky')
   if (next !== undefined) return ask(next)
-  return again(open, situation) ?? later(open, situation) ?? (trail.length === 0 ? ask(first) : STOP)
+  return (
+    again(open, situation) ??
+    later(open, situation) ??
+    (trail.length === 0 ? ask(inSpite(situation, first)) : STOP)
+  )
+}
+
+/** Nobody is fit. A provider that refuses us for now would be asked in vain, one that failed may have recovered. */
+function inSpite<C extends Candidate>({ candidates, readiness }: Situation<C>, first: C): C {
+  return candidates.find((candidate) => readiness(candidate).reason === 'circuit-open') ?? first
 }
 
 function ask<C>(candidate: C, afterMs = 0): Step<C> {
@@ -100,8 +110,14 @@ function again<C extends Candidate>(open: readonly C[], situation: Situation<C>)
   return found && ask(found.candidate, RETRY_AFTER_MS * (1 + random))
 }
 
-function isMomentary({ code, details: { status = 503, isUnasked, retryAfter } }: BrokerError): boolean {
-  const isServerTrouble = status >= 500 && status !== 501
+/**
+ * The provider said that it failed, or can't have heard the request. One that may have been at work when the connection
+ * broke could bill twice.
+ */
+function isMomentary({ code, details }: BrokerError): boolean {
+  const { raw, mayRepeat, isUnasked, retryAfter, status = 503 } = details
+  const isKnown = details.status !== undefined || raw !== undefined || mayRepeat === true
+  const isServerTrouble = isKnown && status >= 500 && status !== 501
   return code === 'upstream-failed' && isServerTrouble && isUnasked !== true && retryAfter === undefined
 }
 
@@ -110,10 +126,13 @@ function later<C extends Candidate>(
   open: readonly C[],
   { trail, readiness, timeLeftMs }: Situation<C>,
 ): Step<C> | undefined {
+  // A circuit that is open may be tried at once by who has nobody else; waiting for it only gathers a crowd.
+  const isWorthIt = ({ reason }: Readiness): boolean => trail.length > 0 || reason !== 'circuit-open'
   const count = (candidate: C): number => trail.filter((tried) => tried.candidate.id === candidate.id).length
   const waits = open
     .filter((candidate) => count(candidate) < 2 && !wasSilent(candidate, trail))
     .map((candidate) => ({ candidate, ...readiness(candidate) }))
+    .filter(isWorthIt)
     .filter(({ state, readyInMs }) => state === 'resting' && readyInMs <= Math.min(PATIENCE_MS, timeLeftMs))
     .sort((a, b) => a.readyInMs - b.readyInMs)
   const [soonest] = waits

@@ -6,6 +6,7 @@ import { checkSocketPath } from './socket-paths.ts'
 
 /** Takes every right but reading and writing by owner and group away from what is created under it. */
 const SOCKET_UMASK = 0o117
+const SOCKET_MODE = 0o660
 
 /** A server's own socket file. */
 export interface BoundSocket {
@@ -22,11 +23,8 @@ export interface BoundSocket {
  * libuv, which on close unlinks the path it was given without looking, can't remove a successor's socket.
  */
 export async function bindUnixSocket(server: Server, path: string): Promise<BoundSocket> {
-  checkSocketPath(path)
-  makePrivateFolder(dirname(path))
-  await clearStale(path)
-  const nursery = `${path.slice(0, -1)}~`
-  await clearStale(nursery)
+  await clearWay(path)
+  const nursery = nurseryOf(path)
   await listen(server, path, () => listenUnderUmask(server, nursery))
   const ours = lstatSync(nursery)
   renameSync(nursery, path)
@@ -36,6 +34,35 @@ export async function bindUnixSocket(server: Server, path: string): Promise<Boun
       if (isSameFile(statOf(path), ours)) rmSync(path, { force: true })
     },
   }
+}
+
+/** Makes room for a socket at `path`, in a folder of our own. Throws `cannot-start` when the place is in use. */
+export async function clearWay(path: string): Promise<void> {
+  checkSocketPath(path)
+  makePrivateFolder(dirname(path))
+  await clearStale(path)
+  await clearStale(nurseryOf(path))
+}
+
+/**
+ * The same for one of several processes that share the socket: whoever comes first makes it, and moves it into place.
+ * The way was cleared before by the process that holds it for all of them.
+ */
+export async function joinUnixSocket(server: Server, path: string): Promise<void> {
+  const nursery = nurseryOf(path)
+  await listen(server, path, () => server.listen(nursery))
+  try {
+    // Until it is moved it lies in a folder that only its owner may enter.
+    chmodSync(nursery, SOCKET_MODE)
+    renameSync(nursery, path)
+  } catch (error) {
+    // Another one of us has moved it.
+    if (statOf(nursery) !== undefined || statOf(path) === undefined) throw error
+  }
+}
+
+function nurseryOf(path: string): string {
+  return `${path.slice(0, -1)}~`
 }
 
 /** Makes `server` listen on TCP, IPv4 or IPv6; port 0 lets the system choose. Resolves to what it got. */

@@ -49,9 +49,13 @@ export interface Hold extends HoldRequest {
   readonly rowid: number
 }
 
+/** How an attempt ended that was asked beside another one and not heard: no failure of its endpoint. */
+export const OUTRUN = 'outrun'
+
 /** One failed try that came before the answer. */
 export interface FailedAttempt {
   readonly endpoint: string
+  /** A word of `ERRORS`, or `OUTRUN`. */
   readonly code: string
   readonly status: number | undefined
   readonly ms: number

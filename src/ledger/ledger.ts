@@ -43,6 +43,8 @@ export interface Ledger {
   raise(hold: Hold, most: Money): Promise<Hold>
   /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
   settle(hold: Hold, settlement: Settlement): Promise<void>
+  /** Turns a hold whose end nobody will tell any more into an entry with bounds. */
+  interrupt(hold: Hold): Promise<void>
   openHolds(): readonly Hold[]
   /**
    * To be called once after the start: what a dead process left open becomes an entry with bounds. Returns how many.
@@ -143,6 +145,10 @@ class StoredLedger implements Ledger {
     await this.#close(hold, settlement)
   }
 
+  async interrupt(hold: Hold): Promise<void> {
+    await this.#close(hold, interrupted(hold))
+  }
+
   openHolds(): readonly Hold[] {
     return this.#open.list()
   }
@@ -177,7 +183,7 @@ class StoredLedger implements Ledger {
 
   written(): Promise<void> {
     // With a full disk the books are read as they are.
-    return this.#store.write(() => undefined).catch(() => undefined)
+    return this.#store.caughtUp()
   }
 
   entries(filter: EntryFilter): Iterable<Entry> {

@@ -3,7 +3,7 @@ import { randomLetters } from '../base/ids.ts'
 import type { Price } from '../catalog/catalog.ts'
 import { costOf } from './cost.ts'
 import type { Adjustment, EntrySettlement } from './entry-row.ts'
-import type { Entry, HoldRequest } from './ledger-types.ts'
+import { OUTRUN, type Entry, type HoldRequest } from './ledger-types.ts'
 
 /** Under which prices history is computed again, and how far back. */
 export interface Rerating {
@@ -39,7 +39,7 @@ export interface Correction {
 
 /**
  * What has to be booked so that an entry, with the corrections it already has, costs what the price says. `undefined` when it does,
- * when its counts aren't known, or when its cost is the provider's own figure.
+ * when its counts aren't known, when its cost is the provider's own figure, or when it is more than the answer's own.
  */
 export function correctionOf(
   entry: Entry,
@@ -51,7 +51,8 @@ export function correctionOf(
     adjusts !== undefined ||
     endpoint === undefined ||
     usage === undefined ||
-    entry.costSource === 'upstream'
+    entry.costSource === 'upstream' ||
+    entry.attempts.some(({ code }) => code === OUTRUN)
   )
     return undefined
   const price = rerating.priceOf(endpoint)

@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import type { Bound } from './rule-book.ts'
+import type { Bound } from './rule-bounds.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
 /** What one account does now: requests and tokens of the last minute, and what is running. */

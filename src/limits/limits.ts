@@ -5,7 +5,8 @@ import type { Caller } from '../contexts/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/periods.ts'
 import { Gauge } from './gauge.ts'
-import type { Bound, RuleBook } from './rule-book.ts'
+import type { RuleBook } from './rule-book.ts'
+import type { Bound } from './rule-bounds.ts'
 import type { Pin } from './rules.ts'
 
 /** May they? Requests and tokens per minute, requests at once, money per period, and where requests may go. */
@@ -24,6 +25,8 @@ export interface Limits {
 export interface Admission {
   /** `x-ratelimit-…` */
   readonly headers: Readonly<Record<string, string>>
+  /** Whether somebody else may be asked beside a slow endpoint; `undefined` when no rule says. */
+  readonly mayHedge: boolean | undefined
   /** To be called once, when the request has ended. */
   leave(tokensUsed: number): void
 }
@@ -73,8 +76,11 @@ class LiveLimits implements Limits {
   }
 
   admit(caller: Caller, tokens: number): Admission {
-    const bounds = this.#parts.rules.boundsOf(caller).filter(isAboutRates)
-    if (bounds.length === 0) return UNBOUND
+    const all = this.#parts.rules.boundsOf(caller)
+    if (all.length === 0) return UNBOUND
+    const mayHedge = mayHedgeBy(all)
+    const bounds = all.filter(isAboutRates)
+    if (bounds.length === 0) return { ...UNBOUND, mayHedge }
     const second = this.#second()
     const gauges = bounds.map((bound) => this.#gaugeOf(bound.account))
     for (const [index, gauge] of gauges.entries()) {
@@ -84,6 +90,7 @@ class LiveLimits implements Limits {
     for (const gauge of gauges) gauge.enter(tokens, second)
     return {
       headers: tightest(bounds.map(({ rule }, index) => gauges[index]?.headers(rule, second) ?? {})),
+      mayHedge,
       leave: (used) => {
         for (const gauge of gauges) gauge.leave(tokens, used, this.#second())
       },
@@ -147,8 +154,15 @@ class LiveLimits implements Limits {
   }
 }
 
-const UNBOUND: Admission = { headers: {}, leave: () => undefined }
+const UNBOUND: Admission = { headers: {}, mayHedge: undefined, leave: () => undefined }
 const NO_PINS: readonly Pin[] = []
+
+/** One rule that says no is enough. */
+function mayHedgeBy(bounds: readonly Bound[]): boolean | undefined {
+  let may: boolean | undefined
+  for (const { rule } of bounds) if (rule.mayHedge !== undefined) may = rule.mayHedge && (may ?? true)
+  return may
+}
 
 function isAboutRates({ rule }: Bound): boolean {
   return (

@@ -1,31 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import {
-  accountsOf,
-  addressAccount,
-  EVERYBODY,
-  payerAccount,
-  tokenAccount,
-  type Account,
-} from '../contexts/accounts.ts'
 import { canonicalAddress } from '../contexts/address.ts'
 import type { Caller } from '../contexts/caller.ts'
 import { readContextLabel } from '../contexts/context-label.ts'
 import type { Store } from '../store/store.ts'
 import { limitRule, type LimitRule, type LimitSubject } from '../wire/limits.ts'
-import { readRule, type Rule } from './rules.ts'
-
-/** One rule that binds a caller, and what it counts under. */
-export interface Bound {
-  readonly account: Account
-  /** For people: `context “lab” of 10.0.0.1`. */
-  readonly name: string
-  readonly rule: Rule
-}
-
-export interface StoredRule {
-  readonly subject: LimitSubject
-  readonly rule: LimitRule
-}
+import { RuleBounds, type Bound, type StoredRule } from './rule-bounds.ts'
 
 /** Every rule there is; changes hold from the next request on and outlive a restart. */
 export interface RuleBook {
@@ -40,9 +19,6 @@ export interface RuleBook {
   boundsOf(caller: Caller): readonly Bound[]
 }
 
-/** Callers whose bounds are remembered; then it starts anew. */
-const MOST_REMEMBERED = 10_000
-
 export function openRuleBook(store: Store, clock: Clock): RuleBook {
   return new StoredRuleBook(store, clock)
 }
@@ -53,7 +29,7 @@ class StoredRuleBook implements RuleBook {
   readonly #put
   readonly #delete
   readonly #rules = new Map<string, StoredRule>()
-  readonly #remembered = new Map<string, readonly Bound[]>()
+  readonly #bounds = new RuleBounds(this.#rules)
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
@@ -83,49 +59,20 @@ class StoredRuleBook implements RuleBook {
       this.#put.run(key, JSON.stringify(rule), Math.floor(this.#clock.now() / 1000)),
     )
     this.#rules.set(key, { subject: subjectOf(key), rule })
-    this.#remembered.clear()
+    this.#bounds.rulesChanged()
   }
 
   async remove(subject: LimitSubject): Promise<boolean> {
     const key = keyOf(subject)
     await this.#store.write(() => this.#delete.run(key))
-    this.#remembered.clear()
+    this.#bounds.rulesChanged()
     return this.#rules.delete(key)
   }
 
   boundsOf(caller: Caller): readonly Bound[] {
-    if (this.#rules.size === 0) return NO_BOUNDS
-    const key = accountsOf(caller).join('\n')
-    const known = this.#remembered.get(key)
-    if (known !== undefined) return known
-    if (this.#remembered.size >= MOST_REMEMBERED) this.#remembered.clear()
-    const bounds = this.#findBounds(caller)
-    this.#remembered.set(key, bounds)
-    return bounds
-  }
-
-  #findBounds(caller: Caller): Bound[] {
-    const { ip, context, token } = caller
-    const bounds: Bound[] = []
-    const bind = (account: Account, name: string, ...keys: readonly string[]): void => {
-      const rules = keys.flatMap((key) => this.#rules.get(key)?.rule ?? [])
-      // The more special rule replaces what it names and leaves the rest.
-      if (rules.length > 0) bounds.push({ account, name, rule: readRule(Object.assign({}, ...rules)) })
-    }
-    bind(EVERYBODY, 'this broker', 'everybody')
-    bind(addressAccount(ip), ip, `address ${ip}`)
-    bind(
-      payerAccount(caller),
-      context === undefined ? ip : `context “${context}” of ${ip}`,
-      'default',
-      ...(context === undefined ? [] : [`context ${context}`, `payer ${ip} ${context}`]),
-    )
-    if (token !== undefined) bind(tokenAccount(token), `token ${token}`, `token ${token}`)
-    return bounds
+    return this.#bounds.of(caller)
   }
 }
-
-const NO_BOUNDS: readonly Bound[] = []
 
 /** Throws `bad-context` for a label that is none. */
 function keyOf(subject: LimitSubject): string {
@@ -154,4 +101,10 @@ function subjectOf(key: string): LimitSubject {
   if (scope === 'payer') return { scope: 'context', address: first, context: second }
   if (scope === 'token') return { scope, token: first }
   return { scope: scope === 'everybody' ? 'everybody' : 'default' }
+}
+
+/** The bounds that these rules are, where nobody changes them. */
+export function boundsOfRules(rules: readonly StoredRule[]): Pick<RuleBook, 'boundsOf'> {
+  const bounds = new RuleBounds(new Map(rules.map((stored) => [keyOf(stored.subject), stored])))
+  return { boundsOf: (caller) => bounds.of(caller) }
 }

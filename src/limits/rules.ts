@@ -10,6 +10,8 @@ export interface Rule {
   readonly budgets: readonly Budget[]
   readonly mayBeUnpriced: boolean
   readonly pin: Pin | undefined
+  /** Whether a second endpoint may be asked beside a slow one; `undefined` when the rule doesn't say. */
+  readonly mayHedge: boolean | undefined
 }
 
 /** Most money in a period. */
@@ -34,6 +36,7 @@ export function readRule(rule: LimitRule): Rule {
     budgets: budgetsOf(rule),
     mayBeUnpriced: rule.allow_unpriced ?? false,
     pin: pinOf(rule),
+    mayHedge: rule.hedge,
   }
 }
 

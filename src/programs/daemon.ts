@@ -18,6 +18,10 @@ const program = new Command('hero_aibroker_server')
   )
   .option('--port <number>', 'the port for --address')
   .option('--open-tcp', 'let --address be reached from other machines although nobody has to show a token')
+  .option(
+    '--workers <number>',
+    'how many processes answer callers, one for each core to be used; 1 unless said',
+  )
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
   .addHelpText('after', HELP())
   .action(run)
@@ -42,7 +46,7 @@ async function run(flags: Flags): Promise<void> {
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
     const log = pino({ level: config.logLevel }, pino.destination(2))
-    const daemon = await startDaemon(config, systemClock, log)
+    const daemon = await startDaemon(config, systemClock, log, flags)
     process.stdout.write(`${banner(daemon, config)}\n`)
     stopOnSignal(daemon, config, log)
     trimMemory()

@@ -2,7 +2,9 @@
 export interface Breaker {
   /** Milliseconds until it may be asked; 0 when it may be now. */
   restMs(now: number): number
-  /** A request goes out. While the circuit is open and its time is up, it is the one that finds out. */
+  /** The same for a request that has nobody else to go to: it may find out sooner, one in a second. */
+  insistMs(now: number): number
+  /** A request goes out. While the circuit is open and no other one is finding out, it is the one that does. */
   enter(now: number): Pass
   /** The trial has begun to be answered: the circuit closes, and opens again should that answer break. */
   began(pass: Pass): void
@@ -33,6 +35,9 @@ const JITTER = 0.25
 /** A trial that has heard nothing for so long doesn't keep the next one waiting. */
 const TRIAL_MS = 10_000
 
+/** Least time between two requests that have nobody else to go to. */
+const INSIST_MS = 1000
+
 /** A circuit breaker: closed, open for a while, half-open for one request. `random` in [0, 1) is its jitter. */
 export function createBreaker(random: () => number): Breaker {
   let isOpen = false
@@ -41,6 +46,8 @@ export function createBreaker(random: () => number): Breaker {
   /** Openings without a whole answer between them; they lengthen the rest. */
   let opened = 0
   let openings = 0
+  /** When it was last found to fail, or a request went to find out. */
+  let triedAt = 0
   let until = 0
   let trialSince: number | undefined
 
@@ -49,6 +56,7 @@ export function createBreaker(random: () => number): Breaker {
     isOpen = true
     opened++
     openings++
+    triedAt = now
     until = now + rest * (1 + JITTER * random())
     trialSince = undefined
   }
@@ -62,6 +70,13 @@ export function createBreaker(random: () => number): Breaker {
   function restMs(now: number): number {
     if (!isOpen) return 0
     return Math.max(0, (trialSince === undefined ? until : trialSince + TRIAL_MS) - now)
+  }
+
+  function insistMs(now: number): number {
+    const restLeftMs = restMs(now)
+    return trialSince === undefined
+      ? Math.min(restLeftMs, Math.max(0, triedAt + INSIST_MS - now))
+      : restLeftMs
   }
 
   function count(hasFailed: boolean, now: number): void {
@@ -78,9 +93,10 @@ export function createBreaker(random: () => number): Breaker {
       return trialSince === undefined ? 'open' : 'half-open'
     },
     restMs,
+    insistMs,
     enter(now) {
-      const isTrial = isOpen && restMs(now) === 0
-      if (isTrial) trialSince = now
+      const isTrial = isOpen && insistMs(now) === 0
+      if (isTrial) trialSince = triedAt = now
       return { opening: openings, isTrial }
     },
     began(pass) {

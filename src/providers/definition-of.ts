@@ -3,6 +3,8 @@ import type { ProviderSetting } from '../catalog/provider-setting.ts'
 import { KNOWN_PROVIDERS } from './index.ts'
 import type { ProviderDefinition, Quirks } from './provider.ts'
 
+const PREFIX_MARKERS = ['role', 'prefix', 'partial', 'continue_final_message', 'none'] as const
+
 /** Quirks as the models file writes them. */
 const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quirks | undefined>> = {
   max_tokens_field: (value) =>
@@ -10,9 +12,7 @@ const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quir
   refuses_stream_options: (value) =>
     typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined,
   prefix_marker: (value) =>
-    value === 'role' || value === 'prefix' || value === 'continue_final_message'
-      ? { prefixMarker: value }
-      : undefined,
+    PREFIX_MARKERS.flatMap((prefixMarker) => (prefixMarker === value ? { prefixMarker } : []))[0],
   most_inputs: (value) =>
     typeof value === 'number' && Number.isInteger(value) && value > 0 ? { mostInputs: value } : undefined,
   takes_cache_control: (value) => (typeof value === 'boolean' ? { takesCacheControl: value } : undefined),

@@ -43,10 +43,11 @@ export function createDesk(parts: DeskParts): Desk {
       const endpoint = health.of(endpointOf(question.modelId))
       const { breaker } = endpoint
       const now = clock.monotonic()
-      const restMs = breaker.restMs(now)
+      // Who comes although it rests has nobody else to go to.
+      const restMs = breaker.insistMs(now)
       if (restMs > 0)
         throw resting(definition, { state: 'resting', readyInMs: restMs, reason: 'circuit-open' })
-      const lease = keys.take(keys.size > 1 ? stickinessOf(question.body) : undefined)
+      const lease = keys.take(keys.size > 1 ? stickinessOf(question) : undefined)
       if (lease === undefined) throw resting(definition, keys.readiness())
       const pass = breaker.enter(now)
       return new Visit({

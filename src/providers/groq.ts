@@ -9,7 +9,9 @@ export const groq: ProviderDefinition = {
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
   // https://console.groq.com/docs/openai: these are answered with 400.
+  // https://console.groq.com/docs/prefilling: the role alone is the mark.
   quirks: {
+    prefixMarker: 'role',
     drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   company: {

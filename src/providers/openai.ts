@@ -5,7 +5,7 @@ export const openai: ProviderDefinition = {
   displayName: 'OpenAI',
   baseUrl: 'https://api.openai.com/v1',
   needsKey: true,
-  // https://openai.com/policies/api-data-usage-policies: no training, kept up to 30 days against abuse.
+  // https://platform.openai.com/docs/guides/your-data: no training, kept up to 30 days against abuse.
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
   // https://platform.openai.com/docs/api-reference/embeddings: 2048 inputs at once.
@@ -13,6 +13,7 @@ export const openai: ProviderDefinition = {
   quirks: {
     maxTokensField: 'max_completion_tokens',
     mostInputs: 2048,
+    prefixMarker: 'none',
     drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   company: {

@@ -7,7 +7,8 @@ export const openrouter: ProviderDefinition = {
   needsKey: true,
   // True for most of the providers behind it; which ones, its documentation lists under “Stream cancellation”.
   abortStopsBilling: true,
-  quirks: { speaksOpenRouter: true },
+  // It passes the beginning of an answer on; whether whoever answers behind it continues from it, nobody says.
+  quirks: { speaksOpenRouter: true, prefixMarker: 'none' },
   company: {
     privacyPolicyUrl: 'https://openrouter.ai/privacy',
     termsUrl: 'https://openrouter.ai/terms',

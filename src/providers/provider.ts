@@ -29,8 +29,12 @@ export interface Privacy {
   readonly retains: boolean
 }
 
-/** Mistral and DeepSeek want `prefix: true` on the message, vLLM `continue_final_message` on the request. */
-export type PrefixMarker = 'role' | 'prefix' | 'continue_final_message'
+/**
+ * Mistral and DeepSeek want `prefix: true` on the message, Alibaba `partial: true`, vLLM `continue_final_message` on the
+ * request. `none`: it isn't known to continue, so it is never given the beginning of an answer.
+ */
+export type PrefixMarker = 'role' | 'prefix' | 'partial' | 'continue_final_message' | 'none'
+
 /** What people want to know of a company before they trust it with their words. */
 export interface Company {
   readonly privacyPolicyUrl?: string | undefined
@@ -79,6 +83,8 @@ export interface Question {
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
+  /** The caller's own; a router is told the few that steer it, nobody anything else. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
 }
 
 /**

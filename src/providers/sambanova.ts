@@ -5,13 +5,16 @@ export const sambanova: ProviderDefinition = {
   displayName: 'SambaNova',
   baseUrl: 'https://api.sambanova.ai/v1',
   needsKey: true,
-  // https://sambanova.ai/privacy-policy: no training on API content; of keeping it says nothing binding.
+  // https://community.sambanova.ai/t/data-handling-and-retention/1314: SambaNova's own word for no training and no keeping;
+  // its terms bind it to the former.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  quirks: { maxTokensField: 'max_tokens' },
+  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
   company: {
     privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
     termsUrl: 'https://sambanova.ai/terms-and-conditions',
+    statusUrl: 'https://status.sambanova.ai',
+    // “71 Daggett Drive, San Jose, California”: https://sambanova.ai/sambastack-hosted-terms-of-service
     headquarters: 'US',
   },
 }

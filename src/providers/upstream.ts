@@ -147,7 +147,15 @@ function translate(error: Error): BrokerError {
   }
   return new BrokerError('upstream-failed', `the connection to the provider failed: ${error.message}`, {
     cause: error,
+    details: isUnconnected(error) ? { mayRepeat: true } : {},
   })
+}
+
+/** What the system says when there was no connection to send anything over. */
+const UNCONNECTED = ['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
+
+function isUnconnected(error: Error): boolean {
+  return UNCONNECTED.includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
 function isTimeout(error: Error): boolean {

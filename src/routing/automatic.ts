@@ -1,35 +1,68 @@
-import type { Model, ModelKind } from '../catalog/catalog.ts'
+import type { ModelKind } from '../catalog/catalog.ts'
 import { compareDearer, comparePrices, compareText } from './compare.ts'
 import { nothingConfigured } from './none-left.ts'
-import type { Offer, ProviderState, RouteSurroundings } from './offer.ts'
+import type { LeftOut, Offer, RouteSurroundings } from './offer.ts'
+import type { Compare } from './order.ts'
 import type { Strategy } from './resolve-model.ts'
 
-/** One offer of every model that can be asked, best first by the strategy. Throws `none-fits` when there is none. */
+/**
+ * Everything that an automatic choice may take: of the models file; failing that of the providers' own lists; the
+ * stand-in when nothing else is there. Throws `none-fits` when there is nothing at all.
+ */
 export function automaticOffers(
   kind: ModelKind,
-  strategy: Strategy,
   { catalog, providers }: RouteSurroundings,
+  leftOut: LeftOut | undefined,
 ): readonly Offer[] {
-  const models = [...catalog.models.values()].filter((model) => model.kind === kind)
-  const offers = models.flatMap((model) => bestOffer(model, providers))
+  const offers: Offer[] = []
+  for (const model of catalog.models.values()) {
+    if (model.kind !== kind) continue
+    for (const endpoint of model.endpoints) {
+      const state = providers.get(endpoint.provider)
+      if (state !== undefined) offers.push({ model, endpoint, state })
+    }
+  }
   const real = offers.filter(({ state }) => !state.isStandIn)
   const chosen = real.filter(({ model }) => model.isDiscovered !== true)
   const pool = [chosen, real, offers].find((some) => some.length > 0) ?? []
   if (pool.length === 0) throw nothingConfigured(kind)
-  return pool.sort(strategy === 'cheapest' ? byPrice : byTierThenPrice)
+  for (const { endpoint, state } of leftOut === undefined
+    ? []
+    : offers.filter((each) => !pool.includes(each)))
+    leftOut?.endpoints.push({ endpoint, step: STEP, reason: state.isStandIn ? IS_STAND_IN : IS_DISCOVERED })
+  return pool
 }
 
-/** The endpoint by which a model would be asked; none when no provider of it is there. */
-function bestOffer(model: Model, providers: ReadonlyMap<string, ProviderState>): Offer[] {
-  const offers = model.endpoints.flatMap((endpoint): Offer[] => {
-    const state = providers.get(endpoint.provider)
-    return state === undefined ? [] : [{ model, endpoint, state }]
-  })
-  return offers.sort(byPriorityThenPrice).slice(0, 1)
+const STEP = 'Automatic Choice'
+const IS_STAND_IN = 'is a stand-in, and something real is there'
+const IS_DISCOVERED = 'is not in the models file, so it is to be asked for by name'
+
+/** The best offer of every model, the best model by the strategy first. */
+export function bestOfEach(
+  offers: readonly Offer[],
+  strategy: Strategy,
+  better: Compare,
+  leftOut: LeftOut | undefined,
+): readonly Offer[] {
+  const best = new Map<string, Offer>()
+  for (const offer of offers) {
+    const other = best.get(offer.model.id)
+    if (other === undefined || better(offer, other) < 0) best.set(offer.model.id, offer)
+  }
+  if (leftOut !== undefined) noteOthers(offers, best, leftOut)
+  return [...best.values()].sort(strategy === 'cheapest' ? byPrice : byTierThenPrice)
 }
 
-function byPriorityThenPrice(a: Offer, b: Offer): number {
-  return a.endpoint.priority - b.endpoint.priority || byPrice(a, b)
+function noteOthers(
+  offers: readonly Offer[],
+  best: ReadonlyMap<string, Offer>,
+  { endpoints }: LeftOut,
+): void {
+  for (const { model, endpoint } of offers) {
+    const chosen = best.get(model.id)?.endpoint.id
+    if (chosen !== undefined && chosen !== endpoint.id)
+      endpoints.push({ endpoint, step: STEP, reason: `stands behind ${chosen}, which offers the same model` })
+  }
 }
 
 function byPrice(a: Offer, b: Offer): number {

@@ -1,5 +1,8 @@
-import { dollars, formatDollars, type Money } from '../base/money.ts'
+import type { RouterEndpoint } from '../catalog/router-endpoints.ts'
+import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import { unmetBehind } from './behind-router.ts'
+import { quantizationFits, tooDear } from './conditions.ts'
 import type { Offer } from './offer.ts'
 import { meansProvider, placeIn } from './slugs.ts'
 
@@ -10,6 +13,8 @@ export interface FilterContext {
   readonly direct: ReadonlySet<string>
   /** Suffixes of the model's name, such as `free`. */
   readonly variants: readonly string[]
+  /** A router's own endpoints for one of its models, as far as they are known. */
+  readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
 /** One hard condition. */
@@ -82,6 +87,15 @@ export const FILTERS: readonly Filter[] = [
     message: () => 'No endpoints found matching your data policy (provider.data_collection, provider.zdr).',
   },
   {
+    step: 'Filter by Distillable Text',
+    fault: ({ state }, { wishes: { preferences } }) =>
+      !preferences.distillableOnly || state.speaksOpenRouter === true
+        ? undefined
+        : 'is not known to permit distillation',
+    message: () =>
+      'No endpoints found whose models are known to permit distillation (provider.enforce_distillable_text).',
+  },
+  {
     step: 'Filter by Quantization',
     fault: ({ endpoint, state }, { wishes: { preferences } }) => {
       if (preferences.quantizations === undefined || state.speaksOpenRouter === true) return undefined
@@ -92,6 +106,17 @@ export const FILTERS: readonly Filter[] = [
     },
     message: ({ wishes }) =>
       `No endpoints found at the quantizations ${wishes.preferences.quantizations?.join(', ')}.`,
+  },
+  {
+    step: 'Filter by Thinking Variant',
+    fault: ({ model, state }, { variants }) =>
+      !variants.includes('thinking') ||
+      state.speaksOpenRouter === true ||
+      model.capabilities.length === 0 ||
+      model.capabilities.includes('reasoning')
+        ? undefined
+        : 'does not reason',
+    message: ({ wishes }) => `No endpoints found for ${wishes.model}: the model does not reason.`,
   },
   ...(['image', 'audio', 'file', 'video'] as const).map(inputFilter),
   {
@@ -128,13 +153,22 @@ export const FILTERS: readonly Filter[] = [
       const { maxPrice } = preferences
       if (maxPrice === undefined) return undefined
       if (price === undefined) return state.speaksOpenRouter === true ? undefined : 'has no known price'
-      return (
-        tooDear('prompt', price.input, maxPrice.prompt) ??
-        tooDear('completion', price.output, maxPrice.completion) ??
-        tooDear('request', price.perRequest, maxPrice.request)
-      )
+      return tooDear(price, maxPrice)
     },
     message: () => 'No endpoints found that satisfy the max price for this request',
+  },
+  {
+    step: 'Filter by Endpoints behind OpenRouter',
+    fault: ({ endpoint, state }, { wishes, behind }) => {
+      if (state.speaksOpenRouter !== true || wishes.preferences === NO_PREFERENCES) return undefined
+      const endpoints = behind?.(endpoint.modelId)
+      const unmet = endpoints === undefined ? undefined : unmetBehind(endpoints, wishes)
+      return unmet === undefined
+        ? undefined
+        : `has ${endpoints?.length} endpoints for it, and none of them meets ${unmet}`
+    },
+    message: ({ wishes }) =>
+      `No endpoints found for ${wishes.model}: none of those that OpenRouter has for it meets the provider preferences.`,
   },
 ]
 
@@ -195,25 +229,6 @@ export function knowsParameter({ model, endpoint }: Offer, name: string): boolea
   const capability = CAPABILITY_OF[name]
   if (capability !== undefined) return model.capabilities.includes(capability)
   return !RARE.includes(name)
-}
-
-function quantizationFits(wanted: string, own: string): boolean {
-  if (wanted === own) return true
-  return (wanted === 'fp4' && /^(mx|nv)fp4$/.test(own)) || (wanted === 'fp8' && own === 'mxfp8')
-}
-
-function tooDear(what: string, rate: Money | undefined, most: string | undefined): string | undefined {
-  if (most === undefined || rate === undefined || rate <= bound(most)) return undefined
-  return `asks $${formatDollars(rate)} for ${what}, more than $${most}`
-}
-
-/** A bound finer than a nano-dollar is met by whatever is below its next one. */
-function bound(text: string): bigint {
-  try {
-    return dollars(text)
-  } catch {
-    return BigInt(Math.floor(Number(text) * 1e9))
-  }
 }
 
 function isFree(price: Offer['endpoint']['price']): boolean {

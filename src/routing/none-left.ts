@@ -6,6 +6,9 @@ import type { Exclusion, Offer } from './offer.ts'
 /** How many endpoints were left after each step that took some away; OpenRouter's `routing_funnel`. */
 export type Funnel = { readonly step: string; readonly endpoint_count: number }[]
 
+/** An automatic choice can leave out hundreds; `POST /v1/explain` names them all. */
+const MOST_REASONS = 32
+
 /** Nothing fits the request: says which condition took the last endpoint away, and who fell where. */
 export function noneLeft(end: {
   readonly model: string
@@ -27,7 +30,7 @@ export function noneLeft(end: {
         routing_funnel: end.funnel,
         available_providers: [...new Set(end.offers.map(({ endpoint }) => endpoint.provider))],
         ...(requested === undefined ? {} : { requested_providers: requested }),
-        ineligibility_reasons: end.excluded.map(({ endpoint, reason }) => ({
+        ineligibility_reasons: end.excluded.slice(0, MOST_REASONS).map(({ endpoint, reason }) => ({
           reason: `${endpoint.id} ${reason}`,
           endpoint_count: 1,
         })),

@@ -1,4 +1,5 @@
 import type { Catalog, Endpoint, Model } from '../catalog/catalog.ts'
+import type { RouterEndpoint } from '../catalog/router-endpoints.ts'
 
 /** What routing knows of a provider. */
 export interface ProviderState {
@@ -40,6 +41,8 @@ export interface RouteSurroundings {
   readonly catalog: Catalog
   readonly providers: ReadonlyMap<string, ProviderState>
   readonly figuresOf: FiguresOf
+  /** A router's own endpoints for one of its models, as far as they are known. */
+  readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
 /** An endpoint that can't be asked for this request. */
@@ -48,4 +51,11 @@ export interface Exclusion {
   /** Name of the step that took it away. */
   readonly step: string
   readonly reason: string
+}
+
+/** Everybody who was left out on the way to a plan; only gathered where somebody asks why. */
+export interface LeftOut {
+  readonly endpoints: Exclusion[]
+  /** Models of the caller's list for which nobody can be asked. */
+  readonly models: { readonly model: string; readonly error: unknown }[]
 }

@@ -13,18 +13,23 @@ export interface Ordering {
   readonly figuresOf: FiguresOf
 }
 
-type Compare = (a: Offer, b: Offer) => number
+export type Compare = (a: Offer, b: Offer) => number
 
-/** Best first. Named providers, then those that can do more of what is asked, then by the sort that was asked for. */
+/** Best first. */
 export function inOrder(offers: readonly Offer[], ordering: Ordering): readonly Offer[] {
+  return [...offers].sort(betterOffer(ordering))
+}
+
+/** Named providers first, then those that can do more of what is asked, then by the sort that was asked for. */
+export function betterOffer(ordering: Ordering): Compare {
   const rules = [byPlace(ordering), byFeatures(ordering), byThresholds(ordering), bySort(ordering)]
-  return [...offers].sort((a, b) => {
+  return (a, b) => {
     for (const rule of rules) {
       const result = rule(a, b)
       if (result !== 0) return result
     }
     return compareText(a.endpoint.id, b.endpoint.id)
-  })
+  }
 }
 
 function byPlace({ wishes: { preferences }, direct }: Ordering): Compare {

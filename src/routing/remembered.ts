@@ -14,9 +14,9 @@ export function rememberingRoute(): typeof route {
   const plans = new Map<string, Plan>()
   let catalog: Catalog | undefined
   let providers: RouteSurroundings['providers'] | undefined
-  return (query, around) => {
-    const key = keyOf(query)
-    if (key === undefined) return route(query, around)
+  return (query, around, leftOut) => {
+    const key = leftOut === undefined ? keyOf(query) : undefined
+    if (key === undefined) return route(query, around, leftOut)
     if (around.catalog !== catalog || around.providers !== providers || plans.size >= MOST_PLANS) {
       plans.clear()
       ;({ catalog, providers } = around)

@@ -1,12 +1,12 @@
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import type { ProviderSort } from '../wire/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
-import { automaticOffers } from './automatic.ts'
+import { automaticOffers, bestOfEach } from './automatic.ts'
 import { FILTERS, type Filter, type FilterContext } from './filters.ts'
 import { noneLeft, noProvider, type Funnel } from './none-left.ts'
-import type { Exclusion, Offer, ProviderState, RouteSurroundings } from './offer.ts'
-import { inOrder } from './order.ts'
-import { resolveModel, type Strategy } from './resolve-model.ts'
+import type { Exclusion, LeftOut, Offer, ProviderState, RouteSurroundings } from './offer.ts'
+import { betterOffer, inOrder } from './order.ts'
+import { resolveModel, type Resolved, type Strategy } from './resolve-model.ts'
 import { directProviders } from './slugs.ts'
 
 export interface RouteQuery {
@@ -16,11 +16,10 @@ export interface RouteQuery {
   readonly strategy: Strategy
 }
 
-/** Whom to ask, and whom not. */
+/** Whom to ask. */
 export interface Plan {
   /** Best first. */
   readonly candidates: readonly Endpoint[]
-  readonly excluded: readonly Exclusion[]
 }
 
 /** More endpoints than this are never tried for one model. */
@@ -28,77 +27,99 @@ const MOST_CANDIDATES = 6
 
 /**
  * The endpoints to ask for this request, best first. Pure: the same query and surroundings give the same plan. Throws
- * `no-such-model` or `none-fits` with the constraint that left nothing, for the first model when none can answer.
+ * `no-such-model` or `none-fits` with the constraint that left nothing, for the first model when none can answer. Who
+ * is left out, and why, goes into `leftOut` where one is given.
  */
-export function route(query: RouteQuery, surroundings: RouteSurroundings): Plan {
+export function route(query: RouteQuery, surroundings: RouteSurroundings, leftOut?: LeftOut): Plan {
   const plans: ModelPlan[] = []
   const faults: unknown[] = []
   for (const name of [query.wishes.model, ...query.wishes.otherModels]) {
     try {
-      plans.push(planFor(name, query, surroundings))
+      plans.push(planFor(name, query, surroundings, leftOut))
     } catch (error) {
       faults.push(error)
+      leftOut?.models.push({ model: name, error })
     }
   }
   if (plans.length === 0) throw faults[0]
-  return {
-    candidates: candidatesOf(plans, query, surroundings),
-    excluded: plans.flatMap(({ excluded }) => excluded),
-  }
+  return { candidates: candidatesOf(plans, query, surroundings) }
 }
 
 interface ModelPlan {
   readonly offers: readonly Offer[]
-  readonly excluded: readonly Exclusion[]
   readonly sort: ProviderSort | undefined
 }
 
-function planFor(name: string, { kind, wishes, strategy }: RouteQuery, around: RouteSurroundings): ModelPlan {
+function planFor(
+  name: string,
+  query: RouteQuery,
+  around: RouteSurroundings,
+  leftOut: LeftOut | undefined,
+): ModelPlan {
+  const { kind, wishes } = query
   const resolved = resolveModel(name, kind, around.catalog)
-  const sort = wishes.preferences.sort ?? sortOf(resolved.variants)
-  if (resolved.type === 'auto') {
-    const offers = automaticOffers(kind, resolved.strategy ?? strategy, around)
-    const context = { wishes: { ...wishes, model: name }, direct: directProviders(offers), variants: [] }
-    const { offers: left, excluded } = sieve(offers, context, name)
-    return { offers: onlyFirst(left.slice(0, MOST_CANDIDATES), wishes), excluded, sort }
+  const { variants } = resolved
+  const sort = wishes.preferences.sort ?? sortOf(variants)
+  const offers =
+    resolved.type === 'auto'
+      ? automaticOffers(kind, around, leftOut)
+      : namedOffers(name, resolved, around, leftOut)
+  const context: FilterContext = {
+    wishes: { ...wishes, model: name },
+    direct: directProviders(offers),
+    variants: resolved.type === 'auto' ? [] : variants,
+    // Of a variant OpenRouter has other endpoints, and of hundreds of models nobody knows them all.
+    behind: resolved.type === 'auto' || variants.length > 0 ? undefined : around.behind,
   }
-  const { model, endpoints, variants } = resolved
-  const offers = endpoints.flatMap((endpoint): Offer[] => {
-    const state = around.providers.get(endpoint.provider)
-    return state === undefined ? [] : [{ model, endpoint: asVariant(endpoint, state, variants), state }]
-  })
-  if (offers.length === 0) throw noProvider(name, endpoints)
-  const context = { wishes: { ...wishes, model: name }, direct: directProviders(offers), variants }
-  const { offers: left, excluded } = sieve(offers, context, name)
-  const absent = endpoints
-    .filter(({ provider }) => !around.providers.has(provider))
-    .map((endpoint) => ({
-      endpoint,
-      step: 'Filter by Configured Providers',
-      reason: 'its provider is not set up here',
-    }))
+  const left = sieve(offers, context, name, leftOut)
   const ordering = { wishes, sort, direct: context.direct, figuresOf: around.figuresOf }
-  const ordered = inOrder(left, ordering).slice(0, MOST_CANDIDATES)
-  return { offers: onlyFirst(ordered, wishes), excluded: [...absent, ...excluded], sort }
+  const ordered =
+    resolved.type === 'auto'
+      ? bestOfEach(left, resolved.strategy ?? query.strategy, betterOffer(ordering), leftOut)
+      : inOrder(left, ordering)
+  return { offers: shortened(ordered, wishes, leftOut), sort }
 }
+
+/** What is offered of a model by those who are set up here. Throws `none-fits` when none is. */
+function namedOffers(
+  name: string,
+  { model, endpoints, variants }: Extract<Resolved, { type: 'endpoints' }>,
+  { providers }: RouteSurroundings,
+  leftOut: LeftOut | undefined,
+): readonly Offer[] {
+  const offers: Offer[] = []
+  for (const endpoint of endpoints) {
+    const state = providers.get(endpoint.provider)
+    if (state === undefined) leftOut?.endpoints.push({ endpoint, ...NOT_SET_UP })
+    else offers.push({ model, endpoint: asVariant(endpoint, state, variants), state })
+  }
+  if (offers.length === 0) throw noProvider(name, endpoints)
+  return offers
+}
+
+const NOT_SET_UP = { step: 'Filter by Configured Providers', reason: 'its provider is not set up here' }
 
 /** Takes every offer through the filters, and remembers who fell where. */
 function sieve(
   offers: readonly Offer[],
   context: FilterContext,
   model: string,
-): { offers: readonly Offer[]; excluded: readonly Exclusion[] } {
+  leftOut: LeftOut | undefined,
+): readonly Offer[] {
   const funnel: Funnel = [{ step: 'Initial Endpoints', endpoint_count: offers.length }]
   const excluded: Exclusion[] = []
   let left = offers
   for (const filter of FILTERS) {
     const kept = left.filter((offer) => fits(offer, filter, context, excluded))
     if (kept.length !== left.length) funnel.push({ step: filter.step, endpoint_count: kept.length })
-    if (kept.length === 0 && left.length > 0)
+    if (kept.length === 0 && left.length > 0) {
+      leftOut?.endpoints.push(...excluded)
       throw noneLeft({ model, filter, context, funnel, offers, excluded })
+    }
     left = kept
   }
-  return { offers: left, excluded }
+  leftOut?.endpoints.push(...excluded)
+  return left
 }
 
 function fits(offer: Offer, filter: Filter, context: FilterContext, excluded: Exclusion[]): boolean {
@@ -107,9 +128,21 @@ function fits(offer: Offer, filter: Filter, context: FilterContext, excluded: Ex
   return reason === undefined
 }
 
-/** Without an order, no fallbacks means one provider and its own error. */
-function onlyFirst(offers: readonly Offer[], { preferences }: RoutingWishes): readonly Offer[] {
-  return preferences.allowFallbacks || preferences.order !== undefined ? offers : offers.slice(0, 1)
+/** As many as are ever tried. Without an order, no fallbacks means one provider and its own error. */
+function shortened(
+  offers: readonly Offer[],
+  { preferences }: RoutingWishes,
+  leftOut: LeftOut | undefined,
+): readonly Offer[] {
+  const isAlone = !preferences.allowFallbacks && preferences.order === undefined
+  const most = isAlone ? 1 : MOST_CANDIDATES
+  for (const { endpoint } of leftOut === undefined ? [] : offers.slice(most))
+    leftOut?.endpoints.push({
+      endpoint,
+      step: isAlone ? 'Filter by Fallback' : 'Most Candidates',
+      reason: isAlone ? 'is not the best one, and fallbacks are off' : `stands behind the ${most} best`,
+    })
+  return offers.slice(0, most)
 }
 
 /** One model after the other, unless the caller wants all of them in one order. */
@@ -118,11 +151,19 @@ function candidatesOf(
   { wishes }: RouteQuery,
   { figuresOf }: RouteSurroundings,
 ): readonly Endpoint[] {
-  const offers = plans.flatMap((plan) => plan.offers)
   const [first] = plans
+  const offers = plans.length === 1 && first !== undefined ? first.offers : onceEach(plans)
   if (!wishes.preferences.sortsAcrossModels) return offers.map(({ endpoint }) => endpoint)
   const ordering = { wishes, sort: first?.sort ?? 'price', direct: directProviders(offers), figuresOf }
   return inOrder(offers, ordering).map(({ endpoint }) => endpoint)
+}
+
+/** A model may be named twice, or under two names. */
+function onceEach(plans: readonly ModelPlan[]): readonly Offer[] {
+  const offers = new Map<string, Offer>()
+  for (const offer of plans.flatMap((plan) => plan.offers))
+    if (!offers.has(offer.endpoint.id)) offers.set(offer.endpoint.id, offer)
+  return [...offers.values()]
 }
 
 const SORTS: Readonly<Record<string, ProviderSort>> = {

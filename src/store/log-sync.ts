@@ -51,7 +51,8 @@ export class LogSync {
     this.#isClosed = true
     this.#cancel?.()
     await this.#running
-    await (await this.#file)?.close()
+    const file = await this.#file?.catch(() => undefined)
+    await file?.close()
   }
 
   #plan(): void {
@@ -78,8 +79,17 @@ export class LogSync {
   }
 
   async #sync(): Promise<void> {
-    const file = await (this.#file ??= open(this.#path, 'r+'))
+    const file = await (this.#file ??= this.#open())
     if (this.#isNeeded) await file.datasync()
     this.#onLogSize((await file.stat()).size)
+  }
+  /** One failure (too many open files, say) must not be remembered as the file. */
+  async #open(): Promise<FileHandle> {
+    try {
+      return await open(this.#path, 'r+')
+    } catch (error) {
+      this.#file = undefined
+      throw error
+    }
   }
 }

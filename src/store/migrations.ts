@@ -5,6 +5,7 @@ import { keptAnswers } from './migrations/0003-kept-answers.ts'
 import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { whoAnswered } from './migrations/0006-who-answered.ts'
+import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 
 /** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
 export const MIGRATIONS: readonly string[] = [
@@ -14,6 +15,7 @@ export const MIGRATIONS: readonly string[] = [
   chainedEntries,
   requestGroups,
   whoAnswered,
+  upstreamIds,
 ]
 
 /** Those of `apikeys.db`. */

@@ -7,7 +7,7 @@ import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { prepare, type Statement } from './sql.ts'
-import { WriteQueue } from './write-queue.ts'
+import { WriteQueue, type OnFull } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
 export interface Store {
@@ -19,6 +19,8 @@ export interface Store {
   write<T>(job: () => T): Promise<T>
   /** Like `write` for what must not be lost: waits until there is space again. */
   writeEventually<T>(job: () => T): Promise<T>
+  /** Resolves when everything queued so far is committed; with a full disk, at once. */
+  caughtUp(): Promise<void>
   /** False while the disk is full: ask before accepting what will have to be written. */
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
@@ -31,6 +33,8 @@ export interface StoreOptions {
   readonly path: string
   readonly clock: Clock
   readonly durability: Durability
+  /** Hears why nothing can be written any more, and with `undefined` that it can be again. */
+  readonly onFull?: OnFull | undefined
   /** Those of `requests.db` unless it is another file. */
   readonly migrations?: readonly string[] | undefined
 }
@@ -54,11 +58,19 @@ function cannotOpen(path: string, cause: unknown): BrokerError {
   return new BrokerError('cannot-start', message, { cause })
 }
 
-function openAlone({ path, clock, durability, migrations = MIGRATIONS }: StoreOptions): Store {
+const IGNORE: OnFull = () => undefined
+
+function openAlone({
+  path,
+  clock,
+  durability,
+  onFull = IGNORE,
+  migrations = MIGRATIONS,
+}: StoreOptions): Store {
   const lock = lockForOneBroker(path)
   try {
     const database = openDatabase(path, durability, migrations)
-    const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon())
+    const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon(), onFull)
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({
       path: `${path}-wal`,
@@ -78,9 +90,12 @@ function openAlone({ path, clock, durability, migrations = MIGRATIONS }: StoreOp
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
       writeEventually: (job) => queue.writeEventually(job),
+      caughtUp: () => queue.caughtUp(),
       isWritable: () => queue.isWritable,
       async flush() {
-        await queue.writeEventually(() => undefined)
+        const written = queue.writeEventually(() => undefined)
+        await queue.caughtUp()
+        await written
         await sync.now()
       },
       close: () => (closing ??= close()),

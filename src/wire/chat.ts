@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import type { JsonBody } from './json-body.ts'
+import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 /** The part of a chat request that the broker interprets; all else passes on as it came. */
@@ -35,22 +36,34 @@ export interface ChatRequest {
   readonly choices: number
   /** Thoughts are to be kept out of the answer. */
   readonly hidesReasoning: boolean
+  readonly plugins: OwnPlugins
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
-export function parseChatRequest(body: JsonBody): ChatRequest {
+export function parseChatRequest(said: JsonBody): ChatRequest {
+  const body = thinking(said)
   const read = readFields(body)
   const { stream, max_tokens, max_completion_tokens, n } = read
   checkEfforts(read)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
+  const plugins = ownPlugins(body)
   return {
     body,
-    wishes: parseWishes(body, maxTokens),
+    wishes: parseWishes(body, maxTokens, plugins.able),
     streamed: stream ?? false,
     maxTokens,
     choices: n ?? 1,
     hidesReasoning: read.reasoning?.exclude ?? read.include_reasoning === false,
+    plugins,
   }
+}
+
+/** The suffix `:thinking` says of a model's name what `reasoning` says of a request; whoever says both means the latter. */
+function thinking(body: JsonBody): JsonBody {
+  const { model, reasoning, reasoning_effort: effort } = body.value
+  if (typeof model !== 'string' || !model.includes(':thinking')) return body
+  if ((reasoning ?? effort ?? undefined) !== undefined) return body
+  return jsonBodyOf(spliceFields(body, new Map([['reasoning', '{"enabled":true}']])))
 }
 
 type Interpreted = z.infer<typeof interpreted>

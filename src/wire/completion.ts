@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fieldFault } from './field-fault.ts'
 import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { COMPRESSION, ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 const form = z.looseObject({
@@ -22,6 +23,7 @@ export interface CompletionRequest {
   readonly streamed: boolean
   readonly maxTokens: number | undefined
   readonly choices: number
+  readonly plugins: OwnPlugins
 }
 
 /** Reads a completion request. Throws `bad-request` naming the field. */
@@ -29,7 +31,8 @@ export function parseCompletionRequest(body: JsonBody): CompletionRequest {
   const parsed = form.safeParse(body.value)
   if (!parsed.success) throw fieldFault(form, body.value)
   const { prompt, stream, max_tokens, n } = parsed.data
-  const wishes = parseWishes(body, max_tokens ?? undefined)
+  const plugins = ownPlugins(body)
+  const wishes = parseWishes(body, max_tokens ?? undefined, [COMPRESSION])
   const chatOnly = [...wishes.needs.routerOnly, ...beyondChat(parsed.data)]
   return {
     body,
@@ -38,6 +41,7 @@ export function parseCompletionRequest(body: JsonBody): CompletionRequest {
     streamed: stream ?? false,
     maxTokens: max_tokens ?? undefined,
     choices: n ?? 1,
+    plugins,
   }
 }
 

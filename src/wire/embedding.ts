@@ -23,13 +23,21 @@ export interface EmbeddingRequest {
   readonly body: JsonBody
   readonly wishes: RoutingWishes
   readonly encoding: 'float' | 'base64'
+  /** How many numbers each vector should have. */
+  readonly dimensions: number | undefined
 }
 
 /** Reads an embedding request. Throws `bad-request` naming the field. */
 export function parseEmbeddingRequest(body: JsonBody): EmbeddingRequest {
   const parsed = form.safeParse(body.value)
   if (!parsed.success) throw fieldFault(form, body.value)
-  return { body, wishes: parseWishes(body, undefined), encoding: parsed.data.encoding_format ?? 'float' }
+  const { encoding_format, dimensions } = parsed.data
+  return {
+    body,
+    wishes: parseWishes(body, undefined),
+    encoding: encoding_format ?? 'float',
+    dimensions: dimensions ?? undefined,
+  }
 }
 
 /** The body in pieces of at most `most` inputs, in their order; one token list is one input. */

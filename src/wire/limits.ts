@@ -25,6 +25,12 @@ export const limitRule = z
       .min(1)
       .optional()
       .describe('Only these models; a name may end in `*`, such as `openai/*`.'),
+    hedge: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether a second provider may be asked as well when the first is unusually slow to begin a stream; both may bill. Left out, the model says.',
+      ),
     local_only: z.boolean().optional().describe('Only providers that run on this host.'),
   })
   .meta({ id: 'LimitRule' })

@@ -14,6 +14,8 @@ export interface ProviderPreferences {
   readonly deniesDataCollection: boolean
   /** Nobody who keeps what it is told. */
   readonly zeroDataRetention: boolean
+  /** Only models whose authors permit that others learn from them. */
+  readonly distillableOnly: boolean
   readonly quantizations?: readonly string[] | undefined
   readonly sort?: ProviderSort | undefined
   /** Sorts all models together instead of one after the other. */
@@ -32,6 +34,10 @@ export interface MaxPrice {
   readonly prompt?: string | undefined
   readonly completion?: string | undefined
   readonly request?: string | undefined
+  /** Of the prompt. */
+  readonly audio?: string | undefined
+  /** Of the prompt, each. */
+  readonly image?: string | undefined
 }
 
 export interface Percentiles {
@@ -46,6 +52,7 @@ export const NO_PREFERENCES: ProviderPreferences = {
   requireParameters: false,
   deniesDataCollection: false,
   zeroDataRetention: false,
+  distillableOnly: false,
   sortsAcrossModels: false,
 }
 
@@ -96,6 +103,7 @@ export function parsePreferences(value: unknown): ProviderPreferences {
     requireParameters: said.require_parameters ?? false,
     deniesDataCollection: said.data_collection === 'deny',
     zeroDataRetention: said.zdr ?? false,
+    distillableOnly: said.enforce_distillable_text ?? false,
     quantizations: said.quantizations ?? undefined,
     sort: sort?.by ?? undefined,
     sortsAcrossModels: sort?.partition === 'none',
@@ -116,7 +124,14 @@ function maxPriceOf(said: z.infer<typeof form>['max_price']): MaxPrice | undefin
   if (said === null || said === undefined) return undefined
   const text = (value: number | string | null | undefined) =>
     value === null || value === undefined ? undefined : String(value)
-  return { prompt: text(said.prompt), completion: text(said.completion), request: text(said.request) }
+  const { prompt, completion, request, audio, image } = said
+  return {
+    prompt: text(prompt),
+    completion: text(completion),
+    request: text(request),
+    audio: text(audio),
+    image: text(image),
+  }
 }
 
 /** A bare number means the median. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
 import type { JsonBody } from './json-body.ts'
+import { COMPRESSION } from './own-plugins.ts'
 import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
 
 /** Which models and providers may answer, and what they must be able to do. */
@@ -73,8 +74,15 @@ const form = z.looseObject({
   tools: z.array(z.looseObject({ type: z.string().nullish() })).nullish(),
 })
 
-/** Reads what a body says about its routing. Throws `bad-request` naming the field. */
-export function parseWishes({ value, fields }: JsonBody, maxTokens: number | undefined): RoutingWishes {
+/**
+ * Reads what a body says about its routing; `able` names the plugins that the broker runs itself. Throws `bad-request`
+ * naming the field.
+ */
+export function parseWishes(
+  { value, fields }: JsonBody,
+  maxTokens: number | undefined,
+  able: readonly string[] = [],
+): RoutingWishes {
   const { model, models, route, plugins, transforms, modalities, tools } = readFields(value, fields)
   const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
   const preferences = parsePreferences(value['provider'])
@@ -88,8 +96,8 @@ export function parseWishes({ value, fields }: JsonBody, maxTokens: number | und
       outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
       maxTokens,
       routerOnly: [
-        ...pluginsOf(plugins ?? []),
-        ...transformsOf(transforms ?? []),
+        ...pluginsOf(plugins ?? [], able),
+        ...transformsOf(transforms ?? [], able),
         ...serverToolsOf(tools ?? []),
         ...(typeof value['preset'] === 'string' ? ['“preset”'] : []),
       ],
@@ -130,7 +138,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0)
 }
 
-/** Every plugin of OpenRouter's; we run none ourselves. */
+/** Every plugin of OpenRouter's. */
 const PLUGINS = [
   'web',
   'web-fetch',
@@ -145,18 +153,22 @@ const PLUGINS = [
   'switchyard-router',
 ]
 
-function pluginsOf(plugins: readonly { id: string; enabled?: boolean | null | undefined }[]): string[] {
+function pluginsOf(
+  plugins: readonly { id: string; enabled?: boolean | null | undefined }[],
+  able: readonly string[],
+): string[] {
   return plugins
-    .filter(({ enabled }) => enabled !== false)
+    .filter(({ id, enabled }) => enabled !== false && !able.includes(id))
     .map(({ id }) => {
+      if (id === 'response-healing') return `the plugin “${id}” for anything but a plain answer in JSON`
       if (PLUGINS.includes(id)) return `the plugin “${id}”`
       throw new BrokerError('bad-request', `there is no plugin “${id}”; known are ${PLUGINS.join(', ')}`)
     })
 }
 
-function transformsOf(transforms: readonly string[]): string[] {
-  return transforms.map((name) => {
-    if (name === 'middle-out') return 'the transform “middle-out”'
+function transformsOf(transforms: readonly string[], able: readonly string[]): string[] {
+  return transforms.flatMap((name) => {
+    if (name === 'middle-out') return able.includes(COMPRESSION) ? [] : ['the transform “middle-out”']
     throw new BrokerError('bad-request', `there is no transform “${name}”; known is middle-out`)
   })
 }

@@ -21,7 +21,7 @@ const candidates: readonly Candidate[] = ['a', 'b', 'c'].map((id) => ({
 
 interface Told {
   readonly asked: string[]
-  readonly last: AttemptOutcome
+  readonly last: AttemptOutcome<Candidate>
 }
 
 /** Lets attempts end as listed, in their order; `rescues` allows rescues that end as listed after them. */

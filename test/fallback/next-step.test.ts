@@ -74,6 +74,21 @@ describe('the next to be asked is', () => {
     ).toBe('stop')
   })
 
+  test('nobody after a connection that broke: it may have been at work, unless it can’t have heard the request', () => {
+    expect(next({ candidates: [a], trail: [[a, failure('upstream-failed')]] })).toBe('stop')
+    expect(next({ candidates: [a, b], trail: [[a, failure('upstream-failed')]] })).toBe('b')
+    const unheard = failure('upstream-failed', { mayRepeat: true })
+    expect(next({ candidates: [a], trail: [[a, unheard]] })).toBe('wait 250: a')
+    const inItsWords = failure('upstream-failed', { raw: '{"error":"oops"}' })
+    expect(next({ candidates: [a], trail: [[a, inItsWords]] })).toBe('wait 250: a')
+  })
+
+  test('one whose circuit is open when there is nobody else, at once', () => {
+    const limited: Readiness = { state: 'resting', readyInMs: 60_000, reason: 'limited' }
+    expect(next({ health: { a: limited, b: rests(3000), c: limited } })).toBe('b')
+    expect(next({ candidates: [a], health: { a: limited } })).toBe('a')
+  })
+
   test('nobody after a silent one that is all there is: it has cost enough', () => {
     expect(next({ candidates: [a], trail: [[a, silent]] })).toBe('stop')
     expect(next({ candidates: [a], trail: [[a, silent]], health: { a: rests(100) } })).toBe('stop')

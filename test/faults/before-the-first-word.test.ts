@@ -4,7 +4,6 @@ import { describe, expect, test } from 'vitest'
 import {
   chatChunk,
   cut,
-  done,
   finishChunk,
   head,
   inTurn,
@@ -13,63 +12,11 @@ import {
   reset,
   sse,
   stall,
-  wire,
   type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
 import { brokerBefore } from './broker-before.ts'
-import { answers, expectWhole, plainAnswer, refuses, role, says } from './scripts.ts'
-
-const HTTP_200 = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
-const html = (status: number): Step[] => [
-  head(status, { 'content-type': 'text/html' }),
-  raw('<h1>Sorry</h1>'),
-]
-
-/** What a provider may do instead of answering. */
-const FAULTS: Readonly<Record<string, Step[]>> = {
-  'a 500': refuses(500),
-  'a 502 with HTML': html(502),
-  'a 503 with Retry-After': refuses(503, 'later', { 'retry-after': '20' }),
-  'a 529': refuses(529),
-  'a 404 for the model': refuses(404),
-  'a 401': refuses(401),
-  'a 402': refuses(402),
-  'a 403': refuses(403),
-  'a 429 with Retry-After': refuses(429, 'slow down', { 'retry-after': '30' }),
-  'a 429 without': refuses(429),
-  'a 301': [head(301, { location: 'http://127.0.0.1:1/' })],
-  'a 200 with HTML': html(200),
-  'a 200 with an error object': [json(200, { error: { message: 'no', code: 503 } })],
-  'a 200 with nothing in it': [head(200, { 'content-type': 'application/json' })],
-  'a reset before headers': [reset],
-  'a cut before headers': [cut],
-  'a reset after headers': [head(200, { 'content-type': 'text/event-stream' }), reset],
-  'half a status line': [wire('HTTP/1.1 2'), cut],
-  'no HTTP at all': [wire('SSH-2.0-OpenSSH_9.6\r\n'), cut],
-  'a broken chunk size': [wire(`${HTTP_200}transfer-encoding: chunked\r\n\r\nZZ\r\n`), cut],
-  'a body shorter than it says': [wire(`${HTTP_200}content-length: 500\r\n\r\n{"choices":`), cut],
-  'an encoding nobody knows': [
-    head(200, { 'content-type': 'application/json', 'content-encoding': 'lzma' }),
-    raw('x'),
-  ],
-  'gzip that is none': [
-    head(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
-    raw('{"choices":[]}'),
-  ],
-}
-
-const overloaded = { error: { message: 'overloaded', code: 529 }, choices: [] }
-const STREAM_FAULTS: Readonly<Record<string, Step[]>> = {
-  'a stream that ends at once': [sse(done)],
-  'a stream with only a role, cut': [sse(role), cut],
-  'a stream with only a role, ended in good order': [sse(role, done)],
-  'an error as the first event': [sse(overloaded)],
-  'an error after the role': [sse(role, overloaded)],
-  'an error in an older shape': [sse({ object: 'error', message: 'no', code: 50001 })],
-  'a stream of noise': [raw('data: {{{\n\ndata: nothing\n\n')],
-  'a plain answer in place of a stream': answers('plain'),
-}
+import { answers, expectWhole, FAULTS, plainAnswer, refuses, role, says, STREAM_FAULTS } from './scripts.ts'
 
 describe.each([
   ['plain', false],
@@ -103,6 +50,24 @@ describe.each([
     await using broker = await brokerBefore([{ script: inTurn(refuses(500), good) }])
     expectWhole(await broker.ask({ stream }), 'good')
     expect(broker.seen()).toEqual([2])
+  })
+
+  test('a connection that broke is not asked again: the provider may have been at work, and bill it', async () => {
+    await using broker = await brokerBefore([{ script: inTurn([reset], good) }], { over: 'tcp' })
+    expect((await broker.ask({ stream })).status).toBe(502)
+    expect(broker.seen()).toEqual([1])
+    const { cost, costLow, costHigh } = await broker.entry()
+    expect([cost, costLow]).toEqual([undefined, 0n])
+    expect(costHigh).toBeGreaterThan(0n)
+  })
+
+  test('a request that met a kept connection as it was given up is sent again, unseen', async () => {
+    // Breaks off the second request, which comes over the connection of the first.
+    await using broker = await brokerBefore([{ script: inTurn(good, [cut], good) }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([3])
+    expect((await broker.entry()).attempts).toEqual([])
   })
 
   test('a lasting 500 is told after two attempts', async () => {

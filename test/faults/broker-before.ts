@@ -29,8 +29,14 @@ export interface BrokerBefore extends AsyncDisposable {
   /** How many requests each provider has seen. */
   seen(): number[]
   ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
+  /** Sends a body; the result hangs up without having read anything. */
+  leave(body: string): () => void
+  /** Calls a method as an administrator. Throws what the broker says against it. */
+  rpc(method: string, params?: object): Promise<unknown>
   /** The newest row, when no hold is open any more. */
   entry(): Promise<Entry>
+  /** Timers of the broker that are set and have not run. */
+  readonly timers: number
   /** Time goes on for the broker without anybody waiting. */
   skip(ms: number): void
 }
@@ -77,15 +83,24 @@ interface Chunk {
 /** The whole broker in this process, on real sockets, before scripted providers on theirs. */
 export async function brokerBefore(
   providers: readonly ProviderBehind[],
-  options: { readonly env?: Readonly<Record<string, string>>; readonly over?: 'unix' | 'tcp' } = {},
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly over?: 'unix' | 'tcp'
+    /** Providers remember no request. */
+    readonly isForgetful?: boolean
+    /** Further lines of every model in the models file. */
+    readonly modelLine?: string
+  } = {},
 ): Promise<BrokerBefore> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(tempFolder())
   const upstreams: ScriptedUpstream[] = []
   for (const { script } of providers)
-    upstreams.push(stack.use(await scriptedUpstream(script, { over: options.over })))
+    upstreams.push(
+      stack.use(await scriptedUpstream(script, { over: options.over, isForgetful: options.isForgetful })),
+    )
   const modelsPath = join(folder.path, 'models.yml')
-  writeFileSync(modelsPath, modelsFile(providers, upstreams))
+  writeFileSync(modelsPath, modelsFile(providers, upstreams, options.modelLine))
   const env = {
     HOME: folder.path,
     PATH_SOCKETS: join(folder.path, 's'),
@@ -106,11 +121,16 @@ export async function brokerBefore(
     daemon,
     seen: () => upstreams.map(({ requests }) => requests.length),
     ask: (body = {}, headers = {}) => ask(daemon.sockets.rest, { ...HELLO, ...body }, headers),
+    leave: (body) => openAndLeave(daemon.sockets.rest, body),
+    rpc: (method, params = {}) => call(daemon.sockets.rpc, method, params),
     async entry() {
       while (daemon.rooms.ledger.openHolds().length > 0) await new Promise((resolve) => setImmediate(resolve))
       const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
       if (newest === undefined) throw new Error('there is no entry')
       return newest
+    },
+    get timers() {
+      return clock.timers
     },
     skip: (ms) => clock.skip(ms),
     [Symbol.asyncDispose]: () => keep.disposeAsync(),
@@ -120,7 +140,11 @@ export async function brokerBefore(
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const HELLO = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
 
-function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly ScriptedUpstream[]): string {
+function modelsFile(
+  providers: readonly ProviderBehind[],
+  upstreams: readonly ScriptedUpstream[],
+  modelLine?: string,
+): string {
   const names = [...new Set(providers.map(({ model = 'm' }) => model))]
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
@@ -132,6 +156,7 @@ function modelsFile(providers: readonly ProviderBehind[], upstreams: readonly Sc
     return [
       `  ${name}:`,
       `    capabilities: [${capabilities.join(', ')}]`,
+      ...(modelLine === undefined ? [] : [`    ${modelLine}`]),
       '    backends:',
       ...backends,
     ].join('\n')
@@ -165,6 +190,30 @@ export function ask(
   })
 }
 
+function openAndLeave(socketPath: string, body: string): () => void {
+  const headers = { 'content-type': 'application/json' }
+  const asked = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  asked.on('error', () => undefined)
+  asked.end(body)
+  return () => void asked.destroy()
+}
+
+async function call(socketPath: string, method: string, params: object): Promise<unknown> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' }
+    const asked = request({ socketPath, path: '/rpc', method: 'POST', headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () => resolve(Buffer.concat(parts).toString()))
+    })
+    asked.on('error', reject)
+    asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
+  })
+  const answer = JSON.parse(text) as { result?: unknown; error?: unknown }
+  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error))
+  return answer.result
+}
+
 function told(status: number, headers: Told['headers'], text: string): Told {
   const isStream = String(headers['content-type']).startsWith('text/event-stream')
   const events = text.split('\n\n').filter((event) => event.startsWith('data: '))
@@ -185,13 +234,32 @@ function told(status: number, headers: Told['headers'], text: string): Told {
   }
 }
 
+interface SkippingClock extends Clock {
+  readonly timers: number
+  skip(ms: number): void
+}
+
 /** The system's clock, with leaps: what is measured leaps, timers run as ever. */
-function skippingClock(): Clock & { skip(ms: number): void } {
+function skippingClock(): SkippingClock {
   let skipped = 0
+  const pending = new Set<() => void>()
   return {
     now: () => systemClock.now() + skipped,
     monotonic: () => systemClock.monotonic() + skipped,
-    after: (ms, run) => systemClock.after(ms, run),
+    after(ms, run) {
+      const cancel = systemClock.after(ms, () => {
+        pending.delete(cancel)
+        run()
+      })
+      pending.add(cancel)
+      return () => {
+        pending.delete(cancel)
+        cancel()
+      }
+    },
+    get timers() {
+      return pending.size
+    },
     skip(ms) {
       skipped += ms
     },

@@ -34,20 +34,30 @@ describe('a provider that answers 503 for a minute', () => {
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
   })
 
-  test('fails fast and says when to come back where nobody stands in', async () => {
+  test('is tried once a second where nobody stands in; who comes between is told so at once', async () => {
     const { script, heal } = fragile()
     await using broker = await brokerBefore([{ script }])
     await broker.ask()
     await broker.ask()
-    const asked = broker.seen()
-    const told = await broker.ask()
-    expect(told).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_unavailable' } } })
-    expect(Number(told.headers['retry-after'])).toBeGreaterThan(0)
-    expect(broker.seen()).toEqual(asked)
+    const [asked = 0] = broker.seen()
+    const crowd = await Promise.all(Array.from({ length: 20 }, () => broker.ask()))
+    for (const told of crowd) {
+      expect(told).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_unavailable' } } })
+      expect(told.headers['retry-after']).toBe('1')
+    }
+    expect(broker.seen()).toEqual([asked])
     expect((await broker.entry()).attempts).toEqual([])
+    broker.skip(1000)
+    const statuses = (await Promise.all(Array.from({ length: 20 }, () => broker.ask()))).map(
+      ({ status }) => status,
+    )
+    expect(statuses.filter((status) => status === 502)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 503)).toHaveLength(19)
+    expect(broker.seen()).toEqual([asked + 1])
     heal()
-    broker.skip(7000)
+    broker.skip(1000)
     expectWhole(await broker.ask(), 'first')
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
   })
 
   test('gets one trial at a time, however many ask', async () => {

@@ -1,21 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
-import {
-  chatChunk,
-  cut,
-  done,
-  finishChunk,
-  json,
-  raw,
-  reset,
-  sse,
-  stall,
-  type Script,
-  type Step,
-} from '../support/scripted-upstream.ts'
+import { chatChunk, done, finishChunk, sse, type Step } from '../support/scripted-upstream.ts'
 import { brokerBefore } from './broker-before.ts'
-import { answers, expectWhole, refuses, role, says } from './scripts.ts'
+import { answers, expectWhole } from './scripts.ts'
 
 const hello = { messages: [{ role: 'user', content: 'hi' }] }
 
@@ -70,78 +58,3 @@ test('a caller who reads slowly slows only its own provider, and is not taken fo
   expect(heard).toContain('[DONE]')
   expect(written).toBe(2000)
 })
-
-/** Everything that goes wrong elsewhere in this folder, one after the other, with good answers between. */
-const MISHAPS: readonly (readonly Step[])[] = [
-  says('good'),
-  refuses(500),
-  [sse(role, chatChunk('go')), cut],
-  says('good'),
-  [reset],
-  refuses(429, 'slow', { 'retry-after': '0' }),
-  [sse(role), raw('data: {"choi'), cut],
-  [json(200, { error: { message: 'no', code: 500 } })],
-  says('go', 'od'),
-  [raw('<html>')],
-  [sse(chatChunk('g'), chatChunk('oo')), stall],
-]
-
-test(
-  'everything at once, over and over, leaves no socket, hold or growing memory behind',
-  { timeout: 90_000 },
-  async () => {
-    const script: Script = (_request, nth) => MISHAPS[nth % MISHAPS.length] ?? []
-    const keys = ['sk-1', 'sk-2', 'sk-3', 'sk-4']
-    await using broker = await brokerBefore([{ script, keys }, { script, keys }, { script: says('good') }], {
-      over: 'tcp',
-    })
-    const outcomes = { whole: 0, broken: 0, refused: 0, left: 0 }
-    const heaps: number[] = []
-    for (let round = 0; round < 12; round++) {
-      await Promise.all(Array.from({ length: 40 }, (_, nth) => (nth % 8 === 0 ? leave() : ask())))
-      broker.skip(121_000)
-      await pause(50)
-      globalThis.gc?.()
-      heaps.push(process.memoryUsage().heapUsed)
-    }
-    await pause(500)
-    broker.skip(200_000)
-    await broker.entry()
-    expect(broker.daemon.rooms.ledger.openHolds()).toEqual([])
-    expect(outcomes.whole).toBeGreaterThan(300)
-    expect(outcomes.whole + outcomes.broken + outcomes.refused + outcomes.left).toBe(480)
-    for (const { running } of [...broker.daemon.rooms.providers().values()].flatMap((each) => each.lanes()))
-      expect(running).toBe(0)
-    await broker.daemon.close()
-    expect(await Promise.all(broker.upstreams.map((each) => each.openConnections()))).toEqual([0, 0, 0])
-    const early = Math.max(...heaps.slice(2, 6))
-    expect(Math.min(...heaps.slice(-4))).toBeLessThan(early + 20 * 1024 * 1024)
-
-    async function ask(): Promise<void> {
-      const skipping = setInterval(() => broker.skip(121_000), 400)
-      const told = await broker.ask({ stream: true }).finally(() => clearInterval(skipping))
-      if (told.status !== 200) outcomes.refused++
-      else if (told.error === undefined) {
-        expectWhole(told, 'good')
-        outcomes.whole++
-      } else {
-        expect([told.isDone, told.finish]).toEqual([false, 'error'])
-        outcomes.broken++
-      }
-    }
-
-    async function leave(): Promise<void> {
-      const asked = request({
-        socketPath: broker.daemon.sockets.rest,
-        path: '/v1/chat/completions',
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-      })
-      asked.on('error', () => undefined)
-      asked.end(JSON.stringify({ ...hello, model: 'm', stream: true }))
-      await pause(5)
-      asked.destroy()
-      outcomes.left++
-    }
-  },
-)

@@ -128,6 +128,20 @@ describe('a rescue', () => {
     expect(told.chunks.at(-1)?.provider).toBe('up1')
   })
 
+  test('marks the beginning as the provider wants it, and gives none where nobody knows that it goes on', async () => {
+    const goesOn = (marker: string) => ({
+      script: says(', there was', ' a girl'),
+      capabilities: ['assistant_prefix'],
+      row: `quirks: { prefix_marker: ${marker} }`,
+    })
+    await using broker = await brokerBefore([{ script: half }, goesOn('none'), goesOn('partial')])
+    expectWhole(await broker.ask(ask), 'Once upon a time, there was a girl')
+    expect(broker.seen()).toEqual([1, 0, 1])
+    expect(broker.upstreams[2]?.requests[0]?.body).toMatchObject({
+      messages: [{ role: 'user' }, { role: 'assistant', content: 'Once upon a time', partial: true }],
+    })
+  })
+
   test('adds up what all parts used and cost, for the caller as for the books', async () => {
     await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
     const told = await broker.ask(ask)
@@ -282,5 +296,5 @@ test('a plain answer that is cut is nobody’s answer', async () => {
   await using broker = await brokerBefore(behind(start))
   const told = await broker.ask({ stream: false })
   expect([told.status, told.text]).toEqual([502, ''])
-  expect(broker.seen()).toEqual([2])
+  expect(broker.seen()).toEqual([1])
 })

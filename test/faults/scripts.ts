@@ -1,11 +1,16 @@
 import { expect } from 'vitest'
 import {
   chatChunk,
+  cut,
   done,
+  head,
   finishChunk,
   json,
+  raw,
+  reset,
   sse,
   usageChunk,
+  wire,
   type Step,
 } from '../support/scripted-upstream.ts'
 import type { Told } from './broker-before.ts'
@@ -36,6 +41,10 @@ export const role = chatChunk('', {
   choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
 })
 
+export function expectBroken({ isDone, finish }: Told): void {
+  expect([isDone, finish]).toEqual([false, 'error'])
+}
+
 export function expectWhole(told: Told, text: string): void {
   const { status, isDone, finish, error } = told
   expect({ status, text: told.text, isDone, finish, error }).toEqual({
@@ -45,4 +54,55 @@ export function expectWhole(told: Told, text: string): void {
     finish: 'stop',
     error: undefined,
   })
+}
+
+const HTTP_200 = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n'
+const html = (status: number): Step[] => [
+  head(status, { 'content-type': 'text/html' }),
+  raw('<h1>Sorry</h1>'),
+]
+
+/** What a provider may do instead of answering; over TCP. */
+export const FAULTS: Readonly<Record<string, Step[]>> = {
+  'a 500': refuses(500),
+  'a 502 with HTML': html(502),
+  'a 503 with Retry-After': refuses(503, 'later', { 'retry-after': '20' }),
+  'a 529': refuses(529),
+  'a 404 for the model': refuses(404),
+  'a 401': refuses(401),
+  'a 402': refuses(402),
+  'a 403': refuses(403),
+  'a 429 with Retry-After': refuses(429, 'slow down', { 'retry-after': '30' }),
+  'a 429 without': refuses(429),
+  'a 301': [head(301, { location: 'http://127.0.0.1:1/' })],
+  'a 200 with HTML': html(200),
+  'a 200 with an error object': [json(200, { error: { message: 'no', code: 503 } })],
+  'a 200 with nothing in it': [head(200, { 'content-type': 'application/json' })],
+  'a reset before headers': [reset],
+  'a cut before headers': [cut],
+  'a reset after headers': [head(200, { 'content-type': 'text/event-stream' }), reset],
+  'half a status line': [wire('HTTP/1.1 2'), cut],
+  'no HTTP at all': [wire('SSH-2.0-OpenSSH_9.6\r\n'), cut],
+  'a broken chunk size': [wire(`${HTTP_200}transfer-encoding: chunked\r\n\r\nZZ\r\n`), cut],
+  'a body shorter than it says': [wire(`${HTTP_200}content-length: 500\r\n\r\n{"choices":`), cut],
+  'an encoding nobody knows': [
+    head(200, { 'content-type': 'application/json', 'content-encoding': 'lzma' }),
+    raw('x'),
+  ],
+  'gzip that is none': [
+    head(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
+    raw('{"choices":[]}'),
+  ],
+}
+
+const overloaded = { error: { message: 'overloaded', code: 529 }, choices: [] }
+/** The same where a stream was asked for. */
+export const STREAM_FAULTS: Readonly<Record<string, Step[]>> = {
+  'a stream that ends at once': [sse(done)],
+  'a stream with only a role, cut': [sse(role), cut],
+  'a stream with only a role, ended in good order': [sse(role, done)],
+  'an error as the first event': [sse(overloaded)],
+  'an error after the role': [sse(role, overloaded)],
+  'an error in an older shape': [sse({ object: 'error', message: 'no', code: 50001 })],
+  'a stream of noise': [raw('data: {{{\n\ndata: nothing\n\n')],
 }

@@ -94,6 +94,7 @@ test('on a full disk holds are refused while settlements wait for space, and non
   const pages = store.prepare('PRAGMA page_count').get()?.['page_count']
   store.prepare(`PRAGMA max_page_count = ${String(pages)}`).get()
   const settled = ledger.settle(hold, finished(money(5n), { error: 'x'.repeat(100_000) }))
+  await ledger.written()
   const refused = ledger.hold(request('gen-2'))
   await expect(refused).rejects.toMatchObject({ code: 'store-full' })
   expect(ledger.balance(hold.caller)).toEqual({ spent: 5n, held: 0n })

@@ -108,3 +108,62 @@ test('what another provider lists can be asked for by name', async () => {
   expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'groq', models: 1 }])
   expect(await idsOf(broker)).toContain('groq/brand-new')
 })
+
+test('what OpenRouter has to offer for a model is learnt from the first request with wishes, and used from then on', async () => {
+  await using upstream = await scriptedUpstream((request, nth) =>
+    request.method === 'POST'
+      ? [json(404, { error: { message: 'No endpoints found', code: 404 } })]
+      : (lists(() => [row('acme/one'), row('acme/two')]) as Exclude<Script, readonly unknown[]>)(
+          request,
+          nth,
+        ),
+  )
+  const env = { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' }
+  await using broker = await startBroker({ env })
+  await broker.rpc('models.refresh')
+  const body = {
+    model: 'acme/one',
+    messages: [{ role: 'user', content: 'hi' }],
+    provider: { quantizations: ['int4'] },
+  }
+  await broker.post('/v1/chat/completions', body)
+  expect(upstream.requests.filter(({ method }) => method === 'POST')).toHaveLength(1)
+  await expect
+    .poll(async () => (await broker.post('/v1/explain', body)).json)
+    .toMatchObject({
+      candidates: [],
+      excluded: [
+        { endpoint: 'openrouter/acme/one', reason: expect.stringContaining('provider.quantizations') },
+      ],
+    })
+  const { status } = await broker.post('/v1/chat/completions', body)
+  expect([status, upstream.requests.filter(({ method }) => method === 'POST').length]).toEqual([404, 1])
+  const fits = await broker.post('/v1/explain', { ...body, provider: { quantizations: ['fp8'] } })
+  expect(fits.json).toMatchObject({ candidates: [{ endpoint: 'openrouter/acme/one' }] })
+})
+
+test('the list is sorted and bounded as asked, and a sort that nobody knows is refused', async () => {
+  const DAY_S = 86_400
+  const now = Math.floor(Date.now() / 1000)
+  const listed = [
+    { ...row('acme/old'), created: now - 100 * DAY_S, context_length: 8000 },
+    { ...row('acme/new'), created: now - DAY_S, pricing: { prompt: '0.00001', completion: '0' } },
+    { ...row('acme/dear'), created: now - 10 * DAY_S, pricing: { prompt: '0.0001', completion: '0' } },
+  ]
+  await using upstream = await scriptedUpstream(lists(() => listed))
+  await using broker = await startBroker({ env: { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' } })
+  await broker.rpc('models.refresh')
+  const namesFor = async (query: string): Promise<string> => {
+    const { json: body } = await broker.get(`/v1/models?model_authors=acme&${query}`)
+    return (body as { data: { id: string }[] }).data.map(({ id }) => id.slice('acme/'.length)).join(' ')
+  }
+  expect(await namesFor('sort=newest')).toBe('new dear old')
+  expect(await namesFor('sort=pricing-low-to-high')).toBe('old new dear')
+  expect(await namesFor('sort=pricing-high-to-low')).toBe('dear new old')
+  expect((await namesFor('sort=context-high-to-low')).endsWith('old')).toBe(true)
+  expect(await namesFor('sort=most-popular')).toBe(await namesFor(''))
+  expect(await namesFor('min_age_days=5&sort=newest')).toBe('dear old')
+  expect(await namesFor('max_age_days=5')).toBe('new')
+  const { status, json: body } = await broker.get('/v1/models?sort=best')
+  expect([status, faultsOf('error 400', body)]).toEqual([400, []])
+})

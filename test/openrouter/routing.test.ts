@@ -146,6 +146,11 @@ describe('the order', () => {
     async (body) => expect((await order(body)).length).toBeGreaterThan(1),
   )
 
+  test('of one model that is named twice has each endpoint once', async () => {
+    const usual = await order({})
+    expect(await order({ models: [shared, `meta-llama/${shared}-instruct`] })).toEqual(usual)
+  })
+
   test('of several models goes through them in order', async () => {
     const { candidates } = await explain({
       models: ['gpt-4o-mini', shared],
@@ -211,7 +216,8 @@ describe('a 404 says which constraint left nothing', () => {
 describe('what nobody here can do is refused, not dropped', () => {
   test.each([
     [{ plugins: [{ id: 'web' }] }, 'the plugin “web”'],
-    [{ transforms: ['middle-out'] }, 'the transform “middle-out”'],
+    [{ transforms: ['inside-out'] }, 'there is no transform “inside-out”'],
+    [{ plugins: [{ id: 'response-healing' }] }, 'anything but a plain answer in JSON'],
     [{ tools: [{ type: 'openrouter:web_search' }] }, 'the tool “openrouter:web_search”'],
     [{ plugins: [{ id: 'unheard-of' }] }, 'there is no plugin “unheard-of”'],
     [{ provider: { order: 'groq' } }, 'the field “provider.order” should be a list, but is a text'],
@@ -239,6 +245,22 @@ describe('suffixes', () => {
       expect(String(bodyOf(router.requests.at(-1))['model'])).toMatch(new RegExp(`:${suffix}$`))
     },
   )
+
+  test(':thinking has a model reason that can, and is refused by one that can’t', async () => {
+    const reasoner = 'gpt-5.6-luna'
+    await ask({ model: `${reasoner}:thinking`, provider: { only: ['openai'] } })
+    expect(bodyOf(openai.requests.at(-1))).toMatchObject({ reasoning_effort: 'medium' })
+    await ask({
+      model: `${reasoner}:thinking`,
+      provider: { only: ['openai'] },
+      reasoning: { effort: 'high' },
+    })
+    expect(bodyOf(openai.requests.at(-1))).toMatchObject({ reasoning_effort: 'high' })
+    await ask({ model: reasoner, provider: { only: ['openai'] } })
+    expect(bodyOf(openai.requests.at(-1))).not.toHaveProperty('reasoning_effort')
+    const { status } = await ask({ model: `${shared}:thinking`, provider: { only: ['groq'] } })
+    expect(status).toBe(404)
+  })
 
   test(':online is for OpenRouter alone', async () => {
     const { candidates } = await explain({ model: `${shared}:online` })

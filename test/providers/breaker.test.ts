@@ -37,6 +37,20 @@ describe('a circuit', () => {
     expect(rests).toEqual([6, 12, 25, 25, 25])
   })
 
+  test('lets a request through sooner that has nobody else to go to, one in a second', () => {
+    const breaker = calm()
+    open(breaker)
+    expect([breaker.insistMs(0), breaker.insistMs(999), breaker.insistMs(1000)]).toEqual([1000, 1, 0])
+    const left = breaker.enter(1000)
+    expect(breaker.insistMs(1001)).toBeGreaterThan(1000)
+    breaker.leave(left, 'neither', 1002)
+    expect(breaker.insistMs(1002)).toBe(998)
+    ask(breaker, 'failed', 2000)
+    expect([breaker.state, breaker.insistMs(2000)]).toEqual(['open', 1000])
+    ask(breaker, 'worked', 3000)
+    expect([breaker.state, breaker.insistMs(3000)]).toEqual(['closed', 0])
+  })
+
   test('opens when half of many answers fail, though never three in a row', () => {
     const breaker = calm()
     for (let nth = 0; nth < 10; nth++) ask(breaker, nth % 2 === 0 ? 'worked' : 'failed', nth)

@@ -4,7 +4,7 @@ import { dollars } from '../../src/base/money.ts'
 import type { Catalog, Endpoint } from '../../src/catalog/catalog.ts'
 import { rememberingRoute } from '../../src/routing/remembered.ts'
 import { route, type Plan, type RouteQuery } from '../../src/routing/route.ts'
-import type { RouteSurroundings } from '../../src/routing/offer.ts'
+import type { LeftOut, RouteSurroundings } from '../../src/routing/offer.ts'
 import { NO_PREFERENCES } from '../../src/wire/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/routing-wishes.ts'
 
@@ -83,4 +83,22 @@ test('the same question gets the very same plan, until the catalogue is another 
   const first = remembering(asked, here)
   expect(remembering({ ...asked }, { ...here })).toBe(first)
   expect(remembering(asked, { ...here, catalog: catalogs.b })).not.toBe(first)
+})
+
+test('whoever asks why is told everything, remembered or not', () => {
+  const remembering = rememberingRoute()
+  const surroundings: RouteSurroundings = {
+    catalog: catalogs.a,
+    providers: new Map([['a', { isStandIn: false }]]),
+    figuresOf: () => undefined,
+  }
+  const asked: RouteQuery = {
+    kind: 'chat',
+    strategy: 'best',
+    wishes: { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS },
+  }
+  remembering(asked, surroundings)
+  const leftOut: LeftOut = { endpoints: [], models: [] }
+  remembering(asked, surroundings, leftOut)
+  expect(leftOut.endpoints.map(({ endpoint }) => endpoint.id)).toEqual(['b/m'])
 })

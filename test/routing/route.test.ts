@@ -1,53 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { dollars } from '../../src/base/money.ts'
-import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
 import { route } from '../../src/routing/route.ts'
 import { NO_PREFERENCES } from '../../src/wire/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/routing-wishes.ts'
-
-interface Offer {
-  readonly at: string
-  readonly priority?: number
-  /** Dollars per million tokens, in and out; absent is unknown. */
-  readonly usd?: number
-}
-
-function endpointOf(model: string, { at, priority = 10, usd }: Offer): Endpoint {
-  const [provider = '', ...rest] = at.split('/')
-  const price =
-    usd === undefined
-      ? undefined
-      : { input: dollars(usd), output: dollars(usd), source: undefined, date: undefined }
-  const limits = { contextWindow: undefined, maxOutputTokens: undefined }
-  return { id: at, provider, modelId: rest.join('/'), model, priority, price, ...limits }
-}
-
-function catalogOf(
-  models: Record<string, { tier?: string; kind?: Model['kind']; offers: Offer[] }>,
-): Catalog {
-  const rows = Object.entries(models).map(([id, { tier = 'standard', kind = 'chat', offers }]): Model => {
-    const endpoints = offers.map((offer) => endpointOf(id, offer))
-    return {
-      id,
-      displayName: id,
-      kind,
-      tier,
-      capabilities: [],
-      contextWindow: undefined,
-      maxOutputTokens: undefined,
-      endpoints,
-    }
-  })
-  const endpoints = rows.flatMap((model) => model.endpoints)
-  return {
-    version: 'test',
-    models: new Map(rows.map((model) => [model.id, model])),
-    endpoints: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
-  }
-}
-
-const providers = (...ids: string[]): ReadonlyMap<string, { isStandIn: boolean }> =>
-  new Map(ids.map((id) => [id, { isStandIn: id === 'local' }]))
+import { catalogOf, providers } from './samples.ts'
 
 const catalog = catalogOf({
   'gpt-4o': {

@@ -52,18 +52,26 @@ export interface ScriptedUpstream extends AsyncDisposable {
 /** Listens on a Unix socket in a folder of its own, or on a free loopback port. Disposing it fails if a script threw. */
 export async function scriptedUpstream(
   script: Script,
-  options: { readonly over?: 'unix' | 'tcp' | undefined } = {},
+  options: {
+    readonly over?: 'unix' | 'tcp' | undefined
+    /** Remembers no request, for tests that send very many. */
+    readonly isForgetful?: boolean | undefined
+  } = {},
 ): Promise<ScriptedUpstream> {
   const requests: ReceivedRequest[] = []
   const arrivals: PromiseWithResolvers<ReceivedRequest>[] = []
   const failures: unknown[] = []
+  let count = 0
   const arrival = (nth: number) => (arrivals[nth] ??= Promise.withResolvers())
 
   async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const closed = endingOf(response)
     const request = await receive(incoming, closed)
-    const nth = requests.push(request) - 1
-    arrival(nth).resolve(request)
+    const nth = count++
+    if (options.isForgetful !== true) {
+      requests.push(request)
+      arrival(nth).resolve(request)
+    }
     await play(typeof script === 'function' ? script(request, nth) : script, response, closed)
   }
 

@@ -112,6 +112,8 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       PATH_VAR: join(folder, 'v'),
       AIBROKER_DETECT: 'off',
       AIBROKER_CATALOG: 'off',
+      // `AIBROKER_WORKERS=2 npx vitest run test/programs/daemon` holds a broker with workers to the same promises.
+      AIBROKER_WORKERS: process.env['AIBROKER_WORKERS'] ?? '1',
       ...env,
     },
   })

@@ -7,7 +7,7 @@ import Fastify, {
 import { BrokerError } from '../../base/errors.ts'
 import { renderError, type RenderedError } from './error-envelope.ts'
 import type { CallerRules } from './find-caller.ts'
-import { createGroundServer, PATIENCE, type Patience } from './ground-server.ts'
+import { createGroundServer, PATIENCE, type Handler, type Patience } from './ground-server.ts'
 import { refuseBytes } from './raw-refusal.ts'
 import { createRouteBook } from './route-book.ts'
 
@@ -38,6 +38,8 @@ export interface DoorOptions {
   readonly logger?: DoorLogger | undefined
   /** Hears the status of each answer once it is out. */
   readonly onAnswer?: ((status: number) => void) | undefined
+  /** Stands before the routes: what it returns takes each request that the security floor lets pass. */
+  readonly around?: ((serve: Handler) => Handler) | undefined
   /** How this door words errors, if not as OpenRouter does. */
   readonly render?: ((thrown: unknown) => RenderedError) | undefined
   readonly patience?: Partial<Patience> | undefined
@@ -52,8 +54,9 @@ export interface DoorOptions {
 export function createDoor(options: DoorOptions): FastifyInstance {
   const patience = { ...PATIENCE, ...options.patience }
   const renderTo = errorRenderer(options)
+  const { around = (serve) => serve } = options
   const door = Fastify({
-    serverFactory: (handle) => createGroundServer(handle, options.bodyLimit, patience),
+    serverFactory: (handle) => createGroundServer(around(handle), options.bodyLimit, patience),
     bodyLimit: options.bodyLimit,
     clientErrorHandler: refuseBytes,
     frameworkErrors: (error, _request, reply) => renderTo(reply, error),

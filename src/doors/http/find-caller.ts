@@ -21,6 +21,8 @@ export interface CallerRules {
   readonly proxies?: ReadonlySet<string> | undefined
   /** One payer per /64 of IPv6: a mycelium node has a /64. */
   readonly rollsUp?: boolean | undefined
+  /** Where another process took the connection: finds out who is at its other end. */
+  readonly peerOf?: ((request: FastifyRequest) => string | undefined) | undefined
   /** The door is for this context alone: the file's permissions let people in, and no header says otherwise. */
   readonly context?: string | undefined
 }
@@ -92,8 +94,10 @@ function readLabel(value: string | string[] | undefined): string | undefined {
   return value === undefined ? undefined : readContextLabel(String(value))
 }
 
-function peerOf({ socket }: FastifyRequest): string {
-  const address = socket.remoteAddress === undefined ? undefined : canonicalAddress(socket.remoteAddress)
+function peerOf(request: FastifyRequest): string {
+  const { peerOf: askElsewhere } = request.server.callerRules
+  const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
+  const address = peer === undefined ? undefined : canonicalAddress(peer)
   // A peer that hung up has no address any more; it must not become `local`, nor anybody else's bill.
   if (address === undefined)
     throw new BrokerError('bad-request', 'the caller left before it was known who it is')

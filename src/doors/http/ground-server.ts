@@ -31,7 +31,7 @@ export const PATIENCE: Patience = {
 
 const MOST_HEADER_BYTES = 32 * 1024
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
 /** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
 export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {

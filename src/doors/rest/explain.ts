@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { findCaller } from '../http/find-caller.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { dollarsNumber, type Money } from '../../base/money.ts'
-import { explain, type Candidate, type Inquiry } from '../../broker/explain.ts'
+import { explain, type Candidate, type Explanation, type Inquiry } from '../../broker/explain.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseChatRequest } from '../../wire/chat.ts'
 import { parseCompletionRequest } from '../../wire/completion.ts'
@@ -18,7 +18,7 @@ import { pricingOf } from './pricing.ts'
  */
 export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
   const inquiry = inquiryOf(bodyOf(request))
-  const { candidates, excluded, error } = explain(inquiry, findCaller(request), rooms)
+  const { candidates, excluded, leftOut, error } = explain(inquiry, findCaller(request), rooms)
   return {
     model: inquiry.wishes.model,
     kind: inquiry.kind,
@@ -31,6 +31,7 @@ export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms
       step,
       reason,
     })),
+    ...(leftOut.length === 0 ? {} : { models_left_out: leftOut.map(leftOutRow) }),
     ...(error === undefined ? {} : { error: renderError(error).body.error }),
   }
 }
@@ -54,6 +55,10 @@ export function postQuote(request: FastifyRequest, _reply: FastifyReply, rooms: 
   }
 }
 
+function leftOutRow({ model, error }: Explanation['leftOut'][number]): object {
+  return { model, reason: error.message }
+}
+
 function inquiryOf(body: JsonBody): Inquiry {
   const { value } = body
   if (value['input'] !== undefined)
@@ -65,7 +70,7 @@ function inquiryOf(body: JsonBody): Inquiry {
   return { kind: 'chat', ...parseChatRequest(body) }
 }
 
-function candidateRow({ endpoint, quote }: Candidate, { providers, figures }: Rooms): object {
+function candidateRow({ endpoint, quote, readiness }: Candidate, { providers, figures }: Rooms): object {
   const measured = figures.of(endpoint.id)
   return {
     endpoint: endpoint.id,
@@ -76,9 +81,16 @@ function candidateRow({ endpoint, quote }: Candidate, { providers, figures }: Ro
     pricing: pricingOf(endpoint.price),
     ...usd({ expected_usd: quote.expected, most_usd: quote.most }),
     ...(quote.most === undefined ? { unpriced: true } : {}),
+    ...restOf(readiness),
     latency_last_30m: measured?.latency ?? null,
     throughput_last_30m: measured?.throughput ?? null,
   }
+}
+
+/** One that can't be asked now is passed over. */
+function restOf(readiness: Candidate['readiness']): object {
+  if (readiness?.state !== 'resting') return {}
+  return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.readyInMs) } }
 }
 
 function usd(amounts: Readonly<Record<string, Money | undefined>>): Record<string, number> {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { dollars, type Money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
@@ -38,6 +39,8 @@ const FILTERS: Readonly<Record<string, Fits>> = {
   input_modalities: ({ model }, wanted) => list(wanted).every((name) => inputsOf(model).includes(name)),
   output_modalities: ({ model }, wanted) =>
     list(wanted).some((name) => name === 'all' || outputsOf(model).includes(name)),
+  min_age_days: ({ model }, wanted, { clock }) => ageInDays(model, clock) >= Number(wanted),
+  max_age_days: ({ model }, wanted, { clock }) => ageInDays(model, clock) <= Number(wanted),
   context: ({ model }, wanted) => (model.contextWindow ?? 0) >= Number(wanted),
   min_price: ({ endpoint }, wanted) => atLeast(endpoint.price?.input, wanted),
   max_price: ({ endpoint }, wanted) => atMost(endpoint.price?.input, wanted),
@@ -82,6 +85,13 @@ function list(text: string): string[] {
 
 function words(text: string): string[] {
   return text.toLowerCase().split(/\s+/).filter(Boolean)
+}
+
+const DAY_S = 86_400
+
+/** Not a number, and so within no bound, when nobody says when it was listed. */
+function ageInDays({ listing }: Model, clock: Clock): number {
+  return (clock.now() / 1000 - (listing?.created || Number.NaN)) / DAY_S
 }
 
 function atLeast(rate: Money | undefined, usd: string): boolean {

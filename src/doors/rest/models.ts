@@ -6,13 +6,14 @@ import { findByName } from '../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-row.ts'
 import { filtered, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
+import { inSort } from './model-sorts.ts'
 
 type Query = Readonly<Record<string, unknown>>
 
 /** `GET /models`: what can be asked for now. Without `offset` and `limit` the whole list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): object {
   const query = request.query as Query
-  const rows = sorted(filtered(listedModels(rooms), query, rooms)).map(({ row }) => row)
+  const rows = sorted(filtered(listedModels(rooms), query, rooms), query, rooms).map(({ row }) => row)
   void reply.header('cache-control', 'no-cache')
   return page(rows, query)
 }
@@ -26,7 +27,7 @@ export function getModelsCount(request: FastifyRequest, _reply: FastifyReply, ro
 export function getEmbeddingModels(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
   const query = { ...(request.query as Query), output_modalities: 'embeddings' }
   return page(
-    sorted(filtered(listedModels(rooms), query, rooms)).map(({ row }) => row),
+    sorted(filtered(listedModels(rooms), query, rooms), query, rooms).map(({ row }) => row),
     query,
   )
 }
@@ -71,10 +72,14 @@ function modelNamed(name: string, rooms: Rooms): Model {
   throw new BrokerError('not-found', `Model ${name} not found; GET /v1/models lists what is on offer`)
 }
 
-/** Text models first, for OpenRouter lists only those by default; then by name. */
-function sorted(models: readonly Listed[]): readonly Listed[] {
+/** As asked for; else text models first, for OpenRouter lists only those by default; then by name. */
+function sorted(models: readonly Listed[], query: Query, rooms: Rooms): readonly Listed[] {
   const rank = ({ model }: Listed): number => (outputsOf(model).includes('text') ? 0 : 1)
-  return [...models].sort((a, b) => rank(a) - rank(b))
+  return inSort(
+    [...models].sort((a, b) => rank(a) - rank(b)),
+    query['sort'],
+    rooms,
+  )
 }
 
 const USUAL_LIMIT = 500

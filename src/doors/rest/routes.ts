@@ -27,7 +27,7 @@ interface Route {
 }
 
 const PERIOD = ['since', 'until', 'context']
-const LISTING = [...MODEL_FILTERS, 'offset', 'limit']
+const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
 
 /** What is served below `/v1` and `/api/v1`. */
 export const API_ROUTES: readonly Route[] = [

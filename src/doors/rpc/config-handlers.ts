@@ -7,7 +7,7 @@ export interface ConfigFacts {
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file and the keys again. Throws what is wrong with them. */
-  readonly reload: () => void
+  readonly reload: () => Promise<void>
 }
 
 export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
@@ -22,7 +22,7 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
       })),
     }),
     'config.reload': async () => {
-      reload()
+      await reload()
       const providers = [...rooms.providers().values()]
       return {
         path: modelsPath,

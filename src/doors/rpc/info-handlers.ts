@@ -18,6 +18,8 @@ export interface InfoFacts {
   readonly modelsPath: string
   /** What is wrong with the models file since it was last read; empty when all is well. */
   readonly problems: () => readonly string[]
+  /** What is wrong with the house itself, a sentence each. */
+  readonly alarms: () => readonly string[]
 }
 
 export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
@@ -55,7 +57,7 @@ function info(facts: InfoFacts): Result<'info'> {
     },
     routing_strategy: rooms.strategy,
     open_requests: rooms.ledger.openHolds().length,
-    warnings: [...warnings(problems, models, providers), ...doubts(rooms)],
+    warnings: [...facts.alarms(), ...warnings(problems, models, providers), ...doubts(rooms)],
   }
 }
 

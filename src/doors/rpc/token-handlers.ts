@@ -1,5 +1,6 @@
 import type { Rooms } from '../../broker/rooms.ts'
-import type { TokenFacts, Tokens } from '../../contexts/tokens.ts'
+import type { TokenFacts } from '../../contexts/token-table.ts'
+import type { Tokens } from '../../contexts/tokens.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Result } from '../../wire/rpc.ts'
 import { checkProviders } from './check-providers.ts'

@@ -7,7 +7,7 @@ import type { Rooms } from '../../broker/rooms.ts'
 import type { Config } from '../../config/config.ts'
 import type { Gate } from '../../contexts/gate.ts'
 import { createDoor, type DoorOptions } from '../../doors/http/door.ts'
-import { findCaller, isAdmin } from '../../doors/http/find-caller.ts'
+import { findCaller, isAdmin, type CallerRules } from '../../doors/http/find-caller.ts'
 import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
@@ -41,6 +41,8 @@ export interface DoorParts {
 /** All doors of the daemon, open. */
 export interface Doors extends AsyncDisposable {
   readonly tcp: TcpAddress | undefined
+  /** Sessions last as long as their clients like: ends them, so that a drain comes to its end. */
+  endSessions(): Promise<void>
 }
 
 export interface TcpAddress {
@@ -50,7 +52,6 @@ export interface TcpAddress {
 
 interface BuiltDoor {
   readonly door: FastifyInstance
-  /** Sessions last as long as their clients like: they are ended before a drain. */
   readonly mcp: MountedMcp | undefined
   readonly rpc?: MountedRpc | undefined
 }
@@ -72,48 +73,102 @@ export function refuseOpenTcp({ listen, adminToken, heroSecret, allowsOpenTcp }:
 /** Binds the Unix sockets and, when asked for, TCP. Disposing drains: open requests may end within the bound. */
 export async function openDoors(parts: DoorParts): Promise<Doors> {
   const { config, sockets } = parts
+  const doors = restDoors(config, sockets).map((plan): PlacedDoor => [restDoor(plan, parts), plan.path])
+  return openAll([...doors, [rpcDoor(parts), sockets.rpc]], config.listen, parts)
+}
+
+/** The door that a primary doesn't share with its workers. */
+export function openRpcDoor(parts: DoorParts): Promise<Doors> {
+  return openAll([[rpcDoor(parts), parts.sockets.rpc]], undefined, parts)
+}
+
+/**
+ * Twins of the doors that workers share, for what workers pass on: the same routes by the same rules, on sockets of their
+ * own. Workers count the answers.
+ */
+export function openTwins(parts: DoorParts, rules: { readonly tcp: CallerRules['peerOf'] }): Promise<Doors> {
+  const { config, sockets } = parts
+  const uncounted = { ...parts, metrics: { ...parts.metrics, answered: () => undefined } }
+  const doors = restDoors(config, sockets).map((plan): PlacedDoor => [
+    restDoor(plan, uncounted),
+    twinPath(sockets, plan.name),
+  ])
+  const tcp: PlacedDoor[] =
+    config.listen === undefined
+      ? []
+      : [[tcpDoor(config.listen, uncounted, rules.tcp), twinPath(sockets, TCP)]]
+  return openAll([...doors, ...tcp], undefined, parts)
+}
+
+export function twinFolder({ folder }: SocketPaths): string {
+  return join(folder, 'w')
+}
+
+export function twinPath(sockets: SocketPaths, door: string): string {
+  return checkSocketPath(join(twinFolder(sockets), `${door}.sock`))
+}
+
+/** A door at which chats are asked for: what it is called, where it lies, how its paths begin. */
+export interface RestDoor {
+  readonly name: string
+  readonly path: string
+  readonly prefixes: readonly string[]
+  /** Whoever may open the file is in this context, and no header says otherwise. */
+  readonly context?: string | undefined
+}
+
+export const TCP = 'tcp'
+
+export function restDoors({ contextSockets }: Config, { folder, rest, web }: SocketPaths): RestDoor[] {
+  const ofContexts = contextSockets.map((context) => {
+    const name = `rest.${context}`
+    return { name, path: checkSocketPath(join(folder, `${name}.sock`)), prefixes: REST_PREFIXES, context }
+  })
+  return [
+    ...ofContexts,
+    { name: 'rest', path: rest, prefixes: REST_PREFIXES },
+    { name: 'web_v1', path: web, prefixes: WEB_PREFIXES },
+  ]
+}
+
+type PlacedDoor = readonly [BuiltDoor, string]
+
+async function openAll(
+  unixDoors: readonly PlacedDoor[],
+  listen: TcpAddress | undefined,
+  parts: DoorParts,
+): Promise<Doors> {
   const open: OpenDoor[] = []
   const files: BoundSocket[] = []
   await using stack = new AsyncDisposableStack()
   stack.defer(() => closeDoors(open, files, parts))
-  const unixDoors: readonly (readonly [BuiltDoor, string])[] = [
-    ...config.contextSockets.map((context) => contextDoor(context, parts)),
-    [restDoor(parts), sockets.rest],
-    [rpcDoor(parts), sockets.rpc],
-    [webDoor(parts), sockets.web],
-  ]
   for (const [built, path] of unixDoors) {
     const { door } = built
     open.push({ ...built, drain: drainable(door.server) })
     await door.ready()
     files.push(await bindUnixSocket(door.server, path))
   }
-  const tcp = config.listen === undefined ? undefined : await openTcp(config.listen, parts, open)
+  const tcp = listen === undefined ? undefined : await openTcp(listen, parts, open)
   const all = stack.move()
-  return { tcp, [Symbol.asyncDispose]: () => all.disposeAsync() }
+  return {
+    tcp,
+    endSessions: () => endSessions(open),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
 }
 
 const ABOUT = { version: VERSION, title: 'Hero AI Broker', description: 'One door to every LLM provider.' }
 
-function restDoor(parts: DoorParts): BuiltDoor {
-  const options = optionsFor('rest', parts)
-  const door = createDoor(options)
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'rest' })
-  addRestRoutes(door, parts.rooms, REST_PREFIXES)
+function restDoor({ name, prefixes, context }: RestDoor, parts: DoorParts): BuiltDoor {
+  const options = optionsFor(name, parts)
+  const door = createDoor(context === undefined ? options : inContext(context, options))
+  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: name })
+  addRestRoutes(door, parts.rooms, prefixes)
   return { door, mcp: addMcp(door, options, parts) }
 }
 
-/** A door for one context: whoever may open the file is in it, and no header says otherwise. */
-function contextDoor(context: string, parts: DoorParts): readonly [BuiltDoor, string] {
-  const socket = `rest.${context}`
-  const options = optionsFor(socket, parts)
-  const door = createDoor({ ...options, callers: { ...options.callers, context } })
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket })
-  addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  return [
-    { door, mcp: addMcp(door, options, parts) },
-    checkSocketPath(join(parts.sockets.folder, `${socket}.sock`)),
-  ]
+export function inContext(context: string, options: DoorOptions): DoorOptions {
+  return { ...options, callers: { ...options.callers, context } }
 }
 
 function rpcDoor(parts: DoorParts): BuiltDoor {
@@ -122,30 +177,28 @@ function rpcDoor(parts: DoorParts): BuiltDoor {
   return { door, mcp: undefined, rpc: addRpc(door, parts) }
 }
 
-function webDoor(parts: DoorParts): BuiltDoor {
-  const options = optionsFor('web_v1', parts)
-  const door = createDoor(options)
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'web_v1' })
-  addRestRoutes(door, parts.rooms, WEB_PREFIXES)
-  return { door, mcp: addMcp(door, options, parts) }
+async function openTcp(listen: TcpAddress, parts: DoorParts, open: OpenDoor[]): Promise<TcpAddress> {
+  const built = tcpDoor(listen, parts)
+  open.push({ ...built, drain: drainable(built.door.server) })
+  await built.door.ready()
+  return await bindTcp(built.door.server, listen.address, listen.port)
 }
 
-/** REST and JSON-RPC on one port; what it trusts and asks for is decided by where it listens. */
-async function openTcp(
-  { address, port }: TcpAddress,
-  parts: DoorParts,
-  open: OpenDoor[],
-): Promise<TcpAddress> {
+/** REST and JSON-RPC on one port. */
+function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['peerOf']): BuiltDoor {
+  const plain = tcpOptions(listen, parts)
+  const options = peerOf === undefined ? plain : { ...plain, callers: { ...plain.callers, peerOf } }
+  const door = createDoor(options)
+  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: TCP })
+  addRestRoutes(door, parts.rooms, REST_PREFIXES)
+  return { door, mcp: addMcp(door, options, parts), rpc: addRpc(door, parts) }
+}
+
+/** What it trusts and asks for is decided by where it listens. */
+export function tcpOptions({ address }: TcpAddress, parts: OptionParts): DoorOptions {
   const { gate, config } = parts
   const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
-  const options = { ...optionsFor('tcp', parts), trustForwarded: false, onRequest: guards }
-  const door = createDoor(options)
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: 'tcp' })
-  addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  const rpc = addRpc(door, parts)
-  open.push({ door, mcp: addMcp(door, options, parts), rpc, drain: drainable(door.server) })
-  await door.ready()
-  return await bindTcp(door.server, address, port)
+  return { ...optionsFor(TCP, parts), trustForwarded: false, onRequest: guards }
 }
 
 const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
@@ -163,7 +216,15 @@ function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: D
   return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 
-function optionsFor(name: string, { config, log, gate, metrics }: DoorParts): DoorOptions {
+/** What options of a door depend on. */
+export interface OptionParts {
+  readonly config: Config
+  readonly log: DaemonLog
+  readonly gate: Gate
+  readonly metrics: Pick<Metrics, 'answered'>
+}
+
+export function optionsFor(name: string, { config, log, gate, metrics }: OptionParts): DoorOptions {
   const onAnswer = (status: number): void => metrics.answered(name, status)
   const callers = { gate, proxies: config.proxies, rollsUp: config.rollsUp }
   return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onAnswer }
@@ -175,8 +236,20 @@ async function closeDoors(
   { config, clock, rooms }: DoorParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
+  await endSessions(open)
+  await drainAll(open, { config, clock, rooms })
+}
+
+async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
   for (const { rpc } of open) rpc?.endStreams()
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
+}
+
+/** Lets open requests end within the bound, then ends them with a word, then closes what is left. */
+export async function drainAll(
+  open: readonly { readonly door: FastifyInstance; readonly drain: Drain }[],
+  { config, clock, rooms }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: Pick<Rooms, 'running'> },
+): Promise<void> {
   const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
   const graceMs = config.drainTimeoutMs + LAST_WORDS_MS
   await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
 import type { CatalogueRefresh, ListStanding, ModelLists, Refreshed } from '../../broker/model-lists.ts'
 import { readListing } from '../../catalog/openrouter-listing.ts'
+import { readRouterEndpoints, type RouterEndpoint } from '../../catalog/router-endpoints.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import type { LiveModels } from './live-models.ts'
@@ -61,7 +62,7 @@ export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { clo
     refresh,
     isAutomatic,
     standing: () => [...standings.values()],
-    endpointsOf: isAutomatic ? rememberEndpoints(parts) : async () => [],
+    ...(isAutomatic ? rememberEndpoints(parts) : NO_ENDPOINTS),
     close() {
       isClosed = true
       cancel()
@@ -69,31 +70,61 @@ export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { clo
   }
 }
 
+type EndpointLists = Pick<ModelLists, 'endpointsOf' | 'known'>
+
+const NO_ENDPOINTS: EndpointLists = { endpointsOf: async () => [], known: () => undefined }
+
 /** Callers can name any model. */
 const MOST_REMEMBERED = 512
 
+interface FetchedEndpoints {
+  readonly at: number
+  readonly rows: Promise<readonly object[]>
+  /** Set once they are there and make sense. */
+  read?: readonly RouterEndpoint[] | undefined
+}
+
 /** Fetched when somebody first wants them, and again after an hour. */
-function rememberEndpoints({ providers, clock, log }: LiveCatalogueParts): ModelLists['endpointsOf'] {
-  const known = new Map<string, { readonly at: number; readonly rows: Promise<readonly object[]> }>()
-  const fetchRows = async (slug: string): Promise<readonly object[]> => {
-    try {
-      const path = `/models/${slug.split('/').map(encodeURIComponent).join('/')}/endpoints`
-      return rowsOf(await providers().get(OPENROUTER)?.read?.(path))
-    } catch (error) {
-      log.warn({ model: slug, problem: asBrokerError(error).message }, 'its endpoints could not be had')
-      return []
-    }
+function rememberEndpoints(parts: LiveCatalogueParts): EndpointLists {
+  const { clock } = parts
+  const fetched = new Map<string, FetchedEndpoints>()
+  const fresh = (slug: string): FetchedEndpoints | undefined => {
+    const found = fetched.get(slug)
+    return found !== undefined && clock.monotonic() - found.at < HOUR_MS ? found : undefined
   }
-  return (slug) => {
-    const before = known.get(slug)
-    if (before !== undefined && clock.monotonic() - before.at < HOUR_MS) return before.rows
-    const rows = fetchRows(slug)
-    known.delete(slug)
-    known.set(slug, { at: clock.monotonic(), rows })
-    const [oldest] = known.keys()
-    if (known.size > MOST_REMEMBERED && oldest !== undefined) known.delete(oldest)
-    return rows
+  return {
+    endpointsOf(slug) {
+      const before = fresh(slug)
+      if (before !== undefined) return before.rows
+      const rows = fetchEndpoints(slug, parts)
+      const entry: FetchedEndpoints = { at: clock.monotonic(), rows }
+      void rows.then((all) => (entry.read = readRouterEndpoints(all, dayOf(clock.now()))))
+      fetched.delete(slug)
+      fetched.set(slug, entry)
+      const [oldest] = fetched.keys()
+      if (fetched.size > MOST_REMEMBERED && oldest !== undefined) fetched.delete(oldest)
+      return rows
+    },
+    known: (slug) => fresh(slug)?.read,
   }
+}
+
+/** None when they can't be had. */
+async function fetchEndpoints(
+  slug: string,
+  { providers, log }: LiveCatalogueParts,
+): Promise<readonly object[]> {
+  try {
+    const path = `/models/${slug.split('/').map(encodeURIComponent).join('/')}/endpoints`
+    return rowsOf(await providers().get(OPENROUTER)?.read?.(path))
+  } catch (error) {
+    log.warn({ model: slug, problem: asBrokerError(error).message }, 'its endpoints could not be had')
+    return []
+  }
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10)
 }
 
 function rowsOf(answer: unknown): readonly object[] {
@@ -148,8 +179,7 @@ async function takeDiscovered(provider: Provider, parts: LiveCatalogueParts): Pr
 
 /** Throws when the list is absurd. */
 function applyListing({ fetchedAt, list }: Copy, { models }: LiveCatalogueParts): number {
-  const day = new Date(fetchedAt).toISOString().slice(0, 10)
-  const listed = readListing(list, { day, before: models.listedCount() })
+  const listed = readListing(list, { day: dayOf(fetchedAt), before: models.listedCount() })
   models.list(listed)
   return listed.length
 }

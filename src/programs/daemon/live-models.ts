@@ -24,8 +24,12 @@ export interface LiveModels {
   prioritise(priorities: ReadonlyMap<string, number>): void
 }
 
-/** Reads the file, to which `added` is put. Throws what is wrong with it. */
-export function createLiveModels(path: string, added: readonly Model[]): LiveModels {
+/** Reads the file, to which `added` is put, and tells of every new catalogue. Throws what is wrong with the file. */
+export function createLiveModels(
+  path: string,
+  added: readonly Model[],
+  onChange: () => void = () => undefined,
+): LiveModels {
   let file = readModelsFile(path)
   let extra = added
   let listed: readonly ListedModel[] = []
@@ -40,36 +44,41 @@ export function createLiveModels(path: string, added: readonly Model[]): LiveMod
     return withPriorities(withModels(known, discovered), priorities)
   }
 
+  function rebuild(): void {
+    catalog = build()
+    onChange()
+  }
+
   return {
     file: () => file,
     catalog: () => catalog,
     problems: () => problems,
     take(next) {
       file = next
-      catalog = build()
       problems = []
+      rebuild()
     },
     list(next) {
       listed = next
-      catalog = build()
+      rebuild()
     },
     listedCount: () => listed.length,
     discovered(provider, list) {
       const before = catalog.models.size
       found = new Map([...found, [provider, list]])
-      catalog = build()
+      rebuild()
       return catalog.models.size - before
     },
     add(more) {
       extra = [...extra, ...more]
-      catalog = build()
+      rebuild()
     },
     problem(message) {
       problems = [message]
     },
     prioritise(next) {
       priorities = next
-      catalog = build()
+      rebuild()
     },
   }
 }

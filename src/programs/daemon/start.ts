@@ -2,15 +2,18 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
+import { createAnswerCache } from '../../broker/answer-cache.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
+import { createHedges } from '../../broker/hedges.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
 import { createRepeats } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { createRunning } from '../../broker/running.ts'
 import { createUpstreamIds } from '../../broker/upstream-ids.ts'
-import type { Config } from '../../config/config.ts'
+import type { Config, Flags } from '../../config/config.ts'
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { brokerHandlers, brokerStreams } from '../../doors/rpc/broker-handlers.ts'
+import { createAlarms, NO_MORE_FILES, OPEN_FILES, watchOpenFiles, type Alarms } from '../../host/alarms.ts'
 import { lockInstance } from '../../host/instance-lock.ts'
 import { createLogRing } from '../../host/log-ring.ts'
 import { socketPaths, type SocketPaths } from '../../host/socket-paths.ts'
@@ -28,6 +31,8 @@ import { openKeys } from './open-keys.ts'
 import { openSupply, type Supply } from './supply.ts'
 import { openTools } from './tools.ts'
 import { VERSION } from './version.ts'
+import type { Topic } from './workers/messages.ts'
+import { tellingRules, tellingTokens } from './workers/telling.ts'
 
 export interface Daemon {
   readonly rooms: Rooms
@@ -43,7 +48,12 @@ const RECALLED_S = 30 * 60
 const MOST_RECALLED = 1000
 
 /** Builds the rooms from the ground up and opens the doors; `close` takes them down in reverse. */
-export async function startDaemon(config: Config, clock: Clock, outerLog: DaemonLog): Promise<Daemon> {
+export async function startDaemon(
+  config: Config,
+  clock: Clock,
+  outerLog: DaemonLog,
+  flags: Flags = {},
+): Promise<Daemon> {
   refuseOpenTcp(config)
   const log = createLogRing({ clock, onward: outerLog })
   const startedAt = clock.monotonic()
@@ -51,9 +61,13 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
 
+  const alarms = createAlarms({ clock, log })
+  stack.defer(watchOpenFiles(alarms, clock))
   const storePath = join(config.dataDir, 'requests.db')
-  const store = stack.adopt(openStore({ path: storePath, clock, durability: 'power-safe-soon' }), (open) =>
-    open.close(),
+  const onFull = ledgerAlarm(alarms)
+  const store = stack.adopt(
+    openStore({ path: storePath, clock, durability: 'power-safe-soon', onFull }),
+    (open) => open.close(),
   )
   const ledger = createLedger({ store, now: clock.now() })
   const rules = openRuleBook(store, clock)
@@ -69,9 +83,12 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   const since = Math.floor(clock.now() / 1000) - RECALLED_S
   figures.recall(ledger.entries({ limit: MOST_RECALLED, since }))
 
+  // Workers are told what changed, once there are some.
+  let tell = async (_topic: Topic): Promise<void> => undefined
+  let supplyTold = Promise.resolve()
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
-  const priorities = livePriorities(store, supply)
+  const priorities = livePriorities(store, supply, () => supplyTold)
   const metrics = createMetrics(clock)
   const limits = createLimits({ rules, ledger, clock })
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
@@ -83,12 +100,15 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     limits,
     tokenCounter,
     hangUp: config.hangUp,
+    hedges: createHedges(figures, config.hedgePercent),
     running: createRunning(),
+    answers: createAnswerCache(clock),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
-    figures: alsoCounting(figures, metrics),
-    upstreamIds: createUpstreamIds(),
+    figures: alsoCounting(figures, metrics, alarms),
+    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
     lists: supply.lists,
+    behind: supply.lists,
     clock,
     strategy: config.routingStrategy,
     health,
@@ -99,8 +119,12 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
   let tcp: TcpAddress | undefined
   const handlers = brokerHandlers({
     rooms,
-    rules,
-    tokens,
+    ...(config.workers === 1
+      ? { rules, tokens }
+      : {
+          rules: tellingRules(rules, () => tell('rules')),
+          tokens: tellingTokens(tokens, () => tell('tokens')),
+        }),
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -109,35 +133,36 @@ export async function startDaemon(config: Config, clock: Clock, outerLog: Daemon
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => supply.problems(),
+    alarms: () => alarms.current(),
     knownProviders: () => supply.known(),
     priorities,
     metrics,
     logs: log,
     settings: config.effective,
     contextSockets: config.contextSockets,
-    reload: () => supply.reload(),
+    reload: () => {
+      supply.reload()
+      return supplyTold
+    },
   })
-  const doors = stack.use(
-    await openDoors({
-      config,
-      clock,
-      log,
-      rooms,
-      handlers,
-      streams: brokerStreams({ logs: log }),
-      metrics,
-      sockets,
-      tools,
-      gate,
-    }),
-  )
-  tcp = doors.tcp
+  const streams = brokerStreams({ logs: log })
+  const doorParts = { config, clock, log, rooms, handlers, streams, metrics, sockets, tools, gate }
+  if (config.workers === 1) {
+    tcp = stack.use(await openDoors(doorParts)).tcp
+  } else {
+    const { openDoorsWithWorkers } = await import('./workers/open-with-workers.ts')
+    const news = { supply: () => supply.state(), rules: () => rules.list(), tokens: () => tokens.kept() }
+    const doors = stack.use(await openDoorsWithWorkers({ ...doorParts, flags, news }))
+    tcp = doors.tcp
+    tell = doors.tell
+    supply.onChange = () => (supplyTold = tell('supply'))
+  }
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
 }
 
 /** What an administrator sets is kept and followed at once. */
-function livePriorities(store: Store, supply: Supply): ProviderPriorities {
+function livePriorities(store: Store, supply: Supply, told: () => Promise<void>): ProviderPriorities {
   const priorities = createProviderPriorities(store)
   supply.prioritise(priorities.all())
   return {
@@ -145,16 +170,33 @@ function livePriorities(store: Store, supply: Supply): ProviderPriorities {
     async set(provider, priority) {
       await priorities.set(provider, priority)
       supply.prioritise(priorities.all())
+      await told()
     },
   }
 }
 
-function alsoCounting(figures: EndpointFiguresBook, metrics: Metrics): EndpointFiguresBook {
+function ledgerAlarm(alarms: Alarms): (reason: unknown) => void {
+  return (reason) => {
+    if (reason === undefined) return alarms.clear('ledger')
+    const why = reason instanceof Error ? reason.message : 'nobody knows why'
+    return alarms.raise(
+      'ledger',
+      `the ledger can’t be written (${why}): requests are refused until there is space`,
+    )
+  }
+}
+
+/** Nobody but us is overloaded in a request that was let in. */
+const OUR_LIMIT = /^overloaded:/
+
+function alsoCounting(figures: EndpointFiguresBook, metrics: Metrics, alarms: Alarms): EndpointFiguresBook {
   return {
     ...figures,
     note(settlement) {
       figures.note(settlement)
       metrics.note(settlement)
+      if (settlement.error !== undefined && OUR_LIMIT.test(settlement.error))
+        alarms.raise(OPEN_FILES, NO_MORE_FILES)
     },
   }
 }

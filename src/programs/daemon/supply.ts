@@ -10,7 +10,8 @@ import type { Config } from '../../config/config.ts'
 import type { KnownProvider } from '../../doors/rpc/providers-handlers.ts'
 import { startLoopback } from '../../local/loopback/loopback.ts'
 import type { HealthBook } from '../../providers/health.ts'
-import type { Provider } from '../../providers/provider.ts'
+import type { ProviderSetting } from '../../catalog/provider-setting.ts'
+import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import type { DaemonLog } from './daemon-log.ts'
 import { detectedModels, findLocalServers } from './detected.ts'
 import { openLiveCatalogue } from './live-catalogue.ts'
@@ -32,6 +33,18 @@ export interface Supply extends AsyncDisposable {
   reload(): void
   /** Puts all endpoints of these providers at another priority than the models file says. */
   prioritise(priorities: ReadonlyMap<string, number>): void
+  /** All that another process needs to ask the same providers for the same models. */
+  state(): SupplyState
+  /** Hears of each new state. */
+  onChange: () => unknown
+}
+
+/** Plain data. */
+export interface SupplyState {
+  readonly catalog: Catalog
+  readonly settings: ReadonlyMap<string, ProviderSetting>
+  /** Providers that come from nowhere but this host. */
+  readonly builtIn: readonly ProviderDefinition[]
 }
 
 export interface SupplyParts {
@@ -49,23 +62,24 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
   await using stack = new AsyncDisposableStack()
   const path = config.modelsConfigPath
   const loopbackSocket = await runLoopback(socketFolder, clock, stack)
-  const models = createLiveModels(path, loopbackCatalog())
+  const models = createLiveModels(path, loopbackCatalog(), () => supply.onChange())
+  const builtIn = [loopbackDefinition(loopbackSocket)]
   const providers = createProviderSet({
     config,
     clock,
     health: parts.health,
     socketFolder,
-    builtIn: [loopbackDefinition(loopbackSocket)],
+    builtIn,
     onServerEvent: (event) => log.info(event, 'local server'),
   })
   stack.defer(() => providers.close())
   providers.update(models.file().providers)
   const intake = createIntake(parts, models, providers)
   stack.adopt(watchModelsConfig({ path, clock, ...intake }), (watcher) => watcher.close())
-  if (config.detectsLocalServers) void lookAround(parts, models, providers)
+  if (config.detectsLocalServers) void lookAround(parts, models, providers, builtIn)
   const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
-  return {
+  const supply: Supply = {
     catalog: () => models.catalog(),
     providers: () => providers.current(),
     lists,
@@ -76,8 +90,11 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
       reload(path, intake, models)
     },
     prioritise: (priorities) => models.prioritise(priorities),
+    state: () => ({ catalog: models.catalog(), settings: models.file().providers, builtIn }),
+    onChange: () => undefined,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+  return supply
 }
 
 function openLists(
@@ -148,10 +165,17 @@ function reload(path: string, intake: Intake, models: LiveModels): void {
 }
 
 /** Servers that run on this host without our doing join when they are found; nobody waits for it. */
-async function lookAround({ log }: SupplyParts, models: LiveModels, providers: ProviderSet): Promise<void> {
+async function lookAround(
+  { log }: SupplyParts,
+  models: LiveModels,
+  providers: ProviderSet,
+  builtIn: ProviderDefinition[],
+): Promise<void> {
   const found = await findLocalServers()
   if (found.length === 0) return
-  providers.add(found.map(({ definition }) => definition))
+  const definitions = found.map(({ definition }) => definition)
+  builtIn.push(...definitions)
+  providers.add(definitions)
   models.add(detectedModels(found))
-  log.info({ servers: found.map(({ definition }) => definition.id) }, 'local servers found')
+  log.info({ servers: definitions.map(({ id }) => id) }, 'local servers found')
 }

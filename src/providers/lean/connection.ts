@@ -28,6 +28,8 @@ export interface ConnectionOwner {
   /** The connection has read its answer and may carry another call. */
   onFree(connection: Connection): void
   onClosed(connection: Connection): void
+  /** The connection had been given up before the call could be heard on it; it is to be carried by a new one. */
+  onStale(call: Call): void
 }
 
 /**
@@ -193,15 +195,27 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   }
 
   #lose(cause: Error | undefined): void {
-    if (this.#call === undefined) this.close()
+    const call = this.#call
+    if (call === undefined) this.close()
+    else if (this.#isStale()) this.#handBack(call)
     else this.#fail(this.#lost(cause))
   }
 
+  #isStale(): boolean {
+    return this.#isReady && !this.#isAnswering && this.#parts.ticker.now() < this.#raceEndsMs
+  }
+
+  #handBack(call: Call): void {
+    this.#leave(call)
+    this.close()
+    this.#parts.owner.onStale(call)
+  }
+
   #lost(cause: Error | undefined): BrokerError {
-    const { dialer, ticker } = this.#parts
+    const { dialer } = this.#parts
     if (!this.#isReady) return failedToConnect(dialer.where, cause ?? new Error('it was closed at once'))
-    if (!this.#isAnswering) return closedEarly('before it answered', cause, ticker.now() < this.#raceEndsMs)
-    return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'answer' : 'headers'}`, cause, false)
+    if (!this.#isAnswering) return closedEarly('before it answered', cause)
+    return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'answer' : 'headers'}`, cause)
   }
 
   #tooLong(): BrokerError {

@@ -59,6 +59,11 @@ export class Connections implements ConnectionOwner, Carrier {
     else connection.close()
   }
 
+  /** A new connection can't be stale, so nothing is sent a third time. */
+  onStale(call: Call): void {
+    this.#connect(call)
+  }
+
   onClosed(connection: Connection): void {
     this.#open.delete(connection)
     const at = this.#idle.indexOf(connection)

@@ -13,9 +13,9 @@ export function tookTooLong(what: string, afterMs: number, mayRepeat: boolean): 
   })
 }
 
-export function closedEarly(when: string, cause: Error | undefined, mayRepeat: boolean): BrokerError {
+export function closedEarly(when: string, cause: Error | undefined): BrokerError {
   const why = cause === undefined ? '' : ` (${reasonOf(cause)})`
-  return failed(`the connection to the provider was closed ${when}${why}`, cause, mayRepeat)
+  return failed(`the connection to the provider was closed ${when}${why}`, cause, false)
 }
 
 export function brokenAnswer(cause: Error): BrokerError {

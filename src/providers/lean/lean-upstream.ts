@@ -24,7 +24,8 @@ export interface LeanOptions {
 /**
  * An upstream over a socket and little else: HTTP/1.1 with kept connections, as strict as its RFC (9112) and smaller than a
  * client for everybody. The handler is never called before `send` has returned. A pause takes hold after the bytes that
- * were read already, at most 64 KB. Errors say with `details.mayRepeat` when the provider can't have heard the request.
+ * were read already, at most 64 KB. A request that met a kept connection as it was being given up is sent once more, on a
+ * new one. Errors say with `details.mayRepeat` when the provider can't have heard the request.
  */
 export function leanUpstream(base: BaseUrl, options: LeanOptions): Upstream {
   const { clock, tls, mostConnections = MOST_CONNECTIONS } = options

@@ -25,6 +25,7 @@ const ROUTER_FIELDS = [
   'max_tool_calls',
   'stop_server_tools_when',
   'x_search_filter',
+  'service_tier', // other tiers have other prices, which the catalogue doesn't know
 ] as const
 
 /** The body that a provider sees: the caller's bytes with the few fields spliced that must differ. */

@@ -16,6 +16,7 @@ import { readJson } from '../read-json.ts'
 import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import type { Visit, VisitOwner } from '../visit.ts'
+import { answerAsChunk } from './answer-as-chunk.ts'
 import { BodyReader, errorInside, parseObject, StreamReader, type AnswerReader } from './answer-readers.ts'
 import { bodyFor } from './openai-body.ts'
 
@@ -240,9 +241,16 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     return new BodyReader((body) => {
       const answer = this.#parseAnswer(body, type)
       if (answer instanceof BrokerError) return this.#fail(answer)
-      this.#listener.answer(body, answer)
+      if (this.#question.streamed) this.#hearWhole(answer)
+      else this.#listener.answer(body, answer)
       return this.#end()
     })
+  }
+
+  /** It was asked for a stream, and answered and billed all the same. */
+  #hearWhole(answer: ChatChunk): void {
+    const chunk = answerAsChunk(answer)
+    this.#hear(JSON.stringify(chunk), chunk)
   }
 
   #parseAnswer(body: string, type: string): ChatChunk | BrokerError {
@@ -260,11 +268,6 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     }
     const error = errorInside(answer)
     if (error !== undefined) return errorOfObject(provider, error)
-    if (this.#question.streamed) {
-      return new BrokerError('upstream-failed', `${provider} was asked for a stream and sent none`, {
-        details: { provider, status: 200, raw: raw() },
-      })
-    }
     const { list } = DOORS[this.#question.route]
     const listed = answer[list]
     if (!Array.isArray(listed) || listed.length === 0) {
@@ -318,6 +321,16 @@ function choicesOf({ body: { value }, route }: Question): number {
   return n * (isList ? Math.max(1, prompt.length) : 1)
 }
 
+/** Headers of a caller's that steer OpenRouter; none of them says who the caller is. */
+const FOR_ROUTERS = [
+  'x-session-id',
+  'x-openrouter-metadata',
+  'x-openrouter-experimental-metadata',
+  'x-openrouter-categories',
+  'x-openrouter-app-visibility',
+  'x-anthropic-beta',
+] as const
+
 function headersFor(definition: ProviderDefinition, lane: Lease, question: Question): string[] {
   const headers = [
     'content-type',
@@ -330,6 +343,10 @@ function headersFor(definition: ProviderDefinition, lane: Lease, question: Quest
   if (lane.key !== undefined) headers.push('authorization', `Bearer ${lane.key.reveal()}`)
   for (const [name, value] of Object.entries(definition.headers ?? {})) headers.push(name, value)
   if (definition.quirks?.speaksOpenRouter === true) {
+    for (const name of FOR_ROUTERS) {
+      const value = question.headers?.[name]
+      if (typeof value === 'string') headers.push(name, value)
+    }
     if (question.referer !== undefined) headers.push('http-referer', question.referer)
     if (question.title !== undefined)
       headers.push('x-title', question.title, 'x-openrouter-title', question.title)

@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemClock } from '../../src/base/clock.ts'
+import { createAdmission } from '../../src/broker/admission.ts'
+import { createUpstreamIds } from '../../src/broker/upstream-ids.ts'
+import { createLedger } from '../../src/ledger/ledger.ts'
+import { createLimits } from '../../src/limits/limits.ts'
+import { openRuleBook } from '../../src/limits/rule-book.ts'
+import { LINE_FD, openLine } from '../../src/programs/daemon/workers/line.ts'
+import type { FromWorker, ToWorker } from '../../src/programs/daemon/workers/messages.ts'
+import { WorkerBooks } from '../../src/programs/daemon/workers/worker-books.ts'
+import { openStore } from '../../src/store/store.ts'
+
+/** What a primary carries when it does nothing but keep the books of its workers, in this process. */
+export interface BooksFigures {
+  readonly workers: number
+  readonly atOnce: number
+  readonly perSecond: number
+  /** CPU microseconds for one request: let in, held, settled, on the disk. */
+  readonly cpu: number
+  /** Part of one core that was used; well below 1, the workers were the bottleneck. */
+  readonly busy: number
+}
+
+const WARM_UP_MS = 1_500
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** Books for `forMs` with so many workers that have so many requests each under way. */
+export async function measureBooks(workers: number, atOnce: number, forMs: number): Promise<BooksFigures> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-books-'))
+  const clock = systemClock
+  const store = openStore({ path: join(folder, 'requests.db'), clock, durability: 'power-safe-soon' })
+  try {
+    const ledger = createLedger({ store, now: clock.now() })
+    const rules = openRuleBook(store, clock)
+    let settled = 0
+    const rooms = {
+      ledger,
+      limits: createLimits({ rules, ledger, clock }),
+      admission: createAdmission(100_000),
+      figures: { note: () => void settled++ },
+      upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
+    }
+    const children = Array.from({ length: workers }, () => startBooker(atOnce, rooms))
+    await sleep(WARM_UP_MS)
+    const [before, cpuBefore, startMs] = [settled, process.cpuUsage(), performance.now()]
+    await sleep(forMs)
+    const [count, cpu, ms] = [settled - before, process.cpuUsage(cpuBefore), performance.now() - startMs]
+    await Promise.all(children.map((stop) => stop()))
+    const cpuMicroseconds = cpu.user + cpu.system
+    return {
+      workers,
+      atOnce,
+      perSecond: (count * 1000) / ms,
+      cpu: cpuMicroseconds / count,
+      busy: cpuMicroseconds / ms / 1000,
+    }
+  } finally {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function startBooker(
+  atOnce: number,
+  rooms: ConstructorParameters<typeof WorkerBooks>[0]['rooms'],
+): () => Promise<void> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'booker.ts'), `${atOnce}`], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
+  })
+  const books = new WorkerBooks({
+    rooms,
+    log: SILENT,
+    answer: (message) => line.send(message),
+    answerSoon: (message) => line.sendSoon(message),
+  })
+  const closed = Promise.withResolvers<void>()
+  const line = openLine<FromWorker, ToWorker>(child.stdio[LINE_FD] as Duplex, {
+    onMessage: (message) => {
+      if (message.type === 'ask' || message.type === 'settle') books.hear(message)
+    },
+    onClose: () => {
+      books.gone()
+      closed.resolve()
+    },
+  })
+  return async () => {
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await Promise.all([exited, closed.promise])
+  }
+}

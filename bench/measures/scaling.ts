@@ -1,0 +1,81 @@
+import type { Running } from '../contenders/contender.ts'
+import { cpuApart, residentMegabytes } from '../processes/cost.ts'
+import { spread } from '../report/spread.ts'
+import type { Entrant } from './rounds.ts'
+import type { Scenario } from './scenarios.ts'
+import type { Stage } from './stage.ts'
+
+/** What one broker took in one scenario: medians over the rounds. */
+export interface Scaling {
+  readonly name: string
+  readonly scenario: string
+  readonly perSecond: number
+  /** CPU microseconds per request or chunk of the process that was started: the books, where there are workers. */
+  readonly primary: number
+  /** Of all workers together. */
+  readonly workers: number
+  readonly p50: number
+  readonly p99: number
+  readonly residentMegabytes: number
+}
+
+/**
+ * What N workers cost and carry. Where load, provider and broker share few cores, requests per second say little: what
+ * each process takes for one request says how far it would come with a core to itself.
+ */
+export async function measureScaling(
+  stage: Stage,
+  entrants: readonly Entrant[],
+  scenarios: readonly Scenario[],
+  { rounds, stretch }: { readonly rounds: number; readonly stretch: number },
+): Promise<readonly Scaling[]> {
+  const rows: Scaling[] = []
+  for (const scenario of scenarios) {
+    const slices = new Map(entrants.map(({ name }) => [name, new Array<Piece>()]))
+    for (let round = 0; round <= rounds; round++) {
+      for (const { name, running } of entrants) {
+        const piece = await playOnce(stage, running, scenario, stretch)
+        // The first one compiles and warms up.
+        if (round > 0) slices.get(name)?.push(piece)
+      }
+    }
+    for (const { name, running } of entrants) {
+      const pieces = slices.get(name) ?? []
+      const of = (figure: (piece: Piece) => number): number => spread(pieces.map(figure))?.median ?? 0
+      rows.push({
+        name,
+        scenario: scenario.title,
+        perSecond: of((piece) => piece.perSecond),
+        primary: of((piece) => piece.primary),
+        workers: of((piece) => piece.workers),
+        p50: of((piece) => piece.p50),
+        p99: of((piece) => piece.p99),
+        residentMegabytes: residentMegabytes(running.pid ?? 0),
+      })
+    }
+  }
+  return rows
+}
+
+type Piece = Pick<Scaling, 'perSecond' | 'primary' | 'workers' | 'p50' | 'p99'>
+
+async function playOnce(
+  stage: Stage,
+  running: Running,
+  { scene, per }: Scenario,
+  stretch: number,
+): Promise<Piece> {
+  const load = 'forMs' in scene.load ? { ...scene.load, forMs: scene.load.forMs * stretch } : scene.load
+  const pid = running.pid ?? 0
+  const before = cpuApart(pid)
+  const { answers, seconds, chunks, whole } = await stage.play(running, { ...scene, load })
+  const after = cpuApart(pid)
+  const count = per === 'chunk' ? chunks : answers
+  return {
+    perSecond: count / seconds,
+    primary: (after.own - before.own) / count,
+    workers: (after.children - before.children) / count,
+    p50: whole.p50,
+    p99: whole.p99,
+  }
+}

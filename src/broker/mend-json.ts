@@ -1,0 +1,194 @@
+/** Prose before the JSON may have brackets, too: so many of them are tried. */
+const MOST_STARTS = 16
+const MOST_DEPTH = 256
+
+/**
+ * Mends JSON as models get it wrong: a fence or prose around it, trailing or missing commas, comments, keys without
+ * quotes, single quotes, line breaks in strings, Python's words, an end that was cut off. What is there is never changed
+ * in meaning, and numbers keep their digits. `undefined` when it is valid as it is, or nothing valid can be made of it.
+ */
+export function mendJson(text: string): string | undefined {
+  if (isJson(text)) return undefined
+  let longest: Mended | undefined
+  for (const start of startsIn(text)) {
+    if (longest !== undefined && start < longest.to) continue
+    const mended = new Mender(text, start).mend()
+    if (mended === undefined || !isJson(mended.json)) continue
+    if (longest === undefined || mended.to - mended.from > longest.to - longest.from) longest = mended
+  }
+  return longest?.json
+}
+
+interface Mended {
+  readonly json: string
+  /** What of the text it was made of. */
+  readonly from: number
+  readonly to: number
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function startsIn(text: string): number[] {
+  const starts: number[] = []
+  for (const { index } of text.matchAll(/[{[]/g)) {
+    starts.push(index)
+    if (starts.length === MOST_STARTS) break
+  }
+  return starts
+}
+
+/** Names of members that need quotes, and words that need another name. */
+const NAME = /[A-Za-z_$][\w$-]*/y
+const NUMBER = /[+-]?[\d.]+(?:[eE][+-]?\d*)?/y
+/** A sign whose digits were cut off. */
+const CUT_NUMBER = /[+-]$/y
+const SPACE = /(?:\s|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$))*/y
+const WORDS: readonly (readonly [string, string])[] = [
+  ['true', 'true'],
+  ['false', 'false'],
+  ['null', 'null'],
+  ['True', 'true'],
+  ['False', 'false'],
+  ['None', 'null'],
+]
+
+/** Nothing can be made of it. */
+class Hopeless extends Error {}
+
+/** Reads what should be JSON and writes what it means. */
+class Mender {
+  readonly #text: string
+  readonly #from: number
+  #at: number
+  #depth = 0
+
+  constructor(text: string, from: number) {
+    this.#text = text
+    this.#from = from
+    this.#at = from
+  }
+
+  mend(): Mended | undefined {
+    try {
+      return { json: this.#value(), from: this.#from, to: this.#at }
+    } catch (error) {
+      if (error instanceof Hopeless) return undefined
+      throw error
+    }
+  }
+
+  #value(): string {
+    const next = this.#peek()
+    if (next === '{') return this.#list('{', '}', () => this.#member())
+    if (next === '[') return this.#list('[', ']', () => this.#value())
+    if (next === '"' || next === "'") return this.#string(next)
+    return this.#number() ?? this.#word()
+  }
+
+  /** Members or elements up to the end, which may be missing. */
+  #list(open: '{' | '[', close: '}' | ']', read: () => string | undefined): string {
+    if (++this.#depth > MOST_DEPTH) throw new Hopeless()
+    this.#at++
+    const parts: string[] = []
+    for (;;) {
+      while (this.#peek() === ',') this.#at++
+      const next = this.#peek()
+      if (next === close) this.#at++
+      // The other bracket closes what is around this list, whose own end is missing.
+      if (next === '' || next === '}' || next === ']') break
+      const part = read()
+      if (part !== undefined) parts.push(part)
+    }
+    this.#depth--
+    return open + parts.join(',') + close
+  }
+
+  /** `undefined` for one that was cut off before its value. */
+  #member(): string | undefined {
+    const next = this.#peek()
+    const name = next === '"' || next === "'" ? this.#string(next) : this.#name()
+    if (this.#peek() === ':') this.#at++
+    else if (this.#peek() !== '') throw new Hopeless()
+    return this.#peek() === '' ? undefined : `${name}:${this.#value()}`
+  }
+
+  #name(): string {
+    return JSON.stringify(this.#match(NAME) ?? hopeless())
+  }
+
+  #string(quote: string): string {
+    let said = ''
+    for (this.#at++; this.#at < this.#text.length; this.#at++) {
+      const letter = this.#text.charAt(this.#at)
+      if (letter === quote) {
+        this.#at++
+        break
+      }
+      said += letter === '\\' ? this.#escape() : letter < ' ' || letter === '"' ? escaped(letter) : letter
+    }
+    return `"${said}"`
+  }
+
+  /** As it stands where JSON knows it; one that was cut off is dropped. */
+  #escape(): string {
+    const [known] = /^\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4})/.exec(this.#text.slice(this.#at, this.#at + 6)) ?? []
+    if (known !== undefined) {
+      this.#at += known.length - 1
+      return known
+    }
+    const isCutOff =
+      this.#text.length - this.#at < 6 && /^\\(?:u[\dA-Fa-f]*)?$/.test(this.#text.slice(this.#at))
+    if (isCutOff) {
+      this.#at = this.#text.length
+      return ''
+    }
+    if (this.#text.charAt(this.#at + 1) !== "'") return '\\\\'
+    this.#at++
+    return "'"
+  }
+
+  #number(): string | undefined {
+    const digits = this.#match(NUMBER)
+    return digits
+      ?.replace(/^\+/, '')
+      .replace(/^(-?)\./, '$10.')
+      .replace(/[.eE+-]+$/, '')
+  }
+
+  #word(): string {
+    const word = this.#match(NAME) ?? hopeless()
+    const isAtEnd = this.#at === this.#text.length
+    const [, meant] =
+      WORDS.find(([name]) => name === word || (isAtEnd && name.startsWith(word))) ?? hopeless()
+    return meant
+  }
+
+  /** The next letter that matters; nothing at the end. */
+  #peek(): string {
+    this.#match(SPACE)
+    this.#match(CUT_NUMBER)
+    return this.#text.charAt(this.#at)
+  }
+
+  #match(pattern: RegExp): string | undefined {
+    pattern.lastIndex = this.#at
+    const [found] = pattern.exec(this.#text) ?? []
+    if (found !== undefined) this.#at += found.length
+    return found
+  }
+}
+
+function escaped(letter: string): string {
+  return JSON.stringify(letter).slice(1, -1)
+}
+
+function hopeless(): never {
+  throw new Hopeless()
+}

@@ -1,0 +1,119 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { IncomingMessage } from 'node:http'
+import type { Rooms } from '../../../broker/rooms.ts'
+import type { Clock } from '../../../base/clock.ts'
+import { createDoor, type DoorOptions } from '../../../doors/http/door.ts'
+import { addRestRoutes, REST_PREFIXES } from '../../../doors/rest/routes.ts'
+import { bindTcp, joinUnixSocket } from '../../../host/bind.ts'
+import { drainable, type Drain } from '../../../host/drain.ts'
+import type { SocketPaths } from '../../../host/socket-paths.ts'
+import {
+  drainAll,
+  inContext,
+  optionsFor,
+  restDoors,
+  tcpOptions,
+  twinPath,
+  type OptionParts,
+} from '../doors.ts'
+import { createPassOn, type PassOn } from './pass-on.ts'
+import { PassedOn } from './passed-on.ts'
+
+export interface WorkerDoorParts extends OptionParts {
+  readonly clock: Clock
+  readonly rooms: Rooms
+  readonly sockets: SocketPaths
+}
+
+export interface WorkerDoors extends AsyncDisposable {
+  /** Of the TCP door. */
+  readonly port: number | undefined
+}
+
+interface OpenDoor {
+  readonly door: FastifyInstance
+  readonly drain: Drain
+  readonly passOn: PassOn
+}
+
+/** Opens the doors that workers share. Disposing drains them. */
+export async function openWorkerDoors(parts: WorkerDoorParts): Promise<WorkerDoors> {
+  const { config, sockets } = parts
+  const open: OpenDoor[] = []
+  for (const { name, path, prefixes, context } of restDoors(config, sockets)) {
+    const plain = optionsFor(name, parts)
+    const built = createWorkerDoor(context === undefined ? plain : inContext(context, plain), prefixes, parts)
+    open.push(built)
+    await built.door.ready()
+    await joinUnixSocket(built.door.server, path)
+  }
+  const port = config.listen === undefined ? undefined : await openTcp(config.listen, parts, open)
+  return {
+    port,
+    async [Symbol.asyncDispose]() {
+      await drainAll(open, parts)
+      for (const { passOn } of open) passOn.close()
+    },
+  }
+}
+
+async function openTcp(
+  listen: { readonly address: string; readonly port: number },
+  parts: WorkerDoorParts,
+  open: OpenDoor[],
+): Promise<number> {
+  const built = createWorkerDoor(tcpOptions(listen, parts), REST_PREFIXES, parts)
+  open.push(built)
+  await built.door.ready()
+  const { port } = await bindTcp(built.door.server, listen.address, listen.port)
+  return port
+}
+
+/** Answers what a worker can answer, and passes the rest on to the door's twin. */
+function createWorkerDoor(
+  options: DoorOptions,
+  prefixes: readonly string[],
+  { rooms, sockets }: WorkerDoorParts,
+): OpenDoor {
+  const passOn = createPassOn(twinPath(sockets, options.name))
+  const ours = new Set(prefixes.flatMap((prefix) => ANSWERED_HERE.map((path) => prefix + path)))
+  const door = createDoor({
+    ...options,
+    around: (serve) => (request, response) => {
+      if (isOurs(request, ours)) return serve(request, response)
+      response.once('close', () => options.onAnswer?.(response.statusCode))
+      passOn(request, response)
+    },
+  })
+  door.addHook('onRoute', (route) => {
+    const { handler } = route
+    route.handler = async function (request, reply) {
+      try {
+        return await handler.call(this, request, reply)
+      } catch (error) {
+        if (!(error instanceof PassedOn)) throw error
+        return passOnWhole(request, reply, passOn)
+      }
+    }
+  })
+  addRestRoutes(door, rooms, prefixes)
+  return { door, drain: drainable(door.server), passOn }
+}
+
+const ANSWERED_HERE = ['/chat/completions', '/completions', '/embeddings'] as const
+
+/** Whoever sends one of these wants an answer that is kept. */
+const KEPT = ['idempotency-key', 'x-openrouter-cache'] as const
+
+/** What costs most is answered here; answers that are kept for repeats are kept in one place. */
+function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySet<string>): boolean {
+  if (method !== 'POST' || KEPT.some((name) => headers[name] !== undefined)) return false
+  const query = url.indexOf('?')
+  return ours.has(query < 0 ? url : url.slice(0, query))
+}
+
+function passOnWhole(request: FastifyRequest, reply: FastifyReply, passOn: PassOn): void {
+  reply.hijack()
+  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
+  passOn.whole(request.raw, reply.raw, body)
+}

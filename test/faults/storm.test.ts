@@ -1,0 +1,202 @@
+// Everything that goes wrong elsewhere in this folder, mixed, at once, over and over: what is left behind?
+//
+//     npm run soak        two minutes of it
+import { existsSync, readdirSync, readlinkSync } from 'node:fs'
+import { globalAgent, request } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import {
+  chatChunk,
+  cut,
+  raw,
+  reset,
+  sse,
+  stall,
+  type Script,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { brokerBefore, type BrokerBefore } from './broker-before.ts'
+import { answers, expectBroken, expectWhole, FAULTS, role, says, STREAM_FAULTS } from './scripts.ts'
+
+const SECONDS = Number(process.env['FAULTS_FOR_S'] ?? 0)
+/** Of as many requests at once; so many rounds when no time is given. */
+const ROUNDS = 24
+const AT_ONCE = 40
+/** Longer than any silence that a provider is allowed. */
+const LEAP_MS = 200_000
+/** Longer than a key or a circuit rests, so that every round meets faults and is an hour of a broker's life. */
+const HOUR_MS = 4_000_000
+
+const CALL = { index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: '{' } }
+const call = chatChunk('', { choices: [{ index: 0, delta: { tool_calls: [CALL] }, finish_reason: null }] })
+
+/** What breaks an answer that has begun. */
+const BREAKS: readonly (readonly Step[])[] = [
+  [sse(role, chatChunk('go')), cut],
+  [sse(role, chatChunk('go')), reset],
+  [sse(chatChunk('g')), raw('data: {"choi'), cut],
+  [sse(chatChunk('g'), chatChunk('oo')), stall],
+  [sse(chatChunk('go')), raw('data: {"error":{"message":"broke","code":500}}\n\n')],
+  [stall],
+  // A caller may have acted on it: nobody rescues that.
+  [sse(call), cut],
+]
+
+const PLAIN = Object.values(FAULTS)
+const STREAMED = [...PLAIN, ...Object.values(STREAM_FAULTS), ...BREAKS]
+
+/** Every other answer is good, the others bad in turn. */
+const mixed: Script = ({ body }, nth) => {
+  const bad = isStreamed(body) ? STREAMED : PLAIN
+  return (nth % 2 === 0 ? bad[(nth / 2) % bad.length] : undefined) ?? good(body)
+}
+
+function isStreamed(body: unknown): boolean {
+  return (body as { stream?: boolean }).stream === true
+}
+
+function good(body: unknown): readonly Step[] {
+  return isStreamed(body) ? says('go', 'od') : answers('good')
+}
+
+test(
+  'mixed faults under load leave no socket, timer, hold, listener or memory behind',
+  { timeout: 120_000 + SECONDS * 2000 },
+  async () => {
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', onWarning)
+    const handles = liveHandles()
+    const listeners = listenersOfProcess()
+    const keys = ['sk-1', 'sk-2', 'sk-3', 'sk-4']
+    const always: Script = ({ body }) => good(body)
+    await using broker = await brokerBefore(
+      [{ script: mixed, keys }, { script: mixed, keys }, { script: always }],
+      {
+        over: 'tcp',
+        isForgetful: true,
+        modelLine: 'hedge: true',
+      },
+    )
+    const storm = new Storm(broker)
+    // Whatever is started when it is first needed, such as the thread that counts tokens, is there from now on.
+    await storm.round(0)
+    await rest(broker)
+    const [sockets, timers] = [openSockets(), broker.timers]
+
+    const heaps: number[] = []
+    const until = performance.now() + SECONDS * 1000
+    for (let round = 1; round <= ROUNDS || performance.now() < until; round++) {
+      await storm.round(round)
+      broker.skip(HOUR_MS)
+      heaps.push(heapAfterCollection())
+    }
+
+    await rest(broker)
+    const { told } = storm
+    expect(told.whole).toBeGreaterThan(told.broken)
+    expect(told.broken).toBeGreaterThan(0)
+    expect(told.whole + told.broken + told.refused + told.left).toBe((1 + heaps.length) * AT_ONCE)
+    for (const { running } of [...broker.daemon.rooms.providers().values()].flatMap((each) => each.lanes()))
+      expect(running).toBe(0)
+    await expect.poll(() => openSockets()).toBe(sockets)
+    await expect.poll(() => broker.timers).toBeLessThanOrEqual(timers)
+    // What the first third learned (figures, code, caches) is kept; then there is nothing more to learn.
+    const third = Math.ceil(heaps.length / 3)
+    expect(Math.min(...heaps.slice(-third))).toBeLessThan(
+      Math.max(...heaps.slice(0, third)) + 6 * 1024 * 1024,
+    )
+
+    await broker.daemon.close()
+    // A clock that ticked for connections or silences notices at its next tick that there are none.
+    await expect.poll(() => broker.timers).toBe(0)
+    globalAgent.destroy()
+    expect(listenersOfProcess()).toEqual(listeners)
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+    for (const upstream of broker.upstreams) await upstream[Symbol.asyncDispose]()
+    await expect.poll(() => liveHandles()).toBeLessThanOrEqual(handles)
+  },
+)
+
+/** Nothing is under way any more, and whoever keeps a connection has let it go. */
+async function rest(broker: BrokerBefore): Promise<void> {
+  await broker.entry()
+  broker.skip(LEAP_MS)
+  globalAgent.destroy()
+  for (const upstream of broker.upstreams) await expect.poll(() => upstream.openConnections()).toBe(0)
+}
+
+class Storm {
+  readonly told = { whole: 0, broken: 0, refused: 0, left: 0 }
+  readonly #broker: BrokerBefore
+
+  constructor(broker: BrokerBefore) {
+    this.#broker = broker
+  }
+
+  async round(nth: number): Promise<void> {
+    const leaping = setInterval(() => this.#broker.skip(LEAP_MS), 300)
+    const all = Array.from({ length: AT_ONCE }, (_, at) =>
+      at % 8 === 0 ? this.#leave() : this.#ask(at + nth),
+    )
+    await Promise.all(all).finally(() => clearInterval(leaping))
+  }
+
+  async #ask(nth: number): Promise<void> {
+    const told = await this.#broker.ask({ stream: nth % 4 !== 0 })
+    if (told.status !== 200) this.told.refused++
+    else if (told.error === undefined) {
+      expectWhole(told, 'good')
+      this.told.whole++
+    } else {
+      expectBroken(told)
+      this.told.broken++
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const headers = { 'content-type': 'application/json' }
+    const path = '/v1/chat/completions'
+    const asked = request({ socketPath: this.#broker.daemon.sockets.rest, path, method: 'POST', headers })
+    asked.on('error', () => undefined)
+    asked.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }))
+    await pause(5)
+    asked.destroy()
+    this.told.left++
+  }
+}
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+function heapAfterCollection(): number {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+/** Sockets, servers, watchers and timers that keep a process alive. */
+function liveHandles(): number {
+  return process.getActiveResourcesInfo().filter((kind) => /Wrap|Timeout|Immediate/.test(kind)).length
+}
+
+/** Where the system tells; elsewhere none. Threads that come and go have files of their own, but no sockets. */
+function openSockets(): number {
+  const folder = '/proc/self/fd'
+  if (!existsSync(folder)) return 0
+  return readdirSync(folder).filter((fd) => isSocket(`${folder}/${fd}`)).length
+}
+
+function isSocket(path: string): boolean {
+  try {
+    return readlinkSync(path).startsWith('socket:')
+  } catch {
+    return false
+  }
+}
+
+function listenersOfProcess(): Record<string, number> {
+  return Object.fromEntries(process.eventNames().map((name) => [String(name), process.listenerCount(name)]))
+}

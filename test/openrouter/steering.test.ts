@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { groqAt, openaiAt, openrouterAt } from '../support/providers-env.ts'
+import {
+  chatChunk,
+  done,
+  finishChunk,
+  json,
+  scriptedUpstream,
+  sse,
+  usageChunk,
+  type Script,
+  type ScriptedUpstream,
+} from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+
+const USAGE = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 }
+
+const answers: Script = ({ path, body }) => {
+  const { stream, input } = body as { stream?: boolean; input?: unknown }
+  if (path.endsWith('/embeddings'))
+    return [json(200, { data: [{ index: 0, embedding: [Number(input)] }], usage: USAGE })]
+  if (stream === true) return [sse(chatChunk('hi'), finishChunk(), usageChunk(USAGE), done)]
+  const choices = [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }]
+  return [
+    json(200, { object: 'chat.completion', created: 1, service_tier: 'default', choices, usage: USAGE }),
+  ]
+}
+
+let openai: ScriptedUpstream
+let groq: ScriptedUpstream
+let router: ScriptedUpstream
+let broker: Broker
+beforeAll(async () => {
+  ;[openai, groq, router] = await Promise.all([
+    scriptedUpstream(answers),
+    scriptedUpstream([json(429, { error: { message: 'busy' } })]),
+    scriptedUpstream(answers),
+  ])
+  broker = await startBroker({ env: { ...openaiAt(openai), ...groqAt(groq), ...openrouterAt(router) } })
+}, 30_000)
+afterAll(async () => {
+  for (const open of [broker, openai, groq, router]) await open[Symbol.asyncDispose]()
+})
+
+const messages = [{ role: 'user', content: 'hi' }]
+const model = 'gpt-4o-mini'
+const wants = { 'X-OpenRouter-Metadata': 'Enabled' }
+const direct = { only: ['openai'] }
+
+describe('openrouter_metadata', () => {
+  test('tells how a request was routed, in OpenRouter’s form', async () => {
+    const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers: wants })
+    expect(faultsOf('POST /chat/completions application/json', body)).toEqual([])
+    expect(body).toMatchObject({
+      openrouter_metadata: {
+        requested: model,
+        strategy: 'direct',
+        region: null,
+        summary: 'available=2, selected=OpenAI',
+        attempt: 1,
+        is_byok: false,
+        endpoints: {
+          total: 2,
+          available: [
+            { provider: 'OpenAI', model, selected: true },
+            { provider: 'OpenRouter', model, selected: false },
+          ],
+        },
+        attempts: [{ provider: 'OpenAI', model, status: 200 }],
+      },
+    })
+  })
+
+  test('names who failed before, and the model that took over', async () => {
+    const { json: body } = await broker.post(
+      '/v1/chat/completions',
+      { models: ['llama-3.3-70b', model], messages, provider: { ignore: ['openrouter'] } },
+      { headers: { 'X-OpenRouter-Experimental-Metadata': 'enabled' } },
+    )
+    expect(body).toMatchObject({
+      openrouter_metadata: {
+        requested: 'llama-3.3-70b',
+        strategy: 'fallback',
+        attempt: 2,
+        attempts: [
+          { provider: 'Groq', model: 'llama-3.3-70b', status: 429 },
+          { provider: 'OpenAI', model, status: 200 },
+        ],
+      },
+    })
+  })
+
+  test('stands in the last chunk of a stream', async () => {
+    const asked = { model, messages, stream: true, provider: direct }
+    const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    const events = eventsOf(text)
+    expect(events.map((event) => 'openrouter_metadata' in event)).toEqual([false, false, true])
+    expect(faultsOf('POST /chat/completions text/event-stream', { data: events.at(-1) })).toEqual([])
+  })
+
+  test.each([
+    ['/v1/completions', { model, prompt: 'hi', provider: direct }],
+    ['/v1/embeddings', { model: 'text-embedding-3-small', input: '1', provider: direct }],
+  ])('also at %s', async (path, asked) => {
+    const { json: body } = await broker.post(path, asked, { headers: wants })
+    expect(body).toMatchObject({ openrouter_metadata: { attempt: 1 } })
+  })
+
+  test.each([{}, { 'X-OpenRouter-Metadata': 'disabled' }, { 'X-OpenRouter-Metadata': 'yes' }])(
+    'is for those who ask for it (%j)',
+    async (headers) => {
+      const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers })
+      expect(body).not.toHaveProperty('openrouter_metadata')
+    },
+  )
+})
+
+describe('headers that steer', () => {
+  const steering = {
+    'x-session-id': 'conversation-1',
+    'x-openrouter-metadata': 'enabled',
+    'x-openrouter-categories': 'cli-agent',
+    'x-anthropic-beta': 'interleaved-thinking-2025-05-14',
+  }
+  const secret = {
+    cookie: 'a=b',
+    'x-provider-api-keys': '{"openai":"sk-canary"}',
+    'x-forwarded-for': '10.0.0.7',
+  }
+
+  test('go on to OpenRouter, and nothing that says who asks', async () => {
+    const asked = { model, messages, provider: { only: ['openrouter'] } }
+    await broker.post('/v1/chat/completions', asked, { headers: { ...steering, ...secret } })
+    const sent = router.requests.at(-1)?.headers ?? {}
+    expect(sent).toMatchObject(steering)
+    expect(Object.keys(secret).filter((name) => name in sent)).toEqual([])
+  })
+
+  test('go to nobody else', async () => {
+    await broker.post('/v1/chat/completions', { model, messages, provider: direct }, { headers: steering })
+    const sent = openai.requests.at(-1)?.headers ?? {}
+    expect(Object.keys(steering).filter((name) => name in sent)).toEqual([])
+  })
+})
+
+describe('a service tier', () => {
+  test.each(['flex', 'priority', 'auto'])(
+    '%s is not asked of a provider whose price we know for the usual one only, and the answer says which it was',
+    async (service_tier) => {
+      const { json: body } = await broker.post('/v1/chat/completions', {
+        model,
+        messages,
+        service_tier,
+        provider: direct,
+      })
+      expect(openai.requests.at(-1)?.body).not.toHaveProperty('service_tier')
+      expect(body).toMatchObject({ service_tier: 'default' })
+    },
+  )
+
+  test('is OpenRouter’s to serve', async () => {
+    await broker.post('/v1/chat/completions', {
+      model,
+      messages,
+      service_tier: 'flex',
+      provider: { only: ['openrouter'] },
+    })
+    expect(router.requests.at(-1)?.body).toMatchObject({ service_tier: 'flex' })
+  })
+})

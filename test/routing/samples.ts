@@ -1,0 +1,51 @@
+import { dollars } from '../../src/base/money.ts'
+import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
+import type { ProviderState } from '../../src/routing/offer.ts'
+
+/** An endpoint in a few words. */
+export interface Offer {
+  readonly at: string
+  readonly priority?: number
+  /** Dollars per million tokens, in and out; absent is unknown. */
+  readonly usd?: number
+}
+
+function endpointOf(model: string, { at, priority = 10, usd }: Offer): Endpoint {
+  const [provider = '', ...rest] = at.split('/')
+  const price =
+    usd === undefined
+      ? undefined
+      : { input: dollars(usd), output: dollars(usd), source: undefined, date: undefined }
+  const limits = { contextWindow: undefined, maxOutputTokens: undefined }
+  return { id: at, provider, modelId: rest.join('/'), model, priority, price, ...limits }
+}
+
+export function catalogOf(
+  models: Record<string, { tier?: string; kind?: Model['kind']; isDiscovered?: boolean; offers: Offer[] }>,
+): Catalog {
+  const rows = Object.entries(models).map(
+    ([id, { tier = 'standard', kind = 'chat', isDiscovered, offers }]): Model => {
+      const endpoints = offers.map((offer) => endpointOf(id, offer))
+      return {
+        id,
+        displayName: id,
+        kind,
+        tier,
+        capabilities: [],
+        contextWindow: undefined,
+        maxOutputTokens: undefined,
+        endpoints,
+        isDiscovered,
+      }
+    },
+  )
+  const endpoints = rows.flatMap((model) => model.endpoints)
+  return {
+    version: 'test',
+    models: new Map(rows.map((model) => [model.id, model])),
+    endpoints: new Map(endpoints.map((endpoint) => [endpoint.id, endpoint])),
+  }
+}
+
+export const providers = (...ids: string[]): ReadonlyMap<string, ProviderState> =>
+  new Map(ids.map((id) => [id, { isStandIn: id === 'local', speaksOpenRouter: id === 'openrouter' }]))
