@@ -34,5 +34,11 @@ const failure = await broker.chat(nobody).catch((thrown: unknown) => thrown)
 assert(failure instanceof BrokerError)
 console.log(`${failure.code}: ${failure.message}`)
 
+// Some methods go on answering; leaving the loop ends that.
+for await (const { next } of broker.stream('logs.tail', { level: 'info' })) {
+  console.log(`${next} lines in the log so far`)
+  break
+}
+
 const { totals } = await broker.call('usage.summary')
 console.log(`${totals.requests} requests so far, $${totals.cost_usd}`)

@@ -32,7 +32,7 @@ const errand: Errand = {
   streamed: false,
   candidates: [],
   most: money(1_000_000n),
-  bounds: nobodyIsAsked,
+  bounds: () => ({ promptTokensAtMost: 100, completionTokensAtMost: 1000 }),
   meter: nobodyIsAsked,
   completer: nobodyIsAsked,
 }

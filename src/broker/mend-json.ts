@@ -47,6 +47,8 @@ function startsIn(text: string): number[] {
 /** Names of members that need quotes, and words that need another name. */
 const NAME = /[A-Za-z_$][\w$-]*/y
 const NUMBER = /[+-]?[\d.]+(?:[eE][+-]?\d*)?/y
+/** A sign whose digits were cut off. */
+const CUT_NUMBER = /[+-]$/y
 const SPACE = /(?:\s|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$))*/y
 const WORDS: readonly (readonly [string, string])[] = [
   ['true', 'true'],
@@ -171,6 +173,7 @@ class Mender {
   /** The next letter that matters; nothing at the end. */
   #peek(): string {
     this.#match(SPACE)
+    this.#match(CUT_NUMBER)
     return this.#text.charAt(this.#at)
   }
 

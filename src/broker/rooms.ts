@@ -12,6 +12,7 @@ import type { route } from '../routing/route.ts'
 import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
+import type { AnswerCache } from './answer-cache.ts'
 import type { Asker } from './asker.ts'
 import type { Errand } from './errand.ts'
 import type { Hedges } from './hedges.ts'
@@ -36,6 +37,8 @@ export interface Rooms {
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
+  /** Answers that their callers asked to be kept; without it they are asked anew. */
+  readonly answers?: AnswerCache | undefined
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
@@ -74,7 +77,7 @@ export interface Booking {
 /** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
 export type BookAhead = (booking: Booking) => Promise<{
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'settle'>
+  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
 }>
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */

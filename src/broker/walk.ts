@@ -10,7 +10,7 @@ import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
-import { coverRescue } from './cover-rescue.ts'
+import { coverRescue } from './cover-next.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
 import { coverBoth, hedgesFor } from './hedges.ts'
@@ -123,7 +123,7 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
         async attempt({ candidate, way }) {
           const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
           const longerBy = rescue.body.byteLength - errand.body.byteLength
-          const covered = await coverRescue({ endpoint: candidate, longerBy }, hold, run, rooms)
+          const covered = await coverRescue({ endpoint: candidate, longerBy }, hold, run, { ledger, limits })
           if (covered === undefined) return { type: 'failed', error: record.error ?? UNPAID, begun: true }
           hold = covered
           return ask(candidate, rescue)

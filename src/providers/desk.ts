@@ -47,7 +47,7 @@ export function createDesk(parts: DeskParts): Desk {
       const restMs = breaker.insistMs(now)
       if (restMs > 0)
         throw resting(definition, { state: 'resting', readyInMs: restMs, reason: 'circuit-open' })
-      const lease = keys.take(keys.size > 1 ? stickinessOf(question.body) : undefined)
+      const lease = keys.take(keys.size > 1 ? stickinessOf(question) : undefined)
       if (lease === undefined) throw resting(definition, keys.readiness())
       const pass = breaker.enter(now)
       return new Visit({

@@ -14,7 +14,8 @@ export function tooDear(price: Price, maxPrice: MaxPrice): string | undefined {
     above('prompt', price.input, maxPrice.prompt) ??
     above('completion', price.output, maxPrice.completion) ??
     above('request', price.perRequest, maxPrice.request) ??
-    above('audio', price.audioInput, maxPrice.audio)
+    above('audio', price.audioInput, maxPrice.audio) ??
+    above('image', price.perImage, maxPrice.image)
   )
 }
 

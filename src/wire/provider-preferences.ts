@@ -36,6 +36,8 @@ export interface MaxPrice {
   readonly request?: string | undefined
   /** Of the prompt. */
   readonly audio?: string | undefined
+  /** Of the prompt, each. */
+  readonly image?: string | undefined
 }
 
 export interface Percentiles {
@@ -122,12 +124,13 @@ function maxPriceOf(said: z.infer<typeof form>['max_price']): MaxPrice | undefin
   if (said === null || said === undefined) return undefined
   const text = (value: number | string | null | undefined) =>
     value === null || value === undefined ? undefined : String(value)
-  const { prompt, completion, request, audio } = said
+  const { prompt, completion, request, audio, image } = said
   return {
     prompt: text(prompt),
     completion: text(completion),
     request: text(request),
     audio: text(audio),
+    image: text(image),
   }
 }
 

@@ -65,13 +65,15 @@ test('a provider’s own figures are added up when all are believed; one that is
   })
 })
 
-const amount = fc.option(fc.bigInt({ min: 0n, max: 1000n }).map(money), { nil: undefined })
-const bill: fc.Arbitrary<Bill> = fc.tuple(amount, amount, amount).map(([cost, less, more]) => ({
-  ...NO_BILL,
-  cost,
-  costLow: cost === undefined ? less : less && money(cost - (less > cost ? cost : less)),
-  costHigh: cost === undefined ? more && money((less ?? 0n) + more) : more && money(cost + more),
-}))
+const amount = fc.bigInt({ min: 0n, max: 1000n })
+const bill: fc.Arbitrary<Bill> = fc
+  .record({ low: amount, more: amount, most: amount, known: fc.nat(7) })
+  .map(({ low, more, most, known }) => ({
+    ...NO_BILL,
+    costLow: (known & 1) === 0 ? undefined : money(low),
+    cost: (known & 2) === 0 ? undefined : money(low + more),
+    costHigh: (known & 4) === 0 ? undefined : money(low + more + most),
+  }))
 
 test('the least is never above the most, nor the cost outside of both', () => {
   fc.assert(

@@ -23,6 +23,7 @@ describe('what models get wrong is mended', () => {
     ['an end before a value', '{"a": 1, "b":', { a: 1 }],
     ['an end in a word', '{"a": tr', { a: true }],
     ['an end in a number', '{"a": 1.', { a: 1 }],
+    ['an end after a sign', '{"a": [1, -', { a: [1] }],
   ])('%s', (_name, broken, meant) => {
     expect(JSON.parse(mendJson(broken) ?? 'null')).toEqual(meant)
   })

@@ -121,8 +121,6 @@ describe('headers that steer', () => {
     'x-session-id': 'conversation-1',
     'x-openrouter-metadata': 'enabled',
     'x-openrouter-categories': 'cli-agent',
-    'x-openrouter-cache': 'true',
-    'x-openrouter-cache-ttl': '60',
     'x-anthropic-beta': 'interleaved-thinking-2025-05-14',
   }
   const secret = {

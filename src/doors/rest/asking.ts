@@ -1,18 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asBrokerError } from '../../base/errors.ts'
-import type { AnswerSink } from '../../broker/answer-sink.ts'
-import type { Asker } from '../../broker/asker.ts'
 import type { FirstTurn } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
-import { findCaller } from '../http/find-caller.ts'
+import { outOfCache } from './answer-cached.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
 import { KeepingSink, repeatableOf, tellAgain } from './answer-once.ts'
-
-/** Where an answer goes that a route has asked for. */
-export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
-
-type Ask = (sink: AskSink) => Promise<void>
+import type { Ask } from './ask-sink.ts'
 
 /**
  * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
@@ -28,7 +22,7 @@ export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Pro
   }
   const answer = new AnswerOnReply(reply, rooms.clock)
   try {
-    await (turn === undefined ? ask(answer) : askOnce(answer, turn, ask))
+    await (turn === undefined ? (outOfCache(reply, rooms, ask) ?? ask)(answer) : askOnce(answer, turn, ask))
     answer.leaveIfGone()
   } catch (error) {
     if (!answer.tell(asBrokerError(error))) throw error
@@ -51,21 +45,4 @@ const EMPTY = new Uint8Array(0)
 /** The body as the JSON object that it must be. Throws `bad-request`. */
 export function bodyOf({ body }: FastifyRequest): JsonBody {
   return parseJsonBody(body instanceof Uint8Array ? body : EMPTY)
-}
-
-export function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker {
-  const { headers } = request
-  return {
-    caller: findCaller(request),
-    referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
-    title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
-    headers,
-  }
-}
-
-/** Long enough for any app's name or address. */
-const MOST_CHARACTERS = 512
-
-function textOf(value: string | string[] | undefined): string | undefined {
-  return typeof value === 'string' && value !== '' ? value.slice(0, MOST_CHARACTERS) : undefined
 }

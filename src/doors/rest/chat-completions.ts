@@ -4,7 +4,8 @@ import type { Rooms } from '../../broker/rooms.ts'
 import { parseChatRequest } from '../../wire/chat.ts'
 import type { JsonBody } from '../../wire/json-body.ts'
 import { complete } from './completions.ts'
-import { answerOn, askerOf, bodyOf } from './asking.ts'
+import { askerOf } from './asker-of.ts'
+import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
 export async function postChatCompletions(

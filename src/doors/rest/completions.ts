@@ -4,7 +4,9 @@ import type { Rooms } from '../../broker/rooms.ts'
 import { parseCompletionRequest } from '../../wire/completion.ts'
 import type { JsonBody } from '../../wire/json-body.ts'
 
-import { answerOn, askerOf, bodyOf, type AskSink } from './asking.ts'
+import type { AskSink } from './ask-sink.ts'
+import { askerOf } from './asker-of.ts'
+import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(

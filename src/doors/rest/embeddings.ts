@@ -2,7 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { embedding } from '../../broker/embedding.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseEmbeddingRequest } from '../../wire/embedding.ts'
-import { answerOn, askerOf, bodyOf } from './asking.ts'
+import { askerOf } from './asker-of.ts'
+import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /embeddings`. */
 export async function postEmbeddings(

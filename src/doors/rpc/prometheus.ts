@@ -33,6 +33,7 @@ function processFamilies({ metrics, rooms, version }: PrometheusFacts): readonly
     family('open_requests', 'gauge', 'Requests under way.', [[{}, rooms.ledger.openHolds().length]]),
     family('http_answers_total', 'counter', 'HTTP answers.', answers),
     family('key_running', 'gauge', 'Requests under way by key, counted from 1.', keySamples(rooms)),
+    family('key_requests_total', 'counter', 'Requests by key and how they went.', keyOutcomes(rooms)),
   ]
 }
 
@@ -90,6 +91,15 @@ function keySamples(rooms: Rooms): readonly Sample[] {
     provider
       .lanes()
       .map(({ number, running, state }): Sample => [{ provider: provider.id, key: number, state }, running]),
+  )
+}
+
+function keyOutcomes(rooms: Rooms): readonly Sample[] {
+  return [...rooms.providers().values()].flatMap((provider) =>
+    provider.lanes().flatMap(({ number: key, answered, failed }): Sample[] => [
+      [{ provider: provider.id, key, outcome: 'answered' }, answered],
+      [{ provider: provider.id, key, outcome: 'failed' }, failed],
+    ]),
   )
 }
 

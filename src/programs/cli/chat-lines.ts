@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
 
+import type { Complete } from './chat-complete.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a person types, message by message, with editing and history. */
@@ -22,8 +23,10 @@ export interface ChatLinesOptions {
   readonly onInterrupt: (typed: boolean) => void
   /** Ctrl-D. */
   readonly onEnd: () => void
-  readonly complete: (line: string) => string[]
+  readonly complete: Complete
 }
+
+type Tell = (error: null, completion: [string[], string]) => void
 
 const PASTE_MODE = { on: '\u001B[?2004h', off: '\u001B[?2004l' }
 
@@ -36,7 +39,8 @@ export function createChatLines({ input, output }: Terminal, options: ChatLinesO
     prompt: options.prompt,
     historySize: 1000,
     removeHistoryDuplicates: true,
-    completer: (line: string) => [options.complete(line), line],
+    completer: (line: string, tell: Tell) =>
+      void options.complete(line).then(([hits, end]) => tell(null, [hits, end])),
   })
   const messages: string[] = []
   let waiting: ((message: string | undefined) => void) | undefined

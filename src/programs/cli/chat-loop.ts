@@ -2,10 +2,11 @@ import { asBrokerError } from '../../base/errors.ts'
 import type { Client } from '../../sdk/index.ts'
 import { sayDetails } from './chat-answer.ts'
 import { approveAll, approveByHand } from './chat-approval.ts'
+import { createCompletion } from './chat-complete.ts'
 import { createChatLines } from './chat-lines.ts'
 import type { Session } from './chat-session.ts'
 import { takeTurn } from './chat-turn.ts'
-import { LEAVE, completeWord, runWord } from './chat-words.ts'
+import { LEAVE, runWord } from './chat-words.ts'
 import { sayFailure } from './failure.ts'
 import { paint, print, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
@@ -21,7 +22,7 @@ export async function runChatLoop(
   const dim = (text: string) => print(terminal, paint(terminal, 'dim', text))
   using lines = createChatLines(terminal, {
     prompt: paint(terminal, ['bold', 'cyan'], '› '),
-    complete: completeWord,
+    complete: createCompletion(client),
     onEnd: () => answering?.abort(),
     onInterrupt(typed) {
       answering?.abort()

@@ -45,7 +45,7 @@ function approvalFor(terminal: Terminal, session: Session, yes: boolean, interru
   if (session.tools === undefined || !isInteractive(terminal)) return { approve: approveNothing, ...free }
   const lines = createChatLines(terminal, {
     prompt: '',
-    complete: () => [],
+    complete: async (line) => [[], line],
     onEnd: interrupt,
     onInterrupt: interrupt,
   })

@@ -43,7 +43,7 @@ export interface Bill {
   promptTokens: number
   completionTokens: number
   cost: Money
-  /** Answers that nobody could tell the cost of; they are not in `cost`. */
+  /** Answers and calls of tools that nobody could tell the cost of; they are not in `cost`. */
   unpriced: number
 }
 
@@ -97,6 +97,6 @@ export function addToBill(bill: Bill, { usage }: Heard): void {
 
 export function sayBill({ answers, promptTokens, completionTokens, cost, unpriced }: Bill): string {
   const tokens = `${promptTokens} + ${completionTokens} tokens`
-  const unknown = unpriced === 0 ? '' : ` and ${plural(unpriced, 'answer')} of unknown cost`
+  const unknown = unpriced === 0 ? '' : ` and ${plural(unpriced, 'item')} of unknown cost`
   return `${plural(answers, 'answer')}, ${tokens}, ${formatCost(cost)}${unknown}`
 }

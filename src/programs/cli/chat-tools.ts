@@ -27,8 +27,17 @@ export type Approve = (tool: Tool) => Promise<Verdict>
 /** A type, not an interface: it has to fit where any further field may be. */
 export type ToolAnswer = { readonly role: 'tool'; readonly tool_call_id: string; readonly content: string }
 
-/** What became of the calls of one answer: an answer to each, and what they cost; `undefined` when it was stopped. */
-export type CallsDone = { readonly answers: readonly ToolAnswer[]; readonly cost: Money } | undefined
+/** What became of the calls of one answer; `undefined` when it was stopped. */
+export type CallsDone =
+  | {
+      /** To each call. */
+      readonly answers: readonly ToolAnswer[]
+      /** Of the calls whose price is known. */
+      readonly cost: Money
+      /** Calls whose price nobody knows. */
+      readonly unpriced: number
+    }
+  | undefined
 
 /** The broker's tools that `wanted` names, with spaces or commas between. */
 export async function findTools(client: Client, wanted: string): Promise<ToolBox> {
@@ -59,17 +68,19 @@ export interface CallsParts {
 /** Shows each call, asks whether it may run, runs it, and says how it went. What goes wrong is told to the model. */
 export async function runCalls(calls: readonly ToolCall[], parts: CallsParts): Promise<CallsDone> {
   const answers: ToolAnswer[] = []
-  let cost = NOTHING
+  let [cost, unpriced] = [NOTHING, 0]
   for (const call of calls) {
     const done = await runOne(call, parts)
     if (done === undefined || parts.signal.aborted) return undefined
     answers.push({ role: 'tool', tool_call_id: call.id, content: done.text })
-    cost = addMoney(cost, done.cost)
+    if (done.cost === undefined) unpriced += 1
+    else cost = addMoney(cost, done.cost)
   }
-  return { answers, cost }
+  return { answers, cost, unpriced }
 }
 
-type Done = { readonly text: string; readonly cost: Money } | undefined
+/** Without a cost where nobody knows it. */
+type Done = { readonly text: string; readonly cost: Money | undefined } | undefined
 
 async function runOne({ function: { name, arguments: text } }: ToolCall, parts: CallsParts): Promise<Done> {
   const { terminal, box, approve } = parts
@@ -92,7 +103,7 @@ async function ask(tool: Tool, args: Record<string, unknown>, parts: CallsParts)
     const text = cut(resultLines(result).join('\n'), MOST_FOR_MODEL)
     const failed = result.isError === true
     sayLine(terminal, failed ? 'red' : 'dim', `${failed ? 'failed' : 'said'} ${shortly(text)}`)
-    return { text: failed ? `The tool failed: ${text}` : text, cost: priceOf(tool) ?? NOTHING }
+    return { text: failed ? `The tool failed: ${text}` : text, cost: priceOf(tool) }
   } catch (thrown) {
     if (signal.aborted) return undefined
     return refused(terminal, asBrokerError(thrown).message)

@@ -36,7 +36,8 @@ export async function takeTurn(text: string, parts: TurnParts): Promise<Heard> {
       return { ...whole, stopped: signal.aborted }
     }
     session.bill.cost = addMoney(session.bill.cost, done.cost)
-    whole = withCost(whole, done.cost)
+    session.bill.unpriced += done.unpriced
+    whole = withCost(whole, done.unpriced === 0 ? done.cost : undefined)
     said.push({ role: 'assistant', content: heard.text, tool_calls: heard.calls }, ...done.answers)
   }
 }
@@ -63,8 +64,10 @@ function sumOf(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | 
   }
 }
 
-function withCost(heard: Heard, cost: Money): Heard {
+/** What has a part of unknown cost is of unknown cost. */
+function withCost(heard: Heard, cost: Money | undefined): Heard {
   const { usage } = heard
   if (typeof usage?.cost !== 'number') return heard
+  if (cost === undefined) return { ...heard, usage: { ...usage, cost: undefined } }
   return { ...heard, usage: { ...usage, cost: usage.cost + dollarsNumber(cost) } }
 }

@@ -81,16 +81,13 @@ export async function runWord(
     : word.run(session, argument.trim(), client)
 }
 
-/** Words that a line may become. */
-export function completeWord(line: string): string[] {
-  return [...words.map(({ name }) => `/${name}`), '/quit'].filter(
-    (word) => line !== '' && word.startsWith(line),
-  )
-}
+/** All of them, as they are typed. */
+export const WORDS: readonly string[] = [...words.map(({ name }) => `/${name}`), '/quit']
 
 const help = [
   ...words.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
   `${'/quit'.padEnd(14)}leave; so does Ctrl-D`,
+  `${'Tab'.padEnd(14)}complete these words, and names of models, tools and files`,
   `${'Ctrl-C'.padEnd(14)}stop the answer`,
   `${'\\'.padEnd(14)}at the end of a line: the message goes on in the next`,
 ].join('\n')

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { chatCommand } from './chat.ts'
 import type { Cli } from './cli.ts'
 import { completionCommand } from './completion.ts'
+import { configCommand } from './config.ts'
 import { contextsCommand } from './contexts.ts'
 import { doctorCommand } from './doctor.ts'
 import { healthCommand } from './health.ts'
@@ -30,6 +31,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   ledgerCommand,
   providersCommand,
   priorityCommand,
+  configCommand,
   infoCommand,
   healthCommand,
   logsCommand,

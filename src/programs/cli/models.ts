@@ -5,6 +5,7 @@ import type { Client, Params, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
 import { UNKNOWN, formatCount, formatSize, formatUsd, plural } from './format.ts'
+import { refreshModelsCommand, showModelCommand } from './models-show.ts'
 import { amount } from './rule-options.ts'
 import { printTable } from './table.ts'
 import type { Column } from './table.ts'
@@ -19,6 +20,7 @@ export function modelsCommand(cli: Cli): Command {
     'hero_aibroker models',
     'hero_aibroker models --all --search "claude sonnet"',
     'hero_aibroker models --can vision --context 200k --max-price 1 --sort price',
+    'hero_aibroker models show gpt-4o',
     'hero_aibroker models --quiet | fzf',
   ])
     .option('-s, --search <words>', 'only models whose name has all these words')
@@ -40,6 +42,8 @@ export function modelsCommand(cli: Cli): Command {
       if (options.quiet === true) return print(cli.terminal, ...models.map(({ id }) => id))
       await printModels(cli.terminal, models, client)
     })
+    .addCommand(showModelCommand(cli))
+    .addCommand(refreshModelsCommand(cli))
 }
 
 const KINDS = ['chat', 'embedding', 'speech', 'transcription'] as const
@@ -119,8 +123,13 @@ function row(model: Model): string[] {
     formatUsd(first?.input_usd_per_million),
     formatUsd(first?.output_usd_per_million),
     model.kind === 'chat' ? model.capabilities.join(' ') || UNKNOWN : model.kind,
-    model.endpoints.map(({ provider }) => provider).join(' '),
+    whoOffers(model).join(' '),
   ]
+}
+
+/** Those that can be asked now; of what nobody can answer yet, all. */
+function whoOffers({ available, endpoints }: Model): string[] {
+  return endpoints.filter((one) => one.available || !available).map(({ provider }) => provider)
 }
 
 /** Whose price is shown: the endpoint that would be asked first if all are equal otherwise. */

@@ -191,8 +191,7 @@ function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['pee
   const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: TCP })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  const rpc = addRpc(door, parts)
-  return { door, rpc, mcp: addMcp(door, options, parts) }
+  return { door, mcp: addMcp(door, options, parts), rpc: addRpc(door, parts) }
 }
 
 /** What it trusts and asks for is decided by where it listens. */
@@ -237,12 +236,12 @@ async function closeDoors(
   { config, clock, rooms }: DoorParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
-  for (const { rpc } of open) rpc?.endStreams()
   await endSessions(open)
   await drainAll(open, { config, clock, rooms })
 }
 
 async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
+  for (const { rpc } of open) rpc?.endStreams()
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
 }
 

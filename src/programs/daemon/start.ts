@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter } from '../../broker/token-counter.ts'
 import { createAdmission } from '../../broker/admission.ts'
+import { createAnswerCache } from '../../broker/answer-cache.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../broker/endpoint-figures.ts'
 import { createHedges } from '../../broker/hedges.ts'
 import { createMetrics, type Metrics } from '../../broker/metrics.ts'
@@ -101,6 +102,7 @@ export async function startDaemon(
     hangUp: config.hangUp,
     hedges: createHedges(figures, config.hedgePercent),
     running: createRunning(),
+    answers: createAnswerCache(clock),
     repeats: createRepeats({ store, clock, keepMs: config.keepAnswersMs }),
     admission: createAdmission(config.mostOpenRequests),
     figures: alsoCounting(figures, metrics, alarms),

@@ -328,9 +328,6 @@ const FOR_ROUTERS = [
   'x-openrouter-experimental-metadata',
   'x-openrouter-categories',
   'x-openrouter-app-visibility',
-  'x-openrouter-cache',
-  'x-openrouter-cache-ttl',
-  'x-openrouter-cache-clear',
   'x-anthropic-beta',
 ] as const
 

@@ -25,6 +25,10 @@ test.each([
   ['limits', 'limits.list'],
   ['limits set default --concurrent 3', 'limits.set'],
   ['limits left', 'limits.standing'],
+  ['config', 'config.get'],
+  ['config reload', 'config.reload'],
+  ['models show gpt-4o-mini', 'models.get'],
+  ['models refresh', 'models.refresh'],
   ['contexts', 'contexts.list'],
   ['contexts show lab', 'contexts.get'],
   ['contexts pin lab --local-only', 'contexts.pin'],
@@ -197,6 +201,28 @@ test('nobody is pinned to a provider that is misspelt', async () => {
     expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no provider “opnai” here') as string })
   }
   expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
+})
+
+test('settings that somebody set come first, and a reload says what there is now', async () => {
+  await using broker = await startDaemonHere()
+  const [, first = ''] = (await runHere(['config'], broker)).out.split('\n')
+  expect(first).toMatch(/^\S+ +\S+ +environment +[A-Z_]+$/)
+  expect((await runHere(['config', 'reload'], broker)).out).toMatch(
+    /^\d+ models, 1 provider, 0 keys; models from \S+yml$/m,
+  )
+})
+
+test('a model is shown with who offers it; those without a key come last and are named', async () => {
+  await using broker = await startDaemonHere()
+  const { out } = await runHere(['models', 'show', 'gpt-4o-mini'], broker)
+  expect(out).toMatch(/^gpt-4o-mini +GPT-4o mini/m)
+  expect(out).toMatch(/^openai\/gpt-4o-mini +\d+ +\S+ +\$0\.15 +\$0\.075 +\$0\.60 +\d{4}-\d\d-\d\d$/m)
+  expect(out).toContain('openai, openrouter: no key here.')
+  expect(await runHere(['models', 'show', 'gpt-4o-mimi'], broker)).toMatchObject({
+    exit: 5,
+    err: expect.stringContaining('did you mean “gpt-4o-mini”') as string,
+  })
+  expect((await runHere(['models', 'refresh'], broker)).out).toContain('No provider that has a list')
 })
 
 test('a context is shown, pinned, let go and forgotten', async () => {

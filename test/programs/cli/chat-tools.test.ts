@@ -43,11 +43,15 @@ const callsThenSays =
   }
 
 /** A broker with three tools, and what was called of them. */
-async function start(script: ChatScript, answer = async (): Promise<Result<'mcp.call_tool'>> => NOON) {
+async function start(
+  script: ChatScript,
+  answer = async (): Promise<Result<'mcp.call_tool'>> => NOON,
+  offered = tools,
+) {
   const called: Call[] = []
   const handlers = {
     ...exampleHandlers,
-    'mcp.list_tools': async () => ({ tools, unavailable: [] }),
+    'mcp.list_tools': async () => ({ tools: offered, unavailable: [] }),
     'mcp.call_tool': async (call: Call) => {
       called.push(call)
       return answer()
@@ -175,6 +179,16 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     expect(await readFile(file, 'utf8')).toContain(
       '## assistant\n\nclock__now {"zone":"UTC"}\n\n## tool\n\nnoon',
     )
+  })
+
+  test('a call whose price nobody knows makes the cost unknown, never free', async () => {
+    const riddles = tools.map(({ price_usd: _price, ...tool }) => tool)
+    await using broker = await start(callsThenSays(['clock__now', '{}']), async () => NOON, riddles)
+    await using screen = await startChat(broker, '--tools', "'*'", '--yes')
+    await screen.type('hello', 'Enter')
+    expect(await screen.see(/It says: noon[^]* ms/)).toMatch(/\(price unknown\)[^]* · price unknown · /)
+    await screen.type('/cost', 'Enter')
+    await screen.see('$0.0000078 and 1 item of unknown cost')
   })
 
   test('what was typed as an answer is no message and not brought back by the up arrow', async () => {

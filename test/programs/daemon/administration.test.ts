@@ -377,6 +377,7 @@ test('metrics count requests, tokens, cost and failures, for people and for Prom
   expect(text).toContain(
     '\naibroker_endpoint_tokens_total{provider="groq",endpoint="groq/at-groq",kind="prompt"} 1000\n',
   )
+  expect(text).toContain('\naibroker_key_requests_total{provider="groq",key="1",outcome="answered"} 1\n')
   expect(text).toContain('\naibroker_duration_seconds_bucket{le="+Inf"} 2\n')
   expect(text).toContain('\naibroker_http_answers_total{door="rest",status="404"} 1\n')
   expect(linesThatAreNoMetrics(text)).toEqual([])

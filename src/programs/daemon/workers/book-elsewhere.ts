@@ -4,8 +4,8 @@ import { grantFor } from '../../../broker/grant.ts'
 import type { Errand } from '../../../broker/errand.ts'
 import type { BookAhead, Booking } from '../../../broker/rooms.ts'
 import { mostItCanCost } from '../../../ledger/cost.ts'
-import type { HoldRequest } from '../../../ledger/ledger-types.ts'
-import type { Allowance } from '../../../limits/limits.ts'
+import type { Hold, HoldRequest } from '../../../ledger/ledger-types.ts'
+import type { Admission, Allowance } from '../../../limits/limits.ts'
 import type { RuleBook } from '../../../limits/rule-book.ts'
 import type { Booked, FromWorker, ToldError, ToWorker } from './messages.ts'
 import { errorTold } from './told-error.ts'
@@ -40,7 +40,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     if (--open === 0) for (const resolve of onIdle.splice(0)) resolve()
   }
 
-  function booked(message: Extract<FromWorker, { type: 'ask' | 'ask-again' }>): Promise<Booked> {
+  function booked(message: Extract<FromWorker, { type: 'ask' | 'ask-again' | 'raise' }>): Promise<Booked> {
     return new Promise((resolve, reject) => {
       bookings.set(message.n, { resolve, reject })
       send(message)
@@ -81,15 +81,34 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       close()
       throw error
     }
-    const hold = { ...request, rowid: answer.rowid }
+    return bookedRequest(n, { ...request, rowid: answer.rowid }, headers ?? {}, allowance)
+  }
+
+  /** What the walk finds in place of the limits and the ledger. */
+  function bookedRequest(
+    n: number,
+    hold: Hold,
+    headers: Admission['headers'],
+    allowance: Allowance | undefined,
+  ): Awaited<ReturnType<BookAhead>> {
+    let granted = allowance
     return {
       limits: {
-        // Settled is left. A second endpoint needs a larger hold, which only the primary can have.
-        admit: () => ({ headers: headers ?? {}, mayHedge: false, leave: () => undefined }),
-        allowance: () => allowance,
+        // What is settled has left. A second endpoint needs a larger hold, which only the primary can have.
+        admit: () => ({ headers, mayHedge: false, leave: () => undefined }),
+        // Looked at once, for the grant. Whether more can be set aside later is the primary's to say, by what is left then.
+        allowance() {
+          const once = granted
+          granted = undefined
+          return once
+        },
       },
       ledger: {
         hold: () => Promise.resolve(hold),
+        async raise(before, most) {
+          const { rowid = before.rowid } = await booked({ type: 'raise', n, most })
+          return { ...before, most, rowid }
+        },
         settle: (_hold, settlement) =>
           new Promise((resolve, reject) => {
             settlements.set(n, { resolve, reject })

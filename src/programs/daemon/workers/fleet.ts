@@ -206,6 +206,7 @@ class RunningFleet implements Fleet {
       }
       case 'ask':
       case 'ask-again':
+      case 'raise':
       case 'settle':
       case 'leave':
       case 'upstream-id':

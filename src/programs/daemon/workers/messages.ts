@@ -23,6 +23,8 @@ export type BookMessage =
     }
   /** The same request with what its budget affords. */
   | { readonly type: 'ask-again'; readonly n: number; readonly most: Money | undefined }
+  /** More is to be set aside for it. */
+  | { readonly type: 'raise'; readonly n: number; readonly most: Money }
   /** It has ended, and leaves. */
   | { readonly type: 'settle'; readonly n: number; readonly settlement: Settlement }
   /** It leaves without having been booked. */
@@ -47,7 +49,7 @@ export type ToWorker =
   /** Open requests may end, new ones are not taken; then the process is to end. */
   | { readonly type: 'drain' }
 
-/** It was let in. */
+/** It was let in, or more was set aside for it. */
 export interface Booked {
   readonly type: 'booked'
   readonly n: number

@@ -1,6 +1,7 @@
 import type { Admission as House } from '../../../broker/admission.ts'
 import type { UpstreamIds } from '../../../broker/upstream-ids.ts'
-import type { Money } from '../../../base/money.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import { NOTHING, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/ledger-types.ts'
 import type { Admission, Allowance, Limits } from '../../../limits/limits.ts'
@@ -11,7 +12,7 @@ import { toldError } from './told-error.ts'
 /** The one truth that all workers ask. */
 export interface BookRooms {
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'settle' | 'interrupt'>
+  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle' | 'interrupt'>
   readonly admission: House
   readonly figures: { note(settlement: Settlement): void }
   readonly upstreamIds: UpstreamIds
@@ -31,6 +32,8 @@ interface Open {
   readonly admission: Admission
   readonly leaveHouse: () => void
   hold: Hold | undefined
+  /** More is being set aside: the hold is about to be another one. */
+  isRaising: boolean
 }
 
 /** The books of one worker's requests: what `walk` does with its own, done for another process. */
@@ -50,6 +53,8 @@ export class WorkerBooks {
         return this.#ask(message)
       case 'ask-again':
         return this.#askAgain(message.n, message.most)
+      case 'raise':
+        return this.#raise(message.n, message.most)
       case 'settle':
         return this.#settle(message.n, message.settlement)
       case 'leave':
@@ -63,7 +68,7 @@ export class WorkerBooks {
   gone(): void {
     this.#isGone = true
     for (const [n, open] of this.#open) {
-      if (open.hold !== undefined) this.#interrupt(open.hold)
+      if (open.hold !== undefined && !open.isRaising) this.#interrupt(open.hold)
       this.#leave(n, 0)
     }
   }
@@ -75,7 +80,7 @@ export class WorkerBooks {
       leaveHouse = rooms.admission.enter()
       const admission = rooms.limits.admit(request.caller, tokens)
       const allowance = rooms.limits.allowance(request.caller)
-      const open = { request, admission, leaveHouse, hold: undefined }
+      const open = { request, admission, leaveHouse, hold: undefined, isRaising: false }
       this.#open.set(n, open)
       const { headers } = admission
       if (allowance === undefined || (isWhole && affords(allowance, request.most)))
@@ -119,6 +124,29 @@ export class WorkerBooks {
     )
   }
 
+  /** As with the first hold, nothing waits between the look and the raise. */
+  #raise(n: number, most: Money): void {
+    const { rooms, answer } = this.#parts
+    const open = this.#open.get(n)
+    const hold = open?.hold
+    if (open === undefined || hold === undefined) return
+    const allowance = rooms.limits.allowance(hold.caller)
+    const more = most - (hold.most ?? NOTHING)
+    if (allowance !== undefined && more > allowance.left)
+      return answer({ type: 'refused', n, error: toldError(tooDear()) })
+    open.isRaising = true
+    const become = (now: Hold, message: ToWorker): void => {
+      open.hold = now
+      open.isRaising = false
+      if (this.#isGone) this.#interrupt(now)
+      else answer(message)
+    }
+    rooms.ledger.raise(hold, most).then(
+      (raised) => become(raised, { type: 'booked', n, headers: undefined, allowance, rowid: raised.rowid }),
+      (error: unknown) => become(hold, { type: 'refused', n, error: toldError(error) }),
+    )
+  }
+
   #settle(n: number, settlement: Settlement): void {
     const { rooms, answerSoon } = this.#parts
     const open = this.#open.get(n)
@@ -148,6 +176,10 @@ export class WorkerBooks {
         log.error({ err: error, id: hold.id }, 'a request of a dead worker could not be booked'),
       )
   }
+}
+
+function tooDear(): BrokerError {
+  return new BrokerError('over-budget', 'the budget affords no more for this answer')
 }
 
 function affords({ left }: Allowance, most: Money | undefined): boolean {

@@ -102,9 +102,12 @@ function createWorkerDoor(
 
 const ANSWERED_HERE = ['/chat/completions', '/completions', '/embeddings'] as const
 
+/** Whoever sends one of these wants an answer that is kept. */
+const KEPT = ['idempotency-key', 'x-openrouter-cache'] as const
+
 /** What costs most is answered here; answers that are kept for repeats are kept in one place. */
 function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySet<string>): boolean {
-  if (method !== 'POST' || headers['idempotency-key'] !== undefined) return false
+  if (method !== 'POST' || KEPT.some((name) => headers[name] !== undefined)) return false
   const query = url.indexOf('?')
   return ours.has(query < 0 ? url : url.slice(0, query))
 }

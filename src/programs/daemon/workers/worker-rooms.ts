@@ -65,6 +65,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     ofThePrimary = providersOfThePrimary(state.settings)
     const found = state.builtIn.filter(({ id }) => !known.has(id))
     for (const { id } of found) known.add(id)
+    rereadKeys(config)
     providers.add(found)
     providers.update(withoutServers(state.settings))
     catalog = state.catalog
@@ -107,6 +108,15 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
       else bounds = boundsOfRules(news.value)
     },
     close: () => providers.close(),
+  }
+}
+
+/** The primary has read them too, and told of it where they can't be used. */
+function rereadKeys(config: Config): void {
+  try {
+    config.rereadKeys()
+  } catch {
+    // The keys of before stay.
   }
 }
 

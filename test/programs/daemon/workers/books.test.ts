@@ -90,8 +90,7 @@ function scene(count: number, mostOpen = 1000): Scene {
     })
     const toWorker: Line<ToWorker> = openLine<FromWorker, ToWorker>(near, {
       onMessage: (message) => {
-        if (message.type === 'ask' || message.type === 'ask-again') books.hear(message)
-        if (message.type === 'settle' || message.type === 'leave') books.hear(message)
+        if ('n' in message) books.hear(message)
       },
       onClose: () => books.gone(),
     })
@@ -185,6 +184,39 @@ test('a budget that affords all of it is asked once', async () => {
   expect(limits?.allowance(caller)?.left).toBe(1_000_000_000n)
   expect(await ledger?.hold({} as Hold)).toMatchObject({ most: 500n })
   expect(at.ledger.balance(caller).held).toBe(500n)
+})
+
+test('more is set aside later as far as the budget goes, for whichever worker asks', async () => {
+  await using at = scene(2)
+  await at.rules.set({ scope: 'default' }, { usd_total: '0.000001000' })
+  const [one, two] = at.workers
+  if (one === undefined || two === undefined) throw new Error('two workers were started')
+  const first = await one.bookAhead(booking(500))
+  const second = await two.bookAhead(booking(300))
+  const [held, other] = [await first.ledger.hold({} as Hold), await second.ledger.hold({} as Hold)]
+  const raised = await first.ledger.raise(held, money(700n))
+  expect(at.ledger.balance(caller).held).toBe(1000n)
+  await expect(second.ledger.raise(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
+  await first.ledger.settle(raised, finished(money(600n)))
+  const last = await second.ledger.raise(other, money(400n))
+  await second.ledger.settle(last, finished(money(400n)))
+  expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: NOTHING })
+})
+
+test('a worker that dies while more is set aside leaves one row with the higher bound', async () => {
+  await using at = scene(1)
+  const [worker] = at.workers
+  const { ledger } = (await worker?.bookAhead(booking(100))) ?? {}
+  const hold = await ledger?.hold({} as Hold)
+  void ledger?.raise(hold ?? ({} as Hold), money(250n))
+  // It is heard; whether its answer is there yet makes no difference.
+  await expect.poll(() => at.ledger.balance(caller).held).toBe(250n)
+  worker?.die()
+  await expect
+    .poll(() => [...at.ledger.entries({})])
+    .toMatchObject([{ status: 'interrupted', costHigh: 250n }])
+  expect(at.ledger.openHolds()).toEqual([])
+  expect(at.ledger.balance(caller).held).toBe(NOTHING)
 })
 
 test('a worker that dies leaves nothing held and no place taken; what it left open has a row with bounds', async () => {

@@ -5,7 +5,7 @@ import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
 import type { AnswerRecord } from './record.ts'
-import type { Rooms } from './rooms.ts'
+import type { BookAhead } from './rooms.ts'
 
 /** Who is to bring a broken answer to its end. */
 export interface Rescuer {
@@ -22,7 +22,7 @@ export async function coverRescue(
   { endpoint, longerBy }: Rescuer,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
-  { ledger, limits }: Pick<Rooms, 'ledger' | 'limits'>,
+  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
@@ -40,8 +40,10 @@ export async function coverRescue(
   return ledger.raise(hold, needed).catch(refused)
 }
 
-/** With a full disk nobody is asked for more. */
+/** With a full disk, or where another process keeps the books and finds that it is too much, nobody is asked for more. */
 function refused(error: unknown): undefined {
-  if (error instanceof BrokerError && error.code === 'store-full') return undefined
+  if (error instanceof BrokerError && REFUSALS.has(error.code)) return undefined
   throw error
 }
+
+const REFUSALS: ReadonlySet<string> = new Set(['store-full', 'over-budget'])

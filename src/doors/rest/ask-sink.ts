@@ -1,0 +1,8 @@
+import type { AnswerSink } from '../../broker/answer-sink.ts'
+import type { AnswerOnReply } from './answer-on-reply.ts'
+
+/** Where an answer goes that a route has asked for. */
+export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
+
+/** Reads the body, tells the sink what to expect, and asks the broker. */
+export type Ask = (sink: AskSink) => Promise<void>

@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { dollars } from '../../src/base/money.ts'
+import type { Price } from '../../src/catalog/catalog.ts'
+import { tooDear } from '../../src/routing/conditions.ts'
+import { parsePreferences } from '../../src/wire/provider-preferences.ts'
+
+/** Dollars per million tokens, per request and per picture. */
+const price: Price = {
+  input: dollars(2),
+  output: dollars(8),
+  perRequest: dollars('0.01'),
+  audioInput: dollars(40),
+  perImage: dollars('0.002'),
+  source: undefined,
+  date: undefined,
+}
+
+const judge = (max_price: object) => tooDear(price, parsePreferences({ max_price }).maxPrice ?? {})
+
+test.each([
+  [{ prompt: 2, completion: 8, request: 0.01, audio: 40, image: 0.002 }],
+  [{ prompt: '2', completion: '8.0', request: '1e-2' }],
+  [{}],
+  [{ prompt: null }],
+])('a price at its bound is not above it (%j)', (bounds) => {
+  expect(judge(bounds)).toBeUndefined()
+})
+
+test.each([
+  [{ prompt: 1.999999999 }, 'prompt'],
+  [{ completion: '7.99' }, 'completion'],
+  [{ request: 0.009 }, 'request'],
+  [{ audio: 39 }, 'audio'],
+  [{ image: 0.0019999999 }, 'image'],
+])('each bound is looked at by itself (%j)', (bounds, what) => {
+  expect(judge(bounds)).toMatch(`for ${what}, more than`)
+})
+
+test('what has no price of that kind is not above its bound', () => {
+  const { input, output, source, date } = price
+  expect(tooDear({ input, output, source, date }, { audio: '0', image: '0', request: '0' })).toBeUndefined()
+})
