@@ -25,7 +25,9 @@ export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Pro
     await (turn === undefined ? (outOfCache(reply, rooms, ask) ?? ask)(answer) : askOnce(answer, turn, ask))
     answer.leaveIfGone()
   } catch (error) {
-    if (!answer.tell(asBrokerError(error))) throw error
+    const failure = asBrokerError(error)
+    if (!answer.tell(failure)) throw error
+    if (failure.code === 'internal') reply.server.reportBug(reply, error)
   }
 }
 
