@@ -3,10 +3,11 @@ import { money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { Errand } from './errand.ts'
 import { mostUsageAt, type Grant, type Ordered } from './grant.ts'
-import type { Rooms } from './rooms.ts'
 
 /** When a second endpoint may be asked beside one that is slow to speak, and how often. */
 export interface Hedges {
@@ -56,7 +57,7 @@ export async function coverBoth(
   endpoint: Endpoint,
   hold: Hold,
   ordered: Ordered,
-  { ledger, limits }: Pick<Rooms, 'ledger' | 'limits'>,
+  { ledger, limits }: { readonly ledger: Ledger; readonly limits: Limits },
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
