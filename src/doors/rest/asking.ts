@@ -32,12 +32,12 @@ export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Pro
 }
 
 async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promise<void> {
-  const sink = new KeepingSink(answer)
+  const sink = new KeepingSink(answer, turn)
   try {
     await ask(sink)
-    await sink.settle(turn)
+    await sink.settle()
   } catch (error) {
-    await sink.settle(turn, error)
+    await sink.settle(error)
     throw error
   }
 }
