@@ -13,8 +13,7 @@ import type { TimeLimits } from '../providers/time-limits.ts'
 import type { Strategy } from '../routing/resolve-model.ts'
 import type { Admission } from './admission.ts'
 import type { AnswerCache } from './answer-cache.ts'
-import type { Asker } from './asker.ts'
-import type { Errand } from './errand.ts'
+import type { BookAhead } from './book-ahead.ts'
 import type { Hedges } from './hedges.ts'
 import type { ModelLists } from './model-lists.ts'
 import { pinned } from './pinned.ts'
@@ -63,22 +62,6 @@ export interface Rooms {
   /** What providers are told of callers that don't introduce their app. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
-
-/** What is booked for one request. */
-export interface Booking {
-  readonly errand: Errand
-  readonly asker: Asker
-  /** The generation id. */
-  readonly id: string
-  /** What the prompt is expected to have. */
-  readonly tokens: number
-}
-
-/** Both are for this request alone. What was refused is thrown by them, as by the rooms that they stand for. */
-export type BookAhead = (booking: Booking) => Promise<{
-  readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
-}>
 
 /** What routing looks at, as it is now; what a caller may not use isn't there. */
 export function surroundingsOf(

@@ -191,7 +191,8 @@ function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['pee
   const door = createDoor(options)
   addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: TCP })
   addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  return { door, mcp: addMcp(door, options, parts), rpc: addRpc(door, parts) }
+  const rpc = addRpc(door, parts)
+  return { door, rpc, mcp: addMcp(door, options, parts) }
 }
 
 /** What it trusts and asks for is decided by where it listens. */

@@ -154,7 +154,7 @@ export async function startDaemon(
   if (config.workers === 1) {
     tcp = stack.use(await openDoors(doorParts)).tcp
   } else {
-    const { openDoorsWithWorkers } = await import('./workers/open-with-workers.ts')
+    const { openDoorsWithWorkers } = await loadWorkers()
     const news = { supply: () => supply.state(), rules: () => rules.list(), tokens: () => tokens.kept() }
     const doors = stack.use(await openDoorsWithWorkers({ ...doorParts, flags, news }))
     tcp = doors.tcp
@@ -164,6 +164,9 @@ export async function startDaemon(
   const open = stack.move()
   return { rooms, sockets, tcp, modelsPath: config.modelsConfigPath, close: () => open.disposeAsync() }
 }
+
+/** Not in a function with `using`: there tsc (6.0) leaves the `.ts` of an import as it is. */
+const loadWorkers = () => import('./workers/open-with-workers.ts')
 
 /** What an administrator sets is kept and followed at once. */
 function livePriorities(store: Store, supply: Supply, told: () => Promise<void>): ProviderPriorities {

@@ -2,7 +2,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { grantFor } from '../../../broker/grant.ts'
 import type { Errand } from '../../../broker/errand.ts'
-import type { BookAhead, Booking } from '../../../broker/rooms.ts'
+import type { BookAhead, Booking, Books } from '../../../broker/book-ahead.ts'
 import { mostItCanCost } from '../../../ledger/cost.ts'
 import type { Hold, HoldRequest } from '../../../ledger/ledger-types.ts'
 import type { Admission, Allowance } from '../../../limits/limits.ts'
@@ -47,7 +47,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     })
   }
 
-  async function bookAhead({ errand, asker, id, tokens }: Booking): ReturnType<BookAhead> {
+  async function bookAhead({ errand, asker, id, tokens }: Booking): Promise<Books> {
     const { caller, referer, title } = asker
     const n = ++last
     open++
@@ -65,11 +65,11 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     }
     const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
     let answer: Booked
-    let headers: Booked['headers']
+    let admission: Booked['admission']
     let allowance: Allowance | undefined
     try {
       answer = await booked({ type: 'ask', n, tokens, request, isWhole: hasBudget && isWhole(errand) })
-      headers = answer.headers
+      admission = answer.admission
       allowance = answer.allowance
       while (answer.rowid === undefined) {
         const most = mostWithin(errand, allowance, () => send({ type: 'leave', n }))
@@ -81,21 +81,21 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       close()
       throw error
     }
-    return bookedRequest(n, { ...request, rowid: answer.rowid }, headers ?? {}, allowance)
+    return bookedRequest(n, { ...request, rowid: answer.rowid }, admission ?? UNBOUND, allowance)
   }
 
   /** What the walk finds in place of the limits and the ledger. */
   function bookedRequest(
     n: number,
     hold: Hold,
-    headers: Admission['headers'],
+    { headers, mayHedge }: Pick<Admission, 'headers' | 'mayHedge'>,
     allowance: Allowance | undefined,
-  ): Awaited<ReturnType<BookAhead>> {
+  ): Books {
     let granted = allowance
     return {
       limits: {
-        // What is settled has left. A second endpoint needs a larger hold, which only the primary can have.
-        admit: () => ({ headers, mayHedge: false, leave: () => undefined }),
+        // What is settled has left.
+        admit: () => ({ headers, mayHedge, leave: () => undefined }),
         // Looked at once, for the grant. Whether more can be set aside later is the primary's to say, by what is left then.
         allowance() {
           const once = granted
@@ -139,6 +139,8 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     },
   }
 }
+
+const UNBOUND = { headers: {}, mayHedge: undefined }
 
 /** What the budget affords of it. Throws `over-budget`, after the request has left. */
 function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: () => void) {

@@ -195,7 +195,7 @@ class RunningFleet implements Fleet {
       case 'log':
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
-        log.info({ worker: number, pid: process.process.pid }, 'a worker answers')
+        log.info({ worker: number, workerPid: process.process.pid }, 'a worker answers')
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(errorTold(message.error))

@@ -2,7 +2,7 @@ import type { ErrorCode, ErrorDetails } from '../../../base/errors.ts'
 import type { Money } from '../../../base/money.ts'
 import type { KeptToken } from '../../../contexts/token-table.ts'
 import type { HoldRequest, Settlement } from '../../../ledger/ledger-types.ts'
-import type { Allowance } from '../../../limits/limits.ts'
+import type { Admission, Allowance } from '../../../limits/limits.ts'
 import type { StoredRule } from '../../../limits/rule-bounds.ts'
 import type { SupplyState } from '../supply.ts'
 
@@ -53,8 +53,8 @@ export type ToWorker =
 export interface Booked {
   readonly type: 'booked'
   readonly n: number
-  /** `x-ratelimit-…`; with the first answer only. */
-  readonly headers: Readonly<Record<string, string>> | undefined
+  /** With the first answer only. */
+  readonly admission: Pick<Admission, 'headers' | 'mayHedge'> | undefined
   /** What the caller's budgets leave; `undefined` when it has none. */
   readonly allowance: Allowance | undefined
   /** Row of the hold; `undefined` when the allowance doesn't afford it and nothing was set aside. */

@@ -6,7 +6,7 @@ import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/ledger-types.ts'
 import type { Admission, Allowance, Limits } from '../../../limits/limits.ts'
 import type { DaemonLog } from '../daemon-log.ts'
-import type { BookMessage, ToWorker } from './messages.ts'
+import type { Booked, BookMessage, ToWorker } from './messages.ts'
 import { toldError } from './told-error.ts'
 
 /** The one truth that all workers ask. */
@@ -82,10 +82,11 @@ export class WorkerBooks {
       const allowance = rooms.limits.allowance(request.caller)
       const open = { request, admission, leaveHouse, hold: undefined, isRaising: false }
       this.#open.set(n, open)
-      const { headers } = admission
+      const { headers, mayHedge } = admission
+      const told = { headers, mayHedge }
       if (allowance === undefined || (isWhole && affords(allowance, request.most)))
-        return this.#hold(n, open, request, allowance, headers)
-      answer({ type: 'booked', n, headers, allowance, rowid: undefined })
+        return this.#hold(n, open, request, allowance, told)
+      answer({ type: 'booked', n, admission: told, allowance, rowid: undefined })
     } catch (error) {
       leaveHouse?.()
       answer({ type: 'refused', n, error: toldError(error) })
@@ -99,7 +100,7 @@ export class WorkerBooks {
     const allowance = this.#parts.rooms.limits.allowance(open.request.caller)
     const isAffordable = allowance === undefined || most === undefined || affords(allowance, most)
     if (isAffordable) this.#hold(n, open, { ...open.request, most }, allowance, undefined)
-    else this.#parts.answer({ type: 'booked', n, headers: undefined, allowance, rowid: undefined })
+    else this.#parts.answer({ type: 'booked', n, admission: undefined, allowance, rowid: undefined })
   }
 
   #hold(
@@ -107,14 +108,14 @@ export class WorkerBooks {
     open: Open,
     request: HoldRequest,
     allowance: Allowance | undefined,
-    headers: Admission['headers'] | undefined,
+    admission: Booked['admission'],
   ): void {
     const { rooms, answer } = this.#parts
     rooms.ledger.hold(request).then(
       (hold) => {
         if (this.#isGone) return this.#interrupt(hold)
         open.hold = hold
-        answer({ type: 'booked', n, headers, allowance, rowid: hold.rowid })
+        answer({ type: 'booked', n, admission, allowance, rowid: hold.rowid })
       },
       (error: unknown) => {
         if (this.#isGone) return
@@ -142,7 +143,7 @@ export class WorkerBooks {
       else answer(message)
     }
     rooms.ledger.raise(hold, most).then(
-      (raised) => become(raised, { type: 'booked', n, headers: undefined, allowance, rowid: raised.rowid }),
+      (raised) => become(raised, { type: 'booked', n, admission: undefined, allowance, rowid: raised.rowid }),
       (error: unknown) => become(hold, { type: 'refused', n, error: toldError(error) }),
     )
   }

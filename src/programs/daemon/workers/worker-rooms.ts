@@ -2,6 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { createAdmission } from '../../../broker/admission.ts'
 import { createEndpointFigures } from '../../../broker/endpoint-figures.ts'
+import { createHedges } from '../../../broker/hedges.ts'
 import type { ModelLists } from '../../../broker/model-lists.ts'
 import type { Repeats } from '../../../broker/repeats.ts'
 import type { Rooms } from '../../../broker/rooms.ts'
@@ -58,6 +59,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     onServerEvent: () => undefined,
     onTrouble: () => undefined,
   })
+  const figures = createEndpointFigures(clock)
   const books = createBooksElsewhere({ send, rules, clock })
   const known = new Set<string>()
 
@@ -87,7 +89,8 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     repeats: standIn<Repeats>({}, ofPrimary('kept answers')),
     // Each worker alone never has more; the primary counts those of all.
     admission: createAdmission(config.mostOpenRequests),
-    figures: createEndpointFigures(clock),
+    figures,
+    hedges: createHedges(figures, config.hedgePercent),
     upstreamIds: {
       note: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       ours: (id) => id,

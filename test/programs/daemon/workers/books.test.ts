@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { money, NOTHING } from '../../../../src/base/money.ts'
 import { createAdmission } from '../../../../src/broker/admission.ts'
 import type { Errand } from '../../../../src/broker/errand.ts'
-import type { Booking } from '../../../../src/broker/rooms.ts'
+import type { Booking } from '../../../../src/broker/book-ahead.ts'
 import { createUpstreamIds } from '../../../../src/broker/upstream-ids.ts'
 import type { Endpoint } from '../../../../src/catalog/catalog.ts'
 import { createLedger, type Ledger } from '../../../../src/ledger/ledger.ts'
@@ -184,6 +184,16 @@ test('a budget that affords all of it is asked once', async () => {
   expect(limits?.allowance(caller)?.left).toBe(1_000_000_000n)
   expect(await ledger?.hold({} as Hold)).toMatchObject({ most: 500n })
   expect(at.ledger.balance(caller).held).toBe(500n)
+})
+
+test('what a rule says of a request is told with its admission', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
+  const [worker] = at.workers
+  const { limits } = (await worker?.bookAhead(booking(1))) ?? {}
+  const { headers, mayHedge } = limits?.admit(caller, 1) ?? {}
+  expect(mayHedge).toBe(true)
+  expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
 })
 
 test('more is set aside later as far as the budget goes, for whichever worker asks', async () => {

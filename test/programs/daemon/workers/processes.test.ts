@@ -55,9 +55,11 @@ function stream({ sockets }: Broker, body: object = hello): Promise<OpenAnswer> 
 /** Process ids by the number of the worker, the newest of each. */
 function pidsOf(broker: Broker): ReadonlyMap<number, number> {
   const lines = broker.stderr().split('\n').filter(Boolean)
-  const ready = lines.map((line) => JSON.parse(line) as { msg: string; worker: number; pid: number })
+  const ready = lines.map((line) => JSON.parse(line) as { msg: string; worker: number; workerPid: number })
   return new Map(
-    ready.flatMap(({ msg, worker, pid }) => (msg === 'a worker answers' ? [[worker, pid] as const] : [])),
+    ready.flatMap(({ msg, worker, workerPid }) =>
+      msg === 'a worker answers' ? [[worker, workerPid] as const] : [],
+    ),
   )
 }
 
