@@ -5,7 +5,7 @@ import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
 import type { AnswerRecord } from './record.ts'
-import type { BookAhead } from './rooms.ts'
+import type { Books } from './book-ahead.ts'
 
 /** Who is to be asked after somebody who may bill already. */
 export interface NextAsked {
@@ -22,7 +22,7 @@ export async function coverNext(
   { endpoint, byteLength }: NextAsked,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
-  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
+  { ledger, limits }: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
@@ -47,7 +47,7 @@ export async function coverBoth(
   endpoint: Endpoint,
   hold: Hold,
   ordered: Ordered,
-  { ledger, limits }: Awaited<ReturnType<BookAhead>>,
+  { ledger, limits }: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
