@@ -101,8 +101,6 @@ interface Ending {
   readonly steps: readonly (Step | 'wait')[]
   readonly hangsUp?: boolean
   readonly budget?: string
-  /** Further fields of the request. */
-  readonly more?: object
   /** At a provider whose billing an abort stops, and at one that goes on. */
   readonly stops: object
   readonly goesOn: object
@@ -113,6 +111,9 @@ const rest = [finishChunk(), usageChunk(USAGE), done]
 const reported = { count_source: 'reported', prompt_tokens: 10, completion_tokens: 5 }
 /** “hi” in its frame, and “one two three”. */
 const counted = { count_source: 'counted', prompt_tokens: 8, completion_tokens: 3 }
+const twice = { count_source: 'counted', prompt_tokens: 16, completion_tokens: 6, attempts: 2 }
+/** The second one was asked to go on from the beginning, so that its prompt is longer. */
+const thrice = { count_source: 'counted', prompt_tokens: 32, completion_tokens: 9, attempts: 3 }
 /** In nano-dollars, at $0.15 and $0.60 a million where an abort stops the bill, at $0.59 and $0.79 where it goes on. */
 const COSTS = { stops: { reported: 4500, counted: 3000 }, goesOn: { reported: 9850, counted: 7090 } }
 const endings: Readonly<Record<string, Ending>> = {
@@ -130,10 +131,9 @@ const endings: Readonly<Record<string, Ending>> = {
   },
   'loses its provider': {
     steps: [sse(...said), cut],
-    // Of several answers none is brought to its end by somebody else.
-    more: { n: 2 },
-    stops: { status: 'broken', ...counted, attempts: 1, cost_nano: COSTS.stops.counted },
-    goesOn: { status: 'broken', ...counted, attempts: 1, cost_nano: COSTS.goesOn.counted },
+    // Asked to go on where it can, then once more, it broke in the same place: each is billed.
+    stops: { status: 'broken', ...twice, cost_nano: 2 * COSTS.stops.counted },
+    goesOn: { status: 'broken', ...thrice, cost_nano: 32 * 590 + 9 * 790 },
   },
   'reaches the limit of its hold': {
     steps: [
@@ -162,7 +162,7 @@ test.each(cases)(
     const model = kind === 'stops' ? 'gpt-4o-mini' : 'groq/llama-3.3-70b-versatile'
     await using broker = await startBroker({ env: kind === 'stops' ? openaiAt(upstream) : groqAt(upstream) })
     if (ending.budget !== undefined) await limit(broker, { usd_total: ending.budget })
-    const answer = await stream(broker, { ...hello, ...ending.more, model })
+    const answer = await stream(broker, { ...hello, model })
     if (ending.hangsUp === true) {
       await answer.until('three')
       answer.hangUp()

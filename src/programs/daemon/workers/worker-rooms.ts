@@ -56,6 +56,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     socketFolder,
     builtIn: [],
     onServerEvent: () => undefined,
+    onTrouble: () => undefined,
   })
   const books = createBooksElsewhere({ send, rules, clock })
   const known = new Set<string>()
