@@ -4,7 +4,7 @@ import type { CountSource, Settlement, Usage } from '../ledger/ledger-types.ts'
 import type { JsonBody } from '../wire/json-body.ts'
 import { countReading } from './count-reading.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
-import type { Ceiling, Meter } from './meter.ts'
+import type { Ceiling, Meter, Reading } from './meter.ts'
 import { settledCost } from './settled-cost.ts'
 import type { TokenCounter } from './token-counter.ts'
 
@@ -27,35 +27,43 @@ export type Bill = Pick<
   'usage' | 'countSource' | 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'
 >
 
-/** The bill of one endpoint's part, once nothing more comes: counted where nobody reported. */
-export async function settledBillOf(
+/** The bill of one endpoint's part, once nothing more comes: at once where the endpoint reported, else counted. */
+export function settledBillOf(
   answering: Answering,
   held: Money | undefined,
   counter: TokenCounter | undefined,
-): Promise<Bill> {
-  const { endpoint, meter, body, saysWhatItCharged } = answering
+): Bill | Promise<Bill> {
+  const { endpoint, meter, body } = answering
+  if (meter.reported !== undefined) return billAt(meter.read(), answering, false, held)
   const asked = { body, model: endpoint.modelId }
-  const isReported = meter.reported !== undefined
-  const reading = isReported ? meter.read() : await countReading(meter, ceilingOf(answering), asked, counter)
-  const goesOn = answering.goesOn() && !isReported
+  return countReading(meter, ceilingOf(answering), asked, counter).then((reading) =>
+    billAt(reading, answering, answering.goesOn(), held),
+  )
+}
+
+function billAt(
+  reading: Reading,
+  { endpoint: { price }, meter, saysWhatItCharged }: Answering,
+  goesOn: boolean,
+  held: Money | undefined,
+): Bill {
   const charged = saysWhatItCharged ? meter.charged : undefined
-  return {
-    usage: reading.usage,
-    countSource: goesOn ? 'bounded' : reading.countSource,
-    ...settledCost({ reading, price: endpoint.price, charged, goesOn, held }),
-  }
+  const { cost, costLow, costHigh, costSource, upstreamCost, flag } = settledCost({
+    reading,
+    price,
+    charged,
+    goesOn,
+    held,
+  })
+  const countSource = goesOn ? 'bounded' : reading.countSource
+  return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }
 
 /** The bill of one endpoint's part, as far as its counts are known now. */
 export function billOf(answering: Answering): Bill {
-  const { endpoint, meter, saysWhatItCharged } = answering
+  const { meter } = answering
   const reading = meter.reported === undefined ? meter.bounds(ceilingOf(answering)) : meter.read()
-  const charged = saysWhatItCharged ? meter.charged : undefined
-  return {
-    usage: reading.usage,
-    countSource: reading.countSource,
-    ...settledCost({ reading, price: endpoint.price, charged, goesOn: false, held: undefined }),
-  }
+  return billAt(reading, answering, false, undefined)
 }
 
 /** A rescue was asked with more than the caller wrote. */

@@ -57,7 +57,7 @@ export async function coverBoth(
   endpoint: Endpoint,
   hold: Hold,
   ordered: Ordered,
-  { ledger, limits }: { readonly ledger: Ledger; readonly limits: Limits },
+  { ledger, limits }: { readonly ledger: Pick<Ledger, 'raise'>; readonly limits: Pick<Limits, 'allowance'> },
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)

@@ -157,11 +157,17 @@ export class AnswerRecord {
     return this.#error
   }
 
-  /** Counts what no provider did, which may take a moment. */
-  async settlement(held: Money | undefined, counter: TokenCounter | undefined): Promise<Settlement> {
-    const answering = this.#answering
+  /** Counts what no provider did, which may take a moment; at once when there is nothing to count. */
+  settlement(held: Money | undefined, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
-    const bill = await this.#settledBill(held, counter)
+    const bill = this.#settledBill(held, counter)
+    return bill instanceof Promise
+      ? bill.then((counted) => this.#settlementOf(counted, durationMs))
+      : this.#settlementOf(bill, durationMs)
+  }
+
+  #settlementOf(bill: Bill, durationMs: number): Settlement {
+    const answering = this.#answering
     return {
       status: this.#status,
       endpoint: answering?.endpoint.id,
@@ -179,14 +185,20 @@ export class AnswerRecord {
     }
   }
 
-  async #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
-    const bill = this.#withOutrun(await this.#partsBill(held, counter))
+  #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
+    const bill = this.#partsBill(held, counter)
+    return bill instanceof Promise ? bill.then((parts) => this.#wholeBill(parts)) : this.#wholeBill(bill)
+  }
+
+  #wholeBill(parts: Bill): Bill {
+    const bill = this.#withOutrun(parts)
     const silent = this.#saidNothing()
     return silent.length === 0 ? bill : withSilent(bill, silent)
   }
 
   /** An endpoint that was left for another one and read to its end said what it counted. */
   #withOutrun(bill: Bill): Bill {
+    if (this.#outrun.length === 0) return bill
     const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
     return known.length === 0 ? bill : addCosts(bill, known.map(billOf))
   }
@@ -196,12 +208,14 @@ export class AnswerRecord {
     return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
   }
 
-  async #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Promise<Bill> {
+  #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
     // A refusal costs nothing anywhere.
     if (this.#parts.length === 0) return { ...NO_BILL, cost: NOTHING }
     // An answer of several parts was told with its bill: the books say the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
-    return addBills(await Promise.all(this.#parts.map((part) => settledBillOf(part, held, counter))))
+    const [only] = this.#parts
+    if (only !== undefined && this.#parts.length === 1) return settledBillOf(only, held, counter)
+    return Promise.all(this.#parts.map(async (part) => settledBillOf(part, held, counter))).then(addBills)
   }
 }
 

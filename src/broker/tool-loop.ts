@@ -118,6 +118,7 @@ async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promi
     ...rooms,
     timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs },
   })
+  await rooms.ledger.written()
   purse.addRound(rooms.ledger.find(round.id))
   return sink.isGone || round.isBroken ? undefined : round
 }

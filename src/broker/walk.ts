@@ -48,9 +48,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   const { ledger, limits } =
     rooms.bookAhead === undefined ? rooms : await rooms.bookAhead({ errand, asker, id: sink.id, tokens })
   const admission = limits.admit(caller, tokens)
-  using leaving = new DisposableStack()
   let tokensUsed = 0
-  leaving.defer(() => admission.leave(tokensUsed))
+  using _left = { [Symbol.dispose]: () => admission.leave(tokensUsed) }
   // Nothing waits between the look at the balance and the hold, so nobody else can hold the same money.
   const grant = grantFor(errand, limits.allowance(caller))
   const mayHedge = admission.mayHedge ?? grant.candidates[0]?.mayHedge
@@ -139,13 +138,12 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
     throw error
   } finally {
     if (race !== undefined) await race.over()
-    const settlement = await record.settlement(hold.most, rooms.tokenCounter)
+    const counting = record.settlement(hold.most, rooms.tokenCounter)
+    const settlement = counting instanceof Promise ? await counting : counting
     tokensUsed = tokensOf(settlement)
     rooms.figures.note(settlement)
-    const settled = ledger.settle(hold, settlement)
-    // The caller's next request may be here before the disk is.
-    leaving.dispose()
-    await settled
+    // Nobody waits for the disk. What can't be written stays an open hold, and is booked at the next start.
+    ledger.settle(hold, settlement).catch(() => undefined)
   }
 }
 

@@ -47,8 +47,10 @@ export function costOf(usage: Usage, price: Price): Money | undefined {
 
 /** The same cost in its parts: the prompt's is rounded, the completion's is the rest. */
 export function costParts(usage: Usage, price: Price): CostParts | undefined {
-  const prompt = inMoney(exactPrompt(usage, ratesFor(usage.prompt, price), price), price, usage.images)
-  const whole = costOf(usage, price)
+  const rates = ratesFor(usage.prompt, price)
+  const exact = exactPrompt(usage, rates, price)
+  const prompt = inMoney(exact, price, usage.images)
+  const whole = inMoney(sum(exact, exactCompletion(usage, rates)), price, usage.images)
   return prompt === undefined || whole === undefined
     ? undefined
     : { prompt, completion: money(whole - prompt) }
@@ -189,7 +191,8 @@ function sum(...parts: readonly Exact[]): Exact {
   let whole = 0n
   for (const part of parts) {
     if (part === undefined) return undefined
-    whole += part
+    // Most parts are nothing, and every sum is a new bigint.
+    if (part !== 0n) whole = whole === 0n ? part : whole + part
   }
   return whole
 }

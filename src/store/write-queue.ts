@@ -7,10 +7,12 @@ import { isBusy, isPlaceTrouble } from './sqlite-errors.ts'
 /** Larger transactions make the last one in wait: slices of 64 had the best p99. */
 const MOST_JOBS_AT_ONCE = 64
 /**
- * What nobody waits for gathers for so long, or until it fills a transaction: many rows then share the pages that are written for
- * them, and what somebody waits for writes only its own.
+ * What nobody waits for gathers for a moment, or until it fills a transaction: many rows then share the pages that are written
+ * for them, and what somebody waits for writes only its own. Longer while there is much of it.
  */
-const PATIENT_MS = 10
+const PATIENT_MS = 2
+const BUSY_PATIENT_MS = 10
+const BUSY_JOBS = 8
 const BUSY_RETRY_MS = 10
 /** Someone who holds the write lock longer than this counts as a full disk. */
 const BUSY_PATIENCE_MS = 2000
@@ -39,6 +41,7 @@ export class WriteQueue {
   #gathering: Job[] = []
   #isTurnPlanned = false
   #patientTurn: NodeJS.Timeout | undefined
+  #patientMs = PATIENT_MS
   #isPaused = false
   #isClosed = false
   /** Somebody was told that nothing can be written. */
@@ -108,7 +111,7 @@ export class WriteQueue {
   #add(patient: Job): void {
     this.#gathering.push(patient)
     if (this.#gathering.length >= MOST_JOBS_AT_ONCE) this.#gather()
-    else this.#patientTurn ??= setTimeout(() => this.#gather(), PATIENT_MS)
+    else this.#patientTurn ??= setTimeout(() => this.#gather(), this.#patientMs)
   }
 
   /** The patient ones have waited long enough. */
@@ -120,6 +123,7 @@ export class WriteQueue {
   #takeGathered(): void {
     clearTimeout(this.#patientTurn)
     this.#patientTurn = undefined
+    this.#patientMs = this.#gathering.length < BUSY_JOBS ? PATIENT_MS : BUSY_PATIENT_MS
     for (const job of this.#gathering.splice(0)) this.#jobs.push(job)
   }
 

@@ -47,9 +47,8 @@ export class AnswerOnReply implements AnswerSink {
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
-    void reply.header('x-generation-id', this.id)
     // Also emitted when all went well; then nobody is waiting to hear it.
-    this.#raw.once('close', () => {
+    this.#raw.on('close', () => {
       this.isGone = true
       this.#cancelKeepAlive()
       this.whenGone?.()
@@ -63,7 +62,6 @@ export class AnswerOnReply implements AnswerSink {
 
   accept(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers
-    void this.#reply.headers(headers)
     if (this.#expected.streamed) this.#watchSilence()
   }
 
@@ -166,7 +164,10 @@ export class AnswerOnReply implements AnswerSink {
     if (this.isGone) this.#abandon()
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
-    else return false
+    else {
+      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id })
+      return false
+    }
     return true
   }
 
