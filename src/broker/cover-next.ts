@@ -1,34 +1,33 @@
+import { BrokerError } from '../base/errors.ts'
 import { money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
-import type { Books } from './book-ahead.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
-import { notCovered } from './not-covered.ts'
 import type { AnswerRecord } from './record.ts'
+import type { Books } from './book-ahead.ts'
 
-/** Who is to bring a broken answer to its end. */
-export interface Rescuer {
+/** Who is to be asked after somebody who may bill already. */
+export interface NextAsked {
   readonly endpoint: Endpoint
-  /** How many bytes it is asked with beyond the caller's request. */
-  readonly longerBy: number
+  /** What it is asked, in bytes. */
+  readonly byteLength: number
 }
 
 /**
- * Sets aside, before a broken answer is brought to its end, what that can cost on top of what the answer cost so far. The
+ * Sets aside, before one more endpoint is asked, what that can cost on top of what the request may have cost so far. The
  * result takes the place of the hold; `undefined` when the caller's budgets don't cover it.
  */
-export async function coverRescue(
-  { endpoint, longerBy }: Rescuer,
+export async function coverNext(
+  { endpoint, byteLength }: NextAsked,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
   { ledger, limits }: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
-  const next =
-    price &&
-    mostItCanCost({ ...most, promptTokensAtMost: most.promptTokensAtMost + Math.max(0, longerBy) }, price)
+  const promptTokensAtMost = most.promptTokensAtMost + Math.max(0, byteLength - run.errand.body.byteLength)
+  const next = price && mostItCanCost({ ...most, promptTokensAtMost }, price)
   const { cost, costHigh = cost } = run.record.mostSoFar()
   // Whoever may be asked without a price was let through by the grant.
   if (next === undefined || costHigh === undefined || hold.most === undefined) return hold
@@ -37,5 +36,33 @@ export async function coverRescue(
   // Nothing waits between this look and the raise, so nobody else can hold the same money.
   const left = limits.allowance(hold.caller)?.left
   if (left !== undefined && needed - hold.most > left) return undefined
-  return ledger.raise(hold, needed).catch(notCovered)
+  return ledger.raise(hold, needed).catch(refused)
 }
+
+/**
+ * Sets aside what an endpoint can cost that is to be asked beside another one. The result takes the place of the hold;
+ * `undefined` when the caller's budgets don't cover both.
+ */
+export async function coverBoth(
+  endpoint: Endpoint,
+  hold: Hold,
+  ordered: Ordered,
+  { ledger, limits }: Books,
+): Promise<Hold | undefined> {
+  const { price } = endpoint
+  const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
+  // Whoever may be asked without a price was let through by the grant.
+  if (next === undefined || hold.most === undefined) return hold
+  // Nothing waits between this look and the raise, so nobody else can hold the same money.
+  const left = limits.allowance(hold.caller)?.left
+  if (left !== undefined && next > left) return undefined
+  return ledger.raise(hold, money(hold.most + next)).catch(refused)
+}
+
+/** With a full disk, or where another process keeps the books and finds that it is too much, nobody is asked for more. */
+function refused(error: unknown): undefined {
+  if (error instanceof BrokerError && REFUSALS.has(error.code)) return undefined
+  throw error
+}
+
+const REFUSALS: ReadonlySet<string> = new Set(['store-full', 'over-budget'])

@@ -1,12 +1,6 @@
-import { money } from '../base/money.ts'
-import type { Endpoint } from '../catalog/catalog.ts'
-import { mostItCanCost } from '../ledger/cost.ts'
-import type { Hold } from '../ledger/ledger-types.ts'
-import type { Books } from './book-ahead.ts'
 import type { EndpointFiguresBook } from './endpoint-figures.ts'
 import type { Errand } from './errand.ts'
-import { mostUsageAt, type Grant, type Ordered } from './grant.ts'
-import { notCovered } from './not-covered.ts'
+import type { Grant } from './grant.ts'
 
 /** When a second endpoint may be asked beside one that is slow to speak, and how often. */
 export interface Hedges {
@@ -46,24 +40,4 @@ export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefin
   if (hedges?.patienceMs(first.id) === undefined) return undefined
   hedges.enter()
   return hedges
-}
-
-/**
- * Sets aside what an endpoint can cost that is to be asked beside another one. The result takes the place of the hold;
- * `undefined` when the caller's budgets don't cover both.
- */
-export async function coverBoth(
-  endpoint: Endpoint,
-  hold: Hold,
-  ordered: Ordered,
-  { ledger, limits }: Books,
-): Promise<Hold | undefined> {
-  const { price } = endpoint
-  const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
-  // Whoever may be asked without a price was let through by the grant.
-  if (next === undefined || hold.most === undefined) return hold
-  // Nothing waits between this look and the raise, so nobody else can hold the same money.
-  const left = limits.allowance(hold.caller)?.left
-  if (left !== undefined && next > left) return undefined
-  return ledger.raise(hold, money(hold.most + next)).catch(notCovered)
 }

@@ -126,17 +126,23 @@ export class Meter {
    * Without a report, what went by bounds the counts, be it the prompt alone: for what was asked may be billed before the
    * first word.
    */
-  bounds({ most, mayThinkUnseen, choices }: Ceiling): Reading {
-    const said = Math.ceil(this.#characters / MOST_CHARACTERS_PER_TOKEN)
-    const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
-    const high = this.#counts(
-      most.promptTokensAtMost,
-      mayThinkUnseen || this.#characters === 0 ? Math.max(seen, most.completionTokensAtMost) : seen,
-    )
+  bounds(ceiling: Ceiling): Reading {
     const { texts, tokens } = promptTextOf(this.#body)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
-    const low = this.#counts(tokens + Math.ceil(characters / MOST_CHARACTERS_PER_TOKEN), said)
+    const low = this.#counts(
+      tokens + Math.ceil(characters / MOST_CHARACTERS_PER_TOKEN),
+      Math.ceil(this.#characters / MOST_CHARACTERS_PER_TOKEN),
+    )
+    const high = this.#counts(ceiling.most.promptTokensAtMost, this.#completionAtMost(ceiling))
     return { usage: within(low, this.#guess(), high), countSource: 'bounded', low, high }
+  }
+
+  #completionAtMost({ most, mayThinkUnseen, choices }: Ceiling): number {
+    const asked = most.completionTokensAtMost
+    const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
+    // Who says more than it was asked for keeps to no bound.
+    if (this.#characters / CHARACTERS_PER_TOKEN > asked) return mayThinkUnseen ? seen + asked : seen
+    return mayThinkUnseen || this.#characters === 0 ? asked : Math.min(seen, asked)
   }
 
   /** Tokens of the answer that are none of its text. */

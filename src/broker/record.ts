@@ -149,12 +149,18 @@ export class AnswerRecord {
 
   /** The same, with what those may bill that said nothing. */
   mostSoFar(): Bill {
-    return withSilent(this.bill(), [...this.#silent, ...this.#outrun])
+    const soFar = this.#parts.length === 0 ? FREE : this.bill()
+    return withSilent(soFar, [...this.#silent, ...this.#outrun])
   }
 
-  /** Why the answer broke off; absent as long as it didn't. */
-  get error(): BrokerError | undefined {
-    return this.#error
+  /** Somebody may bill already. */
+  get mayOwe(): boolean {
+    return this.#parts.length > 0 || this.#silent.length > 0 || this.#outrun.length > 0
+  }
+
+  /** Why the answer broke off, or the last attempt failed. */
+  get lastError(): BrokerError | undefined {
+    return this.#error ?? this.#errors.at(-1)
   }
 
   /** Counts what no provider did, which may take a moment; at once when there is nothing to count. */
@@ -209,8 +215,7 @@ export class AnswerRecord {
   }
 
   #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
-    // A refusal costs nothing anywhere.
-    if (this.#parts.length === 0) return { ...NO_BILL, cost: NOTHING }
+    if (this.#parts.length === 0) return FREE
     // An answer of several parts was told with its bill: the books say the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
     const [only] = this.#parts
@@ -218,6 +223,9 @@ export class AnswerRecord {
     return Promise.all(this.#parts.map(async (part) => settledBillOf(part, held, counter))).then(addBills)
   }
 }
+
+/** A refusal costs nothing anywhere. */
+const FREE: Bill = { ...NO_BILL, cost: NOTHING }
 
 /** Nobody knows whether these bill: what they may is in the upper bound alone. Without an answer the cost is anybody's guess. */
 function withSilent(bill: Bill, silent: readonly Answering[]): Bill {

@@ -10,10 +10,10 @@ import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
-import { coverRescue } from './cover-next.ts'
+import { coverBoth, coverNext } from './cover-next.ts'
 import type { Errand } from './errand.ts'
 import { grantFor, shorteningOf, type Grant } from './grant.ts'
-import { coverBoth, hedgesFor } from './hedges.ts'
+import { hedgesFor } from './hedges.ts'
 import { prefixBody } from './prefix-body.ts'
 import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
@@ -99,9 +99,21 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
           return covered !== undefined
         },
       })
-    const ask = (endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> => {
+    const ask = (
+      endpoint: Endpoint,
+      rescuing?: Rescuing,
+      isCovered = !record.mayOwe,
+    ): Promise<AttemptOutcome<Endpoint>> => {
       // Told to stop while nobody was being asked.
       if (stopped !== undefined) throw stopped
+      if (!isCovered) {
+        const { byteLength } = rescuing?.body ?? errand.body
+        return coverNext({ endpoint, byteLength }, hold, run, { ledger, limits }).then((covered) => {
+          if (covered === undefined) return unpaid(record, rescuing !== undefined)
+          hold = covered
+          return ask(endpoint, rescuing, true)
+        })
+      }
       if (race !== undefined && rescuing === undefined) return race.ask(endpoint)
       attempt = new Attempt(run, endpoint, providerOf(endpoint, rooms), rescuing)
       return attempt.run()
@@ -119,14 +131,8 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
           told.text !== '' &&
           catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
           rooms.providers().get(provider)?.prefixMarker !== 'none',
-        async attempt({ candidate, way }) {
-          const rescue = rescuing(way, told, errand, providerOf(candidate, rooms))
-          const longerBy = rescue.body.byteLength - errand.body.byteLength
-          const covered = await coverRescue({ endpoint: candidate, longerBy }, hold, run, { ledger, limits })
-          if (covered === undefined) return { type: 'failed', error: record.error ?? UNPAID, begun: true }
-          hold = covered
-          return ask(candidate, rescue)
-        },
+        attempt: ({ candidate, way }) =>
+          ask(candidate, rescuing(way, told, errand, providerOf(candidate, rooms))),
       },
     })
     if (outcome.type !== 'failed') return
@@ -147,10 +153,13 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
   }
 }
 
-const UNPAID = new BrokerError(
-  'upstream-failed',
-  'the answer broke off, and the budget affords nobody to mend it',
-)
+/** What went wrong before stays what the caller is told. */
+function unpaid({ lastError }: AnswerRecord, begun: boolean): AttemptOutcome {
+  const error =
+    lastError ??
+    new BrokerError('upstream-failed', 'the answer is not whole, and the budget affords nobody to mend it')
+  return { type: 'failed', error, begun }
+}
 
 /** Told ahead of the answer, so for the first candidate. */
 function shorteningHeader(grant: Grant): Record<string, string> {

@@ -41,6 +41,8 @@ export interface Config {
   readonly bodyLimitBytes: number
   /** More open requests than this are turned away at once. */
   readonly mostOpenRequests: number
+  /** How often providers with an open circuit are looked at without a caller; absent when they are not. */
+  readonly probeEveryMs: number | undefined
   /** Most extra requests to endpoints that are asked beside a slow one, in percent of the requests that allow it. */
   readonly hedgePercent: number
   /** How long the answers to requests with an `Idempotency-Key` are kept. */

@@ -46,6 +46,7 @@ export function loadConfig(options: {
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    probeEveryMs: probeEveryMs(settings),
     hedgePercent: settings.whole('AIBROKER_HEDGE_PERCENT', 'percent', 10),
     keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
     drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
@@ -90,6 +91,11 @@ function listOf(settings: Settings, name: string, { isGood, should }: ListForm):
   const bad = items.find((item) => !isGood(item))
   if (bad !== undefined) settings.complain(name, `has “${bad}” in it, should be ${should}`)
   return items
+}
+
+function probeEveryMs(settings: Settings): number | undefined {
+  const name = 'AIBROKER_PROBE_S'
+  return settings.text(name) === undefined ? undefined : settings.whole(name, 'seconds', 10) * 1000
 }
 
 function hangUpOf(settings: Settings): Config['hangUp'] {

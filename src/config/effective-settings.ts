@@ -31,6 +31,7 @@ const ROWS: readonly Row[] = [
   ['refresh_catalogue', (c) => c.refreshesCatalogue, 'AIBROKER_CATALOG'],
   ['http_client', (c) => c.httpClient, 'AIBROKER_HTTP_CLIENT'],
   ['most_open_requests', (c) => c.mostOpenRequests, 'AIBROKER_MAX_OPEN_REQUESTS'],
+  ['probe_every_ms', (c) => c.probeEveryMs, 'AIBROKER_PROBE_S'],
   ['hedge_percent', (c) => c.hedgePercent, 'AIBROKER_HEDGE_PERCENT'],
   ['keep_answers_ms', (c) => c.keepAnswersMs, 'AIBROKER_IDEMPOTENCY_HOURS'],
   ['body_limit_bytes', (c) => c.bodyLimitBytes, 'AIBROKER_BODY_LIMIT_MB'],

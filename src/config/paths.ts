@@ -7,6 +7,8 @@ import type { Settings } from './settings.ts'
 
 /** Names of the socket folder's variable, newest first: Hero renamed it twice in 2026. */
 const SOCKET_VARIABLES = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
+/** Making a folder there fails in a way that Node tries again and again. */
+const KERNEL = /^\/(proc|sys)(\/|$)/
 const MODELS_FILE = 'modelsconfig.yml'
 
 export interface Paths {
@@ -25,10 +27,18 @@ export function findPaths(settings: Settings, cwd: string): Paths {
     return path === undefined ? undefined : resolve(cwd, path.replace(/^~(?=\/|$)/, home))
   }
   const varDir = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
+  const notAFolder = (path: string): string => {
+    if (KERNEL.test(path))
+      settings.complain(
+        'PATH_VAR',
+        `(or what stands for it) leads to ${path}, which is the kernel’s; name a folder on a disk`,
+      )
+    return path
+  }
   const socketDir = SOCKET_VARIABLES.map(pathIn).find((path) => path !== undefined) ?? join(varDir, 'sockets')
   return {
-    socketDir,
-    dataDir: pathIn('AIBROKER_DATA_DIR') ?? join(varDir, 'hero_aibroker'),
+    socketDir: notAFolder(socketDir),
+    dataDir: notAFolder(pathIn('AIBROKER_DATA_DIR') ?? join(varDir, 'hero_aibroker')),
     modelsConfigPath: pathIn('MODELS_CONFIG_PATH') ?? modelsFileAt(cwd),
     mcpConfigPath: pathIn('MCP_CONFIG_PATH'),
     heroDbSocket: pathIn('HERO_AIBROKER_DB_SOCKET') ?? join(socketDir, 'hero_db', 'rpc.sock'),

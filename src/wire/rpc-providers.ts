@@ -35,6 +35,34 @@ const keyTest = z
   })
   .meta({ id: 'KeyTest' })
 
+const percentiles = z
+  .object({ p50: z.number(), p75: z.number(), p90: z.number(), p99: z.number() })
+  .meta({ id: 'Percentiles', description: 'Of the last 30 minutes.' })
+
+const endpointHealth = z
+  .object({
+    endpoint: z.string().describe('`provider/model_id`.'),
+    circuit: z
+      .enum(['closed', 'open', 'half-open'])
+      .describe('`open`: it is left alone after failures; `half-open`: one request is finding out.'),
+    rest_ms: count.describe('Milliseconds until an open circuit lets a request through.'),
+    latency_ms: percentiles.optional().describe('To the first token. Absent when nothing is known.'),
+    tokens_per_second: percentiles.optional().describe('`p90` is what nine of ten answers reached.'),
+    success_percent: z.number().optional().describe('Of its attempts in the last 30 minutes.'),
+    malformed_events: count.describe('Events of its streams that were no JSON and were skipped.'),
+  })
+  .meta({ id: 'EndpointHealth' })
+
+const keyHealth = z
+  .object({
+    provider: z.string(),
+    key: count.describe('Counted from 1, as configured.'),
+    state: z.string().describe('`ready`, or why it is left alone.'),
+    ready_in_ms: count,
+    running: count.describe('Requests that are using it.'),
+  })
+  .meta({ id: 'KeyHealth' })
+
 const name = z.string().min(1).describe('As `providers.list` names it.')
 
 export const providersMethods = {
@@ -82,6 +110,31 @@ export const providersMethods = {
           { key: 1, ok: true, ms: 182, models: 19, clock_ahead_s: 0 },
           { key: 2, ok: false, ms: 95, error: 'Invalid API Key', status: 401 },
         ],
+      },
+    },
+  },
+  'providers.health': {
+    summary: 'How endpoints and keys are doing, as routing sees them',
+    description: 'Endpoints that were not asked lately, and never failed, are left out.',
+    params: z.strictObject({ provider: name.optional().describe('Only this one.') }),
+    result: z.object({ endpoints: z.array(endpointHealth), keys: z.array(keyHealth) }),
+    errors: ['not-found'],
+    role: 'caller',
+    example: {
+      params: { provider: 'groq' },
+      result: {
+        endpoints: [
+          {
+            endpoint: 'groq/llama-3.3-70b-versatile',
+            circuit: 'closed',
+            rest_ms: 0,
+            latency_ms: { p50: 182, p75: 201, p90: 260, p99: 914 },
+            tokens_per_second: { p50: 271, p75: 250, p90: 214, p99: 90 },
+            success_percent: 99.2,
+            malformed_events: 0,
+          },
+        ],
+        keys: [{ provider: 'groq', key: 1, state: 'ready', ready_in_ms: 0, running: 3 }],
       },
     },
   },

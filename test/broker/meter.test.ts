@@ -68,7 +68,7 @@ const spoken: fc.Arbitrary<Spoken> = fc.record({
   isFinished: fc.boolean(),
 })
 
-const MOST_ANSWER = 4000
+const MOST_ANSWER = 8000
 
 function bodyOf({ messages, tools }: Spoken): JsonBody {
   return jsonBodyOf(JSON.stringify({ model: 'm', messages, ...(tools === undefined ? {} : { tools }) }))

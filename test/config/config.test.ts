@@ -175,6 +175,12 @@ test.each<[Flags, string]>([
   expect(() => load({}, flags)).toThrow(message)
 })
 
+test('a data folder in the kernel’s own file systems is refused before anybody tries to make it', () => {
+  expect(() => load({ PATH_VAR: '/proc/self/x' })).toThrow('which is the kernel’s; name a folder on a disk')
+  expect(() => load({ AIBROKER_DATA_DIR: '/sys' })).toThrow('leads to /sys')
+  expect(() => load({ PATH_VAR: '/processes' })).not.toThrow()
+})
+
 test('every bad value is named at once, with what would be right', () => {
   const env = {
     ROUTING_STRATEGY: 'fastest',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { inTurn, type Script } from '../support/scripted-upstream.ts'
+import { inTurn, json, type Script } from '../support/scripted-upstream.ts'
 import { brokerBefore } from './broker-before.ts'
 import { answers, expectWhole, refuses } from './scripts.ts'
 
@@ -74,6 +74,30 @@ describe('a provider that answers 503 for a minute', () => {
     const texts = (await Promise.all(asked)).map(({ text }) => text)
     expect(texts.filter((text) => text === 'first')).toHaveLength(1)
   })
+})
+
+test('where probes are on, a circuit closes when its provider is back, without a caller; else nobody asks', async () => {
+  for (const env of [{ AIBROKER_PROBE_S: '1' }, {}]) {
+    let isDown = true
+    const script: Script = ({ method }) => {
+      if (isDown) return refuses(503)
+      return method === 'GET' ? [json(200, { data: [] })] : answers('first')
+    }
+    await using broker = await brokerBefore([{ script }, { script: answers('second') }], { env })
+    for (let nth = 0; nth < 3; nth++) expectWhole(await broker.ask(), 'second')
+    const stateOf = () => broker.daemon.rooms.health.row('up0/m0')?.state
+    expect(stateOf()).toBe('open')
+    isDown = false
+    broker.skip(1000)
+    if ('AIBROKER_PROBE_S' in env) {
+      await expect.poll(stateOf).toBe('closed')
+      expect(broker.upstreams[0]?.requests.filter(({ method }) => method === 'POST')).toHaveLength(3)
+      expectWhole(await broker.ask(), 'first')
+    } else {
+      expect(stateOf()).toBe('open')
+      expect(broker.upstreams[0]?.requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'POST'])
+    }
+  }
 })
 
 test('refusals, limits and bad requests never open a circuit', async () => {

@@ -28,7 +28,7 @@ describe.each([
       'true',
     ])
     expect(broker.seen()).toEqual([1])
-    expect([...broker.daemon.rooms.ledger.entries({ limit: 9 })]).toHaveLength(1)
+    await expect.poll(() => [...broker.daemon.rooms.ledger.entries({ limit: 9 })]).toHaveLength(1)
   })
 
   test('makes those wait that come while it runs', async () => {

@@ -16,6 +16,8 @@ declare module 'fastify' {
     /** Whether forwarded headers on this door come from a front we trust: true on Unix sockets only. */
     readonly trustForwarded: boolean
     readonly callerRules: CallerRules
+    /** For what went wrong in us after an answer began: the caller has been told, the log hasn't. */
+    readonly reportBug: (reply: FastifyReply, thrown: unknown) => void
   }
 }
 
@@ -53,7 +55,8 @@ export interface DoorOptions {
  */
 export function createDoor(options: DoorOptions): FastifyInstance {
   const patience = { ...PATIENCE, ...options.patience }
-  const renderTo = errorRenderer(options)
+  const reportBug = bugReporter(options)
+  const renderTo = errorRenderer(options, reportBug)
   const { around = (serve) => serve } = options
   const door = Fastify({
     serverFactory: (handle) => createGroundServer(around(handle), options.bodyLimit, patience),
@@ -66,6 +69,7 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   })
   door.decorate('trustForwarded', options.trustForwarded)
   door.decorate('callerRules', options.callers ?? {})
+  door.decorate('reportBug', reportBug)
   acceptRawJson(door)
   const routes = createRouteBook(door)
   door.setErrorHandler((error, _request, reply) => renderTo(reply, error))
@@ -93,15 +97,17 @@ function acceptRawJson(door: FastifyInstance): void {
   }
 }
 
-function errorRenderer({ name, bodyLimit, logger, render = renderError }: DoorOptions) {
+type ReportBug = FastifyInstance['reportBug']
+
+function bugReporter({ name, logger }: DoorOptions): ReportBug {
+  return ({ request: { method, routeOptions } }, thrown) =>
+    logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
+}
+
+function errorRenderer({ bodyLimit, render = renderError }: DoorOptions, reportBug: ReportBug) {
   return (reply: FastifyReply, thrown: unknown): void => {
     const error = fromFastify(thrown, bodyLimit)
-    if (!(error instanceof BrokerError) || error.code === 'internal') {
-      logger?.error(
-        { door: name, method: reply.request.method, route: reply.request.routeOptions.url, err: error },
-        'a bug',
-      )
-    }
+    if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(reply, error)
     const { status, headers, body } = render(error)
     void reply
       .code(status)

@@ -39,13 +39,17 @@ export class KeepingSink implements AnswerSink {
   readonly #sink: AnswerOnReply
   readonly #pieces: string[] = []
   #characters = 0
+  readonly #turn: FirstTurn
   #answer: KeptAnswer | undefined
+  /** Under way as soon as all is told: who comes back after a crash gets what was heard before it. */
+  #kept: Promise<void> | undefined
   readonly isGone = false
   whenGone: (() => void) | undefined
   whenReady: (() => void) | undefined
 
-  constructor(sink: AnswerOnReply) {
+  constructor(sink: AnswerOnReply, turn: FirstTurn) {
     this.#sink = sink
+    this.#turn = turn
     sink.whenReady = () => this.whenReady?.()
     sink.whenGone = () => this.whenReady?.()
   }
@@ -55,10 +59,20 @@ export class KeepingSink implements AnswerSink {
   }
 
   /** Says what became of it; an error that came before anything was told lets the next repeat try again. */
-  async settle(turn: FirstTurn, error?: unknown): Promise<void> {
-    if (this.#answer === undefined) await turn.drop(error)
-    else if (this.#characters > MOST_CHARACTERS) turn.lose()
-    else await turn.keep(this.#answer)
+  async settle(error?: unknown): Promise<void> {
+    if (this.#answer === undefined) await this.#turn.drop(error)
+    else await this.#write(this.#answer)
+  }
+
+  #write(answer: KeptAnswer): Promise<void> {
+    if (this.#kept !== undefined) return this.#kept
+    if (this.#characters > MOST_CHARACTERS) {
+      this.#turn.lose()
+      this.#kept = Promise.resolve()
+    } else this.#kept = this.#turn.keep(answer)
+    // Whoever settles hears of it.
+    this.#kept.catch(() => undefined)
+    return this.#kept
   }
 
   expect(expected: Expected): void {
@@ -92,11 +106,13 @@ export class KeepingSink implements AnswerSink {
 
   end(): void {
     this.#answer ??= { id: this.id, streamed: true, pieces: this.#pieces }
+    void this.#write(this.#answer)
     if (!this.#sink.isGone) this.#sink.end()
   }
 
   fail(error: BrokerError, about: BrokenAnswer): void {
     this.#answer = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
+    void this.#write(this.#answer)
     if (!this.#sink.isGone) this.#sink.fail(error, about)
   }
 }

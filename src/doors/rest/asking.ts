@@ -25,17 +25,19 @@ export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Pro
     await (turn === undefined ? (outOfCache(reply, rooms, ask) ?? ask)(answer) : askOnce(answer, turn, ask))
     answer.leaveIfGone()
   } catch (error) {
-    if (!answer.tell(asBrokerError(error))) throw error
+    const failure = asBrokerError(error)
+    if (!answer.tell(failure)) throw error
+    if (failure.code === 'internal') reply.server.reportBug(reply, error)
   }
 }
 
 async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promise<void> {
-  const sink = new KeepingSink(answer)
+  const sink = new KeepingSink(answer, turn)
   try {
     await ask(sink)
-    await sink.settle(turn)
+    await sink.settle()
   } catch (error) {
-    await sink.settle(turn, error)
+    await sink.settle(error)
     throw error
   }
 }

@@ -6,6 +6,7 @@ import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import type { KeyTest } from '../../providers/test-keys.ts'
 import type { Result } from '../../wire/rpc.ts'
 import type { HandlersOf } from './handlers.ts'
+import { healthOf } from './provider-health.ts'
 
 /** A provider that is set up, or that only lacks a key. */
 export interface KnownProvider {
@@ -26,7 +27,7 @@ export interface ProvidersFacts {
   readonly priorities: ProviderPriorities
 }
 
-type Names = 'providers.list' | 'providers.test' | 'priority.list' | 'priority.set'
+type Names = 'providers.list' | 'providers.test' | 'providers.health' | 'priority.list' | 'priority.set'
 
 export function providersHandlers({ rooms, knownProviders, priorities }: ProvidersFacts): HandlersOf<Names> {
   const find = (name: string): KnownProvider => {
@@ -51,6 +52,13 @@ export function providersHandlers({ rooms, knownProviders, priorities }: Provide
         )
       const keys = (await known.testKeys(signal)).map(keyRow)
       return { provider: name, ok: keys.every(({ ok }) => ok), keys }
+    },
+    'providers.health': async ({ provider: name }) => {
+      const wanted = name === undefined ? knownProviders() : [find(name)]
+      return healthOf(
+        wanted.flatMap(({ provider }) => provider ?? []),
+        rooms,
+      )
     },
     'priority.list': async () => allPriorities(),
     'priority.set': async ({ provider, priority }) => {

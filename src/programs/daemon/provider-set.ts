@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { keyVariables } from '../../config/keys.ts'
@@ -27,6 +28,8 @@ export interface ProviderSetParts {
   /** What is known of how endpoints do; outlives the providers that are built anew. */
   readonly health: HealthBook
   readonly onServerEvent: (event: ManagedServerEvent) => void
+  /** Hears of a provider that could not be closed in good order when a reload took it away. */
+  readonly onTrouble: (provider: string, error: unknown) => void
 }
 
 /** The providers that can be asked now. */
@@ -56,12 +59,15 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
   let current: ReadonlyMap<string, Provider> = new Map()
   let settings: ReadonlyMap<string, ProviderSetting> = new Map()
   const builtIn = [...parts.builtIn]
-  const closing = new Set<Promise<void>>()
+  /** By id: when the last one of those that a reload took away has ended. */
+  const endings = new Map<string, Promise<void>>()
   const watch = createWatch(parts.clock)
 
   /** With the addresses that were set here. */
   function definitions(): readonly ProviderDefinition[] {
-    return [...definitionsOf(settings), ...builtIn].map((definition) => {
+    // What the file says of a server that was also found on this host comes first.
+    const others = builtIn.filter(({ id }) => !settings.has(id))
+    return [...definitionsOf(settings), ...others].map((definition) => {
       const url = parts.config.baseUrlOf(definition.id)
       return url === undefined ? definition : { ...definition, baseUrl: url }
     })
@@ -80,42 +86,62 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
     }
   }
 
+  /** All of it or nothing: with a provider that can't be built everything stays as it was. */
   function rebuild(): void {
     const next = new Map<string, Built>()
-    for (const wanted of definitions()) {
-      const setting = settings.get(wanted.id)
-      if (!isSetUp(wanted, setting, parts.config)) continue
-      const fingerprint = JSON.stringify([
-        wanted,
-        setting?.server,
-        setting?.keyEnv,
-        setting?.keys,
-        setting?.timeouts,
-        digestOf(keysFor(wanted.id, setting, parts.config)),
-      ])
-      const before = built.get(wanted.id)
-      next.set(
-        wanted.id,
-        before?.fingerprint === fingerprint ? before : build(wanted, setting, fingerprint, parts, watch),
-      )
+    try {
+      for (const wanted of definitions()) {
+        const setting = settings.get(wanted.id)
+        if (isSetUp(wanted, setting, parts.config)) next.set(wanted.id, keptOrBuilt(wanted, setting))
+      }
+    } catch (error) {
+      for (const [id, fresh] of next) if (built.get(id) !== fresh) retire(id, fresh)
+      throw error
     }
-    for (const [id, old] of built) if (next.get(id) !== old) retire(old)
+    for (const [id, old] of built) if (next.get(id) !== old) retire(id, old)
     built = next
     current = new Map([...next].map(([id, { provider }]) => [id, provider]))
   }
 
-  /** Running requests end first; nothing waits for that but the end of the program. */
-  function retire(old: Built): void {
-    const ending = closeBuilt(old).finally(() => closing.delete(ending))
-    closing.add(ending)
+  function keptOrBuilt(wanted: ProviderDefinition, setting: ProviderSetting | undefined): Built {
+    const fingerprint = JSON.stringify([
+      wanted,
+      setting?.server,
+      setting?.keyEnv,
+      setting?.keys,
+      setting?.timeouts,
+      digestOf(keysFor(wanted.id, setting, parts.config)),
+    ])
+    const before = built.get(wanted.id)
+    if (before?.fingerprint === fingerprint) return before
+    return build(wanted, setting, fingerprint, parts, watch, () => endings.get(wanted.id))
+  }
+
+  /** Running requests end first; nothing waits for that but a server of the same name, and the end of the program. */
+  function retire(id: string, old: Built): void {
+    const ending = Promise.all([endings.get(id), closeBuilt(old)])
+      .then(NOTHING_MORE, (error: unknown) => parts.onTrouble(id, error))
+      .finally(() => {
+        if (endings.get(id) === ending) endings.delete(id)
+      })
+    endings.set(id, ending)
+  }
+
+  function take(changed: ReadonlyMap<string, ProviderSetting>): void {
+    const before = settings
+    settings = changed
+    try {
+      refuseStandIns(changed, parts.builtIn)
+      rebuild()
+    } catch (error) {
+      settings = before
+      throw error
+    }
   }
 
   return {
     current: () => current,
-    update(changed) {
-      settings = changed
-      rebuild()
-    },
+    update: take,
     add(found) {
       builtIn.push(...found)
       rebuild()
@@ -123,9 +149,24 @@ export function createProviderSet(parts: ProviderSetParts): ProviderSet {
     known: () => definitions().map(known),
     async close() {
       await Promise.all([...built.values()].map(closeBuilt))
-      await Promise.all(closing)
+      await Promise.all(endings.values())
     },
   }
+}
+
+const NOTHING_MORE = (): void => undefined
+
+/** The built-in stand-in says what it is; nobody else may answer under its name. */
+function refuseStandIns(
+  settings: ReadonlyMap<string, ProviderSetting>,
+  builtIn: readonly ProviderDefinition[],
+): void {
+  const taken = builtIn.find(({ id, isStandIn }) => isStandIn === true && settings.has(id))
+  if (taken === undefined) return
+  throw new BrokerError(
+    'bad-request',
+    `providers.${taken.id}: this is the name of the built-in ${taken.displayName}; choose another one`,
+  )
 }
 
 async function closeBuilt({ provider, server }: Built): Promise<void> {
@@ -160,6 +201,7 @@ function build(
   fingerprint: string,
   parts: ProviderSetParts,
   watch: Watch,
+  predecessor: () => Promise<void> | undefined,
 ): Built {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
@@ -171,7 +213,7 @@ function build(
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
-    enter: server === undefined ? undefined : () => enter(server),
+    enter: server === undefined ? undefined : () => enter(server, predecessor()),
   }
   const provider = openaiChat({
     ...common,
@@ -209,9 +251,11 @@ function baseUrlOf({ address }: ManagedServer): string {
   return 'port' in address ? `http://127.0.0.1:${address.port}/v1` : unixBaseUrl(address.socketPath)
 }
 
-async function enter(server: ManagedServer): Promise<() => void> {
+/** Two servers of one name would share a socket, and maybe more memory than there is: the old one ends first. */
+async function enter(server: ManagedServer, predecessor: Promise<void> | undefined): Promise<() => void> {
   const leave = server.enter()
   try {
+    await predecessor
     await server.ready()
     return leave
   } catch (error) {

@@ -21,6 +21,7 @@ import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits } from '../../limits/limits.ts'
 import { openRuleBook } from '../../limits/rule-book.ts'
 import { createHealthBook } from '../../providers/health.ts'
+import { startProbes } from '../../providers/probes.ts'
 import { DEFAULT_LIMITS } from '../../providers/time-limits.ts'
 import { rememberingRoute } from '../../routing/remembered.ts'
 import { openStore, type Store } from '../../store/store.ts'
@@ -88,6 +89,9 @@ export async function startDaemon(
   let supplyTold = Promise.resolve()
   const health = createHealthBook({ clock })
   const supply = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
+  const { probeEveryMs: everyMs } = config
+  if (everyMs !== undefined)
+    stack.defer(startProbes({ providers: () => supply.providers(), health, clock, everyMs }))
   const priorities = livePriorities(store, supply, () => supplyTold)
   const metrics = createMetrics(clock)
   const limits = createLimits({ rules, ledger, clock })

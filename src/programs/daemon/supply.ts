@@ -71,6 +71,8 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     socketFolder,
     builtIn,
     onServerEvent: (event) => log.info(event, 'local server'),
+    onTrouble: (provider, error) =>
+      log.error({ provider, err: error }, 'it could not be closed in good order'),
   })
   stack.defer(() => providers.close())
   providers.update(models.file().providers)

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ask } from '../../support/ask.ts'
+import { ask, openAsk } from '../../support/ask.ts'
 import { startBroker } from '../../support/start-broker.ts'
 import { tempFolder, type TempFolder } from '../../support/temp-folder.ts'
 
@@ -79,6 +79,45 @@ test('a server that can’t start is an error that carries its last words', asyn
   expect(answer).toMatchObject({ status: 502, json: { error: { code: 502 } } })
   expect(answer.text).toContain('no such model')
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'failed' }])
+})
+
+/** Says its name, and goes on when the file is there. */
+const HALTING = `
+import { createServer } from 'node:http'
+import { existsSync } from 'node:fs'
+const [socket, name, file] = process.argv.slice(2)
+const event = (delta, finish_reason) =>
+  'data: ' + JSON.stringify({ choices: [{ index: 0, delta, finish_reason }] }) + '\\n\\n'
+createServer((request, response) => {
+  if (request.url === '/health') return response.end()
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.write(event({ content: 'I am ' + name }, null))
+  const look = () => {
+    if (!existsSync(file)) return setTimeout(look, 20)
+    response.end(event({ content: ', whole' }, 'stop') + 'data: [DONE]\\n\\n')
+  }
+  look()
+}).listen(socket)
+`
+
+test('a server whose command changed ends what it is saying before the new one starts in its place', async () => {
+  using folder = tempFolder()
+  const program = join(folder.path, 'halting.mjs')
+  const file = join(folder.path, 'go')
+  writeFileSync(program, HALTING)
+  const commandOf = (name: string): string[] => [process.execPath, program, '{socket}', name, file]
+  await using broker = await startBroker({ folder: folder.path, env: modelsFile(folder, commandOf('old')) })
+  const body = { model: 'small', messages: [{ role: 'user', content: 'hi' }], stream: true }
+  const path = '/v1/chat/completions'
+  const first = await openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body })
+  await first.until('I am old')
+  modelsFile(folder, commandOf('new'))
+  await broker.rpc('config.reload')
+  const second = broker.post(path, body)
+  await expect.poll(() => broker.openHolds()).toBe(2)
+  writeFileSync(file, '')
+  expect(await first.rest()).toContain(', whole')
+  expect((await second).text).toContain('I am new')
 })
 
 const missing = whatIsMissing()

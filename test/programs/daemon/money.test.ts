@@ -112,6 +112,8 @@ const reported = { count_source: 'reported', prompt_tokens: 10, completion_token
 /** “hi” in its frame, and “one two three”. */
 const counted = { count_source: 'counted', prompt_tokens: 8, completion_tokens: 3 }
 const twice = { count_source: 'counted', prompt_tokens: 16, completion_tokens: 6, attempts: 2 }
+/** The second one was asked to go on from the beginning, so that its prompt is longer. */
+const thrice = { count_source: 'counted', prompt_tokens: 32, completion_tokens: 9, attempts: 3 }
 /** In nano-dollars, at $0.15 and $0.60 a million where an abort stops the bill, at $0.59 and $0.79 where it goes on. */
 const COSTS = { stops: { reported: 4500, counted: 3000 }, goesOn: { reported: 9850, counted: 7090 } }
 const endings: Readonly<Record<string, Ending>> = {
@@ -129,9 +131,9 @@ const endings: Readonly<Record<string, Ending>> = {
   },
   'loses its provider': {
     steps: [sse(...said), cut],
-    // Asked once more, it broke in the same place: both are billed.
+    // Asked to go on where it can, then once more, it broke in the same place: each is billed.
     stops: { status: 'broken', ...twice, cost_nano: 2 * COSTS.stops.counted },
-    goesOn: { status: 'broken', ...twice, cost_nano: 2 * COSTS.goesOn.counted },
+    goesOn: { status: 'broken', ...thrice, cost_nano: 32 * 590 + 9 * 790 },
   },
   'reaches the limit of its hold': {
     steps: [

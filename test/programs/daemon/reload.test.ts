@@ -51,6 +51,15 @@ test('a changed models file is taken up while running, a bad one is named and ch
   expect(await broker.rpc('info')).not.toHaveProperty('models_config.problems')
 })
 
+test('nobody may take the name of the built-in echo', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, 'providers:\n  local: { base_url: "http://127.0.0.1:1/v1" }\n')
+  await expect(startBroker({ env: { MODELS_CONFIG_PATH: path } })).rejects.toThrow(
+    'providers.local: this is the name of the built-in',
+  )
+})
+
 test('a models file that is bad from the start is named with its line, and nothing starts', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')

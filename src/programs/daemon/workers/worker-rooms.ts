@@ -57,6 +57,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     socketFolder,
     builtIn: [],
     onServerEvent: () => undefined,
+    onTrouble: () => undefined,
   })
   const figures = createEndpointFigures(clock)
   const books = createBooksElsewhere({ send, rules, clock })
