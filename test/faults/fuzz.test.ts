@@ -7,6 +7,9 @@ import { chatChunk, done, finishChunk, head, raw, type Script } from '../support
 import { ask, brokerBefore, type BrokerBefore } from './broker-before.ts'
 import { answers, expectWhole, says } from './scripts.ts'
 
+/** `npm run fuzz` looks this many times as long. */
+const TIMES = Number(process.env['FUZZ_TIMES'] ?? 1)
+
 /** JSON of every kind, with what has broken parsers elsewhere. */
 const nasty = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
@@ -62,7 +65,7 @@ describe('a stream’s reader', () => {
       fc.property(fc.array(bytes, { maxLength: 10 }), (pieces) => {
         expect(read(pieces).end).toMatch(/whole|failed/)
       }),
-      { numRuns: 500 },
+      { numRuns: 500 * TIMES },
     )
   })
 
@@ -154,7 +157,7 @@ describe('a broker', () => {
         expect([200, 400, 404, 413]).toContain(told.status)
         expect(told.chunks.length).toBeGreaterThan(0)
       }),
-      { numRuns: 150 },
+      { numRuns: 150 * TIMES },
     )
     await expectWell()
   })
@@ -181,7 +184,7 @@ describe('a broker', () => {
         if (told.status !== 200) expect((broker.seen()[0] ?? 0) - before).toBe(0)
         expect([200, 400, 404]).toContain(told.status)
       }),
-      { numRuns: 100 },
+      { numRuns: 100 * TIMES },
     )
     await expectWell()
   })
@@ -242,7 +245,7 @@ describe('a broker', () => {
         if (told.status === 200 && !told.isDone)
           expect([told.finish, told.error]).toEqual(['error', expect.anything()])
       }),
-      { numRuns: 150 },
+      { numRuns: 150 * TIMES },
     )
     await expectWell()
   })
