@@ -7,6 +7,17 @@ export interface BrokenAnswer {
   readonly provider: string | undefined
 }
 
+/**
+ * An object that is there anyway rather than two closures for each attempt. Measured: with those, a fifth of all that requests
+ * allocate outlived them, until the next full collection.
+ */
+export interface CallerWatcher {
+  /** The caller hung up. */
+  callerGone(): void
+  /** A slow caller can take more. */
+  callerReady(): void
+}
+
 /** Where an answer goes: a door's side of one request. */
 export interface AnswerSink {
   /** The generation id: the answer carries it, and the ledger knows the request by it. */
@@ -15,7 +26,7 @@ export interface AnswerSink {
   accept(headers: Readonly<Record<string, string>>): void
   /** Ids of the endpoints that were asked so far, the one that answers last. Called before the answer begins, for sinks that have a head. */
   tried?(endpoints: readonly string[]): void
-  /** One chunk as JSON. False when the caller is slow: `whenReady` will be called. */
+  /** One chunk as JSON. False when the caller is slow: the watcher will hear when it is ready for more. */
   chunk(json: string): boolean
   answer(json: string): void
   /** The answer is whole. */
@@ -23,6 +34,6 @@ export interface AnswerSink {
   /** After the first chunk: tells the caller in the stream that the answer is broken. */
   fail(error: BrokerError, about: BrokenAnswer): void
   readonly isGone: boolean
-  whenGone: (() => void) | undefined
-  whenReady: (() => void) | undefined
+  /** Who hears of the caller while an answer is under way. */
+  watcher: CallerWatcher | undefined
 }

@@ -7,7 +7,7 @@ import { costOf } from '../ledger/cost.ts'
 import type { Asking, Provider, Question } from '../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
-import type { AnswerSink } from './answer-sink.ts'
+import type { AnswerSink, CallerWatcher } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
@@ -56,7 +56,7 @@ export interface Rescuing {
 const MOST_HELD = 64
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class Attempt implements BatchListener {
+export class Attempt implements BatchListener, CallerWatcher {
   readonly #run: Run
   readonly #endpoint: Endpoint
   readonly #provider: Provider
@@ -99,8 +99,7 @@ export class Attempt implements BatchListener {
         record.gone()
         return resolve({ type: 'left' })
       }
-      sink.whenGone = () => this.#leave()
-      sink.whenReady = () => this.#asking?.resume()
+      sink.watcher = this
       record.asks()
       const { askWith } = errand
       const question = this.#question()
@@ -139,7 +138,11 @@ export class Attempt implements BatchListener {
     this.#leaveUpstream({ type: 'left' })
   }
 
-  #leave(): void {
+  callerReady(): void {
+    this.#asking?.resume()
+  }
+
+  callerGone(): void {
     this.#run.record.left(this.#answering())
     this.#leaveUpstream({ type: 'left' })
   }
@@ -152,7 +155,7 @@ export class Attempt implements BatchListener {
       return this.#close(outcome)
     }
     if (hangUp.policy === 'cut') return this.#breakOff(outcome)
-    sink.whenGone = undefined
+    sink.watcher = undefined
     this.#draining = { outcome, cancel: clock.after(hangUp.forMs, () => this.#breakOff(outcome)) }
     return this.#asking?.resume()
   }
@@ -311,8 +314,7 @@ export class Attempt implements BatchListener {
   #close(outcome: AttemptOutcome): void {
     this.#isClosed = true
     this.#draining?.cancel()
-    this.#run.sink.whenGone = undefined
-    this.#run.sink.whenReady = undefined
+    this.#run.sink.watcher = undefined
     this.#held = []
     this.#resolve(outcome)
   }

@@ -2,7 +2,7 @@ import type { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import type { Tried } from '../fallback/next-step.ts'
-import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from './answer-sink.ts'
 import type { Attempt, Run } from './attempt.ts'
 import type { Hedges } from './hedges.ts'
 
@@ -30,7 +30,7 @@ interface Runner {
  * own measure, the next fit candidate is asked as well, once in a request and within the budget of extra requests. The
  * first to speak is heard; the other one is left, and what it may bill is booked with the row.
  */
-export class Race {
+export class Race implements CallerWatcher {
   readonly #parts: RaceParts
   readonly #endings: Promise<unknown>[] = []
   #running: Runner[] = []
@@ -55,8 +55,7 @@ export class Race {
     this.#decided = undefined
     const { promise, resolve } = Promise.withResolvers<AttemptOutcome<Endpoint>>()
     this.#resolve = resolve
-    run.sink.whenGone = () => this.#leave()
-    run.sink.whenReady = () => this.#heard?.lane.whenReady?.()
+    run.sink.watcher = this
     this.#start(endpoint)
     const patienceMs = this.#hasHedged ? undefined : hedges.patienceMs(endpoint.id)
     if (patienceMs !== undefined)
@@ -121,11 +120,15 @@ export class Race {
     runner.attempt.outrun()
   }
 
-  #leave(): void {
+  callerReady(): void {
+    this.#heard?.lane.watcher?.callerReady()
+  }
+
+  callerGone(): void {
     this.#cancel()
     const [first, ...others] = this.#running.filter(({ isOutrun }) => !isOutrun)
     for (const other of others) this.#outrun(other)
-    first?.lane.whenGone?.()
+    first?.lane.watcher?.callerGone()
   }
 
   #ended(runner: Runner, outcome: AttemptOutcome): void {
@@ -141,8 +144,7 @@ export class Race {
     this.#decided = outcome
     if (this.#isCovering) return
     this.#cancel()
-    sink.whenGone = undefined
-    sink.whenReady = undefined
+    sink.watcher = undefined
     this.#resolve(outcome)
   }
 }
@@ -150,8 +152,7 @@ export class Race {
 /** The way of one attempt to the sink that both share: only what it is told belongs to the attempt alone. */
 class Lane implements AnswerSink {
   readonly #sink: AnswerSink
-  whenGone: (() => void) | undefined
-  whenReady: (() => void) | undefined
+  watcher: CallerWatcher | undefined
 
   constructor(sink: AnswerSink) {
     this.#sink = sink

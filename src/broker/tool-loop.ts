@@ -174,7 +174,7 @@ async function whileListening<T>(
   }
   using _ = running.enter(stop)
   const cancel = clock.after(Math.max(0, deadlineAt - clock.monotonic()), () => stop(outOfTime()))
-  sink.whenGone = () => abort.abort()
+  sink.watcher = { callerReady: () => undefined, callerGone: () => abort.abort() }
   try {
     const result = await work(abort.signal)
     if (why !== undefined) throw why
@@ -184,7 +184,7 @@ async function whileListening<T>(
     throw why ?? error
   } finally {
     cancel()
-    sink.whenGone = undefined
+    sink.watcher = undefined
     // What still runs beside a call that failed for a bug of ours.
     abort.abort()
   }

@@ -1,7 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { saysSomething } from '../wire/chat.ts'
-import type { AnswerSink, BrokenAnswer } from './answer-sink.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from './answer-sink.ts'
 
 /** A call that a model asks for. */
 export interface AskedCall {
@@ -130,20 +130,12 @@ export class ToolRound implements AnswerSink {
     return this.#outer.isGone
   }
 
-  get whenGone(): (() => void) | undefined {
-    return this.#outer.whenGone
+  get watcher(): CallerWatcher | undefined {
+    return this.#outer.watcher
   }
 
-  set whenGone(listener: (() => void) | undefined) {
-    this.#outer.whenGone = listener
-  }
-
-  get whenReady(): (() => void) | undefined {
-    return this.#outer.whenReady
-  }
-
-  set whenReady(listener: (() => void) | undefined) {
-    this.#outer.whenReady = listener
+  set watcher(watcher: CallerWatcher | undefined) {
+    this.#outer.watcher = watcher
   }
 
   #takeChoice(choice: ChatChoice, said: ChatDelta): void {

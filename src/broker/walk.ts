@@ -190,15 +190,18 @@ function waitFor(
   return new Promise((resolve) => {
     const goOn = (): void => {
       cancel()
-      sink.whenGone = undefined
+      sink.watcher = undefined
       resolve(true)
     }
     const cancel = clock.after(ms, goOn)
     onWait(goOn)
-    sink.whenGone = () => {
-      cancel()
-      record.gone()
-      resolve(false)
+    sink.watcher = {
+      callerReady: () => undefined,
+      callerGone() {
+        cancel()
+        record.gone()
+        resolve(false)
+      },
     }
   })
 }

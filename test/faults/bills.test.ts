@@ -66,8 +66,7 @@ test('a caller who left before anybody was asked owes nothing to anybody', async
     end: () => undefined,
     fail: () => undefined,
     isGone: true,
-    whenGone: undefined,
-    whenReady: undefined,
+    watcher: undefined,
   }
   const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
   const caller = { ip: 'local', context: undefined }

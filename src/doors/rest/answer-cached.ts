@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BrokerError } from '../../base/errors.ts'
 import { MOST_CACHED_CHARACTERS, type AnswerCache } from '../../broker/answer-cache.ts'
-import type { AnswerSink, BrokenAnswer } from '../../broker/answer-sink.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { tellCached } from '../../broker/cache-hit.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody } from '../../wire/json-body.ts'
@@ -110,20 +110,12 @@ class CachingSink implements AnswerSink {
     return this.#parts.sink.isGone
   }
 
-  get whenGone(): (() => void) | undefined {
-    return this.#parts.sink.whenGone
+  get watcher(): CallerWatcher | undefined {
+    return this.#parts.sink.watcher
   }
 
-  set whenGone(run: (() => void) | undefined) {
-    this.#parts.sink.whenGone = run
-  }
-
-  get whenReady(): (() => void) | undefined {
-    return this.#parts.sink.whenReady
-  }
-
-  set whenReady(run: (() => void) | undefined) {
-    this.#parts.sink.whenReady = run
+  set watcher(watcher: CallerWatcher | undefined) {
+    this.#parts.sink.watcher = watcher
   }
 
   expect(expected: Expected): void {

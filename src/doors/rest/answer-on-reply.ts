@@ -4,7 +4,7 @@ import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import type { BrokerError } from '../../base/errors.ts'
 import { generationId } from '../../base/ids.ts'
-import type { AnswerSink, BrokenAnswer } from '../../broker/answer-sink.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { renderError } from '../http/error-envelope.ts'
 
 const DONE = 'data: [DONE]\n\n'
@@ -38,8 +38,7 @@ export class AnswerOnReply implements AnswerSink {
   #socket: Socket | undefined
   #isWaiting = false
   isGone = false
-  whenGone: (() => void) | undefined
-  whenReady: (() => void) | undefined
+  watcher: CallerWatcher | undefined
 
   /** @param id of an answer that is told again; a new one unless said. */
   constructor(reply: FastifyReply, clock: Clock, id = generationId(clock.now())) {
@@ -51,7 +50,7 @@ export class AnswerOnReply implements AnswerSink {
     this.#raw.on('close', () => {
       this.isGone = true
       this.#cancelKeepAlive()
-      this.whenGone?.()
+      this.watcher?.callerGone()
     })
   }
 
@@ -120,7 +119,7 @@ export class AnswerOnReply implements AnswerSink {
     this.#isWaiting = true
     stream.once('drain', () => {
       this.#isWaiting = false
-      this.whenReady?.()
+      this.watcher?.callerReady()
     })
     return false
   }

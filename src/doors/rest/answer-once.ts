@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BrokerError } from '../../base/errors.ts'
-import type { AnswerSink, BrokenAnswer } from '../../broker/answer-sink.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { MOST_CHARACTERS, type FirstTurn, type KeptAnswer, type Repeatable } from '../../broker/repeats.ts'
 import { findCaller } from '../http/find-caller.ts'
 import type { AnswerOnReply, Expected } from './answer-on-reply.ts'
@@ -44,14 +44,14 @@ export class KeepingSink implements AnswerSink {
   /** Under way as soon as all is told: who comes back after a crash gets what was heard before it. */
   #kept: Promise<void> | undefined
   readonly isGone = false
-  whenGone: (() => void) | undefined
-  whenReady: (() => void) | undefined
+  watcher: CallerWatcher | undefined
 
   constructor(sink: AnswerOnReply, turn: FirstTurn) {
     this.#sink = sink
     this.#turn = turn
-    sink.whenReady = () => this.whenReady?.()
-    sink.whenGone = () => this.whenReady?.()
+    // The answer is kept for a repeat: nothing is broken off when its caller leaves.
+    const goOn = (): void => this.watcher?.callerReady()
+    sink.watcher = { callerReady: goOn, callerGone: goOn }
   }
 
   get id(): string {

@@ -1,19 +1,18 @@
 import { BrokerError } from '../../base/errors.ts'
-import type { AnswerSink } from '../../broker/answer-sink.ts'
+import type { AnswerSink, CallerWatcher } from '../../broker/answer-sink.ts'
 
 /** Takes one plain answer for a caller who waits for all of it. */
 export class WholeAnswer implements AnswerSink {
   readonly id: string
   readonly #signal: AbortSignal
   #json: string | undefined
-  whenGone: (() => void) | undefined
-  whenReady: (() => void) | undefined
+  watcher: CallerWatcher | undefined
 
   /** @param signal aborts when the caller leaves. */
   constructor(id: string, signal: AbortSignal) {
     this.id = id
     this.#signal = signal
-    signal.addEventListener('abort', () => this.whenGone?.())
+    signal.addEventListener('abort', () => this.watcher?.callerGone())
   }
 
   get isGone(): boolean {
