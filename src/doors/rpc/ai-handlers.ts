@@ -45,6 +45,8 @@ async function wholeAnswer(
   try {
     const answer = new WholeAnswer(generationId(rooms.clock.now()), signal)
     await ask({ caller, ...rooms.attribution }, answer)
+    // Whoever calls here reads the books next.
+    await rooms.ledger.written()
     return JSON.parse(answer.json)
   } finally {
     leave()
