@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import { money } from '../base/money.ts'
+import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import { mostItCanCost } from '../ledger/cost.ts'
 import type { Hold } from '../ledger/ledger-types.ts'
@@ -22,7 +22,7 @@ export async function coverNext(
   { endpoint, byteLength }: NextAsked,
   hold: Hold,
   run: Ordered & { readonly record: AnswerRecord },
-  { ledger, limits }: Books,
+  books: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const most = mostUsageAt(run, endpoint)
@@ -32,11 +32,7 @@ export async function coverNext(
   // Whoever may be asked without a price was let through by the grant.
   if (next === undefined || costHigh === undefined || hold.most === undefined) return hold
   const needed = money(costHigh + next)
-  if (needed <= hold.most) return hold
-  // Nothing waits between this look and the raise, so nobody else can hold the same money.
-  const left = limits.allowance(hold.caller)?.left
-  if (left !== undefined && needed - hold.most > left) return undefined
-  return ledger.raise(hold, needed).catch(refused)
+  return needed <= hold.most ? hold : raised(hold, money(needed - hold.most), books)
 }
 
 /**
@@ -47,16 +43,20 @@ export async function coverBoth(
   endpoint: Endpoint,
   hold: Hold,
   ordered: Ordered,
-  { ledger, limits }: Books,
+  books: Books,
 ): Promise<Hold | undefined> {
   const { price } = endpoint
   const next = price && mostItCanCost(mostUsageAt(ordered, endpoint), price)
   // Whoever may be asked without a price was let through by the grant.
   if (next === undefined || hold.most === undefined) return hold
-  // Nothing waits between this look and the raise, so nobody else can hold the same money.
+  return raised(hold, next, books)
+}
+
+/** Nothing waits between the look at what is left and the raise, so nobody else can hold the same money. */
+async function raised(hold: Hold, more: Money, { ledger, limits }: Books): Promise<Hold | undefined> {
   const left = limits.allowance(hold.caller)?.left
-  if (left !== undefined && next > left) return undefined
-  return ledger.raise(hold, money(hold.most + next)).catch(refused)
+  if (left !== undefined && more > left) return undefined
+  return ledger.raise(hold, money((hold.most ?? NOTHING) + more)).catch(refused)
 }
 
 /** With a full disk, or where another process keeps the books and finds that it is too much, nobody is asked for more. */
