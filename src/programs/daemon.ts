@@ -6,6 +6,7 @@ import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './daemon/banner.ts'
 import { startDaemon, type Daemon } from './daemon/start.ts'
+import { expectShortLives } from '../host/short-lives.ts'
 import { trimMemory } from '../host/trim-memory.ts'
 import { VERSION } from './daemon/version.ts'
 
@@ -43,6 +44,7 @@ Examples:
 }
 
 async function run(flags: Flags): Promise<void> {
+  expectShortLives()
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
     const log = pino({ level: config.logLevel }, pino.destination(2))

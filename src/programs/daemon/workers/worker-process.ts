@@ -7,6 +7,7 @@ import { createTokenCounter } from '../../../broker/token-counter.ts'
 import { loadConfig, type Flags } from '../../../config/config.ts'
 import { createGate } from '../../../contexts/gate.ts'
 import { TokenTable } from '../../../contexts/token-table.ts'
+import { expectShortLives } from '../../../host/short-lives.ts'
 import { socketPaths } from '../../../host/socket-paths.ts'
 import { trimMemory } from '../../../host/trim-memory.ts'
 import { LINE_FD, openLine } from './line.ts'
@@ -20,6 +21,7 @@ import { createWorkerRooms } from './worker-rooms.ts'
 await run()
 
 async function run(): Promise<void> {
+  expectShortLives()
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
   const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
