@@ -3,6 +3,7 @@ import type { ChatChoice, ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { additions, type AnswerFacts, type Completer } from './complete-answer.ts'
 import { endingOf } from './finish-reason.ts'
 import { mendJson } from './mend-json.ts'
+import { textAnswer } from './text-answer.ts'
 import { TextChunks } from './text-chunks.ts'
 import { wireUsageOf } from './wire-usage.ts'
 
@@ -33,7 +34,7 @@ class ChatCompleter implements Completer {
   readonly #hidesReasoning: boolean
   readonly #healsJson: boolean
   /** How each choice ended, to be said again beside the usage. */
-  readonly #ended = new Map<number, object>()
+  #ended: Map<number, object> | undefined
   /** When the provider says that it began. */
   #created: number | undefined
   #textChunks: TextChunks | undefined
@@ -46,7 +47,12 @@ class ChatCompleter implements Completer {
     this.#healsJson = healsJson
   }
 
-  answer(_json: string, answer: ChatChunk): string {
+  answer(json: string, answer: ChatChunk): string {
+    const isPlain = !this.#healsJson && this.#facts.metadata === undefined
+    return (isPlain ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer)
+  }
+
+  #wholeAnswer(answer: ChatChunk): string {
     const usage = this.#facts.usage()
     return JSON.stringify({
       ...this.#head('chat.completion', answer),
@@ -85,7 +91,7 @@ class ChatCompleter implements Completer {
     return JSON.stringify({
       ...this.#head('chat.completion.chunk', {}),
       ...this.#tail,
-      choices: [...this.#ended].map(([index, ending]) => ({
+      choices: [...(this.#ended ?? [])].map(([index, ending]) => ({
         index,
         delta: { role: 'assistant', content: '' },
         ...ending,
@@ -138,7 +144,7 @@ class ChatCompleter implements Completer {
     const delta = choice.delta ?? {}
     const ending = endingOf(choice)
     const index = choice.index ?? at
-    if (typeof choice.finish_reason === 'string') this.#ended.set(index, ending)
+    if (typeof choice.finish_reason === 'string') (this.#ended ??= new Map()).set(index, ending)
     return {
       index,
       delta: {

@@ -70,7 +70,7 @@ const CHOICE = new Set(['index', 'delta'])
 const DELTA = new Set(['role', 'content'])
 
 /** Whether every other field is null. */
-function hasOnly(object: object, known: ReadonlySet<string>): boolean {
+export function hasOnly(object: object, known: ReadonlySet<string>): boolean {
   const fields = object as Readonly<Record<string, unknown>>
   for (const name in fields) if (fields[name] !== null && !known.has(name)) return false
   return true

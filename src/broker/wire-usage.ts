@@ -1,59 +1,57 @@
 import { dollarsNumber, money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
-import { costParts } from '../ledger/cost.ts'
+import { costParts, type CostParts } from '../ledger/cost.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
-import { additions } from './complete-answer.ts'
 
 /**
  * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
  * cost is the one that the ledger books; without a known price it is left out.
  */
 export function wireUsageOf(usage: Usage, price: Price | undefined, said: unknown): Record<string, unknown> {
-  const told = objectOf(said)
-  return {
-    ...withoutNulls(told),
-    prompt_tokens: usage.prompt,
-    completion_tokens: usage.completion,
-    total_tokens: usage.prompt + usage.completion,
-    ...costFields(usage, price),
-    is_byok: false,
-    prompt_tokens_details: {
-      ...withoutNulls(objectOf(told['prompt_tokens_details'])),
-      cached_tokens: usage.cachedPrompt,
-      cache_write_tokens: usage.cacheWrite,
-      audio_tokens: usage.audioPrompt,
-      video_tokens: 0,
-    },
-    completion_tokens_details: {
-      image_tokens: 0,
-      ...withoutNulls(objectOf(told['completion_tokens_details'])),
-      reasoning_tokens: usage.reasoning,
-      audio_tokens: usage.audioCompletion,
-    },
-  }
+  return JSON.parse(wireUsageText(usage, price, said)) as Record<string, unknown>
 }
 
-/** `cost` and its parts; the prompt's part is rounded, the answer's is the rest. */
-function costFields(usage: Usage, price: Price | undefined): Record<string, unknown> {
+/** The same as JSON text, without building it first. */
+export function wireUsageText(usage: Usage, price: Price | undefined, said: unknown): string {
+  const told = objectOf(said)
+  const toldPrompt = objectOf(told['prompt_tokens_details'])
+  const toldCompletion = objectOf(told['completion_tokens_details'])
+  const { prompt, completion, cachedPrompt, cacheWrite, audioPrompt, reasoning, audioCompletion } = usage
   const parts = price === undefined ? undefined : costParts(usage, price)
-  if (parts === undefined) return {}
-  const cost = dollarsNumber(money(parts.prompt + parts.completion))
-  return {
-    cost,
-    cost_details: {
-      upstream_inference_cost: cost,
-      upstream_inference_prompt_cost: dollarsNumber(parts.prompt),
-      upstream_inference_completions_cost: dollarsNumber(parts.completion),
-    },
-  }
+  const cost = parts === undefined ? '' : `${costText(parts)},`
+  return (
+    `{"prompt_tokens":${prompt},"completion_tokens":${completion},"total_tokens":${prompt + completion},${cost}"is_byok":false,` +
+    `"prompt_tokens_details":{"cached_tokens":${cachedPrompt},"cache_write_tokens":${cacheWrite},"audio_tokens":${audioPrompt},` +
+    `"video_tokens":0${more(toldPrompt, PROMPT_DETAILS)}},` +
+    `"completion_tokens_details":{"image_tokens":${JSON.stringify(toldCompletion['image_tokens'] ?? 0)},` +
+    `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${more(toldCompletion, COMPLETION_DETAILS)}}` +
+    `${more(told, parts === undefined ? COUNTS : COUNTS_AND_COST)}}`
+  )
+}
+
+const DETAILS = ['prompt_tokens_details', 'completion_tokens_details']
+const COUNTS = new Set(['prompt_tokens', 'completion_tokens', 'total_tokens', 'is_byok', ...DETAILS])
+const COUNTS_AND_COST = new Set([...COUNTS, 'cost', 'cost_details'])
+const PROMPT_DETAILS = new Set(['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'video_tokens'])
+const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_tokens'])
+
+/** What else a provider says, to be added to an object that is being written; no nulls. */
+function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
+  let text = ''
+  for (const name in said)
+    if (said[name] !== null && !known.has(name)) text += `,${JSON.stringify(name)}:${JSON.stringify(said[name])}`
+  return text
+}
+
+/** The prompt's part is rounded, the answer's is the rest. */
+function costText({ prompt, completion }: CostParts): string {
+  const cost = dollarsNumber(money(prompt + completion))
+  return (
+    `"cost":${cost},"cost_details":{"upstream_inference_cost":${cost},` +
+    `"upstream_inference_prompt_cost":${dollarsNumber(prompt)},"upstream_inference_completions_cost":${dollarsNumber(completion)}}`
+  )
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
-
-function withoutNulls(object: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return additions(object, NONE)
-}
-
-const NONE: ReadonlySet<string> = new Set()

@@ -75,6 +75,7 @@ function parseText(text: string): unknown {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
+const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const OPEN_BRACKET = 0x5b
@@ -207,4 +208,21 @@ function withoutLooseComma(text: string): string {
   const close = text.lastIndexOf('}')
   const before = text.slice(0, close).trimEnd()
   return before.endsWith(',') ? `${before.slice(0, -1)}${text.slice(close)}` : text
+}
+
+/**
+ * The value of the one member of that name, wherever it stands in a valid JSON text, as it is written there: a string with its
+ * quotes and escapes. `undefined` when none has the name, several have, or its value is something else.
+ *
+ * @param name one that needs no escapes.
+ */
+export function stringLiteralOf(json: string, name: string): string | undefined {
+  // Quotes inside a string have a backslash before them, so this stands only where a string begins and ends.
+  const quoted = `"${name}"`
+  const at = json.indexOf(quoted)
+  if (at === -1 || json.charCodeAt(at - 1) === BACKSLASH || json.includes(quoted, at + 1)) return undefined
+  const colon = skipSpace(json, at + quoted.length)
+  const from = skipSpace(json, colon + 1)
+  if (json.charCodeAt(colon) !== COLON || json.charCodeAt(from) !== QUOTE) return undefined
+  return json.slice(from, afterString(json, from))
 }

@@ -1,0 +1,52 @@
+import type { ChatChunk, ChatDelta } from '../wire/chat.ts'
+import { stringLiteralOf } from '../wire/json-body.ts'
+import type { AnswerFacts } from './complete-answer.ts'
+import { endingOf } from './finish-reason.ts'
+import { hasOnly } from './text-chunks.ts'
+import { wireUsageText } from './wire-usage.ts'
+
+/**
+ * A plain answer that is one text and nothing else, as nearly all are: the text passes as it stands in the provider's
+ * JSON, and what goes around it is written down instead of being built and serialized. `undefined` when there is more in it.
+ * Measured: 5 of 130 µs per request.
+ */
+export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts): string | undefined {
+  const { choices, created, service_tier: tier } = answer
+  const [choice] = choices ?? []
+  if (choice === undefined || choices?.length !== 1 || !hasOnly(answer, TOP) || !hasOnly(choice, CHOICE))
+    return undefined
+  const message = choice.message ?? {}
+  if ((choice.index ?? 0) !== 0 || !isText(message)) return undefined
+  const began = Number.isInteger(created) ? (created as number) : facts.created
+  const service = tier === null || tier === undefined ? '' : `,"service_tier":${JSON.stringify(tier)}`
+  const marks = message.annotations === undefined ? '' : ',"annotations":[]'
+  const usage = facts.usage()
+  const counts = usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.price, answer.usage)}`
+  return (
+    `{"id":${JSON.stringify(facts.id)},"object":"chat.completion","created":${began},` +
+    `"model":${JSON.stringify(facts.model)},"provider":${JSON.stringify(facts.provider)},` +
+    `"system_fingerprint":${JSON.stringify(answer.system_fingerprint ?? null)}${service},` +
+    `"choices":[{"index":0,"logprobs":null,${JSON.stringify(endingOf(choice)).slice(1, -1)},` +
+    `"message":{"role":"assistant","content":${literalOf(message.content, json)},"refusal":null,"reasoning":null${marks}}}]` +
+    `${counts},"x_aibroker":${JSON.stringify(facts.envelope())}}`
+  )
+}
+
+const TOP = new Set('id object created model provider choices usage system_fingerprint service_tier'.split(' '))
+const CHOICE = new Set(['index', 'message', 'finish_reason', 'native_finish_reason'])
+const MESSAGE = new Set(['role', 'content', 'annotations'])
+
+type TextMessage = ChatDelta & { readonly content: string; readonly annotations?: readonly [] | undefined }
+
+function isText(message: ChatDelta & { annotations?: unknown }): message is TextMessage {
+  const { content, annotations } = message
+  return (
+    typeof content === 'string' &&
+    (annotations === undefined || (Array.isArray(annotations) && annotations.length === 0)) &&
+    hasOnly(message, MESSAGE)
+  )
+}
+
+function literalOf(content: string, json: string): string {
+  return stringLiteralOf(json, 'content') ?? JSON.stringify(content)
+}
