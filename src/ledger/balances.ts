@@ -2,7 +2,7 @@ import { money, NOTHING, type Money } from '../base/money.ts'
 import { accountsOf, payerAccount, type Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Balance } from './ledger-types.ts'
-import { periodIndex, PERIODS, type Period } from './periods.ts'
+import { periodIndex, type Period } from './periods.ts'
 
 const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
 
@@ -14,7 +14,8 @@ interface Change {
 
 /** What each account has spent and set aside, now and in the running periods. In memory; the store can always say it again. */
 export class Balances {
-  readonly #accounts = new Map<Account, Record<Period, Window>>()
+  readonly #accounts = new Map<Account, Windows>()
+  #moment: Moment = { hour: -1, day: -1, month: -1, total: 0 }
 
   /** All that a payer ever spent and holds. */
   of(caller: Caller): Balance {
@@ -23,54 +24,105 @@ export class Balances {
 
   /** What counts for the period that holds `ms`. A request belongs to the period in which it started. */
   in(account: Account, period: Period, ms: number): Balance {
-    const window = this.#accounts.get(account)?.[period]
-    if (window === undefined || window.index !== periodIndex(period, ms)) return NO_BALANCE
-    return { spent: window.spent, held: window.held }
+    return this.#accounts.get(account)?.in(period, periodIndex(period, ms)) ?? NO_BALANCE
   }
 
   /** Books a change of a request that started at `startedAt`. */
   add(caller: Caller, startedAt: number, change: Change): void {
-    const accounts = accountsOf(caller).map((account) => this.#windowsOf(account))
-    for (const period of PERIODS) {
-      const index = periodIndex(period, startedAt)
-      for (const windows of accounts) count(windows[period], index, change)
-    }
+    const moment = this.#momentOf(startedAt)
+    for (const account of accountsOf(caller)) this.#windowsOf(account).add(moment, change)
   }
 
-  /** Takes up what was booked before the start, one period at a time. */
-  addTo(period: Period, caller: Caller, startedAt: number, change: Change): void {
-    const index = periodIndex(period, startedAt)
-    for (const account of accountsOf(caller)) count(this.#windowsOf(account)[period], index, change)
+  /** Takes up what was booked before the start: all sums of the period that holds `now`, of which the shorter ones take their part. */
+  take(period: Period, caller: Caller, now: number, spent: Money): void {
+    const moment = this.#momentOf(now)
+    for (const account of accountsOf(caller)) this.#windowsOf(account).take(moment, period, spent)
   }
 
-  #windowsOf(account: Account): Record<Period, Window> {
+  /** Most requests come in the same hour as the one before. */
+  #momentOf(ms: number): Moment {
+    const hour = periodIndex('hour', ms)
+    if (hour !== this.#moment.hour)
+      this.#moment = { hour, day: periodIndex('day', ms), month: periodIndex('month', ms), total: 0 }
+    return this.#moment
+  }
+
+  #windowsOf(account: Account): Windows {
     let windows = this.#accounts.get(account)
-    if (windows === undefined) {
-      windows = { hour: openWindow(), day: openWindow(), month: openWindow(), total: openWindow() }
-      this.#accounts.set(account, windows)
-    }
+    if (windows === undefined) this.#accounts.set(account, (windows = new Windows()))
     return windows
   }
 }
 
-interface Window {
-  index: number
-  spent: Money
-  held: Money
-}
+/** The periods that hold one moment, by their indices. */
+type Moment = Readonly<Record<Period, number>>
 
-function openWindow(): Window {
-  return { index: 0, spent: NOTHING, held: NOTHING }
-}
+/** From the shortest on: each lies within the next. */
+const NESTED = ['hour', 'day', 'month', 'total'] as const satisfies readonly Period[]
 
-/** What belongs to a period that is over counts nowhere any more. */
-function count(window: Window, index: number, { spent, held }: Change): void {
-  if (index < window.index) return
-  if (index > window.index) {
-    window.index = index
-    window.spent = NOTHING
-    window.held = NOTHING
+/** The sums of one account. What is counted in a period isn't counted again in the longer ones around it. */
+class Windows {
+  #now: Moment = { hour: 0, day: 0, month: 0, total: 0 }
+  readonly #sums: Readonly<Record<Period, Sum>> = {
+    hour: new Sum(),
+    day: new Sum(),
+    month: new Sum(),
+    total: new Sum(),
   }
-  if (spent !== undefined) window.spent = money(window.spent + spent)
-  if (held !== undefined) window.held = money(window.held + held)
+
+  add(moment: Moment, change: Change): void {
+    if (moment.hour > this.#now.hour) this.#moveTo(moment)
+    this.#sums[shortestOf(moment, this.#now)].add(change.spent ?? NOTHING, change.held ?? NOTHING)
+  }
+
+  take(moment: Moment, period: Period, spent: Money): void {
+    if (moment.hour > this.#now.hour) this.#moveTo(moment)
+    this.#sums[period].add(spent, NOTHING)
+    const around = NESTED[NESTED.indexOf(period) + 1]
+    if (around !== undefined) this.#sums[around].add(money(NOTHING - spent), NOTHING)
+  }
+
+  /** `undefined` when nothing was booked in that period. */
+  in(period: Period, index: number): Balance | undefined {
+    if (this.#now[period] !== index) return undefined
+    let [spent, held] = [0n, 0n]
+    for (const nested of NESTED) {
+      spent += this.#sums[nested].spent
+      held += this.#sums[nested].held
+      if (nested === period) break
+    }
+    return { spent: money(spent), held: money(held) }
+  }
+
+  /** What belongs to a period that is over counts in the longer ones alone. */
+  #moveTo(moment: Moment): void {
+    for (let at = 0; at < NESTED.length - 1; at++) {
+      const [period, around] = [NESTED[at] ?? 'hour', NESTED[at + 1] ?? 'total']
+      if (moment[period] > this.#now[period]) this.#sums[period].pourInto(this.#sums[around])
+    }
+    this.#now = moment
+  }
+}
+
+/** The shortest running period that a moment lies in. */
+function shortestOf(moment: Moment, now: Moment): Period {
+  if (moment.hour === now.hour) return 'hour'
+  if (moment.day === now.day) return 'day'
+  return moment.month === now.month ? 'month' : 'total'
+}
+
+class Sum {
+  spent = NOTHING
+  held = NOTHING
+
+  add(spent: Money, held: Money): void {
+    if (spent !== NOTHING) this.spent = money(this.spent + spent)
+    if (held !== NOTHING) this.held = money(this.held + held)
+  }
+
+  pourInto(other: Sum): void {
+    other.add(this.spent, this.held)
+    this.spent = NOTHING
+    this.held = NOTHING
+  }
 }

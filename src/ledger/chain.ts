@@ -14,22 +14,25 @@ export const NO_HASH = ''
  * JSON strings, NULL as nothing; values are parted by a comma. Columns that came later are written as `name=value`, and
  * not at all where they are NULL.
  *
- * @param values of `ROW_COLUMNS`, in their order.
+ * @param values of `ROW_COLUMNS`, in their order; what comes after them is not looked at.
  */
 export function chainedHash(before: string, values: readonly SqlValue[]): string {
-  let line = before
-  let at = 0
-  for (const value of values) {
-    if (at < FIRST_LATER_COLUMN) line += `,${cell(value)}`
-    else if (value !== null) line += `,${ROW_COLUMNS[at]}=${cell(value)}`
-    at++
+  const cells = [before]
+  for (let at = 0; at < FIRST_LATER_COLUMN; at++) cells.push(cell(values[at] ?? null))
+  for (let at = FIRST_LATER_COLUMN; at < ROW_COLUMNS.length; at++) {
+    const value = values[at] ?? null
+    if (value !== null) cells.push(`${ROW_COLUMNS[at]}=${cell(value)}`)
   }
-  return hash('sha256', line, 'base64')
+  return hash('sha256', cells.join(','), 'base64')
 }
+
+/** Printable ASCII without quotes and backslashes: its JSON is the text between quotes. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
 function cell(value: SqlValue): string {
   if (value === null) return ''
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  if (typeof value !== 'string') return String(value)
+  return PLAIN.test(value) ? `"${value}"` : JSON.stringify(value)
 }
 
 /** The last hash of each payer. */

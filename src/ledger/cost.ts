@@ -61,21 +61,16 @@ export function costParts(usage: Usage, price: Price): CostParts | undefined {
  * when it might meet a rate that is not known.
  */
 export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefined {
-  const reachable = [
-    price,
-    ...(price.tiers ?? []).filter((tier) => tier.aboveInputTokens < bounds.promptTokensAtMost),
-  ]
-  const isInputKnown = reachable.every(({ input }) => input !== undefined)
-  const isOutputKnown = reachable.every(({ output }) => output !== undefined)
+  const isText = bounds.isText === true
+  let [input, output] = [dearestInput(price, isText), dearestOutput(price)]
+  for (const tier of price.tiers ?? []) {
+    if (tier.aboveInputTokens >= bounds.promptTokensAtMost) continue
+    input = higher(input, dearestInput(tier, isText))
+    output = higher(output, dearestOutput(tier))
+  }
   const exact = sum(
-    tokens(
-      bounds.promptTokensAtMost,
-      isInputKnown ? highest(reachable.flatMap(bounds.isText === true ? textRates : promptRates)) : undefined,
-    ),
-    tokens(
-      bounds.completionTokensAtMost,
-      isOutputKnown ? highest(reachable.flatMap(completionRates)) : undefined,
-    ),
+    tokens(bounds.promptTokensAtMost, input),
+    tokens(bounds.completionTokensAtMost, output),
     tokens(bounds.charactersAtMost ?? 0, price.characters),
     sound(bounds.soundMsAtMost ?? 0, price),
   )
@@ -156,19 +151,32 @@ function exactCompletion(usage: Usage, rates: Rates): Exact {
 }
 
 function promptRates(rates: Rates): Money[] {
-  return [...textRates(rates), rates.audioInput, rates.image].filter((rate) => rate !== undefined)
-}
-
-function textRates(rates: Rates): Money[] {
-  return [rates.input, rates.cachedInput, rates.cacheWrite].filter((rate) => rate !== undefined)
+  return [rates.input, rates.cachedInput, rates.cacheWrite, rates.audioInput, rates.image].filter(
+    (rate) => rate !== undefined,
+  )
 }
 
 function completionRates(rates: Rates): Money[] {
   return [rates.output, rates.reasoning, rates.audioOutput].filter((rate) => rate !== undefined)
 }
 
-function highest(rates: readonly Money[]): Money {
-  return rates.reduce((most, rate) => (rate > most ? rate : most), NOTHING)
+/** Unknown as the usual rate is, whatever is known of the others. */
+function dearestInput(rates: Rates, isText: boolean): Money | undefined {
+  const text = withDearer(withDearer(rates.input, rates.cachedInput), rates.cacheWrite)
+  return isText ? text : withDearer(withDearer(text, rates.audioInput), rates.image)
+}
+
+function dearestOutput({ output, reasoning, audioOutput }: Rates): Money | undefined {
+  return withDearer(withDearer(output, reasoning), audioOutput)
+}
+
+function withDearer(usual: Money | undefined, rate: Money | undefined): Money | undefined {
+  return usual === undefined || rate === undefined || rate <= usual ? usual : rate
+}
+
+/** Unknown as soon as one is. */
+function higher(a: Money | undefined, b: Money | undefined): Money | undefined {
+  return a === undefined || b === undefined ? undefined : withDearer(a, b)
 }
 
 /** Unknown as the usual rate is, whatever is known of the others. */

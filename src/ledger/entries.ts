@@ -59,15 +59,16 @@ export class EntriesTable {
     settlement: EntrySettlement,
     adjustment?: Adjustment,
   ): () => void {
-    const values = rowValues(request, settlement, adjustment)
+    const row = [...rowValues(request, settlement, adjustment), NO_HASH]
     const { caller } = request
     let hasRun = false
     return () => {
       // After a rollback the heads in memory may be those of rows that don't exist.
       const before = hasRun ? this.#storedHead(caller) : this.#heads.of(caller)
       hasRun = true
-      const hash = chainedHash(before, values)
-      this.#insert.run(...values, hash)
+      const hash = chainedHash(before, row)
+      row[ROW_COLUMNS.length] = hash
+      this.#insert.run(...row)
       this.#heads.set(caller, hash)
     }
   }

@@ -141,12 +141,12 @@ class StoredLedger implements Ledger {
     }
   }
 
-  async settle(hold: Hold, settlement: Settlement): Promise<void> {
-    await this.#close(hold, settlement)
+  settle(hold: Hold, settlement: Settlement): Promise<void> {
+    return this.#close(hold, settlement)
   }
 
-  async interrupt(hold: Hold): Promise<void> {
-    await this.#close(hold, interrupted(hold))
+  interrupt(hold: Hold): Promise<void> {
+    return this.#close(hold, interrupted(hold))
   }
 
   openHolds(): readonly Hold[] {

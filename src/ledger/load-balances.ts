@@ -25,10 +25,10 @@ export function loadBalances(store: Store, now: number): Balances {
   for (const period of ['total', 'month', 'day'] as const) {
     const start = periodStart(period, now)
     const rows = [...days.all(Math.floor(start / DAY_MS)), ...rest.all(start / 1000)]
-    for (const row of rows) balances.addTo(period, callerFrom(row), now, { spent: spentIn(row) })
+    for (const row of rows) balances.take(period, callerFrom(row), now, spentIn(row))
   }
   for (const row of hour.all(periodStart('hour', now) / 1000))
-    balances.addTo('hour', callerFrom(row), now, { spent: spentIn(row) })
+    balances.take('hour', callerFrom(row), now, spentIn(row))
   return balances
 }
 
