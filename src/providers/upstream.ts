@@ -18,7 +18,7 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST'
   /** Below the base URL's prefix: `/chat/completions`. */
   readonly path: string
-  /** Name, value, name, value… */
+  /** Name, value, name, value… An array that was used for one request must not change before it is used for another. */
   readonly headers: string[]
   readonly body: string | Uint8Array | undefined
 }

@@ -34,7 +34,7 @@ export class BodyReader implements AnswerReader {
         `the provider's answer is larger than ${MOST_BODY_BYTES} bytes`,
       )
     }
-    this.#pieces.push(new Uint8Array(bytes))
+    this.#pieces.push(Buffer.from(bytes))
   }
 
   end(): void {

@@ -26,11 +26,13 @@ const ROUTER_FIELDS = [
   'stop_server_tools_when',
   'x_search_filter',
   'service_tier', // other tiers have other prices, which the catalogue doesn't know
-] as const
+]
+const STEERS_ROUTERS: ReadonlySet<string> = new Set(ROUTER_FIELDS)
 
 /** The body that a provider sees: the caller's bytes with the few fields spliced that must differ. */
 export function bodyFor(question: Question, quirks: Quirks): string {
-  const changes = new Map<string, string | undefined>([['model', JSON.stringify(question.modelId)]])
+  const changes: Changes = new Map()
+  changes.set('model', JSON.stringify(question.modelId))
   if (question.streamed && quirks.refusesStreamOptions !== true) askForUsage(question, changes)
   if (quirks.refusesStreamOptions === true) changes.set('stream_options', undefined)
   if (quirks.speaksOpenRouter === true) leaveTheWalkToUs(question, changes)
@@ -67,8 +69,9 @@ function namesUs(list: unknown): boolean {
 /** OpenAI's dialect for who knows no other. */
 function speakPlainly(question: Question, quirks: Quirks, changes: Changes): void {
   const { body } = question
-  for (const field of [...ROUTER_FIELDS, ...(quirks.drops ?? [])])
-    if (body.fields.has(field)) changes.set(field, undefined)
+  const { drops } = quirks
+  for (const field of body.fields.keys())
+    if (STEERS_ROUTERS.has(field) || drops?.includes(field) === true) changes.set(field, undefined)
   sayReasoningPlainly(question, changes)
   if (quirks.takesCacheControl !== true && body.fields.has('messages')) dropBreakpoints(question, changes)
 }

@@ -32,6 +32,7 @@ export interface ProviderParts extends DeskParts {
 export function openaiChat(parts: ProviderParts): Provider {
   const { definition, upstream } = parts
   const desk = createDesk(parts)
+  const headersOf = headerWriter(definition)
   return {
     id: definition.id,
     displayName: definition.displayName,
@@ -46,7 +47,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => desk.readiness(modelId),
     lanes: () => desk.lanes(),
-    ask: (question, listener) => new ChatAsking(parts, desk, question, listener),
+    ask: (question, listener) => new ChatAsking(parts, desk, headersOf, question, listener),
     read:
       parts.enter === undefined
         ? (path) =>
@@ -74,6 +75,7 @@ const DOORS = {
 /** One question under way: bytes come in from the upstream, chunks or one answer go out to the listener. */
 class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
   readonly #parts: ProviderParts
+  readonly #headersOf: HeadersOf
   readonly #question: Question
   readonly #listener: AnswerListener
   #visit: Visit | undefined
@@ -88,8 +90,15 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
   #stream: StreamReader | undefined
   #decoding: Decoding | undefined
 
-  constructor(parts: ProviderParts, desk: Desk, question: Question, listener: AnswerListener) {
+  constructor(
+    parts: ProviderParts,
+    desk: Desk,
+    headersOf: HeadersOf,
+    question: Question,
+    listener: AnswerListener,
+  ) {
     this.#parts = parts
+    this.#headersOf = headersOf
     this.#question = question
     this.#listener = listener
     try {
@@ -116,7 +125,7 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
   #send(visit: Visit): void {
     const { upstream, definition } = this.#parts
     const body = bodyFor(this.#question, definition.quirks ?? {})
-    const headers = headersFor(definition, visit.lease, this.#question)
+    const headers = this.#headersOf(visit.lease, this.#question)
     visit.sent()
     this.#call = upstream.send(
       { method: 'POST', path: DOORS[this.#question.route].path, headers, body },
@@ -162,8 +171,13 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     else if (this.#question.streamed && (type === '' || type.startsWith('text/event-stream')))
       this.#reader = this.#readStream()
     else this.#reader = this.#readPlain(type)
+    const encoding = headers['content-encoding']
+    if (encoding !== undefined) this.#decode(String(encoding))
+  }
+
+  #decode(encoding: string): void {
     this.#attempt(() => {
-      this.#decoding = decodingFor(String(headers['content-encoding'] ?? ''), {
+      this.#decoding = decodingFor(encoding, {
         data: (bytes) => this.#attempt(() => this.#reader?.data(bytes)),
         end: () => this.#ended(),
         fail: (error) => this.#fail(error),
@@ -331,7 +345,18 @@ const FOR_ROUTERS = [
   'x-anthropic-beta',
 ] as const
 
-function headersFor(definition: ProviderDefinition, lane: Lease, question: Question): string[] {
+/** The headers of a question that is asked with this key. */
+type HeadersOf = (lease: Lease, question: Question) => string[]
+
+/** Most providers get the same headers every time, in the same array: its bytes need to be written only once. */
+function headerWriter(definition: ProviderDefinition): HeadersOf {
+  const byLane: string[][] = []
+  if (definition.quirks?.speaksOpenRouter === true)
+    return (lease, question) => [...headersFor(definition, lease), ...routerHeaders(question)]
+  return (lease) => (byLane[lease.lane] ??= headersFor(definition, lease))
+}
+
+function headersFor(definition: ProviderDefinition, { key }: Lease): string[] {
   const headers = [
     'content-type',
     'application/json',
@@ -340,17 +365,18 @@ function headersFor(definition: ProviderDefinition, lane: Lease, question: Quest
     'user-agent',
     'hero-aibroker',
   ]
-  if (lane.key !== undefined) headers.push('authorization', `Bearer ${lane.key.reveal()}`)
-  for (const [name, value] of Object.entries(definition.headers ?? {})) headers.push(name, value)
-  if (definition.quirks?.speaksOpenRouter === true) {
-    for (const name of FOR_ROUTERS) {
-      const value = question.headers?.[name]
-      if (typeof value === 'string') headers.push(name, value)
-    }
-    if (question.referer !== undefined) headers.push('http-referer', question.referer)
-    if (question.title !== undefined)
-      headers.push('x-title', question.title, 'x-openrouter-title', question.title)
+  if (key !== undefined) headers.push('authorization', `Bearer ${key.reveal()}`)
+  return [...headers, ...Object.entries(definition.headers ?? {}).flat()]
+}
+
+function routerHeaders({ headers: said, referer, title }: Question): string[] {
+  const headers: string[] = []
+  for (const name of FOR_ROUTERS) {
+    const value = said?.[name]
+    if (typeof value === 'string') headers.push(name, value)
   }
+  if (referer !== undefined) headers.push('http-referer', referer)
+  if (title !== undefined) headers.push('x-title', title, 'x-openrouter-title', title)
   return headers
 }
 
