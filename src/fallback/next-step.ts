@@ -52,6 +52,8 @@ export function nextStep<C extends Candidate>(situation: Situation<C>): Step<C> 
   const { candidates, trail, readiness, timeLeftMs } = situation
   const [first] = candidates
   if (first === undefined || timeLeftMs <= 0 || isHopeless(trail)) return STOP
+  // What nearly always happens, without any of the lists below.
+  if (trail.length === 0 && readiness(first).state === 'ready') return ask(first)
   const open = candidates.filter((candidate) => !isBarred(candidate, trail))
   const last = trail.at(-1)
   if (last !== undefined && isKeyTrouble(last.error) && readiness(last.candidate).state === 'ready')

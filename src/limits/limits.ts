@@ -98,6 +98,7 @@ class LiveLimits implements Limits {
   }
 
   allowance(caller: Caller): Allowance | undefined {
+    if (this.#parts.rules.boundsOf(caller).length === 0) return undefined
     let least: Allowance | undefined
     for (const { name, period, most, spent, held, mayBeUnpriced } of this.#budgets(caller)) {
       const left = most - spent - held

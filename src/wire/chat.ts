@@ -148,9 +148,25 @@ export type WireUsage = z.infer<typeof wireUsage>
 
 /** Reads a usage object; `undefined` when it is none or makes no sense. */
 export function parseWireUsage(value: unknown): WireUsage | undefined {
+  if (isPlainUsage(value)) return value
   const parsed = wireUsage.safeParse(value)
   if (!parsed.success) return undefined
   return typeof parsed.data.prompt_tokens === 'number' ? parsed.data : undefined
+}
+
+/** Nothing but counts, which is what most providers say; never true for what the schema refuses. */
+function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_tokens: number } {
+  if (!isObject(value) || typeof value['prompt_tokens'] !== 'number') return false
+  for (const name in value) {
+    const said = value[name]
+    const isDetails = name.endsWith('_details')
+    if (isDetails ? !(isObject(said) && Object.values(said).every(isCount)) : !isCount(said)) return false
+  }
+  return true
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** What we look at in a chunk or an answer. Everything may be missing: providers differ. */

@@ -83,7 +83,14 @@ export function parseWishes(
   maxTokens: number | undefined,
   able: readonly string[] = [],
 ): RoutingWishes {
-  const { model, models, route, plugins, transforms, modalities, tools } = readFields(value, fields)
+  const parameters = parametersOf(value, fields)
+  const inputs = inputsOf(value['messages'])
+  const only = onlyModelOf(value, fields)
+  if (only !== undefined) {
+    const needs = { parameters, inputs, outputs: NOTHING, maxTokens, routerOnly: NOTHING }
+    return { model: only, otherModels: NOTHING, preferences: parsePreferences(value['provider']), needs }
+  }
+  const { model, models, route, plugins, transforms, modalities, tools } = readFields(value)
   const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
   const preferences = parsePreferences(value['provider'])
   return {
@@ -91,8 +98,8 @@ export function parseWishes(
     otherModels: others,
     preferences: route === 'sort' ? { ...preferences, sortsAcrossModels: true } : preferences,
     needs: {
-      parameters: parametersOf(value, fields),
-      inputs: inputsOf(value['messages']),
+      parameters,
+      inputs,
       outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
       maxTokens,
       routerOnly: [
@@ -105,25 +112,24 @@ export function parseWishes(
   }
 }
 
-/** Most requests have nothing of it but the model: those need no schema. */
-function readFields(
-  value: Readonly<Record<string, unknown>>,
+const NOTHING: readonly string[] = []
+
+/** Most requests have nothing of it but the model, and preferences at most: those need no schema. */
+function onlyModelOf(
+  { model }: Readonly<Record<string, unknown>>,
   fields: JsonBody['fields'],
-): z.infer<typeof form> {
-  const { model } = value
-  if (
-    typeof model === 'string' &&
-    model !== '' &&
-    model.length <= MOST_NAME &&
-    !FIELDS.some((name) => fields.has(name))
-  )
-    return { model }
+): string | undefined {
+  const isModel = typeof model === 'string' && model !== '' && model.length <= MOST_NAME
+  return isModel && !FIELDS.some((name) => fields.has(name)) ? model : undefined
+}
+
+const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools', 'preset']
+
+function readFields(value: Readonly<Record<string, unknown>>): z.infer<typeof form> {
   const parsed = form.safeParse(value)
   if (!parsed.success) throw fieldFault(form, value)
   return parsed.data
 }
-
-const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools']
 
 function parametersOf(
   value: Readonly<Record<string, unknown>>,
@@ -190,14 +196,14 @@ const PARTS: Readonly<Record<string, string>> = {
 }
 
 function inputsOf(messages: unknown): readonly string[] {
-  const found = new Set<string>()
-  if (!Array.isArray(messages)) return []
+  let found: Set<string> | undefined
+  if (!Array.isArray(messages)) return NOTHING
   for (const message of messages as readonly { content?: unknown }[]) {
     if (!Array.isArray(message?.content)) continue
     for (const part of message.content as readonly { type?: unknown }[]) {
       const input = PARTS[String(part?.type)]
-      if (input !== undefined) found.add(input)
+      if (input !== undefined) (found ??= new Set()).add(input)
     }
   }
-  return [...found]
+  return found === undefined ? NOTHING : [...found]
 }

@@ -183,7 +183,7 @@ function add(door: FastifyInstance, { method, handle }: Route, url: string, room
     url,
     onRequest: (_request, reply, done) => {
       // What only reads is answered however busy the broker is.
-      if (method === 'POST') reply.raw.once('close', rooms.admission.enter())
+      if (method === 'POST') reply.raw.on('close', rooms.admission.enter())
       done()
     },
     handler: (request, reply) => handle(request, reply, rooms),
