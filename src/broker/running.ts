@@ -3,39 +3,30 @@ import { Roster, type Placed } from '../base/roster.ts'
 
 /** The requests under way, so that a broker that has to stop can end each with a word instead of a cut. */
 export interface Running {
-  /** Counts a request in until it is disposed of; `end` breaks it off. Throws `stopping` after `endAll`. */
-  enter(end: (error: BrokerError) => void): Disposable
+  /** Counts one in until it leaves. Throws `stopping` after `endAll`. */
+  enter(one: Stoppable): void
+  leave(one: Stoppable): void
   endAll(): void
 }
 
-export function createRunning(): Running {
-  const runs = new Roster<Run>()
-  let isStopping = false
-  return {
-    enter(end) {
-      if (isStopping) throw stopping()
-      return new Run(runs, end)
-    },
-    endAll() {
-      isStopping = true
-      runs.each(({ end }) => end(stopping()))
-    },
-  }
+export interface Stoppable extends Placed {
+  /** Breaks it off although its caller is still there. */
+  stop(error: BrokerError): void
 }
 
-class Run implements Placed, Disposable {
-  place = -1
-  readonly end: (error: BrokerError) => void
-  readonly #runs: Roster<Run>
-
-  constructor(runs: Roster<Run>, end: (error: BrokerError) => void) {
-    this.#runs = runs
-    this.end = end
-    runs.add(this)
-  }
-
-  [Symbol.dispose](): void {
-    this.#runs.delete(this)
+export function createRunning(): Running {
+  const all = new Roster<Stoppable>()
+  let isStopping = false
+  return {
+    enter(one) {
+      if (isStopping) throw stopping()
+      all.add(one)
+    },
+    leave: (one) => void all.delete(one),
+    endAll() {
+      isStopping = true
+      all.each((one) => one.stop(stopping()))
+    },
   }
 }
 

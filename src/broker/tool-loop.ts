@@ -172,7 +172,8 @@ async function whileListening<T>(
     why = error
     abort.abort(error)
   }
-  using _ = running.enter(stop)
+  const listener = { place: -1, stop }
+  running.enter(listener)
   const cancel = clock.after(Math.max(0, deadlineAt - clock.monotonic()), () => stop(outOfTime()))
   sink.watcher = { callerReady: () => undefined, callerGone: () => abort.abort() }
   try {
@@ -183,6 +184,7 @@ async function whileListening<T>(
     if (sink.isGone) return undefined
     throw why ?? error
   } finally {
+    running.leave(listener)
     cancel()
     sink.watcher = undefined
     // What still runs beside a call that failed for a bug of ours.
