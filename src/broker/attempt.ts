@@ -1,9 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
-import type { Money } from '../base/money.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
-import { costOf } from '../ledger/cost.ts'
 import type { Asking, Provider, Question } from '../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
@@ -11,14 +9,13 @@ import type { AnswerSink, CallerWatcher } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
 import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
-import { envelopeOf } from './envelope.ts'
 import type { Errand } from './errand.ts'
-import { shorteningOf, type Grant } from './grant.ts'
+import { FactsOfAttempt } from './facts-of-attempt.ts'
+import type { Grant } from './grant.ts'
 import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
 import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
-import { routerMetadata, wantsMetadata } from './router-metadata.ts'
 import type { HangUp } from './rooms.ts'
 import { shortened } from './shortened.ts'
 import type { Told } from './told.ts'
@@ -56,13 +53,13 @@ export interface Rescuing {
 const MOST_HELD = 64
 
 /** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class Attempt implements BatchListener, CallerWatcher {
+export class Attempt implements BatchListener, CallerWatcher, Answering {
   readonly #run: Run
-  readonly #endpoint: Endpoint
+  readonly endpoint: Endpoint
   readonly #provider: Provider
   readonly #rescuing: Rescuing | undefined
-  readonly #body: JsonBody
-  readonly #meter: Meter
+  readonly body: JsonBody
+  readonly meter: Meter
   readonly #completer: Completer
   readonly #startedAt: number
   #asking: Asking | undefined
@@ -80,12 +77,14 @@ export class Attempt implements BatchListener, CallerWatcher {
 
   constructor(run: Run, endpoint: Endpoint, provider: Provider, rescuing?: Rescuing) {
     this.#run = run
-    this.#endpoint = endpoint
+    this.endpoint = endpoint
     this.#provider = provider
     this.#rescuing = rescuing
-    this.#body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
-    this.#meter = run.errand.meter(this.#body, endpoint)
-    this.#completer = provider.speaksOpenRouter && rescuing === undefined ? verbatim : this.#newCompleter()
+    this.body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
+    this.meter = run.errand.meter(this.body, endpoint)
+    this.#completer = provider.speaksOpenRouter && rescuing === undefined
+        ? verbatim
+        : run.errand.completer(new FactsOfAttempt(this, run, provider.displayName, rescuing !== undefined))
     this.#startedAt = run.record.elapsedMs
   }
 
@@ -113,10 +112,10 @@ export class Attempt implements BatchListener, CallerWatcher {
     const asked = this.#provider.speaksOpenRouter ? errand.ofRouters : undefined
     return {
       route: asked?.route ?? errand.route,
-      body: asked === undefined ? this.#body : this.#within(asked.body),
-      modelId: this.#endpoint.modelId,
+      body: asked === undefined ? this.body : this.#within(asked.body),
+      modelId: this.endpoint.modelId,
       streamed: errand.streamed,
-      reasons: errand.reasons?.(this.#endpoint),
+      reasons: errand.reasons?.(this.endpoint),
       deadlineAt,
       referer: asker.referer,
       title: asker.title,
@@ -134,7 +133,7 @@ export class Attempt implements BatchListener, CallerWatcher {
   /** Another endpoint spoke first. This one is not heard any more, and may be billed all the same. */
   outrun(): void {
     const { record } = this.#run
-    record.outrun(this.#answering(), record.elapsedMs - this.#startedAt)
+    record.outrun(this, record.elapsedMs - this.#startedAt)
     this.#leaveUpstream({ type: 'left' })
   }
 
@@ -143,7 +142,7 @@ export class Attempt implements BatchListener, CallerWatcher {
   }
 
   callerGone(): void {
-    this.#run.record.left(this.#answering())
+    this.#run.record.left(this)
     this.#leaveUpstream({ type: 'left' })
   }
 
@@ -169,12 +168,12 @@ export class Attempt implements BatchListener, CallerWatcher {
   /** Shorter where the budget affords no more. */
   #within(body: JsonBody): JsonBody {
     const { errand, grant } = this.#run
-    const tokens = grant.shortened.has(this.#endpoint.id) ? grant.tokens.get(this.#endpoint.id) : undefined
+    const tokens = grant.shortened.has(this.endpoint.id) ? grant.tokens.get(this.endpoint.id) : undefined
     return tokens === undefined ? body : shortened(body, Math.floor(tokens / (errand.choices ?? 1)))
   }
 
   chunk(json: string, chunk: ChatChunk): void {
-    this.#meter.watch(chunk)
+    this.meter.watch(chunk)
     if (this.#draining !== undefined) return
     if (!this.#hasBegun) this.#noteId(chunk)
     if (this.#rescuing === undefined) this.#pass(json, chunk)
@@ -183,12 +182,12 @@ export class Attempt implements BatchListener, CallerWatcher {
   }
 
   #isUsedUp(): boolean {
-    const most = this.#run.grant.tokens.get(this.#endpoint.id)
+    const most = this.#run.grant.tokens.get(this.endpoint.id)
     return (
       most !== undefined &&
       !this.#isClosed &&
-      this.#meter.finishReason === undefined &&
-      this.#meter.completionSoFar > most
+      this.meter.finishReason === undefined &&
+      this.meter.completionSoFar > most
     )
   }
 
@@ -213,7 +212,7 @@ export class Attempt implements BatchListener, CallerWatcher {
       id: sink.id,
       object: 'chat.completion.chunk',
       created,
-      model: this.#endpoint.model,
+      model: this.endpoint.model,
       provider: this.#provider.displayName,
       choices: [
         { index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' },
@@ -255,12 +254,12 @@ export class Attempt implements BatchListener, CallerWatcher {
 
   /** Billed, although the caller sees nothing of it yet. */
   part(part: ChatChunk): void {
-    this.#meter.watch(part)
+    this.meter.watch(part)
     this.#bill()
   }
 
   answer(json: string, answer: ChatChunk): void {
-    this.#meter.watch(answer)
+    this.meter.watch(answer)
     if (this.#draining !== undefined) return
     this.#noteId(answer)
     this.#begin()
@@ -281,9 +280,9 @@ export class Attempt implements BatchListener, CallerWatcher {
     if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
     const { record } = this.#run
     const ms = record.elapsedMs - this.#startedAt
-    if (this.#hasBegun) record.brokeOff(this.#endpoint, error, ms)
+    if (this.#hasBegun) record.brokeOff(this.endpoint, error, ms)
     else if (error.details.isUnasked === true) record.wasNotAsked()
-    else record.missed(this.#answering(), error, ms)
+    else record.missed(this, error, ms)
     this.#close({ type: 'failed', error, begun: this.#hasBegun || this.#rescuing !== undefined })
   }
 
@@ -293,8 +292,11 @@ export class Attempt implements BatchListener, CallerWatcher {
     this.#run.onBegin?.()
     this.#bill()
     const { record, sink } = this.#run
-    sink.tried?.([...record.attempts.map(({ endpoint }) => endpoint), this.#endpoint.id])
-    this.#run.record.tookOver(this.#answering())
+    const { id } = this.endpoint
+    const { attempts } = record
+    sink.tried?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    record.tookOver(this)
+    if (this.#held.length === 0) return
     for (const text of this.#held) this.#tell(text)
     this.#held = []
   }
@@ -308,59 +310,26 @@ export class Attempt implements BatchListener, CallerWatcher {
   #bill(): void {
     if (this.#isBilled) return
     this.#isBilled = true
-    this.#run.record.began(this.#answering())
+    this.#run.record.began(this)
   }
 
   #close(outcome: AttemptOutcome): void {
     this.#isClosed = true
     this.#draining?.cancel()
     this.#run.sink.watcher = undefined
-    this.#held = []
+    if (this.#held.length > 0) this.#held = []
     this.#resolve(outcome)
   }
 
-  #answering(): Answering {
-    return {
-      endpoint: this.#endpoint,
-      meter: this.#meter,
-      saysWhatItCharged: this.#provider.speaksOpenRouter,
-      ordered: this.#run,
-      body: this.#body,
-      goesOn: () => this.#goesOn,
-    }
+  get saysWhatItCharged(): boolean {
+    return this.#provider.speaksOpenRouter
   }
 
-  #metadata(): object {
-    return routerMetadata({ ...this.#run, endpoint: this.#endpoint })
+  get ordered(): Run {
+    return this.#run
   }
 
-  #newCompleter(): Completer {
-    const { errand, record, sink, created } = this.#run
-    const { model, price } = this.#endpoint
-    const provider = this.#provider.displayName
-    const limited = shorteningOf(this.#run.grant, this.#endpoint)
-    // Others were paid before: for the beginning of this answer, or for one that was no use.
-    const isShared = this.#rescuing !== undefined || record.answering !== undefined
-    const usage = () => (isShared ? record.bill().usage : this.#meter.read().usage)
-    const cost = () => (isShared ? record.bill().cost : priced(usage(), price))
-    return errand.completer({
-      id: sink.id,
-      created,
-      provider,
-      model,
-      price,
-      usage,
-      cost: isShared ? cost : undefined,
-      metadata: wantsMetadata(this.#run.asker) ? () => this.#metadata() : undefined,
-      envelope: () => ({
-        ...envelopeOf(record, provider, this.#endpoint, cost()),
-        ...(limited === undefined ? {} : { limited }),
-        ...errand.fitting?.(this.#endpoint)?.note,
-      }),
-    })
+  goesOn(): boolean {
+    return this.#goesOn
   }
-}
-
-function priced(usage: ReturnType<Meter['read']>['usage'], price: Endpoint['price']): Money | undefined {
-  return usage === undefined || price === undefined ? undefined : costOf(usage, price)
 }

@@ -1,5 +1,5 @@
 import type { Money } from '../base/money.ts'
-import type { Price } from '../catalog/catalog.ts'
+import type { CostParts } from '../ledger/cost.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
 import type { ChatChunk } from '../wire/chat.ts'
 
@@ -21,15 +21,18 @@ export interface AnswerFacts {
   readonly provider: string
   /** Our name of the model that answers. */
   readonly model: string
-  readonly price: Price | undefined
+  /** It took more than one endpoint to give the answer. */
+  readonly isShared: boolean
   /** The counts as far as they are known now. */
-  readonly usage: () => Usage | undefined
-  /** What several endpoints charged together, when it took more than one to give the answer. */
-  readonly cost?: (() => Money | undefined) | undefined
-  /** OpenRouter's `openrouter_metadata`, for a caller that wants it. */
-  readonly metadata?: (() => object) | undefined
+  usage(): Usage | undefined
+  /** What such counts cost at the endpoint; `undefined` without a known price. */
+  parts(usage: Usage): CostParts | undefined
+  /** What the endpoints that gave the answer charge together, as far as it is known now. */
+  cost(): Money | undefined
+  /** OpenRouter's `openrouter_metadata`; `undefined` when the caller doesn't want it. */
+  metadata(): object | undefined
   /** The legacy `x_aibroker` object. */
-  readonly envelope: () => object
+  envelope(): object
 }
 
 /** An answer that is OpenRouter's already. */

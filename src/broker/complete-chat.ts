@@ -48,26 +48,27 @@ class ChatCompleter implements Completer {
   }
 
   answer(json: string, answer: ChatChunk): string {
-    const isPlain = !this.#healsJson && this.#facts.metadata === undefined
-    return (isPlain ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer)
+    const metadata = this.#facts.metadata()
+    const isUsual = !this.#healsJson && metadata === undefined
+    return (isUsual ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer, metadata)
   }
 
-  #wholeAnswer(answer: ChatChunk): string {
+  #wholeAnswer(answer: ChatChunk, metadata: object | undefined): string {
     const usage = this.#facts.usage()
     return JSON.stringify({
       ...this.#head('chat.completion', answer),
       system_fingerprint: null,
       ...additions(answer, TOP_FIELDS),
       choices: (answer.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
-      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.price, answer.usage) }),
-      openrouter_metadata: this.#facts.metadata?.(),
+      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), answer.usage) }),
+      openrouter_metadata: metadata,
       x_aibroker: this.#facts.envelope(),
     })
   }
 
   chunk(_json: string, chunk: ChatChunk): string | undefined {
     this.#created ??= createdAt(chunk)
-    this.#textChunks ??= new TextChunks({ ...this.#facts, created: this.#created ?? this.#facts.created })
+    this.#textChunks ??= new TextChunks(this.#facts, this.#created ?? this.#facts.created)
     return this.#textChunks.tell(chunk) ?? this.#otherChunk(chunk)
   }
 
@@ -96,14 +97,14 @@ class ChatCompleter implements Completer {
         delta: { role: 'assistant', content: '' },
         ...ending,
       })),
-      usage: { ...wireUsageOf(usage, this.#facts.price, this.#usage), ...this.#sharedCost() },
-      openrouter_metadata: this.#facts.metadata?.(),
+      usage: { ...wireUsageOf(usage, this.#facts.parts(usage), this.#usage), ...this.#sharedCost() },
+      openrouter_metadata: this.#facts.metadata(),
       x_aibroker: this.#facts.envelope(),
     })
   }
 
   #sharedCost(): object {
-    if (this.#facts.cost === undefined) return {}
+    if (!this.#facts.isShared) return {}
     const cost = this.#facts.cost()
     const dollars = cost === undefined ? undefined : dollarsNumber(cost)
     // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out. Details are whole or absent.

@@ -17,7 +17,7 @@ export function completionCompleter(facts: AnswerFacts): Completer {
   })
   const usage = (): object => {
     const counts = facts.usage()
-    return counts === undefined ? {} : { usage: wireUsageOf(counts, facts.price, said) }
+    return counts === undefined ? {} : { usage: wireUsageOf(counts, facts.parts(counts), said) }
   }
   const choiceOf = (choice: ChatChoice, at: number): object => {
     const index = choice.index ?? at
@@ -42,7 +42,7 @@ export function completionCompleter(facts: AnswerFacts): Completer {
         system_fingerprint: null,
         choices,
         ...usage(),
-        openrouter_metadata: facts.metadata?.(),
+        openrouter_metadata: facts.metadata(),
         x_aibroker: facts.envelope(),
       })
     },
@@ -60,7 +60,7 @@ export function completionCompleter(facts: AnswerFacts): Completer {
         ...head({}),
         choices,
         ...usage(),
-        openrouter_metadata: facts.metadata?.(),
+        openrouter_metadata: facts.metadata(),
         x_aibroker: facts.envelope(),
       })
     },

@@ -1,5 +1,4 @@
 import { dollarsNumber } from '../base/money.ts'
-import { costOf } from '../ledger/cost.ts'
 import type { AnswerFacts, Completer } from './complete-answer.ts'
 import { asBase64, asFloats, type Vector } from './vectors.ts'
 
@@ -20,7 +19,7 @@ export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: Answer
         model: facts.model,
         data,
         ...usageOf(facts),
-        openrouter_metadata: facts.metadata?.(),
+        openrouter_metadata: facts.metadata(),
         x_aibroker: facts.envelope(),
       })
     },
@@ -33,11 +32,10 @@ function inOrder(vectors: readonly Vector[]): readonly Vector[] {
   return [...vectors].sort((a, b) => (a.index ?? 0) - (b.index ?? 0))
 }
 
-function usageOf({ usage, price, cost: shared }: AnswerFacts): object {
-  const counts = usage()
+function usageOf(facts: AnswerFacts): object {
+  const counts = facts.usage()
   if (counts === undefined) return {}
-  const own = price === undefined ? undefined : costOf(counts, price)
-  const cost = shared === undefined ? own : shared()
+  const cost = facts.cost()
   return {
     usage: {
       prompt_tokens: counts.prompt,

@@ -64,9 +64,8 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   }
 
   function note(ended: EndedRequest, at: number): void {
-    for (const { endpoint, code, ms } of ended.attempts) add(endpoint, { at, ...sampleOfAttempt(code, ms) })
-    if (ended.endpoint === undefined || ended.status === 'cancelled') return
-    add(ended.endpoint, { at, ...sampleOf(ended) })
+    for (const { endpoint, code, ms } of ended.attempts) add(endpoint, sampleOfAttempt(at, code, ms))
+    if (ended.endpoint !== undefined && ended.status !== 'cancelled') add(ended.endpoint, sampleOf(at, ended))
   }
 
   return {
@@ -103,20 +102,22 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
 }
 
 /** An endpoint that was outrun would have taken longer still: without it the slow ones would be missing among those known. */
-function sampleOfAttempt(code: string, ms: number): Omit<Sample, 'at'> {
+function sampleOfAttempt(at: number, code: string, ms: number): Sample {
   const isOutrun = code === OUTRUN
   return {
+    at,
     answered: isOutrun ? undefined : false,
     latencyMs: isOutrun ? ms : undefined,
     tokensPerSecond: undefined,
   }
 }
 
-function sampleOf({ status, firstTokenMs, durationMs, usage }: EndedRequest): Omit<Sample, 'at'> {
+function sampleOf(at: number, { status, firstTokenMs, durationMs, usage }: EndedRequest): Sample {
   const seconds = (durationMs - (firstTokenMs ?? durationMs)) / 1000
   // A plain answer comes all at once: its tokens took the whole time.
   const tookSeconds = seconds > 0.001 ? seconds : durationMs / 1000
   return {
+    at,
     answered: status === 'finished',
     latencyMs: firstTokenMs,
     tokensPerSecond: usage === undefined || tookSeconds <= 0 ? undefined : usage.completion / tookSeconds,

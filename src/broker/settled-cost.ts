@@ -24,6 +24,7 @@ export interface CostQuestion {
 /** What a settlement books, and whose figure it is. Provider's own figure, if it is sane; else counts times price. */
 export function settledCost({ reading, price, charged, goesOn, held }: CostQuestion): Costs {
   const own = priced(reading.usage, price, costOf)
+  if (charged === undefined && !goesOn && reading.countSource === 'reported') return ours(own)
   const [low, high] = [priced(reading.low, price, leastOf), priced(reading.high, price, mostOf)]
   if (charged === undefined) {
     return {
@@ -48,6 +49,18 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
     costSource: 'price',
     upstreamCost: charged,
     flag,
+  }
+}
+
+/** Counts that the provider reported, at our price. */
+function ours(cost: Money | undefined): Costs {
+  return {
+    cost,
+    costLow: undefined,
+    costHigh: undefined,
+    costSource: cost === undefined ? 'none' : 'price',
+    upstreamCost: undefined,
+    flag: undefined,
   }
 }
 

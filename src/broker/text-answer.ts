@@ -21,7 +21,7 @@ export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts):
   const service = tier === null || tier === undefined ? '' : `,"service_tier":${JSON.stringify(tier)}`
   const marks = message.annotations === undefined ? '' : ',"annotations":[]'
   const usage = facts.usage()
-  const counts = usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.price, answer.usage)}`
+  const counts = usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), answer.usage)}`
   return (
     `{"id":${JSON.stringify(facts.id)},"object":"chat.completion","created":${began},` +
     `"model":${JSON.stringify(facts.model)},"provider":${JSON.stringify(facts.provider)},` +

@@ -5,7 +5,6 @@ export interface ChunkHead {
   readonly id: string
   readonly model: string
   readonly provider: string
-  readonly created: number
 }
 
 const TAIL = '},"finish_reason":null,"native_finish_reason":null}]}'
@@ -16,13 +15,16 @@ const TAIL = '},"finish_reason":null,"native_finish_reason":null}]}'
  */
 export class TextChunks {
   readonly #parts: ChunkHead
+  readonly #created: number
   #head = ''
   /** What the head was written with. */
   #fingerprint: unknown
   #tier: unknown
 
-  constructor(parts: ChunkHead) {
+  /** @param created Unix seconds. */
+  constructor(parts: ChunkHead, created: number) {
     this.#parts = parts
+    this.#created = created
   }
 
   /** The whole chunk, or `undefined` when there is more in it than text. */
@@ -38,11 +40,11 @@ export class TextChunks {
   #write(fingerprint: unknown, tier: unknown): void {
     this.#fingerprint = fingerprint
     this.#tier = tier
-    const { id, model, provider, created } = this.#parts
+    const { id, model, provider } = this.#parts
     const head = {
       id,
       object: 'chat.completion.chunk',
-      created,
+      created: this.#created,
       model,
       provider,
       system_fingerprint: fingerprint ?? undefined,

@@ -1,23 +1,23 @@
-import { dollarsNumber, money } from '../base/money.ts'
-import type { Price } from '../catalog/catalog.ts'
-import { costParts, type CostParts } from '../ledger/cost.ts'
+import { dollarsNumber } from '../base/money.ts'
+import type { CostParts } from '../ledger/cost.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
 
 /**
  * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
  * cost is the one that the ledger books; without a known price it is left out.
+ *
+ * @param parts what the counts cost.
  */
-export function wireUsageOf(usage: Usage, price: Price | undefined, said: unknown): Record<string, unknown> {
-  return JSON.parse(wireUsageText(usage, price, said)) as Record<string, unknown>
+export function wireUsageOf(usage: Usage, parts: CostParts | undefined, said: unknown): Record<string, unknown> {
+  return JSON.parse(wireUsageText(usage, parts, said)) as Record<string, unknown>
 }
 
 /** The same as JSON text, without building it first. */
-export function wireUsageText(usage: Usage, price: Price | undefined, said: unknown): string {
+export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: unknown): string {
   const told = objectOf(said)
   const toldPrompt = objectOf(told['prompt_tokens_details'])
   const toldCompletion = objectOf(told['completion_tokens_details'])
   const { prompt, completion, cachedPrompt, cacheWrite, audioPrompt, reasoning, audioCompletion } = usage
-  const parts = price === undefined ? undefined : costParts(usage, price)
   const cost = parts === undefined ? '' : `${costText(parts)},`
   return (
     `{"prompt_tokens":${prompt},"completion_tokens":${completion},"total_tokens":${prompt + completion},${cost}"is_byok":false,` +
@@ -44,8 +44,8 @@ function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string
 }
 
 /** The prompt's part is rounded, the answer's is the rest. */
-function costText({ prompt, completion }: CostParts): string {
-  const cost = dollarsNumber(money(prompt + completion))
+function costText({ whole, prompt, completion }: CostParts): string {
+  const cost = dollarsNumber(whole)
   return (
     `"cost":${cost},"cost_details":{"upstream_inference_cost":${cost},` +
     `"upstream_inference_prompt_cost":${dollarsNumber(prompt)},"upstream_inference_completions_cost":${dollarsNumber(completion)}}`

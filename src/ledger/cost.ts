@@ -2,8 +2,9 @@ import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Price, Rates } from '../catalog/catalog.ts'
 import type { Usage } from './ledger-types.ts'
 
-/** Two parts that add up to the cost: what went in (with any flat fee) and what came out. */
+/** The cost and its two parts: what went in (with any flat fee) and what came out. */
 export interface CostParts {
+  readonly whole: Money
   readonly prompt: Money
   readonly completion: Money
 }
@@ -53,7 +54,7 @@ export function costParts(usage: Usage, price: Price): CostParts | undefined {
   const whole = inMoney(sum(exact, exactCompletion(usage, rates)), price, usage.images)
   return prompt === undefined || whole === undefined
     ? undefined
-    : { prompt, completion: money(whole - prompt) }
+    : { whole, prompt, completion: money(whole - prompt) }
 }
 
 /**

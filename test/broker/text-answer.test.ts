@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { money } from '../../src/base/money.ts'
 import { chatCompleter } from '../../src/broker/complete-chat.ts'
 import { textAnswer } from '../../src/broker/text-answer.ts'
 import type { ChatChunk } from '../../src/wire/chat.ts'
@@ -9,7 +10,10 @@ const facts = {
   created: 7,
   provider: 'Acme “the best”',
   model: 'acme/one',
-  price: undefined,
+  isShared: false,
+  parts: () => ({ whole: money(3n), prompt: money(1n), completion: money(2n) }),
+  cost: () => money(3n),
+  metadata: () => undefined,
   usage: () => ({
     prompt: 5,
     completion: 3,

@@ -9,7 +9,10 @@ const facts = {
   created: 7,
   provider: 'Acme',
   model: 'acme/one',
-  price: undefined,
+  isShared: false,
+  parts: () => undefined,
+  cost: () => undefined,
+  metadata: () => undefined,
   usage: () => undefined,
   envelope: () => ({}),
 }
@@ -25,7 +28,7 @@ const chunkOf = (text: string, extra: object = {}): ChatChunk => ({
 test('a text chunk told the short way is the same as told the long way, for any text and fingerprint', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.option(fc.string()))), (pieces) => {
-      const short = new TextChunks(facts)
+      const short = new TextChunks(facts, 7)
       for (const [text, fingerprint] of pieces) {
         const told = short.tell(chunkOf(text, { system_fingerprint: fingerprint }))
         // A field of their own takes the long way.
@@ -46,5 +49,5 @@ test.each([
   ['a count', { usage: { prompt_tokens: 1 } }],
   ['a field of its own', { novel: 1 }],
 ])('a chunk with %s is not told the short way', (_, extra) => {
-  expect(new TextChunks(facts).tell(chunkOf('x', extra))).toBeUndefined()
+  expect(new TextChunks(facts, 7).tell(chunkOf('x', extra))).toBeUndefined()
 })
