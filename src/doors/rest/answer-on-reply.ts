@@ -124,17 +124,18 @@ export class AnswerOnReply implements AnswerSink {
     return false
   }
 
-  /** A string, because Node then writes head and body at once. */
+  /** A string, because Node then writes head and body at once; plain ASCII needs no encoding. */
   answer(json: string): void {
+    const byteLength = Buffer.byteLength(json)
     this.#reply.hijack()
     this.#raw.writeHead(200, {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
-      'content-length': Buffer.byteLength(json),
+      'content-length': byteLength,
       'x-generation-id': this.id,
       'x-aibroker-tried': this.#tried,
     })
-    this.#raw.end(json)
+    this.#raw.end(json, byteLength === json.length ? 'latin1' : 'utf8')
   }
 
   end(): void {

@@ -8,17 +8,17 @@ import { askerOf } from './asker-of.ts'
 import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
-export async function postChatCompletions(
+export function postChatCompletions(
   request: FastifyRequest,
   reply: FastifyReply,
   rooms: Rooms,
 ): Promise<void> {
-  await answerOn(reply, rooms, async (sink) => {
+  return answerOn(reply, rooms, (sink) => {
     const body = bodyOf(request)
     if (hasOnlyPrompt(body)) return complete(body, request, sink, rooms)
     const asked = parseChatRequest(body)
     sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'chat.completion.chunk' })
-    await chat(asked, askerOf(request, rooms), sink, rooms)
+    return chat(asked, askerOf(request, rooms), sink, rooms)
   })
 }
 
