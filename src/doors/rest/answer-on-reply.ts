@@ -6,6 +6,7 @@ import type { BrokerError } from '../../base/errors.ts'
 import { generationId } from '../../base/ids.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { renderError } from '../http/error-envelope.ts'
+import { atTurnsEnd, type Late } from './turns-end.ts'
 
 const DONE = 'data: [DONE]\n\n'
 /** OpenRouter's words; SSE clients skip comments. */
@@ -22,7 +23,7 @@ export interface Expected {
 }
 
 /** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
-export class AnswerOnReply implements AnswerSink {
+export class AnswerOnReply implements AnswerSink, Late {
   readonly id: string
   readonly #reply: FastifyReply
   readonly #raw: ServerResponse
@@ -37,6 +38,10 @@ export class AnswerOnReply implements AnswerSink {
   /** Set while a stream is under way that had the connection to itself when it began. */
   #socket: Socket | undefined
   #isWaiting = false
+  /** A whole answer that goes out at the end of this turn. */
+  #whole: string | undefined
+  /** Plain ASCII needs no encoding. */
+  #encoding: 'latin1' | 'utf8' = 'utf8'
   isGone = false
   watcher: CallerWatcher | undefined
 
@@ -95,7 +100,8 @@ export class AnswerOnReply implements AnswerSink {
       'x-accel-buffering': 'no',
     })
     this.#raw.flushHeaders()
-    return this.#raw.socket ?? undefined
+    const { socket, chunkedEncoding } = this.#raw
+    return socket !== null && chunkedEncoding ? socket : undefined
   }
 
   /**
@@ -103,15 +109,22 @@ export class AnswerOnReply implements AnswerSink {
    * pieces of it, at a third more CPU per event. Only for a response that has the socket and uses chunked framing.
    */
   #write(event: string): boolean {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true
-      this.#socket = this.#beginStream()
-    }
+    if (!this.#hasBegun) return this.#writeFirst(event)
     const socket = this.#socket
-    if (socket === undefined || !this.#raw.chunkedEncoding)
-      return this.#whenDrained(this.#raw.write(event), this.#raw)
+    if (socket === undefined) return this.#whenDrained(this.#raw.write(event), this.#raw)
     const size = Buffer.byteLength(event).toString(16)
     return this.#whenDrained(socket.write(`${size}\r\n${event}\r\n`), socket)
+  }
+
+  /** The head goes out with the first event, in one write. */
+  #writeFirst(event: string): boolean {
+    const { socket } = this.#raw
+    socket?.cork()
+    this.#hasBegun = true
+    this.#socket = this.#beginStream()
+    const hasRoom = this.#write(event)
+    socket?.uncork()
+    return hasRoom
   }
 
   #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
@@ -124,7 +137,7 @@ export class AnswerOnReply implements AnswerSink {
     return false
   }
 
-  /** A string, because Node then writes head and body at once; plain ASCII needs no encoding. */
+  /** A string, because Node then writes head and body at once. */
   answer(json: string): void {
     const byteLength = Buffer.byteLength(json)
     this.#reply.hijack()
@@ -135,13 +148,27 @@ export class AnswerOnReply implements AnswerSink {
       'x-generation-id': this.id,
       'x-aibroker-tried': this.#tried,
     })
-    this.#raw.end(json, byteLength === json.length ? 'latin1' : 'utf8')
+    this.#whole = json
+    this.#encoding = byteLength === json.length ? 'latin1' : 'utf8'
+    atTurnsEnd(this)
+  }
+
+  turnEnds(): void {
+    this.#raw.end(this.#whole, this.#encoding)
   }
 
   end(): void {
-    if (!this.#raw.headersSent || this.#raw.writableEnded) return
-    this.#write(DONE)
+    if (this.#whole !== undefined || !this.#raw.headersSent || this.#raw.writableEnded) return
+    this.#writeLast(DONE)
+  }
+
+  /** Together with the end, in one write. */
+  #writeLast(event: string): void {
+    const { socket } = this.#raw
+    socket?.cork()
+    this.#write(event)
     this.#raw.end()
+    socket?.uncork()
   }
 
   fail(error: BrokerError, { model, provider }: BrokenAnswer): void {
@@ -155,12 +182,13 @@ export class AnswerOnReply implements AnswerSink {
       error: renderError(error).body.error,
       choices: this.#hasSpoken ? [{ ...broken, native_finish_reason: 'error' }] : [],
     }
-    this.#write(`data: ${JSON.stringify(chunk)}\n\n`)
-    this.#raw.end()
+    this.#writeLast(`data: ${JSON.stringify(chunk)}\n\n`)
   }
 
   /** For an error before the first chunk. False when the status is still open: then it is the door's to say. */
   tell(error: BrokerError): boolean {
+    // An answer that was told as a whole can't be added to.
+    if (this.#whole !== undefined) return true
     if (this.isGone) this.#abandon()
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
