@@ -21,7 +21,7 @@ import { printBooks, printMemory, printScaling, printScenario, printStartUp } fr
 
 const HELP = `npm run bench -- [options]
 
-  (nothing)          the quick run, within 90 seconds
+  (nothing)          the quick run, two minutes and a half
   --full             all sizes and connection counts, 1,000 open streams, 5,000 hang-ups
   --soak MINUTES     mixed load on one contender, memory over time
   --gate             quick run that fails when the CPU cost is beyond the limits below
@@ -169,7 +169,8 @@ async function startAll(stage: Stage, contenders: readonly Contender[]) {
   }
   try {
     for (const contender of contenders) {
-      list.push({ name: contender.name, running: await contender.start(stage) })
+      const { name, warmsUp } = contender
+      list.push({ name, warmsUp, running: await contender.start(stage) })
     }
   } catch (failure) {
     await stop()

@@ -10,6 +10,7 @@ const DAEMON = join(import.meta.dirname, '../../src/programs/daemon.ts')
 /** The daemon as people run it, ledger and all, in folders of its own. */
 export const broker = (profileFolder: string | undefined, workers = 1): Contender => ({
   name: workers === 1 ? 'broker' : `broker, ${workers} workers`,
+  warmsUp: true,
   missing: () => (existsSync(DAEMON) ? undefined : 'there is no src/programs/daemon.ts'),
   async start(upstream) {
     const folder = await mkdtemp(join(tmpdir(), 'bench-broker-'))

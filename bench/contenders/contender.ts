@@ -6,6 +6,8 @@ export type Target = { readonly socketPath: string } | { readonly port: number }
 /** Something that stands between the load and the upstream, started for the length of a bench. */
 export interface Contender {
   readonly name: string
+  /** Gets faster in its first seconds, as what Node runs does. */
+  readonly warmsUp?: boolean | undefined
   /** Why it can't run here, in one line; `undefined` when it can. */
   missing?: (() => string | undefined) | undefined
   /** Resolves once it answers. */

@@ -9,6 +9,7 @@ const SERVER = join(import.meta.dirname, 'node-proxy-server.ts')
 /** The floor for Node: node:http in front of undici, bytes passed on unread. */
 export const nodeProxy: Contender = {
   name: 'node-proxy',
+  warmsUp: true,
   async start(upstream) {
     const folder = await mkdtemp(join(tmpdir(), 'bench-node-'))
     const socketPath = join(folder, 's')

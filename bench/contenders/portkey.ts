@@ -18,6 +18,7 @@ const MANIFEST = {
 /** Another gateway on the same Node. It is not a dependency: see `installPortkey`. */
 export const portkey = (folder: string): Contender => ({
   name: 'portkey',
+  warmsUp: true,
   missing: () => (existsSync(serverIn(folder)) ? undefined : `${PACKAGE} is not in ${folder}`),
   async start(upstream) {
     const port = await freePort()

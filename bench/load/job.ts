@@ -24,6 +24,8 @@ export type Job =
       readonly question: Question
       readonly connections: number
       readonly forMs: number
+      /** The connections begin one after the other within so long, instead of all at once. */
+      readonly spreadMs?: number | undefined
     }
   /** Open loop: a new request whenever it is due, however many are under way. */
   | { readonly type: 'open'; readonly question: Question; readonly perSecond: number; readonly forMs: number }

@@ -21,19 +21,24 @@ serveQuestions<Job, LoadResult>(async (job) => {
 })
 
 function run(job: Job): Promise<Timing[]> {
-  if (job.type === 'closed') return closedLoop(job.question, job.connections, job.forMs)
+  if (job.type === 'closed') return closedLoop(job.question, job.connections, job)
   if (job.type === 'open') return openLoop(job.question, job.perSecond, job.forMs)
   if (job.type === 'hold') return hold(job.question, job.streams)
   if (job.type === 'hang-up') return hangUp(job.question, job.streams, job.connections)
   return letGo()
 }
 
-async function closedLoop(question: Question, connections: number, forMs: number): Promise<Timing[]> {
+async function closedLoop(
+  question: Question,
+  connections: number,
+  { forMs, spreadMs = 0 }: { readonly forMs: number; readonly spreadMs?: number | undefined },
+): Promise<Timing[]> {
   const bytes = requestBytes(question)
   const timings: Timing[] = []
   const endMs = performance.now() + forMs
-  await atOnce(connections, async () => {
+  await atOnce(connections, async (nth) => {
     const connection = await Connection.open(question, bytes)
+    if (spreadMs > 0) await sleep((spreadMs * nth) / connections)
     while (performance.now() < endMs) timings.push(await connection.ask())
     connection.hangUp()
   })
@@ -99,6 +104,6 @@ async function hangUp(question: Question, streams: number, connections: number):
   return []
 }
 
-async function atOnce(count: number, work: () => Promise<void>): Promise<void> {
-  await Promise.all(Array.from({ length: count }, work))
+async function atOnce(count: number, work: (nth: number) => Promise<void>): Promise<void> {
+  await Promise.all(Array.from({ length: count }, (_, nth) => work(nth)))
 }

@@ -10,6 +10,7 @@ export interface Scenario {
 }
 
 /** 200 chunks, one every 2 ms: 500 a second, as fast as the fastest models speak. */
+const STREAM_MS = 400
 const FAST_STREAM = { type: 'stream', chunks: 200, everyMs: 2, firstAfterMs: 0 } as const
 const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
 
@@ -60,12 +61,20 @@ function plain(requestBytes: number, bodyBytes: number, connections: number, for
   }
 }
 
-/** A stream lasts 400 ms, and `forMs` is when the last ones start: no multiple of 400, or some would start one more. */
+/**
+ * A stream lasts 400 ms, and `forMs` is when the last ones start: no multiple of 400, or some would start one more. They
+ * begin one after the other: what is wanted is how long one waits for its first token while so many are open, not how long
+ * the last of so many does that come in the same moment.
+ */
 function stream(connections: number, forMs: number): Scenario {
   return {
     id: `stream-${connections}`,
     title: `streams of 200 chunks at 500 a second, ${connections} at a time`,
-    scene: { manner: FAST_STREAM, requestBytes: 1_000, load: { type: 'closed', connections, forMs } },
+    scene: {
+      manner: FAST_STREAM,
+      requestBytes: 1_000,
+      load: { type: 'closed', connections, forMs, spreadMs: STREAM_MS },
+    },
     per: 'chunk',
   }
 }

@@ -23,7 +23,12 @@ export interface Scene {
 }
 
 type Load =
-  | { readonly type: 'closed'; readonly connections: number; readonly forMs: number }
+  | {
+      readonly type: 'closed'
+      readonly connections: number
+      readonly forMs: number
+      readonly spreadMs?: number | undefined
+    }
   | { readonly type: 'open'; readonly perSecond: number; readonly forMs: number }
   | { readonly type: 'hold'; readonly streams: number }
   | { readonly type: 'hang-up'; readonly streams: number; readonly connections: number }
