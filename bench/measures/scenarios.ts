@@ -15,8 +15,8 @@ const FAST_STREAM = { type: 'stream', chunks: 200, everyMs: 2, firstAfterMs: 0 }
 const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
 
 export const quickScenarios: readonly Scenario[] = [
-  plain(1_000, 1_500, 32, 700),
-  stream(32, 700),
+  plain(1_000, 1_500, 32, 1_400),
+  stream(32, 1_100),
   steady(300, 600),
 ]
 
