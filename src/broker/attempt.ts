@@ -1,46 +1,18 @@
-import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import type { Asking, Provider, Question } from '../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
-import type { AnswerSink, CallerWatcher } from './answer-sink.ts'
-import type { Asker } from './asker.ts'
+import type { CallerWatcher } from './answer-sink.ts'
 import type { Answering } from './bill.ts'
 import { verbatim, type Completer } from './complete-answer.ts'
-import type { Errand } from './errand.ts'
 import { FactsOfAttempt } from './facts-of-attempt.ts'
-import type { Grant } from './grant.ts'
 import type { BatchListener } from './in-batches.ts'
 import type { Meter } from './meter.ts'
-import type { AnswerRecord } from './record.ts'
 import type { Replay } from './replay.ts'
-import type { HangUp } from './rooms.ts'
+import type { Run } from './run.ts'
 import { shortened } from './shortened.ts'
-import type { Told } from './told.ts'
-import type { UpstreamIds } from './upstream-ids.ts'
-
-/** What all attempts of one request share. */
-export interface Run {
-  readonly errand: Errand
-  readonly asker: Asker
-  readonly sink: AnswerSink
-  readonly record: AnswerRecord
-  readonly grant: Grant
-  readonly hangUp: HangUp
-  readonly clock: Clock
-  readonly upstreamIds: UpstreamIds
-  readonly providers: () => ReadonlyMap<string, Provider>
-  /** Unix seconds of the start. */
-  readonly created: number
-  /** Monotonic milliseconds at which the whole request must be done. */
-  readonly deadlineAt: number
-  /** What the caller heard so far; only kept where a rescue may come to need it. */
-  readonly told: Told | undefined
-  /** Called when the attempt speaks, before the caller hears it; only where another one may be asked beside it. */
-  readonly onBegin?: (() => void) | undefined
-}
 
 /** An attempt that brings a broken answer to its end. */
 export interface Rescuing {
@@ -82,7 +54,8 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
     this.#rescuing = rescuing
     this.body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
     this.meter = run.errand.meter(this.body, endpoint)
-    this.#completer = provider.speaksOpenRouter && rescuing === undefined
+    this.#completer =
+      provider.speaksOpenRouter && rescuing === undefined
         ? verbatim
         : run.errand.completer(new FactsOfAttempt(this, run, provider.displayName, rescuing !== undefined))
     this.#startedAt = run.record.elapsedMs

@@ -50,7 +50,9 @@ class ChatCompleter implements Completer {
   answer(json: string, answer: ChatChunk): string {
     const metadata = this.#facts.metadata()
     const isUsual = !this.#healsJson && metadata === undefined
-    return (isUsual ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer, metadata)
+    return (
+      (isUsual ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer, metadata)
+    )
   }
 
   #wholeAnswer(answer: ChatChunk, metadata: object | undefined): string {

@@ -1,7 +1,7 @@
 import type { Money } from '../base/money.ts'
 import { costParts, type CostParts } from '../ledger/cost.ts'
 import type { Usage } from '../ledger/ledger-types.ts'
-import type { Run } from './attempt.ts'
+import type { Run } from './run.ts'
 import type { Answering } from './bill.ts'
 import type { AnswerFacts } from './complete-answer.ts'
 import { envelopeOf } from './envelope.ts'

@@ -3,7 +3,8 @@ import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import type { Tried } from '../fallback/next-step.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from './answer-sink.ts'
-import type { Attempt, Run } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
+import type { Run } from './run.ts'
 import type { Hedges } from './hedges.ts'
 
 export interface RaceParts {

@@ -1,5 +1,5 @@
 import type { ChatChunk, ChatDelta } from '../wire/chat.ts'
-import { stringLiteralOf } from '../wire/json-body.ts'
+import { stringSpanOf } from '../wire/json-body.ts'
 import type { AnswerFacts } from './complete-answer.ts'
 import { endingOf } from './finish-reason.ts'
 import { hasOnly } from './text-chunks.ts'
@@ -21,7 +21,8 @@ export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts):
   const service = tier === null || tier === undefined ? '' : `,"service_tier":${JSON.stringify(tier)}`
   const marks = message.annotations === undefined ? '' : ',"annotations":[]'
   const usage = facts.usage()
-  const counts = usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), answer.usage)}`
+  const counts =
+    usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), answer.usage)}`
   return (
     `{"id":${JSON.stringify(facts.id)},"object":"chat.completion","created":${began},` +
     `"model":${JSON.stringify(facts.model)},"provider":${JSON.stringify(facts.provider)},` +
@@ -32,7 +33,9 @@ export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts):
   )
 }
 
-const TOP = new Set('id object created model provider choices usage system_fingerprint service_tier'.split(' '))
+const TOP = new Set(
+  'id object created model provider choices usage system_fingerprint service_tier'.split(' '),
+)
 const CHOICE = new Set(['index', 'message', 'finish_reason', 'native_finish_reason'])
 const MESSAGE = new Set(['role', 'content', 'annotations'])
 
@@ -48,5 +51,6 @@ function isText(message: ChatDelta & { annotations?: unknown }): message is Text
 }
 
 function literalOf(content: string, json: string): string {
-  return stringLiteralOf(json, 'content') ?? JSON.stringify(content)
+  const span = stringSpanOf(json, 'content')
+  return span === undefined ? JSON.stringify(content) : json.slice(span.from, span.to)
 }

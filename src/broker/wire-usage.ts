@@ -8,7 +8,11 @@ import type { Usage } from '../ledger/ledger-types.ts'
  *
  * @param parts what the counts cost.
  */
-export function wireUsageOf(usage: Usage, parts: CostParts | undefined, said: unknown): Record<string, unknown> {
+export function wireUsageOf(
+  usage: Usage,
+  parts: CostParts | undefined,
+  said: unknown,
+): Record<string, unknown> {
   return JSON.parse(wireUsageText(usage, parts, said)) as Record<string, unknown>
 }
 
@@ -39,7 +43,8 @@ const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_t
 function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
   let text = ''
   for (const name in said)
-    if (said[name] !== null && !known.has(name)) text += `,${JSON.stringify(name)}:${JSON.stringify(said[name])}`
+    if (said[name] !== null && !known.has(name))
+      text += `,${JSON.stringify(name)}:${JSON.stringify(said[name])}`
   return text
 }
 

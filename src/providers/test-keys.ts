@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { asBrokerError, BrokerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
-import { parseObject } from './protocols/answer-readers.ts'
+import { parseObject } from './protocols/parse-object.ts'
 import type { ProviderDefinition } from './provider.ts'
 import { errorOfStatus } from './upstream-errors.ts'
 import type { Upstream, UpstreamHeaders } from './upstream.ts'

@@ -210,13 +210,20 @@ function withoutLooseComma(text: string): string {
   return before.endsWith(',') ? `${before.slice(0, -1)}${text.slice(close)}` : text
 }
 
+/** Where a value stands in a JSON text; `to` is exclusive. */
+export interface Span {
+  readonly from: number
+  readonly to: number
+}
+
 /**
- * The value of the one member of that name, wherever it stands in a valid JSON text, as it is written there: a string with its
- * quotes and escapes. `undefined` when none has the name, several have, or its value is something else.
+ * The string that the one member of that name has for a value, wherever the member stands in a valid JSON text: with its
+ * quotes, and with the escapes that it is written with. `undefined` when none has the name, several have, or its value is
+ * something else.
  *
  * @param name one that needs no escapes.
  */
-export function stringLiteralOf(json: string, name: string): string | undefined {
+export function stringSpanOf(json: string, name: string): Span | undefined {
   // Quotes inside a string have a backslash before them, so this stands only where a string begins and ends.
   const quoted = `"${name}"`
   const at = json.indexOf(quoted)
@@ -224,5 +231,5 @@ export function stringLiteralOf(json: string, name: string): string | undefined 
   const colon = skipSpace(json, at + quoted.length)
   const from = skipSpace(json, colon + 1)
   if (json.charCodeAt(colon) !== COLON || json.charCodeAt(from) !== QUOTE) return undefined
-  return json.slice(from, afterString(json, from))
+  return { from, to: afterString(json, from) }
 }

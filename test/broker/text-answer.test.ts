@@ -72,12 +72,17 @@ const extras = fc.record(
 
 test('a plain text told the short way is the same as told the long way, for any text and count', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), extras, fc.constantFrom(undefined, 1), (text, extra, indent) => {
-      const answer = answerOf(text, extra)
-      const json = JSON.stringify(answer, undefined, indent)
-      const same = JSON.parse(json) as object
-      expect(JSON.parse(tellShort(json) ?? '')).toEqual(tellLong(same))
-    }),
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      extras,
+      fc.constantFrom(undefined, 1),
+      (text, extra, indent) => {
+        const answer = answerOf(text, extra)
+        const json = JSON.stringify(answer, undefined, indent)
+        const same = JSON.parse(json) as object
+        expect(JSON.parse(tellShort(json) ?? '')).toEqual(tellLong(same))
+      },
+    ),
   )
 })
 
@@ -87,7 +92,10 @@ test('the text passes with the very escapes that the provider wrote', () => {
 })
 
 test.each([
-  ['in an addition of the provider', { service_tier: 'x","content":"another', system_fingerprint: 'content' }],
+  [
+    'in an addition of the provider',
+    { service_tier: 'x","content":"another', system_fingerprint: 'content' },
+  ],
   ['in the text', {}],
 ])('a text is never mistaken for another “content” %s', (_, extra) => {
   const text = 'say "content":"nothing" or \\"content\\":\\"much\\"'

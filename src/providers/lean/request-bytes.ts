@@ -35,7 +35,11 @@ export function requestHead(request: UpstreamRequest, host: string, prefix: stri
 /** What was written for an array of headers, which a provider uses again and again: 1 µs per request. */
 const STARTS = new WeakMap<readonly string[], { readonly of: string; readonly text: string }>()
 
-function knownStart({ method, headers, path }: UpstreamRequest, host: string, prefix: string): string | undefined {
+function knownStart(
+  { method, headers, path }: UpstreamRequest,
+  host: string,
+  prefix: string,
+): string | undefined {
   const known = STARTS.get(headers)
   return known?.of === `${method} ${host} ${prefix}${path}` ? known.text : undefined
 }

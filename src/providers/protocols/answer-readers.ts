@@ -3,6 +3,7 @@ import type { ChatChoice, ChatChunk } from '../../wire/chat.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import type { AnswerListener } from '../provider.ts'
 import { errorOfObject } from '../upstream-errors.ts'
+import { ChunkPattern } from './chunk-pattern.ts'
 
 /** A plain answer or an error body larger than this is refused. */
 const MOST_BODY_BYTES = 64 * 1024 * 1024
@@ -60,6 +61,7 @@ export interface StreamListener extends Pick<AnswerListener, 'chunk' | 'end' | '
 export class StreamReader implements AnswerReader {
   readonly #listener: StreamListener
   readonly #splitter = new EventSplitter((payload) => this.#event(payload))
+  readonly #pattern = new ChunkPattern()
   readonly #begun = new Set<number>()
   readonly #finished = new Set<number>()
   #isOver = false
@@ -95,7 +97,7 @@ export class StreamReader implements AnswerReader {
   #event(payload: string): void {
     if (this.#isOver) return
     if (payload === DONE) return this.#close(this.#isFinished())
-    const chunk = parseObject(payload)
+    const chunk = this.#pattern.parse(payload)
     // An event that is no JSON says nothing; whether the stream is whole is decided at its end.
     if (chunk === undefined) {
       this.skipped++
@@ -146,14 +148,4 @@ export function errorInside(answer: ChatChunk): unknown {
   return broken === undefined || broken === null
     ? undefined
     : (broken.error ?? { message: 'the provider ended its answer with the finish reason “error”' })
-}
-
-/** A JSON object, or `undefined` for whatever else the text may be. */
-export function parseObject(text: string): ChatChunk | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined
-  } catch {
-    return undefined
-  }
 }

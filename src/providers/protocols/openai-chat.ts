@@ -17,8 +17,9 @@ import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import type { Visit, VisitOwner } from '../visit.ts'
 import { answerAsChunk } from './answer-as-chunk.ts'
-import { BodyReader, errorInside, parseObject, StreamReader, type AnswerReader } from './answer-readers.ts'
+import { BodyReader, errorInside, StreamReader, type AnswerReader } from './answer-readers.ts'
 import { bodyFor } from './openai-body.ts'
+import { parseObject } from './parse-object.ts'
 
 export interface ProviderParts extends DeskParts {
   readonly upstream: Upstream
