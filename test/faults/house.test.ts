@@ -64,7 +64,7 @@ describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
     expect(refused?.json).toMatchObject({ error: { metadata: { error_type: 'provider_overloaded' } } })
     expect(refused?.headers['retry-after']).toBe('1')
     expect(refused?.text).toContain('limit of open files')
-    expect(linesWith(broker, '"alarm":"open-files"')).toBe(1)
+    await expect.poll(() => linesWith(broker, '"alarm":"open-files"')).toBe(1)
 
     leaveRoomFor(broker, 0)
     const crowd = await Promise.all(Array.from({ length: 20 }, ask))
@@ -103,7 +103,7 @@ describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
       expect(refused.text).toContain('free some disk space')
     }
     expect(upstream.requests).toHaveLength(1)
-    expect(linesWith(broker, '"alarm":"ledger"')).toBe(1)
+    await expect.poll(() => linesWith(broker, '"alarm":"ledger"')).toBe(1)
     expect((await warningsOf(broker))[0]).toContain('the ledger can’t be written')
     go()
     expect(await stream.rest()).toContain('[DONE]')
