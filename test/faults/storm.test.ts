@@ -101,7 +101,8 @@ test(
     expect(told.whole + told.broken + told.refused + told.left).toBe((1 + heaps.length) * AT_ONCE)
     for (const { running } of [...broker.daemon.rooms.providers().values()].flatMap((each) => each.lanes()))
       expect(running).toBe(0)
-    await expect.poll(() => openSockets()).toBe(sockets)
+    // Some of the first round may have been closing still when they were counted.
+    await expect.poll(() => openSockets()).toBeLessThanOrEqual(sockets)
     await expect.poll(() => broker.timers).toBeLessThanOrEqual(timers)
     // What the first third learned (figures, code, caches) is kept; then there is nothing more to learn.
     const third = Math.ceil(heaps.length / 3)
