@@ -54,6 +54,7 @@ export interface Broker extends AsyncDisposable {
   post(path: string, body: unknown, more?: Partial<Asked>): Promise<Answer>
   /** The result of one call on `rpc.sock`. */
   rpc(method: string, params?: object): Promise<unknown>
+  /** Of every answer that was told. */
   rows(): LogRow[]
   openHolds(): number
   /** Ids of the rows that belong to one answer. */
@@ -158,7 +159,10 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
       const { json } = await post('/rpc', call, { socketPath: rpcSocket })
       return (json as { result: unknown }).result
     },
-    rows: () => query(folder, 'SELECT * FROM request_logs ORDER BY rowid'),
+    rows() {
+      untilBooked(folder)
+      return query(folder, 'SELECT * FROM request_logs ORDER BY rowid')
+    },
     openHolds: () => query(folder, 'SELECT * FROM holds').length,
     groupOf: (id: string) =>
       query(folder, 'SELECT id, group_id FROM request_groups')
@@ -167,6 +171,15 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
     signal: (signal: NodeJS.Signals) => void child.kill(signal),
     ended,
   }
+}
+
+/** A row is written a few milliseconds after its answer was told; until then the hold is open. What still runs isn't waited for. */
+const BOOKED_WITHIN_MS = 250
+
+function untilBooked(folder: string): void {
+  const endMs = performance.now() + BOOKED_WITHIN_MS
+  while (performance.now() < endMs && query(folder, 'SELECT 1 FROM holds LIMIT 1').length > 0)
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
 }
 
 function query(folder: string, sql: string): LogRow[] {
