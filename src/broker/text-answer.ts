@@ -8,7 +8,7 @@ import { wireUsageText } from './wire-usage.ts'
 /**
  * A plain answer that is one text and nothing else, as nearly all are: the text passes as it stands in the provider's
  * JSON, and what goes around it is written down instead of being built and serialized. `undefined` when there is more in it.
- * Measured: 5 of 130 µs per request.
+ * Measured: 3 of 127 µs per request.
  */
 export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts): string | undefined {
   const { choices, created, service_tier: tier } = answer

@@ -2,7 +2,7 @@ import { money, NOTHING, type Money } from '../base/money.ts'
 import { accountsOf, payerAccount, type Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Balance } from './ledger-types.ts'
-import { periodIndex, type Period } from './periods.ts'
+import { periodIndex, PERIODS, type Period } from './periods.ts'
 
 const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
 
@@ -57,9 +57,6 @@ export class Balances {
 /** The periods that hold one moment, by their indices. */
 type Moment = Readonly<Record<Period, number>>
 
-/** From the shortest on: each lies within the next. */
-const NESTED = ['hour', 'day', 'month', 'total'] as const satisfies readonly Period[]
-
 /** The sums of one account. What is counted in a period isn't counted again in the longer ones around it. */
 class Windows {
   #now: Moment = { hour: 0, day: 0, month: 0, total: 0 }
@@ -78,7 +75,7 @@ class Windows {
   take(moment: Moment, period: Period, spent: Money): void {
     if (moment.hour > this.#now.hour) this.#moveTo(moment)
     this.#sums[period].add(spent, NOTHING)
-    const around = NESTED[NESTED.indexOf(period) + 1]
+    const around = PERIODS[PERIODS.indexOf(period) + 1]
     if (around !== undefined) this.#sums[around].add(money(NOTHING - spent), NOTHING)
   }
 
@@ -86,7 +83,7 @@ class Windows {
   in(period: Period, index: number): Balance | undefined {
     if (this.#now[period] !== index) return undefined
     let [spent, held] = [0n, 0n]
-    for (const nested of NESTED) {
+    for (const nested of PERIODS) {
       spent += this.#sums[nested].spent
       held += this.#sums[nested].held
       if (nested === period) break
@@ -96,8 +93,8 @@ class Windows {
 
   /** What belongs to a period that is over counts in the longer ones alone. */
   #moveTo(moment: Moment): void {
-    for (let at = 0; at < NESTED.length - 1; at++) {
-      const [period, around] = [NESTED[at] ?? 'hour', NESTED[at + 1] ?? 'total']
+    for (let at = 0; at < PERIODS.length - 1; at++) {
+      const [period, around] = [PERIODS[at] ?? 'hour', PERIODS[at + 1] ?? 'total']
       if (moment[period] > this.#now[period]) this.#sums[period].pourInto(this.#sums[around])
     }
     this.#now = moment

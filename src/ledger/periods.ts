@@ -1,4 +1,4 @@
-/** Spans that budgets are for; hours, days and months are those of UTC. */
+/** Spans that budgets are for, each within the next; hours, days and months are those of UTC. */
 export const PERIODS = ['hour', 'day', 'month', 'total'] as const
 
 export type Period = (typeof PERIODS)[number]

@@ -98,9 +98,10 @@ class LiveLimits implements Limits {
   }
 
   allowance(caller: Caller): Allowance | undefined {
-    if (this.#parts.rules.boundsOf(caller).length === 0) return undefined
+    const bounds = this.#parts.rules.boundsOf(caller)
+    if (bounds.length === 0) return undefined
     let least: Allowance | undefined
-    for (const { name, period, most, spent, held, mayBeUnpriced } of this.#budgets(caller)) {
+    for (const { name, period, most, spent, held, mayBeUnpriced } of this.#budgets(bounds)) {
       const left = most - spent - held
       const isLeast = least === undefined || left < least.left
       least = {
@@ -119,12 +120,10 @@ class LiveLimits implements Limits {
   }
 
   standing(caller: Caller): readonly Standing[] {
-    return [...this.#budgets(caller)]
+    return [...this.#budgets(this.#parts.rules.boundsOf(caller))]
   }
 
-  *#budgets(caller: Caller): Generator<Standing> {
-    const bounds = this.#parts.rules.boundsOf(caller)
-    if (bounds.length === 0) return
+  *#budgets(bounds: readonly Bound[]): Generator<Standing> {
     const now = this.#parts.clock.now()
     for (const { account, name, rule } of bounds) {
       for (const { period, most } of rule.budgets) {

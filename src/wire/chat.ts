@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { isObject, jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
 import { ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
@@ -163,10 +163,6 @@ function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_to
     if (isDetails ? !(isObject(said) && Object.values(said).every(isCount)) : !isCount(said)) return false
   }
   return true
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** What we look at in a chunk or an answer. Everything may be missing: providers differ. */

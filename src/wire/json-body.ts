@@ -34,7 +34,7 @@ export function parseJsonBody(bytes: Uint8Array): JsonBody {
   }
   const text = decodeText(bytes)
   const value = parseText(text)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     throw new BrokerError(
       'bad-request',
       'the body must be a JSON object, such as {"model": …, "messages": […]}',
@@ -42,7 +42,7 @@ export function parseJsonBody(bytes: Uint8Array): JsonBody {
   }
   return {
     text,
-    value: value as Record<string, unknown>,
+    value,
     fields: topLevelFields(text),
     byteLength: bytes.length,
   }
@@ -52,6 +52,11 @@ export function parseJsonBody(bytes: Uint8Array): JsonBody {
 export function jsonBodyOf(text: string): JsonBody {
   const value = JSON.parse(text) as Record<string, unknown>
   return { text, value, fields: topLevelFields(text), byteLength: encoder.encode(text).length }
+}
+
+/** Of what JSON knows: neither null nor a list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function decodeText(bytes: Uint8Array): string {

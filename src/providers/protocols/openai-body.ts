@@ -1,4 +1,4 @@
-import { spliceFields } from '../../wire/json-body.ts'
+import { isObject, spliceFields } from '../../wire/json-body.ts'
 import type { Question, Quirks } from '../provider.ts'
 
 /**
@@ -121,10 +121,6 @@ function dropBreakpoints({ body }: Question, changes: Changes): void {
 
 function withoutMarks(name: string, value: unknown): unknown {
   return (MARKS as readonly string[]).includes(name) ? undefined : value
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Without `include_usage` most providers end a stream without saying what it cost. */
