@@ -1,23 +1,16 @@
-import Fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type onRequestHookHandler,
-} from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { renderError, type RenderedError } from './error-envelope.ts'
-import type { CallerRules } from './find-caller.ts'
+import type { DoorRequest, DoorRules, Guard } from './exchange.ts'
+import type { CallerRules } from './exchange.ts'
 import { createGroundServer, PATIENCE, type Handler, type Patience } from './ground-server.ts'
 import { refuseBytes } from './raw-refusal.ts'
 import { createRouteBook } from './route-book.ts'
+import { ShortWay } from './short-way.ts'
 
 declare module 'fastify' {
-  interface FastifyInstance {
-    /** Whether forwarded headers on this door come from a front we trust: true on Unix sockets only. */
-    readonly trustForwarded: boolean
-    readonly callerRules: CallerRules
-    /** For what went wrong in us after an answer began: the caller has been told, the log hasn't. */
-    readonly reportBug: (reply: FastifyReply, thrown: unknown) => void
+  interface FastifyInstance extends DoorRules {
+    readonly shortWay: ShortWay
   }
 }
 
@@ -35,8 +28,7 @@ export interface DoorOptions {
   readonly trustForwarded: boolean
   /** How callers are told apart; by their address alone without it. */
   readonly callers?: CallerRules | undefined
-  /** Hooks that may refuse a request before its body is read. */
-  readonly onRequest?: readonly onRequestHookHandler[] | undefined
+  readonly guards?: readonly Guard[] | undefined
   readonly logger?: DoorLogger | undefined
   /** Hears the status of each answer once it is out. */
   readonly onAnswer?: ((status: number) => void) | undefined
@@ -54,28 +46,39 @@ export interface DoorOptions {
  * `close()` is a hard stop: drain the server first.
  */
 export function createDoor(options: DoorOptions): FastifyInstance {
+  const { bodyLimit, trustForwarded, guards = [], onAnswer, around = (serve) => serve } = options
   const patience = { ...PATIENCE, ...options.patience }
-  const reportBug = bugReporter(options)
-  const renderTo = errorRenderer(options, reportBug)
-  const { around = (serve) => serve } = options
+  const rules = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
+  const render = errorRenderer(options, rules)
+  const shortWay = new ShortWay()
   const door = Fastify({
-    serverFactory: (handle) => createGroundServer(around(handle), options.bodyLimit, patience),
-    bodyLimit: options.bodyLimit,
+    serverFactory: (handle) => {
+      const serve = shortWay.before(handle, { rules, guards, bodyLimit, onAnswer, render })
+      return createGroundServer(around(serve), bodyLimit, patience)
+    },
+    bodyLimit,
     clientErrorHandler: refuseBytes,
-    frameworkErrors: (error, _request, reply) => renderTo(reply, error),
+    frameworkErrors: (error, request, reply) => tell(reply, render(request, error)),
     logger: false,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
   })
-  door.decorate('trustForwarded', options.trustForwarded)
-  door.decorate('callerRules', options.callers ?? {})
-  door.decorate('reportBug', reportBug)
+  door.decorate('trustForwarded', rules.trustForwarded)
+  door.decorate('callerRules', rules.callerRules)
+  door.decorate('reportBug', rules.reportBug)
+  door.decorate('shortWay', shortWay)
   acceptRawJson(door)
   const routes = createRouteBook(door)
-  door.setErrorHandler((error, _request, reply) => renderTo(reply, error))
-  door.setNotFoundHandler((request, reply) => renderTo(reply, routes.explainMiss(request, reply)))
-  for (const hook of options.onRequest ?? []) door.addHook('onRequest', hook)
-  const { onAnswer } = options
+  door.setErrorHandler((error, request, reply) => tell(reply, render(request, error)))
+  door.setNotFoundHandler((request, reply) =>
+    tell(reply, render(request, routes.explainMiss(request, reply))),
+  )
+  for (const guard of guards) {
+    door.addHook('onRequest', (request, _reply, done) => {
+      guard(request)
+      done()
+    })
+  }
   if (onAnswer !== undefined) {
     door.addHook('onResponse', (_request, reply, done) => {
       onAnswer(reply.raw.statusCode)
@@ -97,24 +100,21 @@ function acceptRawJson(door: FastifyInstance): void {
   }
 }
 
-type ReportBug = FastifyInstance['reportBug']
-
-function bugReporter({ name, logger }: DoorOptions): ReportBug {
-  return ({ request: { method, routeOptions } }, thrown) =>
+function bugReporter({ name, logger }: DoorOptions): DoorRules['reportBug'] {
+  return ({ method, routeOptions }, thrown) =>
     logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
 }
 
-function errorRenderer({ bodyLimit, render = renderError }: DoorOptions, reportBug: ReportBug) {
-  return (reply: FastifyReply, thrown: unknown): void => {
+function errorRenderer({ bodyLimit, render = renderError }: DoorOptions, { reportBug }: DoorRules) {
+  return (request: DoorRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
-    if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(reply, error)
-    const { status, headers, body } = render(error)
-    void reply
-      .code(status)
-      .headers(headers)
-      .type('application/json; charset=utf-8')
-      .send(JSON.stringify(body))
+    if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
+    return render(error)
   }
+}
+
+function tell(reply: FastifyReply, { status, headers, body }: RenderedError): void {
+  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Fastify's own refusals in our words; anything else as it is. */

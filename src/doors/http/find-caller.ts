@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import {
   canonicalAddress,
@@ -8,31 +7,18 @@ import {
 } from '../../contexts/address.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
-import type { Gate, Proof } from '../../contexts/gate.ts'
+import type { Proof } from '../../contexts/gate.ts'
+import type { CallerRules, DoorRequest } from './exchange.ts'
 
 /** The address of whoever comes through a Unix socket without a front that says more. */
 const LOCAL = 'local'
-
-/** How a door finds out who asks. */
-export interface CallerRules {
-  /** What bearers are worth; without it none is read. */
-  readonly gate?: Gate | undefined
-  /** Addresses of TCP peers whose forwarded headers are believed. */
-  readonly proxies?: ReadonlySet<string> | undefined
-  /** One payer per /64 of IPv6: a mycelium node has a /64. */
-  readonly rollsUp?: boolean | undefined
-  /** Where another process took the connection: finds out who is at its other end. */
-  readonly peerOf?: ((request: FastifyRequest) => string | undefined) | undefined
-  /** The door is for this context alone: the file's permissions let people in, and no header says otherwise. */
-  readonly context?: string | undefined
-}
 
 /**
  * Who asks and pays. On a Unix socket, and from a proxy that is trusted, a front may say so (`X-Forwarded-For`,
  * `X-Hero-Context`); elsewhere only the peer's address counts and those headers are as good as absent. Throws `bad-context`, and
  * `unauthorized` for a token of ours that is no longer good.
  */
-export function findCaller(request: FastifyRequest): Caller {
+export function findCaller(request: DoorRequest): Caller {
   const { callerRules } = request.server
   const caller = callerBehind(request, callerRules)
   const token = proofOf(request)?.token
@@ -41,7 +27,7 @@ export function findCaller(request: FastifyRequest): Caller {
 }
 
 /** What the caller proved by its bearer. Throws `unauthorized`. */
-export function proofOf({ server, headers }: FastifyRequest): Proof | undefined {
+export function proofOf({ server, headers }: DoorRequest): Proof | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
   return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
 }
@@ -50,7 +36,7 @@ export function proofOf({ server, headers }: FastifyRequest): Proof | undefined 
  * Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. What
  * a front passes on there speaks for somebody else, who has to show something.
  */
-export function isAdmin(request: FastifyRequest): boolean {
+export function isAdmin(request: DoorRequest): boolean {
   const { gate } = request.server.callerRules
   if (proofOf(request)?.isAdmin === true) return true
   return (
@@ -64,7 +50,7 @@ export function isAdmin(request: FastifyRequest): boolean {
 const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
 
 /** Throws `unauthorized` when nothing was shown, `forbidden` when it isn't enough. */
-export function requireAdmin(request: FastifyRequest): void {
+export function requireAdmin(request: DoorRequest): void {
   if (isAdmin(request)) return
   if (proofOf(request) === undefined)
     throw new BrokerError(
@@ -74,7 +60,7 @@ export function requireAdmin(request: FastifyRequest): void {
   throw new BrokerError('forbidden', 'this token is not an administrator’s')
 }
 
-function callerBehind(request: FastifyRequest, { proxies, context }: CallerRules): Caller {
+function callerBehind(request: DoorRequest, { proxies, context }: CallerRules): Caller {
   const { headers } = request
   const forwarded = headers['x-forwarded-for']
   // A socket of one context doesn't even look at what the header says.
@@ -94,7 +80,7 @@ function readLabel(value: string | string[] | undefined): string | undefined {
   return value === undefined ? undefined : readContextLabel(String(value))
 }
 
-function peerOf(request: FastifyRequest): string {
+function peerOf(request: DoorRequest): string {
   const { peerOf: askElsewhere } = request.server.callerRules
   const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
   const address = peer === undefined ? undefined : canonicalAddress(peer)

@@ -1,14 +1,9 @@
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from 'node:http'
-import { BrokerError } from '../../base/errors.ts'
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import { renderError } from './error-envelope.ts'
+import { Incoming } from './incoming.ts'
 import { refuseOn } from './raw-refusal.ts'
 import { faultOf, MOST_HEADERS, wrongMethod } from './request-floor.ts'
+import { tellError } from './tell-error.ts'
 
 /** How long bytes may take, in milliseconds. Answers may take as long as they like. */
 export interface Patience {
@@ -31,12 +26,13 @@ export const PATIENCE: Patience = {
 
 const MOST_HEADER_BYTES = 32 * 1024
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void
+export type Handler = (request: Incoming, response: ServerResponse) => void
 
 /** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
 export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {
   const server = createServer(
     {
+      IncomingMessage: Incoming,
       maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: patience.headersMs,
       requestTimeout: patience.requestMs,
@@ -60,7 +56,7 @@ function guarded(handle: Handler): Handler {
   return (request, response) => {
     const fault = faultOf(request)
     if (fault !== undefined) {
-      refuse(response, fault)
+      tellError(response, renderError(fault), { connection: 'close' })
       return
     }
     takeUntypedForJson(request.headers)
@@ -81,16 +77,4 @@ function invite(handle: Handler, bodyLimit: number): Handler {
     if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) response.writeContinue()
     handle(request, response)
   }
-}
-
-function refuse(response: ServerResponse, fault: BrokerError): void {
-  const { status, headers, body } = renderError(fault)
-  const text = JSON.stringify(body)
-  response.writeHead(status, {
-    ...headers,
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(text),
-    connection: 'close',
-  })
-  response.end(text)
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BrokerError } from '../../base/errors.ts'
 import { MOST_CACHED_CHARACTERS, type AnswerCache } from '../../broker/answer-cache.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { tellCached } from '../../broker/cache-hit.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody } from '../../wire/json-body.ts'
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
 import { findCaller } from '../http/find-caller.ts'
 import type { Expected } from './answer-on-reply.ts'
 import type { Ask, AskSink } from './ask-sink.ts'
@@ -22,7 +22,7 @@ const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
  * The same question with an answer out of the cache where there is one, and kept where there is none. `undefined` when the
  * caller didn't ask for it with `X-OpenRouter-Cache: true`.
  */
-export function outOfCache(reply: FastifyReply, rooms: Rooms, ask: Ask): Ask | undefined {
+export function outOfCache(reply: DoorReply, rooms: Rooms, ask: Ask): Ask | undefined {
   const { request } = reply
   const { answers } = rooms
   const wish = request.headers['x-openrouter-cache']
@@ -41,12 +41,12 @@ export function outOfCache(reply: FastifyReply, rooms: Rooms, ask: Ask): Ask | u
   }
 }
 
-function routeOf({ routeOptions }: FastifyRequest): string {
+function routeOf({ routeOptions }: DoorRequest): string {
   return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
 }
 
 /** The caller, the route and what was said, whatever the space between it; the order of its fields counts. */
-function keyOf(request: FastifyRequest): string {
+function keyOf(request: DoorRequest): string {
   const { ip, context, token } = findCaller(request)
   const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
   const said = JSON.stringify(parseJsonBody(body).value)
@@ -66,7 +66,7 @@ function isTrue(said: string | string[] | undefined): boolean {
 }
 
 function tellHeaders(
-  { raw }: FastifyReply,
+  { raw }: DoorReply,
   {
     status,
     ttl,

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import type { BrokerError } from '../../base/errors.ts'
 import { generationId } from '../../base/ids.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
+import type { DoorReply } from '../http/exchange.ts'
 import { renderError } from '../http/error-envelope.ts'
 import { atTurnsEnd, type Late } from './turns-end.ts'
 
@@ -25,7 +25,7 @@ export interface Expected {
 /** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
 export class AnswerOnReply implements AnswerSink, Late {
   readonly id: string
-  readonly #reply: FastifyReply
+  readonly #reply: DoorReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
   #tried = ''
@@ -46,7 +46,7 @@ export class AnswerOnReply implements AnswerSink, Late {
   watcher: CallerWatcher | undefined
 
   /** @param id of an answer that is told again; a new one unless said. */
-  constructor(reply: FastifyReply, clock: Clock, id = generationId(clock.now())) {
+  constructor(reply: DoorReply, clock: Clock, id = generationId(clock.now())) {
     this.id = id
     this.#reply = reply
     this.#raw = reply.raw

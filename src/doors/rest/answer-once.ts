@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { BrokerError } from '../../base/errors.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { MOST_CHARACTERS, type FirstTurn, type KeptAnswer, type Repeatable } from '../../broker/repeats.ts'
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
 import { findCaller } from '../http/find-caller.ts'
 import type { AnswerOnReply, Expected } from './answer-on-reply.ts'
 
 /** The request as `Repeats` knows it; `undefined` when the caller didn't say that it may come again. */
-export function repeatableOf(request: FastifyRequest): Repeatable | undefined {
+export function repeatableOf(request: DoorRequest): Repeatable | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
   const { ip, context } = findCaller(request)
@@ -21,7 +21,7 @@ function hash(data: string | Uint8Array): string {
 }
 
 /** Tells a kept answer as it was told before. */
-export function tellAgain(reply: FastifyReply, sink: AnswerOnReply, answer: KeptAnswer): void {
+export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAnswer): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
   const { pieces, streamed, broken } = answer
   const [whole = '{}'] = pieces

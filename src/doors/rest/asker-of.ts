@@ -1,9 +1,9 @@
-import type { FastifyRequest } from 'fastify'
 import type { Asker } from '../../broker/asker.ts'
 import type { Rooms } from '../../broker/rooms.ts'
+import type { DoorRequest } from '../http/exchange.ts'
 import { findCaller } from '../http/find-caller.ts'
 
-export function askerOf(request: FastifyRequest, { attribution }: Rooms): Asker {
+export function askerOf(request: DoorRequest, { attribution }: Rooms): Asker {
   const { headers } = request
   return {
     caller: findCaller(request),

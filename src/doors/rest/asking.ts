@@ -1,8 +1,8 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asBrokerError } from '../../base/errors.ts'
 import type { FirstTurn } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
 import { outOfCache } from './answer-cached.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
 import { KeepingSink, repeatableOf, tellAgain } from './answer-once.ts'
@@ -13,7 +13,7 @@ import type { Ask } from './ask-sink.ts'
  * error goes where there still is room for it, into the status or into the stream. Repeats of a request with an
  * `Idempotency-Key` get the first one's answer.
  */
-export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Promise<void> {
+export async function answerOn(reply: DoorReply, rooms: Rooms, ask: Ask): Promise<void> {
   const repeatable = repeatableOf(reply.request)
   const turn = repeatable === undefined ? undefined : await rooms.repeats.enter(repeatable)
   if (turn?.type === 'again') {
@@ -27,7 +27,7 @@ export async function answerOn(reply: FastifyReply, rooms: Rooms, ask: Ask): Pro
   } catch (error) {
     const failure = asBrokerError(error)
     if (!answer.tell(failure)) throw error
-    if (failure.code === 'internal') reply.server.reportBug(reply, error)
+    if (failure.code === 'internal') reply.server.reportBug(reply.request, error)
   }
 }
 
@@ -45,6 +45,6 @@ async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promis
 const EMPTY = new Uint8Array(0)
 
 /** The body as the JSON object that it must be. Throws `bad-request`. */
-export function bodyOf({ body }: FastifyRequest): JsonBody {
+export function bodyOf({ body }: DoorRequest): JsonBody {
   return parseJsonBody(body instanceof Uint8Array ? body : EMPTY)
 }

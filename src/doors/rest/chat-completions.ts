@@ -1,18 +1,14 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { chat } from '../../broker/chat.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseChatRequest } from '../../wire/chat.ts'
 import type { JsonBody } from '../../wire/json-body.ts'
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
 import { complete } from './completions.ts'
 import { askerOf } from './asker-of.ts'
 import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
-export function postChatCompletions(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  rooms: Rooms,
-): Promise<void> {
+export function postChatCompletions(request: DoorRequest, reply: DoorReply, rooms: Rooms): Promise<void> {
   return answerOn(reply, rooms, (sink) => {
     const body = bodyOf(request)
     if (hasOnlyPrompt(body)) return complete(body, request, sink, rooms)

@@ -1,26 +1,22 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { completion } from '../../broker/completion.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseCompletionRequest } from '../../wire/completion.ts'
 import type { JsonBody } from '../../wire/json-body.ts'
 
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
 import type { AskSink } from './ask-sink.ts'
 import { askerOf } from './asker-of.ts'
 import { answerOn, bodyOf } from './asking.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
-export async function postCompletions(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  rooms: Rooms,
-): Promise<void> {
+export async function postCompletions(request: DoorRequest, reply: DoorReply, rooms: Rooms): Promise<void> {
   await answerOn(reply, rooms, (sink) => complete(bodyOf(request), request, sink, rooms))
 }
 
 /** Also for a chat request that has a prompt and no messages. */
 export async function complete(
   body: JsonBody,
-  request: FastifyRequest,
+  request: DoorRequest,
   sink: AskSink,
   rooms: Rooms,
 ): Promise<void> {

@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../broker/rooms.ts'
+import type { DoorReply, DoorRequest } from '../http/exchange.ts'
+import { addShort, onceIn } from '../http/short-routes.ts'
+import type { ShortRoute } from '../http/short-way.ts'
 import { getCredits, getKey } from './account.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './billing.ts'
 import { postChatCompletions } from './chat-completions.ts'
@@ -13,11 +16,10 @@ import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount
 import { getProviders } from './providers.ts'
 
 type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms) => unknown
+type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms) => Promise<void>
 
-interface Route {
-  readonly method: 'GET' | 'POST'
+interface RoutePlan {
   readonly path: string
-  readonly handle: Handle
   /** One sentence for people, without its full stop. */
   readonly summary: string
   /** How people write the path where a pattern says too little. */
@@ -25,6 +27,19 @@ interface Route {
   /** Names of the query parameters that it looks at. */
   readonly query?: readonly string[] | undefined
 }
+
+interface UsualRoute extends RoutePlan {
+  readonly method: 'GET' | 'POST'
+  readonly handle: Handle
+}
+
+/** Has a model answer: what nearly all requests are for, so it takes the short way. */
+interface AskRoute extends RoutePlan {
+  readonly method: 'POST'
+  readonly ask: AskHandle
+}
+
+type Route = UsualRoute | AskRoute
 
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
@@ -34,16 +49,16 @@ export const API_ROUTES: readonly Route[] = [
   {
     method: 'POST',
     path: '/chat/completions',
-    handle: postChatCompletions,
+    ask: postChatCompletions,
     summary: 'A chat, plain or with `stream: true` as server-sent events',
   },
   {
     method: 'POST',
     path: '/completions',
-    handle: postCompletions,
+    ask: postCompletions,
     summary: 'A text that goes on from `prompt`, plain or streamed',
   },
-  { method: 'POST', path: '/embeddings', handle: postEmbeddings, summary: 'Texts as vectors' },
+  { method: 'POST', path: '/embeddings', ask: postEmbeddings, summary: 'Texts as vectors' },
   {
     method: 'POST',
     path: '/explain',
@@ -166,10 +181,19 @@ export const ROOT_ROUTES: readonly Route[] = [
   },
 ]
 
-/** Adds the REST routes to a door. `prefixes` are the base paths that clients may use. */
-export function addRestRoutes(door: FastifyInstance, rooms: Rooms, prefixes: readonly string[]): void {
-  for (const route of ROOT_ROUTES) add(door, route, route.path, rooms)
-  for (const prefix of prefixes) for (const route of API_ROUTES) add(door, route, prefix + route.path, rooms)
+/**
+ * Adds the REST routes to a door. `prefixes` are the base paths that clients may use; `around` stands before the routes
+ * that ask a model.
+ */
+export function addRestRoutes(
+  door: FastifyInstance,
+  rooms: Rooms,
+  prefixes: readonly string[],
+  around: (handle: ShortRoute['handle']) => ShortRoute['handle'] = (handle) => handle,
+): void {
+  for (const route of ROOT_ROUTES) add(door, route, route.path, rooms, around)
+  for (const prefix of prefixes)
+    for (const route of API_ROUTES) add(door, route, prefix + route.path, rooms, around)
 }
 
 /** `rest.sock` and TCP. */
@@ -177,15 +201,24 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 /** `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-function add(door: FastifyInstance, { method, handle }: Route, url: string, rooms: Rooms): void {
+function add(
+  door: FastifyInstance,
+  route: Route,
+  url: string,
+  rooms: Rooms,
+  around: (handle: ShortRoute['handle']) => ShortRoute['handle'],
+): void {
+  const enter = (): (() => void) => rooms.admission.enter()
+  if ('ask' in route) {
+    addShort(door, url, { enter, handle: around((request, reply) => route.ask(request, reply, rooms)) })
+    return
+  }
+  const { method, handle } = route
   door.route({
     method,
     url,
-    onRequest: (_request, reply, done) => {
-      // What only reads is answered however busy the broker is.
-      if (method === 'POST') reply.raw.on('close', rooms.admission.enter())
-      done()
-    },
+    // What only reads is answered however busy the broker is.
+    ...(method === 'POST' && { onRequest: onceIn(enter) }),
     handler: (request, reply) => handle(request, reply, rooms),
   })
 }

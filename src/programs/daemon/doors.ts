@@ -7,7 +7,8 @@ import type { Rooms } from '../../broker/rooms.ts'
 import type { Config } from '../../config/config.ts'
 import type { Gate } from '../../contexts/gate.ts'
 import { createDoor, type DoorOptions } from '../../doors/http/door.ts'
-import { findCaller, isAdmin, type CallerRules } from '../../doors/http/find-caller.ts'
+import type { CallerRules } from '../../doors/http/exchange.ts'
+import { findCaller, isAdmin } from '../../doors/http/find-caller.ts'
 import { addHeroRoutes } from '../../doors/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../doors/mcp/mount-mcp.ts'
 import { mayListen, requireProof, requireSameMachine } from '../../doors/http/tcp-guards.ts'
@@ -199,7 +200,7 @@ function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['pee
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): DoorOptions {
   const { gate, config } = parts
   const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
-  return { ...optionsFor(TCP, parts), trustForwarded: false, onRequest: guards }
+  return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
 }
 
 const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')

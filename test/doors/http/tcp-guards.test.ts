@@ -36,7 +36,7 @@ describe('with a token', () => {
     tokens,
     clock: systemClock,
   })
-  const guarded = { ...routes, onRequest: [requireProof], callers: { gate } }
+  const guarded = { ...routes, guards: [requireProof], callers: { gate } }
 
   test.each(['Bearer s3cret', 'bearer  s3cret '])('“%s” is let in', async (shown) => {
     await using opened = await openDoor(guarded)
@@ -65,7 +65,7 @@ describe('with a token', () => {
 
 describe('without one, on loopback', () => {
   const ask = async (head: string) => {
-    await using opened = await openDoor({ ...routes, onRequest: [requireSameMachine('127.0.0.1')] })
+    await using opened = await openDoor({ ...routes, guards: [requireSameMachine('127.0.0.1')] })
     return await sendRaw(opened.where, `GET / HTTP/1.1\r\nconnection: close\r\n${head}\r\n\r\n`)
   }
 

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { FastifyRequest } from 'fastify'
+import type { DoorRequest } from '../../../doors/http/exchange.ts'
 import { openRpcDoor, openTwins, twinFolder, type DoorParts, type Doors } from '../doors.ts'
 import { startFleet, type Fleet, type FleetParts } from './fleet.ts'
 import { PEER_HEADER } from './pass-on.ts'
@@ -31,7 +31,7 @@ export async function openDoorsWithWorkers(
 }
 
 /** The worker that took the connection says so: nobody else can reach the twins. */
-function peerBehind({ headers }: FastifyRequest): string | undefined {
+function peerBehind({ headers }: DoorRequest): string | undefined {
   const peer = headers[PEER_HEADER]
   return typeof peer === 'string' ? peer : undefined
 }

@@ -2,6 +2,7 @@ import { Agent, request as send, type IncomingMessage, type ServerResponse } fro
 import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
 import { renderError } from '../../../doors/http/error-envelope.ts'
+import { tellError } from '../../../doors/http/tell-error.ts'
 
 /** Set by workers for the primary's twin of the TCP door, which sees no peer of its own; what a caller says there is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'
@@ -39,7 +40,7 @@ export function createPassOn(twinSocket: string): PassOn {
     outgoing.once('response', (incoming) => answer(incoming, response))
     outgoing.on('error', () => {
       // Who refuses a body need not read it to its end: then the answer is under way.
-      if (!response.headersSent) refuse(response)
+      if (!response.headersSent) tellError(response, renderError(starting()))
     })
     response.once('close', () => outgoing.destroy())
     return outgoing
@@ -85,9 +86,6 @@ function filtered(rawHeaders: readonly string[], isDropped: (name: string) => bo
   return kept
 }
 
-function refuse(response: ServerResponse): void {
-  const error = new BrokerError('stopping', 'the broker is stopping or starting; ask again in a moment')
-  const { status, headers, body } = renderError(error)
-  response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' })
-  response.end(JSON.stringify(body))
+function starting(): BrokerError {
+  return new BrokerError('stopping', 'the broker is stopping or starting; ask again in a moment')
 }

@@ -1,8 +1,9 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { Rooms } from '../../../broker/rooms.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { createDoor, type DoorOptions } from '../../../doors/http/door.ts'
+import type { DoorReply, DoorRequest } from '../../../doors/http/exchange.ts'
 import { addRestRoutes, REST_PREFIXES } from '../../../doors/rest/routes.ts'
 import { bindTcp, joinUnixSocket } from '../../../host/bind.ts'
 import { drainable, type Drain } from '../../../host/drain.ts'
@@ -85,18 +86,14 @@ function createWorkerDoor(
       passOn(request, response)
     },
   })
-  door.addHook('onRoute', (route) => {
-    const { handler } = route
-    route.handler = async function (request, reply) {
-      try {
-        return await handler.call(this, request, reply)
-      } catch (error) {
-        if (!(error instanceof PassedOn)) throw error
-        return passOnWhole(request, reply, passOn)
-      }
+  addRestRoutes(door, rooms, prefixes, (handle) => async (request, reply) => {
+    try {
+      await handle(request, reply)
+    } catch (error) {
+      if (!(error instanceof PassedOn)) throw error
+      passOnWhole(request, reply, passOn)
     }
   })
-  addRestRoutes(door, rooms, prefixes)
   return { door, drain: drainable(door.server), passOn }
 }
 
@@ -112,7 +109,7 @@ function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySe
   return ours.has(query < 0 ? url : url.slice(0, query))
 }
 
-function passOnWhole(request: FastifyRequest, reply: FastifyReply, passOn: PassOn): void {
+function passOnWhole(request: DoorRequest, reply: DoorReply, passOn: PassOn): void {
   reply.hijack()
   const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
   passOn.whole(request.raw, reply.raw, body)

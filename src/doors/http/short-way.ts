@@ -1,0 +1,125 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { DoorReply, DoorRequest, DoorRules, Guard } from './exchange.ts'
+import type { RenderedError } from './error-envelope.ts'
+import type { Handler } from './ground-server.ts'
+import type { Incoming } from './incoming.ts'
+import { tellError } from './tell-error.ts'
+
+/** A route that takes the short way. What it throws is told as any error of its door. */
+export interface ShortRoute {
+  /** Before the body is read; may refuse. What it returns is called when the exchange is over, however it ended. */
+  enter(): () => void
+  handle(request: DoorRequest, reply: DoorReply): Promise<void>
+}
+
+/** What the short way has in common with the rest of its door. */
+export interface ShortWayParts {
+  readonly rules: DoorRules
+  readonly guards: readonly Guard[]
+  readonly bodyLimit: number
+  readonly onAnswer: ((status: number) => void) | undefined
+  readonly render: (request: DoorRequest, thrown: unknown) => RenderedError
+}
+
+/** What clients send; any other content type is looked at in full. */
+const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/json; charset=utf-8'])
+
+/**
+ * Routes for the requests that come most. What is in order at first sight (POST, a path as it stands in the list, JSON of a
+ * known length that is not too much) goes straight to its route; whatever is anyhow different goes the long way through
+ * the framework, which knows more, is never wrong, and takes 9 of 88 µs (and three times that of a request that is
+ * the first in a while). So no rule stands here twice, save for what is right without doubt.
+ */
+export class ShortWay {
+  readonly #routes = new Map<string, ShortRoute>()
+
+  add(url: string, route: ShortRoute): void {
+    this.#routes.set(url, route)
+  }
+
+  /** Serves what can come this way, and hands on the rest. */
+  before(longWay: Handler, parts: ShortWayParts): Handler {
+    return (request, response) => {
+      const { url = '' } = request
+      const route = request.method === 'POST' ? this.#routes.get(url) : undefined
+      if (route === undefined || !isPlain(request, parts.bodyLimit)) return longWay(request, response)
+      return serve(new ShortRequest(request, url, parts.rules), response, route, parts)
+    }
+  }
+}
+
+function isPlain({ headers }: Incoming, bodyLimit: number): boolean {
+  return (
+    JSON_TYPES.has(headers['content-type'] ?? '') &&
+    headers['transfer-encoding'] === undefined &&
+    Number(headers['content-length']) <= bodyLimit
+  )
+}
+
+function serve(
+  request: ShortRequest,
+  response: ServerResponse,
+  route: ShortRoute,
+  parts: ShortWayParts,
+): void {
+  const reply = new ShortReply(request, response)
+  const fail = (thrown: unknown): void => {
+    if (!response.headersSent) tellError(response, parts.render(request, thrown), reply.ownHeaders)
+  }
+  let leave: (() => void) | undefined
+  response.on('close', () => {
+    parts.onAnswer?.(response.statusCode)
+    leave?.()
+  })
+  try {
+    for (const guard of parts.guards) guard(request)
+    leave = route.enter()
+  } catch (refusal) {
+    return fail(refusal)
+  }
+  request.raw.whole((body) => {
+    request.body = body
+    route.handle(request, reply).catch(fail)
+  })
+}
+
+class ShortRequest implements DoorRequest {
+  readonly method = 'POST'
+  readonly headers: IncomingHttpHeaders
+  readonly socket: Socket
+  readonly raw: Incoming
+  readonly server: DoorRules
+  readonly routeOptions: { readonly url: string }
+  body: Uint8Array | undefined
+
+  constructor(raw: Incoming, url: string, server: DoorRules) {
+    this.raw = raw
+    this.headers = raw.headers
+    this.socket = raw.socket
+    this.server = server
+    this.routeOptions = { url }
+  }
+}
+
+class ShortReply implements DoorReply {
+  readonly request: DoorRequest
+  readonly raw: ServerResponse
+  readonly server: DoorRules
+  sent = false
+  ownHeaders: Readonly<Record<string, string>> | undefined
+
+  constructor(request: DoorRequest, raw: ServerResponse) {
+    this.request = request
+    this.raw = raw
+    this.server = request.server
+  }
+
+  hijack(): void {
+    this.sent = true
+  }
+
+  headers(values: Readonly<Record<string, string>>): void {
+    this.ownHeaders = values
+  }
+}

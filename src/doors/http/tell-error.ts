@@ -1,0 +1,18 @@
+import type { ServerResponse } from 'node:http'
+import type { RenderedError } from './error-envelope.ts'
+
+/** Answers with an error. `headers` are those that the answer has beside the error's own. */
+export function tellError(
+  response: ServerResponse,
+  { status, headers: ofError, body }: RenderedError,
+  headers?: Readonly<Record<string, string>>,
+): void {
+  const text = JSON.stringify(body)
+  response.writeHead(status, {
+    ...headers,
+    ...ofError,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  })
+  response.end(text)
+}
