@@ -25,7 +25,7 @@ export interface RoundOptions {
  * after them. What is measured is what a broker costs that has been at work for a while; the others need no more than to
  * have their connections open.
  */
-const WARM_UP = { slow: 7, quick: 1 } as const
+const WARM_UP_MS = 8_000
 
 /**
  * Every round plays every scenario with every contender, one right after the other, so that whatever else the machine
@@ -44,8 +44,12 @@ export async function playRounds(
     onRound(round)
     for (const scenario of scenarios) {
       for (const entrant of turned(entrants, round)) {
-        const warmUp = entrant.warmsUp === true ? WARM_UP.slow : WARM_UP.quick
-        const slice = await playOne(stage, entrant, scenario, round === 0 ? stretch * warmUp : stretch)
+        const slice = await playOne(
+          stage,
+          entrant,
+          scenario,
+          round === 0 ? stretch * warmUp(entrant, scenario) : stretch,
+        )
         if (round > 0) slices.get(scenario.id)?.get(entrant.name)?.push(slice)
       }
     }
@@ -57,6 +61,11 @@ function playOne(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: nu
   const { scene } = scenario
   const load = 'forMs' in scene.load ? { ...scene.load, forMs: scene.load.forMs * stretch } : scene.load
   return blame(entrant.name, scenario.title, stage.play(entrant.running, { ...scene, load }))
+}
+
+/** So many times the length of its slices. */
+function warmUp({ warmsUp }: Entrant, { scene: { load } }: Scenario): number {
+  return warmsUp === true && 'forMs' in load ? WARM_UP_MS / load.forMs : 1
 }
 
 const turned = <T>(list: readonly T[], by: number) => list.map((_, at) => list[(at + by) % list.length] as T)

@@ -12,10 +12,12 @@ export interface Figures {
   readonly times: Spread | undefined
   readonly perSecond: Spread | undefined
   readonly first: Spread | undefined
+  readonly firstP99: Spread | undefined
   readonly p50: Spread | undefined
   readonly p99: Spread | undefined
   /** More than `direct` took in the same round. */
   readonly addedFirst: Spread | undefined
+  readonly addedFirstP99: Spread | undefined
   readonly addedP50: Spread | undefined
   readonly addedP99: Spread | undefined
 }
@@ -34,9 +36,11 @@ export function figuresOf(slices: Slices, scenario: Scenario, yardstick: string)
       times: contender === yardstick ? undefined : spread(pairs(cpu, yardsticks, (a, b) => a / b)),
       perSecond: spread(own.map((slice) => amount(slice, scenario) / slice.seconds)),
       first: spread(own.map((slice) => slice.first.p50)),
+      firstP99: spread(own.map((slice) => slice.first.p99)),
       p50: spread(own.map((slice) => slice.whole.p50)),
       p99: spread(own.map((slice) => slice.whole.p99)),
       addedFirst: over(directs, (slice) => slice.first.p50),
+      addedFirstP99: over(directs, (slice) => slice.first.p99),
       addedP50: over(directs, (slice) => slice.whole.p50),
       addedP99: over(directs, (slice) => slice.whole.p99),
     }
