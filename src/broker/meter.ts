@@ -4,6 +4,7 @@ import type { UsageBounds } from '../ledger/cost.ts'
 import type { CountSource, Usage } from '../ledger/ledger-types.ts'
 import { parseWireUsage, type ChatChoice, type ChatChunk } from '../wire/chat.ts'
 import type { JsonBody } from '../wire/json-body.ts'
+import { KeptText } from './kept-text.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
 import { usageOfWire } from './usage.ts'
 
@@ -37,7 +38,7 @@ export class Meter {
   #chunksWithText = 0
   #calls = 0
   /** What was said, for a tokenizer; given up when it is too long. */
-  #said: string[] | undefined = []
+  #said: KeptText | undefined = new KeptText()
 
   /**
    * @param body what was asked.
@@ -54,7 +55,7 @@ export class Meter {
 
   /** All text of the answer; `undefined` when it was too long to keep. */
   get said(): string | undefined {
-    return this.#said?.join('')
+    return this.#said?.toString()
   }
 
   /** A fair guess of the tokens so far, never far below: a chunk with text has one at least. */
@@ -105,7 +106,7 @@ export class Meter {
     for (const text of textsIn(choice)) {
       if (typeof text !== 'string' || text === '') continue
       characters += text.length
-      this.#said?.push(text)
+      this.#said?.add(text)
     }
     const calls = (choice.delta ?? choice.message)?.tool_calls
     if (Array.isArray(calls)) for (const call of calls) if (isFilled(call.function?.name)) this.#calls++

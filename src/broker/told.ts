@@ -1,4 +1,5 @@
 import type { ChatChoice, ChatChunk } from '../wire/chat.ts'
+import { KeptText } from './kept-text.ts'
 
 /** More text than this isn't kept for a rescue: an open stream has its bound, too. */
 const MOST_CHARACTERS = 1_000_000
@@ -8,11 +9,11 @@ const ONLY_ONCE = ['tool_calls', 'function_call', 'audio', 'images', 'refusal', 
 
 /** What the caller of a stream has been told, as far as somebody else needs it to bring the answer to its end. */
 export class Told {
-  #text = ''
+  #text = new KeptText()
   #isSealed = false
 
   get text(): string {
-    return this.#text
+    return this.#text.toString()
   }
 
   /** Whether all that was told is text (and thoughts), which may be continued or compared. */
@@ -38,12 +39,12 @@ export class Told {
       this.#text.length + content.length > MOST_CHARACTERS
     )
       this.#seal()
-    else this.#text += content
+    else if (content !== '') this.#text.add(content)
   }
 
   #seal(): void {
     this.#isSealed = true
-    this.#text = ''
+    this.#text = new KeptText()
   }
 }
 
