@@ -40,7 +40,6 @@ export class AnswerOnReply implements AnswerSink, Late {
   #isWaiting = false
   /** A whole answer that goes out at the end of this turn. */
   #whole: string | undefined
-  /** Plain ASCII needs no encoding. */
   #encoding: 'latin1' | 'utf8' = 'utf8'
   isGone = false
   watcher: CallerWatcher | undefined
@@ -112,8 +111,9 @@ export class AnswerOnReply implements AnswerSink, Late {
     if (!this.#hasBegun) return this.#writeFirst(event)
     const socket = this.#socket
     if (socket === undefined) return this.#whenDrained(this.#raw.write(event), this.#raw)
-    const size = Buffer.byteLength(event).toString(16)
-    return this.#whenDrained(socket.write(`${size}\r\n${event}\r\n`), socket)
+    const byteLength = Buffer.byteLength(event)
+    const text = `${byteLength.toString(16)}\r\n${event}\r\n`
+    return this.#whenDrained(socket.write(text, encodingOf(event, byteLength)), socket)
   }
 
   /** The head goes out with the first event, in one write. */
@@ -149,7 +149,7 @@ export class AnswerOnReply implements AnswerSink, Late {
       'x-aibroker-tried': this.#tried,
     })
     this.#whole = json
-    this.#encoding = byteLength === json.length ? 'latin1' : 'utf8'
+    this.#encoding = encodingOf(json, byteLength)
     atTurnsEnd(this)
   }
 
@@ -209,4 +209,9 @@ export class AnswerOnReply implements AnswerSink, Late {
     this.#reply.hijack()
     this.#raw.destroy()
   }
+}
+
+/** ASCII needs no encoding, which takes 0.3 µs of a text of 1 KB. */
+function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
+  return byteLength === text.length ? 'latin1' : 'utf8'
 }

@@ -72,19 +72,18 @@ const MOST_JOINED_LENGTH = 128 * 1024
 
 export function writeRequest(socket: Socket, head: string, body: string | Uint8Array | undefined): void {
   if (body === undefined) socket.write(head, 'latin1')
-  else if (body.length <= MOST_JOINED_LENGTH) socket.write(joined(head, body))
-  else {
+  else if (body.length > MOST_JOINED_LENGTH) {
     socket.cork()
     socket.write(head, 'latin1')
     socket.write(body)
     socket.uncork()
-  }
+  } else if (isAscii(body)) socket.write(head + body, 'latin1')
+  else socket.write(joinedBytes(head, typeof body === 'string' ? Buffer.from(body) : body))
 }
 
-/** A head holds one byte per character, a body may be text: only where both are plain can they be one string. */
-function joined(head: string, body: string | Uint8Array): string | Buffer {
-  if (typeof body !== 'string') return joinedBytes(head, body)
-  return Buffer.byteLength(head) === head.length ? head + body : joinedBytes(head, Buffer.from(body))
+/** Then it is bytes as it stands, as a head is. */
+function isAscii(body: string | Uint8Array): body is string {
+  return typeof body === 'string' && Buffer.byteLength(body) === body.length
 }
 
 function joinedBytes(head: string, body: Uint8Array): Buffer {
