@@ -1,3 +1,4 @@
+import type { CallToolResult } from '@modelcontextprotocol/client'
 import { BrokerError } from '../base/errors.ts'
 import type { ServerAddress } from './config.ts'
 
@@ -17,6 +18,12 @@ export function errorWithoutSecrets(error: BrokerError, address: ServerAddress):
   const clean = metadata && (JSON.parse(withoutSecrets(JSON.stringify(metadata), address)) as typeof metadata)
   const details = { ...error.details, ...(clean === undefined ? {} : { metadata: clean }) }
   return new BrokerError(error.code, withoutSecrets(error.message, address), { details })
+}
+
+/** The same for a tool's own account of why it failed; what a tool brings when all went well is the caller's. */
+export function resultWithoutSecrets(result: CallToolResult, address: ServerAddress): CallToolResult {
+  if (result.isError !== true) return result
+  return JSON.parse(withoutSecrets(JSON.stringify(result), address)) as CallToolResult
 }
 
 /** Longest first, so that none is left over that another one is a part of. */

@@ -24,6 +24,7 @@ import type { Peer } from './peer.ts'
 import { type HeldTool, type PinStore, Pins, forgetfulPinStore } from './pins.ts'
 import { type RequestStateSeal, createRequestStateSeal } from './request-state-seal.ts'
 import { boundResult, withoutServerInfo } from './result-bounds.ts'
+import { resultWithoutSecrets } from './server-secrets.ts'
 import { type Route, ServerSet, type ServerTrouble } from './server-set.ts'
 import type { ToolLog } from './tool-log.ts'
 import { type ToolCaller, ToolPolicy, callerKey } from './tool-policy.ts'
@@ -183,7 +184,8 @@ export class ToolBroker {
         return connection.callTool(definition, args, relayOptions)
       })
       running.settle('finished')
-      return isInputRequiredResult(result) ? result : boundResult(result, config.maxResultBytes)
+      if (isInputRequiredResult(result)) return result
+      return boundResult(resultWithoutSecrets(result, config.address), config.maxResultBytes)
     } catch (thrown) {
       const error = asBrokerError(thrown)
       running.settle(options.signal?.aborted === true ? 'cancelled' : 'failed', error)

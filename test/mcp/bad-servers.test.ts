@@ -115,3 +115,11 @@ test('a caller who left before the server was there gets an error and leaves non
   // Were the start's failure nobody's, the run would report it.
   await expect.poll(() => broker.servers()[0]?.state).toBe('backoff')
 })
+
+test('a tool that blames the key which its server was given does not show it', async () => {
+  const key = 'sk-live-0123456789'
+  await using broker = await brokerOf({ good: program('raw', { KEY: key }) })
+  const result = await broker.callTool(alice, 'good__blame', {})
+  expect(result).toMatchObject({ isError: true })
+  expect(textOf(result)).toBe('bad key ***')
+})

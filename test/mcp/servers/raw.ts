@@ -35,8 +35,8 @@ function tools(): unknown[] {
   const many = Array.from({ length: Number(process.env['MANY'] ?? 0) }, (_, index) => tool(`tool_${index}`))
   return [
     tool('echo', described),
-    ...['remember', 'recall', 'env', 'hang', 'crash', 'flood', 'big', 'pid', 'children', 'slow'].map((name) =>
-      tool(name),
+    ...['remember', 'recall', 'env', 'blame', 'hang', 'crash', 'flood', 'big', 'pid', 'children', 'slow'].map(
+      (name) => tool(name),
     ),
     ...many,
   ]
@@ -67,6 +67,8 @@ function call(
       return answer(id, text(remembered))
     case 'env':
       return answer(id, text(JSON.stringify(process.env)))
+    case 'blame':
+      return answer(id, { content: [{ type: 'text', text: `bad key ${process.env['KEY']}` }], isError: true })
     case 'pid':
       return answer(id, text(String(process.pid)))
     case 'hang':
