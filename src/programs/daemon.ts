@@ -63,11 +63,20 @@ function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
   const stop = (signal: NodeJS.Signals): void => {
     if (isStopping) process.exit(130)
     isStopping = true
-    log.info({ signal, graceMs: config.drainTimeoutMs }, 'stopping; open requests may finish')
+    tellStopping(signal, config.drainTimeoutMs, log)
     daemon.close().then(() => process.exit(0), fail)
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** A person reads a sentence, a log its own kind of lines. */
+function tellStopping(signal: NodeJS.Signals, graceMs: number, log: Logger): void {
+  if (!process.stderr.isTTY) log.info({ signal, graceMs }, 'stopping; open requests may finish')
+  else
+    process.stderr.write(
+      `\nStopping: open requests may finish within ${Math.ceil(graceMs / 1000)} s. Ctrl-C again ends at once.\n`,
+    )
 }
 
 function fail(error: unknown): never {
