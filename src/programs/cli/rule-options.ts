@@ -19,6 +19,8 @@ const OPTIONS: readonly Option[] = [
   new Option('--providers <names...>', 'only these providers'),
   new Option('--local-only', 'only providers that run on this host'),
   new Option('--allow-unpriced', 'also models whose price nobody knows, in spite of a budget'),
+  new Option('--hedge', 'a second provider may be asked when the first is slow to begin; both may bill'),
+  new Option('--no-hedge', 'never a second one, whatever the model says'),
 ]
 
 /** Lets a command say what somebody may do. */
@@ -32,7 +34,7 @@ export function ruleOf(command: Command): Rule | undefined {
   const given = command.opts<Record<string, unknown>>()
   const fields = OPTIONS.flatMap((option) => {
     const value = given[option.attributeName()]
-    return value === undefined ? [] : [[option.name().replaceAll('-', '_'), value] as const]
+    return value === undefined || option.negate ? [] : [[option.name().replaceAll('-', '_'), value] as const]
   })
   return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Rule)
 }
@@ -51,6 +53,7 @@ export function sayRule(rule: Rule): string {
     rule.providers && `only from ${rule.providers.join(' ')}`,
     rule.local_only === true ? 'only on this host' : undefined,
     rule.allow_unpriced === true ? 'unpriced too' : undefined,
+    rule.hedge === undefined ? undefined : rule.hedge ? 'hedged' : 'never hedged',
   ]
   return parts.filter((part) => part !== undefined).join(', ')
 }

@@ -203,6 +203,14 @@ test('nobody is pinned to a provider that is misspelt', async () => {
   expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
 })
 
+test('a limit says whether a slow provider may have company', async () => {
+  await using broker = await startDaemonHere()
+  const set = (...argv: string[]) => runHere(['limits', 'set', 'context:lab', ...argv], broker)
+  expect((await set('--hedge', '--concurrent', '3')).out).toBe('context:lab: 3 at once, hedged\n')
+  expect((await set('--no-hedge')).out).toBe('context:lab: never hedged\n')
+  expect((await runHere(['limits', '--json'], broker)).out).toContain('"hedge": false')
+})
+
 test('settings that somebody set come first, and a reload says what there is now', async () => {
   await using broker = await startDaemonHere()
   const [, first = ''] = (await runHere(['config'], broker)).out.split('\n')
