@@ -162,7 +162,10 @@ function afterNested(json: string, from: number): number {
 /** A new value for a field as JSON text; `undefined` takes the field out. A field that isn't there is put first. */
 export type FieldChanges = ReadonlyMap<string, string | undefined>
 
-/** The same text with some top-level fields replaced, added or taken out; everything else stays as it came. */
+/**
+ * The same text with some top-level fields replaced, added or taken out; everything else stays as it came. The text is gone
+ * through once: each look at what was put together so far would be another copy of it.
+ */
 export function spliceFields(json: JsonText, changes: FieldChanges): string {
   const edits: Edit[] = []
   let added = ''
@@ -171,48 +174,60 @@ export function spliceFields(json: JsonText, changes: FieldChanges): string {
     const span = json.fields.get(name)
     if (span === undefined) {
       if (value !== undefined) added += `${added === '' ? '' : ','}${JSON.stringify(name)}:${value}`
-    } else if (value === undefined) {
-      removed++
-      edits.push({ from: span.keyFrom, to: span.valueTo, text: undefined })
-    } else edits.push({ from: span.valueFrom, to: span.valueTo, text: value })
+    } else if (value === undefined) removed++
+    else edits.push({ from: span.valueFrom, to: span.valueTo, text: value })
   }
+  if (removed > 0) edits.push(...removals(json, changes))
+  if (added !== '') edits.unshift(addition(json, added, json.fields.size > removed))
   if (edits.length > 1) edits.sort((a, b) => a.from - b.from)
-  const rest = applyEdits(json.text, edits, removed > 0)
-  if (added === '') return rest
-  const open = rest.indexOf('{') + 1
-  const comma = json.fields.size > removed ? ',' : ''
-  return `${rest.slice(0, open)}${added}${comma}${rest.slice(open)}`
+  return applyEdits(json.text, edits)
 }
 
 interface Edit {
   readonly from: number
   readonly to: number
-  /** Absent: the field goes, and a comma with it. */
-  readonly text: string | undefined
+  readonly text: string
 }
 
-function applyEdits(text: string, edits: readonly Edit[], hasRemovals: boolean): string {
-  let out = ''
-  let read = 0
-  for (const { from, to, text: put } of edits) {
-    out += text.slice(read, from) + (put ?? '')
-    read = put === undefined ? afterComma(text, to) : to
+function addition({ text }: JsonText, added: string, othersFollow: boolean): Edit {
+  const open = text.indexOf('{') + 1
+  return { from: open, to: open, text: othersFollow ? `${added},` : added }
+}
+
+/** A field goes with the comma after it; those at the end go with the one before them. */
+function removals({ text, fields }: JsonText, changes: FieldChanges): Edit[] {
+  const edits: Edit[] = []
+  let keptTo: number | undefined
+  let going: FieldSpan[] = []
+  for (const [name, span] of fields) {
+    if (changes.has(name) && changes.get(name) === undefined) going.push(span)
+    else {
+      for (const { keyFrom, valueTo } of going)
+        edits.push({ from: keyFrom, to: afterComma(text, valueTo), text: '' })
+      going = []
+      keptTo = span.valueTo
+    }
   }
-  out += text.slice(read)
-  return hasRemovals ? withoutLooseComma(out) : out
+  const [first, last] = [going[0], going.at(-1)]
+  if (first !== undefined && last !== undefined)
+    edits.push({ from: keptTo ?? first.keyFrom, to: last.valueTo, text: '' })
+  return edits
 }
 
-/** Takes the comma after a removed field along; for a last field the one before it is left for `withoutLooseComma`. */
 function afterComma(text: string, to: number): number {
   const next = skipSpace(text, to)
   return text.charCodeAt(next) === COMMA ? next + 1 : to
 }
 
-/** Where the last field was taken out, the comma before it would stand alone. */
-function withoutLooseComma(text: string): string {
-  const close = text.lastIndexOf('}')
-  const before = text.slice(0, close).trimEnd()
-  return before.endsWith(',') ? `${before.slice(0, -1)}${text.slice(close)}` : text
+/** In their order; they don't overlap. */
+function applyEdits(text: string, edits: readonly Edit[]): string {
+  let out = ''
+  let read = 0
+  for (const { from, to, text: put } of edits) {
+    out += text.slice(read, from) + put
+    read = to
+  }
+  return out + text.slice(read)
 }
 
 /** Where a value stands in a JSON text; `to` is exclusive. */
