@@ -7,23 +7,37 @@ const SHORTEST = 8
 
 /** Takes what a server was given in confidence out of its own words: some repeat the key that they refuse. */
 export function withoutSecrets(text: string, address: ServerAddress): string {
-  let clean = text
-  for (const value of valuesOf(address)) clean = clean.replaceAll(value, '***')
-  return clean
+  return cleaned(text, valuesOf(address))
 }
 
 /** The same for an error that callers and logs are told, with what the server said along with it. */
 export function errorWithoutSecrets(error: BrokerError, address: ServerAddress): BrokerError {
+  const secrets = valuesOf(address)
   const { metadata } = error.details
-  const clean = metadata && (JSON.parse(withoutSecrets(JSON.stringify(metadata), address)) as typeof metadata)
-  const details = { ...error.details, ...(clean === undefined ? {} : { metadata: clean }) }
-  return new BrokerError(error.code, withoutSecrets(error.message, address), { details })
+  const details = {
+    ...error.details,
+    ...(metadata === undefined ? {} : { metadata: cleaned(metadata, secrets) }),
+  }
+  return new BrokerError(error.code, cleaned(error.message, secrets), { details })
 }
 
 /** The same for a tool's own account of why it failed; what a tool brings when all went well is the caller's. */
 export function resultWithoutSecrets(result: CallToolResult, address: ServerAddress): CallToolResult {
-  if (result.isError !== true) return result
-  return JSON.parse(withoutSecrets(JSON.stringify(result), address)) as CallToolResult
+  return result.isError === true ? cleaned(result, valuesOf(address)) : result
+}
+
+/** A copy without the secrets in any of its texts; names of fields, and what says of which type a thing is, stay. */
+function cleaned<T>(value: T, secrets: readonly string[]): T {
+  if (typeof value === 'string')
+    return secrets.reduce<string>((text, secret) => text.replaceAll(secret, '***'), value) as T
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map((item: unknown) => cleaned(item, secrets)) as T
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]: [string, unknown]) => [
+      name,
+      name === 'type' ? item : cleaned(item, secrets),
+    ]),
+  ) as T
 }
 
 /** Longest first, so that none is left over that another one is a part of. */
