@@ -64,24 +64,43 @@ function serve(
   parts: ShortWayParts,
 ): void {
   const reply = new ShortReply(request, response)
-  const fail = (thrown: unknown): void => {
-    if (!response.headersSent) tellError(response, parts.render(request, thrown), reply.ownHeaders)
-  }
   let leave: (() => void) | undefined
-  response.on('close', () => {
-    parts.onAnswer?.(response.statusCode)
-    leave?.()
-  })
+  response.on('finish', () => parts.onAnswer?.(response.statusCode))
+  response.on('close', () => leave?.())
   try {
     for (const guard of parts.guards) guard(request)
     leave = route.enter()
   } catch (refusal) {
-    return fail(refusal)
+    return fail(reply, refusal, parts)
   }
   request.raw.whole((body) => {
     request.body = body
-    route.handle(request, reply).catch(fail)
+    void answer(reply, route, parts)
   })
+}
+
+async function answer(reply: ShortReply, route: ShortRoute, parts: ShortWayParts): Promise<void> {
+  try {
+    await route.handle(reply.request, reply)
+  } catch (thrown) {
+    fail(reply, thrown, parts)
+  }
+}
+
+/** Who got half an answer is cut off, so that nobody takes it for whole. */
+function fail(
+  { request, raw, ownHeaders }: ShortReply,
+  thrown: unknown,
+  { render, rules }: ShortWayParts,
+): void {
+  if (!raw.headersSent) {
+    try {
+      return tellError(raw, render(request, thrown), ownHeaders)
+    } catch (bug) {
+      rules.reportBug(request, bug)
+    }
+  } else rules.reportBug(request, thrown)
+  raw.destroy()
 }
 
 class ShortRequest implements DoorRequest {

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { RenderedError } from './error-envelope.ts'
 
 /** Answers with an error. `headers` are those that the answer has beside the error's own. */
@@ -8,7 +8,8 @@ export function tellError(
   headers?: Readonly<Record<string, string>>,
 ): void {
   const text = JSON.stringify(body)
-  response.writeHead(status, {
+  // Said again, for a head that could not be written may have left its own words behind.
+  response.writeHead(status, STATUS_CODES[status], {
     ...headers,
     ...ofError,
     'content-type': 'application/json; charset=utf-8',

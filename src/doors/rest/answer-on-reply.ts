@@ -78,7 +78,7 @@ export class AnswerOnReply implements AnswerSink, Late {
   }
 
   tried(endpoints: readonly string[]): void {
-    this.#tried = endpoints.join(', ')
+    this.#tried = asHeader(endpoints.join(', '))
   }
 
   chunk(json: string): boolean {
@@ -120,11 +120,13 @@ export class AnswerOnReply implements AnswerSink, Late {
   #writeFirst(event: string): boolean {
     const { socket } = this.#raw
     socket?.cork()
-    this.#hasBegun = true
-    this.#socket = this.#beginStream()
-    const hasRoom = this.#write(event)
-    socket?.uncork()
-    return hasRoom
+    try {
+      this.#hasBegun = true
+      this.#socket = this.#beginStream()
+      return this.#write(event)
+    } finally {
+      socket?.uncork()
+    }
   }
 
   #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
@@ -214,4 +216,11 @@ export class AnswerOnReply implements AnswerSink, Late {
 /** ASCII needs no encoding, which takes 0.3 µs of a text of 1 KB. */
 function encodingOf(text: string, byteLength: number): 'latin1' | 'utf8' {
   return byteLength === text.length ? 'latin1' : 'utf8'
+}
+
+const PRINTABLE = /^[\x20-\x7e]*$/
+
+/** Names of models come from providers, and a head holds no more than ASCII without doubt: the rest is percent-encoded. */
+function asHeader(text: string): string {
+  return PRINTABLE.test(text) ? text : text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 }

@@ -153,6 +153,7 @@ test('who leaves before the body is whole is never served, and is out again', as
   socket.destroy()
   await expect.poll(() => opened.open.now).toBe(0)
   expect(served).toBe(0)
+  expect(opened.statuses).toEqual([])
 })
 
 test('who leaves while the answer is made is out again', async () => {
@@ -166,6 +167,47 @@ test('who leaves while the answer is made is out again', async () => {
   socket.destroy()
   await once(raw, 'close')
   await expect.poll(() => opened.open.now).toBe(0)
+  expect(opened.statuses).toEqual([])
+})
+
+test('a request that was read has ended, so that the connection doesn’t keep it', async () => {
+  const asked = Promise.withResolvers<DoorRequest>()
+  const handle = async (request: DoorRequest, reply: DoorReply): Promise<void> => {
+    asked.resolve(request)
+    await echo(request, reply)
+  }
+  await using opened = await shortDoor({ handle })
+  await opened.send(PLAIN, '{}')
+  expect((await asked.promise).raw).toMatchObject({ readableEnded: true, complete: true, aborted: false })
+})
+
+describe('a bug in a route', () => {
+  const bugs: Readonly<Record<string, (request: DoorRequest, reply: DoorReply) => Promise<void>>> = {
+    'half way through its answer': async (_request, reply) => {
+      reply.raw.writeHead(200, { 'content-length': 5 })
+      reply.raw.write('ab')
+      throw new TypeError('a bug')
+    },
+    'before it does anything at all': () => {
+      throw new TypeError('a bug')
+    },
+    'in a header that can’t be said': async (_request, reply) => {
+      void reply.headers({ 'x-name': '模型' })
+      throw new TypeError('a bug')
+    },
+  }
+
+  test.each(Object.entries(bugs))(
+    '%s ends the exchange, is logged, and nothing else ends',
+    async (_when, handle) => {
+      await using opened = await shortDoor({ handle })
+      const answer = await opened.send(PLAIN, '{}')
+      expect(answer?.body ?? '').not.toContain('a bug')
+      expect(opened.bugs[0]).toMatchObject({ err: { message: 'a bug' } })
+      await expect.poll(() => opened.open.now).toBe(0)
+      expect((await opened.send('GET /ask HTTP/1.1'))?.status).toBe(405)
+    },
+  )
 })
 
 test('who is refused before the body is read may ask again on the same connection', async () => {

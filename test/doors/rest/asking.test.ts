@@ -53,3 +53,26 @@ test('a failure that is no bug is the caller’s alone to hear', async () => {
   expect(heard).toContain('it broke')
   expect(logged).toEqual([])
 })
+
+test.each([true, false])(
+  'a model may have any name, and the head of its answer can be written (streamed: %s)',
+  async (streamed) => {
+    const rooms = { clock: manualClock() } as unknown as Rooms
+    await using door = await openDoor({
+      routes: (fastify) =>
+        fastify.post('/v1/chat/completions', async (_request, reply) => {
+          await answerOn(reply, rooms, async (sink) => {
+            sink.expect({ model: 'm', streamed, object: 'chat.completion.chunk' })
+            sink.accept({})
+            sink.tried?.(['ollama/模型', 'local/b\ud800'])
+            if (!streamed) return sink.answer('{}')
+            sink.chunk('{}')
+            sink.end()
+          })
+        }),
+    })
+    const answer = await door.send('POST /v1/chat/completions HTTP/1.1')
+    expect(answer?.status).toBe(200)
+    expect(answer?.headers.get('x-aibroker-tried')).toBe('ollama/%E6%A8%A1%E5%9E%8B, local/b%EF%BF%BD')
+  },
+)

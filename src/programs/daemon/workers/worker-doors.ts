@@ -82,7 +82,7 @@ function createWorkerDoor(
     ...options,
     around: (serve) => (request, response) => {
       if (isOurs(request, ours)) return serve(request, response)
-      response.once('close', () => options.onAnswer?.(response.statusCode))
+      response.once('finish', () => options.onAnswer?.(response.statusCode))
       passOn(request, response)
     },
   })
