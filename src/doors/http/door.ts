@@ -1,8 +1,7 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { renderError, type RenderedError } from './error-envelope.ts'
-import type { DoorRequest, DoorRules, Guard } from './exchange.ts'
-import type { CallerRules } from './exchange.ts'
+import type { CallerRules, DoorRequest, DoorRules, Guard } from './exchange.ts'
 import { createGroundServer, PATIENCE, type Handler, type Patience } from './ground-server.ts'
 import { refuseBytes } from './raw-refusal.ts'
 import { createRouteBook } from './route-book.ts'
@@ -53,8 +52,8 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   const shortWay = new ShortWay()
   const door = Fastify({
     serverFactory: (handle) => {
-      const serve = shortWay.before(handle, { rules, guards, bodyLimit, onAnswer, render })
-      return createGroundServer(around(serve), bodyLimit, patience)
+      const serve = shortWay.before(handle, { rules, guards, bodyLimit, render })
+      return createGroundServer(counted(around(serve), onAnswer), bodyLimit, patience)
     },
     bodyLimit,
     clientErrorHandler: refuseBytes,
@@ -79,17 +78,20 @@ export function createDoor(options: DoorOptions): FastifyInstance {
       done()
     })
   }
-  if (onAnswer !== undefined) {
-    door.addHook('onResponse', (_request, reply, done) => {
-      onAnswer(reply.raw.statusCode)
-      done()
-    })
-  }
   door.addHook('preClose', async () => {
     door.server.close()
     door.server.closeAllConnections()
   })
   return door
+}
+
+/** Tells of every answer that is out, whoever gave it. */
+function counted(serve: Handler, onAnswer: DoorOptions['onAnswer']): Handler {
+  if (onAnswer === undefined) return serve
+  return (request, response) => {
+    response.on('finish', () => onAnswer(response.statusCode))
+    serve(request, response)
+  }
 }
 
 /** Bodies stay bytes: whoever passes them on upstream splices, and need not parse and write them again. */

@@ -41,7 +41,6 @@ export interface DoorRequest {
 export interface DoorReply {
   readonly request: DoorRequest
   readonly raw: ServerResponse
-  readonly server: DoorRules
   /** The answer is the route's own from now on, or is out. */
   readonly sent: boolean
   hijack(): unknown
@@ -51,3 +50,10 @@ export interface DoorReply {
 
 /** Refuses a request by throwing, before its body is read. */
 export type Guard = (request: DoorRequest) => void
+
+const EMPTY = new Uint8Array(0)
+
+/** The body of a request; empty when there was none. */
+export function bytesOf({ body }: Pick<DoorRequest, 'body'>): Uint8Array {
+  return body instanceof Uint8Array ? body : EMPTY
+}

@@ -18,7 +18,6 @@ export interface ShortWayParts {
   readonly rules: DoorRules
   readonly guards: readonly Guard[]
   readonly bodyLimit: number
-  readonly onAnswer: ((status: number) => void) | undefined
   readonly render: (request: DoorRequest, thrown: unknown) => RenderedError
 }
 
@@ -65,7 +64,6 @@ function serve(
 ): void {
   const reply = new ShortReply(request, response)
   let leave: (() => void) | undefined
-  response.on('finish', () => parts.onAnswer?.(response.statusCode))
   response.on('close', () => leave?.())
   try {
     for (const guard of parts.guards) guard(request)
@@ -124,14 +122,12 @@ class ShortRequest implements DoorRequest {
 class ShortReply implements DoorReply {
   readonly request: DoorRequest
   readonly raw: ServerResponse
-  readonly server: DoorRules
   sent = false
   ownHeaders: Readonly<Record<string, string>> | undefined
 
   constructor(request: DoorRequest, raw: ServerResponse) {
     this.request = request
     this.raw = raw
-    this.server = request.server
   }
 
   hijack(): void {

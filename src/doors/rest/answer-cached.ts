@@ -5,7 +5,7 @@ import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answe
 import { tellCached } from '../../broker/cache-hit.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody } from '../../wire/json-body.ts'
-import type { DoorReply, DoorRequest } from '../http/exchange.ts'
+import { bytesOf, type DoorReply, type DoorRequest } from '../http/exchange.ts'
 import { findCaller } from '../http/find-caller.ts'
 import type { Expected } from './answer-on-reply.ts'
 import type { Ask, AskSink } from './ask-sink.ts'
@@ -48,8 +48,7 @@ function routeOf({ routeOptions }: DoorRequest): string {
 /** The caller, the route and what was said, whatever the space between it; the order of its fields counts. */
 function keyOf(request: DoorRequest): string {
   const { ip, context, token } = findCaller(request)
-  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
-  const said = JSON.stringify(parseJsonBody(body).value)
+  const said = JSON.stringify(parseJsonBody(bytesOf(request)).value)
   return createHash('sha256')
     .update(JSON.stringify([ip, context, token, routeOf(request), said]))
     .digest('base64')

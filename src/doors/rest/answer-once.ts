@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../base/errors.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import { MOST_CHARACTERS, type FirstTurn, type KeptAnswer, type Repeatable } from '../../broker/repeats.ts'
-import type { DoorReply, DoorRequest } from '../http/exchange.ts'
+import { bytesOf, type DoorReply, type DoorRequest } from '../http/exchange.ts'
 import { findCaller } from '../http/find-caller.ts'
 import type { AnswerOnReply, Expected } from './answer-on-reply.ts'
 
@@ -11,9 +11,8 @@ export function repeatableOf(request: DoorRequest): Repeatable | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
   const { ip, context } = findCaller(request)
-  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
   const route = request.routeOptions.url?.replace(/^(\/api)?\/v1/, '')
-  return { key: hash(JSON.stringify([ip, context, route, key])), body: hash(body) }
+  return { key: hash(JSON.stringify([ip, context, route, key])), body: hash(bytesOf(request)) }
 }
 
 function hash(data: string | Uint8Array): string {

@@ -2,7 +2,7 @@ import { asBrokerError } from '../../base/errors.ts'
 import type { FirstTurn } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
-import type { DoorReply, DoorRequest } from '../http/exchange.ts'
+import { bytesOf, type DoorReply, type DoorRequest } from '../http/exchange.ts'
 import { outOfCache } from './answer-cached.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
 import { KeepingSink, repeatableOf, tellAgain } from './answer-once.ts'
@@ -27,7 +27,7 @@ export async function answerOn(reply: DoorReply, rooms: Rooms, ask: Ask): Promis
   } catch (error) {
     const failure = asBrokerError(error)
     if (!answer.tell(failure)) throw error
-    if (failure.code === 'internal') reply.server.reportBug(reply.request, error)
+    if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
 }
 
@@ -42,9 +42,7 @@ async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promis
   }
 }
 
-const EMPTY = new Uint8Array(0)
-
 /** The body as the JSON object that it must be. Throws `bad-request`. */
-export function bodyOf({ body }: DoorRequest): JsonBody {
-  return parseJsonBody(body instanceof Uint8Array ? body : EMPTY)
+export function bodyOf(request: DoorRequest): JsonBody {
+  return parseJsonBody(bytesOf(request))
 }

@@ -16,6 +16,8 @@ import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount
 import { getProviders } from './providers.ts'
 
 type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms) => unknown
+/** Puts something before the routes that ask a model. */
+type Around = (handle: ShortRoute['handle']) => ShortRoute['handle']
 type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms) => Promise<void>
 
 interface RoutePlan {
@@ -189,7 +191,7 @@ export function addRestRoutes(
   door: FastifyInstance,
   rooms: Rooms,
   prefixes: readonly string[],
-  around: (handle: ShortRoute['handle']) => ShortRoute['handle'] = (handle) => handle,
+  around: Around = (handle) => handle,
 ): void {
   for (const route of ROOT_ROUTES) add(door, route, route.path, rooms, around)
   for (const prefix of prefixes)
@@ -201,13 +203,7 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 /** `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-function add(
-  door: FastifyInstance,
-  route: Route,
-  url: string,
-  rooms: Rooms,
-  around: (handle: ShortRoute['handle']) => ShortRoute['handle'],
-): void {
+function add(door: FastifyInstance, route: Route, url: string, rooms: Rooms, around: Around): void {
   const enter = (): (() => void) => rooms.admission.enter()
   if ('ask' in route) {
     addShort(door, url, { enter, handle: around((request, reply) => route.ask(request, reply, rooms)) })

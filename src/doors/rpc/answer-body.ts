@@ -1,4 +1,5 @@
 import { MAX_BATCH, RPC_CODES } from '../../wire/rpc-message.ts'
+import { bytesOf } from '../http/exchange.ts'
 import { parseBody } from './parse-call.ts'
 import type { IdTexts } from './parse-call.ts'
 import { RpcFault, faultText } from './rpc-fault.ts'
@@ -11,7 +12,7 @@ type AnswerOne = (value: unknown, idTexts: IdTexts) => Promise<string | undefine
  */
 export async function answerBody(body: unknown, answerOne: AnswerOne): Promise<string | undefined> {
   try {
-    const { value, idTexts } = parseBody(body instanceof Uint8Array ? body : new Uint8Array())
+    const { value, idTexts } = parseBody(bytesOf({ body }))
     return Array.isArray(value)
       ? await answerBatch(value, idTexts, answerOne)
       : await answerOne(value, idTexts)

@@ -1,6 +1,7 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { methods } from '../../wire/rpc.ts'
 import type { StreamName } from '../../wire/rpc.ts'
+import { bytesOf } from '../http/exchange.ts'
 import { logBug, resultText } from './answer-call.ts'
 import type { Asker, BugLogger } from './answer-call.ts'
 import type { StreamHandlers } from './handlers.ts'
@@ -18,7 +19,7 @@ export interface StreamCall extends Call {
 /** The one call of a body, when it is of a method that streams; whatever else came is answered as usual. */
 export function streamCallIn(body: unknown): StreamCall | undefined {
   try {
-    const { value, idTexts } = parseBody(body instanceof Uint8Array ? body : new Uint8Array())
+    const { value, idTexts } = parseBody(bytesOf({ body }))
     const { id, method, params } = parseCall(value, idTexts)
     return id !== undefined && isStreamName(method) ? { id, method, params } : undefined
   } catch {

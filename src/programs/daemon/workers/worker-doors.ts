@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Rooms } from '../../../broker/rooms.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { createDoor, type DoorOptions } from '../../../doors/http/door.ts'
-import type { DoorReply, DoorRequest } from '../../../doors/http/exchange.ts'
+import { bytesOf, type DoorReply, type DoorRequest } from '../../../doors/http/exchange.ts'
 import { addRestRoutes, REST_PREFIXES } from '../../../doors/rest/routes.ts'
 import { bindTcp, joinUnixSocket } from '../../../host/bind.ts'
 import { drainable, type Drain } from '../../../host/drain.ts'
@@ -81,9 +81,8 @@ function createWorkerDoor(
   const door = createDoor({
     ...options,
     around: (serve) => (request, response) => {
-      if (isOurs(request, ours)) return serve(request, response)
-      response.once('finish', () => options.onAnswer?.(response.statusCode))
-      passOn(request, response)
+      if (isOurs(request, ours)) serve(request, response)
+      else passOn(request, response)
     },
   })
   addRestRoutes(door, rooms, prefixes, (handle) => async (request, reply) => {
@@ -111,6 +110,5 @@ function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySe
 
 function passOnWhole(request: DoorRequest, reply: DoorReply, passOn: PassOn): void {
   reply.hijack()
-  const body = request.body instanceof Uint8Array ? request.body : new Uint8Array(0)
-  passOn.whole(request.raw, reply.raw, body)
+  passOn.whole(request.raw, reply.raw, bytesOf(request))
 }
