@@ -12,9 +12,21 @@ export interface EntryFilter extends UsageFilter {
   readonly limit?: number | undefined
 }
 
+const COLUMNS: readonly string[] = [...ROW_COLUMNS, 'hash']
+
+/** NULL in nearly every row; one that has none of them is written without them, for 0.5 µs of 5. */
+const RARE_COLUMNS: readonly string[] = [
+  'context, token, referer, title, characters, sound_ms, cost_low_nano, cost_high_nano, upstream_cost_nano, flag, error',
+  'adjusts, booked_at_ms, group_id, image_prompt_tokens, images',
+].flatMap((line) => line.split(', '))
+const RARE_PLACES = RARE_COLUMNS.map((name) => COLUMNS.indexOf(name))
+const USUAL_COLUMNS = COLUMNS.filter((name) => !RARE_COLUMNS.includes(name))
+const USUAL_PLACES = USUAL_COLUMNS.map((name) => COLUMNS.indexOf(name))
+
 /** `request_logs`: one row per request, written once, chained per payer. */
 export class EntriesTable {
   readonly #insert: Statement
+  readonly #insertUsual: Statement
   readonly #find: Statement
   readonly #page: Statement
   readonly #adjustments: Statement
@@ -25,10 +37,8 @@ export class EntriesTable {
   readonly #heads = new ChainHeads()
 
   constructor(store: Store) {
-    const marks = ROW_COLUMNS.map(() => '?').join(', ')
-    this.#insert = store.prepare(
-      `INSERT INTO request_logs (${ROW_COLUMNS.join(', ')}, hash) VALUES (${marks}, ?)`,
-    )
+    this.#insert = insertOf(store, COLUMNS)
+    this.#insertUsual = insertOf(store, USUAL_COLUMNS)
     this.#find = store.prepare('SELECT * FROM request_logs WHERE id = ?')
     this.#adjustments = store.prepare('SELECT * FROM request_logs WHERE adjusts = ? ORDER BY seq')
     this.#page = store.prepare(`
@@ -68,7 +78,9 @@ export class EntriesTable {
       hasRun = true
       const hash = chainedHash(before, row)
       row[ROW_COLUMNS.length] = hash
-      this.#insert.run(...row)
+      if (RARE_PLACES.every((at) => row[at] === null))
+        this.#insertUsual.run(...USUAL_PLACES.map((at) => row[at] ?? null))
+      else this.#insert.run(...row)
       this.#heads.set(caller, hash)
     }
   }
@@ -106,6 +118,11 @@ export class EntriesTable {
     const row = this.#lastHash.get(ip, context ?? null) ?? this.#rolledHash.get(ip, context ?? '')
     return row === undefined ? NO_HASH : (maybeText(row, 'hash') ?? NO_HASH)
   }
+}
+
+function insertOf(store: Store, columns: readonly string[]): Statement {
+  const marks = columns.map(() => '?').join(', ')
+  return store.prepare(`INSERT INTO request_logs (${columns.join(', ')}) VALUES (${marks})`)
 }
 
 function someOf(row: Row | undefined): Some {
