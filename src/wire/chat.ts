@@ -68,25 +68,28 @@ function thinking(body: JsonBody): JsonBody {
 
 type Interpreted = z.infer<typeof interpreted>
 
-/** Most requests have little of it, and that little is seen to be right without a schema: 0.3 µs instead of 5. */
-function readFields({ value, fields }: JsonBody): Interpreted {
-  if (!RARE.some((name) => fields.has(name)) && isPlain(value)) return value
+/** Most requests are seen to be right without a schema: 0.3 µs instead of 5, and 3 instead of 26 for the first in a while. */
+function readFields({ value }: JsonBody): Interpreted {
+  if (isPlain(value)) return value
   const parsed = interpreted.safeParse(value)
   if (!parsed.success) throw badField(value)
   return parsed.data
 }
 
-const RARE = ['n', 'stream_options', 'reasoning', 'reasoning_effort', 'include_reasoning']
-
 /** Never true for what the schema refuses. */
 function isPlain(
   value: Readonly<Record<string, unknown>>,
-): value is Pick<Interpreted, 'messages' | 'stream' | 'max_tokens' | 'max_completion_tokens'> {
-  const { messages, stream, max_tokens: most, max_completion_tokens: mostCompletion } = value
+): value is Readonly<Record<string, unknown>> & Interpreted {
+  const { messages, n, stream_options: options, reasoning_effort: effort } = value
   return (
-    isTrueOrFalse(stream) &&
-    isCount(most) &&
-    isCount(mostCompletion) &&
+    value['reasoning'] === undefined &&
+    isTrueOrFalse(value['stream']) &&
+    isTrueOrFalse(value['include_reasoning']) &&
+    isCount(value['max_tokens']) &&
+    isCount(value['max_completion_tokens']) &&
+    (n === undefined || n === 1) &&
+    (options === undefined || isObject(options)) &&
+    (effort === undefined || typeof effort === 'string') &&
     Array.isArray(messages) &&
     areMessages(messages)
   )
