@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
 import { renderError } from './error-envelope.ts'
 import { Incoming } from './incoming.ts'
+import { outgoingKeptFor } from './outgoing.ts'
 import { refuseOn } from './raw-refusal.ts'
 import { faultOf, MOST_HEADERS, wrongMethod } from './request-floor.ts'
 import { tellError } from './tell-error.ts'
@@ -33,6 +34,7 @@ export function createGroundServer(handle: Handler, bodyLimit: number, patience:
   const server = createServer(
     {
       IncomingMessage: Incoming,
+      ServerResponse: outgoingKeptFor(patience.idleMs),
       maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: patience.headersMs,
       requestTimeout: patience.requestMs,
