@@ -27,7 +27,7 @@ interface Job {
 }
 
 /**
- * Group commit: what is queued in one turn of the event loop becomes one transaction. A job that throws takes nobody
+ * Group commit: what is queued in one turn of the event loop becomes one transaction, but for who comes alone. A job that throws takes nobody
  * with it, because its slice is then run again one by one. So a job may run more than once, and must do nothing but SQL.
  */
 export class WriteQueue {
@@ -40,6 +40,9 @@ export class WriteQueue {
   /** Patient ones that still gather. */
   #gathering: Job[] = []
   #isTurnPlanned = false
+  /** Jobs that somebody waits for: of this turn so far, and of the one before. */
+  #came = 0
+  #cameBefore = 0
   #patientTurn: NodeJS.Timeout | undefined
   #patientMs = PATIENT_MS
   #isPaused = false
@@ -104,8 +107,19 @@ export class WriteQueue {
       const job = { isPatient, run, resolve, reject }
       if (isPatient) return this.#add(job)
       this.#jobs.push(job)
+      if (++this.#came === 1 && this.#cameBefore <= 1) this.#turnAtOnce()
       this.#planTurn()
     })
+  }
+
+  /**
+   * Who comes alone needn't wait for others: until its turn of the event loop ends everything that is ready is read, and among
+   * 32 streams that is some twenty chunks. So only where the turn before brought no more than one job.
+   */
+  #turnAtOnce(): void {
+    if (this.#isTurnPlanned || this.#isBarred()) return
+    this.#turn()
+    if (!this.#isTurnPlanned) this.#openTurn()
   }
 
   #add(patient: Job): void {
@@ -128,11 +142,19 @@ export class WriteQueue {
   }
 
   #planTurn(): void {
-    if (this.#isTurnPlanned || this.#isPaused || this.#cancelRetry !== undefined || this.#jobs.length === 0)
-      return
+    if (!this.#isTurnPlanned && !this.#isBarred() && this.#jobs.length > 0) this.#openTurn()
+  }
+
+  #isBarred(): boolean {
+    return this.#isPaused || this.#cancelRetry !== undefined
+  }
+
+  #openTurn(): void {
     this.#isTurnPlanned = true
     setImmediate(() => {
       this.#isTurnPlanned = false
+      this.#cameBefore = this.#came
+      this.#came = 0
       if (!this.#isPaused && !this.#isClosed) this.#turn()
     })
   }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/store/store.ts'
-import { temporaryStore } from './temporary-store.ts'
+import { temporaryStore, type TemporaryStore } from './temporary-store.ts'
 
 /** A row with something to count and something to fill a disk with. */
 function notes(store: Store) {
@@ -24,33 +24,49 @@ test('a write resolves after its commit, with what the job returned', async () =
   expect(reader.prepare('SELECT id FROM holds').all()).toEqual([{ id: 'one' }])
 })
 
-test('writes of one turn of the event loop become one transaction', async () => {
-  await using here = temporaryStore()
-  const { add } = notes(here.store)
-  using reader = new DatabaseSync(here.path, { readOnly: true })
+/** Adds these in one turn of the event loop, and says how many notes others saw when each was written. */
+function addTogether({ store, path }: TemporaryStore, ids: readonly string[]): Promise<unknown[]> {
+  const { add } = notes(store)
+  const reader = new DatabaseSync(path, { readOnly: true })
   const seen = reader.prepare('SELECT count(*) AS n FROM holds')
-  const writes = ['one', 'two', 'three'].map((id) =>
-    here.store.write(() => {
+  const writes = ids.map((id) =>
+    store.write(() => {
       add(id)
       return seen.get()?.['n']
     }),
   )
-  expect(await Promise.all(writes)).toEqual([0, 0, 0])
-  expect(seen.get()).toEqual({ n: 3 })
+  return Promise.all(writes).finally(() => reader.close())
+}
+
+test('a write that comes alone is committed before the turn of the event loop goes on', async () => {
+  await using here = temporaryStore()
+  const { add, ids } = notes(here.store)
+  for (const id of ['one', 'two']) {
+    const order: string[] = []
+    setImmediate(() => order.push('the rest of the turn'))
+    await here.store.write(() => add(id)).then(() => order.push('committed'))
+    await new Promise(setImmediate)
+    expect(order).toEqual(['committed', 'the rest of the turn'])
+  }
+  expect(ids()).toEqual(['one', 'two'])
+})
+
+test('writes of one turn become one transaction; only a first one, after quiet, doesn’t wait for the others', async () => {
+  await using here = temporaryStore()
+  expect(await addTogether(here, ['one', 'two', 'three'])).toEqual([0, 1, 1])
+  expect(await addTogether(here, ['four', 'five', 'six'])).toEqual([3, 3, 3])
+  expect(await addTogether(here, ['seven'])).toEqual([6])
+  expect(await addTogether(here, ['eight', 'nine'])).toEqual([7, 8])
 })
 
 test('a transaction has at most 64 writes', async () => {
   await using here = temporaryStore()
-  const { add } = notes(here.store)
-  using reader = new DatabaseSync(here.path, { readOnly: true })
-  const seen = reader.prepare('SELECT count(*) AS n FROM holds')
-  const writes = Array.from({ length: 65 }, (_, index) =>
-    here.store.write(() => {
-      add(`note ${index}`)
-      return seen.get()?.['n']
-    }),
+  await addTogether(here, ['a', 'b'])
+  const seen = await addTogether(
+    here,
+    Array.from({ length: 65 }, (_, index) => `note ${index}`),
   )
-  expect((await Promise.all(writes)).slice(62)).toEqual([0, 0, 64])
+  expect(seen.slice(62)).toEqual([2, 2, 66])
 })
 
 test('a write that throws is undone alone', async () => {

@@ -23,8 +23,8 @@ export class Incoming extends IncomingMessage {
   whole(then: (body: Buffer) => void): void {
     this.#way = 'collecting'
     this.#then = then
-    // Says to Node that somebody reads; else it would throw away what it thinks is left over.
-    this.read(0)
+    // Says to Node that somebody reads; else it would throw away what it thinks is left over. (`read` comes to the same, at length.)
+    this._read(0)
   }
 
   /** What the parser calls with each part, and with `null` after the last. */
