@@ -1,7 +1,7 @@
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import { renderError } from './error-envelope.ts'
 import { Incoming } from './incoming.ts'
-import { outgoingKeptFor } from './outgoing.ts'
+import { Outgoing } from './outgoing.ts'
 import { refuseOn } from './raw-refusal.ts'
 import { faultOf, MOST_HEADERS, wrongMethod } from './request-floor.ts'
 import { tellError } from './tell-error.ts'
@@ -27,14 +27,15 @@ export const PATIENCE: Patience = {
 
 const MOST_HEADER_BYTES = 32 * 1024
 
-export type Handler = (request: Incoming, response: ServerResponse) => void
+export type Handler = (request: Incoming, response: Outgoing) => void
 
 /** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
 export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {
+  const serve = guarded(handle, Math.floor(patience.idleMs / 1000))
   const server = createServer(
     {
       IncomingMessage: Incoming,
-      ServerResponse: outgoingKeptFor(patience.idleMs),
+      ServerResponse: Outgoing,
       maxHeaderSize: MOST_HEADER_BYTES,
       headersTimeout: patience.headersMs,
       requestTimeout: patience.requestMs,
@@ -45,17 +46,18 @@ export function createGroundServer(handle: Handler, bodyLimit: number, patience:
       insecureHTTPParser: false,
       noDelay: true,
     },
-    guarded(handle),
+    serve,
   )
   // One more than allowed, so that an excess is seen instead of silently dropped.
   server.maxHeadersCount = MOST_HEADERS + 1
-  server.on('checkContinue', invite(guarded(handle), bodyLimit))
+  server.on('checkContinue', invite(serve, bodyLimit))
   server.on('connect', (_request, socket) => refuseOn(socket, wrongMethod('CONNECT')))
   return server
 }
 
-function guarded(handle: Handler): Handler {
+function guarded(handle: Handler, keptForS: number): Handler {
   return (request, response) => {
+    response.keptForS = keptForS
     const fault = faultOf(request)
     if (fault !== undefined) {
       tellError(response, renderError(fault), { connection: 'close' })

@@ -10,6 +10,8 @@ export type Headers = Readonly<Record<string, string | number>>
  */
 export class Outgoing<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
   #socket: Socket | undefined
+  /** For so many seconds the server keeps an idle connection. */
+  keptForS = 0
 
   static {
     // Of a head that it didn't write Node knows nothing.
@@ -44,11 +46,6 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
     return `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keptForS}\r\n`
   }
 
-  /** Seconds that an idle connection is kept open. */
-  protected get keptForS(): number {
-    return 0
-  }
-
   /** The last byte was given to the socket: once the system has it the connection is free for its next request. */
   over(): void {
     const socket = this.#socket
@@ -63,16 +60,6 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
     const isLast = !this.shouldKeepAlive
     this.emit('finish')
     if (isLast) socket.destroySoon()
-  }
-}
-
-/** The same for a server that closes idle connections after so many milliseconds. */
-export function outgoingKeptFor(idleMs: number): typeof Outgoing {
-  const seconds = Math.floor(idleMs / 1000)
-  return class<R extends IncomingMessage = IncomingMessage> extends Outgoing<R> {
-    protected override get keptForS(): number {
-      return seconds
-    }
   }
 }
 
