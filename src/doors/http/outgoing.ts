@@ -29,7 +29,7 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
    */
   straight(headers: Headers): { readonly head: string; readonly socket: Socket } | undefined {
     const { socket } = this
-    if (socket === null || this.headersSent || this.req.httpVersionMinor === 0) return undefined
+    if (socket?.writable !== true || this.headersSent || this.req.httpVersionMinor === 0) return undefined
     if (this.getHeaderNames().length > 0) return undefined
     let head = 'HTTP/1.1 200 OK\r\n'
     for (const name in headers) {
@@ -46,20 +46,22 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
     return `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keptForS}\r\n`
   }
 
-  /** The last byte was given to the socket: once the system has it the connection is free for its next request. */
+  /** The last byte was given to the socket: once the system has it the connection is free for its next request. Twice is once. */
   over(): void {
     const socket = this.#socket
+    if (socket === undefined || this.finished) return
     // Seen by Node, too: it takes for idle whose response has ended.
     this.finished = true
-    if (socket === undefined || socket.destroyed) return
+    // A write that failed at once has left nothing to wait for, and is not yet known as a closed connection.
+    if (socket.destroyed || socket.errored !== null) return
     if (socket.writableLength === 0) this.#finish(socket)
     else socket.write('', (error) => (error ? undefined : this.#finish(socket)))
   }
 
   #finish(socket: Socket): void {
-    const isLast = !this.shouldKeepAlive
+    // Before Node hears of it, so that it sends nothing more.
+    if (!this.shouldKeepAlive) socket.destroySoon()
     this.emit('finish')
-    if (isLast) socket.destroySoon()
   }
 }
 

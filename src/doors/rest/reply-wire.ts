@@ -74,7 +74,12 @@ export class ReplyWire implements Late {
   event(text: string): boolean {
     const socket = this.#socket
     if (socket === undefined) return this.#whenDrained(this.#raw.write(text), this.#raw)
-    return this.#whenDrained(this.#write(socket, text, ''), socket)
+    return this.#mayWrite(socket) && this.#whenDrained(this.#write(socket, text, ''), socket)
+  }
+
+  /** Not after the end, nor when the client has closed its side: what it was told before would be lost. */
+  #mayWrite(socket: Socket): boolean {
+    return socket.writable && !this.#raw.writableEnded
   }
 
   #write(socket: Socket, event: string, after: string): boolean {
@@ -101,6 +106,7 @@ export class ReplyWire implements Late {
       raw.end(event)
       return
     }
+    if (!this.#mayWrite(socket)) return
     this.#write(socket, event, LAST_CHUNK)
     overOn(raw)
   }

@@ -170,6 +170,82 @@ async function readUntil(socket: Socket, end: RegExp, atLeast: number): Promise<
   }
 }
 
+test('what is said after the end is not told, and the connection’s next answer is its own', async () => {
+  const asked = Promise.withResolvers<DoorReply>()
+  answer = (reply, body) => (body === '1' ? asked.resolve(reply) : wireOf(reply).answer({}, 'second'))
+  const socket = connect(door.where)
+  socket.pause()
+  socket.write(requestOf('1') + requestOf('2', LAST))
+  const wire = wireOf(await asked.promise)
+  wire.beginStream({})
+  wire.event('x'.repeat(2_000_000))
+  wire.last('data: [DONE]\n\n')
+  wire.last('data: late\n\n')
+  wire.event('data: later\n\n')
+  socket.resume()
+  const heard = await readToEnd(socket)
+  expect(heard).not.toContain('late')
+  expect(heard.split('[DONE]')[1]).toMatch(/^\n\n\r\n0\r\n\r\nHTTP\/1.1 200 OK\r\n/)
+  expect(heard).toContain('second')
+  await expect.poll(() => statuses).toEqual([200, 200])
+})
+
+test.each(Object.entries(KINDS))(
+  'who left just before a %s answer was not answered, although nobody has noticed yet',
+  async (_kind, tell) => {
+    const asked = Promise.withResolvers<DoorReply>()
+    answer = (reply) => asked.resolve(reply)
+    const socket = connect(door.where)
+    socket.write(requestOf('{}'))
+    const reply = await asked.promise
+    socket.destroy()
+    await new Promise<void>((resolve) => process.nextTick(resolve))
+    tell(wireOf(reply))
+    await once(reply.raw, 'close')
+    await new Promise(setImmediate)
+    expect(statuses).toEqual([])
+  },
+)
+
+test('after an answer that is the connection’s last nothing more is sent, be it ready or not', async () => {
+  const came: DoorReply[] = []
+  const all = Promise.withResolvers<void>()
+  answer = (reply) => {
+    came.push(reply)
+    // As a server that is being stopped decides.
+    reply.raw.shouldKeepAlive = false
+    if (came.length === 3) all.resolve()
+  }
+  const heard = hear(requestOf('1') + requestOf('2') + requestOf('3'))
+  await all.promise
+  for (const at of [1, 0, 2]) {
+    const reply = came[at]
+    if (reply !== undefined) wireOf(reply).answer({}, `answer ${at}`)
+    await new Promise(setImmediate)
+  }
+  expect(await heard).toMatch(/answer 0$/)
+  expect(statuses).toEqual([200])
+})
+
+test('who closes its own side while it reads slowly gets all that it was told before', async () => {
+  const asked = Promise.withResolvers<DoorReply>()
+  answer = (reply) => asked.resolve(reply)
+  const socket = connect(door.where)
+  socket.pause()
+  socket.write(requestOf('{}'))
+  const reply = await asked.promise
+  const wire = wireOf(reply)
+  wire.beginStream({})
+  wire.event('x'.repeat(2_000_000))
+  socket.end()
+  await expect.poll(() => reply.raw.socket?.writable).toBe(false)
+  expect(wire.event('more')).toBe(false)
+  wire.last('data: [DONE]\n\n')
+  socket.resume()
+  expect((await readToEnd(socket)).length).toBeGreaterThan(2_000_000)
+  expect(statuses).toEqual([])
+})
+
 test('who leaves in the middle of a stream was not answered', async () => {
   const asked = Promise.withResolvers<DoorReply>()
   answer = (reply) => asked.resolve(reply)
