@@ -155,7 +155,7 @@ export class WriteQueue {
       this.#isTurnPlanned = false
       this.#cameBefore = this.#came
       this.#came = 0
-      if (!this.#isPaused && !this.#isClosed) this.#turn()
+      if (!this.#isBarred() && !this.#isClosed) this.#turn()
     })
   }
 

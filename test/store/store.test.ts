@@ -197,6 +197,30 @@ test('someone who holds the lock for a while delays writes and refuses nobody', 
   expect(ids()).toEqual(['patient'])
 })
 
+test('a write that waits for somebody is tried again once each time, however it came', async () => {
+  await using here = temporaryStore()
+  const { add } = notes(here.store)
+  const { after } = here.clock
+  let planned = 0
+  const counting = (ms: number, run: () => void) => {
+    planned++
+    return after(ms, run)
+  }
+  Object.assign(here.clock, { after: counting })
+  using other = new DatabaseSync(here.path)
+  other.exec('BEGIN IMMEDIATE')
+  const write = here.store.write(() => add('patient'))
+  for (let tries = 1; tries <= 5; tries++) {
+    await turnsOfTheLoop()
+    expect(planned).toBe(tries)
+    here.clock.advance(10)
+  }
+  other.exec('COMMIT')
+  await turnsOfTheLoop()
+  here.clock.advance(10)
+  await write
+})
+
 test('someone who never lets go counts as a full disk', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
