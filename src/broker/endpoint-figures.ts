@@ -30,10 +30,11 @@ interface Sample {
   readonly tokensPerSecond: number | undefined
 }
 
-const WINDOW_MS = 30 * 60_000
-const DAY_MS = 24 * 60 * 60_000
 /** The latest of each endpoint; a busy one's day is then told by its last hours. */
 const MOST_SAMPLES = 512
+
+const WINDOW_MS = 30 * 60_000
+const DAY_MS = 24 * 60 * 60_000
 /** Of fewer answers nobody knows what is slow. */
 const LEAST_KNOWN = 20
 /** Callers can name any model of some providers. */
@@ -41,26 +42,20 @@ const MOST_ENDPOINTS = 4096
 
 /** In memory; after a restart the ledger tells it all again, so nothing else has to be kept. */
 export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
-  const book = new Map<string, Sample[]>()
-
-  function add(endpointId: string, sample: Sample): void {
-    const samples = book.get(endpointId) ?? open(endpointId)
-    samples.push(sample)
-    if (samples.length > MOST_SAMPLES) samples.shift()
-  }
+  const book = new Map<string, Samples>()
 
   /** In place of the one that was new longest ago, when there are too many. */
-  function open(endpointId: string): Sample[] {
+  function open(endpointId: string): Samples {
     const [oldest] = book.keys()
     if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
-    const samples: Sample[] = []
+    const samples = new Samples(clock)
     book.set(endpointId, samples)
     return samples
   }
 
-  const within = (endpointId: string, ms: number): readonly Sample[] => {
-    const since = clock.now() - Math.min(ms, DAY_MS)
-    return (book.get(endpointId) ?? []).filter(({ at }) => at >= since)
+  function add(endpointId: string, sample: Sample): void {
+    const samples = book.get(endpointId) ?? open(endpointId)
+    samples.add(sample)
   }
 
   function note(ended: EndedRequest, at: number): void {
@@ -74,30 +69,78 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
       for (const { durationMs, ...entry } of [...entries].reverse())
         if (durationMs !== undefined) note({ ...entry, durationMs }, entry.startedAt + durationMs)
     },
-    of(endpointId) {
-      const samples = within(endpointId, WINDOW_MS)
-      if (samples.length === 0) return undefined
-      const latencies = samples.flatMap(({ latencyMs }) => latencyMs ?? [])
-      const speeds = samples.flatMap(({ tokensPerSecond }) => tokensPerSecond ?? [])
-      return {
-        latency: percentiles(latencies.sort((a, b) => a - b)),
-        throughput: percentiles(speeds.sort((a, b) => b - a)),
-      }
-    },
-    slowMs(endpointId) {
-      const known = within(endpointId, WINDOW_MS).flatMap(({ latencyMs }) => latencyMs ?? [])
-      return known.length < LEAST_KNOWN
-        ? undefined
-        : nearestRank(
-            known.sort((a, b) => a - b),
-            0.95,
-          )
-    },
+    of: (endpointId) => book.get(endpointId)?.workedOut().figures,
+    slowMs: (endpointId) => book.get(endpointId)?.workedOut().slowMs,
     uptime(endpointId, ms) {
-      const samples = within(endpointId, ms).filter(({ answered }) => answered !== undefined)
-      if (samples.length === 0) return undefined
+      const since = clock.now() - Math.min(ms, DAY_MS)
+      const samples = book
+        .get(endpointId)
+        ?.since(since)
+        .filter(({ answered }) => answered !== undefined)
+      if (samples === undefined || samples.length === 0) return undefined
       return (100 * samples.filter(({ answered }) => answered).length) / samples.length
     },
+  }
+}
+
+/** The latest requests to one endpoint, and what was last worked out of them. */
+class Samples {
+  readonly #clock: Clock
+  readonly #latest: Sample[] = []
+  #next = 0
+  #known: WorkedOut | undefined
+  #newSince = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(sample: Sample): void {
+    this.#latest[this.#next] = sample
+    this.#next = (this.#next + 1) % MOST_SAMPLES
+    this.#newSince++
+  }
+
+  since(at: number): readonly Sample[] {
+    return this.#latest.filter((sample) => sample.at >= at)
+  }
+
+  /** To sort 512 samples takes 200 µs, so it is not done for every request that wants to know. */
+  workedOut(): WorkedOut {
+    const now = this.#clock.now()
+    const known = this.#known
+    if (known !== undefined && now - known.at < GOOD_FOR_MS && this.#newSince < goodForMore(known))
+      return known
+    this.#newSince = 0
+    return (this.#known = workedOutOf(this.since(now - WINDOW_MS), now))
+  }
+}
+
+/** What was worked out of many samples is good for so long, or until a sixteenth of them is new. */
+const GOOD_FOR_MS = 1000
+const MANY = 64
+
+function goodForMore({ count }: WorkedOut): number {
+  return count < MANY ? 1 : count / 16
+}
+
+interface WorkedOut {
+  readonly at: number
+  readonly count: number
+  readonly figures: EndpointFigures | undefined
+  readonly slowMs: number | undefined
+}
+
+function workedOutOf(samples: readonly Sample[], at: number): WorkedOut {
+  const count = samples.length
+  if (count === 0) return { at, count, figures: undefined, slowMs: undefined }
+  const latencies = samples.flatMap(({ latencyMs }) => latencyMs ?? []).sort((a, b) => a - b)
+  const speeds = samples.flatMap(({ tokensPerSecond }) => tokensPerSecond ?? []).sort((a, b) => b - a)
+  return {
+    at,
+    count,
+    figures: { latency: percentiles(latencies), throughput: percentiles(speeds) },
+    slowMs: latencies.length < LEAST_KNOWN ? undefined : nearestRank(latencies, 0.95),
   }
 }
 
