@@ -1,5 +1,4 @@
-/** The thread that counts tokens; the tables of a tokenizer are loaded when first asked for. */
-import { parentPort } from 'node:worker_threads'
+/** The process that counts tokens; the tables of a tokenizer are loaded when first asked for. */
 
 export interface CountJob {
   readonly id: number
@@ -22,7 +21,7 @@ const tables = {
   newer: async (): Promise<Count> => (await import('gpt-tokenizer/encoding/o200k_base')).countTokens,
 }
 
-parentPort?.on('message', (job: CountJob) => {
+process.on('message', (job: CountJob) => {
   void countAll(job).then(
     (counts) => answer({ id: job.id, counts }),
     () => answer({ id: job.id, counts: undefined }),
@@ -35,6 +34,5 @@ async function countAll({ model, texts }: CountJob): Promise<number[]> {
 }
 
 function answer(result: CountResult): void {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort?.postMessage(result)
+  process.send?.(result)
 }
