@@ -200,7 +200,7 @@ test('someone who holds the lock for a while delays writes and refuses nobody', 
 test('a write that waits for somebody is tried again once each time, however it came', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
-  const { after } = here.clock
+  const after = here.clock.after.bind(here.clock)
   let planned = 0
   const counting = (ms: number, run: () => void) => {
     planned++
