@@ -73,7 +73,7 @@ class ProcessCounter implements TokenCounter {
     if (this.#child !== child) return
     this.#child = undefined
     this.#cancelIdle()
-    for (const id of this.#waiting.keys()) this.#waiting.get(id)?.(undefined)
+    for (const answer of this.#waiting.values()) answer(undefined)
     this.#waiting.clear()
   }
 

@@ -17,7 +17,7 @@ export const NO_HASH = ''
  * @param values of `ROW_COLUMNS`, in their order; what comes after them is not looked at.
  */
 export function chainedHash(before: string, values: readonly SqlValue[]): string {
-  // One text that grows, instead of a list that is joined: 0.5 of 2.7 µs.
+  // One text that grows, instead of a list that is joined: 0.3 of 2.7 µs.
   let text = before
   for (let at = 0; at < FIRST_LATER_COLUMN; at++) {
     const value = values[at] ?? null

@@ -27,8 +27,9 @@ interface Job {
 }
 
 /**
- * Group commit: what is queued in one turn of the event loop becomes one transaction, but for who comes alone. A job that throws takes nobody
- * with it, because its slice is then run again one by one. So a job may run more than once, and must do nothing but SQL.
+ * Group commit: what is queued in one turn of the event loop becomes one transaction; only who comes alone is committed at
+ * once. A job that throws takes nobody with it, because its slice is then run again one by one. So a job may run more than
+ * once, and must do nothing but SQL.
  */
 export class WriteQueue {
   readonly #clock: Clock

@@ -34,7 +34,7 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
     let head = 'HTTP/1.1 200 OK\r\n'
     for (const name in headers) {
       const value = String(headers[name])
-      if (!PRINTABLE.test(value)) return undefined
+      if (!isPlainAscii(value)) return undefined
       head += `${name}: ${value}\r\n`
     }
     this.#socket = socket
@@ -69,6 +69,11 @@ const headersSent = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, '
 
 function hasSentHeaders(response: Outgoing): boolean {
   return headersSent?.get?.call(response) === true
+}
+
+/** What may stand in a head as it is, whoever reads it. */
+export function isPlainAscii(text: string): boolean {
+  return PRINTABLE.test(text)
 }
 
 const PRINTABLE = /^[\x20-\x7e]*$/

@@ -5,6 +5,7 @@ import { generationId } from '../../base/ids.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../broker/answer-sink.ts'
 import type { DoorReply } from '../http/exchange.ts'
 import { renderError } from '../http/error-envelope.ts'
+import { isPlainAscii } from '../http/outgoing.ts'
 import { ReplyWire } from './reply-wire.ts'
 
 const DONE = 'data: [DONE]\n\n'
@@ -156,9 +157,7 @@ export class AnswerOnReply implements AnswerSink {
   }
 }
 
-const PRINTABLE = /^[\x20-\x7e]*$/
-
 /** Names of models come from providers, and a head holds no more than ASCII without doubt: the rest is percent-encoded. */
 function asHeader(text: string): string {
-  return PRINTABLE.test(text) ? text : text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+  return isPlainAscii(text) ? text : text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 }
