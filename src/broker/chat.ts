@@ -9,15 +9,12 @@ import { chatWithTools } from './tool-loop.ts'
 import { walk } from './walk.ts'
 
 /** Answers one chat request, plain or streamed, running the broker's tools where it has any. Throws like `walk`. */
-export async function chat(
-  request: ChatRequest,
-  asker: Asker,
-  sink: AnswerSink,
-  rooms: Rooms,
-): Promise<void> {
+export function chat(request: ChatRequest, asker: Asker, sink: AnswerSink, rooms: Rooms): Promise<void> {
   if (runsTools(request, asker, rooms)) return chatWithTools(request, asker, sink, rooms)
   const errand = fitted(chatErrand(request, asker, rooms), request, rooms)
-  return walk(errand instanceof Promise ? await errand : errand, asker, sink, rooms)
+  return errand instanceof Promise
+    ? errand.then((its) => walk(its, asker, sink, rooms))
+    : walk(errand, asker, sink, rooms)
 }
 
 /** The request names them, or its caller always gets some. */

@@ -1,3 +1,4 @@
+import { fallback } from '../fallback/fallback.ts'
 import type { Admission } from '../limits/limits.ts'
 import type { AnswerSink } from './answer-sink.ts'
 import type { Asker } from './asker.ts'
@@ -41,7 +42,16 @@ export async function walk(errand: Errand, asker: Asker, sink: AnswerSink, rooms
       title: asker.title,
       group: errand.group,
     })
-    await walker.go({ hold, grant, books, hedges, headers: admission.headers })
+    try {
+      walker.begin({ hold, grant, books, hedges, headers: admission.headers })
+      walker.tell(await fallback(walker))
+    } catch (error) {
+      walker.broke(error)
+      throw error
+    } finally {
+      const counting = walker.end()
+      if (counting !== undefined) await counting
+    }
   } finally {
     running.leave(walker)
     admission?.leave(walker.tokensUsed)

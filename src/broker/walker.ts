@@ -1,6 +1,6 @@
 import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
 import type { Catalog, Endpoint } from '../catalog/catalog.ts'
-import { fallback, type AttemptOutcome, type RescueWalk, type Walk } from '../fallback/fallback.ts'
+import type { AttemptOutcome, RescueWalk, Walk } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
 import type { Hold, Settlement } from '../ledger/ledger-types.ts'
 import type { Readiness } from '../providers/key-pool.ts'
@@ -79,27 +79,34 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     this.#wake?.(true)
   }
 
-  /** Asks, answers and settles. */
-  async go({ hold, grant, books, hedges, headers }: Booked): Promise<void> {
-    const sink = this.#sink
+  /** From now on there is a hold to settle. */
+  begin({ hold, grant, books, hedges, headers }: Booked): void {
     this.#hold = hold
     this.#books = books
     this.candidates = grant.candidates
-    try {
-      sink.accept(withShortening(headers, grant))
-      const run = this.#newRun(hold, grant)
-      this.#run = run
-      if (run.told !== undefined) this.rescue = this.#rescueWalk(run.told)
-      if (hedges !== undefined) this.#race = this.#newRace(run, hedges)
-      this.#tell(await fallback(this))
-    } catch (error) {
-      this.#record.broke(asBrokerError(error))
-      throw error
-    } finally {
-      if (this.#race !== undefined) await this.#race.over()
-      const counting = this.#record.settlement(this.#hold.most, this.#rooms.tokenCounter)
-      this.#settle(this.#hold, counting instanceof Promise ? await counting : counting)
-    }
+    this.#sink.accept(withShortening(headers, grant))
+    const run = this.#newRun(hold, grant)
+    this.#run = run
+    if (run.told !== undefined) this.rescue = this.#rescueWalk(run.told)
+    if (hedges !== undefined) this.#race = this.#newRace(run, hedges)
+  }
+
+  broke(error: unknown): void {
+    this.#record.broke(asBrokerError(error))
+  }
+
+  /** Settles the hold: at once, unless somebody is still being heard or tokens have to be counted. */
+  end(): Promise<void> | undefined {
+    if (this.#race !== undefined) return this.#race.over().then(() => this.#count())
+    return this.#count()
+  }
+
+  #count(): Promise<void> | undefined {
+    const hold = this.#hold
+    if (hold === undefined) return undefined
+    const counting = this.#record.settlement(hold.most, this.#rooms.tokenCounter)
+    if (counting instanceof Promise) return counting.then((settlement) => this.#settle(hold, settlement))
+    return void this.#settle(hold, counting)
   }
 
   #newRun({ startedAt }: Hold, grant: Grant): Run {
@@ -120,7 +127,8 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     }
   }
 
-  #tell(outcome: AttemptOutcome<Endpoint>): void {
+  /** How it ended. Throws what the caller can still be told as an error. */
+  tell(outcome: AttemptOutcome<Endpoint>): void {
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
     if (!outcome.begun || !this.#errand.streamed) throw withEarlier(outcome.error, this.#record.errors)

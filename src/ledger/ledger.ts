@@ -106,22 +106,28 @@ class StoredLedger implements Ledger {
     for (const hold of this.#left) this.#setAside(hold)
   }
 
-  async hold(request: HoldRequest): Promise<Hold> {
+  hold(request: HoldRequest): Promise<Hold> {
     const held = request.most ?? NOTHING
     // Counted from the moment it was asked for, so that requests that come together see each other.
     this.#balances.add(request.caller, request.startedAt, { held })
-    try {
-      const rowid = await this.#store.write(() => {
-        this.#groups.insert(request)
-        return this.#holds.insert(request)
+    return new Promise((resolve, reject) => {
+      this.#store.queue({
+        isPatient: false,
+        run: () => {
+          this.#groups.insert(request)
+          return this.#holds.insert(request)
+        },
+        resolve: (rowid) => {
+          const hold = new OpenHold(request, rowid)
+          this.#open.add(hold)
+          resolve(hold)
+        },
+        reject: (error) => {
+          this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
+          reject(error)
+        },
       })
-      const hold = new OpenHold(request, rowid)
-      this.#open.add(hold)
-      return hold
-    } catch (error) {
-      this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
-      throw error
-    }
+    })
   }
 
   async raise(hold: Hold, most: Money): Promise<Hold> {
@@ -226,25 +232,34 @@ class StoredLedger implements Ledger {
     return this.#rollUp.clear(beforeDay)
   }
 
-  async #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
+  #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
     const { caller } = hold
     const open = this.#openHold(hold)
-    if (open === undefined || open.isSettling) throw settledTwice(hold.id)
+    if (open === undefined || open.isSettling) return Promise.reject(settledTwice(hold.id))
     open.isSettling = true
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
-    try {
-      const writeEntry = this.#entries.writing(hold, settlement)
-      await this.#store.writeEventually(() => {
-        this.#holds.delete(hold)
-        writeEntry()
+    const writeEntry = this.#entries.writing(hold, settlement)
+    return new Promise((resolve, reject) => {
+      this.#store.queue({
+        isPatient: true,
+        run: () => {
+          this.#holds.delete(hold)
+          writeEntry()
+        },
+        resolve: () => {
+          open.isSettling = false
+          this.#open.delete(open)
+          this.#rollUp.rowAdded()
+          resolve()
+        },
+        reject: (error) => {
+          open.isSettling = false
+          reject(error)
+        },
       })
-      this.#open.delete(open)
-      this.#rollUp.rowAdded()
-    } finally {
-      open.isSettling = false
-    }
+    })
   }
 
   /** A hold may also be told as data, by who had it from a ledger before this one. */

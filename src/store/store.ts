@@ -7,7 +7,7 @@ import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { prepare, type Statement } from './sql.ts'
-import { WriteQueue, type OnFull } from './write-queue.ts'
+import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
 export interface Store {
@@ -19,6 +19,8 @@ export interface Store {
   write<T>(job: () => T): Promise<T>
   /** Like `write` for what must not be lost: waits until there is space again. */
   writeEventually<T>(job: () => T): Promise<T>
+  /** The same for who needs no promise of its own: 0.3 µs each. */
+  queue<T>(job: Job<T>): void
   /** Resolves when everything queued so far is committed; with a full disk, at once. */
   caughtUp(): Promise<void>
   /** False while the disk is full: ask before accepting what will have to be written. */
@@ -90,6 +92,7 @@ function openAlone({
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
       writeEventually: (job) => queue.writeEventually(job),
+      queue: (job) => queue.queue(job),
       caughtUp: () => queue.caughtUp(),
       isWritable: () => queue.isWritable,
       async flush() {

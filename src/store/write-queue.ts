@@ -18,11 +18,14 @@ const BUSY_RETRY_MS = 10
 const BUSY_PATIENCE_MS = 2000
 const FULL_RETRY_MS = 1000
 
-interface Job {
-  /** Stays in the queue while the disk is full; others are refused. */
+/** SQL for one transaction, of which it is a part or the whole; it may run more than once, and does nothing else. */
+export interface Job<T = unknown> {
+  /** Waits while the disk is full; others are refused with `store-full`. */
   readonly isPatient: boolean
-  run(): unknown
-  resolve(value: unknown): void
+  run(): T
+  /** It is committed. */
+  resolve(value: T): void
+  /** Nothing of it was written. */
   reject(error: unknown): void
 }
 
@@ -68,12 +71,23 @@ export class WriteQueue {
 
   /** Resolves with what the job returned once it is committed; refused with `store-full` while the disk is full. */
   write<T>(run: () => T): Promise<T> {
-    return this.#full === undefined ? this.#queue(run, false) : Promise.reject(storeFull(this.#full))
+    return new Promise((resolve, reject) => this.queue({ isPatient: false, run, resolve, reject }))
   }
 
   /** Like `write`, but waits for space instead of being refused. */
   writeEventually<T>(run: () => T): Promise<T> {
-    return this.#queue(run, true)
+    return new Promise((resolve, reject) => this.queue({ isPatient: true, run, resolve, reject }))
+  }
+
+  queue<T>(job: Job<T>): void {
+    const { isPatient } = job
+    if (this.#isClosed) return job.reject(closedError())
+    if (isPatient) return this.#add(job)
+    if (this.#full !== undefined) return job.reject(storeFull(this.#full))
+    this.#jobs.push(job)
+    if (++this.#came === 1 && this.#cameBefore <= 1) this.#turnAtOnce()
+    this.#planTurn()
+    return undefined
   }
 
   /** Resolves when everything queued so far is committed, or refused. */
@@ -100,17 +114,6 @@ export class WriteQueue {
     while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#turn()
     this.#stopRetrying()
     for (const job of this.#jobs.splice(0)) job.reject(storeFull(this.#full ?? closedError()))
-  }
-
-  #queue<T>(run: () => T, isPatient: boolean): Promise<T> {
-    if (this.#isClosed) return Promise.reject(closedError())
-    return new Promise<T>((resolve, reject) => {
-      const job = { isPatient, run, resolve, reject }
-      if (isPatient) return this.#add(job)
-      this.#jobs.push(job)
-      if (++this.#came === 1 && this.#cameBefore <= 1) this.#turnAtOnce()
-      this.#planTurn()
-    })
   }
 
   /**
@@ -163,33 +166,44 @@ export class WriteQueue {
   #turn(): void {
     const jobs = this.#jobs.splice(0, MOST_JOBS_AT_ONCE)
     if (jobs.length === 0) return
-    try {
-      this.#commitTogether(jobs)
-    } catch (error) {
-      if (isPlaceTrouble(error)) this.#stall(jobs, error)
-      else this.#commitOneByOne(jobs, error)
-    }
+    const values = this.#tryTogether(jobs)
+    // Outside of what is tried: a job that was committed must not run again for what its owner makes of it.
+    if (values !== undefined) for (let at = 0; at < jobs.length; at++) jobs[at]?.resolve(values[at])
     this.#planTurn()
   }
 
-  #commitTogether(jobs: readonly Job[]): void {
+  /** `undefined` when it came to nothing, and every job has been seen to. */
+  #tryTogether(jobs: readonly Job[]): readonly unknown[] | undefined {
+    try {
+      return this.#commitTogether(jobs)
+    } catch (error) {
+      if (isPlaceTrouble(error)) this.#stall(jobs, error)
+      else this.#commitOneByOne(jobs, error)
+      return undefined
+    }
+  }
+
+  #commitTogether(jobs: readonly Job[]): readonly unknown[] {
     const values = this.#transaction(() => jobs.map((job) => job.run()))
     this.#full = undefined
     this.#busySince = undefined
     if (this.#isAlarmed) this.#tell(undefined)
     this.#afterCommit()
-    for (let at = 0; at < jobs.length; at++) jobs[at]?.resolve(values[at])
+    return values
   }
 
   #commitOneByOne(jobs: readonly Job[], firstError: unknown): void {
     if (jobs.length === 1) return jobs[0]?.reject(firstError)
     for (const [index, job] of jobs.entries()) {
+      let values: readonly unknown[]
       try {
-        this.#commitTogether([job])
+        values = this.#commitTogether([job])
       } catch (error) {
         if (isPlaceTrouble(error)) return this.#stall(jobs.slice(index), error)
         job.reject(error)
+        continue
       }
+      job.resolve(values[0])
     }
   }
 
