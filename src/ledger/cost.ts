@@ -1,5 +1,6 @@
 import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Price, Rates } from '../catalog/catalog.ts'
+import { plus, rounded, times, type Exact } from './exact.ts'
 import type { Usage } from './ledger-types.ts'
 
 /** The cost and its two parts: what went in (with any flat fee) and what came out. */
@@ -27,15 +28,12 @@ export interface UsageFloor {
   readonly images?: number | undefined
 }
 
-/**
- * Counts × rates in millionths of a nano-dollar per hour's milliseconds: the unit in which every part is a whole number.
- * `undefined` as soon as something was used whose rate nobody knows.
- */
-type Exact = bigint | undefined
+/** `undefined` as soon as something was used whose rate nobody knows. */
+type Sum = Exact | undefined
 
 const MS_PER_HOUR = 3_600_000n
 /** Rates are per million units. */
-const EXACT_PER_NANO = 1_000_000n * MS_PER_HOUR
+const SOUND_PER_NANO = 1_000_000n * MS_PER_HOUR
 
 /**
  * What an answer cost: exact, then rounded once (half up) to a nano-dollar. `undefined` when something was used whose
@@ -43,15 +41,15 @@ const EXACT_PER_NANO = 1_000_000n * MS_PER_HOUR
  */
 export function costOf(usage: Usage, price: Price): Money | undefined {
   const rates = ratesFor(usage.prompt, price)
-  return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price, usage.images)
+  return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price, usage)
 }
 
 /** The same cost in its parts: the prompt's is rounded, the completion's is the rest. */
 export function costParts(usage: Usage, price: Price): CostParts | undefined {
   const rates = ratesFor(usage.prompt, price)
   const exact = exactPrompt(usage, rates, price)
-  const prompt = inMoney(exact, price, usage.images)
-  const whole = inMoney(sum(exact, exactCompletion(usage, rates)), price, usage.images)
+  const prompt = inMoney(exact, price, usage)
+  const whole = inMoney(sum(exact, exactCompletion(usage, rates)), price, usage)
   return prompt === undefined || whole === undefined
     ? undefined
     : { whole, prompt, completion: money(whole - prompt) }
@@ -73,9 +71,8 @@ export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefi
     tokens(bounds.promptTokensAtMost, input),
     tokens(bounds.completionTokensAtMost, output),
     tokens(bounds.charactersAtMost ?? 0, price.characters),
-    sound(bounds.soundMsAtMost ?? 0, price),
   )
-  return inMoney(exact, price, bounds.imagesAtMost)
+  return inMoney(exact, price, { images: bounds.imagesAtMost, soundMs: bounds.soundMsAtMost })
 }
 
 /**
@@ -87,7 +84,7 @@ export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefin
   const reachable = [price, ...tiers].filter(
     (_, nth) => (tiers[nth]?.aboveInputTokens ?? Infinity) >= floor.promptTokensAtLeast,
   )
-  let least: Exact
+  let least: Sum
   for (const rates of reachable) {
     const exact = sum(
       tokens(floor.promptTokensAtLeast, lowest(rates.input, promptRates(rates))),
@@ -96,7 +93,7 @@ export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefin
     if (exact === undefined) return undefined
     if (least === undefined || exact < least) least = exact
   }
-  return inMoney(least, price, floor.images)
+  return inMoney(least, price, floor)
 }
 
 /**
@@ -124,7 +121,7 @@ function ratesFor(promptTokens: number, price: Price): Rates {
   return price.tiers.findLast((tier) => promptTokens > tier.aboveInputTokens) ?? price
 }
 
-function exactPrompt(usage: Usage, rates: Rates, price: Price): Exact {
+function exactPrompt(usage: Usage, rates: Rates, price: Price): Sum {
   const cached = Math.min(usage.cachedPrompt, usage.prompt)
   const written = Math.min(usage.cacheWrite, usage.prompt - cached)
   const audio = Math.min(usage.audioPrompt, usage.prompt - cached - written)
@@ -136,12 +133,11 @@ function exactPrompt(usage: Usage, rates: Rates, price: Price): Exact {
     tokens(image, rates.image ?? rates.input),
     tokens(usage.prompt - cached - written - audio - image, rates.input),
     tokens(usage.characters ?? 0, price.characters),
-    sound(usage.soundMs ?? 0, price),
   )
 }
 
 /** Like the prompt's: a part larger than what is left of the whole is cut, so that no token is paid twice. */
-function exactCompletion(usage: Usage, rates: Rates): Exact {
+function exactCompletion(usage: Usage, rates: Rates): Sum {
   const reasoning = Math.min(usage.reasoning, usage.completion)
   const audio = Math.min(usage.audioCompletion, usage.completion - reasoning)
   return sum(
@@ -186,29 +182,41 @@ function lowest(usual: Money | undefined, rates: readonly Money[]): Money | unde
   return rates.reduce((least, rate) => (rate < least ? rate : least), usual)
 }
 
-function tokens(count: number, rate: Money | undefined): Exact {
-  if (count === 0) return 0n
-  return rate === undefined ? undefined : BigInt(count) * rate * MS_PER_HOUR
+function tokens(count: number, rate: Money | undefined): Sum {
+  if (count === 0) return 0
+  return rate === undefined ? undefined : times(count, rate)
 }
 
-function sound(ms: number, { hours, minimumSeconds = 0 }: Price): Exact {
-  if (ms === 0) return 0n
-  return hours === undefined ? undefined : BigInt(Math.max(ms, minimumSeconds * 1000)) * hours
-}
-
-function sum(...parts: readonly Exact[]): Exact {
-  let whole = 0n
+function sum(...parts: readonly Sum[]): Sum {
+  let whole: Exact = 0
   for (const part of parts) {
     if (part === undefined) return undefined
-    // Most parts are nothing, and every sum is a new bigint.
-    if (part !== 0n) whole = whole === 0n ? part : whole + part
+    if (part !== 0) whole = plus(whole, part)
   }
   return whole
 }
 
+/** What isn't told in tokens. */
+interface Beside {
+  readonly images?: number | undefined
+  readonly soundMs?: number | undefined
+}
+
 /** Rounded half up, with the flat fees. */
-function inMoney(exact: Exact, { perRequest, perImage }: Price, images = 0): Money | undefined {
+function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: Beside): Money | undefined {
   if (exact === undefined) return undefined
+  const { perRequest, perImage } = price
+  const used = soundMs === 0 ? rounded(exact) : withSound(exact, soundMs, price)
+  if (used === undefined) return undefined
   const pictures = images === 0 || perImage === undefined ? NOTHING : BigInt(images) * perImage
-  return money((exact + EXACT_PER_NANO / 2n) / EXACT_PER_NANO + (perRequest ?? NOTHING) + pictures)
+  return perRequest === undefined && pictures === NOTHING
+    ? used
+    : money(used + (perRequest ?? NOTHING) + pictures)
+}
+
+/** Sounds are paid by the hour and measured in milliseconds. Rounded once, together with the tokens. */
+function withSound(exact: Exact, ms: number, { hours, minimumSeconds = 0 }: Price): Money | undefined {
+  if (hours === undefined) return undefined
+  const sound = BigInt(Math.max(ms, minimumSeconds * 1000)) * hours
+  return money((BigInt(exact) * MS_PER_HOUR + sound + SOUND_PER_NANO / 2n) / SOUND_PER_NANO)
 }
