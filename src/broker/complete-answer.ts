@@ -33,6 +33,8 @@ export interface AnswerFacts {
   metadata(): object | undefined
   /** The legacy `x_aibroker` object. */
   envelope(): object
+  /** The same as JSON. */
+  envelopeText(): string
 }
 
 /** An answer that is OpenRouter's already. */

@@ -4,7 +4,7 @@ import type { Usage } from '../ledger/ledger-types.ts'
 import type { Run } from './run.ts'
 import type { Answering } from './bill.ts'
 import type { AnswerFacts } from './complete-answer.ts'
-import { envelopeOf } from './envelope.ts'
+import { envelopeOf, usualEnvelope } from './envelope.ts'
 import { shorteningOf } from './grant.ts'
 import { routerMetadata, wantsMetadata } from './router-metadata.ts'
 
@@ -72,5 +72,15 @@ export class FactsOfAttempt implements AnswerFacts {
     return limited === undefined && note === undefined
       ? envelope
       : { ...envelope, ...(limited === undefined ? {} : { limited }), ...note }
+  }
+
+  envelopeText(): string {
+    const { grant, errand, record } = this.#run
+    const { endpoint } = this.#answering
+    const isUsual =
+      record.attempts.length === 0 && errand.fitting === undefined && shorteningOf(grant, endpoint) === undefined
+    return isUsual
+      ? usualEnvelope(record, this.provider, endpoint, this.cost())
+      : JSON.stringify(this.envelope())
   }
 }

@@ -1,3 +1,4 @@
+import { jsonText } from '../base/json-text.ts'
 import type { ChatChoice } from '../wire/chat.ts'
 
 /** The reasons that OpenRouter's clients know. */
@@ -26,9 +27,21 @@ function finishReasonOf(native: string): FinishReason {
   return OTHER_WORDS[native] ?? 'stop'
 }
 
+interface Ending {
+  readonly finish_reason: FinishReason | null
+  readonly native_finish_reason: string | null
+}
+
 /** Both words for how a choice ended; null while it goes on. */
-export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): object {
+export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): Ending {
   if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
   const nativeReason = typeof told === 'string' && told !== '' ? told : native
   return { finish_reason: finishReasonOf(native), native_finish_reason: nativeReason }
+}
+
+/** The same as the members of a JSON object. */
+export function endingText(choice: ChatChoice): string {
+  const { finish_reason: ours, native_finish_reason: native } = endingOf(choice)
+  if (ours === null || native === null) return '"finish_reason":null,"native_finish_reason":null'
+  return `"finish_reason":"${ours}","native_finish_reason":${jsonText(native)}`
 }

@@ -1,7 +1,8 @@
+import { jsonText } from '../base/json-text.ts'
 import type { ChatChunk, ChatDelta } from '../wire/chat.ts'
 import { stringSpanOf } from '../wire/json-body.ts'
 import type { AnswerFacts } from './complete-answer.ts'
-import { endingOf } from './finish-reason.ts'
+import { endingText } from './finish-reason.ts'
 import { hasOnly } from './text-chunks.ts'
 import { wireUsageText } from './wire-usage.ts'
 
@@ -24,12 +25,12 @@ export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts):
   const counts =
     usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), answer.usage)}`
   return (
-    `{"id":${JSON.stringify(facts.id)},"object":"chat.completion","created":${began},` +
-    `"model":${JSON.stringify(facts.model)},"provider":${JSON.stringify(facts.provider)},` +
-    `"system_fingerprint":${JSON.stringify(answer.system_fingerprint ?? null)}${service},` +
-    `"choices":[{"index":0,"logprobs":null,${JSON.stringify(endingOf(choice)).slice(1, -1)},` +
+    `{"id":${jsonText(facts.id)},"object":"chat.completion","created":${began},` +
+    `"model":${jsonText(facts.model)},"provider":${jsonText(facts.provider)},` +
+    `"system_fingerprint":${valueText(answer.system_fingerprint)}${service},` +
+    `"choices":[{"index":0,"logprobs":null,${endingText(choice)},` +
     `"message":{"role":"assistant","content":${literalOf(message.content, json)},"refusal":null,"reasoning":null${marks}}}]` +
-    `${counts},"x_aibroker":${JSON.stringify(facts.envelope())}}`
+    `${counts},"x_aibroker":${facts.envelopeText()}}`
   )
 }
 
@@ -48,6 +49,10 @@ function isText(message: ChatDelta & { annotations?: unknown }): message is Text
     (annotations === undefined || (Array.isArray(annotations) && annotations.length === 0)) &&
     hasOnly(message, MESSAGE)
   )
+}
+
+function valueText(value: unknown): string {
+  return typeof value === 'string' ? jsonText(value) : JSON.stringify(value ?? null)
 }
 
 function literalOf(content: string, json: string): string {

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { jsonText } from '../base/json-text.ts'
 import { payerAccount } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Row, SqlValue } from '../store/sql.ts'
@@ -30,12 +31,8 @@ export function chainedHash(before: string, values: readonly SqlValue[]): string
   return hash('sha256', text, 'base64')
 }
 
-/** Printable ASCII without quotes and backslashes: its JSON is the text between quotes. */
-const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
-
 function cell(value: Exclude<SqlValue, null>): string {
-  if (typeof value !== 'string') return String(value)
-  return PLAIN.test(value) ? `"${value}"` : JSON.stringify(value)
+  return typeof value === 'string' ? jsonText(value) : String(value)
 }
 
 /** The last hash of each payer. */

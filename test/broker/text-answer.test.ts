@@ -24,6 +24,7 @@ const facts = {
     audioCompletion: 0,
   }),
   envelope: () => ({ provider: 'Acme', tried: ['a'] }),
+  envelopeText: () => '{"provider":"Acme","tried":["a"]}',
 }
 
 const answerOf = (content: unknown, extra: object = {}): object => ({

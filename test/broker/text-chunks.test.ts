@@ -15,6 +15,7 @@ const facts = {
   metadata: () => undefined,
   usage: () => undefined,
   envelope: () => ({}),
+  envelopeText: () => '{}',
 }
 
 const chunkOf = (text: string, extra: object = {}): ChatChunk => ({
