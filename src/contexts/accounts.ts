@@ -11,9 +11,14 @@ export function addressAccount(ip: string): Account {
   return ip
 }
 
+/** Of whom it was asked last. A name that is put together anew must be hashed anew wherever it is looked up: 0.4 µs per request. */
+let last: { readonly ip: string; readonly context: string | undefined; readonly payer: Account } | undefined
+
 /** One context (or none) of one address: who pays. Addresses have no spaces, so no two accounts share a name. */
 export function payerAccount({ ip, context }: Pick<Caller, 'ip' | 'context'>): Account {
-  return `${ip} ${context ?? ''}`
+  if (last === undefined || last.ip !== ip || last.context !== context)
+    last = { ip, context, payer: `${ip} ${context ?? ''}` }
+  return last.payer
 }
 
 export function tokenAccount(id: string): Account {

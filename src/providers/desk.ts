@@ -33,7 +33,12 @@ export function createDesk(parts: DeskParts): Desk {
   const keys = createKeyPool({ keys: parts.keys, clock, random })
   const health = parts.health ?? createHealthBook({ clock, random })
   const watch = parts.watch ?? createWatch(clock)
-  const endpointOf = (modelId: string): string => `${definition.id}/${modelId}`
+  // The one that was asked for last: a name put together anew must be hashed anew, twice per request.
+  let last = { modelId: '', endpoint: `${definition.id}/` }
+  const endpointOf = (modelId: string): string => {
+    if (last.modelId !== modelId) last = { modelId, endpoint: `${definition.id}/${modelId}` }
+    return last.endpoint
+  }
   // A stand-in fails only when it was told to; that says nothing of the next request.
   const isForgiving = definition.isStandIn ?? false
 
