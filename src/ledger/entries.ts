@@ -69,7 +69,8 @@ export class EntriesTable {
     settlement: EntrySettlement,
     adjustment?: Adjustment,
   ): () => void {
-    const row = [...rowValues(request, settlement, adjustment), NO_HASH]
+    const row = rowValues(request, settlement, adjustment)
+    row.push(NO_HASH)
     const { caller } = request
     let hasRun = false
     return () => {
@@ -78,9 +79,9 @@ export class EntriesTable {
       hasRun = true
       const hash = chainedHash(before, row)
       row[ROW_COLUMNS.length] = hash
-      if (RARE_PLACES.every((at) => row[at] === null))
-        this.#insertUsual.run(...USUAL_PLACES.map((at) => row[at] ?? null))
-      else this.#insert.run(...row)
+      // `get` where nothing comes back: `run` makes an object of what changed, for 0.3 µs.
+      if (isUsual(row)) this.#insertUsual.get(...usualOf(row))
+      else this.#insert.get(...row)
       this.#heads.set(caller, hash)
     }
   }
@@ -118,6 +119,17 @@ export class EntriesTable {
     const row = this.#lastHash.get(ip, context ?? null) ?? this.#rolledHash.get(ip, context ?? '')
     return row === undefined ? NO_HASH : (maybeText(row, 'hash') ?? NO_HASH)
   }
+}
+
+function isUsual(row: readonly SqlValue[]): boolean {
+  for (const at of RARE_PLACES) if (row[at] !== null) return false
+  return true
+}
+
+function usualOf(row: readonly SqlValue[]): SqlValue[] {
+  const values: SqlValue[] = []
+  for (const at of USUAL_PLACES) values.push(row[at] ?? null)
+  return values
 }
 
 function insertOf(store: Store, columns: readonly string[]): Statement {

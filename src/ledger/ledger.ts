@@ -113,6 +113,7 @@ class StoredLedger implements Ledger {
     return new Promise((resolve, reject) => {
       this.#store.queue({
         isPatient: false,
+        isSingle: request.group === undefined,
         run: () => {
           this.#groups.insert(request)
           return this.#holds.insert(request)

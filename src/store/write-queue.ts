@@ -22,6 +22,8 @@ const FULL_RETRY_MS = 1000
 export interface Job<T = unknown> {
   /** Waits while the disk is full; others are refused with `store-full`. */
   readonly isPatient: boolean
+  /** It is one statement, which is a transaction of its own where it comes alone. */
+  readonly isSingle?: boolean | undefined
   run(): T
   /** It is committed. */
   resolve(value: T): void
@@ -184,12 +186,19 @@ export class WriteQueue {
   }
 
   #commitTogether(jobs: readonly Job[]): readonly unknown[] {
-    const values = this.#transaction(() => jobs.map((job) => job.run()))
+    const values = this.#commit(jobs)
     this.#full = undefined
     this.#busySince = undefined
     if (this.#isAlarmed) this.#tell(undefined)
     this.#afterCommit()
     return values
+  }
+
+  #commit(jobs: readonly Job[]): readonly unknown[] {
+    const [first] = jobs
+    // 2 of 11 µs less; of a request that is the first in a while, 10.
+    if (jobs.length === 1 && first?.isSingle === true) return [first.run()]
+    return this.#transaction(() => jobs.map((job) => job.run()))
   }
 
   #commitOneByOne(jobs: readonly Job[], firstError: unknown): void {
@@ -256,14 +265,15 @@ function openTransaction(database: DatabaseSync): Transaction {
   const commit = prepare(database, 'COMMIT')
   const rollback = prepare(database, 'ROLLBACK')
   return (work) => {
-    begin.run()
+    // `get` makes no object of what changed.
+    begin.get()
     try {
       const result = work()
-      commit.run()
+      commit.get()
       return result
     } catch (error) {
       // A full disk makes SQLite roll back by itself.
-      if (database.isTransaction) rollback.run()
+      if (database.isTransaction) rollback.get()
       throw error
     }
   }
