@@ -32,7 +32,13 @@ export interface UpstreamHandler {
   onError(error: BrokerError): void
 }
 
-export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>
+/** The headers of an answer that somebody here reads. A client needn't tell of others. */
+export const READ_HEADERS = ['content-type', 'content-encoding', 'retry-after', 'date'] as const
+
+/** A header that came more than once is a list. */
+export type UpstreamHeaders = Readonly<
+  Partial<Record<(typeof READ_HEADERS)[number], string | string[] | undefined>>
+>
 
 export interface UpstreamCall {
   /** Closes the connection; `onError` is not called for it, nothing else comes either. */

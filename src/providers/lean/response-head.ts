@@ -1,10 +1,11 @@
+import { READ_HEADERS, type UpstreamHeaders } from '../upstream.ts'
+
 /** How the end of a body is told (RFC 9112, 6.3); a number is its length in bytes. */
 export type BodyEnd = number | 'chunked' | 'close'
 
 export interface ResponseHead {
   readonly status: number
-  /** Names in lower case; a header that came more than once is a list. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly headers: UpstreamHeaders
   readonly bodyEnd: BodyEnd
   /** For how long the connection may be kept when the body is read; 0 when it may not. */
   readonly keepMs: number
@@ -44,24 +45,31 @@ export function parseHead(text: string): ResponseHead {
   return { status, headers, bodyEnd, keepMs: isOld || bodyEnd === 'close' ? 0 : keepMsOf(headers) }
 }
 
-type Headers = Record<string, string | string[] | undefined>
+const FRAMING = ['connection', 'content-length', 'keep-alive', 'transfer-encoding'] as const
 
+type Name = (typeof READ_HEADERS)[number] | (typeof FRAMING)[number]
+type Headers = Partial<Record<Name, string | string[]>>
+
+const NAMES: ReadonlyMap<string, Name> = new Map([...READ_HEADERS, ...FRAMING].map((name) => [name, name]))
+const LENGTHS: ReadonlySet<number> = new Set([...NAMES.keys()].map(({ length }) => length))
+
+/** Providers send two dozen headers, of which a few mean something to us: 3 instead of 6 µs for what OpenAI sends. */
 function readHeaders(lines: string): Headers {
-  // Without a prototype, so that no name means anything to us.
-  const headers: Headers = Object.create(null) as Headers
+  const headers: Headers = {}
   let count = 0
   for (let at = 2; at < lines.length;) {
     if (++count > MOST_HEADERS) throw new BrokenResponse(`it has more than ${MOST_HEADERS} headers`)
     const colon = lines.indexOf(':', at)
     const found = lines.indexOf('\r\n', colon)
     const end = found === -1 ? lines.length : found
-    add(headers, lines.slice(at, colon).toLowerCase(), trimmed(lines, colon + 1, end))
+    const name = LENGTHS.has(colon - at) ? NAMES.get(lines.slice(at, colon).toLowerCase()) : undefined
+    if (name !== undefined) add(headers, name, trimmed(lines, colon + 1, end))
     at = end + 2
   }
   return headers
 }
 
-function add(headers: Headers, name: string, value: string): void {
+function add(headers: Headers, name: Name, value: string): void {
   const before = headers[name]
   if (before === undefined) headers[name] = value
   else if (typeof before === 'string') headers[name] = [before, value]

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
+import { READ_HEADERS } from '../../../src/providers/upstream.ts'
 
 export interface ValidResponse {
   readonly bytes: Buffer
   readonly status: number
   readonly body: Buffer
-  /** Names in lower case. */
+  /** Those that somebody reads, by their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly ending: Ending
 }
@@ -12,14 +13,16 @@ export interface ValidResponse {
 /** How a body's end is told. */
 export type Ending = 'sized' | 'chunked' | 'close' | 'none'
 
-const name = fc
+const anyName = fc
   .stringMatching(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,20}$/)
   .filter(
     (text) =>
-      !/^(connection|content-length|transfer-encoding|keep-alive|upgrade|trailer|te|date|__proto__)$/i.test(
-        text,
-      ),
+      !/^(connection|content-length|transfer-encoding|keep-alive|upgrade|trailer|te|__proto__)$/i.test(text),
   )
+const name = fc.oneof(
+  anyName,
+  fc.constantFrom(...READ_HEADERS, 'Content-Type', 'RETRY-AFTER', 'Content-encoding', 'Date'),
+)
 const value = fc.stringMatching(/^[!-~\xa1-\xff]([ \t!-~\xa1-\xff]{0,30}[!-~\xa1-\xff])?$/)
 const blank = fc.stringMatching(/^[ \t]{0,3}$/)
 
@@ -66,7 +69,7 @@ export function validResponse({
         bytes: Buffer.concat([Buffer.from(head, 'latin1'), framed]),
         status: ending === 'none' ? 204 : status,
         body: content,
-        headers: Object.fromEntries(headers.map((header) => [header.name.toLowerCase(), header.value])),
+        headers: Object.fromEntries(headers.flatMap(readOf)),
         ending,
       }
     })
@@ -82,4 +85,9 @@ export function cutBytes(bytes: Buffer, sizes: Iterable<number>): Buffer[] {
     at += size
   }
   return pieces
+}
+
+function readOf({ name, value }: { name: string; value: string }): [string, string][] {
+  const lower = name.toLowerCase()
+  return READ_HEADERS.some((read) => read === lower) ? [[lower, value]] : []
 }
