@@ -9,7 +9,8 @@ import { ChunkPattern } from './chunk-pattern.ts'
 const MOST_BODY_BYTES = 64 * 1024 * 1024
 
 const DONE = '[DONE]'
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+const BYTE_ORDER_MARK = '\uFEFF'
 
 /** Makes sense of the bytes of one answer. */
 export interface AnswerReader {
@@ -17,9 +18,11 @@ export interface AnswerReader {
   end(): void
 }
 
-/** Collects a body that is wanted whole. */
+/** Collects a body that is wanted whole: UTF-8, of which what is malformed becomes U+FFFD. */
 export class BodyReader implements AnswerReader {
   readonly #onBody: (body: string) => void
+  #text = ''
+  /** What came since the last byte that can't be in the middle of a character. */
   readonly #pieces: Uint8Array[] = []
   #bytes = 0
 
@@ -35,15 +38,28 @@ export class BodyReader implements AnswerReader {
         `the provider's answer is larger than ${MOST_BODY_BYTES} bytes`,
       )
     }
+    // A piece is only lent; to keep one costs a copy, and JSON ends in ASCII.
+    if (this.#pieces.length === 0 && endsInAscii(bytes)) this.#text += decoder.decode(bytes)
+    else this.#keep(bytes)
+  }
+
+  #keep(bytes: Uint8Array): void {
     this.#pieces.push(Buffer.from(bytes))
+    if (endsInAscii(bytes)) this.#takeKept()
+  }
+
+  #takeKept(): void {
+    if (this.#pieces.length > 0) this.#text += decoder.decode(Buffer.concat(this.#pieces.splice(0)))
   }
 
   end(): void {
-    const [only] = this.#pieces
-    this.#onBody(
-      decoder.decode(only !== undefined && this.#pieces.length === 1 ? only : Buffer.concat(this.#pieces)),
-    )
+    this.#takeKept()
+    this.#onBody(this.#text.startsWith(BYTE_ORDER_MARK) ? this.#text.slice(1) : this.#text)
   }
+}
+
+function endsInAscii(bytes: Uint8Array): boolean {
+  return (bytes.at(-1) ?? 0x80) < 0x80
 }
 
 export interface StreamListener extends Pick<AnswerListener, 'chunk' | 'end' | 'fail'> {
