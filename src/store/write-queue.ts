@@ -51,6 +51,8 @@ export class WriteQueue {
   #cameBefore = 0
   #patientTurn: NodeJS.Timeout | undefined
   #patientMs = PATIENT_MS
+  /** Something that `afterCommit` hasn't heard of yet. */
+  #hasCommitted = false
   #isPaused = false
   #isClosed = false
   /** Somebody was told that nothing can be written. */
@@ -124,8 +126,9 @@ export class WriteQueue {
    */
   #turnAtOnce(): void {
     if (this.#isTurnPlanned || this.#isBarred()) return
+    // Opened first, so that it is the next turn that says what was committed: whoever came alone goes on at once.
+    this.#openTurn()
     this.#turn()
-    if (!this.#isTurnPlanned) this.#openTurn()
   }
 
   #add(patient: Job): void {
@@ -162,7 +165,14 @@ export class WriteQueue {
       this.#cameBefore = this.#came
       this.#came = 0
       if (!this.#isBarred() && !this.#isClosed) this.#turn()
+      this.#sayCommitted()
     })
+  }
+
+  #sayCommitted(): void {
+    if (!this.#hasCommitted) return
+    this.#hasCommitted = false
+    this.#afterCommit()
   }
 
   #turn(): void {
@@ -190,7 +200,7 @@ export class WriteQueue {
     this.#full = undefined
     this.#busySince = undefined
     if (this.#isAlarmed) this.#tell(undefined)
-    this.#afterCommit()
+    this.#hasCommitted = true
     return values
   }
 

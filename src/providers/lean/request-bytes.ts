@@ -33,7 +33,15 @@ export function requestHead(request: UpstreamRequest, host: string, prefix: stri
 }
 
 /** What was written for an array of headers, which a provider uses again and again: 1 µs per request. */
-const STARTS = new WeakMap<readonly string[], { readonly of: string; readonly text: string }>()
+const STARTS = new WeakMap<readonly string[], KnownStart>()
+
+interface KnownStart {
+  readonly method: string
+  readonly host: string
+  readonly prefix: string
+  readonly path: string
+  readonly text: string
+}
 
 function knownStart(
   { method, headers, path }: UpstreamRequest,
@@ -41,7 +49,9 @@ function knownStart(
   prefix: string,
 ): string | undefined {
   const known = STARTS.get(headers)
-  return known?.of === `${method} ${host} ${prefix}${path}` ? known.text : undefined
+  const isSame =
+    known?.path === path && known.host === host && known.prefix === prefix && known.method === method
+  return isSame ? known.text : undefined
 }
 
 function checkedStart(request: UpstreamRequest, host: string, prefix: string): string {
@@ -51,7 +61,7 @@ function checkedStart(request: UpstreamRequest, host: string, prefix: string): s
   if (!PATH.test(path)) throw unsendable('its path holds a character that must be percent-encoded')
   let text = `${method} ${path} HTTP/1.1\r\nhost: ${host}\r\n`
   for (let at = 0; at < headers.length; at += 2) text += headerLine(headers[at], headers[at + 1])
-  STARTS.set(headers, { of: `${method} ${host} ${path}`, text })
+  STARTS.set(headers, { method, host, prefix, path: request.path, text })
   return text
 }
 
