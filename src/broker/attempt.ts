@@ -31,9 +31,9 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
   readonly #provider: Provider
   readonly #rescuing: Rescuing | undefined
   readonly body: JsonBody
-  readonly meter: Meter
-  readonly #completer: Completer
   readonly #startedAt: number
+  #meterMade: Meter | undefined
+  #completerMade: Completer | undefined
   #asking: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   /** The caller hears this attempt. */
@@ -53,12 +53,29 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
     this.#provider = provider
     this.#rescuing = rescuing
     this.body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
-    this.meter = run.errand.meter(this.body, endpoint)
-    this.#completer =
-      provider.speaksOpenRouter && rescuing === undefined
-        ? verbatim
-        : run.errand.completer(new FactsOfAttempt(this, run, provider.displayName, rescuing !== undefined))
     this.#startedAt = run.record.elapsedMs
+  }
+
+  get meter(): Meter {
+    return (this.#meterMade ??= this.#run.errand.meter(this.body, this.endpoint))
+  }
+
+  get #completer(): Completer {
+    return (this.#completerMade ??= this.#newCompleter())
+  }
+
+  #newCompleter(): Completer {
+    const { speaksOpenRouter, displayName } = this.#provider
+    const isRescue = this.#rescuing !== undefined
+    return speaksOpenRouter && !isRescue
+      ? verbatim
+      : this.#run.errand.completer(new FactsOfAttempt(this, this.#run, displayName, isRescue))
+  }
+
+  /** What an answer needs and the question doesn't is made while the provider thinks. */
+  #getReady(): void {
+    void this.meter
+    void this.#completer
   }
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
@@ -77,6 +94,7 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
       const question = this.#question()
       this.#asking =
         askWith === undefined ? this.#provider.ask(question, this) : askWith(this.#provider, question, this)
+      this.#getReady()
     })
   }
 

@@ -106,7 +106,8 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     if (hold === undefined) return undefined
     const counting = this.#record.settlement(hold.most, this.#rooms.tokenCounter)
     if (counting instanceof Promise) return counting.then((settlement) => this.#settle(hold, settlement))
-    return void this.#settle(hold, counting)
+    this.#settle(hold, counting)
+    return undefined
   }
 
   #newRun({ startedAt }: Hold, grant: Grant): Run {

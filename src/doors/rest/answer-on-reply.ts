@@ -60,7 +60,8 @@ export class AnswerOnReply implements AnswerSink {
 
   accept(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers
-    if (this.#expected.streamed) this.#watchSilence()
+    // Once the provider was asked, which is in this same turn.
+    if (this.#expected.streamed) queueMicrotask(() => this.isGone || this.#watchSilence())
   }
 
   #watchSilence(): void {

@@ -133,6 +133,8 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
       this,
     )
     if (this.#isPaused) this.#call.pause()
+    // While the provider thinks, so that its first bytes find it.
+    if (this.#question.streamed) this.#stream = this.#newStreamReader()
   }
 
   abort(): void {
@@ -170,7 +172,7 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     const type = String(headers['content-type'] ?? '')
     if (status !== 200) this.#reader = this.#readError(status, headers)
     else if (this.#question.streamed && (type === '' || type.startsWith('text/event-stream')))
-      this.#reader = this.#readStream()
+      this.#reader = this.#stream
     else this.#reader = this.#readPlain(type)
     const encoding = headers['content-encoding']
     if (encoding !== undefined) this.#decode(String(encoding))
@@ -231,8 +233,8 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
     )
   }
 
-  #readStream(): AnswerReader {
-    this.#stream = new StreamReader({
+  #newStreamReader(): StreamReader {
+    return new StreamReader({
       chunk: (json, chunk) => this.#hear(json, chunk),
       finishedSpeaking: () => this.#visit?.finishedSpeaking(),
       end: () => this.#end(),
@@ -240,7 +242,6 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
       provider: this.#parts.definition.displayName,
       choices: choicesOf(this.#question),
     })
-    return this.#stream
   }
 
   #hear(json: string, chunk: ChatChunk): void {
