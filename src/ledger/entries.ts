@@ -14,14 +14,22 @@ export interface EntryFilter extends UsageFilter {
 
 const COLUMNS: readonly string[] = [...ROW_COLUMNS, 'hash']
 
-/** NULL in nearly every row; one that has none of them is written without them, for 0.5 µs of 5. */
-const RARE_COLUMNS: readonly string[] = [
-  'context, token, referer, title, characters, sound_ms, cost_low_nano, cost_high_nano, upstream_cost_nano, flag, error',
-  'adjusts, booked_at_ms, group_id, image_prompt_tokens, images',
-].flatMap((line) => line.split(', '))
-const RARE_PLACES = RARE_COLUMNS.map((name) => COLUMNS.indexOf(name))
-const USUAL_COLUMNS = COLUMNS.filter((name) => !RARE_COLUMNS.includes(name))
-const USUAL_PLACES = USUAL_COLUMNS.map((name) => COLUMNS.indexOf(name))
+/** The same in nearly every row. One where all of them are is written without binding them, for 0.9 µs of 5. */
+const CONSTANT: ReadonlyMap<string, SqlValue> = new Map([
+  ...constant(
+    null,
+    'context, token, referer, title, characters, sound_ms, cost_low_nano, cost_high_nano, upstream_cost_nano',
+  ),
+  ...constant(null, 'flag, error, adjusts, booked_at_ms, group_id, image_prompt_tokens, images'),
+  ...constant(0, 'cache_write_tokens, audio_prompt_tokens, audio_completion_tokens, uncertain_nano, unpriced'),
+  ...constant('[]', 'attempts_detail'),
+])
+const CONSTANT_PLACES = [...CONSTANT].map(([name, value]) => ({ at: COLUMNS.indexOf(name), value }))
+const VARYING_PLACES = COLUMNS.flatMap((name, at) => (CONSTANT.has(name) ? [] : [at]))
+
+function constant(value: SqlValue, names: string): [string, SqlValue][] {
+  return names.split(', ').map((name) => [name, value])
+}
 
 /** `request_logs`: one row per request, written once, chained per payer. */
 export class EntriesTable {
@@ -37,8 +45,12 @@ export class EntriesTable {
   readonly #heads = new ChainHeads()
 
   constructor(store: Store) {
-    this.#insert = insertOf(store, COLUMNS)
-    this.#insertUsual = insertOf(store, USUAL_COLUMNS)
+    this.#insert = insertOf(store, (name) => [name, '?'])
+    this.#insertUsual = insertOf(store, (name) => {
+      const value = CONSTANT.get(name)
+      if (value === null) return undefined
+      return [name, value === undefined ? '?' : literalOf(value)]
+    })
     this.#find = store.prepare('SELECT * FROM request_logs WHERE id = ?')
     this.#adjustments = store.prepare('SELECT * FROM request_logs WHERE adjusts = ? ORDER BY seq')
     this.#page = store.prepare(`
@@ -80,7 +92,7 @@ export class EntriesTable {
       const hash = chainedHash(before, row)
       row[ROW_COLUMNS.length] = hash
       // `get` where nothing comes back: `run` makes an object of what changed, for 0.3 µs.
-      if (isUsual(row)) this.#insertUsual.get(...usualOf(row))
+      if (isUsual(row)) this.#insertUsual.get(...varyingOf(row))
       else this.#insert.get(...row)
       this.#heads.set(caller, hash)
     }
@@ -122,19 +134,28 @@ export class EntriesTable {
 }
 
 function isUsual(row: readonly SqlValue[]): boolean {
-  for (const at of RARE_PLACES) if (row[at] !== null) return false
+  for (const { at, value } of CONSTANT_PLACES) if (row[at] !== value) return false
   return true
 }
 
-function usualOf(row: readonly SqlValue[]): SqlValue[] {
+function varyingOf(row: readonly SqlValue[]): SqlValue[] {
   const values: SqlValue[] = []
-  for (const at of USUAL_PLACES) values.push(row[at] ?? null)
+  for (const at of VARYING_PLACES) values.push(row[at] ?? null)
   return values
 }
 
-function insertOf(store: Store, columns: readonly string[]): Statement {
-  const marks = columns.map(() => '?').join(', ')
-  return store.prepare(`INSERT INTO request_logs (${columns.join(', ')}) VALUES (${marks})`)
+/** @param termOf a column and what stands for its value; nothing leaves it NULL. */
+function insertOf(store: Store, termOf: (name: string) => [string, string] | undefined): Statement {
+  const terms = COLUMNS.flatMap((name) => {
+    const term = termOf(name)
+    return term === undefined ? [] : [term]
+  })
+  const [names, values] = [0, 1].map((side) => terms.map((term) => term[side]).join(', '))
+  return store.prepare(`INSERT INTO request_logs (${names}) VALUES (${values})`)
+}
+
+function literalOf(value: SqlValue): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 function someOf(row: Row | undefined): Some {
