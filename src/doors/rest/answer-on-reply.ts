@@ -74,7 +74,8 @@ export class AnswerOnReply implements AnswerSink {
   }
 
   tried(endpoints: readonly string[]): void {
-    this.#tried = asHeader(endpoints.join(', '))
+    const [only = ''] = endpoints
+    this.#tried = asHeader(endpoints.length > 1 ? endpoints.join(', ') : only)
   }
 
   chunk(json: string): boolean {
