@@ -1,3 +1,4 @@
+import { jsonText } from '../base/json-text.ts'
 import type { ChatChunk } from '../wire/chat.ts'
 
 /** What stays the same through a stream. */
@@ -41,17 +42,17 @@ export class TextChunks {
     this.#fingerprint = fingerprint
     this.#tier = tier
     const { id, model, provider } = this.#parts
-    const head = {
-      id,
-      object: 'chat.completion.chunk',
-      created: this.#created,
-      model,
-      provider,
-      system_fingerprint: fingerprint ?? undefined,
-      service_tier: tier ?? undefined,
-    }
-    this.#head = `${JSON.stringify(head).slice(0, -1)},"choices":[{"index":0,"delta":{"role":"assistant","content":`
+    this.#head =
+      `{"id":${jsonText(id)},"object":"chat.completion.chunk","created":${this.#created},` +
+      `"model":${jsonText(model)},"provider":${jsonText(provider)}` +
+      `${member('system_fingerprint', fingerprint)}${member('service_tier', tier)},` +
+      '"choices":[{"index":0,"delta":{"role":"assistant","content":'
   }
+}
+
+/** Nothing when it is null. */
+function member(name: string, value: unknown): string {
+  return value === null || value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`
 }
 
 function textOf(chunk: ChatChunk): string | undefined {
