@@ -64,7 +64,9 @@ export class RollUp {
   rowAdded(): void {
     if (++this.#fresh < SLICE || this.#running !== undefined) return
     // A disk that is full now is tried again with the next row.
-    this.#running = this.run()
+    // Not before this is known, for what it writes may bring further rows at once.
+    this.#running = Promise.resolve()
+      .then(() => this.run())
       .catch(() => undefined)
       .finally(() => (this.#running = undefined))
   }

@@ -8,7 +8,8 @@ import { migrate } from './migrate.ts'
 const OPENING_PATIENCE_MS = 5000
 
 /**
- * `power-safe-soon`: acknowledged rows survive a crash of the program at once and a power cut after 50 ms.
+ * `power-safe-soon`: acknowledged rows survive a crash of the program at once and a power cut after 50 ms, from the end of
+ * the event loop's turn that wrote them.
  * `full`: they survive both at once, for an fsync per transaction on the main thread.
  */
 export type Durability = 'power-safe-soon' | 'full'

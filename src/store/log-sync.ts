@@ -1,7 +1,10 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 
-/** Half of the 50 ms that a power cut may cost, so that the sync itself has the other half. */
+/**
+ * Half of the 50 ms that a power cut may cost, so that the sync itself has the other half. Both count from the end of the
+ * event loop's turn that wrote.
+ */
 const SYNC_EVERY_MS = 25
 
 /**

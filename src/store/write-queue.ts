@@ -172,6 +172,7 @@ export class WriteQueue {
   #sayCommitted(): void {
     if (!this.#hasCommitted) return
     this.#hasCommitted = false
+    if (this.#isAlarmed && this.#full === undefined) this.#tell(undefined)
     this.#afterCommit()
   }
 
@@ -199,7 +200,6 @@ export class WriteQueue {
     const values = this.#commit(jobs)
     this.#full = undefined
     this.#busySince = undefined
-    if (this.#isAlarmed) this.#tell(undefined)
     this.#hasCommitted = true
     return values
   }
@@ -213,17 +213,21 @@ export class WriteQueue {
 
   #commitOneByOne(jobs: readonly Job[], firstError: unknown): void {
     if (jobs.length === 1) return jobs[0]?.reject(firstError)
+    // Said when all is done: an owner who writes again at once would get between a job that was undone and its next run.
+    const ends: (() => void)[] = []
     for (const [index, job] of jobs.entries()) {
-      let values: readonly unknown[]
       try {
-        values = this.#commitTogether([job])
+        const [value] = this.#commitTogether([job])
+        ends.push(() => job.resolve(value))
       } catch (error) {
-        if (isPlaceTrouble(error)) return this.#stall(jobs.slice(index), error)
-        job.reject(error)
-        continue
+        if (isPlaceTrouble(error)) {
+          this.#stall(jobs.slice(index), error)
+          break
+        }
+        ends.push(() => job.reject(error))
       }
-      job.resolve(values[0])
     }
+    for (const end of ends) end()
   }
 
   /** Nothing of `jobs` is in the database; they go back to the head of the queue and are tried again later. */
@@ -231,7 +235,6 @@ export class WriteQueue {
     this.#jobs.unshift(...jobs)
     this.#takeGathered()
     const isShort = isBusy(error) && this.#isWithinPatience()
-    if (!isShort) this.#refuseTheImpatient(error)
     this.#cancelRetry = this.#clock.after(isShort ? BUSY_RETRY_MS : FULL_RETRY_MS, () => {
       this.#cancelRetry = undefined
       this.#takeGathered()
@@ -239,6 +242,7 @@ export class WriteQueue {
       if (this.#jobs.length === 0) this.#full = undefined
       this.#planTurn()
     })
+    if (!isShort) this.#refuseTheImpatient(error)
   }
 
   #stopRetrying(): void {

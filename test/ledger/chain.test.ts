@@ -4,6 +4,7 @@ import { money } from '../../src/base/money.ts'
 import { chainedHash } from '../../src/ledger/chain.ts'
 import { FIRST_LATER_COLUMN, ROW_COLUMNS } from '../../src/ledger/entry-row.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
+import type { Hold } from '../../src/ledger/ledger-types.ts'
 import { verifyFile } from '../../src/ledger/verify-file.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request } from './samples.ts'
@@ -27,6 +28,24 @@ test('rows that nobody touched are found whole, also after a restart', async () 
   expect(await verifyFile(here.path)).toEqual({ rows: 607, payers: 6 })
   await expect(verifyFile(`${here.path}-none`)).rejects.toMatchObject({ code: 'not-found' })
 })
+
+test('the chain stays whole when a slice has to be written row by row just as totals fall due', async () => {
+  await using here = temporaryStore()
+  const ledger = createLedger({ store: here.store })
+  const rare = { caller: { ip: '10.0.0.9', context: undefined } }
+  for (let nth = 0; nth < 499; nth++) await ledger.settle(await ledger.hold(request(`a${nth}`)), CHEAP)
+  const holds: Hold[] = []
+  for (let nth = 0; nth < 128; nth++)
+    holds.push(await ledger.hold(request(`b${nth}`, nth === 10 || nth === 100 ? rare : {})))
+  // Until nobody else writes, so that whatever is written from now on is written at once.
+  await ledger.written()
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+  const unspeakable = finished(money(10n ** 30n))
+  await Promise.allSettled(holds.map((hold, nth) => ledger.settle(hold, nth === 20 ? unspeakable : CHEAP)))
+  expect(await ledger.verify()).toEqual({ rows: 626, payers: 2 })
+})
+
+const CHEAP = finished(money(1n))
 
 const crimes: readonly [string, string, { seq: number }][] = [
   ['a cost that was made smaller', "UPDATE request_logs SET cost_nano = 1 WHERE id = 'gen-4'", { seq: 5 }],
