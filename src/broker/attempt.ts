@@ -1,4 +1,4 @@
-import { BrokerError } from '../base/errors.ts'
+import { asBrokerError, BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome } from '../fallback/fallback.ts'
 import type { Asking, Provider, Question } from '../providers/provider.ts'
@@ -74,8 +74,12 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
 
   /** What an answer needs and the question doesn't is made while the provider thinks. */
   #getReady(): void {
-    void this.meter
-    void this.#completer
+    try {
+      void this.meter
+      void this.#completer
+    } catch (error) {
+      this.stop(asBrokerError(error))
+    }
   }
 
   /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */

@@ -5,26 +5,28 @@ import type { ChatChoice } from '../wire/chat.ts'
 type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
 
 /** What providers say in other words; seen in the wild or in their documentation. */
-const OTHER_WORDS: Readonly<Record<string, FinishReason>> = {
-  length: 'length',
-  max_tokens: 'length',
-  MAX_TOKENS: 'length',
-  model_length: 'length', // Mistral
-  tool_calls: 'tool_calls',
-  tool_use: 'tool_calls',
-  function_call: 'tool_calls', // OpenAI, before tools
-  content_filter: 'content_filter',
-  SAFETY: 'content_filter',
-  RECITATION: 'content_filter',
-  refusal: 'content_filter',
-  error: 'error',
-  MALFORMED_FUNCTION_CALL: 'error',
-  insufficient_system_resource: 'error', // DeepSeek
-}
+const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
+  Object.entries<FinishReason>({
+    length: 'length',
+    max_tokens: 'length',
+    MAX_TOKENS: 'length',
+    model_length: 'length', // Mistral
+    tool_calls: 'tool_calls',
+    tool_use: 'tool_calls',
+    function_call: 'tool_calls', // OpenAI, before tools
+    content_filter: 'content_filter',
+    SAFETY: 'content_filter',
+    RECITATION: 'content_filter',
+    refusal: 'content_filter',
+    error: 'error',
+    MALFORMED_FUNCTION_CALL: 'error',
+    insufficient_system_resource: 'error', // DeepSeek
+  }),
+)
 
 /** A provider's reason in OpenRouter's words; whatever else ends an answer (`eos`, `end_turn`, `completed`) is a stop. */
 function finishReasonOf(native: string): FinishReason {
-  return OTHER_WORDS[native] ?? 'stop'
+  return OTHER_WORDS.get(native) ?? 'stop'
 }
 
 interface Ending {

@@ -123,3 +123,11 @@ test.each([
 ])('an answer with %s is not told the short way', (_, answer) => {
   expect(tellShort(JSON.stringify(answer))).toBeUndefined()
 })
+
+test.each(['constructor', '__proto__', 'toString'])('an answer that ends for “%s” has stopped', (reason) => {
+  const { choices } = JSON.parse(JSON.stringify(answerOf('hi'))) as { choices: object[] }
+  const answer = answerOf('hi', { choices: [{ ...choices[0], finish_reason: reason }] })
+  const told = JSON.parse(tellShort(JSON.stringify(answer)) ?? '') as ChatChunk
+  expect(told.choices?.[0]).toMatchObject({ finish_reason: 'stop', native_finish_reason: reason })
+  expect(tellLong(answer)).toEqual(told)
+})
