@@ -78,7 +78,9 @@ export class FactsOfAttempt implements AnswerFacts {
     const { grant, errand, record } = this.#run
     const { endpoint } = this.#answering
     const isUsual =
-      record.attempts.length === 0 && errand.fitting === undefined && shorteningOf(grant, endpoint) === undefined
+      record.attempts.length === 0 &&
+      errand.fitting === undefined &&
+      shorteningOf(grant, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())
