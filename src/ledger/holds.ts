@@ -15,7 +15,7 @@ export class HoldsTable {
 
   constructor(store: Store) {
     this.#insert = store.prepare(`
-      INSERT INTO holds (id, ip, context, token, kind, model, streamed, most_nano, started_at_ms, referer, title)
+      INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms, context, token, referer, title)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
     this.#insertUsual = store.prepare(
       'INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
@@ -34,13 +34,11 @@ export class HoldsTable {
     const most = request.most ?? null
     const isStream = streamed ? 1 : 0
     // What is NULL in most of them needn't be bound: 0.3 of 1.5 µs.
+    const usual = [id, ip, kind, modelAsked, isStream, most, startedAt]
     const done =
       (context ?? token ?? referer ?? title) === undefined
-        ? this.#insertUsual.run(id, ip, kind, modelAsked, isStream, most, startedAt)
-        : this.#insert.run(
-            ...[id, ip, context ?? null, token ?? null, kind, modelAsked, isStream, most, startedAt],
-            ...[referer ?? null, title ?? null],
-          )
+        ? this.#insertUsual.run(...usual)
+        : this.#insert.run(...usual, context ?? null, token ?? null, referer ?? null, title ?? null)
     return Number(done.lastInsertRowid)
   }
 
