@@ -41,8 +41,11 @@ function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough
   return terminal as unknown as Cli['terminal']
 }
 
+/** All that was written so far. Newer Nodes read one piece at a time. */
 function textOf(stream: PassThrough): string {
-  return String(stream.read() ?? '')
+  let text = ''
+  for (let piece: unknown = stream.read(); piece !== null; piece = stream.read()) text += String(piece)
+  return text
 }
 
 export const MAIN = fileURLToPath(new URL('../../src/programs/cli/main.ts', import.meta.url))

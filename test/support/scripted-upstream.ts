@@ -148,7 +148,15 @@ export function raw(bytes: string | Uint8Array): Step {
 
 /** Bytes on the connection itself, in place of an HTTP answer or in the middle of one. Usually followed by `cut`. */
 export function wire(bytes: string | Uint8Array): Step {
-  return (response) => new Promise((resolve) => response.socket?.write(bytes, resolve))
+  return async (response) => {
+    await given()
+    await new Promise((resolve) => response.socket?.write(bytes, resolve))
+  }
+}
+
+/** Node 26 gives what a response writes to its socket only when the turn ends. */
+function given(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
 }
 
 /** Goes on when `until` resolves. */
@@ -162,6 +170,7 @@ export const stall: Step = (_response, closed) => closed
 /** Ends the connection without ending the answer. */
 export const cut: Step = async (response) => {
   const socket = response.socket
+  await given()
   // What was written before is still delivered: only the end of the answer is missing.
   await new Promise<void>((resolve) => socket?.write('', () => resolve()))
   socket?.destroy()

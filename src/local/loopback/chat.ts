@@ -113,7 +113,9 @@ function usageOf({ promptTokens, completionTokens, thoughts }: Answer): object {
 
 async function breakOff(exchange: Exchange, how: 'cut' | 'tear' | 'stall'): Promise<void> {
   if (how === 'stall') return silence(exchange)
-  // What was written must arrive before the connection goes: ending the socket flushes, destroying it would not.
+  // What was written must arrive before the connection goes: ending the socket flushes, destroying it would not. Node 26
+  // gives it to the socket only when the turn ends.
+  await new Promise(setImmediate)
   exchange.response.socket?.end()
 }
 
