@@ -43,9 +43,12 @@ function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough
 
 /** All that was written so far. Newer Nodes read one piece at a time. */
 function textOf(stream: PassThrough): string {
-  let text = ''
-  for (let piece: unknown = stream.read(); piece !== null; piece = stream.read()) text += String(piece)
-  return text
+  const pieces: Buffer[] = []
+  for (;;) {
+    const piece = stream.read() as Buffer | null
+    if (piece === null) return Buffer.concat(pieces).toString()
+    pieces.push(piece)
+  }
 }
 
 export const MAIN = fileURLToPath(new URL('../../src/programs/cli/main.ts', import.meta.url))
