@@ -48,12 +48,8 @@ export class EntriesTable {
   readonly #heads = new ChainHeads()
 
   constructor(store: Store) {
-    this.#insert = insertOf(store, (name) => [name, '?'])
-    this.#insertUsual = insertOf(store, (name) => {
-      const value = CONSTANT.get(name)
-      if (value === null) return undefined
-      return [name, value === undefined ? '?' : literalOf(value)]
-    })
+    this.#insert = insertOf(store, () => '?')
+    this.#insertUsual = insertOf(store, (name) => literalOf(CONSTANT.get(name)))
     this.#find = store.prepare('SELECT * FROM request_logs WHERE id = ?')
     this.#adjustments = store.prepare('SELECT * FROM request_logs WHERE adjusts = ? ORDER BY seq')
     this.#page = store.prepare(`
@@ -147,17 +143,16 @@ function varyingOf(row: readonly SqlValue[]): SqlValue[] {
   return values
 }
 
-/** @param termOf a column and what stands for its value; nothing leaves it NULL. */
-function insertOf(store: Store, termOf: (name: string) => [string, string] | undefined): Statement {
-  const terms = COLUMNS.flatMap((name) => {
-    const term = termOf(name)
-    return term === undefined ? [] : [term]
-  })
-  const [names, values] = [0, 1].map((side) => terms.map((term) => term[side]).join(', '))
-  return store.prepare(`INSERT INTO request_logs (${names}) VALUES (${values})`)
+/** @param termOf what stands for the value of a column. */
+function insertOf(store: Store, termOf: (name: string) => string): Statement {
+  return store.prepare(
+    `INSERT INTO request_logs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(termOf).join(', ')})`,
+  )
 }
 
-function literalOf(value: SqlValue): string {
+function literalOf(value: SqlValue | undefined): string {
+  if (value === undefined) return '?'
+  if (value === null) return 'NULL'
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 

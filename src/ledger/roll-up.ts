@@ -63,10 +63,10 @@ export class RollUp {
   /** To be told of each new row: now and then it is time to add them up. */
   rowAdded(): void {
     if (++this.#fresh < SLICE || this.#running !== undefined) return
-    // A disk that is full now is tried again with the next row.
-    // Not before this is known, for what it writes may bring further rows at once.
+    // Begun once it is known to run, for what it writes may bring further rows at once.
     this.#running = Promise.resolve()
       .then(() => this.run())
+      // A disk that is full now is tried again with the next row.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined))
   }
