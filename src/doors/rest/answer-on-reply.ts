@@ -74,8 +74,7 @@ export class AnswerOnReply implements AnswerSink {
   }
 
   tried(endpoints: readonly string[]): void {
-    const [only = ''] = endpoints
-    this.#tried = asHeader(endpoints.length > 1 ? endpoints.join(', ') : only)
+    this.#tried = asHeader(endpoints.join(', '))
   }
 
   chunk(json: string): boolean {
