@@ -146,17 +146,14 @@ export function raw(bytes: string | Uint8Array): Step {
   }
 }
 
+// Node 26 gives what a response writes to its socket only when the turn ends; so whoever goes to the socket waits for that.
+
 /** Bytes on the connection itself, in place of an HTTP answer or in the middle of one. Usually followed by `cut`. */
 export function wire(bytes: string | Uint8Array): Step {
   return async (response) => {
-    await given()
+    await new Promise(setImmediate)
     await new Promise((resolve) => response.socket?.write(bytes, resolve))
   }
-}
-
-/** Node 26 gives what a response writes to its socket only when the turn ends. */
-function given(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve))
 }
 
 /** Goes on when `until` resolves. */
@@ -170,7 +167,7 @@ export const stall: Step = (_response, closed) => closed
 /** Ends the connection without ending the answer. */
 export const cut: Step = async (response) => {
   const socket = response.socket
-  await given()
+  await new Promise(setImmediate)
   // What was written before is still delivered: only the end of the answer is missing.
   await new Promise<void>((resolve) => socket?.write('', () => resolve()))
   socket?.destroy()
