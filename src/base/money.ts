@@ -6,6 +6,8 @@ export type Money = bigint & { readonly [nanoDollars]: true }
 export const NOTHING = 0n as Money
 
 const NANO_DIGITS = 9
+/** Longer is no amount, and the time to read it grows with the square. */
+const LONGEST = 100
 
 /** Mints money from a count of nano-dollars. */
 export function money(nano: bigint): Money {
@@ -18,6 +20,8 @@ export function money(nano: bigint): Money {
  */
 export function dollars(decimal: string | number): Money {
   const text = String(decimal).trim()
+  if (text.length > LONGEST)
+    throw new RangeError(`“${text.slice(0, LONGEST)}…” is not a sane amount of dollars`)
   const match = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text)
   const digits = match === null ? '' : `${match[2]}${match[3]}`
   if (match === null || digits === '') throw new RangeError(`“${text}” is not an amount of dollars`)

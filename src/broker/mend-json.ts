@@ -159,7 +159,7 @@ class Mender {
     return digits
       ?.replace(/^\+/, '')
       .replace(/^(-?)\./, '$10.')
-      .replace(/[.eE+-]+$/, '')
+      .replace(/(?<![.eE+-])[.eE+-]+$/, '')
   }
 
   #word(): string {

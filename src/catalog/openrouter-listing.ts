@@ -131,7 +131,7 @@ function perMillion(perToken: unknown): Money | undefined {
 
 /** `undefined` for what is no price: `"-1"` of a router, or a figure that nobody could bill. */
 function amount(text: unknown, scale: '' | 'e6'): Money | undefined {
-  if (typeof text !== 'string' || !/^\d*\.?\d+$/.test(text)) return undefined
+  if (typeof text !== 'string' || !/^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text)) return undefined
   try {
     return dollars(`${text}${scale}`)
   } catch {

@@ -1,7 +1,11 @@
 type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or the end' | 'nothing more'
 
+/** Space, and then a sign, a quote, or a word that stands alone. */
 const TOKEN =
-  /[ \t\r\n]*(?:([{}[\]:,])|"(?:[^"\\\u0000-\u001f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(")|(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)))/y
+  /[ \t\r\n]*(?:([{}[\]:,"])|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w))/y
+/** Both are tried in turns, so that a long string takes no longer than its length. */
+const LETTERS = /[^"\\\u0000-\u001f]*/y
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
 /**
  * Where and why a text is no JSON: `line 2, column 7: a value is expected`. V8's own message often leaves the place
@@ -28,16 +32,17 @@ function findFault(text: string): { at: number; expected: Expected } {
   for (;;) {
     TOKEN.lastIndex = at
     const match = TOKEN.exec(text)
-    const next: Expected | undefined = match === null ? undefined : step(expected, match, open)
-    if (match === null || next === undefined) return { at: afterSpace(text, at), expected }
-    at = TOKEN.lastIndex
+    const next: Expected | undefined =
+      match === null ? undefined : step(expected, match[1] ?? 'literal', open)
+    const to = match?.[1] === '"' ? afterString(text, TOKEN.lastIndex) : TOKEN.lastIndex
+    if (next === undefined || to === undefined) return { at: afterSpace(text, at), expected }
+    at = to
     expected = next
   }
 }
 
 /** What may come after this token; `undefined` when the token itself may not come here. Keeps `open` up to date. */
-function step(expected: Expected, match: RegExpExecArray, open: ('{' | '[')[]): Expected | undefined {
-  const token = match[1] ?? (match[2] === undefined ? 'literal' : 'string')
+function step(expected: Expected, token: string, open: ('{' | '[')[]): Expected | undefined {
   switch (token) {
     case '{':
     case '[':
@@ -55,13 +60,26 @@ function step(expected: Expected, match: RegExpExecArray, open: ('{' | '[')[]): 
       if (expected !== ', or the end') return undefined
       return open.at(-1) === '{' ? 'name' : 'value'
     default:
-      if (expected.startsWith('name')) return token === 'string' ? ':' : undefined
+      if (expected.startsWith('name')) return token === '"' ? ':' : undefined
       return expected.startsWith('value') ? afterValue(open) : undefined
   }
 }
 
 function afterValue(open: readonly string[]): Expected {
   return open.length === 0 ? 'nothing more' : ', or the end'
+}
+
+/** Behind the quote that closes the string; `undefined` where it isn't closed, or has in it what no string may have. */
+function afterString(text: string, from: number): number | undefined {
+  let at = from
+  for (;;) {
+    LETTERS.lastIndex = at
+    LETTERS.test(text)
+    if (text[LETTERS.lastIndex] === '"') return LETTERS.lastIndex + 1
+    ESCAPE.lastIndex = LETTERS.lastIndex
+    if (!ESCAPE.test(text)) return undefined
+    at = ESCAPE.lastIndex
+  }
 }
 
 function afterSpace(text: string, from: number): number {

@@ -60,7 +60,13 @@ const slugs = z.array(z.string().min(1).max(128)).max(64).nullish()
 const sortBy = z.enum(['price', 'throughput', 'latency', 'exacto'])
 /** The document says strings, its examples are numbers. */
 const usd = z
-  .union([z.number().min(0), z.string().regex(/^\d*\.?\d+(e-?\d+)?$/i, 'should be dollars, such as 0.5')])
+  .union([
+    z.number().min(0),
+    z
+      .string()
+      .max(64)
+      .regex(/^(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?$/i, 'should be dollars, such as 0.5'),
+  ])
   .nullish()
 const percentile = z.number().min(0).nullish()
 const percentiles = z

@@ -19,6 +19,11 @@ describe('dollars', () => {
     expect(() => dollars(text)).toThrow(RangeError)
   })
 
+  test('refuses a million digits at once', () => {
+    for (const text of ['1'.repeat(1_000_000), `${'1'.repeat(1_000_000)}x`])
+      expect(() => dollars(text)).toThrow(/not a sane amount/)
+  })
+
   test('refuses what is finer than a nano-dollar instead of rounding it', () => {
     expect(() => dollars('0.0000000001')).toThrow(/finer/)
   })

@@ -33,6 +33,11 @@ describe('what models get wrong is mended', () => {
   })
 })
 
+test('a number among a million dots is read at once', () => {
+  expect(mendJson(`{a: ${'.'.repeat(1_000_000)}1}`)).toBeUndefined()
+  expect(mendJson(`{a: 1${'.'.repeat(1_000_000)}}`)).toBe('{"a":1}')
+})
+
 describe('nothing is made up', () => {
   test.each([
     ['what is valid', '{"a": 1}'],

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { assert, property, string } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BrokerError } from '../../src/base/errors.ts'
 import { loopbackDirectives, readBehaviour } from '../../src/local/loopback/behaviour.ts'
 import { countTokens, tokensOf } from '../../src/local/loopback/tokens.ts'
 import { manualClock, startedLoopback } from './support.ts'
@@ -262,4 +263,12 @@ describe('tokens', () => {
       }),
     )
   })
+})
+
+test('a directive among a million spaces is read at once', () => {
+  const spaces = ' '.repeat(1_000_000)
+  const [rest, behaviour] = readBehaviour(`hello\nloopback: think 2${spaces}`)
+  expect(rest).toBe('hello')
+  expect(behaviour).toEqual(readBehaviour('loopback: think 2')[1])
+  expect(() => readBehaviour(`loopback: a${spaces}b`)).toThrow(BrokerError)
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { BrokerError } from '../../src/base/errors.ts'
 import { dollars } from '../../src/base/money.ts'
 import type { Price } from '../../src/catalog/catalog.ts'
 import { tooDear } from '../../src/routing/conditions.ts'
@@ -34,6 +35,11 @@ test.each([
   [{ image: 0.0019999999 }, 'image'],
 ])('each bound is looked at by itself (%j)', (bounds, what) => {
   expect(judge(bounds)).toMatch(`for ${what}, more than`)
+})
+
+test('a bound of a million digits is refused at once', () => {
+  const digits = '1'.repeat(1_000_000)
+  for (const prompt of [`${digits}x`, digits]) expect(() => judge({ prompt })).toThrow(BrokerError)
 })
 
 test('what has no price of that kind is not above its bound', () => {

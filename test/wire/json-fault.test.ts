@@ -27,6 +27,14 @@ test('a text cut anywhere is wrong where it ends, or where its last word begins'
   )
 })
 
+test.each([
+  ['never closed', 'x'.repeat(5_000_000), 'a value is expected'],
+  ['with a line break in it', `${'x'.repeat(5_000_000)}\n"`, 'a value is expected'],
+  ['with escapes that mean nothing', `${'\\\\'.repeat(2_000_000)}\\d"`, 'a value is expected'],
+])('a string of five million letters %s is told at once', (_name, letters, fault) => {
+  expect(explainJsonFault(`{"a":"${letters}`)).toBe(`line 1, column 6: ${fault}`)
+})
+
 test('deep nesting costs no stack', () => {
   expect(explainJsonFault('['.repeat(200_000))).toMatch(/column 200001: it ends too early/)
 })

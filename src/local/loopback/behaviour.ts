@@ -149,14 +149,14 @@ export const loopbackDirectives: readonly Directive[] = [
   },
 ]
 
-const LINE = /^[ \t]*loopback:[ \t]*(\S.*?)[ \t]*\r?$/gim
+const LINE = /^[ \t]*loopback:[ \t]*(\S.*)\r?$/gim
 /** Longer numbers are mistakes, and longer waits outlive every client. */
 const LONGEST_NUMBER = 7
 const LONGEST_WAIT_MS = 600_000
 
 /** The text without its directive lines, and what they ask for on top of `given`. Throws `bad-request` for one it doesn't know. */
 export function readBehaviour(text: string, given: readonly string[] = []): [string, Behaviour] {
-  const asked = [...text.matchAll(LINE)].map((match) => match[1] ?? '')
+  const asked = [...text.matchAll(LINE)].map((match) => (match[1] ?? '').trimEnd())
   const parts = [...given, ...asked].map(readDirective)
   const rest =
     asked.length === 0
