@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { pino, type Logger } from 'pino'
 import { systemClock } from '../base/clock.ts'
 import { asBrokerError, ERRORS } from '../base/errors.ts'
+import { guardJsonParse } from '../base/parse-json.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './daemon/banner.ts'
 import { startDaemon, type Daemon } from './daemon/start.ts'
@@ -44,6 +45,7 @@ Examples:
 }
 
 async function run(flags: Flags): Promise<void> {
+  guardJsonParse()
   expectShortLives()
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })

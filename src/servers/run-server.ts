@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { systemClock } from '../base/clock.ts'
+import { guardJsonParse } from '../base/parse-json.ts'
 import { serveHttp, whereToListen } from './kit/http.ts'
 import { mcpFactory } from './kit/server.ts'
 import type { ServerOfOurs } from './kit/server.ts'
 
 /** Runs one of our servers until its input ends or a signal comes; what `programs/*.ts` are. Returns the exit code. */
 export async function runServer(server: ServerOfOurs): Promise<number> {
+  guardJsonParse()
   const options = readOptions(process.argv.slice(2))
   if (options === undefined) return complain(usage(server))
   if (options.help === true) {

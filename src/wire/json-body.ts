@@ -1,4 +1,13 @@
 import { BrokerError } from '../base/errors.ts'
+import {
+  afterString,
+  BACKSLASH,
+  isClosing,
+  isOpening,
+  MOST_DEPTH,
+  parseJson,
+  parseShallow,
+} from '../base/parse-json.ts'
 import { explainJsonFault } from './json-fault.ts'
 
 /** Where one member of a JSON object stands in its text; `valueTo` is exclusive. */
@@ -29,10 +38,23 @@ const encoder = new TextEncoder()
  * stands twice is refused, because we and the provider might each read another one of the two.
  */
 export function parseJsonBody(bytes: Uint8Array): JsonBody {
+  return bodyOfText(decodeBody(bytes), bytes.length)
+}
+
+/** A body's text. Throws `bad-request` where there is none. */
+export function decodeBody(bytes: Uint8Array): string {
   if (bytes.length === 0) {
     throw new BrokerError('bad-request', 'the body is empty; a JSON object is expected')
   }
-  const text = decodeText(bytes)
+  return decodeText(bytes)
+}
+
+/** `parseJsonBody` of a text that was `byteLength` long when it came, and whose `fields` may be known. */
+export function bodyOfText(
+  text: string,
+  byteLength: number,
+  fields: JsonText['fields'] = topLevelFields(text),
+): JsonBody {
   const value = parseText(text)
   if (!isObject(value)) {
     throw new BrokerError(
@@ -40,12 +62,7 @@ export function parseJsonBody(bytes: Uint8Array): JsonBody {
       'the body must be a JSON object, such as {"model": …, "messages": […]}',
     )
   }
-  return {
-    text,
-    value,
-    fields: topLevelFields(text),
-    byteLength: bytes.length,
-  }
+  return { text, value, fields, byteLength }
 }
 
 /** A body that we wrote ourselves. */
@@ -69,33 +86,39 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
+/** Of a text whose fields were found: where it is an object, its depth is known. */
 function parseText(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return text.charCodeAt(skipSpace(text, 0)) === OPEN_BRACE ? parseShallow(text) : parseJson(text)
   } catch (cause) {
     throw new BrokerError('bad-request', `the body is not valid JSON, ${explainJsonFault(text)}`, { cause })
   }
 }
 
 const QUOTE = 0x22
-const BACKSLASH = 0x5c
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACKET = 0x5d
 
-/** Finds the members of a JSON object that is already known to be valid. Throws `bad-request` on a repeated name. */
-export function topLevelFields(json: string): Map<string, FieldSpan> {
+/** Where the value of a field ends that begins at `from`, where that is known already. */
+export type KnownEnd = (name: string, from: number) => number | undefined
+
+/**
+ * Finds the members of a JSON object. What it finds in a text that isn't one means nothing, but whose depth it bounds.
+ * Throws `bad-request` on a repeated name and on too deep a nesting.
+ */
+export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, FieldSpan> {
   const fields = new Map<string, FieldSpan>()
   let at = skipSpace(json, json.indexOf('{') + 1)
   while (json.charCodeAt(at) === QUOTE) {
     const keyFrom = at
     const keyTo = afterString(json, at)
     const name = readKey(json, keyFrom, keyTo)
-    const valueFrom = skipSpace(json, json.indexOf(':', keyTo) + 1)
-    const valueTo = afterValue(json, valueFrom)
+    const colon = skipSpace(json, keyTo)
+    if (json.charCodeAt(colon) !== COLON) break
+    const valueFrom = skipSpace(json, colon + 1)
+    const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom)
     if (fields.has(name)) throw new BrokerError('bad-request', `the field “${name}” stands twice in the body`)
     fields.set(name, { keyFrom, valueFrom, valueTo })
     at = skipSpace(json, valueTo)
@@ -107,7 +130,12 @@ export function topLevelFields(json: string): Map<string, FieldSpan> {
 
 function readKey(json: string, from: number, to: number): string {
   const plain = json.slice(from + 1, to - 1)
-  return plain.includes('\\') ? (JSON.parse(json.slice(from, to)) as string) : plain
+  if (!plain.includes('\\')) return plain
+  try {
+    return JSON.parse(json.slice(from, to)) as string
+  } catch {
+    return plain
+  }
 }
 
 function skipSpace(json: string, from: number): number {
@@ -116,23 +144,10 @@ function skipSpace(json: string, from: number): number {
   return at
 }
 
-/** The index after the closing quote of the string that opens at `from`. */
-function afterString(json: string, from: number): number {
-  let at = from + 1
-  for (;;) {
-    const quote = json.indexOf('"', at)
-    if (quote === -1) return json.length
-    let slashes = 0
-    while (json.charCodeAt(quote - 1 - slashes) === BACKSLASH) slashes++
-    if (slashes % 2 === 0) return quote + 1
-    at = quote + 1
-  }
-}
-
 function afterValue(json: string, from: number): number {
   const first = json.charCodeAt(from)
   if (first === QUOTE) return afterString(json, from)
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) return afterNested(json, from)
+  if (isOpening(first)) return afterNested(json, from)
   let at = from
   while (at < json.length) {
     const code = json.charCodeAt(at)
@@ -141,6 +156,8 @@ function afterValue(json: string, from: number): number {
   }
   return at
 }
+
+const TOO_DEEP = `the body nests more than ${MOST_DEPTH} levels deep`
 
 function afterNested(json: string, from: number): number {
   let depth = 0
@@ -151,8 +168,9 @@ function afterNested(json: string, from: number): number {
       at = afterString(json, at)
       continue
     }
-    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++
-    else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
+    if (isOpening(code)) depth++
+    else if (isClosing(code)) depth--
+    if (depth === MOST_DEPTH) throw new BrokerError('bad-request', TOO_DEEP)
     at++
     if (depth === 0) break
   }

@@ -3,6 +3,7 @@ import cluster from 'node:cluster'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { systemClock } from '../../../base/clock.ts'
+import { guardJsonParse } from '../../../base/parse-json.ts'
 import { createTokenCounter } from '../../../broker/token-counter.ts'
 import { loadConfig, type Flags } from '../../../config/config.ts'
 import { createGate } from '../../../contexts/gate.ts'
@@ -21,6 +22,7 @@ import { createWorkerRooms } from './worker-rooms.ts'
 await run()
 
 async function run(): Promise<void> {
+  guardJsonParse()
   expectShortLives()
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags

@@ -1,0 +1,43 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { MOST_DEPTH, parseJson } from '../../src/base/parse-json.ts'
+
+const outcome = (read: () => unknown): unknown => {
+  try {
+    return read()
+  } catch (error) {
+    return String(error)
+  }
+}
+
+test('JSON is read as far down as the bound, and not a level further', () => {
+  for (const [open, close] of [
+    ['[', ']'],
+    ['{"a":', '}'],
+    ['[{"":1,"b":', '}]'],
+  ] as const) {
+    const levels = open.startsWith('[{') ? MOST_DEPTH / 2 : MOST_DEPTH
+    const nested = (depth: number): string => `${open.repeat(depth)}1${close.repeat(depth)}`
+    expect(outcome(() => parseJson(nested(levels)))).toBeTypeOf('object')
+    expect(() => parseJson(nested(levels + 1))).toThrow(/more than 2048 levels/)
+  }
+})
+
+test('brackets in strings are no levels', () => {
+  const text = '[{'.repeat(MOST_DEPTH)
+  expect(parseJson(JSON.stringify([text, `\\"${text}`]))).toEqual([text, `\\"${text}`])
+})
+
+test('what is not deep is read as ever, valid or not, with a reviver or without', () => {
+  const padding = ' '.repeat(MOST_DEPTH)
+  const edit = fc.record({ at: fc.nat(), with: fc.constantFrom('', '"', ']', '{', ',', '\\') })
+  fc.assert(
+    fc.property(fc.json(), fc.option(edit), (json, broken) => {
+      const at = (broken?.at ?? 0) % json.length
+      const text = (broken === null ? json : json.slice(0, at) + broken.with + json.slice(at + 1)) + padding
+      const named = (_key: string, value: unknown): unknown => (value === null ? 'nothing' : value)
+      expect(outcome(() => parseJson(text))).toEqual(outcome(() => JSON.parse(text)))
+      expect(outcome(() => parseJson(text, named))).toEqual(outcome(() => JSON.parse(text, named)))
+    }),
+  )
+})
