@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import type { JsonBody } from './json-body.ts'
+import { isObject, type JsonBody } from './json-body.ts'
 import { COMPRESSION } from './own-plugins.ts'
 import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
 
@@ -114,16 +114,25 @@ export function parseWishes(
 
 const NOTHING: readonly string[] = []
 
-/** Most requests have nothing of it but the model, and preferences at most: those need no schema. */
+/** Most requests have nothing of it but the model, functions, and preferences at most: those need no schema. */
 function onlyModelOf(
-  { model }: Readonly<Record<string, unknown>>,
+  { model, tools }: Readonly<Record<string, unknown>>,
   fields: JsonBody['fields'],
 ): string | undefined {
   const isModel = typeof model === 'string' && model !== '' && model.length <= MOST_NAME
-  return isModel && !FIELDS.some((name) => fields.has(name)) ? model : undefined
+  const isAll = isModel && !FIELDS.some((name) => fields.has(name)) && areFunctions(tools)
+  return isAll ? model : undefined
 }
 
-const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'tools', 'preset']
+const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'preset']
+
+function areFunctions(tools: unknown): boolean {
+  return tools === undefined || (Array.isArray(tools) && tools.every(isFunction))
+}
+
+function isFunction(tool: unknown): boolean {
+  return isObject(tool) && tool['type'] === 'function'
+}
 
 function readFields(value: Readonly<Record<string, unknown>>): z.infer<typeof form> {
   const parsed = form.safeParse(value)

