@@ -190,6 +190,49 @@ models:
   expect(upstream.requests).toHaveLength(5)
 })
 
+test(
+  'a stream that is unusually late is asked for elsewhere, and its worker has more set aside',
+  { timeout: 60_000 },
+  async () => {
+    using folder = tempFolder()
+    const models = join(folder.path, 'models.yml')
+    writeFileSync(
+      models,
+      `
+providers:
+  openai: { abort_stops_billing: true }
+models:
+  m:
+    hedge: true
+    backends:
+      - { provider: openai, model_id: m, input_cost: 1, output_cost: 1 }
+      - { provider: groq, model_id: m, input_cost: 2, output_cost: 2 }
+`,
+    )
+    const quick = [sse(chatChunk('quick'), finishChunk(), usageChunk(USAGE), done)]
+    await using slow = await scriptedUpstream((_request, nth) => (nth < 20 ? quick : [stall]))
+    await using other = await scriptedUpstream(quick)
+    const env = {
+      ...openaiAt(slow),
+      ...groqAt(other),
+      MODELS_CONFIG_PATH: models,
+      AIBROKER_HEDGE_PERCENT: '100',
+    }
+    await using broker = await startWorkers({ env })
+    // One connection is one worker's, who knows after twenty answers what is late.
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = () => broker.post(CHAT, { ...hello, model: 'm', stream: true }, { agent })
+    for (let nth = 0; nth < 20; nth++) expect((await ask()).text).toContain('quick')
+    expect(await ask()).toMatchObject({ headers: { 'x-aibroker-tried': 'openai/m, groq/m' } })
+    agent.destroy()
+    await expect.poll(() => broker.openHolds()).toBe(0)
+    const [row] = broker.rows().slice(-1)
+    expect(row).toMatchObject({ endpoint: 'groq/m', status: 'finished', cost_nano: 30_000 })
+    expect(row?.['cost_high_nano']).toBeGreaterThan(30_000)
+    expect(other.requests).toHaveLength(1)
+  },
+)
+
 test('each request has one row, and any connection tells of all of them', { timeout: 60_000 }, async () => {
   await using upstream = await scriptedUpstream(({ body }) =>
     (body as { stream?: boolean }).stream === true
