@@ -12,7 +12,7 @@ import { judge, type GateLimits } from './measures/gate.ts'
 import { measureMemory, type Memory } from './measures/memory.ts'
 import { playRounds, type Entrant } from './measures/rounds.ts'
 import { measureScaling } from './measures/scaling.ts'
-import { fullScenarios, quickScenarios, scalingScenarios } from './measures/scenarios.ts'
+import { fullScenarios, quickScenarios, scalingScenarios, type Scenario } from './measures/scenarios.ts'
 import { soak } from './measures/soak.ts'
 import { openStage, type Stage } from './measures/stage.ts'
 import { measureStartUp } from './measures/start-up.ts'
@@ -28,9 +28,10 @@ const HELP = `npm run bench -- [options]
   --gate-request 8   most CPU per plain request, as a multiple of nginx in the same run
   --gate-chunk 3     the same per relayed chunk
   --margin 1         multiplies both limits, for machines that are not quiet
-  --workers 1,2,4  brokers with so many workers beside each other: what the primary and the workers take
+  --workers 1,2,4    brokers with so many workers beside each other: what the primary and the workers take
   --subject broker   whom --gate and --soak look at
   --only A,B         only these contenders
+  --scenarios A,B    only these of all scenarios: plain-1k-32, turn-20-32, stream-32 …
   --rounds 5         rounds that count
   --stretch 1        multiplies the length of every slice
   --with-portkey     adds Portkey's gateway, installed by npm into a temporary folder (needs a registry);
@@ -50,6 +51,7 @@ const { values: options } = parseArgs({
     margin: { type: 'string', default: '1' },
     subject: { type: 'string', default: 'broker' },
     only: { type: 'string' },
+    scenarios: { type: 'string' },
     rounds: { type: 'string', default: '5' },
     stretch: { type: 'string', default: '1' },
     'with-portkey': { type: 'boolean', default: false },
@@ -104,6 +106,18 @@ async function chosenContenders(): Promise<Contender[]> {
   })
 }
 
+function chosenScenarios(): readonly Scenario[] {
+  const usual = options.full ? fullScenarios : quickScenarios
+  if (options.scenarios === undefined) return usual
+  const all = new Map([...fullScenarios, ...quickScenarios].map((scenario) => [scenario.id, scenario]))
+  return options.scenarios.split(',').map((id) => {
+    const scenario = all.get(id)
+    if (scenario === undefined)
+      throw new Error(`no scenario is “${id}”; there are ${[...all.keys()].join(', ')}`)
+    return scenario
+  })
+}
+
 function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request' | 'gate-chunk'): number {
   const value = Number(options[name])
   if (!(value > 0)) throw new Error(`--${name} wants a number above 0`)
@@ -111,7 +125,7 @@ function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request
 }
 
 async function compare(stage: Stage, contenders: readonly Contender[]): Promise<number> {
-  const scenarios = options.full ? fullScenarios : quickScenarios
+  const scenarios = chosenScenarios()
   const amount = options.full ? { streams: 1_000, hangUps: 5_000 } : { streams: 500, hangUps: 500 }
   const yardstick = contenders.some(({ name }) => name === 'nginx') ? 'nginx' : 'direct'
 

@@ -9,11 +9,14 @@ export interface Timing {
 }
 
 /** The bytes of a question, built once per job. */
-export function requestBytes({ path, headers, bodyBytes, expect }: Question): Buffer {
+export function requestBytes({ path, headers, bodyBytes, tools, expect }: Question): Buffer {
   const body = JSON.stringify({
     model: 'gpt-4o-mini',
     messages: [{ role: 'user', content: 'y'.repeat(Math.max(1, bodyBytes - 120)) }],
     max_tokens: 100,
+    ...(tools === 0
+      ? {}
+      : { tools: Array.from({ length: tools }, (_, nth) => functionNamed(`tool_${nth}`)) }),
     ...(expect.type === 'stream' ? { stream: true, stream_options: { include_usage: true } } : {}),
   })
   const lines = Object.entries({
@@ -23,6 +26,18 @@ export function requestBytes({ path, headers, bodyBytes, expect }: Question): Bu
     ...headers,
   }).map(([name, value]) => `${name}: ${String(value)}\r\n`)
   return Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`)
+}
+
+/** Half a KB, as agents describe theirs. */
+function functionNamed(name: string): object {
+  const text = { type: 'string', description: 'Where it is, from the root of the project.' }
+  const parameters = {
+    type: 'object',
+    properties: { path: text, query: text, limit: { type: 'integer', minimum: 1 } },
+    required: ['path'],
+    additionalProperties: false,
+  }
+  return { type: 'function', function: { name, description: 'y'.repeat(150), parameters } }
 }
 
 /** One keep-alive connection that asks the same question, one at a time, and checks every answer. */

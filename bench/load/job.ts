@@ -8,6 +8,8 @@ export interface Question {
   readonly headers: OutgoingHttpHeaders
   /** Length of the request's body, about. */
   readonly bodyBytes: number
+  /** Functions that come with it. */
+  readonly tools: number
   readonly expect: Expected
 }
 

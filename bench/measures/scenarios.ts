@@ -41,6 +41,7 @@ const CONNECTIONS = [1, 32, 256] as const
 export const fullScenarios: readonly Scenario[] = [
   ...SIZES.flatMap(([asked, answered]) => CONNECTIONS.map((count) => plain(asked, answered, count, 1_500))),
   ...CONNECTIONS.map((count) => stream(count, 1_800)),
+  turn(20, 32, 1_500),
   burst(32, 1_500),
   steady(300, 3_000),
 ]
@@ -57,6 +58,16 @@ function plain(requestBytes: number, bodyBytes: number, connections: number, for
       requestBytes,
       load: { type: 'closed', connections, forMs },
     },
+    per: 'request',
+  }
+}
+
+/** One turn of an agent, who sends the same tools with each. */
+function turn(tools: number, connections: number, forMs: number): Scenario {
+  return {
+    id: `turn-${tools}-${connections}`,
+    title: `plain, 1 KB with ${tools} tools asked, 1.5 KB answered, ${connections} connections`,
+    scene: { manner: PLAIN, requestBytes: 1_000, tools, load: { type: 'closed', connections, forMs } },
     per: 'request',
   }
 }

@@ -19,6 +19,8 @@ export interface Stage extends AsyncDisposable {
 export interface Scene {
   readonly manner: Manner
   readonly requestBytes: number
+  /** Functions that come with the request, beyond its length. */
+  readonly tools?: number | undefined
   readonly load: Load
 }
 
@@ -76,13 +78,14 @@ const at = (file: string) => join(import.meta.dirname, file)
 
 const cpuOf = (running: Running) => (running.pid === undefined ? undefined : cpuMicroseconds(running.pid))
 
-function jobOf(running: Running, { manner, requestBytes, load }: Scene): Job {
+function jobOf(running: Running, { manner, requestBytes, tools = 0, load }: Scene): Job {
   if (load.type === 'let-go') return load
   const question: Question = {
     target: running.target,
     path: running.path ?? '/v1/chat/completions',
     headers: running.headers ?? {},
     bodyBytes: requestBytes,
+    tools,
     expect:
       manner.type === 'plain'
         ? { type: 'plain', contentLength: contentLength(manner.bodyBytes) }
