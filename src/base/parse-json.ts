@@ -4,15 +4,21 @@
  */
 export const MOST_DEPTH = 2048
 
-/** The engine's own parser, for texts that are known to be shallower than `MOST_DEPTH`. */
-export const parseShallow: typeof JSON.parse = JSON.parse
+/**
+ * Lists, objects and strings beyond which nothing is parsed: 64 MB of `{},` would become gigabytes. Numbers don't count, for
+ * embeddings are millions of them.
+ */
+export const MOST_PARTS = 1_000_000
 
-/** `JSON.parse` that refuses what nests deeper than `MOST_DEPTH`. Throws `SyntaxError`. */
+/** The engine's own parser, for texts that are known to keep to both bounds. */
+export const parseBounded: typeof JSON.parse = JSON.parse
+
+/** `JSON.parse` that refuses what is beyond `MOST_DEPTH` or `MOST_PARTS`. Throws `SyntaxError`. */
 export const parseJson: typeof JSON.parse = (text, reviver) => {
   // Each level takes a letter at least. Whatever else is given becomes text in the parser.
-  if (typeof text === 'string' && text.length > MOST_DEPTH && nestsTooDeep(text))
-    throw new SyntaxError(`JSON that nests more than ${MOST_DEPTH} levels deep is not read`)
-  return parseShallow(text, reviver) as unknown
+  const excess = typeof text === 'string' && text.length > MOST_DEPTH ? excessOf(text) : undefined
+  if (excess !== undefined) throw new SyntaxError(`JSON with ${excess} is not read`)
+  return parseBounded(text, reviver) as unknown
 }
 
 /** For a whole process, libraries included: whoever parses what somebody else wrote parses it with `parseJson`. */
@@ -24,25 +30,51 @@ const QUOTE = 0x22
 export const BACKSLASH = 0x5c
 
 /** Until the first fault brackets are counted as a parser counts them, and behind it no parser goes. */
-function nestsTooDeep(json: string): boolean {
-  let depth = 0
-  for (let at = 0; at < json.length; at++) {
-    const code = json.charCodeAt(at)
-    if (code === QUOTE) at = afterString(json, at) - 1
-    else if (isOpening(code)) {
-      if (++depth > MOST_DEPTH) return true
-    } else if (isClosing(code)) depth--
+function excessOf(json: string): string | undefined {
+  const bounds = new JsonBounds()
+  for (let at = 0; at < json.length;) at = bounds.afterValue(json, at)
+  return bounds.excess
+}
+
+/** Goes through JSON and counts what there is a bound for; beyond one it jumps to the end. */
+export class JsonBounds {
+  #parts = 0
+  /** `more than 2048 levels`; `undefined` as long as it keeps to the bounds. */
+  excess: string | undefined
+
+  /** The index behind the list, the object or the string that opens at `from`, or behind a single letter. */
+  afterValue(json: string, from: number): number {
+    let depth = 0
+    let deepest = 0
+    let parts = 0
+    let at = from
+    do {
+      const code = json.charCodeAt(at)
+      if (code === QUOTE) {
+        parts++
+        at = afterString(json, at)
+        continue
+      }
+      if (isOpening(code)) {
+        parts++
+        if (++depth > deepest) deepest = depth
+      } else if (isClosing(code)) depth--
+      at++
+    } while (depth > 0 && at < json.length)
+    this.#parts += parts
+    if (deepest > MOST_DEPTH) this.excess = `more than ${MOST_DEPTH} levels`
+    if (this.#parts > MOST_PARTS) this.excess ??= `more than ${MOST_PARTS} strings, lists and objects`
+    return this.excess === undefined ? at : json.length
   }
-  return false
 }
 
 /** `{` or `[`. */
-export function isOpening(code: number): boolean {
+function isOpening(code: number): boolean {
   return code === 0x7b || code === 0x5b
 }
 
 /** `}` or `]`. */
-export function isClosing(code: number): boolean {
+function isClosing(code: number): boolean {
   return code === 0x7d || code === 0x5d
 }
 

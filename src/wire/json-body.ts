@@ -1,13 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import {
-  afterString,
-  BACKSLASH,
-  isClosing,
-  isOpening,
-  MOST_DEPTH,
-  parseJson,
-  parseShallow,
-} from '../base/parse-json.ts'
+import { afterString, BACKSLASH, JsonBounds, parseBounded, parseJson } from '../base/parse-json.ts'
 import { explainJsonFault } from './json-fault.ts'
 
 /** Where one member of a JSON object stands in its text; `valueTo` is exclusive. */
@@ -86,10 +78,12 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Of a text whose fields were found: where it is an object, its depth is known. */
+/** Of a text whose fields were found: where it is an object, it keeps to the bounds. */
 function parseText(text: string): unknown {
+  const first = text.charCodeAt(skipSpace(text, 0))
+  if (first === OPEN_BRACKET) return undefined
   try {
-    return text.charCodeAt(skipSpace(text, 0)) === OPEN_BRACE ? parseShallow(text) : parseJson(text)
+    return first === OPEN_BRACE ? parseBounded(text) : parseJson(text)
   } catch (cause) {
     throw new BrokerError('bad-request', `the body is not valid JSON, ${explainJsonFault(text)}`, { cause })
   }
@@ -99,17 +93,19 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_BRACE = 0x7b
+const OPEN_BRACKET = 0x5b
 const CLOSE_BRACE = 0x7d
 
 /** Where the value of a field ends that begins at `from`, where that is known already. */
 export type KnownEnd = (name: string, from: number) => number | undefined
 
 /**
- * Finds the members of a JSON object. What it finds in a text that isn't one means nothing, but whose depth it bounds.
- * Throws `bad-request` on a repeated name and on too deep a nesting.
+ * Finds the members of a JSON object. What it finds in a text that isn't one means nothing, but it is looked at for its bounds.
+ * Throws `bad-request` on a repeated name, too deep a nesting and too many parts.
  */
 export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, FieldSpan> {
   const fields = new Map<string, FieldSpan>()
+  const bounds = new JsonBounds()
   let at = skipSpace(json, json.indexOf('{') + 1)
   while (json.charCodeAt(at) === QUOTE) {
     const keyFrom = at
@@ -118,7 +114,8 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
     const colon = skipSpace(json, keyTo)
     if (json.charCodeAt(colon) !== COLON) break
     const valueFrom = skipSpace(json, colon + 1)
-    const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom)
+    const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom, bounds)
+    if (bounds.excess !== undefined) throw new BrokerError('bad-request', `the body has ${bounds.excess}`)
     if (fields.has(name)) throw new BrokerError('bad-request', `the field “${name}” stands twice in the body`)
     fields.set(name, { keyFrom, valueFrom, valueTo })
     at = skipSpace(json, valueTo)
@@ -144,35 +141,14 @@ function skipSpace(json: string, from: number): number {
   return at
 }
 
-function afterValue(json: string, from: number): number {
+function afterValue(json: string, from: number, bounds: JsonBounds): number {
   const first = json.charCodeAt(from)
-  if (first === QUOTE) return afterString(json, from)
-  if (isOpening(first)) return afterNested(json, from)
+  if (first === QUOTE || first === OPEN_BRACE || first === OPEN_BRACKET) return bounds.afterValue(json, from)
   let at = from
   while (at < json.length) {
     const code = json.charCodeAt(at)
     if (code === COMMA || code === CLOSE_BRACE || code <= 0x20) break
     at++
-  }
-  return at
-}
-
-const TOO_DEEP = `the body nests more than ${MOST_DEPTH} levels deep`
-
-function afterNested(json: string, from: number): number {
-  let depth = 0
-  let at = from
-  while (at < json.length) {
-    const code = json.charCodeAt(at)
-    if (code === QUOTE) {
-      at = afterString(json, at)
-      continue
-    }
-    if (isOpening(code)) depth++
-    else if (isClosing(code)) depth--
-    if (depth === MOST_DEPTH) throw new BrokerError('bad-request', TOO_DEEP)
-    at++
-    if (depth === 0) break
   }
   return at
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MOST_DEPTH, parseJson } from '../../src/base/parse-json.ts'
+import { MOST_DEPTH, MOST_PARTS, parseJson } from '../../src/base/parse-json.ts'
 
 const outcome = (read: () => unknown): unknown => {
   try {
@@ -21,6 +21,15 @@ test('JSON is read as far down as the bound, and not a level further', () => {
     expect(outcome(() => parseJson(nested(levels)))).toBeTypeOf('object')
     expect(() => parseJson(nested(levels + 1))).toThrow(/more than 2048 levels/)
   }
+})
+
+test('so many lists, objects and strings, and not one more; numbers don’t count', () => {
+  for (const part of ['{}', '[]', '""']) {
+    const list = (count: number): string => `[${`${part},`.repeat(count - 2)}${part}]`
+    expect(parseJson(list(MOST_PARTS))).toHaveLength(MOST_PARTS - 1)
+    expect(() => parseJson(list(MOST_PARTS + 1))).toThrow(/more than 1000000 strings/)
+  }
+  expect(parseJson(`[${'1,'.repeat(2 * MOST_PARTS)}1]`)).toHaveLength(2 * MOST_PARTS + 1)
 })
 
 test('brackets in strings are no levels', () => {

@@ -77,6 +77,11 @@ describe('a body that can’t be read is refused with its reason', () => {
     ['nothing', '', /empty/],
     ['broken JSON, naming the place', '{"model": "a",\n "x": }', /line 2, column 7: a value is expected/],
     ['a list', '[]', /must be a JSON object/],
+    [
+      'more than a million values in all',
+      `{"a":[${'{},'.repeat(600_000)}1],"b":[${'"",'.repeat(600_000)}1]}`,
+      /1000000/,
+    ],
     ['a field twice, even with escapes', '{"model":"cheap","mod\\u0065l":"dear"}', /“model” stands twice/],
   ])('%s', (_name, body, reason) => {
     const error = refusal(bytes(body))
