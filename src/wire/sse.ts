@@ -1,3 +1,5 @@
+import { GrowingBytes } from '../base/growing-bytes.ts'
+
 /** Raised when an event is larger than the bound. */
 export class EventTooLarge extends Error {}
 
@@ -14,9 +16,8 @@ const decoder = new TextDecoder()
 export class EventSplitter {
   readonly #onEvent: (payload: string) => void
   readonly #maxBytes: number
-  /** The start of a line whose end hasn't come yet, in the pieces it came in: joined once, when it is whole. */
-  #line: Uint8Array[] = []
-  #lineBytes = 0
+  /** The start of a line whose end hasn't come yet. */
+  readonly #line = new GrowingBytes()
   #payload: string | undefined
 
   constructor(onEvent: (payload: string) => void, maxBytes = 16 * 1024 * 1024) {
@@ -29,29 +30,19 @@ export class EventSplitter {
     const end = bytes.lastIndexOf(LF) + 1
     if (end > 0) {
       const lines = end === bytes.length ? bytes : bytes.subarray(0, end)
-      this.#takeLines(decoder.decode(this.#lineBytes === 0 ? lines : this.#joined(lines)))
+      this.#takeLines(decoder.decode(this.#line.length === 0 ? lines : this.#joined(lines)))
     }
     if (end < bytes.length) this.#keep(bytes.subarray(end))
   }
 
   #keep(piece: Uint8Array): void {
-    this.#lineBytes += piece.length
-    this.#check(this.#lineBytes)
-    // A copy (a Buffer’s own `slice` makes none), because the caller may read its next bytes into the same memory.
-    this.#line.push(new Uint8Array(piece))
+    this.#check(this.#line.length + piece.length)
+    this.#line.add(piece)
   }
 
   #joined(last: Uint8Array): Uint8Array {
-    const whole = new Uint8Array(this.#lineBytes + last.length)
-    let at = 0
-    for (const piece of this.#line) {
-      whole.set(piece, at)
-      at += piece.length
-    }
-    whole.set(last, at)
-    this.#line = []
-    this.#lineBytes = 0
-    return whole
+    this.#line.add(last)
+    return this.#line.take()
   }
 
   #takeLines(text: string): void {

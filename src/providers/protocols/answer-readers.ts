@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { GrowingBytes } from '../../base/growing-bytes.ts'
 import type { ChatChoice, ChatChunk } from '../../wire/chat.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import type { AnswerListener } from '../provider.ts'
@@ -7,6 +8,9 @@ import { ChunkPattern } from './chunk-pattern.ts'
 
 /** A plain answer or an error body larger than this is refused. */
 const MOST_BODY_BYTES = 64 * 1024 * 1024
+
+/** Each text that is put together from smaller ones takes as much as some letters more. */
+const WORTH_A_TEXT = 4096
 
 const DONE = '[DONE]'
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -22,8 +26,8 @@ export interface AnswerReader {
 export class BodyReader implements AnswerReader {
   readonly #onBody: (body: string) => void
   #text = ''
-  /** What came since the last byte that can't be in the middle of a character. */
-  readonly #pieces: Uint8Array[] = []
+  /** What came since the last byte that can't be in the middle of a character, and small pieces. */
+  readonly #kept = new GrowingBytes()
   #bytes = 0
 
   constructor(onBody: (body: string) => void) {
@@ -39,17 +43,18 @@ export class BodyReader implements AnswerReader {
       )
     }
     // A piece is only lent; to keep one costs a copy, and JSON ends in ASCII.
-    if (this.#pieces.length === 0 && endsInAscii(bytes)) this.#text += decoder.decode(bytes)
+    const isReady = this.#kept.length === 0 && (this.#text === '' || bytes.length >= WORTH_A_TEXT)
+    if (isReady && endsInAscii(bytes)) this.#text += decoder.decode(bytes)
     else this.#keep(bytes)
   }
 
   #keep(bytes: Uint8Array): void {
-    this.#pieces.push(Buffer.from(bytes))
-    if (endsInAscii(bytes)) this.#takeKept()
+    this.#kept.add(bytes)
+    if (this.#kept.length >= WORTH_A_TEXT && endsInAscii(bytes)) this.#takeKept()
   }
 
   #takeKept(): void {
-    if (this.#pieces.length > 0) this.#text += decoder.decode(Buffer.concat(this.#pieces.splice(0)))
+    if (this.#kept.length > 0) this.#text += decoder.decode(this.#kept.take())
   }
 
   end(): void {
@@ -122,6 +127,7 @@ export class StreamReader implements AnswerReader {
     const error = errorInside(chunk)
     if (error !== undefined) return this.#break(errorOfObject(this.#listener.provider, error))
     this.#follow(chunk)
+    if (this.#hasTooMany(chunk)) return this.#break(tooManyChoices(this.#listener.provider))
     this.#listener.chunk(payload, chunk)
     if (this.#finished.size >= this.#listener.choices) this.#listener.finishedSpeaking()
   }
@@ -140,6 +146,10 @@ export class StreamReader implements AnswerReader {
     }
   }
 
+  #hasTooMany({ choices }: ChatChunk): boolean {
+    return Math.max(this.#begun.size, choices?.length ?? 0) > mostChoices(this.#listener.choices)
+  }
+
   #isFinished(): boolean {
     return this.#begun.size > 0 && this.#finished.size === this.#begun.size
   }
@@ -150,6 +160,18 @@ export class StreamReader implements AnswerReader {
       `the stream of ${this.#listener.provider} ended before the answer was finished`,
     )
   }
+}
+
+/** OpenAI's most; whoever asks for more by many prompts gets as many. */
+const MOST_CHOICES = 128
+
+/** How many choices an answer may have to a question that asked for `asked`: some providers count on beyond it. */
+export function mostChoices(asked: number): number {
+  return Math.max(MOST_CHOICES, asked)
+}
+
+export function tooManyChoices(provider: string): BrokerError {
+  return new BrokerError('upstream-failed', `${provider} gave many more choices than were asked for`)
 }
 
 /** What a chunk or an answer says of a failure; providers put it in different places of their 200. */
