@@ -263,6 +263,8 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
 
   end(): void {
     if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
+    // An answer of which nothing said anything has been given, too.
+    this.#begin()
     this.#run.record.finished()
     const last = this.#run.errand.streamed ? this.#completer.last() : undefined
     if (last !== undefined) this.#run.sink.chunk(last)

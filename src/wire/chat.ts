@@ -126,7 +126,10 @@ function badField(value: Readonly<Record<string, unknown>>): BrokerError {
   return fieldFault(interpreted, value)
 }
 
-const count = z.int().min(0).nullish()
+/** More than any model reads or says, and less than what the books can hold at any price. */
+const MOST_TOKENS = 1_000_000_000
+const MOST_DOLLARS = 1_000_000
+const count = z.int().min(0).max(MOST_TOKENS).nullish()
 
 /** OpenAI's usage object, as loosely as providers send it. */
 const wireUsage = z.looseObject({
@@ -144,7 +147,7 @@ const wireUsage = z.looseObject({
   /** DeepSeek's name for `cached_tokens`. */
   prompt_cache_hit_tokens: count,
   /** US dollars; OpenRouter's. */
-  cost: z.number().nullish(),
+  cost: z.number().max(MOST_DOLLARS).nullish(),
 })
 
 export type WireUsage = z.infer<typeof wireUsage>
@@ -163,9 +166,13 @@ function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_to
   for (const name in value) {
     const said = value[name]
     const isDetails = name.endsWith('_details')
-    if (isDetails ? !(isObject(said) && Object.values(said).every(isCount)) : !isCount(said)) return false
+    if (isDetails ? !(isObject(said) && Object.values(said).every(isTokens)) : !isTokens(said)) return false
   }
   return true
+}
+
+function isTokens(value: unknown): boolean {
+  return isCount(value) && ((value ?? 0) as number) <= MOST_TOKENS
 }
 
 /** What we look at in a chunk or an answer. Everything may be missing: providers differ. */

@@ -113,7 +113,8 @@ export class AnswerOnReply implements AnswerSink {
   }
 
   end(): void {
-    if (this.#wire.isWhole || !this.#wire.hasBegun || this.#raw.writableEnded) return
+    if (this.#wire.isWhole || this.#raw.writableEnded) return
+    if (!this.#wire.hasBegun) this.#beginStream()
     this.#wire.last(DONE)
   }
 

@@ -14,7 +14,9 @@ export function answerAsChunk(answer: ChatChunk): ChatChunk {
 
 /** A text completion says `text` in both forms; an answer that doesn't say how it ended is at its end all the same. */
 function asDelta({ message, ...choice }: ChatChoice, at: number): ChatChoice {
-  const ending = { finish_reason: choice.finish_reason ?? (message?.tool_calls ? 'tool_calls' : 'stop') }
+  const usual = message?.tool_calls ? 'tool_calls' : 'stop'
+  const { finish_reason: reason } = choice
+  const ending = { finish_reason: typeof reason === 'string' ? reason : usual }
   if (message === undefined || message === null) return { index: at, ...choice, ...ending }
   const calls = message.tool_calls?.map((call, index) => ({ index, ...call }))
   const said = calls === undefined ? message : { ...message, tool_calls: calls }

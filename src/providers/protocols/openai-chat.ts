@@ -17,7 +17,14 @@ import { errorOfObject, errorOfStatus } from '../upstream-errors.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream.ts'
 import type { Visit, VisitOwner } from '../visit.ts'
 import { answerAsChunk } from './answer-as-chunk.ts'
-import { BodyReader, errorInside, StreamReader, type AnswerReader } from './answer-readers.ts'
+import {
+  BodyReader,
+  errorInside,
+  mostChoices,
+  StreamReader,
+  tooManyChoices,
+  type AnswerReader,
+} from './answer-readers.ts'
 import { bodyFor } from './openai-body.ts'
 import { parseObject } from './parse-object.ts'
 
@@ -291,7 +298,8 @@ class ChatAsking implements Asking, UpstreamHandler, VisitOwner {
         details: { provider, status: 200, raw: raw() },
       })
     }
-    return answer
+    const isTooLong = list === 'choices' && listed.length > mostChoices(choicesOf(this.#question))
+    return isTooLong ? tooManyChoices(provider) : answer
   }
 
   #end(): void {
