@@ -68,9 +68,9 @@ class Compression {
 
   removeMiddle(): void {
     const movable = this.#units.filter(({ stays }) => !stays)
-    while (this.excess > 0 && movable.length > 0) {
-      const [unit] = movable.splice(Math.floor((movable.length - 1) / 2), 1)
-      if (unit !== undefined && !this.#isShortened(unit)) this.#remove(unit)
+    for (const unit of middleFirst(movable)) {
+      if (this.excess <= 0) return
+      if (!this.#isShortened(unit)) this.#remove(unit)
     }
   }
 
@@ -121,6 +121,15 @@ function unitsOf(messages: readonly Message[]): Unit[] {
   const last = units.at(-1)
   if (last !== undefined) last.stays = true
   return units
+}
+
+/** From the middle outwards; of two that are as far from it the earlier one first. */
+function middleFirst(units: readonly Unit[]): readonly Unit[] {
+  const middle = (units.length - 1) / 2
+  return units
+    .map((unit, at) => ({ unit, distance: Math.abs(at - middle) }))
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ unit }) => unit)
 }
 
 /** The text of a message cut to a share of its length; of several parts the longest. `undefined` when it has too little. */
