@@ -139,7 +139,7 @@ function cut(message: Message, share: number): Message | undefined {
   if (!Array.isArray(content)) return undefined
   const texts = content.map((part: unknown) => (part as { text?: unknown } | null)?.text)
   const lengths = texts.map((text) => (typeof text === 'string' ? text.length : 0))
-  const longest = Math.max(...lengths)
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
   const least = lengths.reduce((sum, length) => sum + length, 0) * (1 - share)
   if (longest <= least) return undefined
   const at = lengths.indexOf(longest)

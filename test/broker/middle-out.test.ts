@@ -112,6 +112,14 @@ test('four hundred thousand messages are no reason to wait', () => {
   expect(squeeze(messages, 1).left).toEqual(messages.slice(-1))
 })
 
+test('of a quarter of a million parts the longest is found', () => {
+  const texts = [...Array<string>(250_000).fill('x'), 'y'.repeat(1_000_000)]
+  const content = texts.map((text) => ({ type: 'text', text }))
+  const body = jsonBodyOf(JSON.stringify({ messages: [{ role: 'user', content }] }))
+  const squeezed = middleOut(body, { messages: [1_250_000], rest: 0 }, 1_000_000)
+  expect(squeezed?.shortened).toBe(1)
+})
+
 const anyMessages = fc
   .array(
     fc.oneof(
