@@ -49,7 +49,7 @@ const NAME = /[A-Za-z_$][\w$-]*/y
 const NUMBER = /[+-]?[\d.]+(?:[eE][+-]?\d*)?/y
 /** A sign whose digits were cut off. */
 const CUT_NUMBER = /[+-]$/y
-const SPACE = /(?:\s|\/\/[^\n]*|\/\*[^]*?(?:\*\/|$))*/y
+const NOT_SPACE = /\S/g
 const WORDS: readonly (readonly [string, string])[] = [
   ['true', 'true'],
   ['false', 'false'],
@@ -172,9 +172,26 @@ class Mender {
 
   /** The next letter that matters; nothing at the end. */
   #peek(): string {
-    this.#match(SPACE)
+    this.#skipSpace()
     this.#match(CUT_NUMBER)
     return this.#text.charAt(this.#at)
+  }
+
+  /** And comments. A loop, for one pattern of all that would need memory for each space. */
+  #skipSpace(): void {
+    for (;;) {
+      NOT_SPACE.lastIndex = this.#at
+      this.#at = NOT_SPACE.exec(this.#text)?.index ?? this.#text.length
+      if (this.#text.startsWith('//', this.#at)) this.#at = this.#endOf('\n', this.#at + 2)
+      else if (this.#text.startsWith('/*', this.#at)) this.#at = this.#endOf('*/', this.#at + 2)
+      else return
+    }
+  }
+
+  /** The place after this mark; the end of the text when it doesn't come. */
+  #endOf(mark: string, from: number): number {
+    const at = this.#text.indexOf(mark, from)
+    return at < 0 ? this.#text.length : at + mark.length
   }
 
   #match(pattern: RegExp): string | undefined {

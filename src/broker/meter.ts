@@ -85,7 +85,7 @@ export class Meter {
     // Some providers repeat a running total in every chunk: the last one counts.
     if (usage === undefined) return
     this.#reported = this.#withImages(usageOfWire(usage))
-    if (typeof usage.cost === 'number' && usage.cost >= 0) this.#charged = nearestMoney(usage.cost)
+    if (isCharge(usage.cost)) this.#charged = nearestMoney(usage.cost)
   }
 
   #withImages(usage: Usage): Usage {
@@ -200,6 +200,13 @@ const ENDING_TOKENS = 16
 const CALL_TOKENS = 64
 /** What a provider may have said already when it hears that nobody listens any more. */
 const UNDER_WAY_TOKENS = 256
+
+/** More dollars than any answer costs, and fewer than a row of the ledger holds. */
+const MOST_CHARGED = 1_000_000
+
+function isCharge(usd: unknown): usd is number {
+  return typeof usd === 'number' && usd >= 0 && usd <= MOST_CHARGED
+}
 
 function isFilled(text: unknown): boolean {
   return typeof text === 'string' && text !== ''

@@ -68,9 +68,9 @@ class Compression {
 
   removeMiddle(): void {
     const movable = this.#units.filter(({ stays }) => !stays)
-    while (this.excess > 0 && movable.length > 0) {
-      const [unit] = movable.splice(Math.floor((movable.length - 1) / 2), 1)
-      if (unit !== undefined && !this.#isShortened(unit)) this.#remove(unit)
+    for (const unit of middleFirst(movable)) {
+      if (this.excess <= 0) return
+      if (!this.#isShortened(unit)) this.#remove(unit)
     }
   }
 
@@ -123,6 +123,15 @@ function unitsOf(messages: readonly Message[]): Unit[] {
   return units
 }
 
+/** From the middle outwards; of two that are as far from it the earlier one first. */
+function middleFirst(units: readonly Unit[]): readonly Unit[] {
+  const middle = (units.length - 1) / 2
+  return units
+    .map((unit, at) => ({ unit, distance: Math.abs(at - middle) }))
+    .sort((a, b) => a.distance - b.distance)
+    .map(({ unit }) => unit)
+}
+
 /** The text of a message cut to a share of its length; of several parts the longest. `undefined` when it has too little. */
 function cut(message: Message, share: number): Message | undefined {
   const { content } = message
@@ -130,7 +139,7 @@ function cut(message: Message, share: number): Message | undefined {
   if (!Array.isArray(content)) return undefined
   const texts = content.map((part: unknown) => (part as { text?: unknown } | null)?.text)
   const lengths = texts.map((text) => (typeof text === 'string' ? text.length : 0))
-  const longest = Math.max(...lengths)
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
   const least = lengths.reduce((sum, length) => sum + length, 0) * (1 - share)
   if (longest <= least) return undefined
   const at = lengths.indexOf(longest)

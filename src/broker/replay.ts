@@ -13,18 +13,24 @@ const LEAST_REPETITION = 16
  * with a beginning and say it again; what looks like it is held back until that is clear, and then not told twice.
  */
 export function continued(told: string): Replay {
-  let held = ''
+  // What is held back is told up to here: the same text, so it needs no copy.
+  let held = 0
   let isThrough = told.length < LEAST_REPETITION
 
   function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined {
-    const { content } = choice.delta ?? {}
-    held += typeof content === 'string' ? content : ''
-    const isOver = typeof choice.finish_reason === 'string' || callsTools(choice.delta ?? {})
-    const isRepetition = held.startsWith(told)
-    if (!isOver && !isRepetition && told.startsWith(held)) return undefined
+    const delta = choice.delta ?? {}
+    const piece = typeof delta.content === 'string' ? delta.content : ''
+    const isOver = typeof choice.finish_reason === 'string' || callsTools(delta)
+    const repeated = Math.min(piece.length, told.length - held)
+    const isSame = told.startsWith(piece.slice(0, repeated), held)
+    const isRepetition = isSame && held + repeated === told.length
+    if (!isOver && !isRepetition && isSame) {
+      held += repeated
+      return undefined
+    }
     isThrough = true
-    const text = isRepetition ? held.slice(told.length) : held
-    return { ...chunk, choices: [{ ...choice, delta: { ...choice.delta, content: text } }] }
+    const text = isRepetition ? piece.slice(repeated) : told.slice(0, held) + piece
+    return { ...chunk, choices: [{ ...choice, delta: { ...delta, content: text } }] }
   }
 
   return {

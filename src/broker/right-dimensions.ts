@@ -76,7 +76,7 @@ function sliced(vector: Vector, dimensions: number): Vector | undefined {
   const floats = asFloats(vector.embedding)
   if (!Array.isArray(floats) || floats.length < dimensions) return undefined
   const beginning = (floats as readonly number[]).slice(0, dimensions)
-  const length = Math.hypot(...beginning) || 1
+  const length = Math.sqrt(beginning.reduce((sum, value) => sum + value * value, 0)) || 1
   const unit = beginning.map((value) => value / length)
   return { ...vector, embedding: typeof vector.embedding === 'string' ? asBase64(unit) : unit }
 }

@@ -52,7 +52,7 @@ export async function chatWithTools(
 ): Promise<void> {
   const loop = await openLoop(request, asker, sink, rooms)
   if (loop === undefined) return
-  const messages = [...(request.body.value['messages'] as readonly unknown[])]
+  let messages = [...(request.body.value['messages'] as readonly unknown[])]
   for (let nth = 1; ; nth++) {
     const round = await ask(loop, messages, nth)
     if (round === undefined) return
@@ -61,7 +61,7 @@ export async function chatWithTools(
       return loop.teller.finish(round, own, nth, loop.purse)
     const results = await runCalls(loop, round)
     if (results === undefined) return
-    messages.push(round.message, ...results)
+    messages = [...messages, round.message, ...results]
   }
 }
 

@@ -24,11 +24,11 @@ function above(what: string, rate: Money | undefined, most: string | undefined):
   return `asks $${formatDollars(rate)} for ${what}, more than $${most}`
 }
 
-/** A bound finer than a nano-dollar is met by whatever is below its next one. */
-function bound(text: string): bigint {
+/** A number where it is no amount of money: finer than a nano-dollar, or beyond all prices. */
+function bound(text: string): bigint | number {
   try {
     return dollars(text)
   } catch {
-    return BigInt(Math.floor(Number(text) * 1e9))
+    return Number(text) * 1e9
   }
 }

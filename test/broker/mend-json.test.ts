@@ -14,6 +14,8 @@ describe('what models get wrong is mended', () => {
     ['a backslash that means nothing', '{"a": "C:\\Program \\d"}', { a: 'C:\\Program \\d' }],
     ['Python’s words', '{"a": True, "b": None, "c": False}', { a: true, b: null, c: false }],
     ['comments', '{"a": 1, // one\n /* and */ "b": 2}', { a: 1, b: 2 }],
+    ['an end in a comment', '{"a": 1, // one', { a: 1 }],
+    ['an end in a longer comment', '{"a": 1, /* one *', { a: 1 }],
     ['numbers without a zero, with a plus', '[.5, -.5, +1, 1.]', [0.5, -0.5, 1, 1]],
     ['a missing bracket', '{"a": [1, {"b": 2}', { a: [1, { b: 2 }] }],
     ['a missing bracket inside', '{"a": [1, 2}', { a: [1, 2] }],
@@ -36,6 +38,13 @@ describe('what models get wrong is mended', () => {
 test('a number among a million dots is read at once', () => {
   expect(mendJson(`{a: ${'.'.repeat(1_000_000)}1}`)).toBeUndefined()
   expect(mendJson(`{a: 1${'.'.repeat(1_000_000)}}`)).toBe('{"a":1}')
+})
+
+test.each([
+  ['fifty million spaces', ' '.repeat(50_000_000)],
+  ['a comment of fifty million characters', `/*${'*'.repeat(50_000_000)}*/`],
+])('what comes after %s is read', (_name, between) => {
+  expect(mendJson(`{a:${between}1}`)).toBe('{"a":1}')
 })
 
 describe('nothing is made up', () => {

@@ -251,6 +251,13 @@ test('pictures with a price of their own are on the bill, in the bound and in wh
   expect(meterOf(seen, endpoint()).bounds(ceilingOf(seen, false)).usage).not.toHaveProperty('images')
 })
 
+test.each([1e308, 1e7])('a provider that says it charged $%d for an answer is not believed', (cost) => {
+  const meter = new Meter(seen)
+  meter.watch({ usage: { prompt_tokens: 100, completion_tokens: 10, cost } })
+  expect(meter.charged).toBeUndefined()
+  expect(meter.reported).toMatchObject({ prompt: 100 })
+})
+
 test('image tokens that a provider reports are paid at their rate', () => {
   const meter = new Meter(seen)
   meter.watch({

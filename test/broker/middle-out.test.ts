@@ -90,6 +90,36 @@ describe('a chat that is too long', () => {
   })
 })
 
+test('messages go in the order in which the middle one of those left is taken out', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 40 }), fc.nat({ max: 400 }), (count, room) => {
+      const messages = Array.from({ length: count }, (_, nth) =>
+        say('user', String.fromCharCode(97 + nth), 10),
+      )
+      expect(squeeze(messages, room).left).toEqual(withoutMiddle(messages, room))
+    }),
+  )
+})
+
+function withoutMiddle(messages: readonly Message[], room: number): readonly Message[] {
+  const left = [...messages]
+  while (total(left) > room && left.length > 1) left.splice(Math.floor((left.length - 2) / 2), 1)
+  return left
+}
+
+test('four hundred thousand messages are no reason to wait', () => {
+  const messages = Array.from({ length: 400_000 }, () => say('user', 'a', 1))
+  expect(squeeze(messages, 1).left).toEqual(messages.slice(-1))
+})
+
+test('of a quarter of a million parts the longest is found', () => {
+  const texts = [...Array<string>(250_000).fill('x'), 'y'.repeat(1_000_000)]
+  const content = texts.map((text) => ({ type: 'text', text }))
+  const body = jsonBodyOf(JSON.stringify({ messages: [{ role: 'user', content }] }))
+  const squeezed = middleOut(body, { messages: [1_250_000], rest: 0 }, 1_000_000)
+  expect(squeezed?.shortened).toBe(1)
+})
+
 const anyMessages = fc
   .array(
     fc.oneof(

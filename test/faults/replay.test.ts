@@ -53,4 +53,25 @@ describe('an answer that is continued', () => {
       }),
     )
   })
+
+  test('is told whole when it only starts like the beginning', () => {
+    fc.assert(
+      fc.property(
+        anAnswer,
+        fc.nat(),
+        anAnswer,
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (told, at, rest, places) => {
+          const other = told.slice(0, at % (told.length + 1)) + rest
+          fc.pre(!other.startsWith(told))
+          expect(hear(continued(told), cutAt(other, places))).toBe(other)
+        },
+      ),
+    )
+  })
+
+  test('may repeat a quarter of a million characters one by one', () => {
+    const told = 'a little '.repeat(30_000)
+    expect(hear(continued(told), Array.from(`${told}more`))).toBe('more')
+  })
 })

@@ -47,6 +47,11 @@ test('an unknown directive is refused, and the known ones are named', async () =
   expect(await answer.text()).toContain('it knows: delay TIME')
 })
 
+test('of hundreds of thousands of directives the last counts', () => {
+  const [, behaviour] = readBehaviour(`${'loopback: think 2\n'.repeat(300_000)}loopback: think 3`)
+  expect(behaviour).toMatchObject({ think: 3 })
+})
+
 test('directives work on lines of their own only, in any case, several together', () => {
   const [rest, behaviour] = readBehaviour(
     'say loopback: delay 1s\nLoopback: Delay 2s'.replace('Delay', 'delay'),

@@ -97,6 +97,14 @@ describe('chat', () => {
     })
   })
 
+  test.each([
+    ['stop texts beyond 16', Array.from({ length: 200_000 }, (_, nth) => `stop ${nth}`), '16'],
+    ['stop texts beyond 256 characters', ['x'.repeat(257)], '256'],
+  ])('%s are refused', async (_, stop, bound) => {
+    const ask = loopback.client.chat.completions.create({ ...hello, stop })
+    await expect(ask).rejects.toMatchObject({ status: 400, message: expect.stringContaining(bound) })
+  })
+
   test('a required tool is called with the smallest arguments', async () => {
     for (const tool_choice of [
       'required',

@@ -38,6 +38,19 @@ test.each(Object.entries(schemas))('%s', (_, schema) => {
   expect(schema.safeParse(structuredClone(smallest))).toMatchObject({ success: true })
 })
 
+/** So many parts by reference that joining them one after the other would take minutes. */
+function joinedOf(part: object): object {
+  return { $defs: { a: part }, allOf: Array.from({ length: 4_000 }, () => ({ $ref: '#/$defs/a' })) }
+}
+
+function eachOf(items: object): object {
+  return { type: 'array', minItems: 1_500, items }
+}
+
+function manyNames(): object {
+  return Object.fromEntries(Array.from({ length: 5_000 }, (_, nth) => [`k${nth}`, {}]))
+}
+
 test('only what is required is there', () => {
   expect(smallestJson(z.toJSONSchema(schemas['an object with optional fields'] ?? z.never()))).toEqual({
     a: '',
@@ -59,6 +72,31 @@ test.each([
   ['a huge string', { type: 'string', minLength: 1e12 }],
   ['a reference elsewhere', { $ref: 'https://example.com/schema' }],
   ['a broken reference', { $ref: '#/$defs/none' }],
+  ['a reference with half an escape', { $ref: '#/%' }],
+  ['thousands of parts that require the same names', joinedOf({ required: Array(5_000).fill('k') })],
+  ['thousands of parts with the same properties', joinedOf({ properties: manyNames() })],
+  ['thousands of parts with fields nobody knows', joinedOf(manyNames())],
+  ['thousands of values that choose among fields nobody knows', eachOf({ ...manyNames(), anyOf: [{}] })],
+  ['thousands of choices that are none', eachOf({ anyOf: Array(100_000).fill(true) })],
+  ['thousands of long names', eachOf({ required: ['k'.repeat(1_000_000)] })],
+  ['thousands of long constants', eachOf({ const: 'k'.repeat(1_000_000) })],
+  [
+    'a length below nothing beside a huge one',
+    {
+      prefixItems: [
+        { type: 'string', minLength: -1e12 },
+        { type: 'array', minItems: 1e6 },
+      ],
+    },
+  ],
 ])('refused in no time: %s', (_, schema) => {
   expect(() => smallestJson(schema)).toThrow(expect.objectContaining({ code: 'bad-request' }))
+})
+
+test('a reference that can’t be read is named', () => {
+  expect(() => smallestJson({ $ref: '#/%' })).toThrow('“#/%”')
+})
+
+test('a format that is the name of something in JavaScript is no format', () => {
+  expect(smallestJson({ type: 'string', format: 'constructor' })).toBe('')
 })

@@ -23,6 +23,7 @@ test.each([
   [{ prompt: '2', completion: '8.0', request: '1e-2' }],
   [{}],
   [{ prompt: null }],
+  [{ prompt: 1e308, completion: '1e20000' }],
 ])('a price at its bound is not above it (%j)', (bounds) => {
   expect(judge(bounds)).toBeUndefined()
 })
@@ -33,6 +34,7 @@ test.each([
   [{ request: 0.009 }, 'request'],
   [{ audio: 39 }, 'audio'],
   [{ image: 0.0019999999 }, 'image'],
+  [{ request: '1e-20000' }, 'request'],
 ])('each bound is looked at by itself (%j)', (bounds, what) => {
   expect(judge(bounds)).toMatch(`for ${what}, more than`)
 })

@@ -16,6 +16,10 @@ const tool = z.looseObject({
   function: z.looseObject({ name: z.string(), parameters: z.unknown() }),
 })
 
+/** OpenAI takes four. Each is looked for in all of the answer, in time that grows with both lengths. */
+const MOST_STOPS = 16
+const stop = z.string().max(256)
+
 /** The fields of a chat request that change the answer; all others are ignored. */
 export const chatRequest = z.looseObject({
   model: z.string(),
@@ -25,7 +29,7 @@ export const chatRequest = z.looseObject({
   n: z.literal(1, { error: 'loopback gives one choice only' }).nullish(),
   max_tokens: z.int().min(1).nullish(),
   max_completion_tokens: z.int().min(1).nullish(),
-  stop: z.union([z.string(), z.array(z.string())]).nullish(),
+  stop: z.union([stop, z.array(stop).max(MOST_STOPS)]).nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: z
     .union([
@@ -120,7 +124,9 @@ function callFor({ tools, tool_choice: choice }: ChatRequest, behaviour: Behavio
 function speak(text: string, { repeat, chunks }: Behaviour, stops: readonly string[], limit: number) {
   const wanted = tokensFor(text, { repeat, chunks }, limit + 1)
   const whole = wanted.join('')
-  const cut = Math.min(...stops.map((stop) => whole.indexOf(stop)).filter((at) => at >= 0), whole.length)
+  const cut = stops
+    .map((stop) => whole.indexOf(stop))
+    .reduce((first, at) => (at < 0 ? first : Math.min(first, at)), whole.length)
   const tokens = cut === whole.length ? wanted : tokensOf(whole.slice(0, cut))
   if (tokens.length <= limit) return { tokens, finishReason: 'stop' }
   return { tokens: tokens.slice(0, limit), finishReason: 'length' }

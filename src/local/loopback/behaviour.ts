@@ -165,7 +165,7 @@ export function readBehaviour(text: string, given: readonly string[] = []): [str
           .replace(LINE, '')
           .replace(/\n{2,}/g, '\n')
           .trim()
-  return [rest, Object.assign({}, plainBehaviour, ...parts) as Behaviour]
+  return [rest, parts.reduce<Behaviour>((all, part) => Object.assign(all, part), { ...plainBehaviour })]
 }
 
 function readDirective(words: string): Partial<Behaviour> {

@@ -1,9 +1,13 @@
 import { BrokerError } from '../../base/errors.ts'
 
 type Schema = Readonly<Record<string, unknown>>
+type Spend = (count: number) => void
 
-/** Values and characters that one answer may hold; a schema that needs more is refused. */
-const LARGEST = 10_000
+/**
+ * Values and characters that one answer may hold, and names that are looked at on the way there: a few bytes of schema
+ * can name a long part of it many times. A schema that needs more is refused.
+ */
+const LARGEST = 100_000
 const DEEPEST = 50
 
 /** A value for each `format` that a plain string would violate. */
@@ -28,9 +32,13 @@ const FORMATS: Readonly<Record<string, string>> = {
  */
 export function smallestJson(schema: unknown): unknown {
   let left = LARGEST
-  const spend = (count: number) => {
+  const spend: Spend = (count) => {
     left -= count
     if (left < 0) throw tooLarge()
+  }
+  const repeat = (value: unknown) => {
+    spend(JSON.stringify(value)?.length ?? 0)
+    return value
   }
 
   const build = (given: unknown, depth: number): unknown => {
@@ -38,9 +46,9 @@ export function smallestJson(schema: unknown): unknown {
     if (depth > DEEPEST) throw tooLarge()
     if (!isSchema(given)) return {}
     const node = flatten(given, schema, depth, spend)
-    if ('const' in node) return node['const']
-    if (Array.isArray(node['enum'])) return node['enum'][0]
-    const choice = firstOf(node['anyOf']) ?? firstOf(node['oneOf'])
+    if ('const' in node) return repeat(node['const'])
+    if (Array.isArray(node['enum'])) return repeat(node['enum'][0])
+    const choice = firstOf(node['anyOf'], spend) ?? firstOf(node['oneOf'], spend)
     if (choice !== undefined) return build({ ...without(node, 'anyOf', 'oneOf'), ...choice }, depth + 1)
     return builders[typeOf(node)](node, depth + 1)
   }
@@ -49,23 +57,26 @@ export function smallestJson(schema: unknown): unknown {
     null: () => null,
     boolean: () => false,
     string: (node: Schema) => {
-      const shortest = number(node['minLength']) ?? 0
+      const shortest = length(node['minLength'])
       spend(shortest)
-      return (FORMATS[String(node['format'])] ?? '').padEnd(shortest, 'x')
+      return example(node['format']).padEnd(shortest, 'x')
     },
     number: smallestNumber,
     integer: (node: Schema) => Math.ceil(smallestNumber({ multipleOf: 1, ...node })),
     array: (node: Schema, depth: number) => {
       const fixed = Array.isArray(node['prefixItems']) ? node['prefixItems'] : []
-      const length = Math.max(number(node['minItems']) ?? 0, fixed.length)
-      spend(length)
-      return Array.from({ length }, (_, index) => build(fixed[index] ?? node['items'], depth))
+      const shortest = Math.max(length(node['minItems']), fixed.length)
+      spend(shortest)
+      return Array.from({ length: shortest }, (_, index) => build(fixed[index] ?? node['items'], depth))
     },
     object: (node: Schema, depth: number) => {
       const properties = isSchema(node['properties']) ? node['properties'] : {}
-      const required = Array.isArray(node['required']) ? node['required'].map(String) : []
       return Object.fromEntries(
-        required.map((name) => [name, build(properties[name] ?? node['additionalProperties'], depth)]),
+        listOf(node['required']).map((given) => {
+          const name = String(given)
+          spend(name.length)
+          return [name, build(properties[name] ?? node['additionalProperties'], depth)]
+        }),
       )
     },
   }
@@ -84,24 +95,32 @@ function typeOf(node: Schema): Type {
 }
 
 /** References replaced by what they name, and the parts of `allOf` joined into one. */
-function flatten(node: Schema, root: unknown, depth: number, spend: (count: number) => void): Schema {
-  spend(1)
+function flatten(node: Schema, root: unknown, depth: number, spend: Spend): Schema {
+  spend(1 + Object.keys(node).length)
   if (depth > DEEPEST) throw tooLarge()
-  if (typeof node['$ref'] === 'string') {
-    const target = lookUp(node['$ref'], root)
-    return flatten({ ...target, ...without(node, '$ref') }, root, depth + 1, spend)
+  const { $ref: reference, allOf: parts } = node
+  if (typeof reference === 'string') {
+    spend(reference.length)
+    return flatten({ ...lookUp(reference, root), ...without(node, '$ref') }, root, depth + 1, spend)
   }
-  const parts = node['allOf']
   if (!Array.isArray(parts)) return node
-  return [...parts, without(node, 'allOf')].filter(isSchema).reduce<Schema>((joined, part) => {
-    const flat = flatten(part, root, depth + 1, spend)
-    return {
-      ...joined,
-      ...flat,
-      properties: { ...(joined['properties'] as object), ...(flat['properties'] as object) },
-      required: [...listOf(joined['required']), ...listOf(flat['required'])],
-    }
-  }, {})
+  spend(parts.length)
+  const all = [...parts, without(node, 'allOf')].filter(isSchema)
+  return joined(
+    all.map((part) => flatten(part, root, depth + 1, spend)),
+    spend,
+  )
+}
+
+/** All parts in one go: joined one after the other, each would copy all before it. */
+function joined(parts: readonly Schema[], spend: Spend): Schema {
+  for (const { properties, required } of parts)
+    spend(Object.keys(properties ?? {}).length + listOf(required).length)
+  return {
+    ...Object.fromEntries(parts.flatMap((part) => Object.entries(part))),
+    properties: Object.fromEntries(parts.flatMap(({ properties }) => Object.entries(properties ?? {}))),
+    required: parts.flatMap(({ required }) => listOf(required)),
+  }
 }
 
 function lookUp(reference: string, root: unknown): Schema {
@@ -109,11 +128,19 @@ function lookUp(reference: string, root: unknown): Schema {
     throw new BrokerError('bad-request', `“${reference}” lies outside the schema`)
   let found: unknown = root
   for (const step of reference.split('/').slice(1)) {
-    const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-    found = Object.entries(found ?? {}).find(([key]) => key === name)?.[1]
+    const name = decoded(step, reference).replaceAll('~1', '/').replaceAll('~0', '~')
+    found = Object.hasOwn(Object(found), name) ? (found as Schema)[name] : undefined
   }
   if (!isSchema(found)) throw new BrokerError('bad-request', `“${reference}” is not in the schema`)
   return found
+}
+
+function decoded(step: string, reference: string): string {
+  try {
+    return decodeURIComponent(step)
+  } catch (cause) {
+    throw new BrokerError('bad-request', `“${reference}” has a “%” that is no escape`, { cause })
+  }
 }
 
 /** The number closest to zero, from below where it can, that keeps the bounds and is a multiple. */
@@ -139,8 +166,11 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function firstOf(choices: unknown): Schema | undefined {
-  return Array.isArray(choices) ? choices.find(isSchema) : undefined
+function firstOf(choices: unknown, spend: Spend): Schema | undefined {
+  return listOf(choices).find((choice): choice is Schema => {
+    spend(1)
+    return isSchema(choice)
+  })
 }
 
 function listOf(value: unknown): readonly unknown[] {
@@ -149,6 +179,15 @@ function listOf(value: unknown): readonly unknown[] {
 
 function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
+
+/** A bound that is missing or below nothing bounds nothing. */
+function length(value: unknown): number {
+  return Math.max(0, number(value) ?? 0)
+}
+
+function example(format: unknown): string {
+  return typeof format === 'string' && Object.hasOwn(FORMATS, format) ? (FORMATS[format] ?? '') : ''
 }
 
 function without(node: Schema, ...names: string[]): Schema {
