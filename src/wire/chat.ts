@@ -128,7 +128,6 @@ function badField(value: Readonly<Record<string, unknown>>): BrokerError {
 
 /** More than any model reads or says, and less than what the books can hold at any price. */
 const MOST_TOKENS = 1_000_000_000
-const MOST_DOLLARS = 1_000_000
 const count = z.int().min(0).max(MOST_TOKENS).nullish()
 
 /** OpenAI's usage object, as loosely as providers send it. */
@@ -147,7 +146,7 @@ const wireUsage = z.looseObject({
   /** DeepSeek's name for `cached_tokens`. */
   prompt_cache_hit_tokens: count,
   /** US dollars; OpenRouter's. */
-  cost: z.number().max(MOST_DOLLARS).nullish(),
+  cost: z.number().nullish(),
 })
 
 export type WireUsage = z.infer<typeof wireUsage>
