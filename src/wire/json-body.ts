@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { shortName } from '../base/short-name.ts'
 import {
   afterString,
   BACKSLASH,
@@ -119,7 +120,8 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
     if (json.charCodeAt(colon) !== COLON) break
     const valueFrom = skipSpace(json, colon + 1)
     const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom)
-    if (fields.has(name)) throw new BrokerError('bad-request', `the field “${name}” stands twice in the body`)
+    if (fields.has(name))
+      throw new BrokerError('bad-request', `the field “${shortName(name)}” stands twice in the body`)
     fields.set(name, { keyFrom, valueFrom, valueTo })
     at = skipSpace(json, valueTo)
     if (json.charCodeAt(at) !== COMMA) break

@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -106,13 +107,13 @@ function flatten(node: Schema, root: unknown, depth: number, spend: (count: numb
 
 function lookUp(reference: string, root: unknown): Schema {
   if (!reference.startsWith('#'))
-    throw new BrokerError('bad-request', `“${reference}” lies outside the schema`)
+    throw new BrokerError('bad-request', `“${shortName(reference)}” lies outside the schema`)
   let found: unknown = root
   for (const step of reference.split('/').slice(1)) {
     const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
     found = Object.entries(found ?? {}).find(([key]) => key === name)?.[1]
   }
-  if (!isSchema(found)) throw new BrokerError('bad-request', `“${reference}” is not in the schema`)
+  if (!isSchema(found)) throw new BrokerError('bad-request', `“${shortName(reference)}” is not in the schema`)
   return found
 }
 
