@@ -100,7 +100,6 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_BRACE = 0x7b
-const CLOSE_BRACE = 0x7d
 
 /** Where the value of a field ends that begins at `from`, where that is known already. */
 export type KnownEnd = (name: string, from: number) => number | undefined
@@ -130,6 +129,21 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
   return fields
 }
 
+/** Finds the first `most` items of a JSON list. What it finds in a text that isn't one means nothing. */
+export function topLevelItems(json: string, most: number): Span[] {
+  const items: Span[] = []
+  let from = skipSpace(json, json.indexOf('[') + 1)
+  while (items.length < most) {
+    const to = afterValue(json, from)
+    if (to === from) break
+    items.push({ from, to })
+    const next = skipSpace(json, to)
+    if (json.charCodeAt(next) !== COMMA) break
+    from = skipSpace(json, next + 1)
+  }
+  return items
+}
+
 function readKey(json: string, from: number, to: number): string {
   const plain = json.slice(from + 1, to - 1)
   if (!plain.includes('\\')) return plain
@@ -153,7 +167,7 @@ function afterValue(json: string, from: number): number {
   let at = from
   while (at < json.length) {
     const code = json.charCodeAt(at)
-    if (code === COMMA || code === CLOSE_BRACE || code <= 0x20) break
+    if (code === COMMA || isClosing(code) || code <= 0x20) break
     at++
   }
   return at
