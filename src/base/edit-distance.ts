@@ -1,5 +1,5 @@
 /** Longer texts are cut: the time grows with the square, and nobody mistypes a name of ours at such length. */
-const LONGEST = 200
+export const LONGEST = 200
 
 /** How many letters must be put in, taken out or changed to make one text of the other (Levenshtein). */
 export function editDistance(one: string, other: string): number {

@@ -74,7 +74,7 @@ function isOpening(code: number): boolean {
 }
 
 /** `}` or `]`. */
-function isClosing(code: number): boolean {
+export function isClosing(code: number): boolean {
   return code === 0x7d || code === 0x5d
 }
 

@@ -1,13 +1,12 @@
 /** The process that counts tokens; the tables of a tokenizer are loaded when first asked for. */
 
+/** One at a time: the next one is sent when this one is answered. */
 export interface CountJob {
-  readonly id: number
   readonly model: string
   readonly texts: readonly string[]
 }
 
 export interface CountResult {
-  readonly id: number
   readonly counts: readonly number[] | undefined
 }
 
@@ -23,8 +22,8 @@ const tables = {
 
 process.on('message', (job: CountJob) => {
   void countAll(job).then(
-    (counts) => answer({ id: job.id, counts }),
-    () => answer({ id: job.id, counts: undefined }),
+    (counts) => answer({ counts }),
+    () => answer({ counts: undefined }),
   )
 })
 

@@ -1,5 +1,6 @@
 import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { NOTHING, type Money } from '../base/money.ts'
+import { shortName } from '../base/short-name.ts'
 import type { ToolBroker } from '../mcp/tool-broker.ts'
 import type { ToolCaller } from '../mcp/tool-policy.ts'
 import type { ListedTool } from '../mcp/tool-types.ts'
@@ -28,7 +29,7 @@ export async function runCall(
   try {
     const args = argumentsOf(call)
     if (set.isSearch(call.name)) return instantly(set.search(JSON.stringify(args['query'] ?? '')))
-    if (tool === undefined) throw new BrokerError('not-found', `there is no tool “${call.name}”`)
+    if (tool === undefined) throw new BrokerError('not-found', `there is no tool “${shortName(call.name)}”`)
     return await callTool(tool, args, around, signal)
   } catch (thrown) {
     const { code, message } = asBrokerError(thrown)

@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { shortName } from '../base/short-name.ts'
 import { fitsAny } from '../mcp/patterns.ts'
 import type { ListedTool, ToolList } from '../mcp/tool-types.ts'
 import type { McpWish } from '../wire/mcp-tools.ts'
@@ -71,7 +72,7 @@ export function wishedTools(
       throw new BrokerError('upstream-down', `server “${server}” is not available: ${down.reason}`)
     throw new BrokerError(
       'not-found',
-      `no MCP server “${server}” offers you a tool; mcp.list_tools shows who does`,
+      `no MCP server “${shortName(server)}” offers you a tool; mcp.list_tools shows who does`,
     )
   }
   return tools.filter((tool) => wishes.some((wish) => isWished(tool, wish)))

@@ -1,4 +1,4 @@
-import { editDistance } from '../base/edit-distance.ts'
+import { editDistance, LONGEST } from '../base/edit-distance.ts'
 
 /** The `count` names most like `wanted`, best first; none that has little to do with it. For “did you mean”. */
 export function nearest(names: Iterable<string>, wanted: string, count: number): string[] {
@@ -13,8 +13,9 @@ export function nearest(names: Iterable<string>, wanted: string, count: number):
 
 /** Case, punctuation and an author in front rarely matter to who mistyped a name. */
 function plain(name: string): string {
+  const from = name.lastIndexOf('/') + 1
   return name
-    .slice(name.lastIndexOf('/') + 1)
+    .slice(from, from + LONGEST)
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, '')
 }

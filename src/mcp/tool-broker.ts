@@ -16,6 +16,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { generationId, randomLetters } from '../base/ids.ts'
 import { type Money, NOTHING } from '../base/money.ts'
+import { shortName } from '../base/short-name.ts'
 import { type ChatLimits, type McpConfig, NO_SERVERS } from './config.ts'
 import { readMcpConfig, watchFile } from './config-source.ts'
 import type { Connection, ListKind, RelayOptions } from './connection.ts'
@@ -208,7 +209,7 @@ export class ToolBroker {
   ): Promise<GetPromptResult | InputRequiredResult> {
     const route = await this.#servers.find(({ prompts }) => prompts.get(name), options.signal ?? NEVER)
     if (route === undefined || !this.#mayUse(caller, route)) {
-      throw new BrokerError('not-found', `there is no prompt “${name}”`)
+      throw new BrokerError('not-found', `there is no prompt “${shortName(name)}”`)
     }
     const at = { server: route.server, subject: `prompt ${route.definition.name}` }
     return this.#relay(caller, at, options, (connection, relayOptions) =>
@@ -245,7 +246,7 @@ export class ToolBroker {
     )
     const limit = this.#servers.get(owner.server).config.maxResultBytes
     if (JSON.stringify(result).length > limit) {
-      throw new BrokerError('too-large', `resource “${uri}” is larger than ${limit} bytes`)
+      throw new BrokerError('too-large', `resource “${shortName(uri)}” is larger than ${limit} bytes`)
     }
     return result
   }
@@ -325,7 +326,10 @@ export class ToolBroker {
   /** Takes a held tool as it is now. */
   async approve(server: string, tool: string): Promise<void> {
     if (!this.#shared.pins.approve(server, tool)) {
-      throw new BrokerError('not-found', `no tool “${tool}” of server “${server}” is held`)
+      throw new BrokerError(
+        'not-found',
+        `no tool “${shortName(tool)}” of server “${shortName(server)}” is held`,
+      )
     }
     await this.#servers.get(server).reconsider()
   }
@@ -357,7 +361,7 @@ export class ToolBroker {
     if (down !== undefined) {
       return new BrokerError('upstream-down', `server “${down.server}” is not available: ${down.reason}`)
     }
-    return new BrokerError('not-found', `there is no tool “${name}”`)
+    return new BrokerError('not-found', `there is no tool “${shortName(name)}”`)
   }
 
   /** Policies speak of `server__tool`, whatever name callers of a server without prefix see. */
@@ -376,7 +380,7 @@ export class ToolBroker {
         resources.ownersOf(uri).find((owner) => this.#mayRead(caller, owner.server, owner.uri)),
       signal,
     )
-    if (owner === undefined) throw new BrokerError('not-found', `there is no resource “${uri}”`)
+    if (owner === undefined) throw new BrokerError('not-found', `there is no resource “${shortName(uri)}”`)
     return owner
   }
 

@@ -15,7 +15,8 @@ export function callerKey({ ip, context, token }: ToolCaller): string {
 }
 
 const MINUTE_MS = 60_000
-const MOST_BUCKETS = 10_000
+/** Of callers that have nothing running. Names are the callers' own, so whoever wants a full bucket can have one anyway. */
+const MOST_RESTING = 10_000
 const OPEN: PolicyConfig = {
   ips: undefined,
   contexts: undefined,
@@ -37,7 +38,10 @@ interface Usage {
 export class ToolPolicy {
   readonly #policies: readonly PolicyConfig[]
   readonly #clock: Clock
-  readonly #usage = new Map<string, Usage>()
+  /** By caller key: who has calls running, and so is never forgotten. */
+  readonly #busy = new Map<string, Usage>()
+  /** Who has none, the one that came last at the end. */
+  readonly #resting = new Map<string, Usage>()
 
   constructor(policies: readonly PolicyConfig[], clock: Clock) {
     this.#policies = policies
@@ -58,7 +62,8 @@ export class ToolPolicy {
   /** Counts a call in; the returned function counts it out. Throws `over-limit`. */
   enter(caller: ToolCaller): () => void {
     const policy = this.#of(caller)
-    const usage = this.#usageOf(caller, policy)
+    const key = callerKey(caller)
+    const usage = this.#usageOf(key, policy)
     if (policy.maxConcurrentCalls !== undefined && usage.running >= policy.maxConcurrentCalls) {
       throw overLimit(`${policy.maxConcurrentCalls} tool calls are running already; wait for one to end`, 1)
     }
@@ -69,8 +74,29 @@ export class ToolPolicy {
       }
       usage.calls--
     }
-    usage.running++
-    return () => void usage.running--
+    this.#start(key, usage)
+    return () => this.#end(key, usage)
+  }
+
+  #start(key: string, usage: Usage): void {
+    if (usage.running++ > 0) return
+    this.#resting.delete(key)
+    this.#busy.set(key, usage)
+  }
+
+  #end(key: string, usage: Usage): void {
+    if (--usage.running > 0) return
+    this.#busy.delete(key)
+    this.#rest(key, usage)
+  }
+
+  /** Puts it last; who is first then goes if there are too many. */
+  #rest(key: string, usage: Usage): void {
+    this.#resting.delete(key)
+    this.#resting.set(key, usage)
+    if (this.#resting.size <= MOST_RESTING) return
+    const [oldest] = this.#resting.keys()
+    if (oldest !== undefined) this.#resting.delete(oldest)
   }
 
   #of(caller: ToolCaller): PolicyConfig {
@@ -78,25 +104,17 @@ export class ToolPolicy {
     return this.#policies.find((policy) => matches(policy, caller)) ?? CLOSED
   }
 
-  #usageOf(caller: ToolCaller, { callsPerMinute = 0 }: PolicyConfig): Usage {
-    const key = callerKey(caller)
+  #usageOf(key: string, { callsPerMinute = 0 }: PolicyConfig): Usage {
     const now = this.#clock.monotonic()
-    const usage = this.#usage.get(key) ?? { running: 0, calls: callsPerMinute, filledAt: now }
+    const known = this.#busy.get(key) ?? this.#resting.get(key)
+    const usage = known ?? { running: 0, calls: callsPerMinute, filledAt: now }
     usage.calls = Math.min(
       callsPerMinute,
       usage.calls + ((now - usage.filledAt) / MINUTE_MS) * callsPerMinute,
     )
     usage.filledAt = now
-    if (this.#usage.size >= MOST_BUCKETS) this.#forgetOld(now)
-    this.#usage.set(key, usage)
+    if (usage.running === 0) this.#rest(key, usage)
     return usage
-  }
-
-  /** A bucket nobody touched for a minute is full again, which is what a new one would be. */
-  #forgetOld(now: number): void {
-    for (const [key, { running, filledAt }] of this.#usage) {
-      if (running === 0 && now - filledAt >= MINUTE_MS) this.#usage.delete(key)
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { RouterEndpoint } from '../catalog/router-endpoints.ts'
+import { shortName } from '../base/short-name.ts'
 import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/routing-wishes.ts'
 import { unmetBehind } from './behind-router.ts'
@@ -35,16 +36,16 @@ export const FILTERS: readonly Filter[] = [
       !variants.includes('free') || isFree(endpoint.price) || state.speaksOpenRouter === true
         ? undefined
         : 'is not free',
-    message: ({ wishes }) => `No endpoints found for ${wishes.model}.`,
+    message: ({ wishes }) => `No endpoints found for ${shortName(wishes.model)}.`,
   },
   {
     step: 'Filter by Allowed Providers',
     fault: (offer, { wishes: { preferences }, direct }) =>
       preferences.only === undefined || placeIn(preferences.only, offer, direct) !== -1
         ? undefined
-        : `is not among provider.only (${preferences.only.join(', ')})`,
+        : `is not among provider.only (${listed(preferences.only)})`,
     message: ({ wishes }) =>
-      `No allowed providers are available for the selected model: provider.only permits only ${wishes.preferences.only?.join(', ')}.`,
+      `No allowed providers are available for the selected model: provider.only permits only ${listed(wishes.preferences.only)}.`,
   },
   {
     step: 'Filter by Ignored Providers',
@@ -63,7 +64,7 @@ export const FILTERS: readonly Filter[] = [
         ? undefined
         : 'is not in provider.order, and fallbacks are off',
     message: ({ wishes }) =>
-      `No endpoints found: provider.order names ${wishes.preferences.order?.join(', ')}, and allow_fallbacks is off.`,
+      `No endpoints found: provider.order names ${listed(wishes.preferences.order)}, and allow_fallbacks is off.`,
   },
   {
     step: 'Filter by Router Features',
@@ -72,7 +73,7 @@ export const FILTERS: readonly Filter[] = [
       return feature === undefined || state.speaksOpenRouter === true ? undefined : `can't do ${feature}`
     },
     message: ({ wishes, variants }) =>
-      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter can do this, and no endpoint of it is available for ${wishes.model} here. Take it out of the request or set OPENROUTER_API_KEY.`,
+      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter can do this, and no endpoint of it is available for ${shortName(wishes.model)} here. Take it out of the request or set OPENROUTER_API_KEY.`,
   },
   {
     step: 'Filter by Data Policy',
@@ -105,7 +106,7 @@ export const FILTERS: readonly Filter[] = [
         : `runs at ${own} quantization`
     },
     message: ({ wishes }) =>
-      `No endpoints found at the quantizations ${wishes.preferences.quantizations?.join(', ')}.`,
+      `No endpoints found at the quantizations ${listed(wishes.preferences.quantizations)}.`,
   },
   {
     step: 'Filter by Thinking Variant',
@@ -116,7 +117,7 @@ export const FILTERS: readonly Filter[] = [
       model.capabilities.includes('reasoning')
         ? undefined
         : 'does not reason',
-    message: ({ wishes }) => `No endpoints found for ${wishes.model}: the model does not reason.`,
+    message: ({ wishes }) => `No endpoints found for ${shortName(wishes.model)}: the model does not reason.`,
   },
   ...(['image', 'audio', 'file', 'video'] as const).map(inputFilter),
   {
@@ -168,7 +169,7 @@ export const FILTERS: readonly Filter[] = [
         : `has ${endpoints?.length} endpoints for it, and none of them meets ${unmet}`
     },
     message: ({ wishes }) =>
-      `No endpoints found for ${wishes.model}: none of those that OpenRouter has for it meets the provider preferences.`,
+      `No endpoints found for ${shortName(wishes.model)}: none of those that OpenRouter has for it meets the provider preferences.`,
   },
 ]
 
@@ -233,4 +234,8 @@ export function knowsParameter({ model, endpoint }: Offer, name: string): boolea
 
 function isFree(price: Offer['endpoint']['price']): boolean {
   return price?.input === 0n && (price.output ?? 0n) === 0n && (price.perRequest ?? 0n) === 0n
+}
+
+function listed(names: readonly string[] = []): string {
+  return shortName(names.join(', '))
 }

@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { shortName } from '../base/short-name.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
 import { nearest } from '../catalog/nearest.ts'
@@ -41,7 +42,8 @@ export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): R
     }
     const colon = base.lastIndexOf(':')
     const suffix = base.slice(colon + 1)
-    if (colon === -1 || !VARIANTS.includes(suffix)) throw noSuchModel(name, kind, catalog)
+    const isLast = colon === -1 || variants.length === VARIANTS.length
+    if (isLast || !VARIANTS.includes(suffix)) throw noSuchModel(name, kind, catalog)
     variants.unshift(suffix)
     base = base.slice(0, colon)
   }
@@ -70,6 +72,6 @@ function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerErr
       : 'GET /v1/models lists what is on offer'
   return new BrokerError(
     'no-such-model',
-    `No endpoints found for ${name}. There is no such model here; ${hint}`,
+    `No endpoints found for ${shortName(name)}. There is no such model here; ${hint}`,
   )
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
+import { shortName } from '../base/short-name.ts'
 import { fieldWords } from './field-words.ts'
 
 /** The first thing that is wrong with a value. */
@@ -24,7 +25,7 @@ export function fieldFault(
 export function findFault(schema: z.ZodType, value: unknown, under: readonly PropertyKey[] = []): FieldFault {
   const { error } = schema.safeParse(value, { error: fieldWords })
   const issue = deepest(error?.issues[0])
-  const path = pathText([...under, ...issue.path])
+  const path = shortName(pathText([...under, ...issue.path]))
   return { path, words: issue.message }
 }
 

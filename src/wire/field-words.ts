@@ -1,3 +1,4 @@
+import { shortName } from '../base/short-name.ts'
 import type { z } from 'zod'
 
 /** What is wrong with a field, as the rest of a sentence that begins with its name: `should be a text, but is a number`. */
@@ -14,7 +15,7 @@ export function fieldWords(issue: z.core.$ZodRawIssue): string {
     case 'too_big':
       return sizeWords(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)
     case 'unrecognized_keys':
-      return `has “${issue.keys[0]}”, which is not known here`
+      return `has “${shortName(issue.keys[0] ?? '')}”, which is not known here`
     case 'invalid_union':
       return 'has none of the forms that it may have'
     case 'custom':

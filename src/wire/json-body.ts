@@ -1,5 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
-import { afterString, BACKSLASH, JsonBounds, parseBounded, parseJson } from '../base/parse-json.ts'
+import { afterString, BACKSLASH, isClosing, JsonBounds, parseBounded, parseJson } from '../base/parse-json.ts'
+import { shortName } from '../base/short-name.ts'
 import { explainJsonFault } from './json-fault.ts'
 
 /** Where one member of a JSON object stands in its text; `valueTo` is exclusive. */
@@ -94,7 +95,6 @@ const COMMA = 0x2c
 const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const OPEN_BRACKET = 0x5b
-const CLOSE_BRACE = 0x7d
 
 /** Where the value of a field ends that begins at `from`, where that is known already. */
 export type KnownEnd = (name: string, from: number) => number | undefined
@@ -116,13 +116,30 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
     const valueFrom = skipSpace(json, colon + 1)
     const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom, bounds)
     if (bounds.excess !== undefined) throw new BrokerError('bad-request', `the body has ${bounds.excess}`)
-    if (fields.has(name)) throw new BrokerError('bad-request', `the field “${name}” stands twice in the body`)
+    if (fields.has(name))
+      throw new BrokerError('bad-request', `the field “${shortName(name)}” stands twice in the body`)
     fields.set(name, { keyFrom, valueFrom, valueTo })
     at = skipSpace(json, valueTo)
     if (json.charCodeAt(at) !== COMMA) break
     at = skipSpace(json, at + 1)
   }
   return fields
+}
+
+/** Finds the first `most` items of a JSON list. What it finds in a text that isn't one means nothing. */
+export function topLevelItems(json: string, most: number): Span[] {
+  const items: Span[] = []
+  const bounds = new JsonBounds()
+  let from = skipSpace(json, json.indexOf('[') + 1)
+  while (items.length < most) {
+    const to = afterValue(json, from, bounds)
+    if (to === from) break
+    items.push({ from, to })
+    const next = skipSpace(json, to)
+    if (json.charCodeAt(next) !== COMMA) break
+    from = skipSpace(json, next + 1)
+  }
+  return items
 }
 
 function readKey(json: string, from: number, to: number): string {
@@ -147,7 +164,7 @@ function afterValue(json: string, from: number, bounds: JsonBounds): number {
   let at = from
   while (at < json.length) {
     const code = json.charCodeAt(at)
-    if (code === COMMA || code === CLOSE_BRACE || code <= 0x20) break
+    if (code === COMMA || isClosing(code) || code <= 0x20) break
     at++
   }
   return at

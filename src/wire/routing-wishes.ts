@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
+import { shortName } from '../base/short-name.ts'
 import { fieldFault } from './field-fault.ts'
 import { isObject, type JsonBody } from './json-body.ts'
 import { COMPRESSION } from './own-plugins.ts'
@@ -177,21 +178,24 @@ function pluginsOf(
     .map(({ id }) => {
       if (id === 'response-healing') return `the plugin “${id}” for anything but a plain answer in JSON`
       if (PLUGINS.includes(id)) return `the plugin “${id}”`
-      throw new BrokerError('bad-request', `there is no plugin “${id}”; known are ${PLUGINS.join(', ')}`)
+      throw new BrokerError(
+        'bad-request',
+        `there is no plugin “${shortName(id)}”; known are ${PLUGINS.join(', ')}`,
+      )
     })
 }
 
 function transformsOf(transforms: readonly string[], able: readonly string[]): string[] {
   return transforms.flatMap((name) => {
     if (name === 'middle-out') return able.includes(COMPRESSION) ? [] : ['the transform “middle-out”']
-    throw new BrokerError('bad-request', `there is no transform “${name}”; known is middle-out`)
+    throw new BrokerError('bad-request', `there is no transform “${shortName(name)}”; known is middle-out`)
   })
 }
 
 function serverToolsOf(tools: readonly { type?: string | null | undefined }[]): string[] {
   return tools.flatMap(({ type }) =>
     typeof type === 'string' && (type.startsWith('openrouter:') || type.startsWith('web_search'))
-      ? [`the tool “${type}”`]
+      ? [`the tool “${shortName(type)}”`]
       : [],
   )
 }

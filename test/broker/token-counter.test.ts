@@ -59,3 +59,56 @@ test('a count that takes too long is given up', async () => {
   clock.advance(5_000)
   expect(await slow).toBeUndefined()
 })
+
+test('who waits behind a count that hangs is counted by another process', async () => {
+  await counter.count('gpt-4o', ['warm'])
+  const [pid] = counting()
+  if (pid === undefined) throw new Error('nobody counts')
+  process.kill(pid, 'SIGSTOP')
+  const stuck = counter.count('gpt-4o', ['stuck'])
+  clock.advance(4_999)
+  const behind = counter.count('gpt-4o', ['Hello, world!'])
+  clock.advance(1)
+  expect(await stuck).toBeUndefined()
+  expect(await behind).toEqual([newer('Hello, world!')])
+  await expect.poll(counting).not.toContain(pid)
+  expect(counting()).toHaveLength(1)
+})
+
+const UNBROKEN = ['a', ' ', '-', '漢', '!…']
+
+test.each(UNBROKEN)('a run of “%s” without end is not counted, and what comes after it is', async (piece) => {
+  const long = piece.repeat(300_000)
+  const [never, short] = await Promise.all([
+    counter.count('gpt-4o', ['an answer', long]),
+    counter.count('gpt-4o', ['Hello, world!']),
+  ])
+  expect(never).toBeUndefined()
+  expect(short).toEqual([newer('Hello, world!')])
+})
+
+test('a long text of short words is counted, one of some megabytes is not', async () => {
+  const words = 'some words '.repeat(50_000)
+  expect(await counter.count('gpt-4o', [words])).toEqual([newer(words)])
+  expect(await counter.count('gpt-4o', [words, words])).toBeUndefined()
+})
+
+test('digits without end are no long word', async () => {
+  const digits = '31415926535'.repeat(50_000)
+  expect(await counter.count('gpt-4o', [digits])).toEqual([newer(digits)])
+})
+
+test('of a flood only so much waits, and the rest is told at once', async () => {
+  const text = 'some words '.repeat(36_000)
+  const counts = Array.from({ length: 100 }, () => counter.count('gpt-4o', [text]))
+  const soon = await Promise.race([counts[99], new Promise((resolve) => setImmediate(resolve, 'waits'))])
+  expect(soon).toBeUndefined()
+  const counted = (await Promise.all(counts)).filter((each) => each !== undefined)
+  // One is being counted, ten wait.
+  expect(counted).toHaveLength(11)
+})
+
+test('no more than a thousand wait, however short they are', async () => {
+  const counts = await Promise.all(Array.from({ length: 3_000 }, () => counter.count('gpt-4o', ['hi'])))
+  expect(counts.filter((each) => each !== undefined)).toHaveLength(1_001)
+})

@@ -61,6 +61,46 @@ test('calls in a minute are counted for each caller alone and come back with tim
   expect(() => policy.enter(alice)).toThrow(expect.objectContaining(refused))
 })
 
+test('callers who come with a new name each time neither fill the memory nor slow the others down', () => {
+  const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
+  const policy = new ToolPolicy(
+    [{ ...limits, callsPerMinute: 1, maxConcurrentCalls: undefined }],
+    manualClock(),
+  )
+  const stranger = (nr: number) => ({ ip: '::1', context: `stranger ${nr}` })
+  for (let nr = 0; nr < 100_000; nr++) policy.enter(stranger(nr))()
+  expect(() => policy.enter(stranger(99_999))).toThrow(expect.objectContaining({ code: 'over-limit' }))
+  expect(() => policy.enter(stranger(90_000))).toThrow(expect.objectContaining({ code: 'over-limit' }))
+  // Forgotten, which is as good as a minute later.
+  policy.enter(stranger(89_999))
+})
+
+test('whoever calls often is not forgotten for the sake of strangers', () => {
+  const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
+  const policy = new ToolPolicy(
+    [{ ...limits, callsPerMinute: 10, maxConcurrentCalls: undefined }],
+    manualClock(),
+  )
+  for (let nr = 0; nr < 90_000; nr++) {
+    if (nr % 9_000 === 0) policy.enter(alice)()
+    policy.enter({ ip: '::1', context: `stranger ${nr}` })()
+  }
+  expect(() => policy.enter(alice)).toThrow(expect.objectContaining({ code: 'over-limit' }))
+})
+
+test('calls that run are counted however many strangers come', () => {
+  const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
+  const policy = new ToolPolicy(
+    [{ ...limits, callsPerMinute: undefined, maxConcurrentCalls: 1 }],
+    manualClock(),
+  )
+  const leave = policy.enter(alice)
+  for (let nr = 0; nr < 50_000; nr++) policy.enter({ ip: '::1', context: `stranger ${nr}` })()
+  expect(() => policy.enter(alice)).toThrow(expect.objectContaining({ code: 'over-limit' }))
+  leave()
+  policy.enter(alice)
+})
+
 test('no more calls run at once than allowed', () => {
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy(

@@ -109,3 +109,13 @@ describe('a model that can’t be asked is explained', () => {
     expect(() => ids(model, providers('openai'))).toThrow(expect.objectContaining({ code: 'no-such-model' }))
   })
 })
+
+test.each(['/', ':free', ':nobody', 'x'])(
+  'a name that goes on with “%s” for megabytes is no model’s',
+  (more) => {
+    const refusal = { code: 'no-such-model', message: expect.stringMatching(/^.{0,400}$/) }
+    expect(() => ids(`llama-70b${more.repeat(2_000_000)}`, providers('groq'))).toThrow(
+      expect.objectContaining(refusal),
+    )
+  },
+)

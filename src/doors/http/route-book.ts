@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { editDistance } from '../../base/edit-distance.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 
 /** How many neighbours a miss is told about. */
 const NEIGHBOURS = 3
@@ -30,11 +31,14 @@ export function createRouteBook(door: FastifyInstance): RouteBook {
         void reply.header('allow', allow)
         return new BrokerError(
           'wrong-method',
-          `${request.method} is not served at ${path}; it takes ${allow}`,
+          `${request.method} is not served at ${shortName(path)}; it takes ${allow}`,
         )
       }
       const near = nearest(path, [...methodsOf.keys()])
-      return new BrokerError('not-found', `nothing is served at ${path}; nearest: ${near.join(', ')}`)
+      return new BrokerError(
+        'not-found',
+        `nothing is served at ${shortName(path)}; nearest: ${near.join(', ')}`,
+      )
     },
   }
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import { canonicalAddress } from '../../contexts/address.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
@@ -33,7 +34,8 @@ export async function getBillingUsageOf(
   const ip = canonicalAddress(asked) ?? asked
   const filter = { ...filterOf(request), ip }
   const [usage] = await ledger.usage(filter)
-  if (usage === undefined) throw new BrokerError('not-found', `no request of “${ip}” is known in this period`)
+  if (usage === undefined)
+    throw new BrokerError('not-found', `no request of “${shortName(ip)}” is known in this period`)
   const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,

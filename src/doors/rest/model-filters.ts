@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { dollars, type Money } from '../../base/money.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model } from '../../catalog/catalog.ts'
 import { inputsOf, outputsOf, slugOf, supportedParametersOf } from './model-row.ts'
@@ -106,6 +107,8 @@ function amount(usd: string): Money {
   try {
     return dollars(usd)
   } catch (cause) {
-    throw new BrokerError('bad-request', `“${usd}” is no price in dollars per million tokens`, { cause })
+    throw new BrokerError('bad-request', `“${shortName(usd)}” is no price in dollars per million tokens`, {
+      cause,
+    })
   }
 }

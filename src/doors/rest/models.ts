@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Model } from '../../catalog/catalog.ts'
 import { findByName } from '../../catalog/find-model.ts'
@@ -69,7 +70,10 @@ function listed(name: string, rooms: Rooms): Listed {
 function modelNamed(name: string, rooms: Rooms): Model {
   const found = findByName(rooms.catalog(), name) ?? findByName(rooms.catalog(), name.replace(/:[a-z]+$/, ''))
   if (found !== undefined) return found.model
-  throw new BrokerError('not-found', `Model ${name} not found; GET /v1/models lists what is on offer`)
+  throw new BrokerError(
+    'not-found',
+    `Model ${shortName(name)} not found; GET /v1/models lists what is on offer`,
+  )
 }
 
 /** As asked for; else text models first, for OpenRouter lists only those by default; then by name. */

@@ -1,4 +1,4 @@
-import { MAX_BATCH, RPC_CODES } from '../../wire/rpc-message.ts'
+import { RPC_CODES } from '../../wire/rpc-message.ts'
 import { bytesOf } from '../http/exchange.ts'
 import { parseBody } from './parse-call.ts'
 import type { IdTexts } from './parse-call.ts'
@@ -24,12 +24,6 @@ export async function answerBody(body: unknown, answerOne: AnswerOne): Promise<s
 
 async function answerBatch(batch: readonly unknown[], idTexts: IdTexts, answerOne: AnswerOne) {
   if (batch.length === 0) throw new RpcFault(RPC_CODES.invalidRequest, 'an empty batch asks for nothing')
-  if (batch.length > MAX_BATCH) {
-    throw new RpcFault(
-      RPC_CODES.invalidRequest,
-      `a batch has at most ${MAX_BATCH} calls; ${batch.length} came`,
-    )
-  }
   const answers = await Promise.all(batch.map((one) => answerOne(one, idTexts)))
   const said = answers.filter((answer) => answer !== undefined)
   return said.length === 0 ? undefined : `[${said.join(',')}]`

@@ -1,5 +1,6 @@
 import { asBrokerError } from '../../base/errors.ts'
 import type { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { RPC_CODES } from '../../wire/rpc-message.ts'
 import type { Role } from '../../wire/rpc-method.ts'
@@ -73,7 +74,7 @@ function faultOr<T>(run: () => T): T | RpcFault {
 function unknownMethod(name: string): RpcFault {
   const meant = nearestNames(name, Object.keys(methods))
   const hint = meant.length === 0 ? 'rpc.discover lists them all' : `did you mean ${meant.join(' or ')}?`
-  return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${name.slice(0, 64)}”; ${hint}`, {
+  return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${shortName(name)}”; ${hint}`, {
     did_you_mean: meant,
   })
 }

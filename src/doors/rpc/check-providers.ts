@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 
 /**
@@ -12,6 +13,6 @@ export function checkProviders(names: readonly string[] = [], rooms: Rooms): voi
   if (stranger === undefined) return
   throw new BrokerError(
     'not-found',
-    `there is no provider “${stranger}” here; known are ${[...known].join(', ')}`,
+    `there is no provider “${shortName(stranger)}” here; known are ${[...known].join(', ')}`,
   )
 }

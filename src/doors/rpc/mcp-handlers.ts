@@ -1,5 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { formatDollars } from '../../base/money.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { ToolBroker } from '../../mcp/tool-broker.ts'
 import type { ListedTool } from '../../mcp/tool-types.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
@@ -18,7 +19,8 @@ export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMe
       }
     },
     'mcp.call_tool': async ({ name, arguments: args = {} }, caller, signal) => {
-      if (tools === undefined) throw new BrokerError('not-found', `there is no tool “${name}”: ${NONE}`)
+      if (tools === undefined)
+        throw new BrokerError('not-found', `there is no tool “${shortName(name)}”: ${NONE}`)
       const result = await tools.callTool(caller, name, args, { signal })
       if (!('content' in result)) throw asksBack(name)
       return result as Result<'mcp.call_tool'>

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { dollars, formatDollars, type Money } from '../../base/money.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Endpoint, Model, Price, Rates } from '../../catalog/catalog.ts'
 import { findByName, nearestNames } from '../../catalog/find-model.ts'
@@ -23,7 +24,7 @@ export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models
 function noSuchModel(name: string, rooms: Rooms): BrokerError {
   const meant = nearestNames(rooms.catalog(), name, 3).map((near) => `“${near}”`)
   const hint = meant.length === 0 ? 'models.list has them all' : `did you mean ${meant.join(' or ')}?`
-  return new BrokerError('no-such-model', `there is no model “${name}” here; ${hint}`)
+  return new BrokerError('no-such-model', `there is no model “${shortName(name)}” here; ${hint}`)
 }
 
 function listModels(params: Params<'models.list'>, { catalog, providers }: Rooms): Result<'models.list'> {

@@ -1,8 +1,8 @@
-import { editDistance } from '../../base/edit-distance.ts'
+import { editDistance, LONGEST } from '../../base/edit-distance.ts'
 
 /** Up to three of `names` that somebody who wrote `name` may have meant, the nearest first. */
 export function nearestNames(name: string, names: readonly string[]): string[] {
-  const wanted = name.toLowerCase()
+  const wanted = name.slice(0, LONGEST).toLowerCase()
   const all = names.map((candidate) => ({
     candidate,
     far: editDistance(wanted, candidate.toLowerCase()),

@@ -1,4 +1,5 @@
-import { RPC_CODES } from '../../wire/rpc-message.ts'
+import { isObject, topLevelFields, topLevelItems } from '../../wire/json-body.ts'
+import { MAX_BATCH, RPC_CODES } from '../../wire/rpc-message.ts'
 import { RpcFault } from './rpc-fault.ts'
 
 /** One call as it came: checked for the protocol's sake, not yet for the method's. */
@@ -9,25 +10,53 @@ export interface Call {
   readonly params: Readonly<Record<string, unknown>> | readonly unknown[]
 }
 
-/** The JSON of a body, and for each object in it the text of its numeric `id`. Throws a parse error. */
+/** The JSON of a body, and for each call in it the text of its numeric `id`. Throws a parse error or an invalid request. */
 export function parseBody(body: Uint8Array): { readonly value: unknown; readonly idTexts: IdTexts } {
-  const idTexts: IdTexts = new WeakMap()
+  const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
+  const calls = callTextsIn(text)
+  if (calls.length > MAX_BATCH) throw invalid(`a batch has at most ${MAX_BATCH} calls; more came`)
+  const value = orParseError(() => JSON.parse(text) as unknown)
+  return { value, idTexts: idTextsOf([value].flat(), calls) }
+}
+
+function orParseError<T>(read: () => T): T {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
-    return { value: JSON.parse(text, keepIdText(idTexts)), idTexts }
+    return read()
   } catch {
     throw new RpcFault(RPC_CODES.parseError, 'the body is not JSON in UTF-8')
   }
 }
 
-/** By object of the body: the text of its numeric `id`. */
+/** Of a batch one more than it may have; parsed, millions of small ones take gigabytes. */
+function callTextsIn(text: string): readonly string[] {
+  if (!/^\s*\[/.test(text)) return [text]
+  return orParseError(() => topLevelItems(text, MAX_BATCH + 1)).map(({ from, to }) => text.slice(from, to))
+}
+
+/** By call of the body: the text of its numeric `id`. */
 export type IdTexts = WeakMap<object, string>
 
-/** A double can't hold every id that clients of other languages draw (64-bit integers), so the digits are kept. */
-function keepIdText(idTexts: IdTexts) {
-  return function (this: object, key: string, value: unknown, context?: { source?: string }): unknown {
-    if (key === 'id' && typeof value === 'number') idTexts.set(this, context?.source ?? String(value))
-    return value
+/**
+ * A double can't hold every id that clients of other languages draw (64-bit integers), so the digits are kept. A reviver
+ * would be told them, too, but for each value of the body, and with as much memory again.
+ */
+function idTextsOf(values: readonly unknown[], texts: readonly string[]): IdTexts {
+  const idTexts: IdTexts = new WeakMap()
+  for (const [at, value] of values.entries()) {
+    if (!isObject(value) || typeof value['id'] !== 'number') continue
+    const id = idTextIn(texts[at] ?? '')
+    if (id !== undefined) idTexts.set(value, id)
+  }
+  return idTexts
+}
+
+/** Not known where a field stands twice. */
+function idTextIn(call: string): string | undefined {
+  try {
+    const span = topLevelFields(call).get('id')
+    return span && call.slice(span.valueFrom, span.valueTo)
+  } catch {
+    return undefined
   }
 }
 
@@ -56,7 +85,7 @@ export function idOrNull(value: unknown, idTexts: IdTexts): string {
 
 function readId(call: object, idTexts: IdTexts): string | undefined {
   if (!('id' in call)) return undefined
-  if (typeof call.id === 'number') return idTexts.get(call) ?? String(call.id)
+  if (typeof call.id === 'number') return idTexts.get(call) ?? JSON.stringify(call.id)
   if (typeof call.id === 'string' || call.id === null) return JSON.stringify(call.id)
   throw invalid('“id” must be a string, a number or null')
 }

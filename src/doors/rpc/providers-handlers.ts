@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import type { Rooms } from '../../broker/rooms.ts'
 import type { Model } from '../../catalog/catalog.ts'
 import type { ProviderPriorities } from '../../config/provider-priorities.ts'
@@ -35,7 +36,7 @@ export function providersHandlers({ rooms, knownProviders, priorities }: Provide
     const found = known.find(({ definition }) => definition.id === name)
     if (found !== undefined) return found
     const names = known.map(({ definition }) => definition.id).join(', ')
-    throw new BrokerError('not-found', `there is no provider “${name}” here; known are ${names}`)
+    throw new BrokerError('not-found', `there is no provider “${shortName(name)}” here; known are ${names}`)
   }
   const allPriorities = (): Result<'priority.list'> => Object.fromEntries(priorities.all())
   return {

@@ -1,6 +1,7 @@
 // What the loopback provider says: a pure function of the request.
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import { readBehaviour, type Behaviour } from './behaviour.ts'
 import type { LoopbackModel } from './models.ts'
 import { smallestJson } from './smallest-json.ts'
@@ -116,7 +117,8 @@ function callFor({ tools, tool_choice: choice }: ChatRequest, behaviour: Behavio
     behaviour.call?.name ?? named ?? (choice === 'required' ? tools?.[0]?.function.name : undefined)
   if (name === undefined) return undefined
   const wanted = tools?.find((tool) => tool.function.name === name)
-  if (wanted === undefined) throw new BrokerError('bad-request', `“${name}” is not among the tools`)
+  if (wanted === undefined)
+    throw new BrokerError('bad-request', `“${shortName(name)}” is not among the tools`)
   const parameters = wanted.function['parameters'] ?? { type: 'object' }
   return { name, arguments: behaviour.call?.arguments ?? JSON.stringify(smallestJson(parameters)) }
 }

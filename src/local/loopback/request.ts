@@ -1,6 +1,7 @@
 // What all routes of the loopback provider do with a request before they answer it.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 import { fieldFault } from '../../wire/field-fault.ts'
 import type { ModelKind } from '../../catalog/catalog.ts'
 import type { Behaviour } from './behaviour.ts'
@@ -18,7 +19,10 @@ export function modelFor(id: string, kind: ModelKind): LoopbackModel {
   const found = loopbackModels.find((model) => model.id === id && model.kind === kind)
   if (found !== undefined) return found
   const known = loopbackModels.filter((model) => model.kind === kind).map((model) => model.id)
-  throw new BrokerError('no-such-model', `loopback has no ${kind} model “${id}”; it has: ${known.join(', ')}`)
+  throw new BrokerError(
+    'no-such-model',
+    `loopback has no ${kind} model “${shortName(id)}”; it has: ${known.join(', ')}`,
+  )
 }
 
 /** Waits as asked and refuses if asked; true when the exchange is over. */

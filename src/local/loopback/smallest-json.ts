@@ -1,4 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/short-name.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 type Spend = (count: number) => void
@@ -125,13 +126,13 @@ function joined(parts: readonly Schema[], spend: Spend): Schema {
 
 function lookUp(reference: string, root: unknown): Schema {
   if (!reference.startsWith('#'))
-    throw new BrokerError('bad-request', `“${reference}” lies outside the schema`)
+    throw new BrokerError('bad-request', `“${shortName(reference)}” lies outside the schema`)
   let found: unknown = root
   for (const step of reference.split('/').slice(1)) {
     const name = decoded(step, reference).replaceAll('~1', '/').replaceAll('~0', '~')
     found = Object.hasOwn(Object(found), name) ? (found as Schema)[name] : undefined
   }
-  if (!isSchema(found)) throw new BrokerError('bad-request', `“${reference}” is not in the schema`)
+  if (!isSchema(found)) throw new BrokerError('bad-request', `“${shortName(reference)}” is not in the schema`)
   return found
 }
 

@@ -157,6 +157,16 @@ describe('what is refused', () => {
   })
 
   test.each([
+    ['method', { method: 'x'.repeat(5_000) }],
+    ['param', { method: 'usage.summary', params: { ['x'.repeat(5_000)]: 1 } }],
+  ])('an endless name of a %s is not repeated', async (_, call) => {
+    await using socket = await startRpcSocket()
+    const answer = JSON.stringify(await socket.ask({ jsonrpc: '2.0', id: 1, ...call }))
+    expect(answer).toContain(`“${'x'.repeat(100)}…”`)
+    expect(answer.length).toBeLessThan(1_000)
+  })
+
+  test.each([
     [{ since: 'yesterday' }, 'usage.summary: “since” should be a number, but is a text'],
     [{ sinse: 3 }, 'usage.summary: “sinse” is not one of its params (since, until)'],
     [['yesterday'], 'usage.summary: “since” should be a number, but is a text'],
