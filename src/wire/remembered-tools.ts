@@ -49,7 +49,7 @@ class ToolMemory {
       return tools && from + tools.text.length
     })
     const value = tools === undefined ? undefined : parseAround(tools, text, fields)
-    return value === undefined ? bodyOfText(text, byteLength) : { text, value, fields, byteLength }
+    return value === undefined ? bodyOfText(text, byteLength, fields) : { text, value, fields, byteLength }
   }
 
   learn({ text, value, fields }: JsonBody): void {
