@@ -1,3 +1,5 @@
+import { shortName } from './short-name.ts'
+
 declare const nanoDollars: unique symbol
 
 /** An amount in integer nano-dollars (10⁻⁹ USD). */
@@ -20,8 +22,7 @@ export function money(nano: bigint): Money {
  */
 export function dollars(decimal: string | number): Money {
   const text = String(decimal).trim()
-  if (text.length > LONGEST)
-    throw new RangeError(`“${text.slice(0, LONGEST)}…” is not a sane amount of dollars`)
+  if (text.length > LONGEST) throw new RangeError(`“${shortName(text)}” is not a sane amount of dollars`)
   const match = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text)
   const digits = match === null ? '' : `${match[2]}${match[3]}`
   if (match === null || digits === '') throw new RangeError(`“${text}” is not an amount of dollars`)

@@ -1,3 +1,4 @@
+import { parseBounded } from '../base/parse-json.ts'
 import {
   bodyOfText,
   decodeBody,
@@ -90,7 +91,7 @@ function parseAround(
 ): JsonBody['value'] | undefined {
   const { valueFrom = 0, valueTo = 0 } = fields.get('tools') ?? {}
   try {
-    const value: object = JSON.parse(`${text.slice(0, valueFrom)}null${text.slice(valueTo)}`)
+    const value: object = parseBounded(`${text.slice(0, valueFrom)}null${text.slice(valueTo)}`)
     return Object.assign(value, { tools: tools.value })
   } catch {
     return undefined
