@@ -26,7 +26,7 @@ export function guardJsonParse(): void {
   JSON.parse = parseJson
 }
 
-const QUOTE = 0x22
+export const QUOTE = 0x22
 export const BACKSLASH = 0x5c
 
 /** Until the first fault brackets are counted as a parser counts them, and behind it no parser goes. */

@@ -1,4 +1,5 @@
-import { spliceFields, jsonBodyOf, type JsonBody } from '../wire/json-body.ts'
+import { jsonBodyOf, type JsonBody } from '../wire/json-body.ts'
+import { spliceFields } from '../wire/splice-fields.ts'
 
 /** How many tokens each message of a request counts; whatever is not of a message counts as `rest`. */
 export interface PromptSize {

@@ -1,5 +1,6 @@
 import type { PrefixMarker } from '../providers/provider.ts'
-import { parseJsonBody, spliceFields, type JsonBody } from '../wire/json-body.ts'
+import { parseJsonBody, type JsonBody } from '../wire/json-body.ts'
+import { spliceFields } from '../wire/splice-fields.ts'
 
 /** OpenAI's rule of thumb for English text; the caller's bound on the answer holds for the whole of it. */
 const CHARACTERS_PER_TOKEN = 4

@@ -1,4 +1,5 @@
-import { parseJsonBody, spliceFields, type JsonBody } from '../wire/json-body.ts'
+import { parseJsonBody, type JsonBody } from '../wire/json-body.ts'
+import { spliceFields } from '../wire/splice-fields.ts'
 
 const encoder = new TextEncoder()
 

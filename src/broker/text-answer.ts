@@ -1,6 +1,6 @@
 import { jsonText } from '../base/json-text.ts'
 import type { ChatChunk, ChatDelta } from '../wire/chat.ts'
-import { stringSpanOf } from '../wire/json-body.ts'
+import { stringSpanOf } from '../wire/json-spans.ts'
 import type { AnswerFacts } from './complete-answer.ts'
 import { endingText } from './finish-reason.ts'
 import { hasOnly } from './text-chunks.ts'

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { BrokerError } from '../base/errors.ts'
 import { fieldFault } from './field-fault.ts'
-import { isObject, jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { isObject, jsonBodyOf, type JsonBody } from './json-body.ts'
+import { spliceFields } from './splice-fields.ts'
 import { ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fieldFault } from './field-fault.ts'
-import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { jsonBodyOf, type JsonBody } from './json-body.ts'
+import { spliceFields } from './splice-fields.ts'
 import { COMPRESSION, ownPlugins, type OwnPlugins } from './own-plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 

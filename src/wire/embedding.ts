@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { fieldFault } from './field-fault.ts'
-import { jsonBodyOf, spliceFields, type JsonBody } from './json-body.ts'
+import { jsonBodyOf, type JsonBody } from './json-body.ts'
+import { spliceFields } from './splice-fields.ts'
 import { parseWishes, type RoutingWishes } from './routing-wishes.ts'
 
 const tokens = z.array(z.int().min(0)).min(1)

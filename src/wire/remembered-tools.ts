@@ -1,12 +1,6 @@
 import { parseBounded } from '../base/parse-json.ts'
-import {
-  bodyOfText,
-  decodeBody,
-  topLevelFields,
-  type JsonBody,
-  type JsonText,
-  type parseJsonBody,
-} from './json-body.ts'
+import { bodyOfText, decodeBody, type JsonBody, type parseJsonBody } from './json-body.ts'
+import { topLevelFields, type JsonText } from './json-spans.ts'
 
 /** Shorter bodies are parsed about as fast as they are looked at. */
 const LEAST_LENGTH = 2048

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../src/base/errors.ts'
-import { parseJsonBody, spliceFields } from '../../src/wire/json-body.ts'
+import { parseJsonBody } from '../../src/wire/json-body.ts'
+import { spliceFields } from '../../src/wire/splice-fields.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const splice = (json: string, changes: Record<string, string | undefined>): string =>

@@ -1,4 +1,5 @@
-import { isObject, topLevelFields, topLevelItems } from '../../wire/json-body.ts'
+import { isObject } from '../../wire/json-body.ts'
+import { topLevelFields, topLevelItems } from '../../wire/json-spans.ts'
 import { MAX_BATCH, RPC_CODES } from '../../wire/rpc-message.ts'
 import { RpcFault } from './rpc-fault.ts'
 

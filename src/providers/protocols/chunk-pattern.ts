@@ -1,14 +1,12 @@
+import { BACKSLASH, QUOTE } from '../../base/parse-json.ts'
 import type { ChatChoice, ChatChunk } from '../../wire/chat.ts'
-import { stringSpanOf } from '../../wire/json-body.ts'
+import { stringSpanOf } from '../../wire/json-spans.ts'
 import { parseObject } from './parse-object.ts'
 
 /** Longer texts are rare, and a piece of a payload would keep all of it in memory (V8 copies shorter ones). */
 const MOST_TEXT = 12
 /** What OpenAI pads its chunks with, so that nobody on the network reads off the length of words. */
 const PADDING = 'obfuscation'
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
 
 /**
  * The chunks of a stream are all alike but for their text: what stands before it and after it is remembered from the last one

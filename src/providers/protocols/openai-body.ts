@@ -1,4 +1,5 @@
-import { isObject, spliceFields } from '../../wire/json-body.ts'
+import { isObject } from '../../wire/json-body.ts'
+import { spliceFields } from '../../wire/splice-fields.ts'
 import type { Question, Quirks } from '../provider.ts'
 
 /**
