@@ -1,7 +1,7 @@
 import type { Running } from '../contenders/contender.ts'
 import { blame } from '../report/blame.ts'
 import type { Scenario } from './scenarios.ts'
-import type { Slice, Stage } from './stage.ts'
+import type { Scene, Slice, Stage } from './stage.ts'
 
 export interface Entrant {
   readonly name: string
@@ -44,13 +44,12 @@ export async function playRounds(
     onRound(round)
     for (const scenario of scenarios) {
       for (const entrant of turned(entrants, round)) {
-        const slice = await playOne(
-          stage,
-          entrant,
-          scenario,
-          round === 0 ? stretch * warmUp(entrant, scenario) : stretch,
-        )
-        if (round > 0) slices.get(scenario.id)?.get(entrant.name)?.push(slice)
+        if (round === 0) await warmUp(stage, entrant, scenario, stretch)
+        else
+          slices
+            .get(scenario.id)
+            ?.get(entrant.name)
+            ?.push(await playOne(stage, entrant, scenario, stretch))
       }
     }
   }
@@ -63,8 +62,14 @@ function playOne(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: nu
   return blame(entrant.name, scenario.title, stage.play(entrant.running, { ...scene, load }))
 }
 
+async function warmUp(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: number): Promise<void> {
+  const scenes = [scenario.warmUp ?? [], scenario.scene].flat()
+  for (const scene of scenes)
+    await playOne(stage, entrant, { ...scenario, scene }, stretch * warmUpTimes(entrant, scene))
+}
+
 /** So many times the length of its slices. */
-function warmUp({ warmsUp }: Entrant, { scene: { load } }: Scenario): number {
+function warmUpTimes({ warmsUp }: Entrant, { load }: Scene): number {
   return warmsUp === true && 'forMs' in load ? WARM_UP_MS / load.forMs : 1
 }
 
