@@ -140,7 +140,7 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     const { usage } = settlement
     if (usage !== undefined) this.tokensUsed = usage.prompt + usage.completion
     this.#rooms.figures.note(settlement)
-    // Nobody waits for the disk. What can't be written stays an open hold, and is booked at the next start.
+    // Nobody waits for the disk, and the ledger says itself what it couldn't write.
     this.#books.ledger.settle(hold, settlement).catch(() => undefined)
   }
 

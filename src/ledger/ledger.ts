@@ -74,9 +74,16 @@ export interface Ledger {
   clear(beforeDay: number): Promise<number>
 }
 
-/** `now` says which periods the balances start with. */
-export function createLedger({ store, now }: { readonly store: Store; readonly now?: number }): Ledger {
-  return new StoredLedger(store, now ?? Date.now())
+export interface LedgerParts {
+  readonly store: Store
+  /** Says which periods the balances start with, in milliseconds since the epoch. */
+  readonly now?: number | undefined
+  /** Hears of what could not be settled, whoever else does: its hold stays open, and is booked at the next start. */
+  readonly onUnsettled?: ((hold: Hold, error: unknown) => void) | undefined
+}
+
+export function createLedger({ store, now = Date.now(), onUnsettled }: LedgerParts): Ledger {
+  return new StoredLedger(store, now, onUnsettled)
 }
 
 /** Between two turns of the event loop. */
@@ -93,9 +100,11 @@ class StoredLedger implements Ledger {
   /** What the process before this one left open. */
   readonly #left: readonly OpenHold[]
   readonly #open = new Roster<OpenHold>()
+  readonly #onUnsettled: LedgerParts['onUnsettled']
 
-  constructor(store: Store, now: number) {
+  constructor(store: Store, now: number, onUnsettled: LedgerParts['onUnsettled']) {
     this.#store = store
+    this.#onUnsettled = onUnsettled
     this.#holds = new HoldsTable(store)
     this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
@@ -257,6 +266,7 @@ class StoredLedger implements Ledger {
         },
         reject: (error) => {
           open.isSettling = false
+          this.#onUnsettled?.(hold, error)
           reject(error)
         },
       })

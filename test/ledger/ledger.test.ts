@@ -39,6 +39,21 @@ test('settling twice throws, at once and later, and changes nothing', async () =
   expect([...ledger.entries({ limit: 9 })].map((entry) => entry.cost)).toEqual([1n])
 })
 
+test('what can’t be written is told to whom the ledger belongs, and is booked at the next start', async () => {
+  await using here = temporaryStore()
+  const lost: string[] = []
+  const onUnsettled = ({ id }: Hold, error: unknown) => lost.push(`${id}: ${(error as Error).message}`)
+  const ledger = createLedger({ store: here.store, onUnsettled })
+  const hold = await ledger.hold(request('gen-1', { most: money(9n) }))
+  here.store.prepare('ALTER TABLE request_logs RENAME TO elsewhere').run()
+  await expect(ledger.settle(hold, finished(money(1n)))).rejects.toThrow(/no such table/)
+  expect(lost).toEqual(['gen-1: no such table: request_logs'])
+  here.store.prepare('ALTER TABLE elsewhere RENAME TO request_logs').run()
+  const reopened = createLedger({ store: await here.crash() })
+  await reopened.recover()
+  expect(reopened.find('gen-1')).toMatchObject({ status: 'interrupted', costLow: 0n, costHigh: 9n })
+})
+
 test('an unpriced answer is counted as unpriced, not as free', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })

@@ -70,7 +70,12 @@ export async function startDaemon(
     openStore({ path: storePath, clock, durability: 'power-safe-soon', onFull }),
     (open) => open.close(),
   )
-  const ledger = createLedger({ store, now: clock.now() })
+  const ledger = createLedger({
+    store,
+    now: clock.now(),
+    onUnsettled: ({ id }, error) =>
+      log.error({ err: error, id }, 'a request could not be settled: its hold stays until the next start'),
+  })
   const rules = openRuleBook(store, clock)
   const { tokens, gate } = openKeys(config, clock, stack)
   const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
