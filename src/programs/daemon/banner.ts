@@ -43,7 +43,7 @@ function providerText({ id, keyCount, isStandIn }: Provider): string {
   return `${id} (${keyCount === 1 ? '1 key' : `${keyCount} keys`})`
 }
 
-/** The echo's models are none. */
+/** The echo's models are not counted. */
 function modelsText({ rooms }: Daemon): string {
   const providers = rooms.providers()
   const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))
@@ -51,7 +51,9 @@ function modelsText({ rooms }: Daemon): string {
     endpoints.some(({ provider }) => providers.get(provider)?.isStandIn !== true),
   )
   const offered = models.filter((model) => isAvailable(model, real)).length
-  return offered === models.length ? `${offered} on offer` : `${offered} of ${models.length} on offer`
+  const missing = models.length - offered
+  const others = missing === 0 ? '' : `, ${missing} more with a key of their providers`
+  return `${offered === 0 ? 'only the echo’s' : offered} on offer${others}`
 }
 
 function curlLine(socket: string): string {

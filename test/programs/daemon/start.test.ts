@@ -13,7 +13,9 @@ test('with nothing set up the banner says where it is, what to set, and a line t
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
   expect(banner).toContain(`hero_aibroker ${version}\n`)
   expect(banner).toContain(`${broker.sockets.folder}/{rest,rpc,web_v1}.sock`)
-  expect(banner).toMatch(/^ {2}models +0 of \d+ on offer, from \/.*modelsconfig\.yml$/m)
+  expect(banner).toMatch(
+    /^ {2}models +only the echo’s on offer, \d+ more with a key of their providers, from \/.*modelsconfig\.yml$/m,
+  )
   expect(banner).toContain(join(broker.folder, 'v', 'hero_aibroker'))
   expect(banner.split('\n').filter((line) => line.includes('OPENROUTER_API_KEY'))).toHaveLength(1)
 
@@ -29,6 +31,9 @@ test('the banner counts the keys of each provider and shows none', async () => {
   })
   expect(broker.stdout()).toContain('openai (1 key)')
   expect(broker.stdout()).toContain('groq (2 keys)')
+  expect(broker.stdout()).toMatch(
+    /^ {2}models +[1-9]\d* on offer, \d+ more with a key of their providers, from /m,
+  )
   expect(broker.stdout()).not.toContain('canary')
   expect(broker.stdout()).not.toContain('OPENROUTER_API_KEY')
   expect(broker.stderr()).not.toContain('canary')
