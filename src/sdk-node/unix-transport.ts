@@ -25,9 +25,17 @@ export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {})
       return { status: incoming.statusCode ?? 0, body: readBody(incoming, socketPath, signal) }
     } catch (cause) {
       signal?.throwIfAborted()
-      throw new BrokerError('unreachable', `no broker answers at ${socketPath}`, { cause })
+      throw unanswered(socketPath, cause)
     }
   }
+}
+
+/** A socket that may not be opened has somebody behind it: starting another broker would not help. */
+function unanswered(socketPath: string, cause: unknown): BrokerError {
+  const isForbidden = cause instanceof Error && 'code' in cause && cause.code === 'EACCES'
+  return isForbidden
+    ? new BrokerError('forbidden', `this user may not open ${socketPath}, it is another one’s`, { cause })
+    : new BrokerError('unreachable', `no broker answers at ${socketPath}`, { cause })
 }
 
 async function* readBody(

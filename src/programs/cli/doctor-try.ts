@@ -43,7 +43,7 @@ function adviceFor({ cause }: BrokerError): string | undefined {
     case 'ECONNREFUSED':
       return 'a broker left this socket behind; “npm start” takes its place'
     case 'EACCES':
-      return 'you may not open it: it belongs to another user of this machine'
+      return 'run this as the user whose broker it is, or start one of your own with “npm start”'
     default:
       return undefined
   }

@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { methods } from '../../../src/wire/rpc.ts'
 import { startDaemonHere } from '../../support/daemon-here.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
-import { runHere } from '../../support/run-cli.ts'
+import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
 import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
@@ -44,6 +44,22 @@ test('a socket that a dead broker left behind is told from one that is not there
   await rename(`${path}.kept`, path)
   const { out } = await runHere(['doctor', '--socket', path])
   expect(out).toContain('a broker left this socket behind')
+})
+
+test('another user’s socket is told from one that is not there', async () => {
+  using folder = tempFolder()
+  await chmod(folder.path, 0o755)
+  const path = join(folder.path, 'rpc.sock')
+  const server = createServer()
+  await once(server.listen(path), 'listening')
+  await chmod(path, 0)
+  // Nothing is closed to root.
+  const asOther = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
+  const [command = '', ...argv] = [...asOther, process.execPath, MAIN, 'health', '--socket', path]
+  const { exit, err } = await runProcess(command, argv)
+  server.close()
+  expect(err).toBe(`hero_aibroker: this user may not open ${path}, it is another one’s\n`)
+  expect(exit).toBe(3)
 })
 
 test('doubts are shown with advice and are no failure', async () => {
