@@ -133,10 +133,24 @@ async function listen(server: Server, where: string, start: () => void): Promise
     start()
     await promise
   } catch (error) {
-    throw new BrokerError('cannot-start', `cannot listen on ${where}: ${String(error)}`, { cause: error })
+    throw new BrokerError('cannot-start', `cannot listen on ${where}: ${whyNot(error)}`, { cause: error })
   } finally {
     server.off('listening', resolve)
     server.off('error', reject)
+  }
+}
+
+/** In words and with a way out, where the system's own say too little. */
+function whyNot(error: unknown): string {
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'EADDRINUSE':
+      return 'another program has it; stop that one, or choose another port'
+    case 'EADDRNOTAVAIL':
+      return 'this machine has no such address'
+    case 'EACCES':
+      return 'this user may not; ports below 1024 are root’s'
+    default:
+      return String(error)
   }
 }
 

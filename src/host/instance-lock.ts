@@ -35,7 +35,8 @@ function tryLock(folder: string): FileLock | undefined {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     return lockFile(path)
   } catch (error) {
-    throw new BrokerError('cannot-start', `cannot lock ${path}: ${String(error)}`, { cause: error })
+    const message = `cannot lock ${path}: ${String(error)}; mend that place, or set HERO_SOCKET_DIR to another folder`
+    throw new BrokerError('cannot-start', message, { cause: error })
   }
 }
 

@@ -148,6 +148,6 @@ test.each(['127.0.0.1', '::1'])('TCP on %s gets a free port and answers', async 
 test('a port in use is refused by name', async () => {
   const { port } = await bindTcp(server(), '127.0.0.1', 0)
   await expect(bindTcp(server(), '127.0.0.1', port)).rejects.toThrow(
-    `cannot listen on 127.0.0.1 port ${port}`,
+    `cannot listen on 127.0.0.1 port ${port}: another program has it; stop that one, or choose another port`,
   )
 })
