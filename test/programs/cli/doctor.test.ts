@@ -55,7 +55,7 @@ test('another user’s socket is told from one that is not there', async () => {
   await chmod(path, 0)
   // Nothing is closed to root.
   const asOther = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
-  const [command = '', ...argv] = [...asOther, process.execPath, MAIN, 'health', '--socket', path]
+  const [command, ...argv] = [...asOther, process.execPath, MAIN, 'health', '--socket', path]
   const { exit, err } = await runProcess(command, argv)
   server.close()
   expect(err).toBe(`hero_aibroker: this user may not open ${path}, it is another one’s\n`)
