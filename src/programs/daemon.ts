@@ -6,6 +6,7 @@ import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './daemon/banner.ts'
+import { tellMisuse } from './daemon/misuse.ts'
 import { startDaemon, type Daemon } from './daemon/start.ts'
 import { expectShortLives } from '../host/short-lives.ts'
 import { trimMemory } from '../host/trim-memory.ts'
@@ -28,7 +29,7 @@ const program = new Command('hero_aibroker_server')
   .addHelpText('after', HELP())
   .action(run)
 
-await program.parseAsync()
+await tellMisuse(program).parseAsync()
 
 function HELP(): string {
   return `

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { systemClock } from '../base/clock.ts'
 import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { loadConfig } from '../config/config.ts'
+import { tellMisuse } from './daemon/misuse.ts'
 import { VERSION } from './daemon/version.ts'
 import { startServices } from './services/start.ts'
 
@@ -24,7 +25,7 @@ Example:
   )
   .action(run)
 
-await program.parseAsync()
+await tellMisuse(program).parseAsync()
 
 async function run(): Promise<void> {
   try {

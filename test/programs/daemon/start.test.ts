@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { runProcess } from '../../support/run-cli.ts'
 import { startBroker } from '../../support/start-broker.ts'
 
 const run = promisify(execFile)
@@ -59,6 +60,22 @@ test('a bad setting is named and nothing starts', async () => {
   await expect(starting).rejects.toThrow(
     /ended with 2: .*ROUTING_STRATEGY is “luck”.*\n.*AIBROKER_BODY_LIMIT_MB/,
   )
+})
+
+test.each([
+  ['hero_aibroker_server', '--bogus'],
+  ['hero_aibroker_server', 'serve'],
+  ['hero_aibroker_services', '--bogus'],
+])('%s %s was misused: exit 2, and where help is', async (program, argument) => {
+  const { exit, err } = await runProcess(process.execPath, [`bin/${program}.js`, argument])
+  expect(err).toContain('(--help shows what there is)')
+  expect(exit).toBe(2)
+})
+
+test.each(['hero_aibroker_server', 'hero_aibroker_services'])('%s --help is no failure', async (program) => {
+  const { exit, out, err } = await runProcess(process.execPath, [`bin/${program}.js`, '--help'])
+  expect(out).toContain(`Usage: ${program}`)
+  expect({ exit, err }).toEqual({ exit: 0, err: '' })
 })
 
 /** From the 14th and 15th field of `stat`, in hundredths; the second holds the name and may have spaces. */
