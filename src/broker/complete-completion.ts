@@ -7,14 +7,19 @@ import { wireUsageOf } from './wire-usage.ts'
 export function completionCompleter(facts: AnswerFacts): Completer {
   const ended = new Map<number, object>()
   let said: unknown
+  /** When the provider says that it began. */
+  let createdAt: number | undefined
 
-  const head = ({ created }: ChatChunk): object => ({
-    id: facts.id,
-    provider: facts.provider,
-    model: facts.model,
-    object: 'text_completion',
-    created: Number.isInteger(created) ? created : facts.created,
-  })
+  const head = ({ created }: ChatChunk): object => {
+    createdAt ??= typeof created === 'number' && Number.isInteger(created) ? created : facts.created
+    return {
+      id: facts.id,
+      provider: facts.provider,
+      model: facts.model,
+      object: 'text_completion',
+      created: createdAt,
+    }
+  }
   const usage = (): object => {
     const counts = facts.usage()
     return counts === undefined ? {} : { usage: wireUsageOf(counts, facts.parts(counts), said) }
@@ -54,7 +59,13 @@ export function completionCompleter(facts: AnswerFacts): Completer {
         : JSON.stringify({ ...head(chunk), choices: choices.map(choiceOf) })
     },
     last() {
-      const choices = [...ended].map(([index, ending]) => ({ index, text: '', logprobs: null, ...ending }))
+      const choices = [...ended].map(([index, ending]) => ({
+        index,
+        text: '',
+        logprobs: null,
+        ...ending,
+        reasoning: null,
+      }))
       if (facts.usage() === undefined) return undefined
       return JSON.stringify({
         ...head({}),

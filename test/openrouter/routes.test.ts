@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientsOn } from '../support/openrouter-clients.ts'
-import { faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -211,6 +211,14 @@ describe('completions', () => {
     expect(text).toContain('"text":"one"')
     expect(text).toContain('"cost":0.000225')
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
+  })
+
+  test('are of one moment and one shape in all their chunks', async () => {
+    const { text } = await broker.post('/v1/completions', { model, prompt: 'say', stream: true })
+    const events = eventsOf(text)
+    expect(new Set(events.map(({ created }) => created)).size).toBe(1)
+    const choices = events.map((event) => Object.keys((event['choices'] as object[])[0] ?? {}).toSorted())
+    expect(new Set(choices.map(String)).size).toBe(1)
   })
 })
 
