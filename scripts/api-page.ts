@@ -50,7 +50,7 @@ const HEADERS = `## Headers
 | \`X-Forwarded-For\` | on a Unix socket: the address a front asks for; it pays |
 | \`HTTP-Referer\`, \`X-Title\` | the app that asks, for the ledger and for OpenRouter |
 | \`Idempotency-Key\` | a repeated request gets the first one’s answer, and is booked once |
-| \`X-Generation-Id\` (answer) | the id under which the ledger and \`GET /generation\` know the request |
+| \`X-Generation-Id\`, \`X-Request-Id\` (answer) | the id under which the ledger and \`GET /generation\` know the request |
 | \`X-Aibroker-Tried\` (answer) | the endpoints that were asked, in order |`
 
 const ERRORS_HEAD = `## Errors

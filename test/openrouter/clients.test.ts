@@ -159,6 +159,18 @@ describe('reasoning', () => {
   })
 })
 
+test('OpenAI’s client knows the id of every answer, plain, streamed and failed', async () => {
+  const { completions } = clients.openai.chat
+  const plain = await completions.create({ model, messages: user('x') })
+  expect(plain._request_id).toBe(plain.id)
+  const { data, request_id: streamed } = await completions
+    .create({ model, messages: user('x'), stream: true })
+    .withResponse()
+  for await (const { id } of data) expect(id).toBe(streamed)
+  const failure = await completions.create({ model, messages: user('refuse') }).catch((e: unknown) => e)
+  expect(failure).toMatchObject({ requestID: expect.stringMatching(/^gen-/) })
+})
+
 describe('a failure', () => {
   test('has the provider’s words where each client looks for them', async () => {
     const { openai, openrouter, aiSdk } = clients
