@@ -6,12 +6,12 @@ import type { Errand } from './errand.ts'
 import { meterOf } from './meter.ts'
 import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
-import { routeFor } from './route-for.ts'
+import { routeAsked } from './route-for.ts'
 
 /** One question to a model. Throws what routing throws when nobody can be asked. */
-export function chatErrand(request: ChatRequest, { caller }: Asker, rooms: Rooms): Errand {
+export function chatErrand(request: ChatRequest, asker: Asker, rooms: Rooms): Errand {
   const { body, wishes, streamed } = request
-  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, caller, rooms)
+  const { candidates } = routeAsked({ kind: 'chat', wishes, strategy: rooms.strategy }, asker, rooms)
   const catalog = rooms.catalog()
   return {
     kind: 'chat',

@@ -6,7 +6,7 @@ import { fitted } from './fitted.ts'
 import { meterOf } from './meter.ts'
 import { boundsOf, mostItCanTake } from './most-it-can-take.ts'
 import type { Rooms } from './rooms.ts'
-import { routeFor } from './route-for.ts'
+import { routeAsked } from './route-for.ts'
 import { walk } from './walk.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function completion(
   rooms: Rooms,
 ): Promise<void> {
   const { body, chatBody, wishes, streamed } = request
-  const { candidates } = routeFor({ kind: 'chat', wishes, strategy: rooms.strategy }, asker.caller, rooms)
+  const { candidates } = routeAsked({ kind: 'chat', wishes, strategy: rooms.strategy }, asker, rooms)
   const errand = fitted(
     {
       kind: 'chat',

@@ -10,7 +10,7 @@ import { inBatches } from './in-batches.ts'
 import { Meter } from './meter.ts'
 import { rightDimensions } from './right-dimensions.ts'
 import type { Rooms } from './rooms.ts'
-import { routeFor } from './route-for.ts'
+import { routeAsked } from './route-for.ts'
 import { walk } from './walk.ts'
 
 /** Answers one embedding request: same routing, fallback and ledger as a chat. Throws like `walk`. */
@@ -21,11 +21,7 @@ export function embedding(
   rooms: Rooms,
 ): Promise<void> {
   const { body, wishes, encoding } = request
-  const { candidates } = routeFor(
-    { kind: 'embedding', wishes, strategy: rooms.strategy },
-    asker.caller,
-    rooms,
-  )
+  const { candidates } = routeAsked({ kind: 'embedding', wishes, strategy: rooms.strategy }, asker, rooms)
   return walk(
     {
       kind: 'embedding',

@@ -1,9 +1,21 @@
+import { BrokerError } from '../base/errors.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { LeftOut } from '../routing/offer.ts'
 import type { Plan, RouteQuery } from '../routing/route.ts'
 import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
+import type { Asker } from './asker.ts'
 import { explainPin } from './pinned.ts'
 import { surroundingsOf, type Rooms } from './rooms.ts'
+import { withNobodyTried } from './router-metadata.ts'
+
+/** Whom to ask for a request. Throws what routing throws, with how it was routed where its caller wants to be told. */
+export function routeAsked(query: RouteQuery, asker: Asker, rooms: Rooms): Plan {
+  try {
+    return routeFor(query, asker.caller, rooms)
+  } catch (error) {
+    throw error instanceof BrokerError ? withNobodyTried(error, asker, query.wishes.model) : error
+  }
+}
 
 /** `route` with what this caller may use; an error says when it is the pin that leaves nothing. */
 export function routeFor(query: RouteQuery, caller: Caller, rooms: Rooms, leftOut?: LeftOut): Plan {

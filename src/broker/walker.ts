@@ -19,6 +19,7 @@ import { Race } from './race.ts'
 import { AnswerRecord } from './record.ts'
 import { compared, continued } from './replay.ts'
 import type { Rooms } from './rooms.ts'
+import { withMetadata } from './router-metadata.ts'
 import type { Run } from './run.ts'
 import type { Stoppable } from './running.ts'
 import { Told } from './told.ts'
@@ -132,8 +133,14 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
   tell(outcome: AttemptOutcome<Endpoint>): void {
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
-    if (!outcome.begun || !this.#errand.streamed) throw withEarlier(outcome.error, this.#record.errors)
-    this.#sink.fail(outcome.error, brokenAnswer(this.#record, this.#rooms.providers()))
+    if (!outcome.begun || !this.#errand.streamed)
+      throw this.#routed(withEarlier(outcome.error, this.#record.errors))
+    this.#sink.fail(this.#routed(outcome.error), brokenAnswer(this.#record, this.#rooms.providers()))
+  }
+
+  #routed(error: BrokerError): BrokerError {
+    const { providers } = this.#rooms
+    return withMetadata(error, this.#asker, { errand: this.#errand, record: this.#record, providers })
   }
 
   #settle(hold: Hold, settlement: Settlement): void {

@@ -41,7 +41,7 @@ const envelope = z.object({
 
 /** What is known besides is a courtesy: a field of an unknown kind is dropped rather than hiding the failure. */
 function readDetails(
-  given: Record<Exclude<keyof ErrorDetails, 'headers' | 'isUnasked' | 'mayRepeat'>, unknown>,
+  given: Record<Exclude<keyof ErrorDetails, 'headers' | 'isUnasked' | 'mayRepeat' | 'routed'>, unknown>,
 ): ErrorDetails {
   return details.parse(given)
 }

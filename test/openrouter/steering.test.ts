@@ -3,6 +3,7 @@ import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openaiAt, openrouterAt } from '../support/providers-env.ts'
 import {
   chatChunk,
+  cut,
   done,
   finishChunk,
   json,
@@ -17,9 +18,11 @@ import { startBroker, type Broker } from '../support/start-broker.ts'
 const USAGE = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 }
 
 const answers: Script = ({ path, body }) => {
-  const { stream, input } = body as { stream?: boolean; input?: unknown }
+  const { stream, input, model: asked } = body as { stream?: boolean; input?: unknown; model?: string }
   if (path.endsWith('/embeddings'))
     return [json(200, { data: [{ index: 0, embedding: [Number(input)] }], usage: USAGE })]
+  if (asked === 'gpt-4o') return [sse(chatChunk('hi')), cut]
+  if (asked === 'gpt-4.1') return [json(400, { error: { message: 'no' } })]
   if (stream === true) return [sse(chatChunk('hi'), finishChunk(), usageChunk(USAGE), done)]
   const choices = [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }]
   return [
@@ -105,6 +108,58 @@ describe('openrouter_metadata', () => {
   ])('also at %s', async (path, asked) => {
     const { json: body } = await broker.post(path, asked, { headers: wants })
     expect(body).toMatchObject({ openrouter_metadata: { attempt: 1 } })
+  })
+
+  test('stands beside the error when all have failed', async () => {
+    const asked = { model: 'gpt-4.1', messages, provider: direct }
+    const { status, json: body } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    expect(status).toBe(400)
+    expect(faultsOf('error 404', body)).toEqual([])
+    expect(body).toMatchObject({
+      error: { code: 400 },
+      openrouter_metadata: {
+        requested: 'gpt-4.1',
+        strategy: 'direct',
+        region: null,
+        summary: 'available=1, selected=none',
+        attempt: 1,
+        is_byok: false,
+        endpoints: { total: 1, available: [{ provider: 'OpenAI', model: 'gpt-4.1', selected: false }] },
+        attempts: [{ provider: 'OpenAI', model: 'gpt-4.1', status: 400 }],
+      },
+    })
+  })
+
+  test('stands beside the error in a stream that broke', async () => {
+    const asked = { model: 'gpt-4o', messages, stream: true, provider: direct }
+    const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    const last = eventsOf(text).at(-1)
+    expect(last).toMatchObject({
+      error: { code: 502 },
+      openrouter_metadata: {
+        requested: 'gpt-4o',
+        endpoints: { available: [{ provider: 'OpenAI', selected: false }] },
+      },
+    })
+    expect(faultsOf('POST /chat/completions text/event-stream', { data: last })).toEqual([])
+  })
+
+  test.each([
+    ['/v1/chat/completions', { model, messages, provider: { only: ['azure'], max_price: { prompt: 0 } } }],
+    ['/v1/completions', { model: 'no-such', prompt: 'hi' }],
+    ['/v1/embeddings', { model: 'no-such', input: 'hi' }],
+  ])('says at %s that nobody was tried', async (path, asked) => {
+    const { status, json: body } = await broker.post(path, asked, { headers: wants })
+    expect(status).toBe(404)
+    expect(body).toMatchObject({
+      openrouter_metadata: {
+        requested: asked.model,
+        attempt: 0,
+        region: null,
+        endpoints: { total: 0, available: [] },
+      },
+    })
+    expect((await broker.post(path, asked)).json).not.toHaveProperty('openrouter_metadata')
   })
 
   test.each([{}, { 'X-OpenRouter-Metadata': 'disabled' }, { 'X-OpenRouter-Metadata': 'yes' }])(

@@ -11,6 +11,8 @@ export interface ErrorEnvelope {
       readonly error_type: string
     }
   }
+  /** How the request was routed, for callers who asked for that. */
+  readonly openrouter_metadata?: object
 }
 
 /** An error ready to be sent: status, body (a door with another protocol has its own), and the headers that belong to it. */
@@ -24,10 +26,14 @@ export interface RenderedError<Body extends object = object> {
 export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
   const error = asBrokerError(thrown)
   const row = ERRORS[error.code]
+  const { routed } = error.details
   return {
     status: row.http,
     headers: headersOf(error),
-    body: { error: { code: row.http, message: error.message, metadata: metadataOf(error) } },
+    body: {
+      error: { code: row.http, message: error.message, metadata: metadataOf(error) },
+      ...(routed !== undefined && { openrouter_metadata: routed }),
+    },
   }
 }
 

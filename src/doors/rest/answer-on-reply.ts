@@ -126,7 +126,7 @@ export class AnswerOnReply implements AnswerSink {
       created: Math.floor(this.#clock.now() / 1000),
       model,
       provider,
-      error: renderError(error).body.error,
+      ...renderError(error).body,
       choices: this.#hasSpoken ? [{ ...broken, native_finish_reason: 'error' }] : [],
     }
     if (!this.#wire.hasBegun) this.#beginStream()
