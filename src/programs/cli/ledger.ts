@@ -68,6 +68,25 @@ function exportCommand(cli: Cli): Command {
       const query: ExportQuery = { since, until, address, format: globals.json ? 'json' : format }
       const pieces = clientOf(cli, globals).exportLedger(query)
       if (out === undefined) await pipeline(pieces, cli.terminal.output, { end: false })
-      else await pipeline(pieces, createWriteStream(out, { flags: 'wx', mode: 0o600 }))
+      else await writeNew(out, pieces)
     })
+}
+
+async function writeNew(path: string, pieces: AsyncIterable<string | Uint8Array>): Promise<void> {
+  try {
+    await pipeline(pieces, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? NOT_WRITABLE[String(cause.code)] : undefined
+    if (reason === undefined) throw cause
+    throw new BrokerError('bad-request', `can’t write ${path}: ${reason}`, { cause })
+  }
+}
+
+/** What is wrong with a path, by the system's code for it. */
+const NOT_WRITABLE: Readonly<Record<string, string>> = {
+  EEXIST: 'there is a file already, which is left as it is',
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'there is no such folder',
+  EISDIR: 'that is a folder',
+  EACCES: 'this user may not',
 }

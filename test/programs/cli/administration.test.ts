@@ -132,7 +132,15 @@ test('the ledger is verified and exported, a file is never overwritten', async (
   const file = join(broker.folder, 'rows.json')
   expect((await runHere(['ledger', 'export', '--format', 'json', '--out', file], broker)).exit).toBe(0)
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
-  expect((await runHere(['ledger', 'export', '--out', file], broker)).exit).not.toBe(0)
+  expect(await runHere(['ledger', 'export', '--out', file], broker)).toMatchObject({
+    exit: 2,
+    err: `hero_aibroker: can’t write ${file}: there is a file already, which is left as it is\n`,
+  })
+  const nowhere = join(file, 'x')
+  expect(await runHere(['ledger', 'export', '--out', nowhere], broker)).toMatchObject({
+    exit: 2,
+    err: `hero_aibroker: can’t write ${nowhere}: there is no such folder\n`,
+  })
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
 })
 
