@@ -30,7 +30,7 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
   )
   return {
     data: {
-      label: caller.context === undefined ? caller.ip : `${caller.ip} ${caller.context}`,
+      label: labelOf(caller),
       ...limitOf(caller, rooms),
       include_byok_in_limit: false,
       usage: dollarsNumber(rooms.ledger.balanceIn(accountOf(caller), 'total', now).spent),
@@ -57,6 +57,11 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
       },
     },
   }
+}
+
+/** The token by its id, as the books and `tokens list` call it. */
+function labelOf({ ip, context, token }: Caller): string {
+  return token ?? (context === undefined ? ip : `${ip} ${context}`)
 }
 
 /** The budget that leaves least; no period of ours is a week. */

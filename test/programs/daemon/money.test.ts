@@ -289,6 +289,7 @@ test('a token is bound by its rule; shown in vain it is refused', async () => {
     token: string
   }
   const headers = { authorization: `Bearer ${made.token}` }
+  expect((await broker.get('/v1/key', { headers })).json).toMatchObject({ data: { label: made.id } })
   const first = await broker.post('/v1/chat/completions', hello, { headers })
   expect(first.headers).toMatchObject({
     'x-ratelimit-limit-requests': '1',
