@@ -30,6 +30,7 @@ export function createProgram(cli: Cli): Command {
     .addHelpText('after', HELP_END)
   for (const create of commands) program.addCommand(create(cli))
   for (const command of everyCommand(program)) quiet(command, cli)
+  for (const command of program.commands.flatMap(everyCommand)) refuseUnknown(command)
   return program
 }
 
@@ -42,6 +43,17 @@ const HELP_END = `
 Exit codes:
   0 fine · 1 a bug · 2 misused · 3 not allowed · 4 over budget · 5 no such thing
   6 over a limit · 7 no broker there · 8 the provider failed · 130 stopped`
+
+/** A command that shows something by itself and has others below it: a word after it is meant to be one of those. */
+function refuseUnknown(command: Command): void {
+  if (command.commands.length === 0 || command.registeredArguments.length > 0) return
+  command.allowExcessArguments().hook('preAction', (itself, acting) => {
+    const [word] = acting.args
+    if (acting !== itself || word === undefined) return
+    const names = command.commands.map((below) => below.name()).join(', ')
+    command.error(`error: unknown command '${command.name()} ${word}'; ${command.name()} has ${names}`)
+  })
+}
 
 /** Commander writes to our streams, and leaves ending the process to us. */
 function quiet(command: Command, { terminal }: Cli): void {

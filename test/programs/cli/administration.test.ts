@@ -121,6 +121,16 @@ test('a refused key is exit 8, after the lines that say which', async () => {
   expect(run.out).toBe('ok  key 1: 19 models, 182 ms\nno  key 2: Invalid API Key (HTTP 401), 95 ms\n')
 })
 
+test.each([
+  ['tokens revoke tok-1', 'tokens has create, disable, enable, delete'],
+  ['models bogus', 'models has show, refresh'],
+  ['limits show', 'limits has set, remove, left'],
+])('“%s” is a command that isn’t there, and those that are are named', async (line, names) => {
+  const { exit, out, err } = await runHere(line.split(' '))
+  expect(err).toContain(`error: unknown command '${line.split(' ').slice(0, 2).join(' ')}'; ${names}\n`)
+  expect({ exit, out }).toEqual({ exit: 2, out: '' })
+})
+
 test('the ledger is verified and exported, a file is never overwritten', async () => {
   await using broker = await startDaemonHere()
   await runHere(['chat', 'hello'], broker)
