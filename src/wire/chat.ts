@@ -131,23 +131,25 @@ function badField(value: Readonly<Record<string, unknown>>): BrokerError {
 const MOST_TOKENS = 1_000_000_000
 const count = z.int().min(0).max(MOST_TOKENS).nullish()
 
+/** What is said beside the counts of an answer takes nothing away from them when it makes no sense. */
+const part = count.catch(undefined)
+
 /** OpenAI's usage object, as loosely as providers send it. */
 const wireUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
   prompt_tokens_details: z
-    .looseObject({
-      cached_tokens: count,
-      cache_write_tokens: count,
-      audio_tokens: count,
-      image_tokens: count,
-    })
-    .nullish(),
-  completion_tokens_details: z.looseObject({ reasoning_tokens: count, audio_tokens: count }).nullish(),
+    .looseObject({ cached_tokens: part, cache_write_tokens: part, audio_tokens: part, image_tokens: part })
+    .nullish()
+    .catch(undefined),
+  completion_tokens_details: z
+    .looseObject({ reasoning_tokens: part, audio_tokens: part })
+    .nullish()
+    .catch(undefined),
   /** DeepSeek's name for `cached_tokens`. */
-  prompt_cache_hit_tokens: count,
+  prompt_cache_hit_tokens: part,
   /** US dollars; OpenRouter's. */
-  cost: z.number().nullish(),
+  cost: z.number().nullish().catch(undefined),
 })
 
 export type WireUsage = z.infer<typeof wireUsage>

@@ -1,9 +1,12 @@
 import { z } from 'zod'
 
+import { dollars } from '../base/money.ts'
 import { usd } from './rpc-units.ts'
 
 const most = z.int().positive()
-const budget = usd.refine((text) => !text.startsWith('-'), 'should not be negative')
+const budget = usd
+  .refine((text) => !text.startsWith('-'), 'should not be negative')
+  .refine(isMoney, 'should be an amount in whole nano-dollars, such as "2.50"')
 
 /** What an address, a context or a token may do at most. What is left out isn't bounded. */
 export const limitRule = z
@@ -53,3 +56,12 @@ export const limitSubject = z
   })
 
 export type LimitSubject = z.infer<typeof limitSubject>
+
+function isMoney(text: string): boolean {
+  try {
+    dollars(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -31,12 +31,26 @@ describe('counts that no model can have', () => {
     expect(costHigh ?? 0n).toBeLessThan(1_000_000_000n)
   })
 
-  test.each([
-    usage,
-    { prompt_tokens: 1e9 + 1 },
-    { prompt_tokens: 1, completion_tokens_details: { reasoning_tokens: 2e9 } },
-  ])('are no usage: %j', (said) => {
+  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are no usage: %j', (said) => {
     expect(parseWireUsage(said)).toBeUndefined()
+  })
+
+  test.each([
+    { cost: '0.1' },
+    { cost: { total: 0.1 } },
+    { completion_tokens_details: { reasoning_tokens: 2e9 } },
+    { prompt_tokens_details: { cached_tokens: -1 } },
+    { prompt_tokens_details: { cached_tokens: 0.5, audio_tokens: '3' } },
+    { prompt_tokens_details: 'none', completion_tokens_details: [] },
+    { prompt_cache_hit_tokens: '7' },
+  ])('stand beside others that are believed all the same: %j', async (beside) => {
+    const said = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, ...beside }
+    await using broker = await brokerBefore([
+      { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(said), done)] },
+    ])
+    const { usage: told } = await broker.ask(stream)
+    expect(told).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
+    expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: 1_400_000n })
   })
 })
 
