@@ -136,11 +136,7 @@ function wireCalls(calls: readonly AskedCall[]): readonly object[] {
 function usageField({ usage: said }: ToolRound, purse: ToolPurse): object {
   const { usage } = purse.rounds
   if (usage === undefined) return {}
-  const counts: Record<string, unknown> = wireUsageOf(usage, undefined, said)
-  // What the provider says of money is about its last round alone.
-  delete counts['cost']
-  delete counts['cost_details']
-  return { usage: { ...counts, ...costField(purse.cost) } }
+  return { usage: { ...wireUsageOf(usage, undefined, said), ...costField(purse.cost) } }
 }
 
 function costField(cost: Money | undefined): object {

@@ -29,13 +29,14 @@ export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: 
     `"video_tokens":0${more(toldPrompt, PROMPT_DETAILS)}},` +
     `"completion_tokens_details":{"image_tokens":${JSON.stringify(toldCompletion['image_tokens'] ?? 0)},` +
     `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${more(toldCompletion, COMPLETION_DETAILS)}}` +
-    `${more(told, parts === undefined ? COUNTS : COUNTS_AND_COST)}}`
+    `${more(told, KNOWN)}}`
   )
 }
 
 const DETAILS = ['prompt_tokens_details', 'completion_tokens_details']
-const COUNTS = new Set(['prompt_tokens', 'completion_tokens', 'total_tokens', 'is_byok', ...DETAILS])
-const COUNTS_AND_COST = new Set([...COUNTS, 'cost', 'cost_details'])
+const COUNTS = ['prompt_tokens', 'completion_tokens', 'total_tokens']
+/** Among them what the provider says of money: its word counts only where the ledger takes it. */
+const KNOWN = new Set([...COUNTS, ...DETAILS, 'is_byok', 'cost', 'cost_details'])
 const PROMPT_DETAILS = new Set(['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'video_tokens'])
 const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_tokens'])
 

@@ -6,9 +6,20 @@ import type { Daemon } from '../../src/programs/daemon/start.ts'
 import { parseChatRequest } from '../../src/wire/chat.ts'
 import { jsonBodyOf } from '../../src/wire/json-body.ts'
 import { ask, openAsk } from '../support/ask.ts'
-import { chatChunk, cut, sse, stall, wait, type Step } from '../support/scripted-upstream.ts'
+import {
+  chatChunk,
+  cut,
+  done,
+  finishChunk,
+  json,
+  sse,
+  stall,
+  usageChunk,
+  wait,
+  type Step,
+} from '../support/scripted-upstream.ts'
 import { brokerBefore, type BrokerBefore } from './broker-before.ts'
-import { answers, refuses, role, says } from './scripts.ts'
+import { answers, plainAnswer, refuses, role, says } from './scripts.ts'
 
 /** The scripts' whole answer: 10 tokens at $1 and 5 at $2 a million. */
 const WHOLE = 20_000n
@@ -144,3 +155,20 @@ test('a stream of a model that may think unseen can have cost all that was held'
     expect(costHigh).toBeGreaterThan(cost)
   }
 })
+
+test.each([false, true])(
+  'a cost that is in no book is told to nobody, whatever the provider says (streamed: %j)',
+  async (stream) => {
+    const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0.5, cost_details: { all: 0.5 } }
+    const script = stream
+      ? [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)]
+      : [json(200, { ...plainAnswer('hi'), usage })]
+    await using broker = await brokerBefore([{ script, price: '' }])
+    const told = await broker.ask({ stream })
+    expect(told.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 5 })
+    expect(told.usage).not.toHaveProperty('cost')
+    expect(told.usage).not.toHaveProperty('cost_details')
+    expect(told.raw).toContain('"unpriced":true')
+    expect(await broker.entry()).toMatchObject({ cost: undefined, costSource: 'none' })
+  },
+)
