@@ -73,7 +73,7 @@ export class ToolTeller {
       group: this.#sink.id,
       rounds,
       tool_calls: this.#calls,
-      ...costField(purse.cost),
+      ...(purse.cost === undefined ? UNPRICED : costField(purse.cost)),
     }
     if (round.answered === undefined) this.#finishStream(round, own, purse, sums)
     else this.#finishAnswer(round, round.answered, own, purse, sums)
@@ -115,6 +115,8 @@ export class ToolTeller {
   }
 }
 
+/** The envelope of the last round says what that one cost, which is not the cost of all. */
+const UNPRICED = { cost: undefined, unpriced: true }
 const OPEN = { finish_reason: null, native_finish_reason: null }
 
 /** A model that still wanted to call something when it no longer could was cut short. */

@@ -170,6 +170,33 @@ interface Chunk {
 }
 
 test.each([false, true])(
+  'a call that nobody knows the price of makes the whole answer unpriced, and says so (streamed: %j)',
+  async (stream) => {
+    using folder = tempFolder()
+    const asked = call('raw__echo', { word: 'hi' })
+    const delta = { tool_calls: [{ index: 0, ...asked }] }
+    const calling = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
+    const rounds = stream
+      ? [
+          [sse(calling, finishChunk('tool_calls'), usageChunk(usage), done)],
+          [sse(chatChunk('it says hi'), finishChunk(), usageChunk(usage), done)],
+        ]
+      : [asks(asked), says('it says hi')]
+    await using upstream = await scriptedUpstream(inTurn(...rounds))
+    await using broker = await brokerWith(upstream, folder, { raw: program('raw') })
+    const { text } = await chat(broker, { stream })
+    const last = stream ? text.split('\n\n').findLast((event) => event.includes('"usage"')) : text
+    const told = JSON.parse((last ?? '').replace('data: ', '')) as {
+      usage: object
+      x_aibroker: { rounds: number }
+    }
+    expect(told.usage).not.toHaveProperty('cost')
+    expect(told.x_aibroker).toMatchObject({ rounds: 2, unpriced: true })
+    expect(told.x_aibroker).not.toHaveProperty('cost')
+  },
+)
+
+test.each([false, true])(
   'calls of the caller’s own functions are the caller’s to run (streamed: %s)',
   async (stream) => {
     using folder = tempFolder()
