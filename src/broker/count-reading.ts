@@ -100,7 +100,8 @@ function above(count: number): number {
   return Math.ceil(count * (1 + SLACK)) + EITHER_WAY
 }
 
-function drawnIn(reading: Reading, { low, high }: Closer): Reading {
+function drawnIn(reading: Reading, closer: Closer): Reading {
+  const { low, high } = reading.low?.prompt === reading.high?.prompt ? withoutPrompt(closer) : closer
   return {
     ...reading,
     low: reading.low && {
@@ -114,4 +115,9 @@ function drawnIn(reading: Reading, { low, high }: Closer): Reading {
       completion: Math.min(reading.high.completion, high.completion),
     },
   }
+}
+
+/** For a prompt that the provider counted: bounds that say nothing of it. */
+function withoutPrompt({ low, high }: Closer): Closer {
+  return { low: { ...low, prompt: 0 }, high: { ...high, prompt: Infinity } }
 }

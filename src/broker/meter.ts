@@ -31,6 +31,8 @@ export class Meter {
   readonly #body: JsonBody
   readonly #images: number
   #reported: Usage | undefined
+  /** Characters that had gone by when that was reported, those of its own chunk among them. */
+  #charactersReported = 0
   #charged: Money | undefined
   #finishReason: string | undefined
   /** UTF-16 units of answer that went by; a chunk carries at least one token. */
@@ -61,12 +63,19 @@ export class Meter {
   /** A fair guess of the tokens so far, never far below: a chunk with text has one at least. */
   get completionSoFar(): number {
     return (
-      this.#reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
+      this.reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
     )
   }
 
+  /**
+   * The provider's counts of all that it said. What it reports before its last word, or with no token for its words or for
+   * what was asked, is not of the whole answer, and would book the rest as free.
+   */
   get reported(): Usage | undefined {
-    return this.#reported
+    const reported = this.#reported
+    if (reported === undefined || this.#characters === 0) return reported
+    const isBehind = this.#characters > this.#charactersReported
+    return isBehind || reported.completion === 0 || reported.prompt === 0 ? undefined : reported
   }
 
   /** What the provider says that it charged, in nano-dollars; OpenRouter and brokers of our own kind do. */
@@ -75,17 +84,20 @@ export class Meter {
   }
 
   watch(chunk: ChatChunk): void {
-    if (chunk.usage !== undefined && chunk.usage !== null) this.#takeUsage(chunk.usage)
+    const { usage = null } = chunk
+    const isReport = usage !== null && this.#takeUsage(usage)
     if (Array.isArray(chunk.data)) this.#chunksWithText++
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
+    if (isReport) this.#charactersReported = this.#characters
   }
 
-  #takeUsage(value: unknown): void {
+  #takeUsage(value: unknown): boolean {
     const usage = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
-    if (usage === undefined) return
+    if (usage === undefined) return false
     this.#reported = this.#withImages(usageOfWire(usage))
     if (isCharge(usage.cost)) this.#charged = nearestMoney(usage.cost)
+    return true
   }
 
   #withImages(usage: Usage): Usage {
@@ -116,8 +128,9 @@ export class Meter {
 
   /** The counts as far as they are known now; without a report a guess, once there was a word. */
   read(): Reading {
-    if (this.#reported !== undefined)
-      return { usage: this.#reported, countSource: 'reported', low: undefined, high: undefined }
+    const { reported } = this
+    if (reported !== undefined)
+      return { usage: reported, countSource: 'reported', low: undefined, high: undefined }
     if (this.#chunksWithText === 0)
       return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
     return { usage: this.#guess(), countSource: 'bounded', low: undefined, high: undefined }
@@ -165,7 +178,11 @@ export class Meter {
     )
   }
 
+  /** A report that isn't of the whole answer is of the whole prompt all the same. */
   #counts(prompt: number, completion: number): Usage {
+    const reported = this.#reported
+    if (reported !== undefined && reported.prompt > 0)
+      return { ...reported, completion: Math.max(completion, reported.completion) }
     return this.#withImages({
       prompt,
       completion,

@@ -272,3 +272,45 @@ test('image tokens that a provider reports are paid at their rate', () => {
   }
   expect(costOf(meter.read().usage as Usage, price)).toBe(dollars('0.00064'))
 })
+
+const onceUpon = { choices: [{ delta: { content: 'Once upon a time there was a house.' } }] }
+
+const COUNTER = { count: () => Promise.resolve([500, 0, 9]), close: () => Promise.resolve() }
+
+test.each([
+  ['before the last word', [{ usage: { prompt_tokens: 100, completion_tokens: 1 } }, onceUpon]],
+  ['without a token for its words', [onceUpon, { usage: { prompt_tokens: 100, completion_tokens: 0 } }]],
+  ['without any count of its words', [onceUpon, { usage: { prompt_tokens: 100, total_tokens: 120 } }]],
+])('counts that a provider reports %s are of the prompt alone', async (_when, chunks) => {
+  const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+  const meter = new Meter(body)
+  for (const chunk of chunks) meter.watch(chunk)
+  expect(meter.reported).toBeUndefined()
+  expect(meter.completionSoFar).toBeGreaterThan(7)
+  const ceiling = ceilingOf(body, false)
+  for (const model of ['gpt-4o', 'other']) {
+    const reading = await countReading(meter, ceiling, { body, model }, COUNTER)
+    expect(reading).toMatchObject({
+      usage: { prompt: 100, completion: 9 },
+      low: { prompt: 100 },
+      high: { prompt: 100 },
+      countSource: 'counted',
+    })
+  }
+})
+
+test('an answer with words in it that is reported with nothing but zeros is counted', () => {
+  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  for (const chunk of [onceUpon, { usage: { prompt_tokens: 0, completion_tokens: 0 } }]) meter.watch(chunk)
+  const { usage, countSource } = meter.read()
+  expect(countSource).toBe('bounded')
+  expect([usage?.prompt, usage?.completion]).toEqual([5, 9])
+})
+
+test('running totals in every chunk are reports of the whole', () => {
+  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  for (const completion_tokens of [4, 9])
+    meter.watch({ ...onceUpon, usage: { prompt_tokens: 3, completion_tokens } })
+  meter.watch({ choices: [{ delta: {}, finish_reason: 'stop' }] })
+  expect(meter.reported).toMatchObject({ prompt: 3, completion: 9 })
+})

@@ -7,7 +7,7 @@ import { startBroker, type Broker } from '../../support/start-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
 const whole = {
-  choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }],
+  choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'stop' }],
   usage: { prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 },
 }
 
