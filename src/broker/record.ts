@@ -63,18 +63,25 @@ export class AnswerRecord {
 
   /** An attempt that the caller saw nothing of. */
   missed(answering: Answering, error: BrokerError, ms: number): void {
-    this.#note(answering.endpoint, error, ms)
-    if (!this.#isOnTheBill(answering) && !isUnbilled(error)) this.#silent.push(answering)
+    const gavePart = this.#isOnTheBill(answering)
+    this.#note(answering.endpoint, error, ms, gavePart)
+    if (!gavePart && !isUnbilled(error)) this.#silent.push(answering)
   }
 
   #isOnTheBill({ meter }: Answering): boolean {
     return this.#parts.some((part) => part.meter === meter)
   }
 
-  #note(endpoint: Endpoint, error: BrokerError, ms: number): void {
+  #note(endpoint: Endpoint, error: BrokerError, ms: number, gavePart: boolean): void {
     this.#errors.push(error)
     const { status } = error.details
-    this.#attempts.push({ endpoint: endpoint.id, code: error.code, status, ms: Math.round(ms) })
+    this.#attempts.push({
+      endpoint: endpoint.id,
+      code: error.code,
+      status,
+      ms: Math.round(ms),
+      ...(gavePart ? { gavePart } : {}),
+    })
   }
 
   /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
@@ -133,7 +140,7 @@ export class AnswerRecord {
   /** An answer that the caller saw a part of broke off. */
   brokeOff(endpoint: Endpoint, error: BrokerError, ms: number): void {
     this.broke(error)
-    this.#brokenOff = () => this.#note(endpoint, error, ms)
+    this.#brokenOff = () => this.#note(endpoint, error, ms, true)
   }
 
   /** Somebody else is asked to bring the broken answer to its end, so that it was not the last attempt. */

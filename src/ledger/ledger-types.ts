@@ -59,6 +59,8 @@ export interface FailedAttempt {
   readonly code: string
   readonly status: number | undefined
   readonly ms: number
+  /** It gave a part of the answer: the row's counts and cost are sums over more than one endpoint. */
+  readonly gavePart?: true | undefined
 }
 
 /**

@@ -52,7 +52,7 @@ export function correctionOf(
     endpoint === undefined ||
     usage === undefined ||
     entry.costSource === 'upstream' ||
-    entry.attempts.some(({ code }) => code === OUTRUN)
+    entry.attempts.some(({ code, gavePart }) => code === OUTRUN || gavePart === true)
   )
     return undefined
   const price = rerating.priceOf(endpoint)

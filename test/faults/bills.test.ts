@@ -172,3 +172,17 @@ test.each([false, true])(
     expect(await broker.entry()).toMatchObject({ cost: undefined, costSource: 'none' })
   },
 )
+
+test('an answer that two endpoints gave costs what both charged, also when history is computed again', async () => {
+  const [one, other] = ['input_cost: 1, output_cost: 2, ', 'input_cost: 10, output_cost: 20, ']
+  await using broker = await brokerBefore([
+    { script: half, price: one },
+    { script: says('Once upon ', 'a time', ' there was'), price: other },
+  ])
+  expect(await broker.ask({ stream: true })).toMatchObject({
+    isDone: true,
+    text: 'Once upon a time there was',
+  })
+  expect(await broker.entry()).toMatchObject({ endpoint: 'up1/m1', attempts: [{ gavePart: true }] })
+  expect(await broker.rpc('ledger.rerate')).toMatchObject({ looked: 1, adjusted: 0, difference_usd: '0' })
+})
