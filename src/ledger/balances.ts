@@ -7,7 +7,7 @@ import { periodIndex, PERIODS, type Period } from './periods.ts'
 const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
 
 /** What a request changes; either may be negative. */
-interface Change {
+export interface Change {
   readonly spent?: Money | undefined
   readonly held?: Money | undefined
 }
@@ -16,6 +16,7 @@ interface Change {
 export class Balances {
   readonly #accounts = new Map<Account, Windows>()
   #moment: Moment = { hour: -1, day: -1, month: -1, total: 0 }
+  #latestHour = -1
 
   /** All that a payer ever spent and holds. */
   of(caller: Caller): Balance {
@@ -25,6 +26,11 @@ export class Balances {
   /** What counts for the period that holds `ms`. A request belongs to the period in which it started. */
   in(account: Account, period: Period, ms: number): Balance {
     return this.#accounts.get(account)?.in(period, periodIndex(period, ms)) ?? NO_BALANCE
+  }
+
+  /** Something was booked in a later hour than this one: the clock went back, and what ran then is over for us. */
+  isAheadOf(ms: number): boolean {
+    return this.#latestHour > periodIndex('hour', ms)
   }
 
   /** Books a change of a request that started at `startedAt`. */
@@ -42,6 +48,7 @@ export class Balances {
   /** Most requests come in the same hour as the one before. */
   #momentOf(ms: number): Moment {
     const hour = periodIndex('hour', ms)
+    if (hour > this.#latestHour) this.#latestHour = hour
     if (hour !== this.#moment.hour)
       this.#moment = { hour, day: periodIndex('day', ms), month: periodIndex('month', ms), total: 0 }
     return this.#moment

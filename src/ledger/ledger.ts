@@ -4,7 +4,7 @@ import { Roster, type Placed } from '../base/roster.ts'
 import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
-import { Balances } from './balances.ts'
+import { type Balances, type Change } from './balances.ts'
 import { EntriesTable, type EntryFilter } from './entries.ts'
 import type { EntrySettlement } from './entry-row.ts'
 import { GroupsTable } from './groups.ts'
@@ -96,7 +96,9 @@ class StoredLedger implements Ledger {
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
-  readonly #balances: Balances
+  #balances: Balances
+  /** Changes of the balances that are on their way to the disk. */
+  readonly #unwritten = new Set<Unwritten>()
   /** What the process before this one left open. */
   readonly #left: readonly OpenHold[]
   readonly #open = new Roster<OpenHold>()
@@ -119,6 +121,7 @@ class StoredLedger implements Ledger {
     const held = request.most ?? NOTHING
     // Counted from the moment it was asked for, so that requests that come together see each other.
     this.#balances.add(request.caller, request.startedAt, { held })
+    const unwritten = this.#writes(request, { held })
     return new Promise((resolve, reject) => {
       this.#store.queue({
         isPatient: false,
@@ -128,11 +131,13 @@ class StoredLedger implements Ledger {
           return this.#holds.insert(request)
         },
         resolve: (rowid) => {
+          this.#unwritten.delete(unwritten)
           const hold = new OpenHold(request, rowid)
           this.#open.add(hold)
           resolve(hold)
         },
         reject: (error) => {
+          this.#unwritten.delete(unwritten)
           this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
           reject(error)
         },
@@ -144,6 +149,7 @@ class StoredLedger implements Ledger {
     const { caller, startedAt } = hold
     const more = money(most - (hold.most ?? NOTHING))
     this.#balances.add(caller, startedAt, { held: more })
+    const unwritten = this.#writes(hold, { held: more })
     try {
       await this.#store.write(() => this.#holds.raise(hold, most))
       const raised = new OpenHold({ ...hold, most }, hold.rowid)
@@ -154,6 +160,8 @@ class StoredLedger implements Ledger {
     } catch (error) {
       this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
       throw error
+    } finally {
+      this.#unwritten.delete(unwritten)
     }
   }
 
@@ -179,6 +187,7 @@ class StoredLedger implements Ledger {
   }
 
   balanceIn(account: Account, period: Period, now: number): Balance {
+    if (this.#balances.isAheadOf(now)) this.#countAnew(now)
     return this.#balances.in(account, period, now)
   }
 
@@ -251,6 +260,7 @@ class StoredLedger implements Ledger {
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
     const writeEntry = this.#entries.writing(hold, settlement)
+    const unwritten = this.#writes(hold, { spent })
     return new Promise((resolve, reject) => {
       this.#store.queue({
         isPatient: true,
@@ -260,12 +270,14 @@ class StoredLedger implements Ledger {
         },
         resolve: () => {
           open.isSettling = false
+          this.#unwritten.delete(unwritten)
           this.#open.delete(open)
           this.#rollUp.rowAdded()
           resolve()
         },
         reject: (error) => {
           open.isSettling = false
+          this.#unwritten.delete(unwritten)
           this.#onUnsettled?.(hold, error)
           reject(error)
         },
@@ -279,10 +291,36 @@ class StoredLedger implements Ledger {
     return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
   }
 
+  #writes({ caller, startedAt }: HoldRequest, change: Change): Unwritten {
+    const unwritten = { caller, startedAt, change }
+    this.#unwritten.add(unwritten)
+    return unwritten
+  }
+
+  /**
+   * After the clock went back, hours and days that were over are running again, and what was spent in them is in no
+   * balance any more: the store says it, and what was booked in the time that hasn't come counts for now.
+   */
+  #countAnew(now: number): void {
+    const balances = loadBalances(this.#store, now)
+    const add = ({ caller, startedAt }: Pick<Hold, 'caller' | 'startedAt'>, change: Change): void =>
+      balances.add(caller, Math.min(startedAt, now), change)
+    for (const hold of this.#open.list()) if (!hold.isSettling) add(hold, { held: hold.most ?? NOTHING })
+    for (const unwritten of this.#unwritten) add(unwritten, unwritten.change)
+    this.#balances = balances
+  }
+
   #setAside(hold: OpenHold): void {
     this.#open.add(hold)
     this.#balances.add(hold.caller, hold.startedAt, { held: hold.most ?? NOTHING })
   }
+}
+
+/** A change of a balance that isn't in the store yet. */
+interface Unwritten {
+  readonly caller: Caller
+  readonly startedAt: number
+  readonly change: Change
 }
 
 /** A hold of this ledger, and how far it is on its way to its entry. */

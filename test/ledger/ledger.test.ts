@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { money, NOTHING, type Money } from '../../src/base/money.ts'
+import { addressAccount } from '../../src/contexts/accounts.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import type { Hold } from '../../src/ledger/ledger-types.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
@@ -265,4 +266,27 @@ test('the column of attempts counts all of them: those that failed and the one t
     ['never', 2],
     ['handedOn', 2],
   ])
+})
+
+test('after the clock went back a budget knows what was spent in its period, and what is held', async () => {
+  await using here = temporaryStore()
+  const today = Date.UTC(2026, 10, 21, 23, 59, 58)
+  const tomorrow = today + 5000
+  const ledger = createLedger({ store: here.store, now: today })
+  const account = addressAccount('10.0.0.1')
+  const spend = async (id: string, startedAt: number, cost: bigint) =>
+    ledger.settle(await ledger.hold(request(id, { startedAt })), finished(money(cost)))
+  await spend('today', today, 50n)
+  await spend('tomorrow', tomorrow, 7n)
+  expect(ledger.balanceIn(account, 'day', tomorrow)).toEqual({ spent: 7n, held: 0n })
+
+  const open = await ledger.hold(request('open', { startedAt: tomorrow, most: money(100n) }))
+  const asked = ledger.hold(request('asked', { startedAt: today, most: money(20n) }))
+  for (const period of ['hour', 'day', 'total'] as const)
+    expect([period, ledger.balanceIn(account, period, today)]).toEqual([period, { spent: 57n, held: 120n }])
+  void ledger.settle(open, finished(money(3n)))
+  expect(ledger.balanceIn(account, 'day', today)).toEqual({ spent: 60n, held: 20n })
+  await ledger.settle(await asked, finished(money(1n)))
+  await spend('again', today + 1000, 2n)
+  expect(ledger.balanceIn(account, 'day', today + 1000)).toEqual({ spent: 63n, held: 0n })
 })
