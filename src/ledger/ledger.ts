@@ -64,6 +64,8 @@ export interface Ledger {
   /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
+  /** The cost of an entry with its corrections; `undefined` while nobody knows it. */
+  correctedCost(entry: Entry): Money | undefined
   /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
   doubtful(since: number): Doubtful
   /** Computes history again and books the differences as entries of their own; no entry ever changes. */
@@ -217,6 +219,14 @@ class StoredLedger implements Ledger {
 
   find(id: string): Entry | undefined {
     return this.#entries.find(id)
+  }
+
+  correctedCost({ id, cost }: Entry): Money | undefined {
+    const corrections = this.#entries.adjustmentsOf(id)
+    if (corrections.length === 0) return cost
+    return money(
+      corrections.reduce((sum, { cost: by }) => sum + (by ?? NOTHING), cost ?? (NOTHING as bigint)),
+    )
   }
 
   doubtful(since: number): Doubtful {

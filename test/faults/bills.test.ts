@@ -1,5 +1,6 @@
 // What is booked when not all went well: who may have billed, and for how much.
 import { expect, test } from 'vitest'
+import { dollars } from '../../src/base/money.ts'
 import { chat } from '../../src/broker/chat.ts'
 import type { AnswerSink } from '../../src/broker/answer-sink.ts'
 import type { Daemon } from '../../src/programs/daemon/start.ts'
@@ -186,3 +187,22 @@ test('an answer that two endpoints gave costs what both charged, also when histo
   expect(await broker.entry()).toMatchObject({ endpoint: 'up1/m1', attempts: [{ gavePart: true }] })
   expect(await broker.rpc('ledger.rerate')).toMatchObject({ looked: 1, adjusted: 0, difference_usd: '0' })
 })
+
+test.each(['input_cost: 1, output_cost: 2, ', ''])(
+  'a generation costs what the books say after a correction (price before: “%s”)',
+  async (before) => {
+    await using broker = await brokerBefore([{ script: answers('hi'), price: before }])
+    const { headers } = await broker.ask()
+    await broker.entry()
+    const { ledger } = broker.daemon.rooms
+    const price = { input: dollars('5'), output: dollars('10'), source: undefined, date: undefined }
+    await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
+    const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
+    const { json: told } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
+    expect(await ledger.summary()).toMatchObject({ cost: 100_000n, unpriced: 0 })
+    expect(told).toMatchObject({
+      data: { total_cost: 0.0001, usage: 0.0001, upstream_inference_cost: 0.0001 },
+    })
+    expect(told).not.toHaveProperty('data.x_aibroker.unpriced')
+  },
+)

@@ -48,7 +48,8 @@ const API_TYPES: Readonly<Record<string, string>> = {
 
 function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> {
   const { usage, caller } = entry
-  const cost = dollarsNumber(entry.cost ?? entry.costHigh ?? NOTHING)
+  const known = rooms.ledger.correctedCost(entry)
+  const cost = dollarsNumber(known ?? entry.costHigh ?? NOTHING)
   const answered = entry.endpoint === undefined ? undefined : rooms.catalog().endpoints.get(entry.endpoint)
   return {
     id,
@@ -73,7 +74,7 @@ function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> 
     total_cost: cost,
     usage: cost,
     cache_discount: null,
-    upstream_inference_cost: entry.cost === undefined ? null : cost,
+    upstream_inference_cost: known === undefined ? null : cost,
     is_byok: false,
     latency: entry.firstTokenMs ?? null,
     generation_time: generationTime(entry),
@@ -104,7 +105,7 @@ function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> 
       endpoint: entry.endpoint ?? null,
       title: entry.title ?? null,
       count_source: entry.countSource,
-      ...(entry.cost === undefined ? { unpriced: true } : {}),
+      ...(known === undefined ? { unpriced: true } : {}),
       ...(entry.error === undefined ? {} : { error: entry.error }),
     },
   }
