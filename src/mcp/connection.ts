@@ -20,6 +20,7 @@ import {
 } from '@modelcontextprotocol/client'
 import type { ServerConfig } from './config.ts'
 import type { Notice, Peer } from './peer.ts'
+import type { ServerTransport } from './server-transport.ts'
 
 /** A request that may be answered by a question to the caller (`input_required`), and is then asked again. */
 export interface RelayOptions {
@@ -52,12 +53,14 @@ export class Connection {
   readonly prior: PriorDiscovery
   readonly #client: Client
   readonly #config: ServerConfig
+  readonly #transport: ServerTransport
   /** On a connection without sessions a log message names no call, so one call at a time may ask for them. */
   #onLog: ((notice: Notice) => void) | undefined
 
-  constructor(client: Client, config: ServerConfig) {
+  constructor(client: Client, config: ServerConfig, transport: ServerTransport) {
     const discover = client.getDiscoverResult()
     this.#client = client
+    this.#transport = transport
     this.#config = config
     this.era = client.getProtocolEra() === 'modern' ? 'modern' : 'legacy'
     this.capabilities = client.getServerCapabilities() ?? {}
@@ -67,6 +70,11 @@ export class Connection {
     client.setNotificationHandler('notifications/message', ({ method, params }) =>
       this.#onLog?.({ method, params }),
     )
+  }
+
+  /** Why we ended it, where the server made us. */
+  get cutOffFor(): string | undefined {
+    return this.#transport.cutOffFor
   }
 
   async listTools(signal: AbortSignal): Promise<Tool[]> {
@@ -206,7 +214,7 @@ export class Connection {
 
 export interface ConnectOptions {
   readonly config: ServerConfig
-  readonly transport: Transport
+  readonly transport: ServerTransport
   /** How we introduce ourselves. */
   readonly identity: Implementation
   /** The session this connection serves alone; absent for one that serves callers who can be asked nothing. */
@@ -245,7 +253,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     signal.removeEventListener('abort', giveUp)
   }
   deliverOneByOne(transport)
-  const connection = new Connection(client, config)
+  const connection = new Connection(client, config, transport)
   if (peer !== undefined && connection.era === 'legacy') {
     client.setNotificationHandler('notifications/message', ({ method, params }) =>
       peer.notify({ method, params }),

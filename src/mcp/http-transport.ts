@@ -2,41 +2,81 @@ import {
   type FetchLike,
   SSEClientTransport,
   StreamableHTTPClientTransport,
-  type Transport,
 } from '@modelcontextprotocol/client'
 import { Agent, fetch as undiciFetch } from 'undici'
+import type { Clock } from '../base/clock.ts'
+import { boundedResponse } from './bounded-response.ts'
 import type { ServerAddress } from './config.ts'
+import { createFloodGuard } from './flood-guard.ts'
+import type { ServerTransport } from './server-transport.ts'
 
 type HttpAddress = Extract<ServerAddress, { type: 'http' | 'sse' }>
 
-/** A server that somebody else runs, spoken to over TCP or a Unix socket. Redirects are not followed. */
-export function createHttpTransport(address: HttpAddress): Transport {
+/** How many streams may be opened in a row, and how often afterwards: some servers end each at once and want the next. */
+const STREAMS_AT_ONCE = 16
+const STREAM_EVERY_MS = 1000
+
+/**
+ * A server that somebody else runs, spoken to over TCP or a Unix socket. Redirects are not followed; a message that is
+ * too long, or a flood of them, cuts the server off.
+ */
+export function createHttpTransport(
+  server: string,
+  address: HttpAddress,
+  { clock }: { clock: Clock },
+): ServerTransport {
   const agent = new Agent({
     // A call may be silent for as long as the caller allows; the call's own deadline is what ends it.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: 10_000, ...(address.socketPath !== undefined && { socketPath: address.socketPath }) },
   })
+  let cutOffFor: string | undefined
+  const bounds = {
+    server,
+    mayFlow: createFloodGuard(clock),
+    onStreamTooMuch: (problem: string): void => {
+      cutOffFor = problem
+      void transport.close().catch(() => undefined)
+    },
+  }
+  const mayOpen = createPace(clock)
   const request: FetchLike = async (url, init) => {
+    if (init?.method === undefined || init.method === 'GET') await mayOpen(init?.signal ?? undefined)
     // The two fetches differ in nothing but the module their types come from.
     const options = { ...init, redirect: 'error', dispatcher: agent } as unknown as Parameters<
       typeof undiciFetch
     >[1]
-    return undiciFetch(url, options)
+    return boundedResponse(await undiciFetch(url, options), bounds)
   }
   const options = { fetch: request, requestInit: { headers: { ...address.headers } } }
   const transport =
     address.type === 'sse'
       ? new SSEClientTransport(address.url, options)
       : new StreamableHTTPClientTransport(address.url, options)
-  return endingSession(transport, agent)
+  endSessionOnClose(transport, agent)
+  return Object.defineProperty(transport, 'cutOffFor', { get: () => cutOffFor }) as unknown as ServerTransport
+}
+
+/** Resolves at once while there are few, then when it is time for the next; also when `signal` fires. */
+function createPace(clock: Clock): (signal: AbortSignal | undefined) => Promise<void> {
+  let nextAt = -Infinity
+  return (signal) => {
+    const now = clock.monotonic()
+    nextAt = Math.max(nextAt, now - STREAMS_AT_ONCE * STREAM_EVERY_MS) + STREAM_EVERY_MS
+    if (nextAt <= now) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = clock.after(nextAt - now, resolve)
+      signal?.addEventListener('abort', () => (cancel(), resolve()), { once: true })
+    })
+  }
 }
 
 /** On close, tells a server with sessions that this one is over, and lets the sockets go. */
-function endingSession(
+function endSessionOnClose(
   transport: SSEClientTransport | StreamableHTTPClientTransport,
   agent: Agent,
-): Transport {
+): void {
   const close = transport.close.bind(transport)
   transport.close = async () => {
     if (transport instanceof StreamableHTTPClientTransport && transport.sessionId !== undefined) {
@@ -48,5 +88,4 @@ function endingSession(
     await close()
     await agent.destroy().catch(() => undefined)
   }
-  return transport
 }

@@ -1,21 +1,16 @@
-import {
-  type JSONRPCMessage,
-  type Transport,
-  parseJSONRPCMessage,
-  serializeMessage,
-} from '@modelcontextprotocol/client'
+import { type JSONRPCMessage, parseJSONRPCMessage, serializeMessage } from '@modelcontextprotocol/client'
 import type { Clock } from '../base/clock.ts'
 import { createFloodGuard } from './flood-guard.ts'
 import { createLineReader } from './line-reader.ts'
 import { type ProcessTree, type Program, startProcessTree } from './process-tree.ts'
+import { FLOODS, LONGEST_MESSAGE_BYTES, type ServerTransport, TOO_LONG } from './server-transport.ts'
 
-const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 /** What may wait in front of a server that doesn't read. */
 const LONGEST_QUEUE_BYTES = 32 * 1024 * 1024
 const STDERR_BYTES_PER_SECOND = 256 * 1024
 const STDERR_KEPT = 2048
 
-export interface StdioTransport extends Transport {
+export interface StdioTransport extends ServerTransport {
   readonly pid: number | undefined
   /** The last words on standard error; for the log, never for callers. */
   readonly stderr: string
@@ -33,18 +28,18 @@ export function createStdioTransport(
   let tree: ProcessTree | undefined
   let stderr = ''
   let closed = false
+  let cutOffFor: string | undefined
   const mayFlow = createFloodGuard(clock)
 
-  const fail = (message: string): void => {
-    transport.onerror?.(new Error(message))
+  const cutOff = (problem: string): void => {
+    cutOffFor ??= problem
     void transport.close()
   }
   const onLine = (line: string): void => {
     if (line === '' || closed) return
     const message = parseMessage(line)
     if (message === undefined) onGarbage(line)
-    if ((message === undefined || 'method' in message) && !mayFlow(line.length))
-      return fail('the server floods its output')
+    if ((message === undefined || 'method' in message) && !mayFlow(line.length)) return cutOff(FLOODS)
     if (message !== undefined) transport.onmessage?.(message)
   }
   const reader = createLineReader(LONGEST_MESSAGE_BYTES, onLine)
@@ -54,7 +49,7 @@ export function createStdioTransport(
       try {
         reader.push(chunk)
       } catch (error) {
-        fail(error instanceof Error ? error.message : String(error))
+        cutOff(error instanceof RangeError ? TOO_LONG : 'it sent what could not be understood')
       }
     })
     drainSlowly(child.stderr, clock, (text) => (stderr = (stderr + text).slice(-STDERR_KEPT)))
@@ -69,6 +64,9 @@ export function createStdioTransport(
     },
     get stderr() {
       return stderr
+    },
+    get cutOffFor() {
+      return cutOffFor
     },
     start: () =>
       new Promise((resolve, reject) => {

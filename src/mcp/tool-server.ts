@@ -226,8 +226,8 @@ export class ToolServer {
         try {
           return await work(connection)
         } catch (error) {
-          if (!isSessionLost(error)) throw error
-          await slot.drop(connection)
+          if (connection.cutOffFor !== undefined) throw this.#cutOff(connection.cutOffFor)
+          if (isSessionLost(error)) await slot.drop(connection)
           throw error
         }
       }, signal)
@@ -279,6 +279,13 @@ export class ToolServer {
     )
   }
 
+  #cutOff(problem: string): BrokerError {
+    const { name } = this.config
+    return new BrokerError('upstream-failed', `server “${name}” was cut off during the call: ${problem}`, {
+      details: { provider: name },
+    })
+  }
+
   #asUpstreamError(error: unknown, signal: AbortSignal): BrokerError {
     const { name, address } = this.config
     return errorWithoutSecrets(asUpstreamError(name, error, signal.aborted), address)
@@ -314,7 +321,7 @@ export class ToolServer {
       this.#setOffer(await loadOffer(connection, this.config, signal))
     } catch (error) {
       await connection.close()
-      throw error
+      throw whyCutOff(connection) ?? error
     }
     void this.#keepWatchingLists(connection)
     return connection
@@ -331,7 +338,7 @@ export class ToolServer {
       await this.#compare(connection, signal)
     } catch (error) {
       await connection.close()
-      throw error
+      throw whyCutOff(connection) ?? error
     }
     return connection
   }
@@ -368,7 +375,7 @@ export class ToolServer {
             onGarbage: (line) =>
               log.debug?.({ server: config.name, length: line.length }, 'mcp server: not a message'),
           })
-        : createHttpTransport(address)
+        : createHttpTransport(config.name, address, { clock })
     if (address.type === 'stdio')
       log.info({ server: config.name, command: address.command }, 'mcp server: starting')
     let connection: Connection | undefined
@@ -384,6 +391,8 @@ export class ToolServer {
       prior,
       signal: AbortSignal.any([signal, this.#stop.signal]),
       events: { onListChanged, onResourceUpdated, onClosed },
+    }).catch((error: unknown) => {
+      throw whyCutOff(transport) ?? error
     })
     return connection
   }
@@ -419,6 +428,11 @@ export class ToolServer {
       await this.reload().catch(() => undefined)
     }
   }
+}
+
+/** For a server that we ended while it started. */
+function whyCutOff({ cutOffFor }: { readonly cutOffFor: string | undefined }): BrokerError | undefined {
+  return cutOffFor === undefined ? undefined : new BrokerError('upstream-failed', cutOffFor)
 }
 
 function isEraUnclear(error: unknown): boolean {

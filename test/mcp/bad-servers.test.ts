@@ -72,6 +72,14 @@ test('a result larger than the bound is cut and says so', async () => {
   expect(result._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: 2048 } })
 })
 
+test('a message beyond all bounds fails the call, which says why', async () => {
+  await using broker = await brokerOf({ good })
+  await expect(broker.callTool(alice, 'good__big', { bytes: 17 * 1024 * 1024 })).rejects.toMatchObject({
+    code: 'upstream-failed',
+    message: 'server “good” was cut off during the call: it sent a message of more than 16 MB',
+  })
+})
+
 test('closing ends every process of the tree, also those that left their group', async () => {
   const broker = await brokerOf({ good })
   const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))
