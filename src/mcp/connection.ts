@@ -18,9 +18,10 @@ import {
   type Tool,
   type Transport,
 } from '@modelcontextprotocol/client'
+import { BrokerError } from '../base/errors.ts'
 import type { ServerConfig } from './config.ts'
 import type { Notice, Peer } from './peer.ts'
-import type { ServerTransport } from './server-transport.ts'
+import { LONGEST_MESSAGE_BYTES, type ServerTransport } from './server-transport.ts'
 
 /** A request that may be answered by a question to the caller (`input_required`), and is then asked again. */
 export interface RelayOptions {
@@ -235,6 +236,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     },
     inputRequired: { autoFulfill: false },
   })
+  boundLists(client)
   if (peer !== undefined) answerThrough(client, peer)
   listenForChanges(client, events, peer)
   // The SDK's question for the revision doesn't hear the signal, so the transport is taken from under it.
@@ -266,6 +268,27 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
   client.onclose = () => events.onClosed()
   if (client.transport === undefined) events.onClosed()
   return connection
+}
+
+/**
+ * All pages of a list together are no longer than one message may be: the SDK asks for the next by itself, up to the 64th,
+ * and would keep a gigabyte of them.
+ */
+function boundLists(client: Client): void {
+  const request = client.request.bind(client) as (...asked: unknown[]) => Promise<unknown>
+  // All pages of one list are asked for with the same options, and other lists with others.
+  const lengths = new WeakMap<object, number>()
+  const bounded = async (asked: unknown, options: unknown): Promise<unknown> => {
+    const result = await request(asked, options)
+    const isPage = typeof result === 'object' && result !== null && 'nextCursor' in result
+    if (!isPage || typeof options !== 'object' || options === null) return result
+    const length = (lengths.get(options) ?? 0) + JSON.stringify(result).length
+    lengths.set(options, length)
+    if (length > LONGEST_MESSAGE_BYTES)
+      throw new BrokerError('upstream-failed', 'one of its lists is longer than 16 MB')
+    return result
+  }
+  client.request = bounded as typeof client.request
 }
 
 /**

@@ -45,6 +45,7 @@ export function startProblem(thrown: unknown): string {
     if (thrown.code === SdkErrorCode.ConnectionClosed) return 'it ended before it was ready'
     if (thrown.code === SdkErrorCode.EraNegotiationFailed)
       return 'it speaks no protocol revision that we know'
+    if (thrown.code === SdkErrorCode.ListPaginationExceeded) return 'one of its lists has no end'
     if (thrown.code === SdkErrorCode.ClientHttpAuthentication)
       return 'it wants credentials that it was not given'
   }

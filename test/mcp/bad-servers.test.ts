@@ -80,6 +80,16 @@ test('a message beyond all bounds fails the call, which says why', async () => {
   })
 })
 
+test.each([
+  ['short', '1', 'one of its lists has no end'],
+  ['long', String(3 * 1024 * 1024), 'one of its lists is longer than 16 MB'],
+])('a list without an end, of %s pages, is given up', async (_, PAGE, reason) => {
+  await using broker = await brokerOf({ good, endless: program('raw', { PAGE }) })
+  const { tools, unavailable } = await broker.listTools(alice)
+  expect(tools.map(({ server }) => server)).toContain('good')
+  expect(unavailable).toEqual([{ server: 'endless', reason }])
+})
+
 test('closing ends every process of the tree, also those that left their group', async () => {
   const broker = await brokerOf({ good })
   const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))

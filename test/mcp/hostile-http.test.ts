@@ -110,7 +110,8 @@ function endlessly(type: string, beginning: string, repeated: string) {
       response.writeHead(200, { 'content-type': type }).write(beginning)
       response.once('close', () => (isCutOff = true))
       const go = (): void => {
-        while (!response.destroyed && sent < 256 * MEGABYTE && response.write(repeated)) sent += repeated.length
+        while (!response.destroyed && sent < 256 * MEGABYTE && response.write(repeated))
+          sent += repeated.length
       }
       response.on('drain', go)
       go()

@@ -42,6 +42,12 @@ function tools(): unknown[] {
   ]
 }
 
+/** For a list without an end, whose pages are as long as PAGE says. */
+function nextPage(): object {
+  const page = process.env['PAGE']
+  return page === undefined ? {} : { nextCursor: String(Math.random()), padding: 'x'.repeat(Number(page)) }
+}
+
 /** Past the stream, which would keep it all in memory while the loop never turns. */
 function flood(): void {
   const params = { level: 'info', data: 'x'.repeat(999) }
@@ -120,7 +126,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     })
   }
   if (method === 'ping') return answer(id, {})
-  if (method === 'tools/list') return answer(id, { tools: tools() })
+  if (method === 'tools/list') return answer(id, { tools: tools(), ...nextPage() })
   if (method === 'tools/call') return call(id, params)
   if (method === 'logging/setLevel') return answer(id, {})
   if (id !== undefined) refuse(id, -32601, 'Method not found')
