@@ -288,7 +288,7 @@ function boundLists(client: Client): void {
       throw new BrokerError('upstream-failed', 'one of its lists is longer than 16 MB')
     return result
   }
-  client.request = bounded as typeof client.request
+  client.request = bounded
 }
 
 /**

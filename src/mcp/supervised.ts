@@ -13,6 +13,8 @@ export type SupervisedState = 'stopped' | 'starting' | 'ready' | 'backoff'
 export interface SupervisedOptions {
   readonly server: string
   readonly idleMs: number
+  /** How long all of a start may take. */
+  readonly startMs: number
   readonly clock: Clock
   /** Between 0 and 1, for the jitter of waits. */
   readonly random: () => number
@@ -112,7 +114,9 @@ export class Supervised {
   }
 
   async #start(): Promise<Connection> {
-    const { open, clock } = this.#options
+    const { open, clock, startMs } = this.#options
+    const deadline = new AbortController()
+    const cancelDeadline = clock.after(startMs, () => deadline.abort())
     if (this.#failures > 0) this.restarts++
     let closedEarly = false
     let connection: Connection | undefined
@@ -121,15 +125,14 @@ export class Supervised {
       else this.#onClosed(connection)
     }
     try {
-      connection = await open(onClosed, this.#stop.signal)
+      connection = await open(onClosed, AbortSignal.any([this.#stop.signal, deadline.signal]))
       if (closedEarly) throw new BrokerError('upstream-failed', 'it ended before it was ready')
     } catch (error) {
-      this.#fail(startProblem(error), error)
-      throw this.#down(
-        `could not be started: ${startProblem(error)}`,
-        Math.ceil(this.#waitMs() / 1000),
-        error,
-      )
+      const problem = deadline.signal.aborted ? 'it did not answer in time' : startProblem(error)
+      this.#fail(problem, error)
+      throw this.#down(`could not be started: ${problem}`, Math.ceil(this.#waitMs() / 1000), error)
+    } finally {
+      cancelDeadline()
     }
     this.#connection = connection
     this.#problem = undefined

@@ -19,6 +19,8 @@ const SETTLE_MS = 100
 /** A list that nobody tells us changes of is asked for again after this long. */
 const OLDEST_LIST_MS = 5 * 60_000
 const WATCH_AGAIN_MS = 5000
+/** Each question of a start has its time; a server that uses it up for the greeting and for the first lists is given up. */
+const STEPS_OF_A_START = 2
 
 /** Whose state a connection may hold: one caller's, or one session's. */
 export interface Scope {
@@ -296,6 +298,7 @@ export class ToolServer {
     return new Supervised({
       server: config.name,
       idleMs: config.idleMs,
+      startMs: STEPS_OF_A_START * config.startTimeoutMs,
       clock,
       random,
       open,

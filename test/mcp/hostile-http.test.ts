@@ -57,7 +57,16 @@ test('a stream that ends at once and wants to be opened again at once is opened 
   expect(opened).toBeLessThan(60)
 })
 
+test('a server that takes our greeting and then says nothing more is given up after a while', async () => {
+  await using server = await oddServer({ greeted: () => undefined })
+  await using broker = await brokerOf({ odd: { ...server.entry, startTimeoutMs: 300 } })
+  const { unavailable } = await broker.listTools(alice)
+  expect(unavailable).toEqual([{ server: 'odd', reason: 'it did not answer in time' }])
+}, 5000)
+
 interface Oddities {
+  /** Answers the word that we are ready. */
+  readonly greeted?: (response: ServerResponse) => void
   /** Answers a call of the tool `odd`. */
   readonly call?: (response: ServerResponse) => void
   /** Answers the question for a stream. */
@@ -65,12 +74,13 @@ interface Oddities {
 }
 
 /** A server with the tools `echo` and `odd`, spoken to over HTTP. */
-async function oddServer({ call, stream }: Oddities) {
+async function oddServer({ call, stream, greeted }: Oddities) {
   const http = createServer((request, response) => void answer(request, response))
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'GET' && stream !== undefined) return stream(response)
     if (request.method !== 'POST') return void response.writeHead(405).end()
     const { id, method, params } = JSON.parse(await bodyOf(request))
+    if (id === undefined && greeted !== undefined) return greeted(response)
     if (id === undefined) return void response.writeHead(202).end()
     if (params?.name === 'odd' && call !== undefined) return call(response)
     response.writeHead(200, { 'content-type': 'application/json' })
