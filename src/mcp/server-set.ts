@@ -28,9 +28,19 @@ export interface ServerTrouble {
 
 export interface ServerSetOptions {
   readonly clock: Clock
-  /** How long a list waits for servers that are still starting. */
+  /** How long lists wait for servers that start for the first time. */
   readonly listWaitMs: number
   readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => ToolServer
+}
+
+/** How long lists wait for a server that could not be started before: one that is dead costs each of its starts this. */
+const NEXT_WAIT_MS = 250
+
+/** What lists know of a server's start. */
+interface Start {
+  /** Until when they wait for it; absent before it began. */
+  readonly waitUntil?: number
+  readonly hasFailed: boolean
 }
 
 /** The configured servers and the merged tables of what they offer. */
@@ -38,6 +48,7 @@ export class ServerSet {
   readonly #options: ServerSetOptions
   readonly #servers: Map<string, ToolServer>
   readonly #listeners: Set<(kind: ListKind) => void>
+  readonly #starts: WeakMap<ToolServer, Start>
   /** In a view of one server: its name. */
   readonly #only: string | undefined
   #tables: Tables | undefined
@@ -46,6 +57,7 @@ export class ServerSet {
     this.#options = options
     this.#servers = view === undefined ? new Map<string, ToolServer>() : view.of.#servers
     this.#listeners = view === undefined ? new Set<(kind: ListKind) => void>() : view.of.#listeners
+    this.#starts = view === undefined ? new WeakMap<ToolServer, Start>() : view.of.#starts
     this.#only = view?.only
     this.onListChanged(() => (this.#tables = undefined))
   }
@@ -108,25 +120,51 @@ export class ServerSet {
     return look(this.tables)
   }
 
-  /** Waits until all lists are known or `isEnough`; a server that hangs is waited for only so long. */
+  /** Waits until all lists are known or `isEnough`; a server that hangs is waited for once, and only so long. */
   async list(signal: AbortSignal, isEnough: () => boolean = () => false): Promise<void> {
-    const waiting = new Set<Promise<unknown>>()
+    const waiting = new Set<Promise<void>>()
+    const over = new AbortController()
+    const giveUp = (): void => over.abort()
+    signal.addEventListener('abort', giveUp, { once: true })
     for (const server of this.all) {
-      const listed: Promise<unknown> = server
-        .list(signal)
-        .catch(() => undefined)
-        .finally(() => waiting.delete(listed))
-      if (!server.isListed) waiting.add(listed)
+      const wasListed = server.isListed
+      const listed = this.#listOne(server, signal)
+      const ms = wasListed ? 0 : this.#patienceFor(server)
+      if (ms <= 0) continue
+      const isDone = this.#within(ms, listed, over.signal).finally(() => waiting.delete(isDone))
+      waiting.add(isDone)
     }
-    if (waiting.size === 0 || isEnough()) return
-    const patience = new AbortController()
-    const cancel = this.#options.clock.after(this.#options.listWaitMs, () => patience.abort())
-    const over = AbortSignal.any([signal, patience.signal])
-    const isOver = new Promise<void>((resolve) =>
-      over.addEventListener('abort', () => resolve(), { once: true }),
-    )
-    while (waiting.size > 0 && !isEnough() && !over.aborted) await Promise.race([isOver, ...waiting])
-    cancel()
+    while (waiting.size > 0 && !isEnough() && !signal.aborted) await Promise.race(waiting)
+    signal.removeEventListener('abort', giveUp)
+    giveUp()
+  }
+
+  async #listOne(server: ToolServer, signal: AbortSignal): Promise<void> {
+    try {
+      await server.list(signal)
+    } catch {
+      // Where only the caller left, the server goes on starting.
+      if (!signal.aborted) this.#starts.set(server, { hasFailed: true })
+    }
+  }
+
+  /** What is left of the time that lists wait for this start, whichever of them came first. */
+  #patienceFor(server: ToolServer): number {
+    const { clock, listWaitMs } = this.#options
+    const now = clock.monotonic()
+    const { waitUntil, hasFailed } = this.#starts.get(server) ?? { hasFailed: false }
+    const until = waitUntil ?? now + (hasFailed ? NEXT_WAIT_MS : listWaitMs)
+    this.#starts.set(server, { waitUntil: until, hasFailed })
+    return until - now
+  }
+
+  /** Resolves when the server is listed, its time is up, or nobody waits any more. */
+  #within(ms: number, listed: Promise<void>, over: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(ms, resolve)
+      over.addEventListener('abort', () => (cancel(), resolve()), { once: true })
+      void listed.then(resolve)
+    })
   }
 
   /** The servers that a list misses something of. */

@@ -29,6 +29,21 @@ test('a server that never answers does not delay the others’ tools', async () 
   expect(broker.unavailable()).toEqual([{ server: 'mute', reason: 'it is still starting' }])
 })
 
+test('lists wait once for a server that never answers, and not at its every start', async () => {
+  const mute = program('raw', { MODE: 'mute' }, { startTimeoutMs: 30_000 })
+  await using broker = await brokerOf({ good, mute }, { listWaitMs: 700 })
+  const msOfList = async (): Promise<number> => {
+    const startedAt = performance.now()
+    const { tools, unavailable } = await broker.listTools(alice)
+    expect(tools.map(({ server }) => server)).toContain('good')
+    expect(unavailable).toEqual([{ server: 'mute', reason: 'it is still starting' }])
+    return performance.now() - startedAt
+  }
+  expect(await msOfList()).toBeGreaterThan(600)
+  expect(await msOfList()).toBeLessThan(300)
+  await expect(broker.callTool(alice, 'good__nothing', {})).rejects.toMatchObject({ code: 'not-found' })
+})
+
 test('a call that hangs ends by its deadline and the server goes on serving', async () => {
   await using broker = await brokerOf({ good: program('raw', {}, { callTimeoutMs: 300 }) })
   await expect(broker.callTool(alice, 'good__hang', {})).rejects.toMatchObject({ code: 'upstream-timeout' })
