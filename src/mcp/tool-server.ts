@@ -10,12 +10,11 @@ import type { Peer } from './peer.ts'
 import type { Pins } from './pins.ts'
 import { errorWithoutSecrets, withoutSecrets } from './server-secrets.ts'
 import { createStdioTransport } from './stdio-transport.ts'
+import { type Settled, createSettled } from './settled.ts'
 import { Supervised, type SupervisedState, untilAborted } from './supervised.ts'
 import type { ToolLog } from './tool-log.ts'
 import { asUpstreamError } from './upstream-errors.ts'
 
-/** A burst of list changes is one change. */
-const SETTLE_MS = 100
 /** A list that nobody tells us changes of is asked for again after this long. */
 const OLDEST_LIST_MS = 5 * 60_000
 const WATCH_AGAIN_MS = 5000
@@ -78,11 +77,12 @@ export class ToolServer {
   #prior: PriorDiscovery | undefined
   #speaksLegacy = true
   #callsRunning = 0
-  #cancelReload: (() => void) | undefined
+  readonly #reloading: Settled
 
   constructor(options: ToolServerOptions) {
     this.config = options.config
     this.#options = options
+    this.#reloading = createSettled(options.clock, () => this.reload())
     this.#listing = this.#supervise((onClosed, signal) => this.#openListing(onClosed, signal))
   }
 
@@ -212,7 +212,7 @@ export class ToolServer {
   }
 
   async close(): Promise<void> {
-    this.#cancelReload?.()
+    this.#reloading.cancel()
     this.#stop.abort()
     await Promise.all([this.#listing, ...this.#own.values()].map((slot) => slot.close()))
   }
@@ -312,7 +312,7 @@ export class ToolServer {
 
   async #openListing(onClosed: () => void, signal: AbortSignal): Promise<Connection> {
     const open = (prior: PriorDiscovery | undefined): Promise<Connection> =>
-      this.#connect(undefined, prior, onClosed, signal, () => this.#reloadSoon())
+      this.#connect(undefined, prior, onClosed, signal, () => this.#reloading.soon())
     const connection = await open(this.#prior).catch((error: unknown) => {
       if (this.config.address.type !== 'stdio' || !isEraUnclear(error)) throw error
       // An old program that ends when it hears an unknown word first: greet it the old way.
@@ -333,9 +333,10 @@ export class ToolServer {
   async #openOwn(scope: Scope, onClosed: () => void, signal: AbortSignal): Promise<Connection> {
     const prior = scope.peer === undefined ? this.#prior : ({ kind: 'legacy' } as const)
     let opened: Connection | undefined
-    const connection = await this.#connect(scope.peer, prior, onClosed, signal, () => {
-      if (opened !== undefined) void this.#compare(opened, signal).catch(() => undefined)
+    const comparing = createSettled(this.#options.clock, async () => {
+      if (opened !== undefined) await this.#compare(opened, signal)
     })
+    const connection = await this.#connect(scope.peer, prior, onClosed, signal, () => comparing.soon())
     opened = connection
     try {
       await this.#compare(connection, signal)
@@ -406,11 +407,6 @@ export class ToolServer {
     this.#offer = { ...loaded, tools }
     this.#listedAt = this.#options.clock.monotonic()
     for (const kind of changedLists(before ?? NO_OFFER, this.#offer)) this.#options.onChanged(kind)
-  }
-
-  #reloadSoon(): void {
-    this.#cancelReload?.()
-    this.#cancelReload = this.#options.clock.after(SETTLE_MS, () => void this.reload().catch(() => undefined))
   }
 
   #reloadIfOld(): void {

@@ -105,6 +105,16 @@ test.each([
   expect(unavailable).toEqual([{ server: 'endless', reason }])
 })
 
+test('a storm of changed lists is asked about once in a while, not once for each', async () => {
+  await using broker = await brokerOf({ good })
+  const listed = async () => Number(textOf(await broker.callTool(alice, 'good__listed', {})))
+  const before = await listed()
+  await broker.callTool(alice, 'good__storm', { times: 500 })
+  await expect.poll(listed).toBeGreaterThan(before)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  expect((await listed()) - before).toBeLessThan(5)
+})
+
 test('closing ends every process of the tree, also those that left their group', async () => {
   const broker = await brokerOf({ good })
   const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 
 const mode = process.env['MODE'] ?? 'good'
 let remembered = 'nothing'
+let listed = 0
 
 interface Message {
   readonly id?: number | string
@@ -35,9 +36,21 @@ function tools(): unknown[] {
   const many = Array.from({ length: Number(process.env['MANY'] ?? 0) }, (_, index) => tool(`tool_${index}`))
   return [
     tool('echo', described),
-    ...['remember', 'recall', 'env', 'blame', 'hang', 'crash', 'flood', 'big', 'pid', 'children', 'slow'].map(
-      (name) => tool(name),
-    ),
+    ...[
+      'remember',
+      'recall',
+      'env',
+      'blame',
+      'hang',
+      'crash',
+      'flood',
+      'big',
+      'pid',
+      'children',
+      'slow',
+      'storm',
+      'listed',
+    ].map((name) => tool(name)),
     ...many,
   ]
 }
@@ -83,6 +96,12 @@ function call(
       return process.exit(3)
     case 'flood':
       return flood()
+    case 'storm':
+      for (let nth = 0; nth < Number(args['times']); nth++)
+        write({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
+      return answer(id, text('stormed'))
+    case 'listed':
+      return answer(id, text(String(listed)))
     case 'big':
       return answer(id, text('x'.repeat(Number(args['bytes']))))
     case 'slow':
@@ -126,6 +145,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     })
   }
   if (method === 'ping') return answer(id, {})
+  if (method === 'tools/list') listed++
   if (method === 'tools/list') return answer(id, { tools: tools(), ...nextPage() })
   if (method === 'tools/call') return call(id, params)
   if (method === 'logging/setLevel') return answer(id, {})
