@@ -9,7 +9,7 @@ import { createProtocolServer } from './protocol-server.ts'
 import { SessionTable } from './session-table.ts'
 import { type StreamableHttp, createStreamableHttp } from './streamable-http.ts'
 import { registerToolRoutes } from './tool-routes.ts'
-import { leaveSignal, webRequest, writeWebResponse } from './web-response.ts'
+import { leaveSignal, overSignal, webRequest, writeWebResponse } from './web-response.ts'
 
 const BODY_LIMIT = 4 * 1024 * 1024
 const PARSE_ERROR = -32700
@@ -62,7 +62,8 @@ function registerStreamableHttp(
       const caller = await findCaller(request)
       const signal = leaveSignal(reply.raw)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
-      const answer = await streamable.answer(webRequest(request.raw, body, signal), request.body, caller)
+      const asked = { request: webRequest(request.raw, body, signal), body: request.body, caller }
+      const answer = await streamable.answer({ ...asked, over: overSignal(reply.raw) })
       reply.hijack()
       await writeWebResponse(answer, reply.raw, signal)
     },

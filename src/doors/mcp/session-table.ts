@@ -7,17 +7,21 @@ const LONGEST_MS = 24 * 60 * 60_000
 const SWEEP_MS = 60_000
 const MOST_SESSIONS = 1000
 const MOST_PER_CALLER = 100
+/** Unused for this long and with nothing open, a session makes room for the next: many clients leave theirs behind. */
+const ABANDONED_MS = 60_000
 
 interface Entry<T> {
   readonly caller: string
   readonly value: T
   readonly openedAt: number
   usedAt: number
+  /** Requests and streams that are not over. */
+  open: number
 }
 
 /**
  * Sessions by id, each bound to the caller that opened it: an id alone opens nothing. They end when unused for an hour
- * or a day old, also while a stream of theirs is open.
+ * or a day old, also while a stream of theirs is open; sooner where they are in the way of new ones.
  */
 export class SessionTable<T extends { close(): Promise<void> }> {
   readonly #entries = new Map<string, Entry<T>>()
@@ -31,26 +35,64 @@ export class SessionTable<T extends { close(): Promise<void> }> {
   /** To be asked before a session is made for a caller. Throws `over-limit` when there are too many. */
   admit(caller: ToolCaller): void {
     const key = callerKey(caller)
-    const own = [...this.#entries.values()].filter((entry) => entry.caller === key).length
-    if (own >= MOST_PER_CALLER || this.#entries.size >= MOST_SESSIONS) {
-      throw new BrokerError('over-limit', 'too many MCP sessions are open; close some', {
-        details: { retryAfter: 60 },
-      })
-    }
+    const counts = this.#counts()
+    const own = counts.get(key) ?? 0
+    if (own < MOST_PER_CALLER && this.#entries.size < MOST_SESSIONS) return
+    if (own >= MOST_PER_CALLER ? this.#endAbandoned(key) : this.#endOneOfMost(counts, own)) return
+    throw new BrokerError('over-limit', 'too many MCP sessions are open; close some', {
+      details: { retryAfter: 60 },
+    })
+  }
+
+  #counts(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { caller } of this.#entries.values()) counts.set(caller, (counts.get(caller) ?? 0) + 1)
+    return counts
+  }
+
+  #endAbandoned(caller: string): boolean {
+    const before = this.#clock.monotonic() - ABANDONED_MS
+    return this.#endOldest((entry) => entry.caller === caller && entry.open === 0 && entry.usedAt <= before)
+  }
+
+  /** Nobody is turned away for the many sessions of another. */
+  #endOneOfMost(counts: ReadonlyMap<string, number>, own: number): boolean {
+    const [most, number] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
+    return number > own + 1 && this.#endOldest(({ caller }) => caller === most)
+  }
+
+  /** Ends the one that was unused for longest; `false` where there is none. */
+  #endOldest(mayEnd: (entry: Entry<T>) => boolean): boolean {
+    const found = [...this.#entries]
+      .filter(([, entry]) => mayEnd(entry))
+      .sort(([, a], [, b]) => Number(a.open > 0) - Number(b.open > 0) || a.usedAt - b.usedAt)[0]
+    if (found === undefined) return false
+    this.#entries.delete(found[0])
+    void found[1].value.close()
+    return true
   }
 
   add(id: string, caller: ToolCaller, value: T): void {
     const now = this.#clock.monotonic()
-    this.#entries.set(id, { caller: callerKey(caller), value, openedAt: now, usedAt: now })
+    this.#entries.set(id, { caller: callerKey(caller), value, openedAt: now, usedAt: now, open: 0 })
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep())
   }
 
-  /** The session of this id if it is this caller's. */
-  get(id: string, caller: ToolCaller): T | undefined {
+  /** The session of this id if it is this caller's, for a request that lasts until `over` fires. */
+  get(id: string, caller: ToolCaller, over?: AbortSignal): T | undefined {
     const entry = this.#entries.get(id)
     if (entry === undefined || entry.caller !== callerKey(caller)) return undefined
     entry.usedAt = this.#clock.monotonic()
+    if (over !== undefined && !over.aborted) {
+      entry.open++
+      over.addEventListener('abort', () => this.#endRequest(entry), { once: true })
+    }
     return entry.value
+  }
+
+  #endRequest(entry: Entry<T>): void {
+    entry.open--
+    entry.usedAt = this.#clock.monotonic()
   }
 
   delete(id: string): void {

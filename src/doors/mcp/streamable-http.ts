@@ -15,9 +15,18 @@ import { createProtocolServer } from './protocol-server.ts'
 import { SessionTable } from './session-table.ts'
 import { protocolError } from './tool-errors.ts'
 
+interface Asked {
+  readonly request: Request
+  /** Its parsed JSON. */
+  readonly body: unknown
+  readonly caller: ToolCaller
+  /** Fires when the answer is over. */
+  readonly over: AbortSignal
+}
+
 export interface StreamableHttp {
-  /** Answers one request of either era; `body` is its parsed JSON. */
-  answer(request: Request, body: unknown, caller: ToolCaller): Promise<Response>
+  /** Answers one request of either era. */
+  answer(asked: Asked): Promise<Response>
   close(): Promise<void>
 }
 
@@ -78,10 +87,10 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
     return response
   }
 
-  async function answerLegacy(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
+  async function answerLegacy({ request, body, caller, over }: Asked): Promise<Response> {
     const id = request.headers.get('mcp-session-id')
     if (id !== null) {
-      const transport = sessions.get(id, caller)
+      const transport = sessions.get(id, caller, over)
       if (transport === undefined)
         return errorResponse(404, { code: -32001, message: 'Session not found' }, body)
       return transport.handleRequest(request, { parsedBody: body })
@@ -97,11 +106,12 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
   }
 
   return {
-    async answer(request, body, caller) {
+    async answer(asked) {
+      const { request, body, caller } = asked
       if (Array.isArray(body))
         return errorResponse(400, { code: -32600, message: 'batches are not served' }, undefined)
       return (await isLegacyRequest(request, body))
-        ? answerLegacy(request, body, caller)
+        ? answerLegacy(asked)
         : answerModern(request, body, caller)
     },
     async close() {

@@ -27,6 +27,14 @@ export function leaveSignal(response: ServerResponse): AbortSignal {
   return leave.signal
 }
 
+/** Fires when a response is over, whichever way. */
+export function overSignal(response: ServerResponse): AbortSignal {
+  const over = new AbortController()
+  response.once('close', () => over.abort())
+  if (response.destroyed) over.abort()
+  return over.signal
+}
+
 /** Writes an answer as it comes: headers at once, chunks no faster than the caller reads, and stops when it leaves. */
 export async function writeWebResponse(
   answer: Response,
