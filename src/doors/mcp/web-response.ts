@@ -35,7 +35,12 @@ export function overSignal(response: ServerResponse): AbortSignal {
   return over.signal
 }
 
-/** Writes an answer as it comes: headers at once, chunks no faster than the caller reads, and stops when it leaves. */
+/** A client that doesn't read is let go before what servers tell it fills our memory: they don't wait for it. */
+const MOST_UNREAD_BYTES = 16 * 1024 * 1024
+/** More may come at once than was read so far. */
+const UNREAD_FOR_MS = 10_000
+
+/** Writes an answer as it comes, headers at once, and stops when the caller leaves or doesn't read. */
 export async function writeWebResponse(
   answer: Response,
   response: ServerResponse,
@@ -46,10 +51,21 @@ export async function writeWebResponse(
   try {
     for await (const chunk of answer.body ?? []) {
       if (signal.aborted) break
-      if (!response.write(chunk)) await once(response, 'drain', { signal })
+      response.write(chunk)
+      if (response.writableLength > MOST_UNREAD_BYTES) await untilRead(response, signal)
     }
   } catch {
     // The caller left, or the stream was ended from within: either way there is nothing more to say.
   }
   response.end()
+}
+
+async function untilRead(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.timeout(UNREAD_FOR_MS)
+  try {
+    await once(response, 'drain', { signal: AbortSignal.any([signal, patience]) })
+  } catch (error) {
+    response.destroy()
+    throw error
+  }
 }
