@@ -5,23 +5,26 @@ const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
 
 /**
  * A tool's result as callers get it: without what the server says of itself, and no larger than `limit` bytes. Text is
- * cut and says so; an image or a structure that doesn't fit is left out, for half of one is worth nothing. A result
- * that lost its structure becomes an error, since the tool promised one.
+ * cut and says so; an image or a structure that doesn't fit, or long words beside them, are left out, for half of one is
+ * worth nothing. A result that lost its structure becomes an error, since the tool promised one.
  */
 export function boundResult(result: CallToolResult, limit: number): CallToolResult {
   const own = withoutServerInfo(result)
-  const structureBytes = sizeOf(own.structuredContent)
-  const bytes = structureBytes + own.content.reduce((sum, block) => sum + sizeOf(block), 0)
+  const bytes = sizeOf(own)
   if (bytes <= limit) return own
-  const { structuredContent, ...rest } = own
+  const { structuredContent, content, isError, ...beside } = own
+  const structureBytes = sizeOf(structuredContent)
   const keepsStructure = structuredContent !== undefined && structureBytes <= limit / 2
   const lostStructure = structuredContent !== undefined && !keepsStructure
+  const besideBytes = sizeOf(beside)
+  const kept = besideBytes <= limit / 4 ? beside : {}
+  const left = limit - (keepsStructure ? structureBytes : 0) - sizeOf(kept)
   return {
-    ...rest,
+    ...kept,
     ...(keepsStructure && { structuredContent }),
-    ...(lostStructure && { isError: true }),
-    content: cutContent(own.content, limit - (keepsStructure ? structureBytes : 0)),
-    _meta: { ...own._meta, [TRUNCATED_META_KEY]: { bytes, limit } },
+    ...((lostStructure || isError !== undefined) && { isError: lostStructure || isError === true }),
+    content: cutContent(content, left, limit),
+    _meta: { ...kept._meta, [TRUNCATED_META_KEY]: { bytes, limit } },
   }
 }
 
@@ -32,8 +35,8 @@ export function withoutServerInfo<T extends { _meta?: Record<string, unknown> | 
   return { ...result, _meta: meta }
 }
 
-function cutContent(content: readonly ContentBlock[], limit: number): ContentBlock[] {
-  let left = limit
+function cutContent(content: readonly ContentBlock[], room: number, limit: number): ContentBlock[] {
+  let left = room
   const kept: ContentBlock[] = []
   for (const block of content) {
     const size = sizeOf(block)
@@ -46,8 +49,11 @@ function cutContent(content: readonly ContentBlock[], limit: number): ContentBlo
         text: `${cutText(block.text, left)}\n[cut: the result was larger than ${limit} bytes]`,
       })
       left = 0
-    } else
-      kept.push({ type: 'text', text: `[left out: ${block.type} of ${size} bytes, the limit is ${limit}]` })
+    } else {
+      const text = `[left out: ${block.type} of ${size} bytes, the limit is ${limit}]`
+      kept.push({ type: 'text', text })
+      left -= text.length
+    }
     if (left <= 0) break
   }
   return kept

@@ -115,6 +115,22 @@ test('a storm of changed lists is asked about once in a while, not once for each
   expect((await listed()) - before).toBeLessThan(5)
 })
 
+test.each([
+  [
+    'what it says beside its content',
+    { content: [], _meta: { x: 'y'.repeat(9000) }, more: 'z'.repeat(9000) },
+  ],
+  [
+    'many small pictures',
+    { content: Array.from({ length: 300 }, () => ({ type: 'image', data: '', mimeType: '' })) },
+  ],
+])('a result is no larger than the bound for %s', async (_, result) => {
+  await using broker = await brokerOf({ good: program('raw', {}, { maxResultBytes: 2048 }) })
+  const cut = await broker.callTool(alice, 'good__give', { result })
+  expect(JSON.stringify(cut).length).toBeLessThan(3000)
+  expect(cut._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: 2048 } })
+})
+
 test('closing ends every process of the tree, also those that left their group', async () => {
   const broker = await brokerOf({ good })
   const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))

@@ -21,7 +21,7 @@ test('a server that is idle leaves, stays in the list, and comes back when calle
   await using broker = await brokerOf({ raw: program('raw', {}, { idleMs: 200 }) })
   const pid = textOf(await broker.callTool(alice, 'raw__pid', {}))
   await expect.poll(() => broker.servers()[0]).toMatchObject({ state: 'stopped', connections: 0 })
-  expect((await broker.listTools(alice)).tools).toHaveLength(14)
+  expect((await broker.listTools(alice)).tools).toHaveLength(15)
   expect(broker.servers()[0]).toMatchObject({ connections: 0 })
   expect(textOf(await broker.callTool(alice, 'raw__pid', {}))).not.toBe(pid)
 })

@@ -50,6 +50,7 @@ function tools(): unknown[] {
       'slow',
       'storm',
       'listed',
+      'give',
     ].map((name) => tool(name)),
     ...many,
   ]
@@ -100,6 +101,8 @@ function call(
       for (let nth = 0; nth < Number(args['times']); nth++)
         write({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
       return answer(id, text('stormed'))
+    case 'give':
+      return answer(id, args['result'])
     case 'listed':
       return answer(id, text(String(listed)))
     case 'big':
