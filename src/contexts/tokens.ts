@@ -74,9 +74,10 @@ class StoredTokens implements Tokens {
   }
 
   async setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts> {
-    const kept = this.#keptOf(id)
-    if (kept === undefined) throw new BrokerError('not-found', `there is no token ${id}`)
+    this.#mustKeep(id)
     await this.#parts.store.write(() => this.#disable.run(isDisabled ? 1 : 0, id))
+    // While that was written, it may have been deleted.
+    const kept = this.#mustKeep(id)
     const facts = { ...kept.facts, isDisabled }
     this.#table.put({ ...kept, facts })
     return facts
@@ -106,6 +107,12 @@ class StoredTokens implements Tokens {
       isDisabled: Number(row['disabled']) === 1,
     }
     this.#table.put({ facts, hash: String(row['hash']) })
+  }
+
+  #mustKeep(id: string): KeptToken {
+    const kept = this.#keptOf(id)
+    if (kept === undefined) throw new BrokerError('not-found', `there is no token ${id}`)
+    return kept
   }
 
   #keptOf(id: string): KeptToken | undefined {

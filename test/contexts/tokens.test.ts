@@ -50,6 +50,24 @@ test('a token that is unknown, disabled, expired or deleted is refused', async (
   await store.close()
 })
 
+test.each([true, false])(
+  'a token that goes while it is changed (disabled: %s) stays gone',
+  async (isDisabled) => {
+    using folder = tempFolder()
+    const { tokens, store } = openHere(folder.path)
+    const { facts, token } = await tokens.create({ label: 'ci' })
+    const [removed, changed] = await Promise.allSettled([
+      tokens.remove(facts.id),
+      tokens.setDisabled(facts.id, isDisabled),
+    ])
+    expect(removed).toMatchObject({ value: true })
+    expect(changed).toMatchObject({ reason: { code: 'not-found' } })
+    expect(() => tokens.find(token.reveal())).toThrow('not known')
+    expect(tokens.list()).toEqual([])
+    await store.close()
+  },
+)
+
 const secret = new Secret('shared with hero auth')
 const NOW = 1_700_000_000_000
 
