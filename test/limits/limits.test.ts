@@ -5,6 +5,7 @@ import type { Caller } from '../../src/contexts/caller.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import { createLimits, type Limits } from '../../src/limits/limits.ts'
 import { openRuleBook, type RuleBook } from '../../src/limits/rule-book.ts'
+import { limitRule } from '../../src/wire/limits.ts'
 import type { ManualClock } from '../store/manual-clock.ts'
 import { temporaryStore, type TemporaryStore } from '../store/temporary-store.ts'
 import { finished, request } from '../ledger/samples.ts'
@@ -159,3 +160,18 @@ function refusalOf(run: () => unknown): { message: string; details: object } {
   }
   throw new Error('it was let in')
 }
+
+test.each(['0.0000000001', `0.${'0'.repeat(8)}11`, '9'.repeat(101), '-1', '1e3'])(
+  'a budget of %s is no money and is not set',
+  (amount) => {
+    for (const period of ['usd_per_hour', 'usd_per_day', 'usd_per_month', 'usd_total'])
+      expect(limitRule.safeParse({ [period]: amount }).success).toBe(false)
+  },
+)
+
+test('a rule of an older broker that would not be set any more does not keep this one from starting', async () => {
+  await using at = scene()
+  const old = { usd_per_day: '0.0000000001' }
+  await at.rules.set({ scope: 'default' }, old)
+  expect(openRuleBook(at.here.store, at.clock).list()).toEqual([{ subject: { scope: 'default' }, rule: old }])
+})
