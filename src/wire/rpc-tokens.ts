@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { limitRule } from './limits.ts'
 import type { Method } from './rpc-method.ts'
-import { unixSeconds } from './rpc-units.ts'
+import { moment, unixSeconds } from './rpc-units.ts'
 
 const token = z
   .object({
@@ -37,7 +37,7 @@ export const tokensMethods = {
     summary: 'Makes a token, to be seen this once',
     params: z.strictObject({
       label: z.string().min(1).max(128).describe('For people.'),
-      expires_at: unixSeconds.optional(),
+      expires_at: moment.optional(),
       rule: limitRule.optional().describe('Limits, budgets and the models it may ask for.'),
     }),
     result: token.extend({ token: z.string().describe('To be sent as `Authorization: Bearer`.') }),

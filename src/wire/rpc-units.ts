@@ -12,3 +12,13 @@ export const unixSeconds = z
   .int()
   .nonnegative()
   .meta({ id: 'UnixSeconds', description: 'Seconds since 1970-01-01 UTC.' })
+
+/** The year 9999 ends. Milliseconds, sent by mistake, are beyond it. */
+const LAST_SECOND = 253_402_300_799
+
+/** A moment that a caller names. */
+export const moment = z
+  .int()
+  .nonnegative()
+  .max(LAST_SECOND, 'should be in seconds since 1970, before the year 10000')
+  .meta({ id: 'Moment', description: 'Seconds since 1970-01-01 UTC, before the year 10000.' })

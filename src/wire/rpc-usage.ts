@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import type { Method } from './rpc-method.ts'
-import { count, unixSeconds, usd } from './rpc-units.ts'
+import { count, moment, usd } from './rpc-units.ts'
 
 const counts = {
   requests: count,
@@ -22,8 +22,8 @@ const totals = z.object(counts).meta({ id: 'UsageTotals' })
 const modelUsage = z.object({ model: z.string(), ...counts }).meta({ id: 'ModelUsage' })
 
 const period = {
-  since: unixSeconds.optional().describe('Requests started then or later; from the first one without it.'),
-  until: unixSeconds.optional().describe('Requests started before then; up to now without it.'),
+  since: moment.optional().describe('Requests started then or later; from the first one without it.'),
+  until: moment.optional().describe('Requests started before then; up to now without it.'),
 }
 
 const filter = z.strictObject({

@@ -109,6 +109,9 @@ function printTokens(
 function stateOf({ disabled, expires_at }: Token, nowMs: number): string {
   if (disabled) return 'disabled'
   if (expires_at === undefined) return 'good'
-  const day = new Date(expires_at * 1000).toISOString().slice(0, 10)
+  const day = new Date(Math.min(expires_at * 1000, LAST_DATE_MS)).toISOString().replace(/T.*/, '')
   return expires_at * 1000 <= nowMs ? `expired ${day}` : `good until ${day}`
 }
+
+/** The last that a `Date` can hold. */
+const LAST_DATE_MS = 8.64e15

@@ -100,6 +100,15 @@ test.each([
   expect(run).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(advice) })
 })
 
+test('a token that is good until no date at all is listed, too', async () => {
+  const tokens = [{ ...methods['tokens.list'].example.result[0], expires_at: Number.MAX_SAFE_INTEGER }]
+  const handlers = { ...exampleHandlers, 'tokens.list': async () => tokens as never }
+  await using broker = await startScriptedBroker(chatting, { handlers })
+  const run = await runHere(['tokens', '--socket', broker.sockets.rpc])
+  expect(run).toMatchObject({ exit: 0, err: '' })
+  expect(run.out).toContain('good until +275760-09-13')
+})
+
 test('providers and priorities are looked at and changed', async () => {
   await using broker = await startDaemonHere()
   const { out } = await runHere(['providers'], broker)
