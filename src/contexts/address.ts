@@ -1,5 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
+/** The address of whoever comes through a Unix socket without a front that says more. */
+export const LOCAL = 'local'
+
 /**
  * The one spelling of an IP address that bills and limits go by: IPv4 dotted, IPv6 as RFC 5952 writes it, an IPv4
  * address inside IPv6 (`::ffff:1.2.3.4`) as IPv4, zone ids dropped. `undefined` for anything else.
@@ -26,6 +29,16 @@ export function firstForwardedAddress(list: string): string | undefined {
 export function nodeOf(canonical: string): string {
   if (!canonical.includes(':')) return canonical
   return `${compress([...groupsOf(canonical).slice(0, 4), 0, 0, 0, 0])}/64`
+}
+
+/** What a caller's bills and limits are under, as an operator may write it: an address, a /64, or `local`. `undefined` for anything else. */
+export function payerAddress(text: string): string | undefined {
+  if (text === LOCAL) return text
+  const address = text.endsWith('/64') ? text.slice(0, -'/64'.length) : text
+  const canonical = canonicalAddress(address)
+  if (canonical === undefined || address === text) return canonical
+  const node = nodeOf(canonical)
+  return node === canonical ? undefined : node
 }
 
 /** The last address of an `X-Forwarded-For` list that isn't one of the proxies': the one that a proxy we trust saw itself. */

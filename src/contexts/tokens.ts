@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
+import { shortName } from '../base/short-name.ts'
 import type { Row } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import { TokenTable, type KeptToken, type TokenFacts } from './token-table.ts'
@@ -111,7 +112,7 @@ class StoredTokens implements Tokens {
 
   #mustKeep(id: string): KeptToken {
     const kept = this.#keptOf(id)
-    if (kept === undefined) throw new BrokerError('not-found', `there is no token ${id}`)
+    if (kept === undefined) throw new BrokerError('not-found', `there is no token “${shortName(id)}”`)
     return kept
   }
 

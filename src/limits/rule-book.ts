@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { canonicalAddress } from '../contexts/address.ts'
+import { payerAddress } from '../contexts/address.ts'
 import type { Caller } from '../contexts/caller.ts'
 import { readContextLabel } from '../contexts/context-label.ts'
 import type { Store } from '../store/store.ts'
@@ -82,11 +82,11 @@ function keyOf(subject: LimitSubject): string {
     case 'everybody':
       return subject.scope
     case 'address':
-      return `address ${canonicalAddress(subject.address) ?? subject.address}`
+      return `address ${payerAddress(subject.address) ?? subject.address}`
     case 'context': {
       const label = readContextLabel(subject.context)
       if (subject.address === undefined) return `context ${label}`
-      return `payer ${canonicalAddress(subject.address) ?? subject.address} ${label}`
+      return `payer ${payerAddress(subject.address) ?? subject.address} ${label}`
     }
     case 'token':
       return `token ${subject.token}`

@@ -3,15 +3,13 @@ import {
   canonicalAddress,
   firstForwardedAddress,
   lastForwardedAddress,
+  LOCAL,
   nodeOf,
 } from '../../contexts/address.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
 import type { Proof } from '../../contexts/gate.ts'
 import type { CallerRules, DoorRequest } from './exchange.ts'
-
-/** The address of whoever comes through a Unix socket without a front that says more. */
-const LOCAL = 'local'
 
 /**
  * Who asks and pays. On a Unix socket, and from a proxy that is trusted, a front may say so (`X-Forwarded-For`,

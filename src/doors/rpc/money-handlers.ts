@@ -1,24 +1,27 @@
 import { formatDollars, money } from '../../base/money.ts'
 import type { Rooms } from '../../broker/rooms.ts'
-import { canonicalAddress } from '../../contexts/address.ts'
+import { payerAddress } from '../../contexts/address.ts'
 import type { Caller } from '../../contexts/caller.ts'
 import { readContextLabel } from '../../contexts/context-label.ts'
+import type { Tokens } from '../../contexts/tokens.ts'
 import type { UsageFilter, UsageSplit } from '../../ledger/ledger-types.ts'
 import type { RuleBook } from '../../limits/rule-book.ts'
 import type { Params, Result } from '../../wire/rpc.ts'
 import { checkProviders } from './check-providers.ts'
+import { checkSubject } from './check-subject.ts'
 import type { Handlers } from './handlers.ts'
 import { wireTotals } from '../http/wire-totals.ts'
 
 export interface MoneyFacts {
   readonly rooms: Rooms
   readonly rules: RuleBook
+  readonly tokens: Tokens
 }
 
 type MoneyMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
 
 /** Usage, the ledger and the limits. */
-export function moneyHandlers({ rooms, rules }: MoneyFacts): Pick<Handlers, MoneyMethod> {
+export function moneyHandlers({ rooms, rules, tokens }: MoneyFacts): Pick<Handlers, MoneyMethod> {
   const { ledger, limits, clock } = rooms
   return {
     'usage.summary': async ({ since, until }) => {
@@ -53,6 +56,7 @@ export function moneyHandlers({ rooms, rules }: MoneyFacts): Pick<Handlers, Mone
     },
     'limits.list': async () => rules.list().map(({ subject, rule }) => ({ subject, rule })),
     'limits.set': async ({ subject, rule }) => {
+      checkSubject(subject, tokens)
       checkProviders(rule.providers, rooms)
       await rules.set(subject, rule)
       return { subject, rule }
@@ -81,14 +85,14 @@ async function split(
 }
 
 function filterOf({ since, until, address, context, token }: Params<'usage.by_day'>): UsageFilter {
-  const ip = address === undefined ? undefined : (canonicalAddress(address) ?? address)
+  const ip = address === undefined ? undefined : (payerAddress(address) ?? address)
   return { since, until, ip, context, token }
 }
 
 function meant({ address, context, token }: Params<'limits.standing'>, caller: Caller): Caller {
   if (address === undefined && context === undefined && token === undefined) return caller
   return {
-    ip: address === undefined ? caller.ip : (canonicalAddress(address) ?? address),
+    ip: address === undefined ? caller.ip : (payerAddress(address) ?? address),
     context: context === undefined ? undefined : readContextLabel(context),
     token,
   }

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { connect, type Client } from '../../../src/sdk/index.ts'
+import { connect, type Client, type Params } from '../../../src/sdk/index.ts'
 import { socketsAt } from '../../../src/sdk-node/socket-paths.ts'
 import { unixTransport } from '../../../src/sdk-node/unix-transport.ts'
 import { groqAt, openaiAt, openrouterAt } from '../../support/providers-env.ts'
@@ -158,6 +158,46 @@ test('a key that came into the secrets file is used from the next reload on', as
   writeFileSync(path, '')
   expect(await client.call('config.reload')).toMatchObject({ keys: 0 })
   expect(await ask()).toBe(404)
+})
+
+test('a limit for whom no request ever comes from is refused', async () => {
+  await using broker = await startBroker({})
+  const client = clientOf(broker)
+  const { id: token } = await client.call('tokens.create', { label: 'ci' })
+  const set = async (subject: Params<'limits.set'>['subject']): Promise<unknown> =>
+    (await client.call('limits.set', { subject, rule: { concurrent: 1 } })).subject
+  const lab = { scope: 'context', context: 'lab' } as const
+  for (const address of ['10.0.0.300', '10.0.0.0/24', 'localhost', '10.0.0.1 lab', '10.0.0.1/64', ''])
+    for (const subject of [{ scope: 'address', address } as const, { ...lab, address }])
+      await expect(set(subject)).rejects.toMatchObject({
+        code: 'bad-request',
+        message: expect.stringContaining(`“${address}” is no address`) as string,
+      })
+  await expect(set({ scope: 'token', token: `${token}x` })).rejects.toMatchObject({ code: 'not-found' })
+  expect(await client.call('limits.list')).toEqual([])
+
+  for (const address of ['local', '10.0.0.1', '2001:DB8::1', '2001:DB8:0:0:1::/64'])
+    await set({ scope: 'address', address })
+  await set({ ...lab, address: '::ffff:10.0.0.1' })
+  await set({ scope: 'token', token })
+  const subjects = (await client.call('limits.list')).map(({ subject }) => subject)
+  expect(subjects).toEqual([
+    { scope: 'address', address: 'local' },
+    { scope: 'address', address: '10.0.0.1' },
+    { scope: 'address', address: '2001:db8::1' },
+    { scope: 'address', address: '2001:db8::/64' },
+    { ...lab, address: '10.0.0.1' },
+    { scope: 'token', token },
+  ])
+})
+
+test('moments in milliseconds are not taken for seconds', async () => {
+  await using broker = await startBroker({})
+  const client = clientOf(broker)
+  const expires_at = Date.now() + 3_600_000
+  const refused = { code: 'bad-request', message: expect.stringContaining('in seconds') as string }
+  await expect(client.call('tokens.create', { label: 'ci', expires_at })).rejects.toMatchObject(refused)
+  await expect(client.call('usage.summary', { since: Date.now() })).rejects.toMatchObject(refused)
 })
 
 test('contexts are known from what they asked; a pinned one is not answered from elsewhere', async () => {
