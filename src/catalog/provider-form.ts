@@ -1,3 +1,4 @@
+import { shownUrl } from '../base/shown-url.ts'
 import { providerNameFault } from './model-form.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from './provider-setting.ts'
 import { checked, listOf, mapOf, optional, record, required } from './yaml-form.ts'
@@ -87,7 +88,7 @@ function toServer(row: ProviderRow): ServerSetting | undefined {
 
 function urlFault(url: string): string | undefined {
   if (/^(https?|http\+unix):\/\/./.test(url) && URL.canParse(url)) return undefined
-  return `“${url}” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1`
+  return `“${shownUrl(url)}” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1`
 }
 
 /** Never repeats what was written, for it may be the key itself. */

@@ -1,3 +1,4 @@
+import { shownUrl } from '../base/shown-url.ts'
 import type { Environment, Settings } from './settings.ts'
 
 const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/
@@ -10,7 +11,7 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
     const url = name === undefined ? undefined : settings.text(variable)
     if (name === undefined || url === undefined) continue
     if (isBaseUrl(url)) urls.set(name, url.replace(/\/+$/, ''))
-    else settings.complain(variable, `is “${url}”, should be ${FORMS}`)
+    else settings.complain(variable, `is “${shownUrl(url)}”, should be ${FORMS}`)
   }
   return urls
 }

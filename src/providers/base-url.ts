@@ -1,4 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
+import { shownUrl } from '../base/shown-url.ts'
 
 /** Where a provider listens, taken apart once at start. */
 export interface BaseUrl {
@@ -13,8 +14,9 @@ export interface BaseUrl {
 export function parseBaseUrl(text: string): BaseUrl {
   const url = URL.parse(text)
   if (url === null) throw badUrl(text, 'it is no URL')
-  if (url.username !== '' || url.password !== '')
-    throw badUrl(text.replace(/\/\/.*@/, '//***@'), 'keys belong in a key variable')
+  if (url.username !== '' || url.password !== '') throw badUrl(text, 'keys belong in a key variable')
+  if (url.search !== '' || url.hash !== '')
+    throw badUrl(text, 'it ends with its path; what follows would not be sent')
   const prefix = url.pathname.replace(/\/+$/, '')
   if (url.protocol === 'http:' || url.protocol === 'https:') {
     return { origin: url.origin, socketPath: undefined, prefix }
@@ -48,6 +50,6 @@ export function hostOf(baseUrl: string): string {
 function badUrl(text: string, why: string): BrokerError {
   return new BrokerError(
     'bad-request',
-    `“${text}” can't be a provider's base URL: ${why}; use https://host/v1, http://host:port/v1 or http+unix://%2Fpath%2Fto.sock/v1`,
+    `“${shownUrl(text)}” can't be a provider's base URL: ${why}; use https://host/v1, http://host:port/v1 or http+unix://%2Fpath%2Fto.sock/v1`,
   )
 }

@@ -203,6 +203,11 @@ test('every bad value is named at once, with what would be right', () => {
   )
 })
 
+test('a bad URL is shown without the keys in it', () => {
+  const start = () => load({ AIBROKER_GROQ_URL: 'ftp://ada:s3cret@groq.com/v1?key=s3cret' })
+  expect(start).toThrow('AIBROKER_GROQ_URL is “ftp://***@groq.com/v1?***”')
+})
+
 function writeEnvFile(text: string, mode = 0o600): string {
   const folder = join(home, 'hero/var/hero_aibroker')
   mkdirSync(folder, { recursive: true })
