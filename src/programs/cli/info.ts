@@ -5,7 +5,7 @@ import { clientOf, describeCommand, globalsOf } from './cli.ts'
 import type { Cli } from './cli.ts'
 import { formatSeconds, plural } from './format.ts'
 import { tableLines } from './table.ts'
-import { paint, print, printJson, widthOf } from './terminal.ts'
+import { paint, print, printJson, widthOf, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 type Info = Result<'info'>
@@ -66,5 +66,5 @@ function printProviders(terminal: Terminal, { providers }: Info): void {
 function printProblems(terminal: Terminal, { warnings, models_config: { problems = [] } }: Info): void {
   const lines = [...warnings, ...problems]
   if (lines.length > 0)
-    print(terminal, '', ...lines.map((line) => `${paint(terminal, 'yellow', '!')} ${line}`))
+    print(terminal, '', ...lines.map((line) => `${paint(terminal, 'yellow', '!')} ${withoutControls(line)}`))
 }

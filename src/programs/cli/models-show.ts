@@ -59,7 +59,8 @@ function printModel(terminal: Terminal, model: Model): void {
     `answers up to ${formatSize(max_output_tokens)}`,
     ...capabilities,
   ]
-  print(terminal, `${paint(terminal, 'bold', id)}  ${withoutControls(display_name)}`, facts.join(' · '), '')
+  const title = paint(terminal, 'bold', withoutControls(id))
+  print(terminal, `${title}  ${withoutControls(display_name)}`, withoutControls(facts.join(' · ')), '')
   const sorted = endpoints.toSorted(
     (a, b) => Number(b.available) - Number(a.available) || a.priority - b.priority,
   )

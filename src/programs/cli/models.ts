@@ -9,7 +9,7 @@ import { refreshModelsCommand, showModelCommand } from './models-show.ts'
 import { amount } from './rule-options.ts'
 import { printTable } from './table.ts'
 import type { Column } from './table.ts'
-import { paint, print, printJson } from './terminal.ts'
+import { paint, print, printJson, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 type Model = Result<'models.list'>[number]
@@ -39,7 +39,7 @@ export function modelsCommand(cli: Cli): Command {
       const client = clientOf(cli, options)
       const models = sorted(await client.call('models.list', queryOf(options)), options.sort)
       if (options.json) return printJson(cli.terminal, models)
-      if (options.quiet === true) return print(cli.terminal, ...models.map(({ id }) => id))
+      if (options.quiet === true) return print(cli.terminal, ...models.map(({ id }) => withoutControls(id)))
       await printModels(cli.terminal, models, client)
     })
     .addCommand(showModelCommand(cli))

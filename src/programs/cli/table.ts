@@ -1,4 +1,4 @@
-import { paint, print, widthOf } from './terminal.ts'
+import { paint, print, widthOf, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 /** One column of a table. */
@@ -30,16 +30,22 @@ export function tableLines(
   rows: readonly (readonly string[])[],
   width: number,
 ): string[] {
-  const natural = columns.map((column, at) =>
-    Math.max(column.title.length, ...rows.map((row) => (row[at] ?? '').length)),
+  const lines = [columns.map(({ title }) => title), ...rows.map((row) => row.map(onOneLine))]
+  const natural = columns.map((_column, at) =>
+    lines.reduce((most, line) => Math.max(most, (line[at] ?? '').length), 0),
   )
   const widths = fit(columns, natural, width)
-  return [columns.map(({ title }) => title), ...rows].map((row) =>
+  return lines.map((row) =>
     columns
       .map((column, at) => cell(row[at] ?? '', widths[at] ?? 0, column.align))
       .join(GAP)
       .trimEnd(),
   )
+}
+
+/** Names come from files, providers and callers. */
+function onOneLine(text: string): string {
+  return withoutControls(text.replace(/[\t\r\n]+/g, ' '))
 }
 
 function fit(columns: readonly Column[], natural: readonly number[], width: number): number[] {

@@ -6,7 +6,7 @@ import { clientOf, describeCommand, globalsOf } from './cli.ts'
 import type { Cli, Globals } from './cli.ts'
 import { plural } from './format.ts'
 import { tableLines } from './table.ts'
-import { paint, print, printJson, widthOf } from './terminal.ts'
+import { paint, print, printJson, widthOf, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 import { resultLines } from './tool-text.ts'
 
@@ -79,7 +79,7 @@ function printTools(terminal: Terminal, { tools, unavailable }: Result<'mcp.list
     print(terminal, '', paint(terminal, 'dim', plural(tools.length, 'tool')))
   }
   for (const { server, reason } of unavailable) {
-    print(terminal, `${paint(terminal, 'yellow', '!')} ${server}: ${reason}`)
+    print(terminal, `${paint(terminal, 'yellow', '!')} ${server}: ${withoutControls(reason)}`)
   }
 }
 

@@ -89,7 +89,9 @@ function printRows(
   const columns = [{ title: by.toUpperCase(), shrinks: true }, ...COLUMNS]
   const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
   const last = lines.pop() ?? ''
-  print(terminal, paint(terminal, 'bold', header), ...lines, paint(terminal, 'bold', last))
+  print(terminal, paint(terminal, 'bold', header))
+  for (const line of lines) print(terminal, line)
+  print(terminal, paint(terminal, 'bold', last))
   const doubts = sayDoubts(totals)
   if (doubts.length > 0) print(terminal, '', ...doubts.map((doubt) => paint(terminal, 'yellow', doubt)))
 }

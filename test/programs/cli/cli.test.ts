@@ -30,6 +30,27 @@ describe('the commands that look', () => {
     ])
   })
 
+  test('a name that holds escape sequences does nothing to the terminal', async () => {
+    const [model] = methods['models.list'].example.result
+    const id = '\u001B[31mred\u0007\n\tname'
+    const endpoints = model.endpoints.map((one) => ({ ...one, id, provider: id }))
+    const strange = { ...model, id, tier: id, capabilities: [id], endpoints }
+    const handlers = {
+      ...exampleHandlers,
+      'models.list': async () => [strange],
+      'models.get': async () => strange,
+    } as never
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    for (const line of ['models', 'models --quiet', 'models show x']) {
+      const { out } = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+      expect(out).toContain('[31mred')
+      // oxlint-disable-next-line no-control-regex -- they are what is looked for
+      expect(out).not.toMatch(/[\u0000-\u0008\u000B-\u001F]/)
+    }
+    const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
+    expect(out).toMatch(/^\[31mred name +128k/m)
+  })
+
   test('models passes its filters on, and says when nothing fits', async () => {
     const seen: unknown[] = []
     const list = async (params: unknown) => (seen.push(params), [])
