@@ -1,8 +1,8 @@
 import { ERRORS } from '../src/base/errors.ts'
 import type { ErrorCode } from '../src/base/errors.ts'
 import { openRpcDocument } from '../src/wire/rpc-document.ts'
-import { MAX_BATCH } from '../src/wire/rpc-message.ts'
-import { methods } from '../src/wire/rpc.ts'
+import { MAX_BATCH, MOST_LETTERS } from '../src/wire/rpc-message.ts'
+import { methods, TAKE_MUCH } from '../src/wire/rpc.ts'
 
 /** The reference page of the RPC door, written from its contract. */
 export function rpcPage(): string {
@@ -32,6 +32,8 @@ Params go by name or by position, in the order of the tables below. Up to ${MAX_
 side. A call without an \`id\` is not answered (HTTP 204). Everything else is HTTP 200, whatever became of the call. Amounts
 of money are exact decimal strings in US dollars. The same contract as an OpenRPC document: \`GET /openrpc.json\`, or
 \`rpc.discover\`.
+
+Calls may be ${MOST_LETTERS.toLocaleString('en-US')} letters long together; those of ${TAKE_MUCH.map((name) => `\`${name}\``).join(', ')} may be as long as the body of a chat.
 
 A method that **streams** (\`x-streams\` in the document) goes on answering who sends \`Accept: text/event-stream\`: each event is
 an answer to the same call, a failure is the last of them, and hanging up ends it.

@@ -47,6 +47,7 @@ export const aiMethods = {
     }),
     errors: ASKING_ERRORS,
     role: 'caller',
+    takesMuch: true,
     example: {
       params: { messages: [{ role: 'user', content: 'Say hello.' }], model: 'auto' },
       result: {
@@ -74,6 +75,7 @@ export const aiMethods = {
     result: z.looseObject({ model: z.string(), data: z.array(z.looseObject({ index: z.int() })) }),
     errors: ASKING_ERRORS,
     role: 'caller',
+    takesMuch: true,
     example: {
       params: { model: 'text-embedding-3-small', input: 'Hello' },
       result: {

@@ -99,6 +99,7 @@ export const mcpMethods = {
       'upstream-failed',
     ],
     role: 'caller',
+    takesMuch: true,
     example: {
       params: { name: 'ping__echo', arguments: { text: 'hello' } },
       result: { content: [{ type: 'text', text: 'hello' }] },

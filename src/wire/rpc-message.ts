@@ -9,6 +9,9 @@ export const STREAM_TYPE = 'text/event-stream'
 /** Most calls of one batch. */
 export const MAX_BATCH = 100
 
+/** Most letters of all calls together whose methods don't take much; 64 MB of them would keep everybody waiting for seconds. */
+export const MOST_LETTERS = 1_000_000
+
 /** One answer as a client reads it; the smallest shape that serves. */
 export const rpcAnswer = z.object({
   id: z.union([z.string(), z.number(), z.null()]),

@@ -28,5 +28,7 @@ export interface Method {
    * same call; params are those of the call.
    */
   readonly streams?: true
+  /** Its params hold what people attach, so that they may be as large as the body of a chat; those of others are small. */
+  readonly takesMuch?: true
   readonly example: { readonly params: Readonly<Record<string, unknown>>; readonly result: unknown }
 }

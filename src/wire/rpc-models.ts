@@ -41,6 +41,9 @@ const endpoint = z
   })
   .meta({ id: 'Endpoint', description: 'One model as one provider offers it.' })
 
+/** Many more words than a name has. */
+const LONGEST_SEARCH = 1000
+
 const modelKind = z.enum(['chat', 'embedding', 'speech', 'transcription'])
 
 const model = z
@@ -84,7 +87,11 @@ export const modelsMethods = {
   'models.list': {
     summary: 'The models callers may ask for, with the endpoints that offer them',
     params: z.strictObject({
-      search: z.string().optional().describe('Words that must all occur in the id or the display name.'),
+      search: z
+        .string()
+        .max(LONGEST_SEARCH)
+        .optional()
+        .describe('Words that must all occur in the id or the display name.'),
       kind: modelKind.optional(),
       provider: z.string().optional().describe('Only models that this provider offers.'),
       capability: z

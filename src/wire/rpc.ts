@@ -51,6 +51,11 @@ export const methods = {
   ...discovery,
 } as const satisfies Record<string, Method>
 
+/** The methods whose calls may be as long as a chat. */
+export const TAKE_MUCH: readonly string[] = Object.entries(methods).flatMap(([name, method]) =>
+  'takesMuch' in method ? [name] : [],
+)
+
 export type MethodName = keyof typeof methods
 
 export type Params<M extends MethodName> = z.infer<(typeof methods)[M]['params']>

@@ -1,7 +1,9 @@
+import { BrokerError } from '../../base/errors.ts'
 import { isObject } from '../../wire/json-body.ts'
 import { topLevelFields, topLevelItems } from '../../wire/json-spans.ts'
-import { MAX_BATCH, RPC_CODES } from '../../wire/rpc-message.ts'
-import { RpcFault } from './rpc-fault.ts'
+import { MAX_BATCH, MOST_LETTERS, RPC_CODES } from '../../wire/rpc-message.ts'
+import { TAKE_MUCH } from '../../wire/rpc.ts'
+import { RpcFault, faultOf } from './rpc-fault.ts'
 
 /** One call as it came: checked for the protocol's sake, not yet for the method's. */
 export interface Call {
@@ -16,6 +18,7 @@ export function parseBody(body: Uint8Array): { readonly value: unknown; readonly
   const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
   const calls = callTextsIn(text)
   if (calls.length > MAX_BATCH) throw invalid(`a batch has at most ${MAX_BATCH} calls; more came`)
+  refuseTooMuch(calls)
   const value = orParseError(() => JSON.parse(text) as unknown)
   return { value, idTexts: idTextsOf([value].flat(), calls) }
 }
@@ -34,6 +37,21 @@ function callTextsIn(text: string): readonly string[] {
   return orParseError(() => topLevelItems(text, MAX_BATCH + 1)).map(({ from, to }) => text.slice(from, to))
 }
 
+/** Before anything of it is parsed. */
+function refuseTooMuch(calls: readonly string[]): void {
+  const letters = calls.reduce((sum, { length }) => sum + length, 0)
+  if (letters <= MOST_LETTERS) return
+  const small = calls.filter((call) => !takesMuch(call))
+  if (small.reduce((sum, { length }) => sum + length, 0) <= MOST_LETTERS) return
+  const message = `calls may be ${MOST_LETTERS.toLocaleString('en-US')} letters long together, unless they are of ${TAKE_MUCH.join(', ')}`
+  throw faultOf(new BrokerError('too-large', message))
+}
+
+function takesMuch(call: string): boolean {
+  const method = fieldText(call, 'method')
+  return TAKE_MUCH.some((name) => JSON.stringify(name) === method)
+}
+
 /** By call of the body: the text of its numeric `id`. */
 export type IdTexts = WeakMap<object, string>
 
@@ -45,16 +63,16 @@ function idTextsOf(values: readonly unknown[], texts: readonly string[]): IdText
   const idTexts: IdTexts = new WeakMap()
   for (const [at, value] of values.entries()) {
     if (!isObject(value) || typeof value['id'] !== 'number') continue
-    const id = idTextIn(texts[at] ?? '')
+    const id = fieldText(texts[at] ?? '', 'id')
     if (id !== undefined) idTexts.set(value, id)
   }
   return idTexts
 }
 
 /** Not known where a field stands twice. */
-function idTextIn(call: string): string | undefined {
+function fieldText(call: string, name: string): string | undefined {
   try {
-    const span = topLevelFields(call).get('id')
+    const span = topLevelFields(call).get(name)
     return span && call.slice(span.valueFrom, span.valueTo)
   } catch {
     return undefined

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseBody, parseCall } from '../../../src/doors/rpc/parse-call.ts'
-import { MAX_BATCH } from '../../../src/wire/rpc-message.ts'
+import { MAX_BATCH, MOST_LETTERS } from '../../../src/wire/rpc-message.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -59,6 +59,24 @@ test('a batch with too many calls is refused before anything is parsed', () => {
   const tooMany = `[${'{},'.repeat(MAX_BATCH)}{}, and this is no JSON`
   expect(() => parseBody(bytes(tooMany))).toThrow(`at most ${MAX_BATCH} calls`)
   expect(parseBody(bytes(`[${'{},'.repeat(MAX_BATCH - 1)}{}]`)).value).toHaveLength(MAX_BATCH)
+})
+
+test('only methods that take what people attach may have long calls; others are refused before anything is parsed', () => {
+  const long = 'x'.repeat(MOST_LETTERS)
+  const small = '{"jsonrpc":"2.0","method":"health","id":1}'
+  const chat = `{"method":"ai.chat","params":{"x":"${long}"}}`
+  for (const body of [
+    `${' '.repeat(MOST_LETTERS)}${small}`,
+    `{"method":"models.list","params":{"search":"${long}"}`,
+    `{"method":"ai.chatter","params":"${long}"}`,
+    `{"params":{"method":"ai.chat"},"x":"${long}"}`,
+    `[${chat},{"method":"models.list","x":"${long}"}]`,
+    `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MOST_LETTERS / 4)}"`).join(',')}]`,
+  ])
+    expect(() => parseBody(bytes(body))).toThrow('may be 1,000,000 letters long together, unless they are of')
+  expect(parseBody(bytes(`[${chat},${small},{"method":"mcp.call_tool","x":"${long}"}]`)).value).toHaveLength(
+    3,
+  )
 })
 
 test('what is no JSON is a parse error, be it a batch or not', () => {
