@@ -65,9 +65,9 @@ export interface Config {
   keysOf(name: string, keyEnv?: string): readonly Secret[]
   /**
    * Reads the `.env` of secrets again, for `keysOf` to go by; all else is fixed until the next start. Throws `bad-request` and
-   * changes nothing when the file can't be used.
+   * changes nothing when the file can't be used. Returns the variables that changed but hold from the next start only.
    */
-  rereadKeys(): void
+  rereadKeys(): readonly string[]
   /** What is in effect, for people to read; secrets show as `***`. */
   readonly effective: readonly EffectiveSetting[]
   /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */

@@ -65,12 +65,18 @@ export function loadConfig(options: {
       const file = readEnvFile(secretsPath, rereading)
       rereading.throwIfWrong()
       keySources = [env, file]
+      return ONLY_AT_START.filter(
+        (name) => findSecret(keySources, name)?.reveal() !== findSecret(secrets, name)?.reveal(),
+      )
     },
     baseUrlOf: (name) => urls.get(variableName(name)),
   }
   settings.throwIfWrong()
   return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
 }
+
+/** Secrets of the doors, which are built once. */
+const ONLY_AT_START = ['ADMIN_TOKEN', 'HERO_SECRET'] as const
 
 interface ListForm {
   readonly isGood: (item: string) => boolean

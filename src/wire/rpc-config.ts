@@ -44,6 +44,12 @@ export const configMethods = {
       models: count,
       providers: count.describe('Providers that can be asked now.'),
       keys: count.describe('Keys of providers that there are now.'),
+      needs_restart: z
+        .array(z.string())
+        .optional()
+        .describe(
+          'Variables that changed in `.env` but hold from the next start only: the old ones are still in effect.',
+        ),
     }),
     errors: [],
     role: 'admin',

@@ -6,8 +6,8 @@ export interface ConfigFacts {
   readonly rooms: Rooms
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
-  /** Reads the models file and the keys again. Throws what is wrong with them. */
-  readonly reload: () => Promise<void>
+  /** Reads the models file and the keys again. Throws what is wrong with them; returns the variables that wait for the next start. */
+  readonly reload: () => Promise<readonly string[]>
 }
 
 export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
@@ -22,13 +22,14 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
       })),
     }),
     'config.reload': async () => {
-      await reload()
+      const waiting = await reload()
       const providers = [...rooms.providers().values()]
       return {
         path: modelsPath,
         models: rooms.catalog().models.size,
         providers: providers.length,
         keys: providers.reduce((sum, { keyCount }) => sum + keyCount, 0),
+        ...(waiting.length === 0 ? {} : { needs_restart: [...waiting] }),
       }
     },
   }

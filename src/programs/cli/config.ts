@@ -5,7 +5,7 @@ import { clientOf, describeCommand, globalsOf } from './cli.ts'
 import type { Cli } from './cli.ts'
 import { UNKNOWN, plural } from './format.ts'
 import { printTable } from './table.ts'
-import { print, printJson, withoutControls } from './terminal.ts'
+import { paint, print, printJson, withoutControls } from './terminal.ts'
 import type { Terminal } from './terminal.ts'
 
 type Settings = Result<'config.get'>['settings']
@@ -34,6 +34,11 @@ function reloadCommand(cli: Cli): Command {
     const { models, providers, keys, path } = done
     const counts = [plural(models, 'model'), plural(providers, 'provider'), plural(keys, 'key')].join(', ')
     print(cli.terminal, `${counts}; models from ${withoutControls(path)}`)
+    for (const name of done.needs_restart ?? [])
+      print(
+        cli.terminal,
+        `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old one holds until the broker is started again`,
+      )
   })
 }
 

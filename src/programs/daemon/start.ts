@@ -149,9 +149,10 @@ export async function startDaemon(
     logs: log,
     settings: config.effective,
     contextSockets: config.contextSockets,
-    reload: () => {
-      supply.reload()
-      return supplyTold
+    reload: async () => {
+      const waiting = supply.reload()
+      await supplyTold
+      return waiting
     },
   })
   const streams = brokerStreams({ logs: log })

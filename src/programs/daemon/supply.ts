@@ -29,8 +29,8 @@ export interface Supply extends AsyncDisposable {
   problems(): readonly string[]
   /** Every provider that is set up, and those that only lack a key. */
   known(): readonly KnownProvider[]
-  /** Reads the keys of the secrets file and the models file again now. Throws what is wrong with one; what was good stays. */
-  reload(): void
+  /** Reads the keys of the secrets file and the models file again now. Throws what is wrong with one; what was good stays. Returns the variables that hold from the next start only. */
+  reload(): readonly string[]
   /** Puts all endpoints of these providers at another priority than the models file says. */
   prioritise(priorities: ReadonlyMap<string, number>): void
   /** All that another process needs to ask the same providers for the same models. */
@@ -88,8 +88,9 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     problems: () => models.problems(),
     known: () => providers.known(),
     reload() {
-      config.rereadKeys()
+      const waiting = config.rereadKeys()
       reload(path, intake, models)
+      return waiting
     },
     prioritise: (priorities) => models.prioritise(priorities),
     state: () => ({ catalog: models.catalog(), settings: models.file().providers, builtIn }),

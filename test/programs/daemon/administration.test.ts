@@ -160,6 +160,17 @@ test('a key that came into the secrets file is used from the next reload on', as
   expect(await ask()).toBe(404)
 })
 
+test('a reload says which secrets hold from the next start only', async () => {
+  await using broker = await startBroker({})
+  const client = clientOf(broker)
+  const path = join(broker.folder, 'v', 'hero_aibroker', '.env')
+  expect(await client.call('config.reload')).not.toHaveProperty('needs_restart')
+  writeFileSync(path, 'ADMIN_TOKEN=new', { mode: 0o600 })
+  expect(await client.call('config.reload')).toMatchObject({ needs_restart: ['ADMIN_TOKEN'] })
+  writeFileSync(path, '')
+  expect(await client.call('config.reload')).not.toHaveProperty('needs_restart')
+})
+
 test('a limit for whom no request ever comes from is refused', async () => {
   await using broker = await startBroker({})
   const client = clientOf(broker)
