@@ -47,7 +47,9 @@ function billAt(
   goesOn: boolean,
   held: Money | undefined,
 ): Bill {
-  const charged = saysWhatItCharged ? meter.charged : undefined
+  // What rests on a guess is better guessed here, with bounds, if that can be priced.
+  const isBelieved = saysWhatItCharged && !(meter.isEstimate && price !== undefined)
+  const charged = isBelieved ? meter.charged : undefined
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = settledCost({
     reading,
     price,

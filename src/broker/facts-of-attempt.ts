@@ -68,10 +68,18 @@ export class FactsOfAttempt implements AnswerFacts {
     const { endpoint } = this.#answering
     const limited = shorteningOf(grant, endpoint)
     const note = errand.fitting?.(endpoint)?.note
-    const envelope = envelopeOf(record, this.provider, endpoint, this.cost())
-    return limited === undefined && note === undefined
-      ? envelope
-      : { ...envelope, ...(limited === undefined ? {} : { limited }), ...note }
+    return {
+      ...envelopeOf(record, this.provider, endpoint, this.cost()),
+      ...(this.#isEstimate ? { estimated: true } : {}),
+      ...(limited === undefined ? {} : { limited }),
+      ...note,
+    }
+  }
+
+  /** Nobody reported what is told as usage. */
+  get #isEstimate(): boolean {
+    if (this.isShared) return this.#run.record.bill().countSource !== 'reported'
+    return this.#answering.meter.read().countSource === 'bounded'
   }
 
   envelopeText(): string {
@@ -79,6 +87,7 @@ export class FactsOfAttempt implements AnswerFacts {
     const { endpoint } = this.#answering
     const isUsual =
       record.attempts.length === 0 &&
+      !this.#isEstimate &&
       errand.fitting === undefined &&
       shorteningOf(grant, endpoint) === undefined
     return isUsual

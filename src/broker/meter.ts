@@ -3,7 +3,7 @@ import type { Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
 import type { CountSource, Usage } from '../ledger/ledger-types.ts'
 import { parseWireUsage, type ChatChoice, type ChatChunk } from '../wire/chat.ts'
-import type { JsonBody } from '../wire/json-body.ts'
+import { isObject, type JsonBody } from '../wire/json-body.ts'
 import { KeptText } from './kept-text.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
 import { usageOfWire } from './usage.ts'
@@ -34,6 +34,7 @@ export class Meter {
   /** Characters that had gone by when that was reported, those of its own chunk among them. */
   #charactersReported = 0
   #charged: Money | undefined
+  #isEstimate = false
   #finishReason: string | undefined
   /** UTF-16 units of answer that went by; a chunk carries at least one token. */
   #characters = 0
@@ -83,19 +84,25 @@ export class Meter {
     return this.#charged
   }
 
+  /** A broker above us passed on a guess of its own: nobody reported to it either. */
+  get isEstimate(): boolean {
+    return this.#isEstimate
+  }
+
   watch(chunk: ChatChunk): void {
     const { usage = null } = chunk
-    const isReport = usage !== null && this.#takeUsage(usage)
+    const isReport = usage !== null && this.#takeUsage(usage, isEstimate(chunk))
     if (Array.isArray(chunk.data)) this.#chunksWithText++
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
     if (isReport) this.#charactersReported = this.#characters
   }
 
-  #takeUsage(value: unknown): boolean {
+  #takeUsage(value: unknown, isEstimate: boolean): boolean {
     const usage = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
     if (usage === undefined) return false
-    this.#reported = this.#withImages(usageOfWire(usage))
+    this.#isEstimate = isEstimate
+    this.#reported = isEstimate ? undefined : this.#withImages(usageOfWire(usage))
     if (isCharge(usage.cost)) this.#charged = nearestMoney(usage.cost)
     return true
   }
@@ -223,6 +230,10 @@ const MOST_CHARGED = 1_000_000
 
 function isCharge(usd: unknown): usd is number {
   return typeof usd === 'number' && usd >= 0 && usd <= MOST_CHARGED
+}
+
+function isEstimate({ x_aibroker: told }: ChatChunk): boolean {
+  return isObject(told) && told['estimated'] === true
 }
 
 function isFilled(text: unknown): boolean {

@@ -189,6 +189,8 @@ export interface ChatChunk {
   readonly data?: unknown
   readonly usage?: unknown
   readonly error?: unknown
+  /** What a broker of our own kind says of its answer. */
+  readonly x_aibroker?: unknown
 }
 
 export interface ChatChoice {
