@@ -42,12 +42,16 @@ export interface Fleet {
 const STABLE_MS = 60_000
 /** Beyond the drain itself: the answers' last words, and what is settled after them. */
 const FAREWELL_MS = 10_000
+/** Workers are asked so often whether they are there. */
+const PULSE_MS = 5000
+/** Who misses one more than so many is stuck. Counted, not timed: a host that slept counts one. */
+const MOST_MISSED = 3
 
 interface Hand {
   readonly number: number
   readonly process: Worker
   readonly line: Line<ToWorker>
-  /** News that it has not heard yet, by serial. */
+  /** What it was told and has not heard yet, by serial. */
   readonly unheard: Map<number, () => void>
   readonly ready: PromiseWithResolvers<number | undefined>
 }
@@ -178,15 +182,39 @@ class RunningFleet implements Fleet {
     return hand
   }
 
-  #inform({ line, unheard }: Hand, news: News): Promise<void> {
+  #inform(hand: Hand, news: News): Promise<void> {
+    return this.#tellOne(hand, (serial) => ({ type: 'news', serial, news }))
+  }
+
+  /** Resolves when the worker has heard it or is gone. */
+  #tellOne({ line, unheard }: Hand, message: (serial: number) => ToWorker): Promise<void> {
     const serial = ++this.#serial
     return new Promise((resolve) => {
       unheard.set(serial, resolve)
-      line.send({ type: 'news', serial, news })
+      line.send(message(serial))
     })
   }
 
-  #hear({ number, process, unheard, ready }: Hand, books: WorkerBooks, message: FromWorker): void {
+  /** A worker that is stuck would hold up its callers, and every change that waits for all workers. */
+  #watch(hand: Hand): void {
+    const { clock, log } = this.#parts
+    const { number, process } = hand
+    let missed = 0
+    const beat = (): void => {
+      if (this.#isClosing || this.#hands.get(number) !== hand) return
+      if (missed > MOST_MISSED) {
+        log.error({ worker: number }, 'a worker does not answer any more and is ended')
+        return void process.process.kill('SIGKILL')
+      }
+      missed++
+      void this.#tellOne(hand, (serial) => ({ type: 'pulse', serial })).then(() => (missed = 0))
+      clock.after(PULSE_MS, beat)
+    }
+    beat()
+  }
+
+  #hear(hand: Hand, books: WorkerBooks, message: FromWorker): void {
+    const { number, process, unheard, ready } = hand
     const { metrics, log } = this.#parts
     switch (message.type) {
       case 'answered':
@@ -196,6 +224,7 @@ class RunningFleet implements Fleet {
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
         log.info({ worker: number, workerPid: process.process.pid }, 'a worker answers')
+        this.#watch(hand)
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(errorTold(message.error))

@@ -46,6 +46,8 @@ export type ToWorker =
   | { readonly type: 'refused'; readonly n: number; readonly error: ToldError }
   | { readonly type: 'settled'; readonly n: number; readonly error: ToldError | undefined }
   | { readonly type: 'news'; readonly serial: number; readonly news: News }
+  /** Are you there? To be answered with `heard`. */
+  | { readonly type: 'pulse'; readonly serial: number }
   /** Open requests may end, new ones are not taken; then the process is to end. */
   | { readonly type: 'drain' }
 

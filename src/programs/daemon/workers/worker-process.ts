@@ -53,6 +53,7 @@ async function run(): Promise<void> {
 
   function hear(message: ToWorker): void {
     if (message.type === 'news') return take(message.serial, message.news)
+    if (message.type === 'pulse') return send({ type: 'heard', serial: message.serial })
     if (message.type === 'drain') return drained.resolve()
     worker.books.hear(message)
   }

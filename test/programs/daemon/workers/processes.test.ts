@@ -316,6 +316,25 @@ test(
 )
 
 test(
+  'a worker that is stuck is ended and started again, and holds up nobody for longer',
+  { timeout: 60_000 },
+  async () => {
+    await using upstream = await scriptedUpstream([json(200, answer)])
+    await using broker = await startWorkers({ env: openaiAt(upstream) })
+    await expect.poll(() => pidsOf(broker).size).toBe(WORKERS)
+    const victim = pidsOf(broker).get(1) ?? 0
+    process.kill(victim, 'SIGSTOP')
+    const rule = { requests_per_minute: WORKERS }
+    // Answered when every worker has it, the stuck one's successor among them.
+    await broker.rpc('limits.set', { subject: { scope: 'default' }, rule })
+    await expect.poll(() => pidsOf(broker).get(1), { timeout: 10_000 }).not.toBe(victim)
+    const answers = await manyAtOnce(2 * WORKERS, () => broker.post(CHAT, hello))
+    expect(statusesOf(answers, 200)).toBe(WORKERS)
+    expect(broker.stderr()).toContain('a worker does not answer any more and is ended')
+  },
+)
+
+test(
   'when the primary is killed its workers end, and the next broker books what they left',
   { timeout: 60_000 },
   async () => {
