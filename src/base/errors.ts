@@ -71,6 +71,8 @@ export interface ErrorDetails {
   readonly isUnasked?: boolean | undefined
   /** The provider has not read the request, so asking it again costs nothing twice. */
   readonly mayRepeat?: boolean | undefined
+  /** The provider says that it may bill for it although it failed. */
+  readonly mayBill?: boolean | undefined
   /** OpenRouter's `openrouter_metadata`, for callers who asked for it: it stands beside the error. */
   readonly routed?: object | undefined
   /** Anything a door should add to `error.metadata` as it is. */

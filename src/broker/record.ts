@@ -255,7 +255,7 @@ function mostOf({ cost, costHigh }: Bill): Bill {
   return { ...NO_BILL, cost: costHigh ?? cost }
 }
 
-/** The provider said no, or never had the request. */
-function isUnbilled({ details: { status = 0, isUnasked, mayRepeat } }: BrokerError): boolean {
-  return status >= 400 || isUnasked === true || mayRepeat === true
+/** The provider said no, or never had the request. A broker above us says no for others, who may bill it. */
+function isUnbilled({ details: { status = 0, isUnasked, mayRepeat, mayBill } }: BrokerError): boolean {
+  return (status >= 400 && mayBill !== true) || isUnasked === true || mayRepeat === true
 }

@@ -133,8 +133,7 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
   tell(outcome: AttemptOutcome<Endpoint>): void {
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
-    if (!outcome.begun || !this.#errand.streamed)
-      throw this.#routed(withEarlier(outcome.error, this.#record.errors))
+    if (!outcome.begun || !this.#errand.streamed) throw this.#routed(asTold(outcome.error, this.#record))
     this.#sink.fail(this.#routed(outcome.error), brokenAnswer(this.#record, this.#rooms.providers()))
   }
 
@@ -275,17 +274,25 @@ function rescuing(way: RescueWay, { text }: Told, { body }: Errand, provider: Pr
     : { body: prefixBody(body, text, provider.prefixMarker), replay: continued(text) }
 }
 
-/** The error of the last attempt, with those before it in its metadata, as OpenRouter tells them. */
-function withEarlier(error: BrokerError, errors: readonly BrokerError[]): BrokerError {
+/**
+ * The error of the last attempt, with those before it in its metadata, as OpenRouter tells them, and that it may cost
+ * something all the same, which a broker that asked us has to know.
+ */
+function asTold(error: BrokerError, { errors, mayOwe }: AnswerRecord): BrokerError {
   const earlier = errors.filter((other) => other !== error)
-  if (earlier.length === 0) return error
+  if (earlier.length === 0 && !mayOwe) return error
   const previous_errors = earlier.map(({ code, message, details: { provider, raw, status } }) => ({
     code: status ?? ERRORS[code].http,
     message,
     provider_name: provider,
     raw,
   }))
-  const details = { ...error.details, metadata: { ...error.details.metadata, previous_errors } }
+  const metadata = {
+    ...error.details.metadata,
+    ...(earlier.length > 0 && { previous_errors }),
+    ...(mayOwe && { may_cost: true }),
+  }
+  const details = { ...error.details, metadata }
   return new BrokerError(error.code, error.message, { cause: error.cause, details })
 }
 

@@ -31,7 +31,13 @@ export function errorOfStatus(
 ): BrokerError {
   const said = wordsIn(body)
   return new BrokerError(codeOf(status, said), said.message ?? `${provider} answered with status ${status}`, {
-    details: { provider, status, raw: body.slice(0, RAW_LIMIT), retryAfter: retryAfter(headers, nowMs) },
+    details: {
+      provider,
+      status,
+      raw: body.slice(0, RAW_LIMIT),
+      retryAfter: retryAfter(headers, nowMs),
+      mayBill: said.mayBill,
+    },
   })
 }
 
@@ -44,7 +50,7 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
     codeOf(status, said),
     said.message ?? 'the provider reported an error in its answer',
     {
-      details: { provider, raw: text.slice(0, RAW_LIMIT), status },
+      details: { provider, raw: text.slice(0, RAW_LIMIT), status, mayBill: said.mayBill },
     },
   )
 }
@@ -68,6 +74,8 @@ function statusIn(value: unknown): number | undefined {
 interface Words {
   readonly names: readonly unknown[]
   readonly message: string | undefined
+  /** A broker of our own kind says so when it may have to pay for what failed. */
+  readonly mayBill?: true | undefined
 }
 
 const NO_WORDS: Words = { names: [], message: undefined }
@@ -76,7 +84,12 @@ const NO_WORDS: Words = { names: [], message: undefined }
 function wordsIn(raw: string): Words {
   const object = parsed(raw) as {
     error?:
-      | { message?: unknown; code?: unknown; type?: unknown; metadata?: { error_type?: unknown } }
+      | {
+          message?: unknown
+          code?: unknown
+          type?: unknown
+          metadata?: { error_type?: unknown; may_cost?: unknown }
+        }
       | string
     message?: unknown
     detail?: unknown
@@ -89,6 +102,7 @@ function wordsIn(raw: string): Words {
   return {
     names: [error?.code, error?.type, error?.metadata?.error_type, object.code, object.type],
     message: sentences.find((text): text is string => typeof text === 'string' && text !== ''),
+    mayBill: error?.metadata?.may_cost === true ? true : undefined,
   }
 }
 

@@ -39,10 +39,11 @@ const envelope = z.object({
   }),
 })
 
+/** What is of use only within a broker. */
+type Unread = 'headers' | 'isUnasked' | 'mayRepeat' | 'mayBill' | 'routed'
+
 /** What is known besides is a courtesy: a field of an unknown kind is dropped rather than hiding the failure. */
-function readDetails(
-  given: Record<Exclude<keyof ErrorDetails, 'headers' | 'isUnasked' | 'mayRepeat' | 'routed'>, unknown>,
-): ErrorDetails {
+function readDetails(given: Record<Exclude<keyof ErrorDetails, Unread>, unknown>): ErrorDetails {
   return details.parse(given)
 }
 

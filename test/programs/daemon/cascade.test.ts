@@ -5,9 +5,11 @@ import { expect, test } from 'vitest'
 import { openaiAt } from '../../support/providers-env.ts'
 import {
   chatChunk,
+  cut,
   done,
   finishChunk,
   json,
+  raw,
   scriptedUpstream,
   sse,
   usageChunk,
@@ -73,4 +75,31 @@ test.each([
   await expect.poll(() => child.openHolds() + mother.openHolds(), { timeout: 5000 }).toBe(0)
   expect(bill(child)).toEqual(bill(mother))
   expect(bill(child)).toMatchObject({ count_source: isReported ? 'reported' : 'counted' })
+})
+
+test('what a failure may have cost the mother, it may have cost the child', async () => {
+  await using upstream = await scriptedUpstream([raw('{"id":'), cut])
+  await using mother = await startBroker({ env: openaiAt(upstream) })
+  using folder = tempFolder()
+  await using child = await startBroker({ folder: folder.path, env: childOf(mother, folder.path) })
+  const { status } = await child.post(CHAT, { ...hello, max_tokens: 100 })
+  expect(status).toBe(502)
+  await expect.poll(() => child.openHolds() + mother.openHolds(), { timeout: 5000 }).toBe(0)
+  // The child asked twice.
+  const most = (broker: Broker) => broker.rows().reduce((sum, row) => sum + Number(row['cost_high_nano']), 0)
+  expect(most(mother)).toBeGreaterThan(0)
+  expect(most(child)).toBeGreaterThanOrEqual(most(mother))
+  expect(child.rows()).toMatchObject([{ cost_nano: null, cost_low_nano: 0 }])
+})
+
+test('a failure that cost the mother nothing costs the child nothing', async () => {
+  await using upstream = await scriptedUpstream([json(400, { error: { message: 'no such voice' } })])
+  await using mother = await startBroker({ env: openaiAt(upstream) })
+  using folder = tempFolder()
+  await using child = await startBroker({ folder: folder.path, env: childOf(mother, folder.path) })
+  const { status, text } = await child.post(CHAT, hello)
+  expect(status).toBe(400)
+  expect(text).not.toContain('may_cost')
+  expect(mother.rows()).toMatchObject([{ cost_nano: 0, cost_high_nano: null }])
+  expect(child.rows()).toMatchObject([{ cost_nano: 0, cost_high_nano: null }])
 })
