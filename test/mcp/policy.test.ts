@@ -3,7 +3,7 @@ import { type Money, money } from '../../src/base/money.ts'
 import type { ToolMeter, ToolOutcome } from '../../src/mcp/tool-types.ts'
 import { fitsAny } from '../../src/mcp/patterns.ts'
 import { ToolPolicy } from '../../src/mcp/tool-policy.ts'
-import { alice, bob, brokerOf, program, textOf } from './support.ts'
+import { alice, bob, brokerOf, program, textOf, toolNames } from './support.ts'
 import { manualClock } from './manual-clock.ts'
 
 test('a caller sees, reaches and is told of nothing that its policy doesn’t allow', async () => {
@@ -11,7 +11,7 @@ test('a caller sees, reaches and is told of nothing that its policy doesn’t al
     { raw: program('raw') },
     { policies: [{ contexts: ['alice'], allow: ['raw__*'], deny: ['raw__crash'] }] },
   )
-  const alices = (await broker.listTools(alice)).tools.map(({ definition }) => definition.name)
+  const alices = await toolNames(broker)
   expect(alices).toContain('raw__echo')
   expect(alices).not.toContain('raw__crash')
   await expect(broker.callTool(alice, 'raw__crash', {})).rejects.toMatchObject({ code: 'forbidden' })

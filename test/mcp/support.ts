@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { type CallToolResult, type InputRequiredResult, isCallToolResult } from '@modelcontextprotocol/client'
 import { systemClock } from '../../src/base/clock.ts'
 import { parseMcpConfig } from '../../src/mcp/config.ts'
-import { type ToolBrokerOptions, createToolBroker } from '../../src/mcp/tool-broker.ts'
+import { type ToolBroker, type ToolBrokerOptions, createToolBroker } from '../../src/mcp/tool-broker.ts'
 import type { ToolCaller } from '../../src/mcp/tool-policy.ts'
 
 export const alice: ToolCaller = { ip: 'local', context: 'alice' }
@@ -50,4 +50,9 @@ export function isAlive(pid: number): boolean {
   } catch {
     return false
   }
+}
+
+/** The names of what is on offer. */
+export async function toolNames(broker: Pick<ToolBroker, 'listTools'>, caller = alice): Promise<string[]> {
+  return (await broker.listTools(caller)).tools.map(({ definition }) => definition.name)
 }
