@@ -7,7 +7,7 @@ import { periodIndex, PERIODS, type Period } from './periods.ts'
 const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
 
 /** What a request changes; either may be negative. */
-export interface Change {
+interface Change {
   readonly spent?: Money | undefined
   readonly held?: Money | undefined
 }

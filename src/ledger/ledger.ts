@@ -4,7 +4,7 @@ import { Roster, type Placed } from '../base/roster.ts'
 import type { Account } from '../contexts/accounts.ts'
 import type { Caller } from '../contexts/caller.ts'
 import type { Store } from '../store/store.ts'
-import { type Balances, type Change } from './balances.ts'
+import type { Balances } from './balances.ts'
 import { EntriesTable, type EntryFilter } from './entries.ts'
 import type { EntrySettlement } from './entry-row.ts'
 import { GroupsTable } from './groups.ts'
@@ -99,8 +99,6 @@ class StoredLedger implements Ledger {
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
   #balances: Balances
-  /** Changes of the balances that are on their way to the disk. */
-  readonly #unwritten = new Set<Unwritten>()
   /** What the process before this one left open. */
   readonly #left: readonly OpenHold[]
   readonly #open = new Roster<OpenHold>()
@@ -123,7 +121,8 @@ class StoredLedger implements Ledger {
     const held = request.most ?? NOTHING
     // Counted from the moment it was asked for, so that requests that come together see each other.
     this.#balances.add(request.caller, request.startedAt, { held })
-    const unwritten = this.#writes(request, { held })
+    const hold = new OpenHold(request, NOT_WRITTEN)
+    this.#open.add(hold)
     return new Promise((resolve, reject) => {
       this.#store.queue({
         isPatient: false,
@@ -133,13 +132,11 @@ class StoredLedger implements Ledger {
           return this.#holds.insert(request)
         },
         resolve: (rowid) => {
-          this.#unwritten.delete(unwritten)
-          const hold = new OpenHold(request, rowid)
-          this.#open.add(hold)
+          hold.rowid = rowid
           resolve(hold)
         },
         reject: (error) => {
-          this.#unwritten.delete(unwritten)
+          this.#open.delete(hold)
           this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
           reject(error)
         },
@@ -150,20 +147,19 @@ class StoredLedger implements Ledger {
   async raise(hold: Hold, most: Money): Promise<Hold> {
     const { caller, startedAt } = hold
     const more = money(most - (hold.most ?? NOTHING))
+    const before = this.#openHold(hold)
     this.#balances.add(caller, startedAt, { held: more })
-    const unwritten = this.#writes(hold, { held: more })
+    if (before !== undefined) before.raisedBy = more
     try {
       await this.#store.write(() => this.#holds.raise(hold, most))
       const raised = new OpenHold({ ...hold, most }, hold.rowid)
-      const before = this.#openHold(hold)
       if (before !== undefined) this.#open.delete(before)
       this.#open.add(raised)
       return raised
     } catch (error) {
+      if (before !== undefined) before.raisedBy = NOTHING
       this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
       throw error
-    } finally {
-      this.#unwritten.delete(unwritten)
     }
   }
 
@@ -264,13 +260,12 @@ class StoredLedger implements Ledger {
   #close(hold: Hold, settlement: EntrySettlement): Promise<void> {
     const { caller } = hold
     const open = this.#openHold(hold)
-    if (open === undefined || open.isSettling) return Promise.reject(settledTwice(hold.id))
-    open.isSettling = true
+    if (open === undefined || open.spent !== undefined) return Promise.reject(settledTwice(hold.id))
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
+    open.spent = spent
     this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
     const writeEntry = this.#entries.writing(hold, settlement)
-    const unwritten = this.#writes(hold, { spent })
     return new Promise((resolve, reject) => {
       this.#store.queue({
         isPatient: true,
@@ -279,15 +274,12 @@ class StoredLedger implements Ledger {
           writeEntry()
         },
         resolve: () => {
-          open.isSettling = false
-          this.#unwritten.delete(unwritten)
           this.#open.delete(open)
           this.#rollUp.rowAdded()
           resolve()
         },
         reject: (error) => {
-          open.isSettling = false
-          this.#unwritten.delete(unwritten)
+          open.spent = undefined
           this.#onUnsettled?.(hold, error)
           reject(error)
         },
@@ -301,22 +293,16 @@ class StoredLedger implements Ledger {
     return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
   }
 
-  #writes({ caller, startedAt }: HoldRequest, change: Change): Unwritten {
-    const unwritten = { caller, startedAt, change }
-    this.#unwritten.add(unwritten)
-    return unwritten
-  }
-
   /**
    * After the clock went back, hours and days that were over are running again, and what was spent in them is in no
    * balance any more: the store says it, and what was booked in the time that hasn't come counts for now.
    */
   #countAnew(now: number): void {
     const balances = loadBalances(this.#store, now)
-    const add = ({ caller, startedAt }: Pick<Hold, 'caller' | 'startedAt'>, change: Change): void =>
-      balances.add(caller, Math.min(startedAt, now), change)
-    for (const hold of this.#open.list()) if (!hold.isSettling) add(hold, { held: hold.most ?? NOTHING })
-    for (const unwritten of this.#unwritten) add(unwritten, unwritten.change)
+    for (const { caller, startedAt, most, raisedBy, spent } of this.#open.list()) {
+      const held = spent === undefined ? money((most ?? NOTHING) + raisedBy) : undefined
+      balances.add(caller, Math.min(startedAt, now), { held, spent })
+    }
     this.#balances = balances
   }
 
@@ -326,17 +312,16 @@ class StoredLedger implements Ledger {
   }
 }
 
-/** A change of a balance that isn't in the store yet. */
-interface Unwritten {
-  readonly caller: Caller
-  readonly startedAt: number
-  readonly change: Change
-}
+/** A row that there isn't yet. */
+const NOT_WRITTEN = -1
 
 /** A hold of this ledger, and how far it is on its way to its entry. */
 class OpenHold implements Hold, Placed {
   place = -1
-  isSettling = false
+  /** What it cost, while that is on its way to the disk. */
+  spent: Money | undefined
+  /** What a raise adds to it, while that is on its way to the disk. */
+  raisedBy = NOTHING
   readonly id: string
   readonly caller: Caller
   readonly kind: string
@@ -347,7 +332,7 @@ class OpenHold implements Hold, Placed {
   readonly group: string | undefined
   readonly referer: string | undefined
   readonly title: string | undefined
-  readonly rowid: number
+  rowid: number
 
   constructor(request: HoldRequest, rowid: number) {
     this.id = request.id

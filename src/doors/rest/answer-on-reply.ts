@@ -94,7 +94,9 @@ export class AnswerOnReply implements AnswerSink {
       ...this.#headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
-      ...idHeaders(this.id),
+      'x-generation-id': this.id,
+      // The name that OpenAI’s clients read, and tell as `_request_id`.
+      'x-request-id': this.id,
       'x-aibroker-tried': this.#tried,
       // Asks nginx and its like to pass events on as they come.
       'x-accel-buffering': 'no',
@@ -106,7 +108,8 @@ export class AnswerOnReply implements AnswerSink {
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
-      ...idHeaders(this.id),
+      'x-generation-id': this.id,
+      'x-request-id': this.id,
       'x-aibroker-tried': this.#tried,
     }
     this.#wire.answer(headers, json)
@@ -141,7 +144,7 @@ export class AnswerOnReply implements AnswerSink {
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
     else {
-      void this.#reply.headers({ ...this.#headers, ...idHeaders(this.id) })
+      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id, 'x-request-id': this.id })
       return false
     }
     return true
@@ -157,11 +160,6 @@ export class AnswerOnReply implements AnswerSink {
     this.#reply.hijack()
     this.#raw.destroy()
   }
-}
-
-/** Under OpenRouter's name, and under the one that OpenAI's client tells as `_request_id`. */
-function idHeaders(id: string): Readonly<Record<string, string>> {
-  return { 'x-generation-id': id, 'x-request-id': id }
 }
 
 /** Names of models come from providers, and a head holds no more than ASCII without doubt: the rest is percent-encoded. */
