@@ -14,6 +14,7 @@ export function apiPage(): string {
     routeTable(ROOT_ROUTES),
     TOOLS,
     HEADERS,
+    ENVELOPE,
     ERRORS_HEAD,
     errorTable(),
   ]
@@ -53,11 +54,26 @@ const HEADERS = `## Headers
 | \`X-Generation-Id\`, \`X-Request-Id\` (answer) | the id under which the ledger and \`GET /generation\` know the request |
 | \`X-Aibroker-Tried\` (answer) | the endpoints that were asked, in order |`
 
+const ENVELOPE = `## What the broker adds
+
+\`x_aibroker\` in an answer, and in the last chunk of a stream:
+
+| field | meaning |
+| --- | --- |
+| \`provider\`, \`model\`, \`endpoint\` | who answered |
+| \`attempts\`, \`tried\`, \`failed_attempts\` | how many were asked, who, and why the others didn’t answer |
+| \`cost\` | US dollars, as booked; \`unpriced: true\` in its place where nobody knows the price |
+| \`estimated\` | the provider reported no usable counts: \`usage\` and \`cost\` are a guess, and the ledger books what a tokenizer counts, with bounds (\`GET /generation\`) |
+| \`limited\` | the answer was kept short because a budget affords no more |
+| \`context_compression\` | what was taken out of a prompt that was too long |
+| \`latency_ms\` | from the request to this |`
+
 const ERRORS_HEAD = `## Errors
 
 \`{"error": {"code": 429, "message": "…", "metadata": {"code": "over-limit", "error_type": "rate_limit_exceeded"}}}\`:
 \`metadata.code\` is the broker’s own word, beside it what else is known (\`provider_name\`, \`provider_status\`, \`raw\`,
-\`retry_after_seconds\`). After the first words of a stream an error comes as an event of the same shape.`
+\`retry_after_seconds\`; \`may_cost\` where the provider may bill it all the same). After the first words of a stream an error
+comes as an event of the same shape.`
 
 function routeTable(routes: readonly Route[]): string {
   return table(

@@ -4,7 +4,8 @@ import type { Usage } from '../ledger/ledger-types.ts'
 
 /**
  * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
- * cost is the one that the ledger books; without a known price it is left out.
+ * cost is the one that the ledger books, unless the counts are a guess (`x_aibroker.estimated`), which are counted for the
+ * books after the answer; without a known price it is left out.
  *
  * @param parts what the counts cost.
  */
