@@ -137,7 +137,7 @@ class StoredLedger implements Ledger {
         },
         reject: (error) => {
           this.#open.delete(hold)
-          this.#balances.add(request.caller, request.startedAt, { held: money(NOTHING - held) })
+          this.#balances.add(request.caller, hold.bookedAt, { held: money(NOTHING - held) })
           reject(error)
         },
       })
@@ -145,20 +145,23 @@ class StoredLedger implements Ledger {
   }
 
   async raise(hold: Hold, most: Money): Promise<Hold> {
-    const { caller, startedAt } = hold
+    const { caller } = hold
     const more = money(most - (hold.most ?? NOTHING))
     const before = this.#openHold(hold)
-    this.#balances.add(caller, startedAt, { held: more })
+    this.#balances.add(caller, before?.bookedAt ?? hold.startedAt, { held: more })
     if (before !== undefined) before.raisedBy = more
     try {
       await this.#store.write(() => this.#holds.raise(hold, most))
       const raised = new OpenHold({ ...hold, most }, hold.rowid)
-      if (before !== undefined) this.#open.delete(before)
+      if (before !== undefined) {
+        raised.bookedAt = before.bookedAt
+        this.#open.delete(before)
+      }
       this.#open.add(raised)
       return raised
     } catch (error) {
       if (before !== undefined) before.raisedBy = NOTHING
-      this.#balances.add(caller, startedAt, { held: money(NOTHING - more) })
+      this.#balances.add(caller, before?.bookedAt ?? hold.startedAt, { held: money(NOTHING - more) })
       throw error
     }
   }
@@ -264,7 +267,7 @@ class StoredLedger implements Ledger {
     // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     open.spent = spent
-    this.#balances.add(caller, hold.startedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
+    this.#balances.add(caller, open.bookedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
     const writeEntry = this.#entries.writing(hold, settlement)
     return new Promise((resolve, reject) => {
       this.#store.queue({
@@ -299,9 +302,11 @@ class StoredLedger implements Ledger {
    */
   #countAnew(now: number): void {
     const balances = loadBalances(this.#store, now)
-    for (const { caller, startedAt, most, raisedBy, spent } of this.#open.list()) {
+    for (const hold of this.#open.list()) {
+      const { caller, most, raisedBy, spent } = hold
+      hold.bookedAt = Math.min(hold.startedAt, now)
       const held = spent === undefined ? money((most ?? NOTHING) + raisedBy) : undefined
-      balances.add(caller, Math.min(startedAt, now), { held, spent })
+      balances.add(caller, hold.bookedAt, { held, spent })
     }
     this.#balances = balances
   }
@@ -322,6 +327,8 @@ class OpenHold implements Hold, Placed {
   spent: Money | undefined
   /** What a raise adds to it, while that is on its way to the disk. */
   raisedBy = NOTHING
+  /** Under which moment the balances count it: its start, unless the clock went back behind that. */
+  bookedAt: number
   readonly id: string
   readonly caller: Caller
   readonly kind: string
@@ -342,6 +349,7 @@ class OpenHold implements Hold, Placed {
     this.streamed = request.streamed
     this.most = request.most
     this.startedAt = request.startedAt
+    this.bookedAt = request.startedAt
     this.group = request.group
     this.referer = request.referer
     this.title = request.title

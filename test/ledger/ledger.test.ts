@@ -290,3 +290,21 @@ test('after the clock went back a budget knows what was spent in its period, and
   await spend('again', today + 1000, 2n)
   expect(ledger.balanceIn(account, 'day', today + 1000)).toEqual({ spent: 63n, held: 0n })
 })
+
+test('what was held before the clock went back is given back where it was counted', async () => {
+  await using here = temporaryStore()
+  const eleven = Date.UTC(2026, 10, 21, 11)
+  const ledger = createLedger({ store: here.store, now: eleven })
+  const inHour = (now: number) => ledger.balanceIn(addressAccount('10.0.0.1'), 'hour', now)
+  const [settled, raised] = await Promise.all(
+    ['settled', 'raised'].map((id) => ledger.hold(request(id, { startedAt: eleven + 500, most: money(5n) }))),
+  )
+  if (settled === undefined || raised === undefined) throw new Error('both are held')
+  expect(inHour(eleven - 400)).toEqual({ spent: 0n, held: 10n })
+  await ledger.settle(settled, finished(money(1n)))
+  const more = await ledger.raise(raised, money(9n))
+  expect(inHour(eleven - 300)).toEqual({ spent: 1n, held: 9n })
+  await ledger.settle(more, finished(money(2n)))
+  await ledger.settle(await ledger.hold(request('next', { startedAt: eleven + 1000 })), finished(money(4n)))
+  expect(inHour(eleven + 1000).held).toBe(0n)
+})
