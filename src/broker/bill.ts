@@ -5,7 +5,7 @@ import type { JsonBody } from '../wire/json-body.ts'
 import { countReading } from './count-reading.ts'
 import { mostUsageAt, type Ordered } from './grant.ts'
 import type { Ceiling, Meter, Reading } from './meter.ts'
-import { settledCost } from './settled-cost.ts'
+import { guessedCost, settledCost } from './settled-cost.ts'
 import type { TokenCounter } from './token-counter.ts'
 
 /** Who answers. */
@@ -47,16 +47,10 @@ function billAt(
   goesOn: boolean,
   held: Money | undefined,
 ): Bill {
-  // What rests on a guess is better guessed here, with bounds, if that can be priced.
-  const isBelieved = saysWhatItCharged && !(meter.isEstimate && price !== undefined)
-  const charged = isBelieved ? meter.charged : undefined
-  const { cost, costLow, costHigh, costSource, upstreamCost, flag } = settledCost({
-    reading,
-    price,
-    charged,
-    goesOn,
-    held,
-  })
+  const charged = saysWhatItCharged ? meter.charged : undefined
+  const question = { reading, price, charged, goesOn, held }
+  const costs = meter.isEstimate ? guessedCost(question) : settledCost(question)
+  const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
   const countSource = goesOn ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }

@@ -3,6 +3,7 @@ import type { AnswerListener, Asking, Provider, Question } from '../providers/pr
 import type { ChatChunk } from '../wire/chat.ts'
 import { inPieces } from '../wire/embedding.ts'
 import type { JsonBody } from '../wire/json-body.ts'
+import { isEstimate } from './meter.ts'
 
 /** What an attempt hears beyond an answer. */
 export interface BatchListener extends AnswerListener {
@@ -75,7 +76,7 @@ class Batches implements Asking {
     for (const [at, vector] of vectors.entries())
       this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
     const tokens = (answer.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
-    if (typeof tokens === 'number') this.#sum.promptTokens += tokens
+    if (typeof tokens === 'number' && !isEstimate(answer)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false
     this.#listener.part(this.#whole([]))
   }

@@ -74,14 +74,19 @@ export class Meter {
    */
   get reported(): Usage | undefined {
     const reported = this.#reported
-    if (reported === undefined || this.#characters === 0) return reported
+    if (reported === undefined || this.#chunksWithText === 0) return reported
+    if (reported.prompt === 0) return undefined
+    if (this.#characters === 0) return reported
     const isBehind = this.#characters > this.#charactersReported
-    return isBehind || reported.completion === 0 || reported.prompt === 0 ? undefined : reported
+    return isBehind || reported.completion === 0 ? undefined : reported
   }
 
-  /** What the provider says that it charged, in nano-dollars; OpenRouter and brokers of our own kind do. */
+  /**
+   * What the provider says that it charged, in nano-dollars; OpenRouter and brokers of our own kind do. What it says beside
+   * counts that are not of the whole answer isn't either.
+   */
   get charged(): Money | undefined {
-    return this.#charged
+    return this.#reported !== undefined && this.reported === undefined ? undefined : this.#charged
   }
 
   /** A broker above us passed on a guess of its own: nobody reported to it either. */
@@ -92,7 +97,7 @@ export class Meter {
   watch(chunk: ChatChunk): void {
     const { usage = null } = chunk
     const isReport = usage !== null && this.#takeUsage(usage, isEstimate(chunk))
-    if (Array.isArray(chunk.data)) this.#chunksWithText++
+    if (Array.isArray(chunk.data)) this.#takeVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
     if (isReport) this.#charactersReported = this.#characters
   }
@@ -103,8 +108,14 @@ export class Meter {
     if (usage === undefined) return false
     this.#isEstimate = isEstimate
     this.#reported = isEstimate ? undefined : this.#withImages(usageOfWire(usage))
-    if (isCharge(usage.cost)) this.#charged = nearestMoney(usage.cost)
+    this.#charged = isCharge(usage.cost) ? nearestMoney(usage.cost) : undefined
     return true
+  }
+
+  /** Counts of the batches before are not of this one. */
+  #takeVectors(isReport: boolean): void {
+    this.#chunksWithText++
+    if (!isReport) this.#reported = undefined
   }
 
   #withImages(usage: Usage): Usage {
@@ -232,7 +243,8 @@ function isCharge(usd: unknown): usd is number {
   return typeof usd === 'number' && usd >= 0 && usd <= MOST_CHARGED
 }
 
-function isEstimate({ x_aibroker: told }: ChatChunk): boolean {
+/** The counts in it are a guess of the broker's that answered. */
+export function isEstimate({ x_aibroker: told }: ChatChunk): boolean {
   return isObject(told) && told['estimated'] === true
 }
 

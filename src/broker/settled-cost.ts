@@ -52,6 +52,18 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
   }
 }
 
+/** The same where the provider's figure rests on a guess: that is better guessed here, with bounds, unless its figure is beyond them. */
+export function guessedCost(question: CostQuestion): Costs {
+  const { charged } = question
+  const own = settledCost({ ...question, charged: undefined })
+  const { cost, costLow = cost, costHigh = cost } = own
+  const isWithin =
+    costLow !== undefined &&
+    costHigh !== undefined &&
+    (charged === undefined || (costLow <= charged && charged <= costHigh))
+  return isWithin ? own : settledCost(question)
+}
+
 /** Counts that the provider reported, at our price. */
 function ours(cost: Money | undefined): Costs {
   return {

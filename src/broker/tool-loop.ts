@@ -1,5 +1,5 @@
 // A chat whose tools the broker runs: the model asks, the tools run, the model is asked again, until it has its answer.
-import { BrokerError } from '../base/errors.ts'
+import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { generationId } from '../base/ids.ts'
 import { money, NOTHING, type Money } from '../base/money.ts'
 import type { ChatLimits } from '../mcp/config.ts'
@@ -10,6 +10,7 @@ import { jsonBodyOf } from '../wire/json-body.ts'
 import { spliceFields } from '../wire/splice-fields.ts'
 import { partTools, type McpWish } from '../wire/mcp-tools.ts'
 import type { AnswerSink } from './answer-sink.ts'
+import { mayCost } from './as-told.ts'
 import type { Asker } from './asker.ts'
 import { chatErrand } from './chat-errand.ts'
 import { fitted } from './fitted.ts'
@@ -53,7 +54,15 @@ export async function chatWithTools(
 ): Promise<void> {
   const loop = await openLoop(request, asker, sink, rooms)
   if (loop === undefined) return
-  let messages = [...(request.body.value['messages'] as readonly unknown[])]
+  try {
+    await run(loop)
+  } catch (error) {
+    throw loop.purse.mayOwe ? mayCost(asBrokerError(error)) : error
+  }
+}
+
+async function run(loop: Loop): Promise<void> {
+  let messages = [...(loop.request.body.value['messages'] as readonly unknown[])]
   for (let nth = 1; ; nth++) {
     const round = await ask(loop, messages, nth)
     if (round === undefined) return

@@ -23,6 +23,11 @@ export class ToolPurse {
     else this.#tools = money(this.#tools + cost)
   }
 
+  /** Something may have to be paid. */
+  get mayOwe(): boolean {
+    return this.#rounds.length > 0
+  }
+
   /** Counts of all rounds. */
   get rounds(): Bill {
     return addBills(this.#rounds)

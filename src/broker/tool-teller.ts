@@ -74,6 +74,8 @@ export class ToolTeller {
       rounds,
       tool_calls: this.#calls,
       ...(purse.cost === undefined ? UNPRICED : costField(purse.cost)),
+      // Of all rounds, whatever the last one's envelope says.
+      estimated: purse.rounds.countSource === 'reported' ? undefined : true,
     }
     if (round.answered === undefined) this.#finishStream(round, own, purse, sums)
     else this.#finishAnswer(round, round.answered, own, purse, sums)

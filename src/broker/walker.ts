@@ -1,4 +1,4 @@
-import { asBrokerError, BrokerError, ERRORS } from '../base/errors.ts'
+import { asBrokerError, BrokerError } from '../base/errors.ts'
 import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { AttemptOutcome, RescueWalk, Walk } from '../fallback/fallback.ts'
 import type { RescueWay } from '../fallback/next-rescue.ts'
@@ -7,6 +7,7 @@ import type { Readiness } from '../providers/key-pool.ts'
 import type { Provider } from '../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../providers/time-limits.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from './answer-sink.ts'
+import { asTold, mayCost } from './as-told.ts'
 import type { Asker } from './asker.ts'
 import { Attempt, type Rescuing } from './attempt.ts'
 import type { Books } from './book-ahead.ts'
@@ -134,7 +135,8 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     if (outcome.type !== 'failed') return
     // A plain answer is told as a whole: what broke before is still unseen.
     if (!outcome.begun || !this.#errand.streamed) throw this.#routed(asTold(outcome.error, this.#record))
-    this.#sink.fail(this.#routed(outcome.error), brokenAnswer(this.#record, this.#rooms.providers()))
+    const error = this.#record.mayOwe ? mayCost(outcome.error) : outcome.error
+    this.#sink.fail(this.#routed(error), brokenAnswer(this.#record, this.#rooms.providers()))
   }
 
   #routed(error: BrokerError): BrokerError {
@@ -162,7 +164,7 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
   /** Of one candidate; whoever was asked before may be owed already, and then the hold has to cover both. */
   attempt(endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> {
     // Told to stop while nobody was being asked.
-    if (this.#stopped !== undefined) throw this.#stopped
+    if (this.#stopped !== undefined) throw asTold(this.#stopped, this.#record)
     return this.#record.mayOwe ? this.#coverAndAsk(endpoint, rescuing) : this.#ask(endpoint, rescuing)
   }
 
@@ -172,7 +174,7 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
     const covered = await coverNext({ endpoint, byteLength }, hold, run, this.#books)
     if (covered === undefined) return unpaid(this.#record, rescuing !== undefined)
     this.#hold = covered
-    if (this.#stopped !== undefined) throw this.#stopped
+    if (this.#stopped !== undefined) throw asTold(this.#stopped, this.#record)
     return this.#ask(endpoint, rescuing)
   }
 
@@ -272,28 +274,6 @@ function rescuing(way: RescueWay, { text }: Told, { body }: Errand, provider: Pr
   return way === 'restart'
     ? { body, replay: compared(text) }
     : { body: prefixBody(body, text, provider.prefixMarker), replay: continued(text) }
-}
-
-/**
- * The error of the last attempt, with those before it in its metadata, as OpenRouter tells them, and that it may cost
- * something all the same, which a broker that asked us has to know.
- */
-function asTold(error: BrokerError, { errors, mayOwe }: AnswerRecord): BrokerError {
-  const earlier = errors.filter((other) => other !== error)
-  if (earlier.length === 0 && !mayOwe) return error
-  const previous_errors = earlier.map(({ code, message, details: { provider, raw, status } }) => ({
-    code: status ?? ERRORS[code].http,
-    message,
-    provider_name: provider,
-    raw,
-  }))
-  const metadata = {
-    ...error.details.metadata,
-    ...(earlier.length > 0 && { previous_errors }),
-    ...(mayOwe && { may_cost: true }),
-  }
-  const details = { ...error.details, metadata }
-  return new BrokerError(error.code, error.message, { cause: error.cause, details })
 }
 
 function brokenAnswer(record: AnswerRecord, providers: ReadonlyMap<string, Provider>): BrokenAnswer {

@@ -8,9 +8,10 @@ import type { Endpoint, Price } from '../../src/catalog/catalog.ts'
 import { countReading } from '../../src/broker/count-reading.ts'
 import { Meter, meterOf, type Ceiling, type Reading } from '../../src/broker/meter.ts'
 import { boundsOf } from '../../src/broker/most-it-can-take.ts'
-import { settledCost } from '../../src/broker/settled-cost.ts'
+import { guessedCost, settledCost } from '../../src/broker/settled-cost.ts'
 import { costOf } from '../../src/ledger/cost.ts'
 import type { Usage } from '../../src/ledger/ledger-types.ts'
+import { usage } from '../ledger/samples.ts'
 import { jsonBodyOf, type JsonBody } from '../../src/wire/json-body.ts'
 
 const TOKENIZERS = [o200k, cl100k, r50k]
@@ -313,4 +314,41 @@ test('running totals in every chunk are reports of the whole', () => {
     meter.watch({ ...onceUpon, usage: { prompt_tokens: 3, completion_tokens } })
   meter.watch({ choices: [{ delta: {}, finish_reason: 'stop' }] })
   expect(meter.reported).toMatchObject({ prompt: 3, completion: 9 })
+})
+
+test('what a provider says that it charged before its last word is not the charge of the whole', () => {
+  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  meter.watch({ ...onceUpon, usage: { prompt_tokens: 9, completion_tokens: 9, cost: 0.03 } })
+  expect(meter.charged).toBe(dollars('0.03'))
+  meter.watch(onceUpon)
+  expect(meter.charged).toBeUndefined()
+  meter.watch({ usage: { prompt_tokens: 9, completion_tokens: 18 } })
+  expect([meter.reported?.completion, meter.charged]).toEqual([18, undefined])
+})
+
+test('vectors that are reported with no token, or after those of which nothing was reported, are counted', () => {
+  const body = jsonBodyOf('{"model":"m","input":["a","b"]}')
+  const [nothing, half] = [new Meter(body), new Meter(body)]
+  nothing.watch({ data: [{}], usage: { prompt_tokens: 0, total_tokens: 0 } })
+  expect(nothing.reported).toBeUndefined()
+  half.watch({ data: [{}], usage: { prompt_tokens: 100, total_tokens: 100 } })
+  expect(half.reported).toMatchObject({ prompt: 100 })
+  half.watch({ data: [{}, {}] })
+  expect(half.reported).toBeUndefined()
+})
+
+test('a charge that rests on a guess gives way to ours where that holds it, and widens the bounds where it doesn’t', () => {
+  const price: Price = { input: dollars('1'), output: dollars('1'), source: undefined, date: undefined }
+  const counts = (prompt: number): Usage => usage({ prompt, completion: 10 })
+  const reading = { usage: counts(20), countSource: 'counted', low: counts(10), high: counts(40) } as const
+  const question = { reading, price, goesOn: false, held: undefined }
+  const own = settledCost({ ...question, charged: undefined })
+  expect(own.cost).toBeDefined()
+  const within = guessedCost({ ...question, charged: own.costHigh })
+  expect(within).toEqual(own)
+  const beyond = guessedCost({ ...question, charged: dollars('3') })
+  expect(beyond).toMatchObject({ cost: own.cost, costHigh: dollars('3'), upstreamCost: dollars('3') })
+  expect(beyond.flag).toContain('our price makes it')
+  const unpriced = guessedCost({ ...question, price: undefined, charged: dollars('3') })
+  expect(unpriced).toMatchObject({ cost: dollars('3'), costSource: 'upstream' })
 })

@@ -277,6 +277,7 @@ test('once the money is spent nothing new begins', async () => {
     json: { error: { metadata: { error_type: 'payment_required' } } },
   })
   expect(answer.text).toContain('have cost $0.001042 of the $0.0015 they may')
+  expect(answer.text).toContain('"may_cost":true')
   await expect.poll(() => broker.rows().length).toBe(3)
   expect(upstream.requests).toHaveLength(2)
 })
@@ -299,6 +300,7 @@ test('a bound that is met after the first word ends the stream with an error eve
   expect(answer.status).toBe(200)
   expect(answer.text).toContain('"content":"wait"')
   expect(answer.text).toContain('"error":{"code":402')
+  expect(answer.text).toContain('"may_cost":true')
   expect(answer.text).not.toContain('[DONE]')
   expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])
 })
