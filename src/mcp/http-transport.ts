@@ -8,13 +8,10 @@ import type { Clock } from '../base/clock.ts'
 import { boundedResponse } from './bounded-response.ts'
 import type { ServerAddress } from './config.ts'
 import { createFloodGuard } from './flood-guard.ts'
+import { createPace } from './pace.ts'
 import type { ServerTransport } from './server-transport.ts'
 
 type HttpAddress = Extract<ServerAddress, { type: 'http' | 'sse' }>
-
-/** How many streams may be opened in a row, and how often afterwards: some servers end each at once and want the next. */
-const STREAMS_AT_ONCE = 16
-const STREAM_EVERY_MS = 1000
 
 /**
  * A server that somebody else runs, spoken to over TCP or a Unix socket. Redirects are not followed; a message that is
@@ -56,20 +53,6 @@ export function createHttpTransport(
       : new StreamableHTTPClientTransport(address.url, options)
   endSessionOnClose(transport, agent)
   return Object.defineProperty(transport, 'cutOffFor', { get: () => cutOffFor }) as unknown as ServerTransport
-}
-
-/** Resolves at once while there are few, then when it is time for the next; also when `signal` fires. */
-function createPace(clock: Clock): (signal: AbortSignal | undefined) => Promise<void> {
-  let nextAt = -Infinity
-  return (signal) => {
-    const now = clock.monotonic()
-    nextAt = Math.max(nextAt, now - STREAMS_AT_ONCE * STREAM_EVERY_MS) + STREAM_EVERY_MS
-    if (nextAt <= now) return Promise.resolve()
-    return new Promise((resolve) => {
-      const cancel = clock.after(nextAt - now, resolve)
-      signal?.addEventListener('abort', () => (cancel(), resolve()), { once: true })
-    })
-  }
 }
 
 /** On close, tells a server with sessions that this one is over, and lets the sockets go. */
