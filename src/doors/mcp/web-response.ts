@@ -37,7 +37,7 @@ export function overSignal(response: ServerResponse): AbortSignal {
 
 /** A client that doesn't read is let go before what servers tell it fills our memory: they don't wait for it. */
 const MOST_UNREAD_BYTES = 16 * 1024 * 1024
-/** More may come at once than was read so far. */
+/** More may come at once than was read so far, and may take long: only who reads nothing at all for so long is let go. */
 const UNREAD_FOR_MS = 10_000
 
 /** Writes an answer as it comes, headers at once, and stops when the caller leaves or doesn't read. */
@@ -45,6 +45,7 @@ export async function writeWebResponse(
   answer: Response,
   response: ServerResponse,
   signal: AbortSignal,
+  { unreadForMs = UNREAD_FOR_MS }: { unreadForMs?: number } = {},
 ): Promise<void> {
   response.writeHead(answer.status, Object.fromEntries(answer.headers))
   response.flushHeaders()
@@ -52,7 +53,7 @@ export async function writeWebResponse(
     for await (const chunk of answer.body ?? []) {
       if (signal.aborted) break
       response.write(chunk)
-      if (response.writableLength > MOST_UNREAD_BYTES) await untilRead(response, signal)
+      if (response.writableLength > MOST_UNREAD_BYTES) await untilRead(response, signal, unreadForMs)
     }
   } catch {
     // The caller left, or the stream was ended from within: either way there is nothing more to say.
@@ -60,12 +61,14 @@ export async function writeWebResponse(
   response.end()
 }
 
-async function untilRead(response: ServerResponse, signal: AbortSignal): Promise<void> {
-  const patience = AbortSignal.timeout(UNREAD_FOR_MS)
+/** Resolves when all of it is out; `signal` has to fire when the response is closed, as it is for who doesn't read. */
+async function untilRead(response: ServerResponse, signal: AbortSignal, unreadForMs: number): Promise<void> {
+  const giveUp = (): void => void response.destroy()
+  // A socket's own timeout, for it alone sees how much of one large write is out: what is on its way puts it off.
+  response.setTimeout(unreadForMs, giveUp)
   try {
-    await once(response, 'drain', { signal: AbortSignal.any([signal, patience]) })
-  } catch (error) {
-    response.destroy()
-    throw error
+    await once(response, 'drain', { signal })
+  } finally {
+    response.off('timeout', giveUp).setTimeout(0)
   }
 }
