@@ -38,7 +38,11 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     const counts = this.#counts()
     const own = counts.get(key) ?? 0
     if (own < MOST_PER_CALLER && this.#entries.size < MOST_SESSIONS) return
-    if (own >= MOST_PER_CALLER ? this.#endAbandoned(key) : this.#endOneOfMost(counts, own)) return
+    const hasRoom =
+      own >= MOST_PER_CALLER
+        ? this.#endAbandoned(({ caller }) => caller === key)
+        : this.#endAbandoned(() => true) || this.#endOneOfMost(counts, own)
+    if (hasRoom) return
     throw new BrokerError('over-limit', 'too many MCP sessions are open; close some', {
       details: { retryAfter: 60 },
     })
@@ -50,9 +54,9 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     return counts
   }
 
-  #endAbandoned(caller: string): boolean {
+  #endAbandoned(mayEnd: (entry: Entry<T>) => boolean): boolean {
     const before = this.#clock.monotonic() - ABANDONED_MS
-    return this.#endOldest((entry) => entry.caller === caller && entry.open === 0 && entry.usedAt <= before)
+    return this.#endOldest((entry) => entry.open === 0 && entry.usedAt <= before && mayEnd(entry))
   }
 
   /** Nobody is turned away for the many sessions of another. */

@@ -40,6 +40,27 @@ test('the sessions of others shut nobody out', () => {
   expect(ended).toEqual(['many0 0', 'many1 0'])
 })
 
+test('a table full of single sessions makes room by the one left behind for longest, and only by such a one', () => {
+  const { clock, ended, table, open } = tableOf()
+  for (let nth = 0; nth < 1000; nth++) open(`single${nth}`, 1)
+  expect(() => open('new', 1)).toThrow('too many MCP sessions')
+  const stream = new AbortController()
+  table.get('single0 0', caller('single0'), stream.signal)
+  clock.advance(30 * MINUTE_MS)
+  table.get('single1 0', caller('single1'))
+  open('new', 2)
+  expect(ended).toEqual(['single2 0', 'single3 0'])
+})
+
+test('a full table ends what was left behind before what the busiest caller uses', () => {
+  const { clock, ended, open } = tableOf()
+  open('left', 1)
+  clock.advance(MINUTE_MS)
+  for (let nth = 0; nth < 10; nth++) open(`many${nth}`, nth === 0 ? 99 : 100)
+  open('innocent', 2)
+  expect(ended).toEqual(['left 0', 'many1 0'])
+})
+
 test('a session whose stream ended just now is not left behind yet', () => {
   const { clock, ended, table, open } = tableOf()
   open('ada', 100)
