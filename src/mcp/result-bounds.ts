@@ -1,31 +1,39 @@
-import { type CallToolResult, type ContentBlock, SERVER_INFO_META_KEY } from '@modelcontextprotocol/client'
+import {
+  type CallToolResult,
+  type ContentBlock,
+  SERVER_INFO_META_KEY,
+  type TextContent,
+} from '@modelcontextprotocol/client'
 
 /** Set on a result that was cut: `{ bytes, limit }`. */
 const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
+/** Between two blocks. */
+const COMMA_BYTES = 1
+const QUOTES_BYTES = 2
+/** A power of two: text is measured in pieces of so many characters, and at its end in ever smaller ones. */
+const LONGEST_STEP = 65_536
 
 /**
- * A tool's result as callers get it: without what the server says of itself, and no larger than `limit` bytes. Text is
- * cut and says so; an image or a structure that doesn't fit, or long words beside them, are left out, for half of one is
- * worth nothing. A result that lost its structure becomes an error, since the tool promised one.
+ * A tool's result as callers get it: without what the server says of itself, and its JSON no larger than `limit` bytes.
+ * Text is cut and says so; an image or a structure that doesn't fit, or long words beside them, are left out, for half
+ * of one is worth nothing. A result that lost its structure becomes an error, since the tool promised one.
  */
 export function boundResult(result: CallToolResult, limit: number): CallToolResult {
   const own = withoutServerInfo(result)
   const bytes = sizeOf(own)
   if (bytes <= limit) return own
   const { structuredContent, content, isError, ...beside } = own
-  const structureBytes = sizeOf(structuredContent)
-  const keepsStructure = structuredContent !== undefined && structureBytes <= limit / 2
+  const keepsStructure = structuredContent !== undefined && sizeOf(structuredContent) <= limit / 2
   const lostStructure = structuredContent !== undefined && !keepsStructure
-  const besideBytes = sizeOf(beside)
-  const kept = besideBytes <= limit / 4 ? beside : {}
-  const left = limit - (keepsStructure ? structureBytes : 0) - sizeOf(kept)
-  return {
+  const kept = sizeOf(beside) <= limit / 4 ? beside : {}
+  const frame = {
     ...kept,
     ...(keepsStructure && { structuredContent }),
     ...((lostStructure || isError !== undefined) && { isError: lostStructure || isError === true }),
-    content: cutContent(content, left, limit),
+    content: [],
     _meta: { ...kept._meta, [TRUNCATED_META_KEY]: { bytes, limit } },
   }
+  return { ...frame, content: cutContent(content, limit - sizeOf(frame), limit) }
 }
 
 /** The server's name and version are its own claim; ours are put in their place by the door. */
@@ -36,33 +44,50 @@ export function withoutServerInfo<T extends { _meta?: Record<string, unknown> | 
 }
 
 function cutContent(content: readonly ContentBlock[], room: number, limit: number): ContentBlock[] {
-  let left = room
+  const lastWord = note(`[left out: all that follows, the limit is ${limit} bytes]`)
+  let left = room - sizeOf(lastWord)
   const kept: ContentBlock[] = []
   for (const block of content) {
-    const size = sizeOf(block)
-    if (size <= left) {
-      kept.push(block)
-      left -= size
-    } else if (block.type === 'text') {
-      kept.push({
-        ...block,
-        text: `${cutText(block.text, left)}\n[cut: the result was larger than ${limit} bytes]`,
-      })
-      left = 0
-    } else {
-      const text = `[left out: ${block.type} of ${size} bytes, the limit is ${limit}]`
-      kept.push({ type: 'text', text })
-      left -= text.length
-    }
-    if (left <= 0) break
+    const fitting = fit(block, left, limit)
+    if (fitting === undefined) return [...kept, lastWord]
+    kept.push(fitting)
+    left -= sizeOf(fitting) + COMMA_BYTES
   }
   return kept
 }
 
-/** At most `bytes` of UTF-8, never half a character. */
+/** The block, or what of it has room, or a word in its place; `undefined` where there is no room for that. */
+function fit(block: ContentBlock, room: number, limit: number): ContentBlock | undefined {
+  const size = sizeOf(block)
+  if (size <= room) return block
+  const spare = block.type === 'text' ? room - sizeOf(cutBlock(block, '', limit)) : -1
+  if (block.type === 'text' && spare >= 0) return cutBlock(block, cutText(block.text, spare), limit)
+  const word = note(`[left out: ${block.type} of ${size} bytes, the limit is ${limit}]`)
+  return sizeOf(word) <= room ? word : undefined
+}
+
+function cutBlock(block: TextContent, text: string, limit: number): TextContent {
+  return { ...block, text: `${text}\n[cut: the result was larger than ${limit} bytes]` }
+}
+
+function note(text: string): TextContent {
+  return { type: 'text', text }
+}
+
+/** As much of the beginning as takes no more than `bytes` inside of JSON, never half a character. */
 function cutText(text: string, bytes: number): string {
-  const cut = Buffer.from(text.slice(0, bytes), 'utf8').subarray(0, bytes).toString('utf8')
-  return cut.replace(/[\uFFFD\uD800-\uDBFF]$/, '')
+  let end = 0
+  let left = bytes
+  for (let step = LONGEST_STEP; step >= 1; step /= 2) {
+    for (;;) {
+      const piece = text.slice(end, end + step)
+      const size = sizeOf(piece) - QUOTES_BYTES
+      if (piece === '' || size > left) break
+      end += piece.length
+      left -= size
+    }
+  }
+  return text.slice(0, end).replace(/[\uD800-\uDBFF]$/, '')
 }
 
 function sizeOf(value: unknown): number {
