@@ -278,11 +278,10 @@ function boundLists(client: Client): void {
   const request = client.request.bind(client) as (...asked: unknown[]) => Promise<unknown>
   // All pages of one list are asked for with the same options, and other lists with others.
   const lengths = new WeakMap<object, number>()
-  const bounded = async (asked: unknown, options: unknown): Promise<unknown> => {
+  const bounded = async (asked: { readonly method: string }, options: unknown): Promise<unknown> => {
     const result = await request(asked, options)
-    const isPage = typeof result === 'object' && result !== null && 'nextCursor' in result
-    if (!isPage || typeof options !== 'object' || options === null) return result
-    const length = (lengths.get(options) ?? 0) + JSON.stringify(result).length
+    if (!asked.method.endsWith('/list') || typeof options !== 'object' || options === null) return result
+    const length = (lengths.get(options) ?? 0) + Buffer.byteLength(JSON.stringify(result))
     lengths.set(options, length)
     if (length > LONGEST_MESSAGE_BYTES)
       throw new BrokerError('upstream-failed', 'one of its lists is longer than 16 MB')

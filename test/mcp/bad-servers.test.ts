@@ -105,6 +105,17 @@ test.each([
   expect(unavailable).toEqual([{ server: 'endless', reason }])
 })
 
+test('a list is as long as all of its pages, also the last', async () => {
+  const PAGE = String(9 * 1024 * 1024)
+  await using broker = await brokerOf({
+    long: program('raw', { PAGE, PAGES: '2' }),
+    short: program('raw', { PAGE, PAGES: '1' }),
+  })
+  const { tools, unavailable } = await broker.listTools(alice)
+  expect(new Set(tools.map(({ server }) => server))).toEqual(new Set(['short']))
+  expect(unavailable).toEqual([{ server: 'long', reason: 'one of its lists is longer than 16 MB' }])
+})
+
 test('a storm of changed lists is asked about once in a while, not once for each', async () => {
   await using broker = await brokerOf({ good })
   const listed = async () => Number(textOf(await broker.callTool(alice, 'good__listed', {})))

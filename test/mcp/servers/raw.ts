@@ -13,6 +13,7 @@ interface Message {
   readonly method?: string
   readonly params?: {
     readonly name?: string
+    readonly cursor?: string
     readonly arguments?: Record<string, unknown>
     readonly protocolVersion?: string
     readonly _meta?: { readonly progressToken?: unknown }
@@ -56,10 +57,12 @@ function tools(): unknown[] {
   ]
 }
 
-/** For a list without an end, whose pages are as long as PAGE says. */
-function nextPage(): object {
-  const page = process.env['PAGE']
-  return page === undefined ? {} : { nextCursor: String(Math.random()), padding: 'x'.repeat(Number(page)) }
+/** For a list whose pages are as long as PAGE says: as many as PAGES says, or without an end. */
+function nextPage(cursor = '1'): object {
+  const { PAGE: page, PAGES: pages } = process.env
+  if (page === undefined) return {}
+  const padding = 'x'.repeat(Number(page))
+  return cursor === pages ? { padding } : { nextCursor: String(Number(cursor) + 1), padding }
 }
 
 /** Past the stream, which would keep it all in memory while the loop never turns. */
@@ -149,7 +152,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   }
   if (method === 'ping') return answer(id, {})
   if (method === 'tools/list') listed++
-  if (method === 'tools/list') return answer(id, { tools: tools(), ...nextPage() })
+  if (method === 'tools/list') return answer(id, { tools: tools(), ...nextPage(params.cursor) })
   if (method === 'tools/call') return call(id, params)
   if (method === 'logging/setLevel') return answer(id, {})
   if (id !== undefined) refuse(id, -32601, 'Method not found')
