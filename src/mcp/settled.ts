@@ -9,6 +9,7 @@ const REST = 4
 export interface Settled {
   /** Has it done in a moment; one that is waiting to be done is enough. */
   soon(): void
+  /** From now on it is not done any more; what runs comes to its end. */
   cancel(): void
 }
 
@@ -17,10 +18,11 @@ export function createSettled(clock: Clock, work: () => Promise<void>): Settled 
   let cancel: (() => void) | undefined
   let isRunning = false
   let isWanted = false
+  let isOver = false
   let restUntil = -Infinity
   const soon = (): void => {
     isWanted = isRunning
-    if (isRunning) return
+    if (isRunning || isOver) return
     cancel ??= clock.after(Math.max(SETTLE_MS, restUntil - clock.monotonic()), () => void run())
   }
   const run = async (): Promise<void> => {
@@ -33,5 +35,9 @@ export function createSettled(clock: Clock, work: () => Promise<void>): Settled 
     isRunning = false
     if (isWanted) soon()
   }
-  return { soon, cancel: () => cancel?.() }
+  const end = (): void => {
+    isOver = true
+    cancel?.()
+  }
+  return { soon, cancel: end }
 }

@@ -336,7 +336,11 @@ export class ToolServer {
     const comparing = createSettled(this.#options.clock, async () => {
       if (opened !== undefined) await this.#compare(opened, signal)
     })
-    const connection = await this.#connect(scope.peer, prior, onClosed, signal, () => comparing.soon())
+    const onOver = (): void => {
+      comparing.cancel()
+      onClosed()
+    }
+    const connection = await this.#connect(scope.peer, prior, onOver, signal, () => comparing.soon())
     opened = connection
     try {
       await this.#compare(connection, signal)
