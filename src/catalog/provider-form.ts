@@ -1,3 +1,4 @@
+import { BASE_URL_FORMS, baseUrlFault } from '../base/base-url-fault.ts'
 import { shownUrl } from '../base/shown-url.ts'
 import { providerNameFault } from './model-form.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from './provider-setting.ts'
@@ -87,8 +88,9 @@ function toServer(row: ProviderRow): ServerSetting | undefined {
 }
 
 function urlFault(url: string): string | undefined {
-  if (/^(https?|http\+unix):\/\/./.test(url) && URL.canParse(url)) return undefined
-  return `“${shownUrl(url)}” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1`
+  const fault = baseUrlFault(url)
+  if (fault === undefined) return undefined
+  return `“${shownUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
 }
 
 /** Never repeats what was written, for it may be the key itself. */

@@ -1,3 +1,4 @@
+import { BASE_URL_FORMS, baseUrlFault } from '../base/base-url-fault.ts'
 import { shownUrl } from '../base/shown-url.ts'
 import type { Environment, Settings } from './settings.ts'
 
@@ -10,8 +11,9 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
     const name = URL_VARIABLE.exec(variable)?.[1]
     const url = name === undefined ? undefined : settings.text(variable)
     if (name === undefined || url === undefined) continue
-    if (isBaseUrl(url)) urls.set(name, url.replace(/\/+$/, ''))
-    else settings.complain(variable, `is “${shownUrl(url)}”, should be ${FORMS}`)
+    const fault = baseUrlFault(url)
+    if (fault === undefined) urls.set(name, url.replace(/\/+$/, ''))
+    else settings.complain(variable, `is “${shownUrl(url)}”, should be ${BASE_URL_FORMS} (${fault})`)
   }
   return urls
 }
@@ -19,10 +21,4 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
 /** How a provider's name looks inside a variable: `my-llama.cpp` is `MY_LLAMA_CPP`. */
 export function variableName(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
-}
-
-const FORMS = 'https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1'
-
-function isBaseUrl(url: string): boolean {
-  return /^(https?|http\+unix):\/\/[^/]/.test(url) && URL.canParse(url)
 }

@@ -1,3 +1,4 @@
+import { BASE_URL_FORMS, baseUrlFault } from '../base/base-url-fault.ts'
 import { BrokerError } from '../base/errors.ts'
 import { shownUrl } from '../base/shown-url.ts'
 
@@ -12,20 +13,12 @@ export interface BaseUrl {
 
 /** Reads `https://host/v1`, `http://host:port/v1` or `http+unix://%2Frun%2Fsome.sock/v1` (the socket's path percent-encoded). */
 export function parseBaseUrl(text: string): BaseUrl {
-  const url = URL.parse(text)
-  if (url === null) throw badUrl(text, 'it is no URL')
-  if (url.username !== '' || url.password !== '') throw badUrl(text, 'keys belong in a key variable')
-  if (url.search !== '' || url.hash !== '')
-    throw badUrl(text, 'it ends with its path; what follows would not be sent')
+  const fault = baseUrlFault(text)
+  if (fault !== undefined) throw badUrl(text, fault)
+  const url = new URL(text)
   const prefix = url.pathname.replace(/\/+$/, '')
-  if (url.protocol === 'http:' || url.protocol === 'https:') {
-    return { origin: url.origin, socketPath: undefined, prefix }
-  }
-  if (url.protocol !== 'http+unix:') throw badUrl(text, `it begins with “${url.protocol}”`)
-  const socketPath = decodeURIComponent(url.host)
-  if (!socketPath.startsWith('/'))
-    throw badUrl(text, 'the socket’s path must be absolute and percent-encoded')
-  return { origin: 'http://localhost', socketPath, prefix }
+  if (url.protocol !== 'http+unix:') return { origin: url.origin, socketPath: undefined, prefix }
+  return { origin: 'http://localhost', socketPath: decodeURIComponent(url.host), prefix }
 }
 
 /** The base URL of a server on a Unix socket. */
@@ -40,9 +33,9 @@ export function isLocalUrl({ origin, socketPath }: BaseUrl): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
-/** What a person calls the place: a host, or the path of a Unix socket. */
+/** What a person calls the place: a host, or the path of a Unix socket. What is no base URL is shown as far as it may be. */
 export function hostOf(baseUrl: string): string {
-  if (baseUrl === '') return ''
+  if (baseUrlFault(baseUrl) !== undefined) return shownUrl(baseUrl)
   const { origin, socketPath } = parseBaseUrl(baseUrl)
   return socketPath ?? new URL(origin).host
 }
@@ -50,6 +43,6 @@ export function hostOf(baseUrl: string): string {
 function badUrl(text: string, why: string): BrokerError {
   return new BrokerError(
     'bad-request',
-    `“${shownUrl(text)}” can't be a provider's base URL: ${why}; use https://host/v1, http://host:port/v1 or http+unix://%2Fpath%2Fto.sock/v1`,
+    `“${shownUrl(text)}” can't be a provider's base URL: ${why}; use ${BASE_URL_FORMS}`,
   )
 }

@@ -113,13 +113,22 @@ providers:
     modelsconfig.yml:20:90: models.twice.backends[1].tiers[1].above_input_tokens: should be more than in the tier before it
     modelsconfig.yml:21:1: provider: is not a key that belongs here; did you mean “providers”?
     modelsconfig.yml:23:3: providers["a b"]: “a b” can’t be a provider’s name; letters, digits, “-”, “_” and “.” can
-    modelsconfig.yml:23:19: providers["a b"].base_url: “localhost” is not an address; write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1
+    modelsconfig.yml:23:19: providers["a b"].base_url: “localhost” is not an address (it is no URL); write https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1
     modelsconfig.yml:23:39: providers["a b"].key_env: should be the name of a variable, such as ACME_API_KEY, never the key itself
     modelsconfig.yml:23:64: providers["a b"].command: doesn’t say where the server listens: add {socket} to it, or “port”
     modelsconfig.yml:23:89: providers["a b"].idle_timeout_s: “0” should be a whole number of at least 1, such as 128
     modelsconfig.yml:24:13: providers.c.port: only means something together with “command”
     modelsconfig.yml:25:16: providers.d.command: has {port}, and no “port” says which"
   `)
+})
+
+test.each(['?api-version=s3cret', '#s3cret'])('an address that goes on with “%s” is refused', (rest) => {
+  const said = refusal(`
+providers:
+  acme: {base_url: "https://acme.example/v1${rest}"}
+`)
+  expect(said).toContain('“https://acme.example/v1?***” is not an address (it ends with its path;')
+  expect(said).not.toContain('s3cret')
 })
 
 test.each([

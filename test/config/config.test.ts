@@ -193,7 +193,7 @@ test('every bad value is named at once, with what would be right', () => {
     expect.objectContaining({
       code: 'bad-request',
       message: [
-        'AIBROKER_GROQ_URL is “groq.com”, should be https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1',
+        'AIBROKER_GROQ_URL is “groq.com”, should be https://host/v1, http://host/v1 or http+unix://%2Fpath%2Fof.sock/v1 (it is no URL)',
         'ROUTING_STRATEGY is “fastest”, should be cheapest or best',
         'AIBROKER_BODY_LIMIT_MB is “-1”, should be whole megabytes, such as 64',
         'AIBROKER_DRAIN_TIMEOUT_S is “1.5”, should be whole seconds, such as 30',
@@ -206,6 +206,18 @@ test('every bad value is named at once, with what would be right', () => {
 test('a bad URL is shown without the keys in it', () => {
   const start = () => load({ AIBROKER_GROQ_URL: 'ftp://ada:s3cret@groq.com/v1?key=s3cret' })
   expect(start).toThrow('AIBROKER_GROQ_URL is “ftp://***@groq.com/v1?***”')
+})
+
+test.each([
+  ['https://groq.com/v1?api-version=s3cret', 'it ends with its path'],
+  ['https://groq.com/v1#s3cret', 'it ends with its path'],
+  ['https://ada:s3cret@groq.com/v1', 'keys belong in a key variable'],
+  ['http+unix://run.sock/v1', 'the socket’s path must be absolute'],
+  ['http+unix://%2Frun%ZZ/v1', 'percent-encoded'],
+])('an address that no provider could be asked under is refused at the start: %s', (url, why) => {
+  const start = () => load({ AIBROKER_GROQ_URL: url })
+  expect(start).toThrow(why)
+  expect(start).not.toThrow('s3cret')
 })
 
 function writeEnvFile(text: string, mode = 0o600): string {
