@@ -15,6 +15,7 @@ import { restDoors, type TcpAddress } from '../doors.ts'
 import { LINE_FD, openLine, type Line } from './line.ts'
 import { TOPICS, type FromWorker, type News, type Topic, type ToWorker } from './messages.ts'
 import { errorTold } from './told-error.ts'
+import { watchWorker } from './watch-worker.ts'
 import { WorkerBooks, type BookRooms } from './worker-books.ts'
 
 export interface FleetParts {
@@ -42,10 +43,6 @@ export interface Fleet {
 const STABLE_MS = 60_000
 /** Beyond the drain itself: the answers' last words, and what is settled after them. */
 const FAREWELL_MS = 10_000
-/** Workers are asked so often whether they are there. */
-const PULSE_MS = 5000
-/** Who misses one more than so many is stuck. Counted, not timed: a host that slept counts one. */
-const MOST_MISSED = 3
 
 interface Hand {
   readonly number: number
@@ -178,6 +175,7 @@ class RunningFleet implements Fleet {
     // Whoever started it may not be waiting for it any more.
     hand.ready.promise.catch((error: unknown) => log.debug?.({ err: error }, 'a worker did not start'))
     this.#hands.set(number, hand)
+    this.#watch(hand)
     for (const topic of TOPICS) void this.#inform(hand, { topic, value: this.#parts.news[topic]() } as News)
     return hand
   }
@@ -195,22 +193,19 @@ class RunningFleet implements Fleet {
     })
   }
 
-  /** A worker that is stuck would hold up its callers, and every change that waits for all workers. */
   #watch(hand: Hand): void {
     const { clock, log } = this.#parts
-    const { number, process } = hand
-    let missed = 0
-    const beat = (): void => {
-      if (this.#isClosing || this.#hands.get(number) !== hand) return
-      if (missed > MOST_MISSED) {
-        log.error({ worker: number }, 'a worker does not answer any more and is ended')
-        return void process.process.kill('SIGKILL')
-      }
-      missed++
-      void this.#tellOne(hand, (serial) => ({ type: 'pulse', serial })).then(() => (missed = 0))
-      clock.after(PULSE_MS, beat)
-    }
-    beat()
+    const { number, process, ready } = hand
+    watchWorker({
+      clock,
+      ready: ready.promise,
+      pulse: () => this.#tellOne(hand, (serial) => ({ type: 'pulse', serial })),
+      isOver: () => this.#isClosing || this.#hands.get(number) !== hand,
+      end(why) {
+        log.error({ worker: number }, why)
+        process.process.kill('SIGKILL')
+      },
+    })
   }
 
   #hear(hand: Hand, books: WorkerBooks, message: FromWorker): void {
@@ -224,7 +219,6 @@ class RunningFleet implements Fleet {
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
         log.info({ worker: number, workerPid: process.process.pid }, 'a worker answers')
-        this.#watch(hand)
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(errorTold(message.error))
