@@ -76,9 +76,10 @@ export class WorkerBooks {
   #ask({ n, tokens, request, isWhole }: Extract<BookMessage, { type: 'ask' }>): void {
     const { rooms, answer } = this.#parts
     let leaveHouse: (() => void) | undefined
+    let admission: Admission | undefined
     try {
       leaveHouse = rooms.admission.enter()
-      const admission = rooms.limits.admit(request.caller, tokens)
+      admission = rooms.limits.admit(request.caller, tokens)
       const allowance = rooms.limits.allowance(request.caller)
       const open = { request, admission, leaveHouse, hold: undefined, isRaising: false }
       this.#open.set(n, open)
@@ -88,6 +89,8 @@ export class WorkerBooks {
         return this.#hold(n, open, request, allowance, told)
       answer({ type: 'booked', n, admission: told, allowance, rowid: undefined })
     } catch (error) {
+      this.#open.delete(n)
+      admission?.leave(0)
       leaveHouse?.()
       answer({ type: 'refused', n, error: toldError(error) })
     }

@@ -1,7 +1,7 @@
 // Several workers and one set of books, over real lines and a real store, all in this process.
 import { duplexPair } from 'node:stream'
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { money, NOTHING } from '../../../../src/base/money.ts'
 import { createAdmission } from '../../../../src/broker/admission.ts'
 import type { Errand } from '../../../../src/broker/errand.ts'
@@ -247,4 +247,16 @@ test('a worker that dies leaves nothing held and no place taken; what it left op
   await two.bookAhead(booking(1))
   await two.bookAhead(booking(1))
   await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
+})
+
+test('a request whose budget cannot be looked at leaves no place taken', async () => {
+  await using at = scene(1, 1)
+  await at.rules.set({ scope: 'default' }, { concurrent: 1, usd_total: '1' })
+  const [worker] = at.workers
+  const balance = vi.spyOn(at.ledger, 'balanceIn').mockImplementationOnce(() => {
+    throw new Error('the disk is gone')
+  })
+  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'internal' })
+  expect(balance).toHaveBeenCalledOnce()
+  await worker?.bookAhead(booking(1))
 })
