@@ -1,3 +1,4 @@
+import { BrokerError } from '../base/errors.ts'
 import {
   accountsOf,
   addressAccount,
@@ -56,9 +57,8 @@ export class RuleBounds {
     const { ip, context, token } = caller
     const bounds: Bound[] = []
     const bind = (account: Account, name: string, ...keys: readonly string[]): void => {
-      const rules = keys.flatMap((key) => this.#rules.get(key)?.rule ?? [])
-      // The more special rule replaces what it names and leaves the rest.
-      if (rules.length > 0) bounds.push({ account, name, rule: readRule(Object.assign({}, ...rules)) })
+      const found = keys.flatMap((key) => this.#rules.get(key) ?? [])
+      if (found.length > 0) bounds.push({ account, name, rule: together(found) })
     }
     bind(EVERYBODY, 'this broker', 'everybody')
     bind(addressAccount(ip), ip, `address ${ip}`)
@@ -70,6 +70,49 @@ export class RuleBounds {
     )
     if (token !== undefined) bind(tokenAccount(token), `token ${token}`, `token ${token}`)
     return bounds
+  }
+}
+
+/** The more special rule replaces what it names and leaves the rest. Throws `over-budget` for one that can't be read. */
+function together(found: readonly StoredRule[]): Rule {
+  try {
+    return readRule(Object.assign({}, ...found.map(({ rule }) => rule)))
+  } catch (error) {
+    throw unreadable(found, error as Error)
+  }
+}
+
+/** Rules are checked when they are set; one that was stored before that was so may hold what is no money. */
+function unreadable(found: readonly StoredRule[], { message }: Error): BrokerError {
+  const bad = found.filter(({ rule }) => !isReadable(rule)).map(({ subject }) => nameOf(subject))
+  return new BrokerError(
+    'over-budget',
+    `the limit of ${bad.join(' and of ')} can’t be read, so nothing may be spent: ${message}; set it again with limits.set, or take it away with limits.remove`,
+  )
+}
+
+function isReadable(rule: LimitRule): boolean {
+  try {
+    readRule(rule)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function nameOf(subject: LimitSubject): string {
+  switch (subject.scope) {
+    case 'default':
+    case 'everybody':
+      return `“${subject.scope}”`
+    case 'address':
+      return subject.address
+    case 'context':
+      return `context “${subject.context}”${subject.address === undefined ? '' : ` of ${subject.address}`}`
+    case 'token':
+      return `token ${subject.token}`
+    default:
+      return subject satisfies never
   }
 }
 

@@ -42,6 +42,22 @@ test('whoever has no rule is not bound', async () => {
   expect(at.limits.allowance(lab)).toBeUndefined()
 })
 
+test('a stored rule that can no longer be read refuses its callers, and says whose it is and what helps', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'everybody' }, { concurrent: 5 })
+  await at.rules.set({ scope: 'context', context: 'lab' }, { usd_per_day: 'ten' })
+  const refused = {
+    code: 'over-budget',
+    message:
+      'the limit of context “lab” can’t be read, so nothing may be spent: “ten” is not an amount of dollars; set it again with limits.set, or take it away with limits.remove',
+  }
+  expect(() => at.limits.admit(lab, 0)).toThrow(expect.objectContaining(refused))
+  expect(() => at.limits.allowance(lab)).toThrow(expect.objectContaining(refused))
+  at.limits.admit(shop, 0).leave(0)
+  await at.rules.remove({ scope: 'context', context: 'lab' })
+  at.limits.admit(lab, 0).leave(0)
+})
+
 test('no minute, wherever it begins, holds more requests than the rule says', async () => {
   const waits = fc.array(fc.nat(40_000), { minLength: 5, maxLength: 60 })
   await fc.assert(

@@ -63,11 +63,11 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       title,
       group: errand.group,
     }
-    const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
     let answer: Booked
     let admission: Booked['admission']
     let allowance: Allowance | undefined
     try {
+      const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
       answer = await booked({ type: 'ask', n, tokens, request, isWhole: hasBudget && isWhole(errand) })
       admission = answer.admission
       allowance = answer.allowance

@@ -59,6 +59,7 @@ function errand(most: number, mayBeShortened: boolean): Errand {
 
 interface TestWorker {
   bookAhead(booking: Booking): ReturnType<ReturnType<typeof createBooksElsewhere>['bookAhead']>
+  settled(): Promise<void>
   die(): void
 }
 
@@ -103,6 +104,7 @@ function scene(count: number, mostOpen = 1000): Scene {
     const elsewhere = createBooksElsewhere({ send: toPrimary.send, rules, clock })
     return {
       bookAhead: elsewhere.bookAhead,
+      settled: () => elsewhere.settled(),
       die: () => {
         far.destroy()
         near.destroy()
@@ -259,4 +261,12 @@ test('a request whose budget cannot be looked at leaves no place taken', async (
   await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'internal' })
   expect(balance).toHaveBeenCalledOnce()
   await worker?.bookAhead(booking(1))
+})
+
+test('a rule that cannot be read refuses a request, and keeps no worker from ending', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { usd_total: 'ten' })
+  const [worker] = at.workers
+  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'over-budget' })
+  await worker?.settled()
 })
