@@ -16,12 +16,14 @@ export interface MoneyFacts {
   readonly rooms: Rooms
   readonly rules: RuleBook
   readonly tokens: Tokens
+  /** Whether IPv6 callers are known by their /64. */
+  readonly rollsUp: boolean
 }
 
 type MoneyMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
 
 /** Usage, the ledger and the limits. */
-export function moneyHandlers({ rooms, rules, tokens }: MoneyFacts): Pick<Handlers, MoneyMethod> {
+export function moneyHandlers({ rooms, rules, tokens, rollsUp }: MoneyFacts): Pick<Handlers, MoneyMethod> {
   const { ledger, limits, clock } = rooms
   return {
     'usage.summary': async ({ since, until }) => {
@@ -56,7 +58,7 @@ export function moneyHandlers({ rooms, rules, tokens }: MoneyFacts): Pick<Handle
     },
     'limits.list': async () => rules.list().map(({ subject, rule }) => ({ subject, rule })),
     'limits.set': async ({ subject, rule }) => {
-      checkSubject(subject, tokens)
+      checkSubject(subject, { tokens, rollsUp })
       checkProviders(rule.providers, rooms)
       await rules.set(subject, rule)
       return { subject, rule }

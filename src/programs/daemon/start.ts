@@ -149,6 +149,7 @@ export async function startDaemon(
     logs: log,
     settings: config.effective,
     contextSockets: config.contextSockets,
+    rollsUp: config.rollsUp,
     reload: async () => {
       const waiting = supply.reload()
       await supplyTold

@@ -187,8 +187,7 @@ test('a limit for whom no request ever comes from is refused', async () => {
   await expect(set({ scope: 'token', token: `${token}x` })).rejects.toMatchObject({ code: 'not-found' })
   expect(await client.call('limits.list')).toEqual([])
 
-  for (const address of ['local', '10.0.0.1', '2001:DB8::1', '2001:DB8:0:0:1::/64'])
-    await set({ scope: 'address', address })
+  for (const address of ['local', '10.0.0.1', '2001:DB8::1']) await set({ scope: 'address', address })
   await set({ ...lab, address: '::ffff:10.0.0.1' })
   await set({ scope: 'token', token })
   const subjects = (await client.call('limits.list')).map(({ subject }) => subject)
@@ -196,10 +195,24 @@ test('a limit for whom no request ever comes from is refused', async () => {
     { scope: 'address', address: 'local' },
     { scope: 'address', address: '10.0.0.1' },
     { scope: 'address', address: '2001:db8::1' },
-    { scope: 'address', address: '2001:db8::/64' },
     { ...lab, address: '10.0.0.1' },
     { scope: 'token', token },
   ])
+})
+
+test.each([
+  ['off', '2001:db8::5', '2001:db8::/64', 'start with AIBROKER_ROLL_UP_64=on'],
+  ['on', '2001:DB8:0:0:1::/64', '2001:db8::5', 'say 2001:db8::/64'],
+])('with roll-up %s a limit binds %s, and one for %s is refused', async (rollUp, good, bad, hint) => {
+  await using broker = await startBroker({ env: { AIBROKER_ROLL_UP_64: rollUp } })
+  const client = clientOf(broker)
+  const set = (address: string): Promise<unknown> =>
+    client.call('limits.set', { subject: { scope: 'address', address }, rule: { concurrent: 1 } })
+  await expect(set(bad)).rejects.toMatchObject({
+    code: 'bad-request',
+    message: expect.stringContaining(hint) as string,
+  })
+  for (const address of [good, '10.0.0.1', 'local']) await set(address)
 })
 
 test('moments in milliseconds are not taken for seconds', async () => {
