@@ -92,6 +92,12 @@ export class BrokerError extends Error {
   }
 }
 
+/** The same error, with more known of it. */
+export function withDetails(error: BrokerError, more: ErrorDetails): BrokerError {
+  const details = { ...error.details, ...more }
+  return new BrokerError(error.code, error.message, { cause: error.cause, details })
+}
+
 /** Wraps what is not ours: a `BrokerError` stays itself, anything else becomes `internal` with its cause. */
 export function asBrokerError(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown

@@ -1,4 +1,4 @@
-import { BrokerError, ERRORS } from '../base/errors.ts'
+import { ERRORS, withDetails, type BrokerError } from '../base/errors.ts'
 import type { AnswerRecord } from './record.ts'
 
 /**
@@ -27,6 +27,5 @@ export function mayCost(error: BrokerError): BrokerError {
 }
 
 function withMetadata(error: BrokerError, more: object): BrokerError {
-  const details = { ...error.details, metadata: { ...error.details.metadata, ...more } }
-  return new BrokerError(error.code, error.message, { cause: error.cause, details })
+  return withDetails(error, { metadata: { ...error.details.metadata, ...more } })
 }

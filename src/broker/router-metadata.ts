@@ -1,4 +1,4 @@
-import { BrokerError, ERRORS } from '../base/errors.ts'
+import { ERRORS, withDetails, type BrokerError } from '../base/errors.ts'
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Asker } from './asker.ts'
@@ -62,8 +62,7 @@ export function withNobodyTried(error: BrokerError, asker: Asker, modelAsked: st
 /** OpenRouter tells it of no failure of its own. */
 function beside(error: BrokerError, asker: Asker, metadata: () => object): BrokerError {
   if (error.code === 'internal' || !wantsMetadata(asker)) return error
-  const details = { ...error.details, routed: metadata() }
-  return new BrokerError(error.code, error.message, { cause: error.cause, details })
+  return withDetails(error, { routed: metadata() })
 }
 
 type NameOf = (provider: string) => string
