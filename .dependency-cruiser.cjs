@@ -1,30 +1,48 @@
-// The floor plan as a rule: a room imports from floors below its own, never from a neighbour, never from above.
-const floors = require('./floors.json')
+// The layers of layers.json as rules: a module imports only from modules in lower layers, never from a neighbour and
+// never from above. The same holds for the subfolders of a module that "inside" lists; there "." names the files that
+// lie directly in the folder.
+const layers = require('./layers.json')
 
-const inside = (rooms) => `^src/(${rooms.join('|')})/`
 const never = (name, from, to) => ({ name, severity: 'error', from: { path: from }, to })
 
-const looksDownOnly = floors.flatMap((floor, level) =>
-  floor.map((room) =>
-    never(`${room.replace('/', '-')}-looks-down-only`, inside([room]), {
-      path: '^src/',
-      pathNot: inside([room, ...floors.slice(0, level).flat()]),
+/** The files of one entry of a layer: a folder with everything below it, or "." for the files directly in `folder`. */
+const filesOf = (folder, entry) => (entry === '.' ? `^${folder}/[^/]+$` : `^${folder}/${entry}/`)
+
+function orderRules(folder, order) {
+  const name = folder.replace(/^src\/?/, '').replaceAll('/', '-')
+  const known = order.flat().map((entry) => filesOf(folder, entry))
+  return [
+    never(`${name || 'src'}-has-a-layer-for-every-folder`, '.', {
+      path: `^${folder}/`,
+      pathNot: order.flat().includes('.') ? known : [...known, filesOf(folder, '.')],
     }),
-  ),
-)
+    ...order.flatMap((layer, level) =>
+      layer.map((entry) =>
+        never(
+          `${name ? `${name}-` : ''}${entry === '.' ? 'files' : entry}-imports-only-lower-layers`,
+          filesOf(folder, entry),
+          {
+            path: `^${folder}/`,
+            pathNot: [entry, ...order.slice(0, level).flat()].map((lower) => filesOf(folder, lower)),
+          },
+        ),
+      ),
+    ),
+  ]
+}
 
 module.exports = {
   forbidden: [
-    never('no-circles', '.', { circular: true }),
-    never('every-room-has-a-floor', '.', { path: '^src/', pathNot: inside(floors.flat()) }),
-    ...looksDownOnly,
-    never('customers-use-the-sdk', '^(ui|src/servers|src/programs/cli)/', {
+    never('no-cycles', '.', { circular: true }),
+    ...orderRules('src', layers.modules),
+    ...Object.entries(layers.inside).flatMap(([module, order]) => orderRules(`src/${module}`, order)),
+    never('clients-use-the-sdk', '^(ui|src/mcp-servers|src/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|sdk-node|servers|programs/cli)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|mcp-servers|cli)/',
     }),
     never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
     {
-      name: 'only-the-store-knows-the-database',
+      name: 'only-the-store-imports-the-database',
       severity: 'error',
       from: { path: '^src/', pathNot: '^src/store/' },
       to: { path: 'node:sqlite' },

@@ -13,7 +13,7 @@ const NODE_PACKAGES = [`node-${PLATFORM}`, `node-bin-${PLATFORM}`, 'node']
 const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
- * Runs a program of this package, `programs/cli/main` for example: from the sources in a clone, from `dist` where npm
+ * Runs a program of this package, `cli/main` for example: from the sources in a clone, from `dist` where npm
  * put it; with this Node if it is new enough, else with one that lies in `node_modules`.
  * @param {string} program
  */

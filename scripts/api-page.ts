@@ -1,6 +1,6 @@
 import { ERRORS } from '../src/base/errors.ts'
 import type { ErrorCode } from '../src/base/errors.ts'
-import { API_ROUTES, REST_PREFIXES, ROOT_ROUTES } from '../src/doors/rest/routes.ts'
+import { API_ROUTES, REST_PREFIXES, ROOT_ROUTES } from '../src/server/rest/routes.ts'
 
 type Route = (typeof API_ROUTES)[number]
 
@@ -23,7 +23,7 @@ export function apiPage(): string {
 
 const HEAD = `# REST
 
-<!-- Written by scripts/docs.ts from src/doors/rest/routes.ts; change it there. -->
+<!-- Written by scripts/docs.ts from src/server/rest/routes.ts; change it there. -->
 
 OpenAI’s and OpenRouter’s APIs, on \`rest.sock\` and on the TCP door if there is one. Requests and answers are theirs; what a
 client sends beyond what the broker reads passes on to the provider. On \`web_v1.sock\` the same routes are also served

@@ -2,8 +2,8 @@ import { PassThrough } from 'node:stream'
 
 import type { Command } from 'commander'
 
-import type { Cli } from '../src/programs/cli/cli.ts'
-import { createProgram, everyCommand } from '../src/programs/cli/program.ts'
+import type { Cli } from '../src/cli/cli.ts'
+import { createProgram, everyCommand } from '../src/cli/program.ts'
 
 /** The reference page of the command line: every help as it is shown. */
 export function cliPage(): string {
@@ -20,7 +20,7 @@ export function cliPage(): string {
 
 const HEAD = `# The command line
 
-<!-- Written by scripts/docs.ts from src/programs/cli; change it there. -->
+<!-- Written by scripts/docs.ts from src/cli; change it there. -->
 
 \`hero_aibroker\` is a customer of the broker like any other: it knows the two sockets and nothing else. In a clone it runs as
 \`npm run cli -- chat\`. \`--json\` prints what the broker answered as it is; failures are one line on standard error.`

@@ -1,8 +1,8 @@
 import { ERRORS } from '../src/base/errors.ts'
 import type { ErrorCode } from '../src/base/errors.ts'
-import { openRpcDocument } from '../src/wire/rpc-document.ts'
-import { MAX_BATCH, MOST_LETTERS } from '../src/wire/rpc-message.ts'
-import { methods, TAKE_MUCH } from '../src/wire/rpc.ts'
+import { openRpcDocument } from '../src/wire/rpc/document.ts'
+import { MAX_BATCH, MOST_LETTERS } from '../src/wire/rpc/message.ts'
+import { methods, TAKE_MUCH } from '../src/wire/rpc/methods.ts'
 
 /** The reference page of the RPC door, written from its contract. */
 export function rpcPage(): string {
@@ -19,7 +19,7 @@ export function rpcPage(): string {
 
 const HEAD = `# JSON-RPC
 
-<!-- Written by scripts/docs.ts from src/wire/rpc.ts; change it there. -->
+<!-- Written by scripts/docs.ts from src/wire/rpc/methods.ts; change it there. -->
 
 The broker is looked at and administered through JSON-RPC 2.0: \`POST /rpc\` on \`rpc.sock\`, and on the TCP door if there is one.
 

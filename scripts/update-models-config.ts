@@ -6,7 +6,7 @@ import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices'
 import { Document, visit } from 'yaml'
 
 import { dollars, formatDollars } from '../src/base/money.ts'
-import { parseModelsFile } from '../src/catalog/models-file.ts'
+import { parseModelsFile } from '../src/catalog/models-file/models-file.ts'
 import { MODELS } from './models-list.ts'
 import type { ListedBackend, ListedModel } from './models-list.ts'
 

@@ -1,4 +1,4 @@
-import { shortName } from './short-name.ts'
+import { shortName } from './truncate.ts'
 
 declare const nanoDollars: unique symbol
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { money } from '../base/money.ts'
 import type { Money } from '../base/money.ts'
 import type { Catalog, Endpoint, Model, ModelKind, Price, PriceTier, Rates } from './catalog.ts'
-import type { BackendRow, ModelRow, RatesRow } from './model-form.ts'
+import type { BackendRow, ModelRow, RatesRow } from './models-file/model-rows.ts'
 
 /** Freezes parsed models into a catalog. Its version depends on what the rows say, not on their order in the file. */
 export function buildCatalog(rows: ReadonlyMap<string, ModelRow>): Catalog {

@@ -1,5 +1,5 @@
 import type { Catalog, Endpoint, Model } from './catalog.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from './nearest-names.ts'
 
 /** What a name that a caller asked for stands for. */
 export type Found =

@@ -1,5 +1,5 @@
 import type { Secret } from '../base/secret.ts'
-import type { TimeLimitSettings } from './time-limits.ts'
+import type { TimeLimitSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 

@@ -9,7 +9,7 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
-import { timeLimits } from './time-limits.ts'
+import { timeLimits } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
 

@@ -1,6 +1,6 @@
 import type { Config, EffectiveSetting, Flags } from './config-type.ts'
 import type { Environment } from './settings.ts'
-import { TIME_LIMIT_VARIABLES } from './time-limits.ts'
+import { TIME_LIMIT_VARIABLES } from './timeouts.ts'
 
 export interface SettingSources {
   readonly env: Environment

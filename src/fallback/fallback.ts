@@ -1,7 +1,7 @@
 import { ERRORS, type BrokerError } from '../base/errors.ts'
-import type { Readiness } from '../providers/key-pool.ts'
-import { nextRescue, type Rescue } from './next-rescue.ts'
-import { nextStep, type Candidate, type Tried } from './next-step.ts'
+import type { Readiness } from '../providers/keys/key-pool.ts'
+import { nextRescue, type Rescue } from './stream-recovery.ts'
+import { nextStep, type Candidate, type Tried } from './retry-policy.ts'
 
 /** How one attempt ended. `begun` says whether the caller has seen a part of the answer. */
 export type AttemptOutcome<C = never> =

@@ -1,7 +1,7 @@
 import { money, NOTHING, type Money } from '../base/money.ts'
 import type { Price, Rates } from '../catalog/catalog.ts'
-import { plus, rounded, times, type Exact } from './exact.ts'
-import type { Usage } from './ledger-types.ts'
+import { plus, rounded, times, type Exact } from './fixed-point.ts'
+import type { Usage } from './types.ts'
 
 /** The cost and its two parts: what went in (with any flat fee) and what came out. */
 export interface CostParts {

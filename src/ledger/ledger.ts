@@ -1,14 +1,14 @@
 import { BrokerError } from '../base/errors.ts'
 import { money, NOTHING, type Money } from '../base/money.ts'
-import { Roster, type Placed } from '../base/roster.ts'
-import type { Account } from '../contexts/accounts.ts'
-import type { Caller } from '../contexts/caller.ts'
+import { Roster, type Placed } from '../base/collections/swap-set.ts'
+import type { Account } from '../auth/accounts.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Store } from '../store/store.ts'
-import type { Balances } from './balances.ts'
-import { EntriesTable, type EntryFilter } from './entries.ts'
-import type { EntrySettlement } from './entry-row.ts'
-import { GroupsTable } from './groups.ts'
-import { HoldsTable } from './holds.ts'
+import type { Balances } from './balances/balances.ts'
+import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
+import type { EntrySettlement } from './entries/entry-row.ts'
+import { GroupsTable } from './entries/request-groups.ts'
+import { HoldsTable } from './entries/holds-table.ts'
 import type {
   AddressUsage,
   Balance,
@@ -21,13 +21,13 @@ import type {
   UsageGroup,
   UsageSplit,
   UsageSummary,
-} from './ledger-types.ts'
-import { loadBalances } from './load-balances.ts'
-import type { Period } from './periods.ts'
-import { correctionOf, type Correction, type Rerating, type ReratingResult } from './rerate.ts'
-import { RollUp } from './roll-up.ts'
-import { UsageReports } from './usage.ts'
-import { verifyChains, type Verdict } from './verify.ts'
+} from './types.ts'
+import { loadBalances } from './balances/load-balances.ts'
+import type { Period } from './balances/periods.ts'
+import { correctionOf, type Correction, type Rerating, type ReratingResult } from './reprice.ts'
+import { RollUp } from './usage/roll-up.ts'
+import { UsageReports } from './usage/usage-reports.ts'
+import { verifyChains, type Verdict } from './entries/verify.ts'
 
 /** What it cost: a hold before anybody is asked, one entry when it ended, nothing in between and nothing twice. */
 export interface Ledger {

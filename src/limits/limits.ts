@@ -1,13 +1,13 @@
 import type { Clock } from '../base/clock.ts'
 import { money, type Money } from '../base/money.ts'
-import type { Account } from '../contexts/accounts.ts'
-import type { Caller } from '../contexts/caller.ts'
+import type { Account } from '../auth/accounts.ts'
+import type { Caller } from '../auth/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
-import { periodEnd, type Period } from '../ledger/periods.ts'
-import { Gauge } from './gauge.ts'
-import type { RuleBook } from './rule-book.ts'
-import type { Bound } from './rule-bounds.ts'
-import type { Pin } from './rules.ts'
+import { periodEnd, type Period } from '../ledger/balances/periods.ts'
+import { Gauge } from './rate-counter.ts'
+import type { RuleBook } from './limit-store.ts'
+import type { Bound } from './effective-limits.ts'
+import type { Pin } from './limit-rule.ts'
 
 /** May they? Requests and tokens per minute, requests at once, money per period, and where requests may go. */
 export interface Limits {

@@ -1,7 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
-import type { JsonBody } from '../wire/json-body.ts'
-import type { ChatChunk } from '../wire/chat.ts'
-import type { LaneState, Readiness } from './key-pool.ts'
+import type { JsonBody } from '../wire/json/json-body.ts'
+import type { ChatChunk } from '../wire/openai/chat.ts'
+import type { LaneState, Readiness } from './keys/key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {

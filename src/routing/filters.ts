@@ -1,11 +1,11 @@
-import type { RouterEndpoint } from '../catalog/router-endpoints.ts'
-import { shortName } from '../base/short-name.ts'
-import { NO_PREFERENCES } from '../wire/provider-preferences.ts'
-import type { RoutingWishes } from '../wire/routing-wishes.ts'
-import { unmetBehind } from './behind-router.ts'
-import { quantizationFits, tooDear } from './conditions.ts'
-import type { Offer } from './offer.ts'
-import { meansProvider, placeIn } from './slugs.ts'
+import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
+import { shortName } from '../base/truncate.ts'
+import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
+import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
+import { unmetBehind } from './router-endpoints.ts'
+import { quantizationFits, tooDear } from './price-and-quantization.ts'
+import type { Offer } from './endpoint-candidate.ts'
+import { meansProvider, placeIn } from './provider-slugs.ts'
 
 /** What a filter may look at beside the offer itself. */
 export interface FilterContext {

@@ -1,9 +1,9 @@
-import type { Percentiles, ProviderSort } from '../wire/provider-preferences.ts'
-import type { RoutingWishes } from '../wire/routing-wishes.ts'
+import type { Percentiles, ProviderSort } from '../wire/openai/provider-preferences.ts'
+import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { compareKnown, comparePrices, compareText } from './compare.ts'
 import { knowsParameter } from './filters.ts'
-import type { EndpointFigures, FiguresOf, Offer, Percentile } from './offer.ts'
-import { placeIn } from './slugs.ts'
+import type { EndpointFigures, FiguresOf, Offer, Percentile } from './endpoint-candidate.ts'
+import { placeIn } from './provider-slugs.ts'
 
 /** By what offers are put in order. */
 export interface Ordering {

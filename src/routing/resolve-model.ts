@@ -1,8 +1,8 @@
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/short-name.ts'
+import { shortName } from '../base/truncate.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
-import { nearest } from '../catalog/nearest.ts'
+import { nearest } from '../catalog/nearest-names.ts'
 
 /** What a model name may stand for: one of the automatic choices, or the endpoints it names. */
 export type Resolved = (

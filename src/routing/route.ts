@@ -1,13 +1,13 @@
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
-import type { ProviderSort } from '../wire/provider-preferences.ts'
-import type { RoutingWishes } from '../wire/routing-wishes.ts'
-import { automaticOffers, bestOfEach } from './automatic.ts'
+import type { ProviderSort } from '../wire/openai/provider-preferences.ts'
+import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
+import { automaticOffers, bestOfEach } from './auto-model.ts'
 import { FILTERS, type Filter, type FilterContext } from './filters.ts'
-import { noneLeft, noProvider, type Funnel } from './none-left.ts'
-import type { Exclusion, LeftOut, Offer, ProviderState, RouteSurroundings } from './offer.ts'
+import { noneLeft, noProvider, type Funnel } from './routing-errors.ts'
+import type { Exclusion, LeftOut, Offer, ProviderState, RouteSurroundings } from './endpoint-candidate.ts'
 import { betterOffer, inOrder } from './order.ts'
 import { resolveModel, type Resolved, type Strategy } from './resolve-model.ts'
-import { directProviders } from './slugs.ts'
+import { directProviders } from './provider-slugs.ts'
 
 export interface RouteQuery {
   readonly kind: ModelKind

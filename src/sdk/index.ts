@@ -10,7 +10,7 @@ import type { Transport } from './transport.ts'
 
 export { BrokerError } from '../base/errors.ts'
 export type { ErrorCode, ErrorDetails } from '../base/errors.ts'
-export type { MethodName, Params, Result } from '../wire/rpc.ts'
+export type { MethodName, Params, Result } from '../wire/rpc/methods.ts'
 export type { ChatAnswer, ChatChunk, ChatMessage, ChatRequest, ChatUsage } from './chat-types.ts'
 export type { Create, OpenAiClient } from './openai-client.ts'
 export type {

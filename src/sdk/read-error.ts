@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { BrokerError, ERRORS } from '../base/errors.ts'
 import type { ErrorCode, ErrorDetails } from '../base/errors.ts'
-import type { RpcAnswer } from '../wire/rpc-message.ts'
+import type { RpcAnswer } from '../wire/rpc/message.ts'
 
 /** The broker's failure of an RPC call, as it was thrown on the other side. */
 export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']>): BrokerError {

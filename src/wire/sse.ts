@@ -1,4 +1,4 @@
-import { GrowingBytes } from '../base/growing-bytes.ts'
+import { GrowingBytes } from '../base/collections/byte-buffer.ts'
 
 /** Raised when an event is larger than the bound. */
 export class EventTooLarge extends Error {}

@@ -13,18 +13,15 @@ const BIN = fileURLToPath(new URL('../../bin', import.meta.url))
 describe('the launcher', () => {
   test('runs the sources in a clone, and dist where there are none', async () => {
     await using home = await packageFolder()
-    await home.program('dist/programs/cli/main.js', 'console.log("dist", process.argv.slice(2).join())')
+    await home.program('dist/cli/main.js', 'console.log("dist", process.argv.slice(2).join())')
     expect(await home.launch(process.execPath)).toEqual({ exit: 0, out: 'dist a,b\n', err: '' })
-    await home.program('src/programs/cli/main.ts', 'console.log("src" as string)')
+    await home.program('src/cli/main.ts', 'console.log("src" as string)')
     expect(await home.launch(process.execPath)).toEqual({ exit: 0, out: 'src\n', err: '' })
   })
 
   test('an old Node hands over to a newer one in node_modules, with arguments and exit code', async () => {
     await using home = await packageFolder()
-    await home.program(
-      'dist/programs/cli/main.js',
-      'console.log(process.argv.slice(2).join()); process.exit(7)',
-    )
+    await home.program('dist/cli/main.js', 'console.log(process.argv.slice(2).join()); process.exit(7)')
     const old = await home.oldNode()
     await home.installNode('24.1.0')
     expect(await home.launch(old)).toEqual({ exit: 7, out: 'a,b\n', err: '' })
@@ -33,7 +30,7 @@ describe('the launcher', () => {
   test('a signal reaches the program, and its end is the launcher’s', async () => {
     await using home = await packageFolder()
     await home.program(
-      'dist/programs/cli/main.js',
+      'dist/cli/main.js',
       'process.on("SIGTERM", () => process.exit(9)); console.log("up"); setInterval(() => {}, 1000)',
     )
     const old = await home.oldNode()
@@ -44,7 +41,7 @@ describe('the launcher', () => {
 
   test('without a newer one it says what to install', async () => {
     await using home = await packageFolder()
-    await home.program('dist/programs/cli/main.js', '')
+    await home.program('dist/cli/main.js', '')
     const old = await home.oldNode()
     await home.installNode('22.1.0')
     const run = await home.launch(old)

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { findByName, findBySlug, nearestNames } from '../../src/catalog/find-model.ts'
-import { parseModelsFile } from '../../src/catalog/models-file.ts'
+import { parseModelsFile } from '../../src/catalog/models-file/models-file.ts'
 
 const { catalog } = parseModelsFile(`
 models:

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 
 import type { Endpoint, Price, Rates } from '../../src/catalog/catalog.ts'
 import { findByName } from '../../src/catalog/find-model.ts'
-import { readModelsFile } from '../../src/catalog/models-file.ts'
+import { readModelsFile } from '../../src/catalog/models-file/models-file.ts'
 
 const { catalog } = readModelsFile(new URL('../../modelsconfig.yml', import.meta.url).pathname)
 const models = [...catalog.models.values()]

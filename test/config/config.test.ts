@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 
 import { loadConfig } from '../../src/config/config.ts'
 import type { Flags } from '../../src/config/config.ts'
-import { readModelsFile } from '../../src/catalog/models-file.ts'
+import { readModelsFile } from '../../src/catalog/models-file/models-file.ts'
 
 let home: string
 beforeEach(() => {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
-import { startDaemonHere } from '../support/daemon-here.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
 import { runProcess } from '../support/run-cli.ts'
 
 const EXAMPLES = join(import.meta.dirname, '..', '..', 'examples')

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../src/base/errors.ts'
 import { fallback, type AttemptOutcome, type Walk } from '../../src/fallback/fallback.ts'
-import type { Rescue } from '../../src/fallback/next-rescue.ts'
-import type { Candidate } from '../../src/fallback/next-step.ts'
-import type { Readiness } from '../../src/providers/key-pool.ts'
+import type { Rescue } from '../../src/fallback/stream-recovery.ts'
+import type { Candidate } from '../../src/fallback/retry-policy.ts'
+import type { Readiness } from '../../src/providers/keys/key-pool.ts'
 
 const READY: Readiness = { state: 'ready', readyInMs: 0, reason: undefined }
 const answers: AttemptOutcome = { type: 'answered' }

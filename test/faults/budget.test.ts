@@ -2,7 +2,7 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dollars, formatDollars, money } from '../../src/base/money.ts'
-import { ask, openAsk } from '../support/ask.ts'
+import { ask, openAsk } from '../support/open-request.ts'
 import {
   chatChunk,
   cut,
@@ -14,7 +14,7 @@ import {
   type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-before.ts'
+import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { plainAnswer, refuses, role } from './scripts.ts'
 
 const FATES = ['plain', 'stream', 'broken', 'half then whole', 'silent', 'cancelled', 'failed'] as const

@@ -1,10 +1,10 @@
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { StreamReader } from '../../src/providers/protocols/answer-readers.ts'
-import type { ChatChunk } from '../../src/wire/chat.ts'
+import { StreamReader } from '../../src/providers/protocols/stream-reader.ts'
+import type { ChatChunk } from '../../src/wire/openai/chat.ts'
 import { chatChunk, done, finishChunk, head, raw, type Script } from '../support/scripted-upstream.ts'
-import { ask, brokerBefore, type BrokerBefore } from './broker-before.ts'
+import { ask, brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, says } from './scripts.ts'
 
 /** `npm run fuzz` looks this many times as long. */

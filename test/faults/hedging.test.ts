@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { cut, sse, chatChunk, stall, wait, type Script, type Step } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore, type ProviderBehind } from './broker-before.ts'
+import { brokerBefore, type BrokerBefore, type ProviderBehind } from './broker-with-providers.ts'
 import { expectWhole, refuses, role, says } from './scripts.ts'
 
 /** As many answers as it takes to know what is slow. */

@@ -5,7 +5,7 @@ import { startBroker } from '../support/start-broker.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import { chatChunk, cut, inTurn, scriptedUpstream, sse, stall } from '../support/scripted-upstream.ts'
 import { tempFolder } from '../support/temp-folder.ts'
-import { brokerBefore } from './broker-before.ts'
+import { brokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses, says } from './scripts.ts'
 
 const once = { 'idempotency-key': 'order-7' }

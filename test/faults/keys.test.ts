@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { expect, test } from 'vitest'
-import type { Result } from '../../src/wire/rpc.ts'
+import type { Result } from '../../src/wire/rpc/methods.ts'
 import { stall } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-before.ts'
+import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses, says } from './scripts.ts'
 
 function info({ daemon }: BrokerBefore): Promise<Result<'info'>> {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import { chatChunk, done, finishChunk, sse, type Step } from '../support/scripted-upstream.ts'
-import { brokerBefore } from './broker-before.ts'
+import { brokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole } from './scripts.ts'
 
 const hello = { messages: [{ role: 'user', content: 'hi' }] }

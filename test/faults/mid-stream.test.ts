@@ -15,7 +15,7 @@ import {
   wire,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type ProviderBehind, type Told } from './broker-before.ts'
+import { brokerBefore, type ProviderBehind, type Told } from './broker-with-providers.ts'
 import { expectWhole, refuses, role, says } from './scripts.ts'
 
 const STREAM = { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' }

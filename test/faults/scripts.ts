@@ -13,7 +13,7 @@ import {
   wire,
   type Step,
 } from '../support/scripted-upstream.ts'
-import type { Told } from './broker-before.ts'
+import type { Told } from './broker-with-providers.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
 

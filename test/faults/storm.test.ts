@@ -17,7 +17,7 @@ import {
   type Script,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-before.ts'
+import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectBroken, expectWhole, FAULTS, role, says, STREAM_FAULTS } from './scripts.ts'
 
 const SECONDS = Number(process.env['FAULTS_FOR_S'] ?? 0)

@@ -4,7 +4,7 @@ import { assert, expect, test } from 'vitest'
 import { dollars, dollarsNumber, money, NOTHING } from '../../src/base/money.ts'
 import type { Price, Rates } from '../../src/catalog/catalog.ts'
 import { costOf, costParts, leastItCanCost, mostItCanCost } from '../../src/ledger/cost.ts'
-import type { Usage } from '../../src/ledger/ledger-types.ts'
+import type { Usage } from '../../src/ledger/types.ts'
 import { usage } from './samples.ts'
 
 function price(rates: Record<string, string>, changes: Partial<Price> = {}): Price {

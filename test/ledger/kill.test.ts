@@ -41,7 +41,7 @@ test.each([50, 1000, 4000])(
 
 /** What the child had said when it was killed. */
 async function killedAfter(lines: number, path: string): Promise<{ held: string[]; settled: string[] }> {
-  const storm = new URL('./storm.ts', import.meta.url).pathname
+  const storm = new URL('./random-writes.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [storm, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
   const said: { held: string[]; settled: string[] } = { held: [], settled: [] }

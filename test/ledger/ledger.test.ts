@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { money, NOTHING, type Money } from '../../src/base/money.ts'
-import { addressAccount } from '../../src/contexts/accounts.ts'
+import { addressAccount } from '../../src/auth/accounts.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
-import type { Hold } from '../../src/ledger/ledger-types.ts'
+import type { Hold } from '../../src/ledger/types.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request, usage } from './samples.ts'
 

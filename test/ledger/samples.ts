@@ -1,5 +1,5 @@
 import { money, type Money } from '../../src/base/money.ts'
-import type { HoldRequest, Settlement, Usage } from '../../src/ledger/ledger-types.ts'
+import type { HoldRequest, Settlement, Usage } from '../../src/ledger/types.ts'
 
 /** A request by `10.0.0.1` that may cost a thousandth of a dollar. */
 export function request(id: string, changes: Partial<HoldRequest> = {}): HoldRequest {

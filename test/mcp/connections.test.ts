@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { createToolBroker } from '../../src/mcp/tool-broker.ts'
-import { startDoor, startHttpFixture } from '../doors/mcp/support.ts'
+import { createToolBroker } from '../../src/mcp/mcp-gateway.ts'
+import { startDoor, startHttpFixture } from '../server/mcp/support.ts'
 import { alice, bob, brokerOf, program, quiet, temporaryFolder, textOf, toolNames } from './support.ts'
 
 test('no server is started before it is needed, and however many need it, it is started once', async () => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { type Money, money } from '../../src/base/money.ts'
-import type { ToolMeter, ToolOutcome } from '../../src/mcp/tool-types.ts'
-import { fitsAny } from '../../src/mcp/patterns.ts'
-import { ToolPolicy } from '../../src/mcp/tool-policy.ts'
+import type { ToolMeter, ToolOutcome } from '../../src/mcp/types.ts'
+import { fitsAny } from '../../src/mcp/policy/wildcard.ts'
+import { ToolPolicy } from '../../src/mcp/policy/tool-policy.ts'
 import { alice, bob, brokerOf, program, textOf, toolNames } from './support.ts'
 import { manualClock } from './manual-clock.ts'
 

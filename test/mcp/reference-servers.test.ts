@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
-import { startDoor } from '../doors/mcp/support.ts'
+import { startDoor } from '../server/mcp/support.ts'
 import { temporaryFolder, textOf } from './support.ts'
 
 /** A published server from the development dependencies. */

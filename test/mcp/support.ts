@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type CallToolResult, type InputRequiredResult, isCallToolResult } from '@modelcontextprotocol/client'
 import { systemClock } from '../../src/base/clock.ts'
-import { parseMcpConfig } from '../../src/mcp/config.ts'
-import { type ToolBroker, type ToolBrokerOptions, createToolBroker } from '../../src/mcp/tool-broker.ts'
-import type { ToolCaller } from '../../src/mcp/tool-policy.ts'
+import { parseMcpConfig } from '../../src/mcp/config/config.ts'
+import { type ToolBroker, type ToolBrokerOptions, createToolBroker } from '../../src/mcp/mcp-gateway.ts'
+import type { ToolCaller } from '../../src/mcp/policy/tool-policy.ts'
 
 export const alice: ToolCaller = { ip: 'local', context: 'alice' }
 export const bob: ToolCaller = { ip: 'local', context: 'bob' }

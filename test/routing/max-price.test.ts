@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { BrokerError } from '../../src/base/errors.ts'
 import { dollars } from '../../src/base/money.ts'
 import type { Price } from '../../src/catalog/catalog.ts'
-import { tooDear } from '../../src/routing/conditions.ts'
-import { parsePreferences } from '../../src/wire/provider-preferences.ts'
+import { tooDear } from '../../src/routing/price-and-quantization.ts'
+import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
 
 /** Dollars per million tokens, per request and per picture. */
 const price: Price = {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { EndpointFigures, Percentile } from '../../src/routing/offer.ts'
+import type { EndpointFigures, Percentile } from '../../src/routing/endpoint-candidate.ts'
 import { route } from '../../src/routing/route.ts'
-import { parsePreferences } from '../../src/wire/provider-preferences.ts'
-import { NO_NEEDS } from '../../src/wire/routing-wishes.ts'
+import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
 import { catalogOf, providers } from './samples.ts'
 
 const catalog = catalogOf({

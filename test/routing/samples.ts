@@ -1,6 +1,6 @@
 import { dollars } from '../../src/base/money.ts'
 import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
-import type { ProviderState } from '../../src/routing/offer.ts'
+import type { ProviderState } from '../../src/routing/endpoint-candidate.ts'
 
 /** An endpoint in a few words. */
 export interface Offer {

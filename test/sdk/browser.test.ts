@@ -6,7 +6,7 @@ import { createContext, runInContext } from 'node:vm'
 
 import { expect, test } from 'vitest'
 
-import { startDaemonHere } from '../support/daemon-here.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'src', 'sdk', 'index.ts')
 

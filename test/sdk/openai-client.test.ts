@@ -5,8 +5,8 @@ import { socketsAt } from '../../src/sdk-node/socket-paths.ts'
 import { unixTransport } from '../../src/sdk-node/unix-transport.ts'
 import { connect, httpTransport } from '../../src/sdk/index.ts'
 import type { ChatAnswer, ChatChunk, OpenAiClient, Transport } from '../../src/sdk/index.ts'
-import { startDaemonHere } from '../support/daemon-here.ts'
-import type { DaemonHere } from '../support/daemon-here.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
+import type { DaemonHere } from '../support/in-process-daemon.ts'
 import { startScriptedBroker } from '../support/scripted-broker.ts'
 
 const ways: [string, (broker: DaemonHere) => Transport][] = [

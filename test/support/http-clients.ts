@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/base/clock.ts'
-import type { BaseUrl } from '../../src/providers/base-url.ts'
-import { leanUpstream } from '../../src/providers/lean/lean-upstream.ts'
-import { undiciUpstream, type Upstream } from '../../src/providers/upstream.ts'
+import type { BaseUrl } from '../../src/providers/transport/base-url.ts'
+import { leanUpstream } from '../../src/providers/transport/http1/http1-upstream.ts'
+import { undiciUpstream, type Upstream } from '../../src/providers/transport/upstream.ts'
 
 export const HTTP_CLIENTS = ['lean', 'undici'] as const
 

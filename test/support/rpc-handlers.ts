@@ -1,5 +1,5 @@
-import type { Handlers, StreamHandlers } from '../../src/doors/rpc/handlers.ts'
-import { methods } from '../../src/wire/rpc.ts'
+import type { Handlers, StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
+import { methods } from '../../src/wire/rpc/methods.ts'
 
 /** Handlers that answer each method with the example of its contract. */
 export const exampleHandlers = Object.fromEntries(

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 
-import { registerRpc } from '../../src/doors/rpc/rpc-door.ts'
-import type { RpcDoor } from '../../src/doors/rpc/rpc-door.ts'
+import { registerRpc } from '../../src/server/rpc/rpc-server.ts'
+import type { RpcDoor } from '../../src/server/rpc/rpc-server.ts'
 import { exampleHandlers, exampleStreams } from './rpc-handlers.ts'
 
 /** The RPC door on a Unix socket of its own, gone when the test is. */

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 
-import { runCli } from '../../src/programs/cli/program.ts'
-import type { Cli } from '../../src/programs/cli/cli.ts'
+import { runCli } from '../../src/cli/program.ts'
+import type { Cli } from '../../src/cli/cli.ts'
 
 export interface CliRun {
   readonly exit: number | null
@@ -51,7 +51,7 @@ function textOf(stream: PassThrough): string {
   }
 }
 
-export const MAIN = fileURLToPath(new URL('../../src/programs/cli/main.ts', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>

@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 
-import type { RpcDoor } from '../../src/doors/rpc/rpc-door.ts'
+import type { RpcDoor } from '../../src/server/rpc/rpc-server.ts'
 import { startRpcSocket } from './rpc-socket.ts'
 import type { RpcSocket } from './rpc-socket.ts'
 

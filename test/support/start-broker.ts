@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ask, type Answer, type Asked } from './ask.ts'
+import { ask, type Answer, type Asked } from './open-request.ts'
 import { tempFolder } from './temp-folder.ts'
 
 /** As people start it; compiled code is kept from one start to the next. */
@@ -113,7 +113,7 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       PATH_VAR: join(folder, 'v'),
       AIBROKER_DETECT: 'off',
       AIBROKER_CATALOG: 'off',
-      // `AIBROKER_WORKERS=2 npx vitest run test/programs/daemon` holds a broker with workers to the same promises.
+      // `AIBROKER_WORKERS=2 npx vitest run test/daemon` holds a broker with workers to the same promises.
       AIBROKER_WORKERS: process.env['AIBROKER_WORKERS'] ?? '1',
       ...env,
     },

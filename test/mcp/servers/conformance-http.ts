@@ -9,7 +9,7 @@ import {
   isLegacyRequest,
 } from '@modelcontextprotocol/server'
 import { conformanceServer } from './conformance-server.ts'
-import { leaveSignal, webRequest, writeWebResponse } from '../../../src/doors/mcp/web-response.ts'
+import { leaveSignal, webRequest, writeWebResponse } from '../../../src/server/mcp/transport/web-response.ts'
 
 const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>()
 const modern = createMcpHandler(conformanceServer, { legacy: 'reject' })

@@ -2,9 +2,9 @@ import openRpcMetaSchema from '@open-rpc/meta-schema'
 import { Ajv } from 'ajv'
 import { describe, expect, test } from 'vitest'
 
-import { openRpcDocument } from '../../../src/wire/rpc-document.ts'
-import type { Method } from '../../../src/wire/rpc-method.ts'
-import { methods } from '../../../src/wire/rpc.ts'
+import { openRpcDocument } from '../../../src/wire/rpc/document.ts'
+import type { Method } from '../../../src/wire/rpc/method.ts'
+import { methods } from '../../../src/wire/rpc/methods.ts'
 
 const contract: [string, Method][] = Object.entries(methods)
 

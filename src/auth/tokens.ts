@@ -1,0 +1,122 @@
+import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+import { randomLetters } from '../base/ids.ts'
+import { Secret } from '../base/secret.ts'
+import { shortName } from '../base/truncate.ts'
+import type { Row } from '../store/sql.ts'
+import type { Store } from '../store/store.ts'
+import { TokenTable, type KeptToken, type TokenFacts } from './token-table.ts'
+
+/** The tokens that callers may show. Each is seen once, by whoever creates it; kept is a keyed hash. */
+export interface Tokens {
+  list(): readonly TokenFacts[]
+  create(wish: {
+    readonly label: string
+    readonly expiresAt?: number | undefined
+  }): Promise<{ readonly facts: TokenFacts; readonly token: Secret }>
+  /** Throws `not-found`. */
+  setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts>
+  /** False when there was none. */
+  remove(id: string): Promise<boolean>
+  /** Whose token this is. Throws `unauthorized` when it is unknown, disabled or expired. */
+  find(shown: string): TokenFacts
+  /** For another process that has to find them, too. */
+  kept(): readonly KeptToken[]
+}
+
+/** Every token of ours begins so; what begins otherwise is somebody else's, such as the dummy key of an OpenAI client. */
+export const TOKEN_PREFIX = 'hb-'
+
+const LETTERS = 43
+
+export interface TokensParts {
+  /** `apikeys.db` */
+  readonly store: Store
+  /** File of the key that tokens are hashed with; made when it isn't there, readable by its owner alone. */
+  readonly keyPath: string
+  readonly clock: Clock
+}
+
+export function openTokens(parts: TokensParts): Tokens {
+  return new StoredTokens(parts)
+}
+
+class StoredTokens implements Tokens {
+  readonly #parts: TokensParts
+  readonly #table: TokenTable
+  readonly #insert
+  readonly #disable
+  readonly #delete
+
+  constructor(parts: TokensParts) {
+    const { store, keyPath } = parts
+    this.#parts = parts
+    this.#table = new TokenTable(keyPath, parts.clock)
+    this.#insert = store.prepare(
+      'INSERT INTO api_keys (id, label, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?)',
+    )
+    this.#disable = store.prepare('UPDATE api_keys SET disabled = ? WHERE id = ?')
+    this.#delete = store.prepare('DELETE FROM api_keys WHERE id = ?')
+    for (const row of store.prepare('SELECT * FROM api_keys ORDER BY created_at, id').all()) this.#keep(row)
+  }
+
+  list(): readonly TokenFacts[] {
+    return this.#table.all().map(({ facts }) => facts)
+  }
+
+  async create({ label, expiresAt }: { label: string; expiresAt?: number | undefined }) {
+    const token = new Secret(`${TOKEN_PREFIX}${randomLetters(LETTERS)}`)
+    const createdAt = Math.floor(this.#parts.clock.now() / 1000)
+    const facts = { id: `tok-${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
+    const hash = this.#table.hashOf(token.reveal())
+    await this.#parts.store.write(() => this.#insert.run(facts.id, label, hash, createdAt, expiresAt ?? null))
+    this.#table.put({ facts, hash })
+    return { facts, token }
+  }
+
+  async setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts> {
+    this.#mustKeep(id)
+    await this.#parts.store.write(() => this.#disable.run(isDisabled ? 1 : 0, id))
+    // While that was written, it may have been deleted.
+    const kept = this.#mustKeep(id)
+    const facts = { ...kept.facts, isDisabled }
+    this.#table.put({ ...kept, facts })
+    return facts
+  }
+
+  async remove(id: string): Promise<boolean> {
+    await this.#parts.store.write(() => this.#delete.run(id))
+    const kept = this.#keptOf(id)
+    return kept !== undefined && this.#table.delete(kept)
+  }
+
+  find(shown: string): TokenFacts {
+    return this.#table.find(shown)
+  }
+
+  kept(): readonly KeptToken[] {
+    return this.#table.all()
+  }
+
+  #keep(row: Row): void {
+    const expiresAt = row['expires_at'] === null ? undefined : Number(row['expires_at'])
+    const facts = {
+      id: String(row['id']),
+      label: String(row['label']),
+      createdAt: Number(row['created_at']),
+      expiresAt,
+      isDisabled: Number(row['disabled']) === 1,
+    }
+    this.#table.put({ facts, hash: String(row['hash']) })
+  }
+
+  #mustKeep(id: string): KeptToken {
+    const kept = this.#keptOf(id)
+    if (kept === undefined) throw new BrokerError('not-found', `there is no token “${shortName(id)}”`)
+    return kept
+  }
+
+  #keptOf(id: string): KeptToken | undefined {
+    return this.#table.all().find(({ facts }) => facts.id === id)
+  }
+}

@@ -1,0 +1,59 @@
+import { basename } from 'node:path'
+import { readFileSync } from 'node:fs'
+
+import { BrokerError } from '../../base/errors.ts'
+import { buildCatalog } from '../build-catalog.ts'
+import type { Catalog } from '../catalog.ts'
+import { modelsForm } from './model-rows.ts'
+import { providersForm, toProviderSetting } from './provider-rows.ts'
+import type { ProviderSetting } from '../provider-setting.ts'
+import { optional, record } from './yaml-form.ts'
+import { readYaml } from './yaml-page.ts'
+import type { Problem } from './yaml-page.ts'
+
+/** What `modelsconfig.yml` says. */
+export interface ModelsFile {
+  readonly catalog: Catalog
+  /** By name. */
+  readonly providers: ReadonlyMap<string, ProviderSetting>
+}
+
+const form = record({ models: optional(modelsForm), providers: optional(providersForm) })
+
+/** Reads and parses the file. Throws `bad-request`, with every problem in the file at once. */
+export function readModelsFile(path: string): ModelsFile {
+  return parseModelsFile(readText(path), path)
+}
+
+/** Parses the text of a `modelsconfig.yml`; `path` only names it in errors. */
+export function parseModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
+  const { value, problems } = readYaml(text, form)
+  if (value === undefined) throw refusal(path, problems)
+  const providers = [...(value.providers ?? [])].map(([name, row]) => toProviderSetting(name, row))
+  return Object.freeze({
+    catalog: buildCatalog(value.models ?? new Map()),
+    providers: new Map(providers.map((provider) => [provider.name, provider])),
+  })
+}
+
+/** Also read by who watches the file for changes. */
+export function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const advice = 'MODELS_CONFIG_PATH may name another file'
+    throw new BrokerError('bad-request', `can’t read the models file ${path}: ${String(cause)}; ${advice}`, {
+      cause,
+    })
+  }
+}
+
+function refusal(path: string, problems: readonly Problem[]): BrokerError {
+  const lines = problems.map(({ line, column, path: entry, message }) =>
+    [`${path}:${line}:${column}`, entry, message].filter((part) => part !== '').join(': '),
+  )
+  const title = `${basename(path)} has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}`
+  return new BrokerError('bad-request', `${title}\n${lines.join('\n')}`, {
+    details: { metadata: { problems } },
+  })
+}

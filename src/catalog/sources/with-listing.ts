@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import type { Catalog, Endpoint, Model, ModelKind } from '../catalog.ts'
+import { findBySlug } from '../find-model.ts'
+import type { ListedModel } from './openrouter-listing.ts'
+import { withModels } from './with-models.ts'
+
+/** Behind everything that the models file ranks. */
+const PRIORITY = 50
+
+/**
+ * The catalogue and what OpenRouter lists. Where both know a model the file's word stands, and what it leaves open is
+ * filled in; the others are added under OpenRouter's names.
+ */
+export function withListing(catalog: Catalog, listed: readonly ListedModel[]): Catalog {
+  if (listed.length === 0) return catalog
+  const filled = new Map<string, Model>()
+  const added: Model[] = []
+  for (const row of listed) {
+    const known = findBySlug(catalog, row.listing.slug) ?? catalog.models.get(row.listing.slug)
+    if (known !== undefined) filled.set(known.id, fill(filled.get(known.id) ?? known, row))
+    else added.push(...asModel(row))
+  }
+  const models = [...catalog.models.values()].map((model) => filled.get(model.id) ?? model)
+  const merged = withModels(asCatalog(catalog, models), added)
+  return Object.freeze({ ...merged, version: versionOf(catalog.version, listed) })
+}
+
+function asCatalog(catalog: Catalog, models: readonly Model[]): Catalog {
+  const byId = new Map(models.map((model) => [model.id, model]))
+  const endpoints = [...catalog.endpoints].map(([id, endpoint]) => {
+    const owner = byId.get(endpoint.model)
+    return [id, owner?.endpoints.find((own) => own.id === id) ?? endpoint] as const
+  })
+  return { version: catalog.version, models: byId, endpoints: new Map(endpoints) }
+}
+
+function fill(model: Model, row: ListedModel): Model {
+  const { listing } = row
+  return Object.freeze({
+    ...model,
+    contextWindow: model.contextWindow ?? row.contextWindow,
+    maxOutputTokens: model.maxOutputTokens ?? row.maxOutputTokens,
+    endpoints: model.endpoints.map((endpoint) =>
+      endpoint.provider === 'openrouter' && endpoint.modelId === listing.slug
+        ? fillEndpoint(endpoint, row)
+        : endpoint,
+    ),
+    listing,
+  })
+}
+
+function fillEndpoint(endpoint: Endpoint, row: ListedModel): Endpoint {
+  return Object.freeze({
+    ...endpoint,
+    contextWindow: endpoint.contextWindow ?? row.contextWindow,
+    maxOutputTokens: endpoint.maxOutputTokens ?? row.maxOutputTokens,
+    supportedParameters: endpoint.supportedParameters ?? row.listing.supportedParameters,
+    price: endpoint.price ?? row.price,
+  })
+}
+
+/** None for what no door of ours could ask for. */
+function asModel(row: ListedModel): Model[] {
+  const { listing, displayName, contextWindow, maxOutputTokens, price } = row
+  const kind = kindOf(listing.outputs)
+  if (kind === undefined) return []
+  const endpoint: Endpoint = {
+    id: `openrouter/${listing.slug}`,
+    provider: 'openrouter',
+    modelId: listing.slug,
+    model: listing.slug,
+    priority: PRIORITY,
+    contextWindow,
+    maxOutputTokens,
+    supportedParameters: listing.supportedParameters,
+    price,
+  }
+  const model = {
+    id: listing.slug,
+    displayName,
+    kind,
+    tier: price?.input === 0n ? 'free' : 'listed',
+    capabilities: capabilitiesOf(row),
+    contextWindow,
+    maxOutputTokens,
+    endpoints: [endpoint],
+    listing,
+    isDiscovered: true,
+  }
+  return [Object.freeze(model)]
+}
+
+const KINDS: readonly (readonly [string, ModelKind])[] = [
+  ['text', 'chat'],
+  ['embeddings', 'embedding'],
+  ['speech', 'speech'],
+  ['transcription', 'transcription'],
+]
+
+function kindOf(outputs: readonly string[]): ModelKind | undefined {
+  return KINDS.find(([output]) => outputs.includes(output))?.[1]
+}
+
+/** OpenRouter's words in those of the models file. */
+const WORDS: Readonly<Record<string, string>> = { tools: 'tool_calling', reasoning: 'reasoning' }
+const INPUT_WORDS: Readonly<Record<string, string>> = {
+  image: 'vision',
+  audio: 'audio_input',
+  file: 'file',
+  video: 'video_input',
+}
+
+function capabilitiesOf({
+  listing: { supportedParameters, inputs, outputs },
+}: ListedModel): readonly string[] {
+  return [
+    ...supportedParameters.flatMap((name) => WORDS[name] ?? []),
+    ...inputs.flatMap((name) => INPUT_WORDS[name] ?? []),
+    ...outputs.filter((name) => name !== 'text').map((name) => `${name}_output`),
+  ]
+}
+
+/** Ledger rows name the prices that they used: others are another version. */
+function versionOf(version: string, listed: readonly ListedModel[]): string {
+  const prices = listed.map(({ listing }) => [listing.slug, listing.row['pricing']])
+  return `${version}+${createHash('sha256').update(JSON.stringify(prices)).digest('hex').slice(0, 8)}`
+}

@@ -1,0 +1,160 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+
+import { BrokerError } from '../../base/errors.ts'
+import type { Result } from '../../sdk/index.ts'
+import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import type { Cli, Globals } from '../cli.ts'
+import { UNKNOWN, formatCount, formatSeconds, formatUsd, plural } from '../terminal/format.ts'
+import { sayRule } from './limit-options.ts'
+import { printTable } from '../terminal/table.ts'
+import { print, printJson } from '../terminal/terminal.ts'
+
+type Context = Result<'contexts.list'>[number]
+type Details = Result<'contexts.get'>
+
+export function contextsCommand(cli: Cli): Command {
+  return describeCommand('contexts', 'Show Hero’s contexts: what each spent and where it may go', [
+    'hero_aibroker contexts',
+    'hero_aibroker contexts show lab',
+    'hero_aibroker contexts pin lab --local-only',
+    'hero_aibroker limits set context:lab --usd-per-day 5',
+  ])
+    .action(async (_options: unknown, command: Command) => {
+      const globals = globalsOf(command)
+      const contexts = await clientOf(cli, globals).call('contexts.list')
+      if (globals.json) return printJson(cli.terminal, contexts)
+      printContexts(cli, contexts)
+    })
+    .addCommand(showCommand(cli))
+    .addCommand(pinCommand(cli))
+    .addCommand(unpinCommand(cli))
+    .addCommand(deleteCommand(cli))
+}
+
+function showCommand(cli: Cli): Command {
+  return describeCommand('show', 'Show one: its addresses, its rules', ['hero_aibroker contexts show lab'])
+    .argument('<context>', CONTEXT)
+    .action(async (context: string, _options: unknown, command: Command) => {
+      const globals = globalsOf(command)
+      const details = await clientOf(cli, globals).call('contexts.get', { context })
+      if (globals.json) return printJson(cli.terminal, details)
+      printDetails(cli, details)
+    })
+}
+
+const CONTEXT = 'as its front names it in X-Hero-Context'
+const UNDER = new Option('--address <ip>', 'only under this address')
+
+interface PinOptions extends Globals {
+  readonly providers?: string[] | undefined
+  readonly models?: string[] | undefined
+  readonly localOnly?: boolean | undefined
+  readonly address?: string | undefined
+}
+
+function pinCommand(cli: Cli): Command {
+  return describeCommand('pin', 'Let it ask only some providers or models; its limits stay', [
+    'hero_aibroker contexts pin lab --local-only',
+    'hero_aibroker contexts pin shop --providers openai groq --models "openai/*"',
+  ])
+    .argument('<context>', CONTEXT)
+    .option('--providers <names...>', 'only these providers')
+    .option('--models <names...>', 'only these models; “openai/*” is all of an author')
+    .option('--local-only', 'only providers that run on this host')
+    .addOption(UNDER)
+    .action(async (context: string, _options: unknown, command: Command) => {
+      const {
+        providers,
+        models,
+        localOnly: local_only,
+        address,
+        ...globals
+      } = command.optsWithGlobals<PinOptions>()
+      const pin = { providers, models, local_only }
+      if (Object.values(pin).every((value) => value === undefined))
+        throw new BrokerError('bad-request', 'say where it may go, such as --local-only; --help lists it all')
+      await setPin(cli, globals, { context, pin, address })
+    })
+}
+
+function unpinCommand(cli: Cli): Command {
+  return describeCommand('unpin', 'Let it go anywhere again; its limits stay', [
+    'hero_aibroker contexts unpin lab',
+  ])
+    .argument('<context>', CONTEXT)
+    .addOption(UNDER)
+    .action(async (context: string, _options: unknown, command: Command) => {
+      const { address, ...globals } = command.optsWithGlobals<PinOptions>()
+      await setPin(cli, globals, { context, pin: {}, address })
+    })
+}
+
+async function setPin(
+  cli: Cli,
+  globals: Globals,
+  wish: { context: string; pin: NonNullable<Context['pin']>; address: string | undefined },
+): Promise<void> {
+  const details = await clientOf(cli, globals).call('contexts.pin', wish)
+  if (globals.json) return printJson(cli.terminal, details)
+  print(cli.terminal, `${wish.context}: ${sayPin(wish.pin)}`)
+}
+
+function deleteCommand(cli: Cli): Command {
+  return describeCommand('delete', 'Take away all that was set for it; what it spent stays in the books', [
+    'hero_aibroker contexts delete lab',
+  ])
+    .argument('<context>', CONTEXT)
+    .action(async (context: string, _options: unknown, command: Command) => {
+      const globals = globalsOf(command)
+      const result = await clientOf(cli, globals).call('contexts.delete', { context })
+      if (globals.json) return printJson(cli.terminal, result)
+      print(
+        cli.terminal,
+        result.removed === 0 ? 'nothing was set for it' : `${plural(result.removed, 'rule')} gone`,
+      )
+    })
+}
+
+const SPENT = [
+  { title: 'REQUESTS', align: 'right' },
+  { title: 'COST', align: 'right' },
+  { title: 'LAST USED' },
+] as const
+
+function printContexts({ terminal, now }: Cli, contexts: readonly Context[]): void {
+  if (contexts.length === 0)
+    return print(terminal, 'Nobody asked in a context yet, and nothing is set for one.')
+  const rows = contexts.map((one) => [one.context, ...spent(one, now()), sayPin(one.pin)])
+  printTable(terminal, [{ title: 'CONTEXT' }, ...SPENT, { title: 'MAY GO', shrinks: true }], rows)
+}
+
+function printDetails({ terminal, now }: Cli, { addresses, rules, ...whole }: Details): void {
+  const all = [['all', ...spent(whole, now())]]
+  const rows = addresses.map((one) => [one.address, ...spent(one, now())])
+  printTable(terminal, [{ title: 'ADDRESS' }, ...SPENT], [...rows, ...(rows.length > 1 ? all : [])])
+  for (const { subject, rule } of rules) {
+    const under =
+      subject.scope === 'context' && subject.address !== undefined ? ` under ${subject.address}` : ''
+    print(terminal, '', `set${under}: ${sayRule(rule)}`)
+  }
+}
+
+function spent(
+  {
+    requests,
+    cost_usd,
+    unpriced,
+    last_used,
+  }: Pick<Context, 'requests' | 'cost_usd' | 'unpriced' | 'last_used'>,
+  nowMs: number,
+): string[] {
+  const unknown = unpriced === 0 ? '' : ` + ${formatCount(unpriced)} of unknown cost`
+  const ago =
+    last_used === undefined ? UNKNOWN : `${formatSeconds(Math.max(0, nowMs / 1000 - last_used))} ago`
+  return [formatCount(requests), `${formatUsd(cost_usd)}${unknown}`, ago]
+}
+
+function sayPin(pin: Context['pin']): string {
+  return sayRule(pin ?? {}) || 'anywhere'
+}

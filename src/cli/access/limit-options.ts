@@ -1,0 +1,81 @@
+import { InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
+
+import type { Params } from '../../sdk/index.ts'
+import { formatUsd } from '../terminal/format.ts'
+
+export type Rule = Params<'limits.set'>['rule']
+
+/** Each field of a rule as an option; its name is the contract's. */
+const OPTIONS: readonly Option[] = [
+  new Option('--requests-per-minute <count>', 'most requests in any minute').argParser(wholeNumber),
+  new Option('--tokens-per-minute <count>', 'most tokens in any minute').argParser(wholeNumber),
+  new Option('--concurrent <count>', 'most requests at once').argParser(wholeNumber),
+  new Option('--usd-per-hour <amount>', 'budget of an hour, in US dollars').argParser(amount),
+  new Option('--usd-per-day <amount>', 'budget of a day (UTC)').argParser(amount),
+  new Option('--usd-per-month <amount>', 'budget of a month (UTC)').argParser(amount),
+  new Option('--usd-total <amount>', 'budget for ever').argParser(amount),
+  new Option('--models <names...>', 'only these models; “openai/*” is all of an author'),
+  new Option('--providers <names...>', 'only these providers'),
+  new Option('--local-only', 'only providers that run on this host'),
+  new Option('--allow-unpriced', 'also models whose price nobody knows, in spite of a budget'),
+  new Option('--hedge', 'a second provider may be asked when the first is slow to begin; both may bill'),
+  new Option('--no-hedge', 'never a second one, whatever the model says'),
+]
+
+/** Lets a command say what somebody may do. */
+export function withRuleOptions(command: Command): Command {
+  for (const option of OPTIONS) command.addOption(option)
+  return command
+}
+
+/** The rule that a command's options say; `undefined` when they say none. */
+export function ruleOf(command: Command): Rule | undefined {
+  const given = command.opts<Record<string, unknown>>()
+  const fields = OPTIONS.flatMap((option) => {
+    const value = given[option.attributeName()]
+    return value === undefined || option.negate ? [] : [[option.name().replaceAll('-', '_'), value] as const]
+  })
+  return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Rule)
+}
+
+/** A rule in one line: `$5.00 a month, 60 requests a minute`. */
+export function sayRule(rule: Rule): string {
+  const parts = [
+    money(rule.usd_per_hour, 'an hour'),
+    money(rule.usd_per_day, 'a day'),
+    money(rule.usd_per_month, 'a month'),
+    money(rule.usd_total, 'in all'),
+    number(rule.requests_per_minute, 'requests a minute'),
+    number(rule.tokens_per_minute, 'tokens a minute'),
+    number(rule.concurrent, 'at once'),
+    rule.models && `only ${rule.models.join(' ')}`,
+    rule.providers && `only from ${rule.providers.join(' ')}`,
+    rule.local_only === true ? 'only on this host' : undefined,
+    rule.allow_unpriced === true ? 'unpriced too' : undefined,
+    rule.hedge === undefined ? undefined : rule.hedge ? 'hedged' : 'never hedged',
+  ]
+  return parts.filter((part) => part !== undefined).join(', ')
+}
+
+function money(usd: string | undefined, period: string): string | undefined {
+  return usd === undefined ? undefined : `${formatUsd(usd)} ${period}`
+}
+
+function number(count: number | undefined, what: string): string | undefined {
+  return count === undefined ? undefined : `${count} ${what}`
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new InvalidArgumentError('Say a whole number above zero, such as 60.')
+  return Number(text)
+}
+
+/** An amount of money, as people write it. */
+export function amount(text: string): string {
+  const plain = text.replace(/^\$/, '')
+  if (!/^\d{1,12}(\.\d{1,9})?$/.test(plain))
+    throw new InvalidArgumentError('Say US dollars, such as 5 or 0.25.')
+  return plain
+}

@@ -1,0 +1,92 @@
+import { fstatSync } from 'node:fs'
+
+import type { Command } from 'commander'
+
+import { BrokerError } from '../../base/errors.ts'
+import type { Client } from '../../sdk/index.ts'
+import { readAttachment } from './attachment.ts'
+import { runChatLoop } from './conversation.ts'
+import { askOnce } from './single-message.ts'
+import { createSession } from './session.ts'
+import { findTools } from './tools/chat-tools.ts'
+import type { ToolBox } from './tools/chat-tools.ts'
+import { clientOf, describeCommand } from '../cli.ts'
+import type { Cli, Globals } from '../cli.ts'
+import { isInteractive } from '../terminal/terminal.ts'
+
+export function chatCommand(cli: Cli): Command {
+  return describeCommand('chat', 'Talk to a model: a conversation, or one answer to what is given', [
+    'hero_aibroker chat',
+    'hero_aibroker chat -m gpt-4o',
+    'hero_aibroker chat "How many moons has Mars?"',
+    'git diff | hero_aibroker chat "write a commit message" --system "be brief"',
+    'hero_aibroker chat "What is in this picture?" --file photo.jpg',
+    'hero_aibroker chat "What is new about otters?" --tools "serper__*"',
+    'hero_aibroker chat hello --json | jq .usage',
+  ])
+    .argument('[message...]', 'what to say; without it, what a pipe says, else a conversation begins')
+    .option('--system <text>', 'how the model should behave')
+    .option('-f, --file <paths...>', 'images, PDFs, sounds or texts that go along with the first message')
+    .option(
+      '-t, --tools <names>',
+      'tools that the model may call, each asked about: names, “serper__*” or “*”',
+    )
+    .option('-y, --yes', 'let those tools run without asking', false)
+    .action(async (words: readonly string[], _options: unknown, command: Command) => {
+      const { system, file = [], tools, yes, ...globals } = command.optsWithGlobals<Globals & ChatOptions>()
+      const client = clientOf(cli, globals)
+      const session = createSession(globals.model, system, await Promise.all(file.map(readAttachment)))
+      if (tools !== undefined) session.tools = await offeredTools(client, tools, globals)
+      const message = await readMessage(cli, words)
+      const how = { json: globals.json, yes }
+      if (message !== undefined) return askOnce(cli.terminal, client, session, message, how)
+      if (isInteractive(cli.terminal) && !globals.json) return runChatLoop(cli.terminal, client, session, how)
+      throw new BrokerError(
+        'bad-request',
+        'there is nothing to say; give a message: hero_aibroker chat "hello"',
+      )
+    })
+}
+
+interface ChatOptions {
+  readonly system?: string
+  readonly file?: readonly string[]
+  readonly tools?: string
+  readonly yes: boolean
+}
+
+/** Somebody who named tools and gets none should hear of it. */
+async function offeredTools(client: Client, wanted: string, { json }: Globals): Promise<ToolBox> {
+  if (json)
+    throw new BrokerError(
+      'bad-request',
+      '--json prints one answer as it is; tools want a conversation: leave one out',
+    )
+  const box = await findTools(client, wanted)
+  if (box.tools.size > 0) return box
+  throw new BrokerError('not-found', `no tool fits “${wanted}”; “hero_aibroker tools” lists them all`)
+}
+
+/** What was given as words and through a pipe, together; `undefined` when it was neither. */
+async function readMessage(
+  { terminal: { input } }: Cli,
+  words: readonly string[],
+): Promise<string | undefined> {
+  const said = words.join(' ').trim()
+  const piped = input.isTTY || (said !== '' && !isPipe(STDIN)) ? '' : await readAll(input)
+  const message = [said, piped.trim()].filter((part) => part !== '').join('\n\n')
+  return message === '' ? undefined : message
+}
+
+/** Beside a message only a shell's pipe or a file is read: whatever else is there instead of a terminal may never end. */
+function isPipe(fd: number): boolean {
+  const stat = fstatSync(fd)
+  return stat.isFIFO() || stat.isFile()
+}
+
+const STDIN = 0
+
+async function readAll(input: NodeJS.ReadStream): Promise<string> {
+  input.setEncoding('utf8')
+  return (await input.toArray()).join('')
+}

@@ -1,0 +1,36 @@
+import { readdir } from 'node:fs/promises'
+
+import type { Client } from '../../sdk/index.ts'
+import { WORDS } from './slash-commands.ts'
+
+/** What the end of a line may become, and the end that it replaces. */
+export type Completion = readonly [hits: string[], end: string]
+
+export type Complete = (line: string) => Promise<Completion>
+
+/** Completes `/words`, the names of models and tools, and paths of files. What can't be had completes nothing. */
+export function createCompletion(client: Client): Complete {
+  const ends: Readonly<Record<string, (end: string) => Promise<readonly string[]>>> = {
+    '/model': async () => (await client.call('models.list', { available: true })).map(({ id }) => id),
+    '/tools': async () => (await client.call('mcp.list_tools', {})).tools.map(({ name }) => name),
+    '/file': filesBeside,
+    '/save': filesBeside,
+  }
+  return async (line) => {
+    const [, word = '', end] = /^(\/\S*)(?:\s+(?:.*[\s,])?(\S*))?$/.exec(line) ?? []
+    if (end === undefined) return [startingWith(line, WORDS), line]
+    const names = (await ends[word]?.(end).catch(() => [])) ?? []
+    return [startingWith(end, names), end]
+  }
+}
+
+function startingWith(start: string, all: readonly string[]): string[] {
+  return start === '' && all === WORDS ? [] : all.filter((one) => one.startsWith(start))
+}
+
+/** The files of the folder that a path has got to; folders end in `/`, so that one can go on. */
+async function filesBeside(path: string): Promise<readonly string[]> {
+  const folder = path.slice(0, path.lastIndexOf('/') + 1)
+  const entries = await readdir(folder === '' ? '.' : folder, { withFileTypes: true })
+  return entries.map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
+}

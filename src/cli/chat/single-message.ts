@@ -1,0 +1,54 @@
+import type { Client } from '../../sdk/index.ts'
+import { sayDetails } from './response-output.ts'
+import { approveAll, approveByHand, approveNothing } from './tools/tool-approval.ts'
+import { createChatLines } from './line-input.ts'
+import { questionOf, requestOf } from './session.ts'
+import type { Session } from './session.ts'
+import type { Approve } from './tools/chat-tools.ts'
+import { takeTurn } from './turn.ts'
+import { isInteractive, paint, print, printJson } from '../terminal/terminal.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+/** One question, one answer. Ctrl-C stops it, and the process ends as one that was interrupted. */
+export async function askOnce(
+  terminal: Terminal,
+  client: Client,
+  session: Session,
+  message: string,
+  { json, yes }: { readonly json: boolean; readonly yes: boolean },
+): Promise<void> {
+  const stop = new AbortController()
+  const { signal } = stop
+  const interrupt = () => stop.abort()
+  process.once('SIGINT', interrupt)
+  try {
+    if (json) {
+      const request = requestOf(session, [questionOf(session, message)], { mayCall: true })
+      return printJson(terminal, await client.chat(request, { signal }))
+    }
+    using approval = approvalFor(terminal, session, yes, interrupt)
+    const heard = await takeTurn(message, { terminal, client, session, approve: approval.approve, signal })
+    if (terminal.output.isTTY) print(terminal, paint(terminal, 'dim', sayDetails(heard)))
+    signal.throwIfAborted()
+  } finally {
+    process.off('SIGINT', interrupt)
+  }
+}
+
+interface Approval extends Disposable {
+  readonly approve: Approve
+}
+
+function approvalFor(terminal: Terminal, session: Session, yes: boolean, interrupt: () => void): Approval {
+  const free = { [Symbol.dispose]: () => undefined }
+  if (yes) return { approve: approveAll, ...free }
+  if (session.tools === undefined || !isInteractive(terminal)) return { approve: approveNothing, ...free }
+  const lines = createChatLines(terminal, {
+    prompt: '',
+    complete: async (line) => [[], line],
+    onEnd: interrupt,
+    onInterrupt: interrupt,
+  })
+  lines.hush(true)
+  return { approve: approveByHand(lines), [Symbol.dispose]: () => lines[Symbol.dispose]() }
+}

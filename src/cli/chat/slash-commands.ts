@@ -1,0 +1,152 @@
+import { writeFile } from 'node:fs/promises'
+
+import type { Client } from '../../sdk/index.ts'
+import { readAttachment } from './attachment.ts'
+import { sayBill } from './session.ts'
+import type { Message, Session } from './session.ts'
+import { findTools } from './tools/chat-tools.ts'
+import { plural } from '../terminal/format.ts'
+
+/** What may be typed in a conversation instead of a message. Its answer is shown; `leave` ends the conversation. */
+interface Word {
+  readonly name: string
+  readonly argument?: string
+  readonly help: string
+  readonly run: (session: Session, argument: string, client: Client) => string | Promise<string>
+}
+
+export const LEAVE = Symbol('leave')
+
+const words: readonly Word[] = [
+  {
+    name: 'model',
+    argument: 'NAME',
+    help: 'ask another model from now on; without a name, say which',
+    run(session, name) {
+      if (name !== '') session.model = name
+      return `model: ${session.model}`
+    },
+  },
+  {
+    name: 'system',
+    argument: 'TEXT',
+    help: 'how the model should behave; “-” for no rule, without a text, say which',
+    run(session, text) {
+      if (text !== '') session.system = text === '-' ? undefined : text
+      return `system: ${session.system ?? 'none'}`
+    },
+  },
+  {
+    name: 'file',
+    argument: 'PATH',
+    help: 'send an image, PDF, sound or text with the next message; “-” takes them back',
+    run: attach,
+  },
+  {
+    name: 'tools',
+    argument: 'NAMES',
+    help: 'let the model call tools: names, “serper__*” or “*”; “-” for none',
+    run: offerTools,
+  },
+  { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
+  {
+    name: 'new',
+    help: 'forget what was said and begin again',
+    run(session) {
+      session.messages = []
+      session.files = []
+      return 'forgotten'
+    },
+  },
+  {
+    name: 'save',
+    argument: 'FILE',
+    help: 'write the conversation to a file: Markdown, or JSON by its name',
+    run: save,
+  },
+  { name: 'help', help: 'show this', run: () => help },
+]
+
+/** Does what a line beginning with `/` asks for and gives what to show. */
+export async function runWord(
+  line: string,
+  session: Session,
+  client: Client,
+): Promise<string | typeof LEAVE> {
+  const [, name = '', argument = ''] = /^\/(\S*)\s*([^]*)$/.exec(line) ?? []
+  if (name === 'quit' || name === 'exit') return LEAVE
+  const word = words.find((one) => one.name === name)
+  return word === undefined
+    ? `there is no /${name}; /help shows what there is`
+    : word.run(session, argument.trim(), client)
+}
+
+/** All of them, as they are typed. */
+export const WORDS: readonly string[] = [...words.map(({ name }) => `/${name}`), '/quit']
+
+const help = [
+  ...words.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
+  `${'/quit'.padEnd(14)}leave; so does Ctrl-D`,
+  `${'Tab'.padEnd(14)}complete these words, and names of models, tools and files`,
+  `${'Ctrl-C'.padEnd(14)}stop the answer`,
+  `${'\\'.padEnd(14)}at the end of a line: the message goes on in the next`,
+].join('\n')
+
+async function attach(session: Session, path: string): Promise<string> {
+  if (path === '-') session.files = []
+  else if (path !== '') session.files = [...session.files, await readAttachment(path)]
+  const names = session.files.map(({ name }) => name).join(', ')
+  return names === '' ? 'the next message goes without files' : `with the next message: ${names}`
+}
+
+async function offerTools(session: Session, wanted: string, client: Client): Promise<string> {
+  if (wanted === '-') session.tools = undefined
+  else if (wanted !== '') session.tools = await findTools(client, wanted)
+  const { tools: box } = session
+  if (box === undefined) return 'the model may call no tools; /tools * offers all'
+  const names = [...box.tools.keys()].map((name) => `  ${name}${box.trusted.has(name) ? ' (always)' : ''}`)
+  return [
+    `the model may call ${plural(names.length, 'tool')}${names.length === 0 ? '' : ':'}`,
+    ...names,
+  ].join('\n')
+}
+
+async function save(session: Session, file: string): Promise<string> {
+  if (file === '') return 'say where: /save FILE'
+  const text = file.endsWith('.json') ? JSON.stringify(transcript(session), undefined, 2) : markdown(session)
+  try {
+    await writeFile(file, `${text}\n`, { flag: 'wx' })
+    return `saved ${file}`
+  } catch (thrown) {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') {
+      return `${file} exists; nothing was written`
+    }
+    return `could not save: ${thrown instanceof Error ? thrown.message : String(thrown)}`
+  }
+}
+
+function transcript({ system, messages }: Session): readonly Message[] {
+  return system === undefined ? messages : [{ role: 'system', content: system }, ...messages]
+}
+
+function markdown(session: Session): string {
+  return transcript(session)
+    .map((message) => `## ${message.role}\n\n${sayMessage(message)}`)
+    .join('\n\n')
+}
+
+function sayMessage(message: Message): string {
+  const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : []
+  const said = [
+    sayContent(message.content),
+    ...calls.map(({ function: { name, arguments: text } }) => `${name} ${text}`),
+  ]
+  return said.filter((part) => part !== '').join('\n\n')
+}
+
+function sayContent(content: Message['content']): string {
+  if (typeof content === 'string') return content
+  return content
+    .map((part) => (typeof part['text'] === 'string' ? part['text'] : `(${part.type})`))
+    .join('\n\n')
+}

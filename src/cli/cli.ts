@@ -1,0 +1,61 @@
+import { Command } from 'commander'
+
+import { defaultSockets, socketsAt } from '../sdk-node/socket-paths.ts'
+import type { BrokerSockets } from '../sdk-node/socket-paths.ts'
+import { unixTransport } from '../sdk-node/unix-transport.ts'
+import { connect } from '../sdk/index.ts'
+import type { Client, Transport } from '../sdk/index.ts'
+import { withPatience } from './terminal/connect-retry.ts'
+import { withProgress } from './terminal/progress.ts'
+import type { Terminal } from './terminal/terminal.ts'
+
+/** What every command gets. */
+export interface Cli {
+  readonly terminal: Terminal
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly version: string
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Options that every command understands. */
+export interface Globals {
+  readonly model: string
+  readonly socket?: string | undefined
+  readonly json: boolean
+}
+
+/** A command with its examples, which its help shows. */
+export function describeCommand(name: string, summary: string, examples: readonly string[]): Command {
+  const lines = examples.map((example) => `  $ ${example}`)
+  return new Command(name)
+    .description(summary)
+    .addHelpText('after', `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.join('\n')}`)
+}
+
+export function globalsOf(command: Command): Globals {
+  return command.optsWithGlobals<Globals>()
+}
+
+/** A client for the broker that the options or the environment name. */
+export function clientOf(cli: Cli, globals: Globals): Client {
+  return connect(withProgress(cli.terminal, withPatience(cli.terminal, transportOf(cli, globals))))
+}
+
+/** The same for what is there now or not, and for calls that are meant to wait: nothing is shown meanwhile. */
+export function plainClientOf(cli: Cli, globals: Globals): Client {
+  return connect(transportOf(cli, globals))
+}
+
+/** A broker that asks even its own machine for a token is shown the one of the environment. */
+function transportOf(cli: Cli, globals: Globals): Transport {
+  const token = TOKEN_VARIABLES.map((name) => cli.environment[name]?.trim()).find(Boolean)
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  return unixTransport(socketsOf(cli, globals), { headers })
+}
+
+const TOKEN_VARIABLES = ['AIBROKER_TOKEN', 'ADMIN_TOKEN'] as const
+
+export function socketsOf({ environment }: Cli, { socket }: Globals): BrokerSockets {
+  return socket === undefined ? defaultSockets(environment) : socketsAt(socket)
+}

@@ -1,0 +1,60 @@
+import { asBrokerError } from '../../base/errors.ts'
+import type { Client, Result } from '../../sdk/index.ts'
+import { realProviders } from './doctor-info.ts'
+import type { Finding } from './finding.ts'
+import { formatMs, formatSeconds, plural } from '../terminal/format.ts'
+
+type Tested = Result<'providers.test'>
+type KeyTest = Tested['keys'][number]
+
+/** Asks each real provider for its models with each of its keys, all at once; nothing is billed for it. */
+export async function tryKeys(client: Client, info: Result<'info'>): Promise<readonly Finding[]> {
+  const tests = await Promise.all(
+    realProviders(info).map(async ({ name, display_name: shown }) => {
+      try {
+        const { keys } = await client.call('providers.test', { provider: name })
+        return { keys, findings: keys.length === 0 ? [] : [sayKeys(shown, keys)] }
+      } catch (thrown) {
+        const what = `${shown} was not tried: ${asBrokerError(thrown).message}`
+        return { keys: [], findings: [{ state: 'doubtful', what } as const] }
+      }
+    }),
+  )
+  return [...tests.flatMap(({ findings }) => findings), ...lookAtClock(tests.flatMap(({ keys }) => keys))]
+}
+
+function sayKeys(provider: string, keys: readonly KeyTest[]): Finding {
+  const refused = keys.filter(({ ok }) => !ok)
+  const slowest = Math.max(...keys.map(({ ms }) => ms))
+  if (refused.length === 0) {
+    const what = keys.length === 1 ? 'is reached' : `is reached with ${plural(keys.length, 'key')}`
+    return { state: 'good', what: `${provider} ${what} in ${formatMs(slowest)}` }
+  }
+  const reasons = refused.map(({ key, error = 'no reason given' }) =>
+    key === undefined ? error : `key ${key}: ${error}`,
+  )
+  return {
+    state: refused.length === keys.length ? 'bad' : 'doubtful',
+    what: `${provider}: ${reasons.join('; ')}`,
+    advice: refused.some(({ status }) => status === 401 || status === 403)
+      ? 'take the key out or put in a good one, in .env or the environment'
+      : 'is this machine online? a proxy or a firewall may be in between',
+  }
+}
+
+/** Certificates, budgets and the expiry of tokens go by the clock. */
+const TOLERABLE_S = 60
+
+function lookAtClock(keys: readonly KeyTest[]): readonly Finding[] {
+  const said = keys.flatMap(({ clock_ahead_s: ahead }) => ahead ?? [])
+  const [ahead] = said.toSorted((a, b) => Math.abs(a) - Math.abs(b))
+  if (ahead === undefined) return []
+  if (Math.abs(ahead) < TOLERABLE_S) return [{ state: 'good', what: 'the clock agrees with theirs' }]
+  return [
+    {
+      state: 'bad',
+      what: `the clock of this machine is ${formatSeconds(Math.abs(ahead))} ${ahead > 0 ? 'ahead' : 'behind'}`,
+      advice: 'set it, for example by: timedatectl set-ntp true',
+    },
+  ]
+}

@@ -1,0 +1,59 @@
+import { stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import type { Finding } from './finding.ts'
+
+/** What nobody but the owner, or its group, should be able to open. */
+interface Closed {
+  readonly path: string
+  /** Permissions that are too many. */
+  readonly never: number
+  readonly risk: string
+}
+
+/** To connect to a socket takes the permission to write. */
+const MAY_CONNECT = 0o002
+
+const GIB = 1024 ** 3
+const MIB = 1024 ** 2
+
+/** Permissions of the sockets and of the data folder, and room on its disk: as far as we may look. */
+export async function lookAtHouse(sockets: readonly string[], dataDir: string): Promise<readonly Finding[]> {
+  const closed: readonly Closed[] = [
+    ...sockets.map((path) => ({ path, never: MAY_CONNECT, risk: 'every user of this machine may ask' })),
+    { path: dataDir, never: 0o077, risk: 'other users of this machine may look into the books' },
+    { path: join(dataDir, '.env'), never: 0o077, risk: 'other users of this machine may read the keys' },
+  ]
+  const open = (await Promise.all(closed.map(lookAtOne))).filter((finding) => finding !== undefined)
+  const permissions: Finding = { state: 'good', what: 'sockets and data are closed to others' }
+  return [...(open.length === 0 ? [permissions] : open), ...(await lookAtDisk(dataDir))]
+}
+
+async function lookAtOne({ path, never, risk }: Closed): Promise<Finding | undefined> {
+  const mode = await stat(path).then(
+    (found) => found.mode & 0o777,
+    () => undefined,
+  )
+  if (mode === undefined || (mode & never) === 0) return undefined
+  const right = mode & ~never
+  return {
+    state: 'bad',
+    what: `${path} is open (${mode.toString(8)}): ${risk}`,
+    advice: `chmod ${right.toString(8)} ${path}, or “hero_aibroker doctor --mend”`,
+    mend: { path, mode: right },
+  }
+}
+
+async function lookAtDisk(dataDir: string): Promise<readonly Finding[]> {
+  const disk = await statfs(dataDir).catch(() => undefined)
+  if (disk === undefined) return []
+  const free = disk.bavail * disk.bsize
+  const what = `${sizeText(free)} free for ${dataDir}`
+  if (free >= GIB) return [{ state: 'good', what }]
+  const advice = 'make room: without it requests are refused, for none may go unbooked'
+  return [{ state: free < 64 * MIB ? 'bad' : 'doubtful', what, advice }]
+}
+
+function sizeText(bytes: number): string {
+  return bytes >= GIB ? `${(bytes / GIB).toFixed(1)} GiB` : `${Math.floor(bytes / MIB)} MiB`
+}

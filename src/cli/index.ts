@@ -1,0 +1,41 @@
+import type { Command } from 'commander'
+
+import { chatCommand } from './chat/chat.ts'
+import type { Cli } from './cli.ts'
+import { completionCommand } from './shell-completion/completion.ts'
+import { configCommand } from './status/config.ts'
+import { contextsCommand } from './access/contexts.ts'
+import { doctorCommand } from './doctor/doctor.ts'
+import { healthCommand } from './status/health.ts'
+import { infoCommand } from './status/info.ts'
+import { ledgerCommand } from './usage/ledger.ts'
+import { limitsCommand } from './access/limits.ts'
+import { logsCommand } from './status/logs.ts'
+import { mcpCommand } from './tools/mcp.ts'
+import { modelsCommand } from './models/models.ts'
+import { priorityCommand } from './models/priority.ts'
+import { providersCommand } from './models/providers.ts'
+import { tokensCommand } from './access/tokens.ts'
+import { toolsCommand } from './tools/tools.ts'
+import { usageCommand } from './usage/usage.ts'
+
+/** Every command, in the order in which help shows them. */
+export const commands: readonly ((cli: Cli) => Command)[] = [
+  chatCommand,
+  modelsCommand,
+  toolsCommand,
+  usageCommand,
+  tokensCommand,
+  limitsCommand,
+  contextsCommand,
+  ledgerCommand,
+  providersCommand,
+  priorityCommand,
+  configCommand,
+  infoCommand,
+  healthCommand,
+  logsCommand,
+  mcpCommand,
+  doctorCommand,
+  completionCommand,
+]

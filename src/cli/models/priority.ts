@@ -1,0 +1,73 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+
+import type { Result } from '../../sdk/index.ts'
+import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import type { Cli } from '../cli.ts'
+import { printTable } from '../terminal/table.ts'
+import { print, printJson } from '../terminal/terminal.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+export function priorityCommand(cli: Cli): Command {
+  return describeCommand('priority', 'Show or change which providers are asked first', [
+    'hero_aibroker priority',
+    'hero_aibroker priority set groq 1',
+    'hero_aibroker priority clear groq',
+  ])
+    .action(async (_options: unknown, command: Command) => {
+      const globals = globalsOf(command)
+      const priorities = await clientOf(cli, globals).call('priority.list')
+      if (globals.json) return printJson(cli.terminal, priorities)
+      printPriorities(cli.terminal, priorities)
+    })
+    .addCommand(setCommand(cli))
+    .addCommand(clearCommand(cli))
+}
+
+function setCommand(cli: Cli): Command {
+  return describeCommand('set', 'Put all models of a provider at a priority; the lowest is asked first', [
+    'hero_aibroker priority set groq 1',
+  ])
+    .argument('<provider>', 'its name, as “hero_aibroker providers” shows it')
+    .argument('<priority>', 'a whole number; leave gaps, so that another one fits between', wholeNumber)
+    .action((provider: string, priority: number, _options: unknown, command: Command) =>
+      change(cli, command, { provider, priority }),
+    )
+}
+
+function clearCommand(cli: Cli): Command {
+  return describeCommand('clear', 'Let the models file decide again for a provider', [
+    'hero_aibroker priority clear groq',
+  ])
+    .argument('<provider>', 'its name')
+    .action((provider: string, _options: unknown, command: Command) =>
+      change(cli, command, { provider, priority: null }),
+    )
+}
+
+async function change(
+  cli: Cli,
+  command: Command,
+  params: { readonly provider: string; readonly priority: number | null },
+): Promise<void> {
+  const globals = globalsOf(command)
+  const priorities = await clientOf(cli, globals).call('priority.set', params)
+  if (globals.json) return printJson(cli.terminal, priorities)
+  printPriorities(cli.terminal, priorities)
+}
+
+function printPriorities(terminal: Terminal, priorities: Result<'priority.list'>): void {
+  const rows = Object.entries(priorities).toSorted(([, a], [, b]) => a - b)
+  if (rows.length === 0) return print(terminal, 'None is set; the models file decides.')
+  const columns = [{ title: 'PROVIDER' }, { title: 'PRIORITY', align: 'right' }] as const
+  printTable(
+    terminal,
+    columns,
+    rows.map(([provider, priority]) => [provider, String(priority)]),
+  )
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('Say a whole number, such as 5.')
+  return Number(text)
+}

@@ -1,0 +1,70 @@
+import { Command } from 'commander'
+
+import type { Cli } from './cli.ts'
+import { failureOf } from './terminal/exit-error.ts'
+import { commands } from './index.ts'
+import { paint } from './terminal/terminal.ts'
+
+/** Runs one command line and gives the exit code of the process. */
+export async function runCli(argv: readonly string[], cli: Cli): Promise<number> {
+  try {
+    await createProgram(cli).parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
+    return 0
+  } catch (thrown) {
+    const { line, exit } = failureOf(thrown)
+    if (line !== undefined) cli.terminal.errors.write(`hero_aibroker: ${line}\n`)
+    return exit
+  }
+}
+
+export function createProgram(cli: Cli): Command {
+  const program = new Command('hero_aibroker')
+    .description('Talk to the LLM broker on this machine: chat, and look at its models, cost and state.')
+    .option('-m, --model <name>', 'the model to ask', 'auto')
+    .option(
+      '--socket <path>',
+      'rpc.sock or rest.sock of the broker, or their folder (default: Hero’s socket folder)',
+    )
+    .option('--json', 'print the broker’s result as it is', false)
+    .version(cli.version, '-V, --version')
+    .addHelpText('after', HELP_END)
+  for (const create of commands) program.addCommand(create(cli))
+  for (const command of everyCommand(program)) quiet(command, cli)
+  for (const command of program.commands.flatMap(everyCommand)) refuseUnknown(command)
+  return program
+}
+
+/** The command, those below it, and so on. */
+export function everyCommand(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(everyCommand)]
+}
+
+const HELP_END = `
+Exit codes:
+  0 fine · 1 a bug · 2 misused · 3 not allowed · 4 over budget · 5 no such thing
+  6 over a limit · 7 no broker there · 8 the provider failed · 130 stopped`
+
+/** A command that shows something by itself and has others below it: a word after it is meant to be one of those. */
+function refuseUnknown(command: Command): void {
+  if (command.commands.length === 0 || command.registeredArguments.length > 0) return
+  command.allowExcessArguments().hook('preAction', (itself, acting) => {
+    const [word] = acting.args
+    if (acting !== itself || word === undefined) return
+    const names = command.commands.map((below) => below.name()).join(', ')
+    command.error(`error: unknown command '${command.name()} ${word}'; ${command.name()} has ${names}`)
+  })
+}
+
+/** Commander writes to our streams, and leaves ending the process to us. */
+function quiet(command: Command, { terminal }: Cli): void {
+  command
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)')
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true, styleTitle: (text) => paint(terminal, 'bold', text) })
+    .configureOutput({
+      writeOut: (text) => terminal.output.write(text),
+      writeErr: (text) => terminal.errors.write(text),
+      getOutHelpWidth: () => (terminal.output.isTTY ? terminal.output.columns : 100),
+    })
+}

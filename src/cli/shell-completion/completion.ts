@@ -1,0 +1,43 @@
+import { Argument } from 'commander'
+import type { Command } from 'commander'
+
+import { describeCommand } from '../cli.ts'
+import type { Cli } from '../cli.ts'
+import { completionScripts, SHELLS } from './completion-scripts.ts'
+import type { CommandWords, OptionWord, Shell } from './completion-scripts.ts'
+import { print } from '../terminal/terminal.ts'
+
+export function completionCommand(cli: Cli): Command {
+  return describeCommand('completion', 'Print what makes a shell complete commands, options and models', [
+    'hero_aibroker completion bash >> ~/.bashrc',
+    'hero_aibroker completion zsh > "${fpath[1]}/_hero_aibroker"',
+    'hero_aibroker completion fish > ~/.config/fish/completions/hero_aibroker.fish',
+    'hero_aibroker completion nu | save --append $nu.config-path',
+  ])
+    .addArgument(new Argument('<shell>', 'the shell you use').choices(SHELLS))
+    .action((shell: Shell, _options: unknown, command: Command) => {
+      const program = command.parent ?? command
+      print(cli.terminal, completionScripts[shell](program.commands.map(wordsOf), optionsOf(program)))
+    })
+}
+
+function wordsOf(command: Command): CommandWords {
+  return {
+    name: command.name(),
+    summary: command.description(),
+    options: optionsOf(command),
+    choices: [
+      ...command.commands.map((below) => below.name()),
+      ...command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
+    ],
+  }
+}
+
+function optionsOf({ options }: Command): OptionWord[] {
+  return options.map(({ long, short, description, required }) => ({
+    long: long ?? '',
+    short: short ?? undefined,
+    summary: description,
+    takes: !required ? undefined : long === '--model' ? 'model' : long === '--socket' ? 'file' : 'text',
+  }))
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+
+import type { Result } from '../../sdk/index.ts'
+import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import type { Cli } from '../cli.ts'
+import { UNKNOWN, plural } from '../terminal/format.ts'
+import { printTable } from '../terminal/table.ts'
+import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+type Settings = Result<'config.get'>['settings']
+
+export function configCommand(cli: Cli): Command {
+  return describeCommand('config', 'Show the settings in effect and where each came from', [
+    'hero_aibroker config',
+    'hero_aibroker config reload',
+  ])
+    .action(async (_options: unknown, command: Command) => {
+      const globals = globalsOf(command)
+      const config = await clientOf(cli, globals).call('config.get')
+      if (globals.json) return printJson(cli.terminal, config)
+      printSettings(cli.terminal, config.settings)
+    })
+    .addCommand(reloadCommand(cli))
+}
+
+function reloadCommand(cli: Cli): Command {
+  return describeCommand('reload', 'Read the models file, and keys from .env, again now', [
+    'hero_aibroker config reload',
+  ]).action(async (_options: unknown, command: Command) => {
+    const globals = globalsOf(command)
+    const done = await clientOf(cli, globals).call('config.reload')
+    if (globals.json) return printJson(cli.terminal, done)
+    const { models, providers, keys, path } = done
+    const counts = [plural(models, 'model'), plural(providers, 'provider'), plural(keys, 'key')].join(', ')
+    print(cli.terminal, `${counts}; models from ${withoutControls(path)}`)
+    for (const name of done.needs_restart ?? [])
+      print(
+        cli.terminal,
+        `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old one holds until the broker is started again`,
+      )
+  })
+}
+
+const SOURCES: Readonly<Record<Settings[number]['source'], string>> = {
+  environment: 'environment',
+  'secrets-file': '.env',
+  flag: 'flag',
+  default: '',
+}
+
+/** What somebody set comes first. */
+function printSettings(terminal: Terminal, settings: Settings): void {
+  const sorted = settings.toSorted((a, b) => Number(a.source === 'default') - Number(b.source === 'default'))
+  const rows = sorted.map(({ name, value, source, variable }) => [
+    name,
+    value === undefined ? UNKNOWN : withoutControls(String(value)),
+    SOURCES[source],
+    variable ?? '',
+  ])
+  const columns = [
+    { title: 'SETTING' },
+    { title: 'IS', shrinks: true },
+    { title: 'FROM' },
+    { title: 'VARIABLE' },
+  ]
+  printTable(terminal, columns, rows, (at) => sorted[at]?.source === 'default')
+}

@@ -1,0 +1,99 @@
+import { dollars } from '../../base/money.ts'
+import type { Client, Result } from '../../sdk/index.ts'
+import type { Cli } from '../cli.ts'
+import { formatUsd, plural } from '../terminal/format.ts'
+import { paint, print, widthOf } from '../terminal/terminal.ts'
+
+/** A span of time in unix seconds, open where nothing is said. */
+export interface Span {
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+}
+
+/** One bar of the plot: from `since` to the next one. */
+interface Slice {
+  readonly label: string
+  readonly since: number
+  readonly until: number
+}
+
+const DAY = 86_400
+const WIDEST_BAR = 60
+
+/** Draws cost, or requests where nothing cost anything, over time; all slices are asked for in one batch. */
+export async function printPlot({ terminal, now }: Cli, client: Client, span: Span): Promise<void> {
+  const until = span.until ?? Math.floor(now() / 1000)
+  const slices = sliceTime(span.since ?? until - 14 * DAY, until)
+  const outcomes = await client.batch(
+    slices.map(({ since, until }) => ['usage.summary', { since, until }] as const),
+  )
+  const totals = outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value.totals
+  })
+  const width = Math.min(WIDEST_BAR, widthOf(terminal) - 40)
+  const lengths = barLengths(totals)
+  for (const [at, { label }] of slices.entries()) {
+    const line = `${label}  ${bar((lengths[at] ?? 0) * width).padEnd(width)}  ${figures(totals[at])}`
+    if (at === 0) print(terminal, '')
+    print(terminal, totals[at]?.requests === 0 ? paint(terminal, 'dim', line.trimEnd()) : line)
+  }
+}
+
+/** By the hour up to two days, by the day up to three months, by the week beyond, the newest 52 of them. */
+export function sliceTime(since: number, until: number): Slice[] {
+  const length = until - since
+  const step = length <= 2 * DAY ? 'hour' : length <= 92 * DAY ? 'day' : 'week'
+  const slices: Slice[] = []
+  for (let start = startOf(step, since); start < until && slices.length < 1000;) {
+    const next = nextStart(step, start)
+    slices.push({ label: labelOf(step, start), since: Math.max(start, since), until: Math.min(next, until) })
+    start = next
+  }
+  return slices.slice(step === 'week' ? -52 : -100)
+}
+
+type Step = 'hour' | 'day' | 'week'
+
+/** Slices begin on the wall clock's hours and midnights, whose distance changes twice a year. */
+function startOf(step: Step, seconds: number): number {
+  const date = new Date(seconds * 1000)
+  return (step === 'hour' ? date.setMinutes(0, 0, 0) : date.setHours(0, 0, 0, 0)) / 1000
+}
+
+function nextStart(step: Step, seconds: number): number {
+  if (step === 'hour') return seconds + 3600
+  const date = new Date(seconds * 1000)
+  return date.setDate(date.getDate() + (step === 'day' ? 1 : 7)) / 1000
+}
+
+function labelOf(step: Step, seconds: number): string {
+  const date = new Date(seconds * 1000)
+  const two = (part: number) => String(part).padStart(2, '0')
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`
+  return step === 'hour' ? `${day} ${two(date.getHours())}:00` : day
+}
+
+type Totals = Result<'usage.summary'>['totals']
+
+/** From 0 to 1, the longest bar being 1. */
+function barLengths(totals: readonly Totals[]): number[] {
+  const costs = totals.map(({ cost_usd }) => Number(dollars(cost_usd)))
+  const values = costs.some((cost) => cost > 0) ? costs : totals.map(({ requests }) => requests)
+  const most = Math.max(...values, 1)
+  return values.map((value) => value / most)
+}
+
+const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
+
+/** What is there at all is seen, however little it is. */
+function bar(length: number): string {
+  const eighths = length > 0 ? Math.max(1, Math.round(length * 8)) : 0
+  return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
+}
+
+function figures(totals: Totals | undefined): string {
+  return totals === undefined || totals.requests === 0
+    ? ''
+    : `${formatUsd(totals.cost_usd)}, ${plural(totals.requests, 'request')}`
+}

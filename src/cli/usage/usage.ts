@@ -1,0 +1,123 @@
+import { Option } from 'commander'
+import type { Command } from 'commander'
+
+import { BrokerError } from '../../base/errors.ts'
+import type { Result } from '../../sdk/index.ts'
+import { clientOf, describeCommand } from '../cli.ts'
+import type { Cli, Globals } from '../cli.ts'
+import { formatCount, formatUsd, plural } from '../terminal/format.ts'
+import { readMoment } from '../terminal/time-argument.ts'
+import { SPLITS, fetchGroups, totalOf } from './usage-split.ts'
+import type { Counts, Filter, Split } from './usage-split.ts'
+import { printPlot } from './usage-plot.ts'
+import type { Span } from './usage-plot.ts'
+import { tableLines } from '../terminal/table.ts'
+import type { Column } from '../terminal/table.ts'
+import { paint, print, printJson, widthOf } from '../terminal/terminal.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+type Usage = Result<'usage.summary'>
+
+export function usageCommand(cli: Cli): Command {
+  const moment = (text: string) => readMoment(text, cli.now())
+  return describeCommand('usage', 'Show requests, tokens and cost, in all and per model, caller or day', [
+    'hero_aibroker usage',
+    'hero_aibroker usage --since 7d --plot',
+    'hero_aibroker usage --by token --since today',
+    'hero_aibroker usage --by day --context lab',
+    'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
+  ])
+    .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', moment)
+    .option('--until <when>', 'before then, in the same terms', moment)
+    .addOption(new Option('--by <what>', 'a line for each of these (default: model)').choices(SPLITS))
+    .option('--address <ip>', 'only of this address')
+    .option('--context <name>', 'only of this context; "" for requests without one')
+    .option('--token <id>', 'only of this token; "" for requests without one')
+    .option('--plot', 'also draw it hour by hour or day by day (the last two weeks, unless said otherwise)')
+    .action(async (_options: unknown, command: Command) => {
+      const { plot, by, ...options } = command.optsWithGlobals<Globals & Options>()
+      const { since, until, address, context, token, ...globals } = options
+      const who = { address, context, token }
+      if (by !== undefined || Object.values(who).some((one) => one !== undefined)) {
+        if (plot === true)
+          throw new BrokerError('bad-request', 'the plot is of all requests: leave out --by and the rest')
+        return showGroups(cli, globals, by ?? 'model', { since, until, ...who })
+      }
+      const usage = await clientOf(cli, globals).call('usage.summary', { since, until })
+      if (globals.json) return printJson(cli.terminal, usage)
+      printUsage(cli.terminal, usage)
+      if (plot === true) await printPlot(cli, clientOf(cli, globals), { since, until })
+    })
+}
+
+interface Options extends Span, Pick<Filter, 'address' | 'context' | 'token'> {
+  readonly by?: Split | undefined
+  readonly plot?: boolean | undefined
+}
+
+async function showGroups(cli: Cli, globals: Globals, by: Split, filter: Filter): Promise<void> {
+  const groups = await fetchGroups(clientOf(cli, globals), by, filter)
+  if (globals.json) return printJson(cli.terminal, groups)
+  const rows = groups.map((group) => [group[by] || '(none)', group] as const)
+  printRows(cli.terminal, by, rows, totalOf(groups))
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'REQUESTS', align: 'right' },
+  { title: 'PROMPT', align: 'right' },
+  { title: 'ANSWER', align: 'right' },
+  { title: 'COST', align: 'right' },
+]
+
+function printUsage(terminal: Terminal, { totals, models }: Usage): void {
+  printRows(
+    terminal,
+    'model',
+    models.map((one) => [one.model, one]),
+    totals,
+  )
+}
+
+function printRows(
+  terminal: Terminal,
+  by: Split,
+  groups: readonly (readonly [name: string, counts: Counts])[],
+  totals: Counts,
+): void {
+  if (totals.requests === 0) return print(terminal, 'Nothing was asked in that time.')
+  const rows = [...groups.map(([name, counts]) => row(name, counts)), row('total', totals)]
+  const columns = [{ title: by.toUpperCase(), shrinks: true }, ...COLUMNS]
+  const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
+  const last = lines.pop() ?? ''
+  print(terminal, paint(terminal, 'bold', header))
+  for (const line of lines) print(terminal, line)
+  print(terminal, paint(terminal, 'bold', last))
+  const doubts = sayDoubts(totals)
+  if (doubts.length > 0) print(terminal, '', ...doubts.map((doubt) => paint(terminal, 'yellow', doubt)))
+}
+
+function row(name: string, counts: Counts): string[] {
+  return [
+    name,
+    formatCount(counts.requests),
+    formatCount(counts.prompt_tokens),
+    formatCount(counts.completion_tokens),
+    `${formatUsd(counts.cost_usd)}${isExact(counts) ? '' : ' + ?'}`,
+  ]
+}
+
+/** Does the cost hold all there is? */
+function isExact({ unpriced, uncertain_usd }: Counts): boolean {
+  return unpriced === 0 && uncertain_usd === '0'
+}
+
+function sayDoubts({ unpriced, uncertain_usd }: Counts): string[] {
+  return [
+    ...(unpriced === 0
+      ? []
+      : [`${plural(unpriced, 'answer')} at a price that nobody knows; not in the cost.`]),
+    ...(uncertain_usd === '0'
+      ? []
+      : [`Answers that were cut off may have cost up to ${formatUsd(uncertain_usd)} more.`]),
+  ]
+}

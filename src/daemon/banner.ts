@@ -1,0 +1,62 @@
+import { isAvailable } from '../catalog/is-available.ts'
+import type { Config } from '../config/config.ts'
+import type { Provider } from '../providers/provider.ts'
+import type { Daemon } from './start.ts'
+import { VERSION } from '../runtime/version.ts'
+
+/** What a person sees when the broker is up: where it is, what it can do, and a line to try. */
+export function banner(daemon: Daemon, config: Config): string {
+  const { rooms, sockets, tcp } = daemon
+  const providers = [...rooms.providers().values()]
+  const rows: [string, string][] = [
+    ['sockets', `${sockets.folder}/{rest,rpc,web_v1}.sock`],
+    ...(tcp === undefined
+      ? []
+      : [
+          ['tcp', `http://${tcp.address.includes(':') ? `[${tcp.address}]` : tcp.address}:${tcp.port}`] as [
+            string,
+            string,
+          ],
+        ]),
+    ['providers', providers.map(providerText).join(', ')],
+    ['models', `${modelsText(daemon)}, from ${daemon.modelsPath}`],
+    ['data', config.dataDir],
+  ]
+  const lines = rows.map(([name, text]) => `  ${name.padEnd(10)} ${text}`)
+  return [
+    `hero_aibroker ${VERSION}${config.isMother ? ', mother of a cascade' : ''}`,
+    ...lines,
+    '',
+    ...(providers.every(({ isStandIn }) => isStandIn) ? [NO_PROVIDER, ''] : []),
+    'Try it:',
+    `  ${curlLine(sockets.rest)}`,
+    '',
+  ].join('\n')
+}
+
+const NO_PROVIDER =
+  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
+
+function providerText({ id, keyCount, isStandIn }: Provider): string {
+  if (isStandIn) return `${id} (built-in echo)`
+  if (keyCount === 0) return id
+  return `${id} (${keyCount === 1 ? '1 key' : `${keyCount} keys`})`
+}
+
+/** The echo's models are not counted. */
+function modelsText({ rooms }: Daemon): string {
+  const providers = rooms.providers()
+  const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))
+  const models = [...rooms.catalog().models.values()].filter(({ endpoints }) =>
+    endpoints.some(({ provider }) => providers.get(provider)?.isStandIn !== true),
+  )
+  const offered = models.filter((model) => isAvailable(model, real)).length
+  const missing = models.length - offered
+  const others = missing === 0 ? '' : `, ${missing} more with a key of their providers`
+  return `${offered === 0 ? 'only the echo’s' : offered} on offer${others}`
+}
+
+function curlLine(socket: string): string {
+  const body = JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'Hello!' }] })
+  return `curl --unix-socket '${socket}' http://localhost/v1/chat/completions -H 'Content-Type: application/json' -d '${body}'`
+}

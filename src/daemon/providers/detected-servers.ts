@@ -1,0 +1,51 @@
+import { NOTHING } from '../../base/money.ts'
+import type { Model, Price } from '../../catalog/catalog.ts'
+import { detectLocalServers } from '../../local-models/detect.ts'
+import type { ProviderDefinition } from '../../providers/provider.ts'
+
+/** A model server that runs on this host without our doing. */
+export interface Detected {
+  readonly definition: ProviderDefinition
+  readonly models: readonly string[]
+}
+
+/** Asks the usual ports. */
+export async function findLocalServers(): Promise<readonly Detected[]> {
+  const found = await detectLocalServers()
+  return found.map(({ name, baseUrl, models }) => ({
+    definition: {
+      id: name,
+      displayName: name,
+      baseUrl,
+      needsKey: false,
+      abortStopsBilling: true,
+      privacy: ON_THIS_HOST,
+    },
+    models,
+  }))
+}
+
+const ON_THIS_HOST = { trains: false, retains: false }
+
+/** What runs on the caller's own machine has no bill. */
+const OWN_MACHINE: Price = { input: NOTHING, output: NOTHING, source: 'runs on this host', date: undefined }
+
+/** Every model they list, under `server/model`, so that they never shadow a model of the file. */
+export function detectedModels(found: readonly Detected[]): readonly Model[] {
+  return found.flatMap(({ definition, models }) => models.map((modelId) => modelOf(definition.id, modelId)))
+}
+
+function modelOf(provider: string, modelId: string): Model {
+  const id = `${provider}/${modelId}`
+  const limits = { contextWindow: undefined, maxOutputTokens: undefined }
+  const endpoint = { id, provider, modelId, model: id, priority: 50, price: OWN_MACHINE, ...limits }
+  return {
+    id,
+    displayName: id,
+    kind: 'chat',
+    tier: 'free',
+    capabilities: [],
+    ...limits,
+    endpoints: [endpoint],
+  }
+}

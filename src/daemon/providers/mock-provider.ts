@@ -1,0 +1,46 @@
+import type { Model } from '../../catalog/catalog.ts'
+import { loopbackModels } from '../../local-models/mock/models.ts'
+import { unixBaseUrl } from '../../providers/transport/base-url.ts'
+import type { ProviderDefinition } from '../../providers/provider.ts'
+
+const LOCAL = 'local'
+
+/** The built-in echo as a provider like any other: the same code asks it over its socket. */
+export function loopbackDefinition(socketPath: string): ProviderDefinition {
+  return {
+    id: LOCAL,
+    displayName: 'Loopback (built-in echo)',
+    baseUrl: unixBaseUrl(socketPath),
+    needsKey: false,
+    abortStopsBilling: true,
+    isStandIn: true,
+    privacy: { trains: false, retains: false },
+  }
+}
+
+/** Its models as rows of the catalogue. */
+export function loopbackCatalog(): readonly Model[] {
+  return loopbackModels.map(
+    ({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({
+      id,
+      displayName,
+      kind,
+      tier: 'free',
+      capabilities,
+      contextWindow,
+      maxOutputTokens,
+      endpoints: [
+        {
+          id: `${LOCAL}/${id}`,
+          provider: LOCAL,
+          modelId: id,
+          model: id,
+          priority: 1,
+          contextWindow,
+          maxOutputTokens,
+          price,
+        },
+      ],
+    }),
+  )
+}

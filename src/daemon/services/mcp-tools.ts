@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { createToolMeter } from '../../inference/tools/tool-billing.ts'
+import type { Config } from '../../config/config.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Limits } from '../../limits/limits.ts'
+import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import type { DaemonLog } from '../log.ts'
+import { VERSION } from '../../runtime/version.ts'
+
+/** The tools of all MCP servers that this daemon was given. */
+export interface Tools extends AsyncDisposable {
+  /** Absent without a file of servers: then the protocol's libraries are not even loaded. */
+  readonly configured: ToolBroker | undefined
+  /** The same, or one without any servers for doors that are asked all the same. */
+  broker(): Promise<ToolBroker>
+}
+
+export interface ToolParts {
+  readonly config: Pick<Config, 'dataDir' | 'mcpConfigPath'>
+  /** Variables that the file of servers may name. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly log: DaemonLog
+  readonly ledger: Ledger
+  readonly limits: Limits
+}
+
+/** Reads the file of servers, if there is one; no server is started before it is needed. Throws `bad-request`. */
+export async function openTools(parts: ToolParts): Promise<Tools> {
+  const configPath = parts.config.mcpConfigPath
+  const configured = configPath === undefined ? undefined : await loadBroker(parts, configPath)
+  let empty: Promise<ToolBroker> | undefined
+  return {
+    configured,
+    broker: () => (configured === undefined ? (empty ??= loadBroker(parts)) : Promise.resolve(configured)),
+    async [Symbol.asyncDispose]() {
+      await configured?.close()
+      await (await empty?.catch(() => undefined))?.close()
+    },
+  }
+}
+
+async function loadBroker(
+  { config, environment, clock, log, ledger, limits }: ToolParts,
+  configPath?: string,
+): Promise<ToolBroker> {
+  const [{ createToolBroker }, { createPinFile }] = await Promise.all([
+    import('../../mcp/mcp-gateway.ts'),
+    import('../../mcp/upstream/pin-file.ts'),
+  ])
+  return createToolBroker({
+    configPath,
+    environment,
+    version: VERSION,
+    clock,
+    log,
+    meter: createToolMeter({ ledger, limits, log }),
+    // Not the file of `hero_aibroker_services`: each would overwrite what the other has approved.
+    pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
+  })
+}

@@ -1,0 +1,37 @@
+import { rmSync } from 'node:fs'
+import type { DoorRequest } from '../../../server/http/node/request-types.ts'
+import { openRpcDoor, openTwins, twinFolder, type DoorParts, type Doors } from '../../listeners/listeners.ts'
+import { startFleet, type Fleet, type FleetParts } from './worker-pool.ts'
+import { PEER_HEADER } from '../worker/forward-to-primary.ts'
+
+export interface DoorsWithWorkers extends Doors {
+  readonly tell: Fleet['tell']
+}
+
+/** The doors of a broker whose callers are answered by workers; the primary keeps `rpc.sock` and what they pass on. */
+export async function openDoorsWithWorkers(
+  parts: DoorParts & Pick<FleetParts, 'flags' | 'news'>,
+): Promise<DoorsWithWorkers> {
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => rmSync(twinFolder(parts.sockets), { recursive: true, force: true }))
+  const twins = stack.use(await openTwins(parts, { tcp: peerBehind }))
+  const rpc = stack.use(await openRpcDoor(parts))
+  const fleet = await startFleet(parts)
+  stack.defer(async () => {
+    await twins.endSessions()
+    await Promise.all([fleet.close(), rpc[Symbol.asyncDispose]()])
+  })
+  const all = stack.move()
+  return {
+    tcp: fleet.tcp,
+    tell: (topic) => fleet.tell(topic),
+    endSessions: () => twins.endSessions(),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  }
+}
+
+/** The worker that took the connection says so: nobody else can reach the twins. */
+function peerBehind({ headers }: DoorRequest): string | undefined {
+  const peer = headers[PEER_HEADER]
+  return typeof peer === 'string' ? peer : undefined
+}

@@ -1,0 +1,43 @@
+import type { EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
+import type { Errand } from '../request/inference-request.ts'
+import type { Grant } from '../budget/affordable-candidates.ts'
+
+/** When a second endpoint may be asked beside one that is slow to speak, and how often. */
+export interface Hedges {
+  /** Milliseconds after which this endpoint is unusually late; `undefined` when too little is known of it. */
+  patienceMs(endpointId: string): number | undefined
+  /** A request comes in that allows it: it adds its share to the budget. */
+  enter(): void
+  /** Takes one extra request from the budget; false when there is none left. */
+  take(): boolean
+}
+
+/** So many extra requests may be saved up in quiet times for a bad moment. */
+const MOST_SAVED = 10
+const WHOLE = 100
+
+/** @param percent extra requests per hundred requests that allow them. */
+export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, percent: number): Hedges {
+  let saved = 0
+  return {
+    patienceMs: (endpointId) => figures.slowMs(endpointId),
+    enter() {
+      saved = Math.min(MOST_SAVED * WHOLE, saved + percent)
+    },
+    take() {
+      if (saved < WHOLE) return false
+      saved -= WHOLE
+      return true
+    },
+  }
+}
+
+/** For a stream that somebody else could begin as well, when it is known what is slow. */
+export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefined): Hedges | undefined {
+  const [first, second] = grant.candidates
+  if (!errand.streamed || errand.kind !== 'chat' || first === undefined || second === undefined)
+    return undefined
+  if (hedges?.patienceMs(first.id) === undefined) return undefined
+  hedges.enter()
+  return hedges
+}

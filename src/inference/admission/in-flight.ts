@@ -1,0 +1,38 @@
+import { BrokerError } from '../../base/errors.ts'
+import { Roster, type Placed } from '../../base/collections/swap-set.ts'
+
+/** The requests under way, so that a broker that has to stop can end each with a word instead of a cut. */
+export interface Running {
+  /** Counts one in until it leaves. Throws `stopping` after `endAll`. */
+  enter(one: Stoppable): void
+  leave(one: Stoppable): void
+  endAll(): void
+}
+
+export interface Stoppable extends Placed {
+  /** Breaks it off although its caller is still there. */
+  stop(error: BrokerError): void
+}
+
+export function createRunning(): Running {
+  const all = new Roster<Stoppable>()
+  let isStopping = false
+  return {
+    enter(one) {
+      if (isStopping) throw stopping()
+      all.add(one)
+    },
+    leave: (one) => void all.delete(one),
+    endAll() {
+      isStopping = true
+      all.each((one) => one.stop(stopping()))
+    },
+  }
+}
+
+function stopping(): BrokerError {
+  return new BrokerError(
+    'stopping',
+    'the broker was told to stop and can wait no longer; ask again in a moment',
+  )
+}

@@ -1,0 +1,144 @@
+import { asBrokerError, BrokerError } from '../base/errors.ts'
+import { formatDollars, type Money } from '../base/money.ts'
+import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
+import { costOf, mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { Readiness } from '../providers/keys/key-pool.ts'
+import type { Exclusion, LeftOut } from '../routing/endpoint-candidate.ts'
+import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
+import { grantFor } from './budget/affordable-candidates.ts'
+import { boundsOf, type ChatBounds } from './budget/worst-case.ts'
+import type { Rooms } from './services/services.ts'
+import { routeFor } from './select-candidates.ts'
+
+/** A request as far as routing and money look at it. */
+export interface Inquiry extends ChatBounds {
+  readonly kind: ModelKind
+  readonly wishes: RoutingWishes
+}
+
+/** What would become of a request; nobody is asked for it. */
+export interface Explanation {
+  /** Best first: the order in which they would be asked. */
+  readonly candidates: readonly Candidate[]
+  readonly excluded: readonly Exclusion[]
+  /** Models of the caller's list that nobody can be asked for. */
+  readonly leftOut: readonly { readonly model: string; readonly error: BrokerError }[]
+  /** Why nobody would be asked. */
+  readonly error: BrokerError | undefined
+}
+
+export interface Candidate {
+  readonly endpoint: Endpoint
+  readonly quote: Quote
+  /** As it is now: one that rests is passed over. */
+  readonly readiness: Readiness | undefined
+}
+
+/** What an endpoint would take; unpriced where it is absent. */
+export interface Quote {
+  readonly promptTokens: number
+  readonly completionTokens: number
+  readonly expected: Money | undefined
+  readonly most: Money | undefined
+}
+
+/** Which endpoints a request would be sent to, in which order, at which price, and why not to the others. */
+export function explain(inquiry: Inquiry, caller: Caller, rooms: Rooms): Explanation {
+  const { kind, wishes } = inquiry
+  const leftOut: LeftOut = { endpoints: [], models: [] }
+  const told = (candidates: readonly Endpoint[], error: BrokerError | undefined): Explanation => ({
+    candidates: candidates.map((endpoint) => candidateOf(endpoint, inquiry, rooms)),
+    excluded: leftOut.endpoints.map((exclusion) => pinnedAway(exclusion, rooms)),
+    leftOut: leftOut.models.map(({ model, error: fault }) => ({ model, error: asBrokerError(fault) })),
+    error,
+  })
+  try {
+    const { candidates } = routeFor({ kind, wishes, strategy: rooms.strategy }, caller, rooms, leftOut)
+    return told(payable(candidates, inquiry, caller, rooms, leftOut), undefined)
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error
+    return told([], error)
+  }
+}
+
+function candidateOf(endpoint: Endpoint, inquiry: Inquiry, { providers }: Rooms): Candidate {
+  const readiness = providers().get(endpoint.provider)?.readiness(endpoint.modelId)
+  return { endpoint, quote: quote(inquiry, endpoint), readiness }
+}
+
+/** What the caller's budget leaves of the candidates. Throws `over-budget` when it leaves none. */
+function payable(
+  candidates: readonly Endpoint[],
+  inquiry: Inquiry,
+  caller: Caller,
+  { limits }: Rooms,
+  { endpoints }: LeftOut,
+): readonly Endpoint[] {
+  const allowance = limits.allowance(caller)
+  if (allowance === undefined) return candidates
+  const { kind, choices, maxTokens } = inquiry
+  const bounds = (endpoint: Endpoint): UsageBounds => boundsFor(inquiry, endpoint)
+  const mayBeShortened = kind === 'chat' && maxTokens === undefined
+  let left: readonly Endpoint[] = []
+  try {
+    left = grantFor({ candidates, most: undefined, bounds, choices, mayBeShortened }, allowance).candidates
+    return left
+  } finally {
+    const reason = `may cost more than the $${formatDollars(allowance.left)} that ${allowance.name} has left`
+    for (const endpoint of candidates.filter((each) => !left.includes(each)))
+      endpoints.push({
+        endpoint,
+        step: 'Filter by Budget',
+        reason: endpoint.price === undefined ? 'has no known price' : reason,
+      })
+  }
+}
+
+/** To routing, a provider that the caller may not use isn't there. */
+function pinnedAway(exclusion: Exclusion, { providers }: Rooms): Exclusion {
+  const isHere = providers().has(exclusion.endpoint.provider)
+  if (exclusion.step !== 'Filter by Configured Providers' || !isHere) return exclusion
+  return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
+}
+
+/** OpenAI's rule of thumb for English text. */
+const BYTES_PER_TOKEN = 4
+/** What an answer is taken to be as long as nobody bounds it: a page of text. */
+const USUAL_ANSWER = 500
+
+/** Expected by rule of thumb; the most is never below what is billed. */
+function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
+  const { price } = endpoint
+  const bounds = boundsFor(inquiry, endpoint)
+  const promptTokens = Math.min(
+    Math.ceil(inquiry.body.byteLength / BYTES_PER_TOKEN),
+    bounds.promptTokensAtMost,
+  )
+  const completionTokens = Math.min(USUAL_ANSWER * inquiry.choices, bounds.completionTokensAtMost)
+  return {
+    promptTokens,
+    completionTokens,
+    expected:
+      price &&
+      costOf(
+        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.imagesAtMost },
+        price,
+      ),
+    most: price && mostItCanCost(bounds, price),
+  }
+}
+
+function boundsFor(inquiry: Inquiry, endpoint: Endpoint): UsageBounds {
+  return inquiry.kind === 'chat'
+    ? boundsOf(inquiry, endpoint)
+    : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
+}
+
+const NO_USAGE = {
+  cachedPrompt: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  audioPrompt: 0,
+  audioCompletion: 0,
+}

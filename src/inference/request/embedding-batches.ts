@@ -1,0 +1,96 @@
+import type { BrokerError } from '../../base/errors.ts'
+import type { AnswerListener, Asking, Provider, Question } from '../../providers/provider.ts'
+import type { ChatChunk } from '../../wire/openai/chat.ts'
+import { inPieces } from '../../wire/openai/embedding.ts'
+import type { JsonBody } from '../../wire/json/json-body.ts'
+import { isEstimate } from '../usage/usage-meter.ts'
+
+/** What an attempt hears beyond an answer. */
+export interface BatchListener extends AnswerListener {
+  /** A part of the answer is there and will be billed, whatever becomes of the rest. */
+  part(part: ChatChunk): void
+}
+
+/** Asks for embeddings one batch after the other where the provider takes only so many inputs at once. */
+export function inBatches(provider: Provider, question: Question, listener: BatchListener): Asking {
+  const pieces = inPieces(question.body, provider.mostInputs ?? Number.POSITIVE_INFINITY)
+  return pieces.length === 1
+    ? provider.ask(question, listener)
+    : new Batches(provider, question, pieces, listener)
+}
+
+interface Sum {
+  readonly data: unknown[]
+  promptTokens: number
+  isReported: boolean
+}
+
+class Batches implements Asking {
+  readonly #provider: Provider
+  readonly #question: Question
+  readonly #pieces: readonly JsonBody[]
+  readonly #listener: BatchListener
+  readonly #sum: Sum = { data: [], promptTokens: 0, isReported: true }
+  #asking: Asking | undefined
+  #isOver = false
+
+  constructor(provider: Provider, question: Question, pieces: readonly JsonBody[], listener: BatchListener) {
+    this.#provider = provider
+    this.#question = question
+    this.#pieces = pieces
+    this.#listener = listener
+    this.#ask(0)
+  }
+
+  abort(): void {
+    this.#isOver = true
+    this.#asking?.abort()
+  }
+
+  pause(): void {
+    this.#asking?.pause()
+  }
+
+  resume(): void {
+    this.#asking?.resume()
+  }
+
+  #ask(nth: number): void {
+    const body = this.#pieces[nth]
+    if (this.#isOver) return
+    if (body === undefined) return this.#tell()
+    this.#asking = this.#provider.ask(
+      { ...this.#question, body },
+      {
+        chunk: () => undefined,
+        answer: (_json, answer) => this.#take(answer),
+        end: () => this.#ask(nth + 1),
+        fail: (error: BrokerError) => this.#listener.fail(error),
+      },
+    )
+  }
+
+  #take(answer: ChatChunk): void {
+    const from = this.#sum.data.length
+    const vectors = (Array.isArray(answer.data) ? answer.data : []) as readonly { index?: number }[]
+    for (const [at, vector] of vectors.entries())
+      this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
+    const tokens = (answer.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
+    if (typeof tokens === 'number' && !isEstimate(answer)) this.#sum.promptTokens += tokens
+    else this.#sum.isReported = false
+    this.#listener.part(this.#whole([]))
+  }
+
+  #tell(): void {
+    const answer = this.#whole(this.#sum.data)
+    this.#listener.answer(JSON.stringify(answer), answer)
+    this.#listener.end()
+  }
+
+  #whole(data: readonly unknown[]): ChatChunk {
+    const { promptTokens, isReported } = this.#sum
+    return isReported
+      ? { data, usage: { prompt_tokens: promptTokens, total_tokens: promptTokens } }
+      : { data }
+  }
+}

@@ -1,0 +1,82 @@
+import { BrokerError } from '../../base/errors.ts'
+import type { ChatChunk } from '../../wire/openai/chat.ts'
+import type { BatchListener } from './embedding-batches.ts'
+import { asBase64, asFloats, type Vector } from '../response/embedding-encoding.ts'
+
+/** The vectors that were asked for, and of which model. */
+export interface WantedVectors {
+  readonly dimensions: number
+  /** The provider's own name for the model. */
+  readonly modelId: string
+  /** What the models file says of it. */
+  readonly capabilities: readonly string[]
+}
+
+/**
+ * Models that were trained so that the beginning of a vector is a vector: their makers say to cut it and bring it back
+ * to length one. Others are known by the capability `matryoshka` in the models file.
+ */
+const MATRYOSHKA: readonly RegExp[] = [
+  /text-embedding-3-(small|large)/, // https://platform.openai.com/docs/guides/embeddings
+  /qwen3-embedding|text-embedding-v4/i, // https://github.com/QwenLM/Qwen3-Embedding: “MRL Support: Yes”
+  /nomic-embed-text-v1\.5/, // https://huggingface.co/nomic-ai/nomic-embed-text-v1.5
+  /embeddinggemma/i, // https://ai.google.dev/gemma/docs/embeddinggemma
+]
+
+/**
+ * Holds an endpoint to the length of vectors that was asked for; some servers don't know the field and give their usual
+ * one. Longer vectors of a model that allows it are cut and brought back to length one. All else is a failure that was
+ * billed: vectors of two lengths in one index are worse than none.
+ */
+export function rightDimensions(wanted: WantedVectors, listener: BatchListener): BatchListener {
+  let isRefused = false
+  return {
+    chunk: (json, chunk) => listener.chunk(json, chunk),
+    part: (part) => listener.part(part),
+    answer(json, answer) {
+      const vectors = (answer.data ?? []) as readonly Vector[]
+      if (vectors.every(({ embedding }) => lengthOf(embedding) === wanted.dimensions))
+        return listener.answer(json, answer)
+      const shorter = maySlice(wanted) ? vectors.map((vector) => sliced(vector, wanted.dimensions)) : []
+      if (shorter.length === 0 || shorter.includes(undefined)) return refuse(answer, vectors)
+      const right = { ...answer, data: shorter }
+      return listener.answer(JSON.stringify(right), right)
+    },
+    end() {
+      if (!isRefused) listener.end()
+    },
+    fail: (error) => listener.fail(error),
+  }
+
+  function refuse(answer: ChatChunk, [first]: readonly Vector[]): void {
+    isRefused = true
+    listener.part({ ...answer, data: [] })
+    listener.fail(
+      new BrokerError(
+        'upstream-failed',
+        `${wanted.modelId} was asked for vectors of ${wanted.dimensions} numbers and gave ${lengthOf(first?.embedding) ?? 'none'}; leave “dimensions” out, or ask a model that knows it`,
+        // It answered, so asking it again would only be billed again.
+        { details: { status: 200 } },
+      ),
+    )
+  }
+}
+
+function maySlice({ modelId, capabilities }: WantedVectors): boolean {
+  return capabilities.includes('matryoshka') || MATRYOSHKA.some((name) => name.test(modelId))
+}
+
+function lengthOf(embedding: unknown): number | undefined {
+  if (typeof embedding === 'string') return Math.floor(Buffer.byteLength(embedding, 'base64') / 4)
+  return Array.isArray(embedding) ? embedding.length : undefined
+}
+
+/** In the encoding that it came in; `undefined` when it is too short. */
+function sliced(vector: Vector, dimensions: number): Vector | undefined {
+  const floats = asFloats(vector.embedding)
+  if (!Array.isArray(floats) || floats.length < dimensions) return undefined
+  const beginning = (floats as readonly number[]).slice(0, dimensions)
+  const length = Math.sqrt(beginning.reduce((sum, value) => sum + value * value, 0)) || 1
+  const unit = beginning.map((value) => value / length)
+  return { ...vector, embedding: typeof vector.embedding === 'string' ? asBase64(unit) : unit }
+}

@@ -1,0 +1,49 @@
+import { jsonText } from '../../base/json-text.ts'
+import type { ChatChoice } from '../../wire/openai/chat.ts'
+
+/** The reasons that OpenRouter's clients know. */
+type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
+
+/** What providers say in other words; seen in the wild or in their documentation. */
+const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
+  Object.entries<FinishReason>({
+    length: 'length',
+    max_tokens: 'length',
+    MAX_TOKENS: 'length',
+    model_length: 'length', // Mistral
+    tool_calls: 'tool_calls',
+    tool_use: 'tool_calls',
+    function_call: 'tool_calls', // OpenAI, before tools
+    content_filter: 'content_filter',
+    SAFETY: 'content_filter',
+    RECITATION: 'content_filter',
+    refusal: 'content_filter',
+    error: 'error',
+    MALFORMED_FUNCTION_CALL: 'error',
+    insufficient_system_resource: 'error', // DeepSeek
+  }),
+)
+
+/** A provider's reason in OpenRouter's words; whatever else ends an answer (`eos`, `end_turn`, `completed`) is a stop. */
+function finishReasonOf(native: string): FinishReason {
+  return OTHER_WORDS.get(native) ?? 'stop'
+}
+
+interface Ending {
+  readonly finish_reason: FinishReason | null
+  readonly native_finish_reason: string | null
+}
+
+/** Both words for how a choice ended; null while it goes on. */
+export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): Ending {
+  if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
+  const nativeReason = typeof told === 'string' && told !== '' ? told : native
+  return { finish_reason: finishReasonOf(native), native_finish_reason: nativeReason }
+}
+
+/** The same as the members of a JSON object. */
+export function endingText(choice: ChatChoice): string {
+  const { finish_reason: ours, native_finish_reason: native } = endingOf(choice)
+  if (ours === null || native === null) return '"finish_reason":null,"native_finish_reason":null'
+  return `"finish_reason":"${ours}","native_finish_reason":${jsonText(native)}`
+}

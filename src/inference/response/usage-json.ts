@@ -1,0 +1,64 @@
+import { dollarsNumber } from '../../base/money.ts'
+import type { CostParts } from '../../ledger/cost.ts'
+import type { Usage } from '../../ledger/types.ts'
+
+/**
+ * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
+ * cost is the one that the ledger books, unless the counts are a guess (`x_aibroker.estimated`), which are counted for the
+ * books after the answer; without a known price it is left out.
+ *
+ * @param parts what the counts cost.
+ */
+export function wireUsageOf(
+  usage: Usage,
+  parts: CostParts | undefined,
+  said: unknown,
+): Record<string, unknown> {
+  return JSON.parse(wireUsageText(usage, parts, said)) as Record<string, unknown>
+}
+
+/** The same as JSON text, without building it first. */
+export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: unknown): string {
+  const told = objectOf(said)
+  const toldPrompt = objectOf(told['prompt_tokens_details'])
+  const toldCompletion = objectOf(told['completion_tokens_details'])
+  const { prompt, completion, cachedPrompt, cacheWrite, audioPrompt, reasoning, audioCompletion } = usage
+  const cost = parts === undefined ? '' : `${costText(parts)},`
+  return (
+    `{"prompt_tokens":${prompt},"completion_tokens":${completion},"total_tokens":${prompt + completion},${cost}"is_byok":false,` +
+    `"prompt_tokens_details":{"cached_tokens":${cachedPrompt},"cache_write_tokens":${cacheWrite},"audio_tokens":${audioPrompt},` +
+    `"video_tokens":0${more(toldPrompt, PROMPT_DETAILS)}},` +
+    `"completion_tokens_details":{"image_tokens":${JSON.stringify(toldCompletion['image_tokens'] ?? 0)},` +
+    `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${more(toldCompletion, COMPLETION_DETAILS)}}` +
+    `${more(told, KNOWN)}}`
+  )
+}
+
+const DETAILS = ['prompt_tokens_details', 'completion_tokens_details']
+const COUNTS = ['prompt_tokens', 'completion_tokens', 'total_tokens']
+/** Among them what the provider says of money: its word counts only where the ledger takes it. */
+const KNOWN = new Set([...COUNTS, ...DETAILS, 'is_byok', 'cost', 'cost_details'])
+const PROMPT_DETAILS = new Set(['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'video_tokens'])
+const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_tokens'])
+
+/** What else a provider says, to be added to an object that is being written; no nulls. */
+function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
+  let text = ''
+  for (const name in said)
+    if (said[name] !== null && !known.has(name))
+      text += `,${JSON.stringify(name)}:${JSON.stringify(said[name])}`
+  return text
+}
+
+/** The prompt's part is rounded, the answer's is the rest. */
+function costText({ whole, prompt, completion }: CostParts): string {
+  const cost = dollarsNumber(whole)
+  return (
+    `"cost":${cost},"cost_details":{"upstream_inference_cost":${cost},` +
+    `"upstream_inference_prompt_cost":${dollarsNumber(prompt)},"upstream_inference_completions_cost":${dollarsNumber(completion)}}`
+  )
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}

@@ -1,0 +1,37 @@
+import { BrokerError } from '../base/errors.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { LeftOut } from '../routing/endpoint-candidate.ts'
+import type { Plan, RouteQuery } from '../routing/route.ts'
+import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
+import type { Asker } from './request/request-context.ts'
+import { explainPin } from './services/access-policy.ts'
+import { surroundingsOf, type Rooms } from './services/services.ts'
+import { withNobodyTried } from './execution/openrouter-metadata.ts'
+
+/** Whom to ask for a request. Throws what routing throws, with how it was routed where its caller wants to be told. */
+export function routeAsked(query: RouteQuery, asker: Asker, rooms: Rooms): Plan {
+  try {
+    return routeFor(query, asker.caller, rooms)
+  } catch (error) {
+    throw error instanceof BrokerError ? withNobodyTried(error, asker, query.wishes.model) : error
+  }
+}
+
+/** `route` with what this caller may use; an error says when it is the pin that leaves nothing. */
+export function routeFor(query: RouteQuery, caller: Caller, rooms: Rooms, leftOut?: LeftOut): Plan {
+  try {
+    const plan = rooms.route(query, surroundingsOf(rooms, caller), leftOut)
+    if (query.wishes.preferences !== NO_PREFERENCES) lookBehind(plan, rooms)
+    return plan
+  } catch (error) {
+    throw explainPin(error, rooms.limits.pinsOf(caller))
+  }
+}
+
+/** Who wishes something of providers will do so again: then it is known what a router has to offer. */
+function lookBehind({ candidates }: Plan, { behind, providers }: Rooms): void {
+  if (behind === undefined) return
+  for (const { provider, modelId } of candidates)
+    if (providers().get(provider)?.speaksOpenRouter === true && !modelId.includes(':'))
+      void behind.endpointsOf(modelId)
+}

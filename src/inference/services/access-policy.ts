@@ -1,0 +1,51 @@
+import { BrokerError } from '../../base/errors.ts'
+import type { Catalog, Endpoint, Model } from '../../catalog/catalog.ts'
+import type { Pin } from '../../limits/limit-rule.ts'
+import type { Provider } from '../../providers/provider.ts'
+
+/** What a caller's pins leave of the catalogue and of the providers; nothing leads out of it, no fallback either. */
+export interface Pinned {
+  readonly catalog: Catalog
+  readonly providers: ReadonlyMap<string, Provider>
+}
+
+export function pinned({ catalog, providers }: Pinned, pins: readonly Pin[]): Pinned {
+  if (pins.length === 0) return { catalog, providers }
+  const allowed = new Map([...providers].filter(([, provider]) => pins.every((pin) => mayAsk(pin, provider))))
+  if (pins.every(({ models }) => models === undefined)) return { catalog, providers: allowed }
+  const mayServe = ({ model }: Endpoint): boolean => pins.every((pin) => mayUse(pin, model))
+  const models = new Map<string, Model>()
+  for (const [id, model] of catalog.models) {
+    const endpoints = model.endpoints.filter(mayServe)
+    if (endpoints.length > 0) models.set(id, { ...model, endpoints })
+  }
+  const endpoints = new Map([...catalog.endpoints].filter(([, endpoint]) => mayServe(endpoint)))
+  return { catalog: { ...catalog, models, endpoints }, providers: allowed }
+}
+
+/** Says why a name that exists finds nothing here; any other error stays what it is. */
+export function explainPin(error: unknown, pins: readonly Pin[]): unknown {
+  if (pins.length === 0 || !(error instanceof BrokerError)) return error
+  if (error.code !== 'no-such-model' && error.code !== 'none-fits') return error
+  const words = pins.flatMap(wordsOf).join(' and ')
+  return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })
+}
+
+function wordsOf({ providers, models, isLocalOnly }: Pin): string[] {
+  return [
+    ...(providers === undefined ? [] : [`the providers ${[...providers].join(', ')}`]),
+    ...(models === undefined ? [] : [`the models ${models.join(', ')}`]),
+    ...(isLocalOnly ? ['providers on this host'] : []),
+  ]
+}
+
+function mayAsk({ providers, isLocalOnly }: Pin, provider: Provider): boolean {
+  return (providers?.has(provider.id) ?? true) && (!isLocalOnly || provider.isLocal)
+}
+
+function mayUse({ models }: Pin, model: string): boolean {
+  return (
+    models?.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name)) ??
+    true
+  )
+}

@@ -1,0 +1,148 @@
+import { dollarsNumber, type Money } from '../../base/money.ts'
+import type { AnswerSink } from '../response/response-sink.ts'
+import type { ToolPurse } from './tool-budget.ts'
+import type { AskedCall, ToolRound } from './tool-round.ts'
+import { cut } from './tool-result.ts'
+import { wireUsageOf } from '../response/usage-json.ts'
+
+/** What a caller is shown of a result; the model sees more. */
+const RESULT_SHOWN = 2000
+
+/** A call that the broker ran, as callers see it. */
+export interface ShownCall {
+  readonly id: string
+  readonly name: string
+  /** Absent for the search over tools, which is the broker's own. */
+  readonly server: string | undefined
+  readonly arguments: string
+  readonly status: 'running' | 'finished' | 'failed'
+  readonly result?: string | undefined
+  readonly ms?: number | undefined
+  /** US dollars; absent when nobody knows. */
+  readonly cost?: number | undefined
+  readonly unpriced?: true | undefined
+}
+
+export interface CallEnding {
+  readonly failed: boolean
+  readonly result: string
+  readonly ms: number
+  /** Absent when nobody knows. */
+  readonly cost: Money | undefined
+}
+
+/** Tells the caller what the broker does meanwhile, and at the end the answer of all rounds as one. */
+export class ToolTeller {
+  readonly #sink: AnswerSink
+  readonly #streamed: boolean
+  readonly #calls: ShownCall[] = []
+
+  constructor(sink: AnswerSink, streamed: boolean) {
+    this.#sink = sink
+    this.#streamed = streamed
+  }
+
+  /** A call begins; the result tells how it ended. */
+  begin(call: AskedCall, server: string | undefined, round: ToolRound): (ending: CallEnding) => void {
+    const shown: ShownCall = { ...call, server, status: 'running' }
+    this.#show(shown, round)
+    return ({ failed, result, ms, cost }) => {
+      const ended: ShownCall = {
+        ...shown,
+        status: failed ? 'failed' : 'finished',
+        result: cut(result, RESULT_SHOWN),
+        ms: Math.round(ms),
+        ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
+      }
+      this.#calls.push(ended)
+      this.#show(ended, round)
+    }
+  }
+
+  #show(call: ShownCall, { head }: ToolRound): void {
+    if (!this.#streamed || this.#sink.isGone) return
+    const choices = [{ index: 0, delta: { role: 'assistant', content: '' }, ...OPEN }]
+    // Not in `delta.tool_calls`: a client would take it for one that it has to run itself.
+    const x_aibroker = { tool_call: call }
+    this.#sink.chunk(JSON.stringify({ ...head, id: this.#sink.id, choices, x_aibroker }))
+  }
+
+  /** The last round's answer, with the counts and the cost of all rounds and calls; `own` are the caller's to run. */
+  finish(round: ToolRound, own: readonly AskedCall[], rounds: number, purse: ToolPurse): void {
+    const sums = {
+      group: this.#sink.id,
+      rounds,
+      tool_calls: this.#calls,
+      ...(purse.cost === undefined ? UNPRICED : costField(purse.cost)),
+      // Of all rounds, whatever the last one's envelope says.
+      estimated: purse.rounds.countSource === 'reported' ? undefined : true,
+    }
+    if (round.answered === undefined) this.#finishStream(round, own, purse, sums)
+    else this.#finishAnswer(round, round.answered, own, purse, sums)
+    this.#sink.end()
+  }
+
+  #finishStream(round: ToolRound, own: readonly AskedCall[], purse: ToolPurse, sums: object): void {
+    const head = { ...round.head, id: this.#sink.id }
+    const ending = endingOf(round, own)
+    const delta = { role: 'assistant', content: '' }
+    const calls = own.length === 0 ? {} : { tool_calls: wireCalls(own) }
+    this.#sink.chunk(
+      JSON.stringify({ ...head, choices: [{ index: 0, delta: { ...delta, ...calls }, ...ending }] }),
+    )
+    const choices = [{ index: 0, delta, ...ending }]
+    this.#sink.chunk(JSON.stringify({ ...head, choices, ...usageField(round, purse), x_aibroker: sums }))
+  }
+
+  #finishAnswer(
+    round: ToolRound,
+    answered: Readonly<Record<string, unknown>>,
+    own: readonly AskedCall[],
+    purse: ToolPurse,
+    sums: object,
+  ): void {
+    const [choice] = answered['choices'] as readonly { readonly message?: object }[]
+    const { tool_calls: _calls, ...said } = (choice?.message ?? {}) as Record<string, unknown>
+    const message = own.length === 0 ? said : { ...said, tool_calls: wireCalls(own) }
+    const envelope = answered['x_aibroker'] as object | undefined
+    this.#sink.answer(
+      JSON.stringify({
+        ...answered,
+        id: this.#sink.id,
+        choices: [{ ...choice, ...endingOf(round, own), message }],
+        ...usageField(round, purse),
+        x_aibroker: { ...envelope, ...sums },
+      }),
+    )
+  }
+}
+
+/** The envelope of the last round says what that one cost, which is not the cost of all. */
+const UNPRICED = { cost: undefined, unpriced: true }
+const OPEN = { finish_reason: null, native_finish_reason: null }
+
+/** A model that still wanted to call something when it no longer could was cut short. */
+function endingOf({ ending }: ToolRound, own: readonly AskedCall[]): object {
+  return ending['finish_reason'] === 'tool_calls' && own.length === 0
+    ? { ...ending, finish_reason: 'length' }
+    : ending
+}
+
+function wireCalls(calls: readonly AskedCall[]): readonly object[] {
+  return calls.map(({ id, name, arguments: text }, index) => ({
+    index,
+    id,
+    type: 'function',
+    function: { name, arguments: text },
+  }))
+}
+
+function usageField({ usage: said }: ToolRound, purse: ToolPurse): object {
+  const { usage } = purse.rounds
+  if (usage === undefined) return {}
+  return { usage: { ...wireUsageOf(usage, undefined, said), ...costField(purse.cost) } }
+}
+
+function costField(cost: Money | undefined): object {
+  return cost === undefined ? {} : { cost: dollarsNumber(cost) }
+}

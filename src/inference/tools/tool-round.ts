@@ -1,0 +1,165 @@
+import type { BrokerError } from '../../base/errors.ts'
+import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
+import { saysSomething } from '../../wire/openai/chat.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
+
+/** A call that a model asks for. */
+export interface AskedCall {
+  readonly id: string
+  readonly name: string
+  /** As the model wrote them: hopefully JSON. */
+  readonly arguments: string
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** A piece of a call in a stream, or a whole one. */
+interface CallPiece {
+  readonly index?: number | undefined
+  readonly id?: string | null | undefined
+  readonly function?: { readonly name?: string | null; readonly arguments?: string | null } | undefined
+}
+
+/**
+ * The answer of one round. Of a stream what the model says goes to the caller at once; the calls, how it ended and what it
+ * used stay here, because whose turn it is afterwards isn't known before the end.
+ */
+export class ToolRound implements AnswerSink {
+  readonly id: string
+  readonly #outer: AnswerSink
+  readonly #calls = new Map<number, { id: string; name: string; arguments: string }>()
+  #content = ''
+  #details: unknown[] = []
+  #ending: Fields = { finish_reason: null, native_finish_reason: null }
+  #head: Fields = {}
+  #usage: unknown
+  #answer: Fields | undefined
+  #isBroken = false
+
+  constructor(id: string, outer: AnswerSink) {
+    this.id = id
+    this.#outer = outer
+  }
+
+  get calls(): readonly AskedCall[] {
+    const named = [...this.#calls.values()].filter(({ name }) => name !== '')
+    return named.map((call, at) => (call.id === '' ? { ...call, id: `call_${this.id}_${at}` } : call))
+  }
+
+  /** How it ended, in both words. */
+  get ending(): Fields {
+    return this.#ending
+  }
+
+  /** What names the answer in every chunk: model, provider, time. */
+  get head(): Fields {
+    return this.#head
+  }
+
+  /** The whole answer, when it is not a stream. */
+  get answered(): Fields | undefined {
+    return this.#answer
+  }
+
+  /** As its provider gave it. */
+  get usage(): unknown {
+    return this.#usage
+  }
+
+  /** It failed after the caller had heard a part of it, and was told so. */
+  get isBroken(): boolean {
+    return this.#isBroken
+  }
+
+  /** What the model said and asked for, as the next round's history has it. */
+  get message(): object {
+    return {
+      role: 'assistant',
+      content: this.#content === '' ? null : this.#content,
+      tool_calls: this.calls.map(({ id, name, arguments: text }) => ({
+        id,
+        type: 'function',
+        function: { name, arguments: text },
+      })),
+      ...(this.#details.length === 0 ? {} : { reasoning_details: this.#details }),
+    }
+  }
+
+  /** The first round is the beginning of the whole. */
+  tried(endpoints: readonly string[]): void {
+    this.#outer.tried?.(endpoints)
+  }
+
+  accept(headers: Readonly<Record<string, string>>): void {
+    if (this.id === this.#outer.id) this.#outer.accept(headers)
+  }
+
+  chunk(json: string): boolean {
+    const chunk = JSON.parse(json) as ChatChunk
+    const { choices, usage, ...head } = chunk
+    this.#head = { ...this.#head, ...head }
+    if (usage !== undefined && usage !== null) this.#usage = usage
+    const [choice] = choices ?? []
+    if (choice === undefined) return true
+    this.#takeChoice(choice, choice.delta ?? {})
+    const { tool_calls: _calls, ...delta } = choice.delta ?? {}
+    const said = { ...choice, delta, finish_reason: null, native_finish_reason: null }
+    if (!saysSomething({ choices: [said] })) return true
+    return this.#outer.chunk(JSON.stringify({ ...head, id: this.#outer.id, choices: [said] }))
+  }
+
+  answer(json: string): void {
+    const { choices, usage, ...head } = JSON.parse(json) as ChatChunk
+    this.#head = head
+    this.#usage = usage
+    const [choice] = choices ?? []
+    if (choice !== undefined) this.#takeChoice(choice, choice.message ?? {})
+    this.#answer = { ...head, choices }
+  }
+
+  end(): void {
+    // Whether that was the end is decided when the calls are known.
+  }
+
+  fail(error: BrokerError, about: BrokenAnswer): void {
+    this.#isBroken = true
+    this.#outer.fail(error, about)
+  }
+
+  get isGone(): boolean {
+    return this.#outer.isGone
+  }
+
+  get watcher(): CallerWatcher | undefined {
+    return this.#outer.watcher
+  }
+
+  set watcher(watcher: CallerWatcher | undefined) {
+    this.#outer.watcher = watcher
+  }
+
+  #takeChoice(choice: ChatChoice, said: ChatDelta): void {
+    if (typeof said.content === 'string') this.#content += said.content
+    const details: readonly unknown[] = Array.isArray(said.reasoning_details) ? said.reasoning_details : []
+    for (const detail of details) {
+      // Those of no known format are ours, made of plain thoughts: no provider wants them back.
+      if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
+    }
+    for (const [at, piece] of ((said.tool_calls ?? []) as readonly CallPiece[]).entries())
+      this.#takeCall(at, piece)
+    if (typeof choice.finish_reason === 'string')
+      this.#ending = {
+        finish_reason: choice.finish_reason,
+        native_finish_reason: choice.native_finish_reason ?? choice.finish_reason,
+      }
+  }
+
+  #takeCall(at: number, { index = at, id, function: named }: CallPiece): void {
+    const call = this.#calls.get(index) ?? { id: '', name: '', arguments: '' }
+    // Both come once; some providers repeat them in every piece.
+    if (call.id === '') call.id = id ?? ''
+    if (call.name === '') call.name = named?.name ?? ''
+    call.arguments += named?.arguments ?? ''
+    this.#calls.set(index, call)
+  }
+}

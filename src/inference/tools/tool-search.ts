@@ -1,0 +1,42 @@
+import type { ListedTool } from '../../mcp/types.ts'
+
+/** A word in a tool's name says more than one in its description. */
+const IN_NAME = 4
+const IN_TITLE = 2
+const IN_TEXT = 1
+
+/** The tools that fit a question of a few words best, the best first; those that share no word with it are left out. */
+export function searchTools(
+  tools: readonly ListedTool[],
+  query: string,
+  most: number,
+): readonly ListedTool[] {
+  const words = wordsOf(query)
+  return tools
+    .map((tool) => ({ tool, score: scoreOf(tool, words) }))
+    .filter(({ score }) => score > 0)
+    .sort((one, other) => other.score - one.score)
+    .slice(0, most)
+    .map(({ tool }) => tool)
+}
+
+function scoreOf({ definition }: ListedTool, words: readonly string[]): number {
+  const { name, title = '', description = '', inputSchema } = definition
+  const parameters = Object.keys(inputSchema.properties ?? {}).join(' ')
+  const places = [
+    [name, IN_NAME],
+    [title, IN_TITLE],
+    [`${description} ${parameters}`, IN_TEXT],
+  ] as const
+  let score = 0
+  for (const [text, weight] of places) {
+    const found = text.toLowerCase()
+    for (const word of words) if (found.includes(word)) score += weight
+  }
+  return score
+}
+
+/** Letters and digits of any script; one alone says nothing. */
+function wordsOf(query: string): readonly string[] {
+  return [...new Set(query.toLowerCase().match(/[\p{L}\p{N}]{2,}/gu) ?? [])]
+}

@@ -1,0 +1,115 @@
+import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/truncate.ts'
+import { fitsAny } from '../../mcp/policy/wildcard.ts'
+import type { ListedTool, ToolList } from '../../mcp/types.ts'
+import type { McpWish } from '../../wire/openai/mcp-tools.ts'
+import { searchTools } from './tool-search.ts'
+
+/** Tools that one search brings. */
+const MOST_FOUND = 8
+const DESCRIPTION_SHOWN = 200
+
+/** A function as a model is told of it. */
+interface FunctionTool {
+  readonly type: 'function'
+  readonly function: { readonly name: string; readonly description?: string; readonly parameters: object }
+}
+
+/** The broker's tools of one chat, and what of them the model is shown: all, or a search and what it found. */
+export class ToolSet {
+  readonly #tools: ReadonlyMap<string, ListedTool>
+  readonly #shown: Set<string>
+  /** The name of the search; absent when all tools are shown. */
+  readonly #search: string | undefined
+
+  /** @param taken names of the caller's own functions, which keep them. */
+  constructor(tools: readonly ListedTool[], taken: ReadonlySet<string>, searchAbove: number) {
+    const free = tools.filter(({ definition }) => !taken.has(definition.name))
+    this.#tools = new Map(free.map((tool) => [tool.definition.name, tool]))
+    const isLarge = free.length > searchAbove
+    this.#search = isLarge
+      ? freeName('find_tools', (name) => taken.has(name) || this.#tools.has(name))
+      : undefined
+    this.#shown = new Set(isLarge ? [] : this.#tools.keys())
+  }
+
+  find(name: string): ListedTool | undefined {
+    return this.#tools.get(name)
+  }
+
+  isSearch(name: string): boolean {
+    return name === this.#search
+  }
+
+  /** As the model is to see it now. */
+  get functions(): readonly FunctionTool[] {
+    const shown = [...this.#shown].flatMap((name) => this.#tools.get(name) ?? [])
+    const search = this.#search === undefined ? [] : [searchFunction(this.#search, this.#tools.size)]
+    return [...search, ...shown.map(functionOf)]
+  }
+
+  /** Shows what fits from now on, and says what that is. */
+  search(query: string): string {
+    const found = searchTools([...this.#tools.values()], query, MOST_FOUND)
+    for (const { definition } of found) this.#shown.add(definition.name)
+    if (found.length === 0) return 'No tool fits. Try other words.'
+    const lines = found.map(
+      ({ definition: { name, description = '' } }) => `${name}: ${description.slice(0, DESCRIPTION_SHOWN)}`,
+    )
+    return `These tools can be called now:\n${lines.join('\n')}`
+  }
+}
+
+/** The tools that are wished for. Throws `not-found` or `upstream-down` for a named server that has none. */
+export function wishedTools(
+  { tools, unavailable }: ToolList,
+  wishes: readonly McpWish[],
+): readonly ListedTool[] {
+  for (const { server } of wishes) {
+    if (server === undefined || tools.some((tool) => tool.server === server)) continue
+    const down = unavailable.find((trouble) => trouble.server === server)
+    if (down !== undefined)
+      throw new BrokerError('upstream-down', `server “${server}” is not available: ${down.reason}`)
+    throw new BrokerError(
+      'not-found',
+      `no MCP server “${shortName(server)}” offers you a tool; mcp.list_tools shows who does`,
+    )
+  }
+  return tools.filter((tool) => wishes.some((wish) => isWished(tool, wish)))
+}
+
+function isWished({ server, definition: { name } }: ListedTool, wish: McpWish): boolean {
+  if (wish.server !== undefined && wish.server !== server) return false
+  if (wish.allowed === undefined) return true
+  const prefix = `${server}__`
+  const own = name.startsWith(prefix) ? name.slice(prefix.length) : name
+  return fitsAny(wish.allowed, name) || fitsAny(wish.allowed, own)
+}
+
+function functionOf({ definition: { name, description, inputSchema } }: ListedTool): FunctionTool {
+  return {
+    type: 'function',
+    function: { name, ...(description === undefined ? {} : { description }), parameters: inputSchema },
+  }
+}
+
+function searchFunction(name: string, count: number): FunctionTool {
+  return {
+    type: 'function',
+    function: {
+      name,
+      description: `Finds tools among ${count} by what they do. What it finds can be called afterwards.`,
+      parameters: {
+        type: 'object',
+        properties: { query: { type: 'string', description: 'A few words on what is to be done.' } },
+        required: ['query'],
+      },
+    },
+  }
+}
+
+function freeName(wanted: string, isTaken: (name: string) => boolean): string {
+  let name = wanted
+  while (isTaken(name)) name = `${name}_`
+  return name
+}

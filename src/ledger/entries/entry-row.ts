@@ -1,0 +1,155 @@
+import type { Row, SqlValue } from '../../store/sql.ts'
+import { count, maybeAmount, maybeCount, maybeText, text } from './row-readers.ts'
+import type {
+  CostSource,
+  CountSource,
+  Entry,
+  EntryStatus,
+  FailedAttempt,
+  HoldRequest,
+  Settlement,
+  Usage,
+} from '../types.ts'
+
+/** What of a settlement may be unknown after a crash. */
+export type EntrySettlement = Omit<Settlement, 'durationMs' | 'priceVersion'> &
+  Pick<Entry, 'durationMs' | 'priceVersion'>
+
+/** Of which entry an adjustment is, and what it takes back of it. */
+export interface Adjustment {
+  readonly adjusts: string
+  readonly uncertain: bigint
+  /** −1 when the entry had no price and now has one. */
+  readonly unpriced: number
+  readonly bookedAt: number
+}
+
+/** The columns that every row has had since there were hashes. */
+const FIRST_COLUMNS: readonly string[] = [
+  'id, ip, context, token, kind, model, streamed, started_at, started_at_ms, referer, title',
+  'endpoint, provider, status, attempts, attempts_detail',
+  'prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens',
+  'audio_prompt_tokens, audio_completion_tokens, characters, sound_ms',
+  'cost_nano, cost_low_nano, cost_high_nano, uncertain_nano, unpriced, upstream_cost_nano, cost_source',
+  'count_source, price_version, finish_reason, flag, error, first_token_ms, duration_ms, adjusts, booked_at_ms',
+].flatMap((line) => line.split(', '))
+
+/** Later ones go to the end, and none ever changes its place. */
+const LATER_COLUMNS: readonly string[] = ['answered_model', 'group_id', 'image_prompt_tokens', 'images']
+
+/** Every column of a row that its hash covers, in the order in which `rowValues` gives them. */
+export const ROW_COLUMNS: readonly string[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
+
+/** Columns from here on are part of a hash only where they are filled, under their name. */
+export const FIRST_LATER_COLUMN = FIRST_COLUMNS.length
+
+export function rowValues(
+  request: Omit<HoldRequest, 'most'>,
+  settlement: EntrySettlement,
+  adjustment?: Adjustment,
+): SqlValue[] {
+  const { caller, startedAt } = request
+  const { usage, attempts, cost, costLow, costHigh } = settlement
+  return [
+    request.id,
+    caller.ip,
+    caller.context ?? null,
+    caller.token ?? null,
+    request.kind,
+    request.modelAsked,
+    request.streamed ? 1 : 0,
+    Math.floor(startedAt / 1000),
+    startedAt,
+    request.referer ?? null,
+    request.title ?? null,
+    settlement.endpoint ?? null,
+    settlement.provider ?? null,
+    settlement.status,
+    settlement.asked ?? attempts.length + (settlement.endpoint === undefined ? 0 : 1),
+    attempts.length === 0 ? '[]' : JSON.stringify(attempts),
+    usage?.prompt ?? null,
+    usage?.completion ?? null,
+    usage?.cachedPrompt ?? null,
+    usage?.cacheWrite ?? null,
+    usage?.reasoning ?? null,
+    usage?.audioPrompt ?? null,
+    usage?.audioCompletion ?? null,
+    usage?.characters ?? null,
+    usage?.soundMs ?? null,
+    cost ?? null,
+    costLow ?? null,
+    costHigh ?? null,
+    adjustment?.uncertain ?? (cost === undefined ? (costHigh ?? 0) : 0),
+    adjustment?.unpriced ?? (cost === undefined && costHigh === undefined ? 1 : 0),
+    settlement.upstreamCost ?? null,
+    cost === undefined ? 'none' : (settlement.costSource ?? 'price'),
+    settlement.countSource,
+    settlement.priceVersion ?? null,
+    settlement.finishReason ?? null,
+    settlement.flag ?? null,
+    settlement.error ?? null,
+    wholeMs(settlement.firstTokenMs),
+    wholeMs(settlement.durationMs),
+    adjustment?.adjusts ?? null,
+    adjustment?.bookedAt ?? null,
+    settlement.model ?? null,
+    request.group ?? null,
+    usage?.imagePrompt ?? null,
+    usage?.images ?? null,
+  ]
+}
+
+/** Durations come from a clock with fractions; the columns are integers. */
+function wholeMs(ms: number | undefined): number | null {
+  return ms === undefined ? null : Math.round(ms)
+}
+
+export function entryFrom(row: Row): Entry {
+  return {
+    id: text(row, 'id'),
+    caller: { ip: text(row, 'ip'), context: maybeText(row, 'context'), token: maybeText(row, 'token') },
+    kind: text(row, 'kind'),
+    modelAsked: text(row, 'model'),
+    streamed: count(row, 'streamed') === 1,
+    startedAt: count(row, 'started_at_ms'),
+    group: maybeText(row, 'group_id'),
+    referer: maybeText(row, 'referer'),
+    title: maybeText(row, 'title'),
+    status: text(row, 'status') as EntryStatus,
+    endpoint: maybeText(row, 'endpoint'),
+    provider: maybeText(row, 'provider'),
+    model: maybeText(row, 'answered_model'),
+    asked: count(row, 'attempts'),
+    attempts: JSON.parse(text(row, 'attempts_detail')) as FailedAttempt[],
+    usage: row['prompt_tokens'] === null ? undefined : usageFrom(row),
+    countSource: text(row, 'count_source') as CountSource,
+    cost: maybeAmount(row, 'cost_nano'),
+    costLow: maybeAmount(row, 'cost_low_nano'),
+    costHigh: maybeAmount(row, 'cost_high_nano'),
+    costSource: text(row, 'cost_source') as CostSource,
+    upstreamCost: maybeAmount(row, 'upstream_cost_nano'),
+    flag: maybeText(row, 'flag'),
+    priceVersion: maybeText(row, 'price_version'),
+    finishReason: maybeText(row, 'finish_reason'),
+    error: maybeText(row, 'error'),
+    firstTokenMs: maybeCount(row, 'first_token_ms'),
+    durationMs: maybeCount(row, 'duration_ms'),
+    adjusts: maybeText(row, 'adjusts'),
+  }
+}
+
+function usageFrom(row: Row): Usage {
+  return {
+    prompt: count(row, 'prompt_tokens'),
+    completion: count(row, 'completion_tokens'),
+    cachedPrompt: count(row, 'cached_tokens'),
+    cacheWrite: count(row, 'cache_write_tokens'),
+    reasoning: count(row, 'reasoning_tokens'),
+    audioPrompt: count(row, 'audio_prompt_tokens'),
+    audioCompletion: count(row, 'audio_completion_tokens'),
+    characters: maybeCount(row, 'characters'),
+    soundMs: maybeCount(row, 'sound_ms'),
+    imagePrompt: maybeCount(row, 'image_prompt_tokens'),
+    images: maybeCount(row, 'images'),
+  }
+}

@@ -1,0 +1,59 @@
+import { hash } from 'node:crypto'
+import { jsonText } from '../../base/json-text.ts'
+import { payerAccount } from '../../auth/accounts.ts'
+import type { Caller } from '../../auth/caller.ts'
+import type { Row, SqlValue } from '../../store/sql.ts'
+import { maybeText, text } from './row-readers.ts'
+import { FIRST_LATER_COLUMN, ROW_COLUMNS } from './entry-row.ts'
+
+/** What the first row of every payer is chained to. */
+export const NO_HASH = ''
+
+/**
+ * The hash of a row: SHA-256 over the hash before it and all its values, in base64, so that no row can be changed, left
+ * out or put elsewhere without every later hash of its payer changing. Numbers are written in decimal, texts as
+ * JSON strings, NULL as nothing; values are parted by a comma. Columns that came later are written as `name=value`, and
+ * not at all where they are NULL.
+ *
+ * @param values of `ROW_COLUMNS`, in their order; what comes after them is not looked at.
+ */
+export function chainedHash(before: string, values: readonly SqlValue[]): string {
+  // One text that grows, instead of a list that is joined: 0.3 of 2.7 µs.
+  let text = before
+  for (let at = 0; at < FIRST_LATER_COLUMN; at++) {
+    const value = values[at] ?? null
+    text += value === null ? ',' : `,${cell(value)}`
+  }
+  for (let at = FIRST_LATER_COLUMN; at < ROW_COLUMNS.length; at++) {
+    const value = values[at] ?? null
+    if (value !== null) text += `,${ROW_COLUMNS[at]}=${cell(value)}`
+  }
+  return hash('sha256', text, 'base64')
+}
+
+function cell(value: Exclude<SqlValue, null>): string {
+  return typeof value === 'string' ? jsonText(value) : String(value)
+}
+
+/** The last hash of each payer. */
+export class ChainHeads {
+  readonly #byPayer = new Map<string, string>()
+
+  of(caller: Pick<Caller, 'ip' | 'context'>): string {
+    return this.#byPayer.get(payerAccount(caller)) ?? NO_HASH
+  }
+
+  set(caller: Pick<Caller, 'ip' | 'context'>, hash: string): void {
+    this.#byPayer.set(payerAccount(caller), hash)
+  }
+
+  /** Takes up rows with `ip`, `context` and `hash`, the later ones last. */
+  take(rows: Iterable<Row>): void {
+    for (const row of rows) {
+      const hash = maybeText(row, 'hash')
+      const context = maybeText(row, 'context')
+      if (hash === undefined) continue
+      this.set({ ip: text(row, 'ip'), context: context === '' ? undefined : context }, hash)
+    }
+  }
+}

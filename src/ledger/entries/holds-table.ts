@@ -1,0 +1,69 @@
+import { BrokerError } from '../../base/errors.ts'
+import type { Money } from '../../base/money.ts'
+import type { Statement } from '../../store/sql.ts'
+import type { Store } from '../../store/store.ts'
+import { count, maybeAmount, maybeText, text } from './row-readers.ts'
+import type { Hold, HoldRequest } from '../types.ts'
+
+/** The table of what is set aside. Everything here but `all` runs inside a write of the store. */
+export class HoldsTable {
+  readonly #insert: Statement
+  readonly #insertUsual: Statement
+  readonly #raise: Statement
+  readonly #delete: Statement
+  readonly #all: Statement
+
+  constructor(store: Store) {
+    this.#insert = store.prepare(`
+      INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms, context, token, referer, title)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    this.#insertUsual = store.prepare(
+      'INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    )
+    this.#raise = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
+    this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
+    this.#all = store.prepare(
+      'SELECT holds.rowid, holds.*, group_id FROM holds LEFT JOIN request_groups USING (id) ORDER BY holds.rowid',
+    )
+  }
+
+  /** Returns its rowid. */
+  insert(request: HoldRequest): number {
+    const { caller, id, kind, modelAsked, streamed, startedAt, referer, title } = request
+    const { ip, context, token } = caller
+    const most = request.most ?? null
+    const isStream = streamed ? 1 : 0
+    // What is NULL in most of them needn't be bound: 0.3 of 1.5 µs.
+    const usual = [id, ip, kind, modelAsked, isStream, most, startedAt]
+    const done =
+      (context ?? token ?? referer ?? title) === undefined
+        ? this.#insertUsual.run(...usual)
+        : this.#insert.run(...usual, context ?? null, token ?? null, referer ?? null, title ?? null)
+    return Number(done.lastInsertRowid)
+  }
+
+  raise({ rowid, id }: Hold, most: Money): void {
+    this.#raise.run(most, rowid, id)
+  }
+
+  delete(hold: Hold): void {
+    const { changes } = this.#delete.run(hold.rowid, hold.id)
+    if (Number(changes) !== 1) throw new BrokerError('internal', `the store has no hold ${hold.id} to settle`)
+  }
+
+  all(): Hold[] {
+    return this.#all.all().map((row) => ({
+      rowid: count(row, 'rowid'),
+      id: text(row, 'id'),
+      caller: { ip: text(row, 'ip'), context: maybeText(row, 'context'), token: maybeText(row, 'token') },
+      kind: text(row, 'kind'),
+      modelAsked: text(row, 'model'),
+      streamed: count(row, 'streamed') === 1,
+      most: maybeAmount(row, 'most_nano'),
+      startedAt: count(row, 'started_at_ms'),
+      group: maybeText(row, 'group_id'),
+      referer: maybeText(row, 'referer'),
+      title: maybeText(row, 'title'),
+    }))
+  }
+}

@@ -1,0 +1,125 @@
+import type { Statement } from '../../store/sql.ts'
+import type { Store } from '../../store/store.ts'
+import { count } from '../entries/row-readers.ts'
+import { DAY_GROWS, ROW_SUMS } from './usage-sums.ts'
+
+/** Rows that are added up in one write: about 2 ms. */
+const SLICE = 500
+const DAY_S = 86_400
+
+/**
+ * Adds rows up per day, so that totals need no walk over all of them and rows may be cleared away one day while the
+ * totals stay exact. `usage_days` and `chain_heads` are complete up to a mark; whoever reads them adds the rows after it.
+ */
+export class RollUp {
+  readonly #store: Store
+  readonly #mark: Statement
+  readonly #setMark: Statement
+  readonly #lastSeq: Statement
+  readonly #addDays: Statement
+  readonly #takeHeads: Statement
+  readonly #takeAnchors: Statement
+  readonly #oldest: Statement
+  readonly #deleteRows: Statement
+  #fresh: number
+  #running: Promise<void> | undefined
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#mark = store.prepare('SELECT value FROM ledger_marks WHERE name = ?')
+    this.#setMark = store.prepare('UPDATE ledger_marks SET value = ? WHERE name = ?')
+    this.#lastSeq = store.prepare('SELECT ifnull(max(seq), 0) AS seq FROM request_logs')
+    this.#addDays = store.prepare(`
+      INSERT INTO usage_days
+      SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), ifnull(answered_model, model), ${ROW_SUMS}
+      FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3, 4, 5
+      ON CONFLICT DO UPDATE SET ${DAY_GROWS}`)
+    // With max() SQLite takes the other columns from the row that has it.
+    const lastOfPayers = `
+      SELECT ip, ifnull(context, ''), max(seq), hash FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY ip, context
+      ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash`
+    this.#takeHeads = store.prepare(`INSERT INTO chain_heads ${lastOfPayers}`)
+    this.#takeAnchors = store.prepare(`INSERT INTO chain_anchors ${lastOfPayers}`)
+    this.#oldest = store.prepare('SELECT seq, started_at FROM request_logs ORDER BY seq LIMIT ?')
+    this.#deleteRows = store.prepare('DELETE FROM request_logs WHERE seq <= ?')
+    this.#fresh = this.lastSeq() - this.upTo()
+  }
+
+  /** Every row up to this one is in `usage_days`. */
+  upTo(): number {
+    return this.#markOf('rolled_up')
+  }
+
+  lastSeq(): number {
+    const row = this.#lastSeq.get()
+    return row === undefined ? 0 : count(row, 'seq')
+  }
+
+  /** The first day, counted from 1970, whose rows are all there; of earlier ones only the totals may be left. */
+  firstWholeDay(): number {
+    return this.#markOf('cleared_day')
+  }
+
+  /** To be told of each new row: now and then it is time to add them up. */
+  rowAdded(): void {
+    if (++this.#fresh < SLICE || this.#running !== undefined) return
+    // Begun once it is known to run, for what it writes may bring further rows at once.
+    this.#running = Promise.resolve()
+      .then(() => this.run())
+      // A disk that is full now is tried again with the next row.
+      .catch(() => undefined)
+      .finally(() => (this.#running = undefined))
+  }
+
+  /** Adds up what there is, in slices. */
+  async run(): Promise<void> {
+    for (let isMore = true; isMore;) isMore = await this.#store.write(() => this.#slice())
+    this.#fresh = 0
+  }
+
+  /** Runs inside a write of the store; true when there is more. */
+  #slice(): boolean {
+    const from = this.upTo()
+    const last = this.lastSeq()
+    const to = Math.min(from + SLICE, last)
+    if (to > from) {
+      this.#addDays.run(from, to)
+      this.#takeHeads.run(from, to)
+      this.#setMark.run(to, 'rolled_up')
+    }
+    return to < last
+  }
+
+  /** Deletes the oldest rows, as far as they started before that day. Their totals and the ends of their chains stay. */
+  async clear(beforeDay: number): Promise<number> {
+    await this.run()
+    await this.#store.write(() => this.#setMark.run(Math.max(beforeDay, this.firstWholeDay()), 'cleared_day'))
+    let cleared = 0
+    for (;;) {
+      const count = await this.#store.write(() => this.#clearSlice(beforeDay * DAY_S))
+      if (count === 0) return cleared
+      cleared += count
+    }
+  }
+
+  #clearSlice(before: number): number {
+    // The newest row stays, whatever its age: a number that was given once is never given again.
+    const most = Math.min(this.upTo(), this.lastSeq() - 1)
+    const rows = this.#oldest
+      .all(SLICE)
+      .map((row) => ({ seq: count(row, 'seq'), at: count(row, 'started_at') }))
+    const firstKept = rows.findIndex(({ seq, at }) => at >= before || seq > most)
+    const old = firstKept === -1 ? rows : rows.slice(0, firstKept)
+    const end = old.at(-1)?.seq
+    if (end === undefined) return 0
+    this.#takeAnchors.run(0, end)
+    this.#deleteRows.run(end)
+    this.#setMark.run(end, 'cleared')
+    return old.length
+  }
+
+  #markOf(name: string): number {
+    const row = this.#mark.get(name)
+    return row === undefined ? 0 : count(row, 'value')
+  }
+}

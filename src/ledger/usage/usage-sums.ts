@@ -1,0 +1,81 @@
+import { money, NOTHING } from '../../base/money.ts'
+import type { Row } from '../../store/sql.ts'
+import { amount, count } from '../entries/row-readers.ts'
+import type { UsageTotals } from '../types.ts'
+
+/** How rows of `request_logs` add up. An adjustment is no request; what it takes back is negative. */
+export const ROW_SUMS = `
+  count(*) FILTER (WHERE adjusts IS NULL) AS requests,
+  ifnull(sum(prompt_tokens), 0) AS prompt_tokens, ifnull(sum(completion_tokens), 0) AS completion_tokens,
+  ifnull(sum(cached_tokens), 0) AS cached_tokens, ifnull(sum(reasoning_tokens), 0) AS reasoning_tokens,
+  ifnull(sum(cost_nano), 0) AS cost_nano, sum(uncertain_nano) AS uncertain_nano, sum(unpriced) AS unpriced,
+  min(started_at) AS first_seen, max(started_at) AS last_seen`
+
+const ADDED = [
+  'requests',
+  'prompt_tokens',
+  'completion_tokens',
+  'cached_tokens',
+  'reasoning_tokens',
+  'cost_nano',
+  'uncertain_nano',
+  'unpriced',
+]
+
+/** How rows of `usage_days` add up. */
+export const DAY_SUMS = `
+  ${ADDED.map((column) => `sum(${column}) AS ${column}`).join(', ')},
+  min(first_seen) AS first_seen, max(last_seen) AS last_seen`
+
+/** What happens to a row of `usage_days` when more comes for it. */
+export const DAY_GROWS = `
+  ${ADDED.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')},
+  first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)`
+
+export const NO_USAGE: UsageTotals = {
+  requests: 0,
+  promptTokens: 0,
+  completionTokens: 0,
+  totalTokens: 0,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+  cost: NOTHING,
+  uncertain: NOTHING,
+  unpriced: 0,
+  firstSeen: undefined,
+  lastSeen: undefined,
+}
+
+export function totalsFrom(row: Row): UsageTotals {
+  const promptTokens = count(row, 'prompt_tokens')
+  const completionTokens = count(row, 'completion_tokens')
+  return {
+    requests: count(row, 'requests'),
+    promptTokens,
+    completionTokens,
+    totalTokens: promptTokens + completionTokens,
+    cachedTokens: count(row, 'cached_tokens'),
+    reasoningTokens: count(row, 'reasoning_tokens'),
+    cost: amount(row, 'cost_nano'),
+    uncertain: amount(row, 'uncertain_nano'),
+    unpriced: count(row, 'unpriced'),
+    firstSeen: count(row, 'first_seen'),
+    lastSeen: count(row, 'last_seen'),
+  }
+}
+
+export function plus(a: UsageTotals, b: UsageTotals): UsageTotals {
+  return {
+    requests: a.requests + b.requests,
+    promptTokens: a.promptTokens + b.promptTokens,
+    completionTokens: a.completionTokens + b.completionTokens,
+    totalTokens: a.totalTokens + b.totalTokens,
+    cachedTokens: a.cachedTokens + b.cachedTokens,
+    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
+    cost: money(a.cost + b.cost),
+    uncertain: money(a.uncertain + b.uncertain),
+    unpriced: a.unpriced + b.unpriced,
+    firstSeen: Math.min(a.firstSeen ?? Infinity, b.firstSeen ?? Infinity),
+    lastSeen: Math.max(a.lastSeen ?? 0, b.lastSeen ?? 0),
+  }
+}

@@ -1,0 +1,119 @@
+import { BrokerError } from '../base/errors.ts'
+import {
+  accountsOf,
+  addressAccount,
+  EVERYBODY,
+  payerAccount,
+  tokenAccount,
+  type Account,
+} from '../auth/accounts.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
+import { readRule, type Rule } from './limit-rule.ts'
+
+/** One rule that binds a caller, and what it counts under. */
+export interface Bound {
+  readonly account: Account
+  /** For people: `context “lab” of 10.0.0.1`. */
+  readonly name: string
+  readonly rule: Rule
+}
+
+export interface StoredRule {
+  readonly subject: LimitSubject
+  readonly rule: LimitRule
+}
+
+/** Callers whose bounds are remembered; then it starts anew. */
+const MOST_REMEMBERED = 10_000
+
+/** Which rules bind a caller. */
+export class RuleBounds {
+  /** By the key of their subject. */
+  readonly #rules: ReadonlyMap<string, StoredRule>
+  readonly #remembered = new Map<string, readonly Bound[]>()
+
+  constructor(rules: ReadonlyMap<string, StoredRule>) {
+    this.#rules = rules
+  }
+
+  /** Widest first; usually none. */
+  of(caller: Caller): readonly Bound[] {
+    if (this.#rules.size === 0) return NO_BOUNDS
+    const key = accountsOf(caller).join('\n')
+    const known = this.#remembered.get(key)
+    if (known !== undefined) return known
+    if (this.#remembered.size >= MOST_REMEMBERED) this.#remembered.clear()
+    const bounds = this.#find(caller)
+    this.#remembered.set(key, bounds)
+    return bounds
+  }
+
+  rulesChanged(): void {
+    this.#remembered.clear()
+  }
+
+  #find(caller: Caller): Bound[] {
+    const { ip, context, token } = caller
+    const bounds: Bound[] = []
+    const bind = (account: Account, name: string, ...keys: readonly string[]): void => {
+      const found = keys.flatMap((key) => this.#rules.get(key) ?? [])
+      if (found.length > 0) bounds.push({ account, name, rule: together(found) })
+    }
+    bind(EVERYBODY, 'this broker', 'everybody')
+    bind(addressAccount(ip), ip, `address ${ip}`)
+    bind(
+      payerAccount(caller),
+      context === undefined ? ip : `context “${context}” of ${ip}`,
+      'default',
+      ...(context === undefined ? [] : [`context ${context}`, `payer ${ip} ${context}`]),
+    )
+    if (token !== undefined) bind(tokenAccount(token), `token ${token}`, `token ${token}`)
+    return bounds
+  }
+}
+
+/** The more special rule replaces what it names and leaves the rest. Throws `over-budget` for one that can't be read. */
+function together(found: readonly StoredRule[]): Rule {
+  try {
+    return readRule(Object.assign({}, ...found.map(({ rule }) => rule)))
+  } catch (error) {
+    throw unreadable(found, error as Error)
+  }
+}
+
+/** Rules are checked when they are set; one that was stored before that was so may hold what is no money. */
+function unreadable(found: readonly StoredRule[], { message }: Error): BrokerError {
+  const bad = found.filter(({ rule }) => !isReadable(rule)).map(({ subject }) => nameOf(subject))
+  return new BrokerError(
+    'over-budget',
+    `the limit of ${bad.join(' and of ')} can’t be read, so nothing may be spent: ${message}; set it again with limits.set, or take it away with limits.remove`,
+  )
+}
+
+function isReadable(rule: LimitRule): boolean {
+  try {
+    readRule(rule)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function nameOf(subject: LimitSubject): string {
+  switch (subject.scope) {
+    case 'default':
+    case 'everybody':
+      return `“${subject.scope}”`
+    case 'address':
+      return subject.address
+    case 'context':
+      return `context “${subject.context}”${subject.address === undefined ? '' : ` of ${subject.address}`}`
+    case 'token':
+      return `token ${subject.token}`
+    default:
+      return subject satisfies never
+  }
+}
+
+const NO_BOUNDS: readonly Bound[] = []

@@ -1,0 +1,63 @@
+import { dollars, type Money } from '../base/money.ts'
+import { PERIODS, type Period } from '../ledger/balances/periods.ts'
+import type { LimitRule } from '../wire/rpc/limit-rule.ts'
+
+/** A rule as it is used: what is left out isn't bounded. */
+export interface Rule {
+  readonly requestsPerMinute: number | undefined
+  readonly tokensPerMinute: number | undefined
+  readonly concurrent: number | undefined
+  readonly budgets: readonly Budget[]
+  readonly mayBeUnpriced: boolean
+  readonly pin: Pin | undefined
+  /** Whether a second endpoint may be asked beside a slow one; `undefined` when the rule doesn't say. */
+  readonly mayHedge: boolean | undefined
+}
+
+/** Most money in a period. */
+export interface Budget {
+  readonly period: Period
+  readonly most: Money
+}
+
+/** Where requests may go; no fallback leads out of it. */
+export interface Pin {
+  readonly providers: ReadonlySet<string> | undefined
+  /** Names, or beginnings of names that end in `*`. */
+  readonly models: readonly string[] | undefined
+  readonly isLocalOnly: boolean
+}
+
+export function readRule(rule: LimitRule): Rule {
+  return {
+    requestsPerMinute: rule.requests_per_minute,
+    tokensPerMinute: rule.tokens_per_minute,
+    concurrent: rule.concurrent,
+    budgets: budgetsOf(rule),
+    mayBeUnpriced: rule.allow_unpriced ?? false,
+    pin: pinOf(rule),
+    mayHedge: rule.hedge,
+  }
+}
+
+function budgetsOf(rule: LimitRule): Budget[] {
+  const texts: Record<Period, string | undefined> = {
+    hour: rule.usd_per_hour,
+    day: rule.usd_per_day,
+    month: rule.usd_per_month,
+    total: rule.usd_total,
+  }
+  return PERIODS.flatMap((period) => {
+    const text = texts[period]
+    return text === undefined ? [] : [{ period, most: dollars(text) }]
+  })
+}
+
+function pinOf({ providers, models, local_only = false }: LimitRule): Pin | undefined {
+  if (providers === undefined && models === undefined && !local_only) return undefined
+  return {
+    providers: providers === undefined ? undefined : new Set(providers),
+    models,
+    isLocalOnly: local_only,
+  }
+}

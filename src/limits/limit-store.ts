@@ -1,0 +1,111 @@
+import type { Clock } from '../base/clock.ts'
+import { payerAddress } from '../auth/address.ts'
+import type { Caller } from '../auth/caller.ts'
+import { readContextLabel } from '../auth/context-label.ts'
+import type { Store } from '../store/store.ts'
+import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
+import { RuleBounds, type Bound, type StoredRule } from './effective-limits.ts'
+
+/** Every rule there is; changes hold from the next request on and outlive a restart. */
+export interface RuleBook {
+  list(): readonly StoredRule[]
+  /** The rule of one subject, as it was set. Throws `bad-context`. */
+  get(subject: LimitSubject): LimitRule | undefined
+  /** Replaces the whole rule of a subject. */
+  set(subject: LimitSubject, rule: LimitRule): Promise<void>
+  /** False when there was none. */
+  remove(subject: LimitSubject): Promise<boolean>
+  /** All rules that a caller must keep to, widest first; usually none. */
+  boundsOf(caller: Caller): readonly Bound[]
+}
+
+export function openRuleBook(store: Store, clock: Clock): RuleBook {
+  return new StoredRuleBook(store, clock)
+}
+
+class StoredRuleBook implements RuleBook {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #put
+  readonly #delete
+  readonly #rules = new Map<string, StoredRule>()
+  readonly #bounds = new RuleBounds(this.#rules)
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+    this.#put = store.prepare('INSERT OR REPLACE INTO limit_rules VALUES (?, ?, ?)')
+    this.#delete = store.prepare('DELETE FROM limit_rules WHERE subject = ?')
+    for (const row of store.prepare('SELECT subject, rule FROM limit_rules').all()) {
+      const key = String(row['subject'])
+      this.#rules.set(key, {
+        subject: subjectOf(key),
+        // It was checked when it was set. If it wouldn’t pass any more, its callers are refused, but the broker starts.
+        rule: JSON.parse(String(row['rule'])) as LimitRule,
+      })
+    }
+  }
+
+  list(): readonly StoredRule[] {
+    return [...this.#rules.values()]
+  }
+
+  get(subject: LimitSubject): LimitRule | undefined {
+    return this.#rules.get(keyOf(subject))?.rule
+  }
+
+  async set(subject: LimitSubject, rule: LimitRule): Promise<void> {
+    const key = keyOf(subject)
+    await this.#store.write(() =>
+      this.#put.run(key, JSON.stringify(rule), Math.floor(this.#clock.now() / 1000)),
+    )
+    this.#rules.set(key, { subject: subjectOf(key), rule })
+    this.#bounds.rulesChanged()
+  }
+
+  async remove(subject: LimitSubject): Promise<boolean> {
+    const key = keyOf(subject)
+    await this.#store.write(() => this.#delete.run(key))
+    this.#bounds.rulesChanged()
+    return this.#rules.delete(key)
+  }
+
+  boundsOf(caller: Caller): readonly Bound[] {
+    return this.#bounds.of(caller)
+  }
+}
+
+/** Throws `bad-context` for a label that is none. */
+function keyOf(subject: LimitSubject): string {
+  switch (subject.scope) {
+    case 'default':
+    case 'everybody':
+      return subject.scope
+    case 'address':
+      return `address ${payerAddress(subject.address) ?? subject.address}`
+    case 'context': {
+      const label = readContextLabel(subject.context)
+      if (subject.address === undefined) return `context ${label}`
+      return `payer ${payerAddress(subject.address) ?? subject.address} ${label}`
+    }
+    case 'token':
+      return `token ${subject.token}`
+    default:
+      return subject satisfies never
+  }
+}
+
+function subjectOf(key: string): LimitSubject {
+  const [scope, first = '', second = ''] = key.split(' ')
+  if (scope === 'address') return { scope, address: first }
+  if (scope === 'context') return { scope, context: first }
+  if (scope === 'payer') return { scope: 'context', address: first, context: second }
+  if (scope === 'token') return { scope, token: first }
+  return { scope: scope === 'everybody' ? 'everybody' : 'default' }
+}
+
+/** The bounds that these rules are, where nobody changes them. */
+export function boundsOfRules(rules: readonly StoredRule[]): Pick<RuleBook, 'boundsOf'> {
+  const bounds = new RuleBounds(new Map(rules.map((stored) => [keyOf(stored.subject), stored])))
+  return { boundsOf: (caller) => bounds.of(caller) }
+}

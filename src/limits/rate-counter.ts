@@ -1,0 +1,93 @@
+import { BrokerError } from '../base/errors.ts'
+import type { Bound } from './effective-limits.ts'
+import { SlidingWindow } from './sliding-window.ts'
+
+/** What one account does now: requests and tokens of the last minute, and what is running. */
+export class Gauge {
+  readonly #requests = new SlidingWindow()
+  readonly #tokens = new SlidingWindow()
+  #running = 0
+  /** Expected of what is running. */
+  #expected = 0
+
+  /** Throws `over-limit` when one more request is too many. */
+  check({ name, rule }: Bound, tokens: number, second: number): void {
+    const { concurrent, requestsPerMinute, tokensPerMinute } = rule
+    if (concurrent !== undefined && this.#running >= concurrent)
+      throw overLimit(
+        `${name} may have ${concurrent} requests running at once`,
+        1,
+        this.headers(rule, second),
+      )
+    if (requestsPerMinute !== undefined && this.#requests.sum(second) + 1 > requestsPerMinute) {
+      const wait = this.#requests.secondsUntil(second, requestsPerMinute - 1)
+      throw overLimit(
+        `${name} may make ${requestsPerMinute} requests a minute`,
+        wait,
+        this.headers(rule, second),
+      )
+    }
+    if (tokensPerMinute === undefined) return
+    if (tokens > tokensPerMinute)
+      throw overLimit(
+        `${name} may use ${tokensPerMinute} tokens a minute, this prompt alone may have ${tokens}`,
+        undefined,
+        this.headers(rule, second),
+      )
+    if (this.#tokens.sum(second) + this.#expected + tokens <= tokensPerMinute) return
+    const wait = this.#tokens.secondsUntil(second, Math.max(0, tokensPerMinute - this.#expected - tokens))
+    throw overLimit(`${name} may use ${tokensPerMinute} tokens a minute`, wait, this.headers(rule, second))
+  }
+
+  enter(tokens: number, second: number): void {
+    this.#requests.add(second, 1)
+    this.#running++
+    this.#expected += tokens
+  }
+
+  leave(expected: number, used: number, second: number): void {
+    this.#tokens.add(second, used)
+    this.#running--
+    this.#expected -= expected
+  }
+
+  isIdle(second: number): boolean {
+    return this.#running === 0 && this.#requests.sum(second) === 0 && this.#tokens.sum(second) === 0
+  }
+
+  /** In OpenAI's words. */
+  headers({ requestsPerMinute, tokensPerMinute }: Bound['rule'], second: number): Record<string, string> {
+    const row = (name: string, most: number | undefined, used: number, reset: number): [string, string][] =>
+      most === undefined
+        ? []
+        : [
+            [`x-ratelimit-limit-${name}`, String(most)],
+            [`x-ratelimit-remaining-${name}`, String(Math.max(0, most - used))],
+            [`x-ratelimit-reset-${name}`, `${reset}s`],
+          ]
+    return Object.fromEntries([
+      ...row(
+        'requests',
+        requestsPerMinute,
+        this.#requests.sum(second),
+        this.#requests.secondsUntil(second, 0),
+      ),
+      ...row(
+        'tokens',
+        tokensPerMinute,
+        this.#tokens.sum(second) + this.#expected,
+        this.#tokens.secondsUntil(second, 0),
+      ),
+    ])
+  }
+}
+
+function overLimit(
+  rule: string,
+  retryAfter: number | undefined,
+  headers: Record<string, string>,
+): BrokerError {
+  const advice = retryAfter === undefined ? 'send less at once' : `try again in ${Math.max(1, retryAfter)} s`
+  const details = { headers, ...(retryAfter === undefined ? {} : { retryAfter: Math.max(1, retryAfter) }) }
+  return new BrokerError('over-limit', `Rate limit exceeded: ${rule}; ${advice}`, { details })
+}

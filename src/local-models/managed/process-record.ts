@@ -1,0 +1,85 @@
+// Which process serves a managed server, in a file that outlives the broker: after a `kill -9` the next broker finds
+// what was left running and ends it.
+import { readFileSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { z } from 'zod'
+import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+import { wait } from '../../base/wait.ts'
+
+const identified = z.object({ pid: z.int().min(2), identity: z.string() })
+type Identified = z.infer<typeof identified>
+const recordSchema = identified.extend({ owner: identified })
+
+/** A killed process is gone at once, save when the kernel is busy with its memory. */
+const KILL_MS = 5000
+const POLL_MS = 20
+
+/** The text of the record, or `undefined` where processes can't be told apart for sure (no `/proc`). */
+export function recordOf(pid: number): string | undefined {
+  const identity = identityOf(pid)
+  const owner = identityOf(process.pid)
+  if (identity === undefined || owner === undefined) return undefined
+  return JSON.stringify({ pid, identity, owner: { pid: process.pid, identity: owner } })
+}
+
+/** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker does. */
+export async function endLeftover(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
+  const record = await readRecord(recordPath)
+  if (record !== undefined && isRunning(record)) {
+    if (isRunning(record.owner))
+      throw new BrokerError(
+        'internal',
+        `process ${record.owner.pid} runs this server already (${recordPath})`,
+      )
+    endGroup(record.pid, 'SIGTERM')
+    await untilGone(record, graceMs, clock)
+    endGroup(record.pid, 'SIGKILL')
+    await untilGone(record, KILL_MS, clock)
+  }
+  await rm(recordPath, { force: true })
+}
+
+/** Signals a whole process group; true when there was one. */
+export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+  try {
+    return process.kill(-leader, signal)
+  } catch {
+    return false
+  }
+}
+
+async function untilGone(process: Identified, mostMs: number, clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + mostMs
+  while (isRunning(process) && clock.monotonic() < deadline) await wait(clock, POLL_MS)
+}
+
+async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | undefined> {
+  try {
+    return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+function isRunning({ pid, identity }: Identified): boolean {
+  return identityOf(pid) === identity
+}
+
+/**
+ * Boot and start time: no other process ever had this pid and these. Unlike the command line it stays when a wrapper
+ * script replaces itself with the server. `undefined` for a process that is gone or only waits to be collected.
+ */
+function identityOf(pid: number): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    // proc_pid_stat(5): the name in parentheses may hold anything; after it come state (field 3), the number of threads
+    // (20) and the start time (22). A leader that is dead keeps the files open until its last thread is.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    const isOver = /^[ZX]$/.test(fields[0] ?? '') && Number(fields[17]) <= 1
+    return isOver ? undefined : `${boot}/${fields[19]}`
+  } catch {
+    return undefined
+  }
+}

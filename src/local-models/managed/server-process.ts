@@ -1,0 +1,96 @@
+import { execFile, spawn } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Clock } from '../../base/clock.ts'
+import { createLineRing } from './line-buffer.ts'
+import { endGroup, recordOf } from './process-record.ts'
+import { wait } from '../../base/wait.ts'
+
+export interface ServerProcessOptions {
+  readonly command: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly recordPath: string
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number
+  readonly clock: Clock
+  readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
+}
+
+/** One run of a server, with everything that it starts itself. */
+export interface ServerProcess {
+  readonly pid: number | undefined
+  /** How it ended, in words, once nothing of it runs any more. Never rejects. */
+  readonly ended: Promise<string>
+  hasEnded(): boolean
+  /** The last lines that it wrote, for errors. */
+  lastLines(): string
+  /** SIGTERM to the whole group, SIGKILL after the grace. */
+  stop(): Promise<void>
+}
+
+const KEPT_LINES = 100
+const LINES_IN_ERRORS = 12
+/** Something that left the group may keep the pipes open; nobody waits for it longer than this. */
+const LAST_WORDS_MS = 200
+
+/** Starts a server in a process group of its own, so that all of it can be ended together. */
+export async function startProcess(options: ServerProcessOptions): Promise<ServerProcess> {
+  const { command, env, recordPath, graceMs, clock, onLine } = options
+  const [program = '', ...args] = [...(await dieWithUs()), ...command]
+  const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...env } })
+  const { pid } = child
+  const record = pid === undefined ? undefined : recordOf(pid)
+  if (record !== undefined) writeFileSync(recordPath, record, { mode: 0o600 })
+
+  const kill = (signal: 'SIGTERM' | 'SIGKILL') => pid !== undefined && endGroup(pid, signal)
+  const killNow = () => kill('SIGKILL')
+  process.once('exit', killNow)
+
+  const errors = createLineRing(KEPT_LINES, (line) => onLine('stderr', line))
+  const output = createLineRing(KEPT_LINES, (line) => onLine('stdout', line))
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => errors.feed(piece))
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => output.feed(piece))
+
+  let over = false
+  const ended = new Promise<string>((resolve) => {
+    const closed = new Promise<void>((heard) => child.once('close', () => heard()))
+    child.once('error', (error) => finish(`could not be started: ${error.message}`))
+    child.once('exit', (code, signal) => {
+      over = true
+      killNow()
+      const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
+      void Promise.race([closed, wait(clock, LAST_WORDS_MS)]).then(() => finish(how))
+    })
+    const finish = (how: string) => {
+      over = true
+      process.off('exit', killNow)
+      child.stdout.destroy()
+      child.stderr.destroy()
+      if (record !== undefined) rmSync(recordPath, { force: true })
+      resolve(how)
+    }
+  })
+
+  return {
+    pid,
+    ended,
+    hasEnded: () => over,
+    lastLines: () => errors.last(LINES_IN_ERRORS) || output.last(LINES_IN_ERRORS),
+    async stop() {
+      if (!over) kill('SIGTERM')
+      const cancel = clock.after(graceMs, killNow)
+      await ended
+      cancel()
+    },
+  }
+}
+
+/**
+ * A prefix for commands that makes Linux end them with the broker, even when it is killed with no time to clean up.
+ * Empty where util-linux's `setpriv` is missing: there the record of the process is all that is left of it.
+ */
+function dieWithUs(): Promise<readonly string[]> {
+  const prefix = ['setpriv', '--pdeathsig', 'TERM', '--']
+  return new Promise((resolve) => {
+    execFile('setpriv', [...prefix.slice(1), 'true'], (error) => resolve(error === null ? prefix : []))
+  })
+}

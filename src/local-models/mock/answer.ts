@@ -1,0 +1,162 @@
+// What the loopback provider says: a pure function of the request.
+import { z } from 'zod'
+import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/truncate.ts'
+import { readBehaviour, type Behaviour } from './directives.ts'
+import type { LoopbackModel } from './models.ts'
+import { smallestJson } from './json/smallest-json.ts'
+import { countTokens, countWords, tokensOf } from './tokens.ts'
+
+const part = z.looseObject({ type: z.string(), text: z.string().nullish() })
+const message = z.looseObject({
+  role: z.string(),
+  content: z.union([z.string(), z.array(part)]).nullish(),
+})
+const tool = z.looseObject({
+  type: z.literal('function'),
+  function: z.looseObject({ name: z.string(), parameters: z.unknown() }),
+})
+
+/** OpenAI takes four. Each is looked for in all of the answer, in time that grows with both lengths. */
+const MOST_STOPS = 16
+const stop = z.string().max(256)
+
+/** The fields of a chat request that change the answer; all others are ignored. */
+export const chatRequest = z.looseObject({
+  model: z.string(),
+  messages: z.array(message).min(1),
+  stream: z.boolean().nullish(),
+  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  n: z.literal(1, { error: 'loopback gives one choice only' }).nullish(),
+  max_tokens: z.int().min(1).nullish(),
+  max_completion_tokens: z.int().min(1).nullish(),
+  stop: z.union([stop, z.array(stop).max(MOST_STOPS)]).nullish(),
+  tools: z.array(tool).nullish(),
+  tool_choice: z
+    .union([
+      z.enum(['none', 'auto', 'required']),
+      z.looseObject({ function: z.looseObject({ name: z.string() }) }),
+    ])
+    .nullish(),
+  response_format: z
+    .looseObject({
+      type: z.enum(['text', 'json_object', 'json_schema']),
+      json_schema: z.looseObject({ schema: z.unknown() }).nullish(),
+    })
+    .nullish(),
+})
+
+export type ChatRequest = z.infer<typeof chatRequest>
+
+interface ToolCall {
+  readonly name: string
+  readonly arguments: string
+}
+
+/** The whole answer, decided before its first byte is sent. */
+export interface Answer {
+  readonly behaviour: Behaviour
+  /** Thoughts and words, token by token. */
+  readonly thoughts: readonly string[]
+  readonly tokens: readonly string[]
+  readonly toolCall: ToolCall | undefined
+  readonly finishReason: string
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+/** Decides the answer. Throws `bad-request` for a directive, tool or schema that makes no sense. */
+export function answer(request: ChatRequest, model: LoopbackModel): Answer {
+  const promptTokens = request.messages.reduce((sum, { content }) => sum + countTokens(textOf(content)), 0)
+  if (promptTokens > model.contextWindow)
+    throw new BrokerError(
+      'bad-request',
+      `the maximum context length of ${model.id} is ${model.contextWindow} tokens; this prompt has ${promptTokens}`,
+    )
+  const last = request.messages.at(-1)
+  const [said, behaviour] = readBehaviour(
+    last?.role === 'tool' ? '' : textOf(last?.content),
+    model.directives,
+  )
+  const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
+  const toolCall = callFor(request, behaviour)
+  const thoughts = cycle([' hm'], Math.min(behaviour.think, limit))
+  const words =
+    toolCall === undefined
+      ? speak(wordsFor(request, said), behaviour, stopsOf(request), limit - thoughts.length)
+      : { tokens: [], finishReason: 'tool_calls' }
+  return {
+    behaviour,
+    thoughts,
+    toolCall,
+    tokens: words.tokens,
+    finishReason: behaviour.finishReason ?? words.finishReason,
+    promptTokens,
+    completionTokens: thoughts.length + words.tokens.length + countTokens(toolCall?.arguments ?? ''),
+  }
+}
+
+/** The sentence that is repeated and counted, as the echo of `said`. */
+function echo(said: string): string {
+  const words = plural(countWords(said), 'word')
+  const characters = plural(Array.from(said).length, 'character')
+  return `You said “${said}” (${words}, ${characters}). I am loopback, a built-in echo, not a language model.`
+}
+
+function wordsFor({ messages, response_format: format }: ChatRequest, said: string): string {
+  const last = messages.at(-1)
+  if (format?.type === 'json_schema') return JSON.stringify(smallestJson(format.json_schema?.schema))
+  if (format?.type === 'json_object') return JSON.stringify({ you_said: said, i_am: 'a built-in echo' })
+  if (last?.role === 'tool') return echo(textOf(last.content)).replace('You', 'The tool')
+  return echo(said)
+}
+
+function callFor({ tools, tool_choice: choice }: ChatRequest, behaviour: Behaviour): ToolCall | undefined {
+  const named = typeof choice === 'object' ? choice?.function.name : undefined
+  const name =
+    behaviour.call?.name ?? named ?? (choice === 'required' ? tools?.[0]?.function.name : undefined)
+  if (name === undefined) return undefined
+  const wanted = tools?.find((tool) => tool.function.name === name)
+  if (wanted === undefined)
+    throw new BrokerError('bad-request', `“${shortName(name)}” is not among the tools`)
+  const parameters = wanted.function['parameters'] ?? { type: 'object' }
+  return { name, arguments: behaviour.call?.arguments ?? JSON.stringify(smallestJson(parameters)) }
+}
+
+function speak(text: string, { repeat, chunks }: Behaviour, stops: readonly string[], limit: number) {
+  const wanted = tokensFor(text, { repeat, chunks }, limit + 1)
+  const whole = wanted.join('')
+  const cut = stops
+    .map((stop) => whole.indexOf(stop))
+    .reduce((first, at) => (at < 0 ? first : Math.min(first, at)), whole.length)
+  const tokens = cut === whole.length ? wanted : tokensOf(whole.slice(0, cut))
+  if (tokens.length <= limit) return { tokens, finishReason: 'stop' }
+  return { tokens: tokens.slice(0, limit), finishReason: 'length' }
+}
+
+function tokensFor(text: string, { repeat, chunks }: Pick<Behaviour, 'repeat' | 'chunks'>, most: number) {
+  const once = tokensOf(text)
+  const [first = '', ...rest] = once
+  const again = [`\n${first}`, ...rest]
+  return [...once, ...cycle(again, Math.min(chunks ?? once.length * repeat, most) - once.length)].slice(
+    0,
+    chunks,
+  )
+}
+
+function cycle(pieces: readonly string[], length: number): string[] {
+  return Array.from({ length: Math.max(0, length) }, (_, index) => pieces[index % pieces.length] ?? '')
+}
+
+function stopsOf({ stop }: ChatRequest): readonly string[] {
+  return (typeof stop === 'string' ? [stop] : (stop ?? [])).filter((text) => text !== '')
+}
+
+function textOf(content: z.infer<typeof message>['content']): string {
+  if (typeof content === 'string') return content
+  return (content ?? []).map((part) => part.text ?? `[${part.type}]`).join('\n')
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,0 +1,122 @@
+import { answer, chatRequest, type Answer, type ChatRequest } from './answer.ts'
+import { errorBody, pause, readJson, sendJson, silence, write, type Exchange } from './exchange.ts'
+import { modelFor, parse, refuse } from './parse-request.ts'
+
+/** `POST /v1/chat/completions`, plain and streamed. */
+export async function chat(exchange: Exchange): Promise<void> {
+  const request = parse(chatRequest, await readJson(exchange))
+  const said = answer(request, modelFor(request.model, 'chat'))
+  if (await refuse(exchange, said.behaviour)) return
+  const head = {
+    id: `chatcmpl-${exchange.random(24)}`,
+    created: Math.floor(exchange.clock.now() / 1000),
+    model: request.model,
+    system_fingerprint: 'loopback',
+  }
+  if (request.stream === true) await stream(exchange, head, request, said)
+  else await tellAtOnce(exchange, head, said)
+}
+
+interface Head {
+  readonly id: string
+  readonly created: number
+  readonly model: string
+  readonly system_fingerprint: string
+}
+
+async function tellAtOnce(exchange: Exchange, head: Head, said: Answer): Promise<void> {
+  const { behaviour, toolCall } = said
+  await pause(exchange, behaviour.everyMs * (said.thoughts.length + said.tokens.length))
+  const message = {
+    role: 'assistant',
+    content: toolCall === undefined ? said.tokens.join('') : null,
+    ...(said.thoughts.length === 0 ? {} : { reasoning: said.thoughts.join('') }),
+    ...(toolCall === undefined ? {} : { tool_calls: [toolCallOf(exchange, toolCall)] }),
+  }
+  const whole = {
+    ...head,
+    object: 'chat.completion',
+    choices: [{ index: 0, message, logprobs: null, finish_reason: said.finishReason }],
+    ...(behaviour.reportsUsage ? { usage: usageOf(said) } : {}),
+  }
+  if (behaviour.ending === 'finish') return sendJson(exchange, whole)
+  if (behaviour.ending === 'error') return sendJson(exchange, midwayError)
+  const text = JSON.stringify(whole)
+  const length = Buffer.byteLength(text)
+  exchange.response.writeHead(200, { 'content-type': 'application/json', 'content-length': length })
+  await write(exchange, text.slice(0, Math.floor(text.length / 2)))
+  await breakOff(exchange, behaviour.ending)
+}
+
+async function stream(exchange: Exchange, head: Head, request: ChatRequest, said: Answer): Promise<void> {
+  const { behaviour } = said
+  exchange.response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
+  const start = `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk' }).slice(0, -1)}`
+  const chunk = (delta: object, finishReason: string | null = null) =>
+    `${start},"choices":[{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finishReason)}}]}\n\n`
+
+  await write(exchange, chunk({ role: 'assistant', content: '' }))
+  const deltas = deltasOf(exchange, said)
+  const most = behaviour.ending === 'finish' ? Infinity : behaviour.endAfter
+  let sent = 0
+  for (const delta of deltas) {
+    if (sent >= most) break
+    await pause(exchange, behaviour.everyMs)
+    if (exchange.signal.aborted) return
+    await write(exchange, chunk(delta))
+    sent += 1
+  }
+  switch (behaviour.ending) {
+    case 'error':
+      await write(exchange, `data: ${JSON.stringify(midwayError)}\n\n`)
+      exchange.response.end()
+      return
+    case 'tear':
+      await write(exchange, chunk({ content: 'torn' }).slice(0, 40))
+      return breakOff(exchange, 'tear')
+    case 'cut':
+    case 'stall':
+      return breakOff(exchange, behaviour.ending)
+    case 'finish':
+      await write(exchange, chunk({}, said.finishReason))
+      if (request.stream_options?.include_usage === true && behaviour.reportsUsage)
+        await write(exchange, `${start},"choices":[],"usage":${JSON.stringify(usageOf(said))}}\n\n`)
+      exchange.response.end('data: [DONE]\n\n')
+  }
+}
+
+function* deltasOf(exchange: Exchange, { thoughts, tokens, toolCall }: Answer): Generator<object> {
+  for (const reasoning of thoughts) yield { reasoning }
+  for (const content of tokens) yield { content }
+  if (toolCall === undefined) return
+  const { id, type, function: call } = toolCallOf(exchange, toolCall)
+  yield { tool_calls: [{ index: 0, id, type, function: { name: call.name, arguments: '' } }] }
+  // In two pieces, as real models do: a client that doesn't join them must fail here too.
+  const middle = Math.ceil(call.arguments.length / 2)
+  yield { tool_calls: [{ index: 0, function: { arguments: call.arguments.slice(0, middle) } }] }
+  yield { tool_calls: [{ index: 0, function: { arguments: call.arguments.slice(middle) } }] }
+}
+
+function toolCallOf({ random }: Exchange, call: { readonly name: string; readonly arguments: string }) {
+  return { id: `call_${random(24)}`, type: 'function', function: call }
+}
+
+function usageOf({ promptTokens, completionTokens, thoughts }: Answer): object {
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: thoughts.length },
+  }
+}
+
+async function breakOff(exchange: Exchange, how: 'cut' | 'tear' | 'stall'): Promise<void> {
+  if (how === 'stall') return silence(exchange)
+  // What was written must arrive before the connection goes: ending the socket flushes, destroying it would not. Node 26
+  // gives it to the socket only when the turn ends.
+  await new Promise(setImmediate)
+  exchange.response.socket?.end()
+}
+
+const midwayError = errorBody('loopback fails here, as it was asked to', 'server_error', 502)

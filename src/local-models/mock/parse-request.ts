@@ -1,0 +1,48 @@
+// What all routes of the loopback provider do with a request before they answer it.
+import type { z } from 'zod'
+import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/truncate.ts'
+import { fieldFault } from '../../wire/openai/field-error.ts'
+import type { ModelKind } from '../../catalog/catalog.ts'
+import type { Behaviour } from './directives.ts'
+import { errorBody, pause, sendJson, type Exchange } from './exchange.ts'
+import { loopbackModels, type LoopbackModel } from './models.ts'
+
+/** The request as `schema` sees it. Throws `bad-request`, naming the field. */
+export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
+  const { success, data } = schema.safeParse(value)
+  if (success) return data
+  throw fieldFault(schema, value)
+}
+
+export function modelFor(id: string, kind: ModelKind): LoopbackModel {
+  const found = loopbackModels.find((model) => model.id === id && model.kind === kind)
+  if (found !== undefined) return found
+  const known = loopbackModels.filter((model) => model.kind === kind).map((model) => model.id)
+  throw new BrokerError(
+    'no-such-model',
+    `loopback has no ${kind} model “${shortName(id)}”; it has: ${known.join(', ')}`,
+  )
+}
+
+/** Waits as asked and refuses if asked; true when the exchange is over. */
+export async function refuse(
+  exchange: Exchange,
+  { delayMs, status, retryAfter }: Behaviour,
+): Promise<boolean> {
+  await pause(exchange, delayMs)
+  if (exchange.signal.aborted) return true
+  if (status === 200) return false
+  if (retryAfter !== undefined) exchange.response.setHeader('retry-after', retryAfter)
+  sendJson(
+    exchange,
+    errorBody(`loopback answers ${status}, as it was asked to`, typeOf(status), status),
+    status,
+  )
+  return true
+}
+
+function typeOf(status: number): string {
+  if (status === 429) return 'rate_limit_error'
+  return status < 500 ? 'invalid_request_error' : 'server_error'
+}

@@ -1,0 +1,26 @@
+import { executeCode } from './hero/code/execute-code.ts'
+import { generateCode } from './hero/code/generate-code.ts'
+import { createHero } from './hero/hero-tools.ts'
+import { getInterface, listServices, registerService } from './hero/service-tools.ts'
+import type { ServerOfOurs } from './shared/server.ts'
+
+/** Hero's services for a model: which there are, and small programs that use them, run in a sandbox. */
+export const hero: ServerOfOurs = {
+  name: 'mcp_hero',
+  title: 'Hero services',
+  instructions:
+    'Answers questions from the services of this machine. execute_code with an intent does all at once: a program is written for it, run in a sandbox and its output returned. Use list_services and get_interface to see what there is.',
+  open(surroundings) {
+    const room = createHero(surroundings)
+    return {
+      secrets: room.settings.secret === undefined ? [] : [room.settings.secret],
+      tools: [
+        registerService(room),
+        listServices(room),
+        getInterface(room),
+        generateCode(room),
+        executeCode(room),
+      ],
+    }
+  },
+}

@@ -1,0 +1,27 @@
+import type { KnownService } from '../services/service-registry.ts'
+
+/** Interfaces longer than this together would drown the intent. */
+const MAX_CHARS = 40_000
+
+/** Services for an intent when nobody named any: all that fit, those that share words with the intent first. */
+export function chooseServices(intent: string, known: readonly KnownService[]): KnownService[] {
+  const words = new Set(wordsOf(intent))
+  const score = (one: KnownService) => wordsOf(one.interface).filter((word) => words.has(word)).length
+  const ranked = known
+    .map((one) => ({ one, score: score(one) }))
+    .toSorted((a, b) => b.score - a.score)
+    .map(({ one }) => one)
+  let left = MAX_CHARS
+  return ranked.filter((one) => {
+    left -= one.interface.length
+    return left >= 0
+  })
+}
+
+/** Short words say nothing of a service. */
+function wordsOf(text: string): string[] {
+  return text
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word.length > 3)
+}

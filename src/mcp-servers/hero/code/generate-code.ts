@@ -1,0 +1,47 @@
+import { z } from 'zod'
+
+import { ToolFailure } from '../../shared/tool-failure.ts'
+import { tool } from '../../shared/tool.ts'
+import { intent, services, servicesFor, tries, writeUntil, writingShape } from './attempts.ts'
+import type { HeroRoom } from '../hero-tools.ts'
+
+export const generateCode = (room: HeroRoom) =>
+  tool({
+    name: 'generate_code',
+    title: 'Write a program',
+    description:
+      'Has a model write a Python program that uses services of this machine for what you want, checks its syntax, and returns it without running it. To run it too use execute_code.',
+    input: z.strictObject({ intent, services, tries }),
+    output: z.object({
+      code: z.string(),
+      services: z.array(z.string()),
+      tries: z.int(),
+      writing: writingShape,
+    }),
+    annotations: { openWorldHint: false },
+    async run(args, signal) {
+      room.mustBeOn()
+      return room.inPlace(async () => {
+        const known = await servicesFor(room, args.services, args.intent, signal)
+        const done = await writeUntil(room, { ...args, known, isCheckOnly: true }, signal)
+        const { code, attempts, writing, result } = done
+        if (result.ending !== 'finished') {
+          throw new ToolFailure(
+            'failed',
+            `no program with correct syntax in ${attempts.length} tries: ${lastLine(result.stderr)}`,
+          )
+        }
+        const data = {
+          code,
+          services: known.map(({ service }) => service.name),
+          tries: attempts.length,
+          writing,
+        }
+        return { data, text: code }
+      })
+    },
+  })
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? ''
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod'
+
+import { ToolFailure } from '../../shared/tool-failure.ts'
+import type { Isolation } from '../settings.ts'
+
+/** What really stood around a run, in plain words. */
+export interface IsolationReport {
+  readonly level: Isolation
+  readonly inForce: readonly string[]
+  /** What could not be had, and what that means. Empty in the full sandbox. */
+  readonly missing: readonly string[]
+}
+
+/** What the guard says of itself before it runs the code. */
+const guardReport = z.object({
+  walls: z.array(z.string()),
+  missing: z.array(z.object({ wall: z.string(), reason: z.string() })),
+  refused: z.array(z.string()),
+})
+
+export type GuardReport = z.output<typeof guardReport>
+
+export function readReport(text: string, stderr: string): GuardReport {
+  try {
+    return guardReport.parse(JSON.parse(text))
+  } catch {
+    const reason = stderr.trim().split('\n').at(-1) ?? 'it said nothing'
+    return { walls: [], missing: [{ wall: 'guard', reason }], refused: ['guard'] }
+  }
+}
+
+/** What each wall means, for whoever reads the result. */
+const MEANING: Readonly<Record<string, string>> = {
+  namespaces:
+    'own namespaces for users, mounts, processes, network, IPC and host name: no network, no other processes, no files but Python’s library, the sockets and a scratch space',
+  limits:
+    'limits on memory, processor time, file size and open files; wall time and output are bounded outside',
+  'no capabilities': 'no capabilities and no way to gain privileges',
+  landlock: 'Landlock: files outside Python’s library and the scratch space can’t be opened',
+  'system call filter':
+    'a system call filter: no new processes, no sockets but Unix ones, no signals to others',
+}
+
+const WITHOUT: Readonly<Record<string, string>> = {
+  namespaces:
+    'no namespaces: Unix sockets that this account may open are reachable beside the listed ones, and the scratch space is bounded per file only',
+  landlock: 'no Landlock: files that this account may read are readable',
+}
+
+export function isolationOf({ walls, missing }: GuardReport, level: Isolation): IsolationReport {
+  return {
+    level,
+    inForce: walls.map((wall) => MEANING[wall] ?? wall),
+    missing: missing.map(({ wall, reason }) => `${WITHOUT[wall] ?? `no ${wall}`} (${reason})`),
+  }
+}
+
+export function notIsolated(report: GuardReport, level: Isolation): ToolFailure {
+  const reasons = report.missing.map(({ wall, reason }) => `${wall}: ${reason}`).join('; ')
+  const lower = level === 'namespaces' ? ' The operator may accept less with MCP_HERO_ISOLATION=filters.' : ''
+  return new ToolFailure(
+    'disabled',
+    `nothing was run: this machine can’t isolate the code as required (${reasons}).${lower}`,
+  )
+}

@@ -1,0 +1,161 @@
+import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Secret } from '../../../base/secret.ts'
+import { ToolFailure } from '../../shared/tool-failure.ts'
+import type { KnownService } from '../services/service-registry.ts'
+import { isAllowed } from '../services/service-policy.ts'
+import type { HeroSettings } from '../settings.ts'
+import { askUnix } from '../services/unix-http.ts'
+
+/** One call that generated code made. */
+export interface RelayedCall {
+  readonly service: string
+  readonly method: string
+  readonly ms: number
+  readonly ok: boolean
+}
+
+/** Sockets for one run: the only things that generated code can reach, and each leads to one service's `/rpc` alone. */
+export interface Relay extends AsyncDisposable {
+  readonly calls: readonly RelayedCall[]
+}
+
+const TIMEOUT_MS = 60_000
+const MAX_REQUEST_BYTES = 1024 * 1024
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const TOKEN_SECONDS = 300
+
+const rpcRequest = z.looseObject({ method: z.string(), id: z.union([z.string(), z.number()]).nullish() })
+
+/**
+ * Opens `<folder>/<service>.sock` for each service. Every call is counted and looked at: only methods that the service
+ * documents and the operator allows go through, with a token that code never sees.
+ */
+export async function openRelay(
+  folder: string,
+  services: readonly KnownService[],
+  settings: HeroSettings,
+  signal: AbortSignal,
+): Promise<Relay> {
+  const calls: RelayedCall[] = []
+  const servers = await Promise.all(services.map((known) => listen(known)))
+  return {
+    calls,
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map(close))
+    },
+  }
+
+  async function listen(known: KnownService): Promise<Server> {
+    const server = createServer((request, response) => {
+      void serve(known, request, response).catch(() => response.destroy())
+    })
+    server.listen(join(folder, `${known.service.name}.sock`))
+    await once(server, 'listening')
+    return server
+  }
+
+  async function serve(
+    known: KnownService,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    const body = await readBody(request)
+    const parsed = request.method === 'POST' && request.url === '/rpc' ? parseCall(body) : undefined
+    if (parsed === undefined)
+      return refuse(response, null, -32_600, 'only single JSON-RPC calls to /rpc go through')
+    const { method, id } = parsed
+    const objection = objectionTo(known, method)
+    if (objection !== undefined) return refuse(response, id ?? null, -32_601, objection)
+    const started = performance.now()
+    const call = { service: known.service.name, method, ms: 0, ok: false }
+    calls.push(call)
+    try {
+      const answer = await askUnix(
+        {
+          socket: known.socket,
+          path: '/rpc',
+          method: 'POST',
+          headers: headersFor(settings),
+          body,
+          timeoutMs: TIMEOUT_MS,
+          maxBytes: MAX_ANSWER_BYTES,
+        },
+        signal,
+      )
+      call.ok = answer.status < 300 && !/^\s*\{[^]*"error"\s*:\s*\{/.test(answer.text.slice(0, 400))
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text)
+    } catch (thrown) {
+      refuse(
+        response,
+        id ?? null,
+        -32_603,
+        thrown instanceof ToolFailure ? thrown.message : 'the call failed',
+      )
+    } finally {
+      call.ms = Math.round(performance.now() - started)
+    }
+  }
+
+  function objectionTo({ service }: KnownService, name: string): string | undefined {
+    const method = service.methods.find((one) => one.name === name)
+    if (method === undefined) return `${service.name} documents no method ${name}`
+    if (!isAllowed(settings.methods, service.name, method)) {
+      return `the operator does not allow ${service.name}/${name} to generated code (MCP_HERO_METHODS)`
+    }
+    return calls.length >= settings.limits.calls
+      ? `more than ${settings.limits.calls} calls in one run`
+      : undefined
+  }
+}
+
+function headersFor({ secret, context }: HeroSettings): Record<string, string> {
+  return {
+    ...(secret === undefined ? {} : { authorization: `Bearer ${mintToken(secret, Date.now())}` }),
+    ...(context === undefined ? {} : { 'x-hero-context': context }),
+  }
+}
+
+/** A JSON web token (HS256) that says who we are for five minutes. */
+export function mintToken(secret: Secret, nowMs: number): string {
+  const now = Math.floor(nowMs / 1000)
+  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const head = encode({ alg: 'HS256', typ: 'JWT' })
+  const body = encode({ iss: 'mcp_hero', sub: 'mcp_hero', iat: now, exp: now + TOKEN_SECONDS })
+  const signature = createHmac('sha256', secret.reveal()).update(`${head}.${body}`).digest('base64url')
+  return `${head}.${body}.${signature}`
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    chunks.push(Buffer.from(chunk as Uint8Array))
+    length += Buffer.byteLength(chunk as Uint8Array)
+    if (length > MAX_REQUEST_BYTES) throw new ToolFailure('bad_request', 'the call is too long')
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function parseCall(body: string) {
+  try {
+    return rpcRequest.parse(JSON.parse(body))
+  } catch {
+    return undefined
+  }
+}
+
+function refuse(response: ServerResponse, id: string | number | null, code: number, message: string): void {
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ jsonrpc: '2.0', id, error: { code, message } }))
+}
+
+async function close(server: Server): Promise<void> {
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { tool } from '../shared/tool.ts'
+import type { HeroRoom } from './hero-tools.ts'
+import { SERVICE_NAME } from './services/service-registry.ts'
+import type { KnownService } from './services/service-registry.ts'
+
+export const serviceName = z
+  .string()
+  .regex(SERVICE_NAME, 'a name as list_services shows it')
+  .describe("Service name, for example 'hero_aibroker'.")
+
+const serviceRow = z.object({
+  name: z.string(),
+  title: z.string(),
+  version: z.string(),
+  summary: z.string(),
+  methods: z.int().describe('How many methods it has.'),
+  hash: z.string().describe('Of its OpenRPC document; same hash, same interface.'),
+})
+
+function rowOf({ service }: KnownService): z.input<typeof serviceRow> {
+  const { name, title, version, summary, hash, methods } = service
+  return { name, title, version, summary, methods: methods.length, hash }
+}
+
+const onHere = { openWorldHint: false, idempotentHint: true } as const
+
+export const listServices = (room: HeroRoom) =>
+  tool({
+    name: 'list_services',
+    title: 'List services',
+    description:
+      'Lists the services of this machine that describe themselves (OpenRPC), with a line on what each does, and those that are there but do not answer.',
+    input: z.strictObject({
+      filter: z.string().max(60).optional().describe('Only services whose name or summary has this word.'),
+    }),
+    output: z.object({
+      services: z.array(serviceRow),
+      silent: z
+        .array(z.object({ name: z.string(), reason: z.string() }))
+        .describe('There, but of no use now.'),
+    }),
+    annotations: onHere,
+    async run({ filter }, signal) {
+      room.mustBeOn()
+      const { known, silent } = await room.library.look(signal)
+      const word = (filter ?? '').toLowerCase()
+      const services = known
+        .map(rowOf)
+        .filter(({ name, summary }) => `${name} ${summary}`.toLowerCase().includes(word))
+      const lines = [
+        ...services.map(({ name, methods, summary }) => `${name} (${methods} methods): ${summary}`),
+        ...silent.map(({ name, reason }) => `${name}: SILENT, ${reason}`),
+      ]
+      const none = `No services in ${room.settings.socketFolder}.`
+      return { data: { services, silent: [...silent] }, text: lines.length === 0 ? none : lines.join('\n') }
+    },
+  })
+
+export const registerService = (room: HeroRoom) =>
+  tool({
+    name: 'register_service',
+    title: 'Register a service',
+    description:
+      'Looks at one service again, or takes an OpenRPC document for one that does not describe itself. The service must have a socket in the folder of this machine; addresses can not be given.',
+    input: z.strictObject({
+      name: serviceName,
+      spec: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('Its OpenRPC document, if it does not serve one.'),
+    }),
+    output: z.object({ service: serviceRow }),
+    annotations: { ...onHere, readOnlyHint: false },
+    async run({ name, spec }, signal) {
+      room.mustBeOn()
+      const known = await (spec === undefined
+        ? room.library.find(name, signal)
+        : room.library.register(name, spec, signal))
+      const service = rowOf(known)
+      return { data: { service }, text: `${name}: ${service.methods} methods. ${service.summary}` }
+    },
+  })
+
+export const getInterface = (room: HeroRoom) =>
+  tool({
+    name: 'get_interface',
+    title: "See a service's interface",
+    description:
+      'Shows the methods of a service as Python calls with their types: what a program for execute_code may use. With client=true the generated client too.',
+    input: z.strictObject({
+      service: serviceName,
+      client: z.boolean().default(false).describe('Return the source of the generated Python client.'),
+    }),
+    output: z.object({
+      service: serviceRow,
+      interface: z.string().describe('One line per method.'),
+      module: z.string().describe('What a program imports.'),
+      client: z.string().optional().describe('Python source, standard library only.'),
+    }),
+    annotations: onHere,
+    async run({ service: name, client }, signal) {
+      room.mustBeOn()
+      const known = await room.library.find(name, signal)
+      const module = known.module.replace(/\.py$/, '')
+      const source = client ? known.client : undefined
+      const data = { service: rowOf(known), interface: known.interface, module, client: source }
+      return { data, text: source === undefined ? known.interface : `${known.interface}\n\n${source}` }
+    },
+  })

@@ -1,0 +1,186 @@
+import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { ToolFailure } from '../../shared/tool-failure.ts'
+import { readOpenRpc } from './openrpc.ts'
+import type { Service } from './openrpc.ts'
+import { clientOf, identifier, interfaceOf } from './python-client.ts'
+import type { HeroSettings } from '../settings.ts'
+import { askUnix } from './unix-http.ts'
+
+/** A service that answers, with what was generated for it. */
+export interface KnownService {
+  readonly service: Service
+  /** Its real socket; generated code never sees it. */
+  readonly socket: string
+  /** File name of the client: `hero_aibroker.py`. */
+  readonly module: string
+  readonly client: string
+  readonly interface: string
+}
+
+export interface Silent {
+  readonly name: string
+  readonly reason: string
+}
+
+/** The services in the socket folder. What they say of themselves is asked anew on each look; files only on change. */
+export interface Library {
+  look(signal: AbortSignal): Promise<{ known: readonly KnownService[]; silent: readonly Silent[] }>
+  /** One service by name, freshly asked. Throws `not_found`, `network` or `upstream`. */
+  find(name: string, signal: AbortSignal): Promise<KnownService>
+  /** Takes a document for a service that has a socket but doesn't describe itself. */
+  register(name: string, document: unknown, signal: AbortSignal): Promise<KnownService>
+}
+
+/** Also keeps names from leading out of the folder. */
+export const SERVICE_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,60}$/
+
+const TIMEOUT_MS = 3_000
+const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
+const MAX_SERVICES = 200
+
+export function createLibrary(settings: HeroSettings): Library {
+  const registered = new Map<string, unknown>()
+  /** By service hash. */
+  const generated = new Map<string, KnownService>()
+
+  return {
+    async look(signal) {
+      const names = serviceNames(settings.socketFolder)
+      const asked = await Promise.all(names.map((name) => findOrReason(name, signal)))
+      return {
+        known: asked.filter((one) => 'service' in one),
+        silent: asked.filter((one) => 'reason' in one),
+      }
+    },
+    find,
+    async register(name, document, signal) {
+      const socket = socketOf(name)
+      if (readOpenRpc(name, document) === undefined) {
+        throw new ToolFailure(
+          'bad_request',
+          'spec is not an OpenRPC document: it needs openrpc, info and methods',
+        )
+      }
+      await askUnix(
+        { socket, path: '/health', method: 'GET', timeoutMs: TIMEOUT_MS, maxBytes: 65_536 },
+        signal,
+      )
+      registered.set(name, document)
+      return find(name, signal)
+    },
+  }
+
+  async function find(name: string, signal: AbortSignal): Promise<KnownService> {
+    const socket = socketOf(name)
+    const document = registered.get(name) ?? (await documentOf(socket, signal))
+    const service = readOpenRpc(name, document)
+    if (service === undefined) {
+      throw new ToolFailure(
+        'upstream',
+        `${name} does not describe itself: no OpenRPC document at rpc.discover or /openrpc.json`,
+        {
+          next: 'Give its OpenRPC document to register_service, or leave this service out.',
+          retryable: false,
+        },
+      )
+    }
+    return generate(service, socket)
+  }
+
+  async function findOrReason(name: string, signal: AbortSignal): Promise<KnownService | Silent> {
+    try {
+      return await find(name, signal)
+    } catch (thrown) {
+      if (thrown instanceof ToolFailure && thrown.kind !== 'cancelled')
+        return { name, reason: thrown.message }
+      throw thrown
+    }
+  }
+
+  function socketOf(name: string): string {
+    const socket = join(settings.socketFolder, name, 'rpc.sock')
+    if (SERVICE_NAME.test(name) && isSocket(socket)) return socket
+    throw new ToolFailure(
+      'not_found',
+      `no service “${name}”: there is no ${name}/rpc.sock in the socket folder`,
+      {
+        next: 'Call list_services for the names.',
+      },
+    )
+  }
+
+  function generate(service: Service, socket: string): KnownService {
+    const id = `${service.name} ${service.hash}`
+    const have = generated.get(id)
+    if (have !== undefined) return have
+    const module = `${identifier(service.name)}.py`
+    const made = {
+      service,
+      socket,
+      module,
+      client: clientOf(service, socket),
+      interface: interfaceOf(service),
+    }
+    keep(made, settings.cacheFolder)
+    generated.set(id, made)
+    return made
+  }
+}
+
+/** Services that have an RPC door, by name. */
+function serviceNames(folder: string): string[] {
+  return readdirSafely(folder)
+    .filter((name) => SERVICE_NAME.test(name) && isSocket(join(folder, name, 'rpc.sock')))
+    .toSorted()
+    .slice(0, MAX_SERVICES)
+}
+
+function readdirSafely(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+function isSocket(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isSocket() === true
+}
+
+const discovered = z.looseObject({ result: z.unknown().optional() })
+
+/** Asks `rpc.discover` first, then `/openrpc.json`, as Hero's services have agreed. */
+async function documentOf(socket: string, signal: AbortSignal): Promise<unknown> {
+  const common = { socket, timeoutMs: TIMEOUT_MS, maxBytes: MAX_DOCUMENT_BYTES }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'rpc.discover', params: {} })
+  const answer = await askUnix({ ...common, path: '/rpc', method: 'POST', body }, signal)
+  const reply = discovered.safeParse(jsonOrUndefined(answer.text))
+  if (reply.success && reply.data.result !== undefined) return reply.data.result
+  const page = await askUnix({ ...common, path: '/openrpc.json', method: 'GET' }, signal)
+  return jsonOrUndefined(page.text)
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** `<cache>/<hash>/client.py` and `interface.txt`, for people to look at and use; written whole or not at all. */
+function keep(made: KnownService, cacheFolder: string): void {
+  const folder = join(cacheFolder, made.service.hash)
+  if (statSync(join(folder, made.module), { throwIfNoEntry: false }) !== undefined) return
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  for (const [name, text] of [
+    [made.module, made.client] as const,
+    ['interface.txt', made.interface] as const,
+  ]) {
+    const unfinished = join(folder, `.${name}.${process.pid}`)
+    writeFileSync(unfinished, text)
+    renameSync(unfinished, join(folder, name))
+  }
+}

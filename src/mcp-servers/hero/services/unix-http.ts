@@ -1,0 +1,61 @@
+import { request } from 'node:http'
+import { ToolFailure } from '../../shared/tool-failure.ts'
+
+export interface UnixQuestion {
+  readonly socket: string
+  readonly path: string
+  readonly method: 'GET' | 'POST'
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** JSON text. */
+  readonly body?: string | undefined
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+export interface UnixAnswer {
+  readonly status: number
+  readonly text: string
+}
+
+/** One HTTP exchange over a Unix socket. Throws `network`, `timeout`, `upstream` (too long) or `cancelled`. */
+export function askUnix(question: UnixQuestion, signal: AbortSignal): Promise<UnixAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<UnixAnswer>()
+  const deadline = AbortSignal.timeout(question.timeoutMs)
+  const outgoing = request({
+    socketPath: question.socket,
+    path: question.path,
+    method: question.method,
+    agent: false,
+    signal: AbortSignal.any([signal, deadline]),
+    headers: {
+      host: 'localhost',
+      accept: 'application/json',
+      ...(question.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...question.headers,
+    },
+  })
+  outgoing.on('error', (error) => reject(failureOf(error)))
+  outgoing.on('response', (incoming) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    incoming.on('error', (error) => reject(failureOf(error)))
+    incoming.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > question.maxBytes) outgoing.destroy(new ToolFailure('upstream', 'the answer was too long'))
+    })
+    incoming.on('end', () =>
+      resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+    )
+  })
+  outgoing.end(question.body)
+  return promise
+
+  function failureOf(error: Error): ToolFailure {
+    if (error instanceof ToolFailure) return error
+    if (signal.aborted) return new ToolFailure('cancelled', 'the caller cancelled')
+    if (deadline.aborted) return new ToolFailure('timeout', `no answer within ${question.timeoutMs / 1000} s`)
+    const code = 'code' in error ? String(error.code) : error.message
+    return new ToolFailure('network', `nobody answers on ${question.socket} (${code})`)
+  }
+}

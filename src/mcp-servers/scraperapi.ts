@@ -1,0 +1,27 @@
+import type { ServerOfOurs } from './shared/server.ts'
+import { account, estimateCost } from './scraperapi/account.ts'
+import { getJob, submitJob } from './scraperapi/jobs.ts'
+import { scrapePage, scrapeStructured } from './scraperapi/scrape.ts'
+import { openWire } from './scraperapi/wire.ts'
+
+/** ScraperAPI (scraperapi.com): reads a page through rotating proxies. */
+export const scraperapi: ServerOfOurs = {
+  name: 'mcp_scraperapi',
+  title: 'ScraperAPI',
+  instructions:
+    'Reads web pages through rotating proxies (ScraperAPI). scrape_page for one page, scrape_structured for parsed data of big shops and search sites, submit_job and get_job for many pages. Start with the cheapest options; raise tier or render only when the site refuses.',
+  open(surroundings) {
+    const wire = openWire(surroundings)
+    return {
+      secrets: wire.secrets,
+      tools: [
+        scrapePage(wire),
+        scrapeStructured(wire),
+        submitJob(wire),
+        getJob(wire),
+        estimateCost(wire),
+        account(wire),
+      ],
+    }
+  },
+}

@@ -1,0 +1,97 @@
+import type { Secret } from '../../base/secret.ts'
+import { baseUrl } from '../shared/http/base-url.ts'
+import type { FailureKind, ToolFailure } from '../shared/tool-failure.ts'
+import { textOf } from '../shared/http/send.ts'
+import type { HttpAnswer, HttpQuestion } from '../shared/http/send.ts'
+import type { Surroundings } from '../shared/server.ts'
+import { creditPrice } from '../shared/cost.ts'
+import type { Usage } from '../shared/schemas.ts'
+import { failureOfStatus } from '../shared/http/statuses.ts'
+import { createVendor } from '../shared/vendor.ts'
+import type { VendorAnswer } from '../shared/vendor.ts'
+
+export type Options = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** ScraperAPI's wire, as documented in November 2026: the key in the query string (in the body for jobs), facts in headers. */
+export interface ScraperApiWire {
+  readonly secrets: readonly Secret[]
+  /** The body of the answer is the page. */
+  scrape(target: string, options: Options, signal: AbortSignal): Promise<VendorAnswer>
+  get(path: string, query: Options, signal: AbortSignal): Promise<VendorAnswer>
+  startJob(body: object, isBatch: boolean, signal: AbortSignal): Promise<VendorAnswer>
+  readJob(id: string, signal: AbortSignal): Promise<VendorAnswer>
+  usage(answer: VendorAnswer): Usage
+}
+
+/** The service itself keeps trying for 70 s. */
+const SCRAPE_TIMEOUT_MS = 80_000
+const TIMEOUT_MS = 20_000
+const MAX_PAGE_BYTES = 16 * 1024 * 1024
+
+export function openWire(surroundings: Surroundings): ScraperApiWire {
+  const { env } = surroundings
+  const api = baseUrl(env, 'SCRAPERAPI_URL', 'https://api.scraperapi.com')
+  const jobs = baseUrl(env, 'SCRAPERAPI_ASYNC_URL', 'https://async.scraperapi.com')
+  const dollarsFor = creditPrice(env, 'SCRAPERAPI_USD_PER_CREDIT')
+  const keyVariables = ['SCRAPERAPI_API_KEYS', 'SCRAPERAPI_API_KEY', 'SCRAPERAPI_KEY']
+  const vendor = createVendor({ keyVariables, retries: 1, withKey, failureIn }, surroundings)
+  return {
+    secrets: vendor.secrets,
+    scrape(target, options, signal) {
+      const url = api('/', { ...options, url: target })
+      return vendor.ask(
+        { url, timeoutMs: SCRAPE_TIMEOUT_MS, maxBytes: MAX_PAGE_BYTES, headers: { accept: '*/*' } },
+        signal,
+      )
+    },
+    get: (path, query, signal) => vendor.ask({ url: api(path, query), timeoutMs: TIMEOUT_MS }, signal),
+    startJob: (body, isBatch, signal) =>
+      vendor.ask({ url: jobs(isBatch ? '/batchjobs' : '/jobs'), body, timeoutMs: TIMEOUT_MS }, signal),
+    readJob: (id, signal) =>
+      vendor.ask({ url: jobs(`/jobs/${id}`), timeoutMs: TIMEOUT_MS, maxBytes: MAX_PAGE_BYTES }, signal),
+    usage(answer) {
+      const credits = numberOf(answer.headers.get('sa-credit-cost'))
+      return { requests: answer.requests, credits, costUsd: dollarsFor(credits) }
+    },
+  }
+}
+
+/** Jobs want the key in the body; everything else in the query, before `url`, which must come last. */
+function withKey(question: HttpQuestion, key: string): HttpQuestion {
+  if (typeof question.body === 'object') return { ...question, body: { apiKey: key, ...question.body } }
+  const url = new URL(question.url)
+  const rest = [...url.searchParams]
+  url.search = ''
+  for (const [name, value] of [['api_key', key] as const, ...rest]) url.searchParams.append(name, value)
+  return { ...question, url }
+}
+
+export function numberOf(text: string | null): number | undefined {
+  return text === null || text.trim() === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
+}
+
+/** A 403 is the site's when the site's status is there, else ours: credit, plan, or our own bound on the cost. */
+function failureIn(answer: HttpAnswer): ToolFailure | undefined {
+  if (answer.status < 300) return undefined
+  const siteStatus = answer.headers.get('sa-statuscode')
+  const words =
+    siteStatus === null ? textOf(answer).trim().replace(/\s+/g, ' ') : `the site answered ${siteStatus}`
+  const credits = numberOf(answer.headers.get('sa-credit-cost'))
+  return failureOfStatus(answer, {
+    message: words,
+    credits,
+    ...verdict(answer.status, siteStatus !== null, words),
+  })
+}
+
+function verdict(
+  status: number,
+  isSite: boolean,
+  words: string,
+): { kind?: FailureKind; retryable?: boolean } {
+  if (status === 403 && isSite) return { kind: 'blocked' }
+  if (status === 403)
+    return { kind: /max_cost|not (available|included)|upgrade/i.test(words) ? 'bad_request' : 'quota' }
+  if (status === 404 || status === 410) return { kind: 'target_error', retryable: false }
+  return {}
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod'
+import { jsonOf } from '../shared/http/send.ts'
+import { tool } from '../shared/tool.ts'
+import type { ScrapflyWire } from './wire.ts'
+
+const number = z.number().nullish().catch(undefined)
+const usageReply = z.looseObject({
+  current: number,
+  limit: number,
+  remaining: number,
+  concurrent_usage: number,
+  concurrent_limit: number,
+})
+const accountReply = z.looseObject({
+  project: z
+    .looseObject({ name: z.string().nullish().catch(undefined) })
+    .nullish()
+    .catch(undefined),
+  subscription: z
+    .looseObject({
+      plan_name: z.string().nullish().catch(undefined),
+      usage: z
+        .looseObject({ scrape: usageReply.nullish().catch(undefined) })
+        .nullish()
+        .catch(undefined),
+    })
+    .nullish()
+    .catch(undefined),
+})
+
+export const account = (wire: ScrapflyWire) =>
+  tool({
+    name: 'account',
+    title: 'Credit left',
+    description:
+      'Says how many Scrapfly credits are used and left, and how many scrapes may run at once. Free.',
+    input: z.strictObject({}),
+    output: z.object({
+      provider: z.string(),
+      project: z.string().optional(),
+      plan: z.string().optional(),
+      used: z.number().optional(),
+      limit: z.number().optional(),
+      left: z.number().optional(),
+      running: z.number().optional(),
+      concurrencyLimit: z.number().optional(),
+    }),
+    annotations: { idempotentHint: true },
+    async run(_args, signal) {
+      const { project, subscription } = accountReply.parse(jsonOf(await wire.get('/account', {}, signal)))
+      const scrape = subscription?.usage?.scrape
+      const data = {
+        provider: 'scrapfly',
+        project: project?.name ?? undefined,
+        plan: subscription?.plan_name ?? undefined,
+        used: scrape?.current ?? undefined,
+        limit: scrape?.limit ?? undefined,
+        left: scrape?.remaining ?? undefined,
+        running: scrape?.concurrent_usage ?? undefined,
+        concurrencyLimit: scrape?.concurrent_limit ?? undefined,
+      }
+      return { data, text: `Scrapfly: ${data.left ?? 'unknown'} of ${data.limit ?? 'unknown'} credits left` }
+    },
+  })

@@ -1,0 +1,139 @@
+import { z } from 'zod'
+import { ToolFailure } from '../shared/tool-failure.ts'
+import { jsonOf, textOf } from '../shared/http/send.ts'
+import { country, maxChars, pageShape } from '../shared/schemas.ts'
+import { showPage } from '../shared/format.ts'
+import { targetUrl } from '../shared/http/target-url.ts'
+import { cut } from '../shared/text.ts'
+import { tool } from '../shared/tool.ts'
+import type { Options, ScrapflyWire } from './wire.ts'
+
+const text = z.string().nullish().catch(undefined)
+export const scrapeReply = z.looseObject({
+  context: z
+    .looseObject({ cost: z.looseObject({ total: z.number() }).nullish().catch(undefined) })
+    .nullish()
+    .catch(undefined),
+  result: z.looseObject({
+    url: text,
+    status_code: z.number().nullish().catch(undefined),
+    content_type: text,
+    format: text,
+    content: text,
+    extracted_data: z.unknown().optional(),
+  }),
+})
+
+type Reply = z.output<typeof scrapeReply>
+
+export const scrapePage = (wire: ScrapflyWire) =>
+  tool({
+    name: 'scrape_page',
+    title: 'Read a page',
+    description:
+      'Reads one public page (Scrapfly), as markdown, text, HTML or JSON. The defaults cost one credit. If the page is empty try render_js; if the site refuses try proxy residential, then anti_bot with a cost_budget.',
+    input: z
+      .strictObject({
+        url: targetUrl,
+        format: z
+          .enum(['markdown', 'text', 'clean_html', 'raw', 'json'])
+          .default('markdown')
+          .describe('Form of the content.'),
+        only_content: z.boolean().default(true).describe('Markdown without menus, headers and footers.'),
+        country: country.optional().describe('Two-letter country to read from.'),
+        render_js: z.boolean().default(false).describe('Use a browser; five credits more.'),
+        wait_for_selector: z
+          .string()
+          .max(300)
+          .optional()
+          .describe('CSS selector to wait for; needs render_js.'),
+        rendering_wait_ms: z
+          .int()
+          .min(0)
+          .max(25_000)
+          .optional()
+          .describe('Time for scripts; needs render_js.'),
+        anti_bot: z
+          .boolean()
+          .default(false)
+          .describe('Get past robot checks; price varies, so cost_budget is required.'),
+        proxy: z
+          .enum(['datacenter', 'residential'])
+          .default('datacenter')
+          .describe('residential costs 25 credits.'),
+        cost_budget: z.int().min(1).max(1000).optional().describe('Most credits that the call may cost.'),
+        cache_ttl_s: z.int().min(1).max(604_800).optional().describe('Accept a copy this old, and keep one.'),
+        max_chars: maxChars,
+      })
+      .refine((args) => !args.anti_bot || args.cost_budget !== undefined, {
+        path: ['cost_budget'],
+        message:
+          'anti_bot has no fixed price: set cost_budget to the most credits you would pay, for example 30',
+      }),
+    output: pageShape,
+    async run({ url, max_chars, ...args }, signal) {
+      const answer = await wire.get('/scrape', { ...optionsFor(args), url }, signal)
+      const reply = scrapeReply.parse(jsonOf(answer))
+      const whole = await contentOf(reply, wire, signal)
+      const content = cut(whole.text, max_chars)
+      const data = {
+        provider: 'scrapfly',
+        url,
+        finalUrl: reply.result.url ?? undefined,
+        status: reply.result.status_code ?? undefined,
+        contentType: reply.result.content_type ?? undefined,
+        format: args.format,
+        content: content.text,
+        truncated: content.truncated || whole.isCut,
+        totalChars: content.totalChars,
+        usage: wire.usage(answer, reply.context?.cost?.total),
+      }
+      return { data, text: showPage(data) }
+    },
+  })
+
+interface Wanted {
+  readonly format: string
+  readonly only_content: boolean
+  readonly country?: string | undefined
+  readonly render_js: boolean
+  readonly wait_for_selector?: string | undefined
+  readonly rendering_wait_ms?: number | undefined
+  readonly anti_bot: boolean
+  readonly proxy: 'datacenter' | 'residential'
+  readonly cost_budget?: number | undefined
+  readonly cache_ttl_s?: number | undefined
+}
+
+function optionsFor(args: Wanted): Options {
+  const isPruned = args.format === 'markdown' && args.only_content
+  return {
+    format: isPruned ? 'markdown:only_content' : args.format,
+    country: args.country,
+    ...(args.render_js
+      ? { render_js: true, wait_for_selector: args.wait_for_selector, rendering_wait: args.rendering_wait_ms }
+      : {}),
+    asp: args.anti_bot ? true : undefined,
+    proxy_pool: args.proxy === 'residential' ? 'public_residential_pool' : undefined,
+    cost_budget: args.cost_budget,
+    ...(args.cache_ttl_s === undefined ? {} : { cache: true, cache_ttl: args.cache_ttl_s }),
+  }
+}
+
+/** Large pages are left on the vendor's host; the pointer is followed there and nowhere else. */
+async function contentOf({ result }: Reply, wire: ScrapflyWire, signal: AbortSignal) {
+  const content = result.content ?? ''
+  if (result.format === 'binary' || result.format === 'blob') {
+    throw new ToolFailure(
+      'bad_request',
+      `the address holds ${result.content_type ?? 'binary data'}, not text`,
+      {
+        next: 'Use an address of a page; for a picture of a page use screenshot.',
+      },
+    )
+  }
+  if (result.format !== 'clob') return { text: content, isCut: false }
+  const answer = await wire.follow(content, signal)
+  if (answer !== undefined) return { text: textOf(answer), isCut: answer.isCut }
+  throw new ToolFailure('upstream', "the large page is not on the vendor's host", { retryable: false })
+}

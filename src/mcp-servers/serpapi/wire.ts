@@ -1,0 +1,86 @@
+import type { Secret } from '../../base/secret.ts'
+import { baseUrl } from '../shared/http/base-url.ts'
+import { ToolFailure } from '../shared/tool-failure.ts'
+import { jsonOf, recordOf } from '../shared/http/send.ts'
+import type { HttpAnswer, HttpQuestion } from '../shared/http/send.ts'
+import type { Surroundings } from '../shared/server.ts'
+import { creditPrice } from '../shared/cost.ts'
+import type { Usage } from '../shared/schemas.ts'
+import { failureOfStatus } from '../shared/http/statuses.ts'
+import { createVendor } from '../shared/vendor.ts'
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** SerpAPI's wire, as documented in November 2026: GET everywhere, the key in the query string. */
+export interface SerpapiWire {
+  readonly secrets: readonly Secret[]
+  /** A search may come back empty: `reply` then has no results and no error. */
+  search(query: Query, signal: AbortSignal): Promise<Found>
+  archived(id: string, signal: AbortSignal): Promise<Found>
+  free(path: string, query: Query, signal: AbortSignal): Promise<unknown>
+}
+
+export interface Found {
+  readonly reply: Readonly<Record<string, unknown>>
+  readonly usage: Usage
+}
+
+const TIMEOUT_MS = 30_000
+/** Written in the `error` of a 200 when nothing was found, whatever the status field says. */
+const EMPTY = /hasn't returned any results/i
+
+export function openWire(surroundings: Surroundings): SerpapiWire {
+  const api = baseUrl(surroundings.env, 'SERPAPI_URL', 'https://serpapi.com')
+  const dollarsFor = creditPrice(surroundings.env, 'SERPAPI_USD_PER_CREDIT')
+  const vendor = createVendor(
+    { keyVariables: ['SERPAPI_API_KEYS', 'SERPAPI_API_KEY', 'SERPAPI_KEY'], retries: 2, withKey, failureIn },
+    surroundings,
+  )
+  const ask = async (url: URL, signal: AbortSignal) => {
+    const answer = await vendor.ask({ url, timeoutMs: TIMEOUT_MS }, signal)
+    return { value: jsonOf(answer), requests: answer.requests }
+  }
+  /** Answers don't say what they cost: a search is one credit, nothing when it came from the hour's cache. */
+  const found = async (url: URL, creditsAtMost: number, signal: AbortSignal): Promise<Found> => {
+    const { value, requests } = await ask(url, signal)
+    const usage = { requests, creditsAtMost, costUsd: creditsAtMost === 0 ? dollarsFor(0) : undefined }
+    return { reply: typeof value === 'object' && value !== null ? { ...value } : {}, usage }
+  }
+  return {
+    secrets: vendor.secrets,
+    search: (query, signal) => found(api('/search.json', { ...query, output: 'json' }), 1, signal),
+    archived: (id, signal) => found(api(`/searches/${encodeURIComponent(id)}.json`), 0, signal),
+    free: async (path, query, signal) => (await ask(api(path, query), signal)).value,
+  }
+}
+
+function withKey(question: HttpQuestion, key: string): HttpQuestion {
+  const url = new URL(question.url)
+  url.searchParams.set('api_key', key)
+  return { ...question, url }
+}
+
+/** A 200 can carry an error; a 429 means too fast or used up, which only the words tell apart. */
+function failureIn(answer: HttpAnswer): ToolFailure | undefined {
+  const { error, search_metadata: metadata } = recordOf(answer)
+  if (answer.status >= 300) {
+    const isBroke =
+      answer.status === 429 &&
+      typeof error === 'string' &&
+      /run out|ran out|used up|searches left/i.test(error)
+    return failureOfStatus(answer, { message: error, kind: isBroke ? 'quota' : undefined })
+  }
+  const hasFailed =
+    typeof metadata === 'object' && metadata !== null && 'status' in metadata && metadata.status === 'Error'
+  if (typeof error !== 'string')
+    return hasFailed
+      ? new ToolFailure('upstream', 'the search failed', { status: 200, retryable: false })
+      : undefined
+  if (EMPTY.test(error)) return undefined
+  // An error inside a 200 belongs to this search: the parameters, or an engine that had no answer.
+  return failureOfStatus(answer, {
+    message: error,
+    kind: hasFailed ? 'upstream' : 'bad_request',
+    retryable: false,
+  })
+}

@@ -1,0 +1,27 @@
+import type { ServerOfOurs } from './shared/server.ts'
+import { account, placeReviews, scrapePage } from './serper/pages.ts'
+import { imageLookup, verticalSearch } from './serper/vertical-search.ts'
+import { webSearch } from './serper/web-search.ts'
+import { openWire } from './serper/wire.ts'
+
+/** Serper (serper.dev): Google's results, paid per query. */
+export const serper: ServerOfOurs = {
+  name: 'mcp_serper',
+  title: 'Serper',
+  instructions:
+    'Google search through Serper, one credit per query. Start with web_search; use vertical_search for one kind of thing (news, places, papers), scrape_page to read a result.',
+  open(surroundings) {
+    const wire = openWire(surroundings)
+    return {
+      secrets: wire.secrets,
+      tools: [
+        webSearch(wire),
+        verticalSearch(wire),
+        placeReviews(wire),
+        imageLookup(wire),
+        scrapePage(wire),
+        account(wire),
+      ],
+    }
+  },
+}

@@ -1,0 +1,23 @@
+import { BrokerError } from '../../../base/errors.ts'
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/** A vendor's address, or the operator's replacement for it. Never from a request. Throws `bad-request`. */
+export function baseUrl(
+  env: Readonly<Record<string, string | undefined>>,
+  variable: string,
+  usual: string,
+): (path: string, query?: Readonly<Record<string, string | number | boolean | undefined>>) => URL {
+  const text = env[variable] ?? ''
+  const base = URL.parse(text === '' ? usual : text)
+  const isFit = base !== null && (base.protocol === 'https:' || LOOPBACK.has(base.hostname))
+  if (!isFit)
+    throw new BrokerError('bad-request', `${variable} must be an https address, or http on loopback`)
+  return (path, query = {}) => {
+    const url = new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value))
+    }
+    return url
+  }
+}

@@ -1,0 +1,113 @@
+import type { Clock } from '../../../base/clock.ts'
+import { ToolFailure } from '../tool-failure.ts'
+
+export interface HttpQuestion {
+  readonly url: URL
+  readonly method?: 'GET' | 'POST' | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Sent as JSON, unless it is text. */
+  readonly body?: unknown
+  readonly timeoutMs: number
+  /** Longer answers are cut here; whoever needs them whole looks at `isCut`. */
+  readonly maxBytes?: number | undefined
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Uint8Array
+  readonly isCut: boolean
+}
+
+const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
+
+/** One request, one answer, within its time and size. Throws `timeout`, `network` or `cancelled`, never with the URL. */
+export async function sendOnce(
+  question: HttpQuestion,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  const deadline = new AbortController()
+  const cancelTimer = clock.after(question.timeoutMs, () => deadline.abort())
+  const either = AbortSignal.any([signal, deadline.signal])
+  try {
+    const response = await fetch(question.url, { ...bodyOf(question), signal: either, redirect: 'manual' })
+    const read = await readBody(response, question.maxBytes ?? DEFAULT_MAX_BYTES)
+    return { status: response.status, headers: response.headers, ...read }
+  } catch (thrown) {
+    if (signal.aborted) throw new ToolFailure('cancelled', 'the caller cancelled')
+    if (deadline.signal.aborted) {
+      throw new ToolFailure('timeout', `no answer within ${Math.round(question.timeoutMs / 1000)} s`)
+    }
+    throw new ToolFailure('network', `the vendor could not be reached (${reasonOf(thrown)})`)
+  } finally {
+    cancelTimer()
+  }
+}
+
+function bodyOf({ method, headers, body }: HttpQuestion): RequestInit {
+  if (body === undefined)
+    return { method: method ?? 'GET', headers: { accept: 'application/json', ...headers } }
+  const isText = typeof body === 'string'
+  const type = isText ? 'text/plain; charset=utf-8' : 'application/json'
+  return {
+    method: method ?? 'POST',
+    headers: { accept: 'application/json', 'content-type': type, ...headers },
+    body: isText ? body : JSON.stringify(body),
+  }
+}
+
+async function readBody(
+  response: Response,
+  maxBytes: number,
+): Promise<{ bytes: Uint8Array; isCut: boolean }> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > maxBytes) return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isCut: true }
+  }
+  return { bytes: Buffer.concat(chunks), isCut: false }
+}
+
+/** Only the system's code: messages of `fetch` may hold the address, and some addresses hold the key. */
+function reasonOf(thrown: unknown): string {
+  const cause = thrown instanceof Error ? thrown.cause : undefined
+  if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)
+  return 'connection failed'
+}
+
+export function textOf(answer: HttpAnswer): string {
+  return new TextDecoder().decode(answer.bytes)
+}
+
+/** The body as JSON; throws `upstream` when it isn't, or was too long to be read whole. */
+export function jsonOf(answer: HttpAnswer): unknown {
+  if (answer.isCut)
+    throw new ToolFailure('upstream', 'the answer was too long', { retryable: false, status: answer.status })
+  try {
+    return JSON.parse(textOf(answer))
+  } catch {
+    throw new ToolFailure('upstream', 'the answer was not JSON', { retryable: false, status: answer.status })
+  }
+}
+
+/** The body as a record when it is one, else an empty one: for looking into error bodies. */
+export function recordOf(answer: HttpAnswer): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(textOf(answer))
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
+  } catch {
+    return {}
+  }
+}
+
+/** `Retry-After` in seconds, from either of its forms. */
+export function retryAfter(headers: Headers, nowMs: number = Date.now()): number | undefined {
+  const value = headers.get('retry-after')
+  if (value === null) return undefined
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value)
+  const date = Date.parse(value)
+  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - nowMs) / 1000))
+}

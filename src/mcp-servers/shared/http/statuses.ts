@@ -1,0 +1,48 @@
+import { ToolFailure } from '../tool-failure.ts'
+import type { FailureKind } from '../tool-failure.ts'
+import { retryAfter } from './send.ts'
+import type { HttpAnswer } from './send.ts'
+import { shorten } from '../text.ts'
+
+/** What a status means at every vendor, unless its own table says otherwise. */
+const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
+  400: 'bad_request',
+  401: 'auth',
+  402: 'quota',
+  403: 'auth',
+  404: 'not_found',
+  408: 'timeout',
+  410: 'not_found',
+  413: 'bad_request',
+  422: 'bad_request',
+  429: 'rate_limit',
+  499: 'cancelled',
+  504: 'timeout',
+}
+
+/** The failure of an HTTP answer. `said` is the vendor's own words. */
+export function failureOfStatus(
+  answer: HttpAnswer,
+  said: {
+    message?: unknown
+    code?: unknown
+    kind?: FailureKind | undefined
+    retryable?: boolean | undefined
+    credits?: number | undefined
+  },
+): ToolFailure {
+  const { status, headers } = answer
+  const words =
+    typeof said.message === 'string' && said.message.trim() !== '' ? said.message : `HTTP ${status}`
+  return new ToolFailure(said.kind ?? kindOfStatus(status), shorten(words, 500), {
+    status,
+    code: typeof said.code === 'string' ? said.code : undefined,
+    retryable: said.retryable ?? (status === 501 || status > 504 ? false : undefined),
+    retryAfterSeconds: retryAfter(headers),
+    credits: said.credits,
+  })
+}
+
+function kindOfStatus(status: number): FailureKind {
+  return KIND_OF_STATUS[status] ?? (status >= 300 && status < 500 ? 'bad_request' : 'upstream')
+}

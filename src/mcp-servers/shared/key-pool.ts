@@ -1,0 +1,73 @@
+import type { Clock } from '../../base/clock.ts'
+import { Secret } from '../../base/secret.ts'
+import { ToolFailure } from './tool-failure.ts'
+
+/** Longest rest of a key that was refused or has no credit: after it we look again, the operator may have paid. */
+const REST_MS = 60_000
+const SHORTEST_REST_MS = 250
+
+/** A vendor's keys in rotation: one is used until it fails, then the next; a failed one rests. */
+export interface KeyPool {
+  readonly all: readonly Secret[]
+  /** A key that may be used now. Throws the failure that put the last one to rest, or `auth` when there is none. */
+  take(): Secret
+  /** Puts a key to rest after `auth`, `quota` or `rate_limit`. */
+  rest(key: Secret, failure: ToolFailure): void
+  /** Milliseconds until some key may be used; 0 when one may now. */
+  waitMs(): number
+}
+
+interface Resting {
+  readonly until: number
+  readonly failure: ToolFailure
+}
+
+export function createKeyPool(keys: readonly Secret[], variable: string, clock: Clock): KeyPool {
+  const resting = new Map<Secret, Resting>()
+  let current = 0
+
+  const untilOf = (key: Secret) => resting.get(key)?.until ?? 0
+  const isAwake = (key: Secret) => untilOf(key) <= clock.monotonic()
+  const soonest = () => Math.min(...keys.map(untilOf))
+
+  return {
+    all: keys,
+    take() {
+      for (let step = 0; step < keys.length; step++) {
+        const at = (current + step) % keys.length
+        const key = keys[at]
+        if (key === undefined || !isAwake(key)) continue
+        current = at
+        return key
+      }
+      throw allResting()
+    },
+    rest(key, failure) {
+      const seconds = failure.details.retryAfterSeconds
+      const ms = failure.kind === 'rate_limit' ? Math.max(SHORTEST_REST_MS, (seconds ?? 1) * 1000) : REST_MS
+      resting.set(key, { until: clock.monotonic() + ms, failure })
+    },
+    waitMs: () => (keys.length === 0 ? 0 : Math.max(0, soonest() - clock.monotonic())),
+  }
+
+  function allResting(): ToolFailure {
+    const first = keys.map((key) => resting.get(key)).toSorted((a, b) => (a?.until ?? 0) - (b?.until ?? 0))[0]
+    if (first === undefined) {
+      return new ToolFailure('auth', `no key: the environment variable ${variable} is not set`)
+    }
+    const seconds = Math.max(1, Math.ceil((first.until - clock.monotonic()) / 1000))
+    return new ToolFailure(first.failure.kind, first.failure.message, {
+      ...first.failure.details,
+      retryAfterSeconds: seconds,
+    })
+  }
+}
+
+/** Reads keys from the environment: the plural (comma-separated) and the singular names, in this order, without doubles. */
+export function keysFrom(
+  env: Readonly<Record<string, string | undefined>>,
+  names: readonly string[],
+): Secret[] {
+  const values = names.flatMap((name) => (env[name] ?? '').split(',')).map((value) => value.trim())
+  return [...new Set(values.filter((value) => value !== ''))].map((value) => new Secret(value))
+}

@@ -1,0 +1,157 @@
+import type { CallToolResult, McpServer, ServerContext, ToolAnnotations } from '@modelcontextprotocol/server'
+import { z } from 'zod'
+import type { Clock } from '../../base/clock.ts'
+import { ToolFailure } from './tool-failure.ts'
+import { clean, mapStrings } from './text.ts'
+
+/** What a tool hands back: data as its output schema says, the same in readable words, perhaps pictures. */
+export interface Answer<Data> {
+  readonly data: Data
+  readonly text: string
+  readonly images?: readonly { readonly data: string; readonly mimeType: string }[] | undefined
+}
+
+interface Definition<Input extends z.ZodObject, Output extends z.ZodObject> {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly input: Input
+  readonly output: Output
+  /** Changes to the usual hints of a tool that only reads the open world. */
+  readonly annotations?: ToolAnnotations | undefined
+  run(args: z.output<Input>, signal: AbortSignal): Promise<Answer<z.input<Output>>>
+}
+
+/** A tool whose argument types are settled; `run` only ever sees arguments that its schema let through. */
+export type Tool = Definition<z.ZodObject, z.ZodObject>
+
+export function tool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  definition: Definition<Input, Output>,
+): Tool {
+  return { ...definition, run: (args, signal) => definition.run(args as z.output<Input>, signal) }
+}
+
+interface Outlet {
+  readonly provider: string
+  readonly era: 'legacy' | 'modern'
+  readonly redact: (text: string) => string
+  readonly clock: Clock
+}
+
+/** Callers with a shorter patience than a scrape give up unless they hear something. */
+const PROGRESS_EVERY_MS = 5_000
+
+export function register(instance: McpServer, tool: Tool, outlet: Outlet): void {
+  const annotations = {
+    title: tool.title,
+    readOnlyHint: true,
+    destructiveHint: false,
+    idempotentHint: false,
+    openWorldHint: true,
+    ...tool.annotations,
+  }
+  const { title, description } = tool
+  instance.registerTool(
+    tool.name,
+    { title, description, inputSchema: tool.input, outputSchema: tool.output, annotations },
+    (args, context) => call(tool, args, context, outlet),
+  )
+}
+
+async function call(
+  tool: Tool,
+  args: Record<string, unknown>,
+  context: ServerContext,
+  outlet: Outlet,
+): Promise<CallToolResult> {
+  const stopProgress = reportProgress(context, outlet.clock)
+  const tidy = (text: string) => outlet.redact(clean(text))
+  try {
+    return success(await tool.run(args, context.mcpReq.signal), tidy)
+  } catch (thrown) {
+    return failure(asFailure(thrown, context.mcpReq.signal), outlet, tidy)
+  } finally {
+    await stopProgress()
+  }
+}
+
+function success(answer: Answer<unknown>, tidy: (text: string) => string): CallToolResult {
+  const images = (answer.images ?? []).map((image) => ({ type: 'image' as const, ...image }))
+  return {
+    content: [{ type: 'text', text: tidy(answer.text) }, ...images],
+    structuredContent: mapStrings(answer.data, tidy),
+  }
+}
+
+/** Clients of the older protocol check even errors against the output schema, so theirs come as text alone. */
+function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => string): CallToolResult {
+  const { kind, details, retryable, next } = failed
+  const { status, code, retryAfterSeconds, credits } = details
+  const usage = credits === undefined ? undefined : { credits }
+  const error = mapStrings(
+    withoutAbsent({
+      kind,
+      provider: outlet.provider,
+      status,
+      code,
+      message: failed.message,
+      retryable,
+      retryAfterSeconds,
+      next,
+      usage,
+    }),
+    tidy,
+  )
+  const wait = retryAfterSeconds === undefined ? '' : ` (after ${retryAfterSeconds} s)`
+  return {
+    isError: true,
+    content: [
+      {
+        type: 'text',
+        text: tidy(`${outlet.provider} ${kind}: ${failed.message}\nWhat to do: ${next}${wait}`),
+      },
+      { type: 'text', text: JSON.stringify({ error }) },
+    ],
+    ...(outlet.era === 'modern' ? { structuredContent: { error } } : {}),
+  }
+}
+
+function asFailure(thrown: unknown, signal: AbortSignal): ToolFailure {
+  if (thrown instanceof ToolFailure) return thrown
+  if (signal.aborted) return new ToolFailure('cancelled', 'the caller cancelled')
+  // Answers are read with loose schemas; what even those refuse is not what the vendor documents.
+  if (thrown instanceof z.ZodError)
+    return new ToolFailure('upstream', 'the answer had an unknown form', { retryable: false })
+  // A bug of ours: the model hears that it failed, the operator's log gets the stack.
+  process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
+  return new ToolFailure('failed', 'internal error of this server', {
+    next: 'Tell the user; the log has more.',
+  })
+}
+
+function reportProgress(context: ServerContext, clock: Clock): () => Promise<void> {
+  const progressToken = context.mcpReq._meta?.progressToken
+  if (progressToken === undefined) return async () => {}
+  const started = clock.monotonic()
+  let last = Promise.resolve()
+  let cancel = clock.after(PROGRESS_EVERY_MS, report)
+  return () => {
+    cancel()
+    return last
+  }
+
+  function report() {
+    const progress = Math.round((clock.monotonic() - started) / 1000)
+    const params = { progressToken, progress, message: `working, ${progress} s` }
+    const sent = context.mcpReq.notify({ method: 'notifications/progress', params })
+    last = Promise.all([last, sent]).then(
+      () => {},
+      () => {},
+    )
+    cancel = clock.after(PROGRESS_EVERY_MS, report)
+  }
+}
+
+function withoutAbsent(record: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+}

@@ -1,0 +1,265 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { BrokerError } from '../../base/errors.ts'
+import { type Money, dollars } from '../../base/money.ts'
+import { expandVariables } from './expand-variables.ts'
+import { isServerName } from './tool-names.ts'
+import { parseServerUrl } from './server-url.ts'
+
+/** How a server is reached: a program of ours to start, or a URL (`http(s):`, `http+unix:`) that somebody else serves. */
+export type ServerAddress =
+  | {
+      readonly type: 'stdio'
+      readonly command: string
+      readonly args: readonly string[]
+      /** All that the program sees beyond the short list of harmless variables. */
+      readonly env: Readonly<Record<string, string>>
+      readonly cwd: string | undefined
+    }
+  | {
+      readonly type: 'http' | 'sse'
+      readonly url: URL
+      readonly socketPath: string | undefined
+      readonly headers: Readonly<Record<string, string>>
+    }
+
+export interface ServerConfig {
+  readonly name: string
+  readonly address: ServerAddress
+  readonly disabled: boolean
+  /** Whether names get `server__` in front. Off only for a server that stands alone. */
+  readonly prefix: boolean
+  /** Which family of protocol revisions to speak: with sessions (`legacy`), without (`modern`), or ask the server. */
+  readonly era: 'auto' | 'legacy' | 'modern'
+  /** One connection for all callers even where the protocol has sessions; for servers known to keep no state. */
+  readonly shared: boolean
+  /** Which changes to a tool's definition wait for approval: those after the first sight, all, or none. */
+  readonly review: 'drift' | 'all' | 'off'
+  /** Patterns (`*` stands for anything) over the server's own tool names. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  /** Price of one call by tool name, `*` for the rest. */
+  readonly prices: ReadonlyMap<string, Money>
+  readonly startTimeoutMs: number
+  /** Longest silence of a call; progress counts as a word. */
+  readonly callTimeoutMs: number
+  readonly maxCallMs: number
+  readonly idleMs: number
+  readonly maxConcurrentCalls: number
+  readonly maxConnections: number
+  readonly maxResultBytes: number
+}
+
+/** What callers that match may do. The first that matches is the policy. */
+export interface PolicyConfig {
+  readonly ips: readonly string[] | undefined
+  readonly contexts: readonly string[] | undefined
+  readonly tokens: readonly string[] | undefined
+  /** Patterns over `server__tool`; for resources over `server__uri`. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+  readonly callsPerMinute: number | undefined
+  readonly maxConcurrentCalls: number | undefined
+  /** Patterns over `server__tool`: the tools that their chats get without naming any. */
+  readonly chatTools?: readonly string[] | undefined
+}
+
+/** Bounds of a chat whose tools the broker runs. */
+export interface ChatLimits {
+  /** How often the model is asked; the last time it may call nothing. */
+  readonly maxRounds: number
+  readonly maxMs: number
+  /** Of all rounds and calls together: once it is spent nothing new begins. */
+  readonly maxCost: Money
+  /** With more tools than this the model gets a search instead of all schemas. */
+  readonly searchAbove: number
+  /** What the model sees of one result. */
+  readonly maxResultCharacters: number
+}
+
+export interface McpConfig {
+  readonly servers: readonly ServerConfig[]
+  readonly policies: readonly PolicyConfig[]
+  readonly chat: ChatLimits
+}
+
+const patterns = z.array(z.string().min(1))
+const milliseconds = z.number().int().positive().max(86_400_000)
+const price = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    try {
+      return dollars(value)
+    } catch (cause) {
+      context.addIssue({ code: 'custom', message: cause instanceof Error ? cause.message : 'not an amount' })
+      return z.NEVER
+    }
+  })
+  .refine((amount) => amount >= 0n, 'a price is not negative')
+
+const serverShape = z.strictObject({
+  type: z.enum(['stdio', 'http', 'streamable-http', 'streamableHttp', 'sse']).optional(),
+  command: z.string().min(1).optional(),
+  args: z.array(z.string()).default([]),
+  env: z.record(z.string(), z.string()).default({}),
+  cwd: z.string().optional(),
+  url: z.string().optional(),
+  headers: z.record(z.string(), z.string()).default({}),
+  disabled: z.boolean().default(false),
+  prefix: z.boolean().default(true),
+  era: z.enum(['auto', 'legacy', 'modern']).default('auto'),
+  shared: z.boolean().default(false),
+  review: z.enum(['drift', 'all', 'off']).default('drift'),
+  allow: patterns.default(['*']),
+  deny: patterns.default([]),
+  prices: z.record(z.string(), price).default({}),
+  startTimeoutMs: milliseconds.default(30_000),
+  callTimeoutMs: milliseconds.default(60_000),
+  maxCallMs: milliseconds.default(600_000),
+  idleMs: milliseconds.default(300_000),
+  maxConcurrentCalls: z.number().int().positive().default(16),
+  maxConnections: z.number().int().positive().default(32),
+  maxResultBytes: z
+    .number()
+    .int()
+    .min(1024)
+    .default(4 * 1024 * 1024),
+})
+/** Other hosts' files hold fields of their own; in the map form, which is theirs, they are passed over. */
+const foreignServer = z.object(serverShape.shape)
+
+const policyShape = z.strictObject({
+  ips: z.array(z.string()).optional(),
+  contexts: z.array(z.string()).optional(),
+  tokens: z.array(z.string()).optional(),
+  allow: patterns.default(['*']),
+  deny: patterns.default([]),
+  callsPerMinute: z.number().int().positive().optional(),
+  maxConcurrentCalls: z.number().int().positive().optional(),
+  chatTools: patterns.default([]),
+})
+
+const chatShape = z.strictObject({
+  maxRounds: z.number().int().positive().max(100).default(10),
+  maxMs: milliseconds.default(300_000),
+  maxCost: price.default(dollars('1')),
+  searchAbove: z.number().int().nonnegative().default(40),
+  maxResultCharacters: z.number().int().min(256).default(65_536),
+})
+
+/** What holds without a file. */
+export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}) }
+
+const fileShape = z.object({
+  mcpServers: z.union(
+    [z.array(serverShape.extend({ name: z.string() })), z.record(z.string(), foreignServer)],
+    'a list of servers with names, or a map from name to server',
+  ),
+  policies: z.array(policyShape).default([]),
+  chat: chatShape.prefault({}),
+})
+
+type ServerInput = z.output<typeof foreignServer>
+
+/**
+ * Reads a configuration of MCP servers in the list form (`[{ name, command, … }]`) or the common map form. `${NAME}`
+ * in commands, arguments, variables, headers and URLs is taken from `environment`. Throws `bad-request` naming the
+ * file and the path inside it.
+ */
+export function parseMcpConfig(
+  text: string,
+  { file, environment }: { file: string; environment: Readonly<Record<string, string | undefined>> },
+): McpConfig {
+  const parsed = fileShape.safeParse(parseJson(text, file), { reportInput: false })
+  if (!parsed.success) throw wrong(file, firstIssue(parsed.error))
+  const { mcpServers, policies, chat } = parsed.data
+  const named = Array.isArray(mcpServers)
+    ? mcpServers.map((server, index) => ({ name: server.name, path: `mcpServers[${index}]`, server }))
+    : Object.entries(mcpServers).map(([name, server]) => ({ name, path: `mcpServers.${name}`, server }))
+  const seen = new Set<string>()
+  const servers = named.map(({ name, path, server }) => {
+    if (!isServerName(name)) {
+      throw wrong(
+        file,
+        `${path}: “${name}” is no server name; use at most 24 letters and digits, words joined by one _ or -`,
+      )
+    }
+    // Case alone must not tell two servers apart: names of tools are read by people and models.
+    if (seen.has(name.toLowerCase())) throw wrong(file, `${path}: there are two servers named “${name}”`)
+    seen.add(name.toLowerCase())
+    return serverConfig(name, server, (problem) => wrong(file, `${path}.${problem}`), { file, environment })
+  })
+  return {
+    servers,
+    chat,
+    policies: policies.map(({ ips, contexts, tokens, callsPerMinute, maxConcurrentCalls, ...rest }) => ({
+      ...rest,
+      ips,
+      contexts,
+      tokens,
+      callsPerMinute,
+      maxConcurrentCalls,
+    })),
+  }
+}
+
+function serverConfig(
+  name: string,
+  input: ServerInput,
+  fail: (problem: string) => BrokerError,
+  from: { file: string; environment: Readonly<Record<string, string | undefined>> },
+): ServerConfig {
+  const { type, command, args, env, cwd, url, headers, prices, ...rest } = input
+  const expand = (path: string, value: string): string =>
+    expandVariables(value, from.environment, (missing) => fail(`${path}: the variable ${missing} is not set`))
+  const expandAll = (path: string, values: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(values).map(([key, value]) => [key, expand(`${path}.${key}`, value)]))
+  const address = (): ServerAddress => {
+    if ((command === undefined) === (url === undefined)) throw fail('command: give either a command or a url')
+    if (command !== undefined) {
+      return {
+        type: 'stdio',
+        command: expand('command', command),
+        args: args.map((value, index) => expand(`args[${index}]`, value)),
+        env: expandAll('env', env),
+        cwd: cwd === undefined ? undefined : resolve(from.file, '..', cwd),
+      }
+    }
+    const parsed = parseServerUrl(expand('url', url ?? ''))
+    if (parsed === undefined) throw fail('url: not an http(s), http+unix or unix URL')
+    return { type: type === 'sse' ? 'sse' : 'http', ...parsed, headers: expandAll('headers', headers) }
+  }
+  // A server that is switched off may name variables that are not there yet.
+  const off: ServerAddress = { type: 'stdio', command: command ?? '', args: [], env: {}, cwd: undefined }
+  return { name, ...rest, prices: new Map(Object.entries(prices)), address: rest.disabled ? off : address() }
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw wrong(file, cause instanceof Error ? cause.message : 'not JSON')
+  }
+}
+
+/** The deepest complaint: behind a union it is the branch that got furthest that tells what is wrong. */
+function firstIssue(error: z.ZodError): string {
+  let issue = error.issues[0]
+  let path: PropertyKey[] = [...(issue?.path ?? [])]
+  while (issue?.code === 'invalid_union') {
+    const branches = issue.errors.flatMap((branch) => branch.slice(0, 1))
+    const deepest = branches.sort((a, b) => b.path.length - a.path.length)[0]
+    if (deepest === undefined || deepest.path.length === 0) break
+    issue = deepest
+    path = [...path, ...deepest.path]
+  }
+  return `${path.map(pathPart).join('').replace(/^\./, '')}: ${issue?.message ?? 'not understood'}`
+}
+
+function pathPart(part: PropertyKey): string {
+  return typeof part === 'number' ? `[${part}]` : `.${String(part)}`
+}
+
+function wrong(file: string, problem: string): BrokerError {
+  return new BrokerError('bad-request', `${file}: ${problem}`)
+}

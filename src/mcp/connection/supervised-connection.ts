@@ -1,0 +1,193 @@
+import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Connection } from './connection.ts'
+import { startProblem } from './server-errors.ts'
+
+const FIRST_WAIT_MS = 500
+const LONGEST_WAIT_MS = 60_000
+/** A connection that lived this long was sound; its end starts the count of failures anew. */
+const HEALTHY_MS = 60_000
+
+export type SupervisedState = 'stopped' | 'starting' | 'ready' | 'backoff'
+
+export interface SupervisedOptions {
+  readonly server: string
+  readonly idleMs: number
+  /** How long all of a start may take. */
+  readonly startMs: number
+  readonly clock: Clock
+  /** Between 0 and 1, for the jitter of waits. */
+  readonly random: () => number
+  /** Makes a connection and calls `onClosed` when it ends by itself. */
+  readonly open: (onClosed: () => void, signal: AbortSignal) => Promise<Connection>
+  readonly onFailure?: ((problem: string, cause: unknown) => void) | undefined
+}
+
+/**
+ * One connection that starts when first used, once however many want it; leaves when idle; and after a failure is not
+ * tried again until a wait, doubling from half a second to a minute, is over. Until then its users fail at once.
+ */
+export class Supervised {
+  readonly #options: SupervisedOptions
+  readonly #stop = new AbortController()
+  #connection: Connection | undefined
+  #starting: Promise<Connection> | undefined
+  #users = 0
+  #failures = 0
+  #retryAt = 0
+  #readyAt = 0
+  #problem: string | undefined
+  #cancelIdle: (() => void) | undefined
+  restarts = 0
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options
+  }
+
+  get state(): SupervisedState {
+    if (this.#connection !== undefined) return 'ready'
+    if (this.#starting !== undefined) return 'starting'
+    return this.#waitMs() > 0 ? 'backoff' : 'stopped'
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection
+  }
+
+  /** Why it last failed; gone once it is ready again. */
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  get isIdle(): boolean {
+    return this.#users === 0
+  }
+
+  /** Runs `work` on the connection, started if need be. Throws `upstream-down` during a wait. */
+  async use<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const release = this.hold()
+    try {
+      return await work(await untilAborted(this.#ready(), signal))
+    } finally {
+      release()
+    }
+  }
+
+  /** Keeps the connection from leaving when idle, until released. */
+  hold(): () => void {
+    this.#users++
+    this.#cancelIdle?.()
+    let held = true
+    return () => {
+      if (!held) return
+      held = false
+      this.#users--
+      if (this.#users === 0) this.#leaveWhenIdle()
+    }
+  }
+
+  /** Forgets `connection` without counting a failure, so that the next use makes a new one. */
+  async drop(connection: Connection): Promise<void> {
+    if (this.#connection === connection) this.#connection = undefined
+    await connection.close()
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#cancelIdle?.()
+    const connection = this.#connection ?? (await this.#starting?.catch(() => undefined))
+    this.#connection = undefined
+    await connection?.close()
+  }
+
+  #ready(): Promise<Connection> {
+    if (this.#stop.signal.aborted) return Promise.reject(this.#down('is being stopped', undefined))
+    if (this.#connection !== undefined) return Promise.resolve(this.#connection)
+    const wait = this.#waitMs()
+    if (wait > 0 && this.#starting === undefined) {
+      return Promise.reject(
+        this.#down(`is down: ${this.#problem ?? 'unknown reason'}`, Math.ceil(wait / 1000)),
+      )
+    }
+    this.#starting ??= this.#start().finally(() => (this.#starting = undefined))
+    return this.#starting
+  }
+
+  async #start(): Promise<Connection> {
+    const { open, clock, startMs } = this.#options
+    const deadline = new AbortController()
+    const cancelDeadline = clock.after(startMs, () => deadline.abort())
+    if (this.#failures > 0) this.restarts++
+    let closedEarly = false
+    let connection: Connection | undefined
+    const onClosed = (): void => {
+      if (connection === undefined) closedEarly = true
+      else this.#onClosed(connection)
+    }
+    try {
+      connection = await open(onClosed, AbortSignal.any([this.#stop.signal, deadline.signal]))
+      if (closedEarly) throw new BrokerError('upstream-failed', 'it ended before it was ready')
+    } catch (error) {
+      const problem = deadline.signal.aborted ? 'it did not answer in time' : startProblem(error)
+      this.#fail(problem, error)
+      throw this.#down(`could not be started: ${problem}`, Math.ceil(this.#waitMs() / 1000), error)
+    } finally {
+      cancelDeadline()
+    }
+    this.#connection = connection
+    this.#problem = undefined
+    this.#readyAt = clock.monotonic()
+    this.#leaveWhenIdle()
+    return connection
+  }
+
+  #onClosed(connection: Connection): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
+    if (this.#stop.signal.aborted) return
+    if (this.#options.clock.monotonic() - this.#readyAt >= HEALTHY_MS) this.#failures = 0
+    this.#fail(connection.cutOffFor ?? 'it went away', undefined)
+  }
+
+  #fail(problem: string, cause: unknown): void {
+    const { clock, random, onFailure } = this.#options
+    if (this.#stop.signal.aborted) return
+    this.#failures++
+    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1))
+    this.#retryAt = clock.monotonic() + wait * (0.5 + random() / 2)
+    this.#problem = problem
+    onFailure?.(problem, cause)
+  }
+
+  #leaveWhenIdle(): void {
+    this.#cancelIdle?.()
+    if (this.#users > 0) return
+    this.#cancelIdle = this.#options.clock.after(this.#options.idleMs, () => {
+      if (this.#users === 0 && this.#connection !== undefined) void this.drop(this.#connection)
+    })
+  }
+
+  #waitMs(): number {
+    return this.#failures === 0 ? 0 : Math.max(0, this.#retryAt - this.#options.clock.monotonic())
+  }
+
+  #down(what: string, retryAfter: number | undefined, cause?: unknown): BrokerError {
+    const { server } = this.#options
+    return new BrokerError('upstream-down', `server “${server}” ${what}`, {
+      cause,
+      details: { provider: server, retryAfter },
+    })
+  }
+}
+
+/** The promise, or the signal's reason as soon as it fires; the work behind the promise goes on for others. */
+export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void =>
+      reject(new BrokerError('upstream-failed', 'the caller left', { cause: signal.reason }))
+    signal.addEventListener('abort', onAbort, { once: true })
+    // Also where the caller is gone already: somebody must take the promise's failure.
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
+  })
+}

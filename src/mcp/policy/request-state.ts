@@ -1,0 +1,47 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+
+const LIFETIME_MS = 10 * 60_000
+
+/** What a state belongs to: it can't be replayed by another caller, at another server or for another thing. */
+interface SealBinding {
+  readonly caller: string
+  readonly server: string
+  readonly subject: string
+}
+
+/** Wraps a server's `requestState` on its way through a caller's hands, and opens what comes back. */
+export interface RequestStateSeal {
+  seal(state: string, binding: SealBinding): string
+  /** Throws `bad-request` for a state that is forged, too old, or another's. */
+  open(sealed: string, binding: SealBinding): string
+}
+
+/** The key is of this process: a call that is waiting for its caller doesn't outlive the broker. */
+export function createRequestStateSeal(clock: Clock): RequestStateSeal {
+  const key = randomBytes(32)
+  const mac = (payload: string, { caller, server, subject }: SealBinding): Buffer =>
+    createHmac('sha256', key)
+      .update(JSON.stringify([payload, caller, server, subject]))
+      .digest()
+  return {
+    seal(state, binding) {
+      const payload = Buffer.from(JSON.stringify([clock.now() + LIFETIME_MS, state])).toString('base64url')
+      return `${payload}.${mac(payload, binding).toString('base64url')}`
+    },
+    open(sealed, binding) {
+      const [payload = '', tag = ''] = sealed.split('.')
+      const given = Buffer.from(tag, 'base64url')
+      const expected = mac(payload, binding)
+      if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw invalid()
+      const [expires, state]: [number, string] = JSON.parse(Buffer.from(payload, 'base64url').toString())
+      if (clock.now() > expires) throw invalid()
+      return state
+    },
+  }
+}
+
+function invalid(): BrokerError {
+  return new BrokerError('bad-request', 'invalid or expired requestState; make the call again from the start')
+}

@@ -1,0 +1,129 @@
+import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Caller } from '../../auth/caller.ts'
+import type { PolicyConfig } from '../config/config.ts'
+import { fitsAny } from './wildcard.ts'
+
+/** A caller, with the subject of the token it showed if it showed one. */
+export interface ToolCaller extends Caller {
+  readonly token?: string | undefined
+}
+
+/** One string for one caller: equal exactly when address, context and token are. */
+export function callerKey({ ip, context, token }: ToolCaller): string {
+  return JSON.stringify([ip, context ?? null, token ?? null])
+}
+
+const MINUTE_MS = 60_000
+/** Of callers that have nothing running. Names are the callers' own, so whoever wants a full bucket can have one anyway. */
+const MOST_RESTING = 10_000
+const OPEN: PolicyConfig = {
+  ips: undefined,
+  contexts: undefined,
+  tokens: undefined,
+  allow: ['*'],
+  deny: [],
+  callsPerMinute: undefined,
+  maxConcurrentCalls: 32,
+}
+const CLOSED: PolicyConfig = { ...OPEN, allow: [] }
+
+interface Usage {
+  running: number
+  calls: number
+  filledAt: number
+}
+
+/** Who may use what, and how often. With no policies all is open; with some, a caller that none matches gets nothing. */
+export class ToolPolicy {
+  readonly #policies: readonly PolicyConfig[]
+  readonly #clock: Clock
+  /** By caller key: who has calls running, and so is never forgotten. */
+  readonly #busy = new Map<string, Usage>()
+  /** Who has none, the one that came last at the end. */
+  readonly #resting = new Map<string, Usage>()
+
+  constructor(policies: readonly PolicyConfig[], clock: Clock) {
+    this.#policies = policies
+    this.#clock = clock
+  }
+
+  /** `name` is `server__tool`. */
+  mayUse(caller: ToolCaller, name: string): boolean {
+    const { allow, deny } = this.#of(caller)
+    return fitsAny(allow, name) && !fitsAny(deny, name)
+  }
+
+  /** Patterns of the tools that chats of this caller get without naming any. */
+  chatTools(caller: ToolCaller): readonly string[] {
+    return this.#of(caller).chatTools ?? []
+  }
+
+  /** Counts a call in; the returned function counts it out. Throws `over-limit`. */
+  enter(caller: ToolCaller): () => void {
+    const policy = this.#of(caller)
+    const key = callerKey(caller)
+    const usage = this.#usageOf(key, policy)
+    if (policy.maxConcurrentCalls !== undefined && usage.running >= policy.maxConcurrentCalls) {
+      throw overLimit(`${policy.maxConcurrentCalls} tool calls are running already; wait for one to end`, 1)
+    }
+    if (policy.callsPerMinute !== undefined) {
+      if (usage.calls < 1) {
+        const wait = ((1 - usage.calls) * MINUTE_MS) / policy.callsPerMinute
+        throw overLimit(`more than ${policy.callsPerMinute} tool calls in a minute`, Math.ceil(wait / 1000))
+      }
+      usage.calls--
+    }
+    this.#start(key, usage)
+    return () => this.#end(key, usage)
+  }
+
+  #start(key: string, usage: Usage): void {
+    if (usage.running++ > 0) return
+    this.#resting.delete(key)
+    this.#busy.set(key, usage)
+  }
+
+  #end(key: string, usage: Usage): void {
+    if (--usage.running > 0) return
+    this.#busy.delete(key)
+    this.#rest(key, usage)
+  }
+
+  /** Puts it last; who is first then goes if there are too many. */
+  #rest(key: string, usage: Usage): void {
+    this.#resting.delete(key)
+    this.#resting.set(key, usage)
+    if (this.#resting.size <= MOST_RESTING) return
+    const [oldest] = this.#resting.keys()
+    if (oldest !== undefined) this.#resting.delete(oldest)
+  }
+
+  #of(caller: ToolCaller): PolicyConfig {
+    if (this.#policies.length === 0) return OPEN
+    return this.#policies.find((policy) => matches(policy, caller)) ?? CLOSED
+  }
+
+  #usageOf(key: string, { callsPerMinute = 0 }: PolicyConfig): Usage {
+    const now = this.#clock.monotonic()
+    const known = this.#busy.get(key) ?? this.#resting.get(key)
+    const usage = known ?? { running: 0, calls: callsPerMinute, filledAt: now }
+    usage.calls = Math.min(
+      callsPerMinute,
+      usage.calls + ((now - usage.filledAt) / MINUTE_MS) * callsPerMinute,
+    )
+    usage.filledAt = now
+    if (usage.running === 0) this.#rest(key, usage)
+    return usage
+  }
+}
+
+function matches({ ips, contexts, tokens }: PolicyConfig, { ip, context, token }: ToolCaller): boolean {
+  const fits = (wanted: readonly string[] | undefined, given: string | undefined): boolean =>
+    wanted === undefined || (given !== undefined && wanted.includes(given))
+  return fits(ips, ip) && fits(contexts, context) && fits(tokens, token)
+}
+
+function overLimit(message: string, retryAfter: number): BrokerError {
+  return new BrokerError('over-limit', message, { details: { retryAfter } })
+}

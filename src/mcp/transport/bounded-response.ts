@@ -1,0 +1,69 @@
+import { Response } from 'undici'
+import { BrokerError } from '../../base/errors.ts'
+import type { FloodGuard } from './message-rate-limit.ts'
+import { FLOODS, LONGEST_MESSAGE_BYTES, TOO_LONG } from './server-transport.ts'
+
+/** Answers, which were asked for, come as events too: their length counts for less than that of unasked messages. */
+const ASKED_SHARE = 16
+const NEWLINE = 0x0a
+const RETURN = 0x0d
+
+/** What is told of a response that is too much; a stream of events is nobody's alone, so it costs the connection. */
+interface Bounds {
+  readonly server: string
+  readonly mayFlow: FloodGuard
+  readonly onStreamTooMuch: (problem: string) => void
+}
+
+/** The same response, whose body ends with an error where a message in it is too long or events are too many. */
+export function boundedResponse(response: Response, bounds: Bounds): Response {
+  const { body, status, statusText, headers } = response
+  if (body === null) return response
+  const isStream = headers.get('content-type')?.startsWith('text/event-stream') === true
+  const check = isStream ? eventCheck(bounds) : bodyCheck(bounds)
+  const checked = body.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        check(chunk)
+        controller.enqueue(chunk)
+      },
+    }),
+  )
+  return new Response(checked, { status, statusText, headers })
+}
+
+type Check = (chunk: Uint8Array) => void
+
+function bodyCheck({ server }: Bounds): Check {
+  let bytes = 0
+  return (chunk) => {
+    bytes += chunk.length
+    if (bytes > LONGEST_MESSAGE_BYTES)
+      throw new BrokerError('upstream-failed', `server “${server}” sent a message of more than 16 MB`)
+  }
+}
+
+/** An event ends with an empty line; lines end with LF, CR or both. */
+function eventCheck({ mayFlow, onStreamTooMuch }: Bounds): Check {
+  let bytes = 0
+  let isLineEmpty = true
+  let isAfterReturn = false
+  const refuse = (problem: string): never => {
+    onStreamTooMuch(problem)
+    throw new Error(problem)
+  }
+  return (chunk) => {
+    for (const byte of chunk) {
+      bytes++
+      const endsLine = byte === RETURN || (byte === NEWLINE && !isAfterReturn)
+      if (endsLine && isLineEmpty) {
+        if (!mayFlow(bytes / ASKED_SHARE)) refuse(FLOODS)
+        bytes = 0
+      }
+      if (endsLine) isLineEmpty = true
+      else if (byte !== NEWLINE) isLineEmpty = false
+      isAfterReturn = byte === RETURN
+    }
+    if (bytes > LONGEST_MESSAGE_BYTES) refuse(TOO_LONG)
+  }
+}

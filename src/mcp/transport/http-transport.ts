@@ -1,0 +1,74 @@
+import {
+  type FetchLike,
+  SSEClientTransport,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
+import { Agent, fetch as undiciFetch } from 'undici'
+import type { Clock } from '../../base/clock.ts'
+import { boundedResponse } from './bounded-response.ts'
+import type { ServerAddress } from '../config/config.ts'
+import { createFloodGuard } from './message-rate-limit.ts'
+import { createPace } from './stream-rate-limit.ts'
+import type { ServerTransport } from './server-transport.ts'
+
+type HttpAddress = Extract<ServerAddress, { type: 'http' | 'sse' }>
+
+/**
+ * A server that somebody else runs, spoken to over TCP or a Unix socket. Redirects are not followed; a message that is
+ * too long, or a flood of them, cuts the server off.
+ */
+export function createHttpTransport(
+  server: string,
+  address: HttpAddress,
+  { clock }: { clock: Clock },
+): ServerTransport {
+  const agent = new Agent({
+    // A call may be silent for as long as the caller allows; the call's own deadline is what ends it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: 10_000, ...(address.socketPath !== undefined && { socketPath: address.socketPath }) },
+  })
+  let cutOffFor: string | undefined
+  const bounds = {
+    server,
+    mayFlow: createFloodGuard(clock),
+    onStreamTooMuch: (problem: string): void => {
+      cutOffFor = problem
+      void transport.close().catch(() => undefined)
+    },
+  }
+  const mayOpen = createPace(clock)
+  const request: FetchLike = async (url, init) => {
+    if (init?.method === undefined || init.method === 'GET') await mayOpen(init?.signal ?? undefined)
+    // The two fetches differ in nothing but the module their types come from.
+    const options = { ...init, redirect: 'error', dispatcher: agent } as unknown as Parameters<
+      typeof undiciFetch
+    >[1]
+    return boundedResponse(await undiciFetch(url, options), bounds)
+  }
+  const options = { fetch: request, requestInit: { headers: { ...address.headers } } }
+  const transport =
+    address.type === 'sse'
+      ? new SSEClientTransport(address.url, options)
+      : new StreamableHTTPClientTransport(address.url, options)
+  endSessionOnClose(transport, agent)
+  return Object.defineProperty(transport, 'cutOffFor', { get: () => cutOffFor }) as unknown as ServerTransport
+}
+
+/** On close, tells a server with sessions that this one is over, and lets the sockets go. */
+function endSessionOnClose(
+  transport: SSEClientTransport | StreamableHTTPClientTransport,
+  agent: Agent,
+): void {
+  const close = transport.close.bind(transport)
+  transport.close = async () => {
+    if (transport instanceof StreamableHTTPClientTransport && transport.sessionId !== undefined) {
+      await Promise.race([
+        transport.terminateSession().catch(() => undefined),
+        new Promise((resolve) => setTimeout(resolve, 1000).unref()),
+      ])
+    }
+    await close()
+    await agent.destroy().catch(() => undefined)
+  }
+}

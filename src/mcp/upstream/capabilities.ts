@@ -1,0 +1,55 @@
+import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/client'
+import type { ServerConfig } from '../config/config.ts'
+import type { Connection, ListKind } from '../connection/connection.ts'
+import { cleanTools } from './sanitize-tools.ts'
+import { fitsAny } from '../policy/wildcard.ts'
+
+/** What one server offers, under its own names. */
+export interface Offer {
+  readonly tools: readonly Tool[]
+  readonly prompts: readonly Prompt[]
+  readonly resources: readonly Resource[]
+  readonly templates: readonly ResourceTemplateType[]
+  /** Tools that were left out for what they are, and lists that could not be had. */
+  readonly problems: readonly string[]
+}
+
+export const NO_OFFER: Offer = { tools: [], prompts: [], resources: [], templates: [], problems: [] }
+
+/** Asks for all lists at once. Without its tools a server is of no use; without the rest it is of some. */
+export async function loadOffer(
+  connection: Connection,
+  config: ServerConfig,
+  signal: AbortSignal,
+): Promise<Offer> {
+  const problems: string[] = []
+  const orNone = async <T>(what: string, list: Promise<T[]>): Promise<T[]> => {
+    try {
+      return await list
+    } catch {
+      problems.push(`its ${what} could not be listed`)
+      return []
+    }
+  }
+  const [tools, prompts, resources, templates] = await Promise.all([
+    connection.listTools(signal),
+    orNone('prompts', connection.listPrompts(signal)),
+    orNone('resources', connection.listResources(signal)),
+    orNone('resource templates', connection.listResourceTemplates(signal)),
+  ])
+  const clean = cleanTools(tools)
+  const allowed = clean.tools.filter(({ name }) => fitsAny(config.allow, name) && !fitsAny(config.deny, name))
+  return { tools: allowed, prompts, resources, templates, problems: [...problems, ...clean.refused] }
+}
+
+/** Which lists differ between two offers. */
+export function changedLists(before: Offer, after: Offer): ListKind[] {
+  const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b)
+  return [
+    ...(differ(before.tools, after.tools) ? (['tools'] as const) : []),
+    ...(differ(before.prompts, after.prompts) ? (['prompts'] as const) : []),
+    ...(differ([before.resources, before.templates], [after.resources, after.templates])
+      ? (['resources'] as const)
+      : []),
+  ]
+}

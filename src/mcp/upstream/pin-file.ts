@@ -1,0 +1,49 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { BrokerError } from '../../base/errors.ts'
+import type { Pin, PinStore } from './tool-pinning.ts'
+
+const definition = z.looseObject({
+  name: z.string(),
+  inputSchema: z.looseObject({ type: z.literal('object') }),
+})
+const shape = z.object({
+  pins: z.array(z.object({ server: z.string(), tool: z.string(), hash: z.string(), definition })),
+})
+
+/**
+ * Pins in a file that only we can read. One that can't be understood throws `bad-request`: to start anew in silence would
+ * approve whatever is offered.
+ */
+export function createPinFile(path: string): PinStore {
+  return {
+    read: () => readPins(path),
+    write(pins) {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      const next = `${path}.${process.pid}`
+      writeFileSync(next, JSON.stringify({ pins }, undefined, 1), { mode: 0o600 })
+      renameSync(next, path)
+    },
+  }
+}
+
+function readPins(path: string): readonly Pin[] {
+  const text = readText(path)
+  if (text === undefined) return []
+  try {
+    return shape.parse(JSON.parse(text)).pins
+  } catch (cause) {
+    const help = 'restore it, or remove it to approve all tools as they are now'
+    throw new BrokerError('bad-request', `${path}: the approved tools can't be read; ${help}`, { cause })
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw new BrokerError('bad-request', `${path}: the approved tools can't be read`, { cause: error })
+  }
+}

@@ -1,0 +1,102 @@
+import type { Tool } from '@modelcontextprotocol/client'
+import type { ServerConfig } from '../config/config.ts'
+import { definitionHash } from './sanitize-tools.ts'
+
+/** A tool's definition as it was approved. */
+export interface Pin {
+  readonly server: string
+  readonly tool: string
+  readonly hash: string
+  readonly definition: Tool
+}
+
+/** Where pins outlive the process. */
+export interface PinStore {
+  read(): readonly Pin[]
+  write(pins: readonly Pin[]): void
+}
+
+/** A tool that is held back until somebody looks at it. */
+export interface HeldTool {
+  readonly server: string
+  readonly tool: string
+  readonly reason: 'new' | 'changed'
+  /** What was approved, for a tool that changed. */
+  readonly approved: Tool | undefined
+  readonly found: Tool
+}
+
+/**
+ * Remembers what tools looked like when they were approved. A server's tools are approved as they are when it is first
+ * seen; afterwards one that changed, or that is new (a rename is how a changed one would hide), waits for a person.
+ */
+export class Pins {
+  readonly #store: PinStore
+  readonly #pins = new Map<string, Pin>()
+  readonly #held = new Map<string, HeldTool>()
+
+  constructor(store: PinStore) {
+    this.#store = store
+    for (const pin of store.read()) this.#pins.set(keyOf(pin.server, pin.tool), pin)
+  }
+
+  /** The tools that may be shown; the rest is held. Call with the whole list of one server. */
+  admit({ name: server, review }: ServerConfig, tools: readonly Tool[]): Tool[] {
+    const firstSight = review !== 'all' && ![...this.#pins.values()].some((pin) => pin.server === server)
+    for (const [key, held] of this.#held) if (held.server === server) this.#held.delete(key)
+    const news: Pin[] = []
+    const admitted = tools.filter((tool) => {
+      const hash = definitionHash(tool)
+      const pin = this.#pins.get(keyOf(server, tool.name))
+      if (pin?.hash === hash) return true
+      if (review === 'off' || firstSight) {
+        news.push({ server, tool: tool.name, hash, definition: tool })
+        return true
+      }
+      const reason = pin === undefined ? 'new' : 'changed'
+      this.#held.set(keyOf(server, tool.name), {
+        server,
+        tool: tool.name,
+        reason,
+        approved: pin?.definition,
+        found: tool,
+      })
+      return false
+    })
+    this.#remember(news)
+    return admitted
+  }
+
+  /** Whether this is the definition that was approved. */
+  isApproved(server: string, tool: Tool): boolean {
+    return this.#pins.get(keyOf(server, tool.name))?.hash === definitionHash(tool)
+  }
+
+  held(): readonly HeldTool[] {
+    return [...this.#held.values()]
+  }
+
+  /** Approves what was found; `false` when nothing of that name is held. */
+  approve(server: string, tool: string): boolean {
+    const held = this.#held.get(keyOf(server, tool))
+    if (held === undefined) return false
+    this.#held.delete(keyOf(server, tool))
+    this.#remember([{ server, tool, hash: definitionHash(held.found), definition: held.found }])
+    return true
+  }
+
+  #remember(pins: readonly Pin[]): void {
+    if (pins.length === 0) return
+    for (const pin of pins) this.#pins.set(keyOf(pin.server, pin.tool), pin)
+    this.#store.write([...this.#pins.values()])
+  }
+}
+
+/** Pins that end with the process. */
+export function forgetfulPinStore(): PinStore {
+  return { read: () => [], write: () => undefined }
+}
+
+function keyOf(server: string, tool: string): string {
+  return `${server}\0${tool}`
+}

@@ -1,0 +1,128 @@
+import type { Clock } from '../../base/clock.ts'
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
+import { parseObject } from '../../wire/openai/parse-object.ts'
+import type { ProviderDefinition } from '../provider.ts'
+import { errorOfStatus } from '../errors/upstream-errors.ts'
+import type { Upstream, UpstreamHeaders } from '../transport/upstream.ts'
+
+/** What became of asking with one key. */
+export interface KeyTest {
+  /** Counted from 1, as configured; absent when the provider needs none. */
+  readonly key: number | undefined
+  readonly ms: number
+  /** How many models it listed; absent when it failed. */
+  readonly models: number | undefined
+  readonly error: BrokerError | undefined
+  /** Seconds that our clock is ahead of the provider's; absent when it doesn't say the time. */
+  readonly clockAheadS: number | undefined
+}
+
+export interface TestParts {
+  readonly definition: ProviderDefinition
+  readonly keys: readonly Secret[]
+  readonly upstream: Upstream
+  readonly clock: Clock
+  readonly enter?: (() => Promise<() => void>) | undefined
+}
+
+const PATIENCE_MS = 15_000
+
+/** Asks a provider for its models with each key: free of charge everywhere, and refused where a key is wrong. */
+export async function testKeys(parts: TestParts, signal: AbortSignal): Promise<readonly KeyTest[]> {
+  const leave = await parts.enter?.()
+  try {
+    const { keys } = parts
+    if (keys.length === 0) return [await testKey(parts, undefined, undefined, signal)]
+    return await Promise.all(keys.map((key, at) => testKey(parts, key, at + 1, signal)))
+  } finally {
+    leave?.()
+  }
+}
+
+async function testKey(
+  parts: TestParts,
+  key: Secret | undefined,
+  number: number | undefined,
+  signal: AbortSignal,
+): Promise<KeyTest> {
+  const startedAt = parts.clock.monotonic()
+  let clockAheadS: number | undefined
+  const onHeaders = ({ date }: UpstreamHeaders): void => {
+    const aheadS = Math.round((parts.clock.now() - Date.parse(String(date))) / 1000)
+    if (!Number.isNaN(aheadS)) clockAheadS = aheadS
+  }
+  const asked = listModels(parts, key, signal, onHeaders)
+  const outcome = await asked.catch((error: unknown) => asBrokerError(error))
+  const common = { key: number, ms: Math.round(parts.clock.monotonic() - startedAt), clockAheadS }
+  return outcome instanceof BrokerError
+    ? { ...common, models: undefined, error: withoutKey(outcome, key) }
+    : { ...common, models: outcome, error: undefined }
+}
+
+function listModels(
+  { definition, upstream, clock }: TestParts,
+  key: Secret | undefined,
+  signal: AbortSignal,
+  tellHeaders: (headers: UpstreamHeaders) => void,
+): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const decoder = new TextDecoder()
+  let [status, headers, body]: [number, UpstreamHeaders, string] = [0, {}, '']
+  const call = upstream.send(
+    { method: 'GET', path: '/models', headers: headersFor(definition, key), body: undefined },
+    {
+      onHeaders(itsStatus, itsHeaders) {
+        status = itsStatus
+        headers = itsHeaders
+        tellHeaders(itsHeaders)
+      },
+      onData(bytes) {
+        if (body.length < MOST_CHARACTERS) body += decoder.decode(bytes, { stream: true })
+      },
+      onEnd() {
+        if (status === 200) resolve(countModels(body, definition.displayName))
+        else reject(errorOfStatus(definition.displayName, status, headers, body, clock.now()))
+      },
+      onError: reject,
+    },
+  )
+  const give = (error: BrokerError) => (): void => {
+    call.abort()
+    reject(error)
+  }
+  const provider = definition.displayName
+  const late = give(
+    new BrokerError('upstream-timeout', `${provider} did not answer within ${PATIENCE_MS / 1000} s`),
+  )
+  const left = give(new BrokerError('upstream-timeout', 'nobody waits for the answer any more'))
+  const cancel = clock.after(PATIENCE_MS, late)
+  signal.addEventListener('abort', left)
+  return promise.finally(() => {
+    cancel()
+    signal.removeEventListener('abort', left)
+  })
+}
+
+/** OpenRouter's list is the longest known, at half a million characters. */
+const MOST_CHARACTERS = 20_000_000
+
+function headersFor({ headers }: ProviderDefinition, key: Secret | undefined): string[] {
+  const all = ['accept-encoding', 'identity', 'user-agent', 'hero-aibroker']
+  if (key !== undefined) all.push('authorization', `Bearer ${key.reveal()}`)
+  for (const [name, value] of Object.entries(headers ?? {})) all.push(name, value)
+  return all
+}
+
+function countModels(body: string, provider: string): number {
+  const list: unknown = parseObject(body)?.data
+  if (Array.isArray(list)) return list.length
+  throw new BrokerError('upstream-failed', `${provider} answered with something that is no list of models`)
+}
+
+/** Some providers repeat the key that they refuse. */
+function withoutKey(error: BrokerError, key: Secret | undefined): BrokerError {
+  if (key === undefined) return error
+  const { status } = error.details
+  return new BrokerError(error.code, error.message.replaceAll(key.reveal(), '***'), { details: { status } })
+}

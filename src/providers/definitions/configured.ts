@@ -1,0 +1,69 @@
+import { BrokerError } from '../../base/errors.ts'
+import type { ProviderSetting } from '../../catalog/provider-setting.ts'
+import { KNOWN_PROVIDERS } from './index.ts'
+import type { ProviderDefinition, Quirks } from '../provider.ts'
+
+const PREFIX_MARKERS = ['role', 'prefix', 'partial', 'continue_final_message', 'none'] as const
+
+/** Quirks as the models file writes them. */
+const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quirks | undefined>> = {
+  max_tokens_field: (value) =>
+    value === 'max_tokens' || value === 'max_completion_tokens' ? { maxTokensField: value } : undefined,
+  refuses_stream_options: (value) =>
+    typeof value === 'boolean' ? { refusesStreamOptions: value } : undefined,
+  prefix_marker: (value) =>
+    PREFIX_MARKERS.flatMap((prefixMarker) => (prefixMarker === value ? { prefixMarker } : []))[0],
+  most_inputs: (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value > 0 ? { mostInputs: value } : undefined,
+  takes_cache_control: (value) => (typeof value === 'boolean' ? { takesCacheControl: value } : undefined),
+  speaks_openrouter: (value) => (typeof value === 'boolean' ? { speaksOpenRouter: value } : undefined),
+}
+
+/** Every provider that may be set up here: the known ones, changed and added to by the models file. */
+export function definitionsOf(settings: ReadonlyMap<string, ProviderSetting>): readonly ProviderDefinition[] {
+  const known = KNOWN_PROVIDERS.map((definition) => changedBy(definition, settings.get(definition.id)))
+  const isKnown = new Set(known.map(({ id }) => id))
+  const added = [...settings.values()].filter(({ name }) => !isKnown.has(name)).map(addedBy)
+  return [...known, ...added]
+}
+
+function changedBy(definition: ProviderDefinition, setting: ProviderSetting | undefined): ProviderDefinition {
+  if (setting === undefined) return definition
+  return {
+    ...definition,
+    displayName: setting.displayName ?? definition.displayName,
+    baseUrl: setting.baseUrl ?? definition.baseUrl,
+    abortStopsBilling: setting.abortStopsBilling ?? definition.abortStopsBilling,
+    quirks: { ...definition.quirks, ...quirksOf(setting) },
+    headers: { ...definition.headers, ...Object.fromEntries(setting.headers) },
+  }
+}
+
+/** A provider that only the models file knows. What it bills after an abort is unknown, so the worst is taken. */
+function addedBy(setting: ProviderSetting): ProviderDefinition {
+  return {
+    id: setting.name,
+    displayName: setting.displayName ?? setting.name,
+    baseUrl: setting.baseUrl ?? '',
+    abortStopsBilling: setting.abortStopsBilling ?? setting.server !== undefined,
+    needsKey: setting.keyEnv !== undefined,
+    quirks: quirksOf(setting),
+    headers: Object.fromEntries(setting.headers),
+  }
+}
+
+function quirksOf({ name, quirks }: ProviderSetting): Quirks {
+  let all: Quirks = {}
+  for (const [quirk, value] of quirks) {
+    const read = Object.hasOwn(QUIRKS, quirk) ? QUIRKS[quirk]?.(value) : undefined
+    if (read === undefined) {
+      const names = Object.keys(QUIRKS).join(', ')
+      throw new BrokerError(
+        'bad-request',
+        `providers.${name}.quirks: “${quirk}: ${value}” is not understood; quirks are ${names}`,
+      )
+    }
+    all = { ...all, ...read }
+  }
+  return all
+}

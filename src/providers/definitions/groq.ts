@@ -1,0 +1,23 @@
+import type { ProviderDefinition } from '../provider.ts'
+
+export const groq: ProviderDefinition = {
+  id: 'groq',
+  displayName: 'Groq',
+  baseUrl: 'https://api.groq.com/openai/v1',
+  needsKey: true,
+  // https://console.groq.com/docs/your-data: no training; kept only to chase faults and abuse, which can't be told per request.
+  privacy: { trains: false, retains: true },
+  abortStopsBilling: false,
+  // https://console.groq.com/docs/openai: these are answered with 400.
+  // https://console.groq.com/docs/prefilling: the role alone is the mark.
+  quirks: {
+    prefixMarker: 'role',
+    drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],
+  },
+  company: {
+    privacyPolicyUrl: 'https://groq.com/privacy-policy',
+    termsUrl: 'https://groq.com/terms-of-use',
+    statusUrl: 'https://groqstatus.com',
+    headquarters: 'US',
+  },
+}

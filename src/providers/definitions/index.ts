@@ -1,0 +1,9 @@
+import { alibaba } from './alibaba.ts'
+import { groq } from './groq.ts'
+import { openai } from './openai.ts'
+import { openrouter } from './openrouter.ts'
+import type { ProviderDefinition } from '../provider.ts'
+import { sambanova } from './sambanova.ts'
+
+/** Every provider that needs nothing but a key. More of them come from the `providers:` section of the models file. */
+export const KNOWN_PROVIDERS: readonly ProviderDefinition[] = [openai, openrouter, groq, sambanova, alibaba]

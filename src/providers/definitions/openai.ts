@@ -1,0 +1,25 @@
+import type { ProviderDefinition } from '../provider.ts'
+
+export const openai: ProviderDefinition = {
+  id: 'openai',
+  displayName: 'OpenAI',
+  baseUrl: 'https://api.openai.com/v1',
+  needsKey: true,
+  // https://platform.openai.com/docs/guides/your-data: no training, kept up to 30 days against abuse.
+  privacy: { trains: false, retains: true },
+  abortStopsBilling: true,
+  // https://platform.openai.com/docs/api-reference/embeddings: 2048 inputs at once.
+  // `max_tokens` is deprecated there, and models that reason refuse it.
+  quirks: {
+    maxTokensField: 'max_completion_tokens',
+    mostInputs: 2048,
+    prefixMarker: 'none',
+    drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+  },
+  company: {
+    privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',
+    termsUrl: 'https://openai.com/policies/row-terms-of-use',
+    statusUrl: 'https://status.openai.com',
+    headquarters: 'US',
+  },
+}

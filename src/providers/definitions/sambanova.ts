@@ -1,0 +1,20 @@
+import type { ProviderDefinition } from '../provider.ts'
+
+export const sambanova: ProviderDefinition = {
+  id: 'sambanova',
+  displayName: 'SambaNova',
+  baseUrl: 'https://api.sambanova.ai/v1',
+  needsKey: true,
+  // https://community.sambanova.ai/t/data-handling-and-retention/1314: SambaNova's own word for no training and no keeping;
+  // its terms bind it to the former.
+  privacy: { trains: false, retains: true },
+  abortStopsBilling: false,
+  quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },
+  company: {
+    privacyPolicyUrl: 'https://sambanova.ai/privacy-policy',
+    termsUrl: 'https://sambanova.ai/terms-and-conditions',
+    statusUrl: 'https://status.sambanova.ai',
+    // “71 Daggett Drive, San Jose, California”: https://sambanova.ai/sambastack-hosted-terms-of-service
+    headquarters: 'US',
+  },
+}

@@ -1,0 +1,44 @@
+import type { Catalog } from '../catalog/catalog.ts'
+import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
+import type { RouteSurroundings } from './endpoint-candidate.ts'
+import { route, type Plan, type RouteQuery } from './route.ts'
+
+/** More different questions than this are not remembered. */
+const MOST_PLANS = 512
+
+/**
+ * `route` that remembers the plans of requests without preferences, which are most: they depend on nothing but the catalogue
+ * and on who is set up, so that the next request for the same model gets the same plan. Measured: 22 of 185 µs per request.
+ */
+export function rememberingRoute(): typeof route {
+  const plans = new Map<string, Plan>()
+  let catalog: Catalog | undefined
+  let providers: RouteSurroundings['providers'] | undefined
+  return (query, around, leftOut) => {
+    const key = leftOut === undefined ? keyOf(query) : undefined
+    if (key === undefined) return route(query, around, leftOut)
+    if (around.catalog !== catalog || around.providers !== providers || plans.size >= MOST_PLANS) {
+      plans.clear()
+      ;({ catalog, providers } = around)
+    }
+    const known = plans.get(key)
+    if (known !== undefined) return known
+    const plan = route(query, around)
+    plans.set(key, plan)
+    return plan
+  }
+}
+
+/** Equal for queries that get the same plan; `undefined` where measured figures may have a say in it. */
+function keyOf({ kind, strategy, wishes }: RouteQuery): string | undefined {
+  const { model, otherModels, preferences, needs } = wishes
+  const isPlain =
+    preferences === NO_PREFERENCES &&
+    otherModels.length === 0 &&
+    needs.inputs.length === 0 &&
+    needs.outputs.length === 0 &&
+    needs.routerOnly.length === 0
+  // Suffixes such as `:nitro` sort by figures.
+  if (!isPlain || model.includes(':')) return undefined
+  return `${kind} ${strategy} ${needs.maxTokens ?? ''} ${needs.parameters.join()} ${model}`
+}

@@ -1,0 +1,89 @@
+import { BrokerError } from '../../base/errors.ts'
+import {
+  canonicalAddress,
+  firstForwardedAddress,
+  lastForwardedAddress,
+  LOCAL,
+  nodeOf,
+} from '../../auth/address.ts'
+import type { Caller } from '../../auth/caller.ts'
+import { readContextLabel } from '../../auth/context-label.ts'
+import type { Proof } from '../../auth/verify-bearer.ts'
+import type { CallerRules, DoorRequest } from './node/request-types.ts'
+
+/**
+ * Who asks and pays. On a Unix socket, and from a proxy that is trusted, a front may say so (`X-Forwarded-For`,
+ * `X-Hero-Context`); elsewhere only the peer's address counts and those headers are as good as absent. Throws `bad-context`, and
+ * `unauthorized` for a token of ours that is no longer good.
+ */
+export function findCaller(request: DoorRequest): Caller {
+  const { callerRules } = request.server
+  const caller = callerBehind(request, callerRules)
+  const token = proofOf(request)?.token
+  const ip = callerRules.rollsUp === true ? nodeOf(caller.ip) : caller.ip
+  return { ip, context: callerRules.context ?? caller.context, ...(token === undefined ? {} : { token }) }
+}
+
+/** What the caller proved by its bearer. Throws `unauthorized`. */
+export function proofOf({ server, headers }: DoorRequest): Proof | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
+}
+
+/**
+ * Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. What
+ * a front passes on there speaks for somebody else, who has to show something.
+ */
+export function isAdmin(request: DoorRequest): boolean {
+  const { gate } = request.server.callerRules
+  if (proofOf(request)?.isAdmin === true) return true
+  return (
+    request.server.trustForwarded &&
+    gate?.isGuarded !== true &&
+    request.server.callerRules.context === undefined &&
+    !FRONT_HEADERS.some((name) => request.headers[name] !== undefined)
+  )
+}
+
+const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
+
+/** Throws `unauthorized` when nothing was shown, `forbidden` when it isn't enough. */
+export function requireAdmin(request: DoorRequest): void {
+  if (isAdmin(request)) return
+  if (proofOf(request) === undefined)
+    throw new BrokerError(
+      'unauthorized',
+      'this needs the admin token: send Authorization: Bearer <ADMIN_TOKEN>, or a token signed with HERO_SECRET',
+    )
+  throw new BrokerError('forbidden', 'this token is not an administrator’s')
+}
+
+function callerBehind(request: DoorRequest, { proxies, context }: CallerRules): Caller {
+  const { headers } = request
+  const forwarded = headers['x-forwarded-for']
+  // A socket of one context doesn't even look at what the header says.
+  const label = headers['x-hero-context']
+  const said = label === undefined || context !== undefined ? undefined : label
+  if (request.server.trustForwarded) {
+    const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
+    return { ip, context: readLabel(said) }
+  }
+  const peer = peerOf(request)
+  if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
+  const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
+  return { ip, context: readLabel(said) }
+}
+
+function readLabel(value: string | string[] | undefined): string | undefined {
+  return value === undefined ? undefined : readContextLabel(String(value))
+}
+
+function peerOf(request: DoorRequest): string {
+  const { peerOf: askElsewhere } = request.server.callerRules
+  const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
+  const address = peer === undefined ? undefined : canonicalAddress(peer)
+  // A peer that hung up has no address any more; it must not become `local`, nor anybody else's bill.
+  if (address === undefined)
+    throw new BrokerError('bad-request', 'the caller left before it was known who it is')
+  return address
+}

@@ -1,0 +1,84 @@
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
+import { renderError } from '../errors/error-response.ts'
+import { Incoming } from './fast-request.ts'
+import { Outgoing } from './fast-response.ts'
+import { refuseOn } from '../errors/protocol-errors.ts'
+import { faultOf, MOST_HEADERS, wrongMethod } from './request-checks.ts'
+import { tellError } from '../errors/send-error.ts'
+
+/** How long bytes may take, in milliseconds. Answers may take as long as they like. */
+export interface Patience {
+  /** From the first moment of a connection, or of its next request, to the end of the headers. */
+  readonly headersMs: number
+  /** The same to the end of the body: 25 MB of audio on a slow line must fit. */
+  readonly requestMs: number
+  /** An open connection without a request. */
+  readonly idleMs: number
+  /** How often the first two are looked at. */
+  readonly checkEveryMs: number
+}
+
+export const PATIENCE: Patience = {
+  headersMs: 15_000,
+  requestMs: 180_000,
+  idleMs: 75_000,
+  checkEveryMs: 5_000,
+}
+
+const MOST_HEADER_BYTES = 32 * 1024
+
+export type Handler = (request: Incoming, response: Outgoing) => void
+
+/** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
+export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {
+  const serve = guarded(handle, Math.floor(patience.idleMs / 1000))
+  const server = createServer(
+    {
+      IncomingMessage: Incoming,
+      ServerResponse: Outgoing,
+      maxHeaderSize: MOST_HEADER_BYTES,
+      headersTimeout: patience.headersMs,
+      requestTimeout: patience.requestMs,
+      keepAliveTimeout: patience.idleMs,
+      connectionsCheckingInterval: patience.checkEveryMs,
+      // Checked by us, so that the answer has our shape.
+      requireHostHeader: false,
+      insecureHTTPParser: false,
+      noDelay: true,
+    },
+    serve,
+  )
+  // One more than allowed, so that an excess is seen instead of silently dropped.
+  server.maxHeadersCount = MOST_HEADERS + 1
+  server.on('checkContinue', invite(serve, bodyLimit))
+  server.on('connect', (_request, socket) => refuseOn(socket, wrongMethod('CONNECT')))
+  return server
+}
+
+function guarded(handle: Handler, keptForS: number): Handler {
+  return (request, response) => {
+    response.keptForS = keptForS
+    const fault = faultOf(request)
+    if (fault !== undefined) {
+      tellError(response, renderError(fault), { connection: 'close' })
+      return
+    }
+    takeUntypedForJson(request.headers)
+    handle(request, response)
+  }
+}
+
+/** A body that doesn't say what it is: here that is JSON. */
+function takeUntypedForJson(headers: IncomingHttpHeaders): void {
+  if (headers['content-type'] !== undefined) return
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+  if (hasBody) headers['content-type'] = 'application/json'
+}
+
+/** Who asks before sending (curl does from 1 MB on) is not invited to send what we would refuse. */
+function invite(handle: Handler, bodyLimit: number): Handler {
+  return (request, response) => {
+    if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) response.writeContinue()
+    handle(request, response)
+  }
+}

@@ -1,0 +1,49 @@
+import type { IncomingMessage } from 'node:http'
+import { BrokerError } from '../../../base/errors.ts'
+
+/** More header lines than any honest client sends. */
+export const MOST_HEADERS = 100
+
+/**
+ * What we refuse of a request that `node:http` would let pass, before any route sees it: `undefined` when it is fine.
+ * Cheap on purpose, for it runs for every request.
+ */
+export function faultOf(request: IncomingMessage): BrokerError | undefined {
+  const { method, url = '', rawHeaders } = request
+  if (method === 'TRACE') return wrongMethod('TRACE')
+  // Absolute-form and authority-form belong to proxies, which we are not.
+  if (!url.startsWith('/') && url !== '*')
+    return badRequest('the request target must be a path such as /v1/models')
+  if (rawHeaders.length > 2 * MOST_HEADERS) {
+    return new BrokerError('headers-too-large', `more than ${MOST_HEADERS} header lines`)
+  }
+  return hostFault(request) ?? upgradeFault(request)
+}
+
+/** A method that no route of ours will ever have. */
+export function wrongMethod(method: string): BrokerError {
+  return new BrokerError('wrong-method', `${method} is not served here`)
+}
+
+/** RFC 9112, section 3.2: exactly one Host line; `node:http` keeps the first of many and says nothing. */
+function hostFault({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerError | undefined {
+  let hosts = 0
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  if (hosts > 1) return badRequest('more than one Host header')
+  if (hosts === 0 && httpVersionMinor > 0) return badRequest('no Host header')
+  return undefined
+}
+
+/** We never switch protocols. `h2c` is an offer that may be passed over, and Java's own client always makes it. */
+function upgradeFault({ headers }: IncomingMessage): BrokerError | undefined {
+  const wanted = headers.upgrade
+  if (wanted === undefined || wanted === 'h2c') return undefined
+  return badRequest('upgrades are not served here; streams come as server-sent events')
+}
+
+function badRequest(message: string): BrokerError {
+  return new BrokerError('bad-request', message)
+}

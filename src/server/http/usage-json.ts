@@ -1,0 +1,18 @@
+import { formatDollars } from '../../base/money.ts'
+import type { UsageTotals } from '../../ledger/types.ts'
+import type { Result } from '../../wire/rpc/methods.ts'
+
+/** Entries that were added up, as every door tells them: counts, and amounts as exact decimals of US dollars. */
+export function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals'] {
+  return {
+    requests: totals.requests,
+    prompt_tokens: totals.promptTokens,
+    completion_tokens: totals.completionTokens,
+    total_tokens: totals.totalTokens,
+    cached_tokens: totals.cachedTokens,
+    reasoning_tokens: totals.reasoningTokens,
+    cost_usd: formatDollars(totals.cost),
+    uncertain_usd: formatDollars(totals.uncertain),
+    unpriced: totals.unpriced,
+  }
+}

@@ -1,0 +1,11 @@
+import type { FastifyRequest } from 'fastify'
+import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
+
+/** Who asks. Throws `unauthorized`, `bad-context` or `forbidden`. */
+type FindCaller = (request: FastifyRequest) => ToolCaller | Promise<ToolCaller>
+
+export interface McpDoor {
+  readonly toolBroker: ToolBroker
+  readonly findCaller: FindCaller
+}

@@ -1,0 +1,84 @@
+import type { FastifyInstance } from 'fastify'
+import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
+import { createDoor, type DoorOptions } from '../http/http-server.ts'
+import { findCaller } from '../http/authenticate.ts'
+import type { McpRoutes } from './mcp-routes.ts'
+
+export interface MountedMcp {
+  /** Ends all sessions and open streams; before a drain, which would wait for them. */
+  close(): Promise<void>
+}
+
+export interface MountOptions {
+  /** Asked for at the first request. */
+  readonly toolBroker: () => Promise<ToolBroker>
+  readonly clock: Clock
+  /** Of the door that the routes are mounted on; whom it trusts is asked of itself. */
+  readonly door: Pick<DoorOptions, 'name' | 'bodyLimit' | 'logger'>
+  /** The door itself sees to which web pages may come. */
+  readonly isGuarded: boolean
+}
+
+interface Inner {
+  readonly app: FastifyInstance
+  readonly routes: McpRoutes
+}
+
+/**
+ * Everything under `/mcp` on a door that has other routes too. The protocol's libraries are several megabytes, so they are
+ * loaded when somebody first comes this way: then a door of their own, behind the outer one's guards, takes over the bytes.
+ */
+export function mountMcp(door: FastifyInstance, options: MountOptions): MountedMcp {
+  let inner: Promise<Inner> | undefined
+  let isClosed = false
+  const open = (): Promise<Inner> => {
+    inner ??= openInner(door, options).catch((error: unknown) => {
+      inner = undefined
+      throw error
+    })
+    return inner
+  }
+  const close = async (): Promise<void> => {
+    isClosed = true
+    await (await inner?.catch(() => undefined))?.routes.close()
+  }
+  door.register(async (scope) => {
+    // Before the outer door would read the body.
+    scope.addHook('onRequest', async (request, reply) => {
+      if (isClosed) throw new BrokerError('stopping', 'the broker is stopping and opens no new sessions')
+      const { app } = await open()
+      reply.hijack()
+      app.routing(request.raw, reply.raw)
+    })
+    for (const url of ['/mcp', '/mcp/*']) scope.all(url, () => undefined)
+    scope.addHook('onClose', async () => {
+      await (await inner?.catch(() => undefined))?.app.close()
+    })
+  })
+  return { close }
+}
+
+async function openInner(outer: FastifyInstance, options: MountOptions): Promise<Inner> {
+  const { toolBroker, clock, door, isGuarded } = options
+  const { registerMcpRoutes } = await import('./mcp-routes.ts')
+  const { trustForwarded, callerRules: callers } = outer
+  const app = createDoor({
+    name: door.name,
+    bodyLimit: door.bodyLimit,
+    logger: door.logger,
+    trustForwarded,
+    callers,
+  })
+  const allowedNames = isGuarded ? ('guarded-by-the-door' as const) : undefined
+  const routes = await registerMcpRoutes(app, {
+    toolBroker: await toolBroker(),
+    findCaller: (request): ToolCaller => findCaller(request),
+    clock,
+    allowedNames,
+  })
+  await app.ready()
+  return { app, routes }
+}

@@ -1,0 +1,202 @@
+import {
+  BAGGAGE_META_KEY,
+  CLIENT_CAPABILITIES_META_KEY,
+  type ClientCapabilities,
+  LOG_LEVEL_META_KEY,
+  type LoggingLevel,
+  type Progress,
+  Server,
+  type ServerContext,
+  TRACEPARENT_META_KEY,
+  TRACESTATE_META_KEY,
+} from '@modelcontextprotocol/server'
+import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { ToolCaller } from '../../../mcp/policy/tool-policy.ts'
+import type { CallOptions, CallerSession } from '../../../mcp/types.ts'
+import { type SessionPeer, asNotification, createSessionPeer } from '../sessions/client-session.ts'
+import { protocolError, resourceError, toolFailure } from './tool-errors.ts'
+
+/** Set on lists: which servers the list misses something of, and why. */
+const UNAVAILABLE_META_KEY = 'hero-aibroker/unavailable'
+
+const TRACE_KEYS = [TRACEPARENT_META_KEY, TRACESTATE_META_KEY, BAGGAGE_META_KEY]
+const LISTED_FOR_MS = 10_000
+
+/** The broker as one MCP server for one caller: a request's, or a session's. */
+export interface ProtocolServer {
+  readonly server: Server
+  readonly session: CallerSession | undefined
+}
+
+/**
+ * `kind` is `session` where the client keeps one and can be asked things, `request` where all comes with the request.
+ * What belongs to a session ends when its server is closed.
+ */
+export function createProtocolServer(
+  toolBroker: ToolBroker,
+  caller: ToolCaller,
+  kind: 'session' | 'request',
+): ProtocolServer {
+  const server = new Server(
+    { name: 'hero_aibroker', version: toolBroker.version },
+    {
+      capabilities: {
+        tools: { listChanged: true },
+        prompts: { listChanged: true },
+        resources: { listChanged: true, subscribe: true },
+        completions: {},
+        logging: {},
+      },
+      cacheHints: {
+        'tools/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
+        'prompts/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
+        'resources/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
+        'resources/templates/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
+        'server/discover': { ttlMs: 3_600_000, cacheScope: 'public' },
+      },
+    },
+  )
+  const peer = kind === 'session' ? createSessionPeer(server) : undefined
+  const session = peer === undefined ? undefined : toolBroker.openSession(peer)
+  answerLists(server, toolBroker, caller)
+  answerCalls(server, toolBroker, caller, { session, peer })
+  if (session !== undefined && peer !== undefined) serveSession(server, toolBroker, caller, { session, peer })
+  return { server, session }
+}
+
+function answerLists(server: Server, toolBroker: ToolBroker, caller: ToolCaller): void {
+  server.setRequestHandler('tools/list', async (_, { mcpReq }) => {
+    const { tools, unavailable } = await toolBroker.listTools(caller, mcpReq.signal)
+    return {
+      tools: tools.map(({ definition }) => definition),
+      ...(unavailable.length > 0 && { _meta: { [UNAVAILABLE_META_KEY]: unavailable } }),
+    }
+  })
+  server.setRequestHandler('prompts/list', async (_, { mcpReq }) => ({
+    prompts: [...(await toolBroker.listPrompts(caller, mcpReq.signal))],
+  }))
+  server.setRequestHandler('resources/list', async (_, { mcpReq }) => ({
+    resources: [...(await toolBroker.listResources(caller, mcpReq.signal))],
+  }))
+  server.setRequestHandler('resources/templates/list', async (_, { mcpReq }) => ({
+    resourceTemplates: [...(await toolBroker.listResourceTemplates(caller, mcpReq.signal))],
+  }))
+}
+
+/** What a request says of its caller; checked by the SDK against the revision's schema, but typed as empty. */
+interface Envelope {
+  readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities
+  readonly [LOG_LEVEL_META_KEY]?: LoggingLevel
+}
+
+interface Sessional {
+  readonly session: CallerSession | undefined
+  readonly peer: SessionPeer | undefined
+}
+
+function answerCalls(server: Server, toolBroker: ToolBroker, caller: ToolCaller, sessional: Sessional): void {
+  server.setRequestHandler('tools/call', ({ params: { name, arguments: args = {} } }, context) =>
+    whileCalling(context, sessional, (options) =>
+      toolBroker.callTool(caller, name, args, options).catch(toolFailure),
+    ),
+  )
+  server.setRequestHandler('prompts/get', ({ params: { name, arguments: args = {} } }, context) =>
+    whileCalling(context, sessional, (options) =>
+      toolBroker.getPrompt(caller, name, args, options).catch((error: unknown) => {
+        throw protocolError(error)
+      }),
+    ),
+  )
+  server.setRequestHandler('resources/read', ({ params: { uri } }, context) =>
+    whileCalling(context, sessional, (options) =>
+      toolBroker.readResource(caller, uri, options).catch((error: unknown) => {
+        throw resourceError(uri, error)
+      }),
+    ),
+  )
+  server.setRequestHandler('completion/complete', ({ params }, context) =>
+    whileCalling(context, sessional, (options) =>
+      toolBroker.complete(caller, params, options).catch((error: unknown) => {
+        throw protocolError(error)
+      }),
+    ),
+  )
+}
+
+/** Runs a call with what came along with it, and lets every word about it out before its answer. */
+async function whileCalling<T>(
+  { mcpReq }: ServerContext,
+  { session, peer }: Sessional,
+  run: (options: CallOptions) => Promise<T>,
+): Promise<T> {
+  let sent: Promise<unknown> = Promise.resolve()
+  const notify = (notification: { method: string; params?: Record<string, unknown> }): void => {
+    sent = sent.then(() => mcpReq.notify(notification)).catch(() => undefined)
+  }
+  const envelope: Envelope = mcpReq.envelope ?? {}
+  const token = mcpReq._meta?.progressToken
+  const endCall = peer?.startCall(mcpReq.id)
+  try {
+    return await run({
+      signal: mcpReq.signal,
+      session,
+      clientCapabilities: envelope[CLIENT_CAPABILITIES_META_KEY],
+      logLevel: envelope[LOG_LEVEL_META_KEY],
+      onLog: (notice) => notify(asNotification(notice)),
+      onProgress:
+        token === undefined
+          ? undefined
+          : (progress: Progress) =>
+              notify({ method: 'notifications/progress', params: { ...progress, progressToken: token } }),
+      inputResponses: mcpReq.inputResponses,
+      requestState: mcpReq.requestState<string>(),
+      trace: Object.fromEntries(
+        TRACE_KEYS.flatMap((key) => (mcpReq._meta?.[key] === undefined ? [] : [[key, mcpReq._meta[key]]])),
+      ),
+    })
+  } finally {
+    await endCall?.()
+    await sent
+  }
+}
+
+function serveSession(
+  server: Server,
+  toolBroker: ToolBroker,
+  caller: ToolCaller,
+  { session, peer }: { session: CallerSession; peer: SessionPeer },
+): void {
+  const watched = new Map<string, Promise<() => Promise<void>>>()
+  server.setRequestHandler('logging/setLevel', async ({ params: { level } }) => {
+    peer.logLevel = level
+    await toolBroker.setLogLevel(caller, session, level)
+    return {}
+  })
+  server.setRequestHandler('resources/subscribe', async ({ params: { uri } }, { mcpReq }) => {
+    const onUpdate = (): void => peer.notify({ method: 'notifications/resources/updated', params: { uri } })
+    const watch = watched.get(uri) ?? toolBroker.watchResource(caller, uri, onUpdate, { session })
+    watched.set(uri, watch)
+    try {
+      await watch
+    } catch (error) {
+      watched.delete(uri)
+      throw mcpReq.signal.aborted ? error : resourceError(uri, error)
+    }
+    return {}
+  })
+  server.setRequestHandler('resources/unsubscribe', async ({ params: { uri } }) => {
+    const stop = await watched.get(uri)
+    watched.delete(uri)
+    await stop?.()
+    return {}
+  })
+  const stopTelling = toolBroker.onListChanged(
+    (kind) =>
+      void server.notification({ method: `notifications/${kind}/list_changed` }).catch(() => undefined),
+  )
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no event target
+  server.onclose = () => {
+    stopTelling()
+    void toolBroker.closeSession(caller, session)
+  }
+}

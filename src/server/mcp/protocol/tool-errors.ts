@@ -1,0 +1,59 @@
+import { ProtocolError, ResourceNotFoundError } from '@modelcontextprotocol/server'
+import type { CallToolResult } from '@modelcontextprotocol/server'
+import { BrokerError, ERRORS, asBrokerError } from '../../../base/errors.ts'
+
+/** Where a result says which of our errors it stands for, and when to come back. */
+const ERROR_META_KEY = 'hero-aibroker/error'
+
+const INVALID_PARAMS = -32602
+const RESOURCE_NOT_FOUND = -32002
+
+/** Failures of the moment: the model that called should see them, for it can wait or go another way. */
+const OF_THE_MOMENT: ReadonlySet<string> = new Set([
+  'over-limit',
+  'over-budget',
+  'upstream-down',
+  'upstream-busy',
+  'upstream-failed',
+  'upstream-timeout',
+  'upstream-denied',
+])
+
+/** A failed tool call as MCP wants it: a result with `isError` where the model can react, else a protocol error. */
+export function toolFailure(thrown: unknown): CallToolResult {
+  const error = asBrokerError(thrown)
+  if (!OF_THE_MOMENT.has(error.code)) throw protocolError(error)
+  const { retryAfter, metadata } = error.details
+  const hint = retryAfter === undefined ? '' : `; try again in ${retryAfter} s`
+  return {
+    content: [{ type: 'text', text: `${error.message}${hint}` }],
+    isError: true,
+    _meta: {
+      [ERROR_META_KEY]: { code: error.code, ...(retryAfter !== undefined && { retryAfter }), ...metadata },
+    },
+  }
+}
+
+/** Any failure as a JSON-RPC error: the server's own code where it is about the request, else ours. */
+export function protocolError(thrown: unknown): ProtocolError {
+  const error = asBrokerError(thrown)
+  const { metadata = {}, retryAfter } = error.details
+  const code = metadata['mcp_code']
+  if (error.code === 'upstream-refused' && typeof code === 'number') {
+    // The old code for a missing resource is unknown to the newest revision.
+    const known = code === RESOURCE_NOT_FOUND ? INVALID_PARAMS : code
+    return ProtocolError.fromError(known, error.message, metadata['mcp_data'])
+  }
+  const data = { code: error.code, ...(retryAfter !== undefined && { retryAfter }) }
+  return new ProtocolError(mcpCode(error), error.message, data)
+}
+
+/** As `protocolError`, with the form that clients recognise a missing resource by. */
+export function resourceError(uri: string, thrown: unknown): ProtocolError {
+  const error = asBrokerError(thrown)
+  return error.code === 'not-found' ? new ResourceNotFoundError(uri, error.message) : protocolError(error)
+}
+
+function mcpCode({ code }: BrokerError): number {
+  return code === 'not-found' ? INVALID_PARAMS : ERRORS[code].rpc
+}

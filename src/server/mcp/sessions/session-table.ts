@@ -1,0 +1,123 @@
+import type { Clock } from '../../../base/clock.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import { type ToolCaller, callerKey } from '../../../mcp/policy/tool-policy.ts'
+
+const IDLE_MS = 60 * 60_000
+const LONGEST_MS = 24 * 60 * 60_000
+const SWEEP_MS = 60_000
+const MOST_SESSIONS = 1000
+const MOST_PER_CALLER = 100
+/** Unused for this long and with nothing open, a session makes room for the next: many clients leave theirs behind. */
+const ABANDONED_MS = 60_000
+
+interface Entry<T> {
+  readonly caller: string
+  readonly value: T
+  readonly openedAt: number
+  usedAt: number
+  /** Requests and streams that are not over. */
+  open: number
+}
+
+/**
+ * Sessions by id, each bound to the caller that opened it: an id alone opens nothing. They end when unused for an hour
+ * or a day old, also while a stream of theirs is open; sooner where they are in the way of new ones.
+ */
+export class SessionTable<T extends { close(): Promise<void> }> {
+  readonly #entries = new Map<string, Entry<T>>()
+  readonly #clock: Clock
+  #cancelSweep: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** To be asked before a session is made for a caller. Throws `over-limit` when there are too many. */
+  admit(caller: ToolCaller): void {
+    const key = callerKey(caller)
+    const counts = this.#counts()
+    const own = counts.get(key) ?? 0
+    if (own < MOST_PER_CALLER && this.#entries.size < MOST_SESSIONS) return
+    const hasRoom =
+      own >= MOST_PER_CALLER
+        ? this.#endAbandoned(({ caller }) => caller === key)
+        : this.#endAbandoned(() => true) || this.#endOneOfMost(counts, own)
+    if (hasRoom) return
+    throw new BrokerError('over-limit', 'too many MCP sessions are open; close some', {
+      details: { retryAfter: 60 },
+    })
+  }
+
+  #counts(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { caller } of this.#entries.values()) counts.set(caller, (counts.get(caller) ?? 0) + 1)
+    return counts
+  }
+
+  #endAbandoned(mayEnd: (entry: Entry<T>) => boolean): boolean {
+    const before = this.#clock.monotonic() - ABANDONED_MS
+    return this.#endOldest((entry) => entry.open === 0 && entry.usedAt <= before && mayEnd(entry))
+  }
+
+  /** Nobody is turned away for the many sessions of another. */
+  #endOneOfMost(counts: ReadonlyMap<string, number>, own: number): boolean {
+    const [most, number] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
+    return number > own + 1 && this.#endOldest(({ caller }) => caller === most)
+  }
+
+  /** Ends the one that was unused for longest; `false` where there is none. */
+  #endOldest(mayEnd: (entry: Entry<T>) => boolean): boolean {
+    const found = [...this.#entries]
+      .filter(([, entry]) => mayEnd(entry))
+      .sort(([, a], [, b]) => Number(a.open > 0) - Number(b.open > 0) || a.usedAt - b.usedAt)[0]
+    if (found === undefined) return false
+    this.#entries.delete(found[0])
+    void found[1].value.close()
+    return true
+  }
+
+  add(id: string, caller: ToolCaller, value: T): void {
+    const now = this.#clock.monotonic()
+    this.#entries.set(id, { caller: callerKey(caller), value, openedAt: now, usedAt: now, open: 0 })
+    this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep())
+  }
+
+  /** The session of this id if it is this caller's, for a request that lasts until `over` fires. */
+  get(id: string, caller: ToolCaller, over?: AbortSignal): T | undefined {
+    const entry = this.#entries.get(id)
+    if (entry === undefined || entry.caller !== callerKey(caller)) return undefined
+    entry.usedAt = this.#clock.monotonic()
+    if (over !== undefined && !over.aborted) {
+      entry.open++
+      over.addEventListener('abort', () => this.#endRequest(entry), { once: true })
+    }
+    return entry.value
+  }
+
+  #endRequest(entry: Entry<T>): void {
+    entry.open--
+    entry.usedAt = this.#clock.monotonic()
+  }
+
+  delete(id: string): void {
+    this.#entries.delete(id)
+  }
+
+  async close(): Promise<void> {
+    this.#cancelSweep?.()
+    const values = [...this.#entries.values()].map(({ value }) => value)
+    this.#entries.clear()
+    await Promise.all(values.map((value) => value.close()))
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic()
+    for (const [id, { value, openedAt, usedAt }] of this.#entries) {
+      if (now - usedAt < IDLE_MS && now - openedAt < LONGEST_MS) continue
+      this.#entries.delete(id)
+      void value.close()
+    }
+    this.#cancelSweep =
+      this.#entries.size === 0 ? undefined : this.#clock.after(SWEEP_MS, () => this.#sweep())
+  }
+}

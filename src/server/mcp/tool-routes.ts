@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { BrokerError } from '../../base/errors.ts'
+import type { ListedTool } from '../../mcp/types.ts'
+import type { McpDoor } from './caller-lookup.ts'
+import { leaveSignal } from './transport/web-response.ts'
+
+/**
+ * `GET /mcp/tools` and `POST /mcp/tools/:name`: the tools for those who speak plain HTTP. The body of a call is the
+ * object of its arguments; its answer is the tool's result, with status 200 also where the tool says `isError`.
+ */
+export function registerToolRoutes(app: FastifyInstance, { toolBroker, findCaller }: McpDoor): void {
+  app.get('/mcp/tools', async (request, reply) => {
+    const caller = await findCaller(request)
+    const { tools, unavailable } = await toolBroker.listTools(caller, leaveSignal(reply.raw))
+    return withEtag(request, reply, JSON.stringify({ tools: tools.map(asRow), unavailable }))
+  })
+
+  app.post<{ Params: { name: string } }>('/mcp/tools/:name', async (request, reply) => {
+    const caller = await findCaller(request)
+    return toolBroker.callTool(caller, request.params.name, argumentsOf(request.body), {
+      signal: leaveSignal(reply.raw),
+    })
+  })
+}
+
+function asRow({ server, definition }: ListedTool) {
+  const { name, title, description, inputSchema, outputSchema, annotations } = definition
+  return { name, server, title, description, inputSchema, outputSchema, annotations }
+}
+
+function withEtag(request: FastifyRequest, reply: FastifyReply, body: string): FastifyReply {
+  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`
+  void reply.header('etag', etag).header('cache-control', 'private, no-cache')
+  if (request.headers['if-none-match'] === etag) return reply.code(304).send()
+  return reply.type('application/json').send(body)
+}
+
+function argumentsOf(body: unknown): Record<string, unknown> {
+  if (body === undefined || body === null) return {}
+  if (typeof body === 'object' && !Array.isArray(body)) return body as Record<string, unknown>
+  throw new BrokerError('bad-request', 'the body must be a JSON object: the arguments of the tool')
+}

@@ -1,0 +1,170 @@
+import {
+  type McpHttpHandler,
+  WebStandardStreamableHTTPServerTransport,
+  createMcpHandler,
+  isInitializeRequest,
+  isLegacyRequest,
+  legacyStatelessFallback,
+} from '@modelcontextprotocol/server'
+import type { Clock } from '../../../base/clock.ts'
+import { randomLetters } from '../../../base/ids.ts'
+import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { ToolCaller } from '../../../mcp/policy/tool-policy.ts'
+import { paramHeaderMismatch } from './param-headers.ts'
+import { createProtocolServer } from '../protocol/protocol-server.ts'
+import { SessionTable } from '../sessions/session-table.ts'
+import { protocolError } from '../protocol/tool-errors.ts'
+
+interface Asked {
+  readonly request: Request
+  /** Its parsed JSON. */
+  readonly body: unknown
+  readonly caller: ToolCaller
+  /** Fires when the answer is over. */
+  readonly over: AbortSignal
+}
+
+export interface StreamableHttp {
+  /** Answers one request of either era. */
+  answer(asked: Asked): Promise<Response>
+  close(): Promise<void>
+}
+
+/**
+ * One endpoint for both families of revisions. Requests that bring all they need with them are served as they are;
+ * those of the older family belong to a session, or stand alone where the client never opened one.
+ */
+export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): StreamableHttp {
+  const sessions = new SessionTable<WebStandardStreamableHTTPServerTransport>(clock)
+  const modern = createMcpHandler(({ authInfo }) => serverFor(toolBroker, authInfo), { legacy: 'reject' })
+  const stopTelling = tellSubscribers(toolBroker, modern)
+
+  async function answerModern(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
+    const options = { authInfo: asAuthInfo(caller), parsedBody: body }
+    const mismatch = await headerMismatch(request, body, caller)
+    if (mismatch !== undefined) return errorResponse(400, mismatch, body)
+    const uris = watchedUris(body)
+    if (uris.length === 0) return modern.fetch(request, options)
+    const watches = new AbortController()
+    const stop = (): void => watches.abort()
+    try {
+      for (const uri of uris) await watchUntil(uri, caller, AbortSignal.any([request.signal, watches.signal]))
+    } catch (error) {
+      stop()
+      return errorResponse(400, protocolError(error), body)
+    }
+    const response = await modern.fetch(request, options)
+    if (response.headers.get('content-type')?.startsWith('text/event-stream') !== true) stop()
+    return response
+  }
+
+  async function headerMismatch({ headers, signal }: Request, body: unknown, caller: ToolCaller) {
+    const call = calledTool(body)
+    if (call === undefined || headers.get('mcp-protocol-version') === null) return undefined
+    const tool = await toolBroker.findTool(caller, call.name, signal)
+    return tool && paramHeaderMismatch(tool.definition.inputSchema, call.args, headers)
+  }
+
+  async function watchUntil(uri: string, caller: ToolCaller, signal: AbortSignal): Promise<void> {
+    const stop = await toolBroker.watchResource(caller, uri, () => modern.notify.resourceUpdated(uri), {
+      signal,
+    })
+    signal.addEventListener('abort', () => void stop(), { once: true })
+    if (signal.aborted) await stop()
+  }
+
+  async function openSession(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
+    sessions.admit(caller)
+    const { server } = createProtocolServer(toolBroker, caller, 'session')
+    const transport: WebStandardStreamableHTTPServerTransport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => randomLetters(32),
+      onsessioninitialized: (id) => sessions.add(id, caller, transport),
+      onsessionclosed: (id) => sessions.delete(id),
+    })
+    await server.connect(transport)
+    const response = await transport.handleRequest(request, { parsedBody: body })
+    if (transport.sessionId === undefined) await server.close()
+    return response
+  }
+
+  async function answerLegacy({ request, body, caller, over }: Asked): Promise<Response> {
+    const id = request.headers.get('mcp-session-id')
+    if (id !== null) {
+      const transport = sessions.get(id, caller, over)
+      if (transport === undefined)
+        return errorResponse(404, { code: -32001, message: 'Session not found' }, body)
+      return transport.handleRequest(request, { parsedBody: body })
+    }
+    if (isInitializeRequest(body)) return openSession(request, body, caller)
+    if (request.method !== 'POST') {
+      return errorResponse(400, { code: -32000, message: 'Mcp-Session-Id header is required' }, body)
+    }
+    const standalone = legacyStatelessFallback(
+      () => createProtocolServer(toolBroker, caller, 'request').server,
+    )
+    return standalone(request, { parsedBody: body })
+  }
+
+  return {
+    async answer(asked) {
+      const { request, body, caller } = asked
+      if (Array.isArray(body))
+        return errorResponse(400, { code: -32600, message: 'batches are not served' }, undefined)
+      return (await isLegacyRequest(request, body))
+        ? answerLegacy(asked)
+        : answerModern(request, body, caller)
+    },
+    async close() {
+      stopTelling()
+      await Promise.all([modern.close(), sessions.close()])
+    },
+  }
+}
+
+function serverFor(toolBroker: ToolBroker, authInfo: { extra?: Record<string, unknown> } | undefined) {
+  // The SDK hands on what `asAuthInfo` made; nothing else fills it.
+  const caller = authInfo?.extra?.['caller'] as ToolCaller
+  return createProtocolServer(toolBroker, caller, 'request').server
+}
+
+/** The caller travels through the SDK as what it calls authentication. No token of the caller's goes with it. */
+function asAuthInfo(caller: ToolCaller) {
+  return { token: '', clientId: '', scopes: [], extra: { caller } }
+}
+
+function tellSubscribers(toolBroker: ToolBroker, { notify }: McpHttpHandler): () => void {
+  return toolBroker.onListChanged((kind) => {
+    if (kind === 'tools') notify.toolsChanged()
+    else if (kind === 'prompts') notify.promptsChanged()
+    else notify.resourcesChanged()
+  })
+}
+
+/** Resources that a `subscriptions/listen` wants to hear of. */
+function watchedUris(body: unknown): string[] {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { notifications?: unknown } }
+  if (method !== 'subscriptions/listen') return []
+  const filter = (params?.notifications ?? {}) as { resourceSubscriptions?: unknown }
+  const uris = Array.isArray(filter.resourceSubscriptions) ? filter.resourceSubscriptions : []
+  return uris.filter((uri) => typeof uri === 'string').slice(0, 100)
+}
+
+function calledTool(body: unknown): { name: string; args: unknown } | undefined {
+  const { method, params } = (body ?? {}) as {
+    method?: unknown
+    params?: { name?: unknown; arguments?: unknown }
+  }
+  const name = method === 'tools/call' ? params?.name : undefined
+  return typeof name === 'string' ? { name, args: params?.arguments } : undefined
+}
+
+function errorResponse(
+  status: number,
+  { code, message, data }: { code: number; message: string; data?: unknown },
+  body: unknown,
+): Response {
+  const { id } = (body ?? {}) as { id?: unknown }
+  const isId = typeof id === 'string' || typeof id === 'number'
+  const error = { code, message, ...(data !== undefined && { data }) }
+  return Response.json({ jsonrpc: '2.0', id: isId ? id : null, error }, { status })
+}

@@ -1,0 +1,85 @@
+import { formatDollars, type Money } from '../../../base/money.ts'
+import type { Entry } from '../../../ledger/types.ts'
+
+/** Rows that are put together before they are sent on, and the event loop gets its turn. */
+const ROWS_AT_ONCE = 256
+
+type Cell = string | number | boolean | undefined
+
+/** One entry as both formats tell it; a column more is a line here. */
+const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
+  id: ({ id }) => id,
+  started_at: ({ startedAt }) => new Date(startedAt).toISOString(),
+  ip: ({ caller }) => caller.ip,
+  context: ({ caller }) => caller.context,
+  token: ({ caller }) => caller.token,
+  kind: ({ kind }) => kind,
+  model: ({ modelAsked }) => modelAsked,
+  answered_model: ({ model }) => model,
+  endpoint: ({ endpoint }) => endpoint,
+  status: ({ status }) => status,
+  streamed: ({ streamed }) => streamed,
+  prompt_tokens: ({ usage }) => usage?.prompt,
+  completion_tokens: ({ usage }) => usage?.completion,
+  cached_tokens: ({ usage }) => usage?.cachedPrompt,
+  reasoning_tokens: ({ usage }) => usage?.reasoning,
+  cost_usd: ({ cost }) => dollarsText(cost),
+  cost_low_usd: ({ costLow }) => dollarsText(costLow),
+  cost_high_usd: ({ costHigh }) => dollarsText(costHigh),
+  count_source: ({ countSource }) => countSource,
+  cost_source: ({ costSource }) => costSource,
+  price_version: ({ priceVersion }) => priceVersion,
+  finish_reason: ({ finishReason }) => finishReason,
+  flag: ({ flag }) => flag,
+  error: ({ error }) => error,
+  duration_ms: ({ durationMs }) => durationMs,
+  referer: ({ referer }) => referer,
+  title: ({ title }) => title,
+  adjusts: ({ adjusts }) => adjusts,
+}
+
+export async function* csvOf(entries: Iterable<Entry>): AsyncGenerator<string> {
+  yield `${Object.keys(COLUMNS).join(',')}\r\n`
+  yield* inParts(entries, (entry) => `${cellsOf(entry).map(csvCell).join(',')}\r\n`)
+}
+
+/** One array; what an entry doesn't have is left out. */
+export async function* jsonOf(entries: Iterable<Entry>): AsyncGenerator<string> {
+  let isFirst = true
+  yield '['
+  yield* inParts(entries, (entry) => {
+    const row = Object.fromEntries(Object.keys(COLUMNS).map((name, at) => [name, cellsOf(entry)[at]]))
+    const comma = isFirst ? '\n' : ',\n'
+    isFirst = false
+    return comma + JSON.stringify(row)
+  })
+  yield '\n]\n'
+}
+
+async function* inParts(entries: Iterable<Entry>, write: (entry: Entry) => string): AsyncGenerator<string> {
+  let part = ''
+  let rows = 0
+  for (const entry of entries) {
+    part += write(entry)
+    if (++rows % ROWS_AT_ONCE !== 0) continue
+    yield part
+    part = ''
+    await new Promise(setImmediate)
+  }
+  if (part !== '') yield part
+}
+
+function cellsOf(entry: Entry): Cell[] {
+  return Object.values(COLUMNS).map((read) => read(entry))
+}
+
+/** RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe before it. */
+function csvCell(cell: Cell): string {
+  if (typeof cell !== 'string') return cell === undefined ? '' : String(cell)
+  const text = /^[=+@\t\r]|^-(?![\d.])/.test(cell) ? `'${cell}` : cell
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+function dollarsText(amount: Money | undefined): string | undefined {
+  return amount === undefined ? undefined : formatDollars(amount)
+}

@@ -1,0 +1,102 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { BrokerError } from '../../../base/errors.ts'
+import { shortName } from '../../../base/truncate.ts'
+import type { Rooms } from '../../../inference/services/services.ts'
+import { canonicalAddress } from '../../../auth/address.ts'
+import { readContextLabel } from '../../../auth/context-label.ts'
+import type { UsageFilter, UsageGroup, UsageTotals } from '../../../ledger/types.ts'
+import { requireAdmin } from '../../http/authenticate.ts'
+import { csvOf, jsonOf } from './billing-export.ts'
+import { wireTotals } from '../../http/usage-json.ts'
+
+/** `GET /billing/usage?since=&until=&context=`: what every address spent, most first. Times are Unix seconds. */
+export async function getBillingUsage(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  { ledger }: Rooms,
+): Promise<object> {
+  requireAdmin(request)
+  const addresses = await ledger.usage(filterOf(request))
+  return {
+    addresses: addresses.map(({ ip, models: _models, ...totals }) => ({ ip, ...billingTotals(totals) })),
+  }
+}
+
+/** `GET /billing/usage/{ip}?since=&until=&context=`: what one address spent, per model, per context and per day. */
+export async function getBillingUsageOf(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  { ledger }: Rooms,
+): Promise<object> {
+  requireAdmin(request)
+  const { ip: asked } = request.params as { ip: string }
+  const ip = canonicalAddress(asked) ?? asked
+  const filter = { ...filterOf(request), ip }
+  const [usage] = await ledger.usage(filter)
+  if (usage === undefined)
+    throw new BrokerError('not-found', `no request of “${shortName(ip)}” is known in this period`)
+  const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
+  return {
+    ip,
+    ...billingTotals(usage),
+    models: usage.models.map(({ model, ...totals }) => ({ model, ...billingTotals(totals) })),
+    contexts: contexts.map((group) => ({ context: nameOf(group), ...billingTotals(group) })),
+    days: days.map((group) => ({ day: group.day, ...billingTotals(group) })),
+  }
+}
+
+/** `GET /billing/export.csv` and `.json`, with the same filters and `ip=`: every entry, newest first, of any number in constant memory. */
+export async function getBillingExport(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { ledger }: Rooms,
+): Promise<FastifyReply> {
+  requireAdmin(request)
+  await ledger.written()
+  const { ip } = request.query as Record<string, unknown>
+  const own = typeof ip === 'string' && ip !== '' ? { ip: canonicalAddress(ip) ?? ip } : {}
+  const entries = ledger.entries({ ...filterOf(request), ...own })
+  const isCsv = request.routeOptions.url?.endsWith('.csv') === true
+  return reply
+    .type(isCsv ? 'text/csv; charset=utf-8' : 'application/json; charset=utf-8')
+    .send(
+      Readable.from(isCsv ? csvOf(entries) : jsonOf(entries), { objectMode: false, highWaterMark: 65_536 }),
+    )
+}
+
+/** `null` for requests without a context. */
+function nameOf({ context }: UsageGroup): string | null {
+  return context === undefined || context === '' ? null : context
+}
+
+/** With when the first and the last of them began, in Unix seconds. */
+function billingTotals(totals: UsageTotals): object {
+  return {
+    ...wireTotals(totals),
+    first_seen: totals.firstSeen ?? null,
+    last_seen: totals.lastSeen ?? null,
+  }
+}
+
+function filterOf(request: FastifyRequest): UsageFilter {
+  const query = request.query as Record<string, unknown>
+  return {
+    since: secondsOf(query['since'], 'since'),
+    until: secondsOf(query['until'], 'until'),
+    context: contextOf(query['context']),
+  }
+}
+
+/** `context=` with nothing means the requests without one. */
+function contextOf(value: unknown): string | undefined {
+  if (value === undefined || value === '') return value
+  return readContextLabel(typeof value === 'string' ? value : '')
+}
+
+function secondsOf(value: unknown, name: string): number | undefined {
+  if (value === undefined || value === '') return undefined
+  const seconds = Number(value)
+  if (Number.isFinite(seconds) && seconds >= 0) return seconds
+  throw new BrokerError('bad-request', `“${name}” must be Unix seconds, such as ${name}=1763750000`)
+}

@@ -1,0 +1,168 @@
+import type { ServerResponse } from 'node:http'
+import type { Clock } from '../../../base/clock.ts'
+import type { BrokerError } from '../../../base/errors.ts'
+import { generationId } from '../../../base/ids.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import type { DoorReply } from '../../http/node/request-types.ts'
+import { renderError } from '../../http/errors/error-response.ts'
+import { isPlainAscii } from '../../http/node/fast-response.ts'
+import { ReplyWire } from './response-writer.ts'
+
+const DONE = 'data: [DONE]\n\n'
+/** OpenRouter's words; SSE clients skip comments. */
+const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
+/** A stream that is silent for so long gets a comment, so that nobody between takes it for dead. */
+const SILENCE_MS = 10_000
+
+/** What the door knows of an answer before it comes. */
+export interface Expected {
+  readonly model: string
+  readonly streamed: boolean
+  /** What a chunk of it calls itself. */
+  readonly object: string
+}
+
+/** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
+export class AnswerOnReply implements AnswerSink {
+  readonly id: string
+  readonly #reply: DoorReply
+  readonly #raw: ServerResponse
+  readonly #clock: Clock
+  readonly #wire: ReplyWire
+  #tried = ''
+  #expected: Expected = { model: '', streamed: false, object: '' }
+  #headers: Readonly<Record<string, string>> = {}
+  #hasSpoken = false
+  #wasSilent = false
+  #cancelKeepAlive: () => void = () => undefined
+  isGone = false
+  watcher: CallerWatcher | undefined
+
+  /** @param id of an answer that is told again; a new one unless said. */
+  constructor(reply: DoorReply, clock: Clock, id = generationId(clock.now())) {
+    this.id = id
+    this.#reply = reply
+    this.#raw = reply.raw
+    this.#clock = clock
+    this.#wire = new ReplyWire(reply.raw, () => this.watcher?.callerReady())
+    // Also emitted when all went well; then nobody is waiting to hear it.
+    this.#raw.on('close', () => {
+      this.isGone = true
+      this.#cancelKeepAlive()
+      this.watcher?.callerGone()
+    })
+  }
+
+  /** To be called as soon as the request is understood. */
+  expect(expected: Expected): void {
+    this.#expected = expected
+  }
+
+  accept(headers: Readonly<Record<string, string>>): void {
+    this.#headers = headers
+    // Once the provider was asked, which is in this same turn.
+    if (this.#expected.streamed) queueMicrotask(() => this.isGone || this.#watchSilence())
+  }
+
+  #watchSilence(): void {
+    this.#wasSilent = true
+    this.#cancelKeepAlive = this.#clock.after(SILENCE_MS, () => {
+      if (this.isGone || this.#raw.writableEnded) return
+      if (this.#wasSilent) this.#write(KEEP_ALIVE)
+      this.#watchSilence()
+    })
+  }
+
+  tried(endpoints: readonly string[]): void {
+    this.#tried = asHeader(endpoints.join(', '))
+  }
+
+  chunk(json: string): boolean {
+    this.#hasSpoken = true
+    this.#wasSilent = false
+    return this.#write(`data: ${json}\n\n`)
+  }
+
+  #write(event: string): boolean {
+    if (!this.#wire.hasBegun) this.#beginStream()
+    return this.#wire.event(event)
+  }
+
+  #beginStream(): void {
+    this.#reply.hijack()
+    this.#wire.beginStream({
+      ...this.#headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-generation-id': this.id,
+      // The name that OpenAI’s clients read, and tell as `_request_id`.
+      'x-request-id': this.id,
+      'x-aibroker-tried': this.#tried,
+      // Asks nginx and its like to pass events on as they come.
+      'x-accel-buffering': 'no',
+    })
+  }
+
+  answer(json: string): void {
+    this.#reply.hijack()
+    const headers = {
+      ...this.#headers,
+      'content-type': 'application/json; charset=utf-8',
+      'x-generation-id': this.id,
+      'x-request-id': this.id,
+      'x-aibroker-tried': this.#tried,
+    }
+    this.#wire.answer(headers, json)
+  }
+
+  end(): void {
+    if (this.#wire.isWhole || this.#raw.writableEnded) return
+    if (!this.#wire.hasBegun) this.#beginStream()
+    this.#wire.last(DONE)
+  }
+
+  fail(error: BrokerError, { model, provider }: BrokenAnswer): void {
+    const broken = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
+    const chunk = {
+      id: this.id,
+      object: this.#expected.object,
+      created: Math.floor(this.#clock.now() / 1000),
+      model,
+      provider,
+      ...renderError(error).body,
+      choices: this.#hasSpoken ? [{ ...broken, native_finish_reason: 'error' }] : [],
+    }
+    if (!this.#wire.hasBegun) this.#beginStream()
+    this.#wire.last(`data: ${JSON.stringify(chunk)}\n\n`)
+  }
+
+  /** For an error before the first chunk. False when the status is still open: then it is the door's to say. */
+  tell(error: BrokerError): boolean {
+    // An answer that was told as a whole can't be added to.
+    if (this.#wire.isWhole) return true
+    if (this.isGone) this.#abandon()
+    else if (this.#raw.headersSent)
+      this.fail(error, { model: this.#expected.model, provider: error.details.provider })
+    else {
+      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id, 'x-request-id': this.id })
+      return false
+    }
+    return true
+  }
+
+  /** Takes the reply out of Fastify's hands when nobody is there to read it. */
+  leaveIfGone(): void {
+    if (this.isGone) this.#abandon()
+  }
+
+  #abandon(): void {
+    if (this.#reply.sent) return
+    this.#reply.hijack()
+    this.#raw.destroy()
+  }
+}
+
+/** Names of models come from providers, and a head holds no more than ASCII without doubt: the rest is percent-encoded. */
+function asHeader(text: string): string {
+  return isPlainAscii(text) ? text : text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
+}

@@ -1,0 +1,21 @@
+import type { Asker } from '../../../inference/request/request-context.ts'
+import type { Rooms } from '../../../inference/services/services.ts'
+import type { DoorRequest } from '../../http/node/request-types.ts'
+import { findCaller } from '../../http/authenticate.ts'
+
+export function askerOf(request: DoorRequest, { attribution }: Rooms): Asker {
+  const { headers } = request
+  return {
+    caller: findCaller(request),
+    referer: textOf(headers['http-referer'] ?? headers.referer) ?? attribution.referer,
+    title: textOf(headers['x-openrouter-title'] ?? headers['x-title']) ?? attribution.title,
+    headers,
+  }
+}
+
+/** Long enough for any app's name or address. */
+const MOST_CHARACTERS = 512
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' && value !== '' ? value.slice(0, MOST_CHARACTERS) : undefined
+}

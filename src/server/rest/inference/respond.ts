@@ -1,0 +1,51 @@
+import { asBrokerError } from '../../../base/errors.ts'
+import type { FirstTurn } from '../../../inference/replay/idempotency.ts'
+import type { Rooms } from '../../../inference/services/services.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
+import { rememberingTools } from '../../../wire/openai/tools-cache.ts'
+import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/request-types.ts'
+import { outOfCache } from './cached-response.ts'
+import { AnswerOnReply } from './http-response-sink.ts'
+import { KeepingSink, repeatableOf, tellAgain } from './idempotent-response.ts'
+import type { Ask } from './client-response-sink.ts'
+
+/**
+ * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
+ * error goes where there still is room for it, into the status or into the stream. Repeats of a request with an
+ * `Idempotency-Key` get the first one's answer.
+ */
+export async function answerOn(reply: DoorReply, rooms: Rooms, ask: Ask): Promise<void> {
+  const repeatable = repeatableOf(reply.request)
+  const turn = repeatable === undefined ? undefined : await rooms.repeats.enter(repeatable)
+  if (turn?.type === 'again') {
+    const kept = await turn.answer
+    return tellAgain(reply, new AnswerOnReply(reply, rooms.clock, kept.id), kept)
+  }
+  const answer = new AnswerOnReply(reply, rooms.clock)
+  try {
+    await (turn === undefined ? (outOfCache(reply, rooms, ask) ?? ask)(answer) : askOnce(answer, turn, ask))
+    answer.leaveIfGone()
+  } catch (error) {
+    const failure = asBrokerError(error)
+    if (!answer.tell(failure)) throw error
+    if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
+  }
+}
+
+async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promise<void> {
+  const sink = new KeepingSink(answer, turn)
+  try {
+    await ask(sink)
+    await sink.settle()
+  } catch (error) {
+    await sink.settle(error)
+    throw error
+  }
+}
+
+/** The body as the JSON object that it must be. Throws `bad-request`. */
+export function bodyOf(request: DoorRequest): JsonBody {
+  return parseBody(bytesOf(request))
+}
+
+const parseBody = rememberingTools()

@@ -1,0 +1,75 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Rooms } from '../../../inference/services/services.ts'
+import type { Endpoint, Model } from '../../../catalog/catalog.ts'
+import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
+import { pricingOf } from './pricing-json.ts'
+
+const MINUTE_MS = 60_000
+
+/** Who offers a model here, with how they have been doing for us; behind OpenRouter, whom it offers in its turn. */
+export async function modelEndpoints(model: Model, rooms: Rooms): Promise<Record<string, unknown>> {
+  const own = offered(model, rooms)
+  const there = own.find(({ provider }) => provider === 'openrouter')
+  const behind = there === undefined ? [] : await rooms.lists.endpointsOf(there.modelId)
+  return {
+    id: model.id,
+    name: model.displayName,
+    created: model.listing?.created ?? 0,
+    description: model.listing?.description ?? '',
+    architecture: architectureOf(model),
+    endpoints: [...own.map((endpoint) => endpointRow(model, endpoint, rooms)), ...behind],
+  }
+}
+
+/** `GET /endpoints/zdr`: the endpoints that keep nothing of what they are told. */
+export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
+  const data = [...rooms.catalog().models.values()].flatMap((model) =>
+    offered(model, rooms)
+      .filter(({ provider }) => rooms.providers().get(provider)?.privacy?.retains === false)
+      .map((endpoint) => endpointRow(model, endpoint, rooms)),
+  )
+  return { data }
+}
+
+function offered(model: Model, { providers }: Rooms): readonly Endpoint[] {
+  return model.endpoints.filter(({ provider }) => providers().has(provider))
+}
+
+function endpointRow(
+  model: Model,
+  endpoint: Endpoint,
+  { providers, figures }: Rooms,
+): Record<string, unknown> {
+  const provider = providers().get(endpoint.provider)?.displayName ?? endpoint.provider
+  const slug = slugOf(model)
+  const measured = figures.of(endpoint.id)
+  const uptime = (minutes: number): number | null => figures.uptime(endpoint.id, minutes * MINUTE_MS) ?? null
+  return {
+    name: `${provider} | ${slug}`,
+    model_id: model.id,
+    model_name: model.displayName,
+    // 0 where nobody knows: clients insist on a number.
+    context_length: endpoint.contextWindow ?? 0,
+    pricing: { ...pricingOf(endpoint.price), discount: 0 },
+    provider_name: provider,
+    tag: endpoint.provider,
+    quantization: endpoint.quantization ?? null,
+    max_completion_tokens: endpoint.maxOutputTokens ?? null,
+    max_prompt_tokens: null,
+    supported_parameters: endpoint.supportedParameters ?? supportedParametersOf(model),
+    status: 0,
+    uptime_last_5m: uptime(5),
+    uptime_last_30m: uptime(30),
+    uptime_last_1d: uptime(24 * 60),
+    supports_implicit_caching: endpoint.price?.cachedInput !== undefined,
+    supports_voice_cloning: false,
+    supports_tool_choice: toolChoiceOf(model),
+    latency_last_30m: measured?.latency ?? null,
+    throughput_last_30m: measured?.throughput ?? null,
+  }
+}
+
+function toolChoiceOf(model: Model): Record<string, boolean> {
+  const can = supportedParametersOf(model).includes('tool_choice')
+  return { auto: can, function: can, none: can, required: can }
+}

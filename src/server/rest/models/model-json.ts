@@ -1,0 +1,114 @@
+import type { Endpoint, Model } from '../../../catalog/catalog.ts'
+import { pricingOf } from './pricing-json.ts'
+
+/** One model as OpenRouter's `/models` shows it; OpenAI's clients find their fields too. */
+export function modelRow(model: Model, endpoint: Endpoint): Record<string, unknown> {
+  const slug = slugOf(model)
+  const row: Readonly<Record<string, unknown>> = model.listing?.row ?? {}
+  return {
+    id: model.id,
+    object: 'model',
+    owned_by: endpoint.provider,
+    canonical_slug: textOf(row['canonical_slug']) ?? slug,
+    hugging_face_id: row['hugging_face_id'] ?? null,
+    name: model.displayName,
+    created: model.listing?.created ?? 0,
+    description: model.listing?.description ?? '',
+    context_length: model.contextWindow ?? null,
+    architecture: architectureOf(model),
+    pricing: pricingOf(endpoint.price),
+    top_provider: {
+      context_length: endpoint.contextWindow ?? null,
+      max_completion_tokens: endpoint.maxOutputTokens ?? null,
+      is_moderated: isModerated(row['top_provider']),
+    },
+    per_request_limits: null,
+    supported_parameters: supportedParametersOf(model),
+    default_parameters: row['default_parameters'] ?? null,
+    supported_voices: row['supported_voices'] ?? null,
+    knowledge_cutoff: row['knowledge_cutoff'] ?? null,
+    expiration_date: row['expiration_date'] ?? null,
+    ...reasoningOf(model),
+    links: { details: `/api/v1/models/${slug}/endpoints` },
+  }
+}
+
+/** OpenRouter's name of the model: from its catalogue, else from the row that offers it there, else our own. */
+export function slugOf(model: Model): string {
+  const there = model.endpoints.find(({ provider }) => provider === 'openrouter')
+  return model.listing?.slug ?? there?.modelId ?? model.id
+}
+
+export function architectureOf(model: Model): Record<string, unknown> {
+  const [inputs, outputs] = [inputsOf(model), outputsOf(model)]
+  const said = model.listing?.row['architecture'] as Record<string, unknown> | undefined
+  return {
+    modality: `${inputs.join('+')}->${outputs.join('+')}`,
+    input_modalities: inputs,
+    output_modalities: outputs,
+    tokenizer: textOf(said?.['tokenizer']) ?? 'Other',
+    instruct_type: said?.['instruct_type'] ?? null,
+  }
+}
+
+/** The models file's words for what OpenRouter calls modalities. */
+const INPUTS: Readonly<Record<string, string>> = {
+  vision: 'image',
+  image: 'image',
+  image_input: 'image',
+  audio_input: 'audio',
+  file: 'file',
+  pdf: 'file',
+  video: 'video',
+  video_input: 'video',
+}
+const OUTPUTS: Readonly<Record<string, string>> = { image_output: 'image', audio_output: 'audio' }
+
+export function inputsOf({ kind, capabilities, listing }: Model): readonly string[] {
+  if (listing !== undefined) return listing.inputs
+  if (kind === 'transcription') return ['audio']
+  return ['text', ...new Set(capabilities.flatMap((word) => INPUTS[word] ?? []))]
+}
+
+export function outputsOf({ kind, capabilities, listing }: Model): readonly string[] {
+  if (listing !== undefined) return listing.outputs
+  if (kind === 'embedding') return ['embeddings']
+  if (kind === 'speech' || kind === 'transcription') return [kind]
+  return ['text', ...new Set(capabilities.flatMap((word) => OUTPUTS[word] ?? []))]
+}
+
+/** What every chat model behind OpenAI's protocol takes; the others depend on what it can do. */
+const USUAL = [
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'stop',
+  'seed',
+  'frequency_penalty',
+  'presence_penalty',
+  'response_format',
+]
+const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
+  tool_calling: ['tools', 'tool_choice', 'parallel_tool_calls'],
+  reasoning: ['reasoning', 'include_reasoning'],
+}
+
+export function supportedParametersOf({ kind, capabilities, listing }: Model): readonly string[] {
+  if (listing !== undefined) return listing.supportedParameters
+  if (kind !== 'chat') return []
+  return [...USUAL, ...capabilities.flatMap((word) => BY_CAPABILITY[word] ?? [])]
+}
+
+function reasoningOf({ capabilities, listing }: Model): object {
+  const said = listing?.row['reasoning']
+  if (typeof said === 'object' && said !== null) return { reasoning: said }
+  return capabilities.includes('reasoning') ? { reasoning: { mandatory: false } } : {}
+}
+
+function isModerated(topProvider: unknown): boolean {
+  return (topProvider as { is_moderated?: unknown } | null | undefined)?.is_moderated === true
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined
+}

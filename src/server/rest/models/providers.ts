@@ -1,0 +1,16 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Rooms } from '../../../inference/services/services.ts'
+
+/** `GET /providers`: who can be asked here, under the slugs that `provider.order` and its like take. */
+export function getProviders(_request: FastifyRequest, _reply: FastifyReply, { providers }: Rooms): object {
+  const data = [...providers().values()].map(({ id, displayName, company }) => ({
+    name: displayName,
+    slug: id,
+    privacy_policy_url: company?.privacyPolicyUrl ?? null,
+    terms_of_service_url: company?.termsUrl ?? null,
+    status_page_url: company?.statusUrl ?? null,
+    headquarters: company?.headquarters ?? null,
+    datacenters: null,
+  }))
+  return { data }
+}

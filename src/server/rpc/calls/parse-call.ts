@@ -1,0 +1,114 @@
+import { BrokerError } from '../../../base/errors.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { topLevelFields, topLevelItems } from '../../../wire/json/json-fields.ts'
+import { MAX_BATCH, MOST_LETTERS, RPC_CODES } from '../../../wire/rpc/message.ts'
+import { TAKE_MUCH } from '../../../wire/rpc/methods.ts'
+import { RpcFault, faultOf } from './rpc-error.ts'
+
+/** One call as it came: checked for the protocol's sake, not yet for the method's. */
+export interface Call {
+  /** The id as JSON text, so that it goes back exactly as it came; `undefined` is a notification. */
+  readonly id: string | undefined
+  readonly method: string
+  readonly params: Readonly<Record<string, unknown>> | readonly unknown[]
+}
+
+/** The JSON of a body, and for each call in it the text of its numeric `id`. Throws a parse error or an invalid request. */
+export function parseBody(body: Uint8Array): { readonly value: unknown; readonly idTexts: IdTexts } {
+  const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
+  const calls = callTextsIn(text)
+  if (calls.length > MAX_BATCH) throw invalid(`a batch has at most ${MAX_BATCH} calls; more came`)
+  refuseTooMuch(calls)
+  const value = orParseError(() => JSON.parse(text) as unknown)
+  return { value, idTexts: idTextsOf([value].flat(), calls) }
+}
+
+function orParseError<T>(read: () => T): T {
+  try {
+    return read()
+  } catch {
+    throw new RpcFault(RPC_CODES.parseError, 'the body is not JSON in UTF-8')
+  }
+}
+
+/** Of a batch one more than it may have; parsed, millions of small ones take gigabytes. */
+function callTextsIn(text: string): readonly string[] {
+  if (!/^\s*\[/.test(text)) return [text]
+  return orParseError(() => topLevelItems(text, MAX_BATCH + 1)).map(({ from, to }) => text.slice(from, to))
+}
+
+/** Before anything of it is parsed. */
+function refuseTooMuch(calls: readonly string[]): void {
+  const letters = calls.reduce((sum, { length }) => sum + length, 0)
+  if (letters <= MOST_LETTERS) return
+  const small = calls.filter((call) => !takesMuch(call))
+  if (small.reduce((sum, { length }) => sum + length, 0) <= MOST_LETTERS) return
+  const message = `calls may be ${MOST_LETTERS.toLocaleString('en-US')} letters long together, unless they are of ${TAKE_MUCH.join(', ')}`
+  throw faultOf(new BrokerError('too-large', message))
+}
+
+function takesMuch(call: string): boolean {
+  const method = fieldText(call, 'method')
+  return TAKE_MUCH.some((name) => JSON.stringify(name) === method)
+}
+
+/** By call of the body: the text of its numeric `id`. */
+export type IdTexts = WeakMap<object, string>
+
+/**
+ * A double can't hold every id that clients of other languages draw (64-bit integers), so the digits are kept. A reviver
+ * would be told them, too, but for each value of the body, and with as much memory again.
+ */
+function idTextsOf(values: readonly unknown[], texts: readonly string[]): IdTexts {
+  const idTexts: IdTexts = new WeakMap()
+  for (const [at, value] of values.entries()) {
+    if (!isObject(value) || typeof value['id'] !== 'number') continue
+    const id = fieldText(texts[at] ?? '', 'id')
+    if (id !== undefined) idTexts.set(value, id)
+  }
+  return idTexts
+}
+
+/** Not known where a field stands twice. */
+function fieldText(call: string, name: string): string | undefined {
+  try {
+    const span = topLevelFields(call).get(name)
+    return span && call.slice(span.valueFrom, span.valueTo)
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads one call of a body. Throws an invalid request. */
+export function parseCall(value: unknown, idTexts: IdTexts): Call {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid('a call is an object like {"jsonrpc":"2.0","method":"health","id":1}')
+  }
+  const { jsonrpc, method, params } = value as Record<string, unknown>
+  if (jsonrpc !== '2.0') throw invalid('“jsonrpc” must be "2.0"')
+  if (typeof method !== 'string') throw invalid('“method” must be a string')
+  if (params !== undefined && (typeof params !== 'object' || params === null)) {
+    throw invalid('“params” must be an object or an array')
+  }
+  return { id: readId(value, idTexts), method, params: (params ?? {}) as Call['params'] }
+}
+
+/** The id of what may not even be a call, as JSON text: `null` when there is none to give back. */
+export function idOrNull(value: unknown, idTexts: IdTexts): string {
+  try {
+    return typeof value === 'object' && value !== null ? (readId(value, idTexts) ?? 'null') : 'null'
+  } catch {
+    return 'null'
+  }
+}
+
+function readId(call: object, idTexts: IdTexts): string | undefined {
+  if (!('id' in call)) return undefined
+  if (typeof call.id === 'number') return idTexts.get(call) ?? JSON.stringify(call.id)
+  if (typeof call.id === 'string' || call.id === null) return JSON.stringify(call.id)
+  throw invalid('“id” must be a string, a number or null')
+}
+
+function invalid(message: string): RpcFault {
+  return new RpcFault(RPC_CODES.invalidRequest, message)
+}

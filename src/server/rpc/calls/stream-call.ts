@@ -1,0 +1,69 @@
+import { asBrokerError, BrokerError } from '../../../base/errors.ts'
+import { methods } from '../../../wire/rpc/methods.ts'
+import type { StreamName } from '../../../wire/rpc/methods.ts'
+import { bytesOf } from '../../http/node/request-types.ts'
+import { logBug, resultText } from './execute-call.ts'
+import type { Asker, BugLogger } from './execute-call.ts'
+import type { StreamHandlers } from './handler-types.ts'
+import { parseBody, parseCall } from './parse-call.ts'
+import type { Call } from './parse-call.ts'
+import { readParams } from './read-params.ts'
+import { RpcFault, faultOf, faultText } from './rpc-error.ts'
+
+/** A call of a method that streams. */
+export interface StreamCall extends Call {
+  readonly id: string
+  readonly method: StreamName
+}
+
+/** The one call of a body, when it is of a method that streams; whatever else came is answered as usual. */
+export function streamCallIn(body: unknown): StreamCall | undefined {
+  try {
+    const { value, idTexts } = parseBody(bytesOf({ body }))
+    const { id, method, params } = parseCall(value, idTexts)
+    return id !== undefined && isStreamName(method) ? { id, method, params } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export interface StreamParts {
+  readonly streams: StreamHandlers
+  readonly asker: Asker
+  /** Aborts when the broker is about to stop. */
+  readonly closing: AbortSignal
+  readonly logger: BugLogger | undefined
+}
+
+/** The answers to a call as server-sent events, until its caller leaves or the broker stops. A failure is the last of them. */
+export async function* answerStream(
+  call: StreamCall,
+  parts: StreamParts,
+): AsyncGenerator<string, void, void> {
+  const { streams, asker, closing, logger } = parts
+  try {
+    const method = methods[call.method]
+    const caller = await asker.as(method.role)
+    const params = readParams(call.method, method, call.params)
+    const signal = AbortSignal.any([asker.signal, closing])
+    for await (const result of streams[call.method](params, caller as never, signal))
+      yield result === undefined ? SIGN_OF_LIFE : event(resultText(JSON.stringify(result), call.id))
+    if (closing.aborted)
+      throw new BrokerError('stopping', 'the broker was told to stop; ask again in a moment')
+  } catch (thrown) {
+    const fault =
+      thrown instanceof RpcFault ? thrown : faultOf(logBug(asBrokerError(thrown), call.method, logger))
+    yield event(faultText(fault, call.id))
+  }
+}
+
+/** A comment, which readers of event streams skip. */
+const SIGN_OF_LIFE = ':\n\n'
+
+function event(json: string): string {
+  return `data: ${json}\n\n`
+}
+
+function isStreamName(name: string): name is StreamName {
+  return Object.entries(methods).some(([known, method]) => known === name && 'streams' in method)
+}

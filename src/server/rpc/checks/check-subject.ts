@@ -1,0 +1,44 @@
+import { BrokerError } from '../../../base/errors.ts'
+import { shortName } from '../../../base/truncate.ts'
+import { nodeOf, payerAddress } from '../../../auth/address.ts'
+import type { Tokens } from '../../../auth/tokens.ts'
+import type { LimitSubject } from '../../../wire/rpc/limit-rule.ts'
+
+export interface WhoIsKnown {
+  readonly tokens: Pick<Tokens, 'list'>
+  /** Whether IPv6 callers are known by their /64. */
+  readonly rollsUp: boolean
+}
+
+/** Throws `bad-request`, `not-found` for whom no request ever comes from: a limit that was misspelt would bind nobody. */
+export function checkSubject(subject: LimitSubject, { tokens, rollsUp }: WhoIsKnown): void {
+  if (subject.scope === 'token') return checkToken(subject.token, tokens)
+  if ('address' in subject && subject.address !== undefined) checkAddress(subject.address, rollsUp)
+}
+
+function checkToken(wanted: string, tokens: Pick<Tokens, 'list'>): void {
+  if (tokens.list().some(({ id }) => id === wanted)) return
+  throw new BrokerError(
+    'not-found',
+    `there is no token “${shortName(wanted)}”; tokens.list says which there are`,
+  )
+}
+
+function checkAddress(address: string, rollsUp: boolean): void {
+  const payer = payerAddress(address)
+  const fault = payer === undefined ? noAddress(rollsUp) : rollUpFault(payer, rollsUp)
+  if (fault !== undefined) throw new BrokerError('bad-request', `“${shortName(address)}” ${fault}`)
+}
+
+function noAddress(rollsUp: boolean): string {
+  const sixth = rollsUp ? 'an IPv6 /64' : 'an IPv6 address'
+  return `is no address of a caller; say an IPv4 address, ${sixth}, or “local” for the Unix sockets`
+}
+
+function rollUpFault(payer: string, rollsUp: boolean): string | undefined {
+  const isNode = payer.endsWith('/64')
+  if (!rollsUp && isNode)
+    return 'is no address of a caller here: each IPv6 address is a caller of its own; say one of them, or start with AIBROKER_ROLL_UP_64=on'
+  if (!rollsUp || isNode || nodeOf(payer) === payer) return undefined
+  return `is no address of a caller here: all of an IPv6 /64 are one caller (AIBROKER_ROLL_UP_64); say ${nodeOf(payer)}`
+}

@@ -1,0 +1,48 @@
+import type { Rooms } from '../../../../inference/services/services.ts'
+import type { TokenFacts } from '../../../../auth/token-table.ts'
+import type { Tokens } from '../../../../auth/tokens.ts'
+import type { RuleBook } from '../../../../limits/limit-store.ts'
+import type { Result } from '../../../../wire/rpc/methods.ts'
+import { checkProviders } from '../../checks/check-providers.ts'
+import type { Handlers } from '../../calls/handler-types.ts'
+
+type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
+
+export interface TokensFacts {
+  readonly rooms: Rooms
+  readonly tokens: Tokens
+  readonly rules: RuleBook
+}
+
+/** The tokens that callers may show. What one may do is a rule like any other. */
+export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
+  const { rooms, tokens, rules } = facts
+  const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
+    const own = rules.list().find(({ subject }) => subject.scope === 'token' && subject.token === id)
+    return {
+      id,
+      label,
+      created_at: createdAt,
+      ...(expiresAt === undefined ? {} : { expires_at: expiresAt }),
+      disabled: isDisabled,
+      ...(own === undefined ? {} : { rule: own.rule }),
+    }
+  }
+  return {
+    'tokens.list': async () => tokens.list().map(row),
+    'tokens.create': async ({ label, expires_at: expiresAt, rule }) => {
+      checkProviders(rule?.providers, rooms)
+      const { facts: made, token } = await tokens.create({ label, expiresAt })
+      // Nobody has the token before the rule is there.
+      if (rule !== undefined) await rules.set({ scope: 'token', token: made.id }, rule)
+      return { ...row(made), token: token.reveal() }
+    },
+    'tokens.disable': async ({ id }) => row(await tokens.setDisabled(id, true)),
+    'tokens.enable': async ({ id }) => row(await tokens.setDisabled(id, false)),
+    'tokens.delete': async ({ id }) => {
+      const removed = await tokens.remove(id)
+      await rules.remove({ scope: 'token', token: id })
+      return { removed }
+    },
+  }
+}

@@ -1,0 +1,36 @@
+import type { Rooms } from '../../../inference/services/services.ts'
+import type { EffectiveSetting } from '../../../config/config-type.ts'
+import type { HandlersOf } from '../calls/handler-types.ts'
+
+export interface ConfigFacts {
+  readonly rooms: Rooms
+  readonly settings: readonly EffectiveSetting[]
+  readonly modelsPath: string
+  /** Reads the models file and the keys again. Throws what is wrong with them; returns the variables that wait for the next start. */
+  readonly reload: () => Promise<readonly string[]>
+}
+
+export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
+  const { rooms, settings, modelsPath, reload } = facts
+  return {
+    'config.get': async () => ({
+      settings: settings.map(({ name, value, source, variable }) => ({
+        name,
+        ...(value === undefined ? {} : { value }),
+        source,
+        variable,
+      })),
+    }),
+    'config.reload': async () => {
+      const waiting = await reload()
+      const providers = [...rooms.providers().values()]
+      return {
+        path: modelsPath,
+        models: rooms.catalog().models.size,
+        providers: providers.length,
+        keys: providers.reduce((sum, { keyCount }) => sum + keyCount, 0),
+        ...(waiting.length === 0 ? {} : { needs_restart: [...waiting] }),
+      }
+    },
+  }
+}

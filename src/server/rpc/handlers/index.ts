@@ -1,0 +1,50 @@
+import { aiHandlers } from './ai.ts'
+import { catalogHandlers, type CatalogFacts } from './catalog.ts'
+import { configHandlers, type ConfigFacts } from './config.ts'
+import { contextsHandlers, type ContextsFacts } from './access/contexts.ts'
+import type { Handlers, StreamHandlers } from '../calls/handler-types.ts'
+import { infoHandlers, type InfoFacts } from './info.ts'
+import { logsHandlers, logsStreams } from './logs.ts'
+import { mcpHandlers } from './mcp.ts'
+import { metricsHandlers, type MetricsFacts } from './metrics.ts'
+import { modelsHandlers } from './models.ts'
+import { moneyHandlers, type MoneyFacts } from './usage-ledger-limits.ts'
+import { providersHandlers, type ProvidersFacts } from './providers.ts'
+import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
+
+/** What the methods speak of. */
+export interface BrokerFacts
+  extends
+    InfoFacts,
+    CatalogFacts,
+    ProvidersFacts,
+    MetricsFacts,
+    ConfigFacts,
+    MoneyFacts,
+    ContextsFacts,
+    TokensFacts {
+  readonly logs: Parameters<typeof logsHandlers>[0]
+}
+
+/** Every method of the contract, answered from the broker's rooms: a line for each group. */
+export function brokerHandlers(facts: BrokerFacts): Handlers {
+  return {
+    ...infoHandlers(facts),
+    ...modelsHandlers(facts.rooms),
+    ...catalogHandlers(facts),
+    ...providersHandlers(facts),
+    ...mcpHandlers(facts.rooms.tools),
+    ...aiHandlers(facts.rooms),
+    ...moneyHandlers(facts),
+    ...contextsHandlers(facts),
+    ...tokenHandlers(facts),
+    ...metricsHandlers(facts),
+    ...logsHandlers(facts.logs),
+    ...configHandlers(facts),
+  }
+}
+
+/** Every method that streams. */
+export function brokerStreams({ logs }: Pick<BrokerFacts, 'logs'>): StreamHandlers {
+  return { ...logsStreams(logs) }
+}

@@ -1,0 +1,130 @@
+import type { Rooms } from '../../../inference/services/services.ts'
+import type { Model } from '../../../catalog/catalog.ts'
+import { isAvailable } from '../../../catalog/is-available.ts'
+import type { LaneState } from '../../../providers/keys/key-pool.ts'
+import type { Provider } from '../../../providers/provider.ts'
+import type { Result } from '../../../wire/rpc/methods.ts'
+import type { HandlersOf } from '../calls/handler-types.ts'
+import { countEndpoints, stateOf } from './providers.ts'
+
+export interface InfoFacts {
+  readonly rooms: Rooms
+  readonly version: string
+  readonly uptimeMs: () => number
+  readonly isMother: boolean
+  readonly sockets: readonly string[]
+  readonly tcp: () => { readonly address: string; readonly port: number } | undefined
+  readonly dataDir: string
+  readonly modelsPath: string
+  /** What is wrong with the models file since it was last read; empty when all is well. */
+  readonly problems: () => readonly string[]
+  /** What is wrong with the house itself, a sentence each. */
+  readonly alarms: () => readonly string[]
+}
+
+export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
+  return {
+    health: async () => ({
+      status: 'ok',
+      service: 'hero_aibroker',
+      version: facts.version,
+      uptime_s: facts.uptimeMs() / 1000,
+    }),
+    info: async () => info(facts),
+  }
+}
+
+function info(facts: InfoFacts): Result<'info'> {
+  const { rooms } = facts
+  const models = [...rooms.catalog().models.values()]
+  const providers = rooms.providers()
+  const tcp = facts.tcp()
+  const problems = [...facts.problems()]
+  return {
+    version: facts.version,
+    is_mother: facts.isMother,
+    mother_count: 0,
+    uptime_s: facts.uptimeMs() / 1000,
+    sockets: [...facts.sockets],
+    ...(tcp === undefined ? {} : { tcp }),
+    providers: [...providers.values()].map((provider) => providerRow(provider, models)),
+    models: models.filter((model) => isAvailable(model, providers)).length,
+    data_dir: facts.dataDir,
+    models_config: {
+      path: facts.modelsPath,
+      models: models.length,
+      ...(problems.length === 0 ? {} : { problems }),
+    },
+    routing_strategy: rooms.strategy,
+    open_requests: rooms.ledger.openHolds().length,
+    warnings: [...facts.alarms(), ...warnings(problems, models, providers), ...doubts(rooms)],
+  }
+}
+
+function providerRow(provider: Provider, models: readonly Model[]): Result<'info'>['providers'][number] {
+  return {
+    name: provider.id,
+    display_name: provider.displayName,
+    keys: provider.keyCount,
+    endpoints: countEndpoints(provider.id, models),
+    state: stateOf(provider),
+  }
+}
+
+/** What only a person can mend. */
+const KEY_TROUBLE: Readonly<Partial<Record<LaneState['state'], string>>> = {
+  'key-refused': 'is refused by it',
+  forbidden: 'may not do what was asked of it',
+  'no-credit': 'has no credit left there',
+}
+
+function keyWarnings(provider: Provider): string[] {
+  return provider.lanes().flatMap(({ number, state, readyInMs }) => {
+    const trouble = KEY_TROUBLE[state]
+    const minutes = Math.ceil(readyInMs / 60_000)
+    return trouble === undefined
+      ? []
+      : [`key ${number} of ${provider.displayName} ${trouble}; it is tried again in ${minutes} min`]
+  })
+}
+
+function warnings(
+  problems: readonly string[],
+  models: readonly Model[],
+  providers: ReadonlyMap<string, Provider>,
+): string[] {
+  const unpriced = models
+    .flatMap(({ endpoints }) => endpoints)
+    .filter(({ provider, price }) => providers.has(provider) && price === undefined)
+  return [
+    ...problems.map(() => 'the models file has a mistake, the last good copy is in use'),
+    ...[...providers.values()].flatMap(keyWarnings),
+    ...(unpriced.length === 0
+      ? []
+      : [
+          `${unpriced.length} endpoints have no price; their answers are booked as unpriced: ${unpriced[0]?.id ?? ''} …`,
+        ]),
+  ]
+}
+
+const DAY_MS = 86_400_000
+
+/** Rows of the last day whose figures somebody should look at. */
+function doubts({ ledger, clock }: Rooms): string[] {
+  const { unpriced, disputed } = ledger.doubtful(Math.floor((clock.now() - DAY_MS) / 1000))
+  const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
+  return [
+    ...(unpriced.count < 1
+      ? []
+      : [
+          `${rows(unpriced.count)} of the last 24 hours cost nobody knows what, the newest is ${unpriced.newest}: ` +
+            'give the endpoint or tool a price; `ledger.rerate` then books what past answers cost',
+        ]),
+    ...(disputed.count === 0
+      ? []
+      : [
+          `in ${rows(disputed.count)} of the last 24 hours the provider's own figure of the cost is far from ours, ` +
+            `the newest is ${disputed.newest}: its flag says by how much, and the price may be out of date`,
+        ]),
+  ]
+}

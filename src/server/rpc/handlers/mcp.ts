@@ -1,0 +1,82 @@
+import { BrokerError } from '../../../base/errors.ts'
+import { formatDollars } from '../../../base/money.ts'
+import { shortName } from '../../../base/truncate.ts'
+import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { ListedTool } from '../../../mcp/types.ts'
+import type { Params, Result } from '../../../wire/rpc/methods.ts'
+import type { Handlers } from '../calls/handler-types.ts'
+
+type McpMethod = 'mcp.list_tools' | 'mcp.call_tool' | 'mcp.servers' | 'mcp.approve_tool'
+
+/** The methods about tools. Without a tool broker no servers are configured, which is an empty list and no error. */
+export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMethod> {
+  return {
+    'mcp.list_tools': async (params, caller, signal) => {
+      const list = await tools?.listTools(caller, signal)
+      return {
+        tools: (list?.tools ?? []).filter(fitting(params)).map(toolRow),
+        unavailable: [...(list?.unavailable ?? [])],
+      }
+    },
+    'mcp.call_tool': async ({ name, arguments: args = {} }, caller, signal) => {
+      if (tools === undefined)
+        throw new BrokerError('not-found', `there is no tool “${shortName(name)}”: ${NONE}`)
+      const result = await tools.callTool(caller, name, args, { signal })
+      if (!('content' in result)) throw asksBack(name)
+      return result as Result<'mcp.call_tool'>
+    },
+    'mcp.servers': async () => (tools === undefined ? [] : serverRows(tools)),
+    'mcp.approve_tool': async ({ server, tool }) => {
+      if (tools === undefined) throw new BrokerError('not-found', `nothing is held: ${NONE}`)
+      await tools.approve(server, tool)
+      return { approved: true }
+    },
+  }
+}
+
+const NONE = 'no MCP servers are configured here (set MCP_CONFIG_PATH)'
+
+function asksBack(name: string): BrokerError {
+  return new BrokerError(
+    'upstream-refused',
+    `tool “${name}” asks something back, which only MCP clients can answer`,
+  )
+}
+
+function fitting({ search = '', server }: Params<'mcp.list_tools'>): (tool: ListedTool) => boolean {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean)
+  return ({ server: owner, definition: { name, title, description } }) => {
+    const text = `${name} ${title ?? ''} ${description ?? ''}`.toLowerCase()
+    return (server === undefined || owner === server) && words.every((word) => text.includes(word))
+  }
+}
+
+function toolRow({ server, definition, price }: ListedTool): Result<'mcp.list_tools'>['tools'][number] {
+  const { name, title, description, inputSchema, outputSchema, annotations } = definition
+  return {
+    name,
+    server,
+    ...(title === undefined ? {} : { title }),
+    ...(description === undefined ? {} : { description }),
+    inputSchema,
+    ...(outputSchema === undefined ? {} : { outputSchema }),
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(price === undefined ? {} : { price_usd: formatDollars(price) }),
+  }
+}
+
+function serverRows(tools: ToolBroker): Result<'mcp.servers'> {
+  const held = Map.groupBy(tools.held(), ({ server }) => server)
+  return tools.servers().map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
+    name,
+    state,
+    ...(problem === undefined ? {} : { problem }),
+    ...(era === undefined ? {} : { era }),
+    tools: counts.tools,
+    connections: counts.connections,
+    restarts: counts.restarts,
+    calls_running: callsRunning,
+    warnings: [...warnings],
+    held: (held.get(name) ?? []).map(({ tool, reason }) => ({ tool, reason })),
+  }))
+}

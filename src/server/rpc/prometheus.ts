@@ -1,0 +1,141 @@
+import { formatDollars } from '../../base/money.ts'
+import type { Histogram } from '../../telemetry/histogram.ts'
+import type { EndpointMetrics, Figures, Metrics } from '../../telemetry/metrics.ts'
+import type { Rooms } from '../../inference/services/services.ts'
+
+export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+export interface PrometheusFacts {
+  readonly metrics: Metrics
+  readonly rooms: Rooms
+  readonly version: string
+}
+
+type Labels = Readonly<Record<string, string | number>>
+type Sample = readonly [labels: Labels, value: number | string]
+
+/** The counters in Prometheus' text format. Costs are exact decimals. */
+export function prometheusText(facts: PrometheusFacts): string {
+  const { metrics } = facts
+  return [
+    ...processFamilies(facts),
+    ...totalFamilies(metrics.total),
+    ...endpointFamilies(metrics.endpoints()),
+  ].join('')
+}
+
+function processFamilies({ metrics, rooms, version }: PrometheusFacts): readonly string[] {
+  const answers = metrics.answers().map(({ door, status, count }): Sample => [{ door, status }, count])
+  return [
+    family('build_info', 'gauge', 'Version that runs.', [[{ version }, 1]]),
+    family('start_time_seconds', 'gauge', 'Start of the process, unix time.', [[{}, metrics.since]]),
+    family('resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, process.memoryUsage.rss()]]),
+    family('open_requests', 'gauge', 'Requests under way.', [[{}, rooms.ledger.openHolds().length]]),
+    family('http_answers_total', 'counter', 'HTTP answers.', answers),
+    family('key_running', 'gauge', 'Requests under way by key, counted from 1.', keySamples(rooms)),
+    family('key_requests_total', 'counter', 'Requests by key and how they went.', keyOutcomes(rooms)),
+  ]
+}
+
+function totalFamilies(total: Figures): readonly string[] {
+  return [
+    family('requests_total', 'counter', 'Requests to models that ended.', statusSamples({}, total)),
+    family('tokens_total', 'counter', TOKENS, tokenSamples({}, total)),
+    family('cost_usd_total', 'counter', 'Known cost.', [[{}, formatDollars(total.cost)]]),
+    family('unpriced_total', 'counter', 'Answers whose price nobody knows.', [[{}, total.unpriced]]),
+    histogram('duration_seconds', 'From the request to the end of the answer.', [[{}, total.duration]]),
+    histogram('first_token_seconds', 'From the request to the first piece.', [[{}, total.firstToken]]),
+  ]
+}
+
+const TOKENS = 'Tokens; cached ones are inside prompt, reasoning inside completion.'
+
+function endpointFamilies(endpoints: readonly EndpointMetrics[]): readonly string[] {
+  const each = (samples: (labels: Labels, endpoint: EndpointMetrics) => readonly Sample[]) =>
+    endpoints.flatMap((endpoint) => samples(labelsOf(endpoint), endpoint))
+  const failures = (labels: Labels, { failedAttempts }: EndpointMetrics) =>
+    [...failedAttempts].map(([code, count]): Sample => [{ ...labels, code }, count])
+  const costs = (labels: Labels, { cost }: EndpointMetrics): readonly Sample[] => [
+    [labels, formatDollars(cost)],
+  ]
+  const firstTokens = endpoints.map((one) => [labelsOf(one), one.firstToken] as const)
+  return [
+    family(
+      'endpoint_requests_total',
+      'counter',
+      'Requests by the endpoint that answered.',
+      each(statusSamples),
+    ),
+    family('endpoint_failures_total', 'counter', 'Attempts that another endpoint followed.', each(failures)),
+    family('endpoint_tokens_total', 'counter', TOKENS, each(tokenSamples)),
+    family('endpoint_cost_usd_total', 'counter', 'Known cost.', each(costs)),
+    histogram('endpoint_first_token_seconds', 'From the request to the first piece.', firstTokens),
+  ]
+}
+
+function statusSamples(labels: Labels, { requests }: Figures): readonly Sample[] {
+  return Object.entries(requests).map(([status, count]) => [{ ...labels, status }, count])
+}
+
+function tokenSamples(labels: Labels, { tokens }: Figures): readonly Sample[] {
+  return [
+    [{ ...labels, kind: 'prompt' }, tokens.prompt],
+    [{ ...labels, kind: 'completion' }, tokens.completion],
+    [{ ...labels, kind: 'cached_prompt' }, tokens.cachedPrompt],
+    [{ ...labels, kind: 'reasoning' }, tokens.reasoning],
+  ]
+}
+
+function keySamples(rooms: Rooms): readonly Sample[] {
+  return [...rooms.providers().values()].flatMap((provider) =>
+    provider
+      .lanes()
+      .map(({ number, running, state }): Sample => [{ provider: provider.id, key: number, state }, running]),
+  )
+}
+
+function keyOutcomes(rooms: Rooms): readonly Sample[] {
+  return [...rooms.providers().values()].flatMap((provider) =>
+    provider.lanes().flatMap(({ number: key, answered, failed }): Sample[] => [
+      [{ provider: provider.id, key, outcome: 'answered' }, answered],
+      [{ provider: provider.id, key, outcome: 'failed' }, failed],
+    ]),
+  )
+}
+
+function labelsOf({ provider, endpoint }: EndpointMetrics): Labels {
+  return { provider, endpoint }
+}
+
+function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {
+  const lines = samples.map(([labels, value]) => `${PREFIX}${name}${labelText(labels)} ${value}\n`)
+  return lines.length === 0 ? '' : `${head(name, type, help)}${lines.join('')}`
+}
+
+function histogram(name: string, help: string, samples: readonly (readonly [Labels, Histogram])[]): string {
+  if (samples.length === 0) return ''
+  const lines = samples.flatMap(([labels, histogram]) => [
+    ...histogram
+      .buckets()
+      .map(({ le, count: below }) => `${name}_bucket${labelText({ ...labels, le })} ${below}`),
+    `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${histogram.count}`,
+    `${name}_sum${labelText(labels)} ${histogram.sum}`,
+    `${name}_count${labelText(labels)} ${histogram.count}`,
+  ])
+  return `${head(name, 'histogram', help)}${lines.map((line) => `${PREFIX}${line}\n`).join('')}`
+}
+
+const PREFIX = 'aibroker_'
+
+function head(name: string, type: string, help: string): string {
+  return `# HELP ${PREFIX}${name} ${help}\n# TYPE ${PREFIX}${name} ${type}\n`
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(String(value))}"`)
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
+function escaped(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../base/clock.ts'
+import { OUTRUN, type Entry, type Settlement } from '../ledger/types.ts'
+import type { EndpointFigures, Percentile } from '../routing/endpoint-candidate.ts'
+
+/** How endpoints have been doing, from the requests that ended. */
+export interface EndpointFiguresBook {
+  /** Takes note of a request that ended. */
+  note(settlement: Settlement): void
+  /** Takes up what the books of an earlier process say; entries are newest first. */
+  recall(entries: Iterable<Entry>): void
+  /** Of the last 30 minutes; `undefined` when it wasn't asked in that time. */
+  readonly of: (endpointId: string) => EndpointFigures | undefined
+  /** Milliseconds within which 95 of 100 answers had their first token; `undefined` when too few are known to say. */
+  slowMs(endpointId: string): number | undefined
+  /** Percent of its attempts within the last `ms` that it answered; `undefined` without any. */
+  uptime(endpointId: string, ms: number): number | undefined
+}
+
+/** What is read of a request; the books tell it as well as a settlement. */
+type EndedRequest = Pick<
+  Settlement,
+  'attempts' | 'endpoint' | 'status' | 'firstTokenMs' | 'durationMs' | 'usage'
+>
+
+interface Sample {
+  readonly at: number
+  /** `undefined` when it was left before it could. */
+  readonly answered: boolean | undefined
+  readonly latencyMs: number | undefined
+  readonly tokensPerSecond: number | undefined
+}
+
+/** The latest of each endpoint; a busy one's day is then told by its last hours. */
+const MOST_SAMPLES = 512
+
+const WINDOW_MS = 30 * 60_000
+const DAY_MS = 24 * 60 * 60_000
+/** Of fewer answers nobody knows what is slow. */
+const LEAST_KNOWN = 20
+/** Callers can name any model of some providers. */
+const MOST_ENDPOINTS = 4096
+
+/** In memory; after a restart the ledger tells it all again, so nothing else has to be kept. */
+export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
+  const book = new Map<string, Samples>()
+
+  /** In place of the one that was new longest ago, when there are too many. */
+  function open(endpointId: string): Samples {
+    const [oldest] = book.keys()
+    if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
+    const samples = new Samples(clock)
+    book.set(endpointId, samples)
+    return samples
+  }
+
+  function add(endpointId: string, sample: Sample): void {
+    const samples = book.get(endpointId) ?? open(endpointId)
+    samples.add(sample)
+  }
+
+  function note(ended: EndedRequest, at: number): void {
+    for (const { endpoint, code, ms } of ended.attempts) add(endpoint, sampleOfAttempt(at, code, ms))
+    if (ended.endpoint !== undefined && ended.status !== 'cancelled') add(ended.endpoint, sampleOf(at, ended))
+  }
+
+  return {
+    note: (settlement) => note(settlement, clock.now()),
+    recall(entries) {
+      for (const { durationMs, ...entry } of [...entries].reverse())
+        if (durationMs !== undefined) note({ ...entry, durationMs }, entry.startedAt + durationMs)
+    },
+    of: (endpointId) => book.get(endpointId)?.workedOut().figures,
+    slowMs: (endpointId) => book.get(endpointId)?.workedOut().slowMs,
+    uptime(endpointId, ms) {
+      const since = clock.now() - Math.min(ms, DAY_MS)
+      const samples = book
+        .get(endpointId)
+        ?.since(since)
+        .filter(({ answered }) => answered !== undefined)
+      if (samples === undefined || samples.length === 0) return undefined
+      return (100 * samples.filter(({ answered }) => answered).length) / samples.length
+    },
+  }
+}
+
+/** The latest requests to one endpoint, and what was last worked out of them. */
+class Samples {
+  readonly #clock: Clock
+  readonly #latest: Sample[] = []
+  #next = 0
+  #known: WorkedOut | undefined
+  #newSince = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  add(sample: Sample): void {
+    this.#latest[this.#next] = sample
+    this.#next = (this.#next + 1) % MOST_SAMPLES
+    this.#newSince++
+  }
+
+  since(at: number): readonly Sample[] {
+    return this.#latest.filter((sample) => sample.at >= at)
+  }
+
+  /** To sort 512 samples takes 200 µs, so it is not done for every request that wants to know. */
+  workedOut(): WorkedOut {
+    const now = this.#clock.now()
+    const known = this.#known
+    if (known !== undefined && now - known.at < GOOD_FOR_MS && this.#newSince < goodForMore(known))
+      return known
+    this.#newSince = 0
+    return (this.#known = workedOutOf(this.since(now - WINDOW_MS), now))
+  }
+}
+
+/** What was worked out of many samples is good for so long, or until a sixteenth of them is new. */
+const GOOD_FOR_MS = 1000
+const MANY = 64
+
+function goodForMore({ count }: WorkedOut): number {
+  return count < MANY ? 1 : count / 16
+}
+
+interface WorkedOut {
+  readonly at: number
+  readonly count: number
+  readonly figures: EndpointFigures | undefined
+  readonly slowMs: number | undefined
+}
+
+function workedOutOf(samples: readonly Sample[], at: number): WorkedOut {
+  const count = samples.length
+  if (count === 0) return { at, count, figures: undefined, slowMs: undefined }
+  const latencies = samples.flatMap(({ latencyMs }) => latencyMs ?? []).sort((a, b) => a - b)
+  const speeds = samples.flatMap(({ tokensPerSecond }) => tokensPerSecond ?? []).sort((a, b) => b - a)
+  return {
+    at,
+    count,
+    figures: { latency: percentiles(latencies), throughput: percentiles(speeds) },
+    slowMs: latencies.length < LEAST_KNOWN ? undefined : nearestRank(latencies, 0.95),
+  }
+}
+
+/** An endpoint that was outrun would have taken longer still: without it the slow ones would be missing among those known. */
+function sampleOfAttempt(at: number, code: string, ms: number): Sample {
+  const isOutrun = code === OUTRUN
+  return {
+    at,
+    answered: isOutrun ? undefined : false,
+    latencyMs: isOutrun ? ms : undefined,
+    tokensPerSecond: undefined,
+  }
+}
+
+function sampleOf(at: number, { status, firstTokenMs, durationMs, usage }: EndedRequest): Sample {
+  const seconds = (durationMs - (firstTokenMs ?? durationMs)) / 1000
+  // A plain answer comes all at once: its tokens took the whole time.
+  const tookSeconds = seconds > 0.001 ? seconds : durationMs / 1000
+  return {
+    at,
+    answered: status === 'finished',
+    latencyMs: firstTokenMs,
+    tokensPerSecond: usage === undefined || tookSeconds <= 0 ? undefined : usage.completion / tookSeconds,
+  }
+}
+
+/** Nearest rank, of figures that go from good to bad. */
+function percentiles(sorted: readonly number[]): Percentile | undefined {
+  if (sorted.length === 0) return undefined
+  const at = (share: number): number => Math.round(nearestRank(sorted, share) * 10) / 10
+  return { p50: at(0.5), p75: at(0.75), p90: at(0.9), p99: at(0.99) }
+}
+
+function nearestRank(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
+}

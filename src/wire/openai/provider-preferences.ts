@@ -1,0 +1,149 @@
+import { z } from 'zod'
+import { fieldFault } from './field-error.ts'
+
+/** What the caller wishes of the providers that may answer. OpenRouter's `provider` field in our words. */
+export interface ProviderPreferences {
+  /** Slugs to try first, in this order. */
+  readonly order?: readonly string[] | undefined
+  /** Slugs that may answer; all when absent. */
+  readonly only?: readonly string[] | undefined
+  readonly ignore?: readonly string[] | undefined
+  readonly allowFallbacks: boolean
+  readonly requireParameters: boolean
+  /** Nobody who trains on what it is told. */
+  readonly deniesDataCollection: boolean
+  /** Nobody who keeps what it is told. */
+  readonly zeroDataRetention: boolean
+  /** Only models whose authors permit that others learn from them. */
+  readonly distillableOnly: boolean
+  readonly quantizations?: readonly string[] | undefined
+  readonly sort?: ProviderSort | undefined
+  /** Sorts all models together instead of one after the other. */
+  readonly sortsAcrossModels: boolean
+  readonly maxPrice?: MaxPrice | undefined
+  /** Tokens per second. */
+  readonly minThroughput?: Percentiles | undefined
+  /** Seconds to the first token. */
+  readonly maxLatency?: Percentiles | undefined
+}
+
+export type ProviderSort = 'price' | 'throughput' | 'latency' | 'exacto'
+
+/** US dollars as decimal text: tokens per million, the others each. */
+export interface MaxPrice {
+  readonly prompt?: string | undefined
+  readonly completion?: string | undefined
+  readonly request?: string | undefined
+  /** Of the prompt. */
+  readonly audio?: string | undefined
+  /** Of the prompt, each. */
+  readonly image?: string | undefined
+}
+
+export interface Percentiles {
+  readonly p50?: number | undefined
+  readonly p75?: number | undefined
+  readonly p90?: number | undefined
+  readonly p99?: number | undefined
+}
+
+export const NO_PREFERENCES: ProviderPreferences = {
+  allowFallbacks: true,
+  requireParameters: false,
+  deniesDataCollection: false,
+  zeroDataRetention: false,
+  distillableOnly: false,
+  sortsAcrossModels: false,
+}
+
+const slugs = z.array(z.string().min(1).max(128)).max(64).nullish()
+const sortBy = z.enum(['price', 'throughput', 'latency', 'exacto'])
+/** The document says strings, its examples are numbers. */
+const usd = z
+  .union([
+    z.number().min(0),
+    z
+      .string()
+      .max(64)
+      .regex(/^(?:\d+(?:\.\d+)?|\.\d+)(?:e-?\d+)?$/i, 'should be dollars, such as 0.5'),
+  ])
+  .nullish()
+const percentile = z.number().min(0).nullish()
+const percentiles = z
+  .union([
+    z.number().min(0),
+    z.looseObject({ p50: percentile, p75: percentile, p90: percentile, p99: percentile }),
+  ])
+  .nullish()
+
+const form = z.looseObject({
+  order: slugs,
+  only: slugs,
+  ignore: slugs,
+  allow_fallbacks: z.boolean().nullish(),
+  require_parameters: z.boolean().nullish(),
+  data_collection: z.enum(['allow', 'deny']).nullish(),
+  zdr: z.boolean().nullish(),
+  enforce_distillable_text: z.boolean().nullish(),
+  quantizations: z.array(z.string()).nullish(),
+  sort: z
+    .union([sortBy, z.looseObject({ by: sortBy.nullish(), partition: z.enum(['model', 'none']).nullish() })])
+    .nullish(),
+  max_price: z.looseObject({ prompt: usd, completion: usd, request: usd, image: usd, audio: usd }).nullish(),
+  preferred_min_throughput: percentiles,
+  preferred_max_latency: percentiles,
+})
+
+/** Reads the `provider` field. Throws `bad-request` naming the field within it. */
+export function parsePreferences(value: unknown): ProviderPreferences {
+  if (value === undefined || value === null) return NO_PREFERENCES
+  const parsed = form.safeParse(value)
+  if (!parsed.success) throw fieldFault(form, value, ['provider'])
+  const said = parsed.data
+  const sort = typeof said.sort === 'string' ? { by: said.sort, partition: undefined } : said.sort
+  return {
+    order: slugList(said.order),
+    only: slugList(said.only),
+    ignore: slugList(said.ignore),
+    allowFallbacks: said.allow_fallbacks ?? true,
+    requireParameters: said.require_parameters ?? false,
+    deniesDataCollection: said.data_collection === 'deny',
+    zeroDataRetention: said.zdr ?? false,
+    distillableOnly: said.enforce_distillable_text ?? false,
+    quantizations: said.quantizations ?? undefined,
+    sort: sort?.by ?? undefined,
+    sortsAcrossModels: sort?.partition === 'none',
+    maxPrice: maxPriceOf(said.max_price),
+    minThroughput: percentilesOf(said.preferred_min_throughput),
+    maxLatency: percentilesOf(said.preferred_max_latency),
+  }
+}
+
+/** An empty list is no wish. */
+function slugList(list: readonly string[] | null | undefined): readonly string[] | undefined {
+  return list === null || list === undefined || list.length === 0
+    ? undefined
+    : list.map((slug) => slug.toLowerCase())
+}
+
+function maxPriceOf(said: z.infer<typeof form>['max_price']): MaxPrice | undefined {
+  if (said === null || said === undefined) return undefined
+  const text = (value: number | string | null | undefined) =>
+    value === null || value === undefined ? undefined : String(value)
+  const { prompt, completion, request, audio, image } = said
+  return {
+    prompt: text(prompt),
+    completion: text(completion),
+    request: text(request),
+    audio: text(audio),
+    image: text(image),
+  }
+}
+
+/** A bare number means the median. */
+function percentilesOf(said: z.infer<typeof percentiles>): Percentiles | undefined {
+  if (said === null || said === undefined) return undefined
+  if (typeof said === 'number') return { p50: said }
+  const { p50, p75, p90, p99 } = said
+  return { p50: p50 ?? undefined, p75: p75 ?? undefined, p90: p90 ?? undefined, p99: p99 ?? undefined }
+}

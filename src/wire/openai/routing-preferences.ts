@@ -1,0 +1,222 @@
+import { z } from 'zod'
+import { BrokerError } from '../../base/errors.ts'
+import { shortName } from '../../base/truncate.ts'
+import { fieldFault } from './field-error.ts'
+import { isObject, type JsonBody } from '../json/json-body.ts'
+import { COMPRESSION } from './plugins.ts'
+import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
+
+/** Which models and providers may answer, and what they must be able to do. */
+export interface RoutingWishes {
+  /** The first choice; `auto` when none was named. */
+  readonly model: string
+  /** Asked in this order when the first choice can't answer. */
+  readonly otherModels: readonly string[]
+  readonly preferences: ProviderPreferences
+  readonly needs: Needs
+}
+
+export interface Needs {
+  /** Fields of the request that a provider may or may not know, by OpenRouter's names of parameters. */
+  readonly parameters: readonly string[]
+  /** Beyond text: `image`, `audio`, `file`, `video`. */
+  readonly inputs: readonly string[]
+  /** Beyond text. */
+  readonly outputs: readonly string[]
+  /** The caller's bound on the answer. */
+  readonly maxTokens: number | undefined
+  /** What only a router of OpenRouter's kind can do, named for people: `the plugin “web”`. */
+  readonly routerOnly: readonly string[]
+}
+
+export const NO_NEEDS: Needs = {
+  parameters: [],
+  inputs: [],
+  outputs: [],
+  maxTokens: undefined,
+  routerOnly: [],
+}
+
+/** OpenRouter's vocabulary, without what every provider knows and what we ask of providers ourselves. */
+const PARAMETERS: ReadonlySet<string> = new Set([
+  'temperature',
+  'top_p',
+  'top_k',
+  'min_p',
+  'top_a',
+  'frequency_penalty',
+  'presence_penalty',
+  'repetition_penalty',
+  'logit_bias',
+  'logprobs',
+  'top_logprobs',
+  'seed',
+  'stop',
+  'tools',
+  'tool_choice',
+  'parallel_tool_calls',
+  'response_format',
+  'prediction',
+  'reasoning',
+  'verbosity',
+  'web_search_options',
+])
+
+/** Longer is no model's name. */
+const MOST_NAME = 512
+
+const form = z.looseObject({
+  model: z.string().min(1).max(MOST_NAME).nullish(),
+  models: z.array(z.string().min(1).max(MOST_NAME)).max(32).nullish(),
+  route: z.enum(['fallback', 'sort']).nullish(),
+  plugins: z.array(z.looseObject({ id: z.string(), enabled: z.boolean().nullish() })).nullish(),
+  transforms: z.array(z.string()).nullish(),
+  modalities: z.array(z.string()).nullish(),
+  tools: z.array(z.looseObject({ type: z.string().nullish() })).nullish(),
+})
+
+/**
+ * Reads what a body says about its routing; `able` names the plugins that the broker runs itself. Throws `bad-request`
+ * naming the field.
+ */
+export function parseWishes(
+  { value, fields }: JsonBody,
+  maxTokens: number | undefined,
+  able: readonly string[] = [],
+): RoutingWishes {
+  const parameters = parametersOf(value, fields)
+  const inputs = inputsOf(value['messages'])
+  const only = onlyModelOf(value, fields)
+  if (only !== undefined) {
+    const needs = { parameters, inputs, outputs: NOTHING, maxTokens, routerOnly: NOTHING }
+    return { model: only, otherModels: NOTHING, preferences: parsePreferences(value['provider']), needs }
+  }
+  const { model, models, route, plugins, transforms, modalities, tools } = readFields(value)
+  const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
+  const preferences = parsePreferences(value['provider'])
+  return {
+    model: first ?? 'auto',
+    otherModels: others,
+    preferences: route === 'sort' ? { ...preferences, sortsAcrossModels: true } : preferences,
+    needs: {
+      parameters,
+      inputs,
+      outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
+      maxTokens,
+      routerOnly: [
+        ...pluginsOf(plugins ?? [], able),
+        ...transformsOf(transforms ?? [], able),
+        ...serverToolsOf(tools ?? []),
+        ...(typeof value['preset'] === 'string' ? ['“preset”'] : []),
+      ],
+    },
+  }
+}
+
+const NOTHING: readonly string[] = []
+
+/** Most requests have nothing of it but the model, functions, and preferences at most: those need no schema. */
+function onlyModelOf(
+  { model, tools }: Readonly<Record<string, unknown>>,
+  fields: JsonBody['fields'],
+): string | undefined {
+  const isModel = typeof model === 'string' && model !== '' && model.length <= MOST_NAME
+  const isAll = isModel && !FIELDS.some((name) => fields.has(name)) && areFunctions(tools)
+  return isAll ? model : undefined
+}
+
+const FIELDS = ['models', 'route', 'plugins', 'transforms', 'modalities', 'preset']
+
+function areFunctions(tools: unknown): boolean {
+  return tools === undefined || (Array.isArray(tools) && tools.every(isFunction))
+}
+
+function isFunction(tool: unknown): boolean {
+  return isObject(tool) && tool['type'] === 'function'
+}
+
+function readFields(value: Readonly<Record<string, unknown>>): z.infer<typeof form> {
+  const parsed = form.safeParse(value)
+  if (!parsed.success) throw fieldFault(form, value)
+  return parsed.data
+}
+
+function parametersOf(
+  value: Readonly<Record<string, unknown>>,
+  fields: JsonBody['fields'],
+): readonly string[] {
+  const found: string[] = []
+  for (const name of fields.keys()) if (PARAMETERS.has(name) && isGiven(value[name])) found.push(name)
+  return found
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0)
+}
+
+/** Every plugin of OpenRouter's. */
+const PLUGINS = [
+  'web',
+  'web-fetch',
+  'file-parser',
+  'response-healing',
+  'context-compression',
+  'moderation',
+  'auto-router',
+  'auto-beta-router',
+  'pareto-router',
+  'fusion',
+  'switchyard-router',
+]
+
+function pluginsOf(
+  plugins: readonly { id: string; enabled?: boolean | null | undefined }[],
+  able: readonly string[],
+): string[] {
+  return plugins
+    .filter(({ id, enabled }) => enabled !== false && !able.includes(id))
+    .map(({ id }) => {
+      if (id === 'response-healing') return `the plugin “${id}” for anything but a plain answer in JSON`
+      if (PLUGINS.includes(id)) return `the plugin “${id}”`
+      throw new BrokerError(
+        'bad-request',
+        `there is no plugin “${shortName(id)}”; known are ${PLUGINS.join(', ')}`,
+      )
+    })
+}
+
+function transformsOf(transforms: readonly string[], able: readonly string[]): string[] {
+  return transforms.flatMap((name) => {
+    if (name === 'middle-out') return able.includes(COMPRESSION) ? [] : ['the transform “middle-out”']
+    throw new BrokerError('bad-request', `there is no transform “${shortName(name)}”; known is middle-out`)
+  })
+}
+
+function serverToolsOf(tools: readonly { type?: string | null | undefined }[]): string[] {
+  return tools.flatMap(({ type }) =>
+    typeof type === 'string' && (type.startsWith('openrouter:') || type.startsWith('web_search'))
+      ? [`the tool “${shortName(type)}”`]
+      : [],
+  )
+}
+
+const PARTS: Readonly<Record<string, string>> = {
+  image_url: 'image',
+  input_audio: 'audio',
+  file: 'file',
+  video_url: 'video',
+  input_video: 'video',
+}
+
+function inputsOf(messages: unknown): readonly string[] {
+  let found: Set<string> | undefined
+  if (!Array.isArray(messages)) return NOTHING
+  for (const message of messages as readonly { content?: unknown }[]) {
+    if (!Array.isArray(message?.content)) continue
+    for (const part of message.content as readonly { type?: unknown }[]) {
+      const input = PARTS[String(part?.type)]
+      if (input !== undefined) (found ??= new Set()).add(input)
+    }
+  }
+  return found === undefined ? NOTHING : [...found]
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+
+import { dollars } from '../../base/money.ts'
+import { usd } from './units.ts'
+
+const most = z.int().positive()
+const budget = usd
+  .refine((text) => !text.startsWith('-'), 'should not be negative')
+  .refine(isMoney, 'should be an amount in whole nano-dollars, such as "2.50"')
+
+/** What an address, a context or a token may do at most. What is left out isn't bounded. */
+export const limitRule = z
+  .strictObject({
+    requests_per_minute: most.optional(),
+    tokens_per_minute: most.optional().describe('Of prompt and answer together.'),
+    concurrent: most.optional().describe('Requests that may run at once.'),
+    usd_per_hour: budget.optional().describe('Hours, days and months are those of UTC.'),
+    usd_per_day: budget.optional(),
+    usd_per_month: budget.optional(),
+    usd_total: budget.optional(),
+    allow_unpriced: z
+      .boolean()
+      .optional()
+      .describe('Endpoints without a known price may be asked although there is a budget. By default not.'),
+    providers: z.array(z.string()).min(1).optional().describe('Only these providers.'),
+    models: z
+      .array(z.string())
+      .min(1)
+      .optional()
+      .describe('Only these models; a name may end in `*`, such as `openai/*`.'),
+    hedge: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether a second provider may be asked as well when the first is unusually slow to begin a stream; both may bill. Left out, the model says.',
+      ),
+    local_only: z.boolean().optional().describe('Only providers that run on this host.'),
+  })
+  .meta({ id: 'LimitRule' })
+
+export type LimitRule = z.infer<typeof limitRule>
+
+/** Whom a rule is for. */
+export const limitSubject = z
+  .union([
+    z.strictObject({ scope: z.literal('default') }),
+    z.strictObject({ scope: z.literal('everybody') }),
+    z.strictObject({ scope: z.literal('address'), address: z.string() }),
+    z.strictObject({ scope: z.literal('context'), context: z.string(), address: z.string().optional() }),
+    z.strictObject({ scope: z.literal('token'), token: z.string() }),
+  ])
+  .meta({
+    id: 'LimitSubject',
+    description:
+      '`default`: every context of every address by itself; `context`: the same for one context, everywhere or under one address; `address`: all contexts of an address together; `everybody`: all requests together; `token`: what a token asks for.',
+  })
+
+export type LimitSubject = z.infer<typeof limitSubject>
+
+function isMoney(text: string): boolean {
+  try {
+    dollars(text)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod'
+
+import { limitRule, limitSubject } from '../../limit-rule.ts'
+import type { Method } from '../../method.ts'
+import { count, usd } from '../../units.ts'
+
+const storedRule = z.object({ subject: limitSubject, rule: limitRule }).meta({ id: 'StoredLimitRule' })
+
+const standing = z
+  .object({
+    name: z.string().describe('Whose budget it is, for people.'),
+    period: z.enum(['hour', 'day', 'month', 'total']),
+    budget_usd: usd,
+    spent_usd: usd,
+    held_usd: usd.describe('Set aside for requests that are running.'),
+    left_usd: usd,
+    resets_at: count.optional().describe('Unix seconds.'),
+  })
+  .meta({ id: 'BudgetStanding' })
+
+export const limitsMethods = {
+  'limits.list': {
+    summary: 'Every limit that is set',
+    params: z.strictObject({}),
+    result: z.array(storedRule),
+    errors: [],
+    role: 'admin',
+    example: { params: {}, result: [{ subject: { scope: 'default' }, rule: { requests_per_minute: 60 } }] },
+  },
+  'limits.set': {
+    summary: 'Sets what an address, a context or a token may do; holds from the next request on',
+    params: z.strictObject({ subject: limitSubject, rule: limitRule.describe('Replaces the whole rule.') }),
+    result: storedRule,
+    errors: ['bad-context', 'not-found', 'store-full'],
+    role: 'admin',
+    example: {
+      params: { subject: { scope: 'context', context: 'lab' }, rule: { usd_per_day: '5', local_only: true } },
+      result: { subject: { scope: 'context', context: 'lab' }, rule: { usd_per_day: '5', local_only: true } },
+    },
+  },
+  'limits.remove': {
+    summary: 'Takes a limit away',
+    params: z.strictObject({ subject: limitSubject }),
+    result: z.object({ removed: z.boolean().describe('False when there was none.') }),
+    errors: ['bad-context'],
+    role: 'admin',
+    example: { params: { subject: { scope: 'default' } }, result: { removed: true } },
+  },
+  'limits.standing': {
+    summary: 'The budgets that bind a caller and what is left of them; the one who asks without params',
+    params: z.strictObject({
+      address: z.string().optional(),
+      context: z.string().optional(),
+      token: z.string().optional().describe('Id of a token.'),
+    }),
+    result: z.array(standing),
+    errors: ['bad-context'],
+    role: 'admin',
+    example: {
+      params: { address: '10.0.0.1', context: 'lab' },
+      result: [
+        {
+          name: 'context “lab” of 10.0.0.1',
+          period: 'day',
+          budget_usd: '5',
+          spent_usd: '1.25',
+          held_usd: '0.01',
+          left_usd: '3.74',
+          resets_at: 1_767_225_600,
+        },
+      ],
+    },
+  },
+} as const satisfies Record<string, Method>

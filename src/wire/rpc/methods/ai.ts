@@ -1,0 +1,89 @@
+import { z } from 'zod'
+
+import type { ErrorCode } from '../../../base/errors.ts'
+import type { Method } from '../method.ts'
+
+const message = z
+  .looseObject({ role: z.string(), content: z.unknown().optional() })
+  .meta({ id: 'ChatMessage', description: 'As in OpenAI’s chat API.' })
+
+/** What can become of a request to a model. */
+const ASKING_ERRORS: readonly ErrorCode[] = [
+  'no-such-model',
+  'none-fits',
+  'over-budget',
+  'over-limit',
+  'store-full',
+  'stopping',
+  'upstream-refused',
+  'upstream-denied',
+  'upstream-busy',
+  'upstream-failed',
+  'upstream-down',
+  'upstream-timeout',
+  'overloaded',
+]
+
+export const aiMethods = {
+  'ai.chat': {
+    summary: 'One whole answer of a chat model',
+    description:
+      'Takes the same way as `POST /v1/chat/completions`: routing, fallback, limits and ledger. To see an answer ' +
+      'while it is written, ask there.',
+    params: z.strictObject({
+      messages: z.array(message).min(1),
+      model: z.string().optional().describe('`auto` without it.'),
+      temperature: z.number().optional(),
+      max_tokens: z.int().min(1).optional(),
+      options: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('Any other field of the chat request: `tools`, `provider`, `response_format` …'),
+    }),
+    result: z.looseObject({
+      id: z.string().describe('The generation id; the ledger knows the request by it.'),
+      model: z.string(),
+      choices: z.array(z.looseObject({})),
+    }),
+    errors: ASKING_ERRORS,
+    role: 'caller',
+    takesMuch: true,
+    example: {
+      params: { messages: [{ role: 'user', content: 'Say hello.' }], model: 'auto' },
+      result: {
+        id: 'gen-1767225600-4lXwVqZrbT9mYc2e',
+        object: 'chat.completion',
+        model: 'gpt-4o-mini',
+        provider: 'OpenAI',
+        choices: [{ index: 0, message: { role: 'assistant', content: 'Hello!' }, finish_reason: 'stop' }],
+        usage: { prompt_tokens: 10, completion_tokens: 2, total_tokens: 12, cost: 0.0000027 },
+      },
+    },
+  },
+  'ai.embed': {
+    summary: 'Texts as vectors',
+    description: 'Takes the same way as `POST /v1/embeddings`.',
+    params: z.strictObject({
+      model: z.string(),
+      input: z.union([z.string(), z.array(z.string())]).describe('A text or several.'),
+      dimensions: z.int().min(1).optional(),
+      options: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .describe('Any other field of the embedding request: `provider`, `encoding_format` …'),
+    }),
+    result: z.looseObject({ model: z.string(), data: z.array(z.looseObject({ index: z.int() })) }),
+    errors: ASKING_ERRORS,
+    role: 'caller',
+    takesMuch: true,
+    example: {
+      params: { model: 'text-embedding-3-small', input: 'Hello' },
+      result: {
+        object: 'list',
+        model: 'text-embedding-3-small',
+        data: [{ object: 'embedding', index: 0, embedding: [0.12, -0.07] }],
+        usage: { prompt_tokens: 1, total_tokens: 1, cost: 0.00000002 },
+      },
+    },
+  },
+} as const satisfies Record<string, Method>

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+
+import type { Method } from '../method.ts'
+import { count } from '../units.ts'
+
+const setting = z
+  .object({
+    name: z.string(),
+    value: z
+      .union([z.string(), z.number(), z.boolean()])
+      .optional()
+      .describe('Absent when it is not set; a secret shows as `***`.'),
+    source: z.enum(['environment', 'secrets-file', 'flag', 'default']),
+    variable: z.string().optional().describe('The variable or flag that says it, or could.'),
+  })
+  .meta({ id: 'Setting' })
+
+export const configMethods = {
+  'config.get': {
+    summary: 'The settings in effect, and where each came from',
+    params: z.strictObject({}),
+    result: z.object({ settings: z.array(setting) }),
+    errors: [],
+    role: 'admin',
+    example: {
+      params: {},
+      result: {
+        settings: [
+          { name: 'routing_strategy', value: 'best', source: 'environment', variable: 'ROUTING_STRATEGY' },
+          { name: 'admin_token', source: 'default', variable: 'ADMIN_TOKEN' },
+        ],
+      },
+    },
+  },
+  'config.reload': {
+    summary: 'Reads the models file, and keys from the secrets file, again now',
+    description:
+      'The models file is also read whenever it changes; keys of providers that came into `.env`, or left it, hold from ' +
+      'then on. A file with a mistake is refused and changes nothing. Variables and flags, `ADMIN_TOKEN` and ' +
+      '`HERO_SECRET`, are fixed until the next start.',
+    params: z.strictObject({}),
+    result: z.object({
+      path: z.string(),
+      models: count,
+      providers: count.describe('Providers that can be asked now.'),
+      keys: count.describe('Keys of providers that there are now.'),
+      needs_restart: z
+        .array(z.string())
+        .optional()
+        .describe(
+          'Variables that changed in `.env` but hold from the next start only: the old ones are still in effect.',
+        ),
+    }),
+    errors: [],
+    role: 'admin',
+    example: {
+      params: {},
+      result: {
+        path: '/home/ada/hero/var/hero_aibroker/modelsconfig.yml',
+        models: 48,
+        providers: 3,
+        keys: 5,
+      },
+    },
+  },
+} as const satisfies Record<string, Method>

@@ -1,0 +1,162 @@
+import { z } from 'zod'
+
+import type { Method } from '../method.ts'
+import { count } from '../units.ts'
+
+const provider = z
+  .object({
+    name: z.string().describe('As the models file names it.'),
+    display_name: z.string(),
+    state: z
+      .enum(['ready', 'no-key', 'cooling', 'failing'])
+      .describe('`cooling`: every key waits for a limit to pass; `failing`: its last answers were errors.'),
+    keys: count.describe('How many keys are in its pool.'),
+    key_variables: z.array(z.string()).describe('Where its keys are looked for; empty when it needs none.'),
+    host: z.string().describe('Where it is asked: a host, or the path of a Unix socket.'),
+    endpoints: count.describe('How many models it offers through this broker.'),
+    priority: z.int().optional().describe('Set by `priority.set`; without it the models file decides.'),
+    is_stand_in: z.boolean().describe('Built in, and never chosen by `auto` while a real one is there.'),
+    abort_stops_billing: z.boolean().describe('Whether hanging up early also stops the bill.'),
+  })
+  .meta({ id: 'ProviderDetails' })
+
+const keyTest = z
+  .object({
+    key: count.optional().describe('Counted from 1, as configured; absent when it needs none.'),
+    ok: z.boolean(),
+    ms: z.number().nonnegative(),
+    models: count.optional().describe('How many models it listed.'),
+    clock_ahead_s: z
+      .int()
+      .optional()
+      .describe('By how many seconds our clock is ahead of its; absent when it doesn’t say the time.'),
+    error: z.string().optional(),
+    status: z.int().optional().describe('HTTP status that it refused with.'),
+  })
+  .meta({ id: 'KeyTest' })
+
+const percentiles = z
+  .object({ p50: z.number(), p75: z.number(), p90: z.number(), p99: z.number() })
+  .meta({ id: 'Percentiles', description: 'Of the last 30 minutes.' })
+
+const endpointHealth = z
+  .object({
+    endpoint: z.string().describe('`provider/model_id`.'),
+    circuit: z
+      .enum(['closed', 'open', 'half-open'])
+      .describe('`open`: it is left alone after failures; `half-open`: one request is finding out.'),
+    rest_ms: count.describe('Milliseconds until an open circuit lets a request through.'),
+    latency_ms: percentiles.optional().describe('To the first token. Absent when nothing is known.'),
+    tokens_per_second: percentiles.optional().describe('`p90` is what nine of ten answers reached.'),
+    success_percent: z.number().optional().describe('Of its attempts in the last 30 minutes.'),
+    malformed_events: count.describe('Events of its streams that were no JSON and were skipped.'),
+  })
+  .meta({ id: 'EndpointHealth' })
+
+const keyHealth = z
+  .object({
+    provider: z.string(),
+    key: count.describe('Counted from 1, as configured.'),
+    state: z.string().describe('`ready`, or why it is left alone.'),
+    ready_in_ms: count,
+    running: count.describe('Requests that are using it.'),
+  })
+  .meta({ id: 'KeyHealth' })
+
+const name = z.string().min(1).describe('As `providers.list` names it.')
+
+export const providersMethods = {
+  'providers.list': {
+    summary: 'The providers that are set up here, and those that only lack a key',
+    params: z.strictObject({}),
+    result: z.array(provider),
+    errors: [],
+    role: 'caller',
+    example: {
+      params: {},
+      result: [
+        {
+          name: 'groq',
+          display_name: 'Groq',
+          state: 'ready',
+          keys: 2,
+          key_variables: ['GROQ_API_KEY', 'GROQ_API_KEYS'],
+          host: 'api.groq.com',
+          endpoints: 9,
+          priority: 1,
+          is_stand_in: false,
+          abort_stops_billing: false,
+        },
+      ],
+    },
+  },
+  'providers.test': {
+    summary: 'Asks a provider for its models now, with each of its keys',
+    description: 'What a key was refused for is part of the result. Nothing is billed for it.',
+    params: z.strictObject({ provider: name }),
+    result: z.object({
+      provider: z.string(),
+      ok: z.boolean().describe('Every key works.'),
+      keys: z.array(keyTest),
+    }),
+    errors: ['not-found'],
+    role: 'admin',
+    example: {
+      params: { provider: 'groq' },
+      result: {
+        provider: 'groq',
+        ok: false,
+        keys: [
+          { key: 1, ok: true, ms: 182, models: 19, clock_ahead_s: 0 },
+          { key: 2, ok: false, ms: 95, error: 'Invalid API Key', status: 401 },
+        ],
+      },
+    },
+  },
+  'providers.health': {
+    summary: 'How endpoints and keys are doing, as routing sees them',
+    description: 'Endpoints that were not asked lately, and never failed, are left out.',
+    params: z.strictObject({ provider: name.optional().describe('Only this one.') }),
+    result: z.object({ endpoints: z.array(endpointHealth), keys: z.array(keyHealth) }),
+    errors: ['not-found'],
+    role: 'caller',
+    example: {
+      params: { provider: 'groq' },
+      result: {
+        endpoints: [
+          {
+            endpoint: 'groq/llama-3.3-70b-versatile',
+            circuit: 'closed',
+            rest_ms: 0,
+            latency_ms: { p50: 182, p75: 201, p90: 260, p99: 914 },
+            tokens_per_second: { p50: 271, p75: 250, p90: 214, p99: 90 },
+            success_percent: 99.2,
+            malformed_events: 0,
+          },
+        ],
+        keys: [{ provider: 'groq', key: 1, state: 'ready', ready_in_ms: 0, running: 3 }],
+      },
+    },
+  },
+  'priority.list': {
+    summary: 'Providers whose priority was set here, over the models file',
+    params: z.strictObject({}),
+    result: z.record(z.string(), z.int()).describe('Priority by provider; the lowest is asked first.'),
+    errors: [],
+    role: 'caller',
+    example: { params: {}, result: { groq: 1 } },
+  },
+  'priority.set': {
+    summary: 'Puts all endpoints of a provider before or behind those of others, at once and for good',
+    description:
+      'Leave gaps (1, 5, 10 …), so that another provider fits between. `null` brings the models file back.',
+    params: z.strictObject({
+      provider: name,
+      priority: z.int().min(0).max(1_000_000).nullable().describe('The lowest is asked first.'),
+    }),
+    result: z.record(z.string(), z.int()).describe('All that are set now.'),
+    errors: ['not-found', 'store-full'],
+    role: 'admin',
+    example: { params: { provider: 'groq', priority: 1 }, result: { groq: 1 } },
+  },
+} as const satisfies Record<string, Method>

@@ -1,0 +1,121 @@
+import { z } from 'zod'
+
+import type { Method } from '../method.ts'
+import { count, moment, usd } from '../units.ts'
+
+const counts = {
+  requests: count,
+  prompt_tokens: count,
+  completion_tokens: count,
+  total_tokens: count,
+  cached_tokens: count.describe('Of the prompt tokens, those read from a provider’s cache.'),
+  reasoning_tokens: count.describe('Of the completion tokens.'),
+  cost_usd: usd.describe('The sum of what is known; see `unpriced`.'),
+  uncertain_usd: usd.describe(
+    'The most that answers with bounded counts can have cost on top, such as those a crash cut off.',
+  ),
+  unpriced: count.describe('Answers whose price nobody knows. They are not in `cost_usd`, and not free.'),
+}
+
+const totals = z.object(counts).meta({ id: 'UsageTotals' })
+
+const modelUsage = z.object({ model: z.string(), ...counts }).meta({ id: 'ModelUsage' })
+
+const period = {
+  since: moment.optional().describe('Requests started then or later; from the first one without it.'),
+  until: moment.optional().describe('Requests started before then; up to now without it.'),
+}
+
+const filter = z.strictObject({
+  ...period,
+  address: z.string().optional(),
+  context: z.string().optional().describe('Empty for requests without a context.'),
+  token: z.string().optional().describe('Id of a token; empty for requests without one.'),
+})
+
+const EXAMPLE_COUNTS = {
+  requests: 3,
+  prompt_tokens: 1200,
+  completion_tokens: 340,
+  total_tokens: 1540,
+  cached_tokens: 200,
+  reasoning_tokens: 0,
+  cost_usd: '0.0003072',
+  uncertain_usd: '0',
+  unpriced: 0,
+}
+
+function splitBy<Name extends string>(name: Name, describe: string, example: string) {
+  return {
+    summary: `Requests, tokens and cost, ${describe}`,
+    params: filter,
+    result: z.array(
+      z.object({ [name]: z.string(), ...counts } as { [N in Name]: z.ZodString } & typeof counts),
+    ),
+    errors: [],
+    role: 'admin',
+    example: { params: {}, result: [{ [name]: example, ...EXAMPLE_COUNTS }] },
+  } as const
+}
+
+export const usageMethods = {
+  'usage.summary': {
+    summary: 'Requests, tokens and cost of a span of time, in all and per model',
+    params: z.strictObject(period),
+    result: z.object({ totals, models: z.array(modelUsage).describe('The dearest first.') }),
+    errors: [],
+    role: 'caller',
+    example: {
+      params: { since: 1_767_225_600 },
+      result: {
+        totals: EXAMPLE_COUNTS,
+        models: [{ model: 'gpt-4o-mini', ...EXAMPLE_COUNTS }],
+      },
+    },
+  },
+  'usage.by_address': splitBy('address', 'per address', '10.0.0.1'),
+  'usage.by_context': splitBy('context', 'per context', 'lab'),
+  'usage.by_token': splitBy('token', 'per token', 'tok-3kq9'),
+  'usage.by_model': splitBy('model', 'per model that answered', 'gpt-4o-mini'),
+  'usage.by_day': splitBy('day', 'per day of UTC', '2026-01-31'),
+  'ledger.verify': {
+    summary: 'Walks the hash chain of every payer and names the first row that was tampered with',
+    params: z.strictObject({}),
+    result: z.object({
+      rows: count,
+      payers: count,
+      broken: z
+        .object({
+          seq: count,
+          id: z.string(),
+          address: z.string(),
+          context: z.string().optional(),
+          reason: z.string(),
+        })
+        .optional()
+        .describe('Absent when every row is what was written.'),
+    }),
+    errors: [],
+    role: 'admin',
+    example: { params: {}, result: { rows: 1200, payers: 3 } },
+  },
+  'ledger.rerate': {
+    summary: 'Computes history under the prices of now and books the differences as new entries',
+    params: z.strictObject({
+      ...period,
+      trial: z.boolean().optional().describe('Only says what would be booked.'),
+    }),
+    result: z.object({
+      looked: count,
+      adjusted: count,
+      difference_usd: usd.describe('By how much all costs together change.'),
+      price_version: z.string(),
+    }),
+    errors: [],
+    role: 'admin',
+    example: {
+      params: { trial: true },
+      result: { looked: 1200, adjusted: 7, difference_usd: '-0.0021', price_version: '9f2c11d0' },
+    },
+  },
+} as const satisfies Record<string, Method>

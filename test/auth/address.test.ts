@@ -1,0 +1,73 @@
+import { assert, ipV4, ipV6, oneof, property } from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { canonicalAddress, firstForwardedAddress, isLoopback } from '../../src/auth/address.ts'
+
+describe('an address has one spelling', () => {
+  test.each([
+    ['10.1.2.3', '10.1.2.3'],
+    ['::ffff:1.2.3.4', '1.2.3.4'],
+    ['::FFFF:0102:0304', '1.2.3.4'],
+    ['fe80::1%eth0', 'fe80::1'],
+    ['0400:0000:0000:0000:0000:0000:0000:0001', '400::1'],
+    ['2001:DB8:0:0:1:0:0:1', '2001:db8::1:0:0:1'],
+    ['2001:db8:0:1:1:1:1:1', '2001:db8:0:1:1:1:1:1'],
+    ['::', '::'],
+    ['1::', '1::'],
+    ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
+  ])('%s is %s', (text, canonical) => {
+    expect(canonicalAddress(text)).toBe(canonical)
+  })
+
+  test.each(['', 'localhost', '1.2.3', '01.2.3.4', '1::2::3', '1.2.3.4%eth0', 'unknown', '%', '::1\n'])(
+    '“%s” is no address',
+    (text) => {
+      expect(canonicalAddress(text)).toBeUndefined()
+    },
+  )
+
+  test('the same as every browser spells it, for any IPv6 address that holds no IPv4', () => {
+    assert(
+      property(ipV6(), (text) => {
+        const canonical = canonicalAddress(text)
+        if (canonical?.includes('.') === true) return
+        expect(`[${canonical}]`).toBe(new URL(`http://[${text}]`).hostname)
+      }),
+    )
+  })
+
+  test('spelling it again changes nothing', () => {
+    assert(
+      property(oneof(ipV4(), ipV6()), (text) => {
+        const canonical = canonicalAddress(text) ?? ''
+        expect(canonicalAddress(canonical)).toBe(canonical)
+      }),
+    )
+  })
+})
+
+describe('the first address of a forwarded list', () => {
+  test.each([
+    ['203.0.113.7, 10.0.0.1', '203.0.113.7'],
+    ['unknown, 203.0.113.7', '203.0.113.7'],
+    ['203.0.113.7:4711', '203.0.113.7'],
+    ['[400::1]:443', '400::1'],
+    ['0400::0001', '400::1'],
+  ])('of “%s” is %s', (list, address) => {
+    expect(firstForwardedAddress(list)).toBe(address)
+  })
+
+  test('of a list without any is nobody', () => {
+    expect(firstForwardedAddress('unknown, _hidden,,')).toBeUndefined()
+  })
+})
+
+test('only loopback addresses are loopback', () => {
+  expect(
+    ['127.0.0.1', '127.9.9.9', '::1', '0:0::1', '::ffff:127.0.0.1', 'localhost', '[::1]'].filter(
+      (address) => !isLoopback(address),
+    ),
+  ).toEqual([])
+  expect(
+    ['0.0.0.0', '::', '10.0.0.1', '400::1', 'localhost.evil.example', '128.0.0.1', ''].filter(isLoopback),
+  ).toEqual([])
+})

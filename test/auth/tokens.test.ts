@@ -1,0 +1,117 @@
+import { createHmac } from 'node:crypto'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import { createGate } from '../../src/auth/verify-bearer.ts'
+import { verifyJwt } from '../../src/auth/jwt.ts'
+import { openTokens } from '../../src/auth/tokens.ts'
+import { API_KEYS_MIGRATIONS } from '../../src/store/migrations.ts'
+import { openStore } from '../../src/store/store.ts'
+import { manualClock } from '../store/manual-clock.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+function openHere(folder: string, clock = manualClock()) {
+  const path = join(folder, 'apikeys.db')
+  const keyPath = join(folder, 'apikeys.key')
+  const store = openStore({ path, clock, durability: 'full', migrations: API_KEYS_MIGRATIONS })
+  return { clock, path, keyPath, store, tokens: openTokens({ store, keyPath, clock }) }
+}
+
+test('a token is seen once; what is kept is a keyed hash, and it is good after a restart', async () => {
+  using folder = tempFolder()
+  const first = openHere(folder.path)
+  const { facts, token } = await first.tokens.create({ label: 'ci' })
+  await first.store.close()
+  for (const path of [first.path, first.keyPath])
+    expect(readFileSync(path, 'latin1')).not.toContain(token.reveal())
+  expect(statSync(first.keyPath).mode & 0o777).toBe(0o600)
+  const again = openHere(folder.path)
+  expect(again.tokens.find(token.reveal())).toEqual(facts)
+  expect(again.tokens.list()).toEqual([facts])
+  await again.store.close()
+})
+
+test('a token that is unknown, disabled, expired or deleted is refused', async () => {
+  using folder = tempFolder()
+  const { tokens, clock, store } = openHere(folder.path)
+  const { facts, token } = await tokens.create({ label: 'ci', expiresAt: clock.now() / 1000 + 60 })
+  const find = () => tokens.find(token.reveal())
+  expect(() => tokens.find(`${token.reveal()}x`)).toThrow('not known')
+  await tokens.setDisabled(facts.id, true)
+  expect(find).toThrow('disabled')
+  await tokens.setDisabled(facts.id, false)
+  expect(find().id).toBe(facts.id)
+  clock.advance(60_000)
+  expect(find).toThrow('expired')
+  expect(await tokens.remove(facts.id)).toBe(true)
+  expect(find).toThrow('not known')
+  await expect(tokens.setDisabled('tok-none', true)).rejects.toMatchObject({ code: 'not-found' })
+  await store.close()
+})
+
+test.each([true, false])(
+  'a token that goes while it is changed (disabled: %s) stays gone',
+  async (isDisabled) => {
+    using folder = tempFolder()
+    const { tokens, store } = openHere(folder.path)
+    const { facts, token } = await tokens.create({ label: 'ci' })
+    const [removed, changed] = await Promise.allSettled([
+      tokens.remove(facts.id),
+      tokens.setDisabled(facts.id, isDisabled),
+    ])
+    expect(removed).toMatchObject({ value: true })
+    expect(changed).toMatchObject({ reason: { code: 'not-found' } })
+    expect(() => tokens.find(token.reveal())).toThrow('not known')
+    expect(tokens.list()).toEqual([])
+    await store.close()
+  },
+)
+
+const secret = new Secret('shared with hero auth')
+const NOW = 1_700_000_000_000
+
+function jwt(header: object, claims: object, key = secret.reveal()): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const signed = `${part(header)}.${part(claims)}`
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`
+}
+
+const HS256 = { alg: 'HS256', typ: 'JWT' }
+
+test.each([
+  ['without scopes', { sub: 'ada' }, true],
+  ['with the admin scope', { sub: 'ada', scope: 'read aibroker.admin' }, true],
+  ['with it in a list', { sub: 'ada', roles: ['admin'] }, true],
+  ['with other scopes', { sub: 'ada', scope: 'read' }, false],
+])('a JWT %s is verified', (_, claims, isAdmin) => {
+  expect(verifyJwt(jwt(HS256, claims), secret, NOW)).toEqual({ subject: 'ada', isAdmin })
+})
+
+test.each([
+  ['of another secret', jwt(HS256, {}, 'guessed')],
+  ['without a signature', jwt(HS256, {}).replace(/[^.]*$/, '')],
+  ['that says none', jwt({ alg: 'none' }, {})],
+  ['of another algorithm', jwt({ alg: 'HS512' }, {})],
+  ['of an asymmetric one', jwt({ alg: 'RS256' }, {})],
+  ['that has expired', jwt(HS256, { exp: NOW / 1000 - 6 })],
+  ['that is not valid yet', jwt(HS256, { nbf: NOW / 1000 + 6 })],
+  ['with an expiry that is no number', jwt(HS256, { exp: 'never' })],
+  ['that is no JSON', 'e30x.e30.x'],
+])('a JWT %s is refused', (_, text) => {
+  expect(() => verifyJwt(text, secret, NOW)).toThrow(/refused/)
+})
+
+test('the gate knows the admin, tokens and JWTs, and what is none of ours', async () => {
+  using folder = tempFolder()
+  const { tokens, clock, store } = openHere(folder.path)
+  const { facts, token } = await tokens.create({ label: 'ci' })
+  const gate = createGate({ adminToken: new Secret('root'), heroSecret: secret, tokens, clock })
+  expect(gate.look(undefined)).toBeUndefined()
+  expect(gate.look('sk-dummy')).toBeUndefined()
+  expect(gate.look('root')).toEqual({ isAdmin: true, token: undefined })
+  expect(gate.look(token.reveal())).toEqual({ isAdmin: false, token: facts.id })
+  expect(gate.look(jwt(HS256, {}))).toEqual({ isAdmin: true, token: undefined })
+  expect(() => gate.look('hb-unknown')).toThrow('not known')
+  await store.close()
+})

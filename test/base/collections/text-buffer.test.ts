@@ -1,0 +1,18 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { KeptText } from '../../../src/base/collections/text-buffer.ts'
+
+test('whatever the pieces, and however many, the text is all of them in their order', () => {
+  const pieces = fc.array(fc.string({ unit: 'binary', maxLength: 8 }), { size: 'large', maxLength: 300 })
+  fc.assert(
+    fc.property(pieces, (all) => {
+      const text = new KeptText()
+      for (const [at, piece] of all.entries()) {
+        text.add(piece)
+        expect(text.length).toBe(all.slice(0, at + 1).join('').length)
+      }
+      expect(String(text)).toBe(all.join(''))
+    }),
+    { numRuns: 200 },
+  )
+})

@@ -1,0 +1,142 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { afterEach, beforeEach, expect, test } from 'vitest'
+
+import type { Clock } from '../../../src/base/clock.ts'
+import type { BrokerError } from '../../../src/base/errors.ts'
+import type { ModelsFile } from '../../../src/catalog/models-file/models-file.ts'
+import { watchModelsConfig } from '../../../src/catalog/models-file/watch-models-file.ts'
+
+let folder: string
+let path: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mod-'))
+  path = join(folder, 'models.yml')
+  writeFileSync(path, withModel('first'))
+})
+afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+const withModel = (name: string): string => `models: {${name}: {backends: [{provider: p, model_id: x}]}}`
+const namesOf = (file: ModelsFile): string[] => [...file.catalog.models.keys()]
+
+test('a change is read again once the writer has been quiet', async () => {
+  await using watched = watching()
+  writeFileSync(path, withModel('second'))
+  expect(namesOf(await watched.good())).toEqual(['second'])
+})
+
+test('an editor that puts a new file in the old one’s place is noticed, twice in a row', async () => {
+  await using watched = watching()
+  for (const name of ['second', 'third']) {
+    writeFileSync(join(folder, '.models.yml.swp'), withModel(name))
+    renameSync(join(folder, '.models.yml.swp'), path)
+    expect(namesOf(await watched.good())).toEqual([name])
+  }
+})
+
+test('a bad file is reported and replaces nothing, until it is mended', async () => {
+  await using watched = watching()
+  writeFileSync(path, 'models: {first: {backends: [{provider: p}]}}')
+  expect((await watched.bad()).message).toContain(
+    'models.yml:1:29: models.first.backends[0]: “model_id” is missing',
+  )
+  expect(watched.goodCount()).toBe(0)
+  writeFileSync(path, withModel('mended'))
+  expect(namesOf(await watched.good())).toEqual(['mended'])
+})
+
+test('a file that goes away is reported, and noticed when it comes back', async () => {
+  await using watched = watching()
+  rmSync(path)
+  expect((await watched.bad()).message).toContain('can’t read the models file')
+  writeFileSync(path, withModel('back'))
+  expect(namesOf(await watched.good())).toEqual(['back'])
+})
+
+test('several writes in one go are read once, and after close nothing is', async () => {
+  const clock = heldClock()
+  const seen: string[][] = []
+  const watcher = watchModelsConfig({
+    path,
+    clock,
+    onGood: (file) => seen.push(namesOf(file)),
+    onBad: (error) => {
+      throw error
+    },
+  })
+  writeFileSync(path, withModel('second'))
+  await clock.asked()
+  writeFileSync(path, withModel('third'))
+  await clock.asked()
+  clock.release()
+  expect(seen).toEqual([['third']])
+  writeFileSync(path, withModel('fourth'))
+  await clock.asked()
+  watcher.close()
+  clock.release()
+  expect(seen).toEqual([['third']])
+})
+
+/** Watches `path` on a clock that never waits long; each call of `good` or `bad` takes the next report. */
+function watching() {
+  const good = queue<ModelsFile>()
+  const bad = queue<BrokerError>()
+  const watcher = watchModelsConfig({ path, clock: soonClock, onGood: good.put, onBad: bad.put })
+  return {
+    good: good.take,
+    bad: bad.take,
+    goodCount: good.count,
+    async [Symbol.asyncDispose]() {
+      watcher.close()
+    },
+  }
+}
+
+function queue<T>() {
+  const items: T[] = []
+  const takers: ((item: T) => void)[] = []
+  return {
+    put: (item: T): void => {
+      const taker = takers.shift()
+      if (taker === undefined) items.push(item)
+      else taker(item)
+    },
+    take: (): Promise<T> => {
+      const item = items.shift()
+      return item === undefined ? new Promise((resolve) => takers.push(resolve)) : Promise.resolve(item)
+    },
+    count: () => items.length,
+  }
+}
+
+/** Runs as soon as the events that are already there have been seen. */
+const soonClock: Clock = {
+  now: () => 0,
+  monotonic: () => 0,
+  after(_ms, run) {
+    const next = setImmediate(run)
+    return () => clearImmediate(next)
+  },
+}
+
+/** Keeps what it was asked to run until it is released. */
+function heldClock() {
+  const asked = queue<true>()
+  const waiting = new Set<() => void>()
+  return {
+    now: () => 0,
+    monotonic: () => 0,
+    after(_ms: number, run: () => void) {
+      waiting.add(run)
+      asked.put(true)
+      return () => waiting.delete(run)
+    },
+    asked: asked.take,
+    release() {
+      for (const run of waiting) run()
+      waiting.clear()
+    },
+  }
+}

@@ -1,0 +1,313 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { BrokerError } from '../../src/base/errors.ts'
+import type { StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
+import { methods } from '../../src/wire/rpc/methods.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { exampleHandlers } from '../support/rpc-handlers.ts'
+import { runHere } from '../support/run-cli.ts'
+import { says, startScriptedBroker } from '../support/scripted-broker.ts'
+
+const chatting = says('Hello')
+
+test.each([
+  ['providers', 'providers.list'],
+  ['providers test groq', 'providers.test'],
+  ['priority', 'priority.list'],
+  ['priority set groq 1', 'priority.set'],
+  ['tokens', 'tokens.list'],
+  ['tokens create ci', 'tokens.create'],
+  ['tokens disable tok-3kq9', 'tokens.disable'],
+  ['tokens delete tok-3kq9', 'tokens.delete'],
+  ['limits', 'limits.list'],
+  ['limits set default --concurrent 3', 'limits.set'],
+  ['limits left', 'limits.standing'],
+  ['config', 'config.get'],
+  ['config reload', 'config.reload'],
+  ['models show gpt-4o-mini', 'models.get'],
+  ['models refresh', 'models.refresh'],
+  ['contexts', 'contexts.list'],
+  ['contexts show lab', 'contexts.get'],
+  ['contexts pin lab --local-only', 'contexts.pin'],
+  ['contexts delete lab', 'contexts.delete'],
+  ['ledger verify', 'ledger.verify'],
+] as const)('%s --json is the result of %s as it is', async (line, method) => {
+  await using broker = await startScriptedBroker(chatting)
+  const { out } = await runHere([...line.split(' '), '--json', '--socket', broker.sockets.rpc])
+  expect(JSON.parse(out)).toEqual(methods[method].example.result)
+})
+
+test('a token with a monthly budget is one command; it works, is bounded, and can be stopped', async () => {
+  await using broker = await startDaemonHere()
+  const made = await runHere(
+    ['tokens', 'create', 'ada', '--usd-per-month', '$5', '--expires', '2099-01-01'],
+    broker,
+  )
+  expect(made).toMatchObject({ exit: 0, err: '' })
+  const [token = '', note = ''] = made.out.split('\n')
+  expect(token).toMatch(/^\S{20,}$/)
+  const [, id = ''] = /^(\S+): \$5\.00 a month\./.exec(note) ?? []
+
+  const asAda = { environment: { ...broker.environment, AIBROKER_TOKEN: token } }
+  expect((await runHere(['chat', 'hello'], asAda)).out).toContain('You said')
+  const left = await runHere(['limits', 'left', '--token', id], broker)
+  expect(left.out).toMatch(/month +\$5\.00 +\$0\.00 +\$0\.00 +\$5\.00/)
+
+  expect((await runHere(['tokens'], broker)).out).toMatch(
+    /ada +good until \d{4}-\d\d-\d\d +\$0\.00 +\$5\.00 a month/,
+  )
+  expect((await runHere(['tokens', 'disable', id], broker)).out).toContain('is disabled')
+  expect(await runHere(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
+  expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is gone\n`)
+})
+
+test('limits are set in the words of the contract, shown in one line, and hold at once', async () => {
+  await using broker = await startDaemonHere()
+  const set = [
+    'limits',
+    'set',
+    'context:lab@10.0.0.1',
+    '--usd-per-day',
+    '0.5',
+    '--models',
+    'openai/*',
+    'loopback',
+  ]
+  expect((await runHere(set, broker)).out).toBe('context:lab@10.0.0.1: $0.50 a day, only openai/* loopback\n')
+  expect((await runHere(['limits', 'set', 'default', '--requests-per-minute', '1'], broker)).exit).toBe(0)
+  expect((await runHere(['limits'], broker)).out).toMatch(/^default +1 requests a minute$/m)
+  expect((await runHere(['chat', 'one'], broker)).exit).toBe(0)
+  expect(await runHere(['chat', 'two'], broker)).toMatchObject({
+    exit: 6,
+    err: expect.stringContaining('try again'),
+  })
+  expect((await runHere(['limits', 'remove', 'default'], broker)).out).toBe('default: no limit\n')
+  expect((await runHere(['chat', 'two'], broker)).exit).toBe(0)
+})
+
+test.each([
+  ['limits set lab --concurrent 3', 'everybody'],
+  ['limits set default', '--usd-per-month 5'],
+  ['limits set default --usd-per-day lots', 'US dollars'],
+  ['limits set default --concurrent 0', 'above zero'],
+  ['priority set groq first', 'whole number'],
+  ['tokens create x --expires soon', '30m, 24h'],
+])('%s is misused, and the line says what would be right', async (line, advice) => {
+  const run = await runHere([...line.split(' '), '--socket', '/nowhere'])
+  expect(run).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(advice) })
+})
+
+test('a token that is good until no date at all is listed, too', async () => {
+  const tokens = [{ ...methods['tokens.list'].example.result[0], expires_at: Number.MAX_SAFE_INTEGER }]
+  const handlers = { ...exampleHandlers, 'tokens.list': async () => tokens as never }
+  await using broker = await startScriptedBroker(chatting, { handlers })
+  const run = await runHere(['tokens', '--socket', broker.sockets.rpc])
+  expect(run).toMatchObject({ exit: 0, err: '' })
+  expect(run.out).toContain('good until +275760-09-13')
+})
+
+test('providers and priorities are looked at and changed', async () => {
+  await using broker = await startDaemonHere()
+  const { out } = await runHere(['providers'], broker)
+  expect(out).toMatch(/^local +ready +0 +\d+ +\S+loopback\.sock$/m)
+  expect(out).toMatch(/^openai +set OPENAI_API_KEY +0 +\d+ +api\.openai\.com$/m)
+  expect((await runHere(['providers', 'test', 'local'], broker)).out).toMatch(
+    /^ok {2}no key needed: \d+ models, /,
+  )
+  expect(await runHere(['providers', 'test', 'grok'], broker)).toMatchObject({ exit: 5, out: '' })
+  expect((await runHere(['priority'], broker)).out).toContain('the models file decides')
+  expect((await runHere(['priority', 'set', 'local', '7'], broker)).out).toMatch(/^local +7$/m)
+  expect((await runHere(['priority', 'clear', 'local'], broker)).out).toContain('the models file decides')
+})
+
+test('a refused key is exit 8, after the lines that say which', async () => {
+  await using broker = await startScriptedBroker(chatting)
+  const run = await runHere(['providers', 'test', 'groq', '--socket', broker.sockets.rpc])
+  expect(run.exit).toBe(8)
+  expect(run.out).toBe('ok  key 1: 19 models, 182 ms\nno  key 2: Invalid API Key (HTTP 401), 95 ms\n')
+})
+
+test.each([
+  ['tokens revoke tok-1', 'tokens has create, disable, enable, delete'],
+  ['models bogus', 'models has show, refresh'],
+  ['limits show', 'limits has set, remove, left'],
+])('“%s” is a command that isn’t there, and those that are are named', async (line, names) => {
+  const { exit, out, err } = await runHere(line.split(' '))
+  expect(err).toContain(`error: unknown command '${line.split(' ').slice(0, 2).join(' ')}'; ${names}\n`)
+  expect({ exit, out }).toEqual({ exit: 2, out: '' })
+})
+
+test('the ledger is verified and exported, a file is never overwritten', async () => {
+  await using broker = await startDaemonHere()
+  await runHere(['chat', 'hello'], broker)
+  expect((await runHere(['ledger', 'verify'], broker)).out).toBe(
+    'whole  1 row of 1 payer, each as it was written\n',
+  )
+  const csv = await runHere(['ledger', 'export'], broker)
+  expect(csv.out.trimEnd().split('\r\n')).toHaveLength(2)
+  const file = join(broker.folder, 'rows.json')
+  expect((await runHere(['ledger', 'export', '--format', 'json', '--out', file], broker)).exit).toBe(0)
+  expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
+  expect(await runHere(['ledger', 'export', '--out', file], broker)).toMatchObject({
+    exit: 2,
+    err: `hero_aibroker: can’t write ${file}: there is a file already, which is left as it is\n`,
+  })
+  const nowhere = join(file, 'x')
+  expect(await runHere(['ledger', 'export', '--out', nowhere], broker)).toMatchObject({
+    exit: 2,
+    err: `hero_aibroker: can’t write ${nowhere}: there is no such folder\n`,
+  })
+  expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
+})
+
+test('a row that was tampered with is named, and the exit code says so', async () => {
+  const broken = { seq: 7, id: 'gen-1', address: '10.0.0.1', context: 'lab', reason: 'its hash differs' }
+  const handlers = { ...exampleHandlers, 'ledger.verify': async () => ({ rows: 9, payers: 1, broken }) }
+  await using broker = await startScriptedBroker(chatting, { handlers })
+  const run = await runHere(['ledger', 'verify', '--socket', broker.sockets.rpc])
+  expect(run.exit).toBe(1)
+  expect(run.err).toContain(
+    'row 7 (gen-1, 10.0.0.1, context “lab”) is not what was written: its hash differs',
+  )
+})
+
+const LINE = {
+  number: 1,
+  time: '2026-01-02T03:04:05.678Z',
+  level: 'warn' as const,
+  message: 'odd\u001B[2J',
+  details: { model: 'a', why: 'two words' },
+}
+
+test('the log is shown line by line, without what could move the cursor', async () => {
+  const seen: unknown[] = []
+  const tail = async (params: unknown) => (seen.push(params), { lines: [LINE], next: 1, missed: 0 })
+  await using broker = await startScriptedBroker(chatting, {
+    handlers: { ...exampleHandlers, 'logs.tail': tail },
+  })
+  const { out } = await runHere(['logs', '--level', 'warn', '-n', '5', '--socket', broker.sockets.rpc])
+  expect(out).toBe('2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n')
+  expect(seen).toEqual([{ level: 'warn', limit: 5 }])
+  const json = await runHere(['logs', '--json', '--socket', broker.sockets.rpc])
+  expect(JSON.parse(json.out)).toEqual(LINE)
+})
+
+test.each(['logs -f', 'logs tail'])('%s goes on with what comes until the broker ends it', async (line) => {
+  const seen: unknown[] = []
+  const tail: StreamHandlers['logs.tail'] = async function* (params) {
+    seen.push(params)
+    yield { lines: [], next: 2, missed: 0 }
+    yield undefined
+    yield { lines: [LINE], next: 7, missed: 4 }
+    throw new BrokerError('stopping', 'the broker is stopping')
+  }
+  await using broker = await startScriptedBroker(chatting, { streams: { 'logs.tail': tail } })
+  const run = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+  expect(run).toMatchObject({
+    exit: 7,
+    out: '… 4 lines went by unread\n2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n',
+  })
+  expect(seen).toEqual([{ level: 'info', limit: 20 }])
+})
+
+test('a number of lines that makes no sense is refused as misuse', async () => {
+  const run = await runHere(['logs', '-n', 'many'])
+  expect(run).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining('a whole number from 1 to 1000') as string,
+  })
+})
+
+test('nobody is pinned to a provider that is misspelt', async () => {
+  await using broker = await startDaemonHere()
+  for (const line of ['limits set default', 'tokens create ci', 'contexts pin lab']) {
+    const run = await runHere([...line.split(' '), '--providers', 'opnai'], broker)
+    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no provider “opnai” here') as string })
+  }
+  expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
+})
+
+test('a limit says whether a slow provider may have company', async () => {
+  await using broker = await startDaemonHere()
+  const set = (...argv: string[]) => runHere(['limits', 'set', 'context:lab', ...argv], broker)
+  expect((await set('--hedge', '--concurrent', '3')).out).toBe('context:lab: 3 at once, hedged\n')
+  expect((await set('--no-hedge')).out).toBe('context:lab: never hedged\n')
+  expect((await runHere(['limits', '--json'], broker)).out).toContain('"hedge": false')
+})
+
+test('settings that somebody set come first, and a reload says what there is now', async () => {
+  await using broker = await startDaemonHere()
+  const [, first = ''] = (await runHere(['config'], broker)).out.split('\n')
+  expect(first).toMatch(/^\S+ +\S+ +environment +[A-Z_]+$/)
+  expect((await runHere(['config', 'reload'], broker)).out).toMatch(
+    /^\d+ models, 1 provider, 0 keys; models from \S+yml$/m,
+  )
+})
+
+test('a model is shown with who offers it; those without a key come last and are named', async () => {
+  await using broker = await startDaemonHere()
+  const { out } = await runHere(['models', 'show', 'gpt-4o-mini'], broker)
+  expect(out).toMatch(/^gpt-4o-mini +GPT-4o mini/m)
+  expect(out).toMatch(/^openai\/gpt-4o-mini +\d+ +\S+ +\$0\.15 +\$0\.075 +\$0\.60 +\d{4}-\d\d-\d\d$/m)
+  expect(out).toContain('openai, openrouter: no key here.')
+  expect(await runHere(['models', 'show', 'gpt-4o-mimi'], broker)).toMatchObject({
+    exit: 5,
+    err: expect.stringContaining('did you mean “gpt-4o-mini”') as string,
+  })
+  expect((await runHere(['models', 'refresh'], broker)).out).toContain('No provider that has a list')
+})
+
+test('a context is shown, pinned, let go and forgotten', async () => {
+  await using broker = await startDaemonHere()
+  const here = (...argv: string[]) => runHere(['contexts', ...argv], broker)
+  expect((await here()).out).toContain('Nobody asked in a context yet')
+  expect(await here('show', 'lab')).toMatchObject({ exit: 5 })
+  expect(await here('pin', 'lab')).toMatchObject({
+    exit: 2,
+    err: expect.stringContaining('--local-only') as string,
+  })
+  expect((await here('pin', 'lab', '--models', 'loopback*', '--local-only')).out).toBe(
+    'lab: only loopback*, only on this host\n',
+  )
+  expect((await here()).out).toMatch(/^lab +0 +\$0\.00 +– +only loopback\*, only on this host$/m)
+  expect((await here('show', 'lab')).out).toContain('set: only loopback*, only on this host')
+  expect(await here('pin', 'lab', '--providers', 'nobody')).toMatchObject({ exit: 5 })
+  expect((await here('unpin', 'lab')).out).toBe('lab: anywhere\n')
+  expect((await here('delete', 'lab')).out).toBe('nothing was set for it\n')
+})
+
+test('files go along with a message as what they are', async () => {
+  await using broker = await startDaemonHere()
+  const files = { 'dot.png': 'PNG', 'notes.txt': 'two\nlines', 'voice.wav': 'RIFF', 'page.pdf': '%PDF' }
+  const paths: string[] = []
+  for (const [name, text] of Object.entries(files)) {
+    paths.push(join(broker.folder, name))
+    await writeFile(join(broker.folder, name), text)
+  }
+  await using scripted = await startScriptedBroker(chatting)
+  const run = await runHere(['chat', 'look', '--socket', scripted.sockets.rest, '--file', ...paths])
+  expect(run.exit).toBe(0)
+  expect(scripted.asked[0]?.messages).toEqual([
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'look' },
+        { type: 'image_url', image_url: { url: 'data:image/png;base64,UE5H' } },
+        { type: 'text', text: 'notes.txt:\n\ntwo\nlines' },
+        { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } },
+        { type: 'file', file: { filename: 'page.pdf', file_data: 'data:application/pdf;base64,JVBERg==' } },
+      ],
+    },
+  ])
+  const real = await runHere(['chat', 'look', '--file', join(broker.folder, 'notes.txt')], broker)
+  expect(real).toMatchObject({ exit: 0, err: '' })
+
+  await writeFile(join(broker.folder, 'blob.bin'), Buffer.from([0xff, 0xfe, 0x00]))
+  const odd = await runHere(['chat', 'look', '--file', join(broker.folder, 'blob.bin')], broker)
+  expect(odd).toMatchObject({ exit: 2, err: expect.stringContaining('neither text nor one of .png') })
+  const absent = await runHere(['chat', 'look', '--file', join(broker.folder, 'absent.png')], broker)
+  expect(absent).toMatchObject({ exit: 5, err: expect.stringContaining('absent.png') })
+})

@@ -1,0 +1,322 @@
+import { once } from 'node:events'
+import { symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { describe, expect, test } from 'vitest'
+
+import { BrokerError, ERRORS } from '../../src/base/errors.ts'
+import type { ErrorCode } from '../../src/base/errors.ts'
+import { methods } from '../../src/wire/rpc/methods.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { exampleHandlers } from '../support/rpc-handlers.ts'
+import { MAIN, runHere, runProcess } from '../support/run-cli.ts'
+import { HEAD, event, refuses, says, startScriptedBroker } from '../support/scripted-broker.ts'
+
+const chatting = says('Hello', ' there')
+
+describe('the commands that look', () => {
+  test('health is one line', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const run = await runHere(['health', '--socket', broker.sockets.rpc])
+    expect(run).toEqual({ exit: 0, out: 'ok  hero_aibroker 0.1.0, up 13 s\n', err: '' })
+  })
+
+  test('models is a table', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
+    expect(out.split('\n').slice(0, 2)).toEqual([
+      'MODEL        CONTEXT     IN    OUT  CAN                  FROM',
+      'gpt-4o-mini     128k  $0.15  $0.60  tool_calling vision  openai',
+    ])
+  })
+
+  test('a name that holds escape sequences does nothing to the terminal', async () => {
+    const [model] = methods['models.list'].example.result
+    const id = '\u001B[31mred\u0007\n\tname'
+    const endpoints = model.endpoints.map((one) => ({ ...one, id, provider: id }))
+    const strange = { ...model, id, tier: id, capabilities: [id], endpoints }
+    const handlers = {
+      ...exampleHandlers,
+      'models.list': async () => [strange],
+      'models.get': async () => strange,
+    } as never
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    for (const line of ['models', 'models --quiet', 'models show x']) {
+      const { out } = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+      expect(out).toContain('[31mred')
+      // oxlint-disable-next-line no-control-regex -- they are what is looked for
+      expect(out).not.toMatch(/[\u0000-\u0008\u000B-\u001F]/)
+    }
+    const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
+    expect(out).toMatch(/^\[31mred name +128k/m)
+  })
+
+  test('models passes its filters on, and says when nothing fits', async () => {
+    const seen: unknown[] = []
+    const list = async (params: unknown) => (seen.push(params), [])
+    await using broker = await startScriptedBroker(chatting, {
+      handlers: { ...exampleHandlers, 'models.list': list },
+    })
+    const ask = (line: string, ...more: string[]) =>
+      runHere(['models', '--socket', broker.sockets.rpc, ...line.split(' '), ...more])
+    const { out } = await ask(
+      '--can vision --provider groq --kind chat --context 128k --max-price $1 -s',
+      'a b',
+    )
+    expect(seen).toEqual([
+      {
+        search: 'a b',
+        kind: 'chat',
+        provider: 'groq',
+        capability: 'vision',
+        context_at_least: 128_000,
+        input_usd_at_most: '1',
+        available: true,
+      },
+    ])
+    expect(out).toContain('No model fits. 92 more with a key of their providers: --all shows them.')
+    await ask('--all')
+    expect(seen[1]).toEqual({})
+    expect(await ask('--context much')).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('128k') as string,
+    })
+  })
+
+  test('models come cheapest, longest or by name first; what is unknown comes last', async () => {
+    const [known] = methods['models.list'].example.result
+    const models = [
+      { id: 'dear', context_window: 9, input_usd_per_million: '10' },
+      { id: 'cheap', context_window: 10, input_usd_per_million: '9.5' },
+      { id: 'a-riddle' },
+    ].map(({ id, context_window, input_usd_per_million }) => ({
+      ...known,
+      id,
+      context_window,
+      endpoints: [{ ...known.endpoints[0], input_usd_per_million }],
+    }))
+    const handlers = { ...exampleHandlers, 'models.list': async () => models as never }
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    const by = async (order: string) =>
+      (await runHere(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
+        .trim()
+        .split('\n')
+    expect(await by('price')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('context')).toEqual(['cheap', 'dear', 'a-riddle'])
+    expect(await by('name')).toEqual(['a-riddle', 'cheap', 'dear'])
+  })
+
+  test('info names sockets, files and providers', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const { out } = await runHere(['info', '--socket', broker.sockets.rpc])
+    for (const fact of ['rpc.sock', 'modelsconfig.yml', 'cheapest', 'Groq', 'ready'])
+      expect(out).toContain(fact)
+  })
+
+  test('usage asks for the span in unix seconds and adds up', async () => {
+    const seen: unknown[] = []
+    const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2, uncertain_usd: '0.01' }
+    const summary = async (params: unknown) => (seen.push(params), { totals, models: [] })
+    const handlers = { ...exampleHandlers, 'usage.summary': summary }
+    await using broker = await startScriptedBroker(chatting, { handlers })
+    const span = ['--since', '2026-01-01', '--until', '1767312000']
+    const { out } = await runHere(['usage', '--socket', broker.sockets.rpc, ...span])
+    expect(seen).toEqual([{ since: 1_767_225_600, until: 1_767_312_000 }])
+    expect(out).toContain('$0.0003072 + ?')
+    expect(out).toContain('2 answers at a price that nobody knows')
+    expect(out).toContain('up to $0.01 more')
+  })
+
+  test('usage is split by what one likes, of whom one likes, and adds up', async () => {
+    await using broker = await startDaemonHere()
+    const made = await runHere(['tokens', 'create', 'ada', '--json'], broker)
+    const { id, token } = JSON.parse(made.out) as { id: string; token: string }
+    await runHere(['chat', 'hello'], broker)
+    await runHere(['chat', 'hello'], { environment: { ...broker.environment, AIBROKER_TOKEN: token } })
+    const usage = async (line: string) => (await runHere(['usage', ...line.split(' ')], broker)).out
+    const byToken = await usage('--by token')
+    expect(byToken).toMatch(/^TOKEN +REQUESTS/)
+    expect(byToken).toMatch(new RegExp(`^${id} +1 `, 'm'))
+    expect(byToken).toMatch(/^\(none\) +1 /m)
+    expect(byToken).toMatch(/^total +2 /m)
+    expect(await usage('--by day')).toMatch(/^\d{4}-\d\d-\d\d +2 /m)
+    expect(await usage(`--token ${id}`)).toMatch(/^MODEL[^]*^total +1 /m)
+    expect(await usage('--context lab')).toBe('Nothing was asked in that time.\n')
+    expect(JSON.parse(await usage('--by address --json'))).toMatchObject([{ address: 'local', requests: 2 }])
+    expect(await runHere(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
+  })
+
+  test.each([
+    ['health', 'health'],
+    ['info', 'info'],
+    ['models', 'models.list'],
+    ['usage', 'usage.summary'],
+  ] as const)('%s --json is the result of %s as it is', async (command, method) => {
+    await using broker = await startScriptedBroker(chatting)
+    const { out } = await runHere([command, '--json', '--socket', broker.sockets.rpc])
+    expect(JSON.parse(out)).toEqual(methods[method].example.result)
+  })
+})
+
+describe('the socket', () => {
+  test('is found where Hero keeps sockets', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    await symlink(broker.folder, join(broker.folder, 'hero_aibroker'))
+    const environment = { HERO_SOCKET_DIR: broker.folder }
+    expect(await runHere(['health'], { environment })).toMatchObject({ exit: 0 })
+  })
+
+  test('rest.sock names its sibling too', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    expect(await runHere(['health', '--socket', broker.sockets.rest])).toMatchObject({ exit: 0 })
+  })
+
+  test('that nobody listens on is one line and exit 7', async () => {
+    const { exit, out, err } = await runHere(['health'])
+    expect(exit).toBe(7)
+    expect(out).toBe('')
+    expect(err).toBe(
+      'hero_aibroker: no broker answers at /nowhere/hero/var/sockets/hero_aibroker/rpc.sock; ' +
+        'start one with “npm start”, or name its socket with --socket\n',
+    )
+  })
+})
+
+describe('one question', () => {
+  test('is answered as plain text, ending in one newline', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const run = await runHere(['chat', 'say', 'hello', '--socket', broker.sockets.rest])
+    expect(run).toEqual({ exit: 0, out: 'Hello there\n', err: '' })
+    expect(broker.asked).toMatchObject([
+      { model: 'auto', messages: [{ role: 'user', content: 'say hello' }] },
+    ])
+  })
+
+  test('may come through a pipe', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const run = await runHere(['chat', '--socket', broker.sockets.rest], { input: 'hi\n' })
+    expect(run.out).toBe('Hello there\n')
+    expect(broker.asked[0]?.messages).toEqual([{ role: 'user', content: 'hi' }])
+  })
+
+  test.each([
+    ['before the command', (model: string[], rest: string[]) => [...model, 'chat', ...rest]],
+    ['after it', (model: string[], rest: string[]) => ['chat', ...model, ...rest]],
+  ])('goes to the model named %s, under the system text', async (_, place) => {
+    await using broker = await startScriptedBroker(chatting)
+    await runHere(place(['-m', 'gpt-4o'], ['hi', '--system', 'be brief', '--socket', broker.sockets.rest]))
+    expect(broker.asked[0]).toMatchObject({
+      model: 'gpt-4o',
+      messages: [
+        { role: 'system', content: 'be brief' },
+        { role: 'user', content: 'hi' },
+      ],
+    })
+  })
+
+  test('--json is the whole answer as it came', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const { out } = await runHere(['chat', 'hi', '--json', '--socket', broker.sockets.rest])
+    expect(JSON.parse(out)).toMatchObject({ id: 'gen-1-abc', usage: { cost: 0.0000039 } })
+    expect(broker.asked[0]?.stream).toBe(false)
+  })
+
+  test('that nobody asks is a mistake', async () => {
+    expect(await runHere(['chat'])).toMatchObject({ exit: 2, err: expect.stringContaining('nothing to say') })
+  })
+
+  test('Ctrl-C stops it, hangs up, and exits 130', async () => {
+    const left = Promise.withResolvers<void>()
+    const started = Promise.withResolvers<void>()
+    await using broker = await startScriptedBroker(async (_request, response) => {
+      response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'one' } }] }))
+      started.resolve()
+      await once(response, 'close')
+      left.resolve()
+    })
+    const argv = [MAIN, 'chat', 'hi', '--socket', broker.sockets.rest]
+    const run = await runProcess(process.execPath, argv, {
+      during: (child) => child.stdout?.once('data', () => child.kill('SIGINT')),
+    })
+    await started.promise
+    await left.promise
+    expect(run).toEqual({ exit: 130, out: 'one\n', err: '' })
+  })
+})
+
+describe('failures', () => {
+  test.each(Object.keys(ERRORS) as ErrorCode[])(
+    '%s is one line with the exit code of its row',
+    async (code) => {
+      const info = () => Promise.reject(new BrokerError(code, 'said so'))
+      await using broker = await startScriptedBroker(chatting, { handlers: { ...exampleHandlers, info } })
+      const { exit, out, err } = await runHere(['info', '--socket', broker.sockets.rpc])
+      expect({ exit, out }).toEqual({ exit: ERRORS[code].exit, out: '' })
+      expect(err).toMatch(/^hero_aibroker: said so.*\n$/)
+    },
+  )
+
+  test('of a chat say who failed and when to come back', async () => {
+    const metadata = { error_type: 'rate_limit_exceeded', provider_name: 'Groq', retry_after_seconds: 7 }
+    await using broker = await startScriptedBroker(refuses(429, 'too many requests', metadata))
+    expect(await runHere(['chat', 'hi', '--socket', broker.sockets.rest])).toEqual({
+      exit: 8,
+      out: '',
+      err: 'hero_aibroker: too many requests (Groq); try again in 7 s\n',
+    })
+  })
+
+  test('what an upstream says can’t steer the terminal', async () => {
+    await using broker = await startScriptedBroker(refuses(502, 'bad \u001B]0;owned\u0007 \u001B[2Jluck', {}))
+    const { err } = await runHere(['chat', 'hi', '--socket', broker.sockets.rest])
+    expect(err).toBe('hero_aibroker: bad ]0;owned [2Jluck\n')
+  })
+
+  test.each([
+    [['modles'], 'Did you mean models?'],
+    [['usage', '--since', 'foo'], 'Say 30m, 24h, 7d, today'],
+    [['health', '--what'], 'unknown option'],
+  ])('%j is a mistake: exit 2 and a hint', async (argv, hint) => {
+    expect(await runHere(argv)).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(hint) })
+  })
+})
+
+describe('help', () => {
+  test('is what a bare name shows, with every command’s examples in its own', async () => {
+    const bare = await runHere([])
+    expect(bare).toMatchObject({ exit: 0, err: '' })
+    expect(bare.out).toContain('Usage: hero_aibroker')
+    for (const command of ['chat', 'models', 'usage', 'info', 'health']) {
+      expect((await runHere([command, '--help'])).out).toContain('$ hero_aibroker')
+    }
+  })
+})
+
+describe('as a process', () => {
+  test('it answers, fails and exits like the tests above say', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    expect(
+      await runProcess(process.execPath, [MAIN, 'health', '--socket', broker.sockets.rpc]),
+    ).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('ok'),
+    })
+    expect(await runProcess(process.execPath, [MAIN, 'health'])).toMatchObject({ exit: 7, out: '' })
+  })
+
+  test('a reader who has seen enough is no failure', async () => {
+    const run = await runProcess('sh', ['-c', '{ "$NODE" "$MAIN" --help; echo "exit $?" >&2; } | true'])
+    expect(run.err).toBe('exit 0\n')
+  })
+
+  test('words are joined with what a file or a pipe says', async () => {
+    await using broker = await startScriptedBroker(chatting)
+    const file = join(broker.folder, 'diff')
+    await writeFile(file, '- old\n+ new\n')
+    const chat = `"$NODE" "$MAIN" chat --socket ${broker.sockets.rest} explain`
+    await runProcess('sh', ['-c', `${chat} < ${file}`])
+    await runProcess('sh', ['-c', `cat ${file} | ${chat}`])
+    const joined = [{ role: 'user', content: 'explain\n\n- old\n+ new' }]
+    expect(broker.asked.map(({ messages }) => messages)).toEqual([joined, joined])
+  })
+})

@@ -1,0 +1,147 @@
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { chmod, rename, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { methods } from '../../../src/wire/rpc/methods.ts'
+import { startDaemonHere } from '../../support/in-process-daemon.ts'
+import { exampleHandlers } from '../../support/rpc-handlers.ts'
+import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
+import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+
+const info = methods.info.example.result
+
+test('a fresh broker is well, and the doctor says which key is wanting', async () => {
+  await using broker = await startDaemonHere()
+  const { exit, out } = await runHere(['doctor', '--ask'], broker)
+  expect(out).toMatch(/✓ .*rpc\.sock answers in/)
+  expect(out).toMatch(/✓ .*rest\.sock answers in/)
+  expect(out).toContain('! only the built-in echo answers\n  for real models set OPENROUTER_API_KEY')
+  expect(out).toContain('✓ sockets and data are closed to others')
+  expect(out).toMatch(/ free for \S+hero_aibroker$/m)
+  expect(out).toMatch(/✓ auto answers a question in/)
+  expect(exit).toBe(0)
+})
+
+test('no broker: what was tried, what would help, exit 7', async () => {
+  const { exit, out, err } = await runHere(['doctor'])
+  expect(out).toContain('✗ no broker answers at /nowhere/hero/var/sockets/hero_aibroker/rpc.sock')
+  expect(out).toContain('nothing is there: start a broker with “npm start”')
+  expect({ exit, err }).toEqual({ exit: 7, err: 'hero_aibroker: 2 checks failed\n' })
+})
+
+test('a socket that a dead broker left behind is told from one that is not there', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'rpc.sock')
+  const server = createServer()
+  await once(server.listen(path), 'listening')
+  // A process that is killed leaves its socket file; a server that closes takes it along, so it is moved out of the way.
+  await rename(path, `${path}.kept`)
+  server.close()
+  await rename(`${path}.kept`, path)
+  const { out } = await runHere(['doctor', '--socket', path])
+  expect(out).toContain('a broker left this socket behind')
+})
+
+test('another user’s socket is told from one that is not there', async () => {
+  using folder = tempFolder()
+  await chmod(folder.path, 0o755)
+  const path = join(folder.path, 'rpc.sock')
+  const server = createServer()
+  await once(server.listen(path), 'listening')
+  await chmod(path, 0)
+  // Nothing is closed to root.
+  const asOther = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
+  const [command, ...argv] = [...asOther, process.execPath, MAIN, 'health', '--socket', path]
+  const { exit, err } = await runProcess(command, argv)
+  server.close()
+  expect(err).toBe(`hero_aibroker: this user may not open ${path}, it is another one’s\n`)
+  expect(exit).toBe(3)
+})
+
+test('doubts are shown with advice and are no failure', async () => {
+  const troubled = {
+    ...info,
+    providers: [{ ...info.providers[0], state: 'cooling' as const }],
+    models_config: { ...info.models_config, problems: ['row 7: no price'] },
+    warnings: ['clocks differ'],
+  }
+  const handlers = { ...exampleHandlers, info: async () => troubled as never }
+  await using broker = await startScriptedBroker(says(), { handlers })
+  const { exit, out } = await runHere(['doctor', '--socket', broker.path])
+  expect(exit).toBe(0)
+  expect(out).toContain('! Groq: cooling, 2 keys, 9 models')
+  expect(out).toContain('row 7: no price\n  mend the file')
+  expect(out).toContain('! clocks differ')
+  expect(out).toContain('! the broker is 0.1.0, this is 0.0.0\n  restart the broker')
+})
+
+test('--json is the list of findings', async () => {
+  await using broker = await startScriptedBroker(says('yes'))
+  const { out } = await runHere(['doctor', '--json', '--socket', broker.path])
+  expect(JSON.parse(out)).toContainEqual({ state: 'good', what: 'Groq: ready, 2 keys, 9 models' })
+})
+
+test('what others on this machine could open is bad, and --mend closes it', async () => {
+  await using broker = await startDaemonHere()
+  const dataDir = join(broker.folder, 'v', 'hero_aibroker')
+  const secrets = join(dataDir, '.env')
+  await writeFile(secrets, 'GROQ_API_KEY=secret', { mode: 0o644 })
+  await chmod(broker.daemon.sockets.rest, 0o666)
+  await chmod(dataDir, 0o755)
+  const sick = await runHere(['doctor'], broker)
+  expect(sick.exit).toBe(7)
+  expect(sick.out).toContain(`✗ ${secrets} is open (644): other users of this machine may read the keys`)
+  expect(sick.out).toContain(`chmod 664 ${broker.daemon.sockets.rest}`)
+
+  const mended = await runHere(['doctor', '--mend'], broker)
+  expect(mended.exit).toBe(0)
+  expect(mended.out).toContain(`✓ mended: ${secrets} is open`)
+  const modes = await Promise.all(
+    [secrets, dataDir, broker.daemon.sockets.rest].map(async (path) => (await stat(path)).mode & 0o777),
+  )
+  expect(modes).toEqual([0o600, 0o700, 0o664])
+  expect((await runHere(['doctor'], broker)).out).toContain('✓ sockets and data are closed to others')
+})
+
+const GOOD_KEY = { key: 1, ok: true, ms: 182, models: 19 }
+
+test.each([
+  ['all keys work', [GOOD_KEY, { ...GOOD_KEY, key: 2 }], 0, '✓ Groq is reached with 2 keys in 182 ms'],
+  [
+    'one is refused',
+    [GOOD_KEY, { key: 2, ok: false, ms: 9, error: 'Invalid API Key', status: 401 }],
+    0,
+    '! Groq: key 2: Invalid API Key\n  take the key out',
+  ],
+  [
+    'it can’t be reached',
+    [{ key: 1, ok: false, ms: 9, error: 'Groq can’t be reached' }],
+    7,
+    '✗ Groq: key 1: Groq can’t be reached\n  is this machine online?',
+  ],
+  ['the clocks agree', [{ ...GOOD_KEY, clock_ahead_s: -3 }], 0, '✓ the clock agrees with theirs'],
+  [
+    'the clock is wrong',
+    [{ ...GOOD_KEY, clock_ahead_s: 7200 }],
+    7,
+    '✗ the clock of this machine is 2 h 0 min ahead\n  set it',
+  ],
+])('a provider is tried with each key: %s', async (_, keys, exit, shows) => {
+  const testKeys = async () => ({ provider: 'groq', ok: keys.every(({ ok }) => ok), keys })
+  const handlers = { ...exampleHandlers, 'providers.test': testKeys }
+  await using broker = await startScriptedBroker(says(), { handlers })
+  const run = await runHere(['doctor', '--socket', broker.path])
+  expect(run.out).toContain(shows)
+  expect(run.exit).toBe(exit)
+})
+
+test('who may not try the keys still hears of the rest', async () => {
+  await using broker = await startScriptedBroker(says(), { roleOf: () => 'caller' })
+  const { exit, out } = await runHere(['doctor', '--socket', broker.path])
+  expect(out).toContain('! Groq was not tried: this needs the role “admin”')
+  expect(exit).toBe(0)
+})

@@ -1,0 +1,71 @@
+import { join } from 'node:path'
+
+import { describe, expect, test } from 'vitest'
+
+import { unixTransport } from '../../src/sdk-node/unix-transport.ts'
+import { connect } from '../../src/sdk/index.ts'
+import { methods } from '../../src/wire/rpc/methods.ts'
+import type { MethodName, Params } from '../../src/wire/rpc/methods.ts'
+import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { MAIN, runHere } from '../support/run-cli.ts'
+import { hasTmux, startTmux } from '../support/tmux.ts'
+
+/** What methods that need params can be asked on a broker that has nothing but its echo. */
+const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
+  'providers.test': { provider: 'local' },
+  'tokens.create': { label: 'ci', rule: { usd_per_month: '5' } },
+  'limits.set': { subject: { scope: 'default' }, rule: { requests_per_minute: 9 } },
+  'limits.remove': { subject: { scope: 'default' } },
+  'priority.set': { provider: 'local', priority: 7 },
+  'ai.chat': { messages: [{ role: 'user', content: 'hello' }] },
+  'ai.embed': { model: 'loopback-embedding', input: ['one', 'two'] },
+}
+
+const askable = (Object.keys(methods) as MethodName[]).filter(
+  (name) => PARAMS[name] !== undefined || methods[name].params.safeParse({}).success,
+)
+
+describe('with the whole broker', () => {
+  test.each(askable)('%s answers with what its contract says and no more', async (name) => {
+    await using broker = await startDaemonHere()
+    const { rpc, rest } = broker.daemon.sockets
+    const result = await connect(unixTransport({ rpc, rest })).call(name, PARAMS[name] ?? {})
+    expect(methods[name].result.parse(result)).toEqual(result)
+  })
+
+  test('a chat is answered, and usage shows it', async () => {
+    await using broker = await startDaemonHere()
+    const run = await runHere(['chat', 'hello'], broker)
+    expect(run).toMatchObject({ exit: 0, out: expect.stringContaining('You said “hello”') })
+    expect((await runHere(['usage'], broker)).out).toMatch(/^total +1 /m)
+  })
+
+  test('every command that looks has something to show', async () => {
+    await using broker = await startDaemonHere()
+    for (const [command, shows] of Object.entries({ health: 'ok', info: 'Loopback', models: 'loopback' })) {
+      expect(await runHere([command], broker)).toMatchObject({ exit: 0, out: expect.stringContaining(shows) })
+    }
+  })
+
+  test('a model that is not there is exit 5', async () => {
+    await using broker = await startDaemonHere()
+    const run = await runHere(['chat', 'hi', '-m', 'no-such-model'], broker)
+    expect(run).toMatchObject({ exit: 5, out: '', err: expect.stringContaining('no-such-model') })
+  })
+
+  test.skipIf(!hasTmux())(
+    'a slow answer is stopped by Ctrl-C, and the broker notices (needs tmux)',
+    async () => {
+      await using broker = await startDaemonHere()
+      const { rest } = broker.daemon.sockets
+      const chat = `'${process.execPath}' '${MAIN}' chat -m loopback-slow --socket '${rest}'`
+      await using screen = await startTmux(join(broker.folder, 'tmux'), chat)
+      await screen.see('Talking to')
+      await screen.type('hello', 'Enter')
+      await screen.see('You said')
+      await screen.type('C-c')
+      await screen.see('stopped · ')
+      await expect.poll(() => broker.daemon.rooms.ledger.openHolds()).toEqual([])
+    },
+  )
+})

@@ -1,0 +1,68 @@
+// What the daemon says to requests that it won't pass on.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openaiAt } from '../support/providers-env.ts'
+import { scriptedUpstream, stall, type ScriptedUpstream } from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+
+const CHAT = '/v1/chat/completions'
+const messages = [{ role: 'user', content: 'hi' }]
+
+let upstream: ScriptedUpstream
+let broker: Broker
+
+beforeAll(async () => {
+  upstream = await scriptedUpstream([stall])
+  broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_BODY_LIMIT_MB: '1' } })
+})
+
+afterAll(async () => {
+  await broker[Symbol.asyncDispose]()
+  await upstream[Symbol.asyncDispose]()
+})
+
+test('a body over the limit is refused with 413', async () => {
+  const content = 'x'.repeat(1024 * 1024)
+  const answer = await broker.post(CHAT, { model: 'gpt-4o-mini', messages: [{ role: 'user', content }] })
+  expect(answer.status).toBe(413)
+  expect(answer.json).toMatchObject({ error: { code: 413, metadata: { error_type: 'payload_too_large' } } })
+})
+
+test('a body that is no JSON is refused with the line and the column of the mistake', async () => {
+  const answer = await broker.post(CHAT, '{\n  "model": "gpt-4o-mini",\n  "messages": [}]\n}')
+  expect(answer.status).toBe(400)
+  expect(answer.json).toMatchObject({
+    error: { code: 400, message: expect.stringContaining('line 3, column 16') as string },
+  })
+})
+
+test('a request without messages is refused naming what is missing', async () => {
+  const answer = await broker.post(CHAT, { model: 'gpt-4o-mini' })
+  expect(answer.status).toBe(400)
+  expect(answer.text).toContain('messages')
+})
+
+test('an unknown model is refused with the names that come nearest', async () => {
+  const answer = await broker.post(CHAT, { model: 'gpt-4o-mimi', messages })
+  expect(answer.status).toBe(404)
+  expect(answer.json).toMatchObject({
+    error: { code: 404, message: expect.stringContaining('“gpt-4o-mini”') as string },
+  })
+})
+
+test('a model that no provider here offers is refused with the variable to set', async () => {
+  const answer = await broker.post(CHAT, { model: 'qwen3-max', messages })
+  expect(answer.status).toBe(404)
+  expect(answer.text).toContain('ALIBABA_API_KEY')
+})
+
+test('an unknown path and a wrong method are told apart', async () => {
+  expect(await broker.get('/v1/chat')).toMatchObject({ status: 404, json: { error: { code: 404 } } })
+  const wrong = await broker.get(CHAT)
+  expect(wrong).toMatchObject({ status: 405, json: { error: { code: 405 } } })
+  expect(wrong.headers.allow).toContain('POST')
+})
+
+test('none of all this reached the provider or the books', () => {
+  expect(upstream.requests).toEqual([])
+  expect(broker.rows()).toEqual([])
+})

@@ -1,0 +1,114 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openaiAt } from '../support/providers-env.ts'
+import { json, scriptedUpstream, wait } from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+const whole = {
+  choices: [{ index: 0, message: { role: 'assistant', content: '' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 },
+}
+
+test('a changed models file is taken up while running, a bad one is named and changes nothing', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, modelsFile('first-model', 1))
+  await using upstream = await scriptedUpstream([json(200, whole)])
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), MODELS_CONFIG_PATH: path } })
+  expect(broker.stdout()).toContain(`on offer, from ${path}`)
+  expect(await statusOf(broker, 'first-model')).toBe(200)
+  expect(await statusOf(broker, 'second-model')).toBe(404)
+
+  // As editors do it: a new file in the old one's place.
+  writeFileSync(`${path}.new`, modelsFile('second-model', 3))
+  renameSync(`${path}.new`, path)
+  await expect.poll(() => statusOf(broker, 'second-model')).toBe(200)
+  expect(await statusOf(broker, 'first-model')).toBe(404)
+  await expect
+    .poll(() => broker.rows())
+    .toMatchObject([
+      { model: 'first-model', cost_nano: 1_000_000 },
+      { model: 'second-model', cost_nano: 3_000_000 },
+    ])
+
+  writeFileSync(path, modelsFile('third-model', 'a lot'))
+  await expect
+    .poll(() => broker.rpc('info'))
+    .toMatchObject({
+      models_config: {
+        path,
+        problems: [expect.stringMatching(/models\.yml:6:\d+: models\.third-model\.backends/) as string],
+      },
+      warnings: expect.arrayContaining([expect.stringContaining('the last good copy is in use')]) as string[],
+    })
+  expect(await statusOf(broker, 'second-model')).toBe(200)
+  expect(await statusOf(broker, 'third-model')).toBe(404)
+
+  writeFileSync(path, modelsFile('third-model', 4))
+  await expect.poll(() => statusOf(broker, 'third-model')).toBe(200)
+  expect(await broker.rpc('info')).not.toHaveProperty('models_config.problems')
+})
+
+test('nobody may take the name of the built-in echo', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, 'providers:\n  local: { base_url: "http://127.0.0.1:1/v1" }\n')
+  await expect(startBroker({ env: { MODELS_CONFIG_PATH: path } })).rejects.toThrow(
+    'providers.local: this is the name of the built-in',
+  )
+})
+
+test('a models file that is bad from the start is named with its line, and nothing starts', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  writeFileSync(path, modelsFile('first-model', 'a lot'))
+  const starting = startBroker({ env: { MODELS_CONFIG_PATH: path } })
+  await expect(starting).rejects.toThrow(`${path}:6:`)
+})
+
+function modelsFile(name: string, inputCost: number | string): string {
+  return `models:
+  ${name}:
+    backends:
+      - provider: openai
+        model_id: ${name}
+        input_cost: ${inputCost}
+        output_cost: 1
+`
+}
+
+async function statusOf(broker: Broker, model: string): Promise<number> {
+  const messages = [{ role: 'user', content: 'hi' }]
+  return (await broker.post('/v1/chat/completions', { model, messages })).status
+}
+
+test('a request that falls back after a reload finds the provider that was built anew', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'models.yml')
+  const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+  await using failing = await scriptedUpstream([wait(goOn), json(500, { error: { message: 'no' } })])
+  await using working = await scriptedUpstream([json(200, whole)])
+  const file = (version: string) => {
+    const provider = (base_url: string) => ({ base_url, headers: { 'x-version': version } })
+    const backend = (name: string) => ({ provider: name, model_id: 'x', input_cost: 1, output_cost: 1 })
+    return JSON.stringify({
+      providers: { first: provider(failing.baseUrl), second: provider(working.baseUrl) },
+      models: { m: { backends: [backend('first'), backend('second')] } },
+    })
+  }
+  writeFileSync(path, file('1'))
+  await using broker = await startBroker({ env: { MODELS_CONFIG_PATH: path } })
+  const answer = broker.post('/v1/chat/completions', {
+    model: 'm',
+    messages: [{ role: 'user', content: 'hi' }],
+  })
+  await failing.received(0)
+  writeFileSync(`${path}.new`, file('2'))
+  renameSync(`${path}.new`, path)
+  await expect.poll(() => broker.stderr(), { timeout: 10_000 }).toContain('models file taken up')
+  go()
+  expect(await answer).toMatchObject({ status: 200 })
+  expect(working.requests[0]?.headers).toMatchObject({ 'x-version': '2' })
+})

@@ -1,0 +1,76 @@
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { refusedBroker, startBroker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+test('the folder is private, the sockets are for owner and group', async () => {
+  await using broker = await startBroker()
+  const { folder, rest, rpc, web } = broker.sockets
+  expect(modeOf(folder)).toBe('700')
+  expect([rest, rpc, web].map(modeOf)).toEqual(['660', '660', '660'])
+  expect(modeOf(join(broker.folder, 'v', 'hero_aibroker'))).toBe('700')
+})
+
+test('what a killed broker left behind is no obstacle', async () => {
+  using folder = tempFolder()
+  const killed = await startBroker({ folder: folder.path })
+  killed.signal('SIGKILL')
+  await killed.ended
+  expect(existsSync(killed.sockets.rest)).toBe(true)
+  await using next = await startBroker({ folder: folder.path })
+  expect((await next.get('/health')).status).toBe(200)
+})
+
+test('a second broker on the same sockets is refused, and the first goes on', async () => {
+  await using first = await startBroker()
+  const second = await refusedBroker({ folder: first.folder, env: { PATH_VAR: join(first.folder, 'other') } })
+  expect(second.exit).toBe(1)
+  expect(second.stderr).toContain(
+    `another hero_aibroker (pid ${first.pid}) already serves ${first.sockets.folder}`,
+  )
+  for (const socketPath of [first.sockets.rest, first.sockets.rpc, first.sockets.web])
+    expect((await first.get('/health', { socketPath })).status).toBe(200)
+})
+
+test('a socket on which somebody else listens is left alone', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 's', 'hero_aibroker', 'rest.sock')
+  mkdirSync(join(path, '..'), { recursive: true })
+  const other = createServer().listen(path)
+  await once(other, 'listening')
+  try {
+    const { exit, stderr } = await refusedBroker({ folder: folder.path })
+    expect(exit).toBe(1)
+    expect(stderr).toContain(`another process already listens on ${path}`)
+    expect(existsSync(path)).toBe(true)
+  } finally {
+    other.close()
+    await once(other, 'close')
+  }
+})
+
+test('a file in a socket’s place is left alone', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 's', 'hero_aibroker', 'rpc.sock')
+  mkdirSync(join(path, '..'), { recursive: true })
+  writeFileSync(path, 'precious')
+  const { exit, stderr } = await refusedBroker({ folder: folder.path })
+  expect(exit).toBe(1)
+  expect(stderr).toContain(`${path} exists and is not a socket`)
+  expect(readdirSync(join(path, '..')).filter((name) => name.endsWith('.sock'))).toEqual(['rpc.sock'])
+})
+
+test('a path that no socket can have is refused with the bound', async () => {
+  using folder = tempFolder()
+  const env = { HERO_SOCKET_DIR: join(folder.path, 'x'.repeat(100)) }
+  const { exit, stderr } = await refusedBroker({ folder: folder.path, env })
+  expect(exit).toBe(1)
+  expect(stderr).toMatch(/bytes long, the system allows 107; set HERO_SOCKET_DIR to a shorter folder/)
+})
+
+function modeOf(path: string): string {
+  return (statSync(path).mode & 0o777).toString(8)
+}

@@ -1,0 +1,414 @@
+import { expect, test } from 'vitest'
+import { program } from '../mcp/support.ts'
+import { openAsk } from '../support/open-request.ts'
+import { mcpFile } from '../support/mcp-file.ts'
+import { openaiClient } from '../support/openai-client.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import {
+  chatChunk,
+  done,
+  finishChunk,
+  inTurn,
+  json,
+  scriptedUpstream,
+  sse,
+  usageChunk,
+  type ScriptedUpstream,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
+
+const model = 'gpt-4o-mini'
+const messages = [{ role: 'user', content: 'what does the echo say?' }]
+/** 21,000 nano-dollars. */
+const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 }
+const mcp = { type: 'mcp' }
+const raw = { raw: program('raw', {}, { prices: { echo: '0.001' } }) }
+
+const call = (name: string, args: object | string = {}, id = `call-${name}`) => ({
+  id,
+  type: 'function',
+  function: { name, arguments: typeof args === 'string' ? args : JSON.stringify(args) },
+})
+const asks = (...calls: readonly object[]): readonly Step[] => [
+  json(200, {
+    choices: [
+      {
+        index: 0,
+        message: { role: 'assistant', content: null, tool_calls: calls },
+        finish_reason: 'tool_calls',
+      },
+    ],
+    usage,
+  }),
+]
+const says = (content: string): readonly Step[] => [
+  json(200, {
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
+    usage,
+  }),
+]
+
+interface Sent {
+  readonly messages: readonly { role: string; content: string; tool_calls?: unknown; tool_call_id?: string }[]
+  readonly tools?: readonly { function: { name: string } }[]
+  readonly tool_choice?: unknown
+}
+const sentTo = (upstream: ScriptedUpstream, nth: number) => upstream.requests[nth]?.body as Sent
+const toolsSentTo = (upstream: ScriptedUpstream, nth: number) =>
+  (sentTo(upstream, nth).tools ?? []).map((tool) => tool.function.name)
+
+async function brokerWith(
+  upstream: ScriptedUpstream,
+  folder: TempFolder,
+  servers: object = raw,
+  more: object = {},
+) {
+  const { env } = mcpFile(folder.path, servers, more)
+  return startBroker({ folder: folder.path, env: { ...env, ...openaiAt(upstream) } })
+}
+
+const chat = (broker: Broker, more: object = {}, headers: Record<string, string> = {}) =>
+  broker.post('/v1/chat/completions', { model, messages, tools: [mcp], ...more }, { headers })
+
+test('the model asks, the tool runs, the model answers: rows of one group, and their sum on the answer', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(
+    inTurn(asks(call('raw__echo', { word: 'hi' })), says('it says hi')),
+  )
+  await using broker = await brokerWith(upstream, folder)
+  const answer = await chat(broker, {}, { 'x-hero-context': 'lab' })
+  const id = answer.headers['x-generation-id']
+
+  expect(answer).toMatchObject({ status: 200 })
+  expect(answer.json).toMatchObject({
+    id,
+    choices: [{ message: { role: 'assistant', content: 'it says hi' }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 200, completion_tokens: 20, total_tokens: 220, cost: 0.001042 },
+    x_aibroker: {
+      group: id,
+      rounds: 2,
+      cost: 0.001042,
+      tool_calls: [
+        { name: 'raw__echo', server: 'raw', status: 'finished', result: '{"word":"hi"}', cost: 0.001 },
+      ],
+    },
+  })
+  expect(toolsSentTo(upstream, 0)).toContain('raw__echo')
+  expect(sentTo(upstream, 1).messages.slice(1)).toEqual([
+    { role: 'assistant', content: null, tool_calls: [call('raw__echo', { word: 'hi' })] },
+    { role: 'tool', tool_call_id: 'call-raw__echo', content: '{"word":"hi"}' },
+  ])
+  await expect.poll(() => broker.rows().length).toBe(3)
+  expect(
+    broker.rows().map(({ kind, model: name, context, cost_nano }) => [kind, name, context, cost_nano]),
+  ).toEqual(
+    expect.arrayContaining([
+      ['chat', model, 'lab', 21_000],
+      ['tool', 'raw__echo', 'lab', 1_000_000],
+      ['chat', model, 'lab', 21_000],
+    ]),
+  )
+  expect(broker.groupOf(String(id))).toHaveLength(3)
+  expect(broker.openHolds()).toBe(0)
+})
+
+test('a stream shows every call while it runs, and reads as one answer to a client that knows nothing of it', async () => {
+  using folder = tempFolder()
+  const piece = (delta: object) => ({ ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] })
+  const first = sse(
+    chatChunk('Let me see. '),
+    piece({
+      tool_calls: [
+        { index: 0, id: 'c1', type: 'function', function: { name: 'raw__echo', arguments: '{"wo' } },
+      ],
+    }),
+    piece({ tool_calls: [{ index: 0, function: { arguments: 'rd":"hi"}' } }] }),
+    finishChunk('tool_calls'),
+    usageChunk(usage),
+    done,
+  )
+  const second = sse(chatChunk('It says '), chatChunk('hi.'), finishChunk(), usageChunk(usage), done)
+  await using upstream = await scriptedUpstream(inTurn([first], [second]))
+  await using broker = await brokerWith(upstream, folder)
+  await using client = openaiClient(broker.sockets.rest)
+
+  const stream = await client.chat.completions.create({
+    model,
+    messages: [{ role: 'user', content: 'hi' }],
+    tools: [mcp as never],
+    stream: true,
+    stream_options: { include_usage: true },
+  })
+  const chunks: Chunk[] = []
+  for await (const chunk of stream) chunks.push(chunk as unknown as Chunk)
+
+  expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe(
+    'Let me see. It says hi.',
+  )
+  expect(new Set(chunks.map(({ id }) => id)).size).toBe(1)
+  expect(chunks.some(({ choices }) => choices[0]?.delta.tool_calls !== undefined)).toBe(false)
+  const endings = chunks.flatMap(({ choices }) => choices[0]?.finish_reason ?? [])
+  expect(new Set(endings)).toEqual(new Set(['stop']))
+  expect(chunks.flatMap(({ x_aibroker }) => x_aibroker?.tool_call ?? [])).toMatchObject([
+    { id: 'c1', name: 'raw__echo', arguments: '{"word":"hi"}', status: 'running' },
+    { id: 'c1', name: 'raw__echo', status: 'finished', result: '{"word":"hi"}' },
+  ])
+  expect(chunks.at(-1)?.usage).toMatchObject({ prompt_tokens: 200, completion_tokens: 20, cost: 0.001042 })
+  expect(sentTo(upstream, 1).messages[1]).toMatchObject({ content: 'Let me see. ' })
+})
+
+interface Chunk {
+  readonly id: string
+  readonly choices: readonly {
+    readonly delta: { readonly content?: string; readonly tool_calls?: unknown }
+    readonly finish_reason: string | null
+  }[]
+  readonly usage?: object
+  readonly x_aibroker?: { readonly tool_call?: object }
+}
+
+test.each([false, true])(
+  'a call that nobody knows the price of makes the whole answer unpriced, and says so (streamed: %j)',
+  async (stream) => {
+    using folder = tempFolder()
+    const asked = call('raw__echo', { word: 'hi' })
+    const delta = { tool_calls: [{ index: 0, ...asked }] }
+    const calling = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
+    const rounds = stream
+      ? [
+          [sse(calling, finishChunk('tool_calls'), usageChunk(usage), done)],
+          [sse(chatChunk('it says hi'), finishChunk(), usageChunk(usage), done)],
+        ]
+      : [asks(asked), says('it says hi')]
+    await using upstream = await scriptedUpstream(inTurn(...rounds))
+    await using broker = await brokerWith(upstream, folder, { raw: program('raw') })
+    const { text } = await chat(broker, { stream })
+    const last = stream ? text.split('\n\n').findLast((event) => event.includes('"usage"')) : text
+    const told = JSON.parse((last ?? '').replace('data: ', '')) as {
+      usage: object
+      x_aibroker: { rounds: number }
+    }
+    expect(told.usage).not.toHaveProperty('cost')
+    expect(told.x_aibroker).toMatchObject({ rounds: 2, unpriced: true })
+    expect(told.x_aibroker).not.toHaveProperty('cost')
+  },
+)
+
+test.each([false, true])(
+  'calls of the caller’s own functions are the caller’s to run (streamed: %s)',
+  async (stream) => {
+    using folder = tempFolder()
+    const both = [call('mine', { a: 1 }), call('raw__echo')]
+    const streamed = sse(
+      {
+        ...chatChunk(''),
+        choices: [{ index: 0, delta: { tool_calls: both.map((one, index) => ({ ...one, index })) } }],
+      },
+      finishChunk('tool_calls'),
+      usageChunk(usage),
+      done,
+    )
+    await using upstream = await scriptedUpstream(stream ? [streamed] : asks(...both))
+    await using broker = await brokerWith(upstream, folder)
+    const own = { type: 'function', function: { name: 'mine', parameters: { type: 'object' } } }
+    const answer = await chat(broker, { tools: [own, mcp], stream })
+    expect(answer.text).toContain('"finish_reason":"tool_calls"')
+    expect(answer.text).toContain('"id":"call-mine"')
+    expect(answer.text).not.toContain('raw__echo')
+    expect(toolsSentTo(upstream, 0)).toEqual(expect.arrayContaining(['mine', 'raw__echo']))
+    expect(upstream.requests).toHaveLength(1)
+    expect(broker.rows().map(({ kind }) => kind)).toEqual(['chat'])
+  },
+)
+
+test('what goes wrong with a call is told to the model, which may do better', async () => {
+  using folder = tempFolder()
+  const wrong = [call('raw__echo', '{broken', 'a'), call('nobody__has', {}, 'b'), call('raw__hang', {}, 'c')]
+  await using upstream = await scriptedUpstream(inTurn(asks(...wrong), says('never mind')))
+  await using broker = await brokerWith(upstream, folder, { raw: program('raw', {}, { callTimeoutMs: 300 }) })
+  expect((await chat(broker)).json).toMatchObject({
+    choices: [{ message: { content: 'never mind' } }],
+    x_aibroker: { tool_calls: [{ status: 'failed' }, { status: 'failed' }, { status: 'failed' }] },
+  })
+  const told = sentTo(upstream, 1).messages.slice(2)
+  expect(told.map(({ tool_call_id, content }) => [tool_call_id, content])).toEqual([
+    ['a', expect.stringContaining('Error: the arguments are no JSON object')],
+    ['b', 'Error: there is no tool “nobody__has”'],
+    ['c', expect.stringMatching(/^Error: /)],
+  ])
+})
+
+test('the last of the rounds may call nothing, so that the model answers', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(
+    inTurn(asks(call('raw__echo')), asks(call('raw__echo')), says('enough')),
+  )
+  await using broker = await brokerWith(upstream, folder, raw, { chat: { maxRounds: 3 } })
+  const answer = await chat(broker, { tool_choice: 'required' })
+  expect(answer.json).toMatchObject({
+    choices: [{ message: { content: 'enough' } }],
+    x_aibroker: { rounds: 3 },
+  })
+  expect([0, 1, 2].map((nth) => sentTo(upstream, nth).tool_choice)).toEqual(['required', 'auto', 'none'])
+
+  const once = await chat(broker, { tools: [{ ...mcp, max_rounds: 1 }] })
+  expect(once.json).toMatchObject({ x_aibroker: { rounds: 1 } })
+})
+
+test('a model that still calls something in its last round was cut short', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(asks(call('raw__echo')))
+  await using broker = await brokerWith(upstream, folder, raw, { chat: { maxRounds: 2 } })
+  const { json: answer } = await chat(broker)
+  expect(answer).toMatchObject({ choices: [{ finish_reason: 'length' }] })
+  expect((answer as { choices: { message: object }[] }).choices[0]?.message).not.toHaveProperty('tool_calls')
+  expect(upstream.requests).toHaveLength(2)
+})
+
+test('once the money is spent nothing new begins', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(asks(call('raw__echo')))
+  await using broker = await brokerWith(upstream, folder)
+  const answer = await chat(broker, { tools: [{ ...mcp, max_cost_usd: '0.0015' }] })
+  expect(answer).toMatchObject({
+    status: 402,
+    json: { error: { metadata: { error_type: 'payment_required' } } },
+  })
+  expect(answer.text).toContain('have cost $0.001042 of the $0.0015 they may')
+  expect(answer.text).toContain('"may_cost":true')
+  await expect.poll(() => broker.rows().length).toBe(3)
+  expect(upstream.requests).toHaveLength(2)
+})
+
+test('a bound that is met after the first word ends the stream with an error event', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream([
+    sse(
+      {
+        ...chatChunk(''),
+        choices: [{ index: 0, delta: { content: 'wait', tool_calls: [{ index: 0, ...call('raw__echo') }] } }],
+      },
+      finishChunk('tool_calls'),
+      usageChunk(usage),
+      done,
+    ),
+  ])
+  await using broker = await brokerWith(upstream, folder)
+  const answer = await chat(broker, { stream: true, tools: [{ ...mcp, max_cost_usd: '0.0009' }] })
+  expect(answer.status).toBe(200)
+  expect(answer.text).toContain('"content":"wait"')
+  expect(answer.text).toContain('"error":{"code":402')
+  expect(answer.text).toContain('"may_cost":true')
+  expect(answer.text).not.toContain('[DONE]')
+  expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])
+})
+
+test('once the time is over the running call is cancelled, and the answer is an error', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(asks(call('raw__hang')))
+  await using broker = await brokerWith(upstream, folder, raw, { chat: { maxMs: 2500 } })
+  expect((await chat(broker)).status).toBe(504)
+  await expect
+    .poll(() => broker.rows().map(({ kind, status }) => [kind, status]))
+    .toEqual([
+      ['chat', 'finished'],
+      ['tool', 'cancelled'],
+    ])
+})
+
+test('a caller who hangs up during a call ends it, and pays for what was', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream([
+    sse(
+      {
+        ...chatChunk('wait'),
+        choices: [{ index: 0, delta: { tool_calls: [{ index: 0, ...call('raw__hang') }] } }],
+      },
+      finishChunk('tool_calls'),
+      usageChunk(usage),
+      done,
+    ),
+  ])
+  await using broker = await brokerWith(upstream, folder)
+  const body = { model, messages, tools: [mcp], stream: true }
+  const path = '/v1/chat/completions'
+  const open = await openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body })
+  await open.until('"status":"running"')
+  open.hangUp()
+  await expect
+    .poll(() => broker.rows().map(({ kind, status }) => [kind, status]))
+    .toEqual([
+      ['chat', 'finished'],
+      ['tool', 'cancelled'],
+    ])
+  expect(upstream.requests).toHaveLength(1)
+  expect(broker.openHolds()).toBe(0)
+})
+
+test('a context may have tools by default; others have none unless they name them', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(says('hello'))
+  const policies = [{ contexts: ['lab'], chatTools: ['raw__e*'] }, {}]
+  await using broker = await brokerWith(upstream, folder, raw, { policies })
+  await chat(broker, { tools: undefined }, { 'x-hero-context': 'lab' })
+  await chat(broker, { tools: undefined })
+  await chat(broker, { tools: [{ ...mcp, allowed_tools: [] }] }, { 'x-hero-context': 'lab' })
+  await chat(broker, {
+    tools: [{ ...mcp, server_label: 'raw', allowed_tools: { tool_names: ['pid', 'raw__slow'] } }],
+  })
+  expect([0, 1, 2, 3].map((nth) => toolsSentTo(upstream, nth))).toEqual([
+    ['raw__echo', 'raw__env'],
+    [],
+    [],
+    ['raw__pid', 'raw__slow'],
+  ])
+})
+
+test('of a large set the model gets a search, and then what it found', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(
+    inTurn(
+      asks(call('find_tools', { query: 'says again' })),
+      asks(call('raw__echo', { a: 1 })),
+      says('done'),
+    ),
+  )
+  await using broker = await brokerWith(upstream, folder, { raw: program('raw', { MANY: '300' }) })
+  const answer = await chat(broker)
+  expect([0, 1, 2].map((nth) => toolsSentTo(upstream, nth))).toEqual([
+    ['find_tools'],
+    ['find_tools', 'raw__echo'],
+    ['find_tools', 'raw__echo'],
+  ])
+  expect(answer.json).toMatchObject({
+    x_aibroker: {
+      tool_calls: [{ name: 'find_tools' }, { name: 'raw__echo', server: 'raw', result: '{"a":1}' }],
+    },
+  })
+  expect(broker.rows().filter(({ kind }) => kind === 'tool')).toHaveLength(1)
+})
+
+test.each([
+  ['a server of the request’s own', { ...mcp, server_url: 'http://evil' }, 400, 'server_label'],
+  ['a field that nobody knows', { ...mcp, surprise: 1 }, 400, 'surprise'],
+  ['an approval that nobody could give', { ...mcp, require_approval: 'always' }, 400, 'never'],
+  ['a server that is not there', { ...mcp, server_label: 'nobody' }, 404, 'nobody'],
+  ['a server that is down', { ...mcp, server_label: 'gone' }, 503, 'its command was not found'],
+])('%s is refused before anybody is asked', async (_, tool, status, words) => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(says('never'))
+  await using broker = await brokerWith(upstream, folder, { ...raw, gone: { command: '/no/such/program' } })
+  const answer = await chat(broker, { tools: [tool] })
+  expect(answer.status).toBe(status)
+  expect(answer.text).toContain(words)
+  expect(upstream.requests).toHaveLength(0)
+  expect(broker.rows()).toEqual([])
+})
+
+test('without MCP servers such a request is told so', async () => {
+  await using broker = await startBroker()
+  const answer = await chat(broker, { model: 'auto' })
+  expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('none are configured')])
+})

@@ -1,0 +1,272 @@
+// Several workers and one set of books, over real lines and a real store, all in this process.
+import { duplexPair } from 'node:stream'
+import * as fc from 'fast-check'
+import { expect, test, vi } from 'vitest'
+import { money, NOTHING } from '../../../src/base/money.ts'
+import { createAdmission } from '../../../src/inference/admission/concurrency-limit.ts'
+import type { Errand } from '../../../src/inference/request/inference-request.ts'
+import type { Booking } from '../../../src/inference/budget/accounting.ts'
+import { createUpstreamIds } from '../../../src/inference/response/upstream-ids.ts'
+import type { Endpoint } from '../../../src/catalog/catalog.ts'
+import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
+import type { Hold } from '../../../src/ledger/types.ts'
+import { createLimits } from '../../../src/limits/limits.ts'
+import { openRuleBook, type RuleBook } from '../../../src/limits/limit-store.ts'
+import { createBooksElsewhere } from '../../../src/daemon/workers/worker/remote-accounting-client.ts'
+import { openLine, type Line } from '../../../src/daemon/workers/ipc/ipc-channel.ts'
+import type { FromWorker, ToWorker } from '../../../src/daemon/workers/ipc/ipc-messages.ts'
+import { WorkerBooks } from '../../../src/daemon/workers/primary/remote-accounting-server.ts'
+import { jsonBodyOf } from '../../../src/wire/json/json-body.ts'
+import { finished } from '../../ledger/samples.ts'
+import { temporaryStore } from '../../store/temporary-store.ts'
+
+const caller = { ip: '10.0.0.1', context: undefined }
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+
+/** A nano-dollar a token, in and out. */
+const price = { input: money(1_000_000n), output: money(1_000_000n), source: undefined, date: undefined }
+const endpoint: Endpoint = {
+  id: 'openai/m',
+  provider: 'openai',
+  modelId: 'm',
+  model: 'm',
+  priority: 1,
+  contextWindow: undefined,
+  maxOutputTokens: undefined,
+  price,
+}
+
+/** One that can cost so many nano-dollars, or less if it may be shortened. */
+function errand(most: number, mayBeShortened: boolean): Errand {
+  return {
+    kind: 'chat',
+    route: 'chat',
+    body: jsonBodyOf('{}'),
+    modelAsked: 'm',
+    streamed: false,
+    candidates: [endpoint],
+    most: money(BigInt(most)),
+    bounds: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
+    mayBeShortened,
+    meter: () => {
+      throw new Error('nobody is asked here')
+    },
+    completer: () => {
+      throw new Error('nobody is asked here')
+    },
+  }
+}
+
+interface TestWorker {
+  bookAhead(booking: Booking): ReturnType<ReturnType<typeof createBooksElsewhere>['bookAhead']>
+  settled(): Promise<void>
+  die(): void
+}
+
+interface Scene extends AsyncDisposable {
+  readonly rules: RuleBook
+  readonly ledger: Ledger
+  readonly workers: readonly TestWorker[]
+}
+
+function scene(count: number, mostOpen = 1000): Scene {
+  const here = temporaryStore()
+  const { store, clock } = here
+  const ledger = createLedger({ store, now: clock.now() })
+  const rules = openRuleBook(store, clock)
+  const rooms = {
+    ledger,
+    limits: createLimits({ rules, ledger, clock }),
+    admission: createAdmission(mostOpen),
+    figures: { note: () => undefined },
+    upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
+  }
+  const startWorker = (): TestWorker => {
+    const [near, far] = duplexPair()
+    const books = new WorkerBooks({
+      rooms,
+      log: SILENT,
+      answer: (message) => toWorker.send(message),
+      answerSoon: (message) => toWorker.sendSoon(message),
+    })
+    const toWorker: Line<ToWorker> = openLine<FromWorker, ToWorker>(near, {
+      onMessage: (message) => {
+        if ('n' in message) books.hear(message)
+      },
+      onClose: () => books.gone(),
+    })
+    const toPrimary: Line<FromWorker> = openLine<ToWorker, FromWorker>(far, {
+      onMessage: (message) => {
+        if ('n' in message) elsewhere.hear(message)
+      },
+      onClose: () => undefined,
+    })
+    const elsewhere = createBooksElsewhere({ send: toPrimary.send, rules, clock })
+    return {
+      bookAhead: elsewhere.bookAhead,
+      settled: () => elsewhere.settled(),
+      die: () => {
+        far.destroy()
+        near.destroy()
+      },
+    }
+  }
+  return {
+    rules,
+    ledger,
+    workers: Array.from({ length: count }, startWorker),
+    [Symbol.asyncDispose]: () => here[Symbol.asyncDispose](),
+  }
+}
+
+let lastId = 0
+function booking(most: number, mayBeShortened = false): Booking {
+  const asker = { caller, referer: undefined, title: undefined }
+  return { errand: errand(most, mayBeShortened), asker, id: `gen-${++lastId}`, tokens: 1 }
+}
+
+/** What `walk` does with a booking. */
+async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<void> {
+  const { limits, ledger } = await worker.bookAhead(asked)
+  const admission = limits.admit(caller, asked.tokens)
+  // The hold knows what was granted; the request that is passed here is not looked at.
+  const hold = await ledger.hold({
+    ...asked.errand,
+    id: asked.id,
+    caller,
+    startedAt: 0,
+    referer: undefined,
+    title: undefined,
+  })
+  const settling = ledger.settle(hold, finished(spend ? (hold.most ?? NOTHING) : NOTHING))
+  admission.leave(0)
+  await settling
+}
+
+test('whatever workers ask and spend, a budget is never exceeded', { timeout: 60_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 2000 }),
+      fc.array(
+        fc.record({
+          worker: fc.integer({ min: 0, max: 2 }),
+          most: fc.integer({ min: 2, max: 600 }),
+          mayBeShortened: fc.boolean(),
+          spend: fc.boolean(),
+        }),
+        { minLength: 1, maxLength: 25 },
+      ),
+      async (budget, asks) => {
+        await using at = scene(3)
+        await at.rules.set({ scope: 'default' }, { usd_total: (budget / 1e9).toFixed(9) })
+        const ends = await Promise.allSettled(
+          asks.map(({ worker, most, mayBeShortened, spend }) =>
+            run(at.workers[worker] as TestWorker, booking(most, mayBeShortened), spend),
+          ),
+        )
+        for (const end of ends)
+          if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'over-budget' })
+        const { spent, held } = at.ledger.balance(caller)
+        expect(spent).toBeLessThanOrEqual(BigInt(budget))
+        expect(held).toBe(NOTHING)
+        expect([...at.ledger.entries({})]).toHaveLength(
+          ends.filter(({ status }) => status === 'fulfilled').length,
+        )
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('a budget that affords all of it is asked once', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { usd_total: '1' })
+  const [worker] = at.workers
+  const { limits, ledger } = (await worker?.bookAhead(booking(500))) ?? {}
+  expect(limits?.allowance(caller)?.left).toBe(1_000_000_000n)
+  expect(await ledger?.hold({} as Hold)).toMatchObject({ most: 500n })
+  expect(at.ledger.balance(caller).held).toBe(500n)
+})
+
+test('what a rule says of a request is told with its admission', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
+  const [worker] = at.workers
+  const { limits } = (await worker?.bookAhead(booking(1))) ?? {}
+  const { headers, mayHedge } = limits?.admit(caller, 1) ?? {}
+  expect(mayHedge).toBe(true)
+  expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
+})
+
+test('more is set aside later as far as the budget goes, for whichever worker asks', async () => {
+  await using at = scene(2)
+  await at.rules.set({ scope: 'default' }, { usd_total: '0.000001000' })
+  const [one, two] = at.workers
+  if (one === undefined || two === undefined) throw new Error('two workers were started')
+  const first = await one.bookAhead(booking(500))
+  const second = await two.bookAhead(booking(300))
+  const [held, other] = [await first.ledger.hold({} as Hold), await second.ledger.hold({} as Hold)]
+  const raised = await first.ledger.raise(held, money(700n))
+  expect(at.ledger.balance(caller).held).toBe(1000n)
+  await expect(second.ledger.raise(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
+  await first.ledger.settle(raised, finished(money(600n)))
+  const last = await second.ledger.raise(other, money(400n))
+  await second.ledger.settle(last, finished(money(400n)))
+  expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: NOTHING })
+})
+
+test('a worker that dies while more is set aside leaves one row with the higher bound', async () => {
+  await using at = scene(1)
+  const [worker] = at.workers
+  const { ledger } = (await worker?.bookAhead(booking(100))) ?? {}
+  const hold = await ledger?.hold({} as Hold)
+  void ledger?.raise(hold ?? ({} as Hold), money(250n))
+  // It is heard; whether its answer is there yet makes no difference.
+  await expect.poll(() => at.ledger.balance(caller).held).toBe(250n)
+  worker?.die()
+  await expect
+    .poll(() => [...at.ledger.entries({})])
+    .toMatchObject([{ status: 'interrupted', costHigh: 250n }])
+  expect(at.ledger.openHolds()).toEqual([])
+  expect(at.ledger.balance(caller).held).toBe(NOTHING)
+})
+
+test('a worker that dies leaves nothing held and no place taken; what it left open has a row with bounds', async () => {
+  await using at = scene(2, 3)
+  await at.rules.set({ scope: 'default' }, { concurrent: 3 })
+  const [one, two] = at.workers
+  if (one === undefined || two === undefined) throw new Error('two workers were started')
+  await one.bookAhead(booking(100))
+  await one.bookAhead(booking(200))
+  await two.bookAhead(booking(300))
+  await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
+  one.die()
+  await expect.poll(() => at.ledger.openHolds()).toHaveLength(1)
+  expect([...at.ledger.entries({})]).toMatchObject([
+    { status: 'interrupted', cost: undefined, costLow: 0n, costHigh: 200n },
+    { status: 'interrupted', cost: undefined, costLow: 0n, costHigh: 100n },
+  ])
+  await two.bookAhead(booking(1))
+  await two.bookAhead(booking(1))
+  await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
+})
+
+test('a request whose budget cannot be looked at leaves no place taken', async () => {
+  await using at = scene(1, 1)
+  await at.rules.set({ scope: 'default' }, { concurrent: 1, usd_total: '1' })
+  const [worker] = at.workers
+  const balance = vi.spyOn(at.ledger, 'balanceIn').mockImplementationOnce(() => {
+    throw new Error('the disk is gone')
+  })
+  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'internal' })
+  expect(balance).toHaveBeenCalledOnce()
+  await worker?.bookAhead(booking(1))
+})
+
+test('a rule that cannot be read refuses a request, and keeps no worker from ending', async () => {
+  await using at = scene(1)
+  await at.rules.set({ scope: 'default' }, { usd_total: 'ten' })
+  const [worker] = at.workers
+  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'over-budget' })
+  await worker?.settled()
+})

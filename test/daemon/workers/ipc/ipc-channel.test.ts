@@ -1,0 +1,57 @@
+import { duplexPair } from 'node:stream'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { batchReader, framed, openLine } from '../../../../src/daemon/workers/ipc/ipc-channel.ts'
+
+test('batches come out as they went in, wherever the bytes are cut', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
+      fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 30 }),
+      (batches, cuts) => {
+        const heard: Buffer[] = []
+        const read = batchReader((bytes) => heard.push(Buffer.from(bytes)))
+        let rest = Buffer.concat(batches.map((bytes) => framed(Buffer.from(bytes))))
+        for (let nth = 0; rest.length > 0; nth++) {
+          const size = cuts[nth % cuts.length] ?? 1
+          read(rest.subarray(0, size))
+          rest = rest.subarray(size)
+        }
+        expect(heard).toEqual(batches.map((bytes) => Buffer.from(bytes)))
+      },
+    ),
+  )
+})
+
+test('what is said is heard in its order, money and maps as they were', async () => {
+  const [here, there] = duplexPair()
+  const heard: unknown[] = []
+  const all = Promise.withResolvers<void>()
+  const messages = [1n, new Map([['a', 2n]]), { nested: { left: undefined } }, 'last']
+  openLine<unknown, unknown>(there, {
+    onMessage: (message) => {
+      if (heard.push(message) === messages.length) all.resolve()
+    },
+    onClose: () => undefined,
+  })
+  const line = openLine<unknown, unknown>(here, { onMessage: () => undefined, onClose: () => undefined })
+  for (const message of messages) line.send(message)
+  await line.flush()
+  await all.promise
+  expect(heard).toEqual(messages)
+})
+
+test('who says something and is gone was heard', async () => {
+  const [here, there] = duplexPair()
+  const heard: unknown[] = []
+  const closed = new Promise<void>((resolve) => {
+    openLine<unknown, unknown>(there, { onMessage: (message) => heard.push(message), onClose: resolve })
+  })
+  const line = openLine<unknown, unknown>(here, { onMessage: () => undefined, onClose: () => undefined })
+  line.send('last words')
+  await line.flush()
+  here.end()
+  there.end()
+  await closed
+  expect(heard).toEqual(['last words'])
+})

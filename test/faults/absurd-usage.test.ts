@@ -1,0 +1,75 @@
+// Answers that no sane provider gives, and that are answers all the same.
+import { describe, expect, test } from 'vitest'
+import { parseWireUsage } from '../../src/wire/openai/chat.ts'
+import { chatChunk, done, finishChunk, json, sse, usageChunk } from '../support/scripted-upstream.ts'
+import { brokerBefore } from './broker-with-providers.ts'
+import { plainAnswer } from './scripts.ts'
+
+const stream = { stream: true }
+
+test.each([false, 0, {}])(
+  'a stream that is answered in one piece ends, although its finish reason is %j',
+  async (finish_reason) => {
+    const choice = { index: 0, message: false, finish_reason }
+    await using broker = await brokerBefore([{ script: [json(200, { choices: [choice] })] }])
+    const told = await broker.ask(stream)
+    expect(told).toMatchObject({ status: 200, isDone: true, text: '' })
+    expect(await broker.entry()).toMatchObject({ status: 'finished' })
+  },
+)
+
+describe('counts that no model can have', () => {
+  const usage = { prompt_tokens: 2 ** 53 - 1, completion_tokens: 2 ** 53 - 1 }
+
+  test('are not believed: the row has bounds, and no hold stays', async () => {
+    await using broker = await brokerBefore([
+      { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)] },
+    ])
+    expect(await broker.ask(stream)).toMatchObject({ isDone: true, text: 'hi' })
+    const { countSource, costHigh } = await broker.entry()
+    expect(countSource).not.toBe('reported')
+    expect(costHigh ?? 0n).toBeLessThan(1_000_000_000n)
+  })
+
+  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are no usage: %j', (said) => {
+    expect(parseWireUsage(said)).toBeUndefined()
+  })
+
+  test.each([
+    { cost: '0.1' },
+    { cost: { total: 0.1 } },
+    { completion_tokens_details: { reasoning_tokens: 2e9 } },
+    { prompt_tokens_details: { cached_tokens: -1 } },
+    { prompt_tokens_details: { cached_tokens: 0.5, audio_tokens: '3' } },
+    { prompt_tokens_details: 'none', completion_tokens_details: [] },
+    { prompt_cache_hit_tokens: '7' },
+  ])('stand beside others that are believed all the same: %j', async (beside) => {
+    const said = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, ...beside }
+    await using broker = await brokerBefore([
+      { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(said), done)] },
+    ])
+    const { usage: told } = await broker.ask(stream)
+    expect(told).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
+    expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: 1_400_000n })
+  })
+})
+
+describe('many more choices than were asked for', () => {
+  const choices = Array.from({ length: 300_000 }, () => ({}))
+
+  test.each([
+    ['in a plain answer', {}, [json(200, { ...plainAnswer('hi'), choices })]],
+    ['in a plain answer to a stream', stream, [json(200, { ...plainAnswer('hi'), choices })]],
+    ['in a chunk', stream, [sse({ ...chatChunk('hi'), choices })]],
+    [
+      'in many chunks',
+      stream,
+      [sse(...Array.from({ length: 200 }, (_, index) => ({ choices: [{ index, delta: {} }] })))],
+    ],
+  ])('are a failure of the provider: %s', async (_where, body, script) => {
+    await using broker = await brokerBefore([{ script }])
+    const { raw } = await broker.ask(body)
+    expect(raw).toContain('many more choices than were asked for')
+    expect(raw.length).toBeLessThan(100_000)
+  })
+})

@@ -1,0 +1,167 @@
+// Who pays, and what may be asked for them, at every door there is.
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { ask, type Answer } from '../support/open-request.ts'
+import { json, type Script } from '../support/scripted-upstream.ts'
+import { mcpFile } from '../support/mcp-file.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { program } from '../mcp/support.ts'
+import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { answers, refuses } from './scripts.ts'
+
+const messages = [{ role: 'user', content: 'hi' }]
+const vector = {
+  object: 'list',
+  data: [{ index: 0, embedding: [0.5] }],
+  usage: { prompt_tokens: 7, total_tokens: 7 },
+}
+
+function socketOf({ daemon }: BrokerBefore, context: string): string {
+  return join(dirname(daemon.sockets.rest), `rest.${context}.sock`)
+}
+
+async function rpc(
+  { daemon }: BrokerBefore,
+  method: string,
+  params: object = {},
+  headers = {},
+): Promise<Answer> {
+  const body = { jsonrpc: '2.0', id: 1, method, params }
+  return ask({ socketPath: daemon.sockets.rpc, method: 'POST', path: '/rpc', headers, body })
+}
+
+function rest(broker: BrokerBefore, path: string, body: object, headers = {}): Promise<Answer> {
+  return ask({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, headers, body })
+}
+
+const lab = { 'x-hero-context': 'lab' }
+
+/** Every way in which a caller of context “lab” can have a model asked. */
+const DOORS: Readonly<
+  Record<string, (broker: BrokerBefore, models: { chat: string; embeds: string }) => Promise<Answer>>
+> = {
+  'a chat': (broker, { chat }) => rest(broker, '/v1/chat/completions', { model: chat, messages }, lab),
+  'a streamed chat': (broker, { chat }) =>
+    rest(broker, '/v1/chat/completions', { model: chat, messages, stream: true }, lab),
+  'a chat that names a way out': (broker, { chat }) =>
+    rest(
+      broker,
+      '/v1/chat/completions',
+      { model: chat, models: [chat, 'other'], provider: { order: ['up1'] }, messages },
+      lab,
+    ),
+  'a chat with tools of the broker': (broker, { chat }) =>
+    rest(broker, '/v1/chat/completions', { model: chat, messages, tools: [{ type: 'mcp' }] }, lab),
+  'a text completion': (broker, { chat }) =>
+    rest(broker, '/v1/completions', { model: chat, prompt: 'hi' }, lab),
+  'an embedding': (broker, { embeds }) => rest(broker, '/v1/embeddings', { model: embeds, input: 'hi' }, lab),
+  'a chat on the socket of the context': (broker, { chat }) =>
+    ask({
+      socketPath: socketOf(broker, 'lab'),
+      method: 'POST',
+      path: '/v1/chat/completions',
+      headers: { 'x-hero-context': 'free' },
+      body: { model: chat, messages },
+    }),
+  'ai.chat': (broker, { chat }) => rpc(broker, 'ai.chat', { model: chat, messages }, lab),
+  'ai.embed': (broker, { embeds }) => rpc(broker, 'ai.embed', { model: embeds, input: 'hi' }, lab),
+}
+
+/** Two that fail and are lab's to ask, two that answer and are not. */
+async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
+  const folder = tempFolder()
+  const { env } = mcpFile(folder.path, { raw: program('raw') })
+  const embeds: Script = [json(200, vector)]
+  const embedding = ['embedding']
+  const broker = await brokerBefore(
+    [
+      { script: refuses(501) },
+      { script: answers('never') },
+      { script: refuses(501), model: 'e', capabilities: embedding },
+      { script: embeds, model: 'e', capabilities: embedding },
+      { script: answers('never'), model: 'other' },
+    ],
+    { env: { ...env, AIBROKER_CONTEXT_SOCKETS: 'lab' } },
+  )
+  return Object.assign(broker, { close: () => folder[Symbol.dispose]() })
+}
+
+describe.each(Object.entries(DOORS))('%s of a pinned context', (_name, door) => {
+  test('is asked of the providers of the pin alone, also when they fail', async () => {
+    await using broker = await twoOfEach()
+    using _ = { [Symbol.dispose]: broker.close }
+    const rule = { providers: ['up0', 'up2'] }
+    await rpc(broker, 'limits.set', { subject: { scope: 'context', context: 'lab' }, rule })
+    const { text } = await door(broker, { chat: 'm', embeds: 'e' })
+    expect(text).toContain('error')
+    const [first = 0, second, embeds = 0, otherEmbeds, other] = broker.seen()
+    expect([second, otherEmbeds, other]).toEqual([0, 0, 0])
+    expect(first + embeds).toBeGreaterThan(0)
+    expect(await broker.entry()).toMatchObject({ caller: { ip: 'local', context: 'lab' }, status: 'failed' })
+  })
+
+  test('reaches no model beside those of the pin', async () => {
+    await using broker = await twoOfEach()
+    using _ = { [Symbol.dispose]: broker.close }
+    const rule = { models: ['other*'] }
+    await rpc(broker, 'limits.set', { subject: { scope: 'context', context: 'lab' }, rule })
+    const { text } = await door(broker, { chat: 'm', embeds: 'e' })
+    if (text.includes('never')) expect(broker.seen()).toEqual([0, 0, 0, 0, 1])
+    else {
+      expect(text).toContain('pinned to the models other*')
+      expect(broker.seen()).toEqual([0, 0, 0, 0, 0])
+    }
+  })
+})
+
+test('without its pin the same context is answered by whoever can', async () => {
+  await using broker = await twoOfEach()
+  using _ = { [Symbol.dispose]: broker.close }
+  expect((await rest(broker, '/v1/chat/completions', { model: 'm', messages }, lab)).text).toContain('never')
+  expect(broker.seen().slice(0, 2)).toEqual([1, 1])
+})
+
+test('the socket of a context is in it, whatever is said, may be opened by its group alone, and administers nothing', async () => {
+  await using broker = await twoOfEach()
+  using _ = { [Symbol.dispose]: broker.close }
+  const socketPath = socketOf(broker, 'lab')
+  expect(statSync(socketPath).mode & 0o777).toBe(statSync(broker.daemon.sockets.rest).mode & 0o777)
+  const at = { socketPath, headers: { 'x-hero-context': 'free' } }
+  await ask({ ...at, method: 'POST', path: '/v1/chat/completions', body: { model: 'other', messages } })
+  expect(await broker.entry()).toMatchObject({ caller: { ip: 'local', context: 'lab' } })
+  expect((await ask({ ...at, method: 'GET', path: '/billing/usage' })).status).toBe(401)
+})
+
+test('rolled up, all addresses of a /64 are one payer: one budget, one limit, one line on the bill', async () => {
+  await using broker = await brokerBefore([{ script: answers('hello') }], {
+    env: { AIBROKER_ROLL_UP_64: 'on' },
+  })
+  const from = (address: string) =>
+    rest(broker, '/v1/chat/completions', { model: 'm', messages }, { 'x-forwarded-for': address })
+  const node = '54f:b680:ba6e:7ced::/64'
+  await rpc(broker, 'limits.set', {
+    subject: { scope: 'address', address: node },
+    rule: { requests_per_minute: 2 },
+  })
+  const statuses = []
+  for (const address of [
+    '54f:b680:ba6e:7ced::1',
+    '54f:b680:ba6e:7ced:aaaa::2',
+    '54f:b680:ba6e:7ced::3',
+    '54f:b680:ba6e:7cee::1',
+  ])
+    statuses.push((await from(address)).status)
+  expect(statuses).toEqual([200, 200, 429, 200])
+  await broker.entry()
+  const socketPath = broker.daemon.sockets.rest
+  const { json: bill } = await ask({
+    socketPath,
+    method: 'GET',
+    path: `/billing/usage/${encodeURIComponent(node)}`,
+  })
+  expect(bill).toMatchObject({ ip: node, requests: 2 })
+  const headers = { 'x-forwarded-for': '54f:b680:ba6e:7ced:ffff::9' }
+  const { json: key } = await ask({ socketPath, method: 'GET', path: '/v1/key', headers })
+  expect(key).toMatchObject({ data: { usage: 0.00004 } })
+})

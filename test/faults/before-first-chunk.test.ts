@@ -1,0 +1,213 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import {
+  chatChunk,
+  cut,
+  finishChunk,
+  head,
+  inTurn,
+  json,
+  raw,
+  reset,
+  sse,
+  stall,
+  type ReceivedRequest,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { brokerBefore } from './broker-with-providers.ts'
+import { answers, expectWhole, FAULTS, plainAnswer, refuses, role, says, STREAM_FAULTS } from './scripts.ts'
+
+describe.each([
+  ['plain', false],
+  ['streamed', true],
+])('asked %s, before the first word,', (_name, stream) => {
+  const good = stream ? says('good') : answers('good')
+  const faults = Object.entries(stream ? { ...FAULTS, ...STREAM_FAULTS } : FAULTS)
+
+  test.each(faults)('%s is passed over unseen', async (_fault, steps) => {
+    await using broker = await brokerBefore([{ script: steps }, { script: good }], { over: 'tcp' })
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([1, 1])
+    expect(await broker.entry()).toMatchObject({
+      status: 'finished',
+      endpoint: 'up1/m1',
+      attempts: [{ endpoint: 'up0/m0' }],
+      usage: { prompt: 10, completion: 5 },
+      cost: 20_000n,
+    })
+  })
+
+  test('the last error is told when everybody fails, each asked once and nothing billed', async () => {
+    await using broker = await brokerBefore([{ script: refuses(429) }, { script: refuses(403) }])
+    const told = await broker.ask({ stream })
+    expect([told.status, told.error?.code]).toEqual([502, 502])
+    expect(broker.seen()).toEqual([1, 1])
+    expect(await broker.entry()).toMatchObject({ status: 'failed', cost: 0n, attempts: [{}, {}] })
+  })
+
+  test('a moment’s 500 is asked once more when nobody else is there', async () => {
+    await using broker = await brokerBefore([{ script: inTurn(refuses(500), good) }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('a connection that broke is not asked again: the provider may have been at work, and bill it', async () => {
+    await using broker = await brokerBefore([{ script: inTurn([reset], good) }], { over: 'tcp' })
+    expect((await broker.ask({ stream })).status).toBe(502)
+    expect(broker.seen()).toEqual([1])
+    const { cost, costLow, costHigh } = await broker.entry()
+    expect([cost, costLow]).toEqual([undefined, 0n])
+    expect(costHigh).toBeGreaterThan(0n)
+  })
+
+  test('a request that met a kept connection as it was given up is sent again, unseen', async () => {
+    // Breaks off the second request, which comes over the connection of the first.
+    await using broker = await brokerBefore([{ script: inTurn(good, [cut], good) }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([3])
+    expect((await broker.entry()).attempts).toEqual([])
+  })
+
+  test('a lasting 500 is told after two attempts', async () => {
+    await using broker = await brokerBefore([{ script: refuses(500) }])
+    expect((await broker.ask({ stream })).status).toBe(502)
+    expect(broker.seen()).toEqual([2])
+  })
+
+  const named = (code: string): Step[] => [json(400, { error: { message: 'no', code } })]
+
+  test.each([
+    ['a bad request', refuses(400, 'bad field'), 'invalid_request'],
+    ['a 422', refuses(422, 'bad field'), 'invalid_request'],
+    ['a prompt that is too long', named('context_length_exceeded'), 'context_length_exceeded'],
+    ['a subject that is barred', named('content_policy_violation'), 'content_policy_violation'],
+  ])('%s is not asked of the same model again', async (_fault, steps, type) => {
+    await using broker = await brokerBefore([{ script: steps }, { script: good }])
+    const told = await broker.ask({ stream })
+    expect(told.status).toBe(400)
+    expect(told.error?.metadata).toMatchObject({ provider_name: 'up0', error_type: type })
+    expect(broker.seen()).toEqual([1, 0])
+  })
+
+  test('a prompt that is too long goes to an endpoint with more room', async () => {
+    await using broker = await brokerBefore([
+      { script: refuses(400, 'maximum context length is 8000 tokens'), contextWindow: 8_000 },
+      { script: good, contextWindow: 8_000 },
+      { script: good, contextWindow: 128_000 },
+    ])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([1, 0, 1])
+  })
+
+  test('a key that is limited or refused is followed by the next key of the same provider', async () => {
+    const byKey = ({ headers: { authorization } }: ReceivedRequest): Step[] =>
+      authorization === 'Bearer sk-3' ? good : refuses(authorization === 'Bearer sk-1' ? 429 : 401)
+    const keys = ['sk-1', 'sk-2', 'sk-3']
+    await using broker = await brokerBefore([{ script: byKey, keys }, { script: good }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([3, 0])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([5, 0])
+  })
+
+  test('a 429 with a short Retry-After is waited for when nobody else is there', async () => {
+    const script = inTurn(refuses(429, 'slow', { 'retry-after': '1' }), good)
+    await using broker = await brokerBefore([{ script }])
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('a 429 with a long one is told with it, and the provider is left alone until then', async () => {
+    const script = inTurn(refuses(429, 'slow', { 'retry-after': '40' }), good)
+    await using broker = await brokerBefore([{ script }])
+    const first = await broker.ask({ stream })
+    expect([first.status, first.headers['retry-after']]).toEqual([429, '40'])
+    const second = await broker.ask({ stream })
+    expect(second.status).toBe(429)
+    expect(Number(second.headers['retry-after'])).toBeGreaterThan(38)
+    expect(broker.seen()).toEqual([1])
+    broker.skip(45_000)
+    expectWhole(await broker.ask({ stream }), 'good')
+    expect(broker.seen()).toEqual([2])
+  })
+
+  test('gzip that nobody asked for is read', async () => {
+    const events = [chatChunk('packed'), finishChunk()].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
+    const whole = stream ? events.join('') : JSON.stringify(plainAnswer('packed'))
+    const type = stream ? 'text/event-stream' : 'application/json'
+    const packed = [head(200, { 'content-type': type, 'content-encoding': 'gzip' }), raw(gzipSync(whole))]
+    await using broker = await brokerBefore([{ script: packed }])
+    expectWhole(await broker.ask({ stream }), 'packed')
+    expect(broker.seen()).toEqual([1])
+  })
+})
+
+describe('a silent provider', () => {
+  test.each([
+    ['before its headers', [stall]],
+    ['after its headers', [head(200, { 'content-type': 'text/event-stream' }), stall]],
+    ['after the role', [sse(role), stall]],
+    ['but for comments', [raw(': still here\n\n'), stall]],
+  ])('%s costs one time-out, then the next is asked', async (_when, steps) => {
+    await using broker = await brokerBefore([{ script: steps }, { script: says('good') }])
+    const asked = broker.ask({ stream: true })
+    const request = await broker.upstreams[0]?.received(0)
+    await pause(30)
+    broker.skip(200_000)
+    expectWhole(await asked, 'good')
+    expect(await request?.closed).toBe('hung-up')
+    expect(broker.seen()).toEqual([1, 1])
+    expect(await broker.entry()).toMatchObject({ attempts: [{ code: 'upstream-timeout' }], cost: 20_000n })
+  })
+
+  test('that is alone costs one time-out and is an honest 504', async () => {
+    await using broker = await brokerBefore([{ script: [stall] }])
+    const asked = broker.ask({ stream: false })
+    await broker.upstreams[0]?.received(0)
+    broker.skip(601_000)
+    const told = await asked
+    expect([told.status, told.error?.metadata['time_limit']]).toEqual([504, 'answer'])
+    expect(broker.seen()).toEqual([1])
+  })
+
+  test('whose first word comes after 20 seconds, within the limit, is heard', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const late = [sse(role), () => promise, ...says('late')]
+    await using broker = await brokerBefore([{ script: late }, { script: says('x') }], {
+      env: { AIBROKER_FIRST_TOKEN_TIMEOUT_MS: '30000' },
+    })
+    const asked = broker.ask({ stream: true })
+    await broker.upstreams[0]?.received(0)
+    broker.skip(20_000)
+    // Two looks of the watch.
+    await pause(450)
+    resolve()
+    expectWhole(await asked, 'late')
+    expect(broker.seen()).toEqual([1, 0])
+  })
+
+  test('whose first word would come after 20 seconds, beyond the limit, is not waited for', async () => {
+    await using broker = await brokerBefore([{ script: [sse(role), stall] }, { script: says('x') }], {
+      env: { AIBROKER_FIRST_TOKEN_TIMEOUT_MS: '10000' },
+    })
+    const asked = broker.ask({ stream: true })
+    await broker.upstreams[0]?.received(0)
+    broker.skip(20_000)
+    expectWhole(await asked, 'x')
+    expect(broker.seen()).toEqual([1, 1])
+  })
+
+  test('can’t hold a request beyond the bound on the whole of it', async () => {
+    await using broker = await brokerBefore([{ script: [stall] }, { script: says('x') }], {
+      env: { AIBROKER_REQUEST_TIMEOUT_MS: '60000' },
+    })
+    const asked = broker.ask({ stream: true })
+    await broker.upstreams[0]?.received(0)
+    broker.skip(61_000)
+    expect(await asked).toMatchObject({ status: 504, error: { metadata: { time_limit: 'whole_request' } } })
+    expect(broker.seen()).toEqual([1, 0])
+  })
+})

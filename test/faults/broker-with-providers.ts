@@ -1,0 +1,267 @@
+import { writeFileSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { systemClock, type Clock } from '../../src/base/clock.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import type { Entry } from '../../src/ledger/types.ts'
+import { startDaemon, type Daemon } from '../../src/daemon/start.ts'
+import { scriptedUpstream, type Script, type ScriptedUpstream } from '../support/scripted-upstream.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+/** A provider of the models that a test asks for: `up0` is asked first, then `up1`, and so on. */
+export interface ProviderBehind {
+  readonly script: Script
+  readonly keys?: readonly string[]
+  /** Further fields of its row in the models file. */
+  readonly row?: string
+  /** Of the model that it offers. */
+  readonly capabilities?: readonly string[]
+  readonly contextWindow?: number
+  /** Its price, as the models file has it; $1 and $2 a million unless said. Nothing is no price. */
+  readonly price?: string
+  /** The model that it offers; `m` unless said. */
+  readonly model?: string
+}
+
+export interface BrokerBefore extends AsyncDisposable {
+  readonly upstreams: readonly ScriptedUpstream[]
+  readonly daemon: Daemon
+  /** How many requests each provider has seen. */
+  seen(): number[]
+  ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
+  /** Sends a body; the result hangs up without having read anything. */
+  leave(body: string): () => void
+  /** Calls a method as an administrator. Throws what the broker says against it. */
+  rpc(method: string, params?: object): Promise<unknown>
+  /** The newest row, when no hold is open any more. */
+  entry(): Promise<Entry>
+  /** Timers of the broker that are set and have not run. */
+  readonly timers: number
+  /** Time goes on for the broker without anybody waiting. */
+  skip(ms: number): void
+}
+
+/** What a caller was told. */
+export interface Told {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly raw: string
+  readonly chunks: readonly Chunk[]
+  /** All content of the answer. */
+  readonly text: string
+  /** The stream said `[DONE]`, or the answer was a plain 200. */
+  readonly isDone: boolean
+  readonly finish: string | undefined
+  readonly error: Chunk['error']
+  readonly usage: Chunk['usage']
+}
+
+interface Said {
+  readonly content?: string
+}
+
+interface Chunk {
+  readonly provider?: string
+  readonly id?: string
+  readonly choices?: readonly {
+    readonly delta?: Said
+    readonly message?: Said
+    readonly finish_reason?: string | null
+  }[]
+  readonly error?: {
+    readonly code: number
+    readonly message: string
+    readonly metadata: Readonly<Record<string, unknown>>
+  }
+  readonly usage?: {
+    readonly prompt_tokens: number
+    readonly completion_tokens: number
+    readonly cost: number
+  }
+}
+
+/** The whole broker in this process, on real sockets, before scripted providers on theirs. */
+export async function brokerBefore(
+  providers: readonly ProviderBehind[],
+  options: {
+    readonly env?: Readonly<Record<string, string>>
+    readonly over?: 'unix' | 'tcp'
+    /** Providers remember no request. */
+    readonly isForgetful?: boolean
+    /** Further lines of every model in the models file. */
+    readonly modelLine?: string
+  } = {},
+): Promise<BrokerBefore> {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(tempFolder())
+  const upstreams: ScriptedUpstream[] = []
+  for (const { script } of providers)
+    upstreams.push(
+      stack.use(await scriptedUpstream(script, { over: options.over, isForgetful: options.isForgetful })),
+    )
+  const modelsPath = join(folder.path, 'models.yml')
+  writeFileSync(modelsPath, modelsFile(providers, upstreams, options.modelLine))
+  const env = {
+    HOME: folder.path,
+    PATH_SOCKETS: join(folder.path, 's'),
+    PATH_VAR: join(folder.path, 'v'),
+    MODELS_CONFIG_PATH: modelsPath,
+    AIBROKER_DETECT: 'off',
+    AIBROKER_CATALOG: 'off',
+    AIBROKER_DRAIN_TIMEOUT_S: '1',
+    ...Object.fromEntries(providers.map(({ keys = ['sk-x'] }, nth) => [`UP${nth}_API_KEYS`, keys.join(',')])),
+    ...options.env,
+  }
+  const clock = skippingClock()
+  const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), clock, SILENT)
+  stack.defer(() => daemon.close())
+  const keep = stack.move()
+  return {
+    upstreams,
+    daemon,
+    seen: () => upstreams.map(({ requests }) => requests.length),
+    ask: (body = {}, headers = {}) => ask(daemon.sockets.rest, { ...HELLO, ...body }, headers),
+    leave: (body) => openAndLeave(daemon.sockets.rest, body),
+    rpc: (method, params = {}) => call(daemon.sockets.rpc, method, params),
+    async entry() {
+      while (daemon.rooms.ledger.openHolds().length > 0) await new Promise((resolve) => setImmediate(resolve))
+      const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
+      if (newest === undefined) throw new Error('there is no entry')
+      return newest
+    },
+    get timers() {
+      return clock.timers
+    },
+    skip: (ms) => clock.skip(ms),
+    [Symbol.asyncDispose]: () => keep.disposeAsync(),
+  }
+}
+
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
+const HELLO = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
+
+function modelsFile(
+  providers: readonly ProviderBehind[],
+  upstreams: readonly ScriptedUpstream[],
+  modelLine?: string,
+): string {
+  const names = [...new Set(providers.map(({ model = 'm' }) => model))]
+  const models = names.map((name) => {
+    const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
+    const backends = offers.map(
+      ([nth, { contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
+        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
+    )
+    const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
+    return [
+      `  ${name}:`,
+      `    capabilities: [${capabilities.join(', ')}]`,
+      ...(modelLine === undefined ? [] : [`    ${modelLine}`]),
+      '    backends:',
+      ...backends,
+    ].join('\n')
+  })
+  const rows = upstreams.map(({ baseUrl }, nth) => {
+    const row = providers[nth]?.row
+    const more = row === undefined ? '' : `, ${row}`
+    return `  up${nth}: { base_url: "${baseUrl}", key_env: UP${nth}_API_KEY${more} }`
+  })
+  return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
+}
+
+export function ask(
+  socketPath: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    const path = '/v1/chat/completions'
+    const sent = { 'content-type': 'application/json', ...headers }
+    const asked = request({ socketPath, path, method: 'POST', headers: sent }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('error', reject)
+      response.on('end', () =>
+        resolve(told(response.statusCode ?? 0, response.headers, Buffer.concat(parts).toString())),
+      )
+    })
+    asked.on('error', reject)
+    asked.end(typeof body === 'string' ? body : JSON.stringify(body))
+  })
+}
+
+function openAndLeave(socketPath: string, body: string): () => void {
+  const headers = { 'content-type': 'application/json' }
+  const asked = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  asked.on('error', () => undefined)
+  asked.end(body)
+  return () => void asked.destroy()
+}
+
+async function call(socketPath: string, method: string, params: object): Promise<unknown> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json' }
+    const asked = request({ socketPath, path: '/rpc', method: 'POST', headers }, (response) => {
+      const parts: Buffer[] = []
+      response.on('data', (part: Buffer) => parts.push(part))
+      response.on('end', () => resolve(Buffer.concat(parts).toString()))
+    })
+    asked.on('error', reject)
+    asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
+  })
+  const answer = JSON.parse(text) as { result?: unknown; error?: unknown }
+  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error))
+  return answer.result
+}
+
+function told(status: number, headers: Told['headers'], text: string): Told {
+  const isStream = String(headers['content-type']).startsWith('text/event-stream')
+  const events = text.split('\n\n').filter((event) => event.startsWith('data: '))
+  const datas = isStream ? events.map((event) => event.slice(6)) : [text]
+  const chunks = datas.filter((data) => data !== '[DONE]').map((data) => JSON.parse(data) as Chunk)
+  const choices = chunks.flatMap((chunk) => chunk.choices ?? [])
+  const endings = choices.map((choice) => choice.finish_reason)
+  return {
+    status,
+    headers,
+    raw: text,
+    chunks,
+    text: choices.map(({ delta, message }) => (delta ?? message)?.content ?? '').join(''),
+    isDone: isStream ? datas.at(-1) === '[DONE]' : status === 200,
+    finish: endings.findLast((reason): reason is string => typeof reason === 'string'),
+    error: chunks.find(({ error }) => error !== undefined)?.error,
+    usage: chunks.findLast(({ usage }) => usage !== undefined)?.usage,
+  }
+}
+
+interface SkippingClock extends Clock {
+  readonly timers: number
+  skip(ms: number): void
+}
+
+/** The system's clock, with leaps: what is measured leaps, timers run as ever. */
+function skippingClock(): SkippingClock {
+  let skipped = 0
+  const pending = new Set<() => void>()
+  return {
+    now: () => systemClock.now() + skipped,
+    monotonic: () => systemClock.monotonic() + skipped,
+    after(ms, run) {
+      const cancel = systemClock.after(ms, () => {
+        pending.delete(cancel)
+        run()
+      })
+      pending.add(cancel)
+      return () => {
+        pending.delete(cancel)
+        cancel()
+      }
+    },
+    get timers() {
+      return pending.size
+    },
+    skip(ms) {
+      skipped += ms
+    },
+  }
+}

@@ -1,0 +1,116 @@
+import { describe, expect, test } from 'vitest'
+import { inTurn, json, type Script } from '../support/scripted-upstream.ts'
+import { brokerBefore } from './broker-with-providers.ts'
+import { answers, expectWhole, refuses } from './scripts.ts'
+
+describe('a provider that answers 503 for a minute', () => {
+  /** Down for as long as the test says so. */
+  function fragile(): { script: Script; heal: () => void } {
+    let isDown = true
+    return { script: () => (isDown ? refuses(503) : answers('first')), heal: () => void (isDown = false) }
+  }
+
+  test('is left alone meanwhile, stood in for, and back within 30 seconds of its recovery', async () => {
+    const { script, heal } = fragile()
+    await using broker = await brokerBefore([{ script }, { script: answers('second') }])
+    for (let second = 0; second < 60; second++) {
+      expectWhole(await broker.ask(), 'second')
+      broker.skip(1000)
+    }
+    const asked = broker.seen()[0] ?? 0
+    // Three to open the circuit, then its trials after 5, 10, 20 and 20 seconds, each longer by chance.
+    expect(asked).toBeGreaterThanOrEqual(5)
+    expect(asked).toBeLessThanOrEqual(8)
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('open')
+    heal()
+    const texts: string[] = []
+    for (let second = 0; second < 30; second++) {
+      broker.skip(1000)
+      texts.push((await broker.ask()).text)
+    }
+    expect(texts.at(-1)).toBe('first')
+    expect(texts.indexOf('first')).toBeLessThan(30)
+    expect(texts.lastIndexOf('second')).toBeLessThan(texts.indexOf('first'))
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
+  })
+
+  test('is tried once a second where nobody stands in; who comes between is told so at once', async () => {
+    const { script, heal } = fragile()
+    await using broker = await brokerBefore([{ script }])
+    await broker.ask()
+    await broker.ask()
+    const [asked = 0] = broker.seen()
+    const crowd = await Promise.all(Array.from({ length: 5 }, () => broker.ask()))
+    for (const told of crowd) {
+      expect(told).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_unavailable' } } })
+      expect(told.headers['retry-after']).toBe('1')
+    }
+    expect(broker.seen()).toEqual([asked])
+    expect((await broker.entry()).attempts).toEqual([])
+    broker.skip(1000)
+    const statuses = (await Promise.all(Array.from({ length: 5 }, () => broker.ask()))).map(
+      ({ status }) => status,
+    )
+    expect(statuses.filter((status) => status === 502)).toHaveLength(1)
+    expect(statuses.filter((status) => status === 503)).toHaveLength(4)
+    expect(broker.seen()).toEqual([asked + 1])
+    heal()
+    broker.skip(1000)
+    expectWhole(await broker.ask(), 'first')
+    expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
+  })
+
+  test('gets one trial at a time, however many ask', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const slow: Script = (_request, nth) => (nth < 3 ? refuses(503) : [() => promise, ...answers('first')])
+    await using broker = await brokerBefore([{ script: slow }, { script: answers('second') }])
+    for (let nth = 0; nth < 3; nth++) await broker.ask()
+    broker.skip(7000)
+    const asked = Array.from({ length: 20 }, () => broker.ask())
+    await broker.upstreams[0]?.received(3)
+    await broker.upstreams[1]?.received(20)
+    expect(broker.seen()[0]).toBe(4)
+    resolve()
+    const texts = (await Promise.all(asked)).map(({ text }) => text)
+    expect(texts.filter((text) => text === 'first')).toHaveLength(1)
+  })
+})
+
+test('where probes are on, a circuit closes when its provider is back, without a caller; else nobody asks', async () => {
+  for (const env of [{ AIBROKER_PROBE_S: '1' }, {}]) {
+    let isDown = true
+    const script: Script = ({ method }) => {
+      if (isDown) return refuses(503)
+      return method === 'GET' ? [json(200, { data: [] })] : answers('first')
+    }
+    await using broker = await brokerBefore([{ script }, { script: answers('second') }], { env })
+    for (let nth = 0; nth < 3; nth++) expectWhole(await broker.ask(), 'second')
+    const stateOf = () => broker.daemon.rooms.health.row('up0/m0')?.state
+    expect(stateOf()).toBe('open')
+    isDown = false
+    broker.skip(1000)
+    if ('AIBROKER_PROBE_S' in env) {
+      await expect.poll(stateOf).toBe('closed')
+      expect(broker.upstreams[0]?.requests.filter(({ method }) => method === 'POST')).toHaveLength(3)
+      expectWhole(await broker.ask(), 'first')
+    } else {
+      expect(stateOf()).toBe('open')
+      expect(broker.upstreams[0]?.requests.map(({ method }) => method)).toEqual(['POST', 'POST', 'POST'])
+    }
+  }
+})
+
+test('refusals, limits and bad requests never open a circuit', async () => {
+  const script = inTurn(...Array.from({ length: 12 }, () => refuses(400, 'bad field')), answers('fine'))
+  await using broker = await brokerBefore([{ script }])
+  for (let nth = 0; nth < 12; nth++) expect((await broker.ask()).status).toBe(400)
+  expectWhole(await broker.ask(), 'fine')
+  expect(broker.seen()).toEqual([13])
+})
+
+test('the stand-in may be told to fail as often as anybody likes', async () => {
+  await using broker = await brokerBefore([])
+  const failing = { model: 'local/loopback', messages: [{ role: 'user', content: 'loopback: status 503' }] }
+  for (let nth = 0; nth < 5; nth++) expect((await broker.ask(failing)).status).toBe(502)
+  expect((await broker.ask({ model: 'local/loopback' })).status).toBe(200)
+})

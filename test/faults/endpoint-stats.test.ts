@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest'
+import { createEndpointFigures } from '../../src/telemetry/endpoint-stats.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import { inTurn, scriptedUpstream } from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+import { brokerBefore } from './broker-with-providers.ts'
+import { answers, expectWhole, refuses, says } from './scripts.ts'
+
+test('how endpoints did is known again after a restart, from the books', async () => {
+  await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('x') }])
+  for (let nth = 0; nth < 3; nth++) expectWhole(await broker.ask(), 'x')
+  await broker.entry()
+  const { ledger, figures, clock } = broker.daemon.rooms
+  const recalled = createEndpointFigures(clock)
+  recalled.recall(ledger.entries({ limit: 100 }))
+  const [now, before] = [recalled.of('up1/m1'), figures.of('up1/m1')]
+  // The books hold whole milliseconds.
+  expect(Math.abs((now?.latency?.p50 ?? 0) - (before?.latency?.p50 ?? 9999))).toBeLessThanOrEqual(0.5)
+  expect(now?.throughput?.p50).toBeGreaterThan(0)
+  expect([recalled.uptime('up0/m0', 60_000), recalled.uptime('up1/m1', 60_000)]).toEqual([0, 100])
+})
+
+test('providers.health tells how endpoints and keys do, and what is known outlives a restart', async () => {
+  using folder = tempFolder()
+  await using upstream = await scriptedUpstream(inTurn(says('x'), answers('x'), refuses(429)))
+  const options = { folder: folder.path, env: openaiAt(upstream) }
+  const ask = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] }
+  const health = async (broker: Broker): Promise<unknown> =>
+    broker.rpc('providers.health', { provider: 'openai' })
+  await using first = await startBroker(options)
+  expect(await health(first)).toMatchObject({ endpoints: [], keys: [{ key: 1, state: 'ready', running: 0 }] })
+  await first.post('/v1/chat/completions', { ...ask, stream: true })
+  await first.post('/v1/chat/completions', ask)
+  await expect.poll(() => first.openHolds()).toBe(0)
+  const known = {
+    endpoint: 'openai/gpt-4o-mini',
+    circuit: 'closed',
+    success_percent: 100,
+    latency_ms: { p50: expect.any(Number) as number, p99: expect.any(Number) as number },
+    tokens_per_second: { p50: expect.any(Number) as number },
+  }
+  expect(await health(first)).toMatchObject({ endpoints: [known] })
+  first.signal('SIGTERM')
+  await first.ended
+  await using second = await startBroker(options)
+  expect(await health(second)).toMatchObject({ endpoints: [known] })
+  await second.post('/v1/chat/completions', ask)
+  expect(await health(second)).toMatchObject({ keys: [{ provider: 'openai', key: 1, state: 'limited' }] })
+})

@@ -1,0 +1,208 @@
+// What is booked when not all went well: who may have billed, and for how much.
+import { expect, test } from 'vitest'
+import { dollars } from '../../src/base/money.ts'
+import { chat } from '../../src/inference/chat.ts'
+import type { AnswerSink } from '../../src/inference/response/response-sink.ts'
+import type { Daemon } from '../../src/daemon/start.ts'
+import { parseChatRequest } from '../../src/wire/openai/chat.ts'
+import { jsonBodyOf } from '../../src/wire/json/json-body.ts'
+import { ask, openAsk } from '../support/open-request.ts'
+import {
+  chatChunk,
+  cut,
+  done,
+  finishChunk,
+  json,
+  sse,
+  stall,
+  usageChunk,
+  wait,
+  type Step,
+} from '../support/scripted-upstream.ts'
+import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { answers, plainAnswer, refuses, role, says } from './scripts.ts'
+
+/** The scripts' whole answer: 10 tokens at $1 and 5 at $2 a million. */
+const WHOLE = 20_000n
+const half: Step[] = [sse(role, chatChunk('Once upon '), chatChunk('a time')), cut]
+
+function rpc({ sockets }: Daemon, method: string, params: object): Promise<unknown> {
+  const body = { jsonrpc: '2.0', id: 1, method, params }
+  return ask({ socketPath: sockets.rpc, method: 'POST', path: '/rpc', body })
+}
+
+function budget({ daemon }: BrokerBefore, usd_total: string): Promise<unknown> {
+  return rpc(daemon, 'limits.set', { subject: { scope: 'default' }, rule: { usd_total } })
+}
+
+test('a provider that fell silent may bill for what it was asked: the upper bound says so, the cost does not', async () => {
+  await using broker = await brokerBefore([{ script: [cut] }, { script: answers('fine') }])
+  const told = await broker.ask({ max_tokens: 50 })
+  expect(told.usage?.cost).toBe(0.00002)
+  const entry = await broker.entry()
+  expect(entry).toMatchObject({ cost: WHOLE, costLow: WHOLE, countSource: 'reported', asked: 2 })
+  // All 50 tokens may have been on their way, and no more than the hold was for.
+  expect(entry.costHigh).toBeGreaterThan(WHOLE + 50n * 2000n)
+  expect(entry.costHigh).toBeLessThan(WHOLE + 50n * 2000n + 1_000_000n)
+  expect(entry.attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'upstream-failed' }])
+  expect(Number.isInteger(entry.attempts[0]?.ms)).toBe(true)
+})
+
+test('a refusal costs nothing, and the cost is exact', async () => {
+  await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('fine') }])
+  await broker.ask()
+  const entry = await broker.entry()
+  expect(entry).toMatchObject({ cost: WHOLE, asked: 2, endpoint: 'up1/m1', model: 'm' })
+  expect([entry.costLow, entry.costHigh]).toEqual([undefined, undefined])
+})
+
+test('when nobody answered, silence is a bound of its own for each who may bill, and one without a price is unpriced', async () => {
+  await using broker = await brokerBefore([{ script: [cut] }, { script: [cut] }])
+  expect((await broker.ask({ max_tokens: 10 })).status).toBe(502)
+  const both = await broker.entry()
+  expect(both).toMatchObject({ status: 'failed', cost: undefined, costLow: 0n, endpoint: undefined })
+  expect(both.costHigh).toBeGreaterThan(BigInt(both.asked ?? 0) * 10n * 2000n)
+  await using unpriced = await brokerBefore([{ script: [cut], price: '' }])
+  await unpriced.ask()
+  expect(await unpriced.entry()).toMatchObject({ cost: undefined, costHigh: undefined, costSource: 'none' })
+  expect(await unpriced.daemon.rooms.ledger.summary()).toMatchObject({ unpriced: 1, cost: 0n })
+})
+
+test('a caller who left before anybody was asked owes nothing to anybody', async () => {
+  await using broker = await brokerBefore([{ script: answers('too late') }])
+  const sink: AnswerSink = {
+    id: 'gen-gone',
+    accept: () => undefined,
+    chunk: () => true,
+    answer: () => undefined,
+    end: () => undefined,
+    fail: () => undefined,
+    isGone: true,
+    watcher: undefined,
+  }
+  const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+  const caller = { ip: 'local', context: undefined }
+  await chat(
+    parseChatRequest(body),
+    { caller, referer: undefined, title: undefined },
+    sink,
+    broker.daemon.rooms,
+  )
+  expect(broker.seen()).toEqual([0])
+  const entry = await broker.entry()
+  expect(entry).toMatchObject({ status: 'cancelled', endpoint: undefined, cost: 0n, asked: 0 })
+})
+
+test('what a rescue may cost is set aside before it is asked, and all parts are on the bill', async () => {
+  const gate = Promise.withResolvers<void>()
+  await using broker = await brokerBefore([
+    { script: half },
+    { script: [wait(gate.promise), ...says('Once upon ', 'a time', ', there was')] },
+  ])
+  const told = broker.ask({ stream: true, max_tokens: 100 })
+  await broker.upstreams[1]?.received(0)
+  const { ledger } = broker.daemon.rooms
+  const [hold] = ledger.openHolds()
+  // Each may use 100 tokens at $2 a million: the first hold was for one of them.
+  expect(hold?.most).toBeGreaterThan(2n * 100n * 2000n)
+  expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.most)
+  gate.resolve()
+  expect((await told).text).toBe('Once upon a time, there was')
+  const entry = await broker.entry()
+  expect(entry).toMatchObject({ status: 'finished', asked: 2 })
+  expect(entry.cost).toBeGreaterThan(WHOLE)
+  expect(entry.costHigh).toBeLessThanOrEqual(hold?.most ?? 0n)
+})
+
+test('a rescue that the budget does not cover is not asked: the stream ends in the error that broke it', async () => {
+  await using broker = await brokerBefore([{ script: half }, { script: says('Once upon a time, …') }])
+  await budget(broker, '0.0005')
+  const told = await broker.ask({ stream: true, max_tokens: 100 })
+  expect([told.text, told.finish, told.isDone]).toEqual(['Once upon a time', 'error', false])
+  expect(broker.seen()).toEqual([1, 0])
+  expect(await broker.entry()).toMatchObject({ status: 'broken', endpoint: 'up0/m0', asked: 1 })
+  await budget(broker, '0.01')
+  expect((await broker.ask({ stream: true, max_tokens: 100 })).text).toBe('Once upon a time, …')
+  expect(broker.seen()).toEqual([2, 1])
+})
+
+test('a caller who leaves while the answer is being rescued pays both who were asked', async () => {
+  const env = { AIBROKER_HANGUP: 'cut' }
+  await using broker = await brokerBefore([{ script: half }, { script: [stall] }], { env })
+  const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }
+  const path = '/v1/chat/completions'
+  const answer = await openAsk({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, body })
+  await answer.until('a time')
+  const rescue = await broker.upstreams[1]?.received(0)
+  answer.hangUp()
+  expect(await rescue?.closed).toBe('hung-up')
+  const entry = await broker.entry()
+  expect(entry).toMatchObject({ status: 'cancelled', asked: 2, attempts: [{ endpoint: 'up0/m0' }] })
+  const { ledger } = broker.daemon.rooms
+  expect(entry.usage?.prompt).toBeGreaterThan(9)
+  expect(entry.costHigh).toBeGreaterThan(entry.cost ?? 0n)
+  expect(ledger.openHolds()).toEqual([])
+})
+
+test('a stream of a model that may think unseen can have cost all that was held', async () => {
+  for (const [capabilities, isTight] of [
+    [['chat', 'reasoning'], false],
+    [['chat'], true],
+  ] as const) {
+    await using broker = await brokerBefore([{ script: half, capabilities }])
+    await broker.ask({ stream: true, max_tokens: 50_000, tools: [] })
+    const { cost = 0n, costHigh = 0n } = await broker.entry()
+    expect(costHigh > 50_000n * 2000n).toBe(!isTight)
+    expect(costHigh).toBeGreaterThan(cost)
+  }
+})
+
+test.each([false, true])(
+  'a cost that is in no book is told to nobody, whatever the provider says (streamed: %j)',
+  async (stream) => {
+    const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0.5, cost_details: { all: 0.5 } }
+    const script = stream
+      ? [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)]
+      : [json(200, { ...plainAnswer('hi'), usage })]
+    await using broker = await brokerBefore([{ script, price: '' }])
+    const told = await broker.ask({ stream })
+    expect(told.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 5 })
+    expect(told.usage).not.toHaveProperty('cost')
+    expect(told.usage).not.toHaveProperty('cost_details')
+    expect(told.raw).toContain('"unpriced":true')
+    expect(await broker.entry()).toMatchObject({ cost: undefined, costSource: 'none' })
+  },
+)
+
+test('an answer that two endpoints gave costs what both charged, also when history is computed again', async () => {
+  const [one, other] = ['input_cost: 1, output_cost: 2, ', 'input_cost: 10, output_cost: 20, ']
+  await using broker = await brokerBefore([
+    { script: half, price: one },
+    { script: says('Once upon ', 'a time', ' there was'), price: other },
+  ])
+  expect(await broker.ask({ stream: true })).toMatchObject({
+    isDone: true,
+    text: 'Once upon a time there was',
+  })
+  expect(await broker.entry()).toMatchObject({ endpoint: 'up1/m1', attempts: [{ gavePart: true }] })
+  expect(await broker.rpc('ledger.rerate')).toMatchObject({ looked: 1, adjusted: 0, difference_usd: '0' })
+})
+
+test.each(['input_cost: 1, output_cost: 2, ', ''])(
+  'a generation costs what the books say after a correction (price before: “%s”)',
+  async (before) => {
+    await using broker = await brokerBefore([{ script: answers('hi'), price: before }])
+    const { headers } = await broker.ask()
+    await broker.entry()
+    const { ledger } = broker.daemon.rooms
+    const price = { input: dollars('5'), output: dollars('10'), source: undefined, date: undefined }
+    await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
+    const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
+    const { json: told } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
+    expect(await ledger.summary()).toMatchObject({ cost: 100_000n, unpriced: 0 })
+    expect(told).toMatchObject({
+      data: { total_cost: 0.0001, usage: 0.0001, upstream_inference_cost: 0.0001 },
+    })
+    expect(told).not.toHaveProperty('data.x_aibroker.unpriced')
+  },
+)

@@ -1,0 +1,153 @@
+// What the house runs out of: files, disk, time. With the real daemon, whose limits are set from outside.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { openAsk, type Answer, type OpenAnswer } from '../support/open-request.ts'
+import { openaiAt } from '../support/providers-env.ts'
+import { chatChunk, inTurn, scriptedUpstream, sse, wait } from '../support/scripted-upstream.ts'
+import { startBroker, type Broker } from '../support/start-broker.ts'
+import { answers, says } from './scripts.ts'
+
+const hello = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] }
+const PRLIMIT = '/usr/bin/prlimit'
+const lacksPrlimit = !existsSync(PRLIMIT) || !existsSync('/proc/self/fd')
+
+/** Sets the soft limit of a running process; the hard one stays. */
+function limit({ pid }: Broker, what: 'nofile' | 'fsize', to: number | 'unlimited'): void {
+  execFileSync(PRLIMIT, ['--pid', String(pid), `--${what}=${to}:`])
+}
+
+/** Leaves a process room for so many more files. */
+function leaveRoomFor(broker: Broker, more: number): void {
+  const used = new Set(readdirSync(`/proc/${broker.pid}/fd`).map(Number))
+  let bound = 0
+  for (let free = -1; free < more; bound++) if (!used.has(bound)) free++
+  limit(broker, 'nofile', bound - 1)
+}
+
+function openStream(broker: Broker): Promise<OpenAnswer> {
+  const body = { ...hello, stream: true }
+  return openAsk({ socketPath: broker.sockets.rest, method: 'POST', path: '/v1/chat/completions', body })
+}
+
+async function warningsOf(broker: Broker): Promise<readonly string[]> {
+  return ((await broker.rpc('info')) as { warnings: string[] }).warnings
+}
+
+function linesWith(broker: Broker, words: string): number {
+  return broker
+    .stderr()
+    .split('\n')
+    .filter((line) => line.includes(words)).length
+}
+
+describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
+  test('says so to the caller, raises the alarm, goes on with what is open, and recovers', async () => {
+    const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+    const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
+    await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
+    await using broker = await startBroker({ env: openaiAt(upstream) })
+    const stream = await openStream(broker)
+    await stream.until('be')
+
+    const ask = (): Promise<Answer | undefined> =>
+      broker.post('/v1/chat/completions', hello).catch(() => undefined)
+    // Room for the caller and not for the provider; what the broker opens meanwhile may take it, so more than one try.
+    let refused: Answer | undefined
+    await expect
+      .poll(async () => {
+        leaveRoomFor(broker, 1)
+        refused = await ask()
+        return refused?.status
+      })
+      .toBe(503)
+    expect(refused?.json).toMatchObject({ error: { metadata: { error_type: 'provider_overloaded' } } })
+    expect(refused?.headers['retry-after']).toBe('1')
+    expect(refused?.text).toContain('limit of open files')
+    await expect.poll(() => linesWith(broker, '"alarm":"open-files"')).toBe(1)
+
+    leaveRoomFor(broker, 0)
+    const crowd = await Promise.all(Array.from({ length: 20 }, ask))
+    // Cut off before a word, or told: nobody is let through, and nobody waits.
+    for (const told of crowd) expect([undefined, 503]).toContain(told?.status)
+    expect(upstream.requests).toHaveLength(1)
+
+    limit(broker, 'nofile', 4096)
+    expect((await broker.post('/v1/chat/completions', hello)).status).toBe(200)
+    expect((await warningsOf(broker))[0]).toContain('can open no more files')
+    go()
+    expect(await stream.rest()).toContain('[DONE]')
+    expect(upstream.requests).toHaveLength(2)
+    await expect.poll(() => broker.openHolds()).toBe(0)
+    const statuses = broker.rows().map(({ status }) => status)
+    expect(statuses.filter((status) => status === 'finished')).toHaveLength(2)
+    expect(new Set(statuses)).toEqual(new Set(['finished', 'failed']))
+    broker.signal('SIGTERM')
+    expect((await broker.ended).exit).toBe(0)
+  })
+})
+
+describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
+  test('asks nobody anew, ends what runs, raises the alarm, and writes the books when there is space', async () => {
+    const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+    const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
+    await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
+    await using broker = await startBroker({ env: openaiAt(upstream) })
+    const stream = await openStream(broker)
+    await stream.until('be')
+
+    limit(broker, 'fsize', 1)
+    for (let nth = 0; nth < 3; nth++) {
+      const refused = await broker.post('/v1/chat/completions', hello)
+      expect(refused).toMatchObject({ status: 503, json: { error: { metadata: { code: 'store-full' } } } })
+      expect(refused.text).toContain('free some disk space')
+    }
+    expect(upstream.requests).toHaveLength(1)
+    await expect.poll(() => linesWith(broker, '"alarm":"ledger"')).toBe(1)
+    expect((await warningsOf(broker))[0]).toContain('the ledger can’t be written')
+    go()
+    expect(await stream.rest()).toContain('[DONE]')
+    expect(broker.rows()).toEqual([])
+
+    limit(broker, 'fsize', 'unlimited')
+    await expect.poll(() => broker.rows()).toMatchObject([{ status: 'finished', count_source: 'reported' }])
+    expect(broker.openHolds()).toBe(0)
+    expect(await warningsOf(broker)).not.toContainEqual(expect.stringContaining('the ledger'))
+    expect((await broker.post('/v1/chat/completions', hello)).status).toBe(200)
+    expect(upstream.requests).toHaveLength(2)
+    broker.signal('SIGTERM')
+    expect((await broker.ended).exit).toBe(0)
+  })
+})
+
+test('many streams that are open at SIGTERM end whole or with a clean error, and every one is booked', async () => {
+  const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
+  await using upstream = await scriptedUpstream((_request, nth) =>
+    nth % 2 === 0
+      ? [sse(chatChunk('be')), wait(goOn), ...says('gun')]
+      : [sse(chatChunk('be')), wait(new Promise(() => undefined))],
+  )
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_DRAIN_TIMEOUT_S: '2' } })
+  const streams: OpenAnswer[] = []
+  for (let nth = 0; nth < 20; nth++) {
+    const stream = await openStream(broker)
+    await stream.until('be')
+    streams.push(stream)
+  }
+  broker.signal('SIGTERM')
+  await expect.poll(() => existsSync(broker.sockets.rest)).toBe(false)
+  go()
+  const endings = await Promise.all(
+    streams.map(async (stream) => (await stream.rest()).trimEnd().split('\n\n').at(-1)),
+  )
+  expect(endings.filter((ending) => ending === 'data: [DONE]')).toHaveLength(10)
+  const errors = endings.filter((ending) => ending?.includes('"finish_reason":"error"'))
+  expect(errors).toHaveLength(10)
+  for (const error of errors) expect(error).toContain('told to stop')
+  expect((await broker.ended).exit).toBe(0)
+  expect(upstream.requests).toHaveLength(20)
+  const statuses = broker.rows().map(({ status }) => status)
+  expect(statuses.filter((status) => status === 'finished')).toHaveLength(10)
+  expect(statuses.filter((status) => status === 'broken')).toHaveLength(10)
+  expect(broker.openHolds()).toBe(0)
+})

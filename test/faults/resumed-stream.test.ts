@@ -1,0 +1,77 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { compared, continued, type Replay } from '../../src/inference/execution/resumed-stream.ts'
+import { chatChunk, finishChunk } from '../support/scripted-upstream.ts'
+
+/** What the caller hears of an answer in these pieces; `undefined` when it says something else. */
+function hear(replay: Replay, pieces: readonly string[]): string | undefined {
+  let text = ''
+  for (const chunk of [...pieces.map((piece) => chatChunk(piece)), finishChunk()]) {
+    const rest = replay.take(chunk)
+    if (rest === 'differs') return undefined
+    for (const { delta } of rest?.choices ?? [])
+      text += typeof delta?.content === 'string' ? delta.content : ''
+  }
+  return text
+}
+
+const anAnswer = fc.string({ maxLength: 60 })
+
+/** The text in pieces, cut at these places. */
+function cutAt(text: string, places: readonly number[]): string[] {
+  const sorted = [...places].map((place) => place % (text.length + 1)).sort((a, b) => a - b)
+  return [0, ...sorted].map((from, nth) => text.slice(from, sorted[nth] ?? text.length))
+}
+
+describe('an answer that began anew', () => {
+  test('is told from where the caller is, however both were cut', () => {
+    fc.assert(
+      fc.property(anAnswer, fc.nat(), fc.array(fc.nat(), { maxLength: 8 }), (whole, at, places) => {
+        const told = whole.slice(0, at % (whole.length + 1))
+        expect(told + (hear(compared(told), cutAt(whole, places)) ?? '?')).toBe(whole)
+      }),
+    )
+  })
+
+  test('is not told at all when it differs anywhere in what was told', () => {
+    fc.assert(
+      fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, other, places) => {
+        fc.pre(!other.startsWith(told))
+        expect(hear(compared(told), cutAt(other, places))).toBeUndefined()
+      }),
+    )
+  })
+})
+
+describe('an answer that is continued', () => {
+  test('is told as it comes, unless it is the beginning again', () => {
+    fc.assert(
+      fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, rest, places) => {
+        fc.pre(!rest.startsWith(told) || told.length < 16)
+        expect(hear(continued(told), cutAt(rest, places))).toBe(rest)
+        if (told.length >= 16) expect(hear(continued(told), cutAt(told + rest, places))).toBe(rest)
+      }),
+    )
+  })
+
+  test('is told whole when it only starts like the beginning', () => {
+    fc.assert(
+      fc.property(
+        anAnswer,
+        fc.nat(),
+        anAnswer,
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (told, at, rest, places) => {
+          const other = told.slice(0, at % (told.length + 1)) + rest
+          fc.pre(!other.startsWith(told))
+          expect(hear(continued(told), cutAt(other, places))).toBe(other)
+        },
+      ),
+    )
+  })
+
+  test('may repeat a quarter of a million characters one by one', () => {
+    const told = 'a little '.repeat(30_000)
+    expect(hear(continued(told), Array.from(`${told}more`))).toBe('more')
+  })
+})

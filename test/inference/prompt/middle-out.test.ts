@@ -1,0 +1,155 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { middleOut } from '../../../src/inference/prompt/middle-out.ts'
+import { jsonBodyOf } from '../../../src/wire/json/json-body.ts'
+
+interface Message {
+  role: string
+  content: string | null
+  tool_calls?: unknown
+}
+
+/** One character is one token here. */
+const length = ({ content }: Message): number => content?.length ?? 1
+const total = (messages: readonly Message[]): number => messages.reduce((sum, each) => sum + length(each), 0)
+
+function squeeze(messages: readonly Message[], room: number) {
+  const body = jsonBodyOf(JSON.stringify({ model: 'm', messages, seed: 7 }))
+  const compressed = middleOut(body, { messages: messages.map(length), rest: 0 }, room)
+  const left = (compressed?.body.value['messages'] ?? messages) as Message[]
+  return { compressed, left, told: left.map(({ content }) => content?.[0] ?? 'call').join('') }
+}
+
+const say = (role: string, letter: string, count: number): Message => ({
+  role,
+  content: letter.repeat(count),
+})
+const call: Message = { role: 'assistant', content: null, tool_calls: [{ id: 'c' }] }
+
+describe('a chat that is too long', () => {
+  const long = [
+    say('system', 's', 100),
+    ...'abcdefg'.split('').map((letter) => say('user', letter, 100)),
+    say('user', 'z', 100),
+  ]
+
+  test('loses messages from its middle outwards, and nothing else of the request', () => {
+    const { compressed, told } = squeeze(long, 700)
+    expect(told).toBe('sabefgz')
+    expect(compressed).toMatchObject({ removed: 2, shortened: 0 })
+    expect(compressed?.body.value).toMatchObject({ model: 'm', seed: 7 })
+    expect(squeeze(long, 400).told).toBe('sagz')
+  })
+
+  test('has the last one shortened instead, when that is enough', () => {
+    const { compressed, left } = squeeze(long, 870)
+    expect(compressed).toMatchObject({ removed: 0, shortened: 1 })
+    expect(left[4]?.content).toMatch(/^d+\n\[…\]\nd+$/)
+    expect(left[4]?.content?.length).toBeLessThanOrEqual(70)
+  })
+
+  test('of one message loses the middle of it', () => {
+    const [beginning, end] = ['beginning '.repeat(50), ' end'.repeat(50)]
+    const { left } = squeeze([{ role: 'user', content: beginning + 'x'.repeat(1000) + end }], 500)
+    const said = left[0]?.content ?? ''
+    expect(said.length).toBeLessThanOrEqual(500)
+    expect([said.startsWith('beginning'), said.endsWith('end')]).toEqual([true, true])
+  })
+
+  test('that fits stays as it is', () => {
+    expect(squeeze(long, 900).compressed).toBeUndefined()
+  })
+
+  test('loses the call of a tool together with its results', () => {
+    const { told } = squeeze(
+      [say('user', 'a', 100), call, say('tool', 't', 100), say('user', 'b', 50), say('user', 'z', 100)],
+      260,
+    )
+    expect(told).toBe('abz')
+  })
+
+  test('of parts is cut in the longest text, and pictures stay', () => {
+    const content = [
+      { type: 'text', text: 'x'.repeat(900) },
+      { type: 'image_url', image_url: { url: 'data:' } },
+      { type: 'text', text: 'why?' },
+    ]
+    const body = jsonBodyOf(JSON.stringify({ messages: [{ role: 'user', content }] }))
+    const squeezed = middleOut(body, { messages: [904], rest: 0 }, 400)
+    const [message] = (squeezed?.body.value['messages'] ?? []) as { content: { text?: string }[] }[]
+    const left = message?.content ?? []
+    expect(left.slice(1)).toEqual(content.slice(1))
+    expect(left[0]?.text?.length).toBeLessThanOrEqual(400)
+  })
+
+  test('never has half a character', () => {
+    for (let room = 64; room < 80; room++) {
+      const { left } = squeeze([{ role: 'user', content: '🦊'.repeat(100) }], room)
+      expect(left[0]?.content?.isWellFormed()).toBe(true)
+    }
+  })
+})
+
+test('messages go in the order in which the middle one of those left is taken out', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 40 }), fc.nat({ max: 400 }), (count, room) => {
+      const messages = Array.from({ length: count }, (_, nth) =>
+        say('user', String.fromCharCode(97 + nth), 10),
+      )
+      expect(squeeze(messages, room).left).toEqual(withoutMiddle(messages, room))
+    }),
+  )
+})
+
+function withoutMiddle(messages: readonly Message[], room: number): readonly Message[] {
+  const left = [...messages]
+  while (total(left) > room && left.length > 1) left.splice(Math.floor((left.length - 2) / 2), 1)
+  return left
+}
+
+test('a hundred and fifty thousand messages are no reason to wait', () => {
+  const messages = Array.from({ length: 150_000 }, () => say('user', 'a', 1))
+  expect(squeeze(messages, 1).left).toEqual(messages.slice(-1))
+})
+
+test('of a hundred and fifty thousand parts the longest is found', () => {
+  const texts = [...Array<string>(150_000).fill('x'), 'y'.repeat(1_000_000)]
+  const content = texts.map((text) => ({ type: 'text', text }))
+  const body = jsonBodyOf(JSON.stringify({ messages: [{ role: 'user', content }] }))
+  const squeezed = middleOut(body, { messages: [1_150_000], rest: 0 }, 1_000_000)
+  expect(squeezed?.shortened).toBe(1)
+})
+
+const anyMessages = fc
+  .array(
+    fc.oneof(
+      fc.tuple(fc.constantFrom('user', 'assistant', 'system'), fc.integer({ min: 1, max: 400 })),
+      fc.tuple(fc.constant('call'), fc.integer({ min: 1, max: 3 })),
+    ),
+    { minLength: 1, maxLength: 20 },
+  )
+  .map((plan): Message[] =>
+    plan.flatMap(([role, count], nth) =>
+      role === 'call'
+        ? [call, ...Array.from({ length: count }, () => say('tool', 't', 30))]
+        : [say(role, String.fromCharCode(97 + nth), count)],
+    ),
+  )
+
+test('whatever it was, it fits afterwards if anything could; what the system said and the last message stay, in order', () => {
+  fc.assert(
+    fc.property(anyMessages, fc.integer({ min: 1, max: 3000 }), (messages, room) => {
+      const { left } = squeeze(messages, room)
+      const first = ({ role, content }: Message): string => `${role} ${content?.[0]}`
+      const kept = messages.filter((each) => left.some((other) => first(other) === first(each)))
+      expect(kept.map(first)).toEqual(expect.arrayContaining(left.map(first)))
+      const systems = (all: readonly Message[]): number => all.filter(({ role }) => role === 'system').length
+      expect(systems(left)).toBe(systems(messages))
+      expect(first(left.at(-1) ?? call)).toBe(first(messages.at(-1) ?? call))
+      for (const [at, { role }] of left.entries())
+        if (role === 'tool') expect(['tool', 'assistant']).toContain(left[at - 1]?.role)
+      const canShrink = left.some((each) => length(each) > 64 && !each.content?.includes('[…]'))
+      if (canShrink) expect(total(left)).toBeLessThanOrEqual(room)
+    }),
+  )
+})

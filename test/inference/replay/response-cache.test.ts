@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest'
+import { createAnswerCache, type CachedAnswer } from '../../../src/inference/replay/response-cache.ts'
+import { manualClock } from '../../support/manual-clock.ts'
+
+const answer = (text: string, expiresAt = 1000): CachedAnswer => ({
+  id: 'gen-1',
+  model: 'm',
+  streamed: false,
+  pieces: [text],
+  storedAt: 0,
+  expiresAt,
+})
+
+test('an answer is there until its time is over, or it is dropped', () => {
+  const clock = manualClock()
+  const cache = createAnswerCache(clock)
+  cache.keep('a', answer('one'))
+  cache.keep('b', answer('two'))
+  cache.drop('b')
+  clock.advance(999)
+  expect([cache.find('a')?.pieces, cache.find('b')]).toEqual([['one'], undefined])
+  clock.advance(1)
+  expect(cache.find('a')).toBeUndefined()
+})
+
+test('there is an end to what it keeps: the oldest go, and what is too long never comes', () => {
+  const cache = createAnswerCache(manualClock())
+  const mebibyte = 'x'.repeat(1024 * 1024)
+  cache.keep('long', answer(`${mebibyte}x`))
+  for (let nth = 0; nth < 70; nth++) cache.keep(String(nth), answer(mebibyte))
+  expect(cache.find('long')).toBeUndefined()
+  expect([5, 6, 69].map((nth) => cache.find(String(nth)) !== undefined)).toEqual([false, true, true])
+  for (let again = 0; again < 100; again++) cache.keep('69', answer(mebibyte))
+  expect(cache.find('6')).toBeDefined()
+})

@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
+import { TextChunks } from '../../../src/inference/response/plain-text-chunks.ts'
+import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
+
+const facts = {
+  id: 'gen-1-x',
+  created: 7,
+  provider: 'Acme',
+  model: 'acme/one',
+  isShared: false,
+  parts: () => undefined,
+  cost: () => undefined,
+  metadata: () => undefined,
+  usage: () => undefined,
+  envelope: () => ({}),
+  envelopeText: () => '{}',
+}
+
+const chunkOf = (text: string, extra: object = {}): ChatChunk => ({
+  id: 'theirs',
+  object: 'chat.completion.chunk',
+  created: 7,
+  choices: [{ index: 0, delta: { content: text }, finish_reason: null }],
+  ...extra,
+})
+
+test('a text chunk told the short way is the same as told the long way, for any text and fingerprint', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.option(fc.string()))), (pieces) => {
+      const short = new TextChunks(facts, 7)
+      for (const [text, fingerprint] of pieces) {
+        const told = short.tell(chunkOf(text, { system_fingerprint: fingerprint }))
+        // A field of their own takes the long way.
+        const long = chatCompleter({ hidesReasoning: false })(facts)
+        const whole = long.chunk('', chunkOf(text, { system_fingerprint: fingerprint, novel: true }))
+        const { novel, ...same } = JSON.parse(whole ?? '') as Record<string, unknown>
+        expect([novel, JSON.parse(told ?? '')]).toEqual([true, same])
+      }
+    }),
+  )
+})
+
+test.each([
+  ['a finish reason', { choices: [{ index: 0, delta: { content: '' }, finish_reason: 'stop' }] }],
+  ['thoughts', { choices: [{ index: 0, delta: { content: '', reasoning: 'hm' } }] }],
+  ['another choice', { choices: [{ index: 1, delta: { content: 'x' } }] }],
+  ['log probabilities', { choices: [{ index: 0, delta: { content: 'x' }, logprobs: { content: [] } }] }],
+  ['a count', { usage: { prompt_tokens: 1 } }],
+  ['a field of its own', { novel: 1 }],
+])('a chunk with %s is not told the short way', (_, extra) => {
+  expect(new TextChunks(facts, 7).tell(chunkOf('x', extra))).toBeUndefined()
+})

@@ -1,0 +1,39 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createUpstreamIds } from '../../../src/inference/response/upstream-ids.ts'
+import { openStore } from '../../../src/store/store.ts'
+import { manualClock } from '../../support/manual-clock.ts'
+import { tempFolder } from '../../support/temp-folder.ts'
+
+const DAY_MS = 86_400_000
+
+test('a router’s id leads to ours at once, and after a restart; any other id is given back', async () => {
+  using folder = tempFolder()
+  const path = join(folder.path, 'requests.db')
+  const clock = manualClock()
+  const parts = { clock, keepDays: 90 }
+  const before = openStore({ path, clock, durability: 'full' })
+  const ids = createUpstreamIds({ store: before, ...parts })
+  ids.note('gen-theirs', 'gen-ours')
+  expect([ids.ours('gen-theirs'), ids.ours('gen-other')]).toEqual(['gen-ours', 'gen-other'])
+  await before.flush()
+  expect(ids.ours('gen-theirs')).toBe('gen-ours')
+  await before.close()
+  const after = openStore({ path, clock, durability: 'full' })
+  expect(createUpstreamIds({ store: after, ...parts }).ours('gen-theirs')).toBe('gen-ours')
+  await after.close()
+})
+
+test('ids go when the rows they lead to are cleared away', async () => {
+  using folder = tempFolder()
+  const clock = manualClock()
+  const store = openStore({ path: join(folder.path, 'requests.db'), clock, durability: 'full' })
+  createUpstreamIds({ store, clock, keepDays: 30 }).note('gen-old', 'gen-1')
+  await store.flush()
+  clock.advance(31 * DAY_MS)
+  const later = createUpstreamIds({ store, clock, keepDays: 30 })
+  later.note('gen-new', 'gen-2')
+  await store.flush()
+  expect([later.ours('gen-old'), later.ours('gen-new')]).toEqual(['gen-old', 'gen-2'])
+  await store.close()
+})

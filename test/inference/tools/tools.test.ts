@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { money, NOTHING } from '../../../src/base/money.ts'
+import { NO_BILL } from '../../../src/inference/cost/attempt-cost.ts'
+import { ToolPurse } from '../../../src/inference/tools/tool-budget.ts'
+import { searchTools } from '../../../src/inference/tools/tool-search.ts'
+import { ToolSet } from '../../../src/inference/tools/tool-selection.ts'
+import type { ListedTool } from '../../../src/mcp/types.ts'
+
+const tool = (name: string, description: string): ListedTool => ({
+  server: name.split('__')[0] ?? '',
+  definition: { name, description, inputSchema: { type: 'object' } },
+  price: NOTHING,
+})
+const tools = [
+  tool('web__search', 'Finds pages.'),
+  tool('files__read', 'Reads a file. Use web__search for pages.'),
+  tool('clock__now', 'Says what time it is.'),
+]
+const namesOf = (found: readonly ListedTool[]) => found.map(({ definition }) => definition.name)
+
+test.each([
+  ['search the web', ['web__search', 'files__read']],
+  ['READ', ['files__read']],
+  ['what time', ['clock__now']],
+  ['xyzzy', []],
+  ['', []],
+])('a search for “%s” brings %j, names before descriptions', (query, names) => {
+  expect(namesOf(searchTools(tools, query, 9))).toEqual(names)
+})
+
+test('a search brings no more than it may', () => {
+  expect(searchTools(tools, 'web pages time', 1)).toHaveLength(1)
+})
+
+test('a caller’s own function keeps its name, also against the search', () => {
+  const set = new ToolSet(tools, new Set(['web__search', 'find_tools']), 1)
+  expect(set.functions.map(({ function: { name } }) => name)).toEqual(['find_tools_'])
+  expect(set.find('web__search')).toBeUndefined()
+})
+
+test('with one round unpriced the sum is unknown; what is known still counts towards the bound', () => {
+  const purse = new ToolPurse(money(100n))
+  purse.addRound({ ...NO_BILL, cost: money(60n) })
+  purse.addCall(money(30n))
+  expect(purse.cost).toBe(90n)
+  purse.addRound({ ...NO_BILL, costHigh: money(5n) })
+  expect(purse.cost).toBeUndefined()
+  const calls = new ToolPurse(money(100n))
+  calls.addCall(undefined)
+  expect(calls.cost).toBeUndefined()
+  expect(() => purse.check(money(5n))).not.toThrow()
+  expect(() => purse.check(money(6n))).toThrow(/have cost/)
+})

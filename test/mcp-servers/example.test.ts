@@ -1,0 +1,27 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+
+import { servers } from '../../src/mcp-servers/index.ts'
+import { binOf } from './support.ts'
+
+const read = (path: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+
+test('the example lists every server that we ship, and each is a command of the package', () => {
+  const { mcpServers } = read('mcp_servers.example.json') as {
+    mcpServers: { name: string; command: string; disabled?: boolean }[]
+  }
+  const { bin } = read('package.json') as { bin: Record<string, string> }
+  expect(mcpServers.map(({ command }) => command)).toEqual(servers.map(({ name }) => name))
+  for (const { name } of servers) {
+    expect(bin[name]).toBe(`bin/${name}.js`)
+    expect(existsSync(binOf(name))).toBe(true)
+  }
+})
+
+test('the one that runs generated code is off in the example', () => {
+  const { mcpServers } = read('mcp_servers.example.json') as {
+    mcpServers: { name: string; disabled?: boolean }[]
+  }
+  expect(mcpServers.filter(({ disabled }) => disabled === true).map(({ name }) => name)).toEqual(['hero'])
+})

@@ -1,0 +1,252 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as passing } from 'node:timers/promises'
+import { describe, expect, test } from 'vitest'
+import { createRunFolder, runInSandbox } from '../../../../src/mcp-servers/hero/sandbox/sandbox.ts'
+import { readSettings } from '../../../../src/mcp-servers/hero/settings.ts'
+import type { Isolation } from '../../../../src/mcp-servers/hero/settings.ts'
+import { hasNamespaces } from '../../hero-support.ts'
+import { tempFolder } from '../../../support/temp-folder.ts'
+
+const MEGABYTE = 1024 * 1024
+const { python } = readSettings({})
+const limits = {
+  seconds: 10,
+  cpuSeconds: 1,
+  memoryBytes: 256 * MEGABYTE,
+  scratchBytes: 4 * MEGABYTE,
+  outputBytes: 10_000,
+  calls: 10,
+}
+const settings = { python, isolation: 'namespaces', limits } as const
+const never = new AbortController().signal
+
+async function run(
+  code: string,
+  { isolation = 'namespaces', bounds = {} }: { isolation?: Isolation; bounds?: Partial<typeof limits> } = {},
+) {
+  using folder = createRunFolder()
+  const settings = { python, isolation, limits: { ...limits, ...bounds } }
+  return await runInSandbox({ modules: { 'main.py': code }, checkOnly: false }, folder, settings, never)
+}
+
+describe.skipIf(!(await hasNamespaces()))('generated code', () => {
+  test('runs, with nothing around it but Python', async () => {
+    const ran = await run(
+      'import os, sys\nprint(sorted(os.listdir("/")), os.environ.get("PATH"), os.getpid())',
+    )
+    expect(ran).toMatchObject({ ending: 'finished', isolation: { level: 'namespaces', missing: [] } })
+    expect(ran.stdout).not.toMatch(/home|root|etc|proc|tmp|bin/)
+    expect(ran.stdout).toContain("'sockets'")
+    expect(ran.stdout).toContain('None 2')
+  })
+
+  test('can read no file of the machine', async () => {
+    using folder = tempFolder()
+    const secret = join(folder.path, 'secret.txt')
+    writeFileSync(secret, 'the secret')
+    for (const path of [
+      '/etc/passwd',
+      '/proc/self/environ',
+      secret,
+      `/proc/1/root${secret}`,
+      '../../../../etc/hostname',
+    ]) {
+      const ran = await run(`print(open(${JSON.stringify(path)}).read())`)
+      expect(ran).toMatchObject({
+        ending: 'failed',
+        stdout: '',
+        stderr: expect.stringContaining('FileNotFoundError'),
+      })
+    }
+  })
+
+  test('can write nothing but its scratch space, which is small', async () => {
+    const library = await run('import os, json\nopen(os.path.dirname(json.__file__) + "/x.py", "w")')
+    expect(library.stderr).toMatch(/Read-only file system/)
+    const much = await run('for n in range(100): open(str(n), "wb").write(bytes(1000000))')
+    expect(much.stderr).toMatch(/No space left/)
+  })
+
+  test('can open no socket to the network, nor to a Unix socket that was not listed', async () => {
+    using folder = tempFolder()
+    const path = join(folder.path, 'other.sock')
+    const other = createServer((socket) => socket.end('hello'))
+    other.listen(path)
+    await once(other, 'listening')
+    const tries = {
+      tcp: 'socket.create_connection(("127.0.0.1", 22), 2)',
+      udp: 'socket.socket(socket.AF_INET, socket.SOCK_DGRAM)',
+      raw: 'socket.socket(socket.AF_PACKET, socket.SOCK_RAW)',
+      netlink: 'socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)',
+      unix: `socket.socket(socket.AF_UNIX).connect(${JSON.stringify(path)})`,
+      abstract: 'socket.socket(socket.AF_UNIX).connect("\\0anything")',
+    }
+    for (const attempt of Object.values(tries)) {
+      const ran = await run(`import socket\n${attempt}\nprint("in")`)
+      expect(ran).toMatchObject({ ending: 'failed', stdout: '' })
+      expect(ran.stderr).toMatch(/PermissionError|FileNotFoundError|ConnectionRefusedError/)
+    }
+    other.close()
+  })
+
+  test('can start no process, so a fork bomb is a single error', async () => {
+    for (const bomb of [
+      'import os\nwhile True: os.fork()',
+      'import subprocess\nsubprocess.run(["/bin/sh", "-c", "id"])',
+      'import os\nos.execv("/bin/sh", ["sh"])',
+      'import multiprocessing\nmultiprocessing.Process(target=print).start()',
+      'import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nif libc.syscall(57) < 0 and libc.syscall(56, 17, 0, 0, 0, 0) < 0: raise PermissionError("no")',
+    ]) {
+      const ran = await run(bomb)
+      expect(ran.ending).toBe('failed')
+      expect(ran.stderr).toMatch(/PermissionError|Operation not permitted|No such file/)
+    }
+  })
+
+  test('gets a bounded number of threads', async () => {
+    const ran = await run(
+      'import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()',
+    )
+    expect(ran.stderr).toMatch(/can't start new thread/)
+  })
+
+  test('can signal no other process and gain nothing by system calls', async () => {
+    const ran = await run(`
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def refused(number, *args):
+    return libc.syscall(number, *args) == -1 and ctypes.get_errno() == 1
+x86 = os.uname().machine == "x86_64"
+print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 if x86 else 97),
+      ("ptrace", 101 if x86 else 117), ("bpf", 321 if x86 else 280), ("io_uring", 425), ("kill", 62 if x86 else 129))
+      if not refused(number, 0, 0, 0, 0, 0)])`)
+    expect(ran.stdout).toBe('[]\n')
+  })
+
+  test('has no capabilities, and its limits are hard', async () => {
+    const ran = await run(
+      'import resource\nresource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))',
+    )
+    expect(ran.stderr).toMatch(/ValueError|PermissionError/)
+  })
+
+  test.each([
+    ['processor time', 'while True: pass', {}],
+    ['time', 'import time\ntime.sleep(60)', { seconds: 1 }],
+    ['output', 'while True: print("x" * 1000)', {}],
+  ] as const)('is ended by its bound on %s', async (ending, code, bounds) => {
+    const ran = await run(code, { bounds })
+    expect(ran.ending).toBe(ending)
+    expect(ran.stdout.length).toBeLessThanOrEqual(limits.outputBytes)
+  })
+
+  test('is ended by its bound on memory', async () => {
+    const ran = await run('x = []\nwhile True: x.append(bytearray(10_000_000))')
+    expect(ran).toMatchObject({ ending: 'failed', stderr: expect.stringContaining('MemoryError') })
+  })
+
+  test('dies with the server, even when that is killed', async () => {
+    const sandbox = new URL('../../../../src/mcp-servers/hero/sandbox/sandbox.ts', import.meta.url).href
+    const script = `
+      const { createRunFolder, runInSandbox } = await import(${JSON.stringify(sandbox)})
+      const job = { modules: { 'main.py': 'import time\\ntime.sleep(60)' }, checkOnly: false }
+      await runInSandbox(job, createRunFolder(), ${JSON.stringify(settings)}, new AbortController().signal)`
+    using folder = tempFolder()
+    const server = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: 'ignore',
+      env: { TMPDIR: folder.path },
+    })
+    await until(() => groupOf(childrenOf(server.pid)[0]).length === 3)
+    const [leader] = childrenOf(server.pid)
+    server.kill('SIGKILL')
+    await until(() => groupOf(leader).length === 0)
+    expect(groupOf(leader)).toEqual([])
+  })
+
+  test('leaves no folder behind', async () => {
+    const path = await (async () => {
+      using folder = createRunFolder()
+      await runInSandbox(
+        { modules: { 'main.py': 'open("x", "w")' }, checkOnly: false },
+        folder,
+        settings,
+        never,
+      )
+      return folder.path
+    })()
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+/** Processes of the machine: number, parent, group, state. */
+function processes() {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        const [state = '', parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return [{ pid: Number(name), parent: Number(parent), group: Number(group), isGone: state === 'Z' }]
+      } catch {
+        return []
+      }
+    })
+}
+
+const childrenOf = (pid: number | undefined) =>
+  processes().flatMap((one) => (one.parent === pid ? one.pid : []))
+const groupOf = (leader: number | undefined) =>
+  processes().filter((one) => one.group === leader && !one.isGone)
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 15_000
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error('it did not come to pass within 15 s')
+    await passing(10)
+  }
+}
+
+describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces', () => {
+  /** A Python whose kernel refuses `unshare`: the guard sees exactly what it would see there. */
+  function pythonWithoutNamespaces(folder: string): string {
+    const path = join(folder, 'python3')
+    mkdirSync(folder, { recursive: true })
+    const arrange = `import sys; code = sys.argv[-1].replace("check(libc.unshare(NAMESPACES), 'unshare')", "raise PermissionError(1, 'Operation not permitted')"); sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
+    const script = `#!/bin/sh\nfor last; do :; done\nexec ${python} -I -S -B -X utf8 -c '${arrange.replaceAll("'", `'\\''`)}' "$last"\n`
+    writeFileSync(path, script, { mode: 0o755 })
+    return path
+  }
+
+  const job = (code: string) => ({ modules: { 'main.py': code }, checkOnly: false })
+
+  test('nothing is run, and the result says why and what the operator may do', async () => {
+    using other = tempFolder()
+    using folder = createRunFolder()
+    const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'namespaces', limits } as const
+    await expect(runInSandbox(job('print("ran")'), folder, settings, never)).rejects.toThrow(
+      /nothing was run[^]*namespaces: [^]*MCP_HERO_ISOLATION=filters/,
+    )
+  })
+
+  test('an operator who accepts less gets filters, with a statement of what is missing', async () => {
+    using other = tempFolder()
+    const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
+    const runThere = async (code: string) => {
+      using folder = createRunFolder()
+      return await runInSandbox(job(code), folder, settings, never)
+    }
+    const ran = await runThere('print("ran")')
+    expect(ran).toMatchObject({ stdout: 'ran\n', isolation: { level: 'filters' } })
+    expect(ran.isolation.missing[0]).toMatch(/^no namespaces: Unix sockets/)
+    const attempts = [
+      'open("/etc/passwd")',
+      'import socket\nsocket.socket(socket.AF_INET)',
+      'import os\nwhile True: os.fork()',
+    ]
+    for (const attempt of attempts) expect((await runThere(attempt)).stderr).toMatch(/PermissionError/)
+  })
+})

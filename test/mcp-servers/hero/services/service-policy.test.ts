@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+
+import { isAllowed } from '../../../../src/mcp-servers/hero/services/service-policy.ts'
+
+const method = (name: string, isAdmins = false) => ({
+  name,
+  isAdmins,
+  summary: '',
+  params: [],
+  result: {},
+  isPositional: false,
+})
+
+test("programs may call everything but administrators' methods, unless the operator says otherwise", () => {
+  expect(isAllowed(undefined, 'broker', method('usage.summary'))).toBe(true)
+  expect(isAllowed(undefined, 'broker', method('mothers.add', true))).toBe(false)
+  expect(isAllowed(['mothers.*'], 'broker', method('mothers.add', true))).toBe(true)
+  expect(isAllowed(['mothers.*'], 'broker', method('usage.summary'))).toBe(false)
+})
+
+test('the operator names methods by patterns, with or without the service', () => {
+  expect(isAllowed(['*'], 'a', method('b.c'))).toBe(true)
+  expect(isAllowed(['usage.*'], 'a', method('models.usage.x'))).toBe(false)
+  expect(isAllowed(['ledger/*'], 'broker', method('usage.summary'))).toBe(false)
+  expect(isAllowed(['ledger/usage.summary'], 'ledger', method('usageXsummary'))).toBe(false)
+})

@@ -1,0 +1,159 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import type { ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
+
+/** What a vendor answers: JSON unless `body` is text or bytes. */
+export interface Reply {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: unknown
+  /** Say nothing, ever. */
+  readonly stall?: boolean
+}
+
+/** A request as the replica saw it, its key taken out. */
+export interface Seen {
+  readonly method: string
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+  readonly body: unknown
+  readonly key: string | undefined
+  readonly lastQueryField: string | undefined
+}
+
+/** One vendor's documented wire, as data. */
+export interface VendorSpec {
+  readonly server: ServerOfOurs
+  /** The variable that must be named when no key is there. */
+  readonly keysVariable: string
+  readonly urlVariables: readonly string[]
+  /** Where the key belongs. */
+  readonly keyIn: 'header x-api-key' | 'query api_key' | 'query key'
+  /** Path → field names that the vendor documents; anything else is answered with 400. */
+  readonly paths: Readonly<Record<string, readonly string[]>>
+  /** A call that works, and what the vendor says to it. */
+  readonly good: { readonly tool: string; readonly args: Record<string, unknown>; readonly reply: Reply }
+  readonly errors: readonly ErrorRow[]
+}
+
+export interface ErrorRow {
+  readonly title: string
+  readonly reply: Reply
+  readonly kind: string
+  /** Requests that must have been sent in all. */
+  readonly requests: number
+}
+
+export interface Replica extends AsyncDisposable {
+  readonly env: Record<string, string>
+  readonly seen: readonly Seen[]
+  /** Answers in turn; the last one stays. */
+  replies: readonly Reply[]
+}
+
+export async function startReplica(spec: VendorSpec): Promise<Replica> {
+  const seen: Seen[] = []
+  const replica = { replies: [spec.good.reply] as readonly Reply[] }
+  const http = createServer((request, response) => void answer(request, response))
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const received = await readRequest(request, spec)
+    seen.push(received)
+    const complaint = complaintAbout(received, spec)
+    const at = Math.min(seen.length, replica.replies.length) - 1
+    const reply =
+      complaint === undefined
+        ? replica.replies[at]
+        : { status: 400, body: { message: complaint, error: complaint } }
+    send(response, reply ?? {})
+  }
+
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  return Object.assign(replica, {
+    seen,
+    env: Object.fromEntries(spec.urlVariables.map((name) => [name, url])),
+    async [Symbol.asyncDispose]() {
+      http.closeAllConnections()
+      http.close()
+      await once(http, 'close')
+    },
+  })
+}
+
+async function readRequest(request: IncomingMessage, spec: VendorSpec): Promise<Seen> {
+  const url = new URL(request.url ?? '/', 'http://replica')
+  const chunks: Buffer[] = []
+  for await (const chunk of request) chunks.push(chunk as Buffer)
+  const text = Buffer.concat(chunks).toString()
+  const body = asJson(text)
+  const query = Object.fromEntries(url.searchParams)
+  const lastQueryField = [...url.searchParams.keys()].at(-1)
+  const [place, name = ''] = spec.keyIn.split(' ')
+  const inBody =
+    typeof body === 'object' && body !== null && 'apiKey' in body ? String(body.apiKey) : undefined
+  const key = place === 'header' ? request.headers[name] : (query[name] ?? inBody)
+  if (place === 'query') delete query[name]
+  const { method = '' } = request
+  return {
+    method,
+    path: url.pathname,
+    query,
+    body,
+    key: typeof key === 'string' ? key : undefined,
+    lastQueryField,
+  }
+}
+
+function complaintAbout(seen: Seen, spec: VendorSpec): string | undefined {
+  if (seen.key === undefined) return 'replica: no key in its place'
+  const pattern = Object.keys(spec.paths).find((path) => new RegExp(`^${path}$`).test(seen.path))
+  if (pattern === undefined) return `replica: no such path ${seen.path}`
+  const fields = spec.paths[pattern] ?? []
+  const body = typeof seen.body === 'object' && seen.body !== null ? Object.keys(seen.body) : []
+  const unknown = [...Object.keys(seen.query), ...body].filter(
+    (field) => !fields.includes(field) && !fields.includes('*'),
+  )
+  return unknown.length === 0 ? undefined : `replica: unknown fields ${unknown.join(', ')}`
+}
+
+function send(response: ServerResponse, { status = 200, headers = {}, body, stall = false }: Reply): void {
+  if (stall) return
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  response.writeHead(status, { 'content-type': isRaw ? 'text/html' : 'application/json', ...headers })
+  response.end(isRaw ? body : JSON.stringify(body ?? {}))
+}
+
+function asJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text === '' ? undefined : text
+  }
+}
+
+/** Pauses pass at once and are written down; deadlines keep real time. */
+export function hastyClock(): Clock & { readonly waits: readonly number[] } {
+  const waits: number[] = []
+  let ahead = 0
+  return {
+    waits,
+    now: () => systemClock.now() + ahead,
+    monotonic: () => systemClock.monotonic() + ahead,
+    after(ms, run) {
+      // The shortest deadline of a vendor is 15 s, the longest pause 10 s; 5 s is the beat of progress.
+      if (ms > 10_000 || ms === 5_000) return systemClock.after(ms, run)
+      waits.push(ms)
+      const timer = setImmediate(() => {
+        ahead += ms
+        run()
+      })
+      return () => clearImmediate(timer)
+    },
+  }
+}

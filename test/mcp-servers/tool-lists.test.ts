@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { servers } from '../../src/mcp-servers/index.ts'
+import { openHere } from './support.ts'
+
+const named = servers.map((server) => [server.name, server] as const)
+
+test.each(named)('%s lists the same tools as ever', async (name, server) => {
+  await using connected = await openHere(server, {}, { clock: systemClock })
+  const { tools } = await connected.client.listTools()
+  await expect(`${JSON.stringify(tools, null, 2)}\n`).toMatchFileSnapshot(`../golden/mcp-tools/${name}.json`)
+})
+
+test.each(named)(
+  '%s describes every tool and field, bounds its input, and says what comes out',
+  async (_name, server) => {
+    await using connected = await openHere(server, {}, { clock: systemClock })
+    const { tools } = await connected.client.listTools()
+    expect(tools).not.toEqual([])
+    for (const tool of tools) {
+      expect(tool).toMatchObject({
+        title: expect.any(String),
+        description: expect.stringMatching(/.{40}/),
+        inputSchema: { type: 'object', additionalProperties: false },
+        outputSchema: { type: 'object' },
+        annotations: { readOnlyHint: expect.any(Boolean), openWorldHint: expect.any(Boolean) },
+      })
+      const undescribed = Object.entries(tool.inputSchema.properties ?? {})
+        .filter(([, field]) => !('description' in Object(field)))
+        .map(([field]) => `${tool.name}.${field}`)
+      expect(undescribed).toEqual([])
+    }
+  },
+)

@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { BrokerError } from '../../../src/base/errors.ts'
+import type { ServerAddress } from '../../../src/mcp/config/config.ts'
+import { errorWithoutSecrets, resultWithoutSecrets } from '../../../src/mcp/policy/redact-secrets.ts'
+
+const withEnv = (env: Record<string, string>) => ({ type: 'stdio', env }) as unknown as ServerAddress
+
+test('a key is taken out however it has to be escaped', () => {
+  const key = 'pa"ss\\word\n1'
+  const result = { isError: true, content: [{ type: 'text' as const, text: `refused: ${key}!` }] }
+  expect(resultWithoutSecrets(result, withEnv({ KEY: key })).content).toEqual([
+    { type: 'text', text: 'refused: ***!' },
+  ])
+})
+
+test('numbers, names of fields, types and what only looks like a key when written as JSON stay as they are', () => {
+  const address = withEnv({ A: '12345678', B: 'resource', C: 'n0t-a-key' })
+  const result = {
+    isError: true,
+    structuredContent: { account: 1_234_567_890, resource: 'the resource' },
+    content: [{ type: 'text' as const, text: 'failed:\n0t-a-key' }],
+  }
+  expect(resultWithoutSecrets(result, address)).toEqual({
+    isError: true,
+    structuredContent: { account: 1_234_567_890, resource: 'the ***' },
+    content: [{ type: 'text', text: 'failed:\n0t-a-key' }],
+  })
+})
+
+test('what went well is told as it is', () => {
+  const result = { content: [{ type: 'text' as const, text: 'sk-live-0123456789' }] }
+  expect(resultWithoutSecrets(result, withEnv({ KEY: 'sk-live-0123456789' }))).toBe(result)
+})
+
+test('an error is cleaned in its message and in what came along', () => {
+  const error = new BrokerError('upstream-failed', 'bad key sk-live-"1"', {
+    details: { metadata: { mcp_code: 12_345_678, mcp_data: ['sk-live-"1"'] } },
+  })
+  expect(errorWithoutSecrets(error, withEnv({ KEY: 'sk-live-"1"', N: '12345678' }))).toMatchObject({
+    message: 'bad key ***',
+    details: { metadata: { mcp_code: 12_345_678, mcp_data: ['***'] } },
+  })
+})

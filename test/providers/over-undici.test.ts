@@ -1,7 +1,0 @@
-import { describe, vi } from 'vitest'
-
-vi.stubEnv('AIBROKER_HTTP_CLIENT', 'undici')
-
-describe('over undici', async () => {
-  await import('./openai-chat.test.ts')
-})

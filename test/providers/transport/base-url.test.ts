@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { hostOf, parseBaseUrl } from '../../../src/providers/transport/base-url.ts'
+
+test.each([
+  ['https://ada:s3cret@host/v1', 'keys belong in a key variable'],
+  ['ftp://host/v1?key=s3cret', 'it ends with its path'],
+  ['https://host/v1?key=s3cret', 'it ends with its path'],
+  ['https://host/v1#s3cret', 'it ends with its path'],
+  ['ada:s3cret@host/v1', 'it begins with “ada:”'],
+])('%s is no base URL, and no key in it is shown', (url, why) => {
+  expect(() => parseBaseUrl(url)).toThrow(why)
+  expect(() => parseBaseUrl(url)).not.toThrow('s3cret')
+})
+
+test.each([
+  ['https://host:8/v1', 'host:8'],
+  ['http+unix://%2Frun%2Fsome.sock/v1', '/run/some.sock'],
+  ['https://host/v1?key=s3cret', 'https://host/v1?***'],
+  ['http+unix://%ZZ/v1', 'http+unix://%ZZ/v1'],
+  ['', ''],
+])('the place of %s is told as %s, whether it can be asked or not', (url, host) => {
+  expect(hostOf(url)).toBe(host)
+})

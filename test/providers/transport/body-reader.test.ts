@@ -1,0 +1,40 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { BodyReader } from '../../../src/providers/transport/body-reader.ts'
+import { cutBytes } from './http1/valid-response.ts'
+
+function read(pieces: readonly Uint8Array[]): string {
+  let heard: string | undefined
+  const reader = new BodyReader((body) => (heard = body))
+  // As from a socket, whose next bytes come to the same place.
+  const lent = new Uint8Array(4096)
+  for (const piece of pieces) {
+    lent.fill(0x21)
+    lent.set(piece)
+    reader.data(lent.subarray(0, piece.length))
+  }
+  lent.fill(0x21)
+  reader.end()
+  return heard ?? 'nothing'
+}
+
+const text = fc
+  .string({ unit: 'binary', maxLength: 40 })
+  .map((text) => new Uint8Array(Buffer.from(text.toWellFormed())))
+const body = fc.oneof(text, fc.uint8Array({ maxLength: 40 }))
+const sizes = fc.array(fc.nat({ max: 7 }), { maxLength: 40 })
+
+test('a body is the same text however it is cut, malformed or not', () => {
+  fc.assert(
+    fc.property(body, fc.boolean(), sizes, (bytes, hasMark, sizes) => {
+      const whole = Buffer.concat([Buffer.from(hasMark ? '\uFEFF' : ''), bytes])
+      const pieces = [...cutBytes(whole, [...sizes, whole.length]), Buffer.alloc(0)]
+      expect(read(pieces)).toBe(new TextDecoder().decode(whole))
+    }),
+    { numRuns: 2000 },
+  )
+})
+
+test('the mark of byte order is none of the text, and only at its beginning', () => {
+  expect(read([Buffer.from('\uFEFFa'), Buffer.from('b\uFEFFc')])).toBe('ab\uFEFFc')
+})

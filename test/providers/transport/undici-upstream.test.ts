@@ -1,0 +1,7 @@
+import { describe, vi } from 'vitest'
+
+vi.stubEnv('AIBROKER_HTTP_CLIENT', 'undici')
+
+describe('over undici', async () => {
+  await import('../protocols/openai-provider.test.ts')
+})

@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest'
+import { readRouterEndpoints } from '../../src/catalog/sources/router-endpoints.ts'
+import type { LeftOut } from '../../src/routing/endpoint-candidate.ts'
+import { route } from '../../src/routing/route.ts'
+import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
+import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
+import { catalogOf, providers } from './samples.ts'
+
+const ROWS = [
+  {
+    tag: 'deepinfra/fp8',
+    quantization: 'fp8',
+    pricing: { prompt: '0.000001', completion: '0.000002' },
+    max_completion_tokens: 8000,
+    supported_parameters: ['tools', 'seed'],
+  },
+  {
+    tag: 'Together',
+    quantization: null,
+    pricing: { prompt: '0.000003', completion: '0.000004' },
+    max_completion_tokens: null,
+    supported_parameters: ['seed'],
+  },
+]
+const catalog = catalogOf({
+  one: {
+    offers: [
+      { at: 'groq/one', priority: 1, usd: 9 },
+      { at: 'openrouter/acme/one', priority: 2, usd: 1 },
+    ],
+  },
+})
+
+function asked(provider: object, needs: object = {}, rows: readonly object[] = ROWS, model = 'one') {
+  const preferences = parsePreferences(provider)
+  const wishes = { model, otherModels: [], preferences, needs: { ...NO_NEEDS, ...needs } }
+  const known = readRouterEndpoints(rows, '2026-11-22')
+  const around = {
+    catalog,
+    providers: providers('groq', 'openrouter'),
+    figuresOf: () => undefined,
+    behind: () => known,
+  }
+  const leftOut: LeftOut = { endpoints: [], models: [] }
+  let ids: string[] = []
+  try {
+    ids = route({ kind: 'chat', strategy: 'best', wishes }, around, leftOut).candidates.map(({ id }) => id)
+  } catch {
+    // Nobody is left.
+  }
+  const reason = leftOut.endpoints.find(({ endpoint }) => endpoint.provider === 'openrouter')?.reason
+  return { isAsked: ids.includes('openrouter/acme/one'), reason }
+}
+
+describe('OpenRouter is asked when one of its endpoints meets all wishes', () => {
+  test.each([
+    [{ only: ['deepinfra'] }, {}],
+    [{ only: ['deepinfra/fp8'] }, {}],
+    [{ only: ['together', 'nobody'] }, {}],
+    [{ only: ['openrouter'] }, {}],
+    [{ order: ['nobody'] }, {}],
+    [{ ignore: ['deepinfra'] }, {}],
+    [{ quantizations: ['fp8'] }, {}],
+    [{ quantizations: ['unknown'] }, {}],
+    [{ max_price: { prompt: 1, completion: '2' } }, {}],
+    [{ require_parameters: true }, { parameters: ['tools'] }],
+    [{ ignore: ['nobody'] }, { maxTokens: 9000 }],
+  ])('%j', (provider, needs) => {
+    expect(asked(provider, needs).isAsked).toBe(true)
+  })
+})
+
+describe('and left out, with the wish that nobody meets, when none does', () => {
+  test.each([
+    [{ only: ['fireworks'] }, {}, 'provider.only'],
+    [{ order: ['fireworks'], allow_fallbacks: false }, {}, 'provider.order'],
+    [{ ignore: ['deepinfra', 'together'] }, {}, 'provider.ignore'],
+    [{ quantizations: ['int4'] }, {}, 'provider.quantizations'],
+    [{ max_price: { completion: 1 } }, {}, 'provider.max_price'],
+    [{ require_parameters: true }, { parameters: ['tools', 'top_k'] }, 'provider.require_parameters'],
+    // Each wish alone could be met, but by another one.
+    [{ only: ['together'], quantizations: ['fp8'] }, {}, 'provider.quantizations'],
+    [{ only: ['deepinfra'] }, { maxTokens: 9000 }, 'max_tokens'],
+  ])('%j', (provider, needs, wish) => {
+    const { isAsked, reason } = asked(provider, needs)
+    expect(isAsked).toBe(false)
+    expect(reason).toMatch(`none of them meets ${wish}`)
+  })
+})
+
+test.each([
+  ['no rows', []],
+  ['a row that can’t be read', [...ROWS, { tag: '' }]],
+])('it is taken at its word where nobody knows its endpoints (%s)', (_name, rows) => {
+  expect(asked({ quantizations: ['int4'] }, {}, rows).isAsked).toBe(true)
+})
+
+test('a variant of the model has other endpoints, so nothing is known of it', () => {
+  expect(asked({ quantizations: ['int4'] }, {}, ROWS, 'one:nitro').isAsked).toBe(true)
+})

@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import {
+  createServer,
+  Agent,
+  request,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { bindUnixSocket } from '../../src/runtime/bind.ts'
+import { drainable, type Drain } from '../../src/runtime/drain.ts'
+import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
+
+let temp: TempFolder
+let path: string
+let server: Server
+let drain: Drain
+const agent = new Agent({ keepAlive: true })
+
+beforeEach(async () => {
+  temp = tempFolder()
+  path = join(temp.path, 'a.sock')
+  server = createServer()
+  drain = drainable(server)
+  await bindUnixSocket(server, path)
+})
+
+afterEach(() => {
+  server.close()
+  server.closeAllConnections()
+  agent.destroy()
+  temp[Symbol.dispose]()
+})
+
+/** Asks, and hands out the server's side of the open request. */
+async function openRequest(): Promise<{ asked: ReturnType<typeof request>; response: ServerResponse }> {
+  const asked = request({ socketPath: path, agent }).end()
+  const [, response] = await once(server, 'request')
+  return { asked, response }
+}
+
+test('an open request is heard to its end, and the drain ends with it', async () => {
+  const { asked, response } = await openRequest()
+  response.write('first ')
+  const [answer] = await once(asked, 'response')
+  const drained = drain({ clock: systemClock, graceMs: 20_000 })
+  response.end('last')
+  let text = ''
+  for await (const piece of answer) text += String(piece)
+  expect(text).toBe('first last')
+  const startedAt = performance.now()
+  expect(await drained).toBe(0)
+  // Node alone keeps the caller's idle connection, and so the process, for seconds more.
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
+})
+
+test('no new connection gets in meanwhile', async () => {
+  const { asked, response } = await openRequest()
+  const drained = drain({ clock: systemClock, graceMs: 20_000 })
+  const late = request({ socketPath: path, agent: false }).end()
+  await expect(once(late, 'response')).rejects.toMatchObject({
+    code: expect.stringMatching(/ECONNREFUSED|ENOENT/),
+  })
+  response.end()
+  await once(asked, 'response')
+  await drained
+})
+
+test('what is still open when the grace is over is cut, and counted', async () => {
+  const { asked } = await openRequest()
+  let endGrace = () => {}
+  const clock = {
+    ...systemClock,
+    after: (ms: number, run: () => void) => {
+      if (ms !== 777) return systemClock.after(ms, run)
+      endGrace = run
+      return () => {}
+    },
+  }
+  const drained = drain({ clock, graceMs: 777 })
+  const hungUp = once(asked, 'response')
+  endGrace()
+  await expect(hungUp).rejects.toMatchObject({ code: 'ECONNRESET' })
+  expect(await drained).toBe(1)
+})
+
+test('idle connections do not hold it up', async () => {
+  const { asked, response } = await openRequest()
+  response.end('done')
+  const [answer] = await once(asked, 'response')
+  answer.resume()
+  await once(answer, 'end')
+  expect(await drain({ clock: systemClock, graceMs: 20_000 })).toBe(0)
+})
+
+test('an answer that ended but was not read yet is read to its end', async () => {
+  const { asked, response } = await openRequest()
+  const long = 'x'.repeat(4 * 1024 * 1024)
+  response.end(long)
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const sweeps: (() => void)[] = []
+  const clock = { ...systemClock, after: (_ms: number, run: () => void) => (sweeps.push(run), () => {}) }
+  const drained = drain({ clock, graceMs: 20_000 })
+  const [sweep] = sweeps
+  sweep?.()
+  let length = 0
+  for await (const piece of answer) length += (piece as Buffer).length
+  expect(length).toBe(long.length)
+  await expect.poll(() => response.closed).toBe(true)
+  sweep?.()
+  expect(await drained).toBe(0)
+})

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { checkSocketPath, socketPaths } from '../../src/runtime/socket-paths.ts'
+
+test('the sockets lie in a folder of their own under Hero’s', () => {
+  expect(socketPaths('/s')).toEqual({
+    folder: '/s/hero_aibroker',
+    rest: '/s/hero_aibroker/rest.sock',
+    rpc: '/s/hero_aibroker/rpc.sock',
+    web: '/s/hero_aibroker/web_v1.sock',
+    admin: '/s/hero_aibroker/admin.sock',
+  })
+})
+
+test('a path of 107 bytes is used, one of 108 refused with the remedy', () => {
+  const longest = `/${'x'.repeat(106)}`
+  expect(checkSocketPath(longest)).toBe(longest)
+  expect(() => checkSocketPath(`${longest}x`)).toThrow(
+    /x is 108 bytes long, the system allows 107; set HERO_SOCKET_DIR/,
+  )
+})
+
+test('bytes count, not letters', () => {
+  expect(() => checkSocketPath(`/${'ü'.repeat(54)}`)).toThrow(/109 bytes/)
+})

@@ -1,0 +1,83 @@
+import type { FastifyInstance } from 'fastify'
+import { describe, expect, test } from 'vitest'
+import { findCaller } from '../../../src/server/http/authenticate.ts'
+import { errorOf, openDoor } from './open-server.ts'
+
+const routes = {
+  routes: (door: FastifyInstance) => {
+    door.get('/who', (request) => findCaller(request))
+  },
+}
+
+async function who(on: { tcp?: string }, head = '') {
+  await using opened = await openDoor({ ...routes, ...on })
+  return await opened.send(`GET /who HTTP/1.1${head}`)
+}
+
+test('a plain caller on a Unix socket is local and has no context', async () => {
+  expect(JSON.parse((await who({}))?.body ?? '')).toEqual({ ip: 'local' })
+})
+
+test('a front on the Unix socket says who asks and for which context', async () => {
+  const answer = await who({}, '\nX-Forwarded-For: unknown, 0400::1, 10.0.0.1\nX-Hero-Context: 7')
+  expect(JSON.parse(answer?.body ?? '')).toEqual({ ip: '400::1', context: '7' })
+})
+
+test('a forwarded list without an address leaves the caller local', async () => {
+  expect(JSON.parse((await who({}, '\nX-Forwarded-For: unknown'))?.body ?? '')).toMatchObject({ ip: 'local' })
+})
+
+test.each(['\nX-Hero-Context: a/b', '\nX-Hero-Context:', '\nX-Hero-Context: 1\nX-Hero-Context: 2'])(
+  'a malformed context is refused: %j',
+  async (head) => {
+    expect(errorOf(await who({}, head))).toMatchObject({
+      code: 400,
+      message: expect.stringContaining('X-Hero-Context'),
+    })
+  },
+)
+
+test.each([
+  ['127.0.0.1', '127.0.0.1'],
+  ['::1', '::1'],
+  ['::ffff:127.0.0.1', '127.0.0.1'],
+])('on TCP at %s only the peer counts, whatever the headers say', async (tcp, ip) => {
+  const answer = await who({ tcp }, '\nX-Forwarded-For: 10.0.0.1\nX-Hero-Context: 0')
+  expect(JSON.parse(answer?.body ?? '')).toEqual({ ip })
+})
+
+describe('with rules', () => {
+  const routes = (door: FastifyInstance): void => {
+    door.get('/who', (request) => findCaller(request))
+  }
+  const ask = async (setup: Parameters<typeof openDoor>[0], lines = ''): Promise<unknown> => {
+    await using opened = await openDoor({ routes, ...setup })
+    const answer = await opened.send(`GET /who HTTP/1.1${lines === '' ? '' : `\n${lines}`}`)
+    return JSON.parse(answer?.body ?? '')
+  }
+
+  test('a trusted proxy on TCP may say who asks; of a list counts the last that is no proxy', async () => {
+    const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['127.0.0.1', '10.0.0.2']) } }
+    const lines = 'x-forwarded-for: 6.6.6.6, 10.0.0.9, 10.0.0.2\nx-hero-context: lab'
+    expect(await ask(setup, lines)).toEqual({ ip: '10.0.0.9', context: 'lab' })
+  })
+
+  test('anybody else on TCP may not', async () => {
+    const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['10.0.0.2']) } }
+    expect(await ask(setup, 'x-forwarded-for: 6.6.6.6\nx-hero-context: lab')).toEqual({ ip: '127.0.0.1' })
+  })
+
+  test('a socket of one context is in it, whatever the header says', async () => {
+    const callers = { context: 'lab' }
+    expect(await ask({ callers }, 'x-hero-context: root')).toEqual({ ip: 'local', context: 'lab' })
+    expect(await ask({ callers }, 'x-hero-context: not a label!')).toMatchObject({ context: 'lab' })
+  })
+
+  test('rolled up, a mycelium node is one payer and IPv4 stays as it is', async () => {
+    const callers = { rollsUp: true }
+    expect(await ask({ callers }, 'x-forwarded-for: 54f:b680:ba6e:7ced:1:2:3:4')).toEqual({
+      ip: '54f:b680:ba6e:7ced::/64',
+    })
+    expect(await ask({ callers }, 'x-forwarded-for: 10.0.0.9')).toEqual({ ip: '10.0.0.9' })
+  })
+})

@@ -1,0 +1,259 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { BrokerError } from '../../../../src/base/errors.ts'
+import type { DoorReply, DoorRequest, Guard } from '../../../../src/server/http/node/request-types.ts'
+import { addShort } from '../../../../src/server/http/fast-path/add-inference-route.ts'
+import { readToEnd, sendRaw } from '../../../support/raw-http.ts'
+import { errorOf, openDoor, type OpenDoor } from '../open-server.ts'
+
+const PLAIN = 'POST /ask HTTP/1.1\ncontent-type: application/json'
+/** Each of them says the same as `PLAIN`, a little differently. */
+const UNUSUAL = [
+  'POST /ask?x=1 HTTP/1.1\ncontent-type: application/json',
+  'POST /ask/ HTTP/1.1\ncontent-type: application/json',
+  'POST /ask HTTP/1.1\ncontent-type: application/json; charset=UTF-8',
+  'POST /ask HTTP/1.1\ncontent-type: text/plain',
+]
+
+interface Setup {
+  readonly handle?: (request: DoorRequest, reply: DoorReply) => Promise<void>
+  readonly guards?: readonly Guard[]
+  readonly enter?: () => () => void
+}
+
+interface ShortDoor extends OpenDoor {
+  /** Those who are in, and those who came. */
+  readonly open: { now: number; ever: number }
+  readonly statuses: number[]
+}
+
+async function shortDoor({ handle = echo, guards = [], enter }: Setup = {}): Promise<ShortDoor> {
+  const open = { now: 0, ever: 0 }
+  const statuses: number[] = []
+  const count = (): (() => void) => {
+    open.now++
+    open.ever++
+    return () => open.now--
+  }
+  const opened = await openDoor({
+    guards,
+    onAnswer: (status) => statuses.push(status),
+    routes: (door) => addShort(door, '/ask', { enter: enter ?? count, handle }),
+  })
+  return Object.assign(opened, { open, statuses })
+}
+
+/** Tells which way it came, and with what. */
+async function echo(request: DoorRequest, reply: DoorReply): Promise<void> {
+  const way = 'id' in request ? 'long' : 'short'
+  const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString() : 'none'
+  reply.hijack()
+  reply.raw.setHeader('x-way', way)
+  reply.raw.end(`${request.method} ${request.routeOptions.url}: ${body}`)
+}
+
+describe('a plain request and its unusual twins', () => {
+  test('only the plain one goes the short way, and all get the same answer', async () => {
+    await using opened = await shortDoor()
+    const plain = await opened.send(PLAIN, '{"a":"ü"}')
+    expect(plain).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
+    expect(plain?.headers.get('x-way')).toBe('short')
+    for (const head of UNUSUAL) {
+      const twin = await opened.send(head, '{"a":"ü"}')
+      expect(twin).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
+      expect(twin?.headers.get('x-way')).toBe('long')
+    }
+  })
+
+  test('a body in chunks, and one without a type, are read as well', async () => {
+    await using opened = await shortDoor()
+    const chunked =
+      'host: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\ncontent-type: application/json'
+    expect(
+      await sendRaw(opened.where, `POST /ask HTTP/1.1\r\n${chunked}\r\n\r\n2\r\n{}\r\n0\r\n\r\n`),
+    ).toMatchObject({ status: 200, body: 'POST /ask: {}' })
+    const untyped = await opened.send('POST /ask HTTP/1.1', '{}')
+    expect(untyped).toMatchObject({ status: 200, body: 'POST /ask: {}' })
+    expect(untyped?.headers.get('x-way')).toBe('short')
+  })
+
+  test('other methods are told what is served there', async () => {
+    await using opened = await shortDoor()
+    const answer = await opened.send('GET /ask HTTP/1.1')
+    expect(answer?.status).toBe(405)
+    expect(answer?.headers.get('allow')).toBe('POST')
+  })
+
+  test.each([
+    ['a refusal', new BrokerError('no-such-model', 'no such model'), 0],
+    ['a bug', new TypeError('cannot read that'), 1],
+  ])(
+    '%s is told with the same words and the same headers, and a bug is logged',
+    async (_name, thrown, bugs) => {
+      const handle = async (_request: DoorRequest, reply: DoorReply): Promise<void> => {
+        void reply.headers({ 'x-generation-id': 'gen-1' })
+        throw thrown
+      }
+      await using opened = await shortDoor({ handle })
+      const short = await opened.send(PLAIN, '{}')
+      expect(opened.bugs).toHaveLength(bugs)
+      const long = await opened.send(UNUSUAL[0] ?? '', '{}')
+      const withoutDate = (headers = new Map<string, string>()) => new Map([...headers, ['date', '']])
+      expect(short?.body).toBe(long?.body)
+      expect(short?.status).toBe(long?.status)
+      expect(withoutDate(short?.headers as Map<string, string>)).toEqual(
+        withoutDate(long?.headers as Map<string, string>),
+      )
+      expect(short?.body).not.toContain('cannot read')
+    },
+  )
+})
+
+test('wherever the bytes are cut, and however many requests come in one piece, each gets its own body', async () => {
+  await using opened = await shortDoor()
+  const bodies = fc.array(fc.string({ maxLength: 60 }), { minLength: 1, maxLength: 4 })
+  await fc.assert(
+    fc.asyncProperty(bodies, fc.array(fc.nat(), { maxLength: 5 }), async (texts, places) => {
+      const requests = texts.map((text, at) => {
+        const last = at === texts.length - 1 ? 'connection: close\r\n' : ''
+        const length = Buffer.byteLength(text)
+        return `POST /ask HTTP/1.1\r\nhost: a\r\n${last}content-type: application/json\r\ncontent-length: ${length}\r\n\r\n${text}`
+      })
+      const heard = await sendInPieces(opened, Buffer.from(requests.join('')), places)
+      expect(heard.split('x-way: short')).toHaveLength(texts.length + 1)
+      expect(heard.split('POST /ask: ')).toHaveLength(texts.length + 1)
+      for (const text of texts) expect(heard).toContain(`POST /ask: ${text}`)
+    }),
+    { numRuns: 60 },
+  )
+  await expect.poll(() => opened.open.now).toBe(0)
+})
+
+async function sendInPieces({ where }: OpenDoor, bytes: Buffer, places: readonly number[]): Promise<string> {
+  const socket = connect(where)
+  socket.setNoDelay(true)
+  const heard = readToEnd(socket)
+  const cuts = [0, ...places.map((place) => place % bytes.length).sort((a, b) => a - b), bytes.length]
+  for (const [at, start] of cuts.slice(0, -1).entries()) {
+    await new Promise((written) => socket.write(bytes.subarray(start, cuts[at + 1]), written))
+  }
+  return heard
+}
+
+test('who leaves before the body is whole is never served, and is out again', async () => {
+  let served = 0
+  await using opened = await shortDoor({ handle: async () => void served++ })
+  const socket = connect(opened.where)
+  socket.write(
+    'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{"a"',
+  )
+  await expect.poll(() => opened.open.now).toBe(1)
+  socket.destroy()
+  await expect.poll(() => opened.open.now).toBe(0)
+  expect(served).toBe(0)
+  expect(opened.statuses).toEqual([])
+})
+
+test('who leaves while the answer is made is out again', async () => {
+  const asked = Promise.withResolvers<DoorReply>()
+  await using opened = await shortDoor({ handle: async (_request, reply) => asked.resolve(reply) })
+  const socket = connect(opened.where)
+  socket.write(
+    'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
+  )
+  const { raw } = await asked.promise
+  socket.destroy()
+  await once(raw, 'close')
+  await expect.poll(() => opened.open.now).toBe(0)
+  expect(opened.statuses).toEqual([])
+})
+
+test('a request that was read has ended, so that the connection doesn’t keep it', async () => {
+  const asked = Promise.withResolvers<DoorRequest>()
+  const handle = async (request: DoorRequest, reply: DoorReply): Promise<void> => {
+    asked.resolve(request)
+    await echo(request, reply)
+  }
+  await using opened = await shortDoor({ handle })
+  await opened.send(PLAIN, '{}')
+  expect((await asked.promise).raw).toMatchObject({ readableEnded: true, complete: true, aborted: false })
+})
+
+describe('a bug in a route', () => {
+  const bugs: Readonly<Record<string, (request: DoorRequest, reply: DoorReply) => Promise<void>>> = {
+    'half way through its answer': async (_request, reply) => {
+      reply.raw.writeHead(200, { 'content-length': 5 })
+      reply.raw.write('ab')
+      throw new TypeError('a bug')
+    },
+    'before it does anything at all': () => {
+      throw new TypeError('a bug')
+    },
+    'in a header that can’t be said': async (_request, reply) => {
+      void reply.headers({ 'x-name': '模型' })
+      throw new TypeError('a bug')
+    },
+  }
+
+  test.each(Object.entries(bugs))(
+    '%s ends the exchange, is logged, and nothing else ends',
+    async (_when, handle) => {
+      await using opened = await shortDoor({ handle })
+      const answer = await opened.send(PLAIN, '{}')
+      expect(answer?.body ?? '').not.toContain('a bug')
+      expect(opened.bugs[0]).toMatchObject({ err: { message: 'a bug' } })
+      await expect.poll(() => opened.open.now).toBe(0)
+      expect((await opened.send('GET /ask HTTP/1.1'))?.status).toBe(405)
+    },
+  )
+})
+
+test('who is refused before the body is read may ask again on the same connection', async () => {
+  let isFull = true
+  const enter = () => {
+    if (isFull) throw new BrokerError('overloaded', 'come back later')
+    return () => undefined
+  }
+  await using opened = await shortDoor({ enter })
+  const socket = connect(opened.where)
+  const heard = readToEnd(socket)
+  const head = 'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n'
+  socket.write(`${head}\r\n`)
+  await once(socket, 'data')
+  isFull = false
+  socket.write(`{}${head}connection: close\r\n\r\n{}`)
+  expect(await heard).toMatch(/^HTTP\/1.1 503 [^]*come back later[^]*HTTP\/1.1 200 OK[^]*POST \/ask: \{\}$/)
+  expect(opened.statuses).toEqual([503, 200])
+})
+
+test('a guard refuses here too', async () => {
+  const guards: Guard[] = [
+    ({ headers }) => {
+      if (headers.authorization === undefined) throw new BrokerError('unauthorized', 'who are you?')
+    },
+  ]
+  await using opened = await shortDoor({ guards })
+  const answer = await opened.send(PLAIN, '{}')
+  expect(answer?.status).toBe(401)
+  expect(errorOf(answer)).toMatchObject({ message: 'who are you?' })
+  expect(opened.open.ever).toBe(0)
+  expect(await opened.send(`${PLAIN}\nauthorization: me`, '{}')).toMatchObject({ status: 200 })
+})
+
+test('a body that says it is too large is refused before a byte of it is read', async () => {
+  await using opened = await shortDoor()
+  const head =
+    'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1025\r\n\r\n'
+  const answer = await sendRaw(opened.where, head)
+  expect(answer?.status).toBe(413)
+})
+
+test('every answer is told, with its status', async () => {
+  await using opened = await shortDoor()
+  await opened.send(PLAIN, '{}')
+  await opened.send(UNUSUAL[0] ?? '', '{}')
+  await opened.send('GET /ask HTTP/1.1')
+  await expect.poll(() => opened.statuses).toEqual([200, 200, 405])
+})

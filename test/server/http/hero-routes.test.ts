@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import { addHeroRoutes } from '../../../src/server/http/hero-routes.ts'
+import { openDoor } from './open-server.ts'
+
+test('Hero finds on every socket who is there and how it is', async () => {
+  await using opened = await openDoor({
+    routes: (door) =>
+      addHeroRoutes(door, {
+        protocol: 'rest',
+        socket: 'rest',
+        version: '1.2.3',
+        title: 'AI broker',
+        description: 'Models.',
+      }),
+  })
+  const health = await opened.send('GET /health HTTP/1.1')
+  expect(JSON.parse(health?.body ?? '')).toEqual({ status: 'ok', service: 'hero_aibroker', version: '1.2.3' })
+  const manifest = await opened.send('GET /.well-known/heroservice.json HTTP/1.1')
+  expect(manifest?.headers.get('content-type')).toContain('application/json')
+  expect(JSON.parse(manifest?.body ?? '')).toEqual({
+    protocol: 'rest',
+    name: 'hero_aibroker',
+    title: 'AI broker',
+    version: '1.2.3',
+    description: 'Models.',
+    socket: 'rest',
+  })
+})

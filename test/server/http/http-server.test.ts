@@ -1,0 +1,239 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
+import { BrokerError } from '../../../src/base/errors.ts'
+import { drainable } from '../../../src/runtime/drain.ts'
+import { readToEnd, sendRaw } from '../../support/raw-http.ts'
+import { errorOf, openDoor } from './open-server.ts'
+
+const echo = {
+  routes: (door: FastifyInstance) => {
+    door.post('/echo', (request, reply) =>
+      reply.send({ isBytes: Buffer.isBuffer(request.body), text: String(request.body) }),
+    )
+  },
+}
+
+const JSON_TYPE = 'content-type: application/json'
+
+test('a JSON body arrives as the bytes that were sent', async () => {
+  await using opened = await openDoor(echo)
+  const answer = await opened.send(`POST /echo HTTP/1.1\n${JSON_TYPE}; charset=utf-8`, '{"a" : "ü"}')
+  expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{"a" : "ü"}' }) })
+})
+
+test.each(['content-type: text/plain', 'x-none: 1'])('a body with “%s” is taken for JSON', async (line) => {
+  await using opened = await openDoor(echo)
+  const answer = await opened.send(`POST /echo HTTP/1.1\n${line}`, '{}')
+  expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{}' }) })
+})
+
+test('a request without a body needs no type and has none', async () => {
+  await using opened = await openDoor({
+    routes: (door) => door.post('/touch', (request) => ({ hasBody: request.body !== undefined })),
+  })
+  expect(await opened.send('POST /touch HTTP/1.1')).toMatchObject({ status: 200, body: '{"hasBody":false}' })
+})
+
+test('another type of body is 415 and says what to send', async () => {
+  await using opened = await openDoor(echo)
+  const answer = await opened.send(
+    'POST /echo HTTP/1.1\ncontent-type: application/x-www-form-urlencoded',
+    '{}',
+  )
+  expect(answer?.status).toBe(415)
+  expect(errorOf(answer)).toMatchObject({
+    code: 415,
+    message: expect.stringContaining('Content-Type: application/json'),
+  })
+})
+
+test('a body that says it is too large is 413 before a byte of it is read', async () => {
+  await using opened = await openDoor(echo)
+  const head = `POST /echo HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ncontent-length: 1025\r\n\r\n`
+  const answer = await sendRaw(opened.where, head)
+  expect(answer?.headers.get('connection')).toBe('close')
+  expect(errorOf(answer)).toEqual({
+    code: 413,
+    message: 'the body is larger than this route reads (1024 bytes)',
+    metadata: { code: 'too-large', error_type: 'payload_too_large' },
+  })
+})
+
+test('a chunked body is 413 as soon as it has grown too large, though it never ends', async () => {
+  await using opened = await openDoor(echo)
+  const head = `POST /echo HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`
+  const answer = await sendRaw(opened.where, `${head}401\r\n${'x'.repeat(0x401)}\r\n`)
+  expect(answer?.status).toBe(413)
+})
+
+test('who is in the midst of sending too much still hears why', async () => {
+  await using opened = await openDoor(echo)
+  const answer = await opened.send('POST /echo HTTP/1.1', 'x'.repeat(3_000_000))
+  expect(answer?.status).toBe(413)
+})
+
+test('a body at the limit is read', async () => {
+  await using opened = await openDoor(echo)
+  expect(await opened.send(`POST /echo HTTP/1.1\n${JSON_TYPE}`, 'x'.repeat(1024))).toMatchObject({
+    status: 200,
+  })
+})
+
+test('who asks before sending too much is told no instead of to go on', async () => {
+  await using opened = await openDoor(echo)
+  const ask = (length: number, body: string) =>
+    sendRaw(
+      opened.where,
+      `POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\nexpect: 100-continue\r\ncontent-length: ${length}\r\n\r\n${body}`,
+    )
+  expect(await ask(1025, '')).toMatchObject({ status: 413 })
+  expect(await ask(2, '{}')).toMatchObject({ status: 100 })
+})
+
+test('what a handler throws is rendered from the error table', async () => {
+  await using opened = await openDoor({
+    routes: (door) => {
+      door.get('/busy', () => {
+        throw new BrokerError('upstream-busy', 'acme is busy', {
+          details: {
+            provider: 'Acme',
+            raw: 'slow down',
+            status: 429,
+            retryAfter: 1.2,
+            metadata: { tries: 2 },
+          },
+        })
+      })
+    },
+  })
+  const answer = await opened.send('GET /busy HTTP/1.1')
+  expect(answer?.status).toBe(429)
+  expect(answer?.headers.get('retry-after')).toBe('2')
+  expect(answer?.headers.get('content-type')).toBe('application/json; charset=utf-8')
+  expect(errorOf(answer)).toEqual({
+    code: 429,
+    message: 'acme is busy',
+    metadata: {
+      tries: 2,
+      code: 'upstream-busy',
+      error_type: 'rate_limit_exceeded',
+      provider_name: 'Acme',
+      raw: 'slow down',
+      provider_status: 429,
+      retry_after_seconds: 2,
+    },
+  })
+  expect(opened.bugs).toEqual([])
+})
+
+test('a door with another protocol words errors its own way', async () => {
+  await using opened = await openDoor({
+    render: () => ({ status: 418, headers: { 'x-tea': 'pot' }, body: { short: true } }),
+  })
+  const answer = await opened.send('GET /unknown HTTP/1.1')
+  expect(answer).toMatchObject({ status: 418, body: '{"short":true}' })
+  expect(answer?.headers.get('x-tea')).toBe('pot')
+})
+
+test('a bug is 500, tells the caller nothing and the log everything', async () => {
+  const bug = new TypeError('secret detail')
+  await using opened = await openDoor({ routes: (door) => door.get('/bug', () => Promise.reject(bug)) })
+  const answer = await opened.send('GET /bug HTTP/1.1')
+  expect(answer?.status).toBe(500)
+  expect(errorOf(answer)).toEqual({
+    code: 500,
+    message: 'internal error',
+    metadata: { code: 'internal', error_type: 'server' },
+  })
+  expect(opened.bugs).toEqual([{ door: 'test', method: 'GET', route: '/bug', err: bug }])
+})
+
+test('even a thrown nothing is an error with words', async () => {
+  await using opened = await openDoor({ routes: (door) => door.get('/odd', () => Promise.reject(null)) })
+  expect(errorOf(await opened.send('GET /odd HTTP/1.1'))).toMatchObject({
+    code: 500,
+    message: 'internal error',
+  })
+})
+
+test('an unknown path is 404 and names the nearest routes', async () => {
+  await using opened = await openDoor({
+    routes: (door) => {
+      for (const url of ['/v1/chat/completions', '/v1/models', '/v1/embeddings', '/health'])
+        door.get(url, () => 'x')
+    },
+  })
+  const answer = await opened.send('GET /v1/model HTTP/1.1')
+  expect(answer?.status).toBe(404)
+  expect(errorOf(answer)).toMatchObject({
+    message: expect.stringMatching(/^nothing is served at \/v1\/model; nearest: \/v1\/models,/),
+  })
+})
+
+test('a known path with the wrong method is 405 and says which it takes', async () => {
+  await using opened = await openDoor({
+    routes: (door) => {
+      door.get('/things/:id', () => 'x')
+      door.delete('/things/:id', () => 'x')
+    },
+  })
+  const answer = await opened.send('POST /things/7?x=1 HTTP/1.1')
+  expect(answer?.status).toBe(405)
+  expect(answer?.headers.get('allow')).toBe('DELETE, GET, HEAD')
+  expect(errorOf(answer)).toMatchObject({ code: 405 })
+})
+
+test('a path that does not decode is 400 in our shape', async () => {
+  await using opened = await openDoor({ routes: (door) => door.get('/things/:id', () => 'x') })
+  expect(errorOf(await opened.send('GET /things/%ff HTTP/1.1'))).toMatchObject({ code: 400 })
+})
+
+test('a trailing slash makes no difference', async () => {
+  await using opened = await openDoor({ routes: (door) => door.get('/models', () => 'x') })
+  expect(await opened.send('GET /models/ HTTP/1.1')).toMatchObject({ status: 200 })
+})
+
+test('closing a door frees its socket though a caller holds a connection and a stream is open', async () => {
+  const opened = await openDoor({
+    routes: (door) => {
+      door.get('/stream', (_request, reply) => {
+        reply.hijack()
+        reply.raw.write('word ')
+      })
+    },
+  })
+  const idle = connect(opened.where)
+  const streaming = connect(opened.where)
+  const ends = [readToEnd(idle), readToEnd(streaming)]
+  streaming.write('GET /stream HTTP/1.1\r\nhost: a\r\n\r\n')
+  await once(streaming, 'data')
+  await opened[Symbol.asyncDispose]()
+  await Promise.all(ends)
+  expect(opened.door.server.listening).toBe(false)
+})
+
+test('a drained door lets a stream say its last word, then closes cleanly', async () => {
+  const { promise: started, resolve } = Promise.withResolvers<() => void>()
+  const opened = await openDoor({
+    routes: (door) => {
+      door.get('/stream', (_request, reply) => {
+        reply.hijack()
+        reply.raw.write('first ')
+        resolve(() => reply.raw.end('last'))
+      })
+    },
+  })
+  const drain = drainable(opened.door.server)
+  const socket = connect(opened.where)
+  const all = readToEnd(socket)
+  socket.write('GET /stream HTTP/1.1\r\nhost: a\r\n\r\n')
+  const finish = await started
+  const drained = drain({ clock: systemClock, graceMs: 10_000 })
+  finish()
+  expect(await drained).toBe(0)
+  expect(await all).toContain('last')
+  await opened[Symbol.asyncDispose]()
+})

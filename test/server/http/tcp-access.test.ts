@@ -1,0 +1,97 @@
+import { systemClock } from '../../../src/base/clock.ts'
+import { BrokerError } from '../../../src/base/errors.ts'
+import { createGate } from '../../../src/auth/verify-bearer.ts'
+import type { FastifyInstance } from 'fastify'
+import { describe, expect, test } from 'vitest'
+import { Secret } from '../../../src/base/secret.ts'
+import { mayListen, requireSameMachine, requireProof } from '../../../src/server/http/tcp-access.ts'
+import { sendRaw } from '../../support/raw-http.ts'
+import { errorOf, openDoor } from './open-server.ts'
+
+const routes = {
+  tcp: '127.0.0.1',
+  routes: (door: FastifyInstance) => {
+    door.get('/', () => 'in')
+  },
+}
+
+test('beyond this machine nobody listens without a token', () => {
+  expect(mayListen('127.0.0.1', false)).toBe(true)
+  expect(mayListen('::1', false)).toBe(true)
+  expect(mayListen('0.0.0.0', false)).toBe(false)
+  expect(mayListen('::', false)).toBe(false)
+  expect(mayListen('400::1', false)).toBe(false)
+  expect(mayListen('400::1', true)).toBe(true)
+})
+
+describe('with a token', () => {
+  const tokens = {
+    find: () => {
+      throw new BrokerError('unauthorized', 'no tokens here')
+    },
+  }
+  const gate = createGate({
+    adminToken: new Secret('s3cret'),
+    heroSecret: undefined,
+    tokens,
+    clock: systemClock,
+  })
+  const guarded = { ...routes, guards: [requireProof], callers: { gate } }
+
+  test.each(['Bearer s3cret', 'bearer  s3cret '])('“%s” is let in', async (shown) => {
+    await using opened = await openDoor(guarded)
+    expect(await opened.send(`GET / HTTP/1.1\nauthorization: ${shown}`)).toMatchObject({
+      status: 200,
+      body: 'in',
+    })
+  })
+
+  test.each([
+    'x: 1',
+    'authorization: Bearer s3cre',
+    'authorization: Bearer s3cret2',
+    'authorization: Basic s3cret',
+    'authorization: Bearer',
+  ])('“%s” is not, unknown paths included', async (line) => {
+    await using opened = await openDoor(guarded)
+    for (const path of ['/', '/unknown']) {
+      const answer = await opened.send(`GET ${path} HTTP/1.1\n${line}`)
+      expect(answer?.headers.get('www-authenticate')).toBe('Bearer')
+      expect(errorOf(answer)).toMatchObject({ code: 401, metadata: { error_type: 'authentication' } })
+      expect(answer?.body).not.toContain('s3cre')
+    }
+  })
+})
+
+describe('without one, on loopback', () => {
+  const ask = async (head: string) => {
+    await using opened = await openDoor({ ...routes, guards: [requireSameMachine('127.0.0.1')] })
+    return await sendRaw(opened.where, `GET / HTTP/1.1\r\nconnection: close\r\n${head}\r\n\r\n`)
+  }
+
+  test.each([
+    'host: localhost',
+    'host: LOCALHOST:33850',
+    'host: 127.0.0.1:33850',
+    'host: [::1]:33850',
+    'host: localhost\r\norigin: http://localhost:3000',
+    'host: localhost\r\norigin: http://[::1]:3000',
+  ])('this machine is let in: %j', async (head) => {
+    expect(await ask(head)).toMatchObject({ status: 200 })
+  })
+
+  test.each([
+    'host: evil.example',
+    'host: localhost.evil.example:33850',
+    'host: 127.0.0.1.evil.example',
+    'host: 10.0.0.1',
+    'host: localhost\r\norigin: https://evil.example',
+    'host: localhost\r\norigin: null',
+    'host: localhost\r\norigin: http://localhost.evil.example',
+  ])('a web page of elsewhere is not: %j', async (head) => {
+    expect(errorOf(await ask(head))).toMatchObject({
+      code: 403,
+      metadata: { error_type: 'permission_denied' },
+    })
+  })
+})

@@ -1,0 +1,85 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseBody, parseCall } from '../../../../src/server/rpc/calls/parse-call.ts'
+import { MAX_BATCH, MOST_LETTERS } from '../../../../src/wire/rpc/message.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+/** The ids of all calls of a body, as they would go back. */
+function idsOf(body: string): (string | undefined)[] {
+  const { value, idTexts } = parseBody(bytes(body))
+  return [value].flat().map((call) => parseCall(call, idTexts).id)
+}
+
+const space = fc.constantFrom('', ' ', '\n\t')
+const id = fc.oneof(
+  fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).map(String),
+  fc.double({ noNaN: true, noDefaultInfinity: true }).map((id) => JSON.stringify(id)),
+  fc.constantFrom('1.50', '0e1', '-0', '1E400', 'null'),
+  fc.string().map((id) => JSON.stringify(id)),
+)
+const params = fc.dictionary(fc.oneof(fc.constant('id'), fc.string()), fc.jsonValue())
+/** A call as text, and the id in it. */
+const call = fc
+  .record({ id, params, space, key: fc.constantFrom('"id"', '"\\u0069d"'), turn: fc.nat(3) })
+  .map(({ id, params, space, key, turn }) => {
+    const fields = [
+      '"jsonrpc":"2.0"',
+      `"method":"]},{[\\""`,
+      `"params":${JSON.stringify(params)}`,
+      `${key}${space}:${space}${id}${space}`,
+    ]
+    const turned = [...fields.slice(turn), ...fields.slice(0, turn)]
+    return { id, text: `${space}{${space}${turned.join(`${space},${space}`)}}${space}` }
+  })
+
+test('a call has its id as it was written', () => {
+  fc.assert(
+    fc.property(call, ({ id, text }) => {
+      expect(idsOf(text)).toEqual([id])
+    }),
+  )
+})
+
+test('the calls of a batch have their ids as they were written', () => {
+  const batch = fc.array(call, { minLength: 1, maxLength: 8 })
+  fc.assert(
+    fc.property(batch, (calls) => {
+      expect(idsOf(` [${calls.map(({ text }) => text).join(',')}]`)).toEqual(calls.map(({ id }) => id))
+    }),
+  )
+})
+
+test('a field that stands twice means its last, as JSON has it', () => {
+  expect(idsOf('{"jsonrpc":"2.0","method":"health","id":1,"id":2}')).toEqual(['2'])
+  expect(idsOf('{"jsonrpc":"2.0","method":"health","id":1,"id":1e400}')).toEqual(['null'])
+})
+
+test('a batch with too many calls is refused before anything is parsed', () => {
+  const tooMany = `[${'{},'.repeat(MAX_BATCH)}{}, and this is no JSON`
+  expect(() => parseBody(bytes(tooMany))).toThrow(`at most ${MAX_BATCH} calls`)
+  expect(parseBody(bytes(`[${'{},'.repeat(MAX_BATCH - 1)}{}]`)).value).toHaveLength(MAX_BATCH)
+})
+
+test('only methods that take what people attach may have long calls; others are refused before anything is parsed', () => {
+  const long = 'x'.repeat(MOST_LETTERS)
+  const small = '{"jsonrpc":"2.0","method":"health","id":1}'
+  const chat = `{"method":"ai.chat","params":{"x":"${long}"}}`
+  for (const body of [
+    `${' '.repeat(MOST_LETTERS)}${small}`,
+    `{"method":"models.list","params":{"search":"${long}"}`,
+    `{"method":"ai.chatter","params":"${long}"}`,
+    `{"params":{"method":"ai.chat"},"x":"${long}"}`,
+    `[${chat},{"method":"models.list","x":"${long}"}]`,
+    `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MOST_LETTERS / 4)}"`).join(',')}]`,
+  ])
+    expect(() => parseBody(bytes(body))).toThrow('may be 1,000,000 letters long together, unless they are of')
+  expect(parseBody(bytes(`[${chat},${small},{"method":"mcp.call_tool","x":"${long}"}]`)).value).toHaveLength(
+    3,
+  )
+})
+
+test('what is no JSON is a parse error, be it a batch or not', () => {
+  for (const body of ['', '[', '[,,]', '{', '[1 2]', '[{}', '{"id":1'])
+    expect(() => parseBody(bytes(body))).toThrow('not JSON')
+})

@@ -1,0 +1,42 @@
+import { join } from 'node:path'
+
+import { systemClock } from '../../src/base/clock.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { startDaemon } from '../../src/daemon/start.ts'
+import type { Daemon } from '../../src/daemon/start.ts'
+import { tempFolder } from './temp-folder.ts'
+
+/** The whole broker on real sockets, inside this process; only its built-in provider answers. */
+export interface DaemonHere extends AsyncDisposable {
+  readonly daemon: Daemon
+  /** A folder for whatever the test needs besides. */
+  readonly folder: string
+  /** The environment in which clients find it. */
+  readonly environment: { readonly HERO_SOCKET_DIR: string }
+}
+
+/** With `tcp` it also listens on a port of its own choice. */
+export async function startDaemonHere({ tcp = false } = {}): Promise<DaemonHere> {
+  const folder = tempFolder()
+  const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }
+  const env = {
+    ...environment,
+    HOME: folder.path,
+    PATH_VAR: join(folder.path, 'v'),
+    AIBROKER_DETECT: 'off',
+    AIBROKER_CATALOG: 'off',
+  }
+  const argv = tcp ? { address: '127.0.0.1', port: 0 } : {}
+  const daemon = await startDaemon(loadConfig({ env, cwd: folder.path, argv }), systemClock, SILENT)
+  return {
+    daemon,
+    folder: folder.path,
+    environment,
+    async [Symbol.asyncDispose]() {
+      await daemon.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }

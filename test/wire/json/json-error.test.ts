@@ -1,0 +1,40 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { explainJsonFault } from '../../../src/wire/json/json-error.ts'
+
+test.each([
+  ['{"a" 1}', 'line 1, column 6: expected :'],
+  ['{"a":1,}', 'line 1, column 8: a name is expected'],
+  ['{"a":[1 2]}', 'line 1, column 9: expected , or the end'],
+  ['{"a":tru}', 'line 1, column 6: a value is expected'],
+  ['{"a":01}', 'line 1, column 6: a value is expected'],
+  ["{'a':1}", 'line 1, column 2: expected name or }'],
+  ['{"a":"x\n"}', 'line 1, column 6: a value is expected'],
+  ['{"a":[}', 'line 1, column 7: expected value or ]'],
+  ['{"a":1', 'line 1, column 7: it ends too early, expected , or the end'],
+  ['{} x', 'line 1, column 4: there is something after the end of the object'],
+])('%j is wrong at %s', (text, fault) => {
+  expect(explainJsonFault(text)).toBe(fault)
+})
+
+test('a text cut anywhere is wrong where it ends, or where its last word begins', () => {
+  fc.assert(
+    fc.property(fc.json({ maxDepth: 3 }), fc.nat(), (json, place) => {
+      const text = `{"x":${json}}`
+      const cut = text.slice(0, place % text.length)
+      expect(explainJsonFault(cut)).toMatch(/^line 1, column \d+: /)
+    }),
+  )
+})
+
+test.each([
+  ['never closed', 'x'.repeat(5_000_000), 'a value is expected'],
+  ['with a line break in it', `${'x'.repeat(5_000_000)}\n"`, 'a value is expected'],
+  ['with escapes that mean nothing', `${'\\\\'.repeat(2_000_000)}\\d"`, 'a value is expected'],
+])('a string of five million letters %s is told at once', (_name, letters, fault) => {
+  expect(explainJsonFault(`{"a":"${letters}`)).toBe(`line 1, column 6: ${fault}`)
+})
+
+test('deep nesting costs no stack', () => {
+  expect(explainJsonFault('['.repeat(200_000))).toMatch(/column 200001: it ends too early/)
+})
