@@ -1,5 +1,21 @@
 import type { Clock } from './clock.ts'
 
+/** An exponential backoff: `firstMs` after the first failure, doubled by each further one, `maxMs` at most. */
+export interface BackoffLimits {
+  readonly firstMs: number
+  readonly maxMs: number
+}
+
+/** The wait in milliseconds after so many failures in a row, counted from 1. Without a failure there is none. */
+export function backoffMs({ firstMs, maxMs }: BackoffLimits, failures: number): number {
+  return failures <= 0 ? 0 : Math.min(firstMs * 2 ** (failures - 1), maxMs)
+}
+
+/** `ms` spread evenly by `ratio` to both sides, so that those who failed together do not return together. `random` is in [0, 1). */
+export function withJitter(ms: number, ratio: number, random: () => number): number {
+  return ms * (1 + ratio * (2 * random() - 1))
+}
+
 /** How long something that keeps failing is left alone: not at all after the first time, then 1, 2, 4 … 30 seconds. */
 export interface BackOff {
   fail(): void
@@ -10,7 +26,7 @@ export interface BackOff {
   restMs(): number
 }
 
-const LONGEST_REST_MS = 30_000
+const RESTART: BackoffLimits = { firstMs: 1000, maxMs: 30_000 }
 
 export function createBackOff(clock: Clock): BackOff {
   let failures = 0
@@ -18,8 +34,7 @@ export function createBackOff(clock: Clock): BackOff {
   return {
     fail() {
       failures += 1
-      restUntil =
-        clock.monotonic() + (failures === 1 ? 0 : Math.min(1000 * 2 ** (failures - 2), LONGEST_REST_MS))
+      restUntil = clock.monotonic() + backoffMs(RESTART, failures - 1)
     },
     forgive() {
       failures = 0
