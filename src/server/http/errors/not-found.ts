@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { editDistance } from '../../../base/edit-distance.ts'
 import { BrokerError } from '../../../base/errors.ts'
+import { findNearest } from '../../../base/nearest-names.ts'
 import { shortName } from '../../../base/truncate.ts'
 
-/** How many neighbours a miss is told about. */
-const NEIGHBOURS = 3
+/** How many of the nearest routes a 404 names. */
+const MAX_SUGGESTIONS = 3
 
 /** What a door serves, kept to answer well when somebody misses it. */
 export interface RouteBook {
@@ -34,7 +34,7 @@ export function createRouteBook(door: FastifyInstance): RouteBook {
           `${request.method} is not served at ${shortName(path)}; it takes ${allow}`,
         )
       }
-      const near = nearest(path, [...methodsOf.keys()])
+      const near = findNearest(methodsOf.keys(), path, { kind: 'path', limit: MAX_SUGGESTIONS })
       return new BrokerError(
         'not-found',
         `nothing is served at ${shortName(path)}; nearest: ${near.join(', ')}`,
@@ -50,12 +50,4 @@ function patternOf(url: string): RegExp {
     .replace(/:[^/]+/g, '[^/]+')
     .replace(/\*/g, '.*')
   return new RegExp(`^${source}/?$`)
-}
-
-function nearest(path: string, urls: readonly string[]): readonly string[] {
-  return urls
-    .map((url) => ({ url, far: editDistance(path, url) }))
-    .sort((one, other) => one.far - other.far)
-    .slice(0, NEIGHBOURS)
-    .map(({ url }) => url)
 }

@@ -1,12 +1,12 @@
 import { asBrokerError } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
+import { findNearest } from '../../../base/nearest-names.ts'
 import { shortName } from '../../../base/truncate.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { RPC_CODES } from '../../../wire/rpc/message.ts'
 import type { Role } from '../../../wire/rpc/method.ts'
 import { isMethodName, methods } from '../../../wire/rpc/methods.ts'
 import type { MethodName } from '../../../wire/rpc/methods.ts'
-import { nearestNames } from './nearest-names.ts'
 import { idOrNull, parseCall } from './parse-call.ts'
 import type { Call, IdTexts } from './parse-call.ts'
 import { readParams } from './read-params.ts'
@@ -72,7 +72,7 @@ function faultOr<T>(run: () => T): T | RpcFault {
 }
 
 function unknownMethod(name: string): RpcFault {
-  const meant = nearestNames(name, Object.keys(methods))
+  const meant = findNearest(Object.keys(methods), name, { kind: 'dotted', limit: 3 })
   const hint = meant.length === 0 ? 'rpc.discover lists them all' : `did you mean ${meant.join(' or ')}?`
   return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${shortName(name)}”; ${hint}`, {
     did_you_mean: meant,
