@@ -2,6 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import { canonicalAddress, isLoopback } from '../../auth/address.ts'
 import type { Guard } from './node/request-types.ts'
 import { proofOf } from './authenticate.ts'
+import { refuseForeignPage } from './foreign-pages.ts'
 
 /** Whether a TCP listener may open: beyond this machine only with a token to ask for. */
 export function mayListen(address: string, hasToken: boolean): boolean {
@@ -24,27 +25,11 @@ export function requireSameMachine(address: string): Guard {
   const bound = canonicalAddress(address)
   const isOurs = (name: string) =>
     isLoopback(name) || (bound !== undefined && canonicalAddress(unbracket(name)) === bound)
-  return ({ headers: { host, origin } }) => {
-    if (host !== undefined && !isOurs(hostName(host)))
-      throw new BrokerError('forbidden', 'this listener answers to localhost, not to the name in Host')
-    if (origin !== undefined && !isOurs(originName(origin)))
-      throw new BrokerError(
-        'forbidden',
-        'web pages of other sites may not ask here (Origin is not this machine)',
-      )
-  }
+  return ({ headers }) => refuseForeignPage(headers, isOurs)
 }
 
 function unauthorized(message: string): BrokerError {
   return new BrokerError('unauthorized', message)
-}
-
-function hostName(host: string): string {
-  return host.toLowerCase().replace(/:\d+$/, '')
-}
-
-function originName(origin: string): string {
-  return URL.parse(origin)?.hostname ?? ''
 }
 
 function unbracket(name: string): string {

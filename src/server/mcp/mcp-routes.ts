@@ -1,9 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { isLoopback } from '../../auth/address.ts'
 import { BrokerError, ERRORS, asBrokerError } from '../../base/errors.ts'
 import { renderError } from '../http/errors/error-response.ts'
+import { refuseForeignPage } from '../http/foreign-pages.ts'
 import type { McpDoor } from './caller-lookup.ts'
-import { type AllowedNames, LOCAL_NAMES, refuseForeignPages } from './origin-check.ts'
 import { type LegacySseTransport, createLegacySse } from './transport/legacy-sse.ts'
 import { createProtocolServer } from './protocol/protocol-server.ts'
 import { SessionTable } from './sessions/session-table.ts'
@@ -16,8 +17,8 @@ const PARSE_ERROR = -32700
 
 export interface McpRoutesOptions extends McpDoor {
   readonly clock?: Clock | undefined
-  /** Names under which browsers may come, those of this machine if absent; or the door itself sees to who may. */
-  readonly allowedNames?: AllowedNames | 'guarded-by-the-door' | undefined
+  /** The server's own guards decide which web pages may call; without them only pages of this machine may. */
+  readonly isGuarded?: boolean | undefined
 }
 
 export interface McpRoutes {
@@ -30,15 +31,14 @@ export interface McpRoutes {
  * `/mcp/messages` (clients of 2024), `/mcp/tools` (plain HTTP). Sessions end when the instance closes.
  */
 export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutesOptions): Promise<McpRoutes> {
-  const { toolBroker, allowedNames = LOCAL_NAMES, clock = systemClock } = options
+  const { toolBroker, isGuarded = false, clock = systemClock } = options
   const streamable = createStreamableHttp(toolBroker, clock)
   const sseSessions = new SessionTable<LegacySseTransport>(clock)
   const close = async (): Promise<void> => {
     await Promise.all([streamable.close(), sseSessions.close()])
   }
   await app.register(async (scope) => {
-    if (allowedNames !== 'guarded-by-the-door')
-      scope.addHook('onRequest', async (request) => refuseForeignPages(request, allowedNames))
+    if (!isGuarded) scope.addHook('onRequest', async (request) => requireLocalPage(request))
     scope.addHook('preClose', close)
     scope.setErrorHandler(renderRpcError)
     readJson(scope)
@@ -47,6 +47,12 @@ export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutes
     registerLegacySse(scope, options, { sessions: sseSessions, clock })
   })
   return { close }
+}
+
+/** Browsers can't open Unix sockets, so there `Host` may be anything. Throws `forbidden`. */
+function requireLocalPage({ headers: { host = '', origin }, socket }: FastifyRequest): void {
+  const isUnixSocket = socket.remoteAddress === undefined
+  refuseForeignPage({ host: isUnixSocket ? undefined : host, origin }, isLoopback)
 }
 
 function registerStreamableHttp(

@@ -72,12 +72,11 @@ async function openInner(outer: FastifyInstance, options: MountOptions): Promise
     trustForwarded,
     callers,
   })
-  const allowedNames = isGuarded ? ('guarded-by-the-door' as const) : undefined
   const routes = await registerMcpRoutes(app, {
     toolBroker: await toolBroker(),
     findCaller: (request): ToolCaller => findCaller(request),
     clock,
-    allowedNames,
+    isGuarded,
   })
   await app.ready()
   return { app, routes }
