@@ -5,7 +5,7 @@ import type { CallerRules, DoorRequest, DoorRules, Guard } from './node/request-
 import { createGroundServer, PATIENCE, type Handler, type Patience } from './node/node-server.ts'
 import { refuseBytes } from './errors/protocol-errors.ts'
 import { createRouteBook } from './errors/not-found.ts'
-import { ShortWay } from './fast-path/fast-path.ts'
+import { ShortWay } from './fast-path.ts'
 
 declare module 'fastify' {
   interface FastifyInstance extends DoorRules {

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../inference/services/services.ts'
 import type { DoorReply, DoorRequest } from '../http/node/request-types.ts'
-import { addShort, onceIn } from '../http/fast-path/add-inference-route.ts'
-import type { ShortRoute } from '../http/fast-path/fast-path.ts'
+import { addShort, onceIn, type ShortRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
+import { createBodyReader, type BodyReader } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
@@ -15,10 +15,10 @@ import { MODEL_FILTERS } from './models/model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models/models.ts'
 import { getProviders } from './models/providers.ts'
 
-type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms) => unknown
+type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms, readBody: BodyReader) => unknown
 /** Puts something before the routes that ask a model. */
 type Around = (handle: ShortRoute['handle']) => ShortRoute['handle']
-type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms) => Promise<void>
+type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms, readBody: BodyReader) => Promise<void>
 
 interface RoutePlan {
   readonly path: string
@@ -193,9 +193,9 @@ export function addRestRoutes(
   prefixes: readonly string[],
   around: Around = (handle) => handle,
 ): void {
-  for (const route of ROOT_ROUTES) add(door, route, route.path, rooms, around)
-  for (const prefix of prefixes)
-    for (const route of API_ROUTES) add(door, route, prefix + route.path, rooms, around)
+  const parts = { rooms, readBody: createBodyReader(), around }
+  for (const route of ROOT_ROUTES) add(door, route, route.path, parts)
+  for (const prefix of prefixes) for (const route of API_ROUTES) add(door, route, prefix + route.path, parts)
 }
 
 /** `rest.sock` and TCP. */
@@ -203,10 +203,22 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 /** `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-function add(door: FastifyInstance, route: Route, url: string, rooms: Rooms, around: Around): void {
+interface RouteParts {
+  readonly rooms: Rooms
+  readonly readBody: BodyReader
+  readonly around: Around
+}
+
+function add(
+  door: FastifyInstance,
+  route: Route,
+  url: string,
+  { rooms, readBody, around }: RouteParts,
+): void {
   const enter = (): (() => void) => rooms.admission.enter()
   if ('ask' in route) {
-    addShort(door, url, { enter, handle: around((request, reply) => route.ask(request, reply, rooms)) })
+    const { ask } = route
+    addShort(door, url, { enter, handle: around((request, reply) => ask(request, reply, rooms, readBody)) })
     return
   }
   const { method, handle } = route
@@ -215,6 +227,6 @@ function add(door: FastifyInstance, route: Route, url: string, rooms: Rooms, aro
     url,
     // What only reads is answered however busy the broker is.
     ...(method === 'POST' && { onRequest: onceIn(enter) }),
-    handler: (request, reply) => handle(request, reply, rooms),
+    handler: (request, reply) => handle(request, reply, rooms, readBody),
   })
 }

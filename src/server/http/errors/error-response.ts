@@ -1,3 +1,4 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
 
 /** An error as OpenRouter and we write it: never `null`, the code is the HTTP status. */
@@ -55,4 +56,21 @@ function headersOf({ code, details }: BrokerError): Record<string, string> {
     headers['retry-after'] = String(Math.max(0, Math.ceil(details.retryAfter)))
   if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer'
   return headers
+}
+
+/** Answers with an error. `headers` are those that the answer has beside the error's own. */
+export function tellError(
+  response: ServerResponse,
+  { status, headers: ofError, body }: RenderedError,
+  headers?: Readonly<Record<string, string>>,
+): void {
+  const text = JSON.stringify(body)
+  // Said again, for a head that could not be written may have left its own words behind.
+  response.writeHead(status, STATUS_CODES[status], {
+    ...headers,
+    ...ofError,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  })
+  response.end(text)
 }

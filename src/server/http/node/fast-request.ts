@@ -6,7 +6,7 @@ import { Readable } from 'node:stream'
  * `process.nextTick` and 4 of 88 µs more; both ways are open as long as none was taken.
  */
 export class Incoming extends IncomingMessage {
-  #way: 'stream' | 'collecting' | 'whole' = 'stream'
+  #state: 'stream' | 'collecting' | 'whole' = 'stream'
   #parts: Buffer[] = []
   #then: ((body: Buffer) => void) | undefined
 
@@ -14,14 +14,14 @@ export class Incoming extends IncomingMessage {
     // What was read as a whole has ended. Else Node would keep the request, its headers and all, until the connection's next.
     Object.defineProperty(this.prototype, 'readableEnded', {
       get(this: Incoming): boolean {
-        return this.#way === 'whole' || hasEnded(this)
+        return this.#state === 'whole' || hasEnded(this)
       },
     })
   }
 
   /** To be called before the body comes, which is in the same turn as the head. Without a whole body nobody is called. */
   whole(then: (body: Buffer) => void): void {
-    this.#way = 'collecting'
+    this.#state = 'collecting'
     this.#then = then
     // Says to Node that somebody reads; else it would throw away what it thinks is left over. (`read` comes to the same, at length.)
     this._read(0)
@@ -29,13 +29,13 @@ export class Incoming extends IncomingMessage {
 
   /** What the parser calls with each part, and with `null` after the last. */
   override push(part: Buffer | null, encoding?: BufferEncoding): boolean {
-    if (this.#way === 'stream') return super.push(part, encoding)
+    if (this.#state === 'stream') return super.push(part, encoding)
     if (part !== null) {
-      if (this.#way === 'collecting') this.#parts.push(part)
+      if (this.#state === 'collecting') this.#parts.push(part)
       return true
     }
     const [then, body] = [this.#then, joined(this.#parts)]
-    this.#way = 'whole'
+    this.#state = 'whole'
     this.#then = undefined
     this.#parts = []
     then?.(body)

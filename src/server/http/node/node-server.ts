@@ -1,10 +1,9 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { renderError } from '../errors/error-response.ts'
+import { renderError, tellError } from '../errors/error-response.ts'
 import { Incoming } from './fast-request.ts'
 import { Outgoing } from './fast-response.ts'
 import { refuseOn } from '../errors/protocol-errors.ts'
 import { faultOf, MOST_HEADERS, wrongMethod } from './request-checks.ts'
-import { tellError } from '../errors/send-error.ts'
 
 /** How long bytes may take, in milliseconds. Answers may take as long as they like. */
 export interface Patience {

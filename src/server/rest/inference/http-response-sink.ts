@@ -22,6 +22,12 @@ export interface Expected {
   readonly object: string
 }
 
+/** Where an answer goes that a route has asked for. */
+export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
+
+/** Reads the body, tells the sink what to expect, and asks the broker. What is wrong with the body is thrown at once. */
+export type Ask = (sink: AskSink) => Promise<void>
+
 /** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
 export class AnswerOnReply implements AnswerSink {
   readonly id: string

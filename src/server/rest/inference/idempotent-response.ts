@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
+import type { BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
   MOST_CHARACTERS,
   type FirstTurn,
@@ -39,7 +40,7 @@ export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAns
  * Tells an answer and writes it down. A caller who leaves is no reason to stop: who sends an `Idempotency-Key` comes
  * back for the answer.
  */
-export class KeepingSink implements AnswerSink {
+export class KeepingSink extends ForwardingSink {
   readonly #sink: AnswerOnReply
   readonly #pieces: string[] = []
   #characters = 0
@@ -47,19 +48,27 @@ export class KeepingSink implements AnswerSink {
   #answer: KeptAnswer | undefined
   /** Under way as soon as all is told: who comes back after a crash gets what was heard before it. */
   #kept: Promise<void> | undefined
-  readonly isGone = false
-  watcher: CallerWatcher | undefined
+  #watcher: CallerWatcher | undefined
 
   constructor(sink: AnswerOnReply, turn: FirstTurn) {
+    super(sink)
     this.#sink = sink
     this.#turn = turn
     // The answer is kept for a repeat: nothing is broken off when its caller leaves.
-    const goOn = (): void => this.watcher?.callerReady()
+    const goOn = (): void => this.#watcher?.callerReady()
     sink.watcher = { callerReady: goOn, callerGone: goOn }
   }
 
-  get id(): string {
-    return this.#sink.id
+  override get isGone(): boolean {
+    return false
+  }
+
+  override get watcher(): CallerWatcher | undefined {
+    return this.#watcher
+  }
+
+  override set watcher(watcher: CallerWatcher | undefined) {
+    this.#watcher = watcher
   }
 
   /** Says what became of it; an error that came before anything was told lets the next repeat try again. */
@@ -83,17 +92,9 @@ export class KeepingSink implements AnswerSink {
     this.#sink.expect(expected)
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    this.#sink.accept(headers)
-  }
-
-  tried(endpoints: readonly string[]): void {
-    this.#sink.tried(endpoints)
-  }
-
-  chunk(json: string): boolean {
+  override chunk(json: string): boolean {
     this.#keep(json)
-    return this.#sink.isGone || this.#sink.chunk(json)
+    return this.target.isGone || super.chunk(json)
   }
 
   #keep(json: string): void {
@@ -102,21 +103,21 @@ export class KeepingSink implements AnswerSink {
     else this.#pieces.push(json)
   }
 
-  answer(json: string): void {
+  override answer(json: string): void {
     this.#keep(json)
     this.#answer = { id: this.id, streamed: false, pieces: this.#pieces }
-    if (!this.#sink.isGone) this.#sink.answer(json)
+    if (!this.target.isGone) super.answer(json)
   }
 
-  end(): void {
+  override end(): void {
     this.#answer ??= { id: this.id, streamed: true, pieces: this.#pieces }
     void this.#write(this.#answer)
-    if (!this.#sink.isGone) this.#sink.end()
+    if (!this.target.isGone) super.end()
   }
 
-  fail(error: BrokerError, about: BrokenAnswer): void {
+  override fail(error: BrokerError, about: BrokenAnswer): void {
     this.#answer = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
     void this.#write(this.#answer)
-    if (!this.#sink.isGone) this.#sink.fail(error, about)
+    if (!this.target.isGone) super.fail(error, about)
   }
 }

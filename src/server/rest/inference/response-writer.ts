@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Outgoing, type Headers } from '../../http/node/fast-response.ts'
-import { atTurnsEnd, type Late } from './end-of-tick.ts'
 
 const LAST_CHUNK = '0\r\n\r\n'
 
@@ -16,10 +15,10 @@ export class ReplyWire implements Late {
   #socket: Socket | undefined
   /** What is still to be written before the next event. */
   #head = ''
-  #hasBegun = false
-  #isWaiting = false
-  /** A whole answer that goes out at the end of this turn. */
-  #whole: string | undefined
+  #state: 'idle' | 'begun' | 'complete' = 'idle'
+  #waitsForDrain = false
+  /** A complete body that goes out at the end of this tick. */
+  #body = ''
   #encoding: Encoding = 'utf8'
 
   /** @param onDrain called when there is room again after an event for which there was too little. */
@@ -30,12 +29,12 @@ export class ReplyWire implements Late {
 
   /** The status is told. */
   get hasBegun(): boolean {
-    return this.#hasBegun
+    return this.#state !== 'idle'
   }
 
   /** The answer is told as a whole, and can't be added to. */
   get isWhole(): boolean {
-    return this.#whole !== undefined
+    return this.#state === 'complete'
   }
 
   /** The whole answer. */
@@ -43,17 +42,19 @@ export class ReplyWire implements Late {
     const byteLength = Buffer.byteLength(json)
     this.#begin({ ...headers, 'content-length': byteLength })
     this.#encoding = encodingOf(json, byteLength)
-    this.#whole = json
+    this.#body = json
+    this.#state = 'complete'
     atTurnsEnd(this)
   }
 
   turnEnds(): void {
-    const [raw, socket, text = ''] = [this.#raw, this.#socket, this.#whole]
+    const raw = this.#raw
+    const socket = this.#socket
     if (socket === undefined) {
-      raw.end(text, this.#encoding)
+      raw.end(this.#body, this.#encoding)
       return
     }
-    socket.write(this.#head + text, this.#encoding)
+    socket.write(this.#head + this.#body, this.#encoding)
     overOn(raw)
   }
 
@@ -65,7 +66,7 @@ export class ReplyWire implements Late {
   #begin(headers: Headers, ofStream?: Headers): void {
     const raw = this.#raw
     const straight = raw instanceof Outgoing ? raw.straight({ ...headers, ...ofStream }) : undefined
-    this.#hasBegun = true
+    this.#state = 'begun'
     if (straight === undefined) raw.writeHead(200, headers)
     else ({ head: this.#head, socket: this.#socket } = straight)
   }
@@ -90,10 +91,10 @@ export class ReplyWire implements Late {
   }
 
   #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
-    if (hasRoom || this.#isWaiting) return hasRoom
-    this.#isWaiting = true
+    if (hasRoom || this.#waitsForDrain) return hasRoom
+    this.#waitsForDrain = true
     stream.once('drain', () => {
-      this.#isWaiting = false
+      this.#waitsForDrain = false
       this.#onDrain()
     })
     return false
@@ -101,7 +102,8 @@ export class ReplyWire implements Late {
 
   /** The last event and the end of the stream, in one write. */
   last(event: string): void {
-    const [raw, socket] = [this.#raw, this.#socket]
+    const raw = this.#raw
+    const socket = this.#socket
     if (socket === undefined) {
       raw.end(event)
       return
@@ -123,4 +125,26 @@ function encodingOf(text: string, byteLength: number): Encoding {
 
 function overOn(raw: ServerResponse): void {
   if (raw instanceof Outgoing) raw.over()
+}
+
+/** Something that has waited for the end of the turn. */
+interface Late {
+  turnEnds(): void
+}
+
+let late: Late[] = []
+
+/**
+ * Calls it once this turn of the event loop has read all that there is to read. Writing answers one after the other then
+ * costs less than writing each when it comes: a peer that sleeps is woken for the first of them and finds the others.
+ * Measured with 32 callers: 89 instead of 103 µs per request. (Redis writes its replies before it sleeps, too.)
+ */
+function atTurnsEnd(one: Late): void {
+  if (late.push(one) === 1) setImmediate(endTurn)
+}
+
+function endTurn(): void {
+  const all = late
+  late = []
+  for (const one of all) one.turnEnds()
 }

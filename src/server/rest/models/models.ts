@@ -5,9 +5,8 @@ import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
-import { filtered, type Listed } from './model-filters.ts'
+import { filtered, inSort, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
-import { inSort } from './model-sorts.ts'
 
 type Query = Readonly<Record<string, unknown>>
 

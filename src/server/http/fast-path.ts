@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { DoorReply, DoorRequest, DoorRules, Guard } from '../node/request-types.ts'
-import type { RenderedError } from '../errors/error-response.ts'
-import type { Handler } from '../node/node-server.ts'
-import type { Incoming } from '../node/fast-request.ts'
-import { tellError } from '../errors/send-error.ts'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { DoorReply, DoorRequest, DoorRules, Guard } from './node/request-types.ts'
+import { tellError, type RenderedError } from './errors/error-response.ts'
+import type { Handler } from './node/node-server.ts'
+import type { Incoming } from './node/fast-request.ts'
 
 /** A route that takes the short way. What it throws is told as any error of its door. */
 export interface ShortRoute {
@@ -45,6 +45,25 @@ export class ShortWay {
       if (route === undefined || !isPlain(request, parts.bodyLimit)) return longWay(request, response)
       return serve(new ShortRequest(request, url, parts.rules), response, route, parts)
     }
+  }
+}
+
+/** Adds a `POST` route both ways: requests that are anyhow unusual come to it through the framework. */
+export function addShort(door: FastifyInstance, url: string, route: ShortRoute): void {
+  door.shortWay.add(url, route)
+  door.route({
+    method: 'POST',
+    url,
+    onRequest: onceIn(() => route.enter()),
+    handler: (request, reply) => route.handle(request, reply),
+  })
+}
+
+/** Lets a request in, or refuses it, before its body is read. */
+export function onceIn(enter: ShortRoute['enter']): onRequestHookHandler {
+  return (_request, reply, done) => {
+    reply.raw.on('close', enter())
+    done()
   }
 }
 
