@@ -6,13 +6,13 @@ import { shortName } from '../../../base/truncate.ts'
 /** How many of the nearest routes a 404 names. */
 const MAX_SUGGESTIONS = 3
 
-/** What a door serves, kept to answer well when somebody misses it. */
+/** The routes of a server, kept so that a 404 or 405 can be explained. */
 export interface RouteBook {
-  /** Why no route was found: the wrong method (sets `Allow`), or an unknown path with the nearest known ones. */
+  /** Explains why no route matched: the wrong method (sets `Allow`), or an unknown path, with the nearest known ones. */
   explainMiss(request: FastifyRequest, reply: FastifyReply): BrokerError
 }
 
-/** Writes down every route that is added to `door` from now on. */
+/** Records every route that is added to the server from now on. */
 export function createRouteBook(door: FastifyInstance): RouteBook {
   const methodsOf = new Map<string, Set<string>>()
   door.addHook('onRoute', ({ url, method }) => {

@@ -9,16 +9,16 @@ import { findCaller } from '../../http/authenticate.ts'
 import type { Ask, AskSink, Expected } from './http-response-sink.ts'
 import { askerOf } from './request-context.ts'
 
-/** OpenRouter's response cache: seconds that an answer is kept for, by its header or without. */
+/** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
 const USUAL_TTL_S = 300
 const LONGEST_TTL_S = 86_400
 
-/** Which of our doors' routes asks for what. */
+/** The kind of request of a route; all others are chats. */
 const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
 
 /**
- * The same question with an answer out of the cache where there is one, and kept where there is none. `undefined` when the
- * caller didn't ask for it with `X-OpenRouter-Cache: true`.
+ * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
+ * caller sent `X-OpenRouter-Cache: true`.
  */
 export function outOfCache(reply: DoorReply, rooms: Rooms, ask: Ask): Ask | undefined {
   const { request } = reply
@@ -43,7 +43,7 @@ function routeOf({ routeOptions }: DoorRequest): string {
   return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
 }
 
-/** The caller, the route and what was said, whatever the space between it; the order of its fields counts. */
+/** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
 function keyOf(request: DoorRequest): string {
   const { ip, context, token } = findCaller(request)
   const said = JSON.stringify(parseJsonBody(bytesOf(request)).value)
@@ -52,7 +52,7 @@ function keyOf(request: DoorRequest): string {
     .digest('base64')
 }
 
-/** Leading digits count, whatever follows them. */
+/** Reads the leading digits and ignores what follows them. */
 function ttlOf(said: string | string[] | undefined): number {
   const seconds = Number.parseInt(String(said ?? ''), 10)
   return Number.isNaN(seconds) ? USUAL_TTL_S : Math.min(Math.max(seconds, 1), LONGEST_TTL_S)

@@ -23,7 +23,7 @@ export function postChatCompletions(
   })
 }
 
-/** OpenRouter's legacy way to a text completion. */
+/** OpenRouter's legacy form of a text completion. */
 function hasOnlyPrompt({ value }: JsonBody): boolean {
   return value['messages'] === undefined && typeof value['prompt'] === 'string'
 }

@@ -18,7 +18,7 @@ export async function postCompletions(
   await answerOn(reply, rooms, (sink) => complete(readBody(request), request, sink, rooms))
 }
 
-/** Also for a chat request that has a prompt and no messages. */
+/** Runs a text completion; also for a chat request that has a prompt and no messages. */
 export async function complete(
   body: JsonBody,
   request: DoorRequest,

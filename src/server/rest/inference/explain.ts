@@ -13,8 +13,8 @@ import type { BodyReader } from './respond.ts'
 import { pricingOf } from '../models/pricing-json.ts'
 
 /**
- * `POST /explain`: the body of a chat, a completion or an embedding; nothing is sent to anybody. Every candidate in the
- * order in which it would be asked, and every endpoint that can't be, with the reason.
+ * `POST /explain`: takes the body of a chat, a completion or an embedding and calls no provider. Returns every candidate in the
+ * order in which it would be tried, and every excluded endpoint with the reason.
  */
 export function postExplain(
   request: FastifyRequest,
@@ -41,7 +41,7 @@ export function postExplain(
   }
 }
 
-/** `POST /quote`: what the same body is expected to cost at the first candidate, and the most at the dearest. */
+/** `POST /quote`: the expected cost of a request at the first candidate, and its maximum cost at the most expensive one. */
 export function postQuote(
   request: FastifyRequest,
   _reply: FastifyReply,
@@ -52,7 +52,7 @@ export function postQuote(
   const { candidates, error } = explain(inquiry, findCaller(request), rooms)
   if (error !== undefined) throw error
   const [first] = candidates
-  if (first === undefined) throw new BrokerError('none-fits', 'nobody can answer this')
+  if (first === undefined) throw new BrokerError('none-fits', 'no endpoint can serve this request')
   const most = candidates.flatMap(({ quote }) => quote.most ?? [])
   return {
     model: inquiry.wishes.model,
@@ -97,7 +97,7 @@ function candidateRow({ endpoint, quote, readiness }: Candidate, { providers, fi
   }
 }
 
-/** One that can't be asked now is passed over. */
+/** Why a candidate is skipped for now, and for how long. */
 function restOf(readiness: Candidate['readiness']): object {
   if (readiness?.state !== 'resting') return {}
   return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.readyInMs) } }

@@ -12,7 +12,7 @@ import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/reque
 import { findCaller } from '../../http/authenticate.ts'
 import type { AnswerOnReply, Expected } from './http-response-sink.ts'
 
-/** The request as `Repeats` knows it; `undefined` when the caller didn't say that it may come again. */
+/** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
 export function repeatableOf(request: DoorRequest): Repeatable | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
@@ -25,7 +25,7 @@ function hash(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
-/** Tells a kept answer as it was told before. */
+/** Replays a recorded response as it was sent before. */
 export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAnswer): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
   const { pieces, streamed, broken } = answer
@@ -37,8 +37,8 @@ export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAns
 }
 
 /**
- * Tells an answer and writes it down. A caller who leaves is no reason to stop: who sends an `Idempotency-Key` comes
- * back for the answer.
+ * Passes a response on and records it. It continues when the caller disconnects: a caller that sends an `Idempotency-Key` is
+ * expected to come back for the response.
  */
 export class KeepingSink extends ForwardingSink {
   readonly #sink: AnswerOnReply
@@ -46,7 +46,7 @@ export class KeepingSink extends ForwardingSink {
   #characters = 0
   readonly #turn: FirstTurn
   #answer: KeptAnswer | undefined
-  /** Under way as soon as all is told: who comes back after a crash gets what was heard before it. */
+  /** Begins as soon as the response is complete, so that a repeat after a crash gets it. */
   #kept: Promise<void> | undefined
   #watcher: CallerWatcher | undefined
 
@@ -54,7 +54,7 @@ export class KeepingSink extends ForwardingSink {
     super(sink)
     this.#sink = sink
     this.#turn = turn
-    // The answer is kept for a repeat: nothing is broken off when its caller leaves.
+    // A disconnect counts as a drain: nobody waits for the socket any more, and the request is not aborted.
     const goOn = (): void => this.#watcher?.callerReady()
     sink.watcher = { callerReady: goOn, callerGone: goOn }
   }
@@ -71,7 +71,7 @@ export class KeepingSink extends ForwardingSink {
     this.#watcher = watcher
   }
 
-  /** Says what became of it; an error that came before anything was told lets the next repeat try again. */
+  /** Stores the outcome. After an error before the first byte of the response the next repeat runs the request again. */
   async settle(error?: unknown): Promise<void> {
     if (this.#answer === undefined) await this.#turn.drop(error)
     else await this.#write(this.#answer)
@@ -83,7 +83,7 @@ export class KeepingSink extends ForwardingSink {
       this.#turn.lose()
       this.#kept = Promise.resolve()
     } else this.#kept = this.#turn.keep(answer)
-    // Whoever settles hears of it.
+    // `settle` returns this promise and reports the failure.
     this.#kept.catch(() => undefined)
     return this.#kept
   }

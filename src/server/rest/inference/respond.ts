@@ -9,9 +9,9 @@ import { AnswerOnReply, type Ask } from './http-response-sink.ts'
 import { KeepingSink, repeatableOf, tellAgain } from './idempotent-response.ts'
 
 /**
- * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
- * error goes where there still is room for it, into the status or into the stream. Repeats of a request with an
- * `Idempotency-Key` get the first one's answer.
+ * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
+ * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
+ * the response of the first one.
  */
 export async function answerOn(reply: DoorReply, rooms: Rooms, ask: Ask): Promise<void> {
   const repeatable = repeatableOf(reply.request)
