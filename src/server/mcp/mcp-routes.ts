@@ -22,7 +22,7 @@ export interface McpRoutesOptions extends McpDoor {
 }
 
 export interface McpRoutes {
-  /** Ends all sessions and open streams; before a drain, which would wait for them. */
+  /** Ends all sessions and open streams. Call this before a drain, which would wait for them. */
   close(): Promise<void>
 }
 
@@ -101,14 +101,14 @@ function registerLegacySse(
       try {
         transport.receive(request.body)
       } catch (cause) {
-        throw new BrokerError('bad-request', 'the body is no JSON-RPC message', { cause })
+        throw new BrokerError('bad-request', 'the body is not a JSON-RPC message', { cause })
       }
       return reply.code(202).send('Accepted')
     },
   )
 }
 
-/** JSON is the only body here, whatever the instance around us reads. */
+/** JSON is the only body type here, whatever the surrounding instance accepts. */
 function readJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
@@ -121,7 +121,7 @@ function readJson(scope: FastifyInstance): void {
   })
 }
 
-/** Under JSON-RPC an error has the form of that protocol; elsewhere the door that we stand in words it. */
+/** Renders errors of the JSON-RPC routes in that protocol; those of other routes are left to the surrounding server. */
 function renderRpcError(
   thrown: FastifyError | BrokerError,
   request: FastifyRequest,
@@ -130,7 +130,7 @@ function renderRpcError(
   const { url } = request.routeOptions
   if (url !== '/mcp' && url !== '/mcp/messages') throw thrown
   const error = thrown instanceof BrokerError ? thrown : fromFastify(thrown)
-  // A bug of ours: the door writes it down.
+  // A bug of ours: the server logs it.
   if (error.code === 'internal') throw thrown
   const { status, headers } = renderError(error)
   const code = error.code === 'bad-request' ? PARSE_ERROR : ERRORS[error.code].rpc

@@ -14,7 +14,7 @@ export interface PrometheusFacts {
 type Labels = Readonly<Record<string, string | number>>
 type Sample = readonly [labels: Labels, value: number | string]
 
-/** The counters in Prometheus' text format. Costs are exact decimals. */
+/** The counters in Prometheus' text format. Costs are exact decimals of US dollars. */
 export function prometheusText(facts: PrometheusFacts): string {
   const { metrics } = facts
   return [

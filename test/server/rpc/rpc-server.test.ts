@@ -170,7 +170,7 @@ describe('what is refused', () => {
     [{ since: 'yesterday' }, 'usage.summary: “since” should be a number, but is a text'],
     [{ sinse: 3 }, 'usage.summary: “sinse” is not one of its params (since, until)'],
     [['yesterday'], 'usage.summary: “since” should be a number, but is a text'],
-    [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values came'],
+    [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values were given'],
   ])('the params %j are refused by name', async (params, message) => {
     await using socket = await startRpcSocket()
     expect(await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params, id: 1 })).toMatchObject({

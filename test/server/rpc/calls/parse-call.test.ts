@@ -73,7 +73,7 @@ test('only methods that take what people attach may have long calls; others are 
     `[${chat},{"method":"models.list","x":"${long}"}]`,
     `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MOST_LETTERS / 4)}"`).join(',')}]`,
   ])
-    expect(() => parseBody(bytes(body))).toThrow('may be 1,000,000 letters long together, unless they are of')
+    expect(() => parseBody(bytes(body))).toThrow('may have 1,000,000 characters together, not counting')
   expect(parseBody(bytes(`[${chat},${small},{"method":"mcp.call_tool","x":"${long}"}]`)).value).toHaveLength(
     3,
   )
