@@ -64,13 +64,13 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
 }
 
 async function openInner(outer: FastifyInstance, options: MountOptions): Promise<Inner> {
-  const { toolBroker, clock, door, isGuarded } = options
+  const { toolBroker, clock, isGuarded } = options
   const { registerMcpRoutes } = await import('./mcp-routes.ts')
   const { trustForwarded, callerRules: callers } = outer
   const app = createDoor({
-    name: door.name,
-    bodyLimit: door.bodyLimit,
-    logger: door.logger,
+    name: options.door.name,
+    bodyLimit: options.door.bodyLimit,
+    logger: options.door.logger,
     trustForwarded,
     callers,
   })

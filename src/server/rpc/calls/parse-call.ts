@@ -17,7 +17,7 @@ export interface Call {
 export function parseBody(body: Uint8Array): { readonly value: unknown; readonly idTexts: IdTexts } {
   const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
   const calls = callTextsIn(text)
-  if (calls.length > MAX_BATCH) throw invalid(`the batch has more than ${MAX_BATCH} calls; split it`)
+  if (calls.length > MAX_BATCH) throw invalid(`a batch may have at most ${MAX_BATCH} calls; split it`)
   refuseTooMuch(calls)
   const value = orParseError(() => JSON.parse(text) as unknown)
   return { value, idTexts: idTextsOf([value].flat(), calls) }
