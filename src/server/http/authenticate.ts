@@ -68,7 +68,7 @@ function callerBehind(request: DoorRequest, { proxies, context }: CallerRules): 
     const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
     return { ip, context: readLabel(said) }
   }
-  const peer = peerOf(request)
+  const peer = socketAddress(request)
   if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
   const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
   return { ip, context: readLabel(said) }
@@ -78,7 +78,7 @@ function readLabel(value: string | string[] | undefined): string | undefined {
   return value === undefined ? undefined : readContextLabel(String(value))
 }
 
-function peerOf(request: DoorRequest): string {
+function socketAddress(request: DoorRequest): string {
   const { peerOf: askElsewhere } = request.server.callerRules
   const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
   const address = peer === undefined ? undefined : canonicalAddress(peer)

@@ -66,7 +66,12 @@ function endpointFamilies(endpoints: readonly EndpointMetrics[]): readonly strin
       'Requests by the endpoint that responded.',
       each(statusSamples),
     ),
-    family('endpoint_failures_total', 'counter', 'Attempts that were followed by another endpoint.', each(failures)),
+    family(
+      'endpoint_failures_total',
+      'counter',
+      'Attempts that were followed by another endpoint.',
+      each(failures),
+    ),
     family('endpoint_tokens_total', 'counter', TOKENS, each(tokenSamples)),
     family('endpoint_cost_usd_total', 'counter', 'Known cost.', each(costs)),
     histogram('endpoint_first_token_seconds', 'From the request to the first token.', firstTokens),

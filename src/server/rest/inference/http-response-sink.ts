@@ -91,7 +91,7 @@ export class AnswerOnReply implements AnswerSink {
 
   #write(event: string): boolean {
     if (!this.#wire.hasBegun) this.#beginStream()
-    return this.#wire.event(event)
+    return this.#wire.writeEvent(event)
   }
 
   #beginStream(): void {

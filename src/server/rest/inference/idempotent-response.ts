@@ -54,7 +54,7 @@ export class KeepingSink extends ForwardingSink {
     super(sink)
     this.#sink = sink
     this.#turn = turn
-    // A disconnect counts as a drain: nobody waits for the socket any more, and the request is not aborted.
+    // A disconnect counts as a drain: writes to the socket are skipped from then on, and the request is not aborted.
     const goOn = (): void => this.#watcher?.callerReady()
     sink.watcher = { callerReady: goOn, callerGone: goOn }
   }
@@ -77,12 +77,12 @@ export class KeepingSink extends ForwardingSink {
     else await this.#write(this.#answer)
   }
 
-  #write(answer: KeptAnswer): Promise<void> {
+  #write(response: KeptAnswer): Promise<void> {
     if (this.#kept !== undefined) return this.#kept
     if (this.#characters > MOST_CHARACTERS) {
       this.#turn.lose()
       this.#kept = Promise.resolve()
-    } else this.#kept = this.#turn.keep(answer)
+    } else this.#kept = this.#turn.keep(response)
     // `settle` returns this promise and reports the failure.
     this.#kept.catch(() => undefined)
     return this.#kept

@@ -72,7 +72,7 @@ export class ReplyWire implements Late {
   }
 
   /** Writes an event. Returns false when the caller reads too slowly; `onDrain` is called when it can take more. */
-  event(text: string): boolean {
+  writeEvent(text: string): boolean {
     const socket = this.#socket
     if (socket === undefined) return this.#whenDrained(this.#raw.write(text), this.#raw)
     return this.#mayWrite(socket) && this.#whenDrained(this.#write(socket, text, ''), socket)

@@ -49,8 +49,8 @@ const KINDS: Readonly<Record<string, (wire: ReplyWire) => void>> = {
   plain: (wire) => wire.answer({ 'content-type': 'application/json' }, '{"a":"ü"}'),
   streamed(wire) {
     wire.beginStream({ 'content-type': 'text/event-stream' })
-    wire.event('data: ü\n\n')
-    wire.event('data: b\n\n')
+    wire.writeEvent('data: ü\n\n')
+    wire.writeEvent('data: b\n\n')
     wire.last('data: [DONE]\n\n')
   },
 }
@@ -130,7 +130,7 @@ test('pipelined responses are sent in the order of their requests, whichever is 
         if (isPlain) wire.answer({}, `<${at}>`)
         else {
           wire.beginStream({})
-          wire.event('<')
+          wire.writeEvent('<')
           wire.last(`${at}>`)
         }
         await new Promise(setImmediate)
@@ -183,10 +183,10 @@ test('writes after the end are dropped and do not corrupt the next response of t
   socket.write(requestOf('1') + requestOf('2', LAST))
   const wire = wireOf(await asked.promise)
   wire.beginStream({})
-  wire.event('x'.repeat(2_000_000))
+  wire.writeEvent('x'.repeat(2_000_000))
   wire.last('data: [DONE]\n\n')
   wire.last('data: late\n\n')
-  wire.event('data: later\n\n')
+  wire.writeEvent('data: later\n\n')
   socket.resume()
   const heard = await readToEnd(socket)
   expect(heard).not.toContain('late')
@@ -241,10 +241,10 @@ test('a slow reader that closes its own side gets everything that was written be
   const reply = await asked.promise
   const wire = wireOf(reply)
   wire.beginStream({})
-  wire.event('x'.repeat(2_000_000))
+  wire.writeEvent('x'.repeat(2_000_000))
   socket.end()
   await expect.poll(() => reply.raw.socket?.writable).toBe(false)
-  expect(wire.event('more')).toBe(false)
+  expect(wire.writeEvent('more')).toBe(false)
   wire.last('data: [DONE]\n\n')
   socket.resume()
   expect((await readToEnd(socket)).length).toBeGreaterThan(2_000_000)
@@ -259,11 +259,11 @@ test('a stream whose caller disconnects is not counted as sent', async () => {
   const reply = await asked.promise
   const wire = wireOf(reply)
   wire.beginStream({})
-  wire.event('data: 1\n\n')
+  wire.writeEvent('data: 1\n\n')
   await once(socket, 'data')
   socket.destroy()
   await once(reply.raw, 'close')
-  wire.event('data: 2\n\n')
+  wire.writeEvent('data: 2\n\n')
   wire.last('data: [DONE]\n\n')
   await new Promise(setImmediate)
   expect(statuses).toEqual([])
