@@ -1,5 +1,5 @@
+import { findNearest } from '../base/nearest-names.ts'
 import type { Catalog, Endpoint, Model } from './catalog.ts'
-import { nearest } from './nearest-names.ts'
 
 /** What a name that a caller asked for stands for. */
 export type Found =
@@ -26,5 +26,5 @@ export function findBySlug(catalog: Catalog, slug: string): Model | undefined {
 
 /** Up to `count` model names like this one, the likeliest first. For “did you mean”. */
 export function nearestNames(catalog: Catalog, name: string, count: number): string[] {
-  return nearest(catalog.models.keys(), name, count)
+  return findNearest(catalog.models.keys(), name, { kind: 'slug', limit: count })
 }

@@ -2,7 +2,7 @@ import { BrokerError } from '../base/errors.ts'
 import { shortName } from '../base/truncate.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
-import { nearest } from '../catalog/nearest-names.ts'
+import { findNearest } from '../base/nearest-names.ts'
 
 /** What a model name may stand for: one of the automatic choices, or the endpoints it names. */
 export type Resolved = (
@@ -65,7 +65,7 @@ function checkKind(model: Model, kind: ModelKind): void {
 
 function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerError {
   const names = [...catalog.models.values()].filter((model) => model.kind === kind).map((model) => model.id)
-  const near = nearest(names, name, 3)
+  const near = findNearest(names, name, { kind: 'slug', limit: 3 })
   const hint =
     near.length > 0
       ? `did you mean ${near.map((other) => `“${other}”`).join(' or ')}?`

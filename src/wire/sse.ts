@@ -9,14 +9,14 @@ const CR = 0x0d
 const decoder = new TextDecoder()
 
 /**
- * Cuts a byte stream into server-sent events (WHATWG HTML, 9.2.6) and tells the payload of each one's `data:` lines. Lines
- * may end in LF or CRLF and may be cut anywhere. A lone CR as line end is not understood: no provider was seen to send
- * it, and JSON has none. What is unfinished when the stream ends is dropped, as the standard says.
+ * Splits a byte stream into server-sent events (WHATWG HTML, 9.2.6) and emits the payload of the `data:` lines of each. Lines
+ * may end in LF or CRLF and may be cut anywhere. A lone CR as line end is not supported: no provider was seen to send it,
+ * and JSON has none. An unfinished event at the end of the stream is dropped, as the standard says.
  */
 export class EventSplitter {
   readonly #onEvent: (payload: string) => void
   readonly #maxBytes: number
-  /** The start of a line whose end hasn't come yet. */
+  /** The start of a line whose end hasn't arrived yet. */
   readonly #line = new GrowingBytes()
   #payload: string | undefined
 
@@ -25,7 +25,7 @@ export class EventSplitter {
     this.#maxBytes = maxBytes
   }
 
-  /** Takes the next bytes; calls back once for each event that is now whole. Whole lines are decoded at once, the rest is kept. */
+  /** Takes the next bytes and calls back for each complete event. Complete lines are decoded at once, the rest is kept. */
   feed(bytes: Uint8Array): void {
     const end = bytes.lastIndexOf(LF) + 1
     if (end > 0) {
@@ -74,7 +74,7 @@ export class EventSplitter {
   }
 }
 
-/** The payloads of a stream's events, one by one, as they come. Throws `EventTooLarge`. */
+/** Yields the payloads of the events of a stream as they arrive. Throws `EventTooLarge`. */
 export async function* eventsIn(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
   const payloads: string[] = []
   const splitter = new EventSplitter((payload) => payloads.push(payload))

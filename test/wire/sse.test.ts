@@ -8,7 +8,7 @@ function eventsOf(pieces: readonly Uint8Array[]): string[] {
   const events: string[] = []
   const splitter = new EventSplitter((payload) => events.push(payload))
   for (const piece of pieces) {
-    // The splitter may not keep what it was given: the buffer is wiped after each call.
+    // The splitter must not keep the buffer that it was given: it is wiped after each call.
     const lent = Buffer.from(piece)
     splitter.feed(lent)
     lent.fill(0x2a)
@@ -16,12 +16,12 @@ function eventsOf(pieces: readonly Uint8Array[]): string[] {
   return events
 }
 
-test('an event is the payload of its data lines, whatever else its lines say', () => {
+test('the payload of an event is its data lines; other lines are ignored', () => {
   const stream = ': comment\nevent: x\nid: 7\ndata: {"a":1}\n\n\n\ndata:two\ndata: lines\n\ndata\n\n'
   expect(eventsOf([encoder.encode(stream)])).toEqual(['{"a":1}', 'two\nlines'])
 })
 
-test('a stream is read event by event, as its bytes come', async () => {
+test('a stream is read event by event as its bytes arrive', async () => {
   const pieces = ['\uFEFFdata: one\r\n\r\nda', 'ta: two\n\ndata: ha', 'lf'].map((text) =>
     encoder.encode(text),
   )
@@ -30,11 +30,11 @@ test('a stream is read event by event, as its bytes come', async () => {
   expect(payloads).toEqual(['one', 'two'])
 })
 
-test('an event that is unfinished when the stream ends is dropped', () => {
+test('an unfinished event at the end of a stream is dropped', () => {
   expect(eventsOf([encoder.encode('data: whole\n\ndata: half\n')])).toEqual(['whole'])
 })
 
-test('the same events come out however the stream is cut and whichever line ends it uses', () => {
+test('the events of a stream do not depend on where it is cut and on its line ends', () => {
   const payload = fc.string({ unit: 'grapheme', minLength: 1 }).map((text) => JSON.stringify(text))
   const streams = fc.record({
     payloads: fc.array(payload, { maxLength: 8 }),
@@ -51,7 +51,7 @@ test('the same events come out however the stream is cut and whichever line ends
   )
 })
 
-test('an event larger than the bound is refused instead of collected', () => {
+test('an event above the size limit is refused instead of buffered', () => {
   const splitter = new EventSplitter(() => undefined, 1000)
   const feedAll = (): void => {
     for (let count = 0; count < 100; count++) splitter.feed(encoder.encode('data: 1234567890'.repeat(10)))

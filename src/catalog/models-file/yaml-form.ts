@@ -1,7 +1,7 @@
 import { isMap, isSeq } from 'yaml'
 import type { Node, YAMLMap } from 'yaml'
 
-import { nearest } from '../nearest-names.ts'
+import { findNearest } from '../../base/nearest-names.ts'
 import { complain, entries, inside, isNothing, kindOf, resolved } from './yaml-page.ts'
 import type { Form, Spot } from './yaml-page.ts'
 
@@ -89,7 +89,7 @@ function mapping(spot: Spot): YAMLMap | undefined {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const [near] = nearest(known, key, 1)
+  const [near] = findNearest(known, key, { kind: 'slug', limit: 1 })
   const advice = near === undefined ? `known are ${known.join(', ')}` : `did you mean “${near}”?`
   return `is not a key that belongs here; ${advice}`
 }

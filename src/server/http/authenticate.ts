@@ -12,9 +12,9 @@ import type { Proof } from '../../auth/verify-bearer.ts'
 import type { CallerRules, DoorRequest } from './node/request-types.ts'
 
 /**
- * Who asks and pays. On a Unix socket, and from a proxy that is trusted, a front may say so (`X-Forwarded-For`,
- * `X-Hero-Context`); elsewhere only the peer's address counts and those headers are as good as absent. Throws `bad-context`, and
- * `unauthorized` for a token of ours that is no longer good.
+ * Identifies the caller, who also pays. On a Unix socket, and from a trusted proxy, a front may name the caller
+ * (`X-Forwarded-For`, `X-Hero-Context`); elsewhere only the peer's address counts and those headers are ignored. Throws
+ * `bad-context`, and `unauthorized` for a token of ours that is no longer valid.
  */
 export function findCaller(request: DoorRequest): Caller {
   const { callerRules } = request.server
@@ -24,15 +24,15 @@ export function findCaller(request: DoorRequest): Caller {
   return { ip, context: callerRules.context ?? caller.context, ...(token === undefined ? {} : { token }) }
 }
 
-/** What the caller proved by its bearer. Throws `unauthorized`. */
+/** What the bearer token of a request proves; `undefined` without one. Throws `unauthorized`. */
 export function proofOf({ server, headers }: DoorRequest): Proof | undefined {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
   return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
 }
 
 /**
- * Whether the caller may use the admin calls: by what it shows, or on a Unix socket of a broker that nobody guarded. What
- * a front passes on there speaks for somebody else, who has to show something.
+ * Whether the caller may use the admin calls: because of its token, or because it connects to a Unix socket of a broker that
+ * has no admin secret. A request that a front passes on there comes from another caller, who needs a token.
  */
 export function isAdmin(request: DoorRequest): boolean {
   const { gate } = request.server.callerRules
@@ -47,7 +47,7 @@ export function isAdmin(request: DoorRequest): boolean {
 
 const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
 
-/** Throws `unauthorized` when nothing was shown, `forbidden` when it isn't enough. */
+/** Throws `unauthorized` without a token, `forbidden` with one that is not an administrator's. */
 export function requireAdmin(request: DoorRequest): void {
   if (isAdmin(request)) return
   if (proofOf(request) === undefined)
@@ -61,14 +61,14 @@ export function requireAdmin(request: DoorRequest): void {
 function callerBehind(request: DoorRequest, { proxies, context }: CallerRules): Caller {
   const { headers } = request
   const forwarded = headers['x-forwarded-for']
-  // A socket of one context doesn't even look at what the header says.
+  // A socket that belongs to one context ignores the header.
   const label = headers['x-hero-context']
   const said = label === undefined || context !== undefined ? undefined : label
   if (request.server.trustForwarded) {
     const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
     return { ip, context: readLabel(said) }
   }
-  const peer = peerOf(request)
+  const peer = socketAddress(request)
   if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
   const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
   return { ip, context: readLabel(said) }
@@ -78,12 +78,15 @@ function readLabel(value: string | string[] | undefined): string | undefined {
   return value === undefined ? undefined : readContextLabel(String(value))
 }
 
-function peerOf(request: DoorRequest): string {
+function socketAddress(request: DoorRequest): string {
   const { peerOf: askElsewhere } = request.server.callerRules
   const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
   const address = peer === undefined ? undefined : canonicalAddress(peer)
-  // A peer that hung up has no address any more; it must not become `local`, nor anybody else's bill.
+  // A peer that hung up has no address any more; its request must not be charged to `local` or to another caller.
   if (address === undefined)
-    throw new BrokerError('bad-request', 'the caller left before it was known who it is')
+    throw new BrokerError(
+      'bad-request',
+      'the connection closed before the address of the caller could be read',
+    )
   return address
 }

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 
 const SERVICE = 'hero_aibroker'
 
-/** What Hero's router learns about one of our sockets. */
+/** The manifest of one of our sockets, for Hero's router. */
 export interface HeroService {
-  /** What is spoken there. */
+  /** The protocol of the socket. */
   readonly protocol: 'rest' | 'openrpc' | 'ui'
   /** The socket's name without `.sock`: `rest`, `rpc`, `web_v1`, `admin`. */
   readonly socket: string

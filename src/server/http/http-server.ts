@@ -5,43 +5,44 @@ import type { CallerRules, DoorRequest, DoorRules, Guard } from './node/request-
 import { createGroundServer, PATIENCE, type Handler, type Patience } from './node/node-server.ts'
 import { refuseBytes } from './errors/protocol-errors.ts'
 import { createRouteBook } from './errors/not-found.ts'
-import { ShortWay } from './fast-path/fast-path.ts'
+import { ShortWay } from './fast-path.ts'
 
 declare module 'fastify' {
   interface FastifyInstance extends DoorRules {
-    readonly shortWay: ShortWay
+    readonly fastPath: ShortWay
   }
 }
 
-/** The part of a logger that a door needs; pino fits. */
+/** The part of a logger that a server needs; pino has it. */
 export interface DoorLogger {
   error(details: object, message: string): void
 }
 
+/** How an HTTP server is set up; routes are added afterwards. */
 export interface DoorOptions {
-  /** What log lines call this door: `rest`, `rpc`, … */
+  /** The name of this server in log lines: `rest`, `rpc`, … */
   readonly name: string
-  /** Most bytes of a request body; a route may have its own. */
+  /** Maximum bytes of a request body; a route may have its own limit. */
   readonly bodyLimit: number
   /** True on a Unix socket, whose peers are inside the trust boundary; false on TCP. */
   readonly trustForwarded: boolean
-  /** How callers are told apart; by their address alone without it. */
+  /** How callers are identified; by their address alone without it. */
   readonly callers?: CallerRules | undefined
   readonly guards?: readonly Guard[] | undefined
   readonly logger?: DoorLogger | undefined
-  /** Hears the status of each answer once it is out. */
+  /** Called with the status of each response once it is sent. */
   readonly onAnswer?: ((status: number) => void) | undefined
-  /** Stands before the routes: what it returns takes each request that the security floor lets pass. */
+  /** Wraps the routes: what it returns handles each request that the request checks let pass. */
   readonly around?: ((serve: Handler) => Handler) | undefined
-  /** How this door words errors, if not as OpenRouter does. */
+  /** How this server renders errors, if not in OpenRouter's form. */
   readonly render?: ((thrown: unknown) => RenderedError) | undefined
   readonly patience?: Partial<Patience> | undefined
 }
 
 /**
- * The ground a door stands on. Add routes, await `ready()`, then bind `door.server`. JSON bodies arrive as `Buffer`; a
- * handler throws what goes wrong and the door renders it. A handler that streams calls `reply.hijack()`; from then on
- * the answer, its errors included, is its own.
+ * Creates an HTTP server without routes. Add routes, await `ready()`, then bind its `server`. JSON bodies arrive as `Buffer`; a
+ * handler throws its errors and the server renders them. A handler that streams calls `reply.hijack()`; from then on
+ * the response, its errors included, is up to the handler.
  * `close()` is a hard stop: drain the server first.
  */
 export function createDoor(options: DoorOptions): FastifyInstance {
@@ -65,7 +66,7 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   door.decorate('trustForwarded', rules.trustForwarded)
   door.decorate('callerRules', rules.callerRules)
   door.decorate('reportBug', rules.reportBug)
-  door.decorate('shortWay', shortWay)
+  door.decorate('fastPath', shortWay)
   acceptRawJson(door)
   const routes = createRouteBook(door)
   door.setErrorHandler((error, request, reply) => tell(reply, render(request, error)))
@@ -85,7 +86,7 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   return door
 }
 
-/** Tells of every answer that is out, whoever gave it. */
+/** Reports every response that is sent, whether Fastify, the fast path or a wrapper sent it. */
 function counted(serve: Handler, onAnswer: DoorOptions['onAnswer']): Handler {
   if (onAnswer === undefined) return serve
   return (request, response) => {
@@ -94,7 +95,7 @@ function counted(serve: Handler, onAnswer: DoorOptions['onAnswer']): Handler {
   }
 }
 
-/** Bodies stay bytes: whoever passes them on upstream splices, and need not parse and write them again. */
+/** Bodies stay bytes: they are spliced and passed on upstream, without being serialised again. */
 function acceptRawJson(door: FastifyInstance): void {
   door.removeAllContentTypeParsers()
   for (const type of ['application/json', 'text/plain']) {
@@ -119,7 +120,7 @@ function tell(reply: FastifyReply, { status, headers, body }: RenderedError): vo
   void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
-/** Fastify's own refusals in our words; anything else as it is. */
+/** Turns Fastify's own errors into ours; any other thrown value stays as it is. */
 function fromFastify(thrown: unknown, bodyLimit: number): unknown {
   if (!isFastifyError(thrown)) return thrown
   switch (thrown.code) {

@@ -2,13 +2,14 @@ import { BrokerError } from '../../base/errors.ts'
 import { canonicalAddress, isLoopback } from '../../auth/address.ts'
 import type { Guard } from './node/request-types.ts'
 import { proofOf } from './authenticate.ts'
+import { refuseForeignPage } from './foreign-pages.ts'
 
-/** Whether a TCP listener may open: beyond this machine only with a token to ask for. */
+/** Whether a TCP listener may open: beyond this machine only if callers must show a token. */
 export function mayListen(address: string, hasToken: boolean): boolean {
   return hasToken || isLoopback(address)
 }
 
-/** Lets in only who proves something: the admin token, a token of ours, or a JWT of Hero's auth. */
+/** Admits only requests with a valid bearer: the admin token, a token of ours, or a JWT of Hero's auth. Throws `unauthorized`. */
 export const requireProof: Guard = (request) => {
   if (proofOf(request) !== undefined) return
   if (request.headers.authorization === undefined)
@@ -17,34 +18,18 @@ export const requireProof: Guard = (request) => {
 }
 
 /**
- * Guards a loopback listener against web pages: a page of another site (`Origin`) and a name that was made to point here
- * (DNS rebinding: `Host`) are refused. `address` is what the listener is bound to.
+ * Guards a loopback listener against web pages of other sites. `address` is what the listener is bound to. The guard throws
+ * `forbidden`.
  */
 export function requireSameMachine(address: string): Guard {
   const bound = canonicalAddress(address)
   const isOurs = (name: string) =>
     isLoopback(name) || (bound !== undefined && canonicalAddress(unbracket(name)) === bound)
-  return ({ headers: { host, origin } }) => {
-    if (host !== undefined && !isOurs(hostName(host)))
-      throw new BrokerError('forbidden', 'this listener answers to localhost, not to the name in Host')
-    if (origin !== undefined && !isOurs(originName(origin)))
-      throw new BrokerError(
-        'forbidden',
-        'web pages of other sites may not ask here (Origin is not this machine)',
-      )
-  }
+  return ({ headers }) => refuseForeignPage(headers, isOurs)
 }
 
 function unauthorized(message: string): BrokerError {
   return new BrokerError('unauthorized', message)
-}
-
-function hostName(host: string): string {
-  return host.toLowerCase().replace(/:\d+$/, '')
-}
-
-function originName(origin: string): string {
-  return URL.parse(origin)?.hostname ?? ''
 }
 
 function unbracket(name: string): string {

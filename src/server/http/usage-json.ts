@@ -2,7 +2,7 @@ import { formatDollars } from '../../base/money.ts'
 import type { UsageTotals } from '../../ledger/types.ts'
 import type { Result } from '../../wire/rpc/methods.ts'
 
-/** Entries that were added up, as every door tells them: counts, and amounts as exact decimals of US dollars. */
+/** The sum of ledger entries as REST and RPC report it: counts, and amounts as exact decimals of US dollars. */
 export function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals'] {
   return {
     requests: totals.requests,

@@ -1,9 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, systemClock } from '../../base/clock.ts'
+import { isLoopback } from '../../auth/address.ts'
 import { BrokerError, ERRORS, asBrokerError } from '../../base/errors.ts'
 import { renderError } from '../http/errors/error-response.ts'
+import { refuseForeignPage } from '../http/foreign-pages.ts'
 import type { McpDoor } from './caller-lookup.ts'
-import { type AllowedNames, LOCAL_NAMES, refuseForeignPages } from './origin-check.ts'
 import { type LegacySseTransport, createLegacySse } from './transport/legacy-sse.ts'
 import { createProtocolServer } from './protocol/protocol-server.ts'
 import { SessionTable } from './sessions/session-table.ts'
@@ -16,12 +17,12 @@ const PARSE_ERROR = -32700
 
 export interface McpRoutesOptions extends McpDoor {
   readonly clock?: Clock | undefined
-  /** Names under which browsers may come, those of this machine if absent; or the door itself sees to who may. */
-  readonly allowedNames?: AllowedNames | 'guarded-by-the-door' | undefined
+  /** The server's own guards decide which web pages may call; without them only pages of this machine may. */
+  readonly isGuarded?: boolean | undefined
 }
 
 export interface McpRoutes {
-  /** Ends all sessions and open streams; before a drain, which would wait for them. */
+  /** Ends all sessions and open streams. Call this before a drain, which would wait for them. */
   close(): Promise<void>
 }
 
@@ -30,15 +31,14 @@ export interface McpRoutes {
  * `/mcp/messages` (clients of 2024), `/mcp/tools` (plain HTTP). Sessions end when the instance closes.
  */
 export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutesOptions): Promise<McpRoutes> {
-  const { toolBroker, allowedNames = LOCAL_NAMES, clock = systemClock } = options
+  const { toolBroker, isGuarded = false, clock = systemClock } = options
   const streamable = createStreamableHttp(toolBroker, clock)
   const sseSessions = new SessionTable<LegacySseTransport>(clock)
   const close = async (): Promise<void> => {
     await Promise.all([streamable.close(), sseSessions.close()])
   }
   await app.register(async (scope) => {
-    if (allowedNames !== 'guarded-by-the-door')
-      scope.addHook('onRequest', async (request) => refuseForeignPages(request, allowedNames))
+    if (!isGuarded) scope.addHook('onRequest', async (request) => requireLocalPage(request))
     scope.addHook('preClose', close)
     scope.setErrorHandler(renderRpcError)
     readJson(scope)
@@ -47,6 +47,12 @@ export async function registerMcpRoutes(app: FastifyInstance, options: McpRoutes
     registerLegacySse(scope, options, { sessions: sseSessions, clock })
   })
   return { close }
+}
+
+/** Browsers can't open Unix sockets, so there `Host` may be anything. Throws `forbidden`. */
+function requireLocalPage({ headers: { host = '', origin }, socket }: FastifyRequest): void {
+  const isUnixSocket = socket.remoteAddress === undefined
+  refuseForeignPage({ host: isUnixSocket ? undefined : host, origin }, isLoopback)
 }
 
 function registerStreamableHttp(
@@ -95,14 +101,14 @@ function registerLegacySse(
       try {
         transport.receive(request.body)
       } catch (cause) {
-        throw new BrokerError('bad-request', 'the body is no JSON-RPC message', { cause })
+        throw new BrokerError('bad-request', 'the body is not a JSON-RPC message', { cause })
       }
       return reply.code(202).send('Accepted')
     },
   )
 }
 
-/** JSON is the only body here, whatever the instance around us reads. */
+/** JSON is the only body type here, whatever the surrounding instance accepts. */
 function readJson(scope: FastifyInstance): void {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
@@ -115,7 +121,7 @@ function readJson(scope: FastifyInstance): void {
   })
 }
 
-/** Under JSON-RPC an error has the form of that protocol; elsewhere the door that we stand in words it. */
+/** Renders errors of the JSON-RPC routes in that protocol; those of other routes are left to the surrounding server. */
 function renderRpcError(
   thrown: FastifyError | BrokerError,
   request: FastifyRequest,
@@ -124,7 +130,7 @@ function renderRpcError(
   const { url } = request.routeOptions
   if (url !== '/mcp' && url !== '/mcp/messages') throw thrown
   const error = thrown instanceof BrokerError ? thrown : fromFastify(thrown)
-  // A bug of ours: the door writes it down.
+  // A bug of ours: the server logs it.
   if (error.code === 'internal') throw thrown
   const { status, headers } = renderError(error)
   const code = error.code === 'bad-request' ? PARSE_ERROR : ERRORS[error.code].rpc

@@ -7,18 +7,20 @@ import { createDoor, type DoorOptions } from '../http/http-server.ts'
 import { findCaller } from '../http/authenticate.ts'
 import type { McpRoutes } from './mcp-routes.ts'
 
+/** The MCP routes of a server. */
 export interface MountedMcp {
-  /** Ends all sessions and open streams; before a drain, which would wait for them. */
+  /** Ends all sessions and open streams. Call this before a drain, which would wait for them. */
   close(): Promise<void>
 }
 
+/** How the MCP routes are mounted. */
 export interface MountOptions {
-  /** Asked for at the first request. */
+  /** Called at the first request. */
   readonly toolBroker: () => Promise<ToolBroker>
   readonly clock: Clock
-  /** Of the door that the routes are mounted on; whom it trusts is asked of itself. */
+  /** Options of the server that the routes are mounted on; its trust in callers is read from the server itself. */
   readonly door: Pick<DoorOptions, 'name' | 'bodyLimit' | 'logger'>
-  /** The door itself sees to which web pages may come. */
+  /** Whether the guards of the server decide which web pages may call. */
   readonly isGuarded: boolean
 }
 
@@ -28,8 +30,8 @@ interface Inner {
 }
 
 /**
- * Everything under `/mcp` on a door that has other routes too. The protocol's libraries are several megabytes, so they are
- * loaded when somebody first comes this way: then a door of their own, behind the outer one's guards, takes over the bytes.
+ * Serves everything under `/mcp` on a server that has other routes too. The protocol's libraries are several megabytes, so they
+ * are loaded with the first request: an inner server, behind the guards of the outer one, takes over its bytes.
  */
 export function mountMcp(door: FastifyInstance, options: MountOptions): MountedMcp {
   let inner: Promise<Inner> | undefined
@@ -46,7 +48,7 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
     await (await inner?.catch(() => undefined))?.routes.close()
   }
   door.register(async (scope) => {
-    // Before the outer door would read the body.
+    // Before the outer server reads the body.
     scope.addHook('onRequest', async (request, reply) => {
       if (isClosed) throw new BrokerError('stopping', 'the broker is stopping and opens no new sessions')
       const { app } = await open()
@@ -62,22 +64,21 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
 }
 
 async function openInner(outer: FastifyInstance, options: MountOptions): Promise<Inner> {
-  const { toolBroker, clock, door, isGuarded } = options
+  const { toolBroker, clock, isGuarded } = options
   const { registerMcpRoutes } = await import('./mcp-routes.ts')
   const { trustForwarded, callerRules: callers } = outer
   const app = createDoor({
-    name: door.name,
-    bodyLimit: door.bodyLimit,
-    logger: door.logger,
+    name: options.door.name,
+    bodyLimit: options.door.bodyLimit,
+    logger: options.door.logger,
     trustForwarded,
     callers,
   })
-  const allowedNames = isGuarded ? ('guarded-by-the-door' as const) : undefined
   const routes = await registerMcpRoutes(app, {
     toolBroker: await toolBroker(),
     findCaller: (request): ToolCaller => findCaller(request),
     clock,
-    allowedNames,
+    isGuarded,
   })
   await app.ready()
   return { app, routes }

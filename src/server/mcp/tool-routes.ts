@@ -6,8 +6,8 @@ import type { McpDoor } from './caller-lookup.ts'
 import { leaveSignal } from './transport/web-response.ts'
 
 /**
- * `GET /mcp/tools` and `POST /mcp/tools/:name`: the tools for those who speak plain HTTP. The body of a call is the
- * object of its arguments; its answer is the tool's result, with status 200 also where the tool says `isError`.
+ * `GET /mcp/tools` and `POST /mcp/tools/:name`: the tools for clients of plain HTTP. The body of a call is the object of its
+ * arguments; the response is the result of the tool, with status 200 even if it has `isError`.
  */
 export function registerToolRoutes(app: FastifyInstance, { toolBroker, findCaller }: McpDoor): void {
   app.get('/mcp/tools', async (request, reply) => {

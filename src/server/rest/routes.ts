@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../inference/services/services.ts'
 import type { DoorReply, DoorRequest } from '../http/node/request-types.ts'
-import { addShort, onceIn } from '../http/fast-path/add-inference-route.ts'
-import type { ShortRoute } from '../http/fast-path/fast-path.ts'
+import { addShort, onceIn, type ShortRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
+import { createBodyReader, type BodyReader } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
@@ -15,18 +15,18 @@ import { MODEL_FILTERS } from './models/model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models/models.ts'
 import { getProviders } from './models/providers.ts'
 
-type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms) => unknown
-/** Puts something before the routes that ask a model. */
+type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms, readBody: BodyReader) => unknown
+/** Wraps the handlers of inference routes. */
 type Around = (handle: ShortRoute['handle']) => ShortRoute['handle']
-type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms) => Promise<void>
+type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms, readBody: BodyReader) => Promise<void>
 
 interface RoutePlan {
   readonly path: string
-  /** One sentence for people, without its full stop. */
+  /** One sentence for the documentation, without its full stop. */
   readonly summary: string
-  /** How people write the path where a pattern says too little. */
+  /** The path in the documentation, where the pattern says too little. */
   readonly shown?: string | undefined
-  /** Names of the query parameters that it looks at. */
+  /** Names of the query parameters that it reads. */
   readonly query?: readonly string[] | undefined
 }
 
@@ -35,10 +35,10 @@ interface UsualRoute extends RoutePlan {
   readonly handle: Handle
 }
 
-/** Has a model answer: what nearly all requests are for, so it takes the short way. */
+/** Calls a model, like nearly all requests, and so takes the fast path. */
 interface AskRoute extends RoutePlan {
   readonly method: 'POST'
-  readonly ask: AskHandle
+  readonly infer: AskHandle
 }
 
 type Route = UsualRoute | AskRoute
@@ -46,52 +46,53 @@ type Route = UsualRoute | AskRoute
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
 
-/** What is served below `/v1` and `/api/v1`. */
+/** The routes below `/v1` and `/api/v1`. */
 export const API_ROUTES: readonly Route[] = [
   {
     method: 'POST',
     path: '/chat/completions',
-    ask: postChatCompletions,
+    infer: postChatCompletions,
     summary: 'A chat, plain or with `stream: true` as server-sent events',
   },
   {
     method: 'POST',
     path: '/completions',
-    ask: postCompletions,
-    summary: 'A text that goes on from `prompt`, plain or streamed',
+    infer: postCompletions,
+    summary: 'A completion of the text in `prompt`, plain or streamed',
   },
-  { method: 'POST', path: '/embeddings', ask: postEmbeddings, summary: 'Texts as vectors' },
+  { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
   {
     method: 'POST',
     path: '/explain',
     handle: postExplain,
-    summary: 'Whom a chat request would go to, in which order, and who is left out and why; nobody is asked',
+    summary:
+      'The endpoints that a request would try, in order, and those excluded, with the reason; no provider is called',
   },
   {
     method: 'POST',
     path: '/quote',
     handle: postQuote,
-    summary: 'What a chat request is expected to cost, and the most that it can; nobody is asked',
+    summary: 'The expected and the maximum cost of a request; no provider is called',
   },
   {
     method: 'GET',
     path: '/models',
     handle: getModels,
-    summary: 'The models that can be asked for now, for OpenAI’s and OpenRouter’s clients',
+    summary: 'The models that can be requested now, for OpenAI’s and OpenRouter’s clients',
     query: LISTING,
   },
   {
     method: 'GET',
     path: '/models/user',
     handle: getModels,
-    summary: 'The same under OpenRouter’s other name',
+    summary: '`/models` under OpenRouter’s other name',
     query: LISTING,
   },
   {
     method: 'GET',
     path: '/models/count',
     handle: getModelsCount,
-    summary: 'How many there are',
+    summary: 'The number of models',
     query: MODEL_FILTERS,
   },
   {
@@ -99,7 +100,7 @@ export const API_ROUTES: readonly Route[] = [
     path: '/models/*',
     shown: '/models/{id}` and `/models/{author}/{slug}/endpoints',
     handle: getModelsBelow,
-    summary: 'One model; or who offers it here, at what price, and how they have been doing',
+    summary: 'One model; or its endpoints here, with their prices and measured performance',
   },
   {
     method: 'GET',
@@ -112,26 +113,26 @@ export const API_ROUTES: readonly Route[] = [
     method: 'GET',
     path: '/embeddings/models',
     handle: getEmbeddingModels,
-    summary: 'The models that make vectors',
+    summary: 'The models that create embeddings',
     query: LISTING,
   },
   {
     method: 'GET',
     path: '/providers',
     handle: getProviders,
-    summary: 'Who can be asked here, under the names that `provider.order` takes',
+    summary: 'The configured providers, under the names that `provider.order` takes',
   },
   {
     method: 'GET',
     path: '/endpoints/zdr',
     handle: getZdrEndpoints,
-    summary: 'The endpoints that keep nothing of what they are told',
+    summary: 'The endpoints that retain no prompts (zero data retention)',
   },
   {
     method: 'GET',
     path: '/generation',
     handle: getGeneration,
-    summary: 'One request of the caller’s own, as the ledger has it',
+    summary: 'One of the caller’s own requests, from the ledger',
     query: ['id'],
   },
   {
@@ -139,24 +140,24 @@ export const API_ROUTES: readonly Route[] = [
     path: '/credits',
     handle: getCredits,
     summary:
-      'What the caller has spent, and that plus what its budgets leave (without one, nothing is implied)',
+      'What the caller has spent, and that sum plus what its tightest budget leaves (without a budget both are equal)',
   },
   {
     method: 'GET',
     path: '/key',
     handle: getKey,
-    summary: 'The caller, seen as the key that OpenRouter’s users have: usage, limit, what remains',
+    summary: 'The caller in the form of an OpenRouter key: usage, limit, remainder',
   },
-  { method: 'GET', path: '/auth/key', handle: getKey, summary: 'The same under its older name' },
+  { method: 'GET', path: '/auth/key', handle: getKey, summary: '`/key` under its older name' },
 ]
 
-/** What is served at the root. */
+/** The routes at the root. */
 export const ROOT_ROUTES: readonly Route[] = [
   {
     method: 'GET',
     path: '/billing/usage',
     handle: getBillingUsage,
-    summary: 'What every address spent, the dearest first',
+    summary: 'What every address spent, the highest first',
     query: PERIOD,
   },
   {
@@ -171,21 +172,21 @@ export const ROOT_ROUTES: readonly Route[] = [
     method: 'GET',
     path: '/billing/export.csv',
     handle: getBillingExport,
-    summary: 'Every row, newest first; for administrators',
+    summary: 'Every ledger entry as CSV, newest first; for administrators',
     query: [...PERIOD, 'ip'],
   },
   {
     method: 'GET',
     path: '/billing/export.json',
     handle: getBillingExport,
-    summary: 'The same as JSON',
+    summary: 'Every ledger entry as JSON, newest first; for administrators',
     query: [...PERIOD, 'ip'],
   },
 ]
 
 /**
- * Adds the REST routes to a door. `prefixes` are the base paths that clients may use; `around` stands before the routes
- * that ask a model.
+ * Adds the REST routes to a server. `prefixes` are the base paths that clients may use; `wrap` wraps the handlers of
+ * inference routes.
  */
 export function addRestRoutes(
   door: FastifyInstance,
@@ -193,28 +194,40 @@ export function addRestRoutes(
   prefixes: readonly string[],
   around: Around = (handle) => handle,
 ): void {
-  for (const route of ROOT_ROUTES) add(door, route, route.path, rooms, around)
-  for (const prefix of prefixes)
-    for (const route of API_ROUTES) add(door, route, prefix + route.path, rooms, around)
+  const parts = { rooms, readBody: createBodyReader(), around }
+  for (const route of ROOT_ROUTES) add(door, route, route.path, parts)
+  for (const prefix of prefixes) for (const route of API_ROUTES) add(door, route, prefix + route.path, parts)
 }
 
-/** `rest.sock` and TCP. */
+/** Base paths on `rest.sock` and TCP. */
 export const REST_PREFIXES = ['/v1', '/api/v1']
-/** `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
+/** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-function add(door: FastifyInstance, route: Route, url: string, rooms: Rooms, around: Around): void {
+interface RouteParts {
+  readonly rooms: Rooms
+  readonly readBody: BodyReader
+  readonly around: Around
+}
+
+function add(
+  door: FastifyInstance,
+  route: Route,
+  url: string,
+  { rooms, readBody, around }: RouteParts,
+): void {
   const enter = (): (() => void) => rooms.admission.enter()
-  if ('ask' in route) {
-    addShort(door, url, { enter, handle: around((request, reply) => route.ask(request, reply, rooms)) })
+  if ('infer' in route) {
+    const { infer } = route
+    addShort(door, url, { enter, handle: around((request, reply) => infer(request, reply, rooms, readBody)) })
     return
   }
   const { method, handle } = route
   door.route({
     method,
     url,
-    // What only reads is answered however busy the broker is.
+    // Requests that only read are served however busy the broker is.
     ...(method === 'POST' && { onRequest: onceIn(enter) }),
-    handler: (request, reply) => handle(request, reply, rooms),
+    handler: (request, reply) => handle(request, reply, rooms, readBody),
   })
 }

@@ -14,7 +14,7 @@ export interface PrometheusFacts {
 type Labels = Readonly<Record<string, string | number>>
 type Sample = readonly [labels: Labels, value: number | string]
 
-/** The counters in Prometheus' text format. Costs are exact decimals. */
+/** The counters in Prometheus' text format. Costs are exact decimals of US dollars. */
 export function prometheusText(facts: PrometheusFacts): string {
   const { metrics } = facts
   return [
@@ -27,13 +27,13 @@ export function prometheusText(facts: PrometheusFacts): string {
 function processFamilies({ metrics, rooms, version }: PrometheusFacts): readonly string[] {
   const answers = metrics.answers().map(({ door, status, count }): Sample => [{ door, status }, count])
   return [
-    family('build_info', 'gauge', 'Version that runs.', [[{ version }, 1]]),
+    family('build_info', 'gauge', 'Running version.', [[{ version }, 1]]),
     family('start_time_seconds', 'gauge', 'Start of the process, unix time.', [[{}, metrics.since]]),
     family('resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, process.memoryUsage.rss()]]),
-    family('open_requests', 'gauge', 'Requests under way.', [[{}, rooms.ledger.openHolds().length]]),
-    family('http_answers_total', 'counter', 'HTTP answers.', answers),
-    family('key_running', 'gauge', 'Requests under way by key, counted from 1.', keySamples(rooms)),
-    family('key_requests_total', 'counter', 'Requests by key and how they went.', keyOutcomes(rooms)),
+    family('open_requests', 'gauge', 'Requests in flight.', [[{}, rooms.ledger.openHolds().length]]),
+    family('http_answers_total', 'counter', 'HTTP responses.', answers),
+    family('key_running', 'gauge', 'Requests in flight by key, counted from 1.', keySamples(rooms)),
+    family('key_requests_total', 'counter', 'Requests by key and outcome.', keyOutcomes(rooms)),
   ]
 }
 
@@ -42,9 +42,9 @@ function totalFamilies(total: Figures): readonly string[] {
     family('requests_total', 'counter', 'Requests to models that ended.', statusSamples({}, total)),
     family('tokens_total', 'counter', TOKENS, tokenSamples({}, total)),
     family('cost_usd_total', 'counter', 'Known cost.', [[{}, formatDollars(total.cost)]]),
-    family('unpriced_total', 'counter', 'Answers whose price nobody knows.', [[{}, total.unpriced]]),
-    histogram('duration_seconds', 'From the request to the end of the answer.', [[{}, total.duration]]),
-    histogram('first_token_seconds', 'From the request to the first piece.', [[{}, total.firstToken]]),
+    family('unpriced_total', 'counter', 'Responses without a known price.', [[{}, total.unpriced]]),
+    histogram('duration_seconds', 'From the request to the end of the response.', [[{}, total.duration]]),
+    histogram('first_token_seconds', 'From the request to the first token.', [[{}, total.firstToken]]),
   ]
 }
 
@@ -63,13 +63,18 @@ function endpointFamilies(endpoints: readonly EndpointMetrics[]): readonly strin
     family(
       'endpoint_requests_total',
       'counter',
-      'Requests by the endpoint that answered.',
+      'Requests by the endpoint that responded.',
       each(statusSamples),
     ),
-    family('endpoint_failures_total', 'counter', 'Attempts that another endpoint followed.', each(failures)),
+    family(
+      'endpoint_failures_total',
+      'counter',
+      'Attempts that were followed by another endpoint.',
+      each(failures),
+    ),
     family('endpoint_tokens_total', 'counter', TOKENS, each(tokenSamples)),
     family('endpoint_cost_usd_total', 'counter', 'Known cost.', each(costs)),
-    histogram('endpoint_first_token_seconds', 'From the request to the first piece.', firstTokens),
+    histogram('endpoint_first_token_seconds', 'From the request to the first token.', firstTokens),
   ]
 }
 

@@ -16,29 +16,31 @@ import { answerStream, streamCallIn } from './calls/stream-call.ts'
 import type { Handlers, StreamHandlers } from './calls/handler-types.ts'
 import { PROMETHEUS_TYPE } from './prometheus.ts'
 
+/** What the RPC routes need. */
 export interface RpcDoor {
   readonly handlers: Handlers
   readonly streams: StreamHandlers
-  /** Who asks; throws what the caller should hear when a token is bad or missing. Asked once per HTTP request. */
+  /** Identifies the caller; throws `unauthorized` when a token is invalid or missing. Called once per HTTP request. */
   readonly findCaller: (request: FastifyRequest) => Caller | Promise<Caller>
-  /** What the caller may do. Without it nobody is an administrator. */
+  /** The role of a caller. Without it no caller is an administrator. */
   readonly roleOf?: ((caller: Caller, request: FastifyRequest) => Role) | undefined
   /** The counters in Prometheus' format, for administrators at `GET /metrics`. */
   readonly prometheus?: (() => string) | undefined
   /** The broker's version, for the OpenRPC document. */
   readonly version: string
-  /** Hears of bugs; pino fits. */
+  /** Receives bugs; pino has the same method. */
   readonly logger?: BugLogger | undefined
 }
 
-/** Streams last as long as their readers like: they are ended before a drain. */
+/** The RPC routes of a server. Streams last until their clients disconnect: end them before a drain. */
 export interface MountedRpc {
   endStreams(): void
 }
 
 /**
- * JSON-RPC 2.0 at `POST /rpc`, the contract at `GET /openrpc.json`, counters at `GET /metrics`. Answers are HTTP 200 whatever became of the
- * call, 204 when there is nothing to answer; a method that streams goes on answering to who accepts that. The Fastify instance hands JSON bodies over as raw buffers and bounds them.
+ * Serves JSON-RPC 2.0 at `POST /rpc`, the contract at `GET /openrpc.json` and counters at `GET /metrics`. The status is 200 even
+ * if a call fails, and 204 when there is no response; a streaming method sends events to clients that accept them. The Fastify
+ * instance passes JSON bodies as raw buffers and limits their size.
  */
 export function registerRpc(app: FastifyInstance, door: RpcDoor): MountedRpc {
   const document = openRpcDocument(methods, door.version)

@@ -6,21 +6,21 @@ import { skipSpace, topLevelFields, type JsonText } from './json-fields.ts'
 /** The body of a request. */
 export interface JsonBody extends JsonText {
   readonly value: Readonly<Record<string, unknown>>
-  /** Size as it came. */
+  /** Size of the body as it was received. */
   readonly byteLength: number
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
- * Parses a body that must be one JSON object. Throws `bad-request` naming the place of the fault; a field that
- * stands twice is refused, because we and the provider might each read another one of the two.
+ * Parses a body that must be one JSON object. Throws `bad-request` with the place of the error. A duplicate field is refused,
+ * because we and the provider might each read a different one of the two.
  */
 export function parseJsonBody(bytes: Uint8Array): JsonBody {
   return bodyOfText(decodeBody(bytes), bytes.length)
 }
 
-/** A body's text. Throws `bad-request` where there is none. */
+/** Decodes the text of a body. Throws `bad-request` when it is empty or not UTF-8. */
 export function decodeBody(bytes: Uint8Array): string {
   if (bytes.length === 0) {
     throw new BrokerError('bad-request', 'the body is empty; a JSON object is expected')
@@ -28,7 +28,7 @@ export function decodeBody(bytes: Uint8Array): string {
   return decodeText(bytes)
 }
 
-/** `parseJsonBody` of a text that was `byteLength` long when it came, and whose `fields` may be known. */
+/** `parseJsonBody` for a decoded text: `byteLength` is its received size, `fields` are its top-level fields if already known. */
 export function bodyOfText(
   text: string,
   byteLength: number,
@@ -44,13 +44,13 @@ export function bodyOfText(
   return { text, value, fields, byteLength }
 }
 
-/** A body that we wrote ourselves. */
+/** A body that we created ourselves, and so need not validate. */
 export function jsonBodyOf(text: string): JsonBody {
   const fields = topLevelFields(text)
   return { text, value: parseBounded(text) as JsonBody['value'], fields, byteLength: Buffer.byteLength(text) }
 }
 
-/** Of what JSON knows: neither null nor a list. */
+/** Whether a value is a JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -65,7 +65,7 @@ function decodeText(bytes: Uint8Array): string {
   }
 }
 
-/** Of a text whose fields were found: where it is an object, it keeps to the bounds. */
+/** Parses a text whose fields were found already, so that an object is known to be within the bounds. */
 function parseText(text: string): unknown {
   const first = text.charCodeAt(skipSpace(text, 0))
   if (first === OPEN_BRACKET) return undefined

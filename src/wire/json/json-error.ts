@@ -1,15 +1,15 @@
 type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or the end' | 'nothing more'
 
-/** Space, and then a sign, a quote, or a word that stands alone. */
+/** White space, followed by punctuation, a quote or a literal. */
 const TOKEN =
   /[ \t\r\n]*(?:([{}[\]:,"])|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w))/y
-/** Both are tried in turns, so that a long string takes no longer than its length. */
+/** Tried alternately with `ESCAPE`, so that the time is linear in the length of a string. */
 const LETTERS = /[^"\\\u0000-\u001f]*/y
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
 /**
- * Where and why a text is no JSON: `line 2, column 7: a value is expected`. V8's own message often leaves the place
- * out and quotes the caller's text instead. Only for texts that `JSON.parse` refused.
+ * Explains where and why a text is not JSON: `line 2, column 7: a value is expected`. V8's own message often omits the place
+ * and quotes the caller's text instead. Only for texts that `JSON.parse` refused.
  */
 export function explainJsonFault(text: string): string {
   const { at, expected } = findFault(text)
@@ -24,7 +24,7 @@ function phrase(expected: Expected): string {
   return expected === 'value' || expected === 'name' ? `a ${expected} is expected` : `expected ${expected}`
 }
 
-/** A walk over the tokens that keeps only the open brackets: deep nesting costs no stack. */
+/** Scans the tokens and keeps only the open brackets: deep nesting uses no stack. */
 function findFault(text: string): { at: number; expected: Expected } {
   const open: ('{' | '[')[] = []
   let expected: Expected = 'value'
@@ -41,7 +41,7 @@ function findFault(text: string): { at: number; expected: Expected } {
   }
 }
 
-/** What may come after this token; `undefined` when the token itself may not come here. Keeps `open` up to date. */
+/** What may follow this token; `undefined` when the token itself is not allowed here. Updates `open`. */
 function step(expected: Expected, token: string, open: ('{' | '[')[]): Expected | undefined {
   switch (token) {
     case '{':
@@ -69,7 +69,7 @@ function afterValue(open: readonly string[]): Expected {
   return open.length === 0 ? 'nothing more' : ', or the end'
 }
 
-/** Behind the quote that closes the string; `undefined` where it isn't closed, or has in it what no string may have. */
+/** The position after the closing quote of a string; `undefined` when it is not closed or contains an invalid character. */
 function afterString(text: string, from: number): number | undefined {
   let at = from
   for (;;) {

@@ -9,7 +9,7 @@ export interface FieldSpan {
   readonly valueTo: number
 }
 
-/** A JSON object and the text it came as, so that it can be passed on unchanged but for a few fields. */
+/** A JSON object and its received text, so that it can be passed on unchanged save for a few fields. */
 export interface JsonText {
   readonly text: string
   readonly fields: ReadonlyMap<string, FieldSpan>
@@ -26,12 +26,12 @@ const COLON = 0x3a
 const OPEN_BRACE = 0x7b
 const OPEN_BRACKET = 0x5b
 
-/** Where the value of a field ends that begins at `from`, where that is known already. */
+/** Returns where the value of a field ends that begins at `from`, if that is known already. */
 export type KnownEnd = (name: string, from: number) => number | undefined
 
 /**
- * Finds the members of a JSON object. What it finds in a text that isn't one means nothing, but it is looked at for its bounds.
- * Throws `bad-request` on a repeated name, too deep a nesting and too many parts.
+ * Finds the members of a JSON object. For a text that is not an object the result is meaningless, but the bounds are checked
+ * anyway. Throws `bad-request` on a repeated name, too deep nesting and too many parts.
  */
 export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, FieldSpan> {
   const fields = new Map<string, FieldSpan>()
@@ -56,7 +56,7 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
   return fields
 }
 
-/** Finds the first `most` items of a JSON list. What it finds in a text that isn't one means nothing. */
+/** Finds the first `maxItems` items of a JSON list. For a text that is not a list the result is meaningless. */
 export function topLevelItems(json: string, most: number): Span[] {
   const items: Span[] = []
   const bounds = new JsonBounds()
@@ -82,7 +82,7 @@ function readKey(json: string, from: number, to: number): string {
   }
 }
 
-/** Where what isn’t space begins, from `from` on. */
+/** The position of the first character from `from` on that is not white space. */
 export function skipSpace(json: string, from: number): number {
   let at = from
   while (json.charCodeAt(at) <= 0x20) at++
@@ -102,14 +102,13 @@ function afterValue(json: string, from: number, bounds: JsonBounds): number {
 }
 
 /**
- * The string that the one member of that name has for a value, wherever the member stands in a valid JSON text: with its
- * quotes, and with the escapes that it is written with. `undefined` when none has the name, several have, or its value is
- * something else.
+ * Where the string value of a member stands, at any depth of a valid JSON text: with its quotes and its escapes.
+ * `undefined` when no member has the name, several have it, or its value is not a string.
  *
- * @param name one that needs no escapes.
+ * @param name a name that needs no escapes.
  */
 export function stringSpanOf(json: string, name: string): Span | undefined {
-  // Quotes inside a string have a backslash before them, so this stands only where a string begins and ends.
+  // Quotes inside a string are escaped, so this text occurs only as a whole string.
   const quoted = `"${name}"`
   const at = json.indexOf(quoted)
   if (at === -1 || json.charCodeAt(at - 1) === BACKSLASH || json.includes(quoted, at + 1)) return undefined

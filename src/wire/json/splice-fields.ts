@@ -2,12 +2,12 @@ import { skipSpace, type FieldSpan, type JsonText } from './json-fields.ts'
 
 const COMMA = 0x2c
 
-/** A new value for a field as JSON text; `undefined` takes the field out. A field that isn't there is put first. */
+/** New values of fields as JSON text; `undefined` removes the field. A new field is put first. */
 export type FieldChanges = ReadonlyMap<string, string | undefined>
 
 /**
- * The same text with some top-level fields replaced, added or taken out; everything else stays as it came. The text is gone
- * through once: each look at what was put together so far would be another copy of it.
+ * Replaces, adds and removes top-level fields of a JSON text; all other bytes stay unchanged. The result is built in one pass:
+ * every intermediate result would be another copy of the text.
  */
 export function spliceFields(json: JsonText, changes: FieldChanges): string {
   const edits: Edit[] = []
@@ -37,7 +37,7 @@ function addition({ text }: JsonText, added: string, othersFollow: boolean): Edi
   return { from: open, to: open, text: othersFollow ? `${added},` : added }
 }
 
-/** A field goes with the comma after it; those at the end go with the one before them. */
+/** A field is removed with the comma after it; fields at the end are removed with the comma before them. */
 function removals({ text, fields }: JsonText, changes: FieldChanges): Edit[] {
   const edits: Edit[] = []
   let keptTo: number | undefined
@@ -62,7 +62,7 @@ function afterComma(text: string, to: number): number {
   return text.charCodeAt(next) === COMMA ? next + 1 : to
 }
 
-/** In their order; they don't overlap. */
+/** Applies edits that are sorted and don't overlap. */
 function applyEdits(text: string, edits: readonly Edit[]): string {
   let out = ''
   let read = 0

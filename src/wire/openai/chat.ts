@@ -6,7 +6,7 @@ import { spliceFields } from '../json/splice-fields.ts'
 import { ownPlugins, type OwnPlugins } from './plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-preferences.ts'
 
-/** The part of a chat request that the broker interprets; all else passes on as it came. */
+/** The part of a chat request that the broker interprets; all other fields pass through unchanged. */
 const interpreted = z.looseObject({
   messages: z.array(z.looseObject({ role: z.string() })).min(1),
   stream: z.boolean().nullish(),
@@ -26,16 +26,16 @@ const interpreted = z.looseObject({
   include_reasoning: z.boolean().nullish(),
 })
 
-/** A chat request: what we read of it, and the bytes that carry everything. */
+/** A chat request: the fields that we interpret, and the complete body. */
 export interface ChatRequest {
   readonly body: JsonBody
   readonly wishes: RoutingWishes
   readonly streamed: boolean
-  /** The caller's own bound on the answer, whichever field it came in. */
+  /** The caller's limit of the response, from `max_tokens` or `max_completion_tokens`. */
   readonly maxTokens: number | undefined
-  /** How many answers were asked for. */
+  /** The number of requested choices. */
   readonly choices: number
-  /** Thoughts are to be kept out of the answer. */
+  /** Whether reasoning is to be left out of the response. */
   readonly hidesReasoning: boolean
   readonly plugins: OwnPlugins
 }
@@ -59,7 +59,7 @@ export function parseChatRequest(said: JsonBody): ChatRequest {
   }
 }
 
-/** The suffix `:thinking` says of a model's name what `reasoning` says of a request; whoever says both means the latter. */
+/** The suffix `:thinking` of a model's name stands for `reasoning` being enabled; an explicit field wins over the suffix. */
 function thinking(body: JsonBody): JsonBody {
   const { model, reasoning, reasoning_effort: effort } = body.value
   if (typeof model !== 'string' || !model.includes(':thinking')) return body
@@ -69,7 +69,7 @@ function thinking(body: JsonBody): JsonBody {
 
 type Interpreted = z.infer<typeof interpreted>
 
-/** Most requests are seen to be right without a schema: 0.3 µs instead of 5, and 3 instead of 26 for the first in a while. */
+/** Most requests can be validated without the schema: in 0.3 µs instead of 5, and in 3 instead of 26 for the first in a while. */
 function readFields({ value }: JsonBody): Interpreted {
   if (isPlain(value)) return value
   const parsed = interpreted.safeParse(value)
@@ -77,7 +77,7 @@ function readFields({ value }: JsonBody): Interpreted {
   return parsed.data
 }
 
-/** Never true for what the schema refuses. */
+/** Whether the value is valid without a look at the schema; never true for a value that the schema refuses. */
 function isPlain(
   value: Readonly<Record<string, unknown>>,
 ): value is Readonly<Record<string, unknown>> & Interpreted {
@@ -121,17 +121,17 @@ function checkEfforts({ reasoning, reasoning_effort: shorthand }: Interpreted): 
 
 function badField(value: Readonly<Record<string, unknown>>): BrokerError {
   if (value['messages'] === undefined) {
-    // OpenRouter's wording, which clients match on.
+    // OpenRouter's wording, which clients match.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
   return fieldFault(interpreted, value)
 }
 
-/** More than any model reads or says, and less than what the books can hold at any price. */
+/** More tokens than any model reads or writes, and few enough for the ledger at any price. */
 const MOST_TOKENS = 1_000_000_000
 const count = z.int().min(0).max(MOST_TOKENS).nullish()
 
-/** What is said beside the counts of an answer takes nothing away from them when it makes no sense. */
+/** An invalid detail is ignored and does not invalidate the counts. */
 const part = count.catch(undefined)
 
 /** OpenAI's usage object, as loosely as providers send it. */
@@ -154,7 +154,7 @@ const wireUsage = z.looseObject({
 
 export type WireUsage = z.infer<typeof wireUsage>
 
-/** Reads a usage object; `undefined` when it is none or makes no sense. */
+/** Reads a usage object; `undefined` when it is missing or invalid. */
 export function parseWireUsage(value: unknown): WireUsage | undefined {
   if (isPlainUsage(value)) return value
   const parsed = wireUsage.safeParse(value)
@@ -162,7 +162,7 @@ export function parseWireUsage(value: unknown): WireUsage | undefined {
   return typeof parsed.data.prompt_tokens === 'number' ? parsed.data : undefined
 }
 
-/** Nothing but counts, which is what most providers say; never true for what the schema refuses. */
+/** Whether a usage object has only counts, as from most providers; never true for a value that the schema refuses. */
 function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_tokens: number } {
   if (!isObject(value) || typeof value['prompt_tokens'] !== 'number') return false
   for (const name in value) {
@@ -177,7 +177,7 @@ function isTokens(value: unknown): boolean {
   return isCount(value) && ((value ?? 0) as number) <= MOST_TOKENS
 }
 
-/** What we look at in a chunk or an answer. Everything may be missing: providers differ. */
+/** The fields that we read in a chunk or a response. Any may be missing: providers differ. */
 export interface ChatChunk {
   readonly id?: unknown
   readonly object?: unknown
@@ -185,11 +185,11 @@ export interface ChatChunk {
   readonly system_fingerprint?: unknown
   readonly service_tier?: unknown
   readonly choices?: readonly ChatChoice[] | null | undefined
-  /** In place of choices: the vectors of an embedding. */
+  /** The vectors of an embedding, which has no choices. */
   readonly data?: unknown
   readonly usage?: unknown
   readonly error?: unknown
-  /** What a broker of our own kind says of its answer. */
+  /** The metadata of a response of another aibroker. */
   readonly x_aibroker?: unknown
 }
 
@@ -200,7 +200,7 @@ export interface ChatChoice {
   readonly error?: unknown
   readonly finish_reason?: string | null | undefined
   readonly native_finish_reason?: unknown
-  /** In place of a message: what a text completion says. */
+  /** The text of a text completion, which has no message. */
   readonly text?: unknown
 }
 
@@ -216,8 +216,8 @@ export interface ChatDelta {
 }
 
 /**
- * Whether a chunk holds a piece of the answer. A role, an empty string or a count alone is only the promise of one:
- * several providers send it at once and then think.
+ * Whether a chunk has output. A role, an empty string or a count alone is none: several providers send that at once, and the
+ * first token much later.
  */
 export function saysSomething({ choices }: ChatChunk): boolean {
   return (choices ?? []).some((choice) => typeof choice.finish_reason === 'string' || hasContent(choice))

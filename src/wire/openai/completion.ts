@@ -6,7 +6,7 @@ import { COMPRESSION, ownPlugins, type OwnPlugins } from './plugins.ts'
 import { parseWishes, type RoutingWishes } from './routing-preferences.ts'
 
 const form = z.looseObject({
-  prompt: z.string('should be one text, and a list is none'),
+  prompt: z.string('should be one text, not a list'),
   stream: z.boolean().nullish(),
   max_tokens: z.int().min(0).nullish(),
   suffix: z.string().nullish(),
@@ -15,10 +15,10 @@ const form = z.looseObject({
   n: z.int().min(1).max(128).nullish(),
 })
 
-/** A text completion: what we read of it, and both forms in which it can be asked. */
+/** A text completion: the fields that we interpret, and the body in both forms that can be sent upstream. */
 export interface CompletionRequest {
   readonly body: JsonBody
-  /** The same as a chat of one message, for all who offer chat alone. */
+  /** The body as a chat of one message, for providers that offer only chat. */
   readonly chatBody: JsonBody
   readonly wishes: RoutingWishes
   readonly streamed: boolean
@@ -46,7 +46,7 @@ export function parseCompletionRequest(body: JsonBody): CompletionRequest {
   }
 }
 
-/** What a chat can't say. */
+/** Fields of the request that have no equivalent in a chat. */
 function beyondChat({ suffix, echo, best_of }: z.infer<typeof form>): string[] {
   return [
     ...(typeof suffix === 'string' && suffix !== '' ? ['“suffix”'] : []),

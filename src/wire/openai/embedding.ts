@@ -20,11 +20,12 @@ const form = z.looseObject({
   dimensions: z.int().min(1).nullish(),
 })
 
+/** An embedding request: the fields that we interpret, and the complete body. */
 export interface EmbeddingRequest {
   readonly body: JsonBody
   readonly wishes: RoutingWishes
   readonly encoding: 'float' | 'base64'
-  /** How many numbers each vector should have. */
+  /** The requested length of each vector. */
   readonly dimensions: number | undefined
 }
 
@@ -41,7 +42,7 @@ export function parseEmbeddingRequest(body: JsonBody): EmbeddingRequest {
   }
 }
 
-/** The body in pieces of at most `most` inputs, in their order; one token list is one input. */
+/** Splits a body into bodies of at most `maxInputs` inputs, in order; one token list is one input. */
 export function inPieces(body: JsonBody, most: number): readonly JsonBody[] {
   const { input } = body.value
   if (!Array.isArray(input) || typeof input[0] === 'number' || input.length <= most) return [body]

@@ -1,7 +1,7 @@
 import { shortName } from '../../base/truncate.ts'
 import type { z } from 'zod'
 
-/** What is wrong with a field, as the rest of a sentence that begins with its name: `should be a text, but is a number`. */
+/** Describes an issue as the rest of a sentence that begins with the field: `should be a text, but is a number`. */
 export function fieldWords(issue: z.core.$ZodRawIssue): string {
   const { input } = issue
   if (input === undefined && issue.code !== 'custom') return 'is missing'
@@ -46,7 +46,7 @@ function kindOf(value: unknown): string {
   return KINDS[typeof value] ?? typeof value
 }
 
-/** Texts and lists have a length, numbers are one. */
+/** The bound of a number, or of the length of a text or a list. */
 function sizeWords(origin: string, bound: string, size: number | bigint): string {
   const unit = origin === 'string' ? 'character' : origin === 'array' ? 'entry' : undefined
   if (unit === undefined) return `should be ${bound} ${size}`

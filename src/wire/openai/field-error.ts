@@ -3,15 +3,15 @@ import { BrokerError } from '../../base/errors.ts'
 import { shortName } from '../../base/truncate.ts'
 import { fieldWords } from './field-descriptions.ts'
 
-/** The first thing that is wrong with a value. */
+/** The first problem of an invalid value. */
 export interface FieldFault {
-  /** `messages[2].role`, the way people write it; empty for the value itself. */
+  /** `messages[2].role`; empty for the value itself. */
   readonly path: string
-  /** What is wrong, as the rest of a sentence that begins with the field. */
+  /** The problem, as the rest of a sentence that begins with the field. */
   readonly words: string
 }
 
-/** The refusal of a value that `schema` has refused; names the field. `under` is where the value stands. */
+/** The `bad-request` error for a value that `schema` refused; names the field. `under` is the path of the value. */
 export function fieldFault(
   schema: z.ZodType,
   value: unknown,
@@ -21,7 +21,7 @@ export function fieldFault(
   return new BrokerError('bad-request', `${path === '' ? 'the body' : `the field “${path}”`} ${words}`)
 }
 
-/** Looks once more at a value that was refused, now for words. */
+/** Validates a refused value again, this time to describe the problem. */
 export function findFault(schema: z.ZodType, value: unknown, under: readonly PropertyKey[] = []): FieldFault {
   const { error } = schema.safeParse(value, { error: fieldWords })
   const issue = deepest(error?.issues[0])
@@ -34,7 +34,7 @@ interface Issue {
   readonly message: string
 }
 
-/** Behind a union it is the form that was nearly met that tells what is wrong. */
+/** The issue to report: of a union the one in the form that the value almost has. */
 function deepest(issue: z.core.$ZodIssue | undefined): Issue {
   if (issue === undefined) return { path: [], message: 'has not the form that it should have' }
   if (issue.code === 'unrecognized_keys')
@@ -47,7 +47,7 @@ function deepest(issue: z.core.$ZodIssue | undefined): Issue {
   return { ...inner, path: [...issue.path, ...inner.path] }
 }
 
-/** Another kind of value altogether, or another of the words that tell the forms of a union apart. */
+/** Whether the value is not meant as this form: it has another type, or another literal that tells the forms of a union apart. */
 function isOtherForm(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_value' || (issue.code === 'invalid_type' && issue.path.length === 0)
 }

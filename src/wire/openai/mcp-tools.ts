@@ -5,32 +5,34 @@ import { fieldFault } from './field-error.ts'
 
 /** Tools of the broker that a chat may use, from one entry `{"type": "mcp", …}` of its `tools`. */
 export interface McpWish {
-  /** Only this server's; all servers' without it. */
+  /** Only tools of this server; of all servers by default. */
   readonly server: string | undefined
-  /** Patterns over names, with the server in front or not; every tool without it. */
+  /** Patterns of tool names, with or without the server in front; every tool by default. */
   readonly allowed: readonly string[] | undefined
-  /** Bounds below those of the configuration. */
+  /** Limits below those of the configuration. */
   readonly maxRounds: number | undefined
   readonly maxCost: Money | undefined
 }
 
-/** Names are those of OpenAI's MCP tool, as far as it has them. */
+/** Field names are those of OpenAI's MCP tool, where it has them. */
 const names = z.array(z.string().min(1))
 const entry = z.strictObject({
   type: z.literal('mcp'),
   server_label: z.string().min(1).nullish(),
   allowed_tools: z.union([names, z.strictObject({ tool_names: names })]).nullish(),
-  require_approval: z.literal('never', 'the broker asks nobody while it answers: “never”').nullish(),
+  require_approval: z
+    .literal('never', 'must be “never”: the broker cannot ask for approval during a response')
+    .nullish(),
   max_rounds: z.int().min(1).nullish(),
   max_cost_usd: z.union([z.string(), z.number()]).nullish(),
 })
 
-/** Whether a request names tools of the broker: cheap, for it is asked of every chat. */
+/** Whether a request names tools of the broker. Cheap, because it runs for every chat. */
 export function namesMcp(tools: unknown): tools is readonly unknown[] {
   return Array.isArray(tools) && tools.some(isMcp)
 }
 
-/** Parts the broker's tools from what is the caller's own. Throws `bad-request` naming the field. */
+/** Separates the broker's tools from the caller's own. Throws `bad-request` naming the field. */
 export function partTools(tools: unknown): {
   readonly wishes: readonly McpWish[]
   readonly own: readonly unknown[]

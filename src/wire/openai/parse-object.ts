@@ -1,7 +1,7 @@
 import type { ChatChunk } from './chat.ts'
 import { isObject } from '../json/json-body.ts'
 
-/** A JSON object, or `undefined` for whatever else the text may be. */
+/** Parses a JSON object; `undefined` for any other text. */
 export function parseObject(text: string): ChatChunk | undefined {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,15 +1,16 @@
 import type { JsonBody } from '../json/json-body.ts'
 
-/** OpenRouter's plugins that the broker runs itself, as far as a request asks for them. */
+/** The plugins of OpenRouter that the broker runs itself, as requested. */
 export interface OwnPlugins {
-  /** A prompt that is too long loses its middle. `undefined`: only where the endpoint's window is small. */
+  /** Whether the middle of a prompt that is too long is dropped. `undefined`: only for endpoints with a small context window. */
   readonly compresses: boolean | undefined
-  /** JSON of a plain answer is mended. */
+  /** Whether invalid JSON in a plain response is repaired. */
   readonly healsJson: boolean
-  /** The names of those that we can run for such a request, asked for or not. */
+  /** The names of the plugins that we can run for such a request, whether requested or not. */
   readonly able: readonly string[]
 }
 
+/** OpenRouter's name of the plugin that shortens a prompt to the context window. */
 export const COMPRESSION = 'context-compression'
 const HEALING = 'response-healing'
 const MIDDLE_OUT = 'middle-out'
@@ -17,7 +18,7 @@ const MIDDLE_OUT = 'middle-out'
 const NONE: OwnPlugins = { compresses: undefined, healsJson: false, able: [COMPRESSION] }
 const NONE_OF_JSON: OwnPlugins = { ...NONE, able: [COMPRESSION, HEALING] }
 
-/** Never throws: whether the fields are well-formed is seen where the routing wishes are read. */
+/** Reads which plugins are on. Never throws: `parseRoutingPreferences` validates the fields. */
 export function ownPlugins({ value, fields }: JsonBody): OwnPlugins {
   const usual = isForJson(value) ? NONE_OF_JSON : NONE
   if (!fields.has('plugins') && !fields.has('transforms')) return usual
@@ -30,7 +31,7 @@ export function ownPlugins({ value, fields }: JsonBody): OwnPlugins {
   }
 }
 
-/** Only an answer that comes whole, and is to be JSON, can be mended. */
+/** Whether the response can be repaired: it must be plain, not streamed, and JSON. */
 function isForJson({ stream, response_format: format }: JsonBody['value']): boolean {
   const type = (format as { type?: unknown } | null | undefined)?.type
   return stream !== true && (type === 'json_object' || type === 'json_schema')

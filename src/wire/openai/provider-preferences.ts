@@ -1,24 +1,24 @@
 import { z } from 'zod'
 import { fieldFault } from './field-error.ts'
 
-/** What the caller wishes of the providers that may answer. OpenRouter's `provider` field in our words. */
+/** Which providers may serve a request, and which are preferred: OpenRouter's `provider` field. */
 export interface ProviderPreferences {
   /** Slugs to try first, in this order. */
   readonly order?: readonly string[] | undefined
-  /** Slugs that may answer; all when absent. */
+  /** Slugs of the allowed providers; all when absent. */
   readonly only?: readonly string[] | undefined
   readonly ignore?: readonly string[] | undefined
   readonly allowFallbacks: boolean
   readonly requireParameters: boolean
-  /** Nobody who trains on what it is told. */
+  /** Excludes providers that train on prompts. */
   readonly deniesDataCollection: boolean
-  /** Nobody who keeps what it is told. */
+  /** Excludes providers that retain prompts. */
   readonly zeroDataRetention: boolean
-  /** Only models whose authors permit that others learn from them. */
+  /** Only models whose authors permit distillation. */
   readonly distillableOnly: boolean
   readonly quantizations?: readonly string[] | undefined
   readonly sort?: ProviderSort | undefined
-  /** Sorts all models together instead of one after the other. */
+  /** Sorts the endpoints of all models together instead of model by model. */
   readonly sortsAcrossModels: boolean
   readonly maxPrice?: MaxPrice | undefined
   /** Tokens per second. */
@@ -29,14 +29,14 @@ export interface ProviderPreferences {
 
 export type ProviderSort = 'price' | 'throughput' | 'latency' | 'exacto'
 
-/** US dollars as decimal text: tokens per million, the others each. */
+/** US dollars as decimal text: per million tokens for `prompt` and `completion`, else per unit. */
 export interface MaxPrice {
   readonly prompt?: string | undefined
   readonly completion?: string | undefined
   readonly request?: string | undefined
-  /** Of the prompt. */
+  /** Audio in the prompt. */
   readonly audio?: string | undefined
-  /** Of the prompt, each. */
+  /** Per image in the prompt. */
   readonly image?: string | undefined
 }
 
@@ -58,7 +58,7 @@ export const NO_PREFERENCES: ProviderPreferences = {
 
 const slugs = z.array(z.string().min(1).max(128)).max(64).nullish()
 const sortBy = z.enum(['price', 'throughput', 'latency', 'exacto'])
-/** The document says strings, its examples are numbers. */
+/** OpenRouter's specification says strings, its examples are numbers. */
 const usd = z
   .union([
     z.number().min(0),
@@ -119,7 +119,7 @@ export function parsePreferences(value: unknown): ProviderPreferences {
   }
 }
 
-/** An empty list is no wish. */
+/** An empty list counts as absent. */
 function slugList(list: readonly string[] | null | undefined): readonly string[] | undefined {
   return list === null || list === undefined || list.length === 0
     ? undefined

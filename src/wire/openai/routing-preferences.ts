@@ -6,26 +6,27 @@ import { isObject, type JsonBody } from '../json/json-body.ts'
 import { COMPRESSION } from './plugins.ts'
 import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
 
-/** Which models and providers may answer, and what they must be able to do. */
+/** Which models and providers may serve a request, and what they must support. */
 export interface RoutingWishes {
   /** The first choice; `auto` when none was named. */
   readonly model: string
-  /** Asked in this order when the first choice can't answer. */
+  /** Fallback models, tried in this order. */
   readonly otherModels: readonly string[]
   readonly preferences: ProviderPreferences
   readonly needs: Needs
 }
 
+/** What an endpoint must support to serve a request. */
 export interface Needs {
-  /** Fields of the request that a provider may or may not know, by OpenRouter's names of parameters. */
+  /** Fields of the request that not every provider supports, by OpenRouter's names of parameters. */
   readonly parameters: readonly string[]
-  /** Beyond text: `image`, `audio`, `file`, `video`. */
+  /** Input modalities beyond text: `image`, `audio`, `file`, `video`. */
   readonly inputs: readonly string[]
-  /** Beyond text. */
+  /** Output modalities beyond text. */
   readonly outputs: readonly string[]
-  /** The caller's bound on the answer. */
+  /** The caller's limit of the response. */
   readonly maxTokens: number | undefined
-  /** What only a router of OpenRouter's kind can do, named for people: `the plugin “web”`. */
+  /** Requested features that only a router like OpenRouter has, named for people: `the plugin “web”`. */
   readonly routerOnly: readonly string[]
 }
 
@@ -37,7 +38,7 @@ export const NO_NEEDS: Needs = {
   routerOnly: [],
 }
 
-/** OpenRouter's vocabulary, without what every provider knows and what we ask of providers ourselves. */
+/** OpenRouter's parameters, without those that every provider supports and those that we set ourselves. */
 const PARAMETERS: ReadonlySet<string> = new Set([
   'temperature',
   'top_p',
@@ -62,7 +63,7 @@ const PARAMETERS: ReadonlySet<string> = new Set([
   'web_search_options',
 ])
 
-/** Longer is no model's name. */
+/** Longer than the name of any model. */
 const MOST_NAME = 512
 
 const form = z.looseObject({
@@ -76,8 +77,8 @@ const form = z.looseObject({
 })
 
 /**
- * Reads what a body says about its routing; `able` names the plugins that the broker runs itself. Throws `bad-request`
- * naming the field.
+ * Reads the routing fields of a body; `supported` names the plugins that the broker runs itself. Throws `bad-request` naming
+ * the field.
  */
 export function parseWishes(
   { value, fields }: JsonBody,
@@ -115,7 +116,7 @@ export function parseWishes(
 
 const NOTHING: readonly string[] = []
 
-/** Most requests have nothing of it but the model, functions, and preferences at most: those need no schema. */
+/** The model of a request that has no routing fields but `model` and `provider`, as most; such a request needs no schema. */
 function onlyModelOf(
   { model, tools }: Readonly<Record<string, unknown>>,
   fields: JsonBody['fields'],
@@ -154,7 +155,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0)
 }
 
-/** Every plugin of OpenRouter's. */
+/** All plugins of OpenRouter. */
 const PLUGINS = [
   'web',
   'web-fetch',

@@ -2,22 +2,22 @@ import { parseBounded } from '../../base/parse-json.ts'
 import { bodyOfText, decodeBody, type JsonBody, type parseJsonBody } from '../json/json-body.ts'
 import { topLevelFields, type JsonText } from '../json/json-fields.ts'
 
-/** Shorter bodies are parsed about as fast as they are looked at. */
+/** Shorter bodies are parsed about as fast as they are looked up. */
 const LEAST_LENGTH = 2048
-/** Sets of tools that are kept, the last used first. */
+/** Maximum number of cached sets of tools; the last used comes first. */
 const MOST_SETS = 16
-/** Characters of all of them together; what is parsed takes a few times as much. */
+/** Maximum characters of all sets together; the parsed values take a few times as much memory. */
 const MOST_LENGTH = 1 << 20
 
-/** Tools as they stood in a request, and what they mean; nobody may change it, for it is many requests'. */
+/** The text and the parsed value of a set of tools; the value is frozen, because many requests share it. */
 interface KnownTools {
   readonly text: string
   readonly value: unknown
 }
 
 /**
- * `parseJsonBody` that remembers `tools`: an agent sends the same ones with each turn, often more of them than of
- * messages. Ones that came twice aren't parsed again: 21 instead of 57 µs for 17 KB with 20 tools.
+ * Creates a `parseJsonBody` that caches `tools`: an agent sends the same tools with each turn, often more text than its
+ * messages. Tools that were seen twice aren't parsed again: 21 instead of 57 µs for 17 KB with 20 tools.
  */
 export function rememberingTools(): typeof parseJsonBody {
   const memory = new ToolMemory()
@@ -32,7 +32,7 @@ export function rememberingTools(): typeof parseJsonBody {
 
 class ToolMemory {
   #known: readonly KnownTools[] = []
-  /** Lengths of those that came lately and aren't kept: most of them never come again. */
+  /** Lengths of recent sets that aren't cached: most of them never occur again. */
   readonly #lengths: number[] = []
 
   read(text: string, byteLength: number): JsonBody {
@@ -58,7 +58,7 @@ class ToolMemory {
       this.#lengths.length = Math.min(this.#lengths.length, MOST_SETS)
       return
     }
-    // A copy: a slice would keep the whole request.
+    // A copy: a slice would keep the complete request in memory.
     const copy = Buffer.from(text.slice(span.valueFrom, span.valueTo)).toString()
     this.#keep({ text: copy, value: frozen(tools) })
   }
@@ -77,7 +77,7 @@ class ToolMemory {
   }
 }
 
-/** `undefined` where it isn't valid: whoever parses it whole says what is wrong with it. */
+/** Parses everything but the tools; `undefined` for invalid JSON, which a parse of the complete text then explains. */
 function parseAround(
   tools: KnownTools,
   text: string,

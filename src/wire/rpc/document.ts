@@ -6,7 +6,7 @@ import type { Method } from './method.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-/** An OpenRPC 1.3 document (spec.open-rpc.org), as far as we fill it in. */
+/** An OpenRPC 1.3 document (spec.open-rpc.org), with the fields that we use. */
 export interface OpenRpcDocument {
   readonly [field: string]: unknown
   readonly openrpc: string
@@ -15,10 +15,10 @@ export interface OpenRpcDocument {
   readonly components: { readonly schemas: Json }
 }
 
-/** What any method may answer besides its own errors. */
+/** Errors that any method may return besides its own. */
 const COMMON_ERRORS = ['bad-request', 'unauthorized', 'forbidden', 'internal'] as const satisfies ErrorCode[]
 
-/** Describes a contract to strangers and their generators. Named schemas are shared under `components`. */
+/** Describes a contract for other programs and code generators. Named schemas are shared under `components`. */
 export function openRpcDocument(
   contract: Readonly<Record<string, Method>>,
   version: string,
@@ -63,7 +63,7 @@ function describeParam(name: string, type: z.core.$ZodType, schemas: Record<stri
   }
 }
 
-/** Codes must be unique within a method, and several of our words share one. */
+/** Numbers must be unique within a method, and several of our error codes share one. */
 function describeErrors(codes: readonly ErrorCode[]): Json[] {
   const words = Map.groupBy(new Set(codes), (code) => ERRORS[code].rpc)
   return [...words].map(([code, names]) => ({ code, message: names.join(', ') }))
@@ -88,7 +88,7 @@ function jsonSchema(type: z.core.$ZodType, schemas: Record<string, unknown>): Js
     override: ({ jsonSchema }) => {
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
-      // The name of a shared schema is its key; repeated inside, validators would take it for an address.
+      // The name of a shared schema is its key; repeated as `id`, validators would resolve it as a URI.
       delete jsonSchema.id
     },
   })
@@ -97,7 +97,7 @@ function jsonSchema(type: z.core.$ZodType, schemas: Record<string, unknown>): Js
   return moveReferences(schema) as Json
 }
 
-/** Zod keeps shared schemas beside each schema; here they live in one place of the document. */
+/** Zod puts shared schemas beside each schema; the document has them in one place. */
 function moveReferences(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(moveReferences)
   if (typeof value !== 'object' || value === null) return value

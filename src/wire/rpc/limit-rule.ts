@@ -8,20 +8,22 @@ const budget = usd
   .refine((text) => !text.startsWith('-'), 'should not be negative')
   .refine(isMoney, 'should be an amount in whole nano-dollars, such as "2.50"')
 
-/** What an address, a context or a token may do at most. What is left out isn't bounded. */
+/** The limits of an address, a context or a token. An absent field sets no limit. */
 export const limitRule = z
   .strictObject({
     requests_per_minute: most.optional(),
-    tokens_per_minute: most.optional().describe('Of prompt and answer together.'),
-    concurrent: most.optional().describe('Requests that may run at once.'),
-    usd_per_hour: budget.optional().describe('Hours, days and months are those of UTC.'),
+    tokens_per_minute: most.optional().describe('Of prompt and response together.'),
+    concurrent: most.optional().describe('Maximum number of concurrent requests.'),
+    usd_per_hour: budget.optional().describe('Hours, days and months are in UTC.'),
     usd_per_day: budget.optional(),
     usd_per_month: budget.optional(),
     usd_total: budget.optional(),
     allow_unpriced: z
       .boolean()
       .optional()
-      .describe('Endpoints without a known price may be asked although there is a budget. By default not.'),
+      .describe(
+        'Whether endpoints without a known price may be used although there is a budget. False by default.',
+      ),
     providers: z.array(z.string()).min(1).optional().describe('Only these providers.'),
     models: z
       .array(z.string())
@@ -32,7 +34,7 @@ export const limitRule = z
       .boolean()
       .optional()
       .describe(
-        'Whether a second provider may be asked as well when the first is unusually slow to begin a stream; both may bill. Left out, the model says.',
+        'Whether a second provider may be called as well when the first is unusually slow to begin a stream; both may charge. Without it the setting of the model holds.',
       ),
     local_only: z.boolean().optional().describe('Only providers that run on this host.'),
   })
@@ -40,7 +42,7 @@ export const limitRule = z
 
 export type LimitRule = z.infer<typeof limitRule>
 
-/** Whom a rule is for. */
+/** Which requests a rule applies to. */
 export const limitSubject = z
   .union([
     z.strictObject({ scope: z.literal('default') }),
@@ -52,7 +54,7 @@ export const limitSubject = z
   .meta({
     id: 'LimitSubject',
     description:
-      '`default`: every context of every address by itself; `context`: the same for one context, everywhere or under one address; `address`: all contexts of an address together; `everybody`: all requests together; `token`: what a token asks for.',
+      '`default`: each context of each address separately; `context`: one context, under every address separately or under one address; `address`: all contexts of an address together; `everybody`: all requests together; `token`: the requests of a token.',
   })
 
 export type LimitSubject = z.infer<typeof limitSubject>

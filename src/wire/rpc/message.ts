@@ -1,18 +1,18 @@
 import { z } from 'zod'
 
-/** Codes that the protocol itself defines (JSON-RPC 2.0, section 5.1); all others are in the error table. */
+/** Codes that JSON-RPC 2.0 itself defines (section 5.1); all others are in the error table. */
 export const RPC_CODES = { parseError: -32700, invalidRequest: -32600, methodNotFound: -32601 } as const
 
-/** What a caller accepts who wants answers for as long as there are any. */
+/** The media type that a client accepts to get a stream of responses. */
 export const STREAM_TYPE = 'text/event-stream'
 
-/** Most calls of one batch. */
+/** Maximum number of calls in one batch. */
 export const MAX_BATCH = 100
 
-/** Most letters of all calls together whose methods don't take much; 64 MB of them would keep everybody waiting for seconds. */
+/** Maximum characters of all calls in a body, save those of methods with large params; parsing 64 MB would block the event loop for seconds. */
 export const MOST_LETTERS = 1_000_000
 
-/** One answer as a client reads it; the smallest shape that serves. */
+/** One response, with the fields that a client needs. */
 export const rpcAnswer = z.object({
   id: z.union([z.string(), z.number(), z.null()]),
   result: z.unknown().optional(),

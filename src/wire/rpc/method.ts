@@ -2,33 +2,33 @@ import type { z } from 'zod'
 
 import type { ErrorCode } from '../../base/errors.ts'
 
-/** Who may call a method: anybody who reaches the door, anybody the broker knows, or an administrator. */
+/** Who may call a method: anyone who can connect, any identified caller, or an administrator. */
 export const ROLES = ['open', 'caller', 'admin'] as const
 
 export type Role = (typeof ROLES)[number]
 
-/** May a caller of role `has` do what needs role `needs`? Each role may do all that the ones before it may. */
+/** Whether role `has` includes role `needs`: each role includes those before it. */
 export function roleMay(has: Role, needs: Role): boolean {
   return ROLES.indexOf(has) >= ROLES.indexOf(needs)
 }
 
-/** The contract of one RPC method. Door, client, command line, dashboard and documents all follow from it. */
+/** The contract of one RPC method. The server, the client, the command line and the documentation are derived from it. */
 export interface Method {
   /** One sentence without a full stop inside. */
   readonly summary: string
   readonly description?: string
-  /** Fields in the order in which they may be given by position; required ones first. */
+  /** Fields in the order of positional params; required ones first. */
   readonly params: z.ZodObject
   readonly result: z.ZodType
-  /** What can go wrong beyond bad params and what any method may answer. */
+  /** Errors of this method besides those that any method may return. */
   readonly errors: readonly ErrorCode[]
   readonly role: Role
   /**
-   * Who accepts `text/event-stream` gets results for as long as it listens, an event each, and every one an answer to the
-   * same call; params are those of the call.
+   * The method can stream: a client that accepts `text/event-stream` gets results until it disconnects, each as an event with
+   * a response to the one call.
    */
   readonly streams?: true
-  /** Its params hold what people attach, so that they may be as large as the body of a chat; those of others are small. */
-  readonly takesMuch?: true
+  /** Its params may hold attachments and be as large as the body of a chat; those of other methods are small. */
+  readonly allowsLargeParams?: true
   readonly example: { readonly params: Readonly<Record<string, unknown>>; readonly result: unknown }
 }

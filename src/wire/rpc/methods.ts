@@ -33,7 +33,7 @@ const discovery = {
   },
 } as const satisfies Record<string, Method>
 
-/** Everything the RPC door can be asked. A new method is a row in the file of its group; the compiler asks for its handler. */
+/** The contract of the RPC API. A new method is an entry in the file of its group; the compiler then requires its handler. */
 export const methods = {
   ...infoMethods,
   ...modelsMethods,
@@ -51,9 +51,9 @@ export const methods = {
   ...discovery,
 } as const satisfies Record<string, Method>
 
-/** The methods whose calls may be as long as a chat. */
+/** The methods whose calls may be as large as a chat. */
 export const TAKE_MUCH: readonly string[] = Object.entries(methods).flatMap(([name, method]) =>
-  'takesMuch' in method ? [name] : [],
+  'allowsLargeParams' in method ? [name] : [],
 )
 
 export type MethodName = keyof typeof methods
@@ -62,7 +62,7 @@ export type Params<M extends MethodName> = z.infer<(typeof methods)[M]['params']
 
 export type Result<M extends MethodName> = z.infer<(typeof methods)[M]['result']>
 
-/** Methods that go on answering for as long as somebody listens. */
+/** Methods that can stream. */
 export type StreamName = {
   [M in MethodName]: (typeof methods)[M] extends { readonly streams: true } ? M : never
 }[MethodName]

@@ -14,11 +14,11 @@ async function who(on: { tcp?: string }, head = '') {
   return await opened.send(`GET /who HTTP/1.1${head}`)
 }
 
-test('a plain caller on a Unix socket is local and has no context', async () => {
+test('a caller on a Unix socket without headers is local and has no context', async () => {
   expect(JSON.parse((await who({}))?.body ?? '')).toEqual({ ip: 'local' })
 })
 
-test('a front on the Unix socket says who asks and for which context', async () => {
+test('a front on a Unix socket names the caller and its context', async () => {
   const answer = await who({}, '\nX-Forwarded-For: unknown, 0400::1, 10.0.0.1\nX-Hero-Context: 7')
   expect(JSON.parse(answer?.body ?? '')).toEqual({ ip: '400::1', context: '7' })
 })
@@ -28,7 +28,7 @@ test('a forwarded list without an address leaves the caller local', async () => 
 })
 
 test.each(['\nX-Hero-Context: a/b', '\nX-Hero-Context:', '\nX-Hero-Context: 1\nX-Hero-Context: 2'])(
-  'a malformed context is refused: %j',
+  'a malformed context header is refused: %j',
   async (head) => {
     expect(errorOf(await who({}, head))).toMatchObject({
       code: 400,
@@ -41,12 +41,12 @@ test.each([
   ['127.0.0.1', '127.0.0.1'],
   ['::1', '::1'],
   ['::ffff:127.0.0.1', '127.0.0.1'],
-])('on TCP at %s only the peer counts, whatever the headers say', async (tcp, ip) => {
+])('on TCP at %s the caller is the peer, whatever the headers say', async (tcp, ip) => {
   const answer = await who({ tcp }, '\nX-Forwarded-For: 10.0.0.1\nX-Hero-Context: 0')
   expect(JSON.parse(answer?.body ?? '')).toEqual({ ip })
 })
 
-describe('with rules', () => {
+describe('caller rules', () => {
   const routes = (door: FastifyInstance): void => {
     door.get('/who', (request) => findCaller(request))
   }
@@ -56,24 +56,24 @@ describe('with rules', () => {
     return JSON.parse(answer?.body ?? '')
   }
 
-  test('a trusted proxy on TCP may say who asks; of a list counts the last that is no proxy', async () => {
+  test('a trusted proxy on TCP names the caller: the last address of the list that is not a proxy', async () => {
     const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['127.0.0.1', '10.0.0.2']) } }
     const lines = 'x-forwarded-for: 6.6.6.6, 10.0.0.9, 10.0.0.2\nx-hero-context: lab'
     expect(await ask(setup, lines)).toEqual({ ip: '10.0.0.9', context: 'lab' })
   })
 
-  test('anybody else on TCP may not', async () => {
+  test('headers of a TCP peer that is not a trusted proxy are ignored', async () => {
     const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['10.0.0.2']) } }
     expect(await ask(setup, 'x-forwarded-for: 6.6.6.6\nx-hero-context: lab')).toEqual({ ip: '127.0.0.1' })
   })
 
-  test('a socket of one context is in it, whatever the header says', async () => {
+  test('a socket of one context sets it, whatever the header says', async () => {
     const callers = { context: 'lab' }
     expect(await ask({ callers }, 'x-hero-context: root')).toEqual({ ip: 'local', context: 'lab' })
     expect(await ask({ callers }, 'x-hero-context: not a label!')).toMatchObject({ context: 'lab' })
   })
 
-  test('rolled up, a mycelium node is one payer and IPv4 stays as it is', async () => {
+  test('with roll-up an IPv6 /64 is one payer and IPv4 addresses are unchanged', async () => {
     const callers = { rollsUp: true }
     expect(await ask({ callers }, 'x-forwarded-for: 54f:b680:ba6e:7ced:1:2:3:4')).toEqual({
       ip: '54f:b680:ba6e:7ced::/64',

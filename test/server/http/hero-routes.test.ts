@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { addHeroRoutes } from '../../../src/server/http/hero-routes.ts'
 import { openDoor } from './open-server.ts'
 
-test('Hero finds on every socket who is there and how it is', async () => {
+test('every socket serves its health and its manifest for Hero', async () => {
   await using opened = await openDoor({
     routes: (door) =>
       addHeroRoutes(door, {

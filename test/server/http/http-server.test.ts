@@ -24,20 +24,23 @@ test('a JSON body arrives as the bytes that were sent', async () => {
   expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{"a" : "ü"}' }) })
 })
 
-test.each(['content-type: text/plain', 'x-none: 1'])('a body with “%s” is taken for JSON', async (line) => {
-  await using opened = await openDoor(echo)
-  const answer = await opened.send(`POST /echo HTTP/1.1\n${line}`, '{}')
-  expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{}' }) })
-})
+test.each(['content-type: text/plain', 'x-none: 1'])(
+  'a body with the header “%s” is read as JSON',
+  async (line) => {
+    await using opened = await openDoor(echo)
+    const answer = await opened.send(`POST /echo HTTP/1.1\n${line}`, '{}')
+    expect(answer).toMatchObject({ status: 200, body: JSON.stringify({ isBytes: true, text: '{}' }) })
+  },
+)
 
-test('a request without a body needs no type and has none', async () => {
+test('a request without a body needs no content type and has no body', async () => {
   await using opened = await openDoor({
     routes: (door) => door.post('/touch', (request) => ({ hasBody: request.body !== undefined })),
   })
   expect(await opened.send('POST /touch HTTP/1.1')).toMatchObject({ status: 200, body: '{"hasBody":false}' })
 })
 
-test('another type of body is 415 and says what to send', async () => {
+test('a body of another content type gets 415 and the type to send', async () => {
   await using opened = await openDoor(echo)
   const answer = await opened.send(
     'POST /echo HTTP/1.1\ncontent-type: application/x-www-form-urlencoded',
@@ -50,7 +53,7 @@ test('another type of body is 415 and says what to send', async () => {
   })
 })
 
-test('a body that says it is too large is 413 before a byte of it is read', async () => {
+test('a Content-Length above the limit gets 413 before the body is read', async () => {
   await using opened = await openDoor(echo)
   const head = `POST /echo HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ncontent-length: 1025\r\n\r\n`
   const answer = await sendRaw(opened.where, head)
@@ -62,27 +65,27 @@ test('a body that says it is too large is 413 before a byte of it is read', asyn
   })
 })
 
-test('a chunked body is 413 as soon as it has grown too large, though it never ends', async () => {
+test('a chunked body gets 413 as soon as it exceeds the limit, even if it never ends', async () => {
   await using opened = await openDoor(echo)
   const head = `POST /echo HTTP/1.1\r\nhost: a\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`
   const answer = await sendRaw(opened.where, `${head}401\r\n${'x'.repeat(0x401)}\r\n`)
   expect(answer?.status).toBe(413)
 })
 
-test('who is in the midst of sending too much still hears why', async () => {
+test('a caller that is still sending a body that is too large gets the error', async () => {
   await using opened = await openDoor(echo)
   const answer = await opened.send('POST /echo HTTP/1.1', 'x'.repeat(3_000_000))
   expect(answer?.status).toBe(413)
 })
 
-test('a body at the limit is read', async () => {
+test('a body of exactly the limit is read', async () => {
   await using opened = await openDoor(echo)
   expect(await opened.send(`POST /echo HTTP/1.1\n${JSON_TYPE}`, 'x'.repeat(1024))).toMatchObject({
     status: 200,
   })
 })
 
-test('who asks before sending too much is told no instead of to go on', async () => {
+test('Expect: 100-continue gets 413 instead of 100 for a body above the limit', async () => {
   await using opened = await openDoor(echo)
   const ask = (length: number, body: string) =>
     sendRaw(
@@ -93,7 +96,7 @@ test('who asks before sending too much is told no instead of to go on', async ()
   expect(await ask(2, '{}')).toMatchObject({ status: 100 })
 })
 
-test('what a handler throws is rendered from the error table', async () => {
+test('an error thrown by a handler is rendered from the error table', async () => {
   await using opened = await openDoor({
     routes: (door) => {
       door.get('/busy', () => {
@@ -129,7 +132,7 @@ test('what a handler throws is rendered from the error table', async () => {
   expect(opened.bugs).toEqual([])
 })
 
-test('a door with another protocol words errors its own way', async () => {
+test('a server with its own renderer renders all errors with it', async () => {
   await using opened = await openDoor({
     render: () => ({ status: 418, headers: { 'x-tea': 'pot' }, body: { short: true } }),
   })
@@ -138,7 +141,7 @@ test('a door with another protocol words errors its own way', async () => {
   expect(answer?.headers.get('x-tea')).toBe('pot')
 })
 
-test('a bug is 500, tells the caller nothing and the log everything', async () => {
+test('a bug gets 500 without details; the log has them', async () => {
   const bug = new TypeError('secret detail')
   await using opened = await openDoor({ routes: (door) => door.get('/bug', () => Promise.reject(bug)) })
   const answer = await opened.send('GET /bug HTTP/1.1')
@@ -151,7 +154,7 @@ test('a bug is 500, tells the caller nothing and the log everything', async () =
   expect(opened.bugs).toEqual([{ door: 'test', method: 'GET', route: '/bug', err: bug }])
 })
 
-test('even a thrown nothing is an error with words', async () => {
+test('a thrown null is rendered as an internal error', async () => {
   await using opened = await openDoor({ routes: (door) => door.get('/odd', () => Promise.reject(null)) })
   expect(errorOf(await opened.send('GET /odd HTTP/1.1'))).toMatchObject({
     code: 500,
@@ -159,7 +162,7 @@ test('even a thrown nothing is an error with words', async () => {
   })
 })
 
-test('an unknown path is 404 and names the nearest routes', async () => {
+test('an unknown path gets 404 with the nearest routes', async () => {
   await using opened = await openDoor({
     routes: (door) => {
       for (const url of ['/v1/chat/completions', '/v1/models', '/v1/embeddings', '/health'])
@@ -173,7 +176,7 @@ test('an unknown path is 404 and names the nearest routes', async () => {
   })
 })
 
-test('a known path with the wrong method is 405 and says which it takes', async () => {
+test('a known path with the wrong method gets 405 with the allowed methods', async () => {
   await using opened = await openDoor({
     routes: (door) => {
       door.get('/things/:id', () => 'x')
@@ -186,7 +189,7 @@ test('a known path with the wrong method is 405 and says which it takes', async 
   expect(errorOf(answer)).toMatchObject({ code: 405 })
 })
 
-test('a path that does not decode is 400 in our shape', async () => {
+test('a path that cannot be decoded gets 400 in our error form', async () => {
   await using opened = await openDoor({ routes: (door) => door.get('/things/:id', () => 'x') })
   expect(errorOf(await opened.send('GET /things/%ff HTTP/1.1'))).toMatchObject({ code: 400 })
 })
@@ -196,7 +199,7 @@ test('a trailing slash makes no difference', async () => {
   expect(await opened.send('GET /models/ HTTP/1.1')).toMatchObject({ status: 200 })
 })
 
-test('closing a door frees its socket though a caller holds a connection and a stream is open', async () => {
+test('closing a server frees its socket despite an idle connection and an open stream', async () => {
   const opened = await openDoor({
     routes: (door) => {
       door.get('/stream', (_request, reply) => {
@@ -215,7 +218,7 @@ test('closing a door frees its socket though a caller holds a connection and a s
   expect(opened.door.server.listening).toBe(false)
 })
 
-test('a drained door lets a stream say its last word, then closes cleanly', async () => {
+test('a drain lets an open stream finish, then closes the server', async () => {
   const { promise: started, resolve } = Promise.withResolvers<() => void>()
   const opened = await openDoor({
     routes: (door) => {

@@ -6,13 +6,13 @@ import { createDoor, type DoorOptions } from '../../../src/server/http/http-serv
 import { sendRaw, type RawAnswer } from '../../support/raw-http.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
-/** A door of a test, open on a real socket. */
+/** The server of a test, listening on a real socket. */
 export interface OpenDoor extends AsyncDisposable {
   readonly door: FastifyInstance
   readonly where: NetConnectOpts
-  /** What the door logged as bugs. */
+  /** What the server logged as bugs. */
   readonly bugs: readonly object[]
-  /** Sends these lines as a request head (Host is added, the connection ends with the answer) and the body after it. */
+  /** Sends these lines as a request head, with `Host` and `Connection: close` added, and the body after it. */
   send(lines: string, body?: string): Promise<RawAnswer | undefined>
 }
 
@@ -21,7 +21,7 @@ type Setup = Partial<DoorOptions> & {
   readonly routes?: (door: FastifyInstance) => void
 }
 
-/** Opens a door on a Unix socket, or on the `tcp` address given. */
+/** Opens a server on a Unix socket, or on the given `tcp` address. */
 export async function openDoor({ tcp, routes, ...options }: Setup = {}): Promise<OpenDoor> {
   const temp = tempFolder()
   const bugs: object[] = []
@@ -62,7 +62,7 @@ async function onTcp(door: FastifyInstance, host: string): Promise<NetConnectOpt
   return { host, port }
 }
 
-/** The error in an answer's body. */
+/** The error in the body of a response. */
 export function errorOf(answer: RawAnswer | undefined): unknown {
   return JSON.parse(answer?.body ?? 'null')?.error
 }

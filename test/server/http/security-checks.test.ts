@@ -13,7 +13,7 @@ const routes = {
 const lines = (...text: readonly string[]) => `${text.join('\r\n')}\r\n\r\n`
 const manyHeaders = (count: number) => Array.from({ length: count }, (_, index) => `x-${index}: 1`)
 
-describe('refused before any route sees it', () => {
+describe('a request is refused before any route sees it', () => {
   test.each([
     ['two Host lines', lines('GET / HTTP/1.1', 'host: a', 'Host: b'), 400, 'more than one Host header'],
     ['two equal Host lines', lines('GET / HTTP/1.1', 'host: a', 'HOST: a'), 400, 'more than one Host header'],
@@ -42,7 +42,7 @@ describe('refused before any route sees it', () => {
       'HTTP/1.1',
     ],
     [
-      'both framings, turned',
+      'both framings in the other order',
       lines('POST / HTTP/1.1', 'host: a', 'transfer-encoding: chunked', 'content-length: 2'),
       400,
       'HTTP/1.1',
@@ -73,12 +73,12 @@ describe('refused before any route sees it', () => {
   })
 })
 
-describe('let through', () => {
+describe('a request reaches its route', () => {
   test.each([
     ['100 headers', lines('GET / HTTP/1.1', 'host: a', 'connection: close', ...manyHeaders(98))],
     ['HTTP/1.0 without Host', lines('GET / HTTP/1.0')],
     [
-      'an offer of h2c, which is passed over',
+      'an offer of h2c, which is ignored',
       lines('GET / HTTP/1.1', 'host: a', 'connection: upgrade, close', 'upgrade: h2c'),
     ],
   ])('%s', async (_what, bytes) => {
@@ -87,26 +87,26 @@ describe('let through', () => {
   })
 })
 
-describe('bytes that come too slowly', () => {
+describe('a slow client', () => {
   const patience = { headersMs: 250, requestMs: 400, checkEveryMs: 20 }
 
   test.each([
     ['nothing at all', ''],
     ['half a head', 'GET / HTTP/1.1\r\nhost: a\r\nx-'],
     ['half a body', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{'],
-  ])('%s: 408, and the connection is closed', async (_what, bytes) => {
+  ])('that sends %s gets 408, and the connection is closed', async (_what, bytes) => {
     await using opened = await openDoor({ ...routes, patience })
     const answer = await sendRaw(opened.where, bytes)
     expect(errorOf(answer)).toMatchObject({ code: 408, message: expect.stringContaining('in time') })
   })
 
-  test('a long answer to a quick request is not hurried', async () => {
+  test('a slow response to a complete request is not timed out', async () => {
     await using opened = await openDoor({
       patience,
       routes: (door) => {
         door.get('/slow', (_request, reply) => {
           reply.hijack()
-          // Ends once a slow request that came later was thrown out.
+          // Ends once a later, incomplete request has timed out.
           void sendRaw(opened.where, 'GET /').then(() => reply.raw.end('all of it'))
         })
       },
@@ -114,7 +114,7 @@ describe('bytes that come too slowly', () => {
     expect(await opened.send('GET /slow HTTP/1.1')).toMatchObject({ status: 200 })
   })
 
-  test('nonsense behind an open request does not end up inside its answer', async () => {
+  test('garbage after an open request does not end up in its response', async () => {
     await using opened = await openDoor({
       routes: (door) => {
         door.get('/stream', (request, reply) => {

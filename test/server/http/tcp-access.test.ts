@@ -15,7 +15,7 @@ const routes = {
   },
 }
 
-test('beyond this machine nobody listens without a token', () => {
+test('a listener beyond this machine needs a token', () => {
   expect(mayListen('127.0.0.1', false)).toBe(true)
   expect(mayListen('::1', false)).toBe(true)
   expect(mayListen('0.0.0.0', false)).toBe(false)
@@ -24,7 +24,7 @@ test('beyond this machine nobody listens without a token', () => {
   expect(mayListen('400::1', true)).toBe(true)
 })
 
-describe('with a token', () => {
+describe('a TCP listener with a token', () => {
   const tokens = {
     find: () => {
       throw new BrokerError('unauthorized', 'no tokens here')
@@ -38,7 +38,7 @@ describe('with a token', () => {
   })
   const guarded = { ...routes, guards: [requireProof], callers: { gate } }
 
-  test.each(['Bearer s3cret', 'bearer  s3cret '])('“%s” is let in', async (shown) => {
+  test.each(['Bearer s3cret', 'bearer  s3cret '])('admits “%s”', async (shown) => {
     await using opened = await openDoor(guarded)
     expect(await opened.send(`GET / HTTP/1.1\nauthorization: ${shown}`)).toMatchObject({
       status: 200,
@@ -52,7 +52,7 @@ describe('with a token', () => {
     'authorization: Bearer s3cret2',
     'authorization: Basic s3cret',
     'authorization: Bearer',
-  ])('“%s” is not, unknown paths included', async (line) => {
+  ])('refuses “%s”, on unknown paths too', async (line) => {
     await using opened = await openDoor(guarded)
     for (const path of ['/', '/unknown']) {
       const answer = await opened.send(`GET ${path} HTTP/1.1\n${line}`)
@@ -63,7 +63,7 @@ describe('with a token', () => {
   })
 })
 
-describe('without one, on loopback', () => {
+describe('a loopback listener without a token', () => {
   const ask = async (head: string) => {
     await using opened = await openDoor({ ...routes, guards: [requireSameMachine('127.0.0.1')] })
     return await sendRaw(opened.where, `GET / HTTP/1.1\r\nconnection: close\r\n${head}\r\n\r\n`)
@@ -76,7 +76,7 @@ describe('without one, on loopback', () => {
     'host: [::1]:33850',
     'host: localhost\r\norigin: http://localhost:3000',
     'host: localhost\r\norigin: http://[::1]:3000',
-  ])('this machine is let in: %j', async (head) => {
+  ])('admits names of this machine: %j', async (head) => {
     expect(await ask(head)).toMatchObject({ status: 200 })
   })
 
@@ -88,7 +88,7 @@ describe('without one, on loopback', () => {
     'host: localhost\r\norigin: https://evil.example',
     'host: localhost\r\norigin: null',
     'host: localhost\r\norigin: http://localhost.evil.example',
-  ])('a web page of elsewhere is not: %j', async (head) => {
+  ])('refuses web pages of other sites: %j', async (head) => {
     expect(errorOf(await ask(head))).toMatchObject({
       code: 403,
       metadata: { error_type: 'permission_denied' },

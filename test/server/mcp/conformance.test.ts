@@ -4,14 +4,14 @@ import { runConformance, startDoor, startHttpFixture } from './support.ts'
 
 const MINUTES = 60_000
 
-/** Run with the rest of a revision's scenarios, but no requirement of it: extensions that we don't speak. */
+/** Scenarios of extensions that we don't support; the suite runs them, but the revision does not require them. */
 const NOT_REQUIRED = /^✗ tasks-/
 
 describe.each(['2026-07-28', '2025-11-25'])('the official conformance suite for %s', (revision) => {
   const requirements = ['--requirements', revision]
 
   test(
-    'passes in front of a server that is a program',
+    'passes with an upstream server on stdio',
     async () => {
       await using door = await startDoor({ fixture: program('conformance-stdio', {}, { prefix: false }) })
       const { code, failed } = await runConformance(door.url, requirements)
@@ -22,7 +22,7 @@ describe.each(['2026-07-28', '2025-11-25'])('the official conformance suite for 
   )
 
   test(
-    'passes in front of a server on a Unix socket',
+    'passes with an upstream server on a Unix socket',
     async () => {
       using folder = temporaryFolder()
       await using fixture = await startHttpFixture(`${folder.path}/s`)

@@ -21,8 +21,8 @@ const overHttp = (url: string, context = 'alice') =>
     requestInit: { headers: { 'x-hero-context': context } },
   })
 
-describe('plain HTTP', () => {
-  test('lists tools with their servers, names what is missing, and knows when nothing changed', async () => {
+describe('the plain HTTP routes', () => {
+  test('list tools with their servers, name unavailable servers, and send 304 when nothing changed', async () => {
     await using door = await startDoor({ ...raw, gone: { command: '/no/such/program' } })
     const answer = await fetch(`${door.url}/mcp/tools`)
     const { tools, unavailable } = (await answer.json()) as { tools: object[]; unavailable: object[] }
@@ -37,7 +37,7 @@ describe('plain HTTP', () => {
     expect((await fetch(`${door.url}/mcp/tools`, { headers: { 'if-none-match': etag } })).status).toBe(304)
   })
 
-  test('calls a tool with the body as its arguments', async () => {
+  test('call a tool with the body as its arguments', async () => {
     await using door = await startDoor(raw)
     const answer = await fetch(`${door.url}/mcp/tools/raw__echo`, {
       method: 'POST',
@@ -54,14 +54,14 @@ describe('plain HTTP', () => {
     ['arguments that are no object', 'raw__echo', '[1]', 400],
     ['a tool whose server dies of it', 'raw__crash', '{}', 502],
     ['a tool that never answers', 'raw__hang', '{}', 504],
-  ])('answers %s with its status', async (_, tool, body, status) => {
+  ])('respond to %s with its status', async (_, tool, body, status) => {
     await using door = await startDoor({ raw: program('raw', {}, { callTimeoutMs: 200 }) })
     const answer = await fetch(`${door.url}/mcp/tools/${tool}`, { method: 'POST', headers: json, body })
     expect(answer.status).toBe(status)
     expect(await answer.json()).toMatchObject({ error: { code: status } })
   })
 
-  test('says when to come back while a server is down', async () => {
+  test('send Retry-After while a server is down', async () => {
     await using door = await startDoor(raw, { random: () => 1 })
     const post = (tool: string) =>
       fetch(`${door.url}/mcp/tools/${tool}`, { method: 'POST', headers: json, body: '{}' })
@@ -71,7 +71,7 @@ describe('plain HTTP', () => {
     expect(refused.headers.get('retry-after')).toBe('1')
   })
 
-  test('asks who it is before anything else', async () => {
+  test('identify the caller before anything else', async () => {
     await using door = await startDoor(raw)
     for (const path of ['/mcp/tools', '/mcp', '/mcp/sse']) {
       const answer = await fetch(`${door.url}${path}`, { headers: { 'x-hero-context': 'nobody' } })
@@ -79,7 +79,7 @@ describe('plain HTTP', () => {
     }
   })
 
-  test.each(['/mcp/tools', '/mcp/sse', '/mcp'])('refuses web pages from elsewhere at %s', async (path) => {
+  test.each(['/mcp/tools', '/mcp/sse', '/mcp'])('refuse web pages of other sites at %s', async (path) => {
     await using door = await startDoor(raw)
     const foreign = await fetch(`${door.url}${path}`, { headers: { origin: 'https://evil.example' } })
     expect(foreign.status).toBe(403)
@@ -90,7 +90,7 @@ describe.each([
   ['2026-07-28', { pin: '2026-07-28' } as const],
   ['2025-11-25', 'legacy' as const],
 ])('Streamable HTTP of %s', (_, mode) => {
-  test('lists and calls, with progress', async () => {
+  test('lists and calls tools, with progress', async () => {
     await using door = await startDoor(raw)
     await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
     const { tools } = await client.listTools()
@@ -101,7 +101,7 @@ describe.each([
     expect(steps).toEqual([1, 2, 3])
   })
 
-  test('gives the caller’s cancellation to the server and is free for the next call', async () => {
+  test('passes the cancellation of a call to the upstream server, which can then take the next call', async () => {
     await using door = await startDoor({ raw: program('raw', {}, { maxConcurrentCalls: 1 }) })
     await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
     await client.listTools()
@@ -114,8 +114,8 @@ describe.each([
     expect(textOf(await client.callTool({ name: 'raw__echo' }))).toBe('{}')
   })
 
-  test('tells the model when a server is down, and the client when a tool is unknown', async () => {
-    // Time stands still, so that the wait for the next start is never over.
+  test('returns a server that is down as a tool result, and an unknown tool as a protocol error', async () => {
+    // Time stands still, so that the backoff before the next start never ends.
     const clock = { ...systemClock, monotonic: () => 0 }
     await using door = await startDoor(raw, { random: () => 1, clock })
     await using client = await connected(overHttp(door.url), { versionNegotiation: { mode } })
@@ -130,14 +130,14 @@ describe.each([
   })
 })
 
-test('clients of 2024 list and call over the stream of /mcp/sse', async () => {
+test('clients of revision 2024-11-05 list and call tools over /mcp/sse', async () => {
   await using door = await startDoor(raw)
   await using client = await connected(new SSEClientTransport(new URL(`${door.url}/mcp/sse`)))
   expect((await client.listTools()).tools.map(({ name }) => name)).toContain('raw__echo')
   expect(textOf(await client.callTool({ name: 'raw__echo', arguments: { old: true } }))).toBe('{"old":true}')
 })
 
-test('everything is there on a Unix socket too', async () => {
+test('the MCP routes work on a Unix socket too', async () => {
   using folder = temporaryFolder()
   await using door = await startDoor(raw, { socket: `${folder.path}/rest.sock` })
   expect(door.url).toContain('rest.sock')
@@ -169,7 +169,7 @@ describe('sessions', () => {
     return { 'x-hero-context': context, 'mcp-session-id': answer.headers.get('mcp-session-id') ?? '' }
   }
 
-  test('an id opens nothing for another caller', async () => {
+  test('an id gives no access to another caller', async () => {
     await using door = await startDoor(raw)
     const alices = await openSession(door.url, 'alice')
     expect((await post(door.url, call('raw__echo'), alices)).status).toBe(200)
@@ -180,7 +180,7 @@ describe('sessions', () => {
     expect((await post(door.url, call('raw__echo'), alices)).status).toBe(200)
   })
 
-  test('what one session leaves at a server is out of the next one’s reach, even of the same caller', async () => {
+  test('state that one session leaves at a server is not visible to another session of the same caller', async () => {
     await using door = await startDoor(raw)
     const first = await openSession(door.url, 'alice')
     const second = await openSession(door.url, 'alice')
@@ -189,7 +189,7 @@ describe('sessions', () => {
     expect(await (await post(door.url, call('raw__recall'), first)).text()).toContain('a secret')
   })
 
-  test('a session that ends takes its server process with it', async () => {
+  test('the end of a session ends its server process', async () => {
     await using door = await startDoor(raw)
     const headers = await openSession(door.url, 'alice')
     await (await post(door.url, call('raw__echo'), headers)).text()
@@ -199,13 +199,13 @@ describe('sessions', () => {
     expect((await post(door.url, call('raw__echo'), headers)).status).toBe(404)
   })
 
-  test('without one a single request of the older family is still answered', async () => {
+  test('a single request of an older revision is served without a session', async () => {
     await using door = await startDoor(raw)
     const answer = await post(door.url, call('raw__echo', { bare: 'curl' }), {})
     expect(await answer.text()).toContain('bare')
   })
 
-  test('a client of a session is asked what a server without sessions wants to know', async () => {
+  test('a client with a session gets the input request of a server without sessions', async () => {
     await using fixture = await startHttpFixture(undefined, 'modern-only')
     await using door = await startDoor({ s: { url: fixture.url } })
     const client = new Client(
@@ -222,7 +222,7 @@ describe('sessions', () => {
     }
   })
 
-  test('no caller opens more than a hundred', async () => {
+  test('a caller can open at most a hundred', async () => {
     await using door = await startDoor({})
     for (let opened = 0; opened < 100; opened++) await openSession(door.url, 'alice')
     const refused = await post(door.url, initialize, { 'x-hero-context': 'alice' })

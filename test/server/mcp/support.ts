@@ -7,14 +7,14 @@ import { registerMcpRoutes } from '../../../src/server/mcp/mcp-routes.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
 import { brokerOf } from '../../mcp/support.ts'
 
-/** Callers are told apart by a header in these tests; `nobody` is refused. */
+/** In these tests a header identifies callers; `nobody` is refused. */
 function findCaller({ headers }: { headers: Record<string, unknown> }): ToolCaller {
   const context = headers['x-hero-context']
   if (context === 'nobody') throw new BrokerError('unauthorized', 'who are you?')
   return { ip: 'local', context: typeof context === 'string' ? context : undefined }
 }
 
-/** The doors over the given servers, on a port of this machine or on a Unix socket. */
+/** An MCP server in front of the given upstream servers, on a local port or on a Unix socket. */
 export async function startDoor(
   servers: object,
   { socket, ...options }: { socket?: string } & Parameters<typeof brokerOf>[1] = {},
@@ -56,8 +56,8 @@ interface Verdict {
 }
 
 /**
- * Runs the official suite against an endpoint and gives its verdict: exit code and the lines of its summary. It has clocks of
- * its own (it waits half a second for a notification), so what fails on a busy machine is asked once more.
+ * Runs the official suite against an endpoint and returns its exit code and the failed lines of its summary. The suite has its
+ * own timeouts (half a second for a notification), so a failed run is repeated once: the machine may be busy.
  */
 export async function runConformance(url: string, args: readonly string[]): Promise<Verdict> {
   const verdict = await runOnce(url, args)

@@ -29,14 +29,14 @@ beforeEach(async () => {
         sink.expect({ model: 'm', streamed, object: 'chat.completion.chunk' })
         sink.accept({})
         sinks.resolve(sink)
-        // Answered later, by the test.
+        // The test writes the response later.
         return new Promise(() => undefined)
       }),
   })
 })
 afterEach(() => door[Symbol.asyncDispose]())
 
-/** What comes of an answer, piece by piece. */
+/** Sends a request and collects its response as it arrives. */
 async function ask(stream = true) {
   const { path } = door.where as { path: string }
   const asked = httpRequest({ socketPath: path, path: '/v1/chat/completions', method: 'POST' })
@@ -48,7 +48,7 @@ async function ask(stream = true) {
   return { sink: await sinks.promise, response, text: () => text }
 }
 
-test('a stream that stays silent gets a comment, before its first word and in the middle, and none while it speaks', async () => {
+test('a silent stream gets a keep-alive comment, before its first chunk and between chunks, and none while chunks arrive', async () => {
   const { sink, response, text } = await ask()
   clock.advance(10_000)
   expect((await response).headers['content-type']).toBe('text/event-stream; charset=utf-8')
@@ -65,7 +65,7 @@ test('a stream that stays silent gets a comment, before its first word and in th
   expect(text().endsWith(`${COMMENT}data: [DONE]\n\n`)).toBe(true)
 })
 
-test('nobody’s timer is left when it ends', async () => {
+test('the end of a stream cancels its keep-alive timer', async () => {
   const { sink, response } = await ask()
   sink.chunk(chunk('one', 'stop'))
   sink.end()
@@ -74,7 +74,7 @@ test('nobody’s timer is left when it ends', async () => {
   await expect.poll(() => clock.waiting).toBe(0)
 })
 
-test('the status stays open until then, and an error after it comes in the stream', async () => {
+test('before the first comment an error can set the status, after it the error is sent in the stream', async () => {
   const { sink, response, text } = await ask()
   expect(sink.tell(new BrokerError('upstream-failed', 'no'))).toBe(false)
   clock.advance(10_000)
@@ -82,11 +82,11 @@ test('the status stays open until then, and an error after it comes in the strea
   expect(sink.tell(new BrokerError('upstream-failed', 'no', { details: { provider: 'Groq' } }))).toBe(true)
   await once(await response, 'end')
   const event = JSON.parse(text().split('data: ')[1] ?? '') as Record<string, unknown>
-  // Nothing had been said: no choices, as OpenRouter does it.
+  // No chunk was sent, so there are no choices, like at OpenRouter.
   expect(event).toMatchObject({ error: { code: 502, message: 'no' }, choices: [], provider: 'Groq' })
 })
 
-test('a plain answer is never begun with a comment', async () => {
+test('a plain response never gets a keep-alive comment', async () => {
   const { sink, response, text } = await ask(false)
   clock.advance(MINUTE_MS)
   sink.answer('{"ok":true}')
@@ -95,7 +95,7 @@ test('a plain answer is never begun with a comment', async () => {
   expect([answer.headers['content-type'], text()]).toEqual(['application/json; charset=utf-8', '{"ok":true}'])
 })
 
-test('OpenAI’s client reads over the comments', async () => {
+test('OpenAI’s client skips the keep-alive comments', async () => {
   const { path } = door.where as { path: string }
   await using client = openaiClient(path)
   const asked = client.chat.completions.create({ model: 'm', messages: [], stream: true })

@@ -1,4 +1,4 @@
-// The document through the OpenRPC project's own tools, as the live socket of the whole broker hands it out.
+// The document, as the socket of a running broker serves it, in the tools of the OpenRPC project.
 import { Ajv } from 'ajv'
 import { expect, test } from 'vitest'
 
@@ -14,7 +14,7 @@ async function documentOf(socket: string): Promise<OpenRpc> {
   return await parseOpenRPCDocument(JSON.parse(text) as OpenRpc)
 }
 
-test('the document is read, its references are followed, and it is what rpc.discover answers', async () => {
+test('the OpenRPC document is valid, its references resolve, and rpc.discover returns it', async () => {
   await using broker = await startDaemonHere()
   const { rpc } = broker.daemon.sockets
   const document = await documentOf(rpc)
@@ -25,7 +25,7 @@ test('the document is read, its references are followed, and it is what rpc.disc
   expect(discovered.methods.map(({ name }) => name)).toEqual(document.methods.map(({ name }) => name))
 })
 
-test('every example is a call by the book, and what the broker really answers has the shape it promised', async () => {
+test('every example is a valid call, and the broker’s response matches the schema of its method', async () => {
   await using broker = await startDaemonHere()
   const { rpc } = broker.daemon.sockets
   const document = await documentOf(rpc)
@@ -38,7 +38,7 @@ test('every example is a call by the book, and what the broker really answers ha
       expect({ name, faults: validator.validate(name, params) }).toEqual({ name, faults: [] })
       const call = JSON.stringify({ jsonrpc: '2.0', id: 1, method: name, params })
       const answer = JSON.parse((await send(rpc, 'POST', '/rpc', call)).text) as { result?: unknown }
-      // What an example names (a token, a tool, a real model) need not be there.
+      // The token, tool or model that an example names may not exist here.
       if (answer.result === undefined) continue
       answered++
       const fits = ajv.compile(result.schema)
@@ -52,7 +52,7 @@ test('every example is a call by the book, and what the broker really answers ha
   expect(answered).toBeGreaterThan(20)
 })
 
-test('a call that the contract does not allow is seen by the tools and refused by the door', async () => {
+test('a call that violates the contract is refused by the tools and by the server', async () => {
   await using broker = await startDaemonHere()
   const { rpc } = broker.daemon.sockets
   const validator = new MethodCallValidator(await documentOf(rpc))

@@ -13,15 +13,18 @@ function callOf(method: MethodName): object {
   return { jsonrpc: '2.0', method, params: methods[method].example.params, id: 1 }
 }
 
-describe('every method', () => {
-  test.each(matrix)('$method needs “$needs”: “$has” is treated so', async ({ method, needs, has }) => {
-    await using socket = await startRpcSocket({ roleOf: () => has })
-    const answer = await socket.ask(callOf(method))
-    if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
-    else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
-  })
+describe('roles of methods', () => {
+  test.each(matrix)(
+    '$method needs the role “$needs”: a call with the role “$has” is admitted or refused accordingly',
+    async ({ method, needs, has }) => {
+      await using socket = await startRpcSocket({ roleOf: () => has })
+      const answer = await socket.ask(callOf(method))
+      if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
+      else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
+    },
+  )
 
-  test.each(names)('%s is closed to who is not known, unless it is open to all', async (method) => {
+  test.each(names)('%s refuses an unidentified caller, unless it is open', async (method) => {
     const findCaller = () => Promise.reject(new BrokerError('unauthorized', 'no such token'))
     await using socket = await startRpcSocket({ findCaller })
     const answer = await socket.ask(callOf(method))
@@ -30,7 +33,7 @@ describe('every method', () => {
   })
 
   test.each(names.filter((method) => methods[method].role === 'admin'))(
-    '%s is closed when nobody says who is an administrator',
+    '%s refuses every caller when no roles are configured',
     async (method) => {
       await using socket = await startRpcSocket()
       expect(await socket.ask(callOf(method))).toMatchObject({ error: { code: -32003 } })
@@ -38,7 +41,7 @@ describe('every method', () => {
   )
 })
 
-test('a role may do all that the ones before it may, and nothing of those after', () => {
+test('a role includes the roles before it and none after it', () => {
   expect(ROLES.map((has) => ROLES.map((needs) => roleMay(has, needs)))).toEqual([
     [true, false, false],
     [true, true, false],

@@ -10,7 +10,7 @@ import { send, startRpcSocket } from '../../support/rpc-socket.ts'
 const health = methods.health.example.result
 
 describe('a call', () => {
-  test('is answered with the result of its handler', async () => {
+  test('gets the result of its handler', async () => {
     await using socket = await startRpcSocket()
     expect(await socket.ask({ jsonrpc: '2.0', method: 'health', params: {}, id: 1 })).toEqual({
       jsonrpc: '2.0',
@@ -19,7 +19,7 @@ describe('a call', () => {
     })
   })
 
-  test('may leave its params out', async () => {
+  test('may omit its params', async () => {
     await using socket = await startRpcSocket()
     expect(await socket.ask({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
   })
@@ -37,7 +37,7 @@ describe('a call', () => {
     expect(text.endsWith(`,"id":${id}}`)).toBe(true)
   })
 
-  test('without an id is run and not answered: 204', async () => {
+  test('without an id is executed and gets 204 without a response', async () => {
     let runs = 0
     const handlers = { ...exampleHandlers, health: async () => (runs++, health) }
     await using socket = await startRpcSocket({ handlers })
@@ -60,7 +60,7 @@ describe('a call', () => {
     expect(seen).toEqual([{ since: 5, until: 9 }, { since: 5, until: 9 }, { since: 5 }])
   })
 
-  test('tells its handler when the caller hangs up', async () => {
+  test('aborts the signal of its handler when the caller disconnects', async () => {
     const aborted = Promise.withResolvers<void>()
     const started = Promise.withResolvers<void>()
     const handlers = {
@@ -83,7 +83,7 @@ describe('a call', () => {
 })
 
 describe('a batch', () => {
-  test('is answered in the order of its calls, without its notifications', async () => {
+  test('gets responses in the order of its calls, none for notifications', async () => {
     await using socket = await startRpcSocket()
     const answer = await socket.ask([
       { jsonrpc: '2.0', method: 'health', id: 'a' },
@@ -98,7 +98,7 @@ describe('a batch', () => {
     ])
   })
 
-  test('of notifications alone is 204', async () => {
+  test('of notifications only gets 204', async () => {
     await using socket = await startRpcSocket()
     expect(await socket.post('[{"jsonrpc":"2.0","method":"health"}]')).toMatchObject({
       status: 204,
@@ -111,7 +111,7 @@ describe('a batch', () => {
     expect(await socket.ask([])).toMatchObject({ error: { code: -32600 }, id: null })
   })
 
-  test('is bounded', async () => {
+  test('with too many calls is refused', async () => {
     await using socket = await startRpcSocket()
     const calls = Array.from({ length: 101 }, (_, id) => ({ jsonrpc: '2.0', method: 'health', id }))
     expect(await socket.ask(calls.slice(1))).toHaveLength(100)
@@ -119,7 +119,7 @@ describe('a batch', () => {
   })
 })
 
-describe('what is refused', () => {
+describe('invalid input', () => {
   test.each([
     ['half a document', '{"jsonrpc":"2.0",'],
     ['nothing', ''],
@@ -149,7 +149,7 @@ describe('what is refused', () => {
     ['list_models', expect.arrayContaining(['models.list'])],
     ['__proto__', []],
     ['toString', []],
-  ])('the unknown method %s comes with the names that are near', async (method, meant) => {
+  ])('the unknown method %s is refused with the nearest names', async (method, meant) => {
     await using socket = await startRpcSocket()
     expect(await socket.ask({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({
       error: { code: -32601, data: { did_you_mean: meant } },
@@ -159,7 +159,7 @@ describe('what is refused', () => {
   test.each([
     ['method', { method: 'x'.repeat(5_000) }],
     ['param', { method: 'usage.summary', params: { ['x'.repeat(5_000)]: 1 } }],
-  ])('an endless name of a %s is not repeated', async (_, call) => {
+  ])('an endless name of a %s is not echoed', async (_, call) => {
     await using socket = await startRpcSocket()
     const answer = JSON.stringify(await socket.ask({ jsonrpc: '2.0', id: 1, ...call }))
     expect(answer).toContain(`“${'x'.repeat(100)}…”`)
@@ -170,15 +170,15 @@ describe('what is refused', () => {
     [{ since: 'yesterday' }, 'usage.summary: “since” should be a number, but is a text'],
     [{ sinse: 3 }, 'usage.summary: “sinse” is not one of its params (since, until)'],
     [['yesterday'], 'usage.summary: “since” should be a number, but is a text'],
-    [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values came'],
-  ])('the params %j are refused by name', async (params, message) => {
+    [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values were given'],
+  ])('the params %j are refused with the name of the field', async (params, message) => {
     await using socket = await startRpcSocket()
     expect(await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params, id: 1 })).toMatchObject({
       error: { code: -32602, message, data: { code: 'bad-request' } },
     })
   })
 
-  test('any JSON at all gets an answer in the shape of the protocol', async () => {
+  test('of any JSON gets a response in the form of the protocol', async () => {
     await using socket = await startRpcSocket()
     await assert(
       asyncProperty(json(), async (body) => {
@@ -193,9 +193,9 @@ describe('what is refused', () => {
   })
 })
 
-describe('failures', () => {
+describe('errors of handlers', () => {
   test.each(Object.keys(ERRORS) as ErrorCode[])(
-    '%s has the code of its row and its name in data',
+    '%s has the number of its row and its code in data',
     async (code) => {
       const details = { provider: 'Groq', status: 429, retryAfter: 3, metadata: { limit: 'minute' } }
       const error = new BrokerError(code, 'said so', { details })
@@ -214,7 +214,7 @@ describe('failures', () => {
     },
   )
 
-  test('a bug is logged with its stack and does not show itself to the caller', async () => {
+  test('a bug is logged with its stack and hidden from the caller', async () => {
     const log: { err?: unknown }[] = []
     const handlers = { ...exampleHandlers, health: () => Promise.reject(new TypeError('secret detail')) }
     await using socket = await startRpcSocket({ handlers, logger: { error: (details) => log.push(details) } })
@@ -224,7 +224,7 @@ describe('failures', () => {
     expect(log).toEqual([{ rpc: 'health', err: new TypeError('secret detail') }])
   })
 
-  test('a result that JSON can’t hold is a bug of that call alone', async () => {
+  test('a result that JSON can’t represent is an internal error of that call only', async () => {
     const handlers = { ...exampleHandlers, info: async () => ({ open_requests: 1n }) as never }
     await using socket = await startRpcSocket({ handlers })
     const calls = ['info', 'health'].map((method) => ({ jsonrpc: '2.0', method, id: method }))
@@ -232,8 +232,8 @@ describe('failures', () => {
   })
 })
 
-describe('who may call', () => {
-  test('an unknown caller is told so, and open methods still answer', async () => {
+describe('the caller', () => {
+  test('without a valid token is refused, and open methods still work', async () => {
     const findCaller = () => {
       throw new BrokerError('unauthorized', 'no such token')
     }
@@ -244,7 +244,7 @@ describe('who may call', () => {
     expect(await socket.ask({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
   })
 
-  test('the caller is found once for a batch and handed to each handler', async () => {
+  test('is identified once for a batch and passed to each handler', async () => {
     let found = 0
     const seen: unknown[] = []
     const caller = { ip: '400::1', context: 'lab' }
@@ -261,7 +261,7 @@ describe('who may call', () => {
 })
 
 describe('discovery', () => {
-  test('gives the same document by call and by GET', async () => {
+  test('returns the same document by call and by GET', async () => {
     await using socket = await startRpcSocket()
     const called = (await socket.ask({ jsonrpc: '2.0', method: 'rpc.discover', id: 1 })) as {
       result: unknown

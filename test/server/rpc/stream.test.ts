@@ -1,4 +1,4 @@
-// A method that streams goes on answering the one call, for as long as its caller listens.
+// A streaming method sends responses to one call until its caller disconnects.
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { once } from 'node:events'
@@ -30,7 +30,7 @@ async function readAll(incoming: IncomingMessage): Promise<unknown[]> {
 
 const CALL = { jsonrpc: '2.0', method: 'logs.tail', params: {}, id: 7 }
 
-test('every result is an answer to the call; a failure is the last of them', async () => {
+test('every result of a stream is a response to the call, and an error is the last one', async () => {
   const tail: StreamHandlers['logs.tail'] = async function* () {
     yield PAGE
     yield undefined
@@ -56,14 +56,14 @@ test('every result is an answer to the call; a failure is the last of them', asy
 })
 
 test.each([
-  ['who may not', CALL, 'caller', 'forbidden'],
-  ['bad params', { ...CALL, params: { level: 'loud' } }, 'admin', 'bad-request'],
-] as const)('%s is refused in the stream as anywhere', async (_, call, role, code) => {
+  ['without the role', CALL, 'caller', 'forbidden'],
+  ['with bad params', { ...CALL, params: { level: 'loud' } }, 'admin', 'bad-request'],
+] as const)('a call %s is refused in the stream with its error', async (_, call, role, code) => {
   await using socket = await startRpcSocket({ roleOf: () => role })
   expect(await readAll(await open(socket, call))).toMatchObject([{ error: { data: { code } }, id: 7 }])
 })
 
-test('whoever does not ask for a stream, or asks for what has none, is answered once', async () => {
+test('a call gets one response if it does not accept a stream, or its method has none', async () => {
   await using socket = await startRpcSocket({ roleOf: () => 'admin' })
   for (const [call, accept] of [
     [CALL, 'application/json'],
@@ -77,7 +77,7 @@ test('whoever does not ask for a stream, or asks for what has none, is answered 
   }
 })
 
-test('a caller who leaves ends its stream', async () => {
+test('a disconnect of the caller ends its stream', async () => {
   const left = Promise.withResolvers<void>()
   const tail: StreamHandlers['logs.tail'] = async function* (_params, _caller, signal) {
     signal.addEventListener('abort', () => left.resolve())

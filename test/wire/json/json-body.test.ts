@@ -8,18 +8,18 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const splice = (json: string, changes: Record<string, string | undefined>): string =>
   spliceFields(parseJsonBody(bytes(json)), new Map(Object.entries(changes)))
 
-describe('a body whose fields are spliced', () => {
-  test('keeps every byte that is not changed', () => {
+describe('splicing fields of a body', () => {
+  test('keeps every other byte unchanged', () => {
     const body = '{ "model" : "a",\n "big": 12345678901234567890, "f": 1.0, "messages":[{"a":"}{\\""}] }'
     expect(splice(body, { model: '"b"' })).toBe(body.replace('"a"', '"b"'))
   })
 
-  test('gets a new field in front', () => {
+  test('puts a new field in front', () => {
     expect(splice('{"a":1}', { b: '2' })).toBe('{"b":2,"a":1}')
     expect(splice('{}', { b: '2' })).toBe('{"b":2}')
   })
 
-  test('loses a field from any place without a comma left over', () => {
+  test('removes a field from any place together with its comma', () => {
     for (const name of ['a', 'b', 'c']) {
       const rest = JSON.parse(splice('{"a":1, "b":[2,{}] , "c":"3"}', { [name]: undefined })) as object
       expect(Object.keys(rest)).toEqual(['a', 'b', 'c'].filter((other) => other !== name))
@@ -32,7 +32,7 @@ describe('a body whose fields are spliced', () => {
     expect(JSON.parse(splice('{"mod\\u0065l":"a"}', { model: '"b"' }))).toEqual({ model: 'b' })
   })
 
-  test('is the same as changing the parsed object, for any object and any change', () => {
+  test('equals changing the parsed object, for any object and any change', () => {
     const value = fc.jsonValue({ maxDepth: 3 })
     // No quote in a name: V8's JSON.parse (Node 24) at times reads {"model":[],"\\"":{},"":{}} wrongly.
     const plain = fc.string({ maxLength: 4 }).filter((text) => !/["\\]/.test(text))
@@ -64,7 +64,7 @@ describe('a body whose fields are spliced', () => {
   })
 })
 
-describe('a body that can’t be read is refused with its reason', () => {
+describe('an invalid body is refused with the reason', () => {
   const refusal = (raw: Uint8Array): BrokerError => {
     try {
       parseJsonBody(raw)
@@ -90,7 +90,7 @@ describe('a body that can’t be read is refused with its reason', () => {
     expect(error.message).toMatch(reason)
   })
 
-  test('bytes that are not UTF-8', () => {
+  test('when it has bytes that are not UTF-8', () => {
     expect(refusal(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d)).message).toMatch(/UTF-8/)
   })
 })

@@ -13,11 +13,11 @@ test.each([
   ['{"a":[}', 'line 1, column 7: expected value or ]'],
   ['{"a":1', 'line 1, column 7: it ends too early, expected , or the end'],
   ['{} x', 'line 1, column 4: there is something after the end of the object'],
-])('%j is wrong at %s', (text, fault) => {
+])('the error of %j is at %s', (text, fault) => {
   expect(explainJsonFault(text)).toBe(fault)
 })
 
-test('a text cut anywhere is wrong where it ends, or where its last word begins', () => {
+test('the error of a truncated text is at its end, or at the start of its last literal', () => {
   fc.assert(
     fc.property(fc.json({ maxDepth: 3 }), fc.nat(), (json, place) => {
       const text = `{"x":${json}}`
@@ -35,6 +35,6 @@ test.each([
   expect(explainJsonFault(`{"a":"${letters}`)).toBe(`line 1, column 6: ${fault}`)
 })
 
-test('deep nesting costs no stack', () => {
+test('an error in deeply nested JSON is explained without stack overflow', () => {
   expect(explainJsonFault('['.repeat(200_000))).toMatch(/column 200001: it ends too early/)
 })

@@ -27,7 +27,7 @@ const GOOD = {
   either: 'one',
 }
 
-describe('what is wrong with a field is said in one way', () => {
+describe('the problem of an invalid field is described uniformly', () => {
   test.each([
     [{ text: undefined }, 'text', 'is missing'],
     [{ text: null }, 'text', 'should be a text, but is null'],
@@ -68,7 +68,7 @@ describe('what is wrong with a field is said in one way', () => {
   })
 })
 
-test('the refusal of a request names the field and where it stands', () => {
+test('the error of an invalid request names the field and its path', () => {
   expect(fieldFault(form, { ...GOOD, text: 7 }, ['tools', 2])).toMatchObject({
     code: 'bad-request',
     message: 'the field “tools[2].text” should be a text, but is a number',

@@ -10,8 +10,8 @@ const toolsOf = (name: string): readonly object[] => [
   { type: 'function', function: { name, description: padding } },
 ]
 
-describe('a body with tools', () => {
-  test('has the very same ones as the request before from the third time on', () => {
+describe('the tools of a body', () => {
+  test('are the same object as in the previous request from the third time on', () => {
     const parse = rememberingTools()
     const [first, second, third, fourth] = [1, 2, 3, 4].map((turn) =>
       parse(said({ turn, tools: toolsOf('a') })),
@@ -21,7 +21,7 @@ describe('a body with tools', () => {
     expect(fourth?.value).toEqual({ model: 'm', turn: 4, tools: toolsOf('a') })
   })
 
-  test('can change nobody else’s', () => {
+  test('are frozen, so that no request can change those of another', () => {
     const parse = rememberingTools()
     const [, , tools] = [1, 2, 3].map(() => parse(said({ tools: toolsOf('a') })).value['tools'])
     expect(() => Object.assign((tools as [{ function: object }])[0].function, { name: 'b' })).toThrow(
@@ -29,14 +29,14 @@ describe('a body with tools', () => {
     )
   })
 
-  test('has its own where others’ begin in the same way', () => {
+  test('are not confused with cached tools that have the same beginning', () => {
     const parse = rememberingTools()
     for (let turn = 0; turn < 3; turn++) parse(said({ tools: toolsOf('a') }))
     const more = [...toolsOf('a'), { type: 'function', function: { name: 'b' } }]
     expect(parse(said({ tools: more })).value['tools']).toEqual(more)
   })
 
-  test('is parsed anew when sixteen other sets came since', () => {
+  test('are parsed again after sixteen other sets', () => {
     const parse = rememberingTools()
     const turn = (name: string): unknown => parse(said({ tools: toolsOf(name) })).value['tools']
     for (let at = 0; at < 3; at++) turn('a')
@@ -46,7 +46,7 @@ describe('a body with tools', () => {
     expect(turn('a')).toEqual(kept)
   })
 
-  test('is read as by who remembers nothing, whatever came before and however it is broken', () => {
+  test('are read as without a cache, whatever was cached and however the body is broken', () => {
     const parse = rememberingTools()
     const name = fc.constantFrom('a', 'b', '"', '\\', '{"tools":', 'é', '😀')
     const place = fc.constantFrom('tools', 'to\\u006fls', 'tool', 'messages')

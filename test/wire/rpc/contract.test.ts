@@ -9,17 +9,17 @@ import { methods } from '../../../src/wire/rpc/methods.ts'
 const contract: [string, Method][] = Object.entries(methods)
 
 describe.each(contract)('%s', (_, method) => {
-  test('shows an example that its own schemas accept', () => {
+  test('has an example that its own schemas accept', () => {
     expect(method.params.parse(method.example.params)).toEqual(method.example.params)
     expect(method.result.parse(method.example.result)).toEqual(method.example.result)
   })
 
-  test('refuses a param it does not know', () => {
+  test('refuses an unknown param', () => {
     const issues = method.params.safeParse({ ...method.example.params, surprise: 1 }).error?.issues
     expect(issues).toMatchObject([{ code: 'unrecognized_keys', keys: ['surprise'] }])
   })
 
-  test('asks for required params first, so that position is unambiguous', () => {
+  test('lists required params first, so that positional params are unambiguous', () => {
     const required = Object.values(method.params.shape).map((field) => !field.safeParse(undefined).success)
     expect(required).toEqual(required.toSorted((a, b) => Number(b) - Number(a)))
   })
@@ -28,7 +28,7 @@ describe.each(contract)('%s', (_, method) => {
 describe('the OpenRPC document', () => {
   const document = openRpcDocument(methods, '0.0.0')
 
-  test('is what was agreed: a change of the contract shows in this file', async () => {
+  test('matches its golden file', async () => {
     await expect(`${JSON.stringify(document, undefined, 2)}\n`).toMatchFileSnapshot(
       '../../golden/openrpc.json',
     )
@@ -47,7 +47,7 @@ describe('the OpenRPC document', () => {
     for (const [, name] of references) expect(document.components.schemas).toHaveProperty([String(name)])
   })
 
-  test('gives each error of a method a code of its own', () => {
+  test('has a distinct code for each error of a method', () => {
     for (const method of document.methods) {
       const codes = (method['errors'] as { code: number }[]).map(({ code }) => code)
       expect(codes).toEqual([...new Set(codes)])
@@ -56,7 +56,7 @@ describe('the OpenRPC document', () => {
 })
 
 function createValidator() {
-  // The meta-schema takes JSON Schema itself from a page on the web; ajv has the same one built in.
+  // The meta-schema references JSON Schema by a URL; ajv has that schema built in.
   const local = JSON.stringify(openRpcMetaSchema)
     .replaceAll(/"https:\/\/meta.json-schema.tools\/#\/definitions\/[^"]*"/g, `"${DRAFT_7}/properties/$ref"`)
     .replaceAll(/"https:\/\/meta.json-schema.tools\/?"/g, `"${DRAFT_7}"`)

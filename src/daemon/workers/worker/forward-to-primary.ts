@@ -1,8 +1,7 @@
 import { Agent, request as send, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
-import { renderError } from '../../../server/http/errors/error-response.ts'
-import { tellError } from '../../../server/http/errors/send-error.ts'
+import { renderError, tellError } from '../../../server/http/errors/error-response.ts'
 
 /** Set by workers for the primary's twin of the TCP door, which sees no peer of its own; what a caller says there is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'

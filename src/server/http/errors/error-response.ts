@@ -1,28 +1,29 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
 
-/** An error as OpenRouter and we write it: never `null`, the code is the HTTP status. */
+/** The body of an error, in the form of OpenRouter: never `null`, `code` is the HTTP status. */
 export interface ErrorEnvelope {
   readonly error: {
     readonly code: number
     readonly message: string
-    /** `code` is our own word for it, `error_type` OpenRouter's coarser one. */
+    /** `code` is the broker's own error code, `error_type` OpenRouter's coarser one. */
     readonly metadata: Readonly<Record<string, unknown>> & {
       readonly code: ErrorCode
       readonly error_type: string
     }
   }
-  /** How the request was routed, for callers who asked for that. */
+  /** How the request was routed, for callers that requested it. */
   readonly openrouter_metadata?: object
 }
 
-/** An error ready to be sent: status, body (a door with another protocol has its own), and the headers that belong to it. */
+/** An error ready to be sent: status, headers and body. A server with another protocol has a body of its own. */
 export interface RenderedError<Body extends object = object> {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body
 }
 
-/** Renders whatever was thrown. What is not a `BrokerError` shows nothing of itself; logging it is the caller's part. */
+/** Renders a thrown value. One that is not a `BrokerError` is rendered without its details; logging it is up to the caller. */
 export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
   const error = asBrokerError(thrown)
   const row = ERRORS[error.code]
@@ -55,4 +56,21 @@ function headersOf({ code, details }: BrokerError): Record<string, string> {
     headers['retry-after'] = String(Math.max(0, Math.ceil(details.retryAfter)))
   if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer'
   return headers
+}
+
+/** Sends an error. `headers` are sent in addition to those of the error. */
+export function tellError(
+  response: ServerResponse,
+  { status, headers: ofError, body }: RenderedError,
+  headers?: Readonly<Record<string, string>>,
+): void {
+  const text = JSON.stringify(body)
+  // The reason phrase is given explicitly: an earlier `writeHead` that failed may have left its own behind.
+  response.writeHead(status, STATUS_CODES[status], {
+    ...headers,
+    ...ofError,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+  })
+  response.end(text)
 }

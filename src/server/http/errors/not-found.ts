@@ -1,18 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { editDistance } from '../../../base/edit-distance.ts'
 import { BrokerError } from '../../../base/errors.ts'
+import { findNearest } from '../../../base/nearest-names.ts'
 import { shortName } from '../../../base/truncate.ts'
 
-/** How many neighbours a miss is told about. */
-const NEIGHBOURS = 3
+/** How many of the nearest routes a 404 names. */
+const MAX_SUGGESTIONS = 3
 
-/** What a door serves, kept to answer well when somebody misses it. */
+/** The routes of a server, kept so that a 404 or 405 can be explained. */
 export interface RouteBook {
-  /** Why no route was found: the wrong method (sets `Allow`), or an unknown path with the nearest known ones. */
+  /** Explains why no route matched: the wrong method (sets `Allow`), or an unknown path, with the nearest known ones. */
   explainMiss(request: FastifyRequest, reply: FastifyReply): BrokerError
 }
 
-/** Writes down every route that is added to `door` from now on. */
+/** Records every route that is added to the server from now on. */
 export function createRouteBook(door: FastifyInstance): RouteBook {
   const methodsOf = new Map<string, Set<string>>()
   door.addHook('onRoute', ({ url, method }) => {
@@ -34,7 +34,7 @@ export function createRouteBook(door: FastifyInstance): RouteBook {
           `${request.method} is not served at ${shortName(path)}; it takes ${allow}`,
         )
       }
-      const near = nearest(path, [...methodsOf.keys()])
+      const near = findNearest(methodsOf.keys(), path, { kind: 'path', limit: MAX_SUGGESTIONS })
       return new BrokerError(
         'not-found',
         `nothing is served at ${shortName(path)}; nearest: ${near.join(', ')}`,
@@ -50,12 +50,4 @@ function patternOf(url: string): RegExp {
     .replace(/:[^/]+/g, '[^/]+')
     .replace(/\*/g, '.*')
   return new RegExp(`^${source}/?$`)
-}
-
-function nearest(path: string, urls: readonly string[]): readonly string[] {
-  return urls
-    .map((url) => ({ url, far: editDistance(path, url) }))
-    .sort((one, other) => one.far - other.far)
-    .slice(0, NEIGHBOURS)
-    .map(({ url }) => url)
 }

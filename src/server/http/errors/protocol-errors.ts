@@ -3,14 +3,14 @@ import type { Duplex } from 'node:stream'
 import { BrokerError, type ErrorCode } from '../../../base/errors.ts'
 import { renderError } from './error-response.ts'
 
-/** Node's words for bytes that are no request we would read; anything else is a plain `bad-request`. */
+/** Node's codes for bytes that are not an acceptable request; any other code becomes `bad-request`. */
 const REASONS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   HPE_HEADER_OVERFLOW: ['headers-too-large', 'the headers are larger than we read'],
   HPE_CHUNK_EXTENSIONS_OVERFLOW: ['too-large', 'the chunk extensions are larger than we read'],
   ERR_HTTP_REQUEST_TIMEOUT: ['too-slow', 'the request did not arrive in time'],
 }
 
-/** Answers bytes that never became a request, and closes the connection. */
+/** Sends an error for bytes that could not be parsed as a request, and closes the connection. */
 export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy()
@@ -23,7 +23,7 @@ export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void 
   refuseOn(socket, new BrokerError(code, message))
 }
 
-/** Writes an error as a whole HTTP answer on a bare socket, and closes it. */
+/** Writes an error as a complete HTTP response to a bare socket, and closes it. */
 export function refuseOn(socket: Duplex, error: BrokerError): void {
   const { status, headers, body } = renderError(error)
   const text = JSON.stringify(body)
@@ -37,9 +37,9 @@ export function refuseOn(socket: Duplex, error: BrokerError): void {
   socket.end(`${lines.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy())
 }
 
-/** Whether an answer has begun on this connection: a second head in the middle of it would be read as its body. */
+/** Whether a response has begun on this connection: a second head in the middle of it would be read as its body. */
 function isAnswering(socket: Duplex): boolean {
-  // Node's own default handler looks at the same field; there is no public one.
+  // Node's own default handler reads this field too; there is no public one.
   const { _httpMessage: message } = socket as { _httpMessage?: { headersSent: boolean } | null }
   return message?.headersSent === true
 }

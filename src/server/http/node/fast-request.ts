@@ -2,40 +2,42 @@ import { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
 /**
- * A request whose body can be had in the moment when its last byte is parsed. To read it as a stream takes four turns of
- * `process.nextTick` and 4 of 88 µs more; both ways are open as long as none was taken.
+ * A request whose complete body is available as soon as its last byte is parsed. Reading it as a stream takes four turns of
+ * `process.nextTick` and 4 of 88 µs more. It can be read either way, but only once.
  */
 export class Incoming extends IncomingMessage {
-  #way: 'stream' | 'collecting' | 'whole' = 'stream'
+  #state: 'stream' | 'collecting' | 'complete' = 'stream'
   #parts: Buffer[] = []
   #then: ((body: Buffer) => void) | undefined
 
   static {
-    // What was read as a whole has ended. Else Node would keep the request, its headers and all, until the connection's next.
+    // A body that was read by `readBody` has ended. Otherwise Node would keep the request and its headers until the next
+    // request on the connection.
     Object.defineProperty(this.prototype, 'readableEnded', {
       get(this: Incoming): boolean {
-        return this.#way === 'whole' || hasEnded(this)
+        return this.#state === 'complete' || hasEnded(this)
       },
     })
   }
 
-  /** To be called before the body comes, which is in the same turn as the head. Without a whole body nobody is called. */
+  /** Call this before the body arrives: in the same tick as the head. If the body never completes, there is no callback. */
   whole(then: (body: Buffer) => void): void {
-    this.#way = 'collecting'
+    this.#state = 'collecting'
     this.#then = then
-    // Says to Node that somebody reads; else it would throw away what it thinks is left over. (`read` comes to the same, at length.)
+    // Marks the request as being read; otherwise Node would discard the body as left over. (`read` does this too, but slower.)
     this._read(0)
   }
 
-  /** What the parser calls with each part, and with `null` after the last. */
+  /** The parser calls this with each part of the body, and with `null` after the last one. */
   override push(part: Buffer | null, encoding?: BufferEncoding): boolean {
-    if (this.#way === 'stream') return super.push(part, encoding)
+    if (this.#state === 'stream') return super.push(part, encoding)
     if (part !== null) {
-      if (this.#way === 'collecting') this.#parts.push(part)
+      if (this.#state === 'collecting') this.#parts.push(part)
       return true
     }
-    const [then, body] = [this.#then, joined(this.#parts)]
-    this.#way = 'whole'
+    const then = this.#then
+    const body = joined(this.#parts)
+    this.#state = 'complete'
     this.#then = undefined
     this.#parts = []
     then?.(body)

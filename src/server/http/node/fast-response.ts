@@ -4,17 +4,17 @@ import type { Socket } from 'node:net'
 export type Headers = Readonly<Record<string, string | number>>
 
 /**
- * A response whose bytes a route may put on the socket itself, head and first word in one piece. Node writes head and body
- * apart and wants a turn of `process.nextTick` for each: 2.5 of 79 µs of a request, and three times that of one
- * that is the first in a while. What is anyhow unusual is left to Node; both ways a client gets the same.
+ * A response whose bytes a route may write to the socket itself, head and first event in one piece. Node writes head and body
+ * separately, with a turn of `process.nextTick` for each: 2.5 of 79 µs of a request, and three times that of the first
+ * request in a while. Unusual responses are left to Node; the client receives the same bytes either way.
  */
 export class Outgoing<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
   #socket: Socket | undefined
-  /** For so many seconds the server keeps an idle connection. */
+  /** How many seconds the server keeps an idle connection. */
   keptForS = 0
 
   static {
-    // Of a head that it didn't write Node knows nothing.
+    // Node does not know of a head that it did not write.
     Object.defineProperty(this.prototype, 'headersSent', {
       get(this: Outgoing): boolean {
         return this.#socket !== undefined || hasSentHeaders(this)
@@ -23,9 +23,9 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
   }
 
   /**
-   * The head of an answer of 200 and the socket that it is to be written to; from then on everything up to the last byte is
-   * the route's to write, and `over` its to say. `undefined` when Node has to answer: the answer before on the connection
-   * is still under way, the client speaks HTTP/1.0, somebody has set a header already, or a value is not plain ASCII.
+   * Returns the head of a 200 response and the socket to write it to; from then on the route writes all bytes itself and calls
+   * `finish` after the last. `undefined` when Node has to write the response: the previous response on the connection is not
+   * finished, the client speaks HTTP/1.0, a header was set already, or a value is not plain ASCII.
    */
   straight(headers: Headers): { readonly head: string; readonly socket: Socket } | undefined {
     const { socket } = this
@@ -46,20 +46,23 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
     return `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keptForS}\r\n`
   }
 
-  /** The last byte was given to the socket: once the system has it the connection is free for its next request. Twice is once. */
+  /**
+   * Call this when the last byte was given to the socket: once the system has it, the connection is free for the next
+   * request. Further calls do nothing.
+   */
   over(): void {
     const socket = this.#socket
     if (socket === undefined || this.finished) return
-    // Seen by Node, too: it takes for idle whose response has ended.
+    // Node reads this field too: it regards a connection as idle when its response has ended.
     this.finished = true
-    // A write that failed at once has left nothing to wait for, and is not yet known as a closed connection.
+    // After a write that failed at once there is nothing to wait for, and the socket is not yet marked as closed.
     if (socket.destroyed || socket.errored !== null) return
     if (socket.writableLength === 0) this.#finish(socket)
     else socket.write('', (error) => (error ? undefined : this.#finish(socket)))
   }
 
   #finish(socket: Socket): void {
-    // Before Node hears of it, so that it sends nothing more.
+    // Before Node gets the event, so that it sends nothing more.
     if (!this.shouldKeepAlive) socket.destroySoon()
     this.emit('finish')
   }
@@ -71,7 +74,7 @@ function hasSentHeaders(response: Outgoing): boolean {
   return headersSent?.get?.call(response) === true
 }
 
-/** What may stand in a head as it is, whoever reads it. */
+/** Whether a text may stand in a head as it is, without encoding. */
 export function isPlainAscii(text: string): boolean {
   return PRINTABLE.test(text)
 }
@@ -81,7 +84,7 @@ const PRINTABLE = /^[\x20-\x7e]*$/
 let dateSecond = 0
 let date = ''
 
-/** RFC 9110, 6.6.1: an answer says when it was made, to the second. */
+/** RFC 9110, 6.6.1: a response carries the time of its creation, to the second. Formatted once per second for all servers. */
 function dateText(): string {
   const second = Math.floor(Date.now() / 1000)
   if (second !== dateSecond) {

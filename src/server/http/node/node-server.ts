@@ -1,20 +1,19 @@
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
-import { renderError } from '../errors/error-response.ts'
+import { renderError, tellError } from '../errors/error-response.ts'
 import { Incoming } from './fast-request.ts'
 import { Outgoing } from './fast-response.ts'
 import { refuseOn } from '../errors/protocol-errors.ts'
 import { faultOf, MOST_HEADERS, wrongMethod } from './request-checks.ts'
-import { tellError } from '../errors/send-error.ts'
 
-/** How long bytes may take, in milliseconds. Answers may take as long as they like. */
+/** How long a client may take to send a request, in milliseconds. Responses have no limit. */
 export interface Patience {
-  /** From the first moment of a connection, or of its next request, to the end of the headers. */
+  /** From the start of a connection, or of its next request, to the end of the headers. */
   readonly headersMs: number
-  /** The same to the end of the body: 25 MB of audio on a slow line must fit. */
+  /** From that start to the end of the body: 25 MB of audio over a slow connection must fit. */
   readonly requestMs: number
-  /** An open connection without a request. */
+  /** How long an open connection may stay without a request. */
   readonly idleMs: number
-  /** How often the first two are looked at. */
+  /** How often the first two limits are checked. */
   readonly checkEveryMs: number
 }
 
@@ -29,7 +28,7 @@ const MOST_HEADER_BYTES = 32 * 1024
 
 export type Handler = (request: Incoming, response: Outgoing) => void
 
-/** A `node:http` server that is stricter than Node's: what the security floor refuses never reaches `handle`. */
+/** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
 export function createGroundServer(handle: Handler, bodyLimit: number, patience: Patience): Server {
   const serve = guarded(handle, Math.floor(patience.idleMs / 1000))
   const server = createServer(
@@ -41,14 +40,14 @@ export function createGroundServer(handle: Handler, bodyLimit: number, patience:
       requestTimeout: patience.requestMs,
       keepAliveTimeout: patience.idleMs,
       connectionsCheckingInterval: patience.checkEveryMs,
-      // Checked by us, so that the answer has our shape.
+      // The request checks do this, so that the error has our form.
       requireHostHeader: false,
       insecureHTTPParser: false,
       noDelay: true,
     },
     serve,
   )
-  // One more than allowed, so that an excess is seen instead of silently dropped.
+  // One more than allowed, so that an excess is noticed instead of silently dropped.
   server.maxHeadersCount = MOST_HEADERS + 1
   server.on('checkContinue', invite(serve, bodyLimit))
   server.on('connect', (_request, socket) => refuseOn(socket, wrongMethod('CONNECT')))
@@ -68,14 +67,14 @@ function guarded(handle: Handler, keptForS: number): Handler {
   }
 }
 
-/** A body that doesn't say what it is: here that is JSON. */
+/** A body without a content type is taken for JSON. */
 function takeUntypedForJson(headers: IncomingHttpHeaders): void {
   if (headers['content-type'] !== undefined) return
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
   if (hasBody) headers['content-type'] = 'application/json'
 }
 
-/** Who asks before sending (curl does from 1 MB on) is not invited to send what we would refuse. */
+/** A client that sends `Expect: 100-continue` (curl does from 1 MB on) gets no `100 Continue` for a body that is too large. */
 function invite(handle: Handler, bodyLimit: number): Handler {
   return (request, response) => {
     if (Number(request.headers['content-length'] ?? 0) <= bodyLimit) response.writeContinue()

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { BrokerError } from '../../../base/errors.ts'
 
-/** More header lines than any honest client sends. */
+/** Maximum number of header lines; more than any well-behaved client sends. */
 export const MOST_HEADERS = 100
 
 /**
- * What we refuse of a request that `node:http` would let pass, before any route sees it: `undefined` when it is fine.
- * Cheap on purpose, for it runs for every request.
+ * Why a request is refused that `node:http` would let pass, before any route sees it; `undefined` when it is fine.
+ * Cheap, because it runs for every request.
  */
 export function faultOf(request: IncomingMessage): BrokerError | undefined {
   const { method, url = '', rawHeaders } = request
@@ -20,12 +20,12 @@ export function faultOf(request: IncomingMessage): BrokerError | undefined {
   return hostFault(request) ?? upgradeFault(request)
 }
 
-/** A method that no route of ours will ever have. */
+/** The error for a method that no route has. */
 export function wrongMethod(method: string): BrokerError {
   return new BrokerError('wrong-method', `${method} is not served here`)
 }
 
-/** RFC 9112, section 3.2: exactly one Host line; `node:http` keeps the first of many and says nothing. */
+/** RFC 9112, section 3.2: exactly one Host line; `node:http` keeps the first of several and reports no error. */
 function hostFault({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerError | undefined {
   let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
@@ -37,7 +37,7 @@ function hostFault({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerErr
   return undefined
 }
 
-/** We never switch protocols. `h2c` is an offer that may be passed over, and Java's own client always makes it. */
+/** We never switch protocols. An offer of `h2c` may be ignored, and Java's own client always makes it. */
 function upgradeFault({ headers }: IncomingMessage): BrokerError | undefined {
   const wanted = headers.upgrade
   if (wanted === undefined || wanted === 'h2c') return undefined

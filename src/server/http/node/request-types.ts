@@ -2,49 +2,49 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket } from 'node:net'
 import type { Gate } from '../../../auth/verify-bearer.ts'
 
-/** How a door finds out who asks. */
+/** How a server identifies callers. */
 export interface CallerRules {
-  /** What bearers are worth; without it none is read. */
+  /** Verifies bearer tokens; without it none is read. */
   readonly gate?: Gate | undefined
-  /** Addresses of TCP peers whose forwarded headers are believed. */
+  /** Addresses of TCP peers whose forwarded headers are trusted. */
   readonly proxies?: ReadonlySet<string> | undefined
-  /** One payer per /64 of IPv6: a mycelium node has a /64. */
+  /** Whether all addresses of an IPv6 /64 are one payer: a mycelium node has a /64. */
   readonly rollsUp?: boolean | undefined
-  /** Where another process took the connection: finds out who is at its other end. */
+  /** Where another process accepted the connection: returns the address of its peer. */
   readonly peerOf?: ((request: DoorRequest) => string | undefined) | undefined
-  /** The door is for this context alone: the file's permissions let people in, and no header says otherwise. */
+  /** The server is for this context alone: file permissions decide who may connect, and the context header is ignored. */
   readonly context?: string | undefined
 }
 
-/** What a door tells its requests about itself. */
+/** What a request can read about its server. */
 export interface DoorRules {
-  /** Whether forwarded headers on this door come from a front we trust: true on Unix sockets only. */
+  /** Whether forwarded headers come from a trusted front: true on Unix sockets only. */
   readonly trustForwarded: boolean
   readonly callerRules: CallerRules
-  /** For what went wrong in us after an answer began: the caller has been told, the log hasn't. */
+  /** Logs an error of ours after the response has begun: the caller has got it already. */
   readonly reportBug: (request: DoorRequest, thrown: unknown) => void
 }
 
-/** As much of a request as a route looks at that may come the short way. Fastify's own is one. */
+/** The part of a request that a route of the fast path may read. Fastify's request has it too. */
 export interface DoorRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly socket: Socket
   readonly raw: IncomingMessage
-  /** Bytes, or nothing when there were none. */
+  /** Bytes; `undefined` without a body. */
   readonly body: unknown
   readonly server: DoorRules
   readonly routeOptions: { readonly url?: string | undefined }
 }
 
-/** The same of its reply. */
+/** The part of a reply that a route of the fast path may use. Fastify's reply has it too. */
 export interface DoorReply {
   readonly request: DoorRequest
   readonly raw: ServerResponse
-  /** The answer is the route's own from now on, or is out. */
+  /** The response was taken over by the route, or is sent. */
   readonly sent: boolean
   hijack(): unknown
-  /** For an answer that the door will write: an error. */
+  /** Sets the headers of a response that the server will write: an error. */
   headers(values: Readonly<Record<string, string>>): unknown
 }
 

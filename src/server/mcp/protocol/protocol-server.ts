@@ -16,21 +16,21 @@ import type { CallOptions, CallerSession } from '../../../mcp/types.ts'
 import { type SessionPeer, asNotification, createSessionPeer } from '../sessions/client-session.ts'
 import { protocolError, resourceError, toolFailure } from './tool-errors.ts'
 
-/** Set on lists: which servers the list misses something of, and why. */
+/** Set on lists: the servers whose entries may be missing, and why. */
 const UNAVAILABLE_META_KEY = 'hero-aibroker/unavailable'
 
 const TRACE_KEYS = [TRACEPARENT_META_KEY, TRACESTATE_META_KEY, BAGGAGE_META_KEY]
 const LISTED_FOR_MS = 10_000
 
-/** The broker as one MCP server for one caller: a request's, or a session's. */
+/** The broker as one MCP server for one caller, for a request or for a session. */
 export interface ProtocolServer {
   readonly server: Server
   readonly session: CallerSession | undefined
 }
 
 /**
- * `kind` is `session` where the client keeps one and can be asked things, `request` where all comes with the request.
- * What belongs to a session ends when its server is closed.
+ * Creates the MCP server of one caller. `kind` is `session` when the client keeps a session and can be sent requests, `request`
+ * when the request carries everything. What belongs to a session ends when its server is closed.
  */
 export function createProtocolServer(
   toolBroker: ToolBroker,
@@ -83,7 +83,7 @@ function answerLists(server: Server, toolBroker: ToolBroker, caller: ToolCaller)
   }))
 }
 
-/** What a request says of its caller; checked by the SDK against the revision's schema, but typed as empty. */
+/** What a request states about its caller; the SDK checks it against the schema of the revision, but types it as empty. */
 interface Envelope {
   readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities
   readonly [LOG_LEVEL_META_KEY]?: LoggingLevel
@@ -123,7 +123,7 @@ function answerCalls(server: Server, toolBroker: ToolBroker, caller: ToolCaller,
   )
 }
 
-/** Runs a call with what came along with it, and lets every word about it out before its answer. */
+/** Runs a call with the options of its request, and sends every notification about it before its response. */
 async function whileCalling<T>(
   { mcpReq }: ServerContext,
   { session, peer }: Sessional,

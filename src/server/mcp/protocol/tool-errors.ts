@@ -2,13 +2,13 @@ import { ProtocolError, ResourceNotFoundError } from '@modelcontextprotocol/serv
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import { BrokerError, ERRORS, asBrokerError } from '../../../base/errors.ts'
 
-/** Where a result says which of our errors it stands for, and when to come back. */
+/** Where a result carries our error code and the time to retry after. */
 const ERROR_META_KEY = 'hero-aibroker/error'
 
 const INVALID_PARAMS = -32602
 const RESOURCE_NOT_FOUND = -32002
 
-/** Failures of the moment: the model that called should see them, for it can wait or go another way. */
+/** Transient errors: the calling model should see them, because it can wait or choose another tool. */
 const OF_THE_MOMENT: ReadonlySet<string> = new Set([
   'over-limit',
   'over-budget',
@@ -19,7 +19,7 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set([
   'upstream-denied',
 ])
 
-/** A failed tool call as MCP wants it: a result with `isError` where the model can react, else a protocol error. */
+/** A failed tool call in the form of MCP: a result with `isError` where the model can react, else a thrown protocol error. */
 export function toolFailure(thrown: unknown): CallToolResult {
   const error = asBrokerError(thrown)
   if (!OF_THE_MOMENT.has(error.code)) throw protocolError(error)
@@ -34,13 +34,13 @@ export function toolFailure(thrown: unknown): CallToolResult {
   }
 }
 
-/** Any failure as a JSON-RPC error: the server's own code where it is about the request, else ours. */
+/** Any failure as a JSON-RPC error: with the code of the upstream server where it concerns the request, else with ours. */
 export function protocolError(thrown: unknown): ProtocolError {
   const error = asBrokerError(thrown)
   const { metadata = {}, retryAfter } = error.details
   const code = metadata['mcp_code']
   if (error.code === 'upstream-refused' && typeof code === 'number') {
-    // The old code for a missing resource is unknown to the newest revision.
+    // The newest revision does not know the old code for a missing resource.
     const known = code === RESOURCE_NOT_FOUND ? INVALID_PARAMS : code
     return ProtocolError.fromError(known, error.message, metadata['mcp_data'])
   }
@@ -48,7 +48,7 @@ export function protocolError(thrown: unknown): ProtocolError {
   return new ProtocolError(mcpCode(error), error.message, data)
 }
 
-/** As `protocolError`, with the form that clients recognise a missing resource by. */
+/** `protocolError`, save that a missing resource has the form by which clients recognise it. */
 export function resourceError(uri: string, thrown: unknown): ProtocolError {
   const error = asBrokerError(thrown)
   return error.code === 'not-found' ? new ResourceNotFoundError(uri, error.message) : protocolError(error)

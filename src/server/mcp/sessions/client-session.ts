@@ -1,19 +1,19 @@
 import type { LoggingLevel, RequestId, Server } from '@modelcontextprotocol/server'
 import type { Notice, Peer } from '../../../mcp/connection/client-session.ts'
 
-/** People answer these. */
+/** Long, because people answer these requests. */
 const ANSWER_WITHIN_MS = 600_000
 
-/** The client of a session, as servers reach it through us. */
+/** The client of a session, as upstream servers reach it through us. */
 export interface SessionPeer extends Peer {
   logLevel: LoggingLevel | undefined
-  /** Words from servers belong to the newest call that runs; returns what ends that, after the words were sent. */
+  /** Relates notifications of servers to this call while it is the newest. The returned function ends that, once all are sent. */
   startCall(id: RequestId): () => Promise<void>
 }
 
 /**
- * Servers' questions and words go to the session's client on the stream of the call they most likely belong to: the
- * newest one. (A server that keeps sessions does not say which call a question is about.)
+ * Passes requests and notifications of upstream servers to the session's client, on the stream of the newest call, which they
+ * most likely belong to. (A server that keeps sessions does not say which call a request is about.)
  */
 export function createSessionPeer(server: Server): SessionPeer {
   const running = new Map<RequestId, Promise<unknown>>()
@@ -52,6 +52,7 @@ export function createSessionPeer(server: Server): SessionPeer {
   }
 }
 
+/** A notice as a notification of the SDK, without an undefined `params`. */
 export function asNotification({ method, params }: Notice) {
   return params === undefined ? { method } : { method, params }
 }

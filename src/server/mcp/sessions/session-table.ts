@@ -7,7 +7,7 @@ const LONGEST_MS = 24 * 60 * 60_000
 const SWEEP_MS = 60_000
 const MOST_SESSIONS = 1000
 const MOST_PER_CALLER = 100
-/** Unused for this long and with nothing open, a session makes room for the next: many clients leave theirs behind. */
+/** A session unused for this long and without open requests makes room for a new one: many clients never end theirs. */
 const ABANDONED_MS = 60_000
 
 interface Entry<T> {
@@ -15,13 +15,13 @@ interface Entry<T> {
   readonly value: T
   readonly openedAt: number
   usedAt: number
-  /** Requests and streams that are not over. */
+  /** Number of unfinished requests and streams. */
   open: number
 }
 
 /**
- * Sessions by id, each bound to the caller that opened it: an id alone opens nothing. They end when unused for an hour
- * or a day old, also while a stream of theirs is open; sooner where they are in the way of new ones.
+ * Sessions by id, each bound to the caller that opened it: an id alone gives no access. A session ends when it is unused for an
+ * hour or a day old, even while it has an open stream; and sooner when it has to make room for a new one.
  */
 export class SessionTable<T extends { close(): Promise<void> }> {
   readonly #entries = new Map<string, Entry<T>>()
@@ -32,7 +32,7 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     this.#clock = clock
   }
 
-  /** To be asked before a session is made for a caller. Throws `over-limit` when there are too many. */
+  /** Makes room for a new session of a caller; call it before `add`. Throws `over-limit` when there are too many. */
   admit(caller: ToolCaller): void {
     const key = callerKey(caller)
     const counts = this.#counts()
@@ -59,13 +59,13 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     return this.#endOldest((entry) => entry.open === 0 && entry.usedAt <= before && mayEnd(entry))
   }
 
-  /** Nobody is turned away for the many sessions of another. */
+  /** Ends a session of the busiest caller, so that its many sessions keep no other caller out. */
   #endOneOfMost(counts: ReadonlyMap<string, number>, own: number): boolean {
     const [most, number] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
     return number > own + 1 && this.#endOldest(({ caller }) => caller === most)
   }
 
-  /** Ends the one that was unused for longest; `false` where there is none. */
+  /** Ends the session that is unused for longest among those that may end; `false` if there is none. */
   #endOldest(mayEnd: (entry: Entry<T>) => boolean): boolean {
     const found = [...this.#entries]
       .filter(([, entry]) => mayEnd(entry))
@@ -82,7 +82,7 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     this.#cancelSweep ??= this.#clock.after(SWEEP_MS, () => this.#sweep())
   }
 
-  /** The session of this id if it is this caller's, for a request that lasts until `over` fires. */
+  /** The session of this id if it belongs to this caller, for a request that lasts until the signal fires. */
   get(id: string, caller: ToolCaller, over?: AbortSignal): T | undefined {
     const entry = this.#entries.get(id)
     if (entry === undefined || entry.caller !== callerKey(caller)) return undefined

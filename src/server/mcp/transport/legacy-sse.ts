@@ -4,17 +4,17 @@ import type { Clock } from '../../../base/clock.ts'
 import { randomLetters } from '../../../base/ids.ts'
 
 const KEEP_ALIVE_MS = 15_000
-/** A client that doesn't read is let go before its unread messages fill our memory. */
+/** A client that doesn't read is disconnected before its unread messages fill our memory. */
 const MOST_UNREAD_BYTES = 16 * 1024 * 1024
 
-/** The transport of 2024-11-05: answers on one long stream, requests posted to a second address. */
+/** The transport of 2024-11-05: responses on one long stream, requests posted to a second URL. */
 export interface LegacySseTransport extends Transport {
   readonly sessionId: string
-  /** Takes a posted message. Throws when it is none. */
+  /** Takes a posted message. Throws when the body is not a JSON-RPC message. */
   receive(body: unknown): void
 }
 
-/** `messagesPath` is told to the client, with the session's id, as where to post. */
+/** Creates the transport. The client is sent `messagesPath` with the session's id as the URL to post to. */
 export function createLegacySse(
   response: ServerResponse,
   messagesPath: string,

@@ -1,6 +1,6 @@
 import { ProtocolError } from '@modelcontextprotocol/server'
 
-/** Where revision 2026-07-28 has an argument travel as a header too: for proxies that route without reading bodies. */
+/** Marks arguments that revision 2026-07-28 also sends as a header, for proxies that route without reading bodies. */
 const ANNOTATION = 'x-mcp-header'
 const HEADER_MISMATCH = -32020
 const DECIMAL = /^-?\d+(\.\d+)?$/
@@ -8,7 +8,7 @@ const SENTINEL = /^=\?base64\?(.*)\?=$/s
 const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 const DEEPEST = 40
 
-/** Says where the headers of a call disagree with its arguments; a proxy would have routed by a lie. */
+/** The error when a header of a call contradicts its argument: a proxy would have routed by a wrong value. */
 export function paramHeaderMismatch(
   inputSchema: unknown,
   args: unknown,
@@ -18,7 +18,7 @@ export function paramHeaderMismatch(
     if (value === undefined || value === null || typeof value === 'object') continue
     const given = headers.get(`mcp-param-${header}`)
     if (given !== null && isSame(decode(given), value)) continue
-    const problem = given === null ? 'is missing' : 'says otherwise than the body'
+    const problem = given === null ? 'is missing' : 'differs from the body'
     return new ProtocolError(HEADER_MISMATCH, `the header Mcp-Param-${header} ${problem}`)
   }
   return undefined
@@ -29,7 +29,7 @@ interface Annotated {
   readonly value: unknown
 }
 
-/** Only properties reached through properties may be annotated. */
+/** The annotated properties; only properties reached through properties may be annotated. */
 function annotated(schema: unknown, value: unknown, depth = 0): Annotated[] {
   const properties = isRecord(schema) && isRecord(schema['properties']) ? schema['properties'] : {}
   if (depth > DEEPEST) return []
@@ -43,7 +43,7 @@ function annotated(schema: unknown, value: unknown, depth = 0): Annotated[] {
   })
 }
 
-/** `undefined` for what claims to be Base64 and isn't. */
+/** Decodes a header value; `undefined` for invalid Base64. */
 function decode(given: string): string | undefined {
   const encoded = SENTINEL.exec(given)?.[1]
   if (encoded === undefined) return given

@@ -17,22 +17,23 @@ import { protocolError } from '../protocol/tool-errors.ts'
 
 interface Asked {
   readonly request: Request
-  /** Its parsed JSON. */
+  /** The parsed JSON of the request. */
   readonly body: unknown
   readonly caller: ToolCaller
-  /** Fires when the answer is over. */
+  /** Fires when the response is closed. */
   readonly over: AbortSignal
 }
 
+/** The endpoint of the Streamable HTTP transport. */
 export interface StreamableHttp {
-  /** Answers one request of either era. */
+  /** Handles one request of either family of revisions. */
   answer(asked: Asked): Promise<Response>
   close(): Promise<void>
 }
 
 /**
- * One endpoint for both families of revisions. Requests that bring all they need with them are served as they are;
- * those of the older family belong to a session, or stand alone where the client never opened one.
+ * Creates one endpoint for both families of revisions. Requests of the newer family carry all they need; those of the older
+ * one belong to a session, or stand alone when the client never opened one.
  */
 export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): StreamableHttp {
   const sessions = new SessionTable<WebStandardStreamableHTTPServerTransport>(clock)
@@ -109,7 +110,11 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
     async answer(asked) {
       const { request, body, caller } = asked
       if (Array.isArray(body))
-        return errorResponse(400, { code: -32600, message: 'batches are not served' }, undefined)
+        return errorResponse(
+          400,
+          { code: -32600, message: 'batches are not supported; send one message per request' },
+          undefined,
+        )
       return (await isLegacyRequest(request, body))
         ? answerLegacy(asked)
         : answerModern(request, body, caller)
@@ -122,12 +127,12 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
 }
 
 function serverFor(toolBroker: ToolBroker, authInfo: { extra?: Record<string, unknown> } | undefined) {
-  // The SDK hands on what `asAuthInfo` made; nothing else fills it.
+  // The SDK passes on what `asAuthInfo` returned; nothing else fills it.
   const caller = authInfo?.extra?.['caller'] as ToolCaller
   return createProtocolServer(toolBroker, caller, 'request').server
 }
 
-/** The caller travels through the SDK as what it calls authentication. No token of the caller's goes with it. */
+/** Wraps the caller in what the SDK calls authentication. The caller's token is not passed on. */
 function asAuthInfo(caller: ToolCaller) {
   return { token: '', clientId: '', scopes: [], extra: { caller } }
 }
@@ -140,7 +145,7 @@ function tellSubscribers(toolBroker: ToolBroker, { notify }: McpHttpHandler): ()
   })
 }
 
-/** Resources that a `subscriptions/listen` wants to hear of. */
+/** The resources that a `subscriptions/listen` subscribes to. */
 function watchedUris(body: unknown): string[] {
   const { method, params } = (body ?? {}) as { method?: unknown; params?: { notifications?: unknown } }
   if (method !== 'subscriptions/listen') return []

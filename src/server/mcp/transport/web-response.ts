@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** A request as web code sees it; `signal` fires when the caller leaves before its answer is complete. */
+/** A request as a `Request` of the Fetch API. `signal` fires when the caller disconnects before the response is complete. */
 export function webRequest(raw: IncomingMessage, body: string | undefined, signal: AbortSignal): Request {
   const headers = new Headers()
   for (let at = 0; at + 1 < raw.rawHeaders.length; at += 2) {
     headers.append(raw.rawHeaders[at] ?? '', raw.rawHeaders[at + 1] ?? '')
   }
-  // Only the path is ever looked at: the host of a Unix socket's request names nothing.
+  // Only the path is used: the host in a request over a Unix socket is meaningless.
   const url = new URL(raw.url ?? '/', 'http://localhost')
   return new Request(url, {
     method: raw.method ?? 'GET',
@@ -17,7 +17,7 @@ export function webRequest(raw: IncomingMessage, body: string | undefined, signa
   })
 }
 
-/** Fires when the other side of a response is gone and the response was not complete. */
+/** Fires when the caller disconnects before the response is complete. */
 export function leaveSignal(response: ServerResponse): AbortSignal {
   const leave = new AbortController()
   response.once('close', () => {
@@ -27,7 +27,7 @@ export function leaveSignal(response: ServerResponse): AbortSignal {
   return leave.signal
 }
 
-/** Fires when a response is over, whichever way. */
+/** Fires when the response is closed, complete or not. */
 export function overSignal(response: ServerResponse): AbortSignal {
   const over = new AbortController()
   response.once('close', () => over.abort())
@@ -35,12 +35,12 @@ export function overSignal(response: ServerResponse): AbortSignal {
   return over.signal
 }
 
-/** A client that doesn't read is let go before what servers tell it fills our memory: they don't wait for it. */
+/** A client that doesn't read is disconnected before messages of upstream servers, which don't wait for it, fill our memory. */
 const MOST_UNREAD_BYTES = 16 * 1024 * 1024
-/** More may come at once than was read so far, and may take long: only who reads nothing at all for so long is let go. */
+/** A large message may take long to read: a client is disconnected only if it reads nothing at all for this long. */
 const UNREAD_FOR_MS = 10_000
 
-/** Writes an answer as it comes, headers at once, and stops when the caller leaves or doesn't read. */
+/** Writes a response as it arrives, headers at once, and stops when the caller disconnects or doesn't read. */
 export async function writeWebResponse(
   answer: Response,
   response: ServerResponse,
@@ -56,15 +56,15 @@ export async function writeWebResponse(
       if (response.writableLength > MOST_UNREAD_BYTES) await untilRead(response, signal, unreadForMs)
     }
   } catch {
-    // The caller left, or the stream was ended from within: either way there is nothing more to say.
+    // The caller disconnected, or the stream was ended by its producer: there is nothing more to write.
   }
   response.end()
 }
 
-/** Resolves when all of it is out; `signal` has to fire when the response is closed, as it is for who doesn't read. */
+/** Resolves when the buffer is drained. `signal` must fire when the response is closed, as happens for a client that doesn't read. */
 async function untilRead(response: ServerResponse, signal: AbortSignal, unreadForMs: number): Promise<void> {
   const giveUp = (): void => void response.destroy()
-  // A socket's own timeout, for it alone sees how much of one large write is out: what is on its way puts it off.
+  // The timeout of the socket, because only the socket sees the progress within one large write and extends the timeout.
   response.setTimeout(unreadForMs, giveUp)
   try {
     await once(response, 'drain', { signal })

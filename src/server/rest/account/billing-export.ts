@@ -1,12 +1,12 @@
 import { formatDollars, type Money } from '../../../base/money.ts'
 import type { Entry } from '../../../ledger/types.ts'
 
-/** Rows that are put together before they are sent on, and the event loop gets its turn. */
+/** How many rows are sent in one piece; the event loop gets its turn after each. */
 const ROWS_AT_ONCE = 256
 
 type Cell = string | number | boolean | undefined
 
-/** One entry as both formats tell it; a column more is a line here. */
+/** The columns of both formats; a new column is a new line here. */
 const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
   id: ({ id }) => id,
   started_at: ({ startedAt }) => new Date(startedAt).toISOString(),
@@ -38,12 +38,13 @@ const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
   adjusts: ({ adjusts }) => adjusts,
 }
 
+/** The entries as CSV with a header line. */
 export async function* csvOf(entries: Iterable<Entry>): AsyncGenerator<string> {
   yield `${Object.keys(COLUMNS).join(',')}\r\n`
   yield* inParts(entries, (entry) => `${cellsOf(entry).map(csvCell).join(',')}\r\n`)
 }
 
-/** One array; what an entry doesn't have is left out. */
+/** The entries as one JSON array; absent values are omitted. */
 export async function* jsonOf(entries: Iterable<Entry>): AsyncGenerator<string> {
   let isFirst = true
   yield '['
@@ -73,7 +74,7 @@ function cellsOf(entry: Entry): Cell[] {
   return Object.values(COLUMNS).map((read) => read(entry))
 }
 
-/** RFC 4180. Text that a spreadsheet would take for a formula gets an apostrophe before it. */
+/** RFC 4180. A text that a spreadsheet would read as a formula gets an apostrophe in front. */
 function csvCell(cell: Cell): string {
   if (typeof cell !== 'string') return cell === undefined ? '' : String(cell)
   const text = /^[=+@\t\r]|^-(?![\d.])/.test(cell) ? `'${cell}` : cell

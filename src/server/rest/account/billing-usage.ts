@@ -10,7 +10,7 @@ import { requireAdmin } from '../../http/authenticate.ts'
 import { csvOf, jsonOf } from './billing-export.ts'
 import { wireTotals } from '../../http/usage-json.ts'
 
-/** `GET /billing/usage?since=&until=&context=`: what every address spent, most first. Times are Unix seconds. */
+/** `GET /billing/usage?since=&until=&context=`: what every address spent, the highest first. Times are Unix seconds. */
 export async function getBillingUsage(
   request: FastifyRequest,
   _reply: FastifyReply,
@@ -46,7 +46,10 @@ export async function getBillingUsageOf(
   }
 }
 
-/** `GET /billing/export.csv` and `.json`, with the same filters and `ip=`: every entry, newest first, of any number in constant memory. */
+/**
+ * `GET /billing/export.csv` and `.json`, filtered by `since`, `until`, `context` and `ip`: every entry, newest first. Memory is
+ * constant, whatever the number of entries.
+ */
 export async function getBillingExport(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -70,7 +73,7 @@ function nameOf({ context }: UsageGroup): string | null {
   return context === undefined || context === '' ? null : context
 }
 
-/** With when the first and the last of them began, in Unix seconds. */
+/** Totals, and when the first and the last request began, in Unix seconds. */
 function billingTotals(totals: UsageTotals): object {
   return {
     ...wireTotals(totals),
@@ -88,7 +91,7 @@ function filterOf(request: FastifyRequest): UsageFilter {
   }
 }
 
-/** `context=` with nothing means the requests without one. */
+/** An empty `context=` selects the requests without a context. */
 function contextOf(value: unknown): string | undefined {
   if (value === undefined || value === '') return value
   return readContextLabel(typeof value === 'string' ? value : '')

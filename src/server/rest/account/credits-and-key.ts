@@ -7,9 +7,9 @@ import type { Caller } from '../../../auth/caller.ts'
 import { findCaller } from '../../http/authenticate.ts'
 
 /**
- * `GET /credits`: what the caller has spent here, and that plus what its tightest budget leaves. The broker sells no
- * credits: without a budget both are the same, and that nothing bounds the caller is what `limit: null` of `/key` says.
- * OpenRouter's clients take numbers alone.
+ * `GET /credits`: what the caller has spent here, and that sum plus what its tightest budget leaves. The broker sells no
+ * credits: without a budget both numbers are equal, because OpenRouter's clients accept only numbers; `limit: null` of `/key`
+ * says that the caller has no budget.
  */
 export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledger, limits }: Rooms): object {
   const caller = findCaller(request)
@@ -19,8 +19,8 @@ export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledg
 }
 
 /**
- * `GET /key` and `/auth/key`: the caller, seen as the key that OpenRouter's users would have. Who shows a token is told of
- * that token, wherever it was shown; everybody else of the address with its context.
+ * `GET /key` and `/auth/key`: the caller in the form of an OpenRouter key. With a token the figures are of that token, from
+ * whichever address it was used; without one they are of the address with its context.
  */
 export async function getKey(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): Promise<object> {
   const caller = findCaller(request)
@@ -59,12 +59,12 @@ export async function getKey(request: FastifyRequest, _reply: FastifyReply, room
   }
 }
 
-/** The token by its id, as the books and `tokens list` call it. */
+/** The id of the token, as in the ledger and in `tokens list`; else the address with its context. */
 function labelOf({ ip, context, token }: Caller): string {
   return token ?? (context === undefined ? ip : `${ip} ${context}`)
 }
 
-/** The budget that leaves least; no period of ours is a week. */
+/** The budget with the least money left. None of our periods is a week. */
 function limitOf(caller: Caller, { limits }: Rooms): object {
   const left = ({ most, spent: used, held }: Standing): bigint => most - used - held
   const [first, ...others] = limits.standing(caller)
@@ -80,7 +80,7 @@ function limitOf(caller: Caller, { limits }: Rooms): object {
 
 const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } as const
 
-/** As the balance counts it: where only bounds of a cost are known, the upper one. */
+/** Counted like the balance: where only bounds of a cost are known, by the upper one. */
 async function spentSince(caller: Caller, since: number, { ledger }: Rooms): Promise<number> {
   const { ip, context = '', token } = caller
   return dollarsNumber(

@@ -6,7 +6,7 @@ import type { Caller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
 import { findCaller } from '../../http/authenticate.ts'
 
-/** `GET /generation?id=`: one request of the caller's own, as the ledger has it. */
+/** `GET /generation?id=`: one of the caller's own requests, from the ledger. Throws `bad-request`, `not-found`. */
 export async function getGeneration(
   request: FastifyRequest,
   _reply: FastifyReply,
@@ -24,7 +24,7 @@ export async function getGeneration(
 const PATIENCE_MS = 2000
 const STEP_MS = 10
 
-/** A caller may ask in the very moment its answer ends: what is being written is waited for. */
+/** A caller may ask as soon as its response ends: wait for an entry that is still being written. */
 async function entryOf(id: string, { ledger, clock }: Rooms): Promise<Entry | undefined> {
   const until = clock.monotonic() + PATIENCE_MS
   for (;;) {

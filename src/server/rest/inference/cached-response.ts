@@ -1,26 +1,24 @@
 import { createHash } from 'node:crypto'
-import type { BrokerError } from '../../../base/errors.ts'
 import { MOST_CACHED_CHARACTERS, type AnswerCache } from '../../../inference/replay/response-cache.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import { tellCached } from '../../../inference/cached-response.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/request-types.ts'
 import { findCaller } from '../../http/authenticate.ts'
-import type { Expected } from './http-response-sink.ts'
-import type { Ask, AskSink } from './client-response-sink.ts'
+import type { Ask, AskSink, Expected } from './http-response-sink.ts'
 import { askerOf } from './request-context.ts'
 
-/** OpenRouter's response cache: seconds that an answer is kept for, by its header or without. */
+/** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
 const USUAL_TTL_S = 300
 const LONGEST_TTL_S = 86_400
 
-/** Which of our doors' routes asks for what. */
+/** The kind of request of a route; all others are chats. */
 const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
 
 /**
- * The same question with an answer out of the cache where there is one, and kept where there is none. `undefined` when the
- * caller didn't ask for it with `X-OpenRouter-Cache: true`.
+ * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
+ * caller sent `X-OpenRouter-Cache: true`.
  */
 export function outOfCache(reply: DoorReply, rooms: Rooms, ask: Ask): Ask | undefined {
   const { request } = reply
@@ -45,7 +43,7 @@ function routeOf({ routeOptions }: DoorRequest): string {
   return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
 }
 
-/** The caller, the route and what was said, whatever the space between it; the order of its fields counts. */
+/** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
 function keyOf(request: DoorRequest): string {
   const { ip, context, token } = findCaller(request)
   const said = JSON.stringify(parseJsonBody(bytesOf(request)).value)
@@ -54,7 +52,7 @@ function keyOf(request: DoorRequest): string {
     .digest('base64')
 }
 
-/** Leading digits count, whatever follows them. */
+/** Reads the leading digits and ignores what follows them. */
 function ttlOf(said: string | string[] | undefined): number {
   const seconds = Number.parseInt(String(said ?? ''), 10)
   return Number.isNaN(seconds) ? USUAL_TTL_S : Math.min(Math.max(seconds, 1), LONGEST_TTL_S)
@@ -89,8 +87,8 @@ interface CachingParts {
   readonly rooms: Rooms
 }
 
-/** Tells an answer and keeps it, once it is whole. */
-class CachingSink implements AnswerSink {
+/** Passes a response on, and keeps it in the cache once it is complete. */
+class CachingSink extends ForwardingSink {
   readonly #parts: CachingParts
   readonly #pieces: string[] = []
   #model = ''
@@ -98,23 +96,8 @@ class CachingSink implements AnswerSink {
   #characters = 0
 
   constructor(parts: CachingParts) {
+    super(parts.sink)
     this.#parts = parts
-  }
-
-  get id(): string {
-    return this.#parts.sink.id
-  }
-
-  get isGone(): boolean {
-    return this.#parts.sink.isGone
-  }
-
-  get watcher(): CallerWatcher | undefined {
-    return this.#parts.sink.watcher
-  }
-
-  set watcher(watcher: CallerWatcher | undefined) {
-    this.#parts.sink.watcher = watcher
   }
 
   expect(expected: Expected): void {
@@ -123,17 +106,9 @@ class CachingSink implements AnswerSink {
     this.#parts.sink.expect(expected)
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    this.#parts.sink.accept(headers)
-  }
-
-  tried(endpoints: readonly string[]): void {
-    this.#parts.sink.tried?.(endpoints)
-  }
-
-  chunk(json: string): boolean {
+  override chunk(json: string): boolean {
     this.#note(json)
-    return this.#parts.sink.chunk(json)
+    return super.chunk(json)
   }
 
   #note(json: string): void {
@@ -141,27 +116,23 @@ class CachingSink implements AnswerSink {
     if (this.#characters <= MOST_CACHED_CHARACTERS) this.#pieces.push(json)
   }
 
-  answer(json: string): void {
+  override answer(json: string): void {
     this.#note(json)
-    this.#parts.sink.answer(json)
+    super.answer(json)
   }
 
-  end(): void {
-    const { answers, key, ttlS, rooms, sink } = this.#parts
+  override end(): void {
+    const { answers, key, ttlS, rooms } = this.#parts
     const storedAt = rooms.clock.monotonic()
     if (this.#characters <= MOST_CACHED_CHARACTERS)
       answers.keep(key, {
-        id: sink.id,
+        id: this.id,
         model: this.#model,
         streamed: this.#streamed,
         pieces: this.#pieces,
         storedAt,
         expiresAt: storedAt + ttlS * 1000,
       })
-    sink.end()
-  }
-
-  fail(error: BrokerError, about: BrokenAnswer): void {
-    this.#parts.sink.fail(error, about)
+    super.end()
   }
 }

@@ -5,12 +5,17 @@ import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { DoorReply, DoorRequest } from '../../http/node/request-types.ts'
 import { complete } from './completions.ts'
 import { askerOf } from './request-context.ts'
-import { answerOn, bodyOf } from './respond.ts'
+import { answerOn, type BodyReader } from './respond.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
-export function postChatCompletions(request: DoorRequest, reply: DoorReply, rooms: Rooms): Promise<void> {
+export function postChatCompletions(
+  request: DoorRequest,
+  reply: DoorReply,
+  rooms: Rooms,
+  readBody: BodyReader,
+): Promise<void> {
   return answerOn(reply, rooms, (sink) => {
-    const body = bodyOf(request)
+    const body = readBody(request)
     if (hasOnlyPrompt(body)) return complete(body, request, sink, rooms)
     const asked = parseChatRequest(body)
     sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'chat.completion.chunk' })
@@ -18,7 +23,7 @@ export function postChatCompletions(request: DoorRequest, reply: DoorReply, room
   })
 }
 
-/** OpenRouter's legacy way to a text completion. */
+/** OpenRouter's legacy form of a text completion. */
 function hasOnlyPrompt({ value }: JsonBody): boolean {
   return value['messages'] === undefined && typeof value['prompt'] === 'string'
 }

@@ -9,15 +9,20 @@ import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import { renderError } from '../../http/errors/error-response.ts'
-import { bodyOf } from './respond.ts'
+import type { BodyReader } from './respond.ts'
 import { pricingOf } from '../models/pricing-json.ts'
 
 /**
- * `POST /explain`: the body of a chat, a completion or an embedding; nothing is sent to anybody. Every candidate in the
- * order in which it would be asked, and every endpoint that can't be, with the reason.
+ * `POST /explain`: takes the body of a chat, a completion or an embedding and calls no provider. Returns every candidate in the
+ * order in which it would be tried, and every excluded endpoint with the reason.
  */
-export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
-  const inquiry = inquiryOf(bodyOf(request))
+export function postExplain(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  rooms: Rooms,
+  readBody: BodyReader,
+): object {
+  const inquiry = inquiryOf(readBody(request))
   const { candidates, excluded, leftOut, error } = explain(inquiry, findCaller(request), rooms)
   return {
     model: inquiry.wishes.model,
@@ -36,13 +41,18 @@ export function postExplain(request: FastifyRequest, _reply: FastifyReply, rooms
   }
 }
 
-/** `POST /quote`: what the same body is expected to cost at the first candidate, and the most at the dearest. */
-export function postQuote(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
-  const inquiry = inquiryOf(bodyOf(request))
+/** `POST /quote`: the expected cost of a request at the first candidate, and its maximum cost at the most expensive one. */
+export function postQuote(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  rooms: Rooms,
+  readBody: BodyReader,
+): object {
+  const inquiry = inquiryOf(readBody(request))
   const { candidates, error } = explain(inquiry, findCaller(request), rooms)
   if (error !== undefined) throw error
   const [first] = candidates
-  if (first === undefined) throw new BrokerError('none-fits', 'nobody can answer this')
+  if (first === undefined) throw new BrokerError('none-fits', 'no endpoint can serve this request')
   const most = candidates.flatMap(({ quote }) => quote.most ?? [])
   return {
     model: inquiry.wishes.model,
@@ -87,7 +97,7 @@ function candidateRow({ endpoint, quote, readiness }: Candidate, { providers, fi
   }
 }
 
-/** One that can't be asked now is passed over. */
+/** Why a candidate is skipped for now, and for how long. */
 function restOf(readiness: Candidate['readiness']): object {
   if (readiness?.state !== 'resting') return {}
   return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.readyInMs) } }

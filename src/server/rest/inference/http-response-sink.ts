@@ -9,20 +9,26 @@ import { isPlainAscii } from '../../http/node/fast-response.ts'
 import { ReplyWire } from './response-writer.ts'
 
 const DONE = 'data: [DONE]\n\n'
-/** OpenRouter's words; SSE clients skip comments. */
+/** OpenRouter's keep-alive comment; SSE clients skip comments. */
 const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
-/** A stream that is silent for so long gets a comment, so that nobody between takes it for dead. */
+/** A stream that is silent for this long gets a comment, so that no proxy in between closes it as dead. */
 const SILENCE_MS = 10_000
 
-/** What the door knows of an answer before it comes. */
+/** What a route knows of a response before it arrives. */
 export interface Expected {
   readonly model: string
   readonly streamed: boolean
-  /** What a chunk of it calls itself. */
+  /** The `object` field of its chunks. */
   readonly object: string
 }
 
-/** The caller's side of one request: chunks become server-sent events, a plain answer becomes the body. */
+/** Where the response to a route's request goes. */
+export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
+
+/** Reads the body, prepares the sink, and runs the request. Throws at once when the body is wrong. */
+export type Ask = (sink: AskSink) => Promise<void>
+
+/** Writes the response of one request to its caller: chunks become server-sent events, a plain response becomes the body. */
 export class AnswerOnReply implements AnswerSink {
   readonly id: string
   readonly #reply: DoorReply
@@ -38,14 +44,14 @@ export class AnswerOnReply implements AnswerSink {
   isGone = false
   watcher: CallerWatcher | undefined
 
-  /** @param id of an answer that is told again; a new one unless said. */
+  /** @param id of a response that is replayed; a new one by default. */
   constructor(reply: DoorReply, clock: Clock, id = generationId(clock.now())) {
     this.id = id
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
     this.#wire = new ReplyWire(reply.raw, () => this.watcher?.callerReady())
-    // Also emitted when all went well; then nobody is waiting to hear it.
+    // Also emitted after a complete response; then nothing is listening any more.
     this.#raw.on('close', () => {
       this.isGone = true
       this.#cancelKeepAlive()
@@ -53,14 +59,14 @@ export class AnswerOnReply implements AnswerSink {
     })
   }
 
-  /** To be called as soon as the request is understood. */
+  /** Call this as soon as the request is parsed. */
   expect(expected: Expected): void {
     this.#expected = expected
   }
 
   accept(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers
-    // Once the provider was asked, which is in this same turn.
+    // After the upstream request was sent, which happens in this tick.
     if (this.#expected.streamed) queueMicrotask(() => this.isGone || this.#watchSilence())
   }
 
@@ -85,7 +91,7 @@ export class AnswerOnReply implements AnswerSink {
 
   #write(event: string): boolean {
     if (!this.#wire.hasBegun) this.#beginStream()
-    return this.#wire.event(event)
+    return this.#wire.writeEvent(event)
   }
 
   #beginStream(): void {
@@ -95,10 +101,10 @@ export class AnswerOnReply implements AnswerSink {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-generation-id': this.id,
-      // The name that OpenAI’s clients read, and tell as `_request_id`.
+      // The header that OpenAI’s clients read and expose as `_request_id`.
       'x-request-id': this.id,
       'x-aibroker-tried': this.#tried,
-      // Asks nginx and its like to pass events on as they come.
+      // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
   }
@@ -136,9 +142,9 @@ export class AnswerOnReply implements AnswerSink {
     this.#wire.last(`data: ${JSON.stringify(chunk)}\n\n`)
   }
 
-  /** For an error before the first chunk. False when the status is still open: then it is the door's to say. */
+  /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */
   tell(error: BrokerError): boolean {
-    // An answer that was told as a whole can't be added to.
+    // Nothing can be added to a complete response.
     if (this.#wire.isWhole) return true
     if (this.isGone) this.#abandon()
     else if (this.#raw.headersSent)
@@ -150,7 +156,7 @@ export class AnswerOnReply implements AnswerSink {
     return true
   }
 
-  /** Takes the reply out of Fastify's hands when nobody is there to read it. */
+  /** Takes the reply over from Fastify when the caller has disconnected. */
   leaveIfGone(): void {
     if (this.isGone) this.#abandon()
   }
@@ -162,7 +168,7 @@ export class AnswerOnReply implements AnswerSink {
   }
 }
 
-/** Names of models come from providers, and a head holds no more than ASCII without doubt: the rest is percent-encoded. */
+/** Model names come from providers, but only ASCII is safe in a head: other characters are percent-encoded. */
 function asHeader(text: string): string {
   return isPlainAscii(text) ? text : text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent)
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
+import type { BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
   MOST_CHARACTERS,
   type FirstTurn,
@@ -11,7 +12,7 @@ import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/reque
 import { findCaller } from '../../http/authenticate.ts'
 import type { AnswerOnReply, Expected } from './http-response-sink.ts'
 
-/** The request as `Repeats` knows it; `undefined` when the caller didn't say that it may come again. */
+/** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
 export function repeatableOf(request: DoorRequest): Repeatable | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
@@ -24,7 +25,7 @@ function hash(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
-/** Tells a kept answer as it was told before. */
+/** Replays a recorded response as it was sent before. */
 export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAnswer): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
   const { pieces, streamed, broken } = answer
@@ -36,45 +37,53 @@ export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAns
 }
 
 /**
- * Tells an answer and writes it down. A caller who leaves is no reason to stop: who sends an `Idempotency-Key` comes
- * back for the answer.
+ * Passes a response on and records it. It continues when the caller disconnects: a caller that sends an `Idempotency-Key` is
+ * expected to come back for the response.
  */
-export class KeepingSink implements AnswerSink {
+export class KeepingSink extends ForwardingSink {
   readonly #sink: AnswerOnReply
   readonly #pieces: string[] = []
   #characters = 0
   readonly #turn: FirstTurn
   #answer: KeptAnswer | undefined
-  /** Under way as soon as all is told: who comes back after a crash gets what was heard before it. */
+  /** Begins as soon as the response is complete, so that a repeat after a crash gets it. */
   #kept: Promise<void> | undefined
-  readonly isGone = false
-  watcher: CallerWatcher | undefined
+  #watcher: CallerWatcher | undefined
 
   constructor(sink: AnswerOnReply, turn: FirstTurn) {
+    super(sink)
     this.#sink = sink
     this.#turn = turn
-    // The answer is kept for a repeat: nothing is broken off when its caller leaves.
-    const goOn = (): void => this.watcher?.callerReady()
+    // A disconnect counts as a drain: writes to the socket are skipped from then on, and the request is not aborted.
+    const goOn = (): void => this.#watcher?.callerReady()
     sink.watcher = { callerReady: goOn, callerGone: goOn }
   }
 
-  get id(): string {
-    return this.#sink.id
+  override get isGone(): boolean {
+    return false
   }
 
-  /** Says what became of it; an error that came before anything was told lets the next repeat try again. */
+  override get watcher(): CallerWatcher | undefined {
+    return this.#watcher
+  }
+
+  override set watcher(watcher: CallerWatcher | undefined) {
+    this.#watcher = watcher
+  }
+
+  /** Stores the outcome. After an error before the first byte of the response the next repeat runs the request again. */
   async settle(error?: unknown): Promise<void> {
     if (this.#answer === undefined) await this.#turn.drop(error)
     else await this.#write(this.#answer)
   }
 
-  #write(answer: KeptAnswer): Promise<void> {
+  #write(response: KeptAnswer): Promise<void> {
     if (this.#kept !== undefined) return this.#kept
     if (this.#characters > MOST_CHARACTERS) {
       this.#turn.lose()
       this.#kept = Promise.resolve()
-    } else this.#kept = this.#turn.keep(answer)
-    // Whoever settles hears of it.
+    } else this.#kept = this.#turn.keep(response)
+    // `settle` returns this promise and reports the failure.
     this.#kept.catch(() => undefined)
     return this.#kept
   }
@@ -83,17 +92,9 @@ export class KeepingSink implements AnswerSink {
     this.#sink.expect(expected)
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    this.#sink.accept(headers)
-  }
-
-  tried(endpoints: readonly string[]): void {
-    this.#sink.tried(endpoints)
-  }
-
-  chunk(json: string): boolean {
+  override chunk(json: string): boolean {
     this.#keep(json)
-    return this.#sink.isGone || this.#sink.chunk(json)
+    return this.target.isGone || super.chunk(json)
   }
 
   #keep(json: string): void {
@@ -102,21 +103,21 @@ export class KeepingSink implements AnswerSink {
     else this.#pieces.push(json)
   }
 
-  answer(json: string): void {
+  override answer(json: string): void {
     this.#keep(json)
     this.#answer = { id: this.id, streamed: false, pieces: this.#pieces }
-    if (!this.#sink.isGone) this.#sink.answer(json)
+    if (!this.target.isGone) super.answer(json)
   }
 
-  end(): void {
+  override end(): void {
     this.#answer ??= { id: this.id, streamed: true, pieces: this.#pieces }
     void this.#write(this.#answer)
-    if (!this.#sink.isGone) this.#sink.end()
+    if (!this.target.isGone) super.end()
   }
 
-  fail(error: BrokerError, about: BrokenAnswer): void {
+  override fail(error: BrokerError, about: BrokenAnswer): void {
     this.#answer = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
     void this.#write(this.#answer)
-    if (!this.#sink.isGone) this.#sink.fail(error, about)
+    if (!this.target.isGone) super.fail(error, about)
   }
 }

@@ -3,6 +3,7 @@ import type { Rooms } from '../../../inference/services/services.ts'
 import type { DoorRequest } from '../../http/node/request-types.ts'
 import { findCaller } from '../../http/authenticate.ts'
 
+/** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` does. */
 export function askerOf(request: DoorRequest, { attribution }: Rooms): Asker {
   const { headers } = request
   return {
@@ -13,7 +14,7 @@ export function askerOf(request: DoorRequest, { attribution }: Rooms): Asker {
   }
 }
 
-/** Long enough for any app's name or address. */
+/** Long enough for the name or address of any app. */
 const MOST_CHARACTERS = 512
 
 function textOf(value: string | string[] | undefined): string | undefined {

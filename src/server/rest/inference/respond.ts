@@ -5,14 +5,13 @@ import type { JsonBody } from '../../../wire/json/json-body.ts'
 import { rememberingTools } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/request-types.ts'
 import { outOfCache } from './cached-response.ts'
-import { AnswerOnReply } from './http-response-sink.ts'
+import { AnswerOnReply, type Ask } from './http-response-sink.ts'
 import { KeepingSink, repeatableOf, tellAgain } from './idempotent-response.ts'
-import type { Ask } from './client-response-sink.ts'
 
 /**
- * Has a request answered on its reply: `ask` reads the body, tells the sink what to expect, and asks the broker. An
- * error goes where there still is room for it, into the status or into the stream. Repeats of a request with an
- * `Idempotency-Key` get the first one's answer.
+ * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
+ * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
+ * the response of the first one.
  */
 export async function answerOn(reply: DoorReply, rooms: Rooms, ask: Ask): Promise<void> {
   const repeatable = repeatableOf(reply.request)
@@ -43,9 +42,11 @@ async function askOnce(answer: AnswerOnReply, turn: FirstTurn, ask: Ask): Promis
   }
 }
 
-/** The body as the JSON object that it must be. Throws `bad-request`. */
-export function bodyOf(request: DoorRequest): JsonBody {
-  return parseBody(bytesOf(request))
-}
+/** Reads the body as the JSON object that it must be. Throws `bad-request`. */
+export type BodyReader = (request: DoorRequest) => JsonBody
 
-const parseBody = rememberingTools()
+/** A reader that remembers the tools of earlier requests. One server shares one, its agents send the same tools again. */
+export function createBodyReader(): BodyReader {
+  const parse = rememberingTools()
+  return (request) => parse(bytesOf(request))
+}

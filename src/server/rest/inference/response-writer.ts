@@ -1,63 +1,64 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Outgoing, type Headers } from '../../http/node/fast-response.ts'
-import { atTurnsEnd, type Late } from './end-of-tick.ts'
 
 const LAST_CHUNK = '0\r\n\r\n'
 
 /**
- * Puts an answer of 200 on the wire: a text as a whole, or events as they come. Straight to the socket where that may be, each
- * event as one HTTP/1.1 chunk in one write: `ServerResponse.write` makes four pieces of it, at a third more CPU per event.
+ * Writes a 200 response: a complete body, or events as they arrive. It writes directly to the socket where possible, each event
+ * as one HTTP/1.1 chunk in one write: `ServerResponse.write` makes four pieces of it, at a third more CPU per event.
  */
 export class ReplyWire implements Late {
   readonly #raw: ServerResponse
   readonly #onDrain: () => void
-  /** Set where the bytes go straight. */
+  /** Set when the bytes are written directly to the socket. */
   #socket: Socket | undefined
-  /** What is still to be written before the next event. */
+  /** The head, as long as it is not written: it goes out with the first event. */
   #head = ''
-  #hasBegun = false
-  #isWaiting = false
-  /** A whole answer that goes out at the end of this turn. */
-  #whole: string | undefined
+  #state: 'idle' | 'begun' | 'complete' = 'idle'
+  #waitsForDrain = false
+  /** A complete body that goes out at the end of this tick. */
+  #body = ''
   #encoding: Encoding = 'utf8'
 
-  /** @param onDrain called when there is room again after an event for which there was too little. */
+  /** @param onDrain called when the caller can take more, after an event that filled the buffer. */
   constructor(raw: ServerResponse, onDrain: () => void) {
     this.#raw = raw
     this.#onDrain = onDrain
   }
 
-  /** The status is told. */
+  /** Whether the status is sent, or about to be. */
   get hasBegun(): boolean {
-    return this.#hasBegun
+    return this.#state !== 'idle'
   }
 
-  /** The answer is told as a whole, and can't be added to. */
+  /** Whether the complete body was given: nothing can be added. */
   get isWhole(): boolean {
-    return this.#whole !== undefined
+    return this.#state === 'complete'
   }
 
-  /** The whole answer. */
+  /** Sends a complete body. */
   answer(headers: Headers, json: string): void {
     const byteLength = Buffer.byteLength(json)
     this.#begin({ ...headers, 'content-length': byteLength })
     this.#encoding = encodingOf(json, byteLength)
-    this.#whole = json
+    this.#body = json
+    this.#state = 'complete'
     atTurnsEnd(this)
   }
 
   turnEnds(): void {
-    const [raw, socket, text = ''] = [this.#raw, this.#socket, this.#whole]
+    const raw = this.#raw
+    const socket = this.#socket
     if (socket === undefined) {
-      raw.end(text, this.#encoding)
+      raw.end(this.#body, this.#encoding)
       return
     }
-    socket.write(this.#head + text, this.#encoding)
+    socket.write(this.#head + this.#body, this.#encoding)
     overOn(raw)
   }
 
-  /** The head of a stream, which goes out together with its first event. */
+  /** Begins a stream; its head goes out together with the first event. */
   beginStream(headers: Headers): void {
     this.#begin(headers, CHUNKED)
   }
@@ -65,19 +66,19 @@ export class ReplyWire implements Late {
   #begin(headers: Headers, ofStream?: Headers): void {
     const raw = this.#raw
     const straight = raw instanceof Outgoing ? raw.straight({ ...headers, ...ofStream }) : undefined
-    this.#hasBegun = true
+    this.#state = 'begun'
     if (straight === undefined) raw.writeHead(200, headers)
     else ({ head: this.#head, socket: this.#socket } = straight)
   }
 
-  /** False when the caller reads too slowly; then `onDrain` tells when it goes on. */
-  event(text: string): boolean {
+  /** Writes an event. Returns false when the caller reads too slowly; `onDrain` is called when it can take more. */
+  writeEvent(text: string): boolean {
     const socket = this.#socket
     if (socket === undefined) return this.#whenDrained(this.#raw.write(text), this.#raw)
     return this.#mayWrite(socket) && this.#whenDrained(this.#write(socket, text, ''), socket)
   }
 
-  /** Not after the end, nor when the client has closed its side: what it was told before would be lost. */
+  /** False after the end, and when the client has closed its side: a write would then discard what is still buffered for it. */
   #mayWrite(socket: Socket): boolean {
     return socket.writable && !this.#raw.writableEnded
   }
@@ -90,18 +91,19 @@ export class ReplyWire implements Late {
   }
 
   #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
-    if (hasRoom || this.#isWaiting) return hasRoom
-    this.#isWaiting = true
+    if (hasRoom || this.#waitsForDrain) return hasRoom
+    this.#waitsForDrain = true
     stream.once('drain', () => {
-      this.#isWaiting = false
+      this.#waitsForDrain = false
       this.#onDrain()
     })
     return false
   }
 
-  /** The last event and the end of the stream, in one write. */
+  /** Writes the last event and the end of the stream in one write. */
   last(event: string): void {
-    const [raw, socket] = [this.#raw, this.#socket]
+    const raw = this.#raw
+    const socket = this.#socket
     if (socket === undefined) {
       raw.end(event)
       return
@@ -123,4 +125,28 @@ function encodingOf(text: string, byteLength: number): Encoding {
 
 function overOn(raw: ServerResponse): void {
   if (raw instanceof Outgoing) raw.over()
+}
+
+/** A task that waits for the end of the tick. */
+interface Late {
+  turnEnds(): void
+}
+
+// One queue for all servers of the process, because there is one event loop: it is empty after every tick, and sharing it
+// is what makes writes of different servers adjacent.
+let late: Late[] = []
+
+/**
+ * Calls a task once this tick of the event loop has read all available input. Writing responses back to back costs less than
+ * writing each as soon as it is ready: a sleeping peer is woken for the first of them and finds the others.
+ * Measured with 32 callers: 89 instead of 103 µs per request. (Redis also writes its replies just before it sleeps.)
+ */
+function atTurnsEnd(one: Late): void {
+  if (late.push(one) === 1) setImmediate(endTurn)
+}
+
+function endTurn(): void {
+  const all = late
+  late = []
+  for (const one of all) one.turnEnds()
 }

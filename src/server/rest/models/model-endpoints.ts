@@ -6,7 +6,7 @@ import { pricingOf } from './pricing-json.ts'
 
 const MINUTE_MS = 60_000
 
-/** Who offers a model here, with how they have been doing for us; behind OpenRouter, whom it offers in its turn. */
+/** The endpoints of a model with their measured performance, including those that OpenRouter offers in its turn. */
 export async function modelEndpoints(model: Model, rooms: Rooms): Promise<Record<string, unknown>> {
   const own = offered(model, rooms)
   const there = own.find(({ provider }) => provider === 'openrouter')
@@ -21,7 +21,7 @@ export async function modelEndpoints(model: Model, rooms: Rooms): Promise<Record
   }
 }
 
-/** `GET /endpoints/zdr`: the endpoints that keep nothing of what they are told. */
+/** `GET /endpoints/zdr`: the endpoints that retain no prompts (zero data retention). */
 export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
   const data = [...rooms.catalog().models.values()].flatMap((model) =>
     offered(model, rooms)
@@ -48,7 +48,7 @@ function endpointRow(
     name: `${provider} | ${slug}`,
     model_id: model.id,
     model_name: model.displayName,
-    // 0 where nobody knows: clients insist on a number.
+    // 0 when unknown: clients require a number.
     context_length: endpoint.contextWindow ?? 0,
     pricing: { ...pricingOf(endpoint.price), discount: 0 },
     provider_name: provider,

@@ -4,9 +4,10 @@ import { dollars, type Money } from '../../../base/money.ts'
 import { shortName } from '../../../base/truncate.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
+import { compareDearer, compareKnown, comparePrices } from '../../../routing/compare.ts'
 import { inputsOf, outputsOf, slugOf, supportedParametersOf } from './model-json.ts'
 
-/** A model that can be asked for, and its row. */
+/** A model that can be requested, the endpoint tried first, and its row in the list. */
 export interface Listed {
   readonly model: Model
   readonly endpoint: Endpoint
@@ -29,7 +30,7 @@ const OUTPUTS = [
   'all',
 ]
 
-/** One row per query parameter that we can judge; OpenRouter's others (benchmarks, categories) are of facts that we don't have. */
+/** One row per supported query parameter; OpenRouter's others (benchmarks, categories) need data that we don't have. */
 const FILTERS: Readonly<Record<string, Fits>> = {
   q: ({ model }, wanted) =>
     words(wanted).every((word) =>
@@ -54,10 +55,10 @@ const FILTERS: Readonly<Record<string, Fits>> = {
     model.endpoints.some(({ provider }) => providers().get(provider)?.privacy?.retains === false),
 }
 
-/** Query parameters that choose among models. */
+/** Names of the query parameters that filter models. */
 export const MODEL_FILTERS: readonly string[] = Object.keys(FILTERS)
 
-/** The models that fit the query. Like OpenRouter, those that answer in text unless something else is asked for. */
+/** The models that match the query. Like at OpenRouter, only those with text output by default. Throws `bad-request`. */
 export function filtered(models: readonly Listed[], query: Query, rooms: Rooms): readonly Listed[] {
   const wanted = { output_modalities: 'text', ...query }
   checkOutputs(wanted.output_modalities)
@@ -90,7 +91,7 @@ function words(text: string): string[] {
 
 const DAY_S = 86_400
 
-/** Not a number, and so within no bound, when nobody says when it was listed. */
+/** NaN, and so within no bound, when the date of listing is unknown. */
 function ageInDays({ listing }: Model, clock: Clock): number {
   return (clock.now() / 1000 - (listing?.created || Number.NaN)) / DAY_S
 }
@@ -111,4 +112,48 @@ function amount(usd: string): Money {
       cause,
     })
   }
+}
+
+type Compare = (a: Listed, b: Listed, rooms: Rooms) => number
+
+/** OpenRouter's sorts that we support; models with an unknown value come last. */
+const SORTS: Readonly<Record<string, Compare>> = {
+  newest: (a, b) => createdOf(b) - createdOf(a),
+  'pricing-low-to-high': (a, b) => comparePrices(a.endpoint, b.endpoint),
+  'pricing-high-to-low': (a, b) => compareDearer(a.endpoint, b.endpoint),
+  'context-high-to-low': (a, b) => (b.model.contextWindow ?? 0) - (a.model.contextWindow ?? 0),
+  'throughput-high-to-low': (a, b, { figures }) =>
+    compareKnown(
+      negative(figures.of(a.endpoint.id)?.throughput?.p50),
+      negative(figures.of(b.endpoint.id)?.throughput?.p50),
+    ),
+  'latency-low-to-high': (a, b, { figures }) =>
+    compareKnown(figures.of(a.endpoint.id)?.latency?.p50, figures.of(b.endpoint.id)?.latency?.p50),
+}
+
+/** Sorts by data that we don't have: the list keeps its default order. */
+const UNKNOWN_HERE = [
+  'most-popular',
+  'top-weekly',
+  'intelligence-high-to-low',
+  'coding-high-to-low',
+  'agentic-high-to-low',
+  'design-arena-elo-high-to-low',
+]
+
+/** The models in the order of the `sort` parameter. Throws `bad-request` for an unknown sort. */
+export function inSort(models: readonly Listed[], sort: unknown, rooms: Rooms): readonly Listed[] {
+  if (typeof sort !== 'string' || sort === '' || UNKNOWN_HERE.includes(sort)) return models
+  const compare = Object.hasOwn(SORTS, sort) ? SORTS[sort] : undefined
+  if (compare !== undefined) return [...models].sort((a, b) => compare(a, b, rooms))
+  const known = [...Object.keys(SORTS), ...UNKNOWN_HERE].join(', ')
+  throw new BrokerError('bad-request', `“sort” can't be ${sort}; it is one of ${known}`)
+}
+
+function createdOf({ model }: Listed): number {
+  return model.listing?.created ?? 0
+}
+
+function negative(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : -value
 }

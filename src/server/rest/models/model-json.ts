@@ -33,12 +33,13 @@ export function modelRow(model: Model, endpoint: Endpoint): Record<string, unkno
   }
 }
 
-/** OpenRouter's name of the model: from its catalogue, else from the row that offers it there, else our own. */
+/** OpenRouter's name of the model: from its catalogue, else from our endpoint at OpenRouter, else our own name. */
 export function slugOf(model: Model): string {
   const there = model.endpoints.find(({ provider }) => provider === 'openrouter')
   return model.listing?.slug ?? there?.modelId ?? model.id
 }
 
+/** OpenRouter's `architecture` object. */
 export function architectureOf(model: Model): Record<string, unknown> {
   const [inputs, outputs] = [inputsOf(model), outputsOf(model)]
   const said = model.listing?.row['architecture'] as Record<string, unknown> | undefined
@@ -51,7 +52,7 @@ export function architectureOf(model: Model): Record<string, unknown> {
   }
 }
 
-/** The models file's words for what OpenRouter calls modalities. */
+/** From the capabilities of the models file to OpenRouter's modalities. */
 const INPUTS: Readonly<Record<string, string>> = {
   vision: 'image',
   image: 'image',
@@ -64,12 +65,14 @@ const INPUTS: Readonly<Record<string, string>> = {
 }
 const OUTPUTS: Readonly<Record<string, string>> = { image_output: 'image', audio_output: 'audio' }
 
+/** The input modalities of a model, in OpenRouter's terms. */
 export function inputsOf({ kind, capabilities, listing }: Model): readonly string[] {
   if (listing !== undefined) return listing.inputs
   if (kind === 'transcription') return ['audio']
   return ['text', ...new Set(capabilities.flatMap((word) => INPUTS[word] ?? []))]
 }
 
+/** The output modalities of a model, in OpenRouter's terms. */
 export function outputsOf({ kind, capabilities, listing }: Model): readonly string[] {
   if (listing !== undefined) return listing.outputs
   if (kind === 'embedding') return ['embeddings']
@@ -77,7 +80,7 @@ export function outputsOf({ kind, capabilities, listing }: Model): readonly stri
   return ['text', ...new Set(capabilities.flatMap((word) => OUTPUTS[word] ?? []))]
 }
 
-/** What every chat model behind OpenAI's protocol takes; the others depend on what it can do. */
+/** Parameters that every chat model behind OpenAI's protocol takes; others depend on its capabilities. */
 const USUAL = [
   'max_tokens',
   'temperature',
@@ -93,6 +96,7 @@ const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
   reasoning: ['reasoning', 'include_reasoning'],
 }
 
+/** The request parameters that a model takes, by OpenRouter's names. */
 export function supportedParametersOf({ kind, capabilities, listing }: Model): readonly string[] {
   if (listing !== undefined) return listing.supportedParameters
   if (kind !== 'chat') return []

@@ -5,13 +5,12 @@ import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
-import { filtered, type Listed } from './model-filters.ts'
+import { filtered, inSort, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
-import { inSort } from './model-sorts.ts'
 
 type Query = Readonly<Record<string, unknown>>
 
-/** `GET /models`: what can be asked for now. Without `offset` and `limit` the whole list. */
+/** `GET /models`: the models that can be requested now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, rooms: Rooms): object {
   const query = request.query as Query
   const rows = sorted(filtered(listedModels(rooms), query, rooms), query, rooms).map(({ row }) => row)
@@ -55,7 +54,7 @@ function listedModels(rooms: Rooms): Listed[] {
   return [...rooms.catalog().models.values()].flatMap((model) => asListed(model, rooms) ?? [])
 }
 
-/** A model with the endpoint that would be asked first; `undefined` when nobody who offers it is set up here. */
+/** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function asListed(model: Model, { providers }: Rooms): Listed | undefined {
   const endpoint = model.endpoints.find(({ provider }) => providers().has(provider))
   return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
@@ -76,7 +75,7 @@ function modelNamed(name: string, rooms: Rooms): Model {
   )
 }
 
-/** As asked for; else text models first, for OpenRouter lists only those by default; then by name. */
+/** By the `sort` parameter, else models with text output first, because OpenRouter lists only those by default. */
 function sorted(models: readonly Listed[], query: Query, rooms: Rooms): readonly Listed[] {
   const rank = ({ model }: Listed): number => (outputsOf(model).includes('text') ? 0 : 1)
   return inSort(

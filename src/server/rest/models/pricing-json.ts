@@ -1,10 +1,10 @@
 import { formatDollars, type Money } from '../../../base/money.ts'
 import type { Price } from '../../../catalog/catalog.ts'
 
-/** OpenRouter's own word for a price that nobody can name beforehand. */
+/** How OpenRouter writes a price that is not known beforehand. */
 const UNKNOWN = '-1'
 
-/** OpenRouter's way: US dollars per token or request, as decimal strings; what isn't known beyond the two main prices is left out. */
+/** A price in OpenRouter's form: US dollars per token or request, as decimal strings. Unknown prices are omitted, save the two main ones. */
 export function pricingOf(price: Price | undefined): Record<string, string> {
   const rates = {
     input_cache_read: price?.cachedInput,
@@ -26,7 +26,7 @@ export function pricingOf(price: Price | undefined): Record<string, string> {
   }
 }
 
-/** An embedding has a price and no answer. */
+/** An embedding model has an input price and no output. */
 function completionOf(price: Price | undefined): string {
   if (price?.output !== undefined) return perToken(price.output)
   return price?.input === undefined ? UNKNOWN : '0'

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Rooms } from '../../../inference/services/services.ts'
 
-/** `GET /providers`: who can be asked here, under the slugs that `provider.order` and its like take. */
+/** `GET /providers`: the configured providers, under the slugs that `provider.order` and similar fields take. */
 export function getProviders(_request: FastifyRequest, _reply: FastifyReply, { providers }: Rooms): object {
   const data = [...providers().values()].map(({ id, displayName, company }) => ({
     name: displayName,

@@ -1,14 +1,14 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { AnswerSink, CallerWatcher } from '../../../inference/response/response-sink.ts'
 
-/** Takes one plain answer for a caller who waits for all of it. */
+/** Buffers one plain response for a caller that waits for the complete result. */
 export class WholeAnswer implements AnswerSink {
   readonly id: string
   readonly #signal: AbortSignal
   #json: string | undefined
   watcher: CallerWatcher | undefined
 
-  /** @param signal aborts when the caller leaves. */
+  /** @param signal aborts when the caller disconnects. */
   constructor(id: string, signal: AbortSignal) {
     this.id = id
     this.#signal = signal
@@ -19,18 +19,19 @@ export class WholeAnswer implements AnswerSink {
     return this.#signal.aborted
   }
 
-  /** The answer; throws when the caller left before there was one. */
+  /** The response. Throws `internal` when the caller disconnected before there was one. */
   get json(): string {
-    if (this.#json === undefined) throw new BrokerError('internal', 'the caller left before the answer came')
+    if (this.#json === undefined)
+      throw new BrokerError('internal', 'the caller disconnected before the response arrived')
     return this.#json
   }
 
   accept(): void {}
 
-  /** A result has no headers to say it in. */
+  /** Ignored: a result has no headers. */
   tried(): void {}
 
-  /** Only a stream has chunks, and none was asked for. */
+  /** Never called: the request is not streamed. */
   chunk(): boolean {
     return true
   }

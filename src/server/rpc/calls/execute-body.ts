@@ -7,8 +7,8 @@ import { RpcFault, faultText } from './rpc-error.ts'
 type AnswerOne = (value: unknown, idTexts: IdTexts) => Promise<string | undefined>
 
 /**
- * The answer to a body as JSON text: one call, or a batch whose answers keep the order of its calls (they run side by
- * side). `undefined` when only notifications came.
+ * Executes the call or the batch of a body and returns the response as JSON text. The calls of a batch run concurrently, their
+ * responses keep the order. `undefined` when there were only notifications.
  */
 export async function answerBody(body: unknown, answerOne: AnswerOne): Promise<string | undefined> {
   try {
@@ -23,7 +23,8 @@ export async function answerBody(body: unknown, answerOne: AnswerOne): Promise<s
 }
 
 async function answerBatch(batch: readonly unknown[], idTexts: IdTexts, answerOne: AnswerOne) {
-  if (batch.length === 0) throw new RpcFault(RPC_CODES.invalidRequest, 'an empty batch asks for nothing')
+  if (batch.length === 0)
+    throw new RpcFault(RPC_CODES.invalidRequest, 'the batch is empty; send at least one call')
   const answers = await Promise.all(batch.map((one) => answerOne(one, idTexts)))
   const said = answers.filter((answer) => answer !== undefined)
   return said.length === 0 ? undefined : `[${said.join(',')}]`

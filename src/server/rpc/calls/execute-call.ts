@@ -1,12 +1,12 @@
 import { asBrokerError } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
+import { findNearest } from '../../../base/nearest-names.ts'
 import { shortName } from '../../../base/truncate.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { RPC_CODES } from '../../../wire/rpc/message.ts'
 import type { Role } from '../../../wire/rpc/method.ts'
 import { isMethodName, methods } from '../../../wire/rpc/methods.ts'
 import type { MethodName } from '../../../wire/rpc/methods.ts'
-import { nearestNames } from './nearest-names.ts'
 import { idOrNull, parseCall } from './parse-call.ts'
 import type { Call, IdTexts } from './parse-call.ts'
 import { readParams } from './read-params.ts'
@@ -14,26 +14,27 @@ import { RpcFault, faultOf, faultText } from './rpc-error.ts'
 
 /** What the calls of one HTTP request share. */
 export interface Asker {
-  /** The caller, if it may do what needs `role`; nobody for what is open. Throws `unauthorized`, `forbidden`. */
+  /** The caller, if it has the role; `undefined` for open methods. Throws `unauthorized`, `forbidden`. */
   readonly as: (role: Role) => Promise<Caller | undefined>
-  /** Aborts when the caller hangs up. */
+  /** Aborts when the caller disconnects. */
   readonly signal: AbortSignal
 }
 
-/** The part of a logger that the door needs. */
+/** The part of a logger that the RPC server needs. */
 export interface BugLogger {
   error(details: object, message: string): void
 }
 
-/** The answer to one call as JSON text; `undefined` for a notification, which nobody waits for. Never throws. */
+/** Executes one call and returns the response as JSON text; `undefined` for a notification, which has none. Never throws. */
 export type Answerer = (value: unknown, idTexts: IdTexts, asker: Asker) => Promise<string | undefined>
 
 /**
- * A handler when it is only known by name: the contract ties its params to the schema that reads them, in a way
- * that the compiler can follow for each handler but not for all at once.
+ * A handler that is looked up by name: the contract ties its params to the schema that reads them, in a way that the
+ * compiler can follow for each handler but not for all at once.
  */
 type AnyHandler = (params: never, caller: never, signal: AbortSignal) => Promise<unknown>
 
+/** Creates the function that executes calls with these handlers. Bugs are logged with their stack. */
 export function createAnswerer(
   handlers: Readonly<Record<MethodName, AnyHandler>>,
   logger: BugLogger | undefined,
@@ -46,7 +47,7 @@ export function createAnswerer(
     return outcome instanceof RpcFault ? faultText(outcome, call.id) : resultText(outcome, call.id)
   }
 
-  /** The result as JSON text, or the fault. */
+  /** Returns the result as JSON text, or the fault. */
   async function run(call: Call, asker: Asker): Promise<string | RpcFault> {
     try {
       if (!isMethodName(call.method)) throw unknownMethod(call.method)
@@ -72,20 +73,20 @@ function faultOr<T>(run: () => T): T | RpcFault {
 }
 
 function unknownMethod(name: string): RpcFault {
-  const meant = nearestNames(name, Object.keys(methods))
+  const meant = findNearest(Object.keys(methods), name, { kind: 'dotted', limit: 3 })
   const hint = meant.length === 0 ? 'rpc.discover lists them all' : `did you mean ${meant.join(' or ')}?`
   return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${shortName(name)}”; ${hint}`, {
     did_you_mean: meant,
   })
 }
 
-/** What we did not foresee is a bug: its stack goes to the log, and the caller hears only that it happened. */
+/** Logs an unexpected error with its stack; the caller is only told that it happened. */
 export function logBug(error: BrokerError, rpc: string, logger: BugLogger | undefined): BrokerError {
   if (error.code === 'internal') logger?.error({ rpc, err: error.cause ?? error }, 'rpc call failed')
   return error
 }
 
-/** A result, as JSON text, that answers the call of that id. */
+/** The response to the call of this id, as JSON text. `result` and `id` are JSON text too. */
 export function resultText(result: string, id: string): string {
   return `{"jsonrpc":"2.0","result":${result},"id":${id}}`
 }

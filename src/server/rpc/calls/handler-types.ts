@@ -1,13 +1,13 @@
 import type { Caller } from '../../../auth/caller.ts'
 import type { MethodName, Params, Result, RoleOf, StreamName } from '../../../wire/rpc/methods.ts'
 
-/** Methods that the door answers itself. */
+/** Methods that the RPC server handles itself. */
 type OwnMethod = 'rpc.discover'
 
-/** Who asks. An open method serves whoever reaches the door, so nobody is looked up for it. */
+/** The caller of a method. An open method serves anyone who can connect, so its caller is not looked up. */
 export type CallerOf<M extends MethodName> = RoleOf<M> extends 'open' ? undefined : Caller
 
-/** What answers each method of the contract; a method without a handler does not compile. `signal` aborts when the caller hangs up. */
+/** The handler of each method of the contract; a method without one does not compile. `signal` aborts when the caller disconnects. */
 export type Handlers = {
   readonly [M in Exclude<MethodName, OwnMethod>]: Handler<M>
 }
@@ -21,7 +21,7 @@ export type Handler<M extends MethodName> = (
   signal: AbortSignal,
 ) => Promise<Result<M>>
 
-/** What answers those that stream, result by result until `signal` aborts; `undefined` is a sign of life without news. */
+/** The handlers of streaming methods: they yield results until `signal` aborts, and `undefined` for a keep-alive. */
 export type StreamHandlers = {
   readonly [M in StreamName]: (
     params: Params<M>,

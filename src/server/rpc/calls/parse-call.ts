@@ -5,19 +5,19 @@ import { MAX_BATCH, MOST_LETTERS, RPC_CODES } from '../../../wire/rpc/message.ts
 import { TAKE_MUCH } from '../../../wire/rpc/methods.ts'
 import { RpcFault, faultOf } from './rpc-error.ts'
 
-/** One call as it came: checked for the protocol's sake, not yet for the method's. */
+/** One call, checked against the protocol but not yet against its method. */
 export interface Call {
-  /** The id as JSON text, so that it goes back exactly as it came; `undefined` is a notification. */
+  /** The id as JSON text, so that it is returned exactly as it was sent; `undefined` for a notification. */
   readonly id: string | undefined
   readonly method: string
   readonly params: Readonly<Record<string, unknown>> | readonly unknown[]
 }
 
-/** The JSON of a body, and for each call in it the text of its numeric `id`. Throws a parse error or an invalid request. */
+/** Parses a body, and keeps the text of the numeric `id` of each call. Throws a parse error or an invalid request. */
 export function parseBody(body: Uint8Array): { readonly value: unknown; readonly idTexts: IdTexts } {
   const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
   const calls = callTextsIn(text)
-  if (calls.length > MAX_BATCH) throw invalid(`a batch has at most ${MAX_BATCH} calls; more came`)
+  if (calls.length > MAX_BATCH) throw invalid(`a batch may have at most ${MAX_BATCH} calls; split it`)
   refuseTooMuch(calls)
   const value = orParseError(() => JSON.parse(text) as unknown)
   return { value, idTexts: idTextsOf([value].flat(), calls) }
@@ -31,19 +31,19 @@ function orParseError<T>(read: () => T): T {
   }
 }
 
-/** Of a batch one more than it may have; parsed, millions of small ones take gigabytes. */
+/** The texts of the calls; of a batch at most one more than allowed, because millions of small calls would take gigabytes once parsed. */
 function callTextsIn(text: string): readonly string[] {
   if (!/^\s*\[/.test(text)) return [text]
   return orParseError(() => topLevelItems(text, MAX_BATCH + 1)).map(({ from, to }) => text.slice(from, to))
 }
 
-/** Before anything of it is parsed. */
+/** Refuses bodies that are too large before they are parsed. */
 function refuseTooMuch(calls: readonly string[]): void {
   const letters = calls.reduce((sum, { length }) => sum + length, 0)
   if (letters <= MOST_LETTERS) return
   const small = calls.filter((call) => !takesMuch(call))
   if (small.reduce((sum, { length }) => sum + length, 0) <= MOST_LETTERS) return
-  const message = `calls may be ${MOST_LETTERS.toLocaleString('en-US')} letters long together, unless they are of ${TAKE_MUCH.join(', ')}`
+  const message = `the calls of a body may have ${MOST_LETTERS.toLocaleString('en-US')} characters together, not counting ${TAKE_MUCH.join(', ')}`
   throw faultOf(new BrokerError('too-large', message))
 }
 
@@ -52,12 +52,12 @@ function takesMuch(call: string): boolean {
   return TAKE_MUCH.some((name) => JSON.stringify(name) === method)
 }
 
-/** By call of the body: the text of its numeric `id`. */
+/** The text of the numeric `id`, by call. */
 export type IdTexts = WeakMap<object, string>
 
 /**
- * A double can't hold every id that clients of other languages draw (64-bit integers), so the digits are kept. A reviver
- * would be told them, too, but for each value of the body, and with as much memory again.
+ * A double can't hold every id that clients in other languages use (64-bit integers), so the digits are kept. A reviver of
+ * `JSON.parse` gets them too, but is called for each value of the body and doubles the memory.
  */
 function idTextsOf(values: readonly unknown[], texts: readonly string[]): IdTexts {
   const idTexts: IdTexts = new WeakMap()
@@ -69,7 +69,7 @@ function idTextsOf(values: readonly unknown[], texts: readonly string[]): IdText
   return idTexts
 }
 
-/** Not known where a field stands twice. */
+/** The JSON text of a field of a call; `undefined` when the field is absent or occurs twice. */
 function fieldText(call: string, name: string): string | undefined {
   try {
     const span = topLevelFields(call).get(name)
@@ -93,7 +93,7 @@ export function parseCall(value: unknown, idTexts: IdTexts): Call {
   return { id: readId(value, idTexts), method, params: (params ?? {}) as Call['params'] }
 }
 
-/** The id of what may not even be a call, as JSON text: `null` when there is none to give back. */
+/** The id of a value that may not be a valid call, as JSON text; `null` when it has none. */
 export function idOrNull(value: unknown, idTexts: IdTexts): string {
   try {
     return typeof value === 'object' && value !== null ? (readId(value, idTexts) ?? 'null') : 'null'

@@ -4,7 +4,7 @@ import type { Method } from '../../../wire/rpc/method.ts'
 import type { Call } from './parse-call.ts'
 import { RpcFault } from './rpc-error.ts'
 
-/** The params of a call, by name or by position, as its method wants them. Names the first bad field. */
+/** The params of a call, given by name or by position, parsed by the schema of its method. Throws an error that names the first bad field. */
 export function readParams(name: string, method: Method, given: Call['params']): Record<string, unknown> {
   const named = Array.isArray(given) ? byName(name, method, given) : given
   const parsed = method.params.safeParse(named)
@@ -20,7 +20,7 @@ function byName(name: string, method: Method, values: readonly unknown[]): Recor
   const fields = Object.keys(method.params.shape)
   if (values.length > fields.length) {
     const takes = fields.length === 0 ? 'no params' : `${fields.join(', ')} in this order`
-    throw badParams(`${name} takes ${takes}; ${values.length} values came`, {})
+    throw badParams(`${name} takes ${takes}; ${values.length} values were given`, {})
   }
   return Object.fromEntries(values.map((value, at) => [fields[at] ?? '', value]))
 }

@@ -1,7 +1,7 @@
 import { ERRORS } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 
-/** A call that failed before any handler of ours saw it: a fault in the protocol's own terms. */
+/** An error in terms of JSON-RPC: its code, message and data. */
 export class RpcFault extends Error {
   readonly code: number
   readonly data: Readonly<Record<string, unknown>> | undefined
@@ -14,7 +14,7 @@ export class RpcFault extends Error {
   }
 }
 
-/** A failure of ours in the protocol's terms: the table's number, our word for it and what is known besides. */
+/** A `BrokerError` as a JSON-RPC error: the number from the error table, our error code and the details. */
 export function faultOf(error: BrokerError): RpcFault {
   const { provider, status, raw, retryAfter, metadata } = error.details
   return new RpcFault(ERRORS[error.code].rpc, error.message, {
@@ -27,7 +27,7 @@ export function faultOf(error: BrokerError): RpcFault {
   })
 }
 
-/** An error answer as JSON text; `id` is JSON text too. */
+/** An error response as JSON text; `id` is JSON text too. */
 export function faultText(fault: RpcFault, id: string): string {
   const error = JSON.stringify({ code: fault.code, message: fault.message, data: fault.data })
   return `{"jsonrpc":"2.0","error":${error},"id":${id}}`

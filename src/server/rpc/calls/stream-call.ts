@@ -10,13 +10,13 @@ import type { Call } from './parse-call.ts'
 import { readParams } from './read-params.ts'
 import { RpcFault, faultOf, faultText } from './rpc-error.ts'
 
-/** A call of a method that streams. */
+/** A call of a streaming method. */
 export interface StreamCall extends Call {
   readonly id: string
   readonly method: StreamName
 }
 
-/** The one call of a body, when it is of a method that streams; whatever else came is answered as usual. */
+/** The call of a body, if it is a single call of a streaming method; `undefined` for everything else. */
 export function streamCallIn(body: unknown): StreamCall | undefined {
   try {
     const { value, idTexts } = parseBody(bytesOf({ body }))
@@ -27,15 +27,16 @@ export function streamCallIn(body: unknown): StreamCall | undefined {
   }
 }
 
+/** What a streaming call needs. */
 export interface StreamParts {
   readonly streams: StreamHandlers
   readonly asker: Asker
-  /** Aborts when the broker is about to stop. */
+  /** Aborts when the broker is stopping. */
   readonly closing: AbortSignal
   readonly logger: BugLogger | undefined
 }
 
-/** The answers to a call as server-sent events, until its caller leaves or the broker stops. A failure is the last of them. */
+/** The responses to a call as server-sent events, until its caller disconnects or the broker stops. An error is the last event. */
 export async function* answerStream(
   call: StreamCall,
   parts: StreamParts,
@@ -48,8 +49,7 @@ export async function* answerStream(
     const signal = AbortSignal.any([asker.signal, closing])
     for await (const result of streams[call.method](params, caller as never, signal))
       yield result === undefined ? SIGN_OF_LIFE : event(resultText(JSON.stringify(result), call.id))
-    if (closing.aborted)
-      throw new BrokerError('stopping', 'the broker was told to stop; ask again in a moment')
+    if (closing.aborted) throw new BrokerError('stopping', 'the broker is stopping; call again in a moment')
   } catch (thrown) {
     const fault =
       thrown instanceof RpcFault ? thrown : faultOf(logBug(asBrokerError(thrown), call.method, logger))
@@ -57,7 +57,7 @@ export async function* answerStream(
   }
 }
 
-/** A comment, which readers of event streams skip. */
+/** A comment, which clients of event streams skip. */
 const SIGN_OF_LIFE = ':\n\n'
 
 function event(json: string): string {

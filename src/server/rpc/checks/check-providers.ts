@@ -3,8 +3,8 @@ import { shortName } from '../../../base/truncate.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 
 /**
- * Throws `not-found` for a provider that is neither set up nor in the catalogue: pinned to one that was misspelt, nobody
- * could ask anything.
+ * Throws `not-found` for a provider that is neither configured nor in the catalogue: a caller restricted to a misspelt
+ * provider could use none at all.
  */
 export function checkProviders(names: readonly string[] = [], rooms: Rooms): void {
   const known = new Set(rooms.providers().keys())

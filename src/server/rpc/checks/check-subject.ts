@@ -4,13 +4,14 @@ import { nodeOf, payerAddress } from '../../../auth/address.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { LimitSubject } from '../../../wire/rpc/limit-rule.ts'
 
+/** What is needed to know which subjects exist. */
 export interface WhoIsKnown {
   readonly tokens: Pick<Tokens, 'list'>
-  /** Whether IPv6 callers are known by their /64. */
+  /** Whether all addresses of an IPv6 /64 are one caller. */
   readonly rollsUp: boolean
 }
 
-/** Throws `bad-request`, `not-found` for whom no request ever comes from: a limit that was misspelt would bind nobody. */
+/** Throws `bad-request` or `not-found` for a subject that no request can come from: a misspelt limit would have no effect. */
 export function checkSubject(subject: LimitSubject, { tokens, rollsUp }: WhoIsKnown): void {
   if (subject.scope === 'token') return checkToken(subject.token, tokens)
   if ('address' in subject && subject.address !== undefined) checkAddress(subject.address, rollsUp)
@@ -20,7 +21,7 @@ function checkToken(wanted: string, tokens: Pick<Tokens, 'list'>): void {
   if (tokens.list().some(({ id }) => id === wanted)) return
   throw new BrokerError(
     'not-found',
-    `there is no token “${shortName(wanted)}”; tokens.list says which there are`,
+    `there is no token “${shortName(wanted)}”; tokens.list lists those that exist`,
   )
 }
 

@@ -6,7 +6,7 @@ type Health = Result<'providers.health'>
 
 const HALF_AN_HOUR_MS = 30 * 60_000
 
-/** How the endpoints and keys of these providers are doing. */
+/** The health of the endpoints and keys of these providers. */
 export function healthOf(providers: readonly Provider[], rooms: Rooms): Health {
   const ids = new Set(providers.map(({ id }) => id))
   const asked = rooms.health.rows().map(({ endpoint }) => endpoint)

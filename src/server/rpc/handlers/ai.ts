@@ -11,7 +11,7 @@ import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { WholeAnswer } from '../calls/buffered-response-sink.ts'
 
-/** The same requests as at the REST door. What a param names has the last word over `options`. */
+/** Runs chats and embeddings like the REST routes do. Params win over the same field in `options`. */
 export function aiHandlers(rooms: Rooms): HandlersOf<'ai.chat' | 'ai.embed'> {
   return {
     'ai.chat': async ({ options, model = 'auto', ...params }, caller, signal) => {
@@ -45,7 +45,7 @@ async function wholeAnswer(
   try {
     const answer = new WholeAnswer(generationId(rooms.clock.now()), signal)
     await ask({ caller, ...rooms.attribution }, answer)
-    // Whoever calls here reads the books next.
+    // RPC clients often read the ledger next, so the entry is written first.
     await rooms.ledger.written()
     return JSON.parse(answer.json)
   } finally {

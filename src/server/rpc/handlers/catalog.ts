@@ -7,7 +7,7 @@ import type { HandlersOf } from '../calls/handler-types.ts'
 export interface CatalogFacts {
   readonly rooms: Rooms
   readonly modelsPath: string
-  /** What is wrong with the models file since it was last read; empty when all is well. */
+  /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]
 }
 

@@ -6,7 +6,7 @@ export interface ConfigFacts {
   readonly rooms: Rooms
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
-  /** Reads the models file and the keys again. Throws what is wrong with them; returns the variables that wait for the next start. */
+  /** Reads the models file and the keys again. Throws if they are invalid; returns the variables that need a restart. */
   readonly reload: () => Promise<readonly string[]>
 }
 

@@ -12,7 +12,7 @@ import { moneyHandlers, type MoneyFacts } from './usage-ledger-limits.ts'
 import { providersHandlers, type ProvidersFacts } from './providers.ts'
 import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
 
-/** What the methods speak of. */
+/** What the handlers need. */
 export interface BrokerFacts
   extends
     InfoFacts,
@@ -26,7 +26,7 @@ export interface BrokerFacts
   readonly logs: Parameters<typeof logsHandlers>[0]
 }
 
-/** Every method of the contract, answered from the broker's rooms: a line for each group. */
+/** The handlers of all methods of the contract, one line for each group. */
 export function brokerHandlers(facts: BrokerFacts): Handlers {
   return {
     ...infoHandlers(facts),
@@ -44,7 +44,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
   }
 }
 
-/** Every method that streams. */
+/** The handlers of all streaming methods. */
 export function brokerStreams({ logs }: Pick<BrokerFacts, 'logs'>): StreamHandlers {
   return { ...logsStreams(logs) }
 }

@@ -16,9 +16,9 @@ export interface InfoFacts {
   readonly tcp: () => { readonly address: string; readonly port: number } | undefined
   readonly dataDir: string
   readonly modelsPath: string
-  /** What is wrong with the models file since it was last read; empty when all is well. */
+  /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]
-  /** What is wrong with the house itself, a sentence each. */
+  /** What is wrong with the host or the process, a sentence each. */
   readonly alarms: () => readonly string[]
 }
 
@@ -71,10 +71,10 @@ function providerRow(provider: Provider, models: readonly Model[]): Result<'info
   }
 }
 
-/** What only a person can mend. */
+/** States of a key that only a person can fix. */
 const KEY_TROUBLE: Readonly<Partial<Record<LaneState['state'], string>>> = {
   'key-refused': 'is refused by it',
-  forbidden: 'may not do what was asked of it',
+  forbidden: 'lacks a permission that a request needed',
   'no-credit': 'has no credit left there',
 }
 
@@ -102,14 +102,14 @@ function warnings(
     ...(unpriced.length === 0
       ? []
       : [
-          `${unpriced.length} endpoints have no price; their answers are booked as unpriced: ${unpriced[0]?.id ?? ''} …`,
+          `${unpriced.length} endpoints have no price; their responses are booked as unpriced: ${unpriced[0]?.id ?? ''} …`,
         ]),
   ]
 }
 
 const DAY_MS = 86_400_000
 
-/** Rows of the last day whose figures somebody should look at. */
+/** Ledger entries of the last day whose figures an operator should check. */
 function doubts({ ledger, clock }: Rooms): string[] {
   const { unpriced, disputed } = ledger.doubtful(Math.floor((clock.now() - DAY_MS) / 1000))
   const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)

@@ -18,7 +18,7 @@ export function logsHandlers(logs: Logs): HandlersOf<'logs.tail'> {
   }
 }
 
-/** Longest silence: whoever is between us and the reader may take more for death. */
+/** A stream that is silent for this long gets a keep-alive, so that no proxy in between closes it. */
 const SIGN_OF_LIFE_MS = 15_000
 
 export function logsStreams(logs: Logs): Pick<StreamHandlers, 'logs.tail'> {

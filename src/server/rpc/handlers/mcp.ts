@@ -8,7 +8,7 @@ import type { Handlers } from '../calls/handler-types.ts'
 
 type McpMethod = 'mcp.list_tools' | 'mcp.call_tool' | 'mcp.servers' | 'mcp.approve_tool'
 
-/** The methods about tools. Without a tool broker no servers are configured, which is an empty list and no error. */
+/** The methods about tools. Without an MCP gateway no servers are configured: lists are empty then, which is no error. */
 export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMethod> {
   return {
     'mcp.list_tools': async (params, caller, signal) => {
@@ -37,10 +37,7 @@ export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMe
 const NONE = 'no MCP servers are configured here (set MCP_CONFIG_PATH)'
 
 function asksBack(name: string): BrokerError {
-  return new BrokerError(
-    'upstream-refused',
-    `tool “${name}” asks something back, which only MCP clients can answer`,
-  )
+  return new BrokerError('upstream-refused', `tool “${name}” requests input, which only MCP clients can give`)
 }
 
 function fitting({ search = '', server }: Params<'mcp.list_tools'>): (tool: ListedTool) => boolean {

@@ -110,7 +110,7 @@ function ratesRow(rates: Rates): WireRates {
   })
 }
 
-/** The amounts that are known, as decimal strings, under names that the contract has for amounts. */
+/** The known amounts as decimal strings, under names of amounts in the contract. */
 function usd<F extends AmountField>(amounts: { readonly [N in F]: Money | undefined }): {
   [N in F]?: string
 } {

@@ -9,16 +9,16 @@ import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
 
-/** A provider that is set up, or that only lacks a key. */
+/** A provider that is configured, or that lacks only a key. */
 export interface KnownProvider {
   readonly definition: ProviderDefinition
-  /** Where it is asked: a host, or the path of a Unix socket. */
+  /** Where its requests go: a host, or the path of a Unix socket. */
   readonly host: string
-  /** Where its keys are looked for; empty when it needs none. */
+  /** The variables that its keys are read from; empty when it needs none. */
   readonly keyVariables: readonly string[]
-  /** Absent when its key is. */
+  /** Absent when its key is missing. */
   readonly provider: Provider | undefined
-  /** Asks for its models with each of its keys. */
+  /** Requests its list of models with each of its keys. */
   testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
 }
 
@@ -63,7 +63,7 @@ export function providersHandlers({ rooms, knownProviders, priorities }: Provide
     },
     'priority.list': async () => allPriorities(),
     'priority.set': async ({ provider, priority }) => {
-      // What was set for a provider that is gone can still be cleared.
+      // The priority of a provider that no longer exists can still be cleared.
       if (!priorities.all().has(provider)) find(provider)
       await priorities.set(provider, priority ?? undefined)
       return allPriorities()
@@ -91,13 +91,14 @@ function providerRow(
   }
 }
 
-/** A provider does as well as the best of its keys. */
+/** The state of a provider is that of its best key. */
 export function stateOf(provider: Provider): 'ready' | 'cooling' | 'failing' {
   const states = provider.lanes().map(({ state }) => state)
   if (states.includes('ready')) return 'ready'
   return states.some((state) => state === 'limited' || state === 'own-limit') ? 'cooling' : 'failing'
 }
 
+/** How many endpoints a provider has among these models. */
 export function countEndpoints(provider: string, models: readonly Model[]): number {
   return models.flatMap(({ endpoints }) => endpoints).filter((endpoint) => endpoint.provider === provider)
     .length

@@ -16,7 +16,7 @@ export interface MoneyFacts {
   readonly rooms: Rooms
   readonly rules: RuleBook
   readonly tokens: Tokens
-  /** Whether IPv6 callers are known by their /64. */
+  /** Whether all addresses of an IPv6 /64 are one caller. */
   readonly rollsUp: boolean
 }
 

@@ -7,7 +7,7 @@ const message = z
   .looseObject({ role: z.string(), content: z.unknown().optional() })
   .meta({ id: 'ChatMessage', description: 'As in OpenAI’s chat API.' })
 
-/** What can become of a request to a model. */
+/** Errors of a request to a model. */
 const ASKING_ERRORS: readonly ErrorCode[] = [
   'no-such-model',
   'none-fits',
@@ -26,13 +26,13 @@ const ASKING_ERRORS: readonly ErrorCode[] = [
 
 export const aiMethods = {
   'ai.chat': {
-    summary: 'One whole answer of a chat model',
+    summary: 'One complete response of a chat model',
     description:
-      'Takes the same way as `POST /v1/chat/completions`: routing, fallback, limits and ledger. To see an answer ' +
-      'while it is written, ask there.',
+      'Is processed like `POST /v1/chat/completions`: with routing, fallback, limits and ledger. Use that route to ' +
+      'stream a response.',
     params: z.strictObject({
       messages: z.array(message).min(1),
-      model: z.string().optional().describe('`auto` without it.'),
+      model: z.string().optional().describe('`auto` by default.'),
       temperature: z.number().optional(),
       max_tokens: z.int().min(1).optional(),
       options: z
@@ -41,13 +41,13 @@ export const aiMethods = {
         .describe('Any other field of the chat request: `tools`, `provider`, `response_format` …'),
     }),
     result: z.looseObject({
-      id: z.string().describe('The generation id; the ledger knows the request by it.'),
+      id: z.string().describe('The generation id, which is also the id of the ledger entry.'),
       model: z.string(),
       choices: z.array(z.looseObject({})),
     }),
     errors: ASKING_ERRORS,
     role: 'caller',
-    takesMuch: true,
+    allowsLargeParams: true,
     example: {
       params: { messages: [{ role: 'user', content: 'Say hello.' }], model: 'auto' },
       result: {
@@ -62,7 +62,7 @@ export const aiMethods = {
   },
   'ai.embed': {
     summary: 'Texts as vectors',
-    description: 'Takes the same way as `POST /v1/embeddings`.',
+    description: 'Is processed like `POST /v1/embeddings`.',
     params: z.strictObject({
       model: z.string(),
       input: z.union([z.string(), z.array(z.string())]).describe('A text or several.'),
@@ -75,7 +75,7 @@ export const aiMethods = {
     result: z.looseObject({ model: z.string(), data: z.array(z.looseObject({ index: z.int() })) }),
     errors: ASKING_ERRORS,
     role: 'caller',
-    takesMuch: true,
+    allowsLargeParams: true,
     example: {
       params: { model: 'text-embedding-3-small', input: 'Hello' },
       result: {

@@ -8,33 +8,34 @@ const time = z.string().describe('RFC 3339, UTC.')
 const list = z
   .object({
     provider: z.string(),
-    models: count.describe('How many the list in use has; 0 when there is none.'),
+    models: count.describe('Number of models in the list in use; 0 when there is none.'),
     fetched_at: time.optional().describe('When the list in use was fetched.'),
-    tried_at: time.optional().describe('When it was last asked for.'),
-    problem: z.string().optional().describe('Why that was refused; the last good list stays in use.'),
+    tried_at: time.optional().describe('When a fetch was last tried.'),
+    problem: z
+      .string()
+      .optional()
+      .describe('Why the last fetch was refused; the last good list stays in use.'),
   })
   .meta({ id: 'ModelListStanding' })
 
 export const catalogMethods = {
   'catalog.status': {
-    summary: 'Where the models come from, how fresh that is, and what was refused',
+    summary: 'The sources of the models, their age, and what was refused',
     params: z.strictObject({}),
     result: z.object({
-      version: z
-        .string()
-        .describe('Changes with every model, endpoint and price; rows of the ledger name it.'),
+      version: z.string().describe('Changes with every model, endpoint and price; ledger entries carry it.'),
       models: count,
-      available: count.describe('Models that can be answered here now.'),
+      available: count.describe('Models that can be used here now.'),
       endpoints: count,
-      unpriced: count.describe('Endpoints that can be asked now and whose price nobody knows.'),
+      unpriced: count.describe('Endpoints that can be used now and have no known price.'),
       models_file: z.object({
         path: z.string(),
-        problems: z.array(z.string()).describe('Why its last change was refused; empty when all is well.'),
+        problems: z.array(z.string()).describe('Why its last change was refused; empty when it is valid.'),
       }),
       automatic: z
         .boolean()
-        .describe('The lists are fetched every hour; `models.refresh` does it at any time.'),
-      lists: z.array(list).describe('What providers publish themselves, as far as it was fetched.'),
+        .describe('Whether the lists are fetched every hour; `models.refresh` fetches them at any time.'),
+      lists: z.array(list).describe('The lists that providers publish, as far as they were fetched.'),
     }),
     errors: [],
     role: 'caller',

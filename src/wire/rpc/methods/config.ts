@@ -11,13 +11,13 @@ const setting = z
       .optional()
       .describe('Absent when it is not set; a secret shows as `***`.'),
     source: z.enum(['environment', 'secrets-file', 'flag', 'default']),
-    variable: z.string().optional().describe('The variable or flag that says it, or could.'),
+    variable: z.string().optional().describe('The variable or flag that sets it.'),
   })
   .meta({ id: 'Setting' })
 
 export const configMethods = {
   'config.get': {
-    summary: 'The settings in effect, and where each came from',
+    summary: 'The settings in effect and the source of each',
     params: z.strictObject({}),
     result: z.object({ settings: z.array(setting) }),
     errors: [],
@@ -33,22 +33,22 @@ export const configMethods = {
     },
   },
   'config.reload': {
-    summary: 'Reads the models file, and keys from the secrets file, again now',
+    summary: 'Reloads the models file, and keys from the secrets file',
     description:
-      'The models file is also read whenever it changes; keys of providers that came into `.env`, or left it, hold from ' +
-      'then on. A file with a mistake is refused and changes nothing. Variables and flags, `ADMIN_TOKEN` and ' +
-      '`HERO_SECRET`, are fixed until the next start.',
+      'The models file is also read whenever it changes. Keys of providers that were added to `.env`, or removed from it, ' +
+      'take effect at once. A file with an error is refused and changes nothing. Other variables, flags, `ADMIN_TOKEN` ' +
+      'and `HERO_SECRET` are fixed until the next start.',
     params: z.strictObject({}),
     result: z.object({
       path: z.string(),
       models: count,
-      providers: count.describe('Providers that can be asked now.'),
-      keys: count.describe('Keys of providers that there are now.'),
+      providers: count.describe('Providers that can be used now.'),
+      keys: count.describe('Keys of providers in use now.'),
       needs_restart: z
         .array(z.string())
         .optional()
         .describe(
-          'Variables that changed in `.env` but hold from the next start only: the old ones are still in effect.',
+          'Variables that changed in `.env` but take effect only at the next start: the old values are still in use.',
         ),
     }),
     errors: [],

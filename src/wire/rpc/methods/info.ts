@@ -7,12 +7,12 @@ const provider = z
   .object({
     name: z.string().describe('As the models file names it.'),
     display_name: z.string(),
-    keys: count.describe('How many keys are in its pool.'),
-    endpoints: count.describe('How many models it offers through this broker.'),
+    keys: count.describe('Number of keys in its pool.'),
+    endpoints: count.describe('Number of models that it offers through this broker.'),
     state: z
       .enum(['ready', 'no-key', 'cooling', 'failing'])
       .describe(
-        '`cooling`: every key is waiting for a limit to pass; `failing`: its last answers were errors.',
+        '`cooling`: every key is waiting for a limit to pass; `failing`: its last responses were errors.',
       ),
   })
   .meta({ id: 'Provider' })
@@ -21,13 +21,13 @@ const modelsConfig = z
   .object({
     path: z.string(),
     models: count,
-    problems: z.array(z.string()).optional().describe('Rows that were left out, and why.'),
+    problems: z.array(z.string()).optional().describe('Rows that were skipped, with the reason.'),
   })
   .meta({ id: 'ModelsConfig' })
 
 export const infoMethods = {
   health: {
-    summary: 'Whether the broker answers',
+    summary: 'Whether the broker is up',
     params: z.strictObject({}),
     result: z.object({
       status: z.literal('ok'),
@@ -51,12 +51,15 @@ export const infoMethods = {
       mother_count: count.describe('Brokers above this one.'),
       uptime_s: z.number().nonnegative(),
       sockets: z.array(z.string()).describe('Paths of the Unix sockets it listens on.'),
-      tcp: z.object({ address: z.string(), port: z.int() }).optional().describe('Absent without a TCP door.'),
+      tcp: z
+        .object({ address: z.string(), port: z.int() })
+        .optional()
+        .describe('Absent without a TCP listener.'),
       providers: z.array(provider),
       models: count,
       data_dir: z.string(),
       models_config: modelsConfig,
-      routing_strategy: z.string().describe('What `auto` goes by: `cheapest` or `best`.'),
+      routing_strategy: z.string().describe('The strategy of `auto`: `cheapest` or `best`.'),
       open_requests: count,
       warnings: z.array(z.string()).describe('What an operator should know, a sentence each.'),
     }),

@@ -11,27 +11,39 @@ const line = z
     time: z.string().describe('RFC 3339, UTC.'),
     level,
     message: z.string(),
-    details: z.record(z.string(), z.unknown()).describe('What the line is about; never a key.'),
+    details: z.record(z.string(), z.unknown()).describe('Structured details; never a key.'),
   })
   .meta({ id: 'LogLine' })
 
 export const logsMethods = {
   'logs.tail': {
-    summary: 'The last lines of the broker’s log, or those that come next',
+    summary: 'The last lines of the broker’s log, or the next ones',
     description:
-      'Without `after` the last lines are answered at once. With it the call waits until there is a newer line, ' +
-      'but no longer than `wait_s`; give back `next` as the new `after` to follow the log. With ' +
-      '`Accept: text/event-stream` the answers go on coming, each with the lines since the one before.',
+      'Without `after` the call returns the last lines at once. With it the call waits until there is a newer line, ' +
+      'but no longer than `wait_s`; pass `next` as the new `after` to follow the log. With ' +
+      '`Accept: text/event-stream` responses are streamed, each with the lines since the previous one.',
     params: z.strictObject({
-      after: count.optional().describe('`next` of the answer before.'),
-      wait_s: z.number().min(0).max(60).optional().describe('Longest wait for a newer line; 0 without it.'),
-      level: level.optional().describe('Only lines as grave as this or graver.'),
-      limit: z.int().min(1).max(1000).optional().describe('Most lines of one answer; 100 without it.'),
+      after: count.optional().describe('`next` of the previous response.'),
+      wait_s: z
+        .number()
+        .min(0)
+        .max(60)
+        .optional()
+        .describe('Maximum wait for a newer line in seconds; 0 by default.'),
+      level: level.optional().describe('Only lines of this level or a more severe one.'),
+      limit: z
+        .int()
+        .min(1)
+        .max(1000)
+        .optional()
+        .describe('Maximum number of lines in a response; 100 by default.'),
     }),
     result: z.object({
-      lines: z.array(line).describe('The oldest first.'),
+      lines: z.array(line).describe('Oldest first.'),
       next: count,
-      missed: count.describe('Lines after `after` that are gone, because only the last thousand are kept.'),
+      missed: count.describe(
+        'Number of lines after `after` that are lost, because only the last thousand are kept.',
+      ),
     }),
     errors: [],
     role: 'admin',

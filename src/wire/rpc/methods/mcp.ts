@@ -13,12 +13,12 @@ const tool = z
     inputSchema: z.looseObject({ type: z.literal('object') }).describe('JSON Schema of its arguments.'),
     outputSchema: z.looseObject({}).optional(),
     annotations: z.looseObject({}).optional(),
-    price_usd: usd.optional().describe('Of one call, as configured; absent when nobody knows.'),
+    price_usd: usd.optional().describe('The price of one call, as configured; absent when unknown.'),
   })
   .meta({ id: 'Tool' })
 
 const unavailable = z.object({
-  server: z.string().describe('`*` when it is the file of servers itself.'),
+  server: z.string().describe('`*` when it is the configuration file itself.'),
   reason: z.string(),
 })
 
@@ -26,7 +26,7 @@ const toolResult = z
   .looseObject({
     content: z.array(z.looseObject({ type: z.string() })),
     structuredContent: z.looseObject({}).optional(),
-    isError: z.boolean().optional().describe('What the tool itself reports as failed.'),
+    isError: z.boolean().optional().describe('Whether the tool itself reports an error.'),
   })
   .meta({ id: 'ToolResult' })
 
@@ -35,9 +35,12 @@ const server = z
     name: z.string(),
     state: z
       .enum(['stopped', 'starting', 'ready', 'backoff', 'disabled'])
-      .describe('`stopped`: started again when it is needed.'),
+      .describe('`stopped`: started again on demand.'),
     problem: z.string().optional().describe('Why it is down or incomplete.'),
-    era: z.enum(['legacy', 'modern']).optional().describe('Protocol revisions with or without sessions.'),
+    era: z
+      .enum(['legacy', 'modern'])
+      .optional()
+      .describe('Protocol revisions with sessions (`legacy`) or without (`modern`).'),
     tools: count,
     connections: count,
     restarts: count,
@@ -45,7 +48,7 @@ const server = z
     warnings: z.array(z.string()),
     held: z
       .array(z.object({ tool: z.string(), reason: z.enum(['new', 'changed']) }))
-      .describe('Tools that nobody may call until somebody looked at them.'),
+      .describe('Tools that cannot be called until an administrator approves them.'),
   })
   .meta({ id: 'McpServer' })
 
@@ -82,7 +85,7 @@ export const mcpMethods = {
     },
   },
   'mcp.call_tool': {
-    summary: 'Call a tool and wait for its result; the call is a row in the ledger',
+    summary: 'Calls a tool and waits for its result; the call is an entry in the ledger',
     params: z.strictObject({
       name: z.string().describe('As `mcp.list_tools` lists it.'),
       arguments: z.record(z.string(), z.unknown()).optional(),
@@ -99,14 +102,14 @@ export const mcpMethods = {
       'upstream-failed',
     ],
     role: 'caller',
-    takesMuch: true,
+    allowsLargeParams: true,
     example: {
       params: { name: 'ping__echo', arguments: { text: 'hello' } },
       result: { content: [{ type: 'text', text: 'hello' }] },
     },
   },
   'mcp.servers': {
-    summary: 'Every configured MCP server and how it does',
+    summary: 'Every configured MCP server and its state',
     params: z.strictObject({}),
     result: z.array(server),
     errors: [],
@@ -129,9 +132,9 @@ export const mcpMethods = {
     },
   },
   'mcp.approve_tool': {
-    summary: 'Let callers use a tool that is held back because it is new or changed',
+    summary: 'Allows callers to use a tool that is held back because it is new or changed',
     description:
-      'Look at its definition first: a tool that changed may tell models something else than it did.',
+      'Review its definition first: a changed tool may give models other instructions than before.',
     params: z.strictObject({
       server: z.string(),
       tool: z.string().describe('As `held` of `mcp.servers` names it.'),

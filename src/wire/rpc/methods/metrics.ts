@@ -9,7 +9,7 @@ const histogram = z
     sum_s: z.number().nonnegative(),
     buckets: z
       .array(z.object({ le_s: z.number(), count }))
-      .describe('How many took at most so long, each bucket with those before it; the rest took longer.'),
+      .describe('Cumulative counts: how many took at most `le_s` seconds; the rest took longer.'),
   })
   .meta({ id: 'Histogram', description: 'Seconds.' })
 
@@ -17,7 +17,7 @@ const figures = {
   requests: z
     .object({ finished: count, cancelled: count, broken: count, exhausted: count, failed: count })
     .describe(
-      '`cancelled`: the caller left; `broken`: it broke off after the first word; `exhausted`: its budget was used up; `failed`: nobody answered.',
+      '`cancelled`: the caller disconnected; `broken`: the response failed after its first token; `exhausted`: the budget was used up; `failed`: no endpoint responded.',
     ),
   tokens: z.object({
     prompt: count,
@@ -25,10 +25,10 @@ const figures = {
     cached_prompt: count.describe('Inside `prompt`.'),
     reasoning: count.describe('Inside `completion`.'),
   }),
-  cost_usd: usd.describe('The sum of what is known.'),
-  unpriced: count.describe('Answers whose price nobody knows.'),
-  duration: histogram.describe('From the request to the end of the answer.'),
-  first_token: histogram.describe('From the request to the first piece of the answer.'),
+  cost_usd: usd.describe('The sum of known costs.'),
+  unpriced: count.describe('Responses without a known price.'),
+  duration: histogram.describe('From the request to the end of the response.'),
+  first_token: histogram.describe('From the request to the first token of the response.'),
 }
 
 const failure = z.object({ code: z.string(), count }).meta({ id: 'FailureCount' })
@@ -39,7 +39,7 @@ const endpointFigures = z
     ...figures,
     failed_attempts: z
       .array(failure)
-      .describe('Attempts after which the next endpoint was asked, by error code.'),
+      .describe('Attempts that were followed by another endpoint, by error code.'),
   })
   .meta({ id: 'EndpointFigures' })
 
@@ -51,13 +51,17 @@ const providerFigures = z
         z.object({
           key: count,
           running: count,
-          asked: count.describe('Requests that went out with it.'),
-          answered: count.describe('Those answered as a whole.'),
-          failed: count.describe('Those that failed; the rest run still, or their callers left.'),
+          asked: count.describe('Requests sent with it.'),
+          answered: count.describe('Requests with a complete response.'),
+          failed: count.describe(
+            'Requests that failed; the rest are still running, or their callers disconnected.',
+          ),
           state: z.string(),
         }),
       )
-      .describe('By their place in the configuration, counted from 1. They begin anew when that changes.'),
+      .describe(
+        'Numbered by their place in the configuration, from 1. The counters restart when that changes.',
+      ),
     endpoints: z.array(endpointFigures),
   })
   .meta({ id: 'ProviderFigures' })
@@ -75,7 +79,7 @@ export const metricsMethods = {
   'metrics.get': {
     summary: 'Counters of this process: requests, tokens, cost, latency',
     description:
-      'They begin anew with each start; `usage.summary` knows all times. `GET /metrics` has them for Prometheus.',
+      'They restart with the process; `usage.summary` covers all time. `GET /metrics` has them for Prometheus.',
     params: z.strictObject({}),
     result: z.object({
       since: unixSeconds.describe('Start of the process.'),
@@ -83,8 +87,8 @@ export const metricsMethods = {
       open_requests: count,
       answers: z
         .array(z.object({ door: z.string(), status: z.int(), count }))
-        .describe('HTTP answers by door and status.'),
-      memory_bytes: count.describe('Resident.'),
+        .describe('HTTP responses by listener and status.'),
+      memory_bytes: count.describe('Resident set size.'),
     }),
     errors: [],
     role: 'caller',
@@ -101,7 +105,7 @@ export const metricsMethods = {
     },
   },
   'metrics.detailed': {
-    summary: 'The same counters per provider, endpoint and key',
+    summary: 'Counters of this process per provider, endpoint and key',
     params: z.strictObject({}),
     result: z.object({ since: unixSeconds, providers: z.array(providerFigures) }),
     errors: [],

@@ -4,7 +4,7 @@ import type { Method } from '../method.ts'
 import { count, usd } from '../units.ts'
 
 const rates = {
-  input_usd_per_million: usd.optional().describe('Absent when nobody knows; `"0"` is really free.'),
+  input_usd_per_million: usd.optional().describe('Absent when unknown; `"0"` is free.'),
   output_usd_per_million: usd.optional(),
   cached_input_usd_per_million: usd.optional().describe('Prompt tokens read from the provider’s cache.'),
   cache_write_usd_per_million: usd.optional().describe('Prompt tokens written to the provider’s cache.'),
@@ -16,7 +16,9 @@ const rates = {
 
 const priceTier = z
   .object({
-    above_input_tokens: count.describe('These rates hold for the whole request when its prompt is longer.'),
+    above_input_tokens: count.describe(
+      'These rates apply to the complete request when its prompt is longer.',
+    ),
     ...rates,
   })
   .meta({ id: 'PriceTier' })
@@ -26,36 +28,36 @@ const endpoint = z
     id: z.string().describe('`provider/model_id`'),
     provider: z.string(),
     model_id: z.string().describe('The provider’s own name for the model.'),
-    priority: z.int().describe('The lowest is asked first.'),
-    available: z.boolean().describe('Its provider is configured here.'),
+    priority: z.int().describe('The lowest is tried first.'),
+    available: z.boolean().describe('Whether its provider is configured here.'),
     context_window: count.optional(),
     max_output_tokens: count.optional(),
     ...rates,
     request_usd: usd.optional().describe('A flat fee per request.'),
-    image_usd: usd.optional().describe('For each picture of the prompt, on top of its tokens.'),
+    image_usd: usd.optional().describe('For each image of the prompt, in addition to its tokens.'),
     characters_usd_per_million: usd.optional().describe('Text to speech.'),
-    hours_usd_per_million: usd.optional().describe('Speech to text, per million hours of sound.'),
+    hours_usd_per_million: usd.optional().describe('Speech to text, per million hours of audio.'),
     tiers: z.array(priceTier).optional(),
     price_source: z.string().optional(),
     price_date: z.string().optional().describe('YYYY-MM-DD, the day the price was read at its source.'),
   })
   .meta({ id: 'Endpoint', description: 'One model as one provider offers it.' })
 
-/** Many more words than a name has. */
+/** Far longer than any name. */
 const LONGEST_SEARCH = 1000
 
 const modelKind = z.enum(['chat', 'embedding', 'speech', 'transcription'])
 
 const model = z
   .object({
-    id: z.string().describe('The name to ask for.'),
+    id: z.string().describe('The name to request.'),
     display_name: z.string(),
     kind: modelKind,
     tier: z.string().describe('`premium`, `standard`, `economy`, `free` … in the models file’s own words.'),
     capabilities: z.array(z.string()),
-    context_window: count.optional().describe('Tokens of prompt and answer together.'),
+    context_window: count.optional().describe('Tokens of prompt and response together.'),
     max_output_tokens: count.optional(),
-    available: z.boolean().describe('At least one endpoint’s provider is configured here.'),
+    available: z.boolean().describe('Whether the provider of at least one endpoint is configured here.'),
     endpoints: z.array(endpoint),
   })
   .meta({ id: 'Model' })
@@ -85,7 +87,7 @@ const EXAMPLE = {
 
 export const modelsMethods = {
   'models.list': {
-    summary: 'The models callers may ask for, with the endpoints that offer them',
+    summary: 'The models that callers may request, with their endpoints',
     params: z.strictObject({
       search: z
         .string()
@@ -97,17 +99,14 @@ export const modelsMethods = {
       capability: z
         .string()
         .optional()
-        .describe('`vision`, `tool_calling`, `reasoning` … as `models.list` says.'),
-      context_at_least: count.optional().describe('Tokens of prompt and answer together.'),
+        .describe('`vision`, `tool_calling`, `reasoning` … as `models.list` returns them.'),
+      context_at_least: count.optional().describe('Tokens of prompt and response together.'),
       input_usd_at_most: usd
         .optional()
         .describe(
-          'Only with an endpoint whose input costs no more per million tokens; unknown is not cheap.',
+          'Only models with an endpoint whose input costs at most this per million tokens; an unknown price does not match.',
         ),
-      available: z
-        .boolean()
-        .optional()
-        .describe('Only models that can be answered here now, or only others.'),
+      available: z.boolean().optional().describe('Only models that can be used here now, or only others.'),
     }),
     result: z.array(model),
     errors: [],
@@ -118,7 +117,7 @@ export const modelsMethods = {
     },
   },
   'models.get': {
-    summary: 'One model, by any name that a chat may ask for',
+    summary: 'One model, by any name that a chat may request',
     params: z.strictObject({
       model: z
         .string()
@@ -136,7 +135,7 @@ export const modelsMethods = {
     result: z.array(
       z.object({
         provider: z.string(),
-        models: count.describe('How many models came of it.'),
+        models: count.describe('Number of fetched models.'),
         problem: z.string().optional().describe('Why the last good list stays in use.'),
       }),
     ),

@@ -9,14 +9,18 @@ const provider = z
     display_name: z.string(),
     state: z
       .enum(['ready', 'no-key', 'cooling', 'failing'])
-      .describe('`cooling`: every key waits for a limit to pass; `failing`: its last answers were errors.'),
-    keys: count.describe('How many keys are in its pool.'),
-    key_variables: z.array(z.string()).describe('Where its keys are looked for; empty when it needs none.'),
-    host: z.string().describe('Where it is asked: a host, or the path of a Unix socket.'),
-    endpoints: count.describe('How many models it offers through this broker.'),
+      .describe('`cooling`: every key waits for a limit to pass; `failing`: its last responses were errors.'),
+    keys: count.describe('Number of keys in its pool.'),
+    key_variables: z
+      .array(z.string())
+      .describe('Variables that its keys are read from; empty when it needs none.'),
+    host: z.string().describe('Where its requests go: a host, or the path of a Unix socket.'),
+    endpoints: count.describe('Number of models that it offers through this broker.'),
     priority: z.int().optional().describe('Set by `priority.set`; without it the models file decides.'),
-    is_stand_in: z.boolean().describe('Built in, and never chosen by `auto` while a real one is there.'),
-    abort_stops_billing: z.boolean().describe('Whether hanging up early also stops the bill.'),
+    is_stand_in: z
+      .boolean()
+      .describe('Whether it is built in and never chosen by `auto` while a real provider is available.'),
+    abort_stops_billing: z.boolean().describe('Whether aborting a request also stops its billing.'),
   })
   .meta({ id: 'ProviderDetails' })
 
@@ -25,13 +29,13 @@ const keyTest = z
     key: count.optional().describe('Counted from 1, as configured; absent when it needs none.'),
     ok: z.boolean(),
     ms: z.number().nonnegative(),
-    models: count.optional().describe('How many models it listed.'),
+    models: count.optional().describe('Number of models that it listed.'),
     clock_ahead_s: z
       .int()
       .optional()
-      .describe('By how many seconds our clock is ahead of its; absent when it doesn’t say the time.'),
+      .describe('By how many seconds our clock is ahead of its clock; absent when it sends no time.'),
     error: z.string().optional(),
-    status: z.int().optional().describe('HTTP status that it refused with.'),
+    status: z.int().optional().describe('HTTP status of the refusal.'),
   })
   .meta({ id: 'KeyTest' })
 
@@ -44,12 +48,12 @@ const endpointHealth = z
     endpoint: z.string().describe('`provider/model_id`.'),
     circuit: z
       .enum(['closed', 'open', 'half-open'])
-      .describe('`open`: it is left alone after failures; `half-open`: one request is finding out.'),
+      .describe('`open`: not used after failures; `half-open`: one request is testing it.'),
     rest_ms: count.describe('Milliseconds until an open circuit lets a request through.'),
-    latency_ms: percentiles.optional().describe('To the first token. Absent when nothing is known.'),
-    tokens_per_second: percentiles.optional().describe('`p90` is what nine of ten answers reached.'),
-    success_percent: z.number().optional().describe('Of its attempts in the last 30 minutes.'),
-    malformed_events: count.describe('Events of its streams that were no JSON and were skipped.'),
+    latency_ms: percentiles.optional().describe('Time to the first token. Absent when unknown.'),
+    tokens_per_second: percentiles.optional().describe('`p90` is what nine of ten responses reached.'),
+    success_percent: z.number().optional().describe('Share of successful attempts in the last 30 minutes.'),
+    malformed_events: count.describe('Events of its streams that were not JSON and were skipped.'),
   })
   .meta({ id: 'EndpointHealth' })
 
@@ -57,9 +61,9 @@ const keyHealth = z
   .object({
     provider: z.string(),
     key: count.describe('Counted from 1, as configured.'),
-    state: z.string().describe('`ready`, or why it is left alone.'),
+    state: z.string().describe('`ready`, or why it is not used.'),
     ready_in_ms: count,
-    running: count.describe('Requests that are using it.'),
+    running: count.describe('Number of requests in flight.'),
   })
   .meta({ id: 'KeyHealth' })
 
@@ -67,7 +71,7 @@ const name = z.string().min(1).describe('As `providers.list` names it.')
 
 export const providersMethods = {
   'providers.list': {
-    summary: 'The providers that are set up here, and those that only lack a key',
+    summary: 'The providers that are configured here, and those that lack only a key',
     params: z.strictObject({}),
     result: z.array(provider),
     errors: [],
@@ -91,8 +95,8 @@ export const providersMethods = {
     },
   },
   'providers.test': {
-    summary: 'Asks a provider for its models now, with each of its keys',
-    description: 'What a key was refused for is part of the result. Nothing is billed for it.',
+    summary: 'Tests each key of a provider by requesting its list of models',
+    description: 'The reason of a refusal is part of the result. The test costs nothing.',
     params: z.strictObject({ provider: name }),
     result: z.object({
       provider: z.string(),
@@ -114,8 +118,8 @@ export const providersMethods = {
     },
   },
   'providers.health': {
-    summary: 'How endpoints and keys are doing, as routing sees them',
-    description: 'Endpoints that were not asked lately, and never failed, are left out.',
+    summary: 'The health of endpoints and keys, as used by routing',
+    description: 'Endpoints that were not used lately and never failed are omitted.',
     params: z.strictObject({ provider: name.optional().describe('Only this one.') }),
     result: z.object({ endpoints: z.array(endpointHealth), keys: z.array(keyHealth) }),
     errors: ['not-found'],
@@ -139,22 +143,22 @@ export const providersMethods = {
     },
   },
   'priority.list': {
-    summary: 'Providers whose priority was set here, over the models file',
+    summary: 'The priorities that were set with `priority.set`, which override the models file',
     params: z.strictObject({}),
-    result: z.record(z.string(), z.int()).describe('Priority by provider; the lowest is asked first.'),
+    result: z.record(z.string(), z.int()).describe('Priority by provider; the lowest is tried first.'),
     errors: [],
     role: 'caller',
     example: { params: {}, result: { groq: 1 } },
   },
   'priority.set': {
-    summary: 'Puts all endpoints of a provider before or behind those of others, at once and for good',
+    summary: 'Sets the priority of all endpoints of a provider, at once and permanently',
     description:
-      'Leave gaps (1, 5, 10 …), so that another provider fits between. `null` brings the models file back.',
+      'Leave gaps (1, 5, 10 …), so that another provider fits between. `null` restores the priorities of the models file.',
     params: z.strictObject({
       provider: name,
-      priority: z.int().min(0).max(1_000_000).nullable().describe('The lowest is asked first.'),
+      priority: z.int().min(0).max(1_000_000).nullable().describe('The lowest is tried first.'),
     }),
-    result: z.record(z.string(), z.int()).describe('All that are set now.'),
+    result: z.record(z.string(), z.int()).describe('All priorities that are set now.'),
     errors: ['not-found', 'store-full'],
     role: 'admin',
     example: { params: { provider: 'groq', priority: 1 }, result: { groq: 1 } },

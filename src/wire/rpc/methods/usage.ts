@@ -10,11 +10,11 @@ const counts = {
   total_tokens: count,
   cached_tokens: count.describe('Of the prompt tokens, those read from a provider’s cache.'),
   reasoning_tokens: count.describe('Of the completion tokens.'),
-  cost_usd: usd.describe('The sum of what is known; see `unpriced`.'),
+  cost_usd: usd.describe('The sum of known costs; see `unpriced`.'),
   uncertain_usd: usd.describe(
-    'The most that answers with bounded counts can have cost on top, such as those a crash cut off.',
+    'The maximum additional cost of responses with bounded counts, such as those that a crash cut off.',
   ),
-  unpriced: count.describe('Answers whose price nobody knows. They are not in `cost_usd`, and not free.'),
+  unpriced: count.describe('Responses without a known price. They are not in `cost_usd`, and not free.'),
 }
 
 const totals = z.object(counts).meta({ id: 'UsageTotals' })
@@ -22,8 +22,8 @@ const totals = z.object(counts).meta({ id: 'UsageTotals' })
 const modelUsage = z.object({ model: z.string(), ...counts }).meta({ id: 'ModelUsage' })
 
 const period = {
-  since: moment.optional().describe('Requests started then or later; from the first one without it.'),
-  until: moment.optional().describe('Requests started before then; up to now without it.'),
+  since: moment.optional().describe('Requests started at this time or later; from the first one by default.'),
+  until: moment.optional().describe('Requests started before this time; up to now by default.'),
 }
 
 const filter = z.strictObject({
@@ -60,9 +60,9 @@ function splitBy<Name extends string>(name: Name, describe: string, example: str
 
 export const usageMethods = {
   'usage.summary': {
-    summary: 'Requests, tokens and cost of a span of time, in all and per model',
+    summary: 'Requests, tokens and cost of a period, in total and per model',
     params: z.strictObject(period),
-    result: z.object({ totals, models: z.array(modelUsage).describe('The dearest first.') }),
+    result: z.object({ totals, models: z.array(modelUsage).describe('The highest cost first.') }),
     errors: [],
     role: 'caller',
     example: {
@@ -76,10 +76,10 @@ export const usageMethods = {
   'usage.by_address': splitBy('address', 'per address', '10.0.0.1'),
   'usage.by_context': splitBy('context', 'per context', 'lab'),
   'usage.by_token': splitBy('token', 'per token', 'tok-3kq9'),
-  'usage.by_model': splitBy('model', 'per model that answered', 'gpt-4o-mini'),
+  'usage.by_model': splitBy('model', 'per model that responded', 'gpt-4o-mini'),
   'usage.by_day': splitBy('day', 'per day of UTC', '2026-01-31'),
   'ledger.verify': {
-    summary: 'Walks the hash chain of every payer and names the first row that was tampered with',
+    summary: 'Checks the hash chain of every payer and names the first entry that was tampered with',
     params: z.strictObject({}),
     result: z.object({
       rows: count,
@@ -93,22 +93,22 @@ export const usageMethods = {
           reason: z.string(),
         })
         .optional()
-        .describe('Absent when every row is what was written.'),
+        .describe('Absent when no entry was changed.'),
     }),
     errors: [],
     role: 'admin',
     example: { params: {}, result: { rows: 1200, payers: 3 } },
   },
   'ledger.rerate': {
-    summary: 'Computes history under the prices of now and books the differences as new entries',
+    summary: 'Recomputes past costs with current prices and books the differences as new entries',
     params: z.strictObject({
       ...period,
-      trial: z.boolean().optional().describe('Only says what would be booked.'),
+      trial: z.boolean().optional().describe('Only returns what would be booked.'),
     }),
     result: z.object({
       looked: count,
       adjusted: count,
-      difference_usd: usd.describe('By how much all costs together change.'),
+      difference_usd: usd.describe('The change of the total cost.'),
       price_version: z.string(),
     }),
     errors: [],

@@ -5,7 +5,7 @@ import { manualClock } from '../../../mcp/manual-clock.ts'
 const caller = (context: string) => ({ ip: 'local', context })
 const MINUTE_MS = 60_000
 
-/** A table in which sessions are named `context nth`, and the names of those that were ended. */
+/** A table with sessions named `context nth`, and the names of the ended ones. */
 function tableOf() {
   const clock = manualClock()
   const ended: string[] = []
@@ -21,7 +21,7 @@ function tableOf() {
   return { clock, ended, table, open }
 }
 
-test('a caller with too many sessions is refused while they are in use, and loses those left behind', () => {
+test('a caller with too many sessions is refused while they are in use, and loses abandoned ones', () => {
   const { clock, ended, table, open } = tableOf()
   open('ada', 100)
   expect(() => open('ada', 1)).toThrow('too many MCP sessions')
@@ -33,14 +33,14 @@ test('a caller with too many sessions is refused while they are in use, and lose
   expect(ended).toEqual(['ada 2'])
 })
 
-test('the sessions of others shut nobody out', () => {
+test('the sessions of busy callers keep no other caller out', () => {
   const { ended, open } = tableOf()
   for (let nth = 0; nth < 10; nth++) open(`many${nth}`, 100)
   open('innocent', 2)
   expect(ended).toEqual(['many0 0', 'many1 0'])
 })
 
-test('a table full of single sessions makes room by the one left behind for longest, and only by such a one', () => {
+test('a table full of single sessions ends the one abandoned for longest, and no session in use', () => {
   const { clock, ended, table, open } = tableOf()
   for (let nth = 0; nth < 1000; nth++) open(`single${nth}`, 1)
   expect(() => open('new', 1)).toThrow('too many MCP sessions')
@@ -52,7 +52,7 @@ test('a table full of single sessions makes room by the one left behind for long
   expect(ended).toEqual(['single2 0', 'single3 0'])
 })
 
-test('a full table ends what was left behind before what the busiest caller uses', () => {
+test('a full table ends abandoned sessions before those of the busiest caller', () => {
   const { clock, ended, open } = tableOf()
   open('left', 1)
   clock.advance(MINUTE_MS)
@@ -61,7 +61,7 @@ test('a full table ends what was left behind before what the busiest caller uses
   expect(ended).toEqual(['left 0', 'many1 0'])
 })
 
-test('a session whose stream ended just now is not left behind yet', () => {
+test('a session whose stream has just ended is not abandoned yet', () => {
   const { clock, ended, table, open } = tableOf()
   open('ada', 100)
   const stream = new AbortController()

@@ -7,10 +7,10 @@ import { leaveSignal, writeWebResponse } from '../../../../src/server/mcp/transp
 
 const MEGABYTE = 1024 * 1024
 
-test('a client that doesn’t read is let go before what it is told fills our memory', async () => {
+test('a client that doesn’t read is disconnected before unread messages fill our memory', async () => {
   let isOver = false
   const telling = new ReadableStream({
-    // As the protocol's library does it: whether somebody reads or not.
+    // The protocol's library writes like this, whether the client reads or not.
     start(controller) {
       for (let megabyte = 0; megabyte < 24; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))
     },
@@ -29,7 +29,7 @@ test('a client that doesn’t read is let go before what it is told fills our me
   await once(http, 'close')
 })
 
-test('a client that reads slowly but steadily gets all', async () => {
+test('a client that reads slowly but steadily gets the complete response', async () => {
   const telling = new ReadableStream({
     start(controller) {
       for (let megabyte = 0; megabyte < 40; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))
@@ -54,7 +54,7 @@ test('a client that reads slowly but steadily gets all', async () => {
   await once(http, 'close')
 })
 
-test('a client that reads gets all, however much comes at once', async () => {
+test('a client that reads gets the complete response, however large a message is', async () => {
   const telling = new ReadableStream({
     start(controller) {
       for (let megabyte = 0; megabyte < 48; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))

@@ -6,10 +6,10 @@ import { answerOn } from '../../../../src/server/rest/inference/respond.ts'
 import { manualClock } from '../../../support/manual-clock.ts'
 import { openDoor } from '../../http/open-server.ts'
 
-/** What the caller of a stream hears that fails after its first chunk, and what the log is told. */
+/** What the caller receives of a stream that fails after its first chunk, and what is logged. */
 async function failInMidAnswer(thrown: unknown): Promise<{ heard: string; logged: object[] }> {
   const logged: object[] = []
-  // Of all rooms, an answer without an idempotency key only needs the clock.
+  // A response without an idempotency key needs only the clock of all services.
   const rooms = { clock: manualClock() } as unknown as Rooms
   await using door = await openDoor({
     logger: { error: (details) => void logged.push(details) },
@@ -39,7 +39,7 @@ async function failInMidAnswer(thrown: unknown): Promise<{ heard: string; logged
   return { heard, logged }
 }
 
-test('a bug after the first chunk is an error event to the caller and, with its stack, a line in the log', async () => {
+test('a bug after the first chunk is sent as an error event and logged with its stack', async () => {
   const bug = new TypeError('cannot read that')
   const { heard, logged } = await failInMidAnswer(bug)
   expect(heard).toContain('"code":500')
@@ -48,14 +48,14 @@ test('a bug after the first chunk is an error event to the caller and, with its 
   expect(logged).toMatchObject([{ route: '/v1/chat/completions', err: bug }])
 })
 
-test('a failure that is no bug is the caller’s alone to hear', async () => {
+test('a failure that is not a bug is sent to the caller and not logged', async () => {
   const { heard, logged } = await failInMidAnswer(new BrokerError('upstream-failed', 'it broke'))
   expect(heard).toContain('it broke')
   expect(logged).toEqual([])
 })
 
 test.each([true, false])(
-  'a model may have any name, and the head of its answer can be written (streamed: %s)',
+  'a model name that is not ASCII is percent-encoded in the head (streamed: %s)',
   async (streamed) => {
     const rooms = { clock: manualClock() } as unknown as Rooms
     await using door = await openDoor({

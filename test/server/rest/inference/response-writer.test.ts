@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { addShort } from '../../../../src/server/http/fast-path/add-inference-route.ts'
+import { addShort } from '../../../../src/server/http/fast-path.ts'
 import type { DoorReply } from '../../../../src/server/http/node/request-types.ts'
 import { ReplyWire } from '../../../../src/server/rest/inference/response-writer.ts'
 import { openDoor, type OpenDoor } from '../../http/open-server.ts'
@@ -37,25 +37,25 @@ function requestOf(body: string, headers = '', version = '1.1'): string {
 
 const LAST = 'connection: close\r\n'
 
-/** All that a client hears which sends this and waits for the end of the connection. */
+/** Sends these bytes and returns everything that the client receives until the connection closes. */
 async function hear(bytes: string): Promise<string> {
   const socket = connect(door.where)
   socket.write(bytes)
   return await readToEnd(socket)
 }
 
-/** Tells the same, plain or as a stream. */
+/** Writes a response, plain or as a stream. */
 const KINDS: Readonly<Record<string, (wire: ReplyWire) => void>> = {
   plain: (wire) => wire.answer({ 'content-type': 'application/json' }, '{"a":"ü"}'),
   streamed(wire) {
     wire.beginStream({ 'content-type': 'text/event-stream' })
-    wire.event('data: ü\n\n')
-    wire.event('data: b\n\n')
+    wire.writeEvent('data: ü\n\n')
+    wire.writeEvent('data: b\n\n')
     wire.last('data: [DONE]\n\n')
   },
 }
 
-/** The head's lines, sorted and without the moment, and the body with its framing. */
+/** The lines of the head, sorted and without the date, and the body without its chunk sizes. */
 function partsOf(heard: string): { head: string[]; body: string } {
   const [head = '', ...body] = heard.split('\r\n\r\n')
   const lines = head
@@ -64,7 +64,7 @@ function partsOf(heard: string): { head: string[]; body: string } {
   return { head: lines.sort(), body: withoutSizes(body.join('\r\n\r\n')) }
 }
 
-/** Into how many HTTP chunks Node puts several writes depends on its version. */
+/** Into how many HTTP chunks Node puts several writes depends on the version of Node. */
 function withoutSizes(body: string): string {
   return body.replaceAll(/(?:^|\r\n)[0-9a-f]+\r\n/g, '')
 }
@@ -74,18 +74,18 @@ function dated(line: string): string {
   return 'date'
 }
 
-describe.each(Object.entries(KINDS))('a %s answer', (_kind, tell) => {
+describe.each(Object.entries(KINDS))('a %s response', (_kind, tell) => {
   test.each([
-    ['on a connection that stays', ''],
-    ['on its connection’s last request', LAST],
-  ])('is the same whether it goes straight to the socket or through Node, %s', async (_name, headers) => {
+    ['on a connection that is kept alive', ''],
+    ['on the last request of a connection', LAST],
+  ])('has the same bytes written directly to the socket or through Node, %s', async (_name, headers) => {
     const after = headers === '' ? requestOf('', `${LAST}x-after: 1\r\n`) : ''
     const heard: string[] = []
     for (const isStraight of [true, false]) {
       answer = (reply) => {
         if (reply.request.headers['x-after'] !== undefined) return reply.raw.end()
         const wire = wireOf(reply)
-        // Somebody else's header is Node's to write.
+        // A header that was set on the response makes Node write it.
         if (!isStraight) reply.raw.setHeader('x-else', '1')
         return tell(wire)
       }
@@ -100,7 +100,7 @@ describe.each(Object.entries(KINDS))('a %s answer', (_kind, tell) => {
     expect(straight).toContain(headers === '' ? 'Keep-Alive: timeout=75' : 'Connection: close')
   })
 
-  test('to HTTP/1.0 is Node’s to tell', async () => {
+  test('to an HTTP/1.0 client is written by Node', async () => {
     answer = (reply) => tell(wireOf(reply))
     const said = await hear(requestOf('{}', '', '1.0'))
     expect(said.toLowerCase()).toContain('connection: close')
@@ -109,7 +109,7 @@ describe.each(Object.entries(KINDS))('a %s answer', (_kind, tell) => {
   })
 })
 
-test('answers go out in the order of their requests, whichever is ready first', async () => {
+test('pipelined responses are sent in the order of their requests, whichever is ready first', async () => {
   const order = fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 9 })), { minLength: 1, maxLength: 5 })
   await fc.assert(
     fc.asyncProperty(order, async (asked) => {
@@ -130,7 +130,7 @@ test('answers go out in the order of their requests, whichever is ready first', 
         if (isPlain) wire.answer({}, `<${at}>`)
         else {
           wire.beginStream({})
-          wire.event('<')
+          wire.writeEvent('<')
           wire.last(`${at}>`)
         }
         await new Promise(setImmediate)
@@ -143,7 +143,7 @@ test('answers go out in the order of their requests, whichever is ready first', 
   )
 })
 
-test('an answer that its caller is slow to read is out when the last byte is, and its connection serves on', async () => {
+test('a response to a slow reader finishes with its last byte, and the connection serves the next request', async () => {
   const text = 'x'.repeat(3_000_000)
   const asked = Promise.withResolvers<DoorReply>()
   answer = (reply, body) => {
@@ -175,7 +175,7 @@ async function readUntil(socket: Socket, end: RegExp, atLeast: number): Promise<
   }
 }
 
-test('what is said after the end is not told, and the connection’s next answer is its own', async () => {
+test('writes after the end are dropped and do not corrupt the next response of the connection', async () => {
   const asked = Promise.withResolvers<DoorReply>()
   answer = (reply, body) => (body === '1' ? asked.resolve(reply) : wireOf(reply).answer({}, 'second'))
   const socket = connect(door.where)
@@ -183,10 +183,10 @@ test('what is said after the end is not told, and the connection’s next answer
   socket.write(requestOf('1') + requestOf('2', LAST))
   const wire = wireOf(await asked.promise)
   wire.beginStream({})
-  wire.event('x'.repeat(2_000_000))
+  wire.writeEvent('x'.repeat(2_000_000))
   wire.last('data: [DONE]\n\n')
   wire.last('data: late\n\n')
-  wire.event('data: later\n\n')
+  wire.writeEvent('data: later\n\n')
   socket.resume()
   const heard = await readToEnd(socket)
   expect(heard).not.toContain('late')
@@ -196,7 +196,7 @@ test('what is said after the end is not told, and the connection’s next answer
 })
 
 test.each(Object.entries(KINDS))(
-  'who left just before a %s answer was not answered, although nobody has noticed yet',
+  'a %s response to a caller that has just disconnected is not counted as sent',
   async (_kind, tell) => {
     const asked = Promise.withResolvers<DoorReply>()
     answer = (reply) => asked.resolve(reply)
@@ -212,12 +212,12 @@ test.each(Object.entries(KINDS))(
   },
 )
 
-test('after an answer that is the connection’s last nothing more is sent, be it ready or not', async () => {
+test('after the last response of a connection nothing more is sent, even if it is ready', async () => {
   const came: DoorReply[] = []
   const all = Promise.withResolvers<void>()
   answer = (reply) => {
     came.push(reply)
-    // As a server that is being stopped decides.
+    // A server that is stopping sets this.
     reply.raw.shouldKeepAlive = false
     if (came.length === 3) all.resolve()
   }
@@ -232,7 +232,7 @@ test('after an answer that is the connection’s last nothing more is sent, be i
   expect(statuses).toEqual([200])
 })
 
-test('who closes its own side while it reads slowly gets all that it was told before', async () => {
+test('a slow reader that closes its own side gets everything that was written before', async () => {
   const asked = Promise.withResolvers<DoorReply>()
   answer = (reply) => asked.resolve(reply)
   const socket = connect(door.where)
@@ -241,17 +241,17 @@ test('who closes its own side while it reads slowly gets all that it was told be
   const reply = await asked.promise
   const wire = wireOf(reply)
   wire.beginStream({})
-  wire.event('x'.repeat(2_000_000))
+  wire.writeEvent('x'.repeat(2_000_000))
   socket.end()
   await expect.poll(() => reply.raw.socket?.writable).toBe(false)
-  expect(wire.event('more')).toBe(false)
+  expect(wire.writeEvent('more')).toBe(false)
   wire.last('data: [DONE]\n\n')
   socket.resume()
   expect((await readToEnd(socket)).length).toBeGreaterThan(2_000_000)
   expect(statuses).toEqual([])
 })
 
-test('who leaves in the middle of a stream was not answered', async () => {
+test('a stream whose caller disconnects is not counted as sent', async () => {
   const asked = Promise.withResolvers<DoorReply>()
   answer = (reply) => asked.resolve(reply)
   const socket = connect(door.where)
@@ -259,18 +259,18 @@ test('who leaves in the middle of a stream was not answered', async () => {
   const reply = await asked.promise
   const wire = wireOf(reply)
   wire.beginStream({})
-  wire.event('data: 1\n\n')
+  wire.writeEvent('data: 1\n\n')
   await once(socket, 'data')
   socket.destroy()
   await once(reply.raw, 'close')
-  wire.event('data: 2\n\n')
+  wire.writeEvent('data: 2\n\n')
   wire.last('data: [DONE]\n\n')
   await new Promise(setImmediate)
   expect(statuses).toEqual([])
   expect(door.bugs).toEqual([])
 })
 
-test('a header that is not plain ASCII is Node’s to judge', async () => {
+test('a header that is not plain ASCII is written or refused by Node', async () => {
   answer = (reply) => wireOf(reply).answer({ 'x-name': 'é' }, 'fine')
   expect(await hear(requestOf('{}', LAST))).toContain('fine')
   answer = (reply) => wireOf(reply).answer({ 'x-name': 'a\r\nset-cookie: b' }, 'never')

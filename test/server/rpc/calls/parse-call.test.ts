@@ -5,7 +5,7 @@ import { MAX_BATCH, MOST_LETTERS } from '../../../../src/wire/rpc/message.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-/** The ids of all calls of a body, as they would go back. */
+/** The ids of all calls of a body, as they would be returned. */
 function idsOf(body: string): (string | undefined)[] {
   const { value, idTexts } = parseBody(bytes(body))
   return [value].flat().map((call) => parseCall(call, idTexts).id)
@@ -19,7 +19,7 @@ const id = fc.oneof(
   fc.string().map((id) => JSON.stringify(id)),
 )
 const params = fc.dictionary(fc.oneof(fc.constant('id'), fc.string()), fc.jsonValue())
-/** A call as text, and the id in it. */
+/** A call as text, and its id. */
 const call = fc
   .record({ id, params, space, key: fc.constantFrom('"id"', '"\\u0069d"'), turn: fc.nat(3) })
   .map(({ id, params, space, key, turn }) => {
@@ -33,7 +33,7 @@ const call = fc
     return { id, text: `${space}{${space}${turned.join(`${space},${space}`)}}${space}` }
   })
 
-test('a call has its id as it was written', () => {
+test('the id of a call is kept as it was written', () => {
   fc.assert(
     fc.property(call, ({ id, text }) => {
       expect(idsOf(text)).toEqual([id])
@@ -41,7 +41,7 @@ test('a call has its id as it was written', () => {
   )
 })
 
-test('the calls of a batch have their ids as they were written', () => {
+test('the ids of the calls of a batch are kept as they were written', () => {
   const batch = fc.array(call, { minLength: 1, maxLength: 8 })
   fc.assert(
     fc.property(batch, (calls) => {
@@ -50,7 +50,7 @@ test('the calls of a batch have their ids as they were written', () => {
   )
 })
 
-test('a field that stands twice means its last, as JSON has it', () => {
+test('of a duplicate field the last one counts, as in JSON', () => {
   expect(idsOf('{"jsonrpc":"2.0","method":"health","id":1,"id":2}')).toEqual(['2'])
   expect(idsOf('{"jsonrpc":"2.0","method":"health","id":1,"id":1e400}')).toEqual(['null'])
 })
@@ -61,7 +61,7 @@ test('a batch with too many calls is refused before anything is parsed', () => {
   expect(parseBody(bytes(`[${'{},'.repeat(MAX_BATCH - 1)}{}]`)).value).toHaveLength(MAX_BATCH)
 })
 
-test('only methods that take what people attach may have long calls; others are refused before anything is parsed', () => {
+test('only methods with large params may have long calls; other long calls are refused before they are parsed', () => {
   const long = 'x'.repeat(MOST_LETTERS)
   const small = '{"jsonrpc":"2.0","method":"health","id":1}'
   const chat = `{"method":"ai.chat","params":{"x":"${long}"}}`
@@ -73,13 +73,13 @@ test('only methods that take what people attach may have long calls; others are 
     `[${chat},{"method":"models.list","x":"${long}"}]`,
     `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MOST_LETTERS / 4)}"`).join(',')}]`,
   ])
-    expect(() => parseBody(bytes(body))).toThrow('may be 1,000,000 letters long together, unless they are of')
+    expect(() => parseBody(bytes(body))).toThrow('may have 1,000,000 characters together, not counting')
   expect(parseBody(bytes(`[${chat},${small},{"method":"mcp.call_tool","x":"${long}"}]`)).value).toHaveLength(
     3,
   )
 })
 
-test('what is no JSON is a parse error, be it a batch or not', () => {
+test('invalid JSON is a parse error, in a batch or not', () => {
   for (const body of ['', '[', '[,,]', '{', '[1 2]', '[{}', '{"id":1'])
     expect(() => parseBody(bytes(body))).toThrow('not JSON')
 })

@@ -21,7 +21,7 @@ type Details = Result<'contexts.get'>
 type Pin = Params<'contexts.pin'>['pin']
 type Names = 'contexts.list' | 'contexts.get' | 'contexts.pin' | 'contexts.delete'
 
-/** Contexts are known from what they asked and from what was set for them. Their pins are part of their rules. */
+/** A context is known by its requests, its rules or its socket. Its pin is part of its rules. */
 export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
   const { rooms, rules } = facts
   return {
@@ -38,10 +38,7 @@ export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
     'contexts.get': async ({ context }) => {
       const found = await detailsOf(readContextLabel(context), facts)
       if (found.requests > 0 || found.rules.length > 0 || found.has_socket) return found
-      throw new BrokerError(
-        'not-found',
-        `nobody asked in the context “${context}”, and nothing is set for it`,
-      )
+      throw new BrokerError('not-found', `the context “${context}” has no requests and no rules`)
     },
     'contexts.pin': async ({ context, pin, address }) => {
       const name = readContextLabel(context)

@@ -14,7 +14,7 @@ export interface TokensFacts {
   readonly rules: RuleBook
 }
 
-/** The tokens that callers may show. What one may do is a rule like any other. */
+/** The tokens that callers may use. The limits of a token are a rule like any other. */
 export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
   const { rooms, tokens, rules } = facts
   const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
@@ -33,7 +33,7 @@ export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
     'tokens.create': async ({ label, expires_at: expiresAt, rule }) => {
       checkProviders(rule?.providers, rooms)
       const { facts: made, token } = await tokens.create({ label, expiresAt })
-      // Nobody has the token before the rule is there.
+      // The token is returned only after its rule is stored.
       if (rule !== undefined) await rules.set({ scope: 'token', token: made.id }, rule)
       return { ...row(made), token: token.reveal() }
     },

@@ -6,29 +6,29 @@ import { count, unixSeconds, usd } from '../../units.ts'
 
 const pin = limitRule
   .pick({ providers: true, models: true, local_only: true })
-  .meta({ id: 'Pin', description: 'Where its requests may go; no fallback leads out of it.' })
+  .meta({ id: 'Pin', description: 'Where the requests of a context may go; fallbacks stay within it.' })
 
 const spent = {
   requests: count,
-  cost_usd: usd.describe('Of what is known; see `unpriced`.'),
-  unpriced: count.describe('Answers whose price nobody knows.'),
-  last_used: unixSeconds.optional().describe('Absent when it never asked.'),
+  cost_usd: usd.describe('The sum of known costs; see `unpriced`.'),
+  unpriced: count.describe('Responses without a known price.'),
+  last_used: unixSeconds.optional().describe('Absent when it never sent a request.'),
 }
 
 const summary = {
   context: z.string(),
   ...spent,
-  pin: pin.optional().describe('Under every address; absent when it isn’t pinned.'),
-  has_socket: z.boolean().describe('It has a socket of its own (`AIBROKER_CONTEXT_SOCKETS`).'),
+  pin: pin.optional().describe('The pin under every address; absent without one.'),
+  has_socket: z.boolean().describe('Whether it has its own socket (`AIBROKER_CONTEXT_SOCKETS`).'),
 }
 
 const details = z
   .object({
     ...summary,
-    addresses: z.array(z.object({ address: z.string(), ...spent })).describe('The dearest first.'),
+    addresses: z.array(z.object({ address: z.string(), ...spent })).describe('The highest cost first.'),
     rules: z
       .array(z.object({ subject: limitSubject, rule: limitRule }))
-      .describe('What was set for it, under every address or under one.'),
+      .describe('Its rules, under every address or under one.'),
   })
   .meta({ id: 'ContextDetails' })
 
@@ -54,7 +54,7 @@ const EXAMPLE_DETAILS = {
 
 export const contextsMethods = {
   'contexts.list': {
-    summary: 'The contexts that asked, or that something was set for',
+    summary: 'The contexts that sent requests, have rules or have a socket',
     params: z.strictObject({}),
     result: z.array(z.object(summary).meta({ id: 'Context' })),
     errors: [],
@@ -62,7 +62,7 @@ export const contextsMethods = {
     example: { params: {}, result: [EXAMPLE] },
   },
   'contexts.get': {
-    summary: 'One context: what it spent, from which addresses, and what was set for it',
+    summary: 'One context: its cost, its addresses and its rules',
     params: z.strictObject({ context }),
     result: details,
     errors: ['bad-context', 'not-found'],
@@ -70,12 +70,12 @@ export const contextsMethods = {
     example: { params: { context: 'lab' }, result: EXAMPLE_DETAILS },
   },
   'contexts.pin': {
-    summary: 'Pins a context to providers, to models, or to this host, from the next request on',
-    description: 'Replaces its pin and leaves its limits; an empty pin lets it go anywhere.',
+    summary: 'Restricts a context to providers, to models, or to this host, from the next request on',
+    description: 'Replaces its pin and keeps its limits; an empty pin removes the restriction.',
     params: z.strictObject({
       context,
       pin,
-      address: z.string().optional().describe('Only under this address; under every one without it.'),
+      address: z.string().optional().describe('Only under this address; under every address by default.'),
     }),
     result: details,
     errors: ['bad-context', 'not-found', 'store-full'],
@@ -83,9 +83,9 @@ export const contextsMethods = {
     example: { params: { context: 'lab', pin: { local_only: true } }, result: EXAMPLE_DETAILS },
   },
   'contexts.delete': {
-    summary: 'Takes away all that was set for a context; what it spent stays in the ledger',
+    summary: 'Removes all rules of a context; its entries stay in the ledger',
     params: z.strictObject({ context }),
-    result: z.object({ removed: count.describe('How many rules there were.') }),
+    result: z.object({ removed: count.describe('Number of removed rules.') }),
     errors: ['bad-context', 'store-full'],
     role: 'admin',
     example: { params: { context: 'lab' }, result: { removed: 1 } },

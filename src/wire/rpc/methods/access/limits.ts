@@ -8,11 +8,11 @@ const storedRule = z.object({ subject: limitSubject, rule: limitRule }).meta({ i
 
 const standing = z
   .object({
-    name: z.string().describe('Whose budget it is, for people.'),
+    name: z.string().describe('The subject of the budget, as text.'),
     period: z.enum(['hour', 'day', 'month', 'total']),
     budget_usd: usd,
     spent_usd: usd,
-    held_usd: usd.describe('Set aside for requests that are running.'),
+    held_usd: usd.describe('Held for requests that are running.'),
     left_usd: usd,
     resets_at: count.optional().describe('Unix seconds.'),
   })
@@ -20,7 +20,7 @@ const standing = z
 
 export const limitsMethods = {
   'limits.list': {
-    summary: 'Every limit that is set',
+    summary: 'All limits',
     params: z.strictObject({}),
     result: z.array(storedRule),
     errors: [],
@@ -28,7 +28,7 @@ export const limitsMethods = {
     example: { params: {}, result: [{ subject: { scope: 'default' }, rule: { requests_per_minute: 60 } }] },
   },
   'limits.set': {
-    summary: 'Sets what an address, a context or a token may do; holds from the next request on',
+    summary: 'Sets the limits of an address, a context or a token, from the next request on',
     params: z.strictObject({ subject: limitSubject, rule: limitRule.describe('Replaces the whole rule.') }),
     result: storedRule,
     errors: ['bad-context', 'not-found', 'store-full'],
@@ -39,7 +39,7 @@ export const limitsMethods = {
     },
   },
   'limits.remove': {
-    summary: 'Takes a limit away',
+    summary: 'Removes the limits of a subject',
     params: z.strictObject({ subject: limitSubject }),
     result: z.object({ removed: z.boolean().describe('False when there was none.') }),
     errors: ['bad-context'],
@@ -47,7 +47,7 @@ export const limitsMethods = {
     example: { params: { subject: { scope: 'default' } }, result: { removed: true } },
   },
   'limits.standing': {
-    summary: 'The budgets that bind a caller and what is left of them; the one who asks without params',
+    summary: 'The budgets of a caller and what is left of them; of the calling one without params',
     params: z.strictObject({
       address: z.string().optional(),
       context: z.string().optional(),

@@ -13,20 +13,20 @@ const token = z
     disabled: z.boolean(),
     rule: limitRule
       .optional()
-      .describe('What it may do; without it only the rules of whoever shows it hold.'),
+      .describe('Its limits; without it only the rules of the caller that uses it apply.'),
   })
   .meta({
     id: 'Token',
-    description: 'What is known of a token. The token itself is seen once, when it is created.',
+    description: 'The metadata of a token. The token itself is returned only once, when it is created.',
   })
 
-const id = z.string().describe('As `tokens.list` says it.')
+const id = z.string().describe('As `tokens.list` returns it.')
 
 const EXAMPLE = { id: 'tok-3kq9', label: 'ci', created_at: 1_767_225_600, disabled: false }
 
 export const tokensMethods = {
   'tokens.list': {
-    summary: 'The tokens that callers may show',
+    summary: 'The tokens of callers',
     params: z.strictObject({}),
     result: z.array(token),
     errors: [],
@@ -34,13 +34,13 @@ export const tokensMethods = {
     example: { params: {}, result: [EXAMPLE] },
   },
   'tokens.create': {
-    summary: 'Makes a token, to be seen this once',
+    summary: 'Creates a token and returns it, only this once',
     params: z.strictObject({
-      label: z.string().min(1).max(128).describe('For people.'),
+      label: z.string().min(1).max(128).describe('A name for people.'),
       expires_at: moment.optional(),
-      rule: limitRule.optional().describe('Limits, budgets and the models it may ask for.'),
+      rule: limitRule.optional().describe('Limits, budgets and allowed models.'),
     }),
-    result: token.extend({ token: z.string().describe('To be sent as `Authorization: Bearer`.') }),
+    result: token.extend({ token: z.string().describe('Send it as `Authorization: Bearer`.') }),
     errors: ['not-found', 'store-full'],
     role: 'admin',
     example: {
@@ -49,7 +49,7 @@ export const tokensMethods = {
     },
   },
   'tokens.disable': {
-    summary: 'Makes a token useless until it is enabled again',
+    summary: 'Disables a token until it is enabled again',
     params: z.strictObject({ id }),
     result: token,
     errors: ['not-found'],
@@ -57,7 +57,7 @@ export const tokensMethods = {
     example: { params: { id: 'tok-3kq9' }, result: { ...EXAMPLE, disabled: true } },
   },
   'tokens.enable': {
-    summary: 'Makes a disabled token good again',
+    summary: 'Enables a disabled token',
     params: z.strictObject({ id }),
     result: token,
     errors: ['not-found'],
@@ -65,7 +65,7 @@ export const tokensMethods = {
     example: { params: { id: 'tok-3kq9' }, result: EXAMPLE },
   },
   'tokens.delete': {
-    summary: 'Forgets a token; what it spent stays in the ledger under its id',
+    summary: 'Deletes a token; its entries stay in the ledger under its id',
     params: z.strictObject({ id }),
     result: z.object({ removed: z.boolean().describe('False when there was none.') }),
     errors: [],

@@ -2,14 +2,14 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BrokerError } from '../../../../src/base/errors.ts'
-import type { DoorReply, DoorRequest, Guard } from '../../../../src/server/http/node/request-types.ts'
-import { addShort } from '../../../../src/server/http/fast-path/add-inference-route.ts'
-import { readToEnd, sendRaw } from '../../../support/raw-http.ts'
-import { errorOf, openDoor, type OpenDoor } from '../open-server.ts'
+import { BrokerError } from '../../../src/base/errors.ts'
+import type { DoorReply, DoorRequest, Guard } from '../../../src/server/http/node/request-types.ts'
+import { addShort } from '../../../src/server/http/fast-path.ts'
+import { readToEnd, sendRaw } from '../../support/raw-http.ts'
+import { errorOf, openDoor, type OpenDoor } from './open-server.ts'
 
 const PLAIN = 'POST /ask HTTP/1.1\ncontent-type: application/json'
-/** Each of them says the same as `PLAIN`, a little differently. */
+/** Each is equivalent to `PLAIN`, but does not qualify for the fast path. */
 const UNUSUAL = [
   'POST /ask?x=1 HTTP/1.1\ncontent-type: application/json',
   'POST /ask/ HTTP/1.1\ncontent-type: application/json',
@@ -24,7 +24,7 @@ interface Setup {
 }
 
 interface ShortDoor extends OpenDoor {
-  /** Those who are in, and those who came. */
+  /** Number of requests in flight, and of all that were admitted. */
   readonly open: { now: number; ever: number }
   readonly statuses: number[]
 }
@@ -45,29 +45,29 @@ async function shortDoor({ handle = echo, guards = [], enter }: Setup = {}): Pro
   return Object.assign(opened, { open, statuses })
 }
 
-/** Tells which way it came, and with what. */
+/** Responds with the path that the request took, and its body. */
 async function echo(request: DoorRequest, reply: DoorReply): Promise<void> {
-  const way = 'id' in request ? 'long' : 'short'
+  const path = 'id' in request ? 'slow' : 'fast'
   const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString() : 'none'
   reply.hijack()
-  reply.raw.setHeader('x-way', way)
+  reply.raw.setHeader('x-path', path)
   reply.raw.end(`${request.method} ${request.routeOptions.url}: ${body}`)
 }
 
-describe('a plain request and its unusual twins', () => {
-  test('only the plain one goes the short way, and all get the same answer', async () => {
+describe('the fast path', () => {
+  test('serves only plain requests, and equivalent ones get the same response from Fastify', async () => {
     await using opened = await shortDoor()
     const plain = await opened.send(PLAIN, '{"a":"ü"}')
     expect(plain).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
-    expect(plain?.headers.get('x-way')).toBe('short')
+    expect(plain?.headers.get('x-path')).toBe('fast')
     for (const head of UNUSUAL) {
       const twin = await opened.send(head, '{"a":"ü"}')
       expect(twin).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
-      expect(twin?.headers.get('x-way')).toBe('long')
+      expect(twin?.headers.get('x-path')).toBe('slow')
     }
   })
 
-  test('a body in chunks, and one without a type, are read as well', async () => {
+  test('a chunked body is read by Fastify, one without a content type by the fast path', async () => {
     await using opened = await shortDoor()
     const chunked =
       'host: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\ncontent-type: application/json'
@@ -76,10 +76,10 @@ describe('a plain request and its unusual twins', () => {
     ).toMatchObject({ status: 200, body: 'POST /ask: {}' })
     const untyped = await opened.send('POST /ask HTTP/1.1', '{}')
     expect(untyped).toMatchObject({ status: 200, body: 'POST /ask: {}' })
-    expect(untyped?.headers.get('x-way')).toBe('short')
+    expect(untyped?.headers.get('x-path')).toBe('fast')
   })
 
-  test('other methods are told what is served there', async () => {
+  test('another method gets 405 with the allowed methods', async () => {
     await using opened = await shortDoor()
     const answer = await opened.send('GET /ask HTTP/1.1')
     expect(answer?.status).toBe(405)
@@ -90,7 +90,7 @@ describe('a plain request and its unusual twins', () => {
     ['a refusal', new BrokerError('no-such-model', 'no such model'), 0],
     ['a bug', new TypeError('cannot read that'), 1],
   ])(
-    '%s is told with the same words and the same headers, and a bug is logged',
+    '%s is rendered with the same body and headers as by Fastify, and a bug is logged',
     async (_name, thrown, bugs) => {
       const handle = async (_request: DoorRequest, reply: DoorReply): Promise<void> => {
         void reply.headers({ 'x-generation-id': 'gen-1' })
@@ -111,7 +111,7 @@ describe('a plain request and its unusual twins', () => {
   )
 })
 
-test('wherever the bytes are cut, and however many requests come in one piece, each gets its own body', async () => {
+test('pipelined requests each get their own body, wherever the bytes are cut', async () => {
   await using opened = await shortDoor()
   const bodies = fc.array(fc.string({ maxLength: 60 }), { minLength: 1, maxLength: 4 })
   await fc.assert(
@@ -122,7 +122,7 @@ test('wherever the bytes are cut, and however many requests come in one piece, e
         return `POST /ask HTTP/1.1\r\nhost: a\r\n${last}content-type: application/json\r\ncontent-length: ${length}\r\n\r\n${text}`
       })
       const heard = await sendInPieces(opened, Buffer.from(requests.join('')), places)
-      expect(heard.split('x-way: short')).toHaveLength(texts.length + 1)
+      expect(heard.split('x-path: fast')).toHaveLength(texts.length + 1)
       expect(heard.split('POST /ask: ')).toHaveLength(texts.length + 1)
       for (const text of texts) expect(heard).toContain(`POST /ask: ${text}`)
     }),
@@ -142,7 +142,7 @@ async function sendInPieces({ where }: OpenDoor, bytes: Buffer, places: readonly
   return heard
 }
 
-test('who leaves before the body is whole is never served, and is out again', async () => {
+test('a request whose caller disconnects before the body is complete is never handled, and is released', async () => {
   let served = 0
   await using opened = await shortDoor({ handle: async () => void served++ })
   const socket = connect(opened.where)
@@ -156,7 +156,7 @@ test('who leaves before the body is whole is never served, and is out again', as
   expect(opened.statuses).toEqual([])
 })
 
-test('who leaves while the answer is made is out again', async () => {
+test('a request whose caller disconnects during the response is released', async () => {
   const asked = Promise.withResolvers<DoorReply>()
   await using opened = await shortDoor({ handle: async (_request, reply) => asked.resolve(reply) })
   const socket = connect(opened.where)
@@ -170,7 +170,7 @@ test('who leaves while the answer is made is out again', async () => {
   expect(opened.statuses).toEqual([])
 })
 
-test('a request that was read has ended, so that the connection doesn’t keep it', async () => {
+test('a request that was read has ended, so that the connection doesn’t retain it', async () => {
   const asked = Promise.withResolvers<DoorRequest>()
   const handle = async (request: DoorRequest, reply: DoorReply): Promise<void> => {
     asked.resolve(request)
@@ -183,7 +183,7 @@ test('a request that was read has ended, so that the connection doesn’t keep i
 
 describe('a bug in a route', () => {
   const bugs: Readonly<Record<string, (request: DoorRequest, reply: DoorReply) => Promise<void>>> = {
-    'half way through its answer': async (_request, reply) => {
+    'in the middle of its response': async (_request, reply) => {
       reply.raw.writeHead(200, { 'content-length': 5 })
       reply.raw.write('ab')
       throw new TypeError('a bug')
@@ -191,14 +191,14 @@ describe('a bug in a route', () => {
     'before it does anything at all': () => {
       throw new TypeError('a bug')
     },
-    'in a header that can’t be said': async (_request, reply) => {
+    'in an invalid header value': async (_request, reply) => {
       void reply.headers({ 'x-name': '模型' })
       throw new TypeError('a bug')
     },
   }
 
   test.each(Object.entries(bugs))(
-    '%s ends the exchange, is logged, and nothing else ends',
+    '%s ends the exchange and is logged, and the server keeps serving',
     async (_when, handle) => {
       await using opened = await shortDoor({ handle })
       const answer = await opened.send(PLAIN, '{}')
@@ -210,7 +210,7 @@ describe('a bug in a route', () => {
   )
 })
 
-test('who is refused before the body is read may ask again on the same connection', async () => {
+test('a caller that is refused before its body is read may send another request on the same connection', async () => {
   let isFull = true
   const enter = () => {
     if (isFull) throw new BrokerError('overloaded', 'come back later')
@@ -228,7 +228,7 @@ test('who is refused before the body is read may ask again on the same connectio
   expect(opened.statuses).toEqual([503, 200])
 })
 
-test('a guard refuses here too', async () => {
+test('a guard refuses requests of the fast path too', async () => {
   const guards: Guard[] = [
     ({ headers }) => {
       if (headers.authorization === undefined) throw new BrokerError('unauthorized', 'who are you?')
@@ -242,7 +242,7 @@ test('a guard refuses here too', async () => {
   expect(await opened.send(`${PLAIN}\nauthorization: me`, '{}')).toMatchObject({ status: 200 })
 })
 
-test('a body that says it is too large is refused before a byte of it is read', async () => {
+test('a Content-Length above the limit is refused before the body is read', async () => {
   await using opened = await shortDoor()
   const head =
     'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1025\r\n\r\n'
@@ -250,7 +250,7 @@ test('a body that says it is too large is refused before a byte of it is read', 
   expect(answer?.status).toBe(413)
 })
 
-test('every answer is told, with its status', async () => {
+test('every response is reported with its status', async () => {
   await using opened = await shortDoor()
   await opened.send(PLAIN, '{}')
   await opened.send(UNUSUAL[0] ?? '', '{}')
