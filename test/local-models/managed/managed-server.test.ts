@@ -175,7 +175,7 @@ describe('after a kill -9 of the broker', () => {
   })
 })
 
-const tinyServer = join(import.meta.dirname, 'tiny-server.ts')
+const tinyServer = join(import.meta.dirname, '..', 'tiny-server.ts')
 
 /** A managed tiny server that is closed after the test. */
 async function managed({
@@ -252,7 +252,7 @@ function adjustableClock() {
 async function killedBroker(socketPath: string, ...habits: string[]): Promise<number> {
   const broker = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'tiny-broker.ts'), socketPath, ...habits],
+    [join(import.meta.dirname, '..', 'tiny-broker.ts'), socketPath, ...habits],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
