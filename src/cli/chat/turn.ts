@@ -7,6 +7,7 @@ import type { Heard, Message, Session } from './session.ts'
 import { runCalls } from './tools/chat-tools.ts'
 import type { Approve, CallsDone } from './tools/chat-tools.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { addFields } from '../usage/add-fields.ts'
 
 /** What a message is answered with and from. */
 export interface TurnParts {
@@ -55,12 +56,11 @@ function joined(before: Heard, heard: Heard): Heard {
 
 function sumOf(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | undefined {
   if (a === undefined || b === undefined) return undefined
-  const isKnown = typeof a.cost === 'number' && typeof b.cost === 'number'
+  const { prompt_tokens, completion_tokens, total_tokens } = a
+  const isCostKnown = typeof a.cost === 'number' && typeof b.cost === 'number'
   return {
-    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-    completion_tokens: a.completion_tokens + b.completion_tokens,
-    total_tokens: a.total_tokens + b.total_tokens,
-    cost: isKnown ? (a.cost ?? 0) + (b.cost ?? 0) : undefined,
+    ...addFields({ prompt_tokens, completion_tokens, total_tokens }, b),
+    cost: isCostKnown ? (a.cost ?? 0) + (b.cost ?? 0) : undefined,
   }
 }
 
