@@ -18,5 +18,8 @@ export const approveAll: Approve = async () => 'yes'
 
 /** Without a terminal there is no one to agree, so no tool runs. Throws `forbidden`. */
 export const approveNothing: Approve = async ({ name }) => {
-  throw new BrokerError('forbidden', `the model wants to run “${name}” and there is no terminal to ask at; --yes lets tools run`)
+  throw new BrokerError(
+    'forbidden',
+    `the model wants to run “${name}” and there is no terminal to ask at; --yes lets tools run`,
+  )
 }
