@@ -15,7 +15,7 @@ interface Word {
   readonly run: (session: Session, argument: string, client: Client) => string | Promise<string>
 }
 
-export const LEAVE = Symbol('leave')
+export const LEAVE = Symbol('quit')
 
 const words: readonly Word[] = [
   {

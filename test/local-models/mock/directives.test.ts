@@ -151,9 +151,9 @@ describe('by a directive the mock provider', () => {
   })
 
   test('ends with any finish_reason, and reports no usage', async () => {
-    const asked = 'hello\nloopback: finish content_filter\nloopback: usage none'
+    const prompt = 'hello\nloopback: finish content_filter\nloopback: usage none'
     for (const more of [{}, streamed]) {
-      const text = await (await loopback.say(asked, more)).text()
+      const text = await (await loopback.say(prompt, more)).text()
       expect(text).toContain('"finish_reason":"content_filter"')
       expect(text).not.toContain('usage')
     }
@@ -198,14 +198,14 @@ describe('timing of the mock provider', () => {
     const clock = manualClock()
     await using slow = await startedLoopback(clock)
     const leave = new AbortController()
-    const asked = slow.ask('/v1/chat/completions', {
+    const pending = slow.ask('/v1/chat/completions', {
       method: 'POST',
       signal: leave.signal,
       body: JSON.stringify({ model: 'loopback-slow', messages: [{ role: 'user', content: 'hello' }] }),
     })
     await clock.awaited()
     leave.abort()
-    await expect(asked).rejects.toThrow('aborted')
+    await expect(pending).rejects.toThrow('aborted')
     await expect.poll(() => clock.pending()).toEqual([])
   })
 
