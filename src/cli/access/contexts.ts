@@ -138,8 +138,8 @@ function printContexts({ terminal, now }: Cli, contexts: readonly Context[]): vo
   printTable(terminal, [{ title: 'CONTEXT' }, ...SPENT, { title: 'MAY USE', shrinks: true }], rows)
 }
 
-function printDetails({ terminal, now }: Cli, { addresses, rules, ...whole }: Details): void {
-  const all = [['all', ...spent(whole, now())]]
+function printDetails({ terminal, now }: Cli, { addresses, rules, ...totals }: Details): void {
+  const all = [['all', ...spent(totals, now())]]
   const rows = addresses.map((one) => [one.address, ...spent(one, now())])
   printTable(terminal, [{ title: 'ADDRESS' }, ...SPENT], [...rows, ...(rows.length > 1 ? all : [])])
   for (const { subject, rule } of rules) {

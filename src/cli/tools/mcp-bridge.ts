@@ -106,8 +106,8 @@ function asAnswer({ id }: JSONRPCRequest, error: unknown, socketPath: string): J
 
 function refusalIn(text: unknown) {
   try {
-    const { id: _, ...answer } = JSON.parse(String(text)) as Record<string, unknown>
-    const parsed = parseJSONRPCMessage({ ...answer, id: 0 })
+    const { id: _, ...response } = JSON.parse(String(text)) as Record<string, unknown>
+    const parsed = parseJSONRPCMessage({ ...response, id: 0 })
     return isJSONRPCErrorResponse(parsed) ? parsed.error : undefined
   } catch {
     return undefined
