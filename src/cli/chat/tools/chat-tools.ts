@@ -39,7 +39,7 @@ export type CallsDone =
     }
   | undefined
 
-/** The broker's tools that match `wanted`, a list with spaces or commas between. */
+/** The broker's tools that match `patterns`, a list with spaces or commas between. */
 export async function findTools(client: Client, wanted: string): Promise<ToolBox> {
   const { tools } = await client.call('mcp.list_tools', {})
   const words = wanted.split(/[\s,]+/).filter(Boolean)
