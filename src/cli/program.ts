@@ -19,7 +19,7 @@ export async function runCli(argv: readonly string[], cli: Cli): Promise<number>
 
 export function createProgram(cli: Cli): Command {
   const program = new Command('hero_aibroker')
-    .description('Talk to the LLM broker on this machine: chat, and look at its models, cost and state.')
+    .description('Use the LLM broker on this machine: chat, and show its models, cost and state.')
     .option('-m, --model <name>', 'the model to use', 'auto')
     .option(
       '--socket <path>',
