@@ -87,7 +87,7 @@ function tokens(text: string): number {
   return Number(digits) * { '': 1, k: 1000, M: 1_000_000 }[unit as '' | 'k' | 'M']
 }
 
-/** Sorts the models by `order`, unknown values last; without an order they stay as the broker lists them. */
+/** Sorts the models by `order`, unknown values last; without an order the available models come first. */
 function sorted(models: readonly Model[], order: Filters['sort']): readonly Model[] {
   if (order === 'name') return models.toSorted((a, b) => a.id.localeCompare(b.id))
   if (order === 'context') return models.toSorted((a, b) => (b.context_window ?? 0) - (a.context_window ?? 0))
