@@ -12,7 +12,7 @@ const socket = new Agent({ connect: { socketPath: defaultSockets(process.env).re
 
 const openai = new OpenAI({
   baseURL: 'http://localhost/v1',
-  // The keys are the broker's business; the client only insists on having one.
+  // The broker holds the providers' keys; the client only requires that some key is set.
   apiKey: 'none',
   fetch: fetch as unknown as typeof globalThis.fetch,
   fetchOptions: { dispatcher: socket } as object,
@@ -25,12 +25,12 @@ const stream = await openai.chat.completions.create({
   stream_options: { include_usage: true },
 })
 
-let answer = ''
+let response = ''
 for await (const chunk of stream) {
   const text = chunk.choices[0]?.delta.content ?? ''
-  answer += text
+  response += text
   process.stdout.write(text)
   if (chunk.usage) console.log(`\n${chunk.model}: ${chunk.usage.total_tokens} tokens`)
 }
-assert(answer.length > 0, 'an answer came')
+assert(response.length > 0, 'the response has text')
 await socket.close()

@@ -10,31 +10,31 @@ const broker = connect(unixTransport(defaultSockets(process.env)))
 
 const [health, models] = await broker.batch([['health'], ['models.list', { available: true }]])
 assert(health.status === 'fulfilled' && models.status === 'fulfilled')
-console.log(`hero_aibroker ${health.value.version} can answer with ${models.value.length} models`)
+console.log(`hero_aibroker ${health.value.version} offers ${models.value.length} models`)
 
-let answer = ''
+let response = ''
 for await (const chunk of broker.streamChat({
   model: 'auto',
   messages: [{ role: 'user', content: 'Say hello.' }],
 })) {
-  answer += chunk.choices[0]?.delta.content ?? ''
+  response += chunk.choices[0]?.delta.content ?? ''
   if (chunk.usage)
-    console.log(`${answer}\n${chunk.usage.total_tokens} tokens, $${chunk.usage.cost ?? 'unknown'}`)
+    console.log(`${response}\n${chunk.usage.total_tokens} tokens, $${chunk.usage.cost ?? 'unknown'}`)
 }
-assert(answer.length > 0, 'an answer came')
+assert(response.length > 0, 'the response has text')
 
-// What was written for OpenAI's client finds its names here.
+// The names of OpenAI's client work too.
 const { openai } = broker
 const { data } = await openai.embeddings.create({ model: 'loopback-embedding', input: 'hello' })
 console.log(`a vector of ${data[0]?.embedding.length ?? 0} numbers`)
 
-// Failures are the broker's own, with its word for them.
-const nobody = { model: 'no-such-model', messages: [{ role: 'user', content: 'Hello?' }] } as const
-const failure = await broker.chat(nobody).catch((thrown: unknown) => thrown)
+// Failures are `BrokerError`s with the broker's error code.
+const unknownModel = { model: 'no-such-model', messages: [{ role: 'user', content: 'Hello?' }] } as const
+const failure = await broker.chat(unknownModel).catch((thrown: unknown) => thrown)
 assert(failure instanceof BrokerError)
 console.log(`${failure.code}: ${failure.message}`)
 
-// Some methods go on answering; leaving the loop ends that.
+// Some methods stream their results; leaving the loop ends the call.
 for await (const { next } of broker.stream('logs.tail', { level: 'info' })) {
   console.log(`${next} lines in the log so far`)
   break

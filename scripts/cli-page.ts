@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { Cli } from '../src/cli/cli.ts'
 import { createProgram, everyCommand } from '../src/cli/program.ts'
 
-/** The reference page of the command line: every help as it is shown. */
+/** The reference page of the command line: the help of every command. */
 export function cliPage(): string {
   const program = createProgram(ON_PAPER)
   const parts = [
@@ -22,10 +22,11 @@ const HEAD = `# The command line
 
 <!-- Written by scripts/docs.ts from src/cli; change it there. -->
 
-\`hero_aibroker\` is a customer of the broker like any other: it knows the two sockets and nothing else. In a clone it runs as
-\`npm run cli -- chat\`. \`--json\` prints what the broker answered as it is; failures are one line on standard error.`
+\`hero_aibroker\` is a client of the broker: it uses the two sockets and nothing else. Once installed it runs as
+\`hero_aibroker chat\`, from a clone as \`npx hero_aibroker chat\`. \`--json\` prints the broker’s result unchanged; a failure is one
+line on standard error.`
 
-/** Streams that are no terminal and go nowhere. */
+/** Streams that are not a terminal and discard their output. */
 const ON_PAPER: Cli = {
   terminal: plainTerminal(),
   environment: {},
@@ -38,7 +39,7 @@ function plainTerminal(): Cli['terminal'] {
   return { input: stream(), output: stream(), errors: stream() } as unknown as Cli['terminal']
 }
 
-/** As it is typed: `providers test`. */
+/** The name as it is typed: `providers test`. */
 function nameOf(command: Command): string {
   const above = command.parent
   return above === null || above.parent === null ? command.name() : `${nameOf(above)} ${command.name()}`

@@ -9,7 +9,7 @@ import { withPatience } from './terminal/connect-retry.ts'
 import { withProgress } from './terminal/progress.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
-/** What every command gets. */
+/** What every command gets from the program. */
 export interface Cli {
   readonly terminal: Terminal
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -25,7 +25,7 @@ export interface Globals {
   readonly json: boolean
 }
 
-/** A command with its examples, which its help shows. */
+/** Creates a command whose help ends with the examples. */
 export function describeCommand(name: string, summary: string, examples: readonly string[]): Command {
   const lines = examples.map((example) => `  $ ${example}`)
   return new Command(name)
@@ -37,17 +37,17 @@ export function globalsOf(command: Command): Globals {
   return command.optsWithGlobals<Globals>()
 }
 
-/** A client for the broker that the options or the environment name. */
+/** A client for the broker that the options or the environment name. It retries the connection and shows progress on a terminal. */
 export function clientOf(cli: Cli, globals: Globals): Client {
   return connect(withProgress(cli.terminal, withPatience(cli.terminal, transportOf(cli, globals))))
 }
 
-/** The same for what is there now or not, and for calls that are meant to wait: nothing is shown meanwhile. */
+/** A client that neither retries the connection nor shows progress: for `health`, and for calls that are meant to wait. */
 export function plainClientOf(cli: Cli, globals: Globals): Client {
   return connect(transportOf(cli, globals))
 }
 
-/** A broker that asks even its own machine for a token is shown the one of the environment. */
+/** Sends the token of the environment, for a broker that requires one even from its own machine. */
 function transportOf(cli: Cli, globals: Globals): Transport {
   const token = TOKEN_VARIABLES.map((name) => cli.environment[name]?.trim()).find(Boolean)
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` }

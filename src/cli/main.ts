@@ -10,7 +10,7 @@ const packageJson = JSON.parse(
   await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
 ) as PackageJson
 
-// Whoever reads us may have seen enough (`| head`); that is no failure.
+// The reader of our output may close the pipe early (`| head`); that is not a failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1)
 })

@@ -5,7 +5,7 @@ import { failureOf } from './terminal/exit-error.ts'
 import { commands } from './index.ts'
 import { paint } from './terminal/terminal.ts'
 
-/** Runs one command line and gives the exit code of the process. */
+/** Runs one command line and returns the exit code of the process. */
 export async function runCli(argv: readonly string[], cli: Cli): Promise<number> {
   try {
     await createProgram(cli).parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
@@ -19,13 +19,13 @@ export async function runCli(argv: readonly string[], cli: Cli): Promise<number>
 
 export function createProgram(cli: Cli): Command {
   const program = new Command('hero_aibroker')
-    .description('Talk to the LLM broker on this machine: chat, and look at its models, cost and state.')
-    .option('-m, --model <name>', 'the model to ask', 'auto')
+    .description('Use the LLM broker on this machine: chat, and show its models, cost and state.')
+    .option('-m, --model <name>', 'the model to use', 'auto')
     .option(
       '--socket <path>',
       'rpc.sock or rest.sock of the broker, or their folder (default: Hero’s socket folder)',
     )
-    .option('--json', 'print the broker’s result as it is', false)
+    .option('--json', 'print the broker’s result as JSON, unchanged', false)
     .version(cli.version, '-V, --version')
     .addHelpText('after', HELP_END)
   for (const create of commands) program.addCommand(create(cli))
@@ -34,17 +34,17 @@ export function createProgram(cli: Cli): Command {
   return program
 }
 
-/** The command, those below it, and so on. */
+/** The command and all of its subcommands, at any depth. */
 export function everyCommand(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(everyCommand)]
 }
 
 const HELP_END = `
 Exit codes:
-  0 fine · 1 a bug · 2 misused · 3 not allowed · 4 over budget · 5 no such thing
-  6 over a limit · 7 no broker there · 8 the provider failed · 130 stopped`
+  0 success · 1 internal error · 2 wrong usage · 3 not allowed · 4 over budget · 5 not found
+  6 over a limit · 7 no broker reachable · 8 the provider failed · 130 interrupted`
 
-/** A command that shows something by itself and has others below it: a word after it is meant to be one of those. */
+/** Refuses an unknown word after a command that has subcommands and no arguments: it was meant as a subcommand. */
 function refuseUnknown(command: Command): void {
   if (command.commands.length === 0 || command.registeredArguments.length > 0) return
   command.allowExcessArguments().hook('preAction', (itself, acting) => {
@@ -55,11 +55,11 @@ function refuseUnknown(command: Command): void {
   })
 }
 
-/** Commander writes to our streams, and leaves ending the process to us. */
+/** Makes commander write to our streams and throw instead of ending the process. */
 function quiet(command: Command, { terminal }: Cli): void {
   command
     .exitOverride()
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(--help lists commands and options)')
     .helpCommand(false)
     .configureHelp({ showGlobalOptions: true, styleTitle: (text) => paint(terminal, 'bold', text) })
     .configureOutput({

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import { httpGet } from './http-get.ts'
 
-/** Where a server of this make usually listens on 127.0.0.1. */
+/** A kind of server and its default port on 127.0.0.1. */
 export interface LocalServerCandidate {
   readonly name: string
   readonly port: number
 }
 
+/** A server that responded with a list of models. */
 export interface DetectedServer {
   readonly name: string
   /** `http://127.0.0.1:11434/v1` */
@@ -14,7 +15,7 @@ export interface DetectedServer {
   readonly models: readonly string[]
 }
 
-/** Defaults as each project's documentation states them. */
+/** The default ports, from each project's documentation. */
 export const usualLocalServers: readonly LocalServerCandidate[] = [
   { name: 'ollama', port: 11434 },
   { name: 'lmstudio', port: 1234 },
@@ -24,17 +25,17 @@ export const usualLocalServers: readonly LocalServerCandidate[] = [
 
 const MOST_MODELS = 1000
 
-/** Ports like 8080 belong to anybody: what doesn't look exactly like a list of models is not taken for one. */
+/** Strict, because any program may listen on a port like 8080: only an exact list of models counts. */
 const modelList = z.object({
   object: z.literal('list'),
-  // Ollama without a model says null.
+  // Ollama sends null when it has no models.
   data: z
     .array(z.object({ id: z.string().min(1).max(256), object: z.literal('model') }))
     .max(MOST_MODELS)
     .nullable(),
 })
 
-/** Servers on this host that list models in OpenAI's shape, in the order of the candidates. All are asked at once; none can fail it. */
+/** Finds servers on this host that list models in OpenAI's shape, in the order of the candidates. Requests all concurrently; a failing one is left out. */
 export async function detectLocalServers({
   candidates = usualLocalServers,
   timeoutMs = 500,
@@ -56,7 +57,7 @@ async function probe(
     const { data } = modelList.parse(JSON.parse(body))
     return { name, baseUrl: `http://127.0.0.1:${port}/v1`, models: (data ?? []).map((model) => model.id) }
   } catch {
-    // Nobody there, too slow, or not a list of models: all the same to us.
+    // No server, a slow one, or not a list of models: either way there is nothing to use.
     return undefined
   }
 }

@@ -5,7 +5,7 @@ export type LocalAddress = { readonly socketPath: string } | { readonly port: nu
 
 const LARGEST_ANSWER = 1024 * 1024
 
-/** Asks a server on this host. Rejects when it doesn't answer, is aborted, or says more than 1 MiB. Follows no redirect. */
+/** Sends a GET to a server on this host. Rejects when it doesn't respond, on abort, and beyond 1 MiB. Follows no redirect. */
 export function httpGet(
   address: LocalAddress,
   path: string,

@@ -3,10 +3,10 @@ import { connect, type Server } from 'node:net'
 import { BrokerError } from '../base/errors.ts'
 import type { LocalAddress } from './http-get.ts'
 
-/** What fits into the kernel's `sun_path` on macOS, the smaller one. */
+/** The size of the kernel's `sun_path` on macOS, which is smaller than on Linux. */
 const LONGEST_PATH = 103
 
-/** Listens on a Unix socket in place of a dead one. Throws `upstream-down` when the path is too long or in use. */
+/** Listens on a Unix socket and replaces a stale socket file. Throws `upstream-down` when the path is too long or in use. */
 export async function listenOn(server: Server, socketPath: string): Promise<void> {
   await clearAddress({ socketPath })
   await new Promise<void>((resolve, reject) => {
@@ -18,7 +18,7 @@ export async function listenOn(server: Server, socketPath: string): Promise<void
   })
 }
 
-/** Removes a socket file that nobody answers on. Throws `upstream-down` when somebody answers there already, or the path can't be a socket's. */
+/** Removes a stale socket file. Throws `upstream-down` when a process listens on the address already, or the path is too long for a socket. */
 export async function clearAddress(address: LocalAddress): Promise<void> {
   const place = 'port' in address ? `127.0.0.1:${address.port}` : address.socketPath
   if (Buffer.byteLength(place) > LONGEST_PATH)

@@ -10,8 +10,8 @@ export interface BrokerSockets {
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Where the broker's sockets are on this machine: the same variables in the same order as the broker reads them, for
- * Hero's tools have renamed the folder's variable twice. `~` is the home folder.
+ * Where the broker's sockets are on this machine. Reads the variables in the broker's order; there are three names for
+ * the folder because Hero's tools renamed the variable twice. `~` is the home folder.
  */
 export function defaultSockets(environment: Environment): BrokerSockets {
   const home = given(environment, 'HOME') ?? homedir()
@@ -24,7 +24,7 @@ export function defaultSockets(environment: Environment): BrokerSockets {
   return socketsIn(join(named ?? join(varFolder, 'sockets'), 'hero_aibroker'))
 }
 
-/** The pair of sockets that a path names: one of the two, or the folder that holds them. */
+/** The two sockets, from the path of either of them or of their folder. */
 export function socketsAt(path: string): BrokerSockets {
   const slash = path.lastIndexOf('/')
   const file = path.slice(slash + 1)
@@ -36,7 +36,7 @@ function socketsIn(folder: string): BrokerSockets {
   return { rpc: `${folder}/rpc.sock`, rest: `${folder}/rest.sock` }
 }
 
-/** An empty variable is an absent one. */
+/** The value of a variable; an empty one counts as absent. */
 function given(environment: Environment, name: string): string | undefined {
   const value = environment[name]?.trim()
   return value === '' ? undefined : value

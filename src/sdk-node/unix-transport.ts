@@ -12,7 +12,7 @@ export interface UnixOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
 }
 
-/** Reaches a broker on this machine through its Unix sockets. */
+/** Connects to a broker on this machine through its Unix sockets. */
 export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {}): Transport {
   return async ({ door, method, path, body, accept, signal }) => {
     const socketPath = sockets[door]
@@ -30,11 +30,13 @@ export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {})
   }
 }
 
-/** A socket that may not be opened has somebody behind it: starting another broker would not help. */
+/** `forbidden` for a socket that this user may not open: another user's broker may be running, so that starting one would not help. */
 function unanswered(socketPath: string, cause: unknown): BrokerError {
   const isForbidden = cause instanceof Error && 'code' in cause && cause.code === 'EACCES'
   return isForbidden
-    ? new BrokerError('forbidden', `this user may not open ${socketPath}, it is another one’s`, { cause })
+    ? new BrokerError('forbidden', `this user may not open ${socketPath}; it belongs to another user`, {
+        cause,
+      })
     : new BrokerError('unreachable', `no broker answers at ${socketPath}`, { cause })
 }
 
@@ -47,8 +49,12 @@ async function* readBody(
     yield* incoming
   } catch (cause) {
     signal?.throwIfAborted()
-    throw new BrokerError('unreachable', `the broker at ${socketPath} hung up before its answer was whole`, {
-      cause,
-    })
+    throw new BrokerError(
+      'unreachable',
+      `the broker at ${socketPath} closed the connection before its response was complete`,
+      {
+        cause,
+      },
+    )
   }
 }

@@ -5,11 +5,11 @@ import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
 export interface ChatClient {
-  /** Asks and waits for the whole answer. */
+  /** Sends the request and waits for the complete response. */
   chat(request: ChatRequest, options?: CallOptions): Promise<ChatAnswer>
   /**
-   * Asks and yields the answer as it is written. Leaving the loop, or aborting, hangs up, and the broker stops asking.
-   * Throws when the answer breaks off: what came without an error is whole.
+   * Sends the request and yields the response chunk by chunk. Leaving the loop, or aborting, closes the connection, and
+   * the broker aborts the upstream request. Throws when the stream ends early: a loop that ends normally had all of it.
    */
   streamChat(request: ChatRequest, options?: CallOptions): AsyncGenerator<ChatChunk, void, void>
 }
@@ -28,5 +28,5 @@ export function createChatClient(transport: Transport): ChatClient {
 
 export const CHAT_PATH = '/v1/chat/completions'
 
-/** OpenAI's way to ask for the last chunk that carries `usage`. */
+/** OpenAI's option for a last chunk that carries `usage`. */
 const WITH_USAGE = { include_usage: true }

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 
-/** What is asked of a chat model. Any field of the OpenAI and OpenRouter APIs may be added; the broker knows them. */
+/** A chat request. Any field of the OpenAI and OpenRouter APIs may be added. */
 export interface ChatRequest {
   readonly model: string
   readonly messages: readonly ChatMessage[]
   readonly [field: string]: unknown
 }
 
+/** A message of a chat request. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool' | 'developer'
   readonly content: unknown
@@ -17,7 +18,7 @@ const usage = z.looseObject({
   prompt_tokens: z.number(),
   completion_tokens: z.number(),
   total_tokens: z.number(),
-  /** US dollars; absent when nobody knows the price. */
+  /** US dollars; absent when the price is unknown. */
   cost: z.number().nullish(),
 })
 
@@ -33,11 +34,11 @@ const toolCalls = z
   )
   .nullish()
 
-/** What both forms of an answer have. Fields that are not named here pass as they came. */
+/** The fields of a response and of a chunk alike. Fields that are not named here pass unchanged. */
 const common = {
   id: z.string(),
   model: z.string(),
-  /** Display name of the provider that answers. */
+  /** Display name of the provider that responded. */
   provider: z.string().optional(),
   usage: usage.nullish(),
 }
@@ -55,10 +56,11 @@ export const chatChunk = z.looseObject({
   choices: z.array(z.looseObject({ delta: z.looseObject(said), finish_reason: text })),
 })
 
-/** A whole answer. */
+/** A complete chat response. */
 export type ChatAnswer = Readonly<z.infer<typeof chatAnswer>>
 
-/** A piece of a streamed answer. */
+/** A chunk of a streamed chat response. */
 export type ChatChunk = Readonly<z.infer<typeof chatChunk>>
 
+/** Tokens and cost of a response. */
 export type ChatUsage = Readonly<z.infer<typeof usage>>

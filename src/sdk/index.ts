@@ -26,13 +26,13 @@ export type { ExportQuery } from './ledger-client.ts'
 export { httpTransport } from './transport.ts'
 export type { HttpOptions, Transport, TransportAnswer, TransportRequest } from './transport.ts'
 
-/** A broker as its callers see it: every RPC method of the contract, chat, and the ledger's rows. */
+/** A client of a broker: every RPC method of the contract, chat, and the ledger's rows. */
 export interface Client extends RpcClient, ChatClient, LedgerClient {
-  /** The REST door under the names of OpenAI's client: `broker.openai.embeddings.create(…)`. */
+  /** The REST API under the names of OpenAI's client: `broker.openai.embeddings.create(…)`. */
   readonly openai: OpenAiClient
 }
 
-/** A client over any transport; `httpTransport` runs everywhere, `unixTransport` of `sdk-node` speaks to sockets. */
+/** Creates a client over any transport: `httpTransport` runs everywhere, `unixTransport` of `sdk-node` connects to Unix sockets. Sends nothing yet. */
 export function connect(transport: Transport): Client {
   return {
     ...createRpcClient(transport),

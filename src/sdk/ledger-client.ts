@@ -2,7 +2,7 @@ import { askRest } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
-/** Which rows of the ledger. Times are unix seconds: from `since`, before `until`. */
+/** Selects rows of the ledger. Times are unix seconds: from `since` on, before `until`. */
 export interface ExportQuery {
   readonly format: 'csv' | 'json'
   readonly since?: number | undefined
@@ -11,7 +11,7 @@ export interface ExportQuery {
 }
 
 export interface LedgerClient {
-  /** The rows of the ledger, newest first, in pieces as they come: books of any size fit. For administrators. */
+  /** The rows of the ledger, newest first, as a stream of bytes, so that a ledger of any size fits. For administrators. */
   exportLedger(query: ExportQuery, options?: CallOptions): AsyncGenerator<Uint8Array, void, void>
 }
 

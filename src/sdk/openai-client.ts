@@ -16,8 +16,8 @@ import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
 /**
- * The REST door under the names of OpenAI's own client, over any transport: what was written for that one mostly runs
- * unchanged. Failures are `BrokerError`s, of the same codes as everywhere.
+ * The REST API under the names of OpenAI's own client, over any transport: code that was written for that client mostly
+ * runs unchanged. Failures are `BrokerError`s with the codes of the other clients.
  */
 export interface OpenAiClient {
   readonly chat: { readonly completions: { readonly create: Create<ChatRequest, ChatAnswer, ChatChunk> } }
@@ -26,13 +26,13 @@ export interface OpenAiClient {
     create(request: EmbeddingRequest, options?: CallOptions): Promise<Embeddings>
   }
   readonly models: {
-    /** The models that can be asked for now. */
+    /** The models that are available now. */
     list(options?: CallOptions): Promise<ModelList>
     retrieve(id: string, options?: CallOptions): Promise<ListedModel>
   }
 }
 
-/** With `stream: true` the chunks, to be looped over; leaving the loop hangs up. Without it the whole answer. */
+/** With `stream: true` resolves to the chunks; leaving their loop closes the connection. Without it resolves to the complete response. */
 export interface Create<Request, Answer, Chunk> {
   (
     request: Request & { readonly stream: true },
@@ -74,6 +74,6 @@ function creator<Request extends object, Answer extends z.ZodType, Chunk extends
     const came = await askRest(transport, path, request, options)
     return request.stream === true ? chunksOf(came, chunk) : wholeOf(came, answer)
   }
-  // What comes back goes by `stream`, which overloads can say and one function can't.
+  // The result depends on `stream`, which overloads can express and a single signature cannot.
   return create as Create<Request, z.output<Answer>, z.output<Chunk>>
 }

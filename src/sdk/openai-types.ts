@@ -1,12 +1,13 @@
 import { z } from 'zod'
 
-/** What a text is continued from. Any field of the OpenAI and OpenRouter APIs may be added. */
+/** A text completion request. Any field of the OpenAI and OpenRouter APIs may be added. */
 export interface CompletionRequest {
   readonly model: string
   readonly prompt: string
   readonly [field: string]: unknown
 }
 
+/** A request for vectors. Any field of the OpenAI and OpenRouter APIs may be added. */
 export interface EmbeddingRequest {
   readonly model: string
   /** A text, a list of texts, a list of tokens or a list of those. */
@@ -20,7 +21,7 @@ const usage = z.looseObject({
   cost: z.number().nullish(),
 })
 
-/** A whole text or a piece of one: both have the same form. */
+/** A completion or a chunk of one: both have the same form. */
 export const completion = z.looseObject({
   id: z.string(),
   model: z.string(),
@@ -33,7 +34,7 @@ export const embeddings = z.looseObject({
   data: z.array(
     z.looseObject({
       index: z.number(),
-      /** Numbers, or base64 where `encoding_format` asks for it. */
+      /** Numbers, or base64 if `encoding_format` is `base64`. */
       embedding: z.union([z.array(z.number()), z.string()]),
     }),
   ),
@@ -44,8 +45,10 @@ export const listedModel = z.looseObject({ id: z.string(), owned_by: z.string().
 
 export const modelList = z.looseObject({ data: z.array(listedModel) })
 
+/** A complete text completion, or a chunk of a streamed one. */
 export type Completion = Readonly<z.infer<typeof completion>>
 
+/** One vector per input, in the order of the inputs. */
 export type Embeddings = Readonly<z.infer<typeof embeddings>>
 
 /** A model as OpenAI's clients see it, with OpenRouter's fields. */

@@ -4,7 +4,7 @@ import { BrokerError, ERRORS } from '../base/errors.ts'
 import type { ErrorCode, ErrorDetails } from '../base/errors.ts'
 import type { RpcAnswer } from '../wire/rpc/message.ts'
 
-/** The broker's failure of an RPC call, as it was thrown on the other side. */
+/** Turns the error of an RPC response into the `BrokerError` that the broker threw. */
 export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']>): BrokerError {
   const { code: word, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
   return new BrokerError(isErrorCode(word) ? word : wordForRpc(code), message, {
@@ -12,10 +12,11 @@ export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']
   })
 }
 
-/** The broker's failure of a REST request: the body of an answer that is not 2xx, or an `error` inside a stream. */
+/** Turns a REST error into the `BrokerError` that the broker threw: the body of a response that is not 2xx, or an `error` inside a stream. */
 export function restError(status: number, body: unknown): BrokerError {
   const parsed = envelope.safeParse(body)
-  if (!parsed.success) return new BrokerError(wordForHttp(status, {}), `the broker answered HTTP ${status}`)
+  if (!parsed.success)
+    return new BrokerError(wordForHttp(status, {}), `the broker responded with HTTP ${status}`)
   const { message, code, metadata } = parsed.data.error
   const {
     code: word,
@@ -39,10 +40,10 @@ const envelope = z.object({
   }),
 })
 
-/** What is of use only within a broker. */
+/** Details that only the broker itself uses. */
 type Unread = 'headers' | 'isUnasked' | 'mayRepeat' | 'mayBill' | 'routed'
 
-/** What is known besides is a courtesy: a field of an unknown kind is dropped rather than hiding the failure. */
+/** A detail of an unexpected type is dropped, so that it cannot hide the error itself. */
 function readDetails(given: Record<Exclude<keyof ErrorDetails, Unread>, unknown>): ErrorDetails {
   return details.parse(given)
 }
@@ -59,13 +60,13 @@ function isErrorCode(word: unknown): word is ErrorCode {
   return typeof word === 'string' && Object.hasOwn(ERRORS, word)
 }
 
-/** JSON-RPC's own codes are about what we sent; an unknown method is one that this broker doesn't have. */
+/** Without our own code: JSON-RPC's codes blame the request, except that an unknown method is `not-found` on this broker. */
 function wordForRpc(code: number): ErrorCode {
   if (code === -32601) return 'not-found'
   return errorCodes.find((word) => ERRORS[word].rpc === code) ?? 'bad-request'
 }
 
-/** A broker that doesn't say its word, or something in front of it: status, `error_type` and provider tell most apart. */
+/** Without our own code, as from an old broker or a proxy: status, `error_type` and provider identify most errors. */
 function wordForHttp(status: number, metadata: Readonly<Record<string, unknown>>): ErrorCode {
   const fits = errorCodes.filter((word) => ERRORS[word].http === status)
   const typed = fits.filter((word) => ERRORS[word].type === metadata['error_type'])

@@ -6,7 +6,7 @@ import type { CallOptions } from './rpc-client.ts'
 import { parseJson, readText } from './transport.ts'
 import type { Transport, TransportAnswer } from './transport.ts'
 
-/** Asks the REST door: a POST with a body, a GET without one. Throws the broker's own `BrokerError`. */
+/** Sends a REST request: a POST with a body, a GET without one. Throws the broker's own `BrokerError`. */
 export async function askRest(
   transport: Transport,
   path: string,
@@ -24,7 +24,7 @@ export async function askRest(
   throw restError(answer.status, parseJson(await readText(answer.body)))
 }
 
-/** The answer as a whole, once `schema` has recognised it; fields that it doesn't name stay. */
+/** The complete response, validated by `schema`; fields that the schema doesn't name stay. Throws `internal` if it doesn't match. */
 export async function wholeOf<S extends z.ZodType>(
   { body }: TransportAnswer,
   schema: S,
@@ -32,7 +32,7 @@ export async function wholeOf<S extends z.ZodType>(
   return recognised(parseJson(await readText(body)), schema)
 }
 
-/** The answer chunk by chunk. Throws when it breaks off: what ends without an error is whole. */
+/** The response chunk by chunk. Throws `upstream-failed` when the stream ends before `[DONE]`, so that a truncated response cannot look complete. */
 export async function* chunksOf<S extends z.ZodType>(
   { body }: TransportAnswer,
   schema: S,
@@ -41,10 +41,10 @@ export async function* chunksOf<S extends z.ZodType>(
     if (payload === '[DONE]') return
     yield readChunk(payload, schema)
   }
-  throw new BrokerError('upstream-failed', 'the answer broke off before its end')
+  throw new BrokerError('upstream-failed', 'the response ended before it was complete')
 }
 
-/** A failure after the first word comes inside the stream, for its status has gone out already. */
+/** A failure after the first chunk arrives inside the stream, because the status 200 has been sent already. */
 function readChunk<S extends z.ZodType>(payload: string, schema: S): z.output<S> {
   const json = parseJson(payload)
   if (typeof json === 'object' && json !== null && 'error' in json) throw restError(502, json)
@@ -54,5 +54,5 @@ function readChunk<S extends z.ZodType>(payload: string, schema: S): z.output<S>
 function recognised<S extends z.ZodType>(json: unknown, schema: S): z.output<S> {
   const read = schema.safeParse(json)
   if (read.success) return read.data
-  throw new BrokerError('internal', 'the broker answered with something that this client does not know')
+  throw new BrokerError('internal', 'the broker sent a response that this client does not know')
 }

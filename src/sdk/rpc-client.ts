@@ -9,17 +9,18 @@ import { restError, rpcError } from './read-error.ts'
 import { parseJson, readText } from './transport.ts'
 import type { Transport } from './transport.ts'
 
+/** Options of a single call; aborting `signal` rejects it with the signal's reason. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Params may be left out where a method needs none. */
+/** The arguments of a call; params may be left out where a method needs none. */
 export type CallArguments<M extends MethodName> =
   NeedsParams<M> extends true
     ? [params: Params<M>, options?: CallOptions]
     : [params?: Params<M>, options?: CallOptions]
 
-/** Without any params the contract's type is a record of `never`. */
+/** A method without params has a record of `never` in the contract. */
 type NeedsParams<M extends MethodName> = string extends keyof Params<M> ? false : HasRequired<Params<M>>
 
 type HasRequired<P> = Partial<P> extends P ? false : true
@@ -29,7 +30,7 @@ export type BatchCall<M extends MethodName = MethodName> = M extends MethodName
   ? readonly [method: M, params?: Params<M>]
   : never
 
-/** What became of each call of a batch, in the order of the calls. */
+/** The outcome of each call of a batch, in the order of the calls. */
 export type BatchResults<C extends readonly BatchCall[]> = {
   -readonly [I in keyof C]: PromiseSettledResult<Result<C[I][0]>>
 }
@@ -38,11 +39,11 @@ export interface RpcClient {
   /** Calls one method. Throws the broker's own `BrokerError`. */
   call<M extends MethodName>(method: M, ...rest: CallArguments<M>): Promise<Result<M>>
   /**
-   * Calls a method that streams and yields result after result. Leaving the loop, or aborting, hangs up; without that it ends
-   * by a `BrokerError` alone: `stopping` when the broker stops.
+   * Calls a method that streams and yields its results. Leaving the loop, or aborting, closes the connection; otherwise
+   * the stream ends only by throwing a `BrokerError`: `stopping` when the broker stops.
    */
   stream<M extends StreamName>(method: M, ...rest: CallArguments<M>): AsyncGenerator<Result<M>, never, void>
-  /** Many calls in one request; each succeeds or fails for itself. */
+  /** Sends many calls in one request; each succeeds or fails on its own. */
   batch<const C extends readonly BatchCall[]>(calls: C, options?: CallOptions): Promise<BatchResults<C>>
 }
 
@@ -60,7 +61,7 @@ export function createRpcClient(transport: Transport): RpcClient {
       if (answer.status !== 200) throw restError(answer.status, parseJson(await readText(answer.body)))
       for await (const payload of eventsIn(answer.body))
         yield readResult(method, readAnswer(parseJson(payload)))
-      throw new BrokerError('unreachable', 'the broker hung up')
+      throw new BrokerError('unreachable', 'the broker closed the connection')
     },
 
     async batch(calls, options) {
@@ -70,7 +71,7 @@ export function createRpcClient(transport: Transport): RpcClient {
       const results = calls.map(([method], id) =>
         Promise.resolve().then(() => readResult(method, answers.get(id))),
       )
-      // Each place of the tuple has its own method's result; `map` only knows an array.
+      // Each element of the tuple has the result type of its method, but `map` returns a plain array type.
       return (await Promise.allSettled(results)) as never
     },
   }
@@ -89,20 +90,21 @@ async function post(transport: Transport, body: unknown, options: CallOptions = 
 }
 
 function readBatch(answers: unknown): ReadonlyMap<unknown, RpcAnswer> {
-  // A batch as a whole is refused by a single answer.
+  // A batch that is refused as a whole gets a single response instead of an array.
   if (!Array.isArray(answers)) throw rpcError(readAnswer(answers).error ?? NO_ANSWER)
   return new Map(answers.map(readAnswer).map((answer) => [answer.id, answer]))
 }
 
 function readAnswer(json: unknown): RpcAnswer {
   const answer = rpcAnswer.safeParse(json)
-  if (!answer.success) throw new BrokerError('internal', 'what answered is no JSON-RPC door')
+  if (!answer.success)
+    throw new BrokerError('internal', 'the response is not JSON-RPC; is this the broker’s rpc.sock?')
   return answer.data
 }
 
-const NO_ANSWER = { code: -32603, message: 'the broker did not answer this call' }
+const NO_ANSWER = { code: -32603, message: 'the broker sent no response to this call' }
 
-/** The result as it came, once the contract's schema has recognised it; fields that a newer broker adds stay. */
+/** The result as received, validated by the contract's schema; fields that a newer broker adds stay. */
 function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefined): Result<M> {
   if (answer === undefined) throw rpcError(NO_ANSWER)
   if (answer.error) throw rpcError(answer.error)
@@ -111,7 +113,7 @@ function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefin
   const { path, words } = findFault(methods[method].result, answer.result)
   throw new BrokerError(
     'internal',
-    `the broker answered ${method} in a shape this client does not know ` +
-      `(“${path}” ${words}); are both of one version?`,
+    `the broker responded to ${method} in a shape this client does not know ` +
+      `(“${path}” ${words}); do both have the same version?`,
   )
 }

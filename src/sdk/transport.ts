@@ -1,28 +1,28 @@
 import { BrokerError } from '../base/errors.ts'
 
-/** One request to a door of the broker. */
+/** One HTTP request to the broker. */
 export interface TransportRequest {
-  /** Which door: on Unix sockets each has its own, on TCP one address serves both. */
+  /** The server to send it to: on Unix sockets each API has its own socket, on TCP one address serves both. */
   readonly door: 'rpc' | 'rest'
   readonly method: 'GET' | 'POST'
-  /** From the root of the door: `/rpc`, `/v1/chat/completions`. */
+  /** The absolute path: `/rpc`, `/v1/chat/completions`. */
   readonly path: string
   readonly body?: string | undefined
-  /** What kind of answer is wanted; without it whatever the door likes. */
+  /** The `Accept` header; without it the server chooses the content type. */
   readonly accept?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What came back, whatever its status. */
+/** The HTTP response, of any status. */
 export interface TransportAnswer {
   readonly status: number
   readonly body: AsyncIterable<Uint8Array>
 }
 
-/** How bytes travel. Throws `unreachable` when nobody answers, and the signal's reason when it aborts. */
+/** Sends a request to the broker. Throws `unreachable` when it does not respond, and the signal's reason when it aborts. */
 export type Transport = (request: TransportRequest) => Promise<TransportAnswer>
 
-/** The part of `fetch` that is needed, so that a test or an old runtime can bring its own. */
+/** The part of `fetch` that the transport needs, so that a test or an old runtime can supply its own. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 export interface HttpOptions {
@@ -31,7 +31,7 @@ export interface HttpOptions {
   readonly fetch?: Fetch | undefined
 }
 
-/** Reaches a broker's TCP door, or the dashboard's own origin, by `fetch`: `httpTransport('http://127.0.0.1:33850')`. */
+/** Connects to a broker's TCP address, or to the origin of a web page, by `fetch`: `httpTransport('http://127.0.0.1:33850')`. */
 export function httpTransport(baseUrl: string, { headers, fetch }: HttpOptions = {}): Transport {
   const root = baseUrl.replace(/\/+$/, '')
   const send: Fetch = fetch ?? ((url, init) => globalThis.fetch(url, init))
@@ -52,7 +52,7 @@ export const JSON_BODY = { 'content-type': 'application/json' } as const
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** Not every browser can iterate over a stream yet. */
+/** Reads the stream by a reader, because not every browser can iterate over a stream yet. */
 async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader()
   try {
@@ -66,7 +66,7 @@ async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint
   }
 }
 
-/** A whole body as text. */
+/** Reads a whole body as text. */
 export async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   let text = ''
@@ -74,7 +74,7 @@ export async function readText(body: AsyncIterable<Uint8Array>): Promise<string>
   return text + decoder.decode()
 }
 
-/** A body as JSON; `undefined` when it is none. */
+/** Parses JSON; `undefined` when the text is not valid JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -34,13 +34,13 @@ test.each([
   ['contexts pin lab --local-only', 'contexts.pin'],
   ['contexts delete lab', 'contexts.delete'],
   ['ledger verify', 'ledger.verify'],
-] as const)('%s --json is the result of %s as it is', async (line, method) => {
+] as const)('%s --json prints the result of %s unchanged', async (line, method) => {
   await using broker = await startScriptedBroker(chatting)
   const { out } = await runHere([...line.split(' '), '--json', '--socket', broker.sockets.rpc])
   expect(JSON.parse(out)).toEqual(methods[method].example.result)
 })
 
-test('a token with a monthly budget is one command; it works, is bounded, and can be stopped', async () => {
+test('one command creates a token with a monthly budget, which works, is limited, and can be disabled', async () => {
   await using broker = await startDaemonHere()
   const made = await runHere(
     ['tokens', 'create', 'ada', '--usd-per-month', '$5', '--expires', '2099-01-01'],
@@ -61,10 +61,10 @@ test('a token with a monthly budget is one command; it works, is bounded, and ca
   )
   expect((await runHere(['tokens', 'disable', id], broker)).out).toContain('is disabled')
   expect(await runHere(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
-  expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is gone\n`)
+  expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is deleted\n`)
 })
 
-test('limits are set in the words of the contract, shown in one line, and hold at once', async () => {
+test('limits are set with the field names of the contract, shown in one line, and apply at once', async () => {
   await using broker = await startDaemonHere()
   const set = [
     'limits',
@@ -95,12 +95,12 @@ test.each([
   ['limits set default --concurrent 0', 'above zero'],
   ['priority set groq first', 'whole number'],
   ['tokens create x --expires soon', '30m, 24h'],
-])('%s is misused, and the line says what would be right', async (line, advice) => {
+])('“%s” exits with 2 and an error that names valid values', async (line, advice) => {
   const run = await runHere([...line.split(' '), '--socket', '/nowhere'])
   expect(run).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(advice) })
 })
 
-test('a token that is good until no date at all is listed, too', async () => {
+test('a token that expires beyond the last date of JavaScript is listed', async () => {
   const tokens = [{ ...methods['tokens.list'].example.result[0], expires_at: Number.MAX_SAFE_INTEGER }]
   const handlers = { ...exampleHandlers, 'tokens.list': async () => tokens as never }
   await using broker = await startScriptedBroker(chatting, { handlers })
@@ -109,7 +109,7 @@ test('a token that is good until no date at all is listed, too', async () => {
   expect(run.out).toContain('good until +275760-09-13')
 })
 
-test('providers and priorities are looked at and changed', async () => {
+test('providers are listed and tested, and priorities are set and cleared', async () => {
   await using broker = await startDaemonHere()
   const { out } = await runHere(['providers'], broker)
   expect(out).toMatch(/^local +ready +0 +\d+ +\S+loopback\.sock$/m)
@@ -123,7 +123,7 @@ test('providers and priorities are looked at and changed', async () => {
   expect((await runHere(['priority', 'clear', 'local'], broker)).out).toContain('the models file decides')
 })
 
-test('a refused key is exit 8, after the lines that say which', async () => {
+test('a refused key exits with 8, after a line for each key', async () => {
   await using broker = await startScriptedBroker(chatting)
   const run = await runHere(['providers', 'test', 'groq', '--socket', broker.sockets.rpc])
   expect(run.exit).toBe(8)
@@ -134,17 +134,17 @@ test.each([
   ['tokens revoke tok-1', 'tokens has create, disable, enable, delete'],
   ['models bogus', 'models has show, refresh'],
   ['limits show', 'limits has set, remove, left'],
-])('“%s” is a command that isn’t there, and those that are are named', async (line, names) => {
+])('the unknown command “%s” is refused, naming the known ones', async (line, names) => {
   const { exit, out, err } = await runHere(line.split(' '))
   expect(err).toContain(`error: unknown command '${line.split(' ').slice(0, 2).join(' ')}'; ${names}\n`)
   expect({ exit, out }).toEqual({ exit: 2, out: '' })
 })
 
-test('the ledger is verified and exported, a file is never overwritten', async () => {
+test('the ledger is verified and exported, and the export never overwrites a file', async () => {
   await using broker = await startDaemonHere()
   await runHere(['chat', 'hello'], broker)
   expect((await runHere(['ledger', 'verify'], broker)).out).toBe(
-    'whole  1 row of 1 payer, each as it was written\n',
+    'intact  1 row of 1 payer, each as it was written\n',
   )
   const csv = await runHere(['ledger', 'export'], broker)
   expect(csv.out.trimEnd().split('\r\n')).toHaveLength(2)
@@ -153,17 +153,17 @@ test('the ledger is verified and exported, a file is never overwritten', async (
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
   expect(await runHere(['ledger', 'export', '--out', file], broker)).toMatchObject({
     exit: 2,
-    err: `hero_aibroker: can’t write ${file}: there is a file already, which is left as it is\n`,
+    err: `hero_aibroker: can’t write ${file}: the file exists already and was not changed\n`,
   })
   const nowhere = join(file, 'x')
   expect(await runHere(['ledger', 'export', '--out', nowhere], broker)).toMatchObject({
     exit: 2,
-    err: `hero_aibroker: can’t write ${nowhere}: there is no such folder\n`,
+    err: `hero_aibroker: can’t write ${nowhere}: the folder does not exist\n`,
   })
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
 })
 
-test('a row that was tampered with is named, and the exit code says so', async () => {
+test('a tampered row is named and the exit code is 1', async () => {
   const broken = { seq: 7, id: 'gen-1', address: '10.0.0.1', context: 'lab', reason: 'its hash differs' }
   const handlers = { ...exampleHandlers, 'ledger.verify': async () => ({ rows: 9, payers: 1, broken }) }
   await using broker = await startScriptedBroker(chatting, { handlers })
@@ -182,7 +182,7 @@ const LINE = {
   details: { model: 'a', why: 'two words' },
 }
 
-test('the log is shown line by line, without what could move the cursor', async () => {
+test('the log is shown line by line, without control characters', async () => {
   const seen: unknown[] = []
   const tail = async (params: unknown) => (seen.push(params), { lines: [LINE], next: 1, missed: 0 })
   await using broker = await startScriptedBroker(chatting, {
@@ -195,7 +195,7 @@ test('the log is shown line by line, without what could move the cursor', async 
   expect(JSON.parse(json.out)).toEqual(LINE)
 })
 
-test.each(['logs -f', 'logs tail'])('%s goes on with what comes until the broker ends it', async (line) => {
+test.each(['logs -f', 'logs tail'])('%s follows the log until the broker stops', async (line) => {
   const seen: unknown[] = []
   const tail: StreamHandlers['logs.tail'] = async function* (params) {
     seen.push(params)
@@ -208,12 +208,12 @@ test.each(['logs -f', 'logs tail'])('%s goes on with what comes until the broker
   const run = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
   expect(run).toMatchObject({
     exit: 7,
-    out: '… 4 lines went by unread\n2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n',
+    out: '… 4 lines were dropped before they could be read\n2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n',
   })
   expect(seen).toEqual([{ level: 'info', limit: 20 }])
 })
 
-test('a number of lines that makes no sense is refused as misuse', async () => {
+test('an invalid number of lines exits with 2', async () => {
   const run = await runHere(['logs', '-n', 'many'])
   expect(run).toMatchObject({
     exit: 2,
@@ -221,7 +221,7 @@ test('a number of lines that makes no sense is refused as misuse', async () => {
   })
 })
 
-test('nobody is pinned to a provider that is misspelt', async () => {
+test('a rule with a misspelt provider is refused', async () => {
   await using broker = await startDaemonHere()
   for (const line of ['limits set default', 'tokens create ci', 'contexts pin lab']) {
     const run = await runHere([...line.split(' '), '--providers', 'opnai'], broker)
@@ -230,7 +230,7 @@ test('nobody is pinned to a provider that is misspelt', async () => {
   expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
 })
 
-test('a limit says whether a slow provider may have company', async () => {
+test('a limit can allow or forbid hedging', async () => {
   await using broker = await startDaemonHere()
   const set = (...argv: string[]) => runHere(['limits', 'set', 'context:lab', ...argv], broker)
   expect((await set('--hedge', '--concurrent', '3')).out).toBe('context:lab: 3 at once, hedged\n')
@@ -238,7 +238,7 @@ test('a limit says whether a slow provider may have company', async () => {
   expect((await runHere(['limits', '--json'], broker)).out).toContain('"hedge": false')
 })
 
-test('settings that somebody set come first, and a reload says what there is now', async () => {
+test('config lists the settings that were set first, and reload prints the new counts', async () => {
   await using broker = await startDaemonHere()
   const [, first = ''] = (await runHere(['config'], broker)).out.split('\n')
   expect(first).toMatch(/^\S+ +\S+ +environment +[A-Z_]+$/)
@@ -247,7 +247,7 @@ test('settings that somebody set come first, and a reload says what there is now
   )
 })
 
-test('a model is shown with who offers it; those without a key come last and are named', async () => {
+test('a model is shown with its endpoints; providers without a key come last and are named', async () => {
   await using broker = await startDaemonHere()
   const { out } = await runHere(['models', 'show', 'gpt-4o-mini'], broker)
   expect(out).toMatch(/^gpt-4o-mini +GPT-4o mini/m)
@@ -257,13 +257,15 @@ test('a model is shown with who offers it; those without a key come last and are
     exit: 5,
     err: expect.stringContaining('did you mean “gpt-4o-mini”') as string,
   })
-  expect((await runHere(['models', 'refresh'], broker)).out).toContain('No provider that has a list')
+  expect((await runHere(['models', 'refresh'], broker)).out).toContain(
+    'No configured provider publishes a list',
+  )
 })
 
-test('a context is shown, pinned, let go and forgotten', async () => {
+test('a context is shown, pinned, unpinned and deleted', async () => {
   await using broker = await startDaemonHere()
   const here = (...argv: string[]) => runHere(['contexts', ...argv], broker)
-  expect((await here()).out).toContain('Nobody asked in a context yet')
+  expect((await here()).out).toContain('No request has named a context yet')
   expect(await here('show', 'lab')).toMatchObject({ exit: 5 })
   expect(await here('pin', 'lab')).toMatchObject({
     exit: 2,
@@ -275,11 +277,11 @@ test('a context is shown, pinned, let go and forgotten', async () => {
   expect((await here()).out).toMatch(/^lab +0 +\$0\.00 +– +only loopback\*, only on this host$/m)
   expect((await here('show', 'lab')).out).toContain('set: only loopback*, only on this host')
   expect(await here('pin', 'lab', '--providers', 'nobody')).toMatchObject({ exit: 5 })
-  expect((await here('unpin', 'lab')).out).toBe('lab: anywhere\n')
-  expect((await here('delete', 'lab')).out).toBe('nothing was set for it\n')
+  expect((await here('unpin', 'lab')).out).toBe('lab: all providers and models\n')
+  expect((await here('delete', 'lab')).out).toBe('it had no rules\n')
 })
 
-test('files go along with a message as what they are', async () => {
+test('files are sent with a message as content parts of their type', async () => {
   await using broker = await startDaemonHere()
   const files = { 'dot.png': 'PNG', 'notes.txt': 'two\nlines', 'voice.wav': 'RIFF', 'page.pdf': '%PDF' }
   const paths: string[] = []

@@ -9,14 +9,14 @@ import { HEAD, event, says, startScriptedBroker } from '../support/scripted-brok
 import type { ChatScript, ScriptedBroker } from '../support/scripted-broker.ts'
 import { hasTmux, startTmux } from '../support/tmux.ts'
 
-/** Says one word and then nothing more, until the caller leaves. */
+/** Sends one word and then nothing more, until the caller disconnects. */
 const stalls: ChatScript = async (_request, response) => {
   response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'Well' } }] }))
   await once(response, 'close')
 }
 
 describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
-  test('streams answers, remembers them, and ends each with what it cost', async () => {
+  test('streams responses, keeps them in the history, and prints the cost after each', async () => {
     await using broker = await startScriptedBroker(says('Hello', ' there'))
     await using screen = await startChat(broker)
     await screen.see('Talking to auto.')
@@ -31,7 +31,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.see('ended with 0')
   })
 
-  test('/file sends a file along with the next message, and only with that one', async () => {
+  test('/file sends a file with the next message only', async () => {
     await using broker = await startScriptedBroker(says('I see'))
     await writeFile(join(broker.folder, 'dot.png'), 'PNG')
     await using screen = await startChat(broker)
@@ -51,7 +51,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     ])
   })
 
-  test('who waits for more than a second sees that, until the answer comes', async () => {
+  test('the terminal shows a wait of more than a second until the response comes', async () => {
     const come = Promise.withResolvers<void>()
     await using broker = await startScriptedBroker(async (request, response) => {
       await come.promise
@@ -64,7 +64,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     expect(await screen.see('At last')).not.toContain('waiting')
   })
 
-  test('Ctrl-C stops the answer and not the conversation', async () => {
+  test('Ctrl-C stops the response and not the conversation', async () => {
     await using broker = await startScriptedBroker(async (request, response) =>
       broker.asked.length === 1 ? stalls(request, response) : says('Fine')(request, response),
     )
@@ -76,14 +76,14 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.type('and', 'Enter')
     await screen.see('Fine')
     await screen.type('C-c')
-    await screen.see('Ctrl-D or /quit leaves')
+    await screen.see('Ctrl-D or /quit ends the conversation')
     await screen.type('half a thought', 'C-c')
     await screen.type('/quit', 'Enter')
     await screen.see('ended with 0')
     expect(broker.asked).toHaveLength(2)
   })
 
-  test('the up arrow brings back what was typed, and a backslash goes on in the next line', async () => {
+  test('the up arrow recalls the last message, and a backslash continues it in the next line', async () => {
     await using broker = await startScriptedBroker(says('Fine'))
     await using screen = await startChat(broker)
     await screen.type('first', 'Enter')
@@ -106,7 +106,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     expect(broker.asked.map(({ messages }) => messages[0]?.content)).toEqual(['one\ntwo\nthree'])
   })
 
-  test('/model, /system, /new and /save do what /help says', async () => {
+  test('/model, /system, /new and /save do what /help describes', async () => {
     await using broker = await startScriptedBroker(says('Fine'))
     await using screen = await startChat(broker)
     const file = join(broker.folder, 'talk.md')
@@ -132,26 +132,26 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     })
   })
 
-  test('an answer that fails is said and forgotten; the conversation goes on', async () => {
+  test('a failed response is reported and not kept in the history; the conversation continues', async () => {
     await using broker = await startScriptedBroker((request, response) =>
       broker.asked.length === 1 ? void response.end() : says('Fine')(request, response),
     )
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
-    await screen.see('failed the answer broke off before its end')
+    await screen.see('failed the response ended before it was complete')
     await screen.type('again', 'Enter')
     await screen.see('Fine')
     expect(broker.asked[1]?.messages).toEqual([{ role: 'user', content: 'again' }])
   })
 
-  test('Markdown is shown and not read out', async () => {
+  test('Markdown is rendered', async () => {
     await using broker = await startScriptedBroker(says('It is **very', '** fine'))
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
     expect(await screen.see('fine')).toContain('It is very fine')
   })
 
-  test('what a model says can’t steer the terminal', async () => {
+  test('the text of a model can’t control the terminal', async () => {
     await using broker = await startScriptedBroker(says('\u001B[2J\u001B]0;owned\u0007harmless'))
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')

@@ -14,14 +14,14 @@ import { HEAD, event, refuses, says, startScriptedBroker } from '../support/scri
 
 const chatting = says('Hello', ' there')
 
-describe('the commands that look', () => {
-  test('health is one line', async () => {
+describe('the commands that read', () => {
+  test('health prints one line', async () => {
     await using broker = await startScriptedBroker(chatting)
     const run = await runHere(['health', '--socket', broker.sockets.rpc])
     expect(run).toEqual({ exit: 0, out: 'ok  hero_aibroker 0.1.0, up 13 s\n', err: '' })
   })
 
-  test('models is a table', async () => {
+  test('models prints a table', async () => {
     await using broker = await startScriptedBroker(chatting)
     const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
     expect(out.split('\n').slice(0, 2)).toEqual([
@@ -30,7 +30,7 @@ describe('the commands that look', () => {
     ])
   })
 
-  test('a name that holds escape sequences does nothing to the terminal', async () => {
+  test('escape sequences in the name of a model do not reach the terminal', async () => {
     const [model] = methods['models.list'].example.result
     const id = '\u001B[31mred\u0007\n\tname'
     const endpoints = model.endpoints.map((one) => ({ ...one, id, provider: id }))
@@ -51,7 +51,7 @@ describe('the commands that look', () => {
     expect(out).toMatch(/^\[31mred name +128k/m)
   })
 
-  test('models passes its filters on, and says when nothing fits', async () => {
+  test('models sends its filters to the broker, and says when no model matches', async () => {
     const seen: unknown[] = []
     const list = async (params: unknown) => (seen.push(params), [])
     await using broker = await startScriptedBroker(chatting, {
@@ -74,7 +74,7 @@ describe('the commands that look', () => {
         available: true,
       },
     ])
-    expect(out).toContain('No model fits. 92 more with a key of their providers: --all shows them.')
+    expect(out).toContain('No model matches. 92 more need a key of their provider: --all shows them.')
     await ask('--all')
     expect(seen[1]).toEqual({})
     expect(await ask('--context much')).toMatchObject({
@@ -83,10 +83,10 @@ describe('the commands that look', () => {
     })
   })
 
-  test('models come cheapest, longest or by name first; what is unknown comes last', async () => {
+  test('models are sorted by price, context or name, with unknown values last', async () => {
     const [known] = methods['models.list'].example.result
     const models = [
-      { id: 'dear', context_window: 9, input_usd_per_million: '10' },
+      { id: 'expensive', context_window: 9, input_usd_per_million: '10' },
       { id: 'cheap', context_window: 10, input_usd_per_million: '9.5' },
       { id: 'a-riddle' },
     ].map(({ id, context_window, input_usd_per_million }) => ({
@@ -101,19 +101,19 @@ describe('the commands that look', () => {
       (await runHere(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
         .trim()
         .split('\n')
-    expect(await by('price')).toEqual(['cheap', 'dear', 'a-riddle'])
-    expect(await by('context')).toEqual(['cheap', 'dear', 'a-riddle'])
-    expect(await by('name')).toEqual(['a-riddle', 'cheap', 'dear'])
+    expect(await by('price')).toEqual(['cheap', 'expensive', 'a-riddle'])
+    expect(await by('context')).toEqual(['cheap', 'expensive', 'a-riddle'])
+    expect(await by('name')).toEqual(['a-riddle', 'cheap', 'expensive'])
   })
 
-  test('info names sockets, files and providers', async () => {
+  test('info prints sockets, files and providers', async () => {
     await using broker = await startScriptedBroker(chatting)
     const { out } = await runHere(['info', '--socket', broker.sockets.rpc])
     for (const fact of ['rpc.sock', 'modelsconfig.yml', 'cheapest', 'Groq', 'ready'])
       expect(out).toContain(fact)
   })
 
-  test('usage asks for the span in unix seconds and adds up', async () => {
+  test('usage sends its span in unix seconds and prints the totals', async () => {
     const seen: unknown[] = []
     const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2, uncertain_usd: '0.01' }
     const summary = async (params: unknown) => (seen.push(params), { totals, models: [] })
@@ -123,11 +123,11 @@ describe('the commands that look', () => {
     const { out } = await runHere(['usage', '--socket', broker.sockets.rpc, ...span])
     expect(seen).toEqual([{ since: 1_767_225_600, until: 1_767_312_000 }])
     expect(out).toContain('$0.0003072 + ?')
-    expect(out).toContain('2 answers at a price that nobody knows')
+    expect(out).toContain('2 responses of unknown price')
     expect(out).toContain('up to $0.01 more')
   })
 
-  test('usage is split by what one likes, of whom one likes, and adds up', async () => {
+  test('usage is grouped by token, day or address, filtered by token or context, with a total', async () => {
     await using broker = await startDaemonHere()
     const made = await runHere(['tokens', 'create', 'ada', '--json'], broker)
     const { id, token } = JSON.parse(made.out) as { id: string; token: string }
@@ -141,7 +141,7 @@ describe('the commands that look', () => {
     expect(byToken).toMatch(/^total +2 /m)
     expect(await usage('--by day')).toMatch(/^\d{4}-\d\d-\d\d +2 /m)
     expect(await usage(`--token ${id}`)).toMatch(/^MODEL[^]*^total +1 /m)
-    expect(await usage('--context lab')).toBe('Nothing was asked in that time.\n')
+    expect(await usage('--context lab')).toBe('There were no requests in that time.\n')
     expect(JSON.parse(await usage('--by address --json'))).toMatchObject([{ address: 'local', requests: 2 }])
     expect(await runHere(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
   })
@@ -151,27 +151,27 @@ describe('the commands that look', () => {
     ['info', 'info'],
     ['models', 'models.list'],
     ['usage', 'usage.summary'],
-  ] as const)('%s --json is the result of %s as it is', async (command, method) => {
+  ] as const)('%s --json prints the result of %s unchanged', async (command, method) => {
     await using broker = await startScriptedBroker(chatting)
     const { out } = await runHere([command, '--json', '--socket', broker.sockets.rpc])
     expect(JSON.parse(out)).toEqual(methods[method].example.result)
   })
 })
 
-describe('the socket', () => {
-  test('is found where Hero keeps sockets', async () => {
+describe('the socket of the broker', () => {
+  test('is found in Hero’s socket folder', async () => {
     await using broker = await startScriptedBroker(chatting)
     await symlink(broker.folder, join(broker.folder, 'hero_aibroker'))
     const environment = { HERO_SOCKET_DIR: broker.folder }
     expect(await runHere(['health'], { environment })).toMatchObject({ exit: 0 })
   })
 
-  test('rest.sock names its sibling too', async () => {
+  test('is found beside the rest.sock of --socket', async () => {
     await using broker = await startScriptedBroker(chatting)
     expect(await runHere(['health', '--socket', broker.sockets.rest])).toMatchObject({ exit: 0 })
   })
 
-  test('that nobody listens on is one line and exit 7', async () => {
+  test('without a broker listening gives one line of error and exit code 7', async () => {
     const { exit, out, err } = await runHere(['health'])
     expect(exit).toBe(7)
     expect(out).toBe('')
@@ -182,8 +182,8 @@ describe('the socket', () => {
   })
 })
 
-describe('one question', () => {
-  test('is answered as plain text, ending in one newline', async () => {
+describe('a single chat message', () => {
+  test('prints the response as plain text, ending in one newline', async () => {
     await using broker = await startScriptedBroker(chatting)
     const run = await runHere(['chat', 'say', 'hello', '--socket', broker.sockets.rest])
     expect(run).toEqual({ exit: 0, out: 'Hello there\n', err: '' })
@@ -192,7 +192,7 @@ describe('one question', () => {
     ])
   })
 
-  test('may come through a pipe', async () => {
+  test('is read from a pipe', async () => {
     await using broker = await startScriptedBroker(chatting)
     const run = await runHere(['chat', '--socket', broker.sockets.rest], { input: 'hi\n' })
     expect(run.out).toBe('Hello there\n')
@@ -202,7 +202,7 @@ describe('one question', () => {
   test.each([
     ['before the command', (model: string[], rest: string[]) => [...model, 'chat', ...rest]],
     ['after it', (model: string[], rest: string[]) => ['chat', ...model, ...rest]],
-  ])('goes to the model named %s, under the system text', async (_, place) => {
+  ])('uses the model named %s, and the system text', async (_, place) => {
     await using broker = await startScriptedBroker(chatting)
     await runHere(place(['-m', 'gpt-4o'], ['hi', '--system', 'be brief', '--socket', broker.sockets.rest]))
     expect(broker.asked[0]).toMatchObject({
@@ -214,18 +214,21 @@ describe('one question', () => {
     })
   })
 
-  test('--json is the whole answer as it came', async () => {
+  test('with --json prints the complete response unchanged', async () => {
     await using broker = await startScriptedBroker(chatting)
     const { out } = await runHere(['chat', 'hi', '--json', '--socket', broker.sockets.rest])
     expect(JSON.parse(out)).toMatchObject({ id: 'gen-1-abc', usage: { cost: 0.0000039 } })
     expect(broker.asked[0]?.stream).toBe(false)
   })
 
-  test('that nobody asks is a mistake', async () => {
-    expect(await runHere(['chat'])).toMatchObject({ exit: 2, err: expect.stringContaining('nothing to say') })
+  test('that is missing exits with 2', async () => {
+    expect(await runHere(['chat'])).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining('there is no message'),
+    })
   })
 
-  test('Ctrl-C stops it, hangs up, and exits 130', async () => {
+  test('is stopped by Ctrl-C, which closes the connection and exits with 130', async () => {
     const left = Promise.withResolvers<void>()
     const started = Promise.withResolvers<void>()
     await using broker = await startScriptedBroker(async (_request, response) => {
@@ -246,7 +249,7 @@ describe('one question', () => {
 
 describe('failures', () => {
   test.each(Object.keys(ERRORS) as ErrorCode[])(
-    '%s is one line with the exit code of its row',
+    '%s prints one line and exits with the code of its row',
     async (code) => {
       const info = () => Promise.reject(new BrokerError(code, 'said so'))
       await using broker = await startScriptedBroker(chatting, { handlers: { ...exampleHandlers, info } })
@@ -256,7 +259,7 @@ describe('failures', () => {
     },
   )
 
-  test('of a chat say who failed and when to come back', async () => {
+  test('of a chat name the provider and when to try again', async () => {
     const metadata = { error_type: 'rate_limit_exceeded', provider_name: 'Groq', retry_after_seconds: 7 }
     await using broker = await startScriptedBroker(refuses(429, 'too many requests', metadata))
     expect(await runHere(['chat', 'hi', '--socket', broker.sockets.rest])).toEqual({
@@ -266,7 +269,7 @@ describe('failures', () => {
     })
   })
 
-  test('what an upstream says can’t steer the terminal', async () => {
+  test('of an upstream can’t control the terminal', async () => {
     await using broker = await startScriptedBroker(refuses(502, 'bad \u001B]0;owned\u0007 \u001B[2Jluck', {}))
     const { err } = await runHere(['chat', 'hi', '--socket', broker.sockets.rest])
     expect(err).toBe('hero_aibroker: bad ]0;owned [2Jluck\n')
@@ -274,15 +277,15 @@ describe('failures', () => {
 
   test.each([
     [['modles'], 'Did you mean models?'],
-    [['usage', '--since', 'foo'], 'Say 30m, 24h, 7d, today'],
+    [['usage', '--since', 'foo'], 'Use 30m, 24h, 7d, today'],
     [['health', '--what'], 'unknown option'],
-  ])('%j is a mistake: exit 2 and a hint', async (argv, hint) => {
+  ])('of %j exit with 2 and print a hint', async (argv, hint) => {
     expect(await runHere(argv)).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(hint) })
   })
 })
 
 describe('help', () => {
-  test('is what a bare name shows, with every command’s examples in its own', async () => {
+  test('is shown without arguments, and the help of every command has examples', async () => {
     const bare = await runHere([])
     expect(bare).toMatchObject({ exit: 0, err: '' })
     expect(bare.out).toContain('Usage: hero_aibroker')
@@ -292,8 +295,8 @@ describe('help', () => {
   })
 })
 
-describe('as a process', () => {
-  test('it answers, fails and exits like the tests above say', async () => {
+describe('the program as a process', () => {
+  test('prints and exits as it does in this process', async () => {
     await using broker = await startScriptedBroker(chatting)
     expect(
       await runProcess(process.execPath, [MAIN, 'health', '--socket', broker.sockets.rpc]),
@@ -304,12 +307,12 @@ describe('as a process', () => {
     expect(await runProcess(process.execPath, [MAIN, 'health'])).toMatchObject({ exit: 7, out: '' })
   })
 
-  test('a reader who has seen enough is no failure', async () => {
+  test('exits with 0 when the reader of its output closes the pipe', async () => {
     const run = await runProcess('sh', ['-c', '{ "$NODE" "$MAIN" --help; echo "exit $?" >&2; } | true'])
     expect(run.err).toBe('exit 0\n')
   })
 
-  test('words are joined with what a file or a pipe says', async () => {
+  test('joins its arguments with the text of a file or a pipe', async () => {
     await using broker = await startScriptedBroker(chatting)
     const file = join(broker.folder, 'diff')
     await writeFile(file, '- old\n+ new\n')

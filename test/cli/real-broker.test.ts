@@ -10,7 +10,7 @@ import { startDaemonHere } from '../support/in-process-daemon.ts'
 import { MAIN, runHere } from '../support/run-cli.ts'
 import { hasTmux, startTmux } from '../support/tmux.ts'
 
-/** What methods that need params can be asked on a broker that has nothing but its echo. */
+/** Params for the methods that need some, for a broker that has only the mock provider. */
 const PARAMS: { readonly [M in MethodName]?: Params<M> } = {
   'providers.test': { provider: 'local' },
   'tokens.create': { label: 'ci', rule: { usd_per_month: '5' } },
@@ -25,36 +25,36 @@ const askable = (Object.keys(methods) as MethodName[]).filter(
   (name) => PARAMS[name] !== undefined || methods[name].params.safeParse({}).success,
 )
 
-describe('with the whole broker', () => {
-  test.each(askable)('%s answers with what its contract says and no more', async (name) => {
+describe('against a complete broker', () => {
+  test.each(askable)('%s returns exactly the fields of its contract', async (name) => {
     await using broker = await startDaemonHere()
     const { rpc, rest } = broker.daemon.sockets
     const result = await connect(unixTransport({ rpc, rest })).call(name, PARAMS[name] ?? {})
     expect(methods[name].result.parse(result)).toEqual(result)
   })
 
-  test('a chat is answered, and usage shows it', async () => {
+  test('a chat gets a response, and usage shows it', async () => {
     await using broker = await startDaemonHere()
     const run = await runHere(['chat', 'hello'], broker)
     expect(run).toMatchObject({ exit: 0, out: expect.stringContaining('You said “hello”') })
     expect((await runHere(['usage'], broker)).out).toMatch(/^total +1 /m)
   })
 
-  test('every command that looks has something to show', async () => {
+  test('health, info and models have something to show', async () => {
     await using broker = await startDaemonHere()
     for (const [command, shows] of Object.entries({ health: 'ok', info: 'Loopback', models: 'loopback' })) {
       expect(await runHere([command], broker)).toMatchObject({ exit: 0, out: expect.stringContaining(shows) })
     }
   })
 
-  test('a model that is not there is exit 5', async () => {
+  test('an unknown model exits with 5', async () => {
     await using broker = await startDaemonHere()
     const run = await runHere(['chat', 'hi', '-m', 'no-such-model'], broker)
     expect(run).toMatchObject({ exit: 5, out: '', err: expect.stringContaining('no-such-model') })
   })
 
   test.skipIf(!hasTmux())(
-    'a slow answer is stopped by Ctrl-C, and the broker notices (needs tmux)',
+    'Ctrl-C stops a slow response, and the broker releases its hold (needs tmux)',
     async () => {
       await using broker = await startDaemonHere()
       const { rest } = broker.daemon.sockets

@@ -11,7 +11,7 @@ test.each([
   ['sh', 'curl.sh', 'data: [DONE]'],
   ['node', 'openai-client.ts', 'tokens'],
   ['node', 'sdk.ts', 'no-such-model: '],
-])('%s examples/%s does what it shows', async (program, file, says) => {
+])('%s examples/%s runs without errors and prints what it shows', async (program, file, says) => {
   await using broker = await startDaemonHere()
   const run = await runProcess(program === 'node' ? process.execPath : program, [join(EXAMPLES, file)], {
     environment: broker.environment,

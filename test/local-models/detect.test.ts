@@ -9,7 +9,7 @@ const list = (...ids: string[]) => ({
   data: ids.map((id) => ({ id, object: 'model', owned_by: 'x' })),
 })
 
-test('finds those that list models, in order, whatever the others do', async () => {
+test('detection finds the servers that list models, in order, whatever the others do', async () => {
   const candidates = [
     { name: 'good', port: await serve((_, response) => response.end(JSON.stringify(list('a', 'b')))) },
     { name: 'web', port: await serve((_, response) => response.end('<html>hello</html>')) },
@@ -30,7 +30,7 @@ test('finds those that list models, in order, whatever the others do', async () 
   ])
 })
 
-test('asks for the list of models and shows no key', async () => {
+test('detection requests the list of models and sends no key', async () => {
   const seen: unknown[] = []
   const port = await serve(({ method, url, headers }, response) => {
     seen.push([method, url, headers.authorization])
@@ -40,7 +40,7 @@ test('asks for the list of models and shows no key', async () => {
   expect(seen).toEqual([['GET', '/v1/models', undefined]])
 })
 
-test('knows the usual ports', () => {
+test('detection knows the default ports', () => {
   expect(Object.fromEntries(usualLocalServers.map(({ name, port }) => [name, port]))).toEqual({
     ollama: 11434,
     lmstudio: 1234,

@@ -1,4 +1,4 @@
-// Real inference on this host, counted twice: by the answer and by the server's own meter.
+// Real inference on this host; the usage of the response must equal the server's own metrics.
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,14 +13,14 @@ const gguf =
 
 const llamaServer =
   'llama-server --host {socket} --threads 1 --parallel 1 --offline --no-ui --metrics --jinja'.split(' ')
-/** The model knows stories, not roles. */
+/** The test model knows no chat roles. */
 const passThrough = '{% for m in messages %}{{ m.content }}{% endfor %}'
 
 const missing = whatIsMissing()
 if (missing !== undefined) console.log(`skipped: real inference, for ${missing}`)
 
 test.skipIf(missing !== undefined)(
-  'llama-server starts on first use, tells the story, counts as its own meter does, and is gone after idle',
+  'llama-server starts on first use, generates text, reports the usage of its own metrics, and ends when idle',
   async () => {
     await using folder = await temporaryFolder()
     const socketPath = join(folder.path, 'llama.sock')
@@ -41,7 +41,7 @@ test.skipIf(missing !== undefined)(
     const { ask, close } = caller(socketPath)
     try {
       expect(server.state().phase).toBe('stopped')
-      const leave = server.enter()
+      const endUse = server.enter()
       await server.ready()
       const answer = (await (
         await ask('/v1/chat/completions', {
@@ -64,7 +64,7 @@ test.skipIf(missing !== undefined)(
         completion_tokens: meter('tokens_predicted_total'),
       })
       expect(answer.usage.completion_tokens).toBe(16)
-      leave()
+      endUse()
       const { pid } = server.state()
       idle()
       await expect.poll(() => server.state().phase).toBe('stopped')

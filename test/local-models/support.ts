@@ -12,7 +12,7 @@ export async function temporaryFolder() {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Asks a server on a Unix socket. */
+/** Sends requests to a server on a Unix socket. */
 export function caller(socketPath: string) {
   const agent = new Agent({ connect: { socketPath } })
   const ask = (path: string, options: Parameters<typeof fetch>[1] = {}) =>
@@ -20,7 +20,7 @@ export function caller(socketPath: string) {
   return { ask, close: () => agent.destroy() }
 }
 
-/** A loopback provider with the two ways to ask it: plainly, and with OpenAI's own client. */
+/** A mock provider, with plain requests and OpenAI's own client to call it. */
 export async function startedLoopback(clock: Clock = systemClock) {
   const folder = await temporaryFolder()
   const socketPath = join(folder.path, 'loopback.sock')
@@ -49,7 +49,7 @@ export async function startedLoopback(clock: Clock = systemClock) {
   }
 }
 
-/** Time that stands still until it is told to move. */
+/** A clock that stands still until `advance`. */
 export function manualClock() {
   let now = 0
   let timers: { at: number; run: () => void }[] = []
@@ -66,7 +66,7 @@ export function manualClock() {
       }
     },
     pending: () => timers.map(({ at }) => at - now),
-    /** Waits until somebody waits. */
+    /** Resolves when a timer is pending. */
     async awaited() {
       while (timers.length === 0) {
         noticed = Promise.withResolvers()
@@ -82,17 +82,17 @@ export function manualClock() {
   }
 }
 
-/** A `fetch` for OpenAI's client that dials a socket. */
+/** A `fetch` for OpenAI's client that connects to a socket. */
 function socketFetch(ask: ReturnType<typeof caller>['ask']): typeof globalThis.fetch {
   const dial = async (url: string, { body, headers, ...options }: RequestInit) => {
     if (!(body instanceof FormData))
       return ask(new URL(url).pathname, { body, headers, ...options } as object)
-    // undici doesn't know the runtime's own FormData, so it gets the bytes.
+    // undici doesn't accept the runtime's own FormData, so it gets the bytes.
     const encoded = new Response(body)
     const all = new Headers(headers)
     all.set('content-type', encoded.headers.get('content-type') ?? '')
     return ask(new URL(url).pathname, { ...options, headers: all, body: await encoded.bytes() } as object)
   }
-  // The client looks at `Response` to see whether forms can be sent.
+  // The client checks for `Response` to decide whether it can send forms.
   return Object.assign(dial, { Response }) as unknown as typeof globalThis.fetch
 }

@@ -1,4 +1,4 @@
-// A broker that does nothing but hold a managed server, to be killed: node tiny-broker.ts SOCKET [HABIT…]
+// A broker that only runs a managed server, to be killed by a test: node tiny-broker.ts SOCKET [HABIT…]
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { createManagedServer } from '../../src/local-models/managed/managed-server.ts'

@@ -1,4 +1,4 @@
-// A model server to be managed that tells its process id whatever it is asked: node tiny-chat.ts SOCKET
+// A managed model server whose every response is its process id: node tiny-chat.ts SOCKET
 import { createServer } from 'node:http'
 
 const answer = JSON.stringify({

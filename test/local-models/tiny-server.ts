@@ -1,4 +1,4 @@
-// A server to be managed: node tiny-server.ts ADDRESS [HABIT…]
+// A managed server for tests: node tiny-server.ts ADDRESS [HABIT…]
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:http'
 

@@ -11,6 +11,6 @@ test.each([
   ['docs/api.md', apiPage],
   ['docs/rpc.md', rpcPage],
   ['docs/cli.md', cliPage],
-])('%s says what the code says (npm run docs writes it)', async (path, page) => {
+])('%s is up to date with the code (npm run docs writes it)', async (path, page) => {
   expect(await readFile(join(import.meta.dirname, '..', '..', path), 'utf8')).toBe(page())
 })

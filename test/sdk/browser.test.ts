@@ -1,4 +1,4 @@
-// The client as a bundler makes it for a browser, run where there is nothing of Node's.
+// The client, bundled for a browser and run in a context without Node's globals.
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,7 +10,7 @@ import { startDaemonHere } from '../support/in-process-daemon.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'src', 'sdk', 'index.ts')
 
-/** What every browser has, as far as the client uses it. */
+/** The browser globals that the client uses. */
 const { AbortController, AbortSignal, DOMException, fetch, TextDecoder, TextEncoder, URLSearchParams } =
   globalThis
 const BROWSER = {
@@ -23,7 +23,7 @@ const BROWSER = {
   URLSearchParams,
 }
 
-test('the bundle names no module of Node’s, and calls and chats by fetch alone', async () => {
+test('the bundle imports no Node module, and calls and chats by fetch alone', async () => {
   const code = await bundle()
   expect(code).not.toMatch(/\bnode:|\brequire\(|__vite-browser-external/)
   await using broker = await startDaemonHere({ tcp: true })
@@ -50,7 +50,7 @@ test('the bundle names no module of Node’s, and calls and chats by fetch alone
   })
 })
 
-/** Vite comes with the test runner, which is where it is looked for. */
+/** Bundles with Vite, which is a dependency of the test runner. */
 async function bundle(): Promise<string> {
   const vite = createRequire(import.meta.resolve('vitest')).resolve('vite')
   const { build } = (await import(pathToFileURL(vite).href)) as {

@@ -18,7 +18,7 @@ import type { ScriptedBroker } from '../support/scripted-broker.ts'
 const clientOf = ({ sockets }: ScriptedBroker) => connect(unixTransport(sockets))
 const question = { model: 'auto', messages: [{ role: 'user', content: 'hi' }] } as const
 
-describe('a call', () => {
+describe('an RPC call', () => {
   test('has the params and the result of its contract', async () => {
     await using broker = await startScriptedBroker(says())
     const summary = await clientOf(broker).call('usage.summary', { since: 5 })
@@ -36,7 +36,7 @@ describe('a call', () => {
     expect(await clientOf(broker).call('health')).toHaveProperty('mood', 'fine')
   })
 
-  test('says so when the answer has another shape than the contract', async () => {
+  test('fails when the response has another shape than the contract', async () => {
     const handlers = { ...exampleHandlers, health: async () => ({ status: 'ok' }) as never }
     await using broker = await startScriptedBroker(says(), { handlers })
     await expect(clientOf(broker).call('health')).rejects.toThrow(
@@ -55,7 +55,7 @@ describe('a call', () => {
     expect(failure).toMatchObject({ code, message: 'said so', details })
   })
 
-  test('that nobody answers is “unreachable” and names the socket', async () => {
+  test('without a broker fails with “unreachable” and names the socket', async () => {
     const client = connect(unixTransport({ rpc: '/tmp/nobody/rpc.sock', rest: '/tmp/nobody/rest.sock' }))
     await expect(client.call('health')).rejects.toMatchObject({
       code: 'unreachable',
@@ -63,7 +63,7 @@ describe('a call', () => {
     })
   })
 
-  test('can be given up', async () => {
+  test('can be aborted', async () => {
     const started = Promise.withResolvers<void>()
     const handlers = {
       ...exampleHandlers,
@@ -81,7 +81,7 @@ describe('a call', () => {
   })
 })
 
-describe('a batch', () => {
+describe('an RPC batch', () => {
   test('gives each call its own outcome, in the order of the calls', async () => {
     const info = () => Promise.reject(new BrokerError('forbidden', 'not you'))
     await using broker = await startScriptedBroker(says(), { handlers: { ...exampleHandlers, info } })
@@ -96,14 +96,14 @@ describe('a batch', () => {
     expect(models.status).toBe('fulfilled')
   })
 
-  test('of nothing asks nobody', async () => {
+  test('without calls sends no request', async () => {
     const transport = () => Promise.reject(new Error('asked'))
     expect(await connect(transport).batch([])).toEqual([])
   })
 })
 
-describe('chat', () => {
-  test('answers whole', async () => {
+describe('a chat request', () => {
+  test('returns the complete response', async () => {
     await using broker = await startScriptedBroker(says('Hello', ' there'))
     const answer = await clientOf(broker).chat(question)
     expect(answer.choices[0]?.message.content).toBe('Hello there')
@@ -111,7 +111,7 @@ describe('chat', () => {
     expect(broker.asked).toEqual([{ ...question, stream: false }])
   })
 
-  test('streams, with the usage at the end', async () => {
+  test('streams chunks, with the usage in the last one', async () => {
     await using broker = await startScriptedBroker(says('Hello', ' there'))
     const chunks: ChatChunk[] = []
     for await (const chunk of clientOf(broker).streamChat(question)) chunks.push(chunk)
@@ -119,15 +119,15 @@ describe('chat', () => {
     expect(chunks.at(-1)?.usage).toMatchObject({ completion_tokens: 4 })
   })
 
-  test('that is cut off throws instead of looking whole', async () => {
+  test('throws when the stream is cut off, instead of looking complete', async () => {
     await using broker = await startScriptedBroker((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.end(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'Hel' } }] }))
     })
-    await expect(drain(clientOf(broker).streamChat(question))).rejects.toThrow('broke off')
+    await expect(drain(clientOf(broker).streamChat(question))).rejects.toThrow('ended before it was complete')
   })
 
-  test('that dies with its connection throws too', async () => {
+  test('throws when the connection breaks during the stream', async () => {
     await using broker = await startScriptedBroker((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '9999' })
       response.write(event({ ...HEAD, choices: [] }), () => response.destroy())
@@ -157,24 +157,27 @@ describe('chat', () => {
     [429, { error_type: 'rate_limit_exceeded', provider_name: 'Groq' }, 'upstream-busy'],
     [404, { error_type: 'not_found' }, 'not-found'],
     [418, { error_type: 'tea' }, 'bad-request'],
-  ])('refused with HTTP %d and %j is “%s”', async (status, metadata, code) => {
+  ])('refused with HTTP %d and %j fails with “%s”', async (status, metadata, code) => {
     await using broker = await startScriptedBroker(refuses(status, 'no', metadata))
     await expect(clientOf(broker).chat(question)).rejects.toMatchObject({ code, message: 'no' })
   })
 
-  test.each(Object.keys(ERRORS) as ErrorCode[])('“%s” comes back as what it was', async (code) => {
-    const { status, body } = renderError(new BrokerError(code, 'no', { details: { status: 418 } }))
-    await using broker = await startScriptedBroker((_request, response) => {
-      response.writeHead(status).end(JSON.stringify(body))
-    })
-    await expect(clientOf(broker).chat(question)).rejects.toMatchObject({
-      code,
-      message: 'no',
-      details: { status: 418, metadata: { error_type: ERRORS[code].type } },
-    })
-  })
+  test.each(Object.keys(ERRORS) as ErrorCode[])(
+    'restores the code and details of the broker’s error “%s”',
+    async (code) => {
+      const { status, body } = renderError(new BrokerError(code, 'no', { details: { status: 418 } }))
+      await using broker = await startScriptedBroker((_request, response) => {
+        response.writeHead(status).end(JSON.stringify(body))
+      })
+      await expect(clientOf(broker).chat(question)).rejects.toMatchObject({
+        code,
+        message: 'no',
+        details: { status: 418, metadata: { error_type: ERRORS[code].type } },
+      })
+    },
+  )
 
-  test('hangs up on the broker when the reader leaves or aborts', async () => {
+  test('closes the connection when the reader leaves the loop or aborts', async () => {
     const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     await using broker = await startScriptedBroker(async (_request, response) => {
       response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'one' } }] }))
@@ -193,8 +196,8 @@ describe('chat', () => {
   })
 })
 
-describe('over HTTP', () => {
-  test('a client works the same by fetch', async () => {
+describe('the client over HTTP', () => {
+  test('streams a chat by fetch', async () => {
     const server = createServer(
       (_request, response) => void says('Hello', ' there')({ ...question, stream: true }, response),
     )
@@ -208,7 +211,7 @@ describe('over HTTP', () => {
     expect(answer.join('')).toBe('Hello there')
   })
 
-  test('headers go along, and nobody there is “unreachable”', async () => {
+  test('sends its headers, and fails with “unreachable” without a broker', async () => {
     const seen: RequestInit[] = []
     const fetch = async (_url: string, init: RequestInit) => {
       seen.push(init)

@@ -1,4 +1,4 @@
-// OpenAI's names on the broker's own client, against the whole broker, over every way to reach it.
+// OpenAI's names on the broker's own client, against a complete broker, over every transport.
 import { describe, expect, expectTypeOf, test } from 'vitest'
 
 import { socketsAt } from '../../src/sdk-node/socket-paths.ts'
@@ -16,13 +16,13 @@ const ways: [string, (broker: DaemonHere) => Transport][] = [
 const model = 'loopback'
 const question = { model, messages: [{ role: 'user', content: 'hello' }] } as const
 
-describe.each(ways)('over %s', (_, way) => {
+describe.each(ways)('the OpenAI client over %s', (_, way) => {
   const start = async () => {
     const broker = await startDaemonHere({ tcp: true })
     return { openai: connect(way(broker)).openai, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() }
   }
 
-  test('a chat answers whole, and the same in chunks', async () => {
+  test('a chat has the same text in one response and in chunks', async () => {
     await using broker = await start()
     const whole = await broker.openai.chat.completions.create(question)
     expectTypeOf(whole).toEqualTypeOf<ChatAnswer>()
@@ -34,7 +34,7 @@ describe.each(ways)('over %s', (_, way) => {
     expect(whole.choices[0]?.message.content).toBe(streamed)
   })
 
-  test('a text completion answers whole, and the same in chunks', async () => {
+  test('a text completion has the same text in one response and in chunks', async () => {
     await using broker = await start()
     const request = { model, prompt: 'once' }
     const whole = await broker.openai.completions.create(request)
@@ -45,7 +45,7 @@ describe.each(ways)('over %s', (_, way) => {
     expect(whole.choices[0]?.text).toBe(streamed)
   })
 
-  test('a model that makes vectors is found in the list, and makes one for each text', async () => {
+  test('models are listed and retrieved, and embeddings have one vector per text', async () => {
     await using broker = await start()
     const { data } = await broker.openai.models.list()
     expect(data.map(({ id }) => id)).toContain(model)
@@ -66,12 +66,12 @@ describe.each(ways)('over %s', (_, way) => {
     ['a model', ({ models }) => models.retrieve('nobody/knows'), 'not-found'],
     ['an embedding', ({ embeddings }) => embeddings.create({ model, input: [] }), 'bad-request'],
   ]
-  test.each(failures)('%s that is refused throws the broker’s own error', async (_what, ask, code) => {
+  test.each(failures)('%s that is refused throws a BrokerError', async (_what, ask, code) => {
     await using broker = await start()
     await expect(ask(broker.openai)).rejects.toMatchObject({ name: 'BrokerError', code })
   })
 
-  test('what is given up ends with the reason of its signal', async () => {
+  test('an aborted stream throws the reason of its signal', async () => {
     await using broker = await start()
     const leaving = new AbortController()
     const stream = await broker.openai.chat.completions.create(
@@ -86,7 +86,7 @@ describe.each(ways)('over %s', (_, way) => {
   })
 })
 
-test('an answer that is none is said to be none', async () => {
+test('a response of another shape is an error', async () => {
   await using broker = await startScriptedBroker((_request, response) => void response.end('{"data":[]}'))
   const { openai } = connect(unixTransport(broker.sockets))
   await expect(openai.chat.completions.create(question)).rejects.toThrow('this client does not know')

@@ -24,7 +24,7 @@ describe('the default sockets', () => {
     [{ PATH_VAR: '/d', PATH_ROOT: '/e' }, '/d/sockets'],
     [{ PATH_ROOT: '/e', HOME: '/home/ada' }, '/e/var/sockets'],
     [{ HOME: '/home/ada' }, '/home/ada/hero/var/sockets'],
-  ])('with %j are under %s', (environment, folder) => {
+  ])('with %j are in %s', (environment, folder) => {
     expect(defaultSockets(environment)).toEqual({
       rpc: `${folder}/hero_aibroker/rpc.sock`,
       rest: `${folder}/hero_aibroker/rest.sock`,
@@ -48,7 +48,7 @@ test('client and broker find the same sockets in any environment', () => {
   )
 })
 
-describe('sockets named by hand', () => {
+describe('sockets named by a path', () => {
   test.each([
     ['/run/b/rpc.sock', '/run/b/rpc.sock', '/run/b/rest.sock'],
     ['/run/b/rest.sock', '/run/b/rpc.sock', '/run/b/rest.sock'],
@@ -56,7 +56,7 @@ describe('sockets named by hand', () => {
     ['/rpc.sock', '/rpc.sock', '/rest.sock'],
     ['/run/b/', '/run/b/rpc.sock', '/run/b/rest.sock'],
     ['/run/both.sock', '/run/both.sock', '/run/both.sock'],
-  ])('%s', (path, rpc, rest) => {
+  ])('%s means %s and %s', (path, rpc, rest) => {
     expect(socketsAt(path)).toEqual({ rpc, rest })
   })
 })

@@ -14,12 +14,16 @@ type Context = Result<'contexts.list'>[number]
 type Details = Result<'contexts.get'>
 
 export function contextsCommand(cli: Cli): Command {
-  return describeCommand('contexts', 'Show Hero’s contexts: what each spent and where it may go', [
-    'hero_aibroker contexts',
-    'hero_aibroker contexts show lab',
-    'hero_aibroker contexts pin lab --local-only',
-    'hero_aibroker limits set context:lab --usd-per-day 5',
-  ])
+  return describeCommand(
+    'contexts',
+    'Show Hero’s contexts: what each spent and which providers and models it may use',
+    [
+      'hero_aibroker contexts',
+      'hero_aibroker contexts show lab',
+      'hero_aibroker contexts pin lab --local-only',
+      'hero_aibroker limits set context:lab --usd-per-day 5',
+    ],
+  )
     .action(async (_options: unknown, command: Command) => {
       const globals = globalsOf(command)
       const contexts = await clientOf(cli, globals).call('contexts.list')
@@ -33,7 +37,9 @@ export function contextsCommand(cli: Cli): Command {
 }
 
 function showCommand(cli: Cli): Command {
-  return describeCommand('show', 'Show one: its addresses, its rules', ['hero_aibroker contexts show lab'])
+  return describeCommand('show', 'Show one context: its addresses and its rules', [
+    'hero_aibroker contexts show lab',
+  ])
     .argument('<context>', CONTEXT)
     .action(async (context: string, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
@@ -43,7 +49,7 @@ function showCommand(cli: Cli): Command {
     })
 }
 
-const CONTEXT = 'as its front names it in X-Hero-Context'
+const CONTEXT = 'the name that its front sends in X-Hero-Context'
 const UNDER = new Option('--address <ip>', 'only under this address')
 
 interface PinOptions extends Globals {
@@ -54,13 +60,13 @@ interface PinOptions extends Globals {
 }
 
 function pinCommand(cli: Cli): Command {
-  return describeCommand('pin', 'Let it ask only some providers or models; its limits stay', [
+  return describeCommand('pin', 'Restrict a context to some providers or models; its limits stay', [
     'hero_aibroker contexts pin lab --local-only',
     'hero_aibroker contexts pin shop --providers openai groq --models "openai/*"',
   ])
     .argument('<context>', CONTEXT)
     .option('--providers <names...>', 'only these providers')
-    .option('--models <names...>', 'only these models; “openai/*” is all of an author')
+    .option('--models <names...>', 'only these models; “openai/*” is every model of an author')
     .option('--local-only', 'only providers that run on this host')
     .addOption(UNDER)
     .action(async (context: string, _options: unknown, command: Command) => {
@@ -73,13 +79,16 @@ function pinCommand(cli: Cli): Command {
       } = command.optsWithGlobals<PinOptions>()
       const pin = { providers, models, local_only }
       if (Object.values(pin).every((value) => value === undefined))
-        throw new BrokerError('bad-request', 'say where it may go, such as --local-only; --help lists it all')
+        throw new BrokerError(
+          'bad-request',
+          'no restriction given; use one such as --local-only; --help lists them all',
+        )
       await setPin(cli, globals, { context, pin, address })
     })
 }
 
 function unpinCommand(cli: Cli): Command {
-  return describeCommand('unpin', 'Let it go anywhere again; its limits stay', [
+  return describeCommand('unpin', 'Allow a context all providers and models again; its limits stay', [
     'hero_aibroker contexts unpin lab',
   ])
     .argument('<context>', CONTEXT)
@@ -101,7 +110,7 @@ async function setPin(
 }
 
 function deleteCommand(cli: Cli): Command {
-  return describeCommand('delete', 'Take away all that was set for it; what it spent stays in the books', [
+  return describeCommand('delete', 'Delete all rules of a context; what it spent stays in the ledger', [
     'hero_aibroker contexts delete lab',
   ])
     .argument('<context>', CONTEXT)
@@ -111,7 +120,7 @@ function deleteCommand(cli: Cli): Command {
       if (globals.json) return printJson(cli.terminal, result)
       print(
         cli.terminal,
-        result.removed === 0 ? 'nothing was set for it' : `${plural(result.removed, 'rule')} gone`,
+        result.removed === 0 ? 'it had no rules' : `${plural(result.removed, 'rule')} deleted`,
       )
     })
 }
@@ -124,13 +133,13 @@ const SPENT = [
 
 function printContexts({ terminal, now }: Cli, contexts: readonly Context[]): void {
   if (contexts.length === 0)
-    return print(terminal, 'Nobody asked in a context yet, and nothing is set for one.')
+    return print(terminal, 'No request has named a context yet, and no context has a rule.')
   const rows = contexts.map((one) => [one.context, ...spent(one, now()), sayPin(one.pin)])
-  printTable(terminal, [{ title: 'CONTEXT' }, ...SPENT, { title: 'MAY GO', shrinks: true }], rows)
+  printTable(terminal, [{ title: 'CONTEXT' }, ...SPENT, { title: 'MAY USE', shrinks: true }], rows)
 }
 
-function printDetails({ terminal, now }: Cli, { addresses, rules, ...whole }: Details): void {
-  const all = [['all', ...spent(whole, now())]]
+function printDetails({ terminal, now }: Cli, { addresses, rules, ...totals }: Details): void {
+  const all = [['all', ...spent(totals, now())]]
   const rows = addresses.map((one) => [one.address, ...spent(one, now())])
   printTable(terminal, [{ title: 'ADDRESS' }, ...SPENT], [...rows, ...(rows.length > 1 ? all : [])])
   for (const { subject, rule } of rules) {
@@ -156,5 +165,5 @@ function spent(
 }
 
 function sayPin(pin: Context['pin']): string {
-  return sayRule(pin ?? {}) || 'anywhere'
+  return sayRule(pin ?? {}) || 'all providers and models'
 }

@@ -6,30 +6,30 @@ import { formatUsd } from '../terminal/format.ts'
 
 export type Rule = Params<'limits.set'>['rule']
 
-/** Each field of a rule as an option; its name is the contract's. */
+/** One option per field of a rule, named as in the RPC contract. */
 const OPTIONS: readonly Option[] = [
-  new Option('--requests-per-minute <count>', 'most requests in any minute').argParser(wholeNumber),
-  new Option('--tokens-per-minute <count>', 'most tokens in any minute').argParser(wholeNumber),
-  new Option('--concurrent <count>', 'most requests at once').argParser(wholeNumber),
-  new Option('--usd-per-hour <amount>', 'budget of an hour, in US dollars').argParser(amount),
-  new Option('--usd-per-day <amount>', 'budget of a day (UTC)').argParser(amount),
-  new Option('--usd-per-month <amount>', 'budget of a month (UTC)').argParser(amount),
-  new Option('--usd-total <amount>', 'budget for ever').argParser(amount),
-  new Option('--models <names...>', 'only these models; “openai/*” is all of an author'),
+  new Option('--requests-per-minute <count>', 'maximum requests in any minute').argParser(wholeNumber),
+  new Option('--tokens-per-minute <count>', 'maximum tokens in any minute').argParser(wholeNumber),
+  new Option('--concurrent <count>', 'maximum concurrent requests').argParser(wholeNumber),
+  new Option('--usd-per-hour <amount>', 'budget per hour, in US dollars').argParser(amount),
+  new Option('--usd-per-day <amount>', 'budget per day (UTC)').argParser(amount),
+  new Option('--usd-per-month <amount>', 'budget per month (UTC)').argParser(amount),
+  new Option('--usd-total <amount>', 'budget in total, without a period').argParser(amount),
+  new Option('--models <names...>', 'only these models; “openai/*” is every model of an author'),
   new Option('--providers <names...>', 'only these providers'),
   new Option('--local-only', 'only providers that run on this host'),
-  new Option('--allow-unpriced', 'also models whose price nobody knows, in spite of a budget'),
-  new Option('--hedge', 'a second provider may be asked when the first is slow to begin; both may bill'),
-  new Option('--no-hedge', 'never a second one, whatever the model says'),
+  new Option('--allow-unpriced', 'also models of unknown price, although there is a budget'),
+  new Option('--hedge', 'allow a second provider when the first is slow to begin; both may charge'),
+  new Option('--no-hedge', 'never a second provider, whatever the model’s settings say'),
 ]
 
-/** Lets a command say what somebody may do. */
+/** Adds the options of a rule to a command. */
 export function withRuleOptions(command: Command): Command {
   for (const option of OPTIONS) command.addOption(option)
   return command
 }
 
-/** The rule that a command's options say; `undefined` when they say none. */
+/** The rule that a command's options state; `undefined` when they state none. */
 export function ruleOf(command: Command): Rule | undefined {
   const given = command.opts<Record<string, unknown>>()
   const fields = OPTIONS.flatMap((option) => {
@@ -68,14 +68,14 @@ function number(count: number | undefined, what: string): string | undefined {
 
 function wholeNumber(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text))
-    throw new InvalidArgumentError('Say a whole number above zero, such as 60.')
+    throw new InvalidArgumentError('Use a whole number above zero, such as 60.')
   return Number(text)
 }
 
-/** An amount of money, as people write it. */
+/** Parses an amount of US dollars, with or without `$`, into a decimal string. */
 export function amount(text: string): string {
   const plain = text.replace(/^\$/, '')
   if (!/^\d{1,12}(\.\d{1,9})?$/.test(plain))
-    throw new InvalidArgumentError('Say US dollars, such as 5 or 0.25.')
+    throw new InvalidArgumentError('Use US dollars, such as 5 or 0.25.')
   return plain
 }

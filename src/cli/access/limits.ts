@@ -14,7 +14,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Subject = Params<'limits.set'>['subject']
 
 const WHOM =
-  'default (each by itself), everybody (all together), address:10.0.0.1, context:lab, context:lab@10.0.0.1 or token:tok-3kq9'
+  'default (each caller by itself), everybody (all callers together), address:10.0.0.1, context:lab, context:lab@10.0.0.1 or token:tok-3kq9'
 
 export function limitsCommand(cli: Cli): Command {
   return describeCommand('limits', 'Show or change what callers may do and spend', [
@@ -34,17 +34,17 @@ export function limitsCommand(cli: Cli): Command {
 }
 
 function setCommand(cli: Cli): Command {
-  const command = describeCommand('set', 'Say what somebody may do; it replaces what was said before', [
+  const command = describeCommand('set', 'Set the limits of a subject; they replace the ones that it had', [
     'hero_aibroker limits set default --requests-per-minute 60',
     'hero_aibroker limits set address:10.0.0.7 --usd-per-month 20',
-  ]).argument('<whom>', WHOM, subjectIn)
+  ]).argument('<subject>', WHOM, subjectIn)
   return withRuleOptions(command).action(async (subject: Subject, _options: unknown, itself: Command) => {
     const globals = globalsOf(itself)
     const rule = ruleOf(itself)
     if (rule === undefined)
       throw new BrokerError(
         'bad-request',
-        'say what is limited, such as --usd-per-month 5; --help lists it all',
+        'no limit given; use one such as --usd-per-month 5; --help lists them all',
       )
     const stored = await clientOf(cli, globals).call('limits.set', { subject, rule })
     if (globals.json) return printJson(cli.terminal, stored)
@@ -53,24 +53,26 @@ function setCommand(cli: Cli): Command {
 }
 
 function removeCommand(cli: Cli): Command {
-  return describeCommand('remove', 'Take a limit away', ['hero_aibroker limits remove context:lab'])
-    .argument('<whom>', WHOM, subjectIn)
+  return describeCommand('remove', 'Remove the limits of a subject', [
+    'hero_aibroker limits remove context:lab',
+  ])
+    .argument('<subject>', WHOM, subjectIn)
     .action(async (subject: Subject, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
       const result = await clientOf(cli, globals).call('limits.remove', { subject })
       if (globals.json) return printJson(cli.terminal, result)
-      print(cli.terminal, result.removed ? `${saySubject(subject)}: no limit` : 'there was none')
+      print(cli.terminal, result.removed ? `${saySubject(subject)}: no limit` : 'it had no limit')
     })
 }
 
 type Whose = Params<'limits.standing'>
 
 function leftCommand(cli: Cli): Command {
-  return describeCommand('left', 'Show the budgets that bind a caller and what is left of them', [
+  return describeCommand('left', 'Show the budgets that apply to a caller and what is left of them', [
     'hero_aibroker limits left',
     'hero_aibroker limits left --token tok-3kq9',
   ])
-    .option('--address <ip>', 'of this address; yours without it')
+    .option('--address <ip>', 'of this address (default: yours)')
     .option('--context <name>', 'of this context')
     .option('--token <id>', 'of this token')
     .action(async (_options: unknown, command: Command) => {
@@ -82,17 +84,17 @@ function leftCommand(cli: Cli): Command {
 }
 
 function printRules(terminal: Terminal, rules: Result<'limits.list'>): void {
-  if (rules.length === 0) return print(terminal, 'None is set: everybody may ask for everything.')
+  if (rules.length === 0) return print(terminal, 'No limits are set: every caller may use everything.')
   const rows = rules.map(({ subject, rule }) => [saySubject(subject), sayRule(rule)])
-  printTable(terminal, [{ title: 'WHOM' }, { title: 'MAY', shrinks: true }], rows)
+  printTable(terminal, [{ title: 'SUBJECT' }, { title: 'LIMITS', shrinks: true }], rows)
 }
 
 function printBudgets(terminal: Terminal, budgets: Result<'limits.standing'>): void {
-  if (budgets.length === 0) return print(terminal, 'No budget binds this caller.')
+  if (budgets.length === 0) return print(terminal, 'No budget applies to this caller.')
   const columns = [
-    { title: 'BUDGET OF', shrinks: true },
+    { title: 'SUBJECT', shrinks: true },
     { title: 'PER' },
-    { title: 'MOST', align: 'right' },
+    { title: 'BUDGET', align: 'right' },
     { title: 'SPENT', align: 'right' },
     { title: 'HELD', align: 'right' },
     { title: 'LEFT', align: 'right' },
@@ -114,7 +116,7 @@ function subjectIn(text: string): Subject {
     const [context = '', address] = name.split('@')
     return { scope, context, ...(address === undefined ? {} : { address }) }
   }
-  throw new InvalidArgumentError(`Say ${WHOM}.`)
+  throw new InvalidArgumentError(`Use ${WHOM}.`)
 }
 
 function saySubject(subject: Subject): string {

@@ -13,7 +13,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Token = Result<'tokens.list'>[number]
 
 export function tokensCommand(cli: Cli): Command {
-  return describeCommand('tokens', 'List, make and stop the tokens that callers show', [
+  return describeCommand('tokens', 'List, create and disable the tokens that callers send', [
     'hero_aibroker tokens',
     'hero_aibroker tokens create ada --usd-per-month 5',
     'hero_aibroker tokens disable tok-3kq9',
@@ -26,20 +26,20 @@ export function tokensCommand(cli: Cli): Command {
       printTokens(cli.terminal, tokens, await client.call('usage.by_token'), cli.now())
     })
     .addCommand(createCommand(cli))
-    .addCommand(changeCommand(cli, 'disable', 'Make a token useless until it is enabled again'))
-    .addCommand(changeCommand(cli, 'enable', 'Make a disabled token good again'))
+    .addCommand(changeCommand(cli, 'disable', 'Disable a token until it is enabled again'))
+    .addCommand(changeCommand(cli, 'enable', 'Enable a disabled token'))
     .addCommand(deleteCommand(cli))
 }
 
 function createCommand(cli: Cli): Command {
   const moment = (text: string) => readMomentAhead(text, cli.now())
-  const command = describeCommand('create', 'Make a token; it is shown this once and never again', [
+  const command = describeCommand('create', 'Create a token; it is shown once and never again', [
     'hero_aibroker tokens create ada --usd-per-month 5',
     'hero_aibroker tokens create ci --expires 30d --models "openai/*" --requests-per-minute 60',
     'export OPENAI_API_KEY=$(hero_aibroker tokens create me --json | jq -r .token)',
   ])
-    .argument('<label>', 'what people call it')
-    .option('--expires <when>', 'good until then: 30d, 12h, a date like 2026-12-31, or unix seconds', moment)
+    .argument('<label>', 'a name for people')
+    .option('--expires <when>', 'valid until then: 30d, 12h, a date like 2026-12-31, or unix seconds', moment)
   return withRuleOptions(command).action(
     async (label: string, { expires }: { readonly expires?: number }, itself: Command) => {
       const globals = globalsOf(itself)
@@ -50,7 +50,7 @@ function createCommand(cli: Cli): Command {
       const bounds = made.rule === undefined ? 'without limits of its own' : sayRule(made.rule)
       print(
         cli.terminal,
-        paint(cli.terminal, 'dim', `${made.id}: ${bounds}. Keep it, it is not shown again.`),
+        paint(cli.terminal, 'dim', `${made.id}: ${bounds}. Keep it: it is not shown again.`),
       )
     },
   )
@@ -68,7 +68,7 @@ function changeCommand(cli: Cli, name: 'disable' | 'enable', summary: string): C
 }
 
 function deleteCommand(cli: Cli): Command {
-  return describeCommand('delete', 'Forget a token; what it spent stays in the ledger', [
+  return describeCommand('delete', 'Delete a token; what it spent stays in the ledger', [
     'hero_aibroker tokens delete tok-3kq9',
   ])
     .argument('<id>', 'as “hero_aibroker tokens” shows it')
@@ -76,7 +76,7 @@ function deleteCommand(cli: Cli): Command {
       const globals: Globals = globalsOf(command)
       const result = await clientOf(cli, globals).call('tokens.delete', { id })
       if (globals.json) return printJson(cli.terminal, result)
-      print(cli.terminal, result.removed ? `${id} is gone` : `there was no ${id}`)
+      print(cli.terminal, result.removed ? `${id} is deleted` : `there is no token ${id}`)
     })
 }
 
@@ -87,13 +87,13 @@ function printTokens(
   nowMs: number,
 ): void {
   if (tokens.length === 0)
-    return print(terminal, 'There are none yet. “hero_aibroker tokens create NAME” makes one.')
+    return print(terminal, 'There are no tokens yet. “hero_aibroker tokens create NAME” creates one.')
   const columns = [
     { title: 'TOKEN' },
     { title: 'LABEL', shrinks: true },
     { title: 'STATE' },
     { title: 'SPENT', align: 'right' },
-    { title: 'MAY', shrinks: true },
+    { title: 'LIMITS', shrinks: true },
   ] as const
   const spent = new Map(usage.map(({ token, cost_usd }) => [token, cost_usd]))
   const rows = tokens.map((one) => [
@@ -113,5 +113,5 @@ function stateOf({ disabled, expires_at }: Token, nowMs: number): string {
   return expires_at * 1000 <= nowMs ? `expired ${day}` : `good until ${day}`
 }
 
-/** The last that a `Date` can hold. */
+/** The last time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15

@@ -3,10 +3,10 @@ import { basename, extname } from 'node:path'
 
 import { BrokerError } from '../../base/errors.ts'
 
-/** A piece of a message, as OpenAI's and OpenRouter's chat APIs have it. */
+/** A content part of a message in OpenAI's and OpenRouter's chat APIs. */
 export type ContentPart = { readonly type: string; readonly [field: string]: unknown }
 
-/** A file that goes along with a message. */
+/** A file that is sent with a message. */
 export interface Attachment {
   readonly name: string
   readonly part: ContentPart
@@ -24,7 +24,7 @@ const IMAGES: Readonly<Record<string, string>> = {
 
 const SOUNDS: readonly string[] = ['.wav', '.mp3']
 
-/** Reads an image, a PDF, a sound or a text. Throws `not-found`, `too-large`, `unsupported-media`. */
+/** Reads an image, a PDF, a sound or a text, up to 20 MB. Throws `not-found`, `too-large`, `unsupported-media`. */
 export async function readAttachment(path: string): Promise<Attachment> {
   const bytes = await readBounded(path)
   const name = basename(path)
@@ -50,7 +50,7 @@ function whyNot(cause: unknown): string {
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
-  EACCES: 'it is not yours to read',
+  EACCES: 'this user has no permission to read it',
   EISDIR: 'it is a folder',
 }
 

@@ -15,7 +15,7 @@ import type { Cli, Globals } from '../cli.ts'
 import { isInteractive } from '../terminal/terminal.ts'
 
 export function chatCommand(cli: Cli): Command {
-  return describeCommand('chat', 'Talk to a model: a conversation, or one answer to what is given', [
+  return describeCommand('chat', 'Chat with a model: a conversation, or one response to a given message', [
     'hero_aibroker chat',
     'hero_aibroker chat -m gpt-4o',
     'hero_aibroker chat "How many moons has Mars?"',
@@ -24,14 +24,14 @@ export function chatCommand(cli: Cli): Command {
     'hero_aibroker chat "What is new about otters?" --tools "serper__*"',
     'hero_aibroker chat hello --json | jq .usage',
   ])
-    .argument('[message...]', 'what to say; without it, what a pipe says, else a conversation begins')
+    .argument('[message...]', 'the message; without it, the text of a pipe, else a conversation begins')
     .option('--system <text>', 'how the model should behave')
-    .option('-f, --file <paths...>', 'images, PDFs, sounds or texts that go along with the first message')
+    .option('-f, --file <paths...>', 'images, PDFs, sounds or texts to send with the first message')
     .option(
       '-t, --tools <names>',
-      'tools that the model may call, each asked about: names, “serper__*” or “*”',
+      'tools that the model may call, each call after confirmation: names, “serper__*” or “*”',
     )
-    .option('-y, --yes', 'let those tools run without asking', false)
+    .option('-y, --yes', 'run those tools without confirmation', false)
     .action(async (words: readonly string[], _options: unknown, command: Command) => {
       const { system, file = [], tools, yes, ...globals } = command.optsWithGlobals<Globals & ChatOptions>()
       const client = clientOf(cli, globals)
@@ -41,10 +41,7 @@ export function chatCommand(cli: Cli): Command {
       const how = { json: globals.json, yes }
       if (message !== undefined) return askOnce(cli.terminal, client, session, message, how)
       if (isInteractive(cli.terminal) && !globals.json) return runChatLoop(cli.terminal, client, session, how)
-      throw new BrokerError(
-        'bad-request',
-        'there is nothing to say; give a message: hero_aibroker chat "hello"',
-      )
+      throw new BrokerError('bad-request', 'there is no message; give one: hero_aibroker chat "hello"')
     })
 }
 
@@ -55,19 +52,19 @@ interface ChatOptions {
   readonly yes: boolean
 }
 
-/** Somebody who named tools and gets none should hear of it. */
+/** The tools that `wanted` names. Throws `not-found` when there are none, so that a misspelt name does not go unnoticed. */
 async function offeredTools(client: Client, wanted: string, { json }: Globals): Promise<ToolBox> {
   if (json)
     throw new BrokerError(
       'bad-request',
-      '--json prints one answer as it is; tools want a conversation: leave one out',
+      '--json prints a single response, but tools need several; leave out --json or --tools',
     )
   const box = await findTools(client, wanted)
   if (box.tools.size > 0) return box
-  throw new BrokerError('not-found', `no tool fits “${wanted}”; “hero_aibroker tools” lists them all`)
+  throw new BrokerError('not-found', `no tool matches “${wanted}”; “hero_aibroker tools” lists them all`)
 }
 
-/** What was given as words and through a pipe, together; `undefined` when it was neither. */
+/** The message of the arguments and of the pipe, joined; `undefined` when both are empty. */
 async function readMessage(
   { terminal: { input } }: Cli,
   words: readonly string[],
@@ -78,7 +75,7 @@ async function readMessage(
   return message === '' ? undefined : message
 }
 
-/** Beside a message only a shell's pipe or a file is read: whatever else is there instead of a terminal may never end. */
+/** With a message in the arguments only a pipe or a file is read as well: any other input that is not a terminal may never end. */
 function isPipe(fd: number): boolean {
   const stat = fstatSync(fd)
   return stat.isFIFO() || stat.isFile()

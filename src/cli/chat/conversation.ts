@@ -11,7 +11,7 @@ import { sayFailure } from '../terminal/exit-error.ts'
 import { paint, print, withoutControls } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** A conversation until `/quit` or Ctrl-D. Ctrl-C stops an answer, never the conversation. */
+/** Runs a conversation until `/quit` or Ctrl-D. Ctrl-C stops a response, never the conversation. */
 export async function runChatLoop(
   terminal: Terminal,
   client: Client,
@@ -26,11 +26,11 @@ export async function runChatLoop(
     onEnd: () => answering?.abort(),
     onInterrupt(typed) {
       answering?.abort()
-      if (answering === undefined && !typed) dim('Ctrl-D or /quit leaves')
+      if (answering === undefined && !typed) dim('Ctrl-D or /quit ends the conversation')
     },
   })
 
-  dim(`Talking to ${session.model}. /help shows what you can type; Ctrl-D leaves.`)
+  dim(`Talking to ${session.model}. /help lists the commands; Ctrl-D quits.`)
   for (;;) {
     const line = (await lines.next())?.trim()
     if (line === undefined) return print(terminal, '')

@@ -3,12 +3,12 @@ import { readdir } from 'node:fs/promises'
 import type { Client } from '../../sdk/index.ts'
 import { WORDS } from './slash-commands.ts'
 
-/** What the end of a line may become, and the end that it replaces. */
+/** The candidates for the end of a line, and the end that they replace. */
 export type Completion = readonly [hits: string[], end: string]
 
 export type Complete = (line: string) => Promise<Completion>
 
-/** Completes `/words`, the names of models and tools, and paths of files. What can't be had completes nothing. */
+/** Completes slash commands, names of models and tools, and paths. A failed look-up completes nothing. */
 export function createCompletion(client: Client): Complete {
   const ends: Readonly<Record<string, (end: string) => Promise<readonly string[]>>> = {
     '/model': async () => (await client.call('models.list', { available: true })).map(({ id }) => id),
@@ -28,7 +28,7 @@ function startingWith(start: string, all: readonly string[]): string[] {
   return start === '' && all === WORDS ? [] : all.filter((one) => one.startsWith(start))
 }
 
-/** The files of the folder that a path has got to; folders end in `/`, so that one can go on. */
+/** The files of the folder that a path names so far; folders end in `/`, so that completion can continue inside. */
 async function filesBeside(path: string): Promise<readonly string[]> {
   const folder = path.slice(0, path.lastIndexOf('/') + 1)
   const entries = await readdir(folder === '' ? '.' : folder, { withFileTypes: true })

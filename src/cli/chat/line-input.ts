@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import type { Interface } from 'node:readline'
 import { Writable } from 'node:stream'
 
 import type { Complete } from './line-completion.ts'
@@ -9,137 +10,194 @@ export interface ChatLines extends Disposable {
   /** The next message; `undefined` once Ctrl-D was pressed. */
   next(): Promise<string | undefined>
   /**
-   * The answer to a question in between, which is no message: asked again until `read` understands it; `undefined` once
-   * Ctrl-C or Ctrl-D was pressed.
+   * Asks the person a question between two messages. Repeats it until `read` understands the reply; `undefined` once
+   * Ctrl-C or Ctrl-D was pressed. The reply is not a message and does not enter the history.
    */
   ask<T>(question: string, read: (line: string) => T | undefined): Promise<T | undefined>
-  /** While something else is written, keys are kept for later and not shown. */
+  /** While muted, typed keys are kept for later and not shown, so that something else can write to the terminal. */
   hush(quiet: boolean): void
 }
 
 export interface ChatLinesOptions {
   readonly prompt: string
-  /** Ctrl-C; `typed` when there was a line to throw away. */
+  /** Ctrl-C; `typed` when it discarded a line. */
   readonly onInterrupt: (typed: boolean) => void
   /** Ctrl-D. */
   readonly onEnd: () => void
   readonly complete: Complete
 }
 
-type Tell = (error: null, completion: [string[], string]) => void
+/** The callback of readline's completer. */
+type OnCompletion = (error: null, completion: [string[], string]) => void
 
+/** Bracketed paste: the terminal marks where a paste starts and ends. */
 const PASTE_MODE = { on: '\u001B[?2004h', off: '\u001B[?2004l' }
 
-export function createChatLines({ input, output }: Terminal, options: ChatLinesOptions): ChatLines {
-  const screen = new Screen(output)
-  const lines = createInterface({
-    input,
-    output: screen,
-    terminal: true,
-    prompt: options.prompt,
-    historySize: 1000,
-    removeHistoryDuplicates: true,
-    completer: (line: string, tell: Tell) =>
-      void options.complete(line).then(([hits, end]) => tell(null, [hits, end])),
-  })
-  const messages: string[] = []
-  let waiting: ((message: string | undefined) => void) | undefined
-  let asked: ((answer: string | undefined) => boolean) | undefined
-  let [ended, pasting, unfinished]: [boolean, boolean, string[]] = [false, false, []]
+export function createChatLines(terminal: Terminal, options: ChatLinesOptions): ChatLines {
+  return new TerminalLines(terminal, options)
+}
 
-  const settle = (answer: string | undefined) => {
-    if (asked?.(answer) === false) lines.prompt()
-    else asked = undefined
-  }
-  const hand = () => {
-    if (waiting === undefined || (messages.length === 0 && !ended)) return
-    waiting(messages.shift())
-    waiting = undefined
-  }
-  // A paste of several lines is one message, sent by the Enter that follows it.
-  const onKey = (_text: unknown, key: { readonly name?: string } | undefined) => {
-    if (key?.name === 'paste-start') pasting = true
-    if (key?.name === 'paste-end') pasting = false
-  }
-  /** Takes what was typed out of the editor, without the redrawing that this brings. */
-  const forgetLine = () => {
-    const { quiet } = screen
-    screen.quiet = true
-    lines.write('', { ctrl: true, name: 'e' })
-    lines.write('', { ctrl: true, name: 'u' })
-    screen.quiet = quiet
-  }
-  input.on('keypress', onKey)
-  output.write(PASTE_MODE.on)
-  lines
-    .on('history', (history) => {
-      if (asked !== undefined) history.shift()
+class TerminalLines implements ChatLines {
+  readonly #terminal: Terminal
+  readonly #options: ChatLinesOptions
+  readonly #screen: Screen
+  readonly #editor: Interface
+  readonly #draft = new MessageDraft()
+  readonly #messages: string[] = []
+  /** Resolves the pending `next`. */
+  #deliver: ((message: string | undefined) => void) | undefined
+  /** Takes the reply to the pending `ask`; false when it was not understood. */
+  #takeReply: ((line: string | undefined) => boolean) | undefined
+  #isClosed = false
+
+  constructor(terminal: Terminal, options: ChatLinesOptions) {
+    this.#terminal = terminal
+    this.#options = options
+    this.#screen = new Screen(terminal.output)
+    this.#editor = createInterface({
+      input: terminal.input,
+      output: this.#screen,
+      terminal: true,
+      prompt: options.prompt,
+      historySize: 1000,
+      removeHistoryDuplicates: true,
+      completer: (line: string, onCompletion: OnCompletion) =>
+        void options.complete(line).then(([hits, end]) => onCompletion(null, [hits, end])),
     })
-    .on('line', (line) => {
-      if (asked !== undefined) return settle(line)
-      if (pasting || line.endsWith('\\')) {
-        unfinished.push(pasting ? line : line.slice(0, -1))
-        return
+    terminal.input.on('keypress', this.#draft.onKey)
+    terminal.output.write(PASTE_MODE.on)
+    this.#editor
+      .on('history', (history) => {
+        if (this.#takeReply !== undefined) history.shift()
+      })
+      .on('line', (line) => this.#onLine(line))
+      .on('SIGINT', () => this.#onInterrupt())
+      .on('close', () => this.#onClose())
+  }
+
+  async next(): Promise<string | undefined> {
+    if (!this.#isClosed) this.#editor.prompt(true)
+    return new Promise((resolve) => {
+      this.#deliver = resolve
+      this.#deliverNext()
+    })
+  }
+
+  async ask<T>(question: string, read: (line: string) => T | undefined): Promise<T | undefined> {
+    if (this.#isClosed) return undefined
+    this.#discardLine()
+    const { quiet } = this.#screen
+    this.#screen.quiet = false
+    this.#editor.setPrompt(question)
+    this.#editor.prompt()
+    const reply = await this.#untilUnderstood(read)
+    this.#editor.setPrompt(this.#options.prompt)
+    this.#screen.quiet = quiet
+    return reply
+  }
+
+  hush(quiet: boolean): void {
+    this.#screen.quiet = quiet
+  }
+
+  [Symbol.dispose](): void {
+    this.#editor.close()
+    this.#terminal.input.off('keypress', this.#draft.onKey)
+    this.#terminal.output.write(PASTE_MODE.off)
+  }
+
+  #onLine(line: string): void {
+    if (this.#takeReply !== undefined) return this.#settleReply(line)
+    const message = this.#draft.add(line)
+    if (message === undefined) return
+    this.#messages.push(message)
+    this.#deliverNext()
+  }
+
+  #onInterrupt(): void {
+    const typed = this.#editor.line !== '' || !this.#draft.isEmpty()
+    this.#draft.clear()
+    this.#discardLine()
+    if (this.#deliver !== undefined || this.#takeReply !== undefined) this.#terminal.output.write('\n')
+    this.#settleReply(undefined)
+    this.#options.onInterrupt(typed)
+    if (this.#deliver !== undefined) this.#editor.prompt()
+  }
+
+  #onClose(): void {
+    this.#isClosed = true
+    this.#options.onEnd()
+    this.#settleReply(undefined)
+    this.#deliverNext()
+  }
+
+  #deliverNext(): void {
+    if (this.#deliver === undefined || (this.#messages.length === 0 && !this.#isClosed)) return
+    this.#deliver(this.#messages.shift())
+    this.#deliver = undefined
+  }
+
+  #untilUnderstood<T>(read: (line: string) => T | undefined): Promise<T | undefined> {
+    return new Promise((resolve) => {
+      this.#takeReply = (line) => {
+        const understood = line === undefined ? undefined : read(line)
+        if (line !== undefined && understood === undefined) return false
+        resolve(understood)
+        return true
       }
-      messages.push([...unfinished, line].join('\n'))
-      unfinished = []
-      hand()
     })
-    .on('SIGINT', () => {
-      const typed = lines.line !== '' || unfinished.length > 0
-      unfinished = []
-      forgetLine()
-      if (waiting !== undefined || asked !== undefined) output.write('\n')
-      settle(undefined)
-      options.onInterrupt(typed)
-      if (waiting !== undefined) lines.prompt()
-    })
-    .on('close', () => {
-      ended = true
-      options.onEnd()
-      settle(undefined)
-      hand()
-    })
+  }
 
-  return {
-    async next() {
-      if (!ended) lines.prompt(true)
-      return new Promise((resolve) => {
-        waiting = resolve
-        hand()
-      })
-    },
-    async ask(question, read) {
-      if (ended) return undefined
-      forgetLine()
-      const { quiet } = screen
-      screen.quiet = false
-      lines.setPrompt(question)
-      lines.prompt()
-      const answer = await new Promise<ReturnType<typeof read>>((resolve) => {
-        asked = (line) => {
-          const understood = line === undefined ? undefined : read(line)
-          if (line !== undefined && understood === undefined) return false
-          resolve(understood)
-          return true
-        }
-      })
-      lines.setPrompt(options.prompt)
-      screen.quiet = quiet
-      return answer
-    },
-    hush(quiet) {
-      screen.quiet = quiet
-    },
-    [Symbol.dispose]() {
-      lines.close()
-      input.off('keypress', onKey)
-      output.write(PASTE_MODE.off)
-    },
+  #settleReply(line: string | undefined): void {
+    if (this.#takeReply?.(line) === false) this.#editor.prompt()
+    else this.#takeReply = undefined
+  }
+
+  /** Clears the line in the editor, without the redrawing that this causes. */
+  #discardLine(): void {
+    const { quiet } = this.#screen
+    this.#screen.quiet = true
+    this.#editor.write('', { ctrl: true, name: 'e' })
+    this.#editor.write('', { ctrl: true, name: 'u' })
+    this.#screen.quiet = quiet
   }
 }
 
-/** The terminal as the line editor sees it; it can be kept from drawing. */
+/**
+ * The lines of a message that is not complete yet. A line that ends in a backslash continues in the next; a paste of
+ * several lines is one message, sent by the Enter that follows it.
+ */
+class MessageDraft {
+  #lines: string[] = []
+  #isPasting = false
+
+  /** A listener for readline's `keypress` events. */
+  readonly onKey = (_text: unknown, key: { readonly name?: string } | undefined): void => {
+    if (key?.name === 'paste-start') this.#isPasting = true
+    if (key?.name === 'paste-end') this.#isPasting = false
+  }
+
+  /** Adds a line and returns the message that it completes, if any. */
+  add(line: string): string | undefined {
+    if (this.#isPasting || line.endsWith('\\')) {
+      this.#lines.push(this.#isPasting ? line : line.slice(0, -1))
+      return undefined
+    }
+    const message = [...this.#lines, line].join('\n')
+    this.#lines = []
+    return message
+  }
+
+  isEmpty(): boolean {
+    return this.#lines.length === 0
+  }
+
+  clear(): void {
+    this.#lines = []
+  }
+}
+
+/** The terminal as the line editor sees it; drawing can be turned off. */
 class Screen extends Writable {
   quiet = false
   readonly #output: NodeJS.WriteStream

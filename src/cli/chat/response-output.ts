@@ -6,7 +6,7 @@ import { createMarkdownView } from '../terminal/markdown.ts'
 import { paint, withoutControls } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** Writes an answer as it comes and tells what was heard. Aborting stops the answer; it does not throw. */
+/** Writes a response as it streams in and returns it. Aborting stops the response and does not throw. */
 export async function writeAnswer(
   terminal: Terminal,
   client: Client,
@@ -41,15 +41,15 @@ export async function writeAnswer(
 interface Voice {
   say(text: string): void
   think(text: string): void
-  /** Ends the line that was begun. */
+  /** Ends the last line if it is not complete. */
   finish(): void
 }
 
-/** A terminal sees Markdown, thoughts dimly and no control characters; a pipe sees exactly what the model said. */
+/** A terminal gets rendered Markdown, dimmed reasoning and no control characters; a pipe gets the exact text of the model. */
 function createVoice(terminal: Terminal): Voice {
   const { output } = terminal
   const view = createMarkdownView((style, text) => paint(terminal, style, text))
-  // Without colours a heading would look like any line, so Markdown stays as it was written.
+  // Without colours a heading would look like any other line, so Markdown is not rendered.
   const hasColour = paint(terminal, 'bold', 'x') !== 'x'
   let [atLineStart, thinking] = [true, false]
   const write = (text: string) => {

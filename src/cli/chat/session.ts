@@ -7,12 +7,12 @@ import { functionsOf } from './tools/chat-tools.ts'
 import type { ToolAnswer, ToolBox } from './tools/chat-tools.ts'
 import { formatCost, plural, readCost } from '../terminal/format.ts'
 
-/** One answer as it was heard, whole or stopped. */
+/** One response as it was received, complete or stopped. */
 export interface Heard {
   readonly text: string
-  /** Tools that are to run before it goes on. */
+  /** Tool calls that the model wants answered before it continues. */
   readonly calls: readonly ToolCall[]
-  /** Who answered, as far as it became known. */
+  /** The model and the provider that responded, as far as they are known. */
   readonly model: string | undefined
   readonly provider: string | undefined
   readonly usage: ChatUsage | undefined
@@ -20,20 +20,20 @@ export interface Heard {
   readonly stopped: boolean
 }
 
-/** A type, not an interface: it has to fit where any further field may be. */
+/** A type, not an interface: only a type is assignable to a record with an index signature. */
 export type Message =
   | { readonly role: 'system' | 'user'; readonly content: string | readonly ContentPart[] }
   | { readonly role: 'assistant'; readonly content: string; readonly tool_calls?: readonly ToolCall[] }
   | ToolAnswer
 
-/** A conversation: what was said, to whom, and what it has cost. */
+/** A conversation: its messages, its model, and what it has cost. */
 export interface Session {
   model: string
   system: string | undefined
   messages: readonly Message[]
-  /** Files that go along with the next message. */
+  /** Files to send with the next message. */
   files: readonly Attachment[]
-  /** What the model may call. */
+  /** The tools that the model may call. */
   tools: ToolBox | undefined
   readonly bill: Bill
 }
@@ -43,7 +43,7 @@ export interface Bill {
   promptTokens: number
   completionTokens: number
   cost: Money
-  /** Answers and calls of tools that nobody could tell the cost of; they are not in `cost`. */
+  /** Responses and tool calls of unknown cost; they are not in `cost`. */
   unpriced: number
 }
 
@@ -56,7 +56,7 @@ export function createSession(
   return { model, system, messages: [], files, tools: undefined, bill }
 }
 
-/** The request that continues the conversation with what was `said` since. */
+/** The request that continues the conversation with new messages. */
 export function requestOf(
   { model, system, messages, tools }: Session,
   said: readonly Message[],
@@ -66,19 +66,19 @@ export function requestOf(
   return {
     model,
     messages: [...first, ...messages, ...said],
-    // A history with calls in it wants the tools named even when none may be called.
+    // Providers require the tools of a history with tool calls, even when the model may call none.
     ...(tools === undefined || tools.tools.size === 0 ? {} : { tools: functionsOf(tools) }),
     ...(mayCall ? {} : { tool_choice: 'none' }),
   }
 }
 
-/** A message of the user's, with the files that go along. */
+/** A user message, with the files of the session as content parts. */
 export function questionOf({ files }: Session, text: string): Message {
   const parts = [{ type: 'text', text }, ...files.map(({ part }) => part)]
   return { role: 'user', content: files.length === 0 ? text : parts }
 }
 
-/** Keeps a question, what tools said to it, and the answer. What was stopped stays as far as it was heard, so that one can refer to it. */
+/** Adds a turn to the history: the user message, the tool messages, and the response. A stopped response is kept as far as it was received, so that the next message can refer to it. */
 export function remember(session: Session, said: readonly Message[], answer: string): void {
   if (answer === '' && said.length === 1) return
   const last: Message[] = answer === '' ? [] : [{ role: 'assistant', content: answer }]

@@ -9,7 +9,7 @@ import { takeTurn } from './turn.ts'
 import { isInteractive, paint, print, printJson } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** One question, one answer. Ctrl-C stops it, and the process ends as one that was interrupted. */
+/** Sends one message and prints the response. Ctrl-C stops it, and the process exits with 130. */
 export async function askOnce(
   terminal: Terminal,
   client: Client,

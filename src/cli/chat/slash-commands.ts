@@ -7,7 +7,7 @@ import type { Message, Session } from './session.ts'
 import { findTools } from './tools/chat-tools.ts'
 import { plural } from '../terminal/format.ts'
 
-/** What may be typed in a conversation instead of a message. Its answer is shown; `leave` ends the conversation. */
+/** A command that may be typed in a conversation instead of a message. `run` returns the text to show. */
 interface Word {
   readonly name: string
   readonly argument?: string
@@ -15,13 +15,13 @@ interface Word {
   readonly run: (session: Session, argument: string, client: Client) => string | Promise<string>
 }
 
-export const LEAVE = Symbol('leave')
+export const LEAVE = Symbol('quit')
 
 const words: readonly Word[] = [
   {
     name: 'model',
     argument: 'NAME',
-    help: 'ask another model from now on; without a name, say which',
+    help: 'use another model from now on; without a name, show the current one',
     run(session, name) {
       if (name !== '') session.model = name
       return `model: ${session.model}`
@@ -30,7 +30,7 @@ const words: readonly Word[] = [
   {
     name: 'system',
     argument: 'TEXT',
-    help: 'how the model should behave; “-” for no rule, without a text, say which',
+    help: 'how the model should behave; “-” for none; without a text, show the current one',
     run(session, text) {
       if (text !== '') session.system = text === '-' ? undefined : text
       return `system: ${session.system ?? 'none'}`
@@ -39,7 +39,7 @@ const words: readonly Word[] = [
   {
     name: 'file',
     argument: 'PATH',
-    help: 'send an image, PDF, sound or text with the next message; “-” takes them back',
+    help: 'send an image, PDF, sound or text with the next message; “-” removes them',
     run: attach,
   },
   {
@@ -51,7 +51,7 @@ const words: readonly Word[] = [
   { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
   {
     name: 'new',
-    help: 'forget what was said and begin again',
+    help: 'forget the conversation and start a new one',
     run(session) {
       session.messages = []
       session.files = []
@@ -67,7 +67,7 @@ const words: readonly Word[] = [
   { name: 'help', help: 'show this', run: () => help },
 ]
 
-/** Does what a line beginning with `/` asks for and gives what to show. */
+/** Runs a line that begins with `/` and returns the text to show, or the symbol that ends the conversation. */
 export async function runWord(
   line: string,
   session: Session,
@@ -77,26 +77,26 @@ export async function runWord(
   if (name === 'quit' || name === 'exit') return LEAVE
   const word = words.find((one) => one.name === name)
   return word === undefined
-    ? `there is no /${name}; /help shows what there is`
+    ? `there is no /${name}; /help lists the commands`
     : word.run(session, argument.trim(), client)
 }
 
-/** All of them, as they are typed. */
+/** All commands, as they are typed. */
 export const WORDS: readonly string[] = [...words.map(({ name }) => `/${name}`), '/quit']
 
 const help = [
   ...words.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
-  `${'/quit'.padEnd(14)}leave; so does Ctrl-D`,
-  `${'Tab'.padEnd(14)}complete these words, and names of models, tools and files`,
-  `${'Ctrl-C'.padEnd(14)}stop the answer`,
-  `${'\\'.padEnd(14)}at the end of a line: the message goes on in the next`,
+  `${'/quit'.padEnd(14)}end the conversation; so does Ctrl-D`,
+  `${'Tab'.padEnd(14)}complete these commands, and names of models, tools and files`,
+  `${'Ctrl-C'.padEnd(14)}stop the response`,
+  `${'\\'.padEnd(14)}at the end of a line: continue the message in the next line`,
 ].join('\n')
 
 async function attach(session: Session, path: string): Promise<string> {
   if (path === '-') session.files = []
   else if (path !== '') session.files = [...session.files, await readAttachment(path)]
   const names = session.files.map(({ name }) => name).join(', ')
-  return names === '' ? 'the next message goes without files' : `with the next message: ${names}`
+  return names === '' ? 'the next message has no files' : `with the next message: ${names}`
 }
 
 async function offerTools(session: Session, wanted: string, client: Client): Promise<string> {
@@ -112,7 +112,7 @@ async function offerTools(session: Session, wanted: string, client: Client): Pro
 }
 
 async function save(session: Session, file: string): Promise<string> {
-  if (file === '') return 'say where: /save FILE'
+  if (file === '') return 'a file name is missing: /save FILE'
   const text = file.endsWith('.json') ? JSON.stringify(transcript(session), undefined, 2) : markdown(session)
   try {
     await writeFile(file, `${text}\n`, { flag: 'wx' })

@@ -7,8 +7,9 @@ import type { Heard, Message, Session } from './session.ts'
 import { runCalls } from './tools/chat-tools.ts'
 import type { Approve, CallsDone } from './tools/chat-tools.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { addFields } from '../usage/add-fields.ts'
 
-/** What a message is answered with and from. */
+/** What a turn needs besides the text of the message. */
 export interface TurnParts {
   readonly terminal: Terminal
   readonly client: Client
@@ -17,10 +18,10 @@ export interface TurnParts {
   readonly signal: AbortSignal
 }
 
-/** After so many answers that called tools, the model has to say something. */
+/** After so many responses that called tools, the model may call no more and has to respond with text. */
 const MOST_ROUNDS = 20
 
-/** Asks, runs the tools that the model calls, asks again, until it has answered. Aborting stops it; it does not throw. */
+/** Sends the message, runs the tools that the model calls and sends their results, until it responds without calls. Aborting stops the turn and does not throw. */
 export async function takeTurn(text: string, parts: TurnParts): Promise<Heard> {
   const { terminal, client, session, signal } = parts
   const said: Message[] = [questionOf(session, text)]
@@ -42,7 +43,7 @@ export async function takeTurn(text: string, parts: TurnParts): Promise<Heard> {
   }
 }
 
-/** `undefined` when nothing was called, or it was stopped. */
+/** Runs the tool calls of a response; `undefined` when there are none, or the turn was stopped. */
 async function runAll({ calls }: Heard, { session, ...parts }: TurnParts): Promise<CallsDone> {
   const { tools: box } = session
   if (box === undefined || calls.length === 0) return undefined
@@ -55,16 +56,15 @@ function joined(before: Heard, heard: Heard): Heard {
 
 function sumOf(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | undefined {
   if (a === undefined || b === undefined) return undefined
-  const isKnown = typeof a.cost === 'number' && typeof b.cost === 'number'
+  const { prompt_tokens, completion_tokens, total_tokens } = a
+  const isCostKnown = typeof a.cost === 'number' && typeof b.cost === 'number'
   return {
-    prompt_tokens: a.prompt_tokens + b.prompt_tokens,
-    completion_tokens: a.completion_tokens + b.completion_tokens,
-    total_tokens: a.total_tokens + b.total_tokens,
-    cost: isKnown ? (a.cost ?? 0) + (b.cost ?? 0) : undefined,
+    ...addFields({ prompt_tokens, completion_tokens, total_tokens }, b),
+    cost: isCostKnown ? (a.cost ?? 0) + (b.cost ?? 0) : undefined,
   }
 }
 
-/** What has a part of unknown cost is of unknown cost. */
+/** Adds the cost of tool calls. If a part is unknown, the whole cost is unknown. */
 function withCost(heard: Heard, cost: Money | undefined): Heard {
   const { usage } = heard
   if (typeof usage?.cost !== 'number') return heard

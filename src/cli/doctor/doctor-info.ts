@@ -5,11 +5,15 @@ import { plural } from '../terminal/format.ts'
 type Info = Result<'info'>
 
 export function sameVersion(own: string, { version }: Info): Finding {
-  if (own === version) return { state: 'good', what: `broker and command line are both ${own}` }
-  return { state: 'doubtful', what: `the broker is ${version}, this is ${own}`, advice: 'restart the broker' }
+  if (own === version) return { state: 'good', what: `broker and command line are both version ${own}` }
+  return {
+    state: 'doubtful',
+    what: `the broker has version ${version}, this command line ${own}`,
+    advice: 'restart the broker',
+  }
 }
 
-/** The built-in echo is always there, and is no model. */
+/** All providers but the built-in echo, which is always there and is not a model. */
 export function realProviders({ providers }: Info): Info['providers'] {
   return providers.filter(({ name }) => name !== 'local')
 }
@@ -20,8 +24,9 @@ export function lookAtProviders(info: Info): Finding[] {
     return [
       {
         state: 'doubtful',
-        what: 'only the built-in echo answers',
-        advice: 'for real models set OPENROUTER_API_KEY (or that of another provider) and start again',
+        what: 'only the built-in echo is available',
+        advice:
+          'for real models set OPENROUTER_API_KEY (or the key of another provider) and restart the broker',
       },
     ]
   }
@@ -36,8 +41,8 @@ export function lookAtModels({ models, models_config: { path, problems = [] } }:
     return {
       state: 'doubtful',
       what: `${path}: ${problems.join('; ')}`,
-      advice: 'mend the file; it is read again by itself',
+      advice: 'correct the file; the broker reloads it by itself',
     }
   }
-  return { state: models > 0 ? 'good' : 'bad', what: `${plural(models, 'model')} on offer, from ${path}` }
+  return { state: models > 0 ? 'good' : 'bad', what: `${plural(models, 'model')} available, from ${path}` }
 }

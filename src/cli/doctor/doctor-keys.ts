@@ -7,7 +7,7 @@ import { formatMs, formatSeconds, plural } from '../terminal/format.ts'
 type Tested = Result<'providers.test'>
 type KeyTest = Tested['keys'][number]
 
-/** Asks each real provider for its models with each of its keys, all at once; nothing is billed for it. */
+/** Requests the list of models from each real provider with each of its keys, concurrently. This costs nothing. */
 export async function tryKeys(client: Client, info: Result<'info'>): Promise<readonly Finding[]> {
   const tests = await Promise.all(
     realProviders(info).map(async ({ name, display_name: shown }) => {
@@ -15,7 +15,7 @@ export async function tryKeys(client: Client, info: Result<'info'>): Promise<rea
         const { keys } = await client.call('providers.test', { provider: name })
         return { keys, findings: keys.length === 0 ? [] : [sayKeys(shown, keys)] }
       } catch (thrown) {
-        const what = `${shown} was not tried: ${asBrokerError(thrown).message}`
+        const what = `${shown} was not tested: ${asBrokerError(thrown).message}`
         return { keys: [], findings: [{ state: 'doubtful', what } as const] }
       }
     }),
@@ -27,7 +27,7 @@ function sayKeys(provider: string, keys: readonly KeyTest[]): Finding {
   const refused = keys.filter(({ ok }) => !ok)
   const slowest = Math.max(...keys.map(({ ms }) => ms))
   if (refused.length === 0) {
-    const what = keys.length === 1 ? 'is reached' : `is reached with ${plural(keys.length, 'key')}`
+    const what = keys.length === 1 ? 'is reachable' : `is reachable with ${plural(keys.length, 'key')}`
     return { state: 'good', what: `${provider} ${what} in ${formatMs(slowest)}` }
   }
   const reasons = refused.map(({ key, error = 'no reason given' }) =>
@@ -37,19 +37,20 @@ function sayKeys(provider: string, keys: readonly KeyTest[]): Finding {
     state: refused.length === keys.length ? 'bad' : 'doubtful',
     what: `${provider}: ${reasons.join('; ')}`,
     advice: refused.some(({ status }) => status === 401 || status === 403)
-      ? 'take the key out or put in a good one, in .env or the environment'
-      : 'is this machine online? a proxy or a firewall may be in between',
+      ? 'remove the key or replace it, in .env or the environment'
+      : 'check that this machine is online and that no proxy or firewall blocks the provider',
   }
 }
 
-/** Certificates, budgets and the expiry of tokens go by the clock. */
+/** Certificates, budgets and the expiry of tokens depend on the clock. */
 const TOLERABLE_S = 60
 
 function lookAtClock(keys: readonly KeyTest[]): readonly Finding[] {
   const said = keys.flatMap(({ clock_ahead_s: ahead }) => ahead ?? [])
   const [ahead] = said.toSorted((a, b) => Math.abs(a) - Math.abs(b))
   if (ahead === undefined) return []
-  if (Math.abs(ahead) < TOLERABLE_S) return [{ state: 'good', what: 'the clock agrees with theirs' }]
+  if (Math.abs(ahead) < TOLERABLE_S)
+    return [{ state: 'good', what: 'the clock agrees with those of the providers' }]
   return [
     {
       state: 'bad',

@@ -3,29 +3,33 @@ import { join } from 'node:path'
 
 import type { Finding } from './finding.ts'
 
-/** What nobody but the owner, or its group, should be able to open. */
+/** A file, folder or socket that only its owner, or its group, should be able to open. */
 interface Closed {
   readonly path: string
-  /** Permissions that are too many. */
+  /** Permission bits that must not be set. */
   readonly never: number
   readonly risk: string
 }
 
-/** To connect to a socket takes the permission to write. */
+/** Connecting to a socket requires the permission to write. */
 const MAY_CONNECT = 0o002
 
 const GIB = 1024 ** 3
 const MIB = 1024 ** 2
 
-/** Permissions of the sockets and of the data folder, and room on its disk: as far as we may look. */
+/** Checks the permissions of the sockets and the data folder, and the free space on its disk. Skips paths that this user may not read. */
 export async function lookAtHouse(sockets: readonly string[], dataDir: string): Promise<readonly Finding[]> {
   const closed: readonly Closed[] = [
-    ...sockets.map((path) => ({ path, never: MAY_CONNECT, risk: 'every user of this machine may ask' })),
-    { path: dataDir, never: 0o077, risk: 'other users of this machine may look into the books' },
+    ...sockets.map((path) => ({
+      path,
+      never: MAY_CONNECT,
+      risk: 'every user of this machine may send requests',
+    })),
+    { path: dataDir, never: 0o077, risk: 'other users of this machine may read the ledger' },
     { path: join(dataDir, '.env'), never: 0o077, risk: 'other users of this machine may read the keys' },
   ]
   const open = (await Promise.all(closed.map(lookAtOne))).filter((finding) => finding !== undefined)
-  const permissions: Finding = { state: 'good', what: 'sockets and data are closed to others' }
+  const permissions: Finding = { state: 'good', what: 'sockets and data are not accessible to other users' }
   return [...(open.length === 0 ? [permissions] : open), ...(await lookAtDisk(dataDir))]
 }
 
@@ -50,7 +54,8 @@ async function lookAtDisk(dataDir: string): Promise<readonly Finding[]> {
   const free = disk.bavail * disk.bsize
   const what = `${sizeText(free)} free for ${dataDir}`
   if (free >= GIB) return [{ state: 'good', what }]
-  const advice = 'make room: without it requests are refused, for none may go unbooked'
+  const advice =
+    'free some space: on a full disk requests are refused, because each must be recorded in the ledger'
   return [{ state: free < 64 * MIB ? 'bad' : 'doubtful', what, advice }]
 }
 

@@ -23,13 +23,13 @@ interface Options extends Globals {
 }
 
 export function doctorCommand(cli: Cli): Command {
-  return describeCommand('doctor', 'Look for what is wrong, and say what would help', [
+  return describeCommand('doctor', 'Check the setup, and suggest what would help', [
     'hero_aibroker doctor',
     'hero_aibroker doctor --mend',
     'hero_aibroker doctor --ask -m gpt-4o-mini',
   ])
-    .option('--ask', 'also ask the model a short question, which may cost a little')
-    .option('--mend', 'close files and sockets that others on this machine could open')
+    .option('--ask', 'also send the model a short request, which may cost a little')
+    .option('--mend', 'fix the permissions of files and sockets that other users of this machine could open')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
       const found = await examine(cli, options)
@@ -41,14 +41,14 @@ export function doctorCommand(cli: Cli): Command {
     })
 }
 
-/** First whether anybody is there, then what the broker says, what its files look like, and whom it can reach. */
+/** Checks the two sockets first; if both respond, then the broker's own report, its files, and its providers. */
 async function examine(cli: Cli, options: Options): Promise<readonly Finding[]> {
   const sockets = socketsOf(cli, options)
   const transport = unixTransport(sockets)
   const plain = connect(transport)
   const doors = [
-    await tryTo(`${sockets.rpc} answers`, PATIENCE_S, (signal) => plain.call('health', {}, { signal })),
-    await tryTo(`${sockets.rest} answers`, PATIENCE_S, (signal) => getHealth(transport, signal)),
+    await tryTo(`${sockets.rpc} responds`, PATIENCE_S, (signal) => plain.call('health', {}, { signal })),
+    await tryTo(`${sockets.rest} responds`, PATIENCE_S, (signal) => getHealth(transport, signal)),
   ]
   if (doors.some(({ state }) => state === 'bad')) return doors
   const client = clientOf(cli, options)
@@ -61,16 +61,16 @@ async function examine(cli: Cli, options: Options): Promise<readonly Finding[]> 
     ...(await tryKeys(client, info)),
     lookAtModels(info),
     ...info.warnings.map((what): Finding => ({ state: 'doubtful', what })),
-    ...(options.ask === true ? [await ask(client, options.model)] : []),
+    ...(options.ask === true ? [await checkChat(client, options.model)] : []),
   ]
 }
 
 const PATIENCE_S = 5
 const PATIENCE_WITH_MODELS_S = 60
 
-async function ask(client: Client, model: string): Promise<Finding> {
+async function checkChat(client: Client, model: string): Promise<Finding> {
   const question = { model, max_tokens: 16, messages: [{ role: 'user', content: 'Say yes.' }] } as const
-  return tryTo(`${model} answers a question`, PATIENCE_WITH_MODELS_S, (signal) =>
+  return tryTo(`${model} responds to a chat request`, PATIENCE_WITH_MODELS_S, (signal) =>
     client.chat(question, { signal }),
   )
 }
@@ -80,9 +80,9 @@ async function mended(finding: Finding): Promise<Finding> {
   if (mend === undefined) return finding
   try {
     await chmod(mend.path, mend.mode)
-    return { state: 'good', what: `mended: ${finding.what}` }
+    return { state: 'good', what: `fixed: ${finding.what}` }
   } catch (cause) {
-    return { ...finding, advice: `it could not be mended: ${String(cause)}` }
+    return { ...finding, advice: `the permissions could not be changed: ${String(cause)}` }
   }
 }
 

@@ -3,17 +3,17 @@ import type { Transport } from '../../sdk/index.ts'
 import { readText } from '../../sdk/transport.ts'
 import { formatMs } from '../terminal/format.ts'
 
-/** What one look found. */
+/** The result of one check. `--json` prints it as it is. */
 export interface Finding {
   readonly state: 'good' | 'doubtful' | 'bad'
   readonly what: string
   /** What would help. */
   readonly advice?: string | undefined
-  /** The permissions that would make it good. */
+  /** The permissions that would fix it. */
   readonly mend?: { readonly path: string; readonly mode: number } | undefined
 }
 
-/** Good when it works, with the time that it took. */
+/** Runs a check with a timeout. Good when `run` resolves, with the time that it took. */
 export async function tryTo(
   what: string,
   seconds: number,
@@ -28,8 +28,8 @@ export async function tryTo(
     if (signal.aborted)
       return {
         state: 'bad',
-        what: `not so within ${seconds} s: ${what}`,
-        advice: 'is it stuck? its log may tell',
+        what: `no success within ${seconds} s: ${what}`,
+        advice: 'the broker may be stuck; see its log',
       }
     const error = asBrokerError(thrown)
     return { state: 'bad', what: error.message, advice: adviceFor(error) }
@@ -39,11 +39,11 @@ export async function tryTo(
 function adviceFor({ cause }: BrokerError): string | undefined {
   switch (cause instanceof Error && 'code' in cause ? cause.code : undefined) {
     case 'ENOENT':
-      return 'nothing is there: start a broker with “npm start”, or name its socket with --socket'
+      return 'there is no socket: start a broker with “npm start”, or name its socket with --socket'
     case 'ECONNREFUSED':
-      return 'a broker left this socket behind; “npm start” takes its place'
+      return 'the socket of a broker that no longer runs; “npm start” replaces it'
     case 'EACCES':
-      return 'run this as the user whose broker it is, or start one of your own with “npm start”'
+      return 'run this as the user who runs the broker, or start your own with “npm start”'
     default:
       return undefined
   }
@@ -53,5 +53,5 @@ export async function getHealth(transport: Transport, signal: AbortSignal): Prom
   const { status, body } = await transport({ door: 'rest', method: 'GET', path: '/health', signal })
   await readText(body)
   if (status !== 200)
-    throw new BrokerError('internal', `the REST door answers HTTP ${status} when asked for its health`)
+    throw new BrokerError('internal', `GET /health on the REST socket returned HTTP ${status}`)
 }

@@ -11,11 +11,11 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Model = Result<'models.get'>
 
 export function showModelCommand(cli: Cli): Command {
-  return describeCommand('show', 'Show one model: what it can, who offers it, and at what price', [
+  return describeCommand('show', 'Show one model: its capabilities, providers and prices', [
     'hero_aibroker models show gpt-4o',
     'hero_aibroker models show anthropic/claude-sonnet-4.5',
   ])
-    .argument('<name>', 'our name, OpenRouter’s author/slug, or an endpoint’s provider/model')
+    .argument('<name>', 'the broker’s name, OpenRouter’s author/slug, or an endpoint’s provider/model')
     .action(async (model: string, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
       const found = await clientOf(cli, globals).call('models.get', { model })
@@ -25,13 +25,13 @@ export function showModelCommand(cli: Cli): Command {
 }
 
 export function refreshModelsCommand(cli: Cli): Command {
-  return describeCommand('refresh', 'Fetch the lists of models that providers publish, now', [
+  return describeCommand('refresh', 'Fetch the model lists of the providers now', [
     'hero_aibroker models refresh',
   ]).action(async (_options: unknown, command: Command) => {
     const globals = globalsOf(command)
     const lists = await clientOf(cli, globals).call('models.refresh')
     if (globals.json) return printJson(cli.terminal, lists)
-    if (lists.length === 0) return print(cli.terminal, 'No provider that has a list is set up here.')
+    if (lists.length === 0) return print(cli.terminal, 'No configured provider publishes a list.')
     for (const { provider, models, problem } of lists)
       print(
         cli.terminal,
@@ -56,7 +56,7 @@ function printModel(terminal: Terminal, model: Model): void {
     kind,
     tier,
     `context ${formatSize(context_window)}`,
-    `answers up to ${formatSize(max_output_tokens)}`,
+    `output up to ${formatSize(max_output_tokens)}`,
     ...capabilities,
   ]
   const title = paint(terminal, 'bold', withoutControls(id))

@@ -16,7 +16,7 @@ type Model = Result<'models.list'>[number]
 type Query = Params<'models.list'>
 
 export function modelsCommand(cli: Cli): Command {
-  return describeCommand('models', 'List the models you can ask for, with their prices', [
+  return describeCommand('models', 'List the available models, with their prices', [
     'hero_aibroker models',
     'hero_aibroker models --all --search "claude sonnet"',
     'hero_aibroker models --can vision --context 200k --max-price 1 --sort price',
@@ -24,16 +24,23 @@ export function modelsCommand(cli: Cli): Command {
     'hero_aibroker models --quiet | fzf',
   ])
     .option('-s, --search <words>', 'only models whose name has all these words')
-    .option('-a, --all', 'also models that nobody can answer here yet, for want of a key')
+    .option('-a, --all', 'also models whose providers have no key here')
     .option('--can <capability>', 'only models that can do this: vision, tool_calling, reasoning …')
     .option('--provider <name>', 'only models that this provider offers')
     .addOption(new Option('--kind <kind>', 'only models of this kind').choices(KINDS))
-    .option('--context <tokens>', 'only models that take as much: 128k, 1M', tokens)
-    .option('--max-price <amount>', 'only models whose input costs no more per million tokens', amount)
-    .addOption(
-      new Option('--sort <order>', 'what comes first: cheap input, long context, or names').choices(ORDERS),
+    .option('--context <tokens>', 'only models with at least this context window: 128k, 1M', tokens)
+    .option(
+      '--max-price <amount>',
+      'only models whose input costs at most this much per million tokens',
+      amount,
     )
-    .option('-q, --quiet', 'only their names')
+    .addOption(
+      new Option(
+        '--sort <order>',
+        'by input price (lowest first), context window (longest first) or name',
+      ).choices(ORDERS),
+    )
+    .option('-q, --quiet', 'print only the names')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Globals & Filters>()
       const client = clientOf(cli, options)
@@ -76,11 +83,11 @@ function queryOf({ search, all, can, provider, kind, context, maxPrice }: Filter
 /** `128k`, `1M`, `131072` */
 function tokens(text: string): number {
   const [, digits, unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? []
-  if (digits === undefined) throw new InvalidArgumentError('Say a number of tokens, such as 128k or 1M.')
+  if (digits === undefined) throw new InvalidArgumentError('Use a number of tokens, such as 128k or 1M.')
   return Number(digits) * { '': 1, k: 1000, M: 1_000_000 }[unit as '' | 'k' | 'M']
 }
 
-/** As the broker lists them, unless somebody wants it otherwise; what is unknown comes last. */
+/** Sorts the models by `order`, unknown values last; without an order the available models come first. */
 function sorted(models: readonly Model[], order: Filters['sort']): readonly Model[] {
   if (order === 'name') return models.toSorted((a, b) => a.id.localeCompare(b.id))
   if (order === 'context') return models.toSorted((a, b) => (b.context_window ?? 0) - (a.context_window ?? 0))
@@ -107,10 +114,10 @@ async function printModels(terminal: Terminal, models: readonly Model[], client:
   const { models: known, available } = await client.call('catalog.status')
   const others = known - available
   const waiting =
-    others === 0 ? '' : ` ${formatCount(others)} more with a key of their providers: --all shows them.`
+    others === 0 ? '' : ` ${formatCount(others)} more need a key of their provider: --all shows them.`
   const lines = [
-    models.length === 0 ? `No model fits.${waiting}` : `${plural(models.length, 'model')}.${waiting}`,
-    'Prices in US dollars per million tokens, of the endpoint first in line.',
+    models.length === 0 ? `No model matches.${waiting}` : `${plural(models.length, 'model')}.${waiting}`,
+    'Prices in US dollars per million tokens, of the endpoint with the highest priority.',
   ]
   print(terminal, '', ...lines.map((line) => paint(terminal, 'dim', line)))
 }
@@ -127,12 +134,12 @@ function row(model: Model): string[] {
   ]
 }
 
-/** Those that can be asked now; of what nobody can answer yet, all. */
+/** The providers of the available endpoints; if no endpoint is available, of all endpoints. */
 function whoOffers({ available, endpoints }: Model): string[] {
   return endpoints.filter((one) => one.available || !available).map(({ provider }) => provider)
 }
 
-/** Whose price is shown: the endpoint that would be asked first if all are equal otherwise. */
+/** The endpoint whose price is shown: the one that comes first by availability and priority. */
 function firstAsked({ endpoints }: Model) {
   return endpoints.toSorted((a, b) => Number(b.available) - Number(a.available) || a.priority - b.priority)[0]
 }

@@ -9,7 +9,7 @@ import { print, printJson } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 export function priorityCommand(cli: Cli): Command {
-  return describeCommand('priority', 'Show or change which providers are asked first', [
+  return describeCommand('priority', 'Show or change which providers are tried first', [
     'hero_aibroker priority',
     'hero_aibroker priority set groq 1',
     'hero_aibroker priority clear groq',
@@ -25,18 +25,18 @@ export function priorityCommand(cli: Cli): Command {
 }
 
 function setCommand(cli: Cli): Command {
-  return describeCommand('set', 'Put all models of a provider at a priority; the lowest is asked first', [
+  return describeCommand('set', 'Set the priority of all models of a provider; the lowest is tried first', [
     'hero_aibroker priority set groq 1',
   ])
     .argument('<provider>', 'its name, as “hero_aibroker providers” shows it')
-    .argument('<priority>', 'a whole number; leave gaps, so that another one fits between', wholeNumber)
+    .argument('<priority>', 'a whole number; leave gaps for providers that may come between', wholeNumber)
     .action((provider: string, priority: number, _options: unknown, command: Command) =>
       change(cli, command, { provider, priority }),
     )
 }
 
 function clearCommand(cli: Cli): Command {
-  return describeCommand('clear', 'Let the models file decide again for a provider', [
+  return describeCommand('clear', 'Return a provider to the priorities of the models file', [
     'hero_aibroker priority clear groq',
   ])
     .argument('<provider>', 'its name')
@@ -58,7 +58,7 @@ async function change(
 
 function printPriorities(terminal: Terminal, priorities: Result<'priority.list'>): void {
   const rows = Object.entries(priorities).toSorted(([, a], [, b]) => a - b)
-  if (rows.length === 0) return print(terminal, 'None is set; the models file decides.')
+  if (rows.length === 0) return print(terminal, 'No priorities are set; the models file decides.')
   const columns = [{ title: 'PROVIDER' }, { title: 'PRIORITY', align: 'right' }] as const
   printTable(
     terminal,
@@ -68,6 +68,6 @@ function printPriorities(terminal: Terminal, priorities: Result<'priority.list'>
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('Say a whole number, such as 5.')
+  if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('Use a whole number, such as 5.')
   return Number(text)
 }

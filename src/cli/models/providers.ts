@@ -13,7 +13,7 @@ type Provider = Result<'providers.list'>[number]
 type KeyTest = Result<'providers.test'>['keys'][number]
 
 export function providersCommand(cli: Cli): Command {
-  return describeCommand('providers', 'List the providers, or try the keys of one', [
+  return describeCommand('providers', 'List the providers, or test the keys of one', [
     'hero_aibroker providers',
     'hero_aibroker providers test groq',
     'hero_aibroker providers --json | jq -r ".[] | select(.state != \\"ready\\").name"',
@@ -28,9 +28,11 @@ export function providersCommand(cli: Cli): Command {
 }
 
 function testCommand(cli: Cli): Command {
-  return describeCommand('test', 'Ask a provider for its models with each of its keys; costs nothing', [
-    'hero_aibroker providers test openrouter',
-  ])
+  return describeCommand(
+    'test',
+    'Request the model list of a provider with each of its keys; costs nothing',
+    ['hero_aibroker providers test openrouter'],
+  )
     .argument('<provider>', 'its name, as “hero_aibroker providers” shows it')
     .action(async (provider: string, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
@@ -38,7 +40,7 @@ function testCommand(cli: Cli): Command {
       if (globals.json) printJson(cli.terminal, result)
       else print(cli.terminal, ...result.keys.map((key) => keyLine(cli.terminal, key)))
       if (!result.ok)
-        throw new BrokerError('upstream-denied', `${provider} does not work with all of its keys`)
+        throw new BrokerError('upstream-denied', `at least one key of ${provider} does not work`)
     })
 }
 
@@ -49,7 +51,7 @@ function printProviders(terminal: Terminal, providers: readonly Provider[]): voi
     { title: 'KEYS', align: 'right' },
     { title: 'MODELS', align: 'right' },
     { title: 'PRIORITY', align: 'right' },
-    { title: 'ASKED AT', shrinks: true },
+    { title: 'HOST', shrinks: true },
   ] as const
   const sorted = providers.toSorted((a, b) => Number(a.state === 'no-key') - Number(b.state === 'no-key'))
   const rows = sorted.map((one) => [

@@ -6,7 +6,7 @@ export interface CommandWords {
   readonly name: string
   readonly summary: string
   readonly options: readonly OptionWord[]
-  /** What its argument may be, when that is a fixed set. */
+  /** The values of its argument, when these are a fixed set; empty otherwise. */
   readonly choices: readonly string[]
 }
 
@@ -14,16 +14,16 @@ export interface OptionWord {
   readonly long: string
   readonly short: string | undefined
   readonly summary: string
-  /** What follows it: nothing, a model, a file, any text. */
+  /** The kind of value that follows it; `undefined` for a flag. */
   readonly takes: 'model' | 'file' | 'text' | undefined
 }
 
 type Script = (commands: readonly CommandWords[], globals: readonly OptionWord[]) => string
 
-/** How each shell asks for the names of models, silent when no broker is there. */
+/** The command that lists the names of models; silent when no broker is running. */
 const MODELS = 'hero_aibroker models --quiet 2>/dev/null'
 
-/** A script for each shell that completes commands, options, and the names of models by asking the broker. */
+/** One script per shell that completes commands, options, and names of models, which it gets from the broker. */
 export const completionScripts: Readonly<Record<Shell, Script>> = { bash, zsh, fish, nu }
 
 function bash(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
@@ -39,7 +39,7 @@ function bash(commands: readonly CommandWords[], globals: readonly OptionWord[])
   done
   case "$before" in
     -m|--model)
-      # Not by compgen, which would run what a model's name says between $( and ).
+      # Not compgen: it would run a command substitution inside a model's name.
       COMPREPLY=()
       while IFS= read -r one; do [[ $one == "$word"* ]] && COMPREPLY+=("$one"); done < <(${MODELS})
       return ;;

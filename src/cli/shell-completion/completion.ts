@@ -8,13 +8,17 @@ import type { CommandWords, OptionWord, Shell } from './completion-scripts.ts'
 import { print } from '../terminal/terminal.ts'
 
 export function completionCommand(cli: Cli): Command {
-  return describeCommand('completion', 'Print what makes a shell complete commands, options and models', [
-    'hero_aibroker completion bash >> ~/.bashrc',
-    'hero_aibroker completion zsh > "${fpath[1]}/_hero_aibroker"',
-    'hero_aibroker completion fish > ~/.config/fish/completions/hero_aibroker.fish',
-    'hero_aibroker completion nu | save --append $nu.config-path',
-  ])
-    .addArgument(new Argument('<shell>', 'the shell you use').choices(SHELLS))
+  return describeCommand(
+    'completion',
+    'Print a script that makes a shell complete commands, options and models',
+    [
+      'hero_aibroker completion bash >> ~/.bashrc',
+      'hero_aibroker completion zsh > "${fpath[1]}/_hero_aibroker"',
+      'hero_aibroker completion fish > ~/.config/fish/completions/hero_aibroker.fish',
+      'hero_aibroker completion nu | save --append $nu.config-path',
+    ],
+  )
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action((shell: Shell, _options: unknown, command: Command) => {
       const program = command.parent ?? command
       print(cli.terminal, completionScripts[shell](program.commands.map(wordsOf), optionsOf(program)))

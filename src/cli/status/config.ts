@@ -11,7 +11,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Settings = Result<'config.get'>['settings']
 
 export function configCommand(cli: Cli): Command {
-  return describeCommand('config', 'Show the settings in effect and where each came from', [
+  return describeCommand('config', 'Show the settings in effect and the source of each', [
     'hero_aibroker config',
     'hero_aibroker config reload',
   ])
@@ -25,7 +25,7 @@ export function configCommand(cli: Cli): Command {
 }
 
 function reloadCommand(cli: Cli): Command {
-  return describeCommand('reload', 'Read the models file, and keys from .env, again now', [
+  return describeCommand('reload', 'Reload the models file, and the keys in .env', [
     'hero_aibroker config reload',
   ]).action(async (_options: unknown, command: Command) => {
     const globals = globalsOf(command)
@@ -37,7 +37,7 @@ function reloadCommand(cli: Cli): Command {
     for (const name of done.needs_restart ?? [])
       print(
         cli.terminal,
-        `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old one holds until the broker is started again`,
+        `${paint(cli.terminal, 'yellow', '!')} ${name} changed; the old value stays in effect until the broker is restarted`,
       )
   })
 }
@@ -49,7 +49,7 @@ const SOURCES: Readonly<Record<Settings[number]['source'], string>> = {
   default: '',
 }
 
-/** What somebody set comes first. */
+/** Lists the settings that were set before those that have their default. */
 function printSettings(terminal: Terminal, settings: Settings): void {
   const sorted = settings.toSorted((a, b) => Number(a.source === 'default') - Number(b.source === 'default'))
   const rows = sorted.map(({ name, value, source, variable }) => [

@@ -6,7 +6,7 @@ import { formatSeconds } from '../terminal/format.ts'
 import { paint, print, printJson } from '../terminal/terminal.ts'
 
 export function healthCommand(cli: Cli): Command {
-  return describeCommand('health', 'Say whether the broker answers', [
+  return describeCommand('health', 'Check whether the broker responds', [
     'hero_aibroker health',
     'hero_aibroker health --json | jq -r .version',
   ]).action(async (_options: unknown, command: Command) => {

@@ -11,7 +11,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Info = Result<'info'>
 
 export function infoCommand(cli: Cli): Command {
-  return describeCommand('info', 'Show what the broker is: sockets, providers, files, warnings', [
+  return describeCommand('info', 'Show the broker’s sockets, providers, files and warnings', [
     'hero_aibroker info',
     'hero_aibroker info --json | jq .is_mother',
   ]).action(async (_options: unknown, command: Command) => {

@@ -37,7 +37,7 @@ export function logsCommand(cli: Cli): Command {
 
 function tailCommand(cli: Cli): Command {
   return withOptions(
-    describeCommand('tail', 'Show the last lines of the log and those that come, until Ctrl-C', [
+    describeCommand('tail', 'Show the last lines of the log and follow it, until Ctrl-C', [
       'hero_aibroker logs tail',
     ]),
   ).action((_options: unknown, command: Command) => follow(cli, command.optsWithGlobals<Options>()))
@@ -53,7 +53,7 @@ async function show(cli: Cli, options: Options): Promise<void> {
       paint(
         cli.terminal,
         'dim',
-        `nothing was logged since the start${level === 'info' ? '' : ` at the level “${level}”`}`,
+        `nothing has been logged since the start${level === 'info' ? '' : ` at the level “${level}”`}`,
       ),
     )
 }
@@ -72,14 +72,15 @@ async function follow(cli: Cli, options: Options): Promise<void> {
 }
 
 function printPage(terminal: Terminal, { lines, missed }: Page, { json }: Globals): void {
-  if (missed > 0 && !json) print(terminal, paint(terminal, 'yellow', `… ${missed} lines went by unread`))
+  if (missed > 0 && !json)
+    print(terminal, paint(terminal, 'yellow', `… ${missed} lines were dropped before they could be read`))
   for (const line of lines) printLine(terminal, line, json)
 }
 
 const STYLES = { info: 'dim', warn: 'yellow', error: 'red' } as const
 
 function printLine(terminal: Terminal, line: Line, json: boolean): void {
-  // A line each, as of any log that programs read.
+  // One JSON value per line, as programs expect from a log.
   if (json) return print(terminal, JSON.stringify(line))
   const { time, level, message, details } = line
   const about = Object.entries(details).map(([name, value]) => `${name}=${sayValue(value)}`)
@@ -97,18 +98,20 @@ function sayValue(value: unknown): string {
 function withOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--level <level>', 'only lines as grave as this or graver').choices(LEVELS).default('info'),
+      new Option('--level <level>', 'only lines of this level or above').choices(LEVELS).default('info'),
     )
     .addOption(
-      new Option('-n, --lines <count>', 'how many of the last lines').argParser(lineCount).default(20),
+      new Option('-n, --lines <count>', 'how many of the last lines to show')
+        .argParser(lineCount)
+        .default(20),
     )
-    .option('-f, --follow', 'go on with those that come, until Ctrl-C')
+    .option('-f, --follow', 'follow the log, until Ctrl-C')
 }
 
 function lineCount(text: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count >= 1 && count <= MOST_LINES) return count
-  throw new InvalidArgumentError(`Say a whole number from 1 to ${MOST_LINES}.`)
+  throw new InvalidArgumentError(`Use a whole number from 1 to ${MOST_LINES}.`)
 }
 
 const MOST_LINES = 1000

@@ -4,13 +4,13 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Transport } from '../../sdk/index.ts'
 import type { Terminal } from './terminal.ts'
 
-/** A start takes about a second, and `npm start &` comes back at once. */
+/** Starting a broker takes about a second, and `npm start &` returns at once. */
 const FOR_MS = 3000
 const EVERY_MS = 100
 
 /**
- * A transport that gives a broker which is just being started the time for it. Only for a person: whoever runs us from a
- * script, or from the completion of a shell, hears at once that nobody is there.
+ * A transport that retries the connection for `retryForMs`, because the broker may still be starting. On a terminal only:
+ * a script, or the completion of a shell, gets `unreachable` at once.
  */
 export function withPatience({ errors }: Terminal, transport: Transport, forMs = FOR_MS): Transport {
   if (!errors.isTTY) return transport
@@ -27,7 +27,7 @@ export function withPatience({ errors }: Terminal, transport: Transport, forMs =
   }
 }
 
-/** Nothing has been sent, so that asking again asks once. */
+/** The connection was refused, so nothing has been sent and a retry cannot run the request twice. */
 function isNotThereYet(thrown: unknown): boolean {
   const cause = thrown instanceof BrokerError && thrown.code === 'unreachable' ? thrown.cause : undefined
   return (

@@ -4,18 +4,18 @@ import { ERRORS, asBrokerError } from '../../base/errors.ts'
 import type { BrokerError } from '../../base/errors.ts'
 import { withoutControls } from './terminal.ts'
 
-/** How a command that failed ends. */
+/** How a failed command ends. */
 export interface Failure {
-  /** One line for people; absent when it was said already. */
+  /** One line for people; absent when commander has printed the error already. */
   readonly line: string | undefined
-  /** Follows the error table. */
+  /** The exit code of the error's row in `ERRORS`. */
   readonly exit: number
 }
 
-/** Bad arguments: commander has said what is wrong with them. */
+/** For bad arguments, which commander has explained already. */
 const MISUSED = ERRORS['bad-request'].exit
 
-/** As a shell reports a process that Ctrl-C ended. */
+/** The code with which a shell reports a process that Ctrl-C ended. */
 const INTERRUPTED = 130
 
 export function failureOf(thrown: unknown): Failure {
@@ -26,7 +26,7 @@ export function failureOf(thrown: unknown): Failure {
   return { line: withoutControls(sayFailure(error)), exit: ERRORS[error.code].exit }
 }
 
-/** A failure as a sentence with what would help. */
+/** The error as one sentence, with the provider and what would help. */
 export function sayFailure(error: BrokerError): string {
   if (error.code === 'unreachable') {
     return `${error.message}; start one with “npm start”, or name its socket with --socket`

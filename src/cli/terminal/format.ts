@@ -1,7 +1,7 @@
 import { dollars, formatDollars } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 
-/** What is shown where nothing is known. */
+/** Stands for a value that is not known. */
 export const UNKNOWN = '–'
 
 /** `128k`, `1.05M`: a size at a glance. */
@@ -43,7 +43,7 @@ export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`
 }
 
-/** A cost as the chat wire says it, in whole nano-dollars. */
+/** Reads the `cost` of a chat response, US dollars as a number; rounds to nano-dollars. */
 export function readCost(cost: number | null | undefined): Money | undefined {
   return cost === null || cost === undefined ? undefined : dollars(cost.toFixed(9))
 }

@@ -1,118 +1,163 @@
 export type MarkdownStyle = 'bold' | 'cyan' | 'dim'
 
-/** Shows Markdown as it streams in. A few characters are kept back where the next one decides what they mean. */
+/** Shows Markdown as it streams in. A few characters are held back while the next one decides what they mean. */
 export interface MarkdownView {
-  /** What can be shown by now. */
+  /** Takes text and returns what can be shown by now. */
   feed(text: string): string
-  /** What was kept back, for nothing more comes. */
+  /** Returns what was held back, because no more text comes. */
   end(): string
 }
+
+type Paint = (style: MarkdownStyle, text: string) => string
 
 /** The start of a line that may still become a fence, a heading, a bullet or a quote. */
 const UNDECIDED = /^(?: {0,12}|#{1,6}| {0,12}[-+*]| {0,3}`{1,2}|>)$/
 const FENCE = /^ {0,3}```/
+/** A heading, a bullet or a quote, once the space after its mark is there. */
+const BLOCK_MARK = /^( *)(#{1,6}|[-+*]|>) $/
 
-/** Headings and `**strong**` bold, code coloured, bullets as dots; what is not surely Markdown stays as it is. */
-export function createMarkdownView(paint: (style: MarkdownStyle, text: string) => string): MarkdownView {
-  let shown = ''
-  let run: { style: MarkdownStyle | undefined; text: string } = { style: undefined, text: '' }
-  /** The line so far, while it is not clear what it is; `undefined` in the middle of one. */
-  let start: string | undefined = ''
+/** Headings and `**strong**` become bold, code coloured, bullets dots; text that is not clearly Markdown stays as it is. */
+export function createMarkdownView(paint: Paint): MarkdownView {
+  return new StreamedMarkdown(paint)
+}
+
+class StreamedMarkdown implements MarkdownView {
+  readonly #output: StyledOutput
+  /** The line so far, while its kind is undecided; `undefined` in the middle of a line. */
+  #lineStart: string | undefined = ''
   /** Stars or a backtick whose meaning the next character decides. */
-  let held = ''
-  let last = ' '
-  let [fenced, heading, bold, code] = [false, false, false, false]
+  #pendingMark = ''
+  #previous = ' '
+  #isFenced = false
+  #isHeading = false
+  #isBold = false
+  #isCode = false
 
-  return {
-    feed(text) {
-      for (const letter of text) {
-        if (start === undefined) take(letter)
-        else decide(start, letter)
-      }
-      return drain()
-    },
-    end() {
-      const rest = start ?? ''
-      start = undefined
-      if (FENCE.test(rest)) emit('dim', rest)
-      else for (const letter of rest) take(letter)
-      if (held !== '') release('\n')
-      return drain()
-    },
+  constructor(paint: Paint) {
+    this.#output = new StyledOutput(paint)
   }
 
-  /** At the start of a line. */
-  function decide(before: string, letter: string): void {
+  feed(text: string): string {
+    for (const letter of text) {
+      if (this.#lineStart === undefined) this.#readInline(letter)
+      else this.#readLineStart(this.#lineStart, letter)
+    }
+    return this.#output.drain()
+  }
+
+  end(): string {
+    const rest = this.#lineStart ?? ''
+    this.#lineStart = undefined
+    if (FENCE.test(rest)) this.#output.write('dim', rest)
+    else this.#readAllInline(rest)
+    if (this.#pendingMark !== '') this.#resolveMark('\n')
+    return this.#output.drain()
+  }
+
+  #readLineStart(before: string, letter: string): void {
     const line = before + letter
     if (FENCE.test(line)) {
-      if (letter !== '\n') return void (start = line)
-      fenced = !fenced
-      emit('dim', before)
-      return endLine()
+      if (letter === '\n') this.#toggleFence(before)
+      else this.#lineStart = line
+      return
     }
-    if (UNDECIDED.test(line)) return void (start = line)
-    start = undefined
-    const mark = fenced ? undefined : /^( *)(#{1,6}|[-+*]|>) $/.exec(line)
-    if (mark) return showMark(mark[1] ?? '', mark[2] ?? '')
-    for (const one of line) take(one)
+    if (UNDECIDED.test(line)) {
+      this.#lineStart = line
+      return
+    }
+    this.#lineStart = undefined
+    const block = this.#isFenced ? null : BLOCK_MARK.exec(line)
+    if (block === null) this.#readAllInline(line)
+    else this.#startBlock(block[1] ?? '', block[2] ?? '')
   }
 
-  function showMark(indent: string, mark: string): void {
-    heading = mark.startsWith('#') && indent === ''
-    if (mark === '>') emit('dim', '│ ')
-    else if (!mark.startsWith('#')) emit(undefined, `${indent}• `)
-    else if (!heading) emit(undefined, `${indent}${mark} `)
+  #toggleFence(fence: string): void {
+    this.#isFenced = !this.#isFenced
+    this.#output.write('dim', fence)
+    this.#endLine()
   }
 
-  /** Inside a line. */
-  function take(letter: string): void {
-    if (held === '*' && letter === '*') return void (held = '**')
-    if (held !== '') release(letter)
-    if (letter === '\n') return endLine()
-    if (fenced) return emit('cyan', letter)
-    if (letter === '*' && !code) return void (held = letter)
-    if (letter === '`' && !code) return void (held = letter)
-    if (letter === '`') code = false
-    else emit(styleNow(), letter)
-    last = letter
+  #startBlock(indent: string, mark: string): void {
+    this.#isHeading = mark.startsWith('#') && indent === ''
+    if (mark === '>') this.#output.write('dim', '│ ')
+    else if (!mark.startsWith('#')) this.#output.write(undefined, `${indent}• `)
+    else if (!this.#isHeading) this.#output.write(undefined, `${indent}${mark} `)
   }
 
-  /** A mark opens before a word and closes after one; between blanks it is just a character. */
-  function release(next: string): void {
-    const opens = !/[\s*]/.test(next)
-    if (held === '`' && opens && next !== '`') code = true
-    else if (held === '**' && bold && last !== ' ') bold = false
-    else if (held === '**' && !bold && opens) bold = true
-    else emit(styleNow(), held)
-    held = ''
+  #readAllInline(text: string): void {
+    for (const letter of text) this.#readInline(letter)
   }
 
-  function endLine(): void {
-    emit(undefined, '\n')
-    start = ''
-    last = ' '
-    ;[heading, bold, code] = [false, false, false]
+  #readInline(letter: string): void {
+    if (this.#pendingMark === '*' && letter === '*') {
+      this.#pendingMark = '**'
+      return
+    }
+    if (this.#pendingMark !== '') this.#resolveMark(letter)
+    if (letter === '\n') this.#endLine()
+    else if (this.#isFenced) this.#output.write('cyan', letter)
+    else if ((letter === '*' || letter === '`') && !this.#isCode) this.#pendingMark = letter
+    else {
+      if (letter === '`') this.#isCode = false
+      else this.#output.write(this.#inlineStyle(), letter)
+      this.#previous = letter
+    }
   }
 
-  function styleNow(): MarkdownStyle | undefined {
-    if (fenced || code) return 'cyan'
-    return heading || bold ? 'bold' : undefined
+  /** A mark opens before a word and closes after one; between blanks it is an ordinary character. */
+  #resolveMark(next: string): void {
+    const mark = this.#pendingMark
+    const mayOpen = !/[\s*]/.test(next)
+    if (mark === '`' && mayOpen && next !== '`') this.#isCode = true
+    else if (mark === '**' && this.#isBold && this.#previous !== ' ') this.#isBold = false
+    else if (mark === '**' && !this.#isBold && mayOpen) this.#isBold = true
+    else this.#output.write(this.#inlineStyle(), mark)
+    this.#pendingMark = ''
   }
 
-  function emit(style: MarkdownStyle | undefined, text: string): void {
-    if (style !== run.style) flush(style)
-    run.text += text
+  #endLine(): void {
+    this.#output.write(undefined, '\n')
+    this.#lineStart = ''
+    this.#previous = ' '
+    this.#isHeading = false
+    this.#isBold = false
+    this.#isCode = false
   }
 
-  function flush(next: MarkdownStyle | undefined): void {
-    shown += run.style === undefined || run.text === '' ? run.text : paint(run.style, run.text)
-    run = { style: next, text: '' }
+  #inlineStyle(): MarkdownStyle | undefined {
+    if (this.#isFenced || this.#isCode) return 'cyan'
+    return this.#isHeading || this.#isBold ? 'bold' : undefined
+  }
+}
+
+/** Joins neighbouring pieces of one style, so that each run is painted once. */
+class StyledOutput {
+  readonly #paint: Paint
+  #painted = ''
+  #style: MarkdownStyle | undefined
+  #run = ''
+
+  constructor(paint: Paint) {
+    this.#paint = paint
   }
 
-  function drain(): string {
-    flush(run.style)
-    const text = shown
-    shown = ''
+  write(style: MarkdownStyle | undefined, text: string): void {
+    if (style !== this.#style) this.#endRun()
+    this.#style = style
+    this.#run += text
+  }
+
+  /** Returns everything written since the last call. */
+  drain(): string {
+    this.#endRun()
+    const text = this.#painted
+    this.#painted = ''
     return text
+  }
+
+  #endRun(): void {
+    this.#painted +=
+      this.#style === undefined || this.#run === '' ? this.#run : this.#paint(this.#style, this.#run)
+    this.#run = ''
   }
 }

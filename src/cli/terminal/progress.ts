@@ -7,7 +7,7 @@ const SHOWN_AFTER_MS = 1000
 const EVERY_MS = 250
 const ERASE_LINE = '\r\u001B[2K'
 
-/** A transport that says on the terminal how long it has been waiting, once that is more than a second. */
+/** A transport that shows on the terminal how long a request has been waiting, once that is more than a second. */
 export function withProgress(terminal: Terminal, transport: Transport): Transport {
   return async (request) => {
     using _ = showWaiting(terminal)
@@ -15,7 +15,7 @@ export function withProgress(terminal: Terminal, transport: Transport): Transpor
   }
 }
 
-/** On standard error, so that what is piped on stays clean; gone without a trace when the answer comes. */
+/** Writes to standard error, so that piped output stays clean, and erases the line when the response comes. */
 function showWaiting({ errors }: Terminal): Disposable {
   if (!errors.isTTY) return { [Symbol.dispose]: () => undefined }
   const startedAt = performance.now()

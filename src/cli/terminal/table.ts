@@ -5,14 +5,14 @@ import type { Terminal } from './terminal.ts'
 export interface Column {
   readonly title: string
   readonly align?: 'right' | undefined
-  /** Gives way first when the table is wider than the screen. */
+  /** Is cut first when the table is wider than the screen. */
   readonly shrinks?: boolean | undefined
 }
 
 const GAP = '  '
 const NARROWEST = 8
 
-/** A table with a bold header; rows that `isDim` names are shown dimly. */
+/** Prints a table with a bold header; rows for which `isDim` is true are dimmed. */
 export function printTable(
   terminal: Terminal,
   columns: readonly Column[],
@@ -24,7 +24,7 @@ export function printTable(
   for (const [at, line] of lines.entries()) print(terminal, isDim(at) ? paint(terminal, 'dim', line) : line)
 }
 
-/** Lines of a table, its header first, none wider than `width`. */
+/** The lines of a table, its header first. Shrinking columns are cut until a line fits into `width`. */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -43,7 +43,7 @@ export function tableLines(
   )
 }
 
-/** Names come from files, providers and callers. */
+/** Cells may hold control characters and line breaks, because names come from files, providers and callers. */
 function onOneLine(text: string): string {
   return withoutControls(text.replace(/[\t\r\n]+/g, ' '))
 }
@@ -51,7 +51,7 @@ function onOneLine(text: string): string {
 function fit(columns: readonly Column[], natural: readonly number[], width: number): number[] {
   const widths = [...natural]
   let over = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width
-  // The last of the shrinking columns first: the first ones carry the names.
+  // Shrink the last columns first, because the first ones hold the names.
   for (let at = columns.length - 1; at >= 0 && over > 0; at--) {
     if (columns[at]?.shrinks !== true) continue
     const narrower = Math.max(NARROWEST, (widths[at] ?? 0) - over)

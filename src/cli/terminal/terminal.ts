@@ -9,12 +9,12 @@ export interface Terminal {
   readonly errors: NodeJS.WriteStream
 }
 
-/** A person at both ends: what asks for a conversation rather than a result. */
+/** Whether input and output are both a terminal, so that a conversation is possible. */
 export function isInteractive({ input, output }: Terminal): boolean {
   return input.isTTY && output.isTTY
 }
 
-/** Coloured on a terminal, plain in files and pipes; `NO_COLOR` is honoured. */
+/** Styles the text on a terminal and leaves it plain in files and pipes. Honours `NO_COLOR`. */
 export function paint({ output }: Terminal, style: Style, text: string): string {
   return styleText(style, text, { stream: output })
 }
@@ -27,12 +27,12 @@ export function printJson(terminal: Terminal, value: unknown): void {
   print(terminal, JSON.stringify(value, undefined, 2))
 }
 
-/** Columns to fill; without a terminal nothing is cut. */
+/** The width in columns; without a terminal it is unlimited. */
 export function widthOf({ output }: Terminal): number {
   return output.isTTY ? output.columns : Infinity
 }
 
-/** What others wrote may hold escape sequences that move the cursor or rename the window; a terminal must not see them. */
+/** Removes control characters: text from outside may hold escape sequences that move the cursor or rename the window. */
 export function withoutControls(text: string): string {
   // oxlint-disable-next-line no-control-regex -- they are what is looked for
   return text.replace(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '')

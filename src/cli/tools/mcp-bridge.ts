@@ -23,13 +23,13 @@ export interface McpBridge {
 }
 
 /**
- * Carries MCP between a desktop client, which starts a program and talks to its standard streams, and the broker's
- * socket. Messages pass as they are, of whatever revision. Resolves when the client closes the input.
+ * Carries MCP between a desktop client, which starts a program and speaks over its standard streams, and the broker's
+ * socket. Messages of every protocol revision pass unchanged. Resolves when the client closes the input.
  */
 export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promise<void> {
   const agent = new Agent({ connect: { socketPath }, headersTimeout: 0, bodyTimeout: 0 })
   const broker = new StreamableHTTPClientTransport(new URL('http://localhost/mcp'), {
-    // The two fetches differ in nothing but the module their types come from.
+    // The two `fetch` types differ only in the module that declares them.
     fetch: (url, init) =>
       undiciFetch(url, { ...init, dispatcher: agent } as unknown as Parameters<typeof undiciFetch>[1]),
   })
@@ -37,7 +37,7 @@ export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promi
   const running = new Map<string | number, AbortController>()
   let initializeId: string | number | undefined
 
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is not an event target
   broker.onmessage = (message) => {
     const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
     if (isAnswer && message.id !== undefined) running.delete(message.id)
@@ -46,11 +46,11 @@ export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promi
     }
     void client.send(message)
   }
-  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no event target
+  // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is not an event target
   client.onmessage = (message) => {
     const cancelled = cancelledId(message)
     const stateless = cancelled === undefined ? undefined : running.get(cancelled)
-    // Without sessions a call is cancelled by leaving it.
+    // Without a session a call is cancelled by closing its HTTP request.
     if (stateless !== undefined) return stateless.abort()
     void pass(message)
   }
@@ -94,20 +94,20 @@ function cancelledId(message: JSONRPCMessage): string | number | undefined {
   return typeof id === 'string' || typeof id === 'number' ? id : undefined
 }
 
-/** What the broker said in its refusal if it said it in JSON-RPC, else what went wrong in our words. */
+/** The JSON-RPC error of the broker's response if it has one, otherwise an error of our own. */
 function asAnswer({ id }: JSONRPCRequest, error: unknown, socketPath: string): JSONRPCMessage {
   const said = SdkHttpError.isInstance(error) ? refusalIn(error.data['text']) : undefined
   if (said !== undefined) return { jsonrpc: '2.0', id, error: said }
   const message = SdkHttpError.isInstance(error)
-    ? `the broker answered with HTTP status ${error.data.status}`
+    ? `the broker responded with HTTP status ${error.data.status}`
     : `no broker answers at ${socketPath}; start one with hero_aibroker_server`
   return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message } }
 }
 
 function refusalIn(text: unknown) {
   try {
-    const { id: _, ...answer } = JSON.parse(String(text)) as Record<string, unknown>
-    const parsed = parseJSONRPCMessage({ ...answer, id: 0 })
+    const { id: _, ...response } = JSON.parse(String(text)) as Record<string, unknown>
+    const parsed = parseJSONRPCMessage({ ...response, id: 0 })
     return isJSONRPCErrorResponse(parsed) ? parsed.error : undefined
   } catch {
     return undefined

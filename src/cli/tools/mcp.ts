@@ -5,7 +5,7 @@ import { describeCommand, globalsOf } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { bridgeMcp } from './mcp-bridge.ts'
 
-/** For desktop clients, which start an MCP server as a program. */
+/** Serves desktop clients, which start an MCP server as a program. */
 export function mcpCommand(cli: Cli): Command {
   return describeCommand('mcp', 'Serve the broker’s tools over MCP on standard input and output', [
     'hero_aibroker mcp',

@@ -2,7 +2,7 @@ import type { Result } from '../../sdk/index.ts'
 
 type ToolResult = Result<'mcp.call_tool'>
 
-/** What a tool said, line by line. Text as it is; of anything else what it is, for it has no place on a terminal. */
+/** The lines of a tool's result: text as it is, and for other content its type, because a terminal cannot show it. */
 export function resultLines({ content }: ToolResult): string[] {
   return content.map(({ type, text, mimeType, uri }) =>
     typeof text === 'string'

@@ -33,10 +33,10 @@ interface Filters {
 }
 
 function callCommand(cli: Cli): Command {
-  return describeCommand('call', 'Call a tool and print what it says; a tool that fails exits with 8', [
+  return describeCommand('call', 'Call a tool and print its result; exits with 8 if the tool fails', [
     `hero_aibroker tools call ping__echo '{"text": "hello"}'`,
   ])
-    .argument('<name>', 'the tool, as the list names it')
+    .argument('<name>', 'name of the tool, as “hero_aibroker tools” shows it')
     .argument('[arguments]', 'a JSON object', '{}')
     .action(async (name: string, text: string, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
@@ -44,7 +44,7 @@ function callCommand(cli: Cli): Command {
       if (globals.json) printJson(cli.terminal, result)
       else print(cli.terminal, ...resultLines(result))
       if (result.isError === true)
-        throw new BrokerError('upstream-refused', `the tool “${name}” says that it failed`)
+        throw new BrokerError('upstream-refused', `the tool “${name}” reported a failure`)
     })
 }
 
@@ -67,7 +67,7 @@ const COLUMNS = [{ title: 'TOOL' }, { title: 'SERVER' }, { title: 'DESCRIPTION',
 
 function printTools(terminal: Terminal, { tools, unavailable }: Result<'mcp.list_tools'>): void {
   if (tools.length === 0)
-    print(terminal, 'No tool is on offer. MCP_CONFIG_PATH names the file of MCP servers.')
+    print(terminal, 'No tools are available. MCP_CONFIG_PATH names the file of MCP servers.')
   else {
     const rows = tools.map(({ name, server, title, description }) => [
       name,

@@ -13,7 +13,7 @@ import { readMoment } from '../terminal/time-argument.ts'
 import { paint, print, printJson } from '../terminal/terminal.ts'
 
 export function ledgerCommand(cli: Cli): Command {
-  return describeCommand('ledger', 'Check the books, or take them out', [
+  return describeCommand('ledger', 'Verify the ledger, or export it', [
     'hero_aibroker ledger verify',
     'hero_aibroker ledger export --since 2026-01-01 --out january.csv',
   ])
@@ -22,7 +22,7 @@ export function ledgerCommand(cli: Cli): Command {
 }
 
 function verifyCommand(cli: Cli): Command {
-  return describeCommand('verify', 'Check that no row was changed after it was written', [
+  return describeCommand('verify', 'Verify that no row was changed after it was written', [
     'hero_aibroker ledger verify',
   ]).action(async (_options: unknown, command: Command) => {
     const globals = globalsOf(command)
@@ -35,7 +35,7 @@ function verifyCommand(cli: Cli): Command {
 
 function sayWhole({ terminal }: Cli, { rows, payers }: Result<'ledger.verify'>): string {
   const counted = `${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'} of ${plural(payers, 'payer')}`
-  return `${paint(terminal, 'green', 'whole')}  ${counted}, each as it was written`
+  return `${paint(terminal, 'green', 'intact')}  ${counted}, each as it was written`
 }
 
 function tampered(row: NonNullable<Result<'ledger.verify'>['broken']>): BrokerError {
@@ -54,15 +54,15 @@ interface ExportOptions extends Globals {
 
 function exportCommand(cli: Cli): Command {
   const moment = (text: string) => readMoment(text, cli.now())
-  return describeCommand('export', 'Write every row out as CSV or JSON, the newest first', [
+  return describeCommand('export', 'Export every row as CSV or JSON, newest first', [
     'hero_aibroker ledger export > requests.csv',
     'hero_aibroker ledger export --since 30d --format json --out requests.json',
   ])
     .option('--since <when>', 'from then on: 24h, 7d, today, 2026-01-31, or unix seconds', moment)
-    .option('--until <when>', 'before then, in the same terms', moment)
-    .option('--address <ip>', 'only of this address')
-    .addOption(new Option('--format <format>', 'of the rows').choices(['csv', 'json']).default('csv'))
-    .option('-o, --out <file>', 'a new file instead of standard output')
+    .option('--until <when>', 'before then, in the same forms', moment)
+    .option('--address <ip>', 'only rows of this address')
+    .addOption(new Option('--format <format>', 'format of the rows').choices(['csv', 'json']).default('csv'))
+    .option('-o, --out <file>', 'write to a new file instead of standard output')
     .action(async (_options: unknown, command: Command) => {
       const { since, until, address, format, out, ...globals } = command.optsWithGlobals<ExportOptions>()
       const query: ExportQuery = { since, until, address, format: globals.json ? 'json' : format }
@@ -82,11 +82,11 @@ async function writeNew(path: string, pieces: AsyncIterable<string | Uint8Array>
   }
 }
 
-/** What is wrong with a path, by the system's code for it. */
+/** Why a path can't be written, by the system's error code. */
 const NOT_WRITABLE: Readonly<Record<string, string>> = {
-  EEXIST: 'there is a file already, which is left as it is',
-  ENOENT: 'there is no such folder',
-  ENOTDIR: 'there is no such folder',
-  EISDIR: 'that is a folder',
-  EACCES: 'this user may not',
+  EEXIST: 'the file exists already and was not changed',
+  ENOENT: 'the folder does not exist',
+  ENOTDIR: 'the folder does not exist',
+  EISDIR: 'it is a folder',
+  EACCES: 'this user has no permission',
 }

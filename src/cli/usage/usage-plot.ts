@@ -4,7 +4,7 @@ import type { Cli } from '../cli.ts'
 import { formatUsd, plural } from '../terminal/format.ts'
 import { paint, print, widthOf } from '../terminal/terminal.ts'
 
-/** A span of time in unix seconds, open where nothing is said. */
+/** A span of time in unix seconds; a missing end is open. */
 export interface Span {
   readonly since?: number | undefined
   readonly until?: number | undefined
@@ -20,7 +20,7 @@ interface Slice {
 const DAY = 86_400
 const WIDEST_BAR = 60
 
-/** Draws cost, or requests where nothing cost anything, over time; all slices are asked for in one batch. */
+/** Draws cost over time, or requests if nothing cost anything. Fetches all slices in one batch. */
 export async function printPlot({ terminal, now }: Cli, client: Client, span: Span): Promise<void> {
   const until = span.until ?? Math.floor(now() / 1000)
   const slices = sliceTime(span.since ?? until - 14 * DAY, until)
@@ -40,7 +40,7 @@ export async function printPlot({ terminal, now }: Cli, client: Client, span: Sp
   }
 }
 
-/** By the hour up to two days, by the day up to three months, by the week beyond, the newest 52 of them. */
+/** Slices a span by the hour up to two days, by the day up to three months, and beyond that by the week, the newest 52 of them. */
 export function sliceTime(since: number, until: number): Slice[] {
   const length = until - since
   const step = length <= 2 * DAY ? 'hour' : length <= 92 * DAY ? 'day' : 'week'
@@ -55,7 +55,7 @@ export function sliceTime(since: number, until: number): Slice[] {
 
 type Step = 'hour' | 'day' | 'week'
 
-/** Slices begin on the wall clock's hours and midnights, whose distance changes twice a year. */
+/** Slices begin at local hours and midnights, so that a day may have 23 or 25 hours. */
 function startOf(step: Step, seconds: number): number {
   const date = new Date(seconds * 1000)
   return (step === 'hour' ? date.setMinutes(0, 0, 0) : date.setHours(0, 0, 0, 0)) / 1000
@@ -76,7 +76,7 @@ function labelOf(step: Step, seconds: number): string {
 
 type Totals = Result<'usage.summary'>['totals']
 
-/** From 0 to 1, the longest bar being 1. */
+/** Lengths from 0 to 1; the longest bar has 1. */
 function barLengths(totals: readonly Totals[]): number[] {
   const costs = totals.map(({ cost_usd }) => Number(dollars(cost_usd)))
   const values = costs.some((cost) => cost > 0) ? costs : totals.map(({ requests }) => requests)
@@ -86,7 +86,7 @@ function barLengths(totals: readonly Totals[]): number[] {
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** What is there at all is seen, however little it is. */
+/** A bar of any length above zero is drawn with at least an eighth of a column. */
 function bar(length: number): string {
   const eighths = length > 0 ? Math.max(1, Math.round(length * 8)) : 0
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')

@@ -20,7 +20,7 @@ type Usage = Result<'usage.summary'>
 
 export function usageCommand(cli: Cli): Command {
   const moment = (text: string) => readMoment(text, cli.now())
-  return describeCommand('usage', 'Show requests, tokens and cost, in all and per model, caller or day', [
+  return describeCommand('usage', 'Show requests, tokens and cost, in total and per model, caller or day', [
     'hero_aibroker usage',
     'hero_aibroker usage --since 7d --plot',
     'hero_aibroker usage --by token --since today',
@@ -28,19 +28,22 @@ export function usageCommand(cli: Cli): Command {
     'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
   ])
     .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', moment)
-    .option('--until <when>', 'before then, in the same terms', moment)
-    .addOption(new Option('--by <what>', 'a line for each of these (default: model)').choices(SPLITS))
-    .option('--address <ip>', 'only of this address')
-    .option('--context <name>', 'only of this context; "" for requests without one')
-    .option('--token <id>', 'only of this token; "" for requests without one')
-    .option('--plot', 'also draw it hour by hour or day by day (the last two weeks, unless said otherwise)')
+    .option('--until <when>', 'before then, in the same forms', moment)
+    .addOption(new Option('--by <what>', 'one line per value of this (default: model)').choices(SPLITS))
+    .option('--address <ip>', 'only requests of this address')
+    .option('--context <name>', 'only requests of this context; "" for requests without one')
+    .option('--token <id>', 'only requests of this token; "" for requests without one')
+    .option('--plot', 'also draw it by the hour or the day (default: the last two weeks)')
     .action(async (_options: unknown, command: Command) => {
       const { plot, by, ...options } = command.optsWithGlobals<Globals & Options>()
       const { since, until, address, context, token, ...globals } = options
       const who = { address, context, token }
       if (by !== undefined || Object.values(who).some((one) => one !== undefined)) {
         if (plot === true)
-          throw new BrokerError('bad-request', 'the plot is of all requests: leave out --by and the rest')
+          throw new BrokerError(
+            'bad-request',
+            '--plot shows all requests; leave out --by, --address, --context and --token',
+          )
         return showGroups(cli, globals, by ?? 'model', { since, until, ...who })
       }
       const usage = await clientOf(cli, globals).call('usage.summary', { since, until })
@@ -65,7 +68,7 @@ async function showGroups(cli: Cli, globals: Globals, by: Split, filter: Filter)
 const COLUMNS: readonly Column[] = [
   { title: 'REQUESTS', align: 'right' },
   { title: 'PROMPT', align: 'right' },
-  { title: 'ANSWER', align: 'right' },
+  { title: 'COMPLETION', align: 'right' },
   { title: 'COST', align: 'right' },
 ]
 
@@ -84,7 +87,7 @@ function printRows(
   groups: readonly (readonly [name: string, counts: Counts])[],
   totals: Counts,
 ): void {
-  if (totals.requests === 0) return print(terminal, 'Nothing was asked in that time.')
+  if (totals.requests === 0) return print(terminal, 'There were no requests in that time.')
   const rows = [...groups.map(([name, counts]) => row(name, counts)), row('total', totals)]
   const columns = [{ title: by.toUpperCase(), shrinks: true }, ...COLUMNS]
   const [header = '', ...lines] = tableLines(columns, rows, widthOf(terminal))
@@ -106,7 +109,7 @@ function row(name: string, counts: Counts): string[] {
   ]
 }
 
-/** Does the cost hold all there is? */
+/** Whether the cost covers every request exactly. */
 function isExact({ unpriced, uncertain_usd }: Counts): boolean {
   return unpriced === 0 && uncertain_usd === '0'
 }
@@ -115,9 +118,9 @@ function sayDoubts({ unpriced, uncertain_usd }: Counts): string[] {
   return [
     ...(unpriced === 0
       ? []
-      : [`${plural(unpriced, 'answer')} at a price that nobody knows; not in the cost.`]),
+      : [`${plural(unpriced, 'response')} of unknown price; not included in the cost.`]),
     ...(uncertain_usd === '0'
       ? []
-      : [`Answers that were cut off may have cost up to ${formatUsd(uncertain_usd)} more.`]),
+      : [`Interrupted responses may have cost up to ${formatUsd(uncertain_usd)} more.`]),
   ]
 }

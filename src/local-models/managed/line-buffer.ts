@@ -1,13 +1,13 @@
-/** The last lines of a stream, bounded in count and length whatever is fed. */
+/** The last lines of a stream, bounded in count and length. */
 export interface LineRing {
   feed(piece: string): void
-  /** The last `count` lines, joined. */
+  /** The last `count` lines, joined; an incomplete line counts. */
   last(count: number): string
 }
 
 const LONGEST_LINE = 1000
 
-/** Keeps `most` lines and hands each to `onLine` when it is complete. Longer lines than 1,000 characters are cut. */
+/** Keeps `maxLines` lines and passes each to `onLine` when it is complete. Lines are cut to 1,000 characters. */
 export function createLineRing(most: number, onLine: (line: string) => void): LineRing {
   const lines: string[] = []
   let open = ''

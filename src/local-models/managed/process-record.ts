@@ -1,5 +1,5 @@
-// Which process serves a managed server, in a file that outlives the broker: after a `kill -9` the next broker finds
-// what was left running and ends it.
+// A file that names the process of a managed server. It outlives the broker, so that after a `kill -9` the next broker
+// can find the process that was left running and end it.
 import { readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { z } from 'zod'
@@ -11,11 +11,11 @@ const identified = z.object({ pid: z.int().min(2), identity: z.string() })
 type Identified = z.infer<typeof identified>
 const recordSchema = identified.extend({ owner: identified })
 
-/** A killed process is gone at once, save when the kernel is busy with its memory. */
+/** A killed process is gone at once, unless the kernel is still freeing its memory. */
 const KILL_MS = 5000
 const POLL_MS = 20
 
-/** The text of the record, or `undefined` where processes can't be told apart for sure (no `/proc`). */
+/** The text of the record, or `undefined` on a system where processes can't be identified reliably (no `/proc`). */
 export function recordOf(pid: number): string | undefined {
   const identity = identityOf(pid)
   const owner = identityOf(process.pid)
@@ -23,7 +23,7 @@ export function recordOf(pid: number): string | undefined {
   return JSON.stringify({ pid, identity, owner: { pid: process.pid, identity: owner } })
 }
 
-/** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker does. */
+/** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker still runs. */
 export async function endLeftover(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
   const record = await readRecord(recordPath)
   if (record !== undefined && isRunning(record)) {
@@ -40,7 +40,7 @@ export async function endLeftover(recordPath: string, graceMs: number, clock: Cl
   await rm(recordPath, { force: true })
 }
 
-/** Signals a whole process group; true when there was one. */
+/** Sends a signal to a whole process group; false when there is no such group. */
 export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
   try {
     return process.kill(-leader, signal)
@@ -67,8 +67,8 @@ function isRunning({ pid, identity }: Identified): boolean {
 }
 
 /**
- * Boot and start time: no other process ever had this pid and these. Unlike the command line it stays when a wrapper
- * script replaces itself with the server. `undefined` for a process that is gone or only waits to be collected.
+ * Boot and start time: with the pid they identify a process uniquely. Unlike the command line they stay the same when a
+ * wrapper script replaces itself with the server by `exec`. `undefined` for a process that is gone or a zombie.
  */
 function identityOf(pid: number): string | undefined {
   try {

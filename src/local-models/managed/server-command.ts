@@ -7,9 +7,10 @@ export function fillIn(command: readonly string[], address: LocalAddress): strin
   return command.map((word) => word.replaceAll(name, value))
 }
 
-/** What a program needs to find its way about, and nothing that could be a key. */
+/** Variables that programs need and that cannot hold a key. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'TZ']
 
+/** The environment of a managed server: the inherited variables and those of its configuration. */
 export function scrubbedEnvironment(added: Readonly<Record<string, string>> = {}): Record<string, string> {
   const kept = INHERITED.flatMap((name) => {
     const value = process.env[name]

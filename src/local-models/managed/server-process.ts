@@ -15,24 +15,24 @@ export interface ServerProcessOptions {
   readonly onLine: (stream: 'stdout' | 'stderr', line: string) => void
 }
 
-/** One run of a server, with everything that it starts itself. */
+/** One run of a server, with its child processes. */
 export interface ServerProcess {
   readonly pid: number | undefined
-  /** How it ended, in words, once nothing of it runs any more. Never rejects. */
+  /** Resolves to a description of its end, once none of its processes runs any more. Never rejects. */
   readonly ended: Promise<string>
   hasEnded(): boolean
-  /** The last lines that it wrote, for errors. */
+  /** The last lines of its output, for error messages. */
   lastLines(): string
-  /** SIGTERM to the whole group, SIGKILL after the grace. */
+  /** Sends SIGTERM to the whole group, and SIGKILL after `graceMs`. Resolves when it has ended. */
   stop(): Promise<void>
 }
 
 const KEPT_LINES = 100
 const LINES_IN_ERRORS = 12
-/** Something that left the group may keep the pipes open; nobody waits for it longer than this. */
+/** How long to wait for the last output after the exit: a process that left the group may keep the pipes open. */
 const LAST_WORDS_MS = 200
 
-/** Starts a server in a process group of its own, so that all of it can be ended together. */
+/** Starts a server in a process group of its own, so that its child processes can be ended with it. */
 export async function startProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const { command, env, recordPath, graceMs, clock, onLine } = options
   const [program = '', ...args] = [...(await dieWithUs()), ...command]
@@ -85,8 +85,8 @@ export async function startProcess(options: ServerProcessOptions): Promise<Serve
 }
 
 /**
- * A prefix for commands that makes Linux end them with the broker, even when it is killed with no time to clean up.
- * Empty where util-linux's `setpriv` is missing: there the record of the process is all that is left of it.
+ * A prefix for commands that makes Linux end them with the broker, even when the broker is killed and cannot clean up.
+ * Empty where util-linux's `setpriv` is missing; there the next broker ends the process by its record.
  */
 function dieWithUs(): Promise<readonly string[]> {
   const prefix = ['setpriv', '--pdeathsig', 'TERM', '--']

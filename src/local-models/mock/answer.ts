@@ -1,4 +1,4 @@
-// What the loopback provider says: a pure function of the request.
+// The response of the mock provider: a pure function of the request.
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
 import { shortName } from '../../base/truncate.ts'
@@ -17,11 +17,11 @@ const tool = z.looseObject({
   function: z.looseObject({ name: z.string(), parameters: z.unknown() }),
 })
 
-/** OpenAI takes four. Each is looked for in all of the answer, in time that grows with both lengths. */
+/** OpenAI accepts four. The search for each takes time that grows with its length and that of the response. */
 const MOST_STOPS = 16
 const stop = z.string().max(256)
 
-/** The fields of a chat request that change the answer; all others are ignored. */
+/** The fields of a chat request that change the response; all others are ignored. */
 export const chatRequest = z.looseObject({
   model: z.string(),
   messages: z.array(message).min(1),
@@ -53,10 +53,10 @@ interface ToolCall {
   readonly arguments: string
 }
 
-/** The whole answer, decided before its first byte is sent. */
+/** The complete response, decided before its first byte is sent. */
 export interface Answer {
   readonly behaviour: Behaviour
-  /** Thoughts and words, token by token. */
+  /** Reasoning and content, token by token. */
   readonly thoughts: readonly string[]
   readonly tokens: readonly string[]
   readonly toolCall: ToolCall | undefined
@@ -65,7 +65,7 @@ export interface Answer {
   readonly completionTokens: number
 }
 
-/** Decides the answer. Throws `bad-request` for a directive, tool or schema that makes no sense. */
+/** Decides the response. Throws `bad-request` for an invalid directive, tool or schema, and for a prompt beyond the context window. */
 export function answer(request: ChatRequest, model: LoopbackModel): Answer {
   const promptTokens = request.messages.reduce((sum, { content }) => sum + countTokens(textOf(content)), 0)
   if (promptTokens > model.contextWindow)
@@ -96,7 +96,7 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
   }
 }
 
-/** The sentence that is repeated and counted, as the echo of `said`. */
+/** The sentence that repeats `input` and counts its words and characters. */
 function echo(said: string): string {
   const words = plural(countWords(said), 'word')
   const characters = plural(Array.from(said).length, 'character')

@@ -11,7 +11,7 @@ const speechRequest = z.looseObject({
   response_format: z.enum(['wav', 'pcm'], { error: 'loopback makes wav and pcm only' }).nullish(),
 })
 
-/** `POST /v1/audio/speech`: 60 ms of beep a character. Unlike OpenAI's, the usual format is WAV. */
+/** `POST /v1/audio/speech`: a beep of 60 ms per character. Unlike OpenAI's, the default format is WAV. */
 export async function speech(exchange: Exchange): Promise<void> {
   const request = parse(speechRequest, await readJson(exchange))
   const model = modelFor(request.model, 'speech')
@@ -25,14 +25,14 @@ export async function speech(exchange: Exchange): Promise<void> {
 
 const transcriptionRequest = z.looseObject({
   model: z.string(),
-  file: z.instanceof(File, { error: 'a file is wanted' }),
+  file: z.instanceof(File, { error: 'a file is required' }),
   prompt: z.string().optional(),
   response_format: z
     .enum(['json', 'text', 'verbose_json'], { error: 'loopback writes json, verbose_json and text only' })
     .optional(),
 })
 
-/** `POST /v1/audio/transcriptions`: states what came. Directives are read from the `prompt` field. */
+/** `POST /v1/audio/transcriptions`: states name, size and length of the file. Directives are read from the `prompt` field. */
 export async function transcriptions(exchange: Exchange): Promise<void> {
   const request = parse(transcriptionRequest, Object.fromEntries(await readForm(exchange)))
   const model = modelFor(request.model, 'transcription')

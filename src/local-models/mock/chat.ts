@@ -91,7 +91,7 @@ function* deltasOf(exchange: Exchange, { thoughts, tokens, toolCall }: Answer): 
   if (toolCall === undefined) return
   const { id, type, function: call } = toolCallOf(exchange, toolCall)
   yield { tool_calls: [{ index: 0, id, type, function: { name: call.name, arguments: '' } }] }
-  // In two pieces, as real models do: a client that doesn't join them must fail here too.
+  // In two pieces, as real models do, so that a client that doesn't join them fails here too.
   const middle = Math.ceil(call.arguments.length / 2)
   yield { tool_calls: [{ index: 0, function: { arguments: call.arguments.slice(0, middle) } }] }
   yield { tool_calls: [{ index: 0, function: { arguments: call.arguments.slice(middle) } }] }
@@ -113,10 +113,10 @@ function usageOf({ promptTokens, completionTokens, thoughts }: Answer): object {
 
 async function breakOff(exchange: Exchange, how: 'cut' | 'tear' | 'stall'): Promise<void> {
   if (how === 'stall') return silence(exchange)
-  // What was written must arrive before the connection goes: ending the socket flushes, destroying it would not. Node 26
-  // gives it to the socket only when the turn ends.
+  // End the socket, which flushes, instead of destroying it: what was written must arrive before the connection closes.
+  // Node 26 passes it to the socket only at the end of the tick.
   await new Promise(setImmediate)
   exchange.response.socket?.end()
 }
 
-const midwayError = errorBody('loopback fails here, as it was asked to', 'server_error', 502)
+const midwayError = errorBody('loopback fails here, as its directive says', 'server_error', 502)

@@ -1,22 +1,22 @@
-// How people make the loopback provider misbehave: a line that starts with `loopback:` in the last message.
+// Directives make the mock provider misbehave: lines that start with `loopback:` in the last message.
 import { BrokerError } from '../../base/errors.ts'
 
-/** What one request was told to do, beyond answering. */
+/** How one request is handled, as its directives say. */
 export interface Behaviour {
-  /** Silence before the first byte. */
+  /** Milliseconds before the first byte. */
   readonly delayMs: number
-  /** Pause before each chunk of the answer. */
+  /** Milliseconds before each chunk of the response. */
   readonly everyMs: number
   readonly status: number
   readonly retryAfter: number | undefined
   readonly ending: 'finish' | 'cut' | 'tear' | 'stall' | 'error'
-  /** Chunks that are said before any ending but `finish`. */
+  /** Chunks that are sent before any ending but `finish`. */
   readonly endAfter: number
-  /** The answer is repeated or shortened to exactly so many chunks. */
+  /** The response is repeated or shortened to exactly so many chunks. */
   readonly chunks: number | undefined
   readonly repeat: number
   readonly call: { readonly name: string; readonly arguments: string | undefined } | undefined
-  /** Reasoning tokens before the answer. */
+  /** Reasoning tokens before the content. */
   readonly think: number
   readonly reportsUsage: boolean
   readonly finishReason: string | undefined
@@ -46,8 +46,8 @@ const plainBehaviour: Behaviour = {
 }
 
 /**
- * Everything that may follow `loopback:` on a line of the last message (of the input of embeddings and speech, of the
- * prompt of transcriptions; these heed `delay`, `status` and `usage` only). The documentation prints this table.
+ * Everything that may follow `loopback:` on a line of the last message. The input of embeddings and speech and the prompt
+ * of transcriptions may hold `delay`, `status` and `usage`; the rest has no effect there. The documentation prints this table.
  */
 export const loopbackDirectives: readonly Directive[] = [
   {
@@ -150,11 +150,12 @@ export const loopbackDirectives: readonly Directive[] = [
 ]
 
 const LINE = /^[ \t]*loopback:[ \t]*(\S.*)\r?$/gim
-/** Longer numbers are mistakes, and longer waits outlive every client. */
+/** Longer numbers are mistakes. */
 const LONGEST_NUMBER = 7
+/** Longer waits outlive the timeout of every client. */
 const LONGEST_WAIT_MS = 600_000
 
-/** The text without its directive lines, and what they ask for on top of `given`. Throws `bad-request` for one it doesn't know. */
+/** Splits the text into the part without directive lines, and the behaviour that `given` and these lines describe. Throws `bad-request` for an unknown directive. */
 export function readBehaviour(text: string, given: readonly string[] = []): [string, Behaviour] {
   const asked = [...text.matchAll(LINE)].map((match) => (match[1] ?? '').trimEnd())
   const parts = [...given, ...asked].map(readDirective)

@@ -15,7 +15,7 @@ const embeddingRequest = z.looseObject({
 
 const USUAL_DIMENSIONS = 64
 
-/** `POST /v1/embeddings`: one vector per input, in their order. */
+/** `POST /v1/embeddings`: one vector per input, in the order of the inputs. */
 export async function embeddings(exchange: Exchange): Promise<void> {
   const request = parse(embeddingRequest, await readJson(exchange))
   const model = modelFor(request.model, 'embedding')
@@ -42,8 +42,8 @@ export async function embeddings(exchange: Exchange): Promise<void> {
 }
 
 /**
- * A unit vector from hashed words: each token adds ±1 at a place that its hash names, so the same text always gives
- * the same vector and texts that share words lie close. The values are exact 32-bit floats.
+ * A unit vector from hashed words: each token adds ±1 at the index that its hash selects, so the same text always gives
+ * the same vector, and texts that share words are close to each other. The values are exact 32-bit floats.
  */
 export function embed(text: string, dimensions: number): Float32Array {
   const sums = new Float64Array(dimensions)
@@ -52,7 +52,7 @@ export function embed(text: string, dimensions: number): Float32Array {
     const place = (hash >>> 1) % dimensions
     sums[place] = (sums[place] ?? 0) + (hash & 1 ? 1 : -1)
   }
-  // Words may cancel each other out; a vector needs a direction all the same.
+  // Words may cancel each other out, but a unit vector needs a direction.
   if (sums.every((sum) => sum === 0)) sums[0] = 1
   const length = Math.hypot(...sums)
   return Float32Array.from(sums, (sum) => sum / length)

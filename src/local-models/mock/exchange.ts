@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError, ERRORS } from '../../base/errors.ts'
 
-/** One request and its answer, with what routes need to write it. */
+/** One request and its response, with what the routes need to write it. */
 export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly clock: Clock
-  /** Letters and digits for ids. */
+  /** Random letters and digits for ids. */
   readonly random: (count: number) => string
-  /** Aborted when the answer is done or the caller has left. */
+  /** Aborts when the response is complete or the caller has disconnected. */
   readonly signal: AbortSignal
 }
 
@@ -21,7 +21,8 @@ export async function readBody({ request }: Exchange): Promise<Buffer> {
   let size = 0
   for await (const piece of request as AsyncIterable<Buffer>) {
     size += piece.length
-    if (size > LARGEST_BODY) throw new BrokerError('too-large', 'the loopback provider takes 32 MiB at most')
+    if (size > LARGEST_BODY)
+      throw new BrokerError('too-large', 'the loopback provider accepts at most 32 MiB')
     pieces.push(piece)
   }
   return Buffer.concat(pieces)
@@ -45,7 +46,7 @@ export function sendBytes(response: ServerResponse, type: string, bytes: Buffer,
   response.end(bytes)
 }
 
-/** The error in OpenAI's shape. */
+/** An error body in OpenAI's shape. */
 export function errorBody(message: string, type: string, code: string | number): object {
   return { error: { message, type, param: null, code } }
 }
@@ -56,7 +57,7 @@ export function sendError(exchange: Exchange, failure: BrokerError): void {
   sendJson(exchange, errorBody(failure.message, type, failure.code), http)
 }
 
-/** Writes a piece of a stream and waits until the caller has taken enough of it, or has left. */
+/** Writes a chunk and waits until the socket's buffer has room again or the caller has disconnected. */
 export async function write({ response, signal }: Exchange, piece: string): Promise<void> {
   if (signal.aborted || response.write(piece)) return
   await new Promise<void>((resolve) => {
@@ -70,7 +71,7 @@ export async function write({ response, signal }: Exchange, piece: string): Prom
   })
 }
 
-/** Waits, or less when the caller leaves. */
+/** Waits `ms`, or until the caller disconnects. */
 export async function pause({ clock, signal }: Exchange, ms: number): Promise<void> {
   if (ms <= 0 || signal.aborted) return
   await new Promise<void>((resolve) => {
@@ -84,7 +85,7 @@ export async function pause({ clock, signal }: Exchange, ms: number): Promise<vo
   })
 }
 
-/** Waits until the caller leaves. */
+/** Waits until the caller disconnects. */
 export async function silence({ signal }: Exchange): Promise<void> {
   if (signal.aborted) return
   await new Promise<void>((resolve) => {

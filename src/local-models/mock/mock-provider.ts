@@ -1,4 +1,4 @@
-// A provider of our own, on a Unix socket: with no key and no network everything still works, and is still tested.
+// The built-in mock provider, on a Unix socket: without keys and network the broker still works, and can be tested.
 import { chmod } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Clock } from '../../base/clock.ts'
@@ -14,12 +14,13 @@ import { loopbackDescription, loopbackModels } from './models.ts'
 export interface LoopbackOptions {
   readonly socketPath: string
   readonly clock: Clock
-  /** Letters and digits for ids; the system's randomness when absent. */
+  /** Random letters and digits for ids; the system's randomness when absent. */
   readonly random?: ((count: number) => string) | undefined
 }
 
+/** A running mock provider. */
 export interface Loopback {
-  /** Ends all answers, and the socket is gone. */
+  /** Ends all responses and removes the socket. */
   close(): Promise<void>
 }
 
@@ -33,7 +34,7 @@ const routes: Readonly<Record<string, (exchange: Exchange) => void | Promise<voi
     sendJson(exchange, { status: 'ok', name: 'loopback', description: loopbackDescription }),
 }
 
-/** Serves the loopback provider. A socket file that nobody answers on is replaced; throws when somebody does. */
+/** Starts the mock provider. Replaces a stale socket file; throws `upstream-down` when a process listens on it. */
 export async function startLoopback({
   socketPath,
   clock,

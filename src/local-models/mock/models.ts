@@ -1,7 +1,7 @@
 import { NOTHING } from '../../base/money.ts'
 import type { ModelKind, Price } from '../../catalog/catalog.ts'
 
-/** A model that the loopback provider offers. */
+/** A model of the mock provider. */
 export interface LoopbackModel {
   readonly id: string
   readonly displayName: string
@@ -10,13 +10,13 @@ export interface LoopbackModel {
   readonly capabilities: readonly string[]
   readonly contextWindow: number
   readonly maxOutputTokens: number
-  /** Zero, and really so: nothing is computed that anybody would pay for. */
+  /** Zero: the mock provider is free. */
   readonly price: Price
-  /** Directives that every request to this model starts with, as in `loopbackDirectives`. */
+  /** Directives of `mockDirectives` that apply to every request to this model. */
   readonly directives: readonly string[]
 }
 
-/** What the loopback provider says of itself wherever it is listed. */
+/** The description of the mock provider wherever it is listed. */
 export const loopbackDescription =
   'Built-in echo for trying things out: it repeats and counts what it was given. It is not a language model.'
 

@@ -1,4 +1,4 @@
-// What all routes of the loopback provider do with a request before they answer it.
+// Steps that all routes of the mock provider share.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
 import { shortName } from '../../base/truncate.ts'
@@ -8,13 +8,14 @@ import type { Behaviour } from './directives.ts'
 import { errorBody, pause, sendJson, type Exchange } from './exchange.ts'
 import { loopbackModels, type LoopbackModel } from './models.ts'
 
-/** The request as `schema` sees it. Throws `bad-request`, naming the field. */
+/** Validates the request by `schema`. Throws `bad-request`, naming the field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { success, data } = schema.safeParse(value)
   if (success) return data
   throw fieldFault(schema, value)
 }
 
+/** The model of that kind. Throws `no-such-model`, naming those that exist. */
 export function modelFor(id: string, kind: ModelKind): LoopbackModel {
   const found = loopbackModels.find((model) => model.id === id && model.kind === kind)
   if (found !== undefined) return found
@@ -25,7 +26,7 @@ export function modelFor(id: string, kind: ModelKind): LoopbackModel {
   )
 }
 
-/** Waits as asked and refuses if asked; true when the exchange is over. */
+/** Applies the directives `delay` and `status`; true when the exchange is over. */
 export async function refuse(
   exchange: Exchange,
   { delayMs, status, retryAfter }: Behaviour,
@@ -36,7 +37,7 @@ export async function refuse(
   if (retryAfter !== undefined) exchange.response.setHeader('retry-after', retryAfter)
   sendJson(
     exchange,
-    errorBody(`loopback answers ${status}, as it was asked to`, typeOf(status), status),
+    errorBody(`loopback responds with ${status}, as its directive says`, typeOf(status), status),
     status,
   )
   return true

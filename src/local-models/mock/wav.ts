@@ -1,4 +1,4 @@
-// Sound as the loopback provider knows it: 16-bit mono WAV, written and measured.
+// Writes and measures the one sound format of the mock provider: 16-bit mono WAV.
 
 export const SAMPLE_RATE = 8000
 const HEADER_BYTES = 44
@@ -6,10 +6,10 @@ const BYTES_PER_SAMPLE = 2
 
 const BEEP_SECONDS = 0.06
 const LOUDNESS = 6000
-/** A scale in which any order of letters sounds bearable, in hertz. */
+/** The pitches of a major scale, in hertz, so that any order of letters sounds bearable. */
 const PITCHES = [262, 294, 330, 392, 440, 523, 587, 659] as const
 
-/** One beep of 60 ms a character, silence for white space, as bare 16-bit samples. */
+/** One beep of 60 ms per character, silence for white space, as raw 16-bit samples. */
 export function beeps(text: string): Buffer {
   const characters = Array.from(text)
   const each = SAMPLE_RATE * BEEP_SECONDS
@@ -42,7 +42,7 @@ export function wav(samples: Buffer): Buffer {
   return Buffer.concat([header, samples])
 }
 
-/** How long a WAV file plays; `undefined` for anything else. */
+/** The duration of a WAV file in seconds; `undefined` for any other file. */
 export function wavSeconds(file: Buffer): number | undefined {
   if (file.toString('latin1', 0, 4) !== 'RIFF' || file.toString('latin1', 8, 12) !== 'WAVE') return undefined
   let bytesPerSecond: number | undefined
@@ -51,7 +51,7 @@ export function wavSeconds(file: Buffer): number | undefined {
     const size = file.readUInt32LE(at + 4)
     if (name === 'fmt ' && at + 20 <= file.length) bytesPerSecond = file.readUInt32LE(at + 16)
     if (name === 'data' && bytesPerSecond)
-      // Writers that stream leave a size that is too large: what is there counts.
+      // Writers that stream leave a size that is too large, so the bytes in the file count.
       return Math.min(size, file.length - at - 8) / bytesPerSecond
     at += 8 + size + (size % 2)
   }

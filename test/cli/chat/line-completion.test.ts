@@ -21,12 +21,12 @@ test.each([
   ['/tools serper__w', ['serper__web_search'], 'serper__w'],
   ['/tools other, ser', ['serper__web_search'], 'ser'],
   ['/system be ', [], ''],
-])('“%s” may become %j', async (line, hits, end) => {
+])('“%s” completes to %j', async (line, hits, end) => {
   await using broker = await startScriptedBroker(says())
   expect(await createCompletion(connect(unixTransport(broker.sockets)))(line)).toEqual([hits, end])
 })
 
-test('paths are completed step by step, and without a broker names complete nothing', async () => {
+test('paths complete folder by folder, and without a broker names complete to nothing', async () => {
   using folder = tempFolder()
   mkdirSync(join(folder.path, 'pictures'))
   writeFileSync(join(folder.path, 'pictures', 'dot.png'), '')

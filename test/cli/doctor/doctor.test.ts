@@ -14,55 +14,55 @@ import { tempFolder } from '../../support/temp-folder.ts'
 
 const info = methods.info.example.result
 
-test('a fresh broker is well, and the doctor says which key is wanting', async () => {
+test('a fresh broker passes all checks, and the doctor names the missing key', async () => {
   await using broker = await startDaemonHere()
   const { exit, out } = await runHere(['doctor', '--ask'], broker)
-  expect(out).toMatch(/✓ .*rpc\.sock answers in/)
-  expect(out).toMatch(/✓ .*rest\.sock answers in/)
-  expect(out).toContain('! only the built-in echo answers\n  for real models set OPENROUTER_API_KEY')
-  expect(out).toContain('✓ sockets and data are closed to others')
+  expect(out).toMatch(/✓ .*rpc\.sock responds in/)
+  expect(out).toMatch(/✓ .*rest\.sock responds in/)
+  expect(out).toContain('! only the built-in echo is available\n  for real models set OPENROUTER_API_KEY')
+  expect(out).toContain('✓ sockets and data are not accessible to other users')
   expect(out).toMatch(/ free for \S+hero_aibroker$/m)
-  expect(out).toMatch(/✓ auto answers a question in/)
+  expect(out).toMatch(/✓ auto responds to a chat request in/)
   expect(exit).toBe(0)
 })
 
-test('no broker: what was tried, what would help, exit 7', async () => {
+test('without a broker the doctor names the sockets, suggests a start, and exits with 7', async () => {
   const { exit, out, err } = await runHere(['doctor'])
   expect(out).toContain('✗ no broker answers at /nowhere/hero/var/sockets/hero_aibroker/rpc.sock')
-  expect(out).toContain('nothing is there: start a broker with “npm start”')
+  expect(out).toContain('there is no socket: start a broker with “npm start”')
   expect({ exit, err }).toEqual({ exit: 7, err: 'hero_aibroker: 2 checks failed\n' })
 })
 
-test('a socket that a dead broker left behind is told from one that is not there', async () => {
+test('the stale socket of a dead broker is distinguished from a missing one', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'rpc.sock')
   const server = createServer()
   await once(server.listen(path), 'listening')
-  // A process that is killed leaves its socket file; a server that closes takes it along, so it is moved out of the way.
+  // A killed process leaves its socket file, but a server that closes removes it, so it is moved away meanwhile.
   await rename(path, `${path}.kept`)
   server.close()
   await rename(`${path}.kept`, path)
   const { out } = await runHere(['doctor', '--socket', path])
-  expect(out).toContain('a broker left this socket behind')
+  expect(out).toContain('the socket of a broker that no longer runs')
 })
 
-test('another user’s socket is told from one that is not there', async () => {
+test('the socket of another user is distinguished from a missing one', async () => {
   using folder = tempFolder()
   await chmod(folder.path, 0o755)
   const path = join(folder.path, 'rpc.sock')
   const server = createServer()
   await once(server.listen(path), 'listening')
   await chmod(path, 0)
-  // Nothing is closed to root.
+  // Root may open every socket.
   const asOther = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
   const [command, ...argv] = [...asOther, process.execPath, MAIN, 'health', '--socket', path]
   const { exit, err } = await runProcess(command, argv)
   server.close()
-  expect(err).toBe(`hero_aibroker: this user may not open ${path}, it is another one’s\n`)
+  expect(err).toBe(`hero_aibroker: this user may not open ${path}; it belongs to another user\n`)
   expect(exit).toBe(3)
 })
 
-test('doubts are shown with advice and are no failure', async () => {
+test('doubtful findings are shown with advice and exit with 0', async () => {
   const troubled = {
     ...info,
     providers: [{ ...info.providers[0], state: 'cooling' as const }],
@@ -74,18 +74,18 @@ test('doubts are shown with advice and are no failure', async () => {
   const { exit, out } = await runHere(['doctor', '--socket', broker.path])
   expect(exit).toBe(0)
   expect(out).toContain('! Groq: cooling, 2 keys, 9 models')
-  expect(out).toContain('row 7: no price\n  mend the file')
+  expect(out).toContain('row 7: no price\n  correct the file')
   expect(out).toContain('! clocks differ')
-  expect(out).toContain('! the broker is 0.1.0, this is 0.0.0\n  restart the broker')
+  expect(out).toContain('! the broker has version 0.1.0, this command line 0.0.0\n  restart the broker')
 })
 
-test('--json is the list of findings', async () => {
+test('--json prints the list of findings', async () => {
   await using broker = await startScriptedBroker(says('yes'))
   const { out } = await runHere(['doctor', '--json', '--socket', broker.path])
   expect(JSON.parse(out)).toContainEqual({ state: 'good', what: 'Groq: ready, 2 keys, 9 models' })
 })
 
-test('what others on this machine could open is bad, and --mend closes it', async () => {
+test('a file or socket that other users could open is a bad finding, and --mend fixes its permissions', async () => {
   await using broker = await startDaemonHere()
   const dataDir = join(broker.folder, 'v', 'hero_aibroker')
   const secrets = join(dataDir, '.env')
@@ -99,38 +99,45 @@ test('what others on this machine could open is bad, and --mend closes it', asyn
 
   const mended = await runHere(['doctor', '--mend'], broker)
   expect(mended.exit).toBe(0)
-  expect(mended.out).toContain(`✓ mended: ${secrets} is open`)
+  expect(mended.out).toContain(`✓ fixed: ${secrets} is open`)
   const modes = await Promise.all(
     [secrets, dataDir, broker.daemon.sockets.rest].map(async (path) => (await stat(path)).mode & 0o777),
   )
   expect(modes).toEqual([0o600, 0o700, 0o664])
-  expect((await runHere(['doctor'], broker)).out).toContain('✓ sockets and data are closed to others')
+  expect((await runHere(['doctor'], broker)).out).toContain(
+    '✓ sockets and data are not accessible to other users',
+  )
 })
 
 const GOOD_KEY = { key: 1, ok: true, ms: 182, models: 19 }
 
 test.each([
-  ['all keys work', [GOOD_KEY, { ...GOOD_KEY, key: 2 }], 0, '✓ Groq is reached with 2 keys in 182 ms'],
+  ['all keys work', [GOOD_KEY, { ...GOOD_KEY, key: 2 }], 0, '✓ Groq is reachable with 2 keys in 182 ms'],
   [
     'one is refused',
     [GOOD_KEY, { key: 2, ok: false, ms: 9, error: 'Invalid API Key', status: 401 }],
     0,
-    '! Groq: key 2: Invalid API Key\n  take the key out',
+    '! Groq: key 2: Invalid API Key\n  remove the key',
   ],
   [
     'it can’t be reached',
     [{ key: 1, ok: false, ms: 9, error: 'Groq can’t be reached' }],
     7,
-    '✗ Groq: key 1: Groq can’t be reached\n  is this machine online?',
+    '✗ Groq: key 1: Groq can’t be reached\n  check that this machine is online',
   ],
-  ['the clocks agree', [{ ...GOOD_KEY, clock_ahead_s: -3 }], 0, '✓ the clock agrees with theirs'],
+  [
+    'the clocks agree',
+    [{ ...GOOD_KEY, clock_ahead_s: -3 }],
+    0,
+    '✓ the clock agrees with those of the providers',
+  ],
   [
     'the clock is wrong',
     [{ ...GOOD_KEY, clock_ahead_s: 7200 }],
     7,
     '✗ the clock of this machine is 2 h 0 min ahead\n  set it',
   ],
-])('a provider is tried with each key: %s', async (_, keys, exit, shows) => {
+])('a provider is tested with each key: %s', async (_, keys, exit, shows) => {
   const testKeys = async () => ({ provider: 'groq', ok: keys.every(({ ok }) => ok), keys })
   const handlers = { ...exampleHandlers, 'providers.test': testKeys }
   await using broker = await startScriptedBroker(says(), { handlers })
@@ -139,9 +146,9 @@ test.each([
   expect(run.exit).toBe(exit)
 })
 
-test('who may not try the keys still hears of the rest', async () => {
+test('without the role to test the keys the other checks still run', async () => {
   await using broker = await startScriptedBroker(says(), { roleOf: () => 'caller' })
   const { exit, out } = await runHere(['doctor', '--socket', broker.path])
-  expect(out).toContain('! Groq was not tried: this needs the role “admin”')
+  expect(out).toContain('! Groq was not tested: this needs the role “admin”')
   expect(exit).toBe(0)
 })

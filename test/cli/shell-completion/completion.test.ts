@@ -17,7 +17,7 @@ const has = (shell: string) => {
   }
 }
 
-test.each(SHELLS)('%s is told of every command and option', async (shell) => {
+test.each(SHELLS)('the script for %s names every command and option', async (shell) => {
   const { out, exit } = await runHere(['completion', shell])
   expect(exit).toBe(0)
   for (const word of ['chat', 'models', 'usage', 'doctor', 'system', 'max-price', 'since', 'socket']) {
@@ -25,33 +25,33 @@ test.each(SHELLS)('%s is told of every command and option', async (shell) => {
   }
 })
 
-test('another shell is a mistake', async () => {
+test('an unknown shell exits with 2', async () => {
   expect(await runHere(['completion', 'tcsh'])).toMatchObject({
     exit: 2,
     err: expect.stringContaining('bash, zsh'),
   })
 })
 
-describe.skipIf(!has('bash'))('in bash', () => {
+describe.skipIf(!has('bash'))('completion in bash', () => {
   test.each([
     ['hero_aibroker us', ['usage']],
     ['hero_aibroker models --max', ['--max-price']],
     ['hero_aibroker completion z', ['zsh']],
     ['hero_aibroker chat -m gpt', ['gpt-4o', 'gpt-5']],
     ['hero_aibroker --model $', ['$(touch owned)']],
-  ])('“%s” becomes %j', async (line, words) => {
+  ])('completes “%s” to %j', async (line, words) => {
     using folder = tempFolder()
     expect(await completeInBash(folder.path, line)).toEqual(words)
     expect(await runProcess('ls', [folder.path])).not.toMatchObject({ out: expect.stringContaining('owned') })
   })
 })
 
-describe.skipIf(!has('fish'))('in fish', () => {
+describe.skipIf(!has('fish'))('completion in fish', () => {
   test.each([
     ['hero_aibroker us', ['usage']],
     ['hero_aibroker models --max', ['--max-price']],
     ['hero_aibroker chat -m gpt', ['gpt-4o', 'gpt-5']],
-  ])('“%s” becomes %j', async (line, words) => {
+  ])('completes “%s” to %j', async (line, words) => {
     using folder = tempFolder()
     await installCommand(folder.path)
     const { out } = await runHere(['completion', 'fish'])
@@ -66,7 +66,7 @@ describe.skipIf(!has('fish'))('in fish', () => {
   })
 })
 
-test.skipIf(!has('zsh'))('zsh can read its script', async () => {
+test.skipIf(!has('zsh'))('zsh parses its completion script without errors', async () => {
   using folder = tempFolder()
   const path = join(folder.path, '_hero_aibroker')
   await writeFile(path, (await runHere(['completion', 'zsh'])).out)
@@ -86,7 +86,7 @@ async function completeInBash(folder: string, line: string): Promise<string[]> {
   return (await runProcess('bash', ['--norc', '-c', script.join('\n')])).out.trim().split('\n')
 }
 
-/** A command of our name that knows three models, one of them with evil in its name. */
+/** Installs a command of our name that lists three models, one of them with a command substitution in its name. */
 async function installCommand(folder: string): Promise<void> {
   const path = join(folder, 'hero_aibroker')
   await writeFile(path, "#!/bin/sh\nprintf '%s\\n' gpt-4o gpt-5 '$(touch owned)'\n")

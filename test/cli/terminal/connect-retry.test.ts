@@ -1,4 +1,4 @@
-// Commands that come right after “npm start &” meet a broker that is not there yet.
+// A command right after “npm start &” runs before the broker listens.
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -19,7 +19,7 @@ function absent(folder: string): Transport {
 
 const request = { door: 'rpc', method: 'POST', path: '/rpc' } as const
 
-test('a person’s command waits for a broker that is being started', async () => {
+test('a command on a terminal retries until the broker listens', async () => {
   using folder = tempFolder()
   let tries = 0
   const startsLater: Transport = async (asked) => (++tries < 3 ? absent(folder.path)(asked) : ANSWER)
@@ -28,9 +28,9 @@ test('a person’s command waits for a broker that is being started', async () =
 })
 
 test.each([
-  ['in a script', inScript, 3000],
-  ['when it has waited for long enough', onTerminal, -1],
-])('%s it says at once that nobody is there', async (_, terminal, forMs) => {
+  ['outside a terminal', inScript, 3000],
+  ['after the retry time', onTerminal, -1],
+])('%s the command fails at once with “unreachable”', async (_, terminal, forMs) => {
   using folder = tempFolder()
   let tries = 0
   const counted: Transport = (asked) => (tries++, absent(folder.path)(asked))
@@ -38,14 +38,14 @@ test.each([
   expect(tries).toBe(1)
 })
 
-test('what a broker has answered is final', async () => {
+test('an error from a running broker is not retried', async () => {
   let tries = 0
   const refuses: Transport = () => (tries++, Promise.reject(new Error('no')))
   await expect(withPatience(onTerminal, refuses)(request)).rejects.toThrow('no')
   expect(tries).toBe(1)
 })
 
-test('waiting ends when it is given up', async () => {
+test('an abort ends the retries', async () => {
   using folder = tempFolder()
   const leaving = new AbortController()
   const leaves: Transport = (asked) => (leaving.abort(), absent(folder.path)({ ...asked, signal: undefined }))

@@ -17,7 +17,7 @@ describe('Markdown in a terminal', () => {
     ],
     ['**`both`**', '<cyan>both</>'],
     ['**a ** b**', '<bold>a ** b</>'],
-  ])('%j', (markdown, shown) => {
+  ])('%j is rendered as %j', (markdown, shown) => {
     expect(show([markdown])).toBe(shown)
   })
 
@@ -33,15 +33,15 @@ describe('Markdown in a terminal', () => {
     '``',
     '    indented',
     '  # no heading',
-  ])('%j is not surely Markdown and stays as it is', (text) => {
+  ])('%j is not clearly Markdown and stays as it is', (text) => {
     expect(show([text])).toBe(text)
   })
 
-  test('a mark that never closes ends with its line', () => {
+  test('a mark that is never closed ends with its line', () => {
     expect(show(['it’s `open\nnext **strong\nend'])).toBe('it’s <cyan>open</>\nnext <bold>strong</>\nend')
   })
 
-  test('looks the same wherever the stream is cut', () => {
+  test('is rendered the same wherever the stream is cut', () => {
     const piece = constantFrom('**', '*', '`', '```', '\n', ' ', '#', '- ', '> ', 'word', 'é', '😀')
     assert(
       property(array(piece, { maxLength: 30 }), array(nat(60)), (pieces, cuts) => {
@@ -58,7 +58,7 @@ describe('Markdown in a terminal', () => {
   })
 })
 
-/** What is shown, with neighbours of one style joined. */
+/** The rendered text, with neighbouring pieces of one style joined. */
 function show(pieces: readonly string[]): string {
   const view = createMarkdownView((style, text) => `<${style}>${text}</>`)
   const shown = pieces.map((piece) => view.feed(piece)).join('') + view.end()

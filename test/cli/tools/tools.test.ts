@@ -5,7 +5,7 @@ import { runHere } from '../../support/run-cli.ts'
 import { startBroker } from '../../support/start-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
-test('tools are listed, found and called over RPC and on the command line', async () => {
+test('tools are listed, searched and called on the command line', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, {
     raw: program('raw', {}, { prices: { echo: '0.001' } }),
@@ -26,7 +26,7 @@ test('tools are listed, found and called over RPC and on the command line', asyn
   expect(await found('--search', 'again')).toMatchObject([
     { name: 'raw__echo', server: 'raw', price_usd: '0.001' },
   ])
-  expect((await here('tools', '--server', 'gone')).out).toContain('No tool is on offer')
+  expect((await here('tools', '--server', 'gone')).out).toContain('No tools are available')
 
   expect(await here('tools', 'call', 'raw__echo', '{"a": 1}')).toMatchObject({ exit: 0, out: '{"a":1}\n' })
   const result = JSON.parse((await here('tools', 'call', 'raw__echo', '--json')).out) as object
@@ -37,7 +37,7 @@ test('tools are listed, found and called over RPC and on the command line', asyn
 
   expect(await broker.rpc('mcp.servers')).toMatchObject([
     { name: 'raw', era: 'legacy', tools: (await found('--server', 'raw')).length, held: [] },
-    // Tried again when it is next needed, after a pause that a slow machine may have sat out.
+    // The state depends on whether the backoff is over, which it may be on a slow machine.
     {
       name: 'gone',
       state: expect.stringMatching(/^(backoff|stopped)$/) as string,
@@ -52,7 +52,7 @@ test('tools are listed, found and called over RPC and on the command line', asyn
   ])
 })
 
-test('a model of the whole broker calls a tool from the command line; both are in the books', async () => {
+test('a model calls a tool of the command line, and the ledger has rows for both', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: program('raw', {}, { prices: { echo: '0.001' } }) })
   await using broker = await startBroker({ folder: folder.path, env })
@@ -61,7 +61,7 @@ test('a model of the whole broker calls a tool from the command line; both are i
   expect(run).toMatchObject({
     exit: 0,
     out: expect.stringContaining('The tool said “{"a":1}”') as string,
-    err: 'tool raw__echo {"a": 1} ($0.001)\nsaid {"a":1}\n',
+    err: 'tool raw__echo {"a": 1} ($0.001)\nresult {"a":1}\n',
   })
   const rows = broker.rows().map(({ kind, status, cost_nano }) => [kind, status, cost_nano])
   expect(rows).toEqual([
@@ -71,10 +71,13 @@ test('a model of the whole broker calls a tool from the command line; both are i
   ])
 })
 
-test('without MCP servers there are no tools, and that is no failure', async () => {
+test('without MCP servers the list of tools is empty and exits with 0', async () => {
   await using broker = await startBroker()
   const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
-  expect(await here('tools')).toMatchObject({ exit: 0, out: expect.stringContaining('No tool is on offer') })
+  expect(await here('tools')).toMatchObject({
+    exit: 0,
+    out: expect.stringContaining('No tools are available'),
+  })
   expect(await here('tools', 'call', 'x')).toMatchObject({
     exit: 5,
     err: expect.stringContaining('MCP_CONFIG_PATH'),

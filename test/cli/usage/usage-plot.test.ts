@@ -11,7 +11,7 @@ import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
 const none = methods['usage.summary'].example.result.totals
 
 describe('usage --plot', () => {
-  test('draws a bar a day, the dearest the longest', async () => {
+  test('draws a bar per day, with the longest for the most expensive', async () => {
     const costs = ['0', '1', '0.5', '0.001']
     const days: Params<'usage.summary'>[] = []
     const summary = async (params: Params<'usage.summary'>) => {
@@ -28,7 +28,7 @@ describe('usage --plot', () => {
     expect(bars[0]).toMatch(/^\d{4}-\d\d-\d\d$/)
   })
 
-  test('time is cut without gap or overlap, into no more calls than a batch may hold', () => {
+  test('slices time without gap or overlap, into at most as many calls as a batch may hold', () => {
     const instant = integer({ min: 1_600_000_000, max: 1_900_000_000 })
     assert(
       property(instant, integer({ min: 1, max: 400 * 86_400 }), (since, length) => {

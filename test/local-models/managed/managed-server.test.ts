@@ -19,7 +19,7 @@ afterEach(() => {
 })
 
 describe('a managed server', () => {
-  test('is started by its first use, once for all who wait', async () => {
+  test('is started by its first use, once for all concurrent callers', async () => {
     const { server, started } = await managed()
     expect(server.state()).toMatchObject({ phase: 'stopped', pid: undefined })
     await Promise.all([server.ready(), server.ready(), server.ready()])
@@ -28,7 +28,7 @@ describe('a managed server', () => {
     expect(started()).toEqual([server.state().pid])
   })
 
-  test('gets what its configuration names and no key of ours', async () => {
+  test('gets the variables of its configuration and no key of the broker', async () => {
     vi.stubEnv('OPENAI_API_KEY', 'secret')
     const { server, ask } = await managed({ env: { COLOUR: 'blue' } })
     await server.ready()
@@ -37,7 +37,7 @@ describe('a managed server', () => {
     expect(env).not.toHaveProperty('OPENAI_API_KEY')
   })
 
-  test('is ended when nobody has used it for a while, and started again by the next', async () => {
+  test('is ended after the idle timeout, and started again by the next use', async () => {
     const { server, clock, socketPath, started } = await managed()
     const leave = server.enter()
     await server.ready()
@@ -57,7 +57,7 @@ describe('a managed server', () => {
     expect([existsSync(socketPath), existsSync(`${socketPath}.pid`)]).toEqual([false, false])
   })
 
-  test('says its last words when it dies instead of starting', async () => {
+  test('that dies instead of starting fails with its last lines of output', async () => {
     const { server } = await managed({ habits: ['dies'] })
     await expect(server.ready()).rejects.toMatchObject({
       code: 'upstream-failed',
@@ -66,7 +66,7 @@ describe('a managed server', () => {
     expect(server.state()).toMatchObject({ phase: 'stopped', pid: undefined, crashes: 1 })
   })
 
-  test('that doesn’t exist is a failure like any other', async () => {
+  test('whose program doesn’t exist fails with “upstream-failed”', async () => {
     const { server } = await managed({ command: ['/nowhere/llama-server'] })
     await expect(server.ready()).rejects.toMatchObject({
       code: 'upstream-failed',
@@ -84,7 +84,7 @@ describe('a managed server', () => {
     expect(processEnded()).toHaveLength(1)
   })
 
-  test('is restarted at once after a crash, and rests after the next', async () => {
+  test('is restarted at once after a crash, and cools down after the next', async () => {
     const { server, clock, crash } = await managed()
     await server.ready()
     await crash()
@@ -102,7 +102,7 @@ describe('a managed server', () => {
     expect(server.state().crashes).toBe(1)
   })
 
-  test('goes on starting for others when one caller leaves', async () => {
+  test('keeps starting for the other callers when one aborts', async () => {
     const { server, started } = await managed()
     const leave = new AbortController()
     const left = failureOf(server.ready(leave.signal))
@@ -113,7 +113,7 @@ describe('a managed server', () => {
     expect(started()).toHaveLength(1)
   })
 
-  test('leaves nothing behind when it is closed: not its children, not if it is stubborn', async () => {
+  test('leaves no process behind when it is closed, even if it ignores SIGTERM and has children', async () => {
     const { server, ask, socketPath } = await managed({ habits: ['parent', 'stubborn'], graceMs: 50 })
     await server.ready()
     const { pid, child } = await ask('/')
@@ -124,7 +124,7 @@ describe('a managed server', () => {
     await expect(server.ready()).rejects.toMatchObject({ code: 'stopping' })
   })
 
-  test('closed while it starts, it is ended, and those who wait hear why', async () => {
+  test('that is closed while it starts is ended, and its callers get “stopping”', async () => {
     const { server, processEnded, started } = await managed({ habits: ['never-ready'] })
     const waits = failureOf(server.ready())
     await expect.poll(() => started()).toHaveLength(1)
@@ -133,7 +133,7 @@ describe('a managed server', () => {
     expect(processEnded()).toHaveLength(1)
   })
 
-  test('may listen on a port', async () => {
+  test('can listen on a port', async () => {
     await using folder = await temporaryFolder()
     const port = await freePort()
     const { server } = await managed({
@@ -146,7 +146,7 @@ describe('a managed server', () => {
     await server.close()
   })
 
-  test('is never taken from a broker that lives', async () => {
+  test('is not taken over from a broker that still runs', async () => {
     const { server, socketPath } = await managed()
     await server.ready()
     const { server: second } = await managed({ address: { socketPath } })
@@ -156,13 +156,13 @@ describe('a managed server', () => {
 })
 
 describe('after a kill -9 of the broker', () => {
-  test.skipIf(!hasSetpriv)('its server ends by itself', async () => {
+  test.skipIf(!hasSetpriv)('its managed server ends by itself', async () => {
     await using folder = await temporaryFolder()
     const pid = await killedBroker(join(folder.path, 's.sock'))
     await expect.poll(() => isAlive(pid)).toBe(false)
   })
 
-  test('the next broker ends what is left, and serves', async () => {
+  test('the next broker ends the orphaned server and starts its own', async () => {
     await using folder = await temporaryFolder()
     const socketPath = join(folder.path, 's.sock')
     const pid = await killedBroker(socketPath, 'stubborn')
@@ -175,7 +175,7 @@ describe('after a kill -9 of the broker', () => {
   })
 })
 
-const tinyServer = join(import.meta.dirname, 'tiny-server.ts')
+const tinyServer = join(import.meta.dirname, '..', 'tiny-server.ts')
 
 /** A managed tiny server that is closed after the test. */
 async function managed({
@@ -224,7 +224,7 @@ function failureOf(work: Promise<void>): Promise<unknown> {
   )
 }
 
-/** Real time for short waits, since real processes are waited for; long ones end when the test says so. */
+/** Real time for short waits, because the processes are real; idle timers end when the test fires them. */
 function adjustableClock() {
   let skipped = 0
   let held: { ms: number; run: () => void }[] = []
@@ -248,11 +248,11 @@ function adjustableClock() {
   }
 }
 
-/** Starts a broker with a managed server, kills it without a warning, and tells the server's pid. */
+/** Starts a broker with a managed server, kills it with SIGKILL, and returns the server's pid. */
 async function killedBroker(socketPath: string, ...habits: string[]): Promise<number> {
   const broker = spawn(
     process.execPath,
-    [join(import.meta.dirname, 'tiny-broker.ts'), socketPath, ...habits],
+    [join(import.meta.dirname, '..', 'tiny-broker.ts'), socketPath, ...habits],
     {
       stdio: ['ignore', 'pipe', 'inherit'],
     },
@@ -265,7 +265,7 @@ async function killedBroker(socketPath: string, ...habits: string[]): Promise<nu
   return pid
 }
 
-/** A process that only waits for init to collect it runs no more. */
+/** Whether a process runs; a zombie does not. */
 function isAlive(pid: number | undefined): boolean {
   try {
     process.kill(pid ?? -1, 0)

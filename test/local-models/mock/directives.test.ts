@@ -14,7 +14,7 @@ afterAll(() => loopback[Symbol.asyncDispose]())
 
 const streamed = { stream: true, stream_options: { include_usage: true } }
 
-/** Whatever arrives before the connection ends, well or badly. */
+/** The text that arrives before the connection ends, normally or not. */
 async function readAll(answer: Awaited<ReturnType<typeof loopback.say>>) {
   let text = ''
   const decoder = new TextDecoder()
@@ -41,18 +41,18 @@ test.each(loopbackDirectives.map(({ example, syntax }) => [example, syntax]))(
   },
 )
 
-test('an unknown directive is refused, and the known ones are named', async () => {
+test('an unknown directive is refused, naming the known ones', async () => {
   const answer = await loopback.say('loopback: dance')
   expect(answer.status).toBe(400)
   expect(await answer.text()).toContain('it knows: delay TIME')
 })
 
-test('of hundreds of thousands of directives the last counts', () => {
+test('the last of hundreds of thousands of directives applies', () => {
   const [, behaviour] = readBehaviour(`${'loopback: think 2\n'.repeat(300_000)}loopback: think 3`)
   expect(behaviour).toMatchObject({ think: 3 })
 })
 
-test('directives work on lines of their own only, in any case, several together', () => {
+test('directives apply only on lines of their own, in any case, and combine', () => {
   const [rest, behaviour] = readBehaviour(
     'say loopback: delay 1s\nLoopback: Delay 2s'.replace('Delay', 'delay'),
   )
@@ -65,15 +65,15 @@ test('directives work on lines of their own only, in any case, several together'
   })
 })
 
-describe('on request it', () => {
-  test('refuses with a status and a time to wait', async () => {
+describe('by a directive the mock provider', () => {
+  test('refuses with a status and a Retry-After', async () => {
     const answer = await loopback.say('loopback: status 429 retry-after 2')
     expect(answer.status).toBe(429)
     expect(answer.headers.get('retry-after')).toBe('2')
     expect(await answer.json()).toMatchObject({ error: { code: 429, type: 'rate_limit_error' } })
   })
 
-  test('cuts a stream after some chunks, with no last word', async () => {
+  test('cuts a stream after some chunks, without a finishing chunk', async () => {
     const { text, whole } = await readAll(await loopback.say('hello\nloopback: cut after 3', streamed))
     expect(whole).toBe(false)
     expect(contentsOf(text)).toEqual(['You', ' said', ' “'])
@@ -81,14 +81,14 @@ describe('on request it', () => {
     expect(text).not.toMatch(/"finish_reason":"|usage|DONE/)
   })
 
-  test('cuts a plain answer in the middle', async () => {
+  test('cuts a plain response in the middle', async () => {
     const { text, whole } = await readAll(await loopback.say('hello\nloopback: cut after 3'))
     expect(whole).toBe(false)
     expect(text).toMatch(/^\{"id"/)
     expect(() => JSON.parse(text)).toThrow(SyntaxError)
   })
 
-  test('tears an event apart', async () => {
+  test('cuts a stream in the middle of an event', async () => {
     const { text, whole } = await readAll(await loopback.say('hello\nloopback: tear after 2', streamed))
     expect(whole).toBe(false)
     expect(contentsOf(text)).toEqual(['You', ' said'])
@@ -103,7 +103,7 @@ describe('on request it', () => {
     expect([plain.status, await plain.json()]).toMatchObject([200, { error: { code: 502 } }])
   })
 
-  test('says exactly so many chunks', async () => {
+  test('sends an exact number of chunks', async () => {
     for (const count of [1, 7, 500]) {
       const text = await (await loopback.say(`hello\nloopback: chunks ${count}`, streamed)).text()
       expect(contentsOf(text)).toHaveLength(count)
@@ -112,7 +112,7 @@ describe('on request it', () => {
     }
   })
 
-  test('repeats itself, a line each', async () => {
+  test('repeats its text, a line each', async () => {
     const { choices, usage } = await loopback.client.chat.completions.create({
       model: 'loopback',
       messages: [{ role: 'user', content: 'hello\nloopback: repeat 100' }],
@@ -123,7 +123,7 @@ describe('on request it', () => {
     expect(usage?.completion_tokens).toBe(countTokens(content))
   })
 
-  test('never says more than its longest answer', async () => {
+  test('never exceeds its maximum output', async () => {
     const { choices, usage } = await loopback.client.chat.completions.create({
       model: 'loopback',
       messages: [{ role: 'user', content: 'hello\nloopback: repeat 9999999' }],
@@ -140,7 +140,7 @@ describe('on request it', () => {
     expect((await loopback.say('loopback: call sing', { tools })).status).toBe(400)
   })
 
-  test('thinks first, and counts it', async () => {
+  test('reasons first, and counts the reasoning tokens', async () => {
     const answer = await (await loopback.say('hello\nloopback: think 3')).json()
     expect(answer).toMatchObject({
       choices: [{ message: { reasoning: ' hm hm hm' } }],
@@ -150,18 +150,18 @@ describe('on request it', () => {
     expect(text.match(/"delta":\{"reasoning"/g)).toHaveLength(3)
   })
 
-  test('ends for any reason, and keeps its usage to itself', async () => {
-    const asked = 'hello\nloopback: finish content_filter\nloopback: usage none'
+  test('ends with any finish_reason, and reports no usage', async () => {
+    const prompt = 'hello\nloopback: finish content_filter\nloopback: usage none'
     for (const more of [{}, streamed]) {
-      const text = await (await loopback.say(asked, more)).text()
+      const text = await (await loopback.say(prompt, more)).text()
       expect(text).toContain('"finish_reason":"content_filter"')
       expect(text).not.toContain('usage')
     }
   })
 })
 
-describe('time', () => {
-  test('delay: no byte before it has passed', async () => {
+describe('timing of the mock provider', () => {
+  test('delay: no byte is sent before it has passed', async () => {
     const clock = manualClock()
     await using slow = await startedLoopback(clock)
     let answered = false
@@ -177,7 +177,7 @@ describe('time', () => {
     expect((await answer).status).toBe(200)
   })
 
-  test('every: a pause before each chunk, and for all of them before a plain answer', async () => {
+  test('every: pauses before each chunk, and before a plain response for the sum', async () => {
     const clock = manualClock()
     await using slow = await startedLoopback(clock)
     const stream = slow.say('hello\nloopback: chunks 3 every 20ms', streamed).then((answer) => answer.text())
@@ -194,22 +194,22 @@ describe('time', () => {
     expect((await plain).status).toBe(200)
   })
 
-  test('a caller who leaves stops the work', async () => {
+  test('a disconnect of the caller stops the timers', async () => {
     const clock = manualClock()
     await using slow = await startedLoopback(clock)
     const leave = new AbortController()
-    const asked = slow.ask('/v1/chat/completions', {
+    const pending = slow.ask('/v1/chat/completions', {
       method: 'POST',
       signal: leave.signal,
       body: JSON.stringify({ model: 'loopback-slow', messages: [{ role: 'user', content: 'hello' }] }),
     })
     await clock.awaited()
     leave.abort()
-    await expect(asked).rejects.toThrow('aborted')
+    await expect(pending).rejects.toThrow('aborted')
     await expect.poll(() => clock.pending()).toEqual([])
   })
 
-  test('a caller who doesn’t read slows the work down to a halt, and loses nothing', async () => {
+  test('a caller who doesn’t read stops the stream by backpressure, and loses nothing', async () => {
     const clock = manualClock()
     await using slow = await startedLoopback(clock)
     const socket = connect(slow.socketPath).pause()
@@ -243,7 +243,7 @@ describe('time', () => {
     expect(contentsOf(text)).toHaveLength(20_000)
   })
 
-  test('a stalled stream says no more, and ends when the caller leaves', async () => {
+  test('a stalled stream sends nothing more, and ends when the caller disconnects', async () => {
     const answer = await loopback.say('hello\nloopback: stall after 2', streamed)
     const reader = answer.body?.getReader()
     let text = ''
@@ -255,13 +255,13 @@ describe('time', () => {
   })
 })
 
-describe('tokens', () => {
-  test('a word or any other character is one, with the space before it', () => {
+describe('tokens of the mock provider', () => {
+  test('are words or single other characters, with the space before them', () => {
     expect(tokensOf('Hé_llo, you!  \n')).toEqual(['Hé_llo', ',', ' you', '!', '  \n'])
     expect(countTokens('')).toBe(0)
   })
 
-  test('joined they are the text', () => {
+  test('join to the text', () => {
     assert(
       property(string({ unit: 'grapheme' }), (text) => {
         expect(tokensOf(text).join('')).toBe(text)
@@ -270,7 +270,7 @@ describe('tokens', () => {
   })
 })
 
-test('a directive among a million spaces is read at once', () => {
+test('a directive among a million spaces is parsed in linear time', () => {
   const spaces = ' '.repeat(1_000_000)
   const [rest, behaviour] = readBehaviour(`hello\nloopback: think 2${spaces}`)
   expect(rest).toBe('hello')

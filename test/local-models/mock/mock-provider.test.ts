@@ -34,8 +34,8 @@ async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return items
 }
 
-describe('chat', () => {
-  test('repeats and counts what it was given, and says what it is', async () => {
+describe('chat of the mock provider', () => {
+  test('repeats and counts the message, and says that it is an echo', async () => {
     const answer = await loopback.client.chat.completions.create(hello)
     expect(answer.choices).toMatchObject([
       { message: { role: 'assistant', content: echo }, finish_reason: 'stop' },
@@ -47,7 +47,7 @@ describe('chat', () => {
     })
   })
 
-  test('streams a role, one token a chunk, the reason and, when asked, the usage', async () => {
+  test('streams a role, one token per chunk, the finish_reason and, on request, the usage', async () => {
     const stream = await loopback.client.chat.completions.create({
       ...hello,
       stream: true,
@@ -61,13 +61,13 @@ describe('chat', () => {
     expect(chunks).toHaveLength(countTokens(echo) + 3)
   })
 
-  test('a stream that nobody wants counted has no usage chunk, and ends with [DONE]', async () => {
+  test('streams no usage chunk without include_usage, and ends with [DONE]', async () => {
     const text = await (await loopback.say('hello', { stream: true })).text()
     expect(text).not.toContain('"usage"')
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   })
 
-  test('max_tokens cuts the answer, plain and streamed alike', async () => {
+  test('max_tokens cuts the response, plain and streamed alike', async () => {
     const plain = await loopback.client.chat.completions.create({ ...hello, max_tokens: 3 })
     expect(plain.choices[0]).toMatchObject({ message: { content: 'You said “' }, finish_reason: 'length' })
     expect(plain.usage?.completion_tokens).toBe(3)
@@ -81,12 +81,12 @@ describe('chat', () => {
     expect(chunks).toHaveLength(5)
   })
 
-  test('an answer that just fits has not been cut', async () => {
+  test('a response of exactly max_tokens finishes with “stop”', async () => {
     const answer = await loopback.client.chat.completions.create({ ...hello, max_tokens: countTokens(echo) })
     expect(answer.choices[0]).toMatchObject({ message: { content: echo }, finish_reason: 'stop' })
   })
 
-  test('the earliest stop text ends the answer before itself', async () => {
+  test('the earliest stop text ends the response before itself', async () => {
     const answer = await loopback.client.chat.completions.create({
       ...hello,
       stop: ['characters', 'words', ''],
@@ -135,7 +135,7 @@ describe('chat', () => {
     expect(message?.tool_calls?.[0]).toMatchObject({ function: { arguments: '{"city":""}' } })
   })
 
-  test('tools that nobody requires are left alone, and a tool’s answer is repeated', async () => {
+  test('optional tools are not called, and a tool’s result is repeated', async () => {
     const answer = await loopback.client.chat.completions.create({ ...hello, tools: [weather] })
     expect(answer.choices[0]?.message.content).toBe(echo)
     const call = {
@@ -155,7 +155,7 @@ describe('chat', () => {
     expect(after.choices[0]?.message.content).toContain('The tool said “sunny” (1 word, 5 characters)')
   })
 
-  test('JSON on request', async () => {
+  test('response_format gives a JSON object or the smallest value of a schema', async () => {
     const object = await loopback.client.chat.completions.create({
       ...hello,
       response_format: { type: 'json_object' },
@@ -173,7 +173,7 @@ describe('chat', () => {
     expect(shaped.choices[0]?.message.content).toBe('{"age":18}')
   })
 
-  test('parts that are not text are named', async () => {
+  test('content parts that are not text are named', async () => {
     const answer = await loopback.client.chat.completions.create({
       model: 'loopback',
       messages: [
@@ -189,7 +189,7 @@ describe('chat', () => {
     expect(answer.choices[0]?.message.content).toContain('“look\n[image_url]”')
   })
 
-  test('a prompt beyond the context window is refused with its size', async () => {
+  test('a prompt beyond the context window is refused', async () => {
     const long = loopback.client.chat.completions.create({
       ...hello,
       messages: [{ role: 'user', content: 'a '.repeat(140_000) }],
@@ -201,10 +201,10 @@ describe('chat', () => {
   })
 })
 
-describe('embeddings', () => {
-  test('come in order, the same for the same text, as floats or base64', async () => {
+describe('embeddings of the mock provider', () => {
+  test('are in order, equal for equal texts, as floats or base64', async () => {
     const ask = { model: 'loopback-embedding', input: ['one', 'two', 'one'], dimensions: 8 }
-    // Without a format the client asks for base64 and decodes it.
+    // Without a format the client requests base64 and decodes it.
     const coded = await loopback.client.embeddings.create(ask)
     const plain = await loopback.client.embeddings.create({ ...ask, encoding_format: 'float' })
     expect(plain.data).toEqual(coded.data)
@@ -215,7 +215,7 @@ describe('embeddings', () => {
     expect(plain.usage).toEqual({ prompt_tokens: 3, total_tokens: 3 })
   })
 
-  test('are unit vectors, and texts that share words lie closer', () => {
+  test('are unit vectors, and closer for texts that share words', () => {
     const [cat, cats, tax] = ['the black cat sleeps', 'a black cat sat', 'pay your taxes now'].map((text) =>
       embed(text, 256),
     )
@@ -225,14 +225,14 @@ describe('embeddings', () => {
     expect(dot(cat, cats)).toBeGreaterThan(dot(cat, tax))
   })
 
-  test('an empty text is refused', async () => {
+  test('of an empty text are refused', async () => {
     const ask = loopback.client.embeddings.create({ model: 'loopback-embedding', input: [''] })
     await expect(ask).rejects.toMatchObject({ status: 400 })
   })
 })
 
-describe('audio', () => {
-  test('speech is a WAV of 60 ms a character, and transcription measures it', async () => {
+describe('audio of the mock provider', () => {
+  test('speech is a WAV of 60 ms per character, and transcription states its length', async () => {
     const spoken = await loopback.client.audio.speech.create({
       model: 'loopback-speech',
       voice: 'alloy',
@@ -251,7 +251,7 @@ describe('audio', () => {
     })
   })
 
-  test('of sound that it can’t measure it says so, and reports no duration', async () => {
+  test('transcription of an unknown format has no duration and no usage', async () => {
     const heard = await loopback.client.audio.transcriptions.create({
       model: 'loopback-transcription',
       file: new File(['noise'], 'noise.mp3'),
@@ -260,7 +260,7 @@ describe('audio', () => {
     expect(heard).not.toHaveProperty('usage')
   })
 
-  test('a format that it can’t make is refused', async () => {
+  test('speech in an unsupported format is refused', async () => {
     const ask = loopback.client.audio.speech.create({
       model: 'loopback-speech',
       voice: 'alloy',
@@ -271,8 +271,8 @@ describe('audio', () => {
   })
 })
 
-describe('the server', () => {
-  test('lists its models, each of which says what it is, and costs nothing', async () => {
+describe('the server of the mock provider', () => {
+  test('lists its models, each with a description and a price of 0', async () => {
     const { data } = await loopback.client.models.list()
     expect(data.map((model) => model.id)).toEqual(loopbackModels.map((model) => model.id))
     for (const model of loopbackModels) {
@@ -282,7 +282,7 @@ describe('the server', () => {
     expect(await (await loopback.ask('/health')).json()).toMatchObject({ status: 'ok' })
   })
 
-  test('says what is wrong with a request in OpenAI’s shape', async () => {
+  test('refuses an invalid request with an error in OpenAI’s shape', async () => {
     const wrong = [
       ['/v1/chat/completions', '{', 400],
       ['/v1/chat/completions', '{"model":"loopback","messages":[]}', 400],
@@ -303,7 +303,7 @@ describe('the server', () => {
     expect(answer.status).toBe(413)
   })
 
-  test('replaces a dead socket file, never a living one, and leaves none behind', async () => {
+  test('replaces a stale socket file, never one in use, and removes its own on close', async () => {
     await using folder = await temporaryFolder()
     const socketPath = join(folder.path, 's.sock')
     await writeFile(socketPath, '')
@@ -315,7 +315,7 @@ describe('the server', () => {
     expect(existsSync(socketPath)).toBe(false)
   })
 
-  test('OpenAI’s errors are the client’s own', async () => {
+  test('sends errors that OpenAI’s client recognises', async () => {
     const ask = loopback.client.chat.completions.create({ ...hello, model: 'loopback-busy' })
     await expect(ask).rejects.toBeInstanceOf(RateLimitError)
   })

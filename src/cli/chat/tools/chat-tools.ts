@@ -12,34 +12,34 @@ export type Tool = Result<'mcp.list_tools'>['tools'][number]
 
 /** The tools that a conversation may use. */
 export interface ToolBox {
-  /** What was asked for: names or beginnings that end in `*`; `*` for all. */
+  /** The requested names, or prefixes that end in `*`; `*` for all. */
   readonly wanted: string
   readonly tools: ReadonlyMap<string, Tool>
-  /** Names of those that may run without asking again. */
+  /** Names of the tools that may run without another confirmation. */
   readonly trusted: Set<string>
 }
 
-/** Whether a tool may run: this once, from now on, not, or nobody is there to say so any more. */
+/** Whether a tool may run: once, from now on, or not; `stop` when the person ended the turn instead. */
 export type Verdict = 'yes' | 'always' | 'no' | 'stop'
 
 export type Approve = (tool: Tool) => Promise<Verdict>
 
-/** A type, not an interface: it has to fit where any further field may be. */
+/** A type, not an interface: only a type is assignable to a record with an index signature. */
 export type ToolAnswer = { readonly role: 'tool'; readonly tool_call_id: string; readonly content: string }
 
-/** What became of the calls of one answer; `undefined` when it was stopped. */
+/** The results of the tool calls of one response; `undefined` when the turn was stopped. */
 export type CallsDone =
   | {
-      /** To each call. */
+      /** One message per call. */
       readonly answers: readonly ToolAnswer[]
-      /** Of the calls whose price is known. */
+      /** The cost of the calls whose price is known. */
       readonly cost: Money
-      /** Calls whose price nobody knows. */
+      /** The number of calls of unknown price. */
       readonly unpriced: number
     }
   | undefined
 
-/** The broker's tools that `wanted` names, with spaces or commas between. */
+/** The broker's tools that match `patterns`, a list with spaces or commas between. */
 export async function findTools(client: Client, wanted: string): Promise<ToolBox> {
   const { tools } = await client.call('mcp.list_tools', {})
   const words = wanted.split(/[\s,]+/).filter(Boolean)
@@ -49,7 +49,7 @@ export async function findTools(client: Client, wanted: string): Promise<ToolBox
   return { wanted, tools: new Map(found), trusted: new Set() }
 }
 
-/** As a chat request names them. */
+/** The tools in the form of a chat request. */
 export function functionsOf({ tools }: ToolBox): readonly object[] {
   return [...tools.values()].map(({ name, description = '', inputSchema }) => ({
     type: 'function',
@@ -65,7 +65,7 @@ export interface CallsParts {
   readonly signal: AbortSignal
 }
 
-/** Shows each call, asks whether it may run, runs it, and says how it went. What goes wrong is told to the model. */
+/** Shows each call, asks for approval, runs it, and prints the result. Failures are reported to the model. */
 export async function runCalls(calls: readonly ToolCall[], parts: CallsParts): Promise<CallsDone> {
   const answers: ToolAnswer[] = []
   let [cost, unpriced] = [NOTHING, 0]
@@ -79,7 +79,7 @@ export async function runCalls(calls: readonly ToolCall[], parts: CallsParts): P
   return { answers, cost, unpriced }
 }
 
-/** Without a cost where nobody knows it. */
+/** The result of one call; `cost` is `undefined` when it is unknown. The whole is `undefined` when the turn was stopped. */
 type Done = { readonly text: string; readonly cost: Money | undefined } | undefined
 
 async function runOne({ function: { name, arguments: text } }: ToolCall, parts: CallsParts): Promise<Done> {
@@ -88,21 +88,21 @@ async function runOne({ function: { name, arguments: text } }: ToolCall, parts: 
   const args = objectIn(text)
   sayCall(terminal, name, text, tool)
   if (tool === undefined) return refused(terminal, `there is no tool “${name}” here`)
-  if (args === undefined) return refused(terminal, 'the arguments are no JSON object')
+  if (args === undefined) return refused(terminal, 'the arguments are not a JSON object')
   const verdict = box.trusted.has(name) ? 'yes' : await approve(tool)
   if (verdict === 'stop') return undefined
   if (verdict === 'no') return refused(terminal, 'the user does not want this tool to run')
   if (verdict === 'always') box.trusted.add(name)
-  return ask(tool, args, parts)
+  return callTool(tool, args, parts)
 }
 
-async function ask(tool: Tool, args: Record<string, unknown>, parts: CallsParts): Promise<Done> {
+async function callTool(tool: Tool, args: Record<string, unknown>, parts: CallsParts): Promise<Done> {
   const { terminal, client, signal } = parts
   try {
     const result = await client.call('mcp.call_tool', { name: tool.name, arguments: args }, { signal })
     const text = cut(resultLines(result).join('\n'), MOST_FOR_MODEL)
     const failed = result.isError === true
-    sayLine(terminal, failed ? 'red' : 'dim', `${failed ? 'failed' : 'said'} ${shortly(text)}`)
+    sayLine(terminal, failed ? 'red' : 'dim', `${failed ? 'failed' : 'result'} ${shortly(text)}`)
     return { text: failed ? `The tool failed: ${text}` : text, cost: priceOf(tool) }
   } catch (thrown) {
     if (signal.aborted) return undefined
@@ -110,7 +110,7 @@ async function ask(tool: Tool, args: Record<string, unknown>, parts: CallsParts)
   }
 }
 
-/** Characters of a result that a model gets to read, and of arguments that a person does. */
+/** Maximum characters: of a result as the model gets it, of the arguments and of a result as they are printed. */
 const MOST_FOR_MODEL = 65_536
 const MOST_FOR_PERSON = 2000
 const MOST_OF_RESULT = 120
@@ -121,7 +121,7 @@ function sayCall(terminal: Terminal, name: string, text: string, tool: Tool | un
   sayLine(terminal, 'yellow', `tool ${name} ${cut(text, MOST_FOR_PERSON)}${price === NOTHING ? '' : cost}`)
 }
 
-/** `undefined` when nobody knows. */
+/** `undefined` when the price is unknown. */
 function priceOf({ price_usd: usd }: Tool): Money | undefined {
   return usd === undefined ? undefined : dollars(usd)
 }
@@ -131,7 +131,7 @@ function refused(terminal: Terminal, why: string): Done {
   return { text: `The tool was not run: ${why}.`, cost: NOTHING }
 }
 
-/** On standard error: what a pipe takes is the answer and nothing else. */
+/** Without a terminal this goes to standard error, so that a pipe gets only the response. */
 function sayLine(terminal: Terminal, style: 'yellow' | 'red' | 'dim', text: string): void {
   const line = withoutControls(text)
   if (terminal.output.isTTY) print(terminal, paint(terminal, style, line))

@@ -3,8 +3,8 @@ import type { ChatLines } from '../line-input.ts'
 import type { Approve, Verdict } from './chat-tools.ts'
 
 /** Asks the person at the keyboard about each call. */
-export function approveByHand({ ask }: Pick<ChatLines, 'ask'>): Approve {
-  return async () => (await ask('run it? [y]es, [n]o, [a]lways ', readVerdict)) ?? 'stop'
+export function approveByHand(lines: Pick<ChatLines, 'ask'>): Approve {
+  return async () => (await lines.ask('run it? [y]es, [n]o, [a]lways ', readVerdict)) ?? 'stop'
 }
 
 const VERDICTS: readonly Verdict[] = ['yes', 'no', 'always']
@@ -16,7 +16,10 @@ function readVerdict(line: string): Verdict | undefined {
 
 export const approveAll: Approve = async () => 'yes'
 
-/** Who can't be asked hasn't agreed. */
+/** Without a terminal there is no one to agree, so no tool runs. Throws `forbidden`. */
 export const approveNothing: Approve = async ({ name }) => {
-  throw new BrokerError('forbidden', `“${name}” wants to run and nobody can be asked; --yes lets tools run`)
+  throw new BrokerError(
+    'forbidden',
+    `the model wants to run “${name}” and there is no terminal to ask at; --yes lets tools run`,
+  )
 }

@@ -1,19 +1,19 @@
 import type { ChatChunk } from '../../../sdk/index.ts'
 
-/** What a model wants done before it goes on. A type, not an interface: it has to fit where any further field may be. */
+/** A tool call of the model. A type, not an interface: only a type is assignable to a record with an index signature. */
 export type ToolCall = {
   readonly id: string
   readonly type: 'function'
   readonly function: {
     readonly name: string
-    /** JSON, as the model wrote it: it may be none. */
+    /** JSON as the model wrote it; it may be invalid. */
     readonly arguments: string
   }
 }
 
 type Piece = NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>[number]
 
-/** Puts the calls of a streamed answer together from their pieces. */
+/** Joins the tool calls of a streamed response from their pieces. */
 export class CallReader {
   readonly #calls: { id: string; name: string; text: string }[] = []
 
@@ -26,7 +26,7 @@ export class CallReader {
     }
   }
 
-  /** Every call that has a name; the rest can't be answered. */
+  /** All calls that have a name; a call without one cannot be run. */
   whole(): readonly ToolCall[] {
     return this.#calls
       .filter(({ name }) => name !== '')

@@ -5,8 +5,8 @@ type Schema = Readonly<Record<string, unknown>>
 type Spend = (count: number) => void
 
 /**
- * Values and characters that one answer may hold, and names that are looked at on the way there: a few bytes of schema
- * can name a long part of it many times. A schema that needs more is refused.
+ * The maximum work for one value: values and characters that it holds, and names that are visited on the way. Without the
+ * bound a small schema that refers to a long part of itself many times could cost minutes. A larger one is refused.
  */
 const LARGEST = 100_000
 const DEEPEST = 50
@@ -28,7 +28,7 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 /**
  * The smallest value that a JSON Schema allows: required properties only, empty strings, zeros. It honours constants,
- * enums, references inside the schema, bounds and formats, not `pattern` or `not`. Throws `bad-request` for a schema
+ * enums, references inside the schema, bounds and formats, but not `pattern` and `not`. Throws `bad-request` for a schema
  * that has no small value.
  */
 export function smallestJson(schema: unknown): unknown {
@@ -95,7 +95,7 @@ function typeOf(node: Schema): Type {
   return 'object'
 }
 
-/** References replaced by what they name, and the parts of `allOf` joined into one. */
+/** Replaces references by their targets and merges the parts of `allOf`. */
 function flatten(node: Schema, root: unknown, depth: number, spend: Spend): Schema {
   spend(1 + Object.keys(node).length)
   if (depth > DEEPEST) throw tooLarge()
@@ -113,7 +113,7 @@ function flatten(node: Schema, root: unknown, depth: number, spend: Spend): Sche
   )
 }
 
-/** All parts in one go: joined one after the other, each would copy all before it. */
+/** Merges all parts at once: merging one after the other would copy the earlier ones each time. */
 function joined(parts: readonly Schema[], spend: Spend): Schema {
   for (const { properties, required } of parts)
     spend(Object.keys(properties ?? {}).length + listOf(required).length)
@@ -140,11 +140,11 @@ function decoded(step: string, reference: string): string {
   try {
     return decodeURIComponent(step)
   } catch (cause) {
-    throw new BrokerError('bad-request', `“${reference}” has a “%” that is no escape`, { cause })
+    throw new BrokerError('bad-request', `“${reference}” has a “%” that is not an escape`, { cause })
   }
 }
 
-/** The number closest to zero, from below where it can, that keeps the bounds and is a multiple. */
+/** The number closest to zero that is within the bounds and a multiple of `multipleOf`. */
 function smallestNumber(node: Schema): number {
   const step = number(node['multipleOf'])
   const above = number(node['exclusiveMinimum'])
@@ -182,7 +182,7 @@ function number(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) ? value : undefined
 }
 
-/** A bound that is missing or below nothing bounds nothing. */
+/** A lower bound of a length; a missing or negative one counts as 0. */
 function length(value: unknown): number {
   return Math.max(0, number(value) ?? 0)
 }

@@ -1,4 +1,4 @@
-// Tools of the broker's in a conversation: nothing runs that nobody agreed to.
+// The broker's tools in a conversation: no tool runs without approval.
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
@@ -24,7 +24,7 @@ const tools: Result<'mcp.list_tools'>['tools'] = ['clock__now', 'clock__set', 'f
   }),
 )
 
-/** Calls a tool, in pieces as providers do, until it hears of one; then it says what it heard. */
+/** Calls tools, in pieces as providers do; once it has the result of one, it responds with that result as text. */
 const callsThenSays =
   (...calls: readonly [name: string, args: string][]): ChatScript =>
   (request, response) => {
@@ -42,7 +42,7 @@ const callsThenSays =
     response.end('data: [DONE]\n\n')
   }
 
-/** A broker with three tools, and what was called of them. */
+/** A broker with three tools that records their calls. */
 async function start(
   script: ChatScript,
   answer = async (): Promise<Result<'mcp.call_tool'>> => NOON,
@@ -63,13 +63,13 @@ async function start(
 
 const NOON = { content: [{ type: 'text', text: 'noon' }] }
 
-describe('one answer', () => {
-  test('with --yes a tool runs, the model hears of it, and only its last words are the output', async () => {
+describe('a single message with tools', () => {
+  test('with --yes a tool runs, the model gets its result, and only the final text goes to standard output', async () => {
     await using broker = await start(callsThenSays(['clock__now', '{"zone":"UTC"}']))
     const argv = ['chat', 'what time is it?', '--tools', 'clock__*', '--yes', '--socket', broker.sockets.rpc]
     const run = await runHere(argv)
     expect(run).toMatchObject({ exit: 0, out: 'It says: noon\n' })
-    expect(run.err).toBe('tool clock__now {"zone":"UTC"} ($0.001)\nsaid noon\n')
+    expect(run.err).toBe('tool clock__now {"zone":"UTC"} ($0.001)\nresult noon\n')
     expect(broker.called).toEqual([{ name: 'clock__now', arguments: { zone: 'UTC' } }])
     const [first, second] = broker.asked
     expect(first?.tools?.map(({ function: { name } }) => name)).toEqual(['clock__now', 'clock__set'])
@@ -85,7 +85,7 @@ describe('one answer', () => {
     ])
   })
 
-  test('without --yes and without anybody to ask, nothing runs', async () => {
+  test('without --yes and without a terminal no tool runs and the exit code is 3', async () => {
     await using broker = await start(callsThenSays(['clock__now', '']))
     const run = await runHere(['chat', 'time?', '--tools', '*', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 3, err: expect.stringContaining('--yes lets tools run') })
@@ -93,13 +93,13 @@ describe('one answer', () => {
   })
 
   test.each([
-    ['fails by its own word', async () => ({ ...NOON, isError: true }), 'The tool failed: noon'],
+    ['reports a failure', async () => ({ ...NOON, isError: true }), 'The tool failed: noon'],
     [
       'can’t be reached',
       () => Promise.reject(new BrokerError('upstream-down', 'clock is down')),
       'The tool was not run: clock is down.',
     ],
-  ])('a tool that %s is told to the model', async (_, answer, told) => {
+  ])('the model gets the failure of a tool that %s', async (_, answer, told) => {
     await using broker = await start(callsThenSays(['clock__now', '{}']), answer)
     const run = await runHere(['chat', 'time?', '-t', '*', '-y', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 0, out: `It says: ${told}\n` })
@@ -107,15 +107,15 @@ describe('one answer', () => {
 
   test.each([
     ['files__delete', '{}', 'there is no tool “files__delete” here'],
-    ['clock__now', '[1]', 'the arguments are no JSON object'],
-  ])('a call of %s with %s that makes no sense is not made', async (name, args, why) => {
+    ['clock__now', '[1]', 'the arguments are not a JSON object'],
+  ])('an invalid call of %s with %s is not made', async (name, args, why) => {
     await using broker = await start(callsThenSays([name, args]))
     const run = await runHere(['chat', 'time?', '-t', 'clock__now', '-y', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 0, out: `It says: The tool was not run: ${why}.\n` })
     expect(broker.called).toEqual([])
   })
 
-  test('a model that only ever calls tools is told to say something in the end', async () => {
+  test('a model that only calls tools may call no more after 20 rounds', async () => {
     const always = callsThenSays(['clock__now', '{}'])
     await using broker = await start((request, response) =>
       request.tool_choice === 'none'
@@ -127,22 +127,22 @@ describe('one answer', () => {
     expect(broker.called).toHaveLength(20)
   })
 
-  test('names that fit no tool are refused before anything is asked', async () => {
+  test('names that match no tool are refused before any chat request is sent', async () => {
     await using broker = await start(says('no'))
     const run = await runHere(['chat', 'hi', '-t', 'nothing', '--socket', broker.sockets.rpc])
-    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no tool fits “nothing”') })
+    expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no tool matches “nothing”') })
     expect(broker.asked).toEqual([])
   })
 })
 
-describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
+describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
   const startChat = async ({ folder, sockets }: Awaited<ReturnType<typeof start>>, ...more: string[]) =>
     startTmux(
       join(folder, 'tmux'),
       [`'${process.execPath}'`, `'${MAIN}'`, 'chat', ...more, '--socket', `'${sockets.rest}'`].join(' '),
     )
 
-  test('each call is shown and asked about: no, yes, and always', async () => {
+  test('each call is shown and needs approval: no, yes, or always', async () => {
     await using broker = await start(callsThenSays(['clock__now', '{"zone":"UTC"}']))
     await using screen = await startChat(broker)
     await screen.type('/tools', 'Enter')
@@ -159,7 +159,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     await screen.type('second', 'Enter')
     await screen.see(/second\s+tool clock__now[^]*run it\?/)
     await screen.type('y', 'Enter')
-    expect(await screen.see(/said noon\s+It says: noon\s+gpt-4o-mini/)).toContain(
+    expect(await screen.see(/result noon\s+It says: noon\s+gpt-4o-mini/)).toContain(
       '18 + 8 tokens · $0.0010078',
     )
 
@@ -168,7 +168,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     await screen.type('always', 'Enter')
     await screen.see(/third[^]*It says: noon[^]*ms/)
     await screen.type('fourth', 'Enter')
-    await screen.see(/fourth\s+tool clock__now[^\n]*\s+said noon\s+It says: noon/)
+    await screen.see(/fourth\s+tool clock__now[^\n]*\s+result noon\s+It says: noon/)
     expect(broker.called).toHaveLength(3)
 
     await screen.type('/cost', 'Enter')
@@ -181,7 +181,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     )
   })
 
-  test('a call whose price nobody knows makes the cost unknown, never free', async () => {
+  test('a call of unknown price makes the cost unknown, never free', async () => {
     const riddles = tools.map(({ price_usd: _price, ...tool }) => tool)
     await using broker = await start(callsThenSays(['clock__now', '{}']), async () => NOON, riddles)
     await using screen = await startChat(broker, '--tools', "'*'", '--yes')
@@ -191,7 +191,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     await screen.see('$0.0000078 and 1 item of unknown cost')
   })
 
-  test('what was typed as an answer is no message and not brought back by the up arrow', async () => {
+  test('the reply to an approval is not a message and not in the history of the up arrow', async () => {
     await using broker = await start(callsThenSays(['clock__now', '{}']))
     await using screen = await startChat(broker, '--tools', "'*'")
     await screen.type('hello', 'Enter')
@@ -203,7 +203,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     expect(broker.asked.at(-1)?.messages.at(-1)?.content).toBe('hello')
   })
 
-  test('Ctrl-C at the question stops the answer, and the conversation goes on without it', async () => {
+  test('Ctrl-C at the approval stops the turn, and the conversation continues without it', async () => {
     await using broker = await start((request, response) =>
       request.messages.at(-1)?.content === 'again'
         ? says('Fine')(request, response)
@@ -220,7 +220,7 @@ describe.skipIf(!hasTmux())('in a terminal (needs tmux)', () => {
     expect(broker.asked.at(-1)?.messages).toEqual([{ role: 'user', content: 'again' }])
   })
 
-  test('one question asks at the terminal, too', async () => {
+  test('a single message asks for approval at the terminal too', async () => {
     await using broker = await start(callsThenSays(['clock__now', '{}']))
     await using screen = await startChat(broker, 'time?', '--tools', "'*'")
     await screen.see('run it?')

@@ -33,12 +33,12 @@ const schemas: Record<string, z.ZodType> = {
   'nullable fields': z.object({ a: z.string().nullable() }),
 }
 
-test.each(Object.entries(schemas))('%s', (_, schema) => {
+test.each(Object.entries(schemas))('the smallest value of %s is valid', (_, schema) => {
   const smallest = smallestJson(z.toJSONSchema(schema))
   expect(schema.safeParse(structuredClone(smallest))).toMatchObject({ success: true })
 })
 
-/** So many parts by reference that joining them one after the other would take minutes. */
+/** So many parts by reference that merging them one after the other would take minutes. */
 function joinedOf(part: object): object {
   return { $defs: { a: part }, allOf: Array.from({ length: 4_000 }, () => ({ $ref: '#/$defs/a' })) }
 }
@@ -51,7 +51,7 @@ function manyNames(): object {
   return Object.fromEntries(Array.from({ length: 5_000 }, (_, nth) => [`k${nth}`, {}]))
 }
 
-test('only what is required is there', () => {
+test('the smallest value has only required properties', () => {
   expect(smallestJson(z.toJSONSchema(schemas['an object with optional fields'] ?? z.never()))).toEqual({
     a: '',
   })
@@ -75,13 +75,13 @@ test.each([
   ['a reference with half an escape', { $ref: '#/%' }],
   ['thousands of parts that require the same names', joinedOf({ required: Array(5_000).fill('k') })],
   ['thousands of parts with the same properties', joinedOf({ properties: manyNames() })],
-  ['thousands of parts with fields nobody knows', joinedOf(manyNames())],
-  ['thousands of values that choose among fields nobody knows', eachOf({ ...manyNames(), anyOf: [{}] })],
-  ['thousands of choices that are none', eachOf({ anyOf: Array(100_000).fill(true) })],
+  ['thousands of parts with unknown fields', joinedOf(manyNames())],
+  ['thousands of values with a choice and unknown fields', eachOf({ ...manyNames(), anyOf: [{}] })],
+  ['thousands of choices that are not schemas', eachOf({ anyOf: Array(100_000).fill(true) })],
   ['thousands of long names', eachOf({ required: ['k'.repeat(1_000_000)] })],
   ['thousands of long constants', eachOf({ const: 'k'.repeat(1_000_000) })],
   [
-    'a length below nothing beside a huge one',
+    'a negative length beside a huge one',
     {
       prefixItems: [
         { type: 'string', minLength: -1e12 },
@@ -89,14 +89,14 @@ test.each([
       ],
     },
   ],
-])('refused in no time: %s', (_, schema) => {
+])('a schema with %s is refused quickly', (_, schema) => {
   expect(() => smallestJson(schema)).toThrow(expect.objectContaining({ code: 'bad-request' }))
 })
 
-test('a reference that can’t be read is named', () => {
+test('the error for an invalid reference names it', () => {
   expect(() => smallestJson({ $ref: '#/%' })).toThrow('“#/%”')
 })
 
-test('a format that is the name of something in JavaScript is no format', () => {
+test('a format that is the name of an Object property is ignored', () => {
   expect(smallestJson({ type: 'string', format: 'constructor' })).toBe('')
 })
