@@ -8,8 +8,7 @@ import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './banner.ts'
 import { tellMisuse } from '../runtime/usage-error.ts'
 import { startDaemon, type Daemon } from './start.ts'
-import { expectShortLives } from '../runtime/v8-tuning.ts'
-import { trimMemory } from '../runtime/trim-memory.ts'
+import { expectShortLives, trimMemory } from '../runtime/v8-tuning.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const program = new Command('hero_aibroker_server')

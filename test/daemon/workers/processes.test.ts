@@ -58,7 +58,7 @@ function pidsOf(broker: Broker): ReadonlyMap<number, number> {
   const ready = lines.map((line) => JSON.parse(line) as { msg: string; worker: number; workerPid: number })
   return new Map(
     ready.flatMap(({ msg, worker, workerPid }) =>
-      msg === 'a worker answers' ? [[worker, workerPid] as const] : [],
+      msg === 'a worker is ready' ? [[worker, workerPid] as const] : [],
     ),
   )
 }
@@ -330,7 +330,7 @@ test(
     await expect.poll(() => pidsOf(broker).get(1), { timeout: 10_000 }).not.toBe(victim)
     const answers = await manyAtOnce(2 * WORKERS, () => broker.post(CHAT, hello))
     expect(statusesOf(answers, 200)).toBe(WORKERS)
-    expect(broker.stderr()).toContain('a worker does not answer any more and is ended')
+    expect(broker.stderr()).toContain('a worker does not respond to pings and is killed')
   },
 )
 

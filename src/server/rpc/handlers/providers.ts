@@ -3,24 +3,12 @@ import { shortName } from '../../../base/truncate.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
-import type { Provider, ProviderDefinition } from '../../../providers/provider.ts'
+import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
+import type { Provider } from '../../../providers/provider.ts'
 import type { KeyTest } from '../../../providers/checks/test-keys.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
-
-/** A provider that is set up, or that only lacks a key. */
-export interface KnownProvider {
-  readonly definition: ProviderDefinition
-  /** Where it is asked: a host, or the path of a Unix socket. */
-  readonly host: string
-  /** Where its keys are looked for; empty when it needs none. */
-  readonly keyVariables: readonly string[]
-  /** Absent when its key is. */
-  readonly provider: Provider | undefined
-  /** Asks for its models with each of its keys. */
-  testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
-}
 
 export interface ProvidersFacts {
   readonly rooms: Rooms
