@@ -108,7 +108,7 @@ test('a file that is no socket is refused and left as it is', async () => {
 test('a folder that cannot be made is refused by name', async () => {
   writeFileSync(join(temp.path, 'hero_aibroker'), '')
   await expect(bindUnixSocket(server(), path)).rejects.toThrow(
-    `cannot make ${join(temp.path, 'hero_aibroker')} our own`,
+    `cannot create ${join(temp.path, 'hero_aibroker')} as a private folder`,
   )
 })
 
@@ -148,6 +148,6 @@ test.each(['127.0.0.1', '::1'])('TCP on %s gets a free port and answers', async 
 test('a port in use is refused by name', async () => {
   const { port } = await bindTcp(server(), '127.0.0.1', 0)
   await expect(bindTcp(server(), '127.0.0.1', port)).rejects.toThrow(
-    `cannot listen on 127.0.0.1 port ${port}: another program has it; stop that one, or choose another port`,
+    `cannot listen on 127.0.0.1 port ${port}: another program uses it; stop that program, or choose another port`,
   )
 })

@@ -86,7 +86,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
-    repeats: standIn<Repeats>({}, ofPrimary('kept answers')),
+    repeats: standIn<Repeats>({}, ofPrimary('stored responses')),
     // Limits one worker; the primary limits all of them together.
     admission: createAdmission(config.mostOpenRequests),
     figures,
@@ -95,7 +95,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
       note: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       ours: (id) => id,
     },
-    lists: standIn<ModelLists>({}, ofPrimary('lists of models')),
+    lists: standIn<ModelLists>({}, ofPrimary('model lists')),
     clock,
     strategy: config.routingStrategy,
     health,
