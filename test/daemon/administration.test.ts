@@ -106,16 +106,16 @@ test('a priority applies from the next request, survives a restart, and null res
   await using openai = await scriptedUpstream([json(200, whole)])
   await using groq = await scriptedUpstream([json(200, whole)])
   const env = { ...openaiAt(openai), ...groqAt(groq), MODELS_CONFIG_PATH: path }
-  const asked = async (broker: Broker): Promise<unknown> => {
+  const servedBy = async (broker: Broker): Promise<unknown> => {
     const answer = await broker.post('/v1/chat/completions', { model: 'shared', messages })
     return (answer.json as { provider: unknown }).provider
   }
   {
     await using broker = await startBroker({ env, folder: folder.path })
     const client = clientOf(broker)
-    expect(await asked(broker)).toBe('OpenAI')
+    expect(await servedBy(broker)).toBe('OpenAI')
     expect(await client.call('priority.set', { provider: 'groq', priority: 1 })).toEqual({ groq: 1 })
-    expect(await asked(broker)).toBe('Groq')
+    expect(await servedBy(broker)).toBe('Groq')
     expect((await client.call('models.list', { search: 'shared' }))[0]?.endpoints).toMatchObject([
       { provider: 'openai', priority: 5 },
       { provider: 'groq', priority: 1 },
@@ -123,7 +123,7 @@ test('a priority applies from the next request, survives a restart, and null res
     // A changed models file does not reset it.
     writeFileSync(path, TWO_ENDPOINTS.replace('Shared', 'Renamed'))
     await client.call('config.reload')
-    expect(await asked(broker)).toBe('Groq')
+    expect(await servedBy(broker)).toBe('Groq')
     await expect(client.call('priority.set', { provider: 'grok', priority: 1 })).rejects.toMatchObject({
       code: 'not-found',
     })
@@ -131,9 +131,9 @@ test('a priority applies from the next request, survives a restart, and null res
   await using again = await startBroker({ env, folder: folder.path })
   const client = clientOf(again)
   expect(await client.call('priority.list')).toEqual({ groq: 1 })
-  expect(await asked(again)).toBe('Groq')
+  expect(await servedBy(again)).toBe('Groq')
   expect(await client.call('priority.set', { provider: 'groq', priority: null })).toEqual({})
-  expect(await asked(again)).toBe('OpenAI')
+  expect(await servedBy(again)).toBe('OpenAI')
 })
 
 test('a key added to the secrets file is used after the next reload', async () => {
@@ -264,7 +264,7 @@ test('contexts.list shows contexts that sent requests, and a context with an all
     await ask('shop', 'gpt-4o-mini'),
   ]).toEqual([404, 200, 200])
 
-  // Without its pin it keeps its limits.
+  // Without its allowlist it keeps its limits.
   expect(await client.call('contexts.pin', { context: 'lab', pin: {} })).toMatchObject({
     rules: [{ subject, rule: { usd_per_day: '5' } }],
   })

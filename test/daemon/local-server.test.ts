@@ -9,10 +9,10 @@ import { ask, openAsk } from '../support/open-request.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
 
-const TINY = join(import.meta.dirname, '..', '..', 'local', 'tiny-chat.ts')
+const TINY = join(import.meta.dirname, '..', 'local-models', 'tiny-chat.ts')
 const GGUF =
   process.env['AIBROKER_TEST_GGUF'] ??
-  join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'stories260K.gguf')
+  join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'stories260K.gguf')
 
 test('a managed server is started by its first request and ended with the broker', async () => {
   using folder = tempFolder()

@@ -223,7 +223,7 @@ export interface OptionParts {
   readonly config: Config
   readonly log: DaemonLog
   readonly gate: Gate
-  readonly metrics: Pick<Metrics, 'answered'>
+  readonly metrics: { readonly answered: Metrics['answered'] }
 }
 
 export function optionsFor(name: string, { config, log, gate, metrics }: OptionParts): DoorOptions {
@@ -250,7 +250,11 @@ async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
 /** Lets open requests finish within the drain timeout, then ends them with an error, then closes the remaining connections. */
 export async function drainAll(
   open: readonly { readonly door: FastifyInstance; readonly drain: Drain }[],
-  { config, clock, rooms }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: Pick<Rooms, 'running'> },
+  {
+    config,
+    clock,
+    rooms,
+  }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: { readonly running: Rooms['running'] } },
 ): Promise<void> {
   const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
   const graceMs = config.drainTimeoutMs + LAST_WORDS_MS

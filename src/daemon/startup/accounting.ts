@@ -5,10 +5,10 @@ import { openRuleBook, type RuleBook } from '../../limits/limit-store.ts'
 import { createEndpointFigures, type EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
 import type { DaemonLog } from '../log.ts'
 import { clearOldRows } from '../services/row-retention.ts'
-import type { Instance } from './instance.ts'
-import type { Storage } from './storage.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonStorage } from './storage.ts'
 
-export interface Accounting {
+export interface DaemonAccounting {
   readonly ledger: Ledger
   readonly rules: RuleBook
   readonly limits: Limits
@@ -22,7 +22,7 @@ const SEED_WINDOW_S = 30 * 60
 const MAX_SEED_ENTRIES = 1000
 
 /** Step 2: opens the ledger and the limits, and records in the background what a killed broker left unfinished. */
-export function openAccounting(instance: Instance, { store }: Storage): Accounting {
+export function openAccounting(instance: DaemonInstance, { store }: DaemonStorage): DaemonAccounting {
   const { config, clock, log, stack } = instance
   const ledger = createLedger({
     store,

@@ -7,7 +7,7 @@ import { createAlarms, watchOpenFiles, type Alarms } from '../../runtime/warning
 import type { DaemonLog } from '../log.ts'
 
 /** What every step of the start needs. */
-export interface Instance {
+export interface DaemonInstance {
   readonly config: Config
   readonly clock: Clock
   readonly log: LogRing
@@ -25,7 +25,7 @@ export async function openInstance(
   clock: Clock,
   onward: DaemonLog,
   stack: AsyncDisposableStack,
-): Promise<Instance> {
+): Promise<DaemonInstance> {
   const log = createLogRing({ clock, onward })
   const startedAt = clock.monotonic()
   const sockets = socketPaths(config.socketDir)

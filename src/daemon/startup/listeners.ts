@@ -5,19 +5,19 @@ import { VERSION } from '../../runtime/version.ts'
 import { openDoors, type TcpAddress } from '../listeners/listeners.ts'
 import { tellingRules, tellingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
-import type { Accounting } from './accounting.ts'
-import type { Instance } from './instance.ts'
-import type { Providers } from './providers.ts'
-import type { BuiltServices } from './services.ts'
-import type { Storage } from './storage.ts'
+import type { DaemonAccounting } from './accounting.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonProviders } from './providers.ts'
+import type { DaemonServices } from './services.ts'
+import type { DaemonStorage } from './storage.ts'
 
 /** Everything that the previous steps have built. */
 export interface BuiltDaemon {
-  readonly instance: Instance
-  readonly storage: Storage
-  readonly accounting: Accounting
-  readonly providers: Providers
-  readonly services: BuiltServices
+  readonly instance: DaemonInstance
+  readonly storage: DaemonStorage
+  readonly accounting: DaemonAccounting
+  readonly providers: DaemonProviders
+  readonly services: DaemonServices
   readonly broadcast: WorkerBroadcast
 }
 
@@ -36,12 +36,12 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     return tcp
   }
   const { openDoorsWithWorkers } = await loadWorkers()
-  const news = {
+  const state = {
     registry: () => providers.registry.state(),
     rules: () => accounting.rules.list(),
     tokens: () => storage.tokens.kept(),
   }
-  const clustered = stack.use(await openDoorsWithWorkers({ ...parts, flags, news }))
+  const clustered = stack.use(await openDoorsWithWorkers({ ...parts, flags, state }))
   tcp = clustered.tcp
   broadcast.connect((topic) => clustered.tell(topic))
   return tcp

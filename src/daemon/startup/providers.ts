@@ -4,10 +4,10 @@ import { createHealthBook, type HealthBook } from '../../providers/health/endpoi
 import type { Store } from '../../store/store.ts'
 import { openSupply, type Supply } from '../providers/provider-registry.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
-import type { Instance } from './instance.ts'
-import type { Storage } from './storage.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonStorage } from './storage.ts'
 
-export interface Providers {
+export interface DaemonProviders {
   readonly registry: Supply
   readonly health: HealthBook
   readonly priorities: ProviderPriorities
@@ -15,10 +15,10 @@ export interface Providers {
 
 /** Step 3: sets up the providers and their models, and starts the health probes. Throws what is wrong with the models file. */
 export async function openProviders(
-  instance: Instance,
-  { store }: Storage,
+  instance: DaemonInstance,
+  { store }: DaemonStorage,
   broadcast: WorkerBroadcast,
-): Promise<Providers> {
+): Promise<DaemonProviders> {
   const { config, clock, log, sockets, stack } = instance
   const health = createHealthBook({ clock })
   const registry = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))

@@ -11,12 +11,12 @@ import { NO_MORE_FILES, OPEN_FILES, type Alarms } from '../../runtime/warnings.t
 import type { EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openTools, type Tools } from '../services/mcp-tools.ts'
-import type { Accounting } from './accounting.ts'
-import type { Instance } from './instance.ts'
-import type { Providers } from './providers.ts'
-import type { Storage } from './storage.ts'
+import type { DaemonAccounting } from './accounting.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonProviders } from './providers.ts'
+import type { DaemonStorage } from './storage.ts'
 
-export interface BuiltServices {
+export interface DaemonServices {
   readonly rooms: Rooms
   readonly tools: Tools
   readonly metrics: Metrics
@@ -24,11 +24,11 @@ export interface BuiltServices {
 
 /** Step 4: builds the services that inference needs, MCP tools among them. Throws `bad-request` for a bad MCP file. */
 export async function buildServices(
-  instance: Instance,
-  { store }: Storage,
-  { ledger, limits, tokenCounter, figures }: Accounting,
-  { registry, health }: Providers,
-): Promise<BuiltServices> {
+  instance: DaemonInstance,
+  { store }: DaemonStorage,
+  { ledger, limits, tokenCounter, figures }: DaemonAccounting,
+  { registry, health }: DaemonProviders,
+): Promise<DaemonServices> {
   const { config, clock, log, warnings, stack } = instance
   const metrics = createMetrics(clock)
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))

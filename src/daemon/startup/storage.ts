@@ -4,9 +4,9 @@ import type { Tokens } from '../../auth/tokens.ts'
 import type { Alarms } from '../../runtime/warnings.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { openKeys } from '../services/api-keys.ts'
-import type { Instance } from './instance.ts'
+import type { DaemonInstance } from './instance.ts'
 
-export interface Storage {
+export interface DaemonStorage {
   /** `requests.db` */
   readonly store: Store
   readonly tokens: Tokens
@@ -14,7 +14,7 @@ export interface Storage {
 }
 
 /** Step 1: opens the databases of requests and of API tokens. Throws `cannot-start`. */
-export function openStorage({ config, clock, warnings, stack }: Instance): Storage {
+export function openStorage({ config, clock, warnings, stack }: DaemonInstance): DaemonStorage {
   const path = join(config.dataDir, 'requests.db')
   const onFull = warnWhenFull(warnings)
   const store = stack.adopt(openStore({ path, clock, durability: 'power-safe-soon', onFull }), (open) =>

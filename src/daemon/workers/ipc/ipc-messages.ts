@@ -46,7 +46,7 @@ export type ToWorker =
   | Booked
   | { readonly type: 'refused'; readonly n: number; readonly error: ToldError }
   | { readonly type: 'settled'; readonly n: number; readonly error: ToldError | undefined }
-  | { readonly type: 'update'; readonly serial: number; readonly news: News }
+  | { readonly type: 'update'; readonly serial: number; readonly update: News }
   /** A heartbeat, to be acknowledged. */
   | { readonly type: 'ping'; readonly serial: number }
   /** Finish open requests, accept no new ones, then end the process. */

@@ -13,7 +13,7 @@ export interface DoorsWithWorkers extends Doors {
  * listeners, to which workers forward what only the primary can serve.
  */
 export async function openDoorsWithWorkers(
-  parts: DoorParts & Pick<FleetParts, 'flags' | 'news'>,
+  parts: DoorParts & Pick<FleetParts, 'flags' | 'state'>,
 ): Promise<DoorsWithWorkers> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(twinFolder(parts.sockets), { recursive: true, force: true }))

@@ -8,7 +8,9 @@ import type { DaemonLog } from '../../log.ts'
 import { toldError, type Booked, type BookMessage, type ToWorker } from '../ipc/ipc-messages.ts'
 
 /** The primary's services that account for the requests of all workers. */
-export interface BookRooms extends Pick<Rooms, 'admission' | 'upstreamIds'> {
+export interface BookRooms {
+  readonly admission: Rooms['admission']
+  readonly upstreamIds: Rooms['upstreamIds']
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
   readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle' | 'interrupt'>
   readonly figures: { note(settlement: Settlement): void }

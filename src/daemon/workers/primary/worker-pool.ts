@@ -30,10 +30,10 @@ export interface FleetParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly sockets: SocketPaths
-  readonly rooms: BookRooms & Pick<Rooms, 'running'>
-  readonly metrics: Pick<Metrics, 'answered'>
+  readonly rooms: BookRooms & { readonly running: Rooms['running'] }
+  readonly metrics: { readonly answered: Metrics['answered'] }
   /** The current state of each topic that workers need. */
-  readonly news: { readonly [T in Topic]: () => Extract<News, { topic: T }>['value'] }
+  readonly state: { readonly [T in Topic]: () => Extract<News, { topic: T }>['value'] }
 }
 
 /** The worker processes of a primary. */
@@ -109,7 +109,7 @@ class RunningFleet implements Fleet {
   }
 
   async tell(topic: Topic): Promise<void> {
-    const value = this.#parts.news[topic]()
+    const value = this.#parts.state[topic]()
     await Promise.all(
       [...this.#workers.values()].map((worker) => this.#sendUpdate(worker, { topic, value } as News)),
     )
@@ -189,12 +189,12 @@ class RunningFleet implements Fleet {
     this.#workers.set(number, worker)
     this.#watch(worker)
     for (const topic of TOPICS)
-      void this.#sendUpdate(worker, { topic, value: this.#parts.news[topic]() } as News)
+      void this.#sendUpdate(worker, { topic, value: this.#parts.state[topic]() } as News)
     return worker
   }
 
-  #sendUpdate(worker: Hand, news: News): Promise<void> {
-    return this.#request(worker, (serial) => ({ type: 'update', serial, news }))
+  #sendUpdate(worker: Hand, update: News): Promise<void> {
+    return this.#request(worker, (serial) => ({ type: 'update', serial, update }))
   }
 
   /** Resolves when the worker has acknowledged the message or has exited. */

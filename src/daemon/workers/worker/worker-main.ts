@@ -57,17 +57,17 @@ async function run(): Promise<void> {
   })
 
   function hear(message: ToWorker): void {
-    if (message.type === 'update') return take(message.serial, message.news)
+    if (message.type === 'update') return take(message.serial, message.update)
     if (message.type === 'ping') return send({ type: 'ack', serial: message.serial })
     if (message.type === 'drain') return drained.resolve()
     worker.books.hear(message)
   }
 
-  function take(serial: number, news: News): void {
-    if (news.topic === 'tokens') tokens.replace(news.value)
-    else worker.take(news)
+  function take(serial: number, update: News): void {
+    if (update.topic === 'tokens') tokens.replace(update.value)
+    else worker.take(update)
     send({ type: 'ack', serial })
-    if (topics.add(news.topic).size === TOPICS.length) started.resolve()
+    if (topics.add(update.topic).size === TOPICS.length) started.resolve()
   }
 
   // Terminals and service managers signal every process of the group; the primary decides when a worker drains.
