@@ -42,7 +42,7 @@ interface Pending<T> {
 }
 
 /** What the primary granted to request `n`. */
-interface GrantedRequest {
+interface PrimaryGrant {
   readonly n: number
   readonly hold: Hold
   readonly admission: Pick<Admission, 'headers' | 'mayHedge'>
@@ -87,7 +87,7 @@ class RemoteAccountingClient implements BooksElsewhere {
   }
 
   /** Reserves the request as it is, and where its budget does not afford that, what the budget affords. */
-  async #reserve(n: number, booking: Booking): Promise<GrantedRequest> {
+  async #reserve(n: number, booking: Booking): Promise<PrimaryGrant> {
     const { errand, tokens } = booking
     let request = this.#holdRequest(booking)
     const { caller } = request
@@ -121,7 +121,7 @@ class RemoteAccountingClient implements BooksElsewhere {
   }
 
   /** Stands in for limits and ledger while this one request is executed. */
-  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: GrantedRequest): Books {
+  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Books {
     let granted = allowance
     return {
       limits: {
