@@ -43,7 +43,7 @@ export async function startDaemon(
   const tcp = await startListeners(built, flags)
   const open = stack.move()
   return {
-    rooms: services.rooms,
+    rooms: services.inference,
     sockets: instance.sockets,
     tcp,
     modelsPath: config.modelsConfigPath,

@@ -25,7 +25,7 @@ export interface BuiltDaemon {
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, stack } = instance
-  const { rooms, tools, metrics } = services
+  const { inference: rooms, tools, metrics } = services
   let tcp: TcpAddress | undefined
   const handlers = createHandlers(built, () => tcp)
   const streams = brokerStreams({ logs: log })
@@ -56,7 +56,7 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
-    rooms: services.rooms,
+    rooms: services.inference,
     rules: tellingRules(accounting.rules, () => broadcast.send('rules')),
     tokens: tellingTokens(storage.tokens, () => broadcast.send('tokens')),
     version: VERSION,

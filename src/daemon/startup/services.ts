@@ -17,7 +17,8 @@ import type { DaemonProviders } from './providers.ts'
 import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonServices {
-  readonly rooms: Rooms
+  /** The services that requests are executed with. */
+  readonly inference: Rooms
   readonly tools: Tools
   readonly metrics: Metrics
 }
@@ -32,7 +33,7 @@ export async function buildServices(
   const { config, clock, log, warnings, stack } = instance
   const metrics = createMetrics(clock)
   const tools = stack.use(await openTools({ config, environment: process.env, clock, log, ledger, limits }))
-  const rooms: Rooms = {
+  const inference: Rooms = {
     catalog: () => registry.catalog(),
     providers: () => registry.providers(),
     route: rememberingRoute(),
@@ -56,7 +57,7 @@ export async function buildServices(
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeLimits },
     attribution: config.attribution,
   }
-  return { rooms, tools, metrics }
+  return { inference, tools, metrics }
 }
 
 /** An admitted request fails with this code only when the process is out of file descriptors. */
