@@ -46,6 +46,7 @@ const LONGEST_MESSAGE = 2000
 /** In characters of JSON; larger details are left out. */
 const MOST_DETAILS = 8000
 
+/** Keeps the latest 1000 lines, and forwards every line to `target`. */
 export function createLogRing({ clock, onward }: { readonly clock: Clock; readonly onward: Log }): LogRing {
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()

@@ -21,6 +21,7 @@ interface Alarm {
 const TELL_AGAIN_MS = 60_000
 const FORGET_MS = 5 * 60_000
 
+/** Warnings by name, kept in memory and written to `log`. */
 export function createAlarms({ clock, log }: { readonly clock: Clock; readonly log: Log }): Alarms {
   const alarms = new Map<string, Alarm>()
   return {

@@ -73,6 +73,7 @@ interface BuiltProvider {
   readonly fingerprint: string
 }
 
+/** Starts without providers: `update` builds those of the models file. */
 export function createProviderSet(parts: ProviderSetParts): ProviderSet {
   return new RebuildingProviderSet(parts)
 }
