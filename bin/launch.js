@@ -36,7 +36,7 @@ export async function launch(program) {
 
 /**
  * Keeps compiled code for the next start, types stripped: measured 1.5 s → 0.6 s to ready from the sources, and 20 MiB
- * less memory. Beside the package rather than in the shared temp folder, where another user could leave code for us.
+ * less memory. Inside the package rather than in the shared temp folder, where another user could plant code.
  */
 function rememberCompiled() {
   module.enableCompileCache(join(HOME, 'node_modules', '.cache', 'hero-aibroker'))

@@ -82,7 +82,7 @@ function startBooker(
   const closed = Promise.withResolvers<void>()
   const line = openLine<FromWorker, ToWorker>(child.stdio[LINE_FD] as Duplex, {
     onMessage: (message) => {
-      if (message.type === 'ask' || message.type === 'settle') books.hear(message)
+      if (message.type === 'reserve' || message.type === 'settle') books.hear(message)
     },
     onClose: () => {
       books.gone()

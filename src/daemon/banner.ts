@@ -4,7 +4,7 @@ import type { Provider } from '../providers/provider.ts'
 import type { Daemon } from './start.ts'
 import { VERSION } from '../runtime/version.ts'
 
-/** What a person sees when the broker is up: where it is, what it can do, and a line to try. */
+/** The text that is printed when the broker is ready: its sockets, providers and models, and a command to try. */
 export function banner(daemon: Daemon, config: Config): string {
   const { rooms, sockets, tcp } = daemon
   const providers = [...rooms.providers().values()]
@@ -43,7 +43,7 @@ function providerText({ id, keyCount, isStandIn }: Provider): string {
   return `${id} (${keyCount === 1 ? '1 key' : `${keyCount} keys`})`
 }
 
-/** The echo's models are not counted. */
+/** Without the models of the built-in echo. */
 function modelsText({ rooms }: Daemon): string {
   const providers = rooms.providers()
   const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))

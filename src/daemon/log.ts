@@ -1,4 +1,4 @@
-/** What lines of the log are told to; pino fits. */
+/** The log that the daemon writes to; a pino logger fits. */
 export interface DaemonLog {
   debug?(details: object, message: string): void
   info(details: object, message: string): void

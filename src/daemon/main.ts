@@ -1,4 +1,4 @@
-// The daemon `hero_aibroker_server`: the only place that wires rooms together.
+// The daemon `hero_aibroker_server`.
 import { Command } from 'commander'
 import { pino, type Logger } from 'pino'
 import { systemClock } from '../base/clock.ts'
@@ -8,8 +8,7 @@ import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './banner.ts'
 import { tellMisuse } from '../runtime/usage-error.ts'
 import { startDaemon, type Daemon } from './start.ts'
-import { expectShortLives } from '../runtime/v8-tuning.ts'
-import { trimMemory } from '../runtime/trim-memory.ts'
+import { expectShortLives, trimMemory } from '../runtime/v8-tuning.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const program = new Command('hero_aibroker_server')
@@ -20,10 +19,10 @@ const program = new Command('hero_aibroker_server')
     'also listen on TCP at this address (with --port); beyond loopback ADMIN_TOKEN must be set',
   )
   .option('--port <number>', 'the port for --address')
-  .option('--open-tcp', 'let --address be reached from other machines although nobody has to show a token')
+  .option('--open-tcp', 'allow --address to be reachable from other machines although no token is required')
   .option(
     '--workers <number>',
-    'how many processes answer callers, one for each core to be used; 1 unless said',
+    'number of processes that serve requests, one for each core to use (default: 1)',
   )
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
   .addHelpText('after', HELP())
@@ -60,12 +59,12 @@ async function run(flags: Flags): Promise<void> {
   }
 }
 
-/** The first signal drains, the second ends at once. */
+/** The first signal drains, the second one exits at once. */
 function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
-  let isStopping = false
+  let state: 'running' | 'draining' = 'running'
   const stop = (signal: NodeJS.Signals): void => {
-    if (isStopping) process.exit(130)
-    isStopping = true
+    if (state === 'draining') process.exit(130)
+    state = 'draining'
     tellStopping(signal, config.drainTimeoutMs, log)
     daemon.close().then(() => process.exit(0), fail)
   }
@@ -73,7 +72,7 @@ function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
   process.on('SIGINT', stop)
 }
 
-/** A person reads a sentence, a log its own kind of lines. */
+/** Writes a sentence to a terminal, and a log line elsewhere. */
 function tellStopping(signal: NodeJS.Signals, graceMs: number, log: Logger): void {
   if (!process.stderr.isTTY) log.info({ signal, graceMs }, 'stopping; open requests may finish')
   else

@@ -1,4 +1,4 @@
-// `hero_aibroker_services`: runs the configured MCP servers and serves each on a socket of its own, and all as one.
+// The program `hero_aibroker_services`: runs the configured MCP servers and serves each on a socket of its own, and all on one.
 import { Command } from 'commander'
 import { pino } from 'pino'
 import { systemClock } from '../base/clock.ts'

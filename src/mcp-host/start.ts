@@ -22,7 +22,7 @@ export interface ServicesOptions {
     Config,
     'socketDir' | 'dataDir' | 'mcpConfigPath' | 'bodyLimitBytes' | 'drainTimeoutMs'
   >
-  /** Variables that the file of servers may name. */
+  /** Variables that the MCP file may refer to. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly log: Pick<Logger, 'info' | 'warn' | 'debug' | 'error'>
@@ -35,18 +35,13 @@ export interface Services {
   close(): Promise<void>
 }
 
-interface OpenSocket {
-  readonly door: FastifyInstance
-  readonly drain: Drain
-  readonly routes: McpRoutes
-  readonly bound: BoundSocket
-}
-
 /**
- * `mcp.sock` serves all servers as one, `mcp_<name>.sock` one of them under its own names; sockets come and go with the
- * configuration. All share the same running servers. Throws `cannot-start` or `bad-request`.
+ * `mcp.sock` serves all MCP servers as one, `mcp_<name>.sock` serves one of them without the prefix in its tools' names. Sockets
+ * are opened and closed as the configuration changes. All share the same running servers. Throws `cannot-start` or
+ * `bad-request`.
  */
-export async function startServices({ config, environment, clock, log }: ServicesOptions): Promise<Services> {
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const { config, environment, clock, log } = options
   const { socketDir, dataDir, mcpConfigPath: configPath } = config
   if (configPath === undefined)
     throw new BrokerError('cannot-start', 'set MCP_CONFIG_PATH to the file of MCP servers')
@@ -64,62 +59,96 @@ export async function startServices({ config, environment, clock, log }: Service
     pinStore,
   })
   stack.defer(() => toolBroker.close())
+  const sockets = new ServerSockets(options, folder, toolBroker)
+  stack.defer(() => sockets.close())
+  await sockets.start()
+  const open = stack.move()
+  return { toolBroker, sockets: () => sockets.paths(), close: () => open.disposeAsync() }
+}
 
-  const open = new Map<string, OpenSocket>()
-  let changing: Promise<void> = Promise.resolve()
-  let stopFollowing = (): void => undefined
-  const follow = (): void => {
-    changing = changing.then(matchSockets).catch((error: unknown) => log.error({ err: error }, 'mcp sockets'))
-  }
-  stack.defer(async () => {
-    stopFollowing()
-    await changing
-    await Promise.all([...open.values()].map(shut))
-  })
-  await matchSockets()
-  stopFollowing = toolBroker.onListChanged(follow)
-  const keep = stack.move()
-  return {
-    toolBroker,
-    sockets: () => [...open.values()].map(({ bound }) => bound.path),
-    close: () => keep.disposeAsync(),
+interface OpenSocket {
+  readonly server: FastifyInstance
+  readonly drain: Drain
+  readonly routes: McpRoutes
+  readonly bound: BoundSocket
+}
+
+/** One open socket for each configured server, and one for all of them. */
+class ServerSockets {
+  readonly #options: ServicesOptions
+  readonly #folder: string
+  readonly #toolBroker: ToolBroker
+  readonly #open = new Map<string, OpenSocket>()
+  /** Changes are applied one after the other. */
+  #changing: Promise<void> = Promise.resolve()
+  #unsubscribe = (): void => undefined
+
+  constructor(options: ServicesOptions, folder: string, toolBroker: ToolBroker) {
+    this.#options = options
+    this.#folder = folder
+    this.#toolBroker = toolBroker
   }
 
-  async function matchSockets(): Promise<void> {
-    const names = toolBroker.servers().map(({ name }) => name)
+  paths(): readonly string[] {
+    return [...this.#open.values()].map(({ bound }) => bound.path)
+  }
+
+  /** Opens the sockets, and from then on follows changes of the configuration. */
+  async start(): Promise<void> {
+    await this.#matchConfiguration()
+    const { log } = this.#options
+    this.#unsubscribe = this.#toolBroker.onListChanged(() => {
+      this.#changing = this.#changing
+        .then(() => this.#matchConfiguration())
+        .catch((error: unknown) => log.error({ err: error }, 'the MCP sockets could not be updated'))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe()
+    await this.#changing
+    await Promise.all([...this.#open.values()].map((socket) => this.#shut(socket)))
+  }
+
+  async #matchConfiguration(): Promise<void> {
+    const names = this.#toolBroker.servers().map(({ name }) => name)
     const wanted = new Map<string, () => ToolBroker>([
-      ['mcp', () => toolBroker],
-      ...names.map((name) => [`mcp_${name}`, () => toolBroker.only(name)] as const),
+      ['mcp', () => this.#toolBroker],
+      ...names.map((name) => [`mcp_${name}`, () => this.#toolBroker.only(name)] as const),
     ])
-    for (const [socket, openSocket] of open) {
-      if (wanted.has(socket)) continue
-      open.delete(socket)
-      await shut(openSocket)
+    for (const [name, socket] of this.#open) {
+      if (wanted.has(name)) continue
+      this.#open.delete(name)
+      await this.#shut(socket)
     }
-    for (const [socket, brokerOf] of wanted) {
-      if (!open.has(socket)) open.set(socket, await serve(socket, brokerOf()))
+    for (const [name, brokerOf] of wanted) {
+      if (!this.#open.has(name)) this.#open.set(name, await this.#serve(name, brokerOf()))
     }
   }
 
-  async function serve(socket: string, broker: ToolBroker): Promise<OpenSocket> {
-    const door = createDoor({
-      name: socket,
+  async #serve(name: string, toolBroker: ToolBroker): Promise<OpenSocket> {
+    const { config, clock, log } = this.#options
+    const server = createDoor({
+      name,
       bodyLimit: config.bodyLimitBytes,
       trustForwarded: true,
       logger: log,
     })
-    const title = socket === 'mcp' ? 'MCP servers' : `MCP server ${socket.slice('mcp_'.length)}`
-    addHeroRoutes(door, { version: VERSION, title, description: 'Tools over MCP.', protocol: 'rest', socket })
-    const routes = await registerMcpRoutes(door, { toolBroker: broker, findCaller, clock })
-    await door.ready()
-    const drain = drainable(door.server)
-    return { door, drain, routes, bound: await bindUnixSocket(door.server, join(folder, `${socket}.sock`)) }
+    const title = name === 'mcp' ? 'MCP servers' : `MCP server ${name.slice('mcp_'.length)}`
+    const about = { version: VERSION, title, description: 'Tools over MCP.' }
+    addHeroRoutes(server, { ...about, protocol: 'rest', socket: name })
+    const routes = await registerMcpRoutes(server, { toolBroker, findCaller, clock })
+    await server.ready()
+    const drain = drainable(server.server)
+    const bound = await bindUnixSocket(server.server, join(this.#folder, `${name}.sock`))
+    return { server, drain, routes, bound }
   }
 
-  async function shut({ door, drain, routes, bound }: OpenSocket): Promise<void> {
+  async #shut({ server, drain, routes, bound }: OpenSocket): Promise<void> {
+    const { config, clock } = this.#options
     bound.unbind()
     await routes.close()
     await drain({ clock, graceMs: config.drainTimeoutMs })
-    await door.close()
+    await server.close()
   }
 }

@@ -4,23 +4,23 @@ import { dirname } from 'node:path'
 import { BrokerError } from '../base/errors.ts'
 import { checkSocketPath } from './socket-paths.ts'
 
-/** Takes every right but reading and writing by owner and group away from what is created under it. */
+/** Leaves new files only the rights of owner and group to read and write. */
 const SOCKET_UMASK = 0o117
 const SOCKET_MODE = 0o660
 
 /** A server's own socket file. */
 export interface BoundSocket {
   readonly path: string
-  /** Removes the file if it is still the one we made; a successor's file at the same path stays. */
+  /** Removes the file if it is still the one that was created; a successor's file at the same path stays. */
   unbind(): void
 }
 
 /**
  * Makes `server` listen on a Unix socket that only its owner and group can open (0660, in a folder of 0700), from the
- * first instant that the path exists. Throws `cannot-start` when somebody listens there or something else lies there.
+ * first instant that the path exists. Throws `cannot-start` when another process listens there or another file is there.
  *
- * The socket is born under a neighbouring name and moved into place: whoever sees the path finds a server behind it, and
- * libuv, which on close unlinks the path it was given without looking, can't remove a successor's socket.
+ * The socket is created under a temporary name and moved into place: a path that exists has a server behind it, and libuv,
+ * which on close unlinks the path it was given without a check, can't remove a successor's socket.
  */
 export async function bindUnixSocket(server: Server, path: string): Promise<BoundSocket> {
   await clearWay(path)
@@ -36,7 +36,7 @@ export async function bindUnixSocket(server: Server, path: string): Promise<Boun
   }
 }
 
-/** Makes room for a socket at `path`, in a folder of our own. Throws `cannot-start` when the place is in use. */
+/** Creates the private folder of a socket at `path` and removes a stale socket there. Throws `cannot-start` when the path is in use. */
 export async function clearWay(path: string): Promise<void> {
   checkSocketPath(path)
   makePrivateFolder(dirname(path))
@@ -45,18 +45,18 @@ export async function clearWay(path: string): Promise<void> {
 }
 
 /**
- * The same for one of several processes that share the socket: whoever comes first makes it, and moves it into place.
- * The way was cleared before by the process that holds it for all of them.
+ * Makes `server` listen on a Unix socket that several worker processes share: the first one creates it and moves it into
+ * place. The primary must have called `prepareSocketPath` before.
  */
 export async function joinUnixSocket(server: Server, path: string): Promise<void> {
   const nursery = nurseryOf(path)
   await listen(server, path, () => server.listen(nursery))
   try {
-    // Until it is moved it lies in a folder that only its owner may enter.
+    // Until it is moved, its mode does not matter: only its owner may enter the folder.
     chmodSync(nursery, SOCKET_MODE)
     renameSync(nursery, path)
   } catch (error) {
-    // Another one of us has moved it.
+    // Another worker may have moved it.
     if (statOf(nursery) !== undefined || statOf(path) === undefined) throw error
   }
 }
@@ -65,7 +65,7 @@ function nurseryOf(path: string): string {
   return `${path.slice(0, -1)}~`
 }
 
-/** Makes `server` listen on TCP, IPv4 or IPv6; port 0 lets the system choose. Resolves to what it got. */
+/** Makes `server` listen on TCP, IPv4 or IPv6; port 0 lets the system choose. Resolves with the bound address. Throws `cannot-start`. */
 export async function bindTcp(server: Server, address: string, port: number): Promise<AddressInfo> {
   await listen(server, `${address} port ${port}`, () => server.listen({ host: address, port }))
   const bound = server.address()
@@ -79,7 +79,9 @@ function makePrivateFolder(folder: string): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     chmodSync(folder, 0o700)
   } catch (error) {
-    throw new BrokerError('cannot-start', `cannot make ${folder} our own: ${String(error)}`, { cause: error })
+    throw new BrokerError('cannot-start', `cannot create ${folder} as a private folder: ${String(error)}`, {
+      cause: error,
+    })
   }
 }
 
@@ -87,10 +89,7 @@ async function clearStale(path: string): Promise<void> {
   const found = statOf(path)
   if (found === undefined) return
   if (!found.isSocket()) {
-    throw new BrokerError(
-      'cannot-start',
-      `${path} exists and is not a socket; it was left alone, move it away`,
-    )
+    throw new BrokerError('cannot-start', `${path} exists and is not a socket; move it away`)
   }
   const state = await knock(path)
   if (state === 'ECONNREFUSED') rmSync(path, { force: true })
@@ -99,7 +98,7 @@ async function clearStale(path: string): Promise<void> {
   } else if (state !== 'ENOENT') {
     throw new BrokerError(
       'cannot-start',
-      `cannot tell whether ${path} is still in use (${state}); it was left alone`,
+      `cannot determine whether ${path} is still in use (${state}); remove it if it is not`,
     )
   }
 }
@@ -115,7 +114,7 @@ async function knock(path: string): Promise<string> {
   return state
 }
 
-/** Node binds a path before `listen` returns, so the changed umask is seen by nothing else. */
+/** Node binds a path before `listen` returns, so the changed umask affects nothing else. */
 function listenUnderUmask(server: Server, path: string): void {
   const before = process.umask(SOCKET_UMASK)
   try {
@@ -140,15 +139,15 @@ async function listen(server: Server, where: string, start: () => void): Promise
   }
 }
 
-/** In words and with a way out, where the system's own say too little. */
+/** The system's error with what to do about it, where its own text says too little. */
 function whyNot(error: unknown): string {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'EADDRINUSE':
-      return 'another program has it; stop that one, or choose another port'
+      return 'another program uses it; stop that program, or choose another port'
     case 'EADDRNOTAVAIL':
       return 'this machine has no such address'
     case 'EACCES':
-      return 'this user may not; ports below 1024 are root’s'
+      return 'permission denied; ports below 1024 need root'
     default:
       return String(error)
   }

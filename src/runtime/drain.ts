@@ -2,29 +2,29 @@ import type { Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 
-/** A connection whose last answer ended stays open for its client's next request; nobody tells us but the server. */
+/** Interval of closing idle connections: there is no event for a connection that becomes idle after its response. */
 const SWEEP_MS = 20
 
-/** What a graceful stop needs to know. */
+/** Options of a graceful stop. */
 export interface DrainOptions {
   readonly clock: Clock
-  /** How long open requests may still run. */
+  /** How long open requests may continue. */
   readonly graceMs: number
 }
 
 /**
- * Stops a server without cutting words: no new connection from now on, idle ones are closed, open requests run to
- * their end. What is still open after `graceMs` is closed hard. Resolves to how many connections that were.
+ * Stops a server gracefully: it accepts no new connection, idle connections are closed, and open requests run to their end.
+ * Connections that are still open after `graceMs` are destroyed. Resolves with the number of destroyed connections.
  */
 export type Drain = (options: DrainOptions) => Promise<number>
 
-/** Prepares `server` for its graceful stop; to be called before its first request. */
+/** Prepares `server` for its graceful stop. Call it before the first request. */
 export function drainable(server: Server): Drain {
   const answers = watchAnswers(server)
   return ({ clock, graceMs }) => drain(server, answers, clock, graceMs)
 }
 
-/** The newest answer of every connection. Those before it on the same connection were read, or it would not be there. */
+/** The latest response of every connection. Earlier responses on it were fully sent, or there would be no later one. */
 type Answers = ReadonlyMap<Socket, ServerResponse>
 
 function watchAnswers(server: Server): Answers {
@@ -41,7 +41,7 @@ async function drain(server: Server, answers: Answers, clock: Clock, graceMs: nu
   const { promise: closed, resolve } = Promise.withResolvers<void>()
   let cut = 0
   server.prependListener('request', partAfterwards)
-  // That of `http` would close what it takes for idle, and so cut answers: see `sweepIdle`.
+  // `close` of `http.Server` closes connections that it considers idle, and so truncates responses: see `sweepIdle`.
   NetServer.prototype.close.call(server, () => resolve())
   const cancelSweep = sweepIdle(server, answers, clock)
   const cancelCut = clock.after(graceMs, () => {
@@ -57,12 +57,12 @@ async function drain(server: Server, answers: Answers, clock: Clock, graceMs: nu
   return cut
 }
 
-/** A request that comes in on an open connection meanwhile is still served, and is the connection's last. */
+/** A request that arrives on an open connection during the drain is still served, as the last one of its connection. */
 function partAfterwards(_request: unknown, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 
-/** Ended by us, but not yet in the system's buffers as a whole. */
+/** Whether the response was ended, but not all of it is in the system's buffers yet. */
 function isUnread({ writableEnded, writableFinished, destroyed }: ServerResponse): boolean {
   return writableEnded && !writableFinished && !destroyed
 }
@@ -70,7 +70,7 @@ function isUnread({ writableEnded, writableFinished, destroyed }: ServerResponse
 function sweepIdle(server: Server, answers: Answers, clock: Clock): () => void {
   let cancel = () => {}
   const sweep = () => {
-    // Node 24 takes a connection for idle once its answer was ended, although a slow reader still waits for half of it.
+    // Node 24 considers a connection idle once its response was ended, although a slow reader has not received all of it.
     const isWaiting = [...answers.values()].some(isUnread)
     if (!isWaiting) server.closeIdleConnections()
     cancel = clock.after(SWEEP_MS, sweep)

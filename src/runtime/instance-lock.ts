@@ -4,18 +4,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BrokerError } from '../base/errors.ts'
 import { lockFile, type FileLock } from '../store/file-lock.ts'
 
-/** How long a holder that was just born may take to write down its pid, or one that dies to be gone. */
+/** Retries while a holder that has just started writes its pid, or one that is dying exits. */
 const TRIES = 50
 const PAUSE_MS = 10
 
-/** Held while this process is the one daemon of its socket folder. */
+/** Held while this process is the only daemon of its socket folder. */
 export interface InstanceLock {
   release(): void
 }
 
 /**
- * Makes this process the only daemon of `folder` (created if absent). Two that start at the same instant can't both get
- * it, and a killed one leaves nothing that would be in the way. Throws `cannot-start` naming the pid of the other.
+ * Makes this process the only daemon of `folder` (created if absent). Of two that start at the same instant only one gets the
+ * lock, and the lock of a killed daemon is free. Throws `cannot-start` with the pid of the other daemon.
  */
 export async function lockInstance(folder: string): Promise<InstanceLock> {
   const pidFile = join(folder, '.pid')
@@ -35,7 +35,7 @@ function tryLock(folder: string): FileLock | undefined {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     return lockFile(path)
   } catch (error) {
-    const message = `cannot lock ${path}: ${String(error)}; mend that place, or set HERO_SOCKET_DIR to another folder`
+    const message = `cannot lock ${path}: ${String(error)}; fix the permissions there, or set HERO_SOCKET_DIR to another folder`
     throw new BrokerError('cannot-start', message, { cause: error })
   }
 }
@@ -63,7 +63,7 @@ function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it lives, under another user.
+    // EPERM: the process exists and belongs to another user.
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }

@@ -5,11 +5,11 @@ export const LOG_LEVELS = ['info', 'warn', 'error'] as const
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** What a log is told; pino fits. */
+/** A log; a pino logger fits. */
 export type Log = { readonly [L in LogLevel]: (details: object, message: string) => void }
 
 export interface LogLine {
-  /** Counts from 1 and never comes back. */
+  /** Counts from 1 and is never reused. */
   readonly number: number
   /** Milliseconds since the epoch. */
   readonly time: number
@@ -21,31 +21,32 @@ export interface LogLine {
 
 export interface LogPage {
   readonly lines: readonly LogLine[]
-  /** Number after which to go on. */
+  /** Value of `after` for the next page. */
   readonly next: number
-  /** Lines between what was asked for and what is still kept. */
+  /** Number of requested lines that are no longer in the buffer. */
   readonly missed: number
 }
 
 export interface LogQuery {
-  /** Lines after this number, the oldest first; without it the last ones. */
+  /** Returns lines after this number, oldest first; without it the latest lines. */
   readonly after?: number | undefined
   readonly level: LogLevel
   readonly limit: number
 }
 
-/** A log that remembers its last lines and hands each on. */
+/** A log that keeps its latest lines in memory and forwards each one. */
 export interface LogRing extends Log {
   read(query: LogQuery): LogPage
-  /** Resolves once there is something to read, after `ms`, or when `signal` aborts. */
+  /** Resolves when `read` would return a line, after `ms`, or when `signal` aborts. */
   wait(query: LogQuery, ms: number, signal: AbortSignal): Promise<void>
 }
 
 const MOST_LINES = 1000
 const LONGEST_MESSAGE = 2000
-/** Characters of JSON; details that are larger are left out. */
+/** In characters of JSON; larger details are left out. */
 const MOST_DETAILS = 8000
 
+/** Keeps the latest 1000 lines, and forwards every line to `target`. */
 export function createLogRing({ clock, onward }: { readonly clock: Clock; readonly onward: Log }): LogRing {
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
@@ -62,7 +63,7 @@ export function createLogRing({ clock, onward }: { readonly clock: Clock; readon
   const read = ({ after, level, limit }: LogQuery): LogPage => {
     const isGrave = (line: LogLine): boolean => LOG_LEVELS.indexOf(line.level) >= LOG_LEVELS.indexOf(level)
     if (after === undefined) return { lines: lines.filter(isGrave).slice(-limit), next: last, missed: 0 }
-    // A number from before a restart is ahead of us: then all that is kept is news.
+    // A number from before a restart is greater than any here: then every line is new.
     const from = after > last ? 0 : after
     const fresh = lines.filter((line) => line.number > from && isGrave(line))
     const page = fresh.slice(0, limit)

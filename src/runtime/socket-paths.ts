@@ -6,9 +6,9 @@ const LONGEST_PATH = 107
 
 const SERVICE = 'hero_aibroker'
 
-/** The four sockets we serve, by what speaks on them. */
+/** The sockets of the daemon, by protocol. */
 export interface SocketPaths {
-  /** The folder that holds them and nothing else of anybody's. */
+  /** Their folder, which belongs to the daemon alone. */
   readonly folder: string
   readonly rest: string
   readonly rpc: string
@@ -16,7 +16,7 @@ export interface SocketPaths {
   readonly admin: string
 }
 
-/** Where the sockets lie under Hero's socket folder. Throws `cannot-start` when the kernel could not hold such a path. */
+/** The socket paths below Hero's socket folder. Throws `cannot-start` when a path is too long for a socket address. */
 export function socketPaths(socketDir: string): SocketPaths {
   const folder = join(socketDir, SERVICE)
   const path = (name: string) => checkSocketPath(join(folder, name))
@@ -29,7 +29,7 @@ export function socketPaths(socketDir: string): SocketPaths {
   }
 }
 
-/** The path itself when it fits into a socket address; otherwise throws `cannot-start`. */
+/** Returns the path if it fits into a socket address; otherwise throws `cannot-start`. */
 export function checkSocketPath(path: string): string {
   const length = Buffer.byteLength(path)
   if (length <= LONGEST_PATH) return path

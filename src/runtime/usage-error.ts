@@ -1,7 +1,7 @@
 import type { Command, CommanderError } from 'commander'
 import { ERRORS } from '../base/errors.ts'
 
-/** Commander ends a misused program with 1, which is a bug's; here it ends as a bad setting does. */
+/** Exits with the code of `bad-request` on a usage error. Commander's own exit code, 1, stands for a bug. */
 export function tellMisuse(program: Command): Command {
   return program
     .showHelpAfterError('(--help shows what there is)')

@@ -4,7 +4,7 @@ interface Package {
   readonly version: string
 }
 
-/** From the package's own manifest, which lies at the same height above `src` and `dist`. */
+/** Version of the package. The relative path of `package.json` is the same from `src` and from `dist`. */
 export const VERSION: string = (
   JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Package
 ).version

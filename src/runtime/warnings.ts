@@ -2,13 +2,13 @@ import { closeSync, openSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from './log-buffer.ts'
 
-/** What is wrong with the house itself, which only a person can mend. */
+/** Problems of the daemon itself that only an operator can fix. */
 export interface Alarms {
-  /** Told to the log when it begins, and then once a minute while it goes on. */
+  /** Logs the warning when it begins, and then once a minute while it is raised again. */
   raise(name: string, message: string): void
-  /** It is over. */
+  /** Ends the warning and logs that it is over. */
   clear(name: string): void
-  /** What was raised within the last five minutes and isn't over, a sentence each. */
+  /** Messages of the warnings that were raised within the last five minutes and not cleared. */
   current(): readonly string[]
 }
 
@@ -21,6 +21,7 @@ interface Alarm {
 const TELL_AGAIN_MS = 60_000
 const FORGET_MS = 5 * 60_000
 
+/** Warnings by name, kept in memory and written to `log`. */
 export function createAlarms({ clock, log }: { readonly clock: Clock; readonly log: Log }): Alarms {
   const alarms = new Map<string, Alarm>()
   return {
@@ -49,7 +50,7 @@ export const NO_MORE_FILES =
 
 const LOOK_EVERY_MS = 5_000
 
-/** Looks now and then whether a file can still be opened: connections that can't be accepted make no noise. */
+/** Checks periodically that a file can be opened: a connection that can't be accepted causes no event. Returns a function that stops it. */
 export function watchOpenFiles(alarms: Alarms, clock: Clock): () => void {
   let cancel = clock.after(LOOK_EVERY_MS, look)
   return () => cancel()

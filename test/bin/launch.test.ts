@@ -19,7 +19,7 @@ describe('the launcher', () => {
     expect(await home.launch(process.execPath)).toEqual({ exit: 0, out: 'src\n', err: '' })
   })
 
-  test('an old Node hands over to a newer one in node_modules, with arguments and exit code', async () => {
+  test('an old Node runs the program with a newer one from node_modules, and passes arguments and exit code', async () => {
     await using home = await packageFolder()
     await home.program('dist/cli/main.js', 'console.log(process.argv.slice(2).join()); process.exit(7)')
     const old = await home.oldNode()
@@ -27,7 +27,7 @@ describe('the launcher', () => {
     expect(await home.launch(old)).toEqual({ exit: 7, out: 'a,b\n', err: '' })
   })
 
-  test('a signal reaches the program, and its end is the launcher’s', async () => {
+  test('a signal reaches the program, and the launcher exits as the program does', async () => {
     await using home = await packageFolder()
     await home.program(
       'dist/cli/main.js',
@@ -39,7 +39,7 @@ describe('the launcher', () => {
     expect(run.exit).toBe(9)
   })
 
-  test('without a newer one it says what to install', async () => {
+  test('without a newer Node it prints what to install', async () => {
     await using home = await packageFolder()
     await home.program('dist/cli/main.js', '')
     const old = await home.oldNode()
@@ -51,7 +51,7 @@ describe('the launcher', () => {
   })
 })
 
-/** A package as npm lays it out, in a folder of its own. */
+/** A package in the layout of npm, in a folder of its own. */
 async function packageFolder() {
   const folder = await mkdtemp(join(tmpdir(), 'launch-'))
   await cp(BIN, join(folder, 'bin'), { recursive: true })
@@ -61,7 +61,7 @@ async function packageFolder() {
       await mkdir(join(folder, path, '..'), { recursive: true })
       await writeFile(join(folder, path), code)
     },
-    /** This very Node, which takes itself for an old one until it is started under its real name. */
+    /** The current Node, which reports an old version until it is started under its real name. */
     async oldNode() {
       const preload = join(folder, 'old.cjs')
       await writeFile(

@@ -1,4 +1,4 @@
-// What an administrator can look at and change over rpc.sock while the broker runs.
+// What an administrator can read and change over rpc.sock while the broker runs.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -17,7 +17,7 @@ const whole = {
   usage: { prompt_tokens: 1000, completion_tokens: 10, total_tokens: 1010 },
 }
 
-/** One model, two providers; OpenAI is asked first. */
+/** One model at two providers; OpenAI is the first candidate. */
 const TWO_ENDPOINTS = `
 models:
   shared:
@@ -32,7 +32,7 @@ models:
 
 const clientOf = ({ sockets }: Broker): Client => connect(unixTransport(socketsAt(sockets.folder)))
 
-test('a provider is tested with each of its keys, and a refused key never shows', async () => {
+test('providers.test tries each key of a provider and never prints a refused one', async () => {
   await using upstream = await scriptedUpstream((request) =>
     request.headers.authorization === 'Bearer good-key'
       ? [json(200, { object: 'list', data: [{ id: 'a' }, { id: 'b' }] })]
@@ -91,7 +91,7 @@ test('a provider is tested with each of its keys, and a refused key never shows'
   })
 })
 
-test('the built-in provider can be tested too', async () => {
+test('providers.test works for the built-in provider', async () => {
   await using broker = await startBroker()
   expect(await clientOf(broker).call('providers.test', { provider: 'local' })).toMatchObject({
     ok: true,
@@ -99,31 +99,31 @@ test('the built-in provider can be tested too', async () => {
   })
 })
 
-test('a priority decides from the next request on, outlives a restart, and null brings the file back', async () => {
+test('a priority applies from the next request, survives a restart, and null restores that of the file', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, TWO_ENDPOINTS)
   await using openai = await scriptedUpstream([json(200, whole)])
   await using groq = await scriptedUpstream([json(200, whole)])
   const env = { ...openaiAt(openai), ...groqAt(groq), MODELS_CONFIG_PATH: path }
-  const asked = async (broker: Broker): Promise<unknown> => {
+  const servedBy = async (broker: Broker): Promise<unknown> => {
     const answer = await broker.post('/v1/chat/completions', { model: 'shared', messages })
     return (answer.json as { provider: unknown }).provider
   }
   {
     await using broker = await startBroker({ env, folder: folder.path })
     const client = clientOf(broker)
-    expect(await asked(broker)).toBe('OpenAI')
+    expect(await servedBy(broker)).toBe('OpenAI')
     expect(await client.call('priority.set', { provider: 'groq', priority: 1 })).toEqual({ groq: 1 })
-    expect(await asked(broker)).toBe('Groq')
+    expect(await servedBy(broker)).toBe('Groq')
     expect((await client.call('models.list', { search: 'shared' }))[0]?.endpoints).toMatchObject([
       { provider: 'openai', priority: 5 },
       { provider: 'groq', priority: 1 },
     ])
-    // A changed file does not wipe it away.
+    // A changed models file does not reset it.
     writeFileSync(path, TWO_ENDPOINTS.replace('Shared', 'Renamed'))
     await client.call('config.reload')
-    expect(await asked(broker)).toBe('Groq')
+    expect(await servedBy(broker)).toBe('Groq')
     await expect(client.call('priority.set', { provider: 'grok', priority: 1 })).rejects.toMatchObject({
       code: 'not-found',
     })
@@ -131,12 +131,12 @@ test('a priority decides from the next request on, outlives a restart, and null 
   await using again = await startBroker({ env, folder: folder.path })
   const client = clientOf(again)
   expect(await client.call('priority.list')).toEqual({ groq: 1 })
-  expect(await asked(again)).toBe('Groq')
+  expect(await servedBy(again)).toBe('Groq')
   expect(await client.call('priority.set', { provider: 'groq', priority: null })).toEqual({})
-  expect(await asked(again)).toBe('OpenAI')
+  expect(await servedBy(again)).toBe('OpenAI')
 })
 
-test('a key that came into the secrets file is used from the next reload on', async () => {
+test('a key added to the secrets file is used after the next reload', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   const { OPENAI_API_KEYS: _none, ...env } = openaiAt(upstream)
   await using broker = await startBroker({ env })
@@ -160,7 +160,7 @@ test('a key that came into the secrets file is used from the next reload on', as
   expect(await ask()).toBe(404)
 })
 
-test('a reload says which secrets hold from the next start only', async () => {
+test('a reload names the secrets that take effect at the next start only', async () => {
   await using broker = await startBroker({})
   const client = clientOf(broker)
   const path = join(broker.folder, 'v', 'hero_aibroker', '.env')
@@ -171,7 +171,7 @@ test('a reload says which secrets hold from the next start only', async () => {
   expect(await client.call('config.reload')).not.toHaveProperty('needs_restart')
 })
 
-test('a limit for whom no request ever comes from is refused', async () => {
+test('a limit for an address that no request can come from is refused', async () => {
   await using broker = await startBroker({})
   const client = clientOf(broker)
   const { id: token } = await client.call('tokens.create', { label: 'ci' })
@@ -203,19 +203,22 @@ test('a limit for whom no request ever comes from is refused', async () => {
 test.each([
   ['off', '2001:db8::5', '2001:db8::/64', 'start with AIBROKER_ROLL_UP_64=on'],
   ['on', '2001:DB8:0:0:1::/64', '2001:db8::5', 'say 2001:db8::/64'],
-])('with roll-up %s a limit binds %s, and one for %s is refused', async (rollUp, good, bad, hint) => {
-  await using broker = await startBroker({ env: { AIBROKER_ROLL_UP_64: rollUp } })
-  const client = clientOf(broker)
-  const set = (address: string): Promise<unknown> =>
-    client.call('limits.set', { subject: { scope: 'address', address }, rule: { concurrent: 1 } })
-  await expect(set(bad)).rejects.toMatchObject({
-    code: 'bad-request',
-    message: expect.stringContaining(hint) as string,
-  })
-  for (const address of [good, '10.0.0.1', 'local']) await set(address)
-})
+])(
+  'with roll-up %s a limit can be set for %s, and one for %s is refused',
+  async (rollUp, good, bad, hint) => {
+    await using broker = await startBroker({ env: { AIBROKER_ROLL_UP_64: rollUp } })
+    const client = clientOf(broker)
+    const set = (address: string): Promise<unknown> =>
+      client.call('limits.set', { subject: { scope: 'address', address }, rule: { concurrent: 1 } })
+    await expect(set(bad)).rejects.toMatchObject({
+      code: 'bad-request',
+      message: expect.stringContaining(hint) as string,
+    })
+    for (const address of [good, '10.0.0.1', 'local']) await set(address)
+  },
+)
 
-test('moments in milliseconds are not taken for seconds', async () => {
+test('a time in milliseconds is refused where seconds are expected', async () => {
   await using broker = await startBroker({})
   const client = clientOf(broker)
   const expires_at = Date.now() + 3_600_000
@@ -224,7 +227,7 @@ test('moments in milliseconds are not taken for seconds', async () => {
   await expect(client.call('usage.summary', { since: Date.now() })).rejects.toMatchObject(refused)
 })
 
-test('contexts are known from what they asked; a pinned one is not answered from elsewhere', async () => {
+test('contexts.list shows contexts that sent requests, and a context with an allowlist uses no other provider', async () => {
   await using openai = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(openai) })
   const client = clientOf(broker)
@@ -261,7 +264,7 @@ test('contexts are known from what they asked; a pinned one is not answered from
     await ask('shop', 'gpt-4o-mini'),
   ]).toEqual([404, 200, 200])
 
-  // Without its pin it keeps its limits.
+  // Without its allowlist it keeps its limits.
   expect(await client.call('contexts.pin', { context: 'lab', pin: {} })).toMatchObject({
     rules: [{ subject, rule: { usd_per_day: '5' } }],
   })
@@ -274,7 +277,7 @@ test('contexts are known from what they asked; a pinned one is not answered from
   expect(await client.call('contexts.get', { context: 'lab' })).toMatchObject({ rules: [], requests: 3 })
 })
 
-test('a model is found by each of its names, and the catalogue says how fresh it is', async () => {
+test('models.get finds a model by each of its names, and the catalog reports its age', async () => {
   await using openrouter = await scriptedUpstream([json(200, { data: [] })])
   await using broker = await startBroker({ env: openrouterAt(openrouter) })
   const client = clientOf(broker)
@@ -300,7 +303,7 @@ test('a model is found by each of its names, and the catalogue says how fresh it
   expect(file.problems).toEqual([])
 })
 
-test('a reload says what is wrong with the file and keeps the last good one', async () => {
+test('a reload reports what is wrong with the models file and keeps the last good one', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, TWO_ENDPOINTS)
@@ -311,7 +314,7 @@ test('a reload says what is wrong with the file and keeps the last good one', as
   expect(await client.call('models.list', { search: 'shared' })).toHaveLength(1)
 })
 
-test('the settings say where they came from, and no secret is among them', async () => {
+test('settings report their source and contain no secret', async () => {
   const env = {
     ADMIN_TOKEN: 'very-secret',
     OPENAI_API_KEY: 'sk-very-secret',
@@ -343,7 +346,7 @@ test('the settings say where they came from, and no secret is among them', async
   )
 })
 
-test('the log can be followed: a waiting reader hears the next line as it is written', async () => {
+test('a waiting log reader gets the next line when it is written', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, TWO_ENDPOINTS)
@@ -367,7 +370,7 @@ test('the log can be followed: a waiting reader hears the next line as it is wri
   expect(await client.call('logs.tail', { after: next, level: 'error' })).toMatchObject({ lines: [] })
 })
 
-test('the log streams; a broker that is told to stop says so and does not wait for its readers', async () => {
+test('a stopping broker ends log streams with a message and does not wait for their readers', async () => {
   await using broker = await startBroker()
   const client = clientOf(broker)
   const pages = client.stream('logs.tail', { level: 'info' })
@@ -386,7 +389,7 @@ test('the log streams; a broker that is told to stop says so and does not wait f
   expect(performance.now() - startedAt).toBeLessThan(25_000)
 })
 
-test('metrics count requests, tokens, cost and failures, for people and for Prometheus', async () => {
+test('metrics count requests, tokens, cost and failures, over RPC and for Prometheus', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, TWO_ENDPOINTS)
@@ -447,7 +450,7 @@ test('metrics count requests, tokens, cost and failures, for people and for Prom
   expect(linesThatAreNoMetrics(text)).toEqual([])
 })
 
-/** By the grammar of the exposition format. */
+/** Lines that do not match the grammar of the exposition format. */
 function linesThatAreNoMetrics(text: string): string[] {
   const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\n"])*"'
   const sample = new RegExp(`^[a-z_]+(?:\\{${label}(?:,${label})*\\})? [0-9.e+-]+$`)
@@ -455,7 +458,7 @@ function linesThatAreNoMetrics(text: string): string[] {
   return text.split('\n').filter((line) => line !== '' && !sample.test(line) && !comment.test(line))
 }
 
-test('ai.chat takes the way of any chat: routed, priced, booked, and aborted with its caller', async () => {
+test('ai.chat is routed, priced, recorded, and aborted with its caller like any chat', async () => {
   await using upstream = await scriptedUpstream(inTurn([json(200, whole)], [stall]))
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const client = clientOf(broker)
@@ -487,7 +490,7 @@ test('ai.chat takes the way of any chat: routed, priced, booked, and aborted wit
   await expect.poll(() => broker.rows().map(({ status }) => status)).toEqual(['finished', 'cancelled'])
 })
 
-test('a front speaks for others: what it passes on is no administrator’s', async () => {
+test('a request that a front forwards has no administrator rights', async () => {
   await using broker = await startBroker()
   const call = { jsonrpc: '2.0', id: 1, method: 'config.get' }
   const through = (headers: Record<string, string>) =>
@@ -506,7 +509,7 @@ test('a front speaks for others: what it passes on is no administrator’s', asy
   expect(metrics.status).toBe(403)
 })
 
-test('on TCP the administrator is who shows the token', async () => {
+test('on TCP only a caller with the admin token is an administrator', async () => {
   const call = { jsonrpc: '2.0', id: 1, method: 'config.get' }
   const args = ['--address', '127.0.0.1', '--port', '0']
   {

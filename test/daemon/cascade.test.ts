@@ -1,4 +1,4 @@
-// A broker that asks another broker: each keeps its own books, and they say the same.
+// A broker whose provider is another broker: both have a ledger, and the entries agree.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -26,7 +26,7 @@ const USAGE = {
   prompt_tokens_details: { cached_tokens: 61 },
 }
 
-/** The settings of a broker in `folder` that has nobody to ask but `mother`, at the same prices. */
+/** The settings of a broker in `folder` whose only provider is `mother`, at the same prices. */
 function childOf(mother: Broker, folder: string): Record<string, string> {
   const path = join(folder, 'models.yml')
   const baseUrl = `http+unix://${encodeURIComponent(mother.sockets.rest)}/v1`
@@ -61,7 +61,7 @@ test.each([
   ['reported in a stream', true, true],
   ['not reported', false, false],
   ['not reported in a stream', false, true],
-])('child and mother book the same for tokens that were %s', async (_how, isReported, isStreamed) => {
+])('child and mother record the same cost for tokens that were %s', async (_how, isReported, isStreamed) => {
   await using upstream = await scriptedUpstream([
     isStreamed
       ? sse(chatChunk('hello there'), finishChunk(), ...(isReported ? [usageChunk(USAGE)] : []), done)
@@ -77,7 +77,7 @@ test.each([
   expect(bill(child)).toMatchObject({ count_source: isReported ? 'reported' : 'counted' })
 })
 
-test('what a failure may have cost the mother, it may have cost the child', async () => {
+test('a failure that may have cost the mother may have cost the child', async () => {
   await using upstream = await scriptedUpstream([raw('{"id":'), cut])
   await using mother = await startBroker({ env: openaiAt(upstream) })
   using folder = tempFolder()
@@ -85,7 +85,7 @@ test('what a failure may have cost the mother, it may have cost the child', asyn
   const { status } = await child.post(CHAT, { ...hello, max_tokens: 100 })
   expect(status).toBe(502)
   await expect.poll(() => child.openHolds() + mother.openHolds(), { timeout: 5000 }).toBe(0)
-  // The child asked twice.
+  // The child sent two attempts.
   const most = (broker: Broker) => broker.rows().reduce((sum, row) => sum + Number(row['cost_high_nano']), 0)
   expect(most(mother)).toBeGreaterThan(0)
   expect(most(child)).toBeGreaterThanOrEqual(most(mother))

@@ -1,4 +1,4 @@
-// OpenAI's own client on `rest.sock`, a scripted provider at the far end, the ledger's rows in between.
+// OpenAI's client on `rest.sock`, a scripted provider upstream, and the ledger's rows.
 import { readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -39,7 +39,7 @@ const whole = {
   usage,
 }
 
-test('a plain answer comes whole, with its cost in the answer and to the nano-dollar in the row', async () => {
+test('a plain response carries its cost, and its row has it to the nano-dollar', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using client = openaiClient(broker.sockets.rest)
@@ -67,7 +67,7 @@ test('a plain answer comes whole, with its cost in the answer and to the nano-do
   expect(broker.openHolds()).toBe(0)
 })
 
-test('a streamed answer comes piece by piece, and its cost with the last one', async () => {
+test('a stream arrives chunk by chunk, with its cost in the last one', async () => {
   await using upstream = await scriptedUpstream([
     sse(chatChunk('he'), chatChunk('llo'), finishChunk(), usageChunk(usage), done),
   ])
@@ -82,7 +82,7 @@ test('a streamed answer comes piece by piece, and its cost with the last one', a
     .toMatchObject([{ id: chunks[0]?.id, status: 'finished', streamed: 1, cost_nano: COST_NANO }])
 })
 
-test('who hangs up in the middle of a stream stops the provider at once and is charged for what was said', async () => {
+test('a caller that disconnects mid-stream stops the provider at once and is charged for the generated text', async () => {
   await using upstream = await scriptedUpstream([sse(chatChunk('one '), chatChunk('two')), stall])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using client = openaiClient(broker.sockets.rest)
@@ -98,7 +98,7 @@ test('who hangs up in the middle of a stream stops the provider at once and is c
   expect(broker.openHolds()).toBe(0)
 })
 
-test('who hangs up before a plain answer stops the provider too', async () => {
+test('a caller that disconnects before a plain response stops the provider', async () => {
   await using upstream = await scriptedUpstream([stall])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using client = openaiClient(broker.sockets.rest)
@@ -114,7 +114,7 @@ test('who hangs up before a plain answer stops the provider too', async () => {
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'cancelled', provider: 'openai' }])
 })
 
-test('a refusal keeps its status, its words and the shape that clients read', async () => {
+test('a provider’s refusal keeps its status and message, in the shape that clients parse', async () => {
   const refusal = { error: { message: 'max_tokens is too large', type: 'invalid_request_error', code: null } }
   await using upstream = await scriptedUpstream([json(400, refusal)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
@@ -133,7 +133,7 @@ test('a refusal keeps its status, its words and the shape that clients read', as
     .toMatchObject([{ status: 'failed', error: 'upstream-refused: max_tokens is too large' }])
 })
 
-test('a provider that is busy is passed on as such, with when to come back', async () => {
+test('a busy provider’s 429 is passed on with its retry-after', async () => {
   const busy = json(429, { error: { message: 'slow down' } }, { 'retry-after': '7' })
   await using upstream = await scriptedUpstream([busy])
   await using broker = await startBroker({ env: openaiAt(upstream) })
@@ -150,7 +150,7 @@ test('a provider that is busy is passed on as such, with when to come back', asy
   expect(body).toMatchObject({ error: { code: 429, message: 'slow down' } })
 })
 
-test('what the broker does not know reaches the provider as it was written', async () => {
+test('unknown fields of a request reach the provider unchanged', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await broker.post(
@@ -166,7 +166,7 @@ test('what the broker does not know reaches the provider as it was written', asy
   expect(headers).not.toHaveProperty('x-forwarded-for')
 })
 
-test('the next provider answers when the first fails before its first word', async () => {
+test('a request falls back to the next provider when the first fails before its first chunk', async () => {
   await using first = await scriptedUpstream([json(503, { error: { message: 'down for repair' } })])
   await using second = await scriptedUpstream([sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)])
   await using broker = await startBroker({ env: { ...openaiAt(first), ...openrouterAt(second) } })
@@ -182,7 +182,7 @@ test('the next provider answers when the first fails before its first word', asy
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 
-test('once a word was said nobody else’s words are mixed in: the caller gets it and an error event', async () => {
+test('a stream that fails after its first chunk ends with an error event and text of no other provider', async () => {
   await using first = await scriptedUpstream([
     sse(chatChunk('half a '), { error: { code: 502, message: 'the model fell over' } }),
   ])
@@ -203,7 +203,7 @@ test('once a word was said nobody else’s words are mixed in: the caller gets i
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'broken', provider: 'openai' }])
 })
 
-test('several keys share the load', async () => {
+test('several keys of a provider share its requests', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream, 'key-a,key-b,key-c') })
   for (let nth = 0; nth < 6; nth++)
@@ -212,7 +212,7 @@ test('several keys share the load', async () => {
   expect(keys.toSorted()).toEqual(['a', 'a', 'b', 'b', 'c', 'c'].map((name) => `Bearer key-${name}`))
 })
 
-test('a key is shown to its provider and to nobody else', async () => {
+test('a key is sent only to its own provider', async () => {
   const canary = 'sk-canary-5f1d0c'
   const leaky = { error: { message: `Incorrect API key provided: ${canary}`, key: canary } }
   await using upstream = await scriptedUpstream(
@@ -249,7 +249,7 @@ async function allOf<T>(stream: AsyncIterable<T>): Promise<T[]> {
   return all
 }
 
-test('streams that are asked for on one connection without waiting come whole, one after the other', async () => {
+test('pipelined streams on one connection arrive complete and in order', async () => {
   const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
   await using upstream = await scriptedUpstream(({ body }) => {
     const name = JSON.stringify(body).includes('first') ? 'first' : 'second'
@@ -279,7 +279,7 @@ test('streams that are asked for on one connection without waiting come whole, o
     'second begins',
     'second ends',
   ])
-  // Nobody reported its tokens: they are counted before the row is there.
+  // The provider reported no usage: tokens are counted before the row is written.
   await expect
     .poll(() => broker.rows(), { timeout: 10_000 })
     .toMatchObject([{ status: 'finished' }, { status: 'finished' }])

@@ -17,9 +17,9 @@ const RECORDED = [
   'data: [DONE]\n\n',
 ].join('')
 
-/** The connection breaks, or the answer ends as if all had been said. */
+/** The connection breaks, or the response ends as if it were complete. */
 test.each(['broken', 'ended'] as const)(
-  'a stream that is %s after any byte comes whole or with an error, never short',
+  'a stream that is %s after any byte arrives complete or with an error, never truncated',
   { timeout: 120_000 },
   async (how) => {
     const bytes = Buffer.from(RECORDED)
@@ -28,7 +28,7 @@ test.each(['broken', 'ended'] as const)(
       return how === 'broken' ? [said, cut] : [said]
     })
     using folder = tempFolder()
-    // A model for each length: an endpoint that fails again and again is not asked any more.
+    // A model for each length: an endpoint that keeps failing would be skipped by its circuit breaker.
     const models = Array.from({ length: bytes.length + 1 }, (_, length) => [
       `  m${length}:`,
       `    backends: [{ provider: openai, model_id: "${length}", input_cost: 1, output_cost: 1 }]`,

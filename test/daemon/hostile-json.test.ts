@@ -1,11 +1,11 @@
-// JSON that ends a whole process where the parser isn't guarded, or keeps it busy for ever.
+// JSON that would crash a process with an unguarded parser, or keep it busy forever.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
 import { head, raw, scriptedUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../support/start-broker.ts'
 
 const DEEP = `${'[1,'.repeat(20_000)}1`
-/** The parser that isn’t guarded survives the first few. */
+/** An unguarded parser survives the first few. */
 const TIMES = 10
 const UNCLOSED = `{"a":"${'x'.repeat(100_000)}`
 const CHAT = '/v1/chat/completions'
@@ -14,7 +14,7 @@ const chat = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }]
 let upstream: ScriptedUpstream
 let broker: Broker
 
-/** Says deep nonsense, as a stream where a stream was asked for. */
+/** Responds with deeply nested JSON, as a stream where one was requested. */
 beforeAll(async () => {
   upstream = await scriptedUpstream(({ body }) =>
     (body as { stream?: boolean } | undefined)?.stream === true
@@ -37,9 +37,9 @@ describe.each([
   test.each([
     ['nested without end', DEEP],
     ['nested without end in a field', `{"messages":${DEEP}`],
-    ['nested without end behind what it doesn’t need', `{"model":"m","a":[{}],"b":${DEEP}`],
+    ['nested without end after fields that it ignores', `{"model":"m","a":[{}],"b":${DEEP}`],
     ['with a string that is never closed', UNCLOSED],
-  ])('%s is refused, time and again', async (_how, body) => {
+  ])('%s is refused, also repeatedly', async (_how, body) => {
     for (let time = 0; time < TIMES; time++)
       expect(await broker.post(path, body)).toMatchObject({ status, json: { error: { code: status } } })
   })
@@ -58,12 +58,15 @@ test('a call nested without end is a parse error', async () => {
     }
 })
 
-test.each([true, false])('a provider that answers so has failed (streamed: %s)', async (stream) => {
-  for (let time = 0; time < TIMES; time++)
-    expect((await broker.post(CHAT, { ...chat, stream })).text).toContain('error')
-})
+test.each([true, false])(
+  'a provider that responds with endlessly nested JSON has failed (streamed: %s)',
+  async (stream) => {
+    for (let time = 0; time < TIMES; time++)
+      expect((await broker.post(CHAT, { ...chat, stream })).text).toContain('error')
+  },
+)
 
-test('and after all this it is the same broker', async () => {
+test('the broker survives all of these requests without a restart', async () => {
   expect(await broker.get('/health')).toMatchObject({ status: 200 })
   expect(upstream.requests.length).toBeGreaterThan(0)
 })

@@ -1,4 +1,4 @@
-// `kill -9` with two hundred streams open: what reached the provider is in the books once, and only once.
+// `kill -9` with two hundred open streams: every request that reached the provider has exactly one ledger entry.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,9 +21,9 @@ import { tempFolder } from '../support/temp-folder.ts'
 const run = promisify(execFile)
 const COUNT = 200
 
-test('after kill -9 every request that the provider saw has exactly one row', async () => {
+test('after kill -9 every request that reached the provider has exactly one row', async () => {
   using folder = tempFolder()
-  // A third ends, a third is in the middle, a third has said nothing.
+  // A third has ended, a third is mid-stream, a third has sent nothing.
   await using upstream = await scriptedUpstream((request) => {
     const nth = Number(nameOf(request).replace('ask-', ''))
     if (nth % 3 === 0)
@@ -35,7 +35,7 @@ test('after kill -9 every request that the provider saw has exactly one row', as
   const env = openaiAt(upstream)
   const killed = await startBroker({ folder: folder.path, env })
   const asking = Array.from({ length: COUNT }, (_, nth) => askAs(killed, `ask-${nth}`))
-  // Not all of them: some are killed on their way.
+  // Fewer than all: some are killed before they reach the provider.
   await upstream.received(COUNT - 20)
   killed.signal('SIGKILL')
   await killed.ended
@@ -53,7 +53,7 @@ test('after kill -9 every request that the provider saw has exactly one row', as
   const left = rows.filter(({ status }) => status === 'interrupted')
   expect(left.length).toBeGreaterThan(100)
   expect(rows.filter(({ status }) => status === 'finished').length + left.length).toBe(rows.length)
-  // Nobody knows what an interrupted one cost, but it lies between nothing and what was held.
+  // The cost of an interrupted request is unknown; it lies between zero and the amount held.
   for (const row of left) {
     expect(row).toMatchObject({ count_source: 'bounded', cost_nano: null, cost_low_nano: 0 })
     expect(row['cost_high_nano']).toBeGreaterThan(0)
@@ -66,7 +66,7 @@ test('after kill -9 every request that the provider saw has exactly one row', as
   if (csv !== undefined) expect(csv.trimEnd().split('\n')).toHaveLength(rows.length + 2)
 })
 
-/** The text of the answer, as far as it came. */
+/** The text of the response that was received. */
 async function askAs({ sockets }: Broker, name: string): Promise<string> {
   const body = { model: 'gpt-4o-mini', stream: true, messages: [{ role: 'user', content: name }] }
   const headers = { 'x-hero-context': name }
@@ -88,7 +88,7 @@ function nameOf({ body }: ReceivedRequest): string {
   return (body as { messages: { content: string }[] }).messages[0]?.content ?? ''
 }
 
-/** What the manual tells people to type; `undefined` where there is no sqlite3. */
+/** The command that the manual recommends; `undefined` where there is no sqlite3. */
 async function exported({ folder }: Broker): Promise<string | undefined> {
   const cwd = join(folder, 'v', 'hero_aibroker')
   try {

@@ -1,4 +1,4 @@
-// Every door of the daemon, and what it serves where.
+// Every listener of the daemon, and what it serves.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
@@ -26,7 +26,7 @@ afterAll(async () => {
 })
 
 describe.each(['rest', 'rpc', 'web'] as const)('every socket (%s)', (name) => {
-  test('tells that it is well and what it speaks', async () => {
+  test('reports its health and its protocol', async () => {
     const socketPath = broker.sockets[name]
     const health = await broker.get('/health', { socketPath })
     expect(health).toMatchObject({ status: 200, json: { status: 'ok', service: 'hero_aibroker', version } })
@@ -38,7 +38,7 @@ describe.each(['rest', 'rpc', 'web'] as const)('every socket (%s)', (name) => {
   })
 })
 
-test('web_v1.sock serves the same with and without /v1, for a router that strips it', async () => {
+test('web_v1.sock serves its routes with and without /v1, for a router that strips the prefix', async () => {
   const socketPath = broker.sockets.web
   for (const prefix of ['', '/v1', '/api/v1']) {
     const answer = await broker.post(`${prefix}/chat/completions`, body, { socketPath })
@@ -50,7 +50,7 @@ test('web_v1.sock serves the same with and without /v1, for a router that strips
   expect(stripped.status).toBe(404)
 })
 
-test('the contract can be read where JSON-RPC is spoken', async () => {
+test('the RPC socket serves the OpenRPC contract', async () => {
   const contract = await broker.get('/openrpc.json', { socketPath: broker.sockets.rpc })
   expect(contract).toMatchObject({ status: 200, json: { info: { version } } })
   const { methods } = contract.json as { methods: { name: string }[] }
@@ -59,7 +59,7 @@ test('the contract can be read where JSON-RPC is spoken', async () => {
   )
 })
 
-test('the models on offer are those that can be asked now', async () => {
+test('the list of models contains those that can be called now', async () => {
   const { json: list } = await broker.get('/v1/models')
   const rows = (list as { data: { id: string; pricing?: { prompt: string } }[] }).data
   expect(rows.find(({ id }) => id === 'gpt-4o-mini')).toMatchObject({
@@ -72,7 +72,7 @@ test('the models on offer are those that can be asked now', async () => {
   )
 })
 
-test('JSON-RPC tells how it is, what is here and what it cost', async () => {
+test('JSON-RPC reports health, models and cost', async () => {
   expect(await broker.rpc('health')).toMatchObject({ status: 'ok', version })
   expect(await broker.rpc('info')).toMatchObject({
     is_mother: false,
@@ -89,7 +89,7 @@ test('JSON-RPC tells how it is, what is here and what it cost', async () => {
     .toMatchObject({ totals: { requests: before.totals.requests + 1 } })
 })
 
-test('the bill of each address adds up, for all time and for a part of it', async () => {
+test('the usage of each address adds up, for all time and for a period', async () => {
   const chat = (ip: string) =>
     broker.post('/v1/chat/completions', body, { headers: { 'x-forwarded-for': ip } })
   await chat('203.0.113.7')

@@ -1,4 +1,4 @@
-// Servers that the daemon itself starts: a tiny one, and where it is installed a real model.
+// Model servers that the daemon starts: a tiny one, and where it is installed a real model.
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -9,12 +9,12 @@ import { ask, openAsk } from '../support/open-request.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
 
-const TINY = join(import.meta.dirname, '..', '..', 'local', 'tiny-chat.ts')
+const TINY = join(import.meta.dirname, '..', 'local-models', 'tiny-chat.ts')
 const GGUF =
   process.env['AIBROKER_TEST_GGUF'] ??
-  join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'stories260K.gguf')
+  join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'stories260K.gguf')
 
-test('a server of the models file is started by its first request and ended with the broker', async () => {
+test('a managed server is started by its first request and ended with the broker', async () => {
   using folder = tempFolder()
   await using broker = await startBroker({
     folder: folder.path,
@@ -41,7 +41,7 @@ test('a server of the models file is started by its first request and ended with
   ])
 })
 
-test('a server that only knows ports is started on its port, and leaves none open behind', async () => {
+test('a managed server that needs a port is started on it, and the port is free after the end', async () => {
   using folder = tempFolder()
   const port = await freePort()
   await using broker = await startBroker({
@@ -57,7 +57,7 @@ test('a server that only knows ports is started on its port, and leaves none ope
   await expect(ask({ port, method: 'GET', path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
 })
 
-test('a server may have the name of one of our own sockets', async () => {
+test('a managed server may have the name of one of the daemon’s sockets', async () => {
   using folder = tempFolder()
   await using broker = await startBroker({
     folder: folder.path,
@@ -68,7 +68,7 @@ test('a server may have the name of one of our own sockets', async () => {
   expect(answer.text).toMatch(/I am \d+/)
 })
 
-test('a server that can’t start is an error that carries its last words', async () => {
+test('a managed server that can’t start causes an error with its last output', async () => {
   using folder = tempFolder()
   await using broker = await startBroker({
     folder: folder.path,
@@ -81,7 +81,7 @@ test('a server that can’t start is an error that carries its last words', asyn
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'failed' }])
 })
 
-/** Says its name, and goes on when the file is there. */
+/** Sends its name, and continues when the file exists. */
 const HALTING = `
 import { createServer } from 'node:http'
 import { existsSync } from 'node:fs'
@@ -100,7 +100,7 @@ createServer((request, response) => {
 }).listen(socket)
 `
 
-test('a server whose command changed ends what it is saying before the new one starts in its place', async () => {
+test('a managed server whose command changed finishes its response before its replacement starts', async () => {
   using folder = tempFolder()
   const program = join(folder.path, 'halting.mjs')
   const file = join(folder.path, 'go')
@@ -124,7 +124,7 @@ const missing = whatIsMissing()
 if (missing !== undefined) console.log(`skipped: a real model behind the broker, for ${missing}`)
 
 test.skipIf(missing !== undefined)(
-  'a real model tells its story through the broker, and its own meter counts what the ledger counts',
+  'a real model works through the broker, and its own token counts match the ledger',
 
   async () => {
     using folder = tempFolder()

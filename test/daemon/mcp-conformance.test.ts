@@ -8,7 +8,7 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 const MINUTES = 60_000
 
-/** Run with the rest of a revision's scenarios, but no requirement of it: extensions that we don't speak. */
+/** Scenarios of extensions that the daemon does not support; they are run but not required by a revision. */
 const NOT_REQUIRED = /^✗ tasks-/
 
 test.each([

@@ -10,7 +10,7 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 const raw = { raw: program('raw', {}, { prices: { echo: '0.001', '*': '0' } }) }
 
-test('without a file of servers every door answers an empty list', async () => {
+test('without an MCP file every listener returns an empty list of tools', async () => {
   await using broker = await startBroker({ args: ['--address', '127.0.0.1', '--port', '0'] })
   for (const where of [
     {},
@@ -25,7 +25,7 @@ test('without a file of servers every door answers an empty list', async () => {
   expect((await broker.post('/mcp/tools/any', {})).status).toBe(404)
 })
 
-test('the servers of the file are there on every door, over MCP and over plain HTTP', async () => {
+test('the configured MCP servers are available on every listener, over MCP and over plain HTTP', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, raw)
   const args = ['--address', '127.0.0.1', '--port', '0']
@@ -45,7 +45,7 @@ test('the servers of the file are there on every door, over MCP and over plain H
   })
 })
 
-test('web pages of other sites may not use the tools, on a socket nor on the port', async () => {
+test('web pages of other origins can’t use the tools, on sockets or on the port', async () => {
   await using broker = await startBroker({ args: ['--address', '127.0.0.1', '--port', '0'] })
   const headers = { origin: 'https://evil.example' }
   expect((await broker.get('/mcp/tools', { headers })).status).toBe(403)
@@ -54,7 +54,7 @@ test('web pages of other sites may not use the tools, on a socket nor on the por
   )
 })
 
-test('a port that asks for a token asks for it at the tools, too', async () => {
+test('a TCP listener that requires a token requires it for the tools', async () => {
   await using broker = await startBroker({
     args: ['--address', '127.0.0.1', '--port', '0'],
     env: { ADMIN_TOKEN: 'letmein' },
@@ -65,7 +65,7 @@ test('a port that asks for a token asks for it at the tools, too', async () => {
   expect((await broker.get('/mcp/tools', { ...port, headers })).status).toBe(200)
 })
 
-test('a file that is not understood keeps the daemon from starting, and says where it is wrong', async () => {
+test('a bad MCP file keeps the daemon from starting, and the error locates the mistake', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: { command: 'x', url: 'http://y' } })
   const { exit, stderr } = await refusedBroker({ folder: folder.path, env })
@@ -73,7 +73,7 @@ test('a file that is not understood keeps the daemon from starting, and says whe
   expect(stderr).toContain('mcp.json: mcpServers.raw.command: give either a command or a url')
 })
 
-test('a changed file is taken up, a broken one leaves what runs and is named', async () => {
+test('a changed MCP file is applied, a broken one is reported and changes nothing', async () => {
   using folder = tempFolder()
   const file = mcpFile(folder.path, raw)
   await using broker = await startBroker({ folder: folder.path, env: file.env })
@@ -89,7 +89,7 @@ test('a changed file is taken up, a broken one leaves what runs and is named', a
   expect(await toolNames(broker)).toContain('second__echo')
 })
 
-test('what was approved is kept over a restart, in a file of the daemon’s own', async () => {
+test('approved tools survive a restart, in the daemon’s own file', async () => {
   using folder = tempFolder()
   const drift = join(folder.path, 'drift')
   const { env } = mcpFile(folder.path, { raw: program('raw', { DRIFT_FILE: drift }) })
@@ -109,7 +109,7 @@ test('what was approved is kept over a restart, in a file of the daemon’s own'
   expect(await toolNames(second)).toContain('raw__echo')
 })
 
-test('told to stop it ends open sessions at once, and every server with it', async () => {
+test('a stopping daemon ends open MCP sessions at once, and every MCP server', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, raw)
   await using broker = await startBroker({
@@ -125,7 +125,7 @@ test('told to stop it ends open sessions at once, and every server with it', asy
   expect(existsSync(broker.sockets.rest)).toBe(false)
 })
 
-test('on a socket of one context the tools are called, and booked, in that context alone', async () => {
+test('on the socket of a context tools are called and recorded in that context', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, raw)
   await using broker = await startBroker({
@@ -137,7 +137,7 @@ test('on a socket of one context the tools are called, and booked, in that conte
   await expect.poll(() => broker.rows()).toMatchObject([{ kind: 'tool', context: 'lab' }])
 })
 
-test('a call that the caller’s budget can’t pay is refused, and the server never hears of it', async () => {
+test('a tool call over the caller’s budget is refused before it reaches the server', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, raw)
   await using broker = await startBroker({ folder: folder.path, env })
@@ -155,7 +155,7 @@ test('a call that the caller’s budget can’t pay is refused, and the server n
   expect(broker.rows()).toHaveLength(1)
 })
 
-test('every call of a tool is a row in the same books: tool, server, price, time, caller and how it ended', async () => {
+test('every tool call is a ledger row with tool, server, price, time, caller and outcome', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, {
     raw: program('raw', {}, { prices: { echo: '0.001', hang: '0.002' }, callTimeoutMs: 300 }),
@@ -184,7 +184,7 @@ test('every call of a tool is a row in the same books: tool, server, price, time
   expect(await broker.rpc('usage.summary')).toMatchObject({ totals: { requests: 2, cost_usd: '0.003' } })
 })
 
-test('a tool that nobody priced is unpriced and never free; with a budget it takes a limit that allows such', async () => {
+test('a tool without a price is recorded as unpriced, and a caller with a budget needs allow_unpriced to call it', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: program('raw') })
   await using broker = await startBroker({ folder: folder.path, env })

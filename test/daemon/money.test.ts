@@ -1,4 +1,4 @@
-// What a request may cost and what it did cost, through the whole daemon.
+// Budgets, holds and costs of requests, through the whole daemon.
 import { readdirSync, readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
@@ -41,9 +41,9 @@ function stream(broker: Broker, body: object): Promise<OpenAnswer> {
   return openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body: { ...body, stream: true } })
 }
 
-test('200 callers at once never spend more than a budget that fits ten', { timeout: 60_000 }, async () => {
+test('200 concurrent callers never exceed a budget for ten requests', { timeout: 60_000 }, async () => {
   const gate = Promise.withResolvers<void>()
-  // Bills every token that the hold was for: the worst that a provider can do.
+  // The provider reports the maximum usage that the hold covers.
   await using upstream = await scriptedUpstream(({ raw: bytes }) => [
     wait(gate.promise),
     json(200, { ...answer, usage: { prompt_tokens: bytes.length, completion_tokens: 1000 } }),
@@ -51,7 +51,7 @@ test('200 callers at once never spend more than a budget that fits ten', { timeo
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const most = 1000
   const body = { ...hello, max_tokens: most }
-  // gpt-4o-mini: $0.15 and $0.60 a million; the prompt is taken for as many tokens as the body has bytes.
+  // gpt-4o-mini: $0.15 and $0.60 a million; the prompt is assumed to have as many tokens as the body has bytes.
   const each = (Buffer.byteLength(JSON.stringify(body)) * 0.15 + most * 0.6) / 1e6
   await limit(broker, { usd_per_day: (each * 10.5).toFixed(9) })
   const agent = new Agent({ maxSockets: 200 })
@@ -69,7 +69,7 @@ test('200 callers at once never spend more than a budget that fits ten', { timeo
   expect(spent).toBeLessThanOrEqual(each * 10.5 * 1e9)
 })
 
-test('an answer is asked for no longer than the balance affords, and says so', async () => {
+test('max_tokens is capped to what the balance affords, and the response says so', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await limit(broker, { usd_total: '0.001' })
@@ -83,7 +83,7 @@ test('an answer is asked for no longer than the balance affords, and says so', a
   expect(JSON.parse(text)).toMatchObject({ x_aibroker: { limited: { max_tokens: tokens } } })
 })
 
-test('a request whose least cost is not covered gets 402 and reaches nobody', async () => {
+test('a request whose minimum cost exceeds the budget gets 402 before any provider is called', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await limit(broker, { usd_total: '0.000001' })
@@ -97,11 +97,11 @@ test('a request whose least cost is not covered gets 402 and reaches nobody', as
 })
 
 interface Ending {
-  /** At `wait` the script waits until the caller is gone. */
+  /** At `wait` the script waits until the caller has disconnected. */
   readonly steps: readonly (Step | 'wait')[]
   readonly hangsUp?: boolean
   readonly budget?: string
-  /** At a provider whose billing an abort stops, and at one that goes on. */
+  /** At a provider that stops billing on an abort, and at one that does not. */
   readonly stops: object
   readonly goesOn: object
 }
@@ -112,9 +112,9 @@ const reported = { count_source: 'reported', prompt_tokens: 10, completion_token
 /** “hi” in its frame, and “one two three”. */
 const counted = { count_source: 'counted', prompt_tokens: 8, completion_tokens: 3 }
 const twice = { count_source: 'counted', prompt_tokens: 16, completion_tokens: 6, attempts: 2 }
-/** The second one was asked to go on from the beginning, so that its prompt is longer. */
+/** The second attempt continues the first one's text, so its prompt is longer. */
 const thrice = { count_source: 'counted', prompt_tokens: 32, completion_tokens: 9, attempts: 3 }
-/** In nano-dollars, at $0.15 and $0.60 a million where an abort stops the bill, at $0.59 and $0.79 where it goes on. */
+/** In nano-dollars, at $0.15 and $0.60 a million where an abort stops the billing, at $0.59 and $0.79 where it does not. */
 const COSTS = { stops: { reported: 4500, counted: 3000 }, goesOn: { reported: 9850, counted: 7090 } }
 const endings: Readonly<Record<string, Ending>> = {
   'is finished': {
@@ -126,12 +126,12 @@ const endings: Readonly<Record<string, Ending>> = {
     steps: [sse(...said), 'wait', sse(...rest)],
     hangsUp: true,
     stops: { status: 'cancelled', ...counted, cost_nano: COSTS.stops.counted },
-    // Read to its end, though nobody listens any more.
+    // The stream is read to its end although the caller has disconnected.
     goesOn: { status: 'cancelled', ...reported, cost_nano: COSTS.goesOn.reported },
   },
   'loses its provider': {
     steps: [sse(...said), cut],
-    // Asked to go on where it can, then once more, it broke in the same place: each is billed.
+    // Two continuations broke at the same point: each is billed.
     stops: { status: 'broken', ...twice, cost_nano: 2 * COSTS.stops.counted },
     goesOn: { status: 'broken', ...thrice, cost_nano: 32 * 590 + 9 * 790 },
   },
@@ -166,7 +166,7 @@ test.each(cases)(
     if (ending.hangsUp === true) {
       await answer.until('three')
       answer.hangUp()
-      // Another request through the same loop: by its answer the broker has seen the first one leave.
+      // Once another request has its response, the broker has noticed that the first caller disconnected.
       await broker.get('/v1/models')
       left.resolve()
     } else {
@@ -192,7 +192,7 @@ test.each(cases)(
   },
 )
 
-test('what a provider says that it charged is taken when it can be true; else both figures stand, and info warns', async () => {
+test('a plausible cost reported by the provider is used; otherwise both figures are recorded, and info warns', async () => {
   const charges = [0.00002, 0.5]
   await using upstream = await scriptedUpstream((_request, nth) => [
     json(200, { ...answer, usage: { prompt_tokens: 100, completion_tokens: 5, cost: charges[nth] } }),
@@ -222,7 +222,7 @@ test('what a provider says that it charged is taken when it can be true; else bo
   )
 })
 
-test('cut instead of drained, an answer that is billed on has the hold for its upper bound', async () => {
+test('with hang-up policy cut, a response that is still billed has its hold as the upper bound', async () => {
   await using upstream = await scriptedUpstream([sse(...said), stall])
   await using broker = await startBroker({ env: { ...groqAt(upstream), AIBROKER_HANGUP: 'cut' } })
   const answer = await stream(broker, { ...hello, model: 'groq/llama-3.3-70b-versatile', max_tokens: 5000 })
@@ -236,7 +236,7 @@ test('cut instead of drained, an answer that is billed on has the hold for its u
   expect(row?.['cost_high_nano']).toBeGreaterThan(5000 * 790 - 1)
 })
 
-test('the sum of the rows is what billing, usage and the balance say', async () => {
+test('the sum of the rows equals billing, usage and the balance', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   for (const context of ['lab', 'lab', 'shop']) {
@@ -267,7 +267,7 @@ test('the sum of the rows is what billing, usage and the balance say', async () 
   expect(JSON.parse((await broker.get('/billing/export.json')).text)).toHaveLength(3)
 })
 
-test('a pinned context gets what it may, and no fallback leads out', async () => {
+test('a context with an allowlist uses only the allowed models, also on fallback', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await limit(broker, { providers: ['local'] }, { scope: 'context', context: 'lab' })
@@ -281,7 +281,7 @@ test('a pinned context gets what it may, and no fallback leads out', async () =>
   expect((await broker.post('/v1/chat/completions', hello)).status).toBe(200)
 })
 
-test('a token is bound by its rule; shown in vain it is refused', async () => {
+test('a token is limited by its rule; an unknown or disabled token is refused', async () => {
   await using upstream = await scriptedUpstream([json(200, answer)])
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const made = (await broker.rpc('tokens.create', { label: 'ci', rule: { requests_per_minute: 1 } })) as {
@@ -304,7 +304,7 @@ test('a token is bound by its rule; shown in vain it is refused', async () => {
   expect(JSON.stringify(await broker.rpc('tokens.list'))).not.toContain(made.token)
 })
 
-test('with an admin token the admin calls and billing ask for it, on Unix sockets too', async () => {
+test('with an admin token set, admin calls and billing require it on Unix sockets too', async () => {
   await using broker = await startBroker({ env: { ADMIN_TOKEN: 'root-canary' } })
   expect((await broker.get('/billing/usage')).status).toBe(401)
   const headers = { authorization: 'Bearer root-canary' }
@@ -312,102 +312,96 @@ test('with an admin token the admin calls and billing ask for it, on Unix socket
   expect(await broker.rpc('limits.list')).toBeUndefined()
 })
 
-test(
-  'a key is found in no log line, no answer, no database and no RPC result',
-  { timeout: 60_000 },
-  async () => {
-    const canary = 'canary-4f1d9c'
-    // The worst provider repeats the key it refuses, in words and between them.
-    const leaky = { error: { message: `no such key: ${canary}-key`, code: `${canary}-key` } }
-    await using upstream = await scriptedUpstream([json(401, leaky)])
-    await using midway = await scriptedUpstream(({ path, headers }) => {
-      const message = `used up: ${headers.authorization}`
-      return path.endsWith('/models')
-        ? [json(403, { error: { message } })]
-        : [sse(chatChunk('so '), { error: { message, code: 402 }, choices: [] })]
-    })
-    await using tools = await scriptedUpstream([
-      json(401, { error: `${canary}-mcp` }, { 'www-authenticate': 'Bearer' }),
-    ])
-    using folder = tempFolder()
-    const broken =
-      "console.error(process.env.MCP_KEY); console.log('no JSON ' + process.env.MCP_KEY); process.exit(3)"
-    const { env: mcpEnv } = mcpFile(folder.path, {
-      header: { url: tools.baseUrl, headers: { authorization: `Bearer ${canary}-mcp` } },
-      query: { url: `${tools.baseUrl}?api_key=${canary}-mcp` },
-      broken: { command: process.execPath, args: ['-e', broken], env: { MCP_KEY: `${canary}-mcp` } },
-      variable: { url: tools.baseUrl, headers: { 'x-api-key': '${MCP_VARIABLE}' } },
-    })
-    const env = {
-      ...openaiAt(upstream, `${canary}-key`),
-      ...groqAt(midway, `${canary}-key,${canary}-key-2`),
-      ...mcpEnv,
-      MCP_VARIABLE: `${canary}-mcp`,
-      ADMIN_TOKEN: `${canary}-admin`,
-      HERO_SECRET: `${canary}-secret`,
-      AIBROKER_LOG_LEVEL: 'trace',
-    }
-    await using broker = await startBroker({ folder: folder.path, env })
-    const admin = { authorization: `Bearer ${canary}-admin` }
-    const said: string[] = []
-    const rpc = async (method: string, params: object = {}): Promise<unknown> => {
-      const call = { jsonrpc: '2.0', id: 1, method, params }
-      const socketPath = broker.sockets.rpc
-      const { text, json: answer } = await broker.post('/rpc', call, { socketPath, headers: admin })
-      // The one time that a token is shown.
-      if (method !== 'tokens.create') said.push(text)
-      return (answer as { result?: unknown }).result
-    }
-    const { token } = (await rpc('tokens.create', { label: 'canary' })) as { token: string }
-    const shown = { authorization: `Bearer ${token}` }
-    for (const headers of [admin, shown, { authorization: `Bearer ${canary}-wrong` }])
-      for (const model of ['gpt-4o-mini', 'groq/llama-3.3-70b-versatile'])
-        for (const streamed of [false, true])
-          said.push(
-            (await broker.post('/v1/chat/completions', { ...hello, model, stream: streamed }, { headers }))
-              .text,
-          )
-    said.push(
-      (
-        await broker.post(
-          '/v1/embeddings',
-          { model: 'text-embedding-3-small', input: 'hi' },
-          { headers: admin },
+test('keys appear in no log line, response, database or RPC result', { timeout: 60_000 }, async () => {
+  const canary = 'canary-4f1d9c'
+  // A careless provider repeats the key it refuses, in plain text and inside other text.
+  const leaky = { error: { message: `no such key: ${canary}-key`, code: `${canary}-key` } }
+  await using upstream = await scriptedUpstream([json(401, leaky)])
+  await using midway = await scriptedUpstream(({ path, headers }) => {
+    const message = `used up: ${headers.authorization}`
+    return path.endsWith('/models')
+      ? [json(403, { error: { message } })]
+      : [sse(chatChunk('so '), { error: { message, code: 402 }, choices: [] })]
+  })
+  await using tools = await scriptedUpstream([
+    json(401, { error: `${canary}-mcp` }, { 'www-authenticate': 'Bearer' }),
+  ])
+  using folder = tempFolder()
+  const broken =
+    "console.error(process.env.MCP_KEY); console.log('no JSON ' + process.env.MCP_KEY); process.exit(3)"
+  const { env: mcpEnv } = mcpFile(folder.path, {
+    header: { url: tools.baseUrl, headers: { authorization: `Bearer ${canary}-mcp` } },
+    query: { url: `${tools.baseUrl}?api_key=${canary}-mcp` },
+    broken: { command: process.execPath, args: ['-e', broken], env: { MCP_KEY: `${canary}-mcp` } },
+    variable: { url: tools.baseUrl, headers: { 'x-api-key': '${MCP_VARIABLE}' } },
+  })
+  const env = {
+    ...openaiAt(upstream, `${canary}-key`),
+    ...groqAt(midway, `${canary}-key,${canary}-key-2`),
+    ...mcpEnv,
+    MCP_VARIABLE: `${canary}-mcp`,
+    ADMIN_TOKEN: `${canary}-admin`,
+    HERO_SECRET: `${canary}-secret`,
+    AIBROKER_LOG_LEVEL: 'trace',
+  }
+  await using broker = await startBroker({ folder: folder.path, env })
+  const admin = { authorization: `Bearer ${canary}-admin` }
+  const said: string[] = []
+  const rpc = async (method: string, params: object = {}): Promise<unknown> => {
+    const call = { jsonrpc: '2.0', id: 1, method, params }
+    const socketPath = broker.sockets.rpc
+    const { text, json: answer } = await broker.post('/rpc', call, { socketPath, headers: admin })
+    // The only result that contains a token.
+    if (method !== 'tokens.create') said.push(text)
+    return (answer as { result?: unknown }).result
+  }
+  const { token } = (await rpc('tokens.create', { label: 'canary' })) as { token: string }
+  const shown = { authorization: `Bearer ${token}` }
+  for (const headers of [admin, shown, { authorization: `Bearer ${canary}-wrong` }])
+    for (const model of ['gpt-4o-mini', 'groq/llama-3.3-70b-versatile'])
+      for (const streamed of [false, true])
+        said.push(
+          (await broker.post('/v1/chat/completions', { ...hello, model, stream: streamed }, { headers }))
+            .text,
         )
-      ).text,
-    )
-    for (const path of [
-      '/billing/usage',
-      '/billing/export.json',
-      '/billing/export.csv',
-      '/mcp/tools',
-      '/v1/models',
-      '/v1/key',
-      '/nowhere',
-    ])
-      for (const headers of [admin, shown]) said.push((await broker.get(path, { headers })).text)
-    said.push((await broker.post('/mcp/tools/broken__x', {}, { headers: admin })).text)
-    said.push((await broker.get('/metrics', { socketPath: broker.sockets.rpc, headers: admin })).text)
-    const { methods: all } = (await rpc('rpc.discover')) as { methods: { name: string }[] }
-    const harmless = /\.(create|delete|disable|remove|set|reload|approve)$/
-    for (const { name } of all) if (!harmless.test(name)) await rpc(name, paramsOf(name))
-    await expect.poll(() => broker.rows().length).toBeGreaterThan(5)
-    await expect.poll(() => broker.openHolds()).toBe(0)
+  said.push(
+    (
+      await broker.post(
+        '/v1/embeddings',
+        { model: 'text-embedding-3-small', input: 'hi' },
+        { headers: admin },
+      )
+    ).text,
+  )
+  for (const path of [
+    '/billing/usage',
+    '/billing/export.json',
+    '/billing/export.csv',
+    '/mcp/tools',
+    '/v1/models',
+    '/v1/key',
+    '/nowhere',
+  ])
+    for (const headers of [admin, shown]) said.push((await broker.get(path, { headers })).text)
+  said.push((await broker.post('/mcp/tools/broken__x', {}, { headers: admin })).text)
+  said.push((await broker.get('/metrics', { socketPath: broker.sockets.rpc, headers: admin })).text)
+  const { methods: all } = (await rpc('rpc.discover')) as { methods: { name: string }[] }
+  const harmless = /\.(create|delete|disable|remove|set|reload|approve)$/
+  for (const { name } of all) if (!harmless.test(name)) await rpc(name, paramsOf(name))
+  await expect.poll(() => broker.rows().length).toBeGreaterThan(5)
+  await expect.poll(() => broker.openHolds()).toBe(0)
 
-    const data = join(broker.folder, 'v')
-    const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) =>
-      entry.isFile(),
-    )
-    const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
-    expect(kept.length).toBeGreaterThan(2)
-    const everything = [broker.stdout(), broker.stderr(), ...said, ...kept]
-    // What stands around it says where it got out.
-    const around = new RegExp(`.{0,80}(${canary}|${token}).{0,20}`, 'g')
-    expect(everything.flatMap((text) => text.match(around) ?? [])).toEqual([])
-  },
-)
+  const data = join(broker.folder, 'v')
+  const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+  const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
+  expect(kept.length).toBeGreaterThan(2)
+  const everything = [broker.stdout(), broker.stderr(), ...said, ...kept]
+  // The surrounding text shows where it leaked.
+  const around = new RegExp(`.{0,80}(${canary}|${token}).{0,20}`, 'g')
+  expect(everything.flatMap((text) => text.match(around) ?? [])).toEqual([])
+})
 
-/** What the contract shows as an example, with names that are here. */
+/** The example of the contract, with names that exist here. */
 function paramsOf(method: string): object {
   const { params } = methods[method as MethodName].example
   if (method === 'providers.test') return { provider: 'openai' }

@@ -1,4 +1,4 @@
-// What the daemon says to requests that it won't pass on.
+// How the daemon refuses requests without calling a provider.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
 import { scriptedUpstream, stall, type ScriptedUpstream } from '../support/scripted-upstream.ts'
@@ -27,7 +27,7 @@ test('a body over the limit is refused with 413', async () => {
   expect(answer.json).toMatchObject({ error: { code: 413, metadata: { error_type: 'payload_too_large' } } })
 })
 
-test('a body that is no JSON is refused with the line and the column of the mistake', async () => {
+test('a body that is not JSON is refused with the line and column of the mistake', async () => {
   const answer = await broker.post(CHAT, '{\n  "model": "gpt-4o-mini",\n  "messages": [}]\n}')
   expect(answer.status).toBe(400)
   expect(answer.json).toMatchObject({
@@ -35,13 +35,13 @@ test('a body that is no JSON is refused with the line and the column of the mist
   })
 })
 
-test('a request without messages is refused naming what is missing', async () => {
+test('a request without messages is refused with the name of the missing field', async () => {
   const answer = await broker.post(CHAT, { model: 'gpt-4o-mini' })
   expect(answer.status).toBe(400)
   expect(answer.text).toContain('messages')
 })
 
-test('an unknown model is refused with the names that come nearest', async () => {
+test('an unknown model is refused with the nearest names', async () => {
   const answer = await broker.post(CHAT, { model: 'gpt-4o-mimi', messages })
   expect(answer.status).toBe(404)
   expect(answer.json).toMatchObject({
@@ -49,20 +49,20 @@ test('an unknown model is refused with the names that come nearest', async () =>
   })
 })
 
-test('a model that no provider here offers is refused with the variable to set', async () => {
+test('a model without a configured provider is refused with the variable to set', async () => {
   const answer = await broker.post(CHAT, { model: 'qwen3-max', messages })
   expect(answer.status).toBe(404)
   expect(answer.text).toContain('ALIBABA_API_KEY')
 })
 
-test('an unknown path and a wrong method are told apart', async () => {
+test('an unknown path and a wrong method get different errors', async () => {
   expect(await broker.get('/v1/chat')).toMatchObject({ status: 404, json: { error: { code: 404 } } })
   const wrong = await broker.get(CHAT)
   expect(wrong).toMatchObject({ status: 405, json: { error: { code: 405 } } })
   expect(wrong.headers.allow).toContain('POST')
 })
 
-test('none of all this reached the provider or the books', () => {
+test('no refused request reaches the provider or the ledger', () => {
   expect(upstream.requests).toEqual([])
   expect(broker.rows()).toEqual([])
 })

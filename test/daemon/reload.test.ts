@@ -11,7 +11,7 @@ const whole = {
   usage: { prompt_tokens: 1000, completion_tokens: 0, total_tokens: 1000 },
 }
 
-test('a changed models file is taken up while running, a bad one is named and changes nothing', async () => {
+test('a changed models file is applied while running, a bad one is reported and changes nothing', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, modelsFile('first-model', 1))
@@ -21,7 +21,7 @@ test('a changed models file is taken up while running, a bad one is named and ch
   expect(await statusOf(broker, 'first-model')).toBe(200)
   expect(await statusOf(broker, 'second-model')).toBe(404)
 
-  // As editors do it: a new file in the old one's place.
+  // As editors write files: a new file replaces the old one.
   writeFileSync(`${path}.new`, modelsFile('second-model', 3))
   renameSync(`${path}.new`, path)
   await expect.poll(() => statusOf(broker, 'second-model')).toBe(200)
@@ -51,7 +51,7 @@ test('a changed models file is taken up while running, a bad one is named and ch
   expect(await broker.rpc('info')).not.toHaveProperty('models_config.problems')
 })
 
-test('nobody may take the name of the built-in echo', async () => {
+test('a provider with the name of the built-in mock provider is refused', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, 'providers:\n  local: { base_url: "http://127.0.0.1:1/v1" }\n')
@@ -60,7 +60,7 @@ test('nobody may take the name of the built-in echo', async () => {
   )
 })
 
-test('a models file that is bad from the start is named with its line, and nothing starts', async () => {
+test('a models file that is bad at the start is reported with its line, and the daemon does not start', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   writeFileSync(path, modelsFile('first-model', 'a lot'))
@@ -84,7 +84,7 @@ async function statusOf(broker: Broker, model: string): Promise<number> {
   return (await broker.post('/v1/chat/completions', { model, messages })).status
 }
 
-test('a request that falls back after a reload finds the provider that was built anew', async () => {
+test('a request that falls back after a reload uses the rebuilt provider', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'models.yml')
   const { promise: goOn, resolve: go } = Promise.withResolvers<void>()

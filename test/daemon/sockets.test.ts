@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { refusedBroker, startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-test('the folder is private, the sockets are for owner and group', async () => {
+test('the socket folder has mode 0700, the sockets have mode 0660', async () => {
   await using broker = await startBroker()
   const { folder, rest, rpc, web } = broker.sockets
   expect(modeOf(folder)).toBe('700')
@@ -14,7 +14,7 @@ test('the folder is private, the sockets are for owner and group', async () => {
   expect(modeOf(join(broker.folder, 'v', 'hero_aibroker'))).toBe('700')
 })
 
-test('what a killed broker left behind is no obstacle', async () => {
+test('a broker starts where a killed one left its sockets', async () => {
   using folder = tempFolder()
   const killed = await startBroker({ folder: folder.path })
   killed.signal('SIGKILL')
@@ -24,7 +24,7 @@ test('what a killed broker left behind is no obstacle', async () => {
   expect((await next.get('/health')).status).toBe(200)
 })
 
-test('a second broker on the same sockets is refused, and the first goes on', async () => {
+test('a second broker on the same sockets is refused, and the first keeps serving', async () => {
   await using first = await startBroker()
   const second = await refusedBroker({ folder: first.folder, env: { PATH_VAR: join(first.folder, 'other') } })
   expect(second.exit).toBe(1)
@@ -35,7 +35,7 @@ test('a second broker on the same sockets is refused, and the first goes on', as
     expect((await first.get('/health', { socketPath })).status).toBe(200)
 })
 
-test('a socket on which somebody else listens is left alone', async () => {
+test('a broker refuses to replace a socket on which another process listens', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 's', 'hero_aibroker', 'rest.sock')
   mkdirSync(join(path, '..'), { recursive: true })
@@ -52,7 +52,7 @@ test('a socket on which somebody else listens is left alone', async () => {
   }
 })
 
-test('a file in a socket’s place is left alone', async () => {
+test('a broker refuses to replace a file at the path of a socket', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 's', 'hero_aibroker', 'rpc.sock')
   mkdirSync(join(path, '..'), { recursive: true })
@@ -63,7 +63,7 @@ test('a file in a socket’s place is left alone', async () => {
   expect(readdirSync(join(path, '..')).filter((name) => name.endsWith('.sock'))).toEqual(['rpc.sock'])
 })
 
-test('a path that no socket can have is refused with the bound', async () => {
+test('a socket path that is too long is refused with the limit', async () => {
   using folder = tempFolder()
   const env = { HERO_SOCKET_DIR: join(folder.path, 'x'.repeat(100)) }
   const { exit, stderr } = await refusedBroker({ folder: folder.path, env })

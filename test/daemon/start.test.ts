@@ -8,7 +8,7 @@ import { startBroker } from '../support/start-broker.ts'
 
 const run = promisify(execFile)
 
-test('with nothing set up the banner says where it is, what to set, and a line that works when pasted', async () => {
+test('without configuration the banner shows the sockets, what to set, and a command that works', async () => {
   await using broker = await startBroker()
   const banner = broker.stdout()
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
@@ -26,7 +26,7 @@ test('with nothing set up the banner says where it is, what to set, and a line t
   expect(answer.choices[0]?.message.content).toContain('Hello!')
 })
 
-test('the banner counts the keys of each provider and shows none', async () => {
+test('the banner shows the number of keys of each provider but no key', async () => {
   await using broker = await startBroker({
     env: { OPENAI_API_KEY: 'canary-1', GROQ_API_KEYS: 'canary-2,canary-3' },
   })
@@ -40,9 +40,9 @@ test('the banner counts the keys of each provider and shows none', async () => {
   expect(broker.stderr()).not.toContain('canary')
 })
 
-test('it is up soon and small', async () => {
+test('the daemon starts quickly and with little memory', async () => {
   await using broker = await startBroker()
-  // The garbage of the start is gone by the time of the first answer.
+  // The garbage of the start is freed by the time of the first response.
   await broker.get('/health')
   const status = readFileSync(`/proc/${broker.pid}/status`, 'utf8')
   const residentMiB = Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
@@ -50,12 +50,12 @@ test('it is up soon and small', async () => {
   console.log(
     `ready after ${Math.round(broker.readyMs)} ms with ${seconds} s of CPU, ${Math.round(residentMiB)} MiB resident`,
   )
-  // On an idle machine it is ready after well under a second; its own work is the same on a busy one.
+  // On an idle machine it is ready in well under a second. CPU time does not depend on how busy the machine is.
   expect(seconds).toBeLessThan(4)
   expect(residentMiB).toBeLessThan(160)
 })
 
-test('a bad setting is named and nothing starts', async () => {
+test('a bad setting is reported by name and the daemon does not start', async () => {
   const starting = startBroker({ env: { ROUTING_STRATEGY: 'luck', AIBROKER_BODY_LIMIT_MB: '-1' } })
   await expect(starting).rejects.toThrow(
     /ended with 2: .*ROUTING_STRATEGY is “luck”.*\n.*AIBROKER_BODY_LIMIT_MB/,
@@ -66,13 +66,13 @@ test.each([
   ['hero_aibroker_server', '--bogus'],
   ['hero_aibroker_server', 'serve'],
   ['hero_aibroker_services', '--bogus'],
-])('%s %s was misused: exit 2, and where help is', async (program, argument) => {
+])('%s %s is a usage error: exit code 2 and a hint at --help', async (program, argument) => {
   const { exit, err } = await runProcess(process.execPath, [`bin/${program}.js`, argument])
   expect(err).toContain('(--help shows what there is)')
   expect(exit).toBe(2)
 })
 
-test.each(['hero_aibroker_server', 'hero_aibroker_services'])('%s --help is no failure', async (program) => {
+test.each(['hero_aibroker_server', 'hero_aibroker_services'])('%s --help exits with 0', async (program) => {
   const { exit, out, err } = await runProcess(process.execPath, [`bin/${program}.js`, '--help'])
   expect(out).toContain(`Usage: ${program}`)
   expect({ exit, err }).toEqual({ exit: 0, err: '' })

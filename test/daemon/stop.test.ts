@@ -20,7 +20,7 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 const usage = { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 }
 
-test('told to stop it lets the open stream end, takes no new connection, writes the row and leaves nothing', async () => {
+test('a stopping daemon finishes open streams, refuses new connections, writes the rows and removes its sockets', async () => {
   using folder = tempFolder()
   const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
   await using upstream = await scriptedUpstream([
@@ -45,7 +45,7 @@ test('told to stop it lets the open stream end, takes no new connection, writes 
   expect(socketsIn(broker)).toEqual([])
 })
 
-test('a stream longer than the bound ends with an error event and is settled', async () => {
+test('a stream longer than the drain timeout ends with an error event and is settled', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream([sse(chatChunk('said so far')), stall])
   await using broker = await startBroker({
@@ -67,7 +67,7 @@ test('a stream longer than the bound ends with an error event and is settled', a
   expect(socketsIn(broker)).toEqual([])
 })
 
-test('an answer that has not begun within the bound is refused in so many words', async () => {
+test('a response that has not begun within the drain timeout becomes an error that says so', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream([stall])
   await using broker = await startBroker({
@@ -88,7 +88,7 @@ test('an answer that has not begun within the bound is refused in so many words'
   expect(broker.openHolds()).toBe(0)
 })
 
-test('a caller that never reads its answer does not hold the stop up', async () => {
+test('a caller that never reads its response does not delay the stop', async () => {
   using folder = tempFolder()
   const flood = Array.from({ length: 4000 }, () => chatChunk('x'.repeat(4096)))
   await using upstream = await scriptedUpstream([sse(...flood), stall])
@@ -104,7 +104,7 @@ test('a caller that never reads its answer does not hold the stop up', async () 
   stream.hangUp()
 })
 
-test('idle connections do not hold the stop up', async () => {
+test('idle connections do not delay the stop', async () => {
   using folder = tempFolder()
   await using broker = await startBroker({ folder: folder.path })
   const agent = new Agent({ keepAlive: true })
@@ -128,7 +128,7 @@ function socketsIn({ sockets, folder }: Broker): string[] {
   return readdirSync(sockets.folder).filter((name) => !name.startsWith('.'))
 }
 
-test('a request that waits to ask a busy provider again is told that the broker stops', async () => {
+test('a request that waits to retry a busy provider gets an error when the broker stops', async () => {
   await using upstream = await scriptedUpstream([
     json(429, { error: { message: 'slow down' } }, { 'retry-after': '4' }),
   ])

@@ -21,7 +21,7 @@ test('REST and JSON-RPC share one port', async () => {
   expect(await broker.rpc('info')).toMatchObject({ tcp: { address: '127.0.0.1', port: broker.port } })
 })
 
-test('a mother says so', async () => {
+test('a daemon started with --mother reports it', async () => {
   await using broker = await startBroker({ args: [...onLoopback, '--mother'] })
   expect(broker.stdout()).toContain('mother of a cascade')
   expect((await broker.post('/rpc', call('info'), overTcp(broker))).json).toMatchObject({
@@ -29,7 +29,7 @@ test('a mother says so', async () => {
   })
 })
 
-test('whom a request came from is believed on a Unix socket and not on TCP', async () => {
+test('forwarded headers are trusted on a Unix socket and not on TCP', async () => {
   await using upstream = await scriptedUpstream([json(200, whole)])
   await using broker = await startBroker({ env: openaiAt(upstream), args: onLoopback })
   const headers = { 'x-forwarded-for': '203.0.113.7, 10.0.0.1', 'x-hero-context': 'lab' }
@@ -43,7 +43,7 @@ test('whom a request came from is believed on a Unix socket and not on TCP', asy
     ])
 })
 
-test('a taken port is named, and nothing is left running', async () => {
+test('a port in use is reported, and the daemon exits', async () => {
   await using first = await startBroker({ args: onLoopback })
   const { exit, stderr } = await refusedBroker({
     args: ['--address', '127.0.0.1', '--port', `${first.port}`],
@@ -52,13 +52,13 @@ test('a taken port is named, and nothing is left running', async () => {
   expect(stderr).toContain(`127.0.0.1 port ${first.port}`)
 })
 
-test('beyond loopback it does not start without a token', async () => {
+test('the daemon refuses to listen beyond loopback without a token', async () => {
   const { exit, stderr } = await refusedBroker({ args: ['--address', '0.0.0.0', '--port', '0'] })
   expect(exit).toBe(1)
   expect(stderr).toContain('ADMIN_TOKEN')
 })
 
-test('beyond loopback each request shows the token', async () => {
+test('beyond loopback each request needs the token', async () => {
   const token = 'canary-token'
   await using broker = await startBroker({
     env: { ADMIN_TOKEN: token },

@@ -72,7 +72,7 @@ async function brokerWith(
 const chat = (broker: Broker, more: object = {}, headers: Record<string, string> = {}) =>
   broker.post('/v1/chat/completions', { model, messages, tools: [mcp], ...more }, { headers })
 
-test('the model asks, the tool runs, the model answers: rows of one group, and their sum on the answer', async () => {
+test('a chat with a tool call records rows of one group, and the response carries their sum', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(
     inTurn(asks(call('raw__echo', { word: 'hi' })), says('it says hi')),
@@ -114,7 +114,7 @@ test('the model asks, the tool runs, the model answers: rows of one group, and t
   expect(broker.openHolds()).toBe(0)
 })
 
-test('a stream shows every call while it runs, and reads as one answer to a client that knows nothing of it', async () => {
+test('a stream reports every tool call, and reads as one response to a client that ignores them', async () => {
   using folder = tempFolder()
   const piece = (delta: object) => ({ ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] })
   const first = sse(
@@ -170,7 +170,7 @@ interface Chunk {
 }
 
 test.each([false, true])(
-  'a call that nobody knows the price of makes the whole answer unpriced, and says so (streamed: %j)',
+  'a tool call without a price makes the whole response unpriced (streamed: %j)',
   async (stream) => {
     using folder = tempFolder()
     const asked = call('raw__echo', { word: 'hi' })
@@ -197,7 +197,7 @@ test.each([false, true])(
 )
 
 test.each([false, true])(
-  'calls of the caller’s own functions are the caller’s to run (streamed: %s)',
+  'calls of the caller’s own functions are returned to the caller (streamed: %s)',
   async (stream) => {
     using folder = tempFolder()
     const both = [call('mine', { a: 1 }), call('raw__echo')]
@@ -223,7 +223,7 @@ test.each([false, true])(
   },
 )
 
-test('what goes wrong with a call is told to the model, which may do better', async () => {
+test('a failed tool call is reported to the model, which may retry', async () => {
   using folder = tempFolder()
   const wrong = [call('raw__echo', '{broken', 'a'), call('nobody__has', {}, 'b'), call('raw__hang', {}, 'c')]
   await using upstream = await scriptedUpstream(inTurn(asks(...wrong), says('never mind')))
@@ -240,7 +240,7 @@ test('what goes wrong with a call is told to the model, which may do better', as
   ])
 })
 
-test('the last of the rounds may call nothing, so that the model answers', async () => {
+test('the last round has no tools, so that the model has to respond', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(
     inTurn(asks(call('raw__echo')), asks(call('raw__echo')), says('enough')),
@@ -257,7 +257,7 @@ test('the last of the rounds may call nothing, so that the model answers', async
   expect(once.json).toMatchObject({ x_aibroker: { rounds: 1 } })
 })
 
-test('a model that still calls something in its last round was cut short', async () => {
+test('a model that still calls a tool in the last round ends with finish_reason length', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(asks(call('raw__echo')))
   await using broker = await brokerWith(upstream, folder, raw, { chat: { maxRounds: 2 } })
@@ -267,7 +267,7 @@ test('a model that still calls something in its last round was cut short', async
   expect(upstream.requests).toHaveLength(2)
 })
 
-test('once the money is spent nothing new begins', async () => {
+test('no new round or call begins once the budget is spent', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(asks(call('raw__echo')))
   await using broker = await brokerWith(upstream, folder)
@@ -282,7 +282,7 @@ test('once the money is spent nothing new begins', async () => {
   expect(upstream.requests).toHaveLength(2)
 })
 
-test('a bound that is met after the first word ends the stream with an error event', async () => {
+test('a limit that is reached after the first chunk ends the stream with an error event', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream([
     sse(
@@ -305,7 +305,7 @@ test('a bound that is met after the first word ends the stream with an error eve
   expect(broker.rows().map(({ kind, status }) => [kind, status])).toEqual([['chat', 'finished']])
 })
 
-test('once the time is over the running call is cancelled, and the answer is an error', async () => {
+test('a timeout cancels the running tool call, and the response is an error', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(asks(call('raw__hang')))
   await using broker = await brokerWith(upstream, folder, raw, { chat: { maxMs: 2500 } })
@@ -318,7 +318,7 @@ test('once the time is over the running call is cancelled, and the answer is an 
     ])
 })
 
-test('a caller who hangs up during a call ends it, and pays for what was', async () => {
+test('a caller that disconnects during a tool call cancels it, and pays for what was used', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream([
     sse(
@@ -347,7 +347,7 @@ test('a caller who hangs up during a call ends it, and pays for what was', async
   expect(broker.openHolds()).toBe(0)
 })
 
-test('a context may have tools by default; others have none unless they name them', async () => {
+test('a context can have tools by default; other callers have only the tools they name', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(says('hello'))
   const policies = [{ contexts: ['lab'], chatTools: ['raw__e*'] }, {}]
@@ -366,7 +366,7 @@ test('a context may have tools by default; others have none unless they name the
   ])
 })
 
-test('of a large set the model gets a search, and then what it found', async () => {
+test('for a large tool set the model gets a search tool, and then the tools that it found', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(
     inTurn(
@@ -392,11 +392,11 @@ test('of a large set the model gets a search, and then what it found', async () 
 
 test.each([
   ['a server of the request’s own', { ...mcp, server_url: 'http://evil' }, 400, 'server_label'],
-  ['a field that nobody knows', { ...mcp, surprise: 1 }, 400, 'surprise'],
-  ['an approval that nobody could give', { ...mcp, require_approval: 'always' }, 400, 'never'],
-  ['a server that is not there', { ...mcp, server_label: 'nobody' }, 404, 'nobody'],
+  ['an unknown field', { ...mcp, surprise: 1 }, 400, 'surprise'],
+  ['a tool that needs approval', { ...mcp, require_approval: 'always' }, 400, 'never'],
+  ['a server that is not configured', { ...mcp, server_label: 'nobody' }, 404, 'nobody'],
   ['a server that is down', { ...mcp, server_label: 'gone' }, 503, 'its command was not found'],
-])('%s is refused before anybody is asked', async (_, tool, status, words) => {
+])('%s is refused before any provider is called', async (_, tool, status, words) => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(says('never'))
   await using broker = await brokerWith(upstream, folder, { ...raw, gone: { command: '/no/such/program' } })
@@ -407,7 +407,7 @@ test.each([
   expect(broker.rows()).toEqual([])
 })
 
-test('without MCP servers such a request is told so', async () => {
+test('without MCP servers a request for MCP tools gets an error that says so', async () => {
   await using broker = await startBroker()
   const answer = await chat(broker, { model: 'auto' })
   expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('none are configured')])

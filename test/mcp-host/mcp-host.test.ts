@@ -9,7 +9,7 @@ import { startServices } from '../../src/mcp-host/start.ts'
 import { startDoor } from '../server/mcp/support.ts'
 import { alice, brokerOf, program, quiet, temporaryFolder, textOf } from '../mcp/support.ts'
 
-/** A desktop client’s end of the standard streams of `hero_aibroker mcp`. */
+/** An MCP client on the standard streams of `hero_aibroker mcp`, like that of a desktop application. */
 async function desktopClient(socketPath: string, mode: 'legacy' | { pin: string }) {
   const [input, output] = [new PassThrough(), new PassThrough()]
   const bridge = bridgeMcp({ socketPath, input, output })
@@ -39,7 +39,7 @@ describe.each([
   ['2026-07-28', { pin: '2026-07-28' }],
   ['2025-11-25', 'legacy' as const],
 ])('hero_aibroker mcp with a client of %s', (_, mode) => {
-  test('lists, calls and passes on a cancellation', async () => {
+  test('lists tools, calls them and forwards a cancellation', async () => {
     using folder = temporaryFolder()
     const socket = `${folder.path}/rest.sock`
     await using door = await startDoor({ raw: program('raw') }, { socket })
@@ -66,7 +66,7 @@ describe.each([
   })
 })
 
-test('hero_aibroker mcp says where it looked when no broker is there', async () => {
+test('hero_aibroker mcp names the socket path when no broker is running', async () => {
   using folder = temporaryFolder()
   const socketPath = `${folder.path}/rest.sock`
   const [input, output] = [new PassThrough(), new PassThrough()]

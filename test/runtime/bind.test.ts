@@ -41,7 +41,7 @@ async function ask(socketPath: string): Promise<string> {
   return text
 }
 
-/** A socket file that nobody listens on, as a killed daemon leaves it. */
+/** A stale socket file, as a killed daemon leaves it. */
 function leaveStaleSocket(at: string): void {
   const script = `require('node:net').createServer().listen(${JSON.stringify(at)}, () => process.kill(process.pid, 'SIGKILL'))`
   spawnSync(process.execPath, ['-e', script])
@@ -49,20 +49,20 @@ function leaveStaleSocket(at: string): void {
 
 const modeOf = (file: string) => lstatSync(file).mode & 0o777
 
-test('the socket is 0660 in a folder of 0700, and answers', async () => {
+test('a bound socket has mode 0660 in a folder of 0700, and accepts requests', async () => {
   await bindUnixSocket(server(), path)
   expect(modeOf(path)).toBe(0o660)
   expect(modeOf(join(temp.path, 'hero_aibroker'))).toBe(0o700)
   expect(await ask(path)).toBe('ours')
 })
 
-test('no file in the folder ever shows another mode, whatever the umask of the process', async () => {
+test('no file in the socket folder ever has another mode, whatever the umask of the process', async () => {
   const folder = join(temp.path, 'hero_aibroker')
   mkdirSync(folder)
   const seen = new Set<number>()
   const bound = server()
   const listen = bound.listen.bind(bound)
-  // Looks in the same turn in which the file is born, before anything could mend its mode.
+  // Checks in the turn of the event loop that creates the file, before anything could fix its mode.
   const listenAndLook = (socketPath: string) => {
     listen(socketPath)
     for (const name of readdirSync(folder)) seen.add(modeOf(join(folder, name)))
@@ -78,13 +78,13 @@ test('no file in the folder ever shows another mode, whatever the umask of the p
   expect([...seen, modeOf(path)]).toEqual([0o660, 0o660])
 })
 
-test('a folder that was open to others is closed', async () => {
+test('a socket folder that was open to others becomes private', async () => {
   mkdirSync(join(temp.path, 'hero_aibroker'), { mode: 0o755 })
   await bindUnixSocket(server(), path)
   expect(modeOf(join(temp.path, 'hero_aibroker'))).toBe(0o700)
 })
 
-test('what a killed daemon left is replaced', async () => {
+test('a stale socket of a killed daemon is replaced', async () => {
   mkdirSync(join(temp.path, 'hero_aibroker'))
   leaveStaleSocket(path)
   expect(lstatSync(path).isSocket()).toBe(true)
@@ -92,33 +92,33 @@ test('what a killed daemon left is replaced', async () => {
   expect(await ask(path)).toBe('ours')
 })
 
-test('a socket that somebody listens on is refused and goes on answering', async () => {
+test('binding a socket in use fails, and its server keeps serving', async () => {
   await bindUnixSocket(server('theirs'), path)
   await expect(bindUnixSocket(server(), path)).rejects.toThrow(`another process already listens on ${path}`)
   expect(await ask(path)).toBe('theirs')
 })
 
-test('a file that is no socket is refused and left as it is', async () => {
+test('binding at the path of a regular file fails and leaves it unchanged', async () => {
   mkdirSync(join(temp.path, 'hero_aibroker'))
   writeFileSync(path, 'precious')
   await expect(bindUnixSocket(server(), path)).rejects.toThrow('is not a socket')
   expect(readFileSync(path, 'utf8')).toBe('precious')
 })
 
-test('a folder that cannot be made is refused by name', async () => {
+test('a socket folder that can’t be created is reported by its path', async () => {
   writeFileSync(join(temp.path, 'hero_aibroker'), '')
   await expect(bindUnixSocket(server(), path)).rejects.toThrow(
-    `cannot make ${join(temp.path, 'hero_aibroker')} our own`,
+    `cannot create ${join(temp.path, 'hero_aibroker')} as a private folder`,
   )
 })
 
-test('a path that the system would cut is refused before anything is made', async () => {
+test('a socket path that the system would truncate is refused before anything is created', async () => {
   const long = join(temp.path, 'x'.repeat(120), 'rest.sock')
   await expect(bindUnixSocket(server(), long)).rejects.toThrow('HERO_SOCKET_DIR')
   expect(readdirSync(temp.path)).toEqual([])
 })
 
-test('unbinding removes our file and nothing is left in the folder', async () => {
+test('unbinding removes the socket file and leaves the folder empty', async () => {
   const ours = server()
   const bound = await bindUnixSocket(ours, path)
   bound.unbind()
@@ -127,7 +127,7 @@ test('unbinding removes our file and nothing is left in the folder', async () =>
   expect(readdirSync(join(temp.path, 'hero_aibroker'))).toEqual([])
 })
 
-test('a successor at the same path survives our unbinding and our close', async () => {
+test('a successor at the same path survives unbinding and closing', async () => {
   const ours = server()
   const bound = await bindUnixSocket(ours, path)
   renameSync(path, `${path}.old`)
@@ -138,16 +138,16 @@ test('a successor at the same path survives our unbinding and our close', async 
   expect(await ask(path)).toBe('successor')
 })
 
-test.each(['127.0.0.1', '::1'])('TCP on %s gets a free port and answers', async (address) => {
+test.each(['127.0.0.1', '::1'])('TCP on %s gets a free port and accepts requests', async (address) => {
   const bound = await bindTcp(server(), address, 0)
   expect(bound).toMatchObject({ address, port: expect.any(Number) })
   const response = await fetch(`http://${address.includes(':') ? `[${address}]` : address}:${bound.port}/`)
   expect(await response.text()).toBe('ours')
 })
 
-test('a port in use is refused by name', async () => {
+test('binding a port in use fails with the address and port', async () => {
   const { port } = await bindTcp(server(), '127.0.0.1', 0)
   await expect(bindTcp(server(), '127.0.0.1', port)).rejects.toThrow(
-    `cannot listen on 127.0.0.1 port ${port}: another program has it; stop that one, or choose another port`,
+    `cannot listen on 127.0.0.1 port ${port}: another program uses it; stop that program, or choose another port`,
   )
 })

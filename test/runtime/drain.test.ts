@@ -35,14 +35,14 @@ afterEach(() => {
   temp[Symbol.dispose]()
 })
 
-/** Asks, and hands out the server's side of the open request. */
+/** Sends a request, and returns the server's side of it. */
 async function openRequest(): Promise<{ asked: ReturnType<typeof request>; response: ServerResponse }> {
   const asked = request({ socketPath: path, agent }).end()
   const [, response] = await once(server, 'request')
   return { asked, response }
 }
 
-test('an open request is heard to its end, and the drain ends with it', async () => {
+test('a drain waits for an open request and resolves when it has ended', async () => {
   const { asked, response } = await openRequest()
   response.write('first ')
   const [answer] = await once(asked, 'response')
@@ -53,11 +53,11 @@ test('an open request is heard to its end, and the drain ends with it', async ()
   expect(text).toBe('first last')
   const startedAt = performance.now()
   expect(await drained).toBe(0)
-  // Node alone keeps the caller's idle connection, and so the process, for seconds more.
+  // Node itself would keep the caller's idle connection, and so the process, for seconds.
   expect(performance.now() - startedAt).toBeLessThan(1_000)
 })
 
-test('no new connection gets in meanwhile', async () => {
+test('a draining server accepts no new connection', async () => {
   const { asked, response } = await openRequest()
   const drained = drain({ clock: systemClock, graceMs: 20_000 })
   const late = request({ socketPath: path, agent: false }).end()
@@ -69,7 +69,7 @@ test('no new connection gets in meanwhile', async () => {
   await drained
 })
 
-test('what is still open when the grace is over is cut, and counted', async () => {
+test('connections that are open after the grace period are destroyed and counted', async () => {
   const { asked } = await openRequest()
   let endGrace = () => {}
   const clock = {
@@ -87,7 +87,7 @@ test('what is still open when the grace is over is cut, and counted', async () =
   expect(await drained).toBe(1)
 })
 
-test('idle connections do not hold it up', async () => {
+test('idle connections do not delay a drain', async () => {
   const { asked, response } = await openRequest()
   response.end('done')
   const [answer] = await once(asked, 'response')
@@ -96,7 +96,7 @@ test('idle connections do not hold it up', async () => {
   expect(await drain({ clock: systemClock, graceMs: 20_000 })).toBe(0)
 })
 
-test('an answer that ended but was not read yet is read to its end', async () => {
+test('a drain waits until an ended response has been read', async () => {
   const { asked, response } = await openRequest()
   const long = 'x'.repeat(4 * 1024 * 1024)
   response.end(long)

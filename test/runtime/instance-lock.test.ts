@@ -10,7 +10,7 @@ const HOLDER = join(import.meta.dirname, 'fixtures/lock-holder.ts')
 
 interface Contender extends AsyncDisposable {
   readonly pid: number | undefined
-  /** Its first words: `held`, or `refused` and why. */
+  /** Its first output: `held`, or `refused` with the reason. */
   readonly words: Promise<string>
 }
 
@@ -31,7 +31,7 @@ let folder: TempFolder
 beforeEach(() => (folder = tempFolder()))
 afterEach(() => folder[Symbol.dispose]())
 
-test('of six daemons that start at once exactly one serves, and the others name its pid', async () => {
+test('of six daemons that start at once exactly one gets the lock, and the others report its pid', async () => {
   await using stack = new AsyncDisposableStack()
   const contenders = Array.from({ length: 6 }, () => stack.use(contend(folder.path)))
   const words = await Promise.all(contenders.map((contender) => contender.words))
@@ -42,7 +42,7 @@ test('of six daemons that start at once exactly one serves, and the others name 
     expect(refusal).toContain(`another hero_aibroker (pid ${holders[0]?.pid}) already serves`)
 })
 
-test('a refused daemon leaves the first one unharmed', async () => {
+test('a refused daemon does not affect the first one', async () => {
   await using first = contend(folder.path)
   expect(await first.words).toBe('held\n')
   await using second = contend(folder.path)
@@ -50,7 +50,7 @@ test('a refused daemon leaves the first one unharmed', async () => {
   await expect(lockInstance(folder.path)).rejects.toThrow(`pid ${first.pid}`)
 })
 
-test('a killed daemon is no obstacle for the next', async () => {
+test('a daemon can take the lock of a killed one', async () => {
   const first = contend(folder.path)
   expect(await first.words).toBe('held\n')
   await first[Symbol.asyncDispose]()
@@ -58,7 +58,7 @@ test('a killed daemon is no obstacle for the next', async () => {
   expect(await second.words).toBe('held\n')
 })
 
-test('a lock file that is something else is named, and left as it is', async () => {
+test('a file at the path of the lock that is no lock is reported and left unchanged', async () => {
   const path = join(folder.path, '.lock')
   const precious = 'not a lock, but a letter of more than a hundred bytes. '.repeat(4)
   writeFileSync(path, precious)

@@ -16,7 +16,7 @@ function ring() {
   return { clock, heard, log: createLogRing({ clock, onward }) }
 }
 
-test('every line is handed on and remembered, the oldest first', () => {
+test('every line is forwarded and buffered, oldest first', () => {
   const { log, heard } = ring()
   log.info({ models: 2 }, 'one')
   log.warn({}, 'two')
@@ -31,7 +31,7 @@ test('every line is handed on and remembered, the oldest first', () => {
   })
 })
 
-test('a reader goes on where it was, page by page, and passes over lighter lines', () => {
+test('a reader continues page by page, and skips lines below its level', () => {
   const { log } = ring()
   for (const at of [1, 2, 3, 4]) log[at % 2 === 0 ? 'error' : 'info']({}, `line ${at}`)
   const first = log.read({ level: 'error', limit: 1, after: 0 })
@@ -45,7 +45,7 @@ test('a reader goes on where it was, page by page, and passes over lighter lines
   })
 })
 
-test('memory is bounded, and a slow reader learns how many lines it missed', () => {
+test('the buffer is bounded, and a slow reader gets the number of missed lines', () => {
   const { log } = ring()
   for (let at = 1; at <= 1500; at++) log.info({}, `line ${at}`)
   const page = log.read({ ...ALL, after: 100 })
@@ -53,13 +53,13 @@ test('memory is bounded, and a slow reader learns how many lines it missed', () 
   expect(page.lines[0]?.message).toBe('line 501')
 })
 
-test('a reader from before a restart gets all there is', () => {
+test('a reader with a number from before a restart gets all lines', () => {
   const { log } = ring()
   log.info({}, 'fresh')
   expect(log.read({ ...ALL, after: 900 })).toMatchObject({ lines: [{ message: 'fresh' }], next: 1 })
 })
 
-test('errors are told in plain words, secrets and what can’t be written stay out', () => {
+test('errors are logged as plain JSON, without secrets and unserializable values', () => {
   const { log } = ring()
   const err = new BrokerError('store-full', 'no space', { cause: new Error('ENOSPC') })
   log.error({ err, key: new Secret('sk-very-secret') }, 'bad day')
@@ -84,7 +84,7 @@ test('errors are told in plain words, secrets and what can’t be written stay o
   ])
 })
 
-test('who waits is woken by a line grave enough, by the clock, or by leaving', async () => {
+test('a wait ends with a line of its level, a timeout or an abort', async () => {
   const { log, clock } = ring()
   const stay = new AbortController()
   const query: LogQuery = { after: 0, level: 'warn', limit: 10 }

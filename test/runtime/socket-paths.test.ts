@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkSocketPath, socketPaths } from '../../src/runtime/socket-paths.ts'
 
-test('the sockets lie in a folder of their own under Hero’s', () => {
+test('the sockets are in a folder of their own below Hero’s', () => {
   expect(socketPaths('/s')).toEqual({
     folder: '/s/hero_aibroker',
     rest: '/s/hero_aibroker/rest.sock',
@@ -11,7 +11,7 @@ test('the sockets lie in a folder of their own under Hero’s', () => {
   })
 })
 
-test('a path of 107 bytes is used, one of 108 refused with the remedy', () => {
+test('a socket path of 107 bytes is accepted, one of 108 is refused with a remedy', () => {
   const longest = `/${'x'.repeat(106)}`
   expect(checkSocketPath(longest)).toBe(longest)
   expect(() => checkSocketPath(`${longest}x`)).toThrow(
@@ -19,6 +19,6 @@ test('a path of 107 bytes is used, one of 108 refused with the remedy', () => {
   )
 })
 
-test('bytes count, not letters', () => {
+test('the length of a socket path counts in bytes, not characters', () => {
   expect(() => checkSocketPath(`/${'ü'.repeat(54)}`)).toThrow(/109 bytes/)
 })

@@ -13,7 +13,7 @@ function rig() {
   return { clock, lines, alarms: createAlarms({ clock, log }) }
 }
 
-test('an alarm is told when it begins, once a minute while it lasts, and when it is over', () => {
+test('a warning is logged when it begins, once a minute while it lasts, and when it is over', () => {
   const { clock, lines, alarms } = rig()
   for (let second = 0; second < 90; second++) {
     alarms.raise('ledger', 'no space')
@@ -28,7 +28,7 @@ test('an alarm is told when it begins, once a minute while it lasts, and when it
   expect(alarms.current()).toEqual([])
 })
 
-test('an alarm that nobody raises again is forgotten', () => {
+test('a warning that is not raised again expires', () => {
   const { clock, alarms } = rig()
   alarms.raise('open-files', 'too many')
   clock.advance(299_000)

@@ -23,7 +23,7 @@ import type { DaemonLog } from '../log.ts'
 import type { Tools } from '../services/mcp-tools.ts'
 import { VERSION } from '../../runtime/version.ts'
 
-/** How long a caller may take to read why its answer ends here. */
+/** Grace period for callers to read the error that ends their response. */
 const LAST_WORDS_MS = 2000
 
 export interface DoorParts {
@@ -39,10 +39,10 @@ export interface DoorParts {
   readonly gate: Gate
 }
 
-/** All doors of the daemon, open. */
+/** The open listeners of the daemon. */
 export interface Doors extends AsyncDisposable {
   readonly tcp: TcpAddress | undefined
-  /** Sessions last as long as their clients like: ends them, so that a drain comes to its end. */
+  /** Ends MCP sessions and RPC streams, which otherwise last as long as their clients like, so that a drain can complete. */
   endSessions(): Promise<void>
 }
 
@@ -61,31 +61,31 @@ interface OpenDoor extends BuiltDoor {
   readonly drain: Drain
 }
 
-/** Beyond this machine only with a token. Throws `cannot-start`, before anything was opened. */
+/** Refuses to listen beyond this machine without a token. Throws `cannot-start`. */
 export function refuseOpenTcp({ listen, adminToken, heroSecret, allowsOpenTcp }: Config): void {
   const isGuarded = adminToken !== undefined || heroSecret !== undefined
   if (listen === undefined || allowsOpenTcp || mayListen(listen.address, isGuarded)) return
   throw new BrokerError(
     'cannot-start',
-    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token, or say --open-tcp if nobody else can reach it`,
+    `${listen.address} can be reached from other machines: set ADMIN_TOKEN, which callers then send as a bearer token, or pass --open-tcp if the network is trusted`,
   )
 }
 
-/** Binds the Unix sockets and, when asked for, TCP. Disposing drains: open requests may end within the bound. */
+/** Binds the Unix sockets and, where configured, TCP. Disposing drains: open requests may finish within the drain timeout. */
 export async function openDoors(parts: DoorParts): Promise<Doors> {
   const { config, sockets } = parts
   const doors = restDoors(config, sockets).map((plan): PlacedDoor => [restDoor(plan, parts), plan.path])
   return openAll([...doors, [rpcDoor(parts), sockets.rpc]], config.listen, parts)
 }
 
-/** The door that a primary doesn't share with its workers. */
+/** Opens the one listener that a primary does not share with its workers. */
 export function openRpcDoor(parts: DoorParts): Promise<Doors> {
   return openAll([[rpcDoor(parts), parts.sockets.rpc]], undefined, parts)
 }
 
 /**
- * Twins of the doors that workers share, for what workers pass on: the same routes by the same rules, on sockets of their
- * own. Workers count the answers.
+ * Opens the internal listeners, to which workers forward requests: the routes and rules of the shared listeners, on sockets of
+ * their own. Their responses are counted by the workers.
  */
 export function openTwins(parts: DoorParts, rules: { readonly tcp: CallerRules['peerOf'] }): Promise<Doors> {
   const { config, sockets } = parts
@@ -109,12 +109,12 @@ export function twinPath(sockets: SocketPaths, door: string): string {
   return checkSocketPath(join(twinFolder(sockets), `${door}.sock`))
 }
 
-/** A door at which chats are asked for: what it is called, where it lies, how its paths begin. */
+/** A listener with inference routes. */
 export interface RestDoor {
   readonly name: string
   readonly path: string
   readonly prefixes: readonly string[]
-  /** Whoever may open the file is in this context, and no header says otherwise. */
+  /** The context of every caller on this socket, whatever its headers say. */
   readonly context?: string | undefined
 }
 
@@ -158,7 +158,7 @@ async function openAll(
   }
 }
 
-const ABOUT = { version: VERSION, title: 'Hero AI Broker', description: 'One door to every LLM provider.' }
+const ABOUT = { version: VERSION, title: 'Hero AI Broker', description: 'One API for every LLM provider.' }
 
 function restDoor({ name, prefixes, context }: RestDoor, parts: DoorParts): BuiltDoor {
   const options = optionsFor(name, parts)
@@ -196,7 +196,7 @@ function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['pee
   return { door, rpc, mcp: addMcp(door, options, parts) }
 }
 
-/** What it trusts and asks for is decided by where it listens. */
+/** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): DoorOptions {
   const { gate, config } = parts
   const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
@@ -212,18 +212,18 @@ function addRpc(door: FastifyInstance, parts: DoorParts): MountedRpc {
   return registerRpc(door, { handlers, streams, findCaller, roleOf, ...about })
 }
 
-/** TCP has its own guards against web pages; behind a socket the routes look at what a front passes on. */
+/** TCP has guards of its own against web pages; on a Unix socket the MCP routes check the forwarded headers. */
 function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
   const isGuarded = !door.trustForwarded
   return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
 }
 
-/** What options of a door depend on. */
+/** What the options of a listener depend on. */
 export interface OptionParts {
   readonly config: Config
   readonly log: DaemonLog
   readonly gate: Gate
-  readonly metrics: Pick<Metrics, 'answered'>
+  readonly metrics: { readonly answered: Metrics['answered'] }
 }
 
 export function optionsFor(name: string, { config, log, gate, metrics }: OptionParts): DoorOptions {
@@ -247,10 +247,14 @@ async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
 }
 
-/** Lets open requests end within the bound, then ends them with a word, then closes what is left. */
+/** Lets open requests finish within the drain timeout, then ends them with an error, then closes the remaining connections. */
 export async function drainAll(
   open: readonly { readonly door: FastifyInstance; readonly drain: Drain }[],
-  { config, clock, rooms }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: Pick<Rooms, 'running'> },
+  {
+    config,
+    clock,
+    rooms,
+  }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: { readonly running: Rooms['running'] } },
 ): Promise<void> {
   const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
   const graceMs = config.drainTimeoutMs + LAST_WORDS_MS

@@ -1,5 +1,6 @@
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
+import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import { asBrokerError } from '../../base/errors.ts'
 import type { CatalogueRefresh, ListStanding, ModelLists, Refreshed } from '../../catalog/model-lists.ts'
 import { readListing } from '../../catalog/sources/openrouter-listing.ts'
@@ -10,15 +11,15 @@ import type { LiveModels } from './live-catalog.ts'
 
 const HOUR_MS = 3_600_000
 const OPENROUTER = 'openrouter'
-/** Without it OpenRouter lists only the models that answer in text. */
+/** Without the query OpenRouter lists only the models that generate text. */
 const ALL_MODELS = '/models?output_modalities=all'
 
 export interface LiveCatalogueParts {
   readonly models: LiveModels
   readonly providers: () => ReadonlyMap<string, Provider>
-  /** Where the last good copy of OpenRouter's list is kept. */
+  /** File of the last good copy of OpenRouter's list. */
   readonly copyPath: string
-  /** Also without being asked: at the start and every hour. */
+  /** Whether lists are fetched at the start and every hour, besides on request. */
   readonly isAutomatic: boolean
   readonly clock: Clock
   readonly log: DaemonLog
@@ -27,46 +28,74 @@ export interface LiveCatalogueParts {
 /** By provider. */
 type Standings = Map<string, ListStanding>
 
-/** The last good copy, as it lies on the disk. */
+/** The last good copy, as it is stored in its file. */
 interface Copy {
   readonly fetchedAt: number
   readonly list: unknown
 }
 
 /**
- * Keeps the lists of models that providers publish, beside the models file: at once from the last good copy, then
- * fetched in the background, now and every hour. A list that can't be had or believed leaves the last good one.
+ * Keeps the model lists that providers publish, in addition to the models file: at once from the last good copy, then
+ * fetched in the background, now and every hour. When a list can't be fetched or is implausible, the last good one stays.
  */
 export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { close(): void } {
-  const { clock, log, isAutomatic } = parts
-  let running: Promise<readonly Refreshed[]> | undefined
-  let cancel = (): void => undefined
-  let isClosed = false
-  const standings: Standings = new Map()
+  return new CatalogRefresher(parts)
+}
 
-  const refresh = (): Promise<readonly Refreshed[]> =>
-    (running ??= refreshAll(parts, standings).finally(() => (running = undefined)))
-
-  const everyHour = (): void => {
-    if (isClosed) return
-    cancel = clock.after(HOUR_MS, () => void refresh().then(everyHour))
+class CatalogRefresher implements ModelLists {
+  readonly isAutomatic: boolean
+  readonly #parts: LiveCatalogueParts
+  readonly #standings: Standings = new Map()
+  readonly #endpoints: EndpointLists
+  #running: Promise<readonly Refreshed[]> | undefined
+  #schedule: { readonly state: 'open'; readonly cancel: () => void } | { readonly state: 'closed' } = {
+    state: 'open',
+    cancel: () => undefined,
   }
 
-  const start = (): Promise<void> =>
-    takeCopy(parts, standings)
-      .then(refresh)
-      .catch((error: unknown) => log.error({ err: error }, 'the live catalogue could not be read'))
-      .then(everyHour)
-  if (isAutomatic) void start()
-  return {
-    refresh,
-    isAutomatic,
-    standing: () => [...standings.values()],
-    ...(isAutomatic ? rememberEndpoints(parts) : NO_ENDPOINTS),
-    close() {
-      isClosed = true
-      cancel()
-    },
+  constructor(parts: LiveCatalogueParts) {
+    this.#parts = parts
+    this.isAutomatic = parts.isAutomatic
+    this.#endpoints = parts.isAutomatic ? new CachedEndpointLists(parts) : NO_ENDPOINTS
+    if (parts.isAutomatic) void this.#start()
+  }
+
+  refresh(): Promise<readonly Refreshed[]> {
+    return (this.#running ??= refreshAll(this.#parts, this.#standings).finally(
+      () => (this.#running = undefined),
+    ))
+  }
+
+  standing(): readonly ListStanding[] {
+    return [...this.#standings.values()]
+  }
+
+  readonly endpointsOf: ModelLists['endpointsOf'] = (slug) => this.#endpoints.endpointsOf(slug)
+
+  readonly known: ModelLists['known'] = (slug) => this.#endpoints.known(slug)
+
+  close(): void {
+    if (this.#schedule.state === 'open') this.#schedule.cancel()
+    this.#schedule = { state: 'closed' }
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await loadCopy(this.#parts, this.#standings)
+      await this.refresh()
+    } catch (error) {
+      this.#parts.log.error({ err: error }, 'the model lists of the providers could not be read')
+    }
+    this.#scheduleNext()
+  }
+
+  #scheduleNext(): void {
+    if (this.#schedule.state === 'closed') return
+    const cancel = this.#parts.clock.after(
+      HOUR_MS,
+      () => void this.refresh().then(() => this.#scheduleNext()),
+    )
+    this.#schedule = { state: 'open', cancel }
   }
 }
 
@@ -74,42 +103,48 @@ type EndpointLists = Pick<ModelLists, 'endpointsOf' | 'known'>
 
 const NO_ENDPOINTS: EndpointLists = { endpointsOf: async () => [], known: () => undefined }
 
-/** Callers can name any model. */
-const MOST_REMEMBERED = 512
+/** Callers can name any model, so the number of cached lists is bounded. */
+const MAX_ENDPOINT_LISTS = 512
 
 interface FetchedEndpoints {
+  /** Monotonic milliseconds. */
   readonly at: number
   readonly rows: Promise<readonly object[]>
-  /** Set once they are there and make sense. */
-  read?: readonly RouterEndpoint[] | undefined
+  /** Set once the rows have arrived. */
+  parsed?: readonly RouterEndpoint[] | undefined
 }
 
-/** Fetched when somebody first wants them, and again after an hour. */
-function rememberEndpoints(parts: LiveCatalogueParts): EndpointLists {
-  const { clock } = parts
-  const fetched = new Map<string, FetchedEndpoints>()
-  const fresh = (slug: string): FetchedEndpoints | undefined => {
-    const found = fetched.get(slug)
-    return found !== undefined && clock.monotonic() - found.at < HOUR_MS ? found : undefined
+/** OpenRouter's endpoints of a model: fetched on first use, and again after an hour. */
+class CachedEndpointLists implements EndpointLists {
+  readonly #parts: LiveCatalogueParts
+  readonly #fetched = new BoundedMap<string, FetchedEndpoints>(MAX_ENDPOINT_LISTS)
+
+  constructor(parts: LiveCatalogueParts) {
+    this.#parts = parts
   }
-  return {
-    endpointsOf(slug) {
-      const before = fresh(slug)
-      if (before !== undefined) return before.rows
-      const rows = fetchEndpoints(slug, parts)
-      const entry: FetchedEndpoints = { at: clock.monotonic(), rows }
-      void rows.then((all) => (entry.read = readRouterEndpoints(all, dayOf(clock.now()))))
-      fetched.delete(slug)
-      fetched.set(slug, entry)
-      const [oldest] = fetched.keys()
-      if (fetched.size > MOST_REMEMBERED && oldest !== undefined) fetched.delete(oldest)
-      return rows
-    },
-    known: (slug) => fresh(slug)?.read,
+
+  endpointsOf(slug: string): Promise<readonly object[]> {
+    const cached = this.#fresh(slug)
+    if (cached !== undefined) return cached.rows
+    const { clock } = this.#parts
+    const rows = fetchEndpoints(slug, this.#parts)
+    const entry: FetchedEndpoints = { at: clock.monotonic(), rows }
+    void rows.then((all) => (entry.parsed = readRouterEndpoints(all, dayOf(clock.now()))))
+    this.#fetched.set(slug, entry)
+    return rows
+  }
+
+  known(slug: string): readonly RouterEndpoint[] | undefined {
+    return this.#fresh(slug)?.parsed
+  }
+
+  #fresh(slug: string): FetchedEndpoints | undefined {
+    const found = this.#fetched.get(slug)
+    return found !== undefined && this.#parts.clock.monotonic() - found.at < HOUR_MS ? found : undefined
   }
 }
 
-/** None when they can't be had. */
+/** Empty when the request fails. */
 async function fetchEndpoints(
   slug: string,
   { providers, log }: LiveCatalogueParts,
@@ -118,7 +153,10 @@ async function fetchEndpoints(
     const path = `/models/${slug.split('/').map(encodeURIComponent).join('/')}/endpoints`
     return rowsOf(await providers().get(OPENROUTER)?.read?.(path))
   } catch (error) {
-    log.warn({ model: slug, problem: asBrokerError(error).message }, 'its endpoints could not be had')
+    log.warn(
+      { model: slug, problem: asBrokerError(error).message },
+      'the endpoints of the model could not be fetched',
+    )
     return []
   }
 }
@@ -127,8 +165,8 @@ function dayOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 10)
 }
 
-function rowsOf(answer: unknown): readonly object[] {
-  const rows = (answer as { data?: { endpoints?: unknown } } | undefined)?.data?.endpoints
+function rowsOf(response: unknown): readonly object[] {
+  const rows = (response as { data?: { endpoints?: unknown } } | undefined)?.data?.endpoints
   return Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : []
 }
 
@@ -146,45 +184,48 @@ async function refreshOne(
 ): Promise<Refreshed> {
   const triedAt = parts.clock.now()
   try {
-    const take = provider.id === OPENROUTER ? takeListing : takeDiscovered
-    const taken = await take(provider, parts)
+    const refresh = provider.id === OPENROUTER ? refreshListing : refreshDiscovered
+    const refreshed = await refresh(provider, parts)
     standings.set(provider.id, {
       provider: provider.id,
-      models: taken.models,
+      models: refreshed.models,
       fetchedAt: triedAt,
       triedAt,
       problem: undefined,
     })
-    return { provider: provider.id, ...taken }
+    return { provider: provider.id, ...refreshed }
   } catch (error) {
     const { message } = asBrokerError(error)
-    parts.log.warn({ provider: provider.id, problem: message }, 'its list of models stays as it was')
+    parts.log.warn(
+      { provider: provider.id, problem: message },
+      'the list of models could not be refreshed; the last good one stays',
+    )
     const before = standings.get(provider.id) ?? { models: 0, fetchedAt: undefined }
     standings.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
     return { provider: provider.id, models: 0, problem: message }
   }
 }
 
-async function takeListing(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
+async function refreshListing(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
   const list = await provider.read?.(ALL_MODELS)
   const fetchedAt = parts.clock.now()
   const models = applyListing({ fetchedAt, list }, parts)
-  await keepCopy({ fetchedAt, list }, parts.copyPath)
+  await saveCopy({ fetchedAt, list }, parts.copyPath)
   return { models }
 }
 
-async function takeDiscovered(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
+async function refreshDiscovered(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
   return { models: parts.models.discovered(provider.id, await provider.read?.('/models')) }
 }
 
-/** Throws when the list is absurd. */
+/** Throws when the list is implausible. */
 function applyListing({ fetchedAt, list }: Copy, { models }: LiveCatalogueParts): number {
   const listed = readListing(list, { day: dayOf(fetchedAt), before: models.listedCount() })
   models.list(listed)
   return listed.length
 }
 
-async function takeCopy(parts: LiveCatalogueParts, standings: Standings): Promise<void> {
+async function loadCopy(parts: LiveCatalogueParts, standings: Standings): Promise<void> {
   const text = await readFile(parts.copyPath, 'utf8').catch(() => undefined)
   if (text === undefined) return
   try {
@@ -197,8 +238,8 @@ async function takeCopy(parts: LiveCatalogueParts, standings: Standings): Promis
   }
 }
 
-/** In one step, so that a crash leaves the old copy or the new one. */
-async function keepCopy(copy: Copy, path: string): Promise<void> {
+/** Written to a second file and renamed, so that a crash leaves either the old copy or the new one. */
+async function saveCopy(copy: Copy, path: string): Promise<void> {
   await writeFile(`${path}.new`, JSON.stringify(copy), { mode: 0o600 })
   await rename(`${path}.new`, path)
 }

@@ -5,7 +5,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { ProviderSetting, ServerSetting } from '../../catalog/provider-setting.ts'
 import type { Config } from '../../config/config.ts'
 import { keyVariables } from '../../config/keys.ts'
-import type { KnownProvider } from '../../server/rpc/handlers/providers.ts'
+import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import {
   createManagedServer,
   type ManagedServer,
@@ -36,143 +36,159 @@ import { undiciUpstream, type Upstream } from '../../providers/transport/upstrea
 export interface ProviderSetParts {
   readonly config: Config
   readonly clock: Clock
-  /** Where managed servers get their sockets. */
+  /** Folder of the sockets of managed servers. */
   readonly socketFolder: string
-  /** Providers that come from nowhere but this host: the loopback, and servers that were detected. */
+  /** Providers that exist only on this host: the mock provider, and servers that were detected. */
   readonly builtIn: readonly ProviderDefinition[]
-  /** What is known of how endpoints do; outlives the providers that are built anew. */
+  /** Health of all endpoints; outlives providers that a reload replaces. */
   readonly health: HealthBook
   readonly onServerEvent: (event: ManagedServerEvent) => void
-  /** Hears of a provider that could not be closed in good order when a reload took it away. */
+  /** Called when a provider that a reload removed could not be closed cleanly. */
   readonly onTrouble: (provider: string, error: unknown) => void
 }
 
-/** The providers that can be asked now. */
+/** The providers that are configured now. */
 export interface ProviderSet {
   /** By id. A new map after each `update`. */
   current(): ReadonlyMap<string, Provider>
-  /** Takes over what the models file says now; providers that didn't change keep their connections. */
+  /**
+   * Applies the provider settings of the models file; providers that did not change keep their connections. Throws
+   * `bad-request` for a setting that can't be applied; then every provider stays as it was.
+   */
   update(settings: ReadonlyMap<string, ProviderSetting>): void
   /** Adds providers that were found on this host after the start. */
   add(found: readonly ProviderDefinition[]): void
-  /** Those that can be asked, and those that only lack a key. */
+  /** Every provider that is configured, and those that lack only a key. */
   known(): readonly KnownProvider[]
   close(): Promise<void>
 }
 
-interface Built {
+/** A provider that was built, and what it was built from. */
+interface BuiltProvider {
   readonly provider: Provider
   readonly baseUrl: string
   readonly testKeys: KnownProvider['testKeys']
   readonly server: ManagedServer | undefined
-  /** What it was built from; another fingerprint means building it anew. */
+  /** Hash input of everything that went into it: when it changes, the provider is built again. */
   readonly fingerprint: string
 }
 
+/** Starts without providers: `update` builds those of the models file. */
 export function createProviderSet(parts: ProviderSetParts): ProviderSet {
-  let built = new Map<string, Built>()
-  let current: ReadonlyMap<string, Provider> = new Map()
-  let settings: ReadonlyMap<string, ProviderSetting> = new Map()
-  const builtIn = [...parts.builtIn]
-  /** By id: when the last one of those that a reload took away has ended. */
-  const endings = new Map<string, Promise<void>>()
-  const watch = createWatch(parts.clock)
+  return new RebuildingProviderSet(parts)
+}
 
-  /** With the addresses that were set here. */
-  function definitions(): readonly ProviderDefinition[] {
-    // What the file says of a server that was also found on this host comes first.
-    const others = builtIn.filter(({ id }) => !settings.has(id))
-    return [...definitionsOf(settings), ...others].map((definition) => {
-      const url = parts.config.baseUrlOf(definition.id)
+class RebuildingProviderSet implements ProviderSet {
+  readonly #parts: ProviderSetParts
+  readonly #builtIn: ProviderDefinition[]
+  readonly #watch: Watch
+  /** By id: resolves when the last of the providers that a reload removed is closed. */
+  readonly #closing = new Map<string, Promise<void>>()
+  #settings: ReadonlyMap<string, ProviderSetting> = new Map()
+  #built: ReadonlyMap<string, BuiltProvider> = new Map()
+  #current: ReadonlyMap<string, Provider> = new Map()
+
+  constructor(parts: ProviderSetParts) {
+    this.#parts = parts
+    this.#builtIn = [...parts.builtIn]
+    this.#watch = createWatch(parts.clock)
+  }
+
+  current(): ReadonlyMap<string, Provider> {
+    return this.#current
+  }
+
+  update(settings: ReadonlyMap<string, ProviderSetting>): void {
+    const before = this.#settings
+    this.#settings = settings
+    try {
+      refuseReservedNames(settings, this.#parts.builtIn)
+      this.#rebuild()
+    } catch (error) {
+      this.#settings = before
+      throw error
+    }
+  }
+
+  add(found: readonly ProviderDefinition[]): void {
+    this.#builtIn.push(...found)
+    this.#rebuild()
+  }
+
+  known(): readonly KnownProvider[] {
+    return this.#definitions().map((definition) => this.#known(definition))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#built.values()].map(closeBuilt))
+    await Promise.all(this.#closing.values())
+  }
+
+  /** Of every provider, with the base URLs that the configuration overrides. */
+  #definitions(): readonly ProviderDefinition[] {
+    // The file's definition of a server takes precedence over the same server found on this host.
+    const others = this.#builtIn.filter(({ id }) => !this.#settings.has(id))
+    return [...definitionsOf(this.#settings), ...others].map((definition) => {
+      const url = this.#parts.config.baseUrlOf(definition.id)
       return url === undefined ? definition : { ...definition, baseUrl: url }
     })
   }
 
-  function known(definition: ProviderDefinition): KnownProvider {
-    const mine = built.get(definition.id)
+  #known(definition: ProviderDefinition): KnownProvider {
+    const built = this.#built.get(definition.id)
     return {
       definition,
-      host: hostOf(mine?.baseUrl ?? definition.baseUrl),
+      host: hostOf(built?.baseUrl ?? definition.baseUrl),
       keyVariables: definition.needsKey
-        ? keyVariables(definition.id, settings.get(definition.id)?.keyEnv)
+        ? keyVariables(definition.id, this.#settings.get(definition.id)?.keyEnv)
         : [],
-      provider: mine?.provider,
-      testKeys: mine?.testKeys ?? (() => Promise.resolve([])),
+      provider: built?.provider,
+      testKeys: built?.testKeys ?? (() => Promise.resolve([])),
     }
   }
 
-  /** All of it or nothing: with a provider that can't be built everything stays as it was. */
-  function rebuild(): void {
-    const next = new Map<string, Built>()
+  /** Atomic: when one provider can't be built, all stay as they were. */
+  #rebuild(): void {
+    const next = new Map<string, BuiltProvider>()
     try {
-      for (const wanted of definitions()) {
-        const setting = settings.get(wanted.id)
-        if (isSetUp(wanted, setting, parts.config)) next.set(wanted.id, keptOrBuilt(wanted, setting))
+      for (const definition of this.#definitions()) {
+        const setting = this.#settings.get(definition.id)
+        if (isSetUp(definition, setting, this.#parts.config))
+          next.set(definition.id, this.#keepOrBuild(definition, setting))
       }
     } catch (error) {
-      for (const [id, fresh] of next) if (built.get(id) !== fresh) retire(id, fresh)
+      for (const [id, built] of next) if (this.#built.get(id) !== built) this.#retire(id, built)
       throw error
     }
-    for (const [id, old] of built) if (next.get(id) !== old) retire(id, old)
-    built = next
-    current = new Map([...next].map(([id, { provider }]) => [id, provider]))
+    for (const [id, built] of this.#built) if (next.get(id) !== built) this.#retire(id, built)
+    this.#built = next
+    this.#current = new Map([...next].map(([id, { provider }]) => [id, provider]))
   }
 
-  function keptOrBuilt(wanted: ProviderDefinition, setting: ProviderSetting | undefined): Built {
-    const fingerprint = JSON.stringify([
-      wanted,
-      setting?.server,
-      setting?.keyEnv,
-      setting?.keys,
-      setting?.timeouts,
-      digestOf(keysFor(wanted.id, setting, parts.config)),
-    ])
-    const before = built.get(wanted.id)
+  #keepOrBuild(definition: ProviderDefinition, setting: ProviderSetting | undefined): BuiltProvider {
+    const fingerprint = fingerprintOf(definition, setting, this.#parts.config)
+    const before = this.#built.get(definition.id)
     if (before?.fingerprint === fingerprint) return before
-    return build(wanted, setting, fingerprint, parts, watch, () => endings.get(wanted.id))
+    return build(definition, setting, fingerprint, this.#parts, this.#watch, () =>
+      this.#closing.get(definition.id),
+    )
   }
 
-  /** Running requests end first; nothing waits for that but a server of the same name, and the end of the program. */
-  function retire(id: string, old: Built): void {
-    const ending = Promise.all([endings.get(id), closeBuilt(old)])
-      .then(NOTHING_MORE, (error: unknown) => parts.onTrouble(id, error))
+  /** Closes a provider after its running requests. Only a server of the same name, and the end of the program, wait for it. */
+  #retire(id: string, built: BuiltProvider): void {
+    const closing = Promise.all([this.#closing.get(id), closeBuilt(built)])
+      .then(ignoreResult, (error: unknown) => this.#parts.onTrouble(id, error))
       .finally(() => {
-        if (endings.get(id) === ending) endings.delete(id)
+        if (this.#closing.get(id) === closing) this.#closing.delete(id)
       })
-    endings.set(id, ending)
-  }
-
-  function take(changed: ReadonlyMap<string, ProviderSetting>): void {
-    const before = settings
-    settings = changed
-    try {
-      refuseStandIns(changed, parts.builtIn)
-      rebuild()
-    } catch (error) {
-      settings = before
-      throw error
-    }
-  }
-
-  return {
-    current: () => current,
-    update: take,
-    add(found) {
-      builtIn.push(...found)
-      rebuild()
-    },
-    known: () => definitions().map(known),
-    async close() {
-      await Promise.all([...built.values()].map(closeBuilt))
-      await Promise.all(endings.values())
-    },
+    this.#closing.set(id, closing)
   }
 }
 
-const NOTHING_MORE = (): void => undefined
+const ignoreResult = (): void => undefined
 
-/** The built-in stand-in says what it is; nobody else may answer under its name. */
-function refuseStandIns(
+/** The name of the built-in mock provider is reserved, so that no other provider can pass as it. */
+function refuseReservedNames(
   settings: ReadonlyMap<string, ProviderSetting>,
   builtIn: readonly ProviderDefinition[],
 ): void {
@@ -184,12 +200,12 @@ function refuseStandIns(
   )
 }
 
-async function closeBuilt({ provider, server }: Built): Promise<void> {
+async function closeBuilt({ provider, server }: BuiltProvider): Promise<void> {
   await provider.close()
   await server?.close()
 }
 
-/** A provider that needs a key and has none isn't there; one on this host, or of the models file, needs none. */
+/** A provider that needs a key is only there with one; providers on this host and of the models file need none. */
 function isSetUp(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
@@ -203,7 +219,22 @@ function keysFor(id: string, setting: ProviderSetting | undefined, config: Confi
   return setting.keys.flatMap(({ env, ...use }) => config.keysOf(id, env).map((key) => ({ key, ...use })))
 }
 
-/** Tells other keys apart and no key. */
+/** Everything that a provider is built from. Keys are hashed. */
+function fingerprintOf(
+  definition: ProviderDefinition,
+  setting: ProviderSetting | undefined,
+  config: Config,
+): string {
+  return JSON.stringify([
+    definition,
+    setting?.server,
+    setting?.keyEnv,
+    setting?.keys,
+    setting?.timeouts,
+    digestOf(keysFor(definition.id, setting, config)),
+  ])
+}
+
 function digestOf(keys: readonly KeySetting[]): string {
   const hash = createHash('sha256')
   for (const { key } of keys) hash.update(`${key.reveal()}\n`)
@@ -216,8 +247,8 @@ function build(
   fingerprint: string,
   parts: ProviderSetParts,
   watch: Watch,
-  predecessor: () => Promise<void> | undefined,
-): Built {
+  closingPredecessor: () => Promise<void> | undefined,
+): BuiltProvider {
   const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
   const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits, ...setting?.timeouts }
@@ -228,7 +259,7 @@ function build(
     upstream: upstreamAt(parseBaseUrl(baseUrl), limits, parts),
     isLocal: server !== undefined || isLocalUrl(parseBaseUrl(baseUrl)),
     clock: parts.clock,
-    enter: server === undefined ? undefined : () => enter(server, predecessor()),
+    enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }
   const provider = openaiChat({
     ...common,
@@ -241,22 +272,22 @@ function build(
   return { provider, baseUrl, testKeys: test, server, fingerprint }
 }
 
-/** Only connecting has its limit here; silence is watched where its meaning is known. */
+/** Only the connect timeout is enforced here; timeouts for silence are enforced by the dispatcher. */
 function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }: ProviderSetParts): Upstream {
   if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
   return leanUpstream(base, { clock, timeouts: { connectMs } })
 }
 
 function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
-  // Not the bare name: a server may be called `rest`, as one of our own sockets is.
-  const place = join(parts.socketFolder, `local_${name}`)
+  // The prefix keeps a server named `rest` from taking the path of the broker's own socket.
+  const pathPrefix = join(parts.socketFolder, `local_${name}`)
   return createManagedServer({
     name,
     command: setting.command,
-    address: setting.port === undefined ? { socketPath: `${place}.sock` } : { port: setting.port },
+    address: setting.port === undefined ? { socketPath: `${pathPrefix}.sock` } : { port: setting.port },
     readyPath: setting.readyPath,
     idleTimeoutMs: setting.idleTimeoutMs,
-    recordPath: `${place}.pid`,
+    recordPath: `${pathPrefix}.pid`,
     clock: parts.clock,
     log: parts.onServerEvent,
   })
@@ -266,7 +297,7 @@ function baseUrlOf({ address }: ManagedServer): string {
   return 'port' in address ? `http://127.0.0.1:${address.port}/v1` : unixBaseUrl(address.socketPath)
 }
 
-/** Two servers of one name would share a socket, and maybe more memory than there is: the old one ends first. */
+/** Waits until the previous server of the same name has ended: both would share a socket, and perhaps not fit into memory. */
 async function enter(server: ManagedServer, predecessor: Promise<void> | undefined): Promise<() => void> {
   const leave = server.enter()
   try {

@@ -3,13 +3,13 @@ import type { Model, Price } from '../../catalog/catalog.ts'
 import { detectLocalServers } from '../../local-models/detect.ts'
 import type { ProviderDefinition } from '../../providers/provider.ts'
 
-/** A model server that runs on this host without our doing. */
+/** A model server on this host that the broker did not start. */
 export interface Detected {
   readonly definition: ProviderDefinition
   readonly models: readonly string[]
 }
 
-/** Asks the usual ports. */
+/** Probes the usual ports of model servers on this host. */
 export async function findLocalServers(): Promise<readonly Detected[]> {
   const found = await detectLocalServers()
   return found.map(({ name, baseUrl, models }) => ({
@@ -27,10 +27,10 @@ export async function findLocalServers(): Promise<readonly Detected[]> {
 
 const ON_THIS_HOST = { trains: false, retains: false }
 
-/** What runs on the caller's own machine has no bill. */
+/** A server on this host costs nothing. */
 const OWN_MACHINE: Price = { input: NOTHING, output: NOTHING, source: 'runs on this host', date: undefined }
 
-/** Every model they list, under `server/model`, so that they never shadow a model of the file. */
+/** Every model that the servers list, named `server/model`, so that it never shadows a model of the models file. */
 export function detectedModels(found: readonly Detected[]): readonly Model[] {
   return found.flatMap(({ definition, models }) => models.map((modelId) => modelOf(definition.id, modelId)))
 }

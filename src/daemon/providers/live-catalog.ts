@@ -6,79 +6,112 @@ import { withListing } from '../../catalog/sources/with-listing.ts'
 import { withModels } from '../../catalog/sources/with-models.ts'
 import { withPriorities } from '../../catalog/sources/with-priorities.ts'
 
-/** The models file and what this host adds to it; the catalogue is swapped as a whole when either changes. */
+/** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
 export interface LiveModels {
   file(): ModelsFile
   catalog(): Catalog
-  /** What is wrong with the file since it was last taken up. */
+  /** What is wrong with the file since it was last applied. */
   problems(): readonly string[]
+  /** Replaces the models file. */
   take(file: ModelsFile): void
+  /** Adds models that were found on this host. */
   add(found: readonly Model[]): void
-  /** Takes over what OpenRouter lists. */
+  /** Replaces the models of OpenRouter's list. */
   list(listed: readonly ListedModel[]): void
   listedCount(): number
-  /** Takes over what a provider lists of its own; how many models of it are new. */
+  /** Replaces the models of a provider's own list. Returns how many of them are new to the catalog. */
   discovered(provider: string, list: unknown): number
+  /** Reports a models file that was refused. */
   problem(message: string): void
-  /** Puts all endpoints of these providers at another priority than the file says. */
+  /** Overrides the file's priority of all endpoints of these providers. */
   prioritise(priorities: ReadonlyMap<string, number>): void
 }
 
-/** Reads the file, to which `added` is put, and tells of every new catalogue. Throws what is wrong with the file. */
+/** Reads the file, adds `added` to it, and calls `onChange` after every change of the catalog. Throws what is wrong with the file. */
 export function createLiveModels(
   path: string,
   added: readonly Model[],
   onChange: () => void = () => undefined,
 ): LiveModels {
-  let file = readModelsFile(path)
-  let extra = added
-  let listed: readonly ListedModel[] = []
-  let found: ReadonlyMap<string, unknown> = new Map()
-  let priorities: ReadonlyMap<string, number> = new Map()
-  let catalog = build()
-  let problems: readonly string[] = []
+  return new MergedCatalog(readModelsFile(path), added, onChange)
+}
 
-  function build(): Catalog {
-    const known = withListing(withModels(file.catalog, extra), listed)
-    const discovered = [...found].flatMap(([provider, list]) => discoveredModels(provider, list, known))
-    return withPriorities(withModels(known, discovered), priorities)
+class MergedCatalog implements LiveModels {
+  readonly #onChange: () => void
+  #file: ModelsFile
+  #added: readonly Model[]
+  #listed: readonly ListedModel[] = []
+  /** The raw model lists by provider. */
+  #discovered: ReadonlyMap<string, unknown> = new Map()
+  #priorities: ReadonlyMap<string, number> = new Map()
+  #problems: readonly string[] = []
+  #catalog: Catalog
+
+  constructor(file: ModelsFile, added: readonly Model[], onChange: () => void) {
+    this.#file = file
+    this.#added = added
+    this.#onChange = onChange
+    this.#catalog = this.#merge()
   }
 
-  function rebuild(): void {
-    catalog = build()
-    onChange()
+  file(): ModelsFile {
+    return this.#file
   }
 
-  return {
-    file: () => file,
-    catalog: () => catalog,
-    problems: () => problems,
-    take(next) {
-      file = next
-      problems = []
-      rebuild()
-    },
-    list(next) {
-      listed = next
-      rebuild()
-    },
-    listedCount: () => listed.length,
-    discovered(provider, list) {
-      const before = catalog.models.size
-      found = new Map([...found, [provider, list]])
-      rebuild()
-      return catalog.models.size - before
-    },
-    add(more) {
-      extra = [...extra, ...more]
-      rebuild()
-    },
-    problem(message) {
-      problems = [message]
-    },
-    prioritise(next) {
-      priorities = next
-      rebuild()
-    },
+  catalog(): Catalog {
+    return this.#catalog
+  }
+
+  problems(): readonly string[] {
+    return this.#problems
+  }
+
+  take(file: ModelsFile): void {
+    this.#file = file
+    this.#problems = []
+    this.#rebuild()
+  }
+
+  add(found: readonly Model[]): void {
+    this.#added = [...this.#added, ...found]
+    this.#rebuild()
+  }
+
+  list(listed: readonly ListedModel[]): void {
+    this.#listed = listed
+    this.#rebuild()
+  }
+
+  listedCount(): number {
+    return this.#listed.length
+  }
+
+  discovered(provider: string, list: unknown): number {
+    const before = this.#catalog.models.size
+    this.#discovered = new Map([...this.#discovered, [provider, list]])
+    this.#rebuild()
+    return this.#catalog.models.size - before
+  }
+
+  problem(message: string): void {
+    this.#problems = [message]
+  }
+
+  prioritise(priorities: ReadonlyMap<string, number>): void {
+    this.#priorities = priorities
+    this.#rebuild()
+  }
+
+  #rebuild(): void {
+    this.#catalog = this.#merge()
+    this.#onChange()
+  }
+
+  #merge(): Catalog {
+    const known = withListing(withModels(this.#file.catalog, this.#added), this.#listed)
+    const discovered = [...this.#discovered].flatMap(([provider, list]) =>
+      discoveredModels(provider, list, known),
+    )
+    return withPriorities(withModels(known, discovered), this.#priorities)
   }
 }

@@ -5,7 +5,7 @@ import type { ProviderDefinition } from '../../providers/provider.ts'
 
 const LOCAL = 'local'
 
-/** The built-in echo as a provider like any other: the same code asks it over its socket. */
+/** The built-in mock provider. It is called over its socket like any other provider. */
 export function loopbackDefinition(socketPath: string): ProviderDefinition {
   return {
     id: LOCAL,
@@ -18,7 +18,7 @@ export function loopbackDefinition(socketPath: string): ProviderDefinition {
   }
 }
 
-/** Its models as rows of the catalogue. */
+/** The models of the mock provider as catalog entries. */
 export function loopbackCatalog(): readonly Model[] {
   return loopbackModels.map(
     ({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({

@@ -7,7 +7,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
 import { watchModelsConfig } from '../../catalog/models-file/watch-models-file.ts'
 import type { Config } from '../../config/config.ts'
-import type { KnownProvider } from '../../server/rpc/handlers/providers.ts'
+import type { KnownProvider } from '../../providers/checks/known-provider.ts'
 import { startLoopback } from '../../local-models/mock/mock-provider.ts'
 import type { HealthBook } from '../../providers/health/endpoint-health.ts'
 import type { ProviderSetting } from '../../catalog/provider-setting.ts'
@@ -19,31 +19,34 @@ import { createLiveModels, type LiveModels } from './live-catalog.ts'
 import { loopbackCatalog, loopbackDefinition } from './mock-provider.ts'
 import { createProviderSet, type ProviderSet } from './configured-providers.ts'
 
-/** Who can be asked for what, as of now: the models file, the keys, and what is found on this host. */
+/** The current catalog and providers, from the models file, the keys, and servers that are found on this host. */
 export interface Supply extends AsyncDisposable {
   catalog(): Catalog
   providers(): ReadonlyMap<string, Provider>
-  /** What providers list by themselves. */
+  /** The model lists that providers publish. */
   readonly lists: ModelLists
-  /** What is wrong with the models file since it was last taken up. */
+  /** What is wrong with the models file since it was last applied. */
   problems(): readonly string[]
-  /** Every provider that is set up, and those that only lack a key. */
+  /** Every provider that is configured, and those that lack only a key. */
   known(): readonly KnownProvider[]
-  /** Reads the keys of the secrets file and the models file again now. Throws what is wrong with one; what was good stays. Returns the variables that hold from the next start only. */
+  /**
+   * Reads the secrets file and the models file again. Throws what is wrong with one of them; then the last good one stays in
+   * use. Returns the variables whose change takes effect at the next start only.
+   */
   reload(): readonly string[]
-  /** Puts all endpoints of these providers at another priority than the models file says. */
+  /** Overrides the models file's priority of all endpoints of these providers. */
   prioritise(priorities: ReadonlyMap<string, number>): void
-  /** All that another process needs to ask the same providers for the same models. */
+  /** Everything that a worker process needs to call the same providers for the same models. */
   state(): SupplyState
-  /** Hears of each new state. */
+  /** Called after each change of the state. */
   onChange: () => unknown
 }
 
-/** Plain data. */
+/** Plain data, as it is sent to workers. */
 export interface SupplyState {
   readonly catalog: Catalog
   readonly settings: ReadonlyMap<string, ProviderSetting>
-  /** Providers that come from nowhere but this host. */
+  /** Providers that exist only on this host. */
   readonly builtIn: readonly ProviderDefinition[]
 }
 
@@ -52,11 +55,11 @@ export interface SupplyParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly health: HealthBook
-  /** Where the loopback and managed servers get their sockets. */
+  /** Folder of the sockets of the mock provider and of managed servers. */
   readonly socketFolder: string
 }
 
-/** Starts the loopback, reads and watches the models file, sets the providers up, and looks for servers on this host. */
+/** Starts the mock provider, reads and watches the models file, sets up the providers, and looks for servers on this host. */
 export async function openSupply(parts: SupplyParts): Promise<Supply> {
   const { config, clock, log, socketFolder } = parts
   await using stack = new AsyncDisposableStack()
@@ -72,7 +75,7 @@ export async function openSupply(parts: SupplyParts): Promise<Supply> {
     builtIn,
     onServerEvent: (event) => log.info(event, 'local server'),
     onTrouble: (provider, error) =>
-      log.error({ provider, err: error }, 'it could not be closed in good order'),
+      log.error({ provider, err: error }, 'a provider could not be closed cleanly'),
   })
   stack.defer(() => providers.close())
   providers.update(models.file().providers)
@@ -128,11 +131,11 @@ async function runLoopback(folder: string, clock: Clock, stack: AsyncDisposableS
   return socketPath
 }
 
-/** What becomes of a models file that was read. */
+/** Handles a models file that was read. */
 interface Intake {
-  /** Taken up as a whole, or refused. */
+  /** Applies the file as a whole, or refuses it. */
   onGood(file: ModelsFile): void
-  /** The last good one stays. */
+  /** Keeps the last good file. */
   onBad(error: unknown): void
 }
 
@@ -167,7 +170,7 @@ function reload(path: string, intake: Intake, models: LiveModels): void {
   if (problem !== undefined) throw new BrokerError('bad-request', problem)
 }
 
-/** Servers that run on this host without our doing join when they are found; nobody waits for it. */
+/** Adds model servers that run on this host once they are found. The start does not wait for it. */
 async function lookAround(
   { log }: SupplyParts,
   models: LiveModels,

@@ -6,7 +6,7 @@ import { openTokens, type Tokens } from '../../auth/tokens.ts'
 import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
 import { openStore } from '../../store/store.ts'
 
-/** The tokens that callers may show, in a file of their own, and the gate that reads what they show. `stack` closes it. */
+/** Opens the API tokens, which have a database of their own, and creates the verifier of bearer tokens. `stack` closes the database. */
 export function openKeys(
   { dataDir, adminToken, heroSecret }: Config,
   clock: Clock,

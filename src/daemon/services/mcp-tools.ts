@@ -8,17 +8,17 @@ import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
 import type { DaemonLog } from '../log.ts'
 import { VERSION } from '../../runtime/version.ts'
 
-/** The tools of all MCP servers that this daemon was given. */
+/** The tools of all MCP servers that are configured. */
 export interface Tools extends AsyncDisposable {
-  /** Absent without a file of servers: then the protocol's libraries are not even loaded. */
+  /** Absent without an MCP file: then the MCP libraries are not even loaded. */
   readonly configured: ToolBroker | undefined
-  /** The same, or one without any servers for doors that are asked all the same. */
+  /** `configured`, or a gateway without servers, for listeners that get an MCP request all the same. */
   broker(): Promise<ToolBroker>
 }
 
 export interface ToolParts {
   readonly config: Pick<Config, 'dataDir' | 'mcpConfigPath'>
-  /** Variables that the file of servers may name. */
+  /** Variables that the MCP file may refer to. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly log: DaemonLog
@@ -26,7 +26,7 @@ export interface ToolParts {
   readonly limits: Limits
 }
 
-/** Reads the file of servers, if there is one; no server is started before it is needed. Throws `bad-request`. */
+/** Reads the MCP file, if one is configured. Servers start when they are first used. Throws `bad-request` for a bad file. */
 export async function openTools(parts: ToolParts): Promise<Tools> {
   const configPath = parts.config.mcpConfigPath
   const configured = configPath === undefined ? undefined : await loadBroker(parts, configPath)
@@ -56,7 +56,7 @@ async function loadBroker(
     clock,
     log,
     meter: createToolMeter({ ledger, limits, log }),
-    // Not the file of `hero_aibroker_services`: each would overwrite what the other has approved.
+    // A file of its own: with that of `hero_aibroker_services` each would overwrite the other's approvals.
     pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
   })
 }

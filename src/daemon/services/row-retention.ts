@@ -3,10 +3,10 @@ import type { Ledger } from '../../ledger/ledger.ts'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 3_600_000
-/** Not while the broker starts. */
+/** The first run waits until the broker has started. */
 const FIRST_MS = 60_000
 
-/** Clears rows away that are older than `keepDays`, every hour; the returned function stops it. */
+/** Deletes rows that are older than `keepDays`, every hour. The returned function stops it. */
 export function clearOldRows(
   { ledger, clock, keepDays }: { ledger: Ledger; clock: Clock; keepDays: number },
   onError: (error: unknown) => void,

@@ -1,4 +1,4 @@
-// Several workers and one set of books, over real lines and a real store, all in this process.
+// Several workers and one ledger, over real IPC channels and a real store, all in this process.
 import { duplexPair } from 'node:stream'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -23,7 +23,7 @@ import { temporaryStore } from '../../store/temporary-store.ts'
 const caller = { ip: '10.0.0.1', context: undefined }
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** A nano-dollar a token, in and out. */
+/** One nano-dollar per token, input and output. */
 const price = { input: money(1_000_000n), output: money(1_000_000n), source: undefined, date: undefined }
 const endpoint: Endpoint = {
   id: 'openai/m',
@@ -36,7 +36,7 @@ const endpoint: Endpoint = {
   price,
 }
 
-/** One that can cost so many nano-dollars, or less if it may be shortened. */
+/** A request with this maximum cost in nano-dollars, or less if it may be shortened. */
 function errand(most: number, mayBeShortened: boolean): Errand {
   return {
     kind: 'chat',
@@ -49,10 +49,10 @@ function errand(most: number, mayBeShortened: boolean): Errand {
     bounds: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
     mayBeShortened,
     meter: () => {
-      throw new Error('nobody is asked here')
+      throw new Error('no provider is called in this test')
     },
     completer: () => {
-      throw new Error('nobody is asked here')
+      throw new Error('no provider is called in this test')
     },
   }
 }
@@ -125,11 +125,11 @@ function booking(most: number, mayBeShortened = false): Booking {
   return { errand: errand(most, mayBeShortened), asker, id: `gen-${++lastId}`, tokens: 1 }
 }
 
-/** What `walk` does with a booking. */
+/** What the execution of a request does with its reservation. */
 async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<void> {
   const { limits, ledger } = await worker.bookAhead(asked)
   const admission = limits.admit(caller, asked.tokens)
-  // The hold knows what was granted; the request that is passed here is not looked at.
+  // The hold carries what was granted; the request that is passed here is ignored.
   const hold = await ledger.hold({
     ...asked.errand,
     id: asked.id,
@@ -143,7 +143,7 @@ async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<
   await settling
 }
 
-test('whatever workers ask and spend, a budget is never exceeded', { timeout: 60_000 }, async () => {
+test('a budget is never exceeded, whatever workers reserve and spend', { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 2000 }),
@@ -178,7 +178,7 @@ test('whatever workers ask and spend, a budget is never exceeded', { timeout: 60
   )
 })
 
-test('a budget that affords all of it is asked once', async () => {
+test('a budget that affords the maximum cost is reserved with one message', async () => {
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { usd_total: '1' })
   const [worker] = at.workers
@@ -188,7 +188,7 @@ test('a budget that affords all of it is asked once', async () => {
   expect(at.ledger.balance(caller).held).toBe(500n)
 })
 
-test('what a rule says of a request is told with its admission', async () => {
+test('an admission carries rate limit headers and the hedge permission of its rule', async () => {
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
   const [worker] = at.workers
@@ -198,7 +198,7 @@ test('what a rule says of a request is told with its admission', async () => {
   expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
 })
 
-test('more is set aside later as far as the budget goes, for whichever worker asks', async () => {
+test('a hold can be increased as far as the budget allows, by any worker', async () => {
   await using at = scene(2)
   await at.rules.set({ scope: 'default' }, { usd_total: '0.000001000' })
   const [one, two] = at.workers
@@ -215,13 +215,13 @@ test('more is set aside later as far as the budget goes, for whichever worker as
   expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: NOTHING })
 })
 
-test('a worker that dies while more is set aside leaves one row with the higher bound', async () => {
+test('a worker that dies while a hold is increased leaves one row with the higher bound', async () => {
   await using at = scene(1)
   const [worker] = at.workers
   const { ledger } = (await worker?.bookAhead(booking(100))) ?? {}
   const hold = await ledger?.hold({} as Hold)
   void ledger?.raise(hold ?? ({} as Hold), money(250n))
-  // It is heard; whether its answer is there yet makes no difference.
+  // The primary has received it; whether its response has arrived makes no difference.
   await expect.poll(() => at.ledger.balance(caller).held).toBe(250n)
   worker?.die()
   await expect
@@ -231,7 +231,7 @@ test('a worker that dies while more is set aside leaves one row with the higher 
   expect(at.ledger.balance(caller).held).toBe(NOTHING)
 })
 
-test('a worker that dies leaves nothing held and no place taken; what it left open has a row with bounds', async () => {
+test('a worker that dies leaves no hold and no occupied slot; its open requests get rows with bounds', async () => {
   await using at = scene(2, 3)
   await at.rules.set({ scope: 'default' }, { concurrent: 3 })
   const [one, two] = at.workers
@@ -251,7 +251,7 @@ test('a worker that dies leaves nothing held and no place taken; what it left op
   await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
 })
 
-test('a request whose budget cannot be looked at leaves no place taken', async () => {
+test('a request whose balance can’t be read occupies no slot', async () => {
   await using at = scene(1, 1)
   await at.rules.set({ scope: 'default' }, { concurrent: 1, usd_total: '1' })
   const [worker] = at.workers
@@ -263,7 +263,7 @@ test('a request whose budget cannot be looked at leaves no place taken', async (
   await worker?.bookAhead(booking(1))
 })
 
-test('a rule that cannot be read refuses a request, and keeps no worker from ending', async () => {
+test('an invalid rule refuses a request, and the worker can still end', async () => {
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { usd_total: 'ten' })
   const [worker] = at.workers

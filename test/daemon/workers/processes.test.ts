@@ -1,4 +1,4 @@
-// A broker of several processes keeps one set of books.
+// A broker with several worker processes has one ledger.
 import { Agent } from 'node:http'
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ interface Asked {
 const startWorkers = ({ env, folder, args = [] }: Asked): Promise<Broker> =>
   startBroker({ env, folder, args: ['--workers', `${WORKERS}`, ...args] })
 
-/** A connection each: they come to the workers in turn. */
+/** Each on a connection of its own, which the workers get in turn. */
 function manyAtOnce<T>(count: number, ask: (nth: number) => Promise<T>): Promise<T[]> {
   return Promise.all(Array.from({ length: count }, (_, nth) => ask(nth)))
 }
@@ -52,18 +52,18 @@ function stream({ sockets }: Broker, body: object = hello): Promise<OpenAnswer> 
   })
 }
 
-/** Process ids by the number of the worker, the newest of each. */
+/** The latest process id of each worker, by its number. */
 function pidsOf(broker: Broker): ReadonlyMap<number, number> {
   const lines = broker.stderr().split('\n').filter(Boolean)
   const ready = lines.map((line) => JSON.parse(line) as { msg: string; worker: number; workerPid: number })
   return new Map(
     ready.flatMap(({ msg, worker, workerPid }) =>
-      msg === 'a worker answers' ? [[worker, workerPid] as const] : [],
+      msg === 'a worker is ready' ? [[worker, workerPid] as const] : [],
     ),
   )
 }
 
-/** Puts each answer into `all` as soon as it is there. */
+/** Adds the response to `all` when it arrives. */
 async function noted(all: Answer[], asking: Promise<Answer>): Promise<Answer> {
   const got = await asking
   all.push(got)
@@ -73,9 +73,9 @@ async function noted(all: Answer[], asking: Promise<Answer>): Promise<Answer> {
 const statusesOf = (answers: readonly { status: number }[], wanted: number): number =>
   answers.filter(({ status }) => status === wanted).length
 
-test('a budget that fits ten pays for ten of 200 callers at once', { timeout: 60_000 }, async () => {
+test('a budget for ten requests admits ten of 200 concurrent callers', { timeout: 60_000 }, async () => {
   const gate = Promise.withResolvers<void>()
-  // Bills every token that the hold was for: the worst that a provider can do.
+  // The provider reports the maximum usage that the hold covers.
   await using upstream = await scriptedUpstream(({ raw: bytes }) => [
     wait(gate.promise),
     json(200, { ...answer, usage: { prompt_tokens: bytes.length, completion_tokens: 1000 } }),
@@ -98,32 +98,28 @@ test('a budget that fits ten pays for ten of 200 callers at once', { timeout: 60
   expect(broker.rows()).toHaveLength(10)
 })
 
-test(
-  'answers that a budget shortens never cost more than it, all workers together',
-  { timeout: 60_000 },
-  async () => {
-    await using upstream = await scriptedUpstream(({ raw: bytes, body }) => [
-      json(200, {
-        ...answer,
-        usage: {
-          prompt_tokens: bytes.length,
-          completion_tokens: (body as { max_tokens?: number }).max_tokens,
-        },
-      }),
-    ])
-    await using broker = await startWorkers({ env: openaiAt(upstream) })
-    await broker.rpc('limits.set', { subject: { scope: 'default' }, rule: { usd_total: '0.001' } })
-    const answers = await manyAtOnce(60, () => broker.post(CHAT, hello))
-    expect(statusesOf(answers, 200)).toBeGreaterThan(0)
-    expect(statusesOf(answers, 200) + statusesOf(answers, 402)).toBe(60)
-    await expect.poll(() => broker.openHolds()).toBe(0)
-    const spent = broker.rows().reduce((sum, row) => sum + Number(row['cost_nano']), 0)
-    expect(spent).toBeLessThanOrEqual(1_000_000)
-  },
-)
+test('responses that a budget shortens never exceed it, over all workers', { timeout: 60_000 }, async () => {
+  await using upstream = await scriptedUpstream(({ raw: bytes, body }) => [
+    json(200, {
+      ...answer,
+      usage: {
+        prompt_tokens: bytes.length,
+        completion_tokens: (body as { max_tokens?: number }).max_tokens,
+      },
+    }),
+  ])
+  await using broker = await startWorkers({ env: openaiAt(upstream) })
+  await broker.rpc('limits.set', { subject: { scope: 'default' }, rule: { usd_total: '0.001' } })
+  const answers = await manyAtOnce(60, () => broker.post(CHAT, hello))
+  expect(statusesOf(answers, 200)).toBeGreaterThan(0)
+  expect(statusesOf(answers, 200) + statusesOf(answers, 402)).toBe(60)
+  await expect.poll(() => broker.openHolds()).toBe(0)
+  const spent = broker.rows().reduce((sum, row) => sum + Number(row['cost_nano']), 0)
+  expect(spent).toBeLessThanOrEqual(1_000_000)
+})
 
 test(
-  'a limit on requests, and one on requests at once, hold for all workers together',
+  'limits on requests per minute and on concurrency hold over all workers',
   { timeout: 60_000 },
   async () => {
     const gate = Promise.withResolvers<void>()
@@ -147,13 +143,13 @@ test(
     expect(limited.find(({ status }) => status === 429)?.headers).toMatchObject({
       'x-ratelimit-limit-requests': '11',
     })
-    // Who has left makes room again, wherever it was.
+    // A request that has ended frees its slot, whichever worker served it.
     expect(await broker.post(CHAT, hello)).toMatchObject({ status: 200 })
   },
 )
 
 test(
-  'requests beyond the most that may be open are turned away, all workers together',
+  'requests beyond the maximum of open requests are refused, over all workers',
   { timeout: 60_000 },
   async () => {
     const gate = Promise.withResolvers<void>()
@@ -170,7 +166,7 @@ test(
   },
 )
 
-test('the requests per minute of a key hold for all workers together', { timeout: 60_000 }, async () => {
+test('the requests per minute of a key hold over all workers', { timeout: 60_000 }, async () => {
   using folder = tempFolder()
   const models = join(folder.path, 'models.yml')
   writeFileSync(
@@ -190,15 +186,12 @@ models:
   expect(upstream.requests).toHaveLength(5)
 })
 
-test(
-  'a stream that is unusually late is asked for elsewhere, and its worker has more set aside',
-  { timeout: 60_000 },
-  async () => {
-    using folder = tempFolder()
-    const models = join(folder.path, 'models.yml')
-    writeFileSync(
-      models,
-      `
+test('a slow stream is hedged, and its worker increases the hold', { timeout: 60_000 }, async () => {
+  using folder = tempFolder()
+  const models = join(folder.path, 'models.yml')
+  writeFileSync(
+    models,
+    `
 providers:
   openai: { abort_stops_billing: true }
 models:
@@ -208,32 +201,31 @@ models:
       - { provider: openai, model_id: m, input_cost: 1, output_cost: 1 }
       - { provider: groq, model_id: m, input_cost: 2, output_cost: 2 }
 `,
-    )
-    const quick = [sse(chatChunk('quick'), finishChunk(), usageChunk(USAGE), done)]
-    await using slow = await scriptedUpstream((_request, nth) => (nth < 20 ? quick : [stall]))
-    await using other = await scriptedUpstream(quick)
-    const env = {
-      ...openaiAt(slow),
-      ...groqAt(other),
-      MODELS_CONFIG_PATH: models,
-      AIBROKER_HEDGE_PERCENT: '100',
-    }
-    await using broker = await startWorkers({ env })
-    // One connection is one worker's, who knows after twenty answers what is late.
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-    const ask = () => broker.post(CHAT, { ...hello, model: 'm', stream: true }, { agent })
-    for (let nth = 0; nth < 20; nth++) expect((await ask()).text).toContain('quick')
-    expect(await ask()).toMatchObject({ headers: { 'x-aibroker-tried': 'openai/m, groq/m' } })
-    agent.destroy()
-    await expect.poll(() => broker.openHolds()).toBe(0)
-    const [row] = broker.rows().slice(-1)
-    expect(row).toMatchObject({ endpoint: 'groq/m', status: 'finished', cost_nano: 30_000 })
-    expect(row?.['cost_high_nano']).toBeGreaterThan(30_000)
-    expect(other.requests).toHaveLength(1)
-  },
-)
+  )
+  const quick = [sse(chatChunk('quick'), finishChunk(), usageChunk(USAGE), done)]
+  await using slow = await scriptedUpstream((_request, nth) => (nth < 20 ? quick : [stall]))
+  await using other = await scriptedUpstream(quick)
+  const env = {
+    ...openaiAt(slow),
+    ...groqAt(other),
+    MODELS_CONFIG_PATH: models,
+    AIBROKER_HEDGE_PERCENT: '100',
+  }
+  await using broker = await startWorkers({ env })
+  // A connection belongs to one worker, which after twenty responses knows what is slow.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const ask = () => broker.post(CHAT, { ...hello, model: 'm', stream: true }, { agent })
+  for (let nth = 0; nth < 20; nth++) expect((await ask()).text).toContain('quick')
+  expect(await ask()).toMatchObject({ headers: { 'x-aibroker-tried': 'openai/m, groq/m' } })
+  agent.destroy()
+  await expect.poll(() => broker.openHolds()).toBe(0)
+  const [row] = broker.rows().slice(-1)
+  expect(row).toMatchObject({ endpoint: 'groq/m', status: 'finished', cost_nano: 30_000 })
+  expect(row?.['cost_high_nano']).toBeGreaterThan(30_000)
+  expect(other.requests).toHaveLength(1)
+})
 
-test('each request has one row, and any connection tells of all of them', { timeout: 60_000 }, async () => {
+test('each request has one row, and every worker reports all of them', { timeout: 60_000 }, async () => {
   await using upstream = await scriptedUpstream(({ body }) =>
     (body as { stream?: boolean }).stream === true
       ? [sse(chatChunk('hi'), finishChunk(), usageChunk(USAGE), done)]
@@ -259,7 +251,7 @@ test('each request has one row, and any connection tells of all of them', { time
 })
 
 test(
-  'repeats of a request with an Idempotency-Key are asked once, whichever worker hears them',
+  'repeats with an Idempotency-Key reach the provider once, whichever worker gets them',
   { timeout: 60_000 },
   async () => {
     await using upstream = await scriptedUpstream([json(200, answer)])
@@ -273,7 +265,7 @@ test(
 )
 
 test(
-  'a worker that is killed in the middle of streams takes only those with it, and each has its row',
+  'a worker that is killed mid-stream breaks only its own streams, and each has its row',
   { timeout: 60_000 },
   async () => {
     const gate = Promise.withResolvers<void>()
@@ -291,7 +283,7 @@ test(
     expect(before.size).toBe(WORKERS)
     const victim = before.get(1) ?? 0
     process.kill(victim, 'SIGKILL')
-    // Two of its streams; what they may have cost has bounds, and their places are free.
+    // Two streams were its own: their costs have bounds, and their slots are free.
     await expect.poll(() => broker.openHolds()).toBe(2 * WORKERS - 2)
     await expect.poll(() => pidsOf(broker).get(1)).not.toBe(victim)
     gate.resolve()
@@ -315,27 +307,23 @@ test(
   },
 )
 
-test(
-  'a worker that is stuck is ended and started again, and holds up nobody for longer',
-  { timeout: 60_000 },
-  async () => {
-    await using upstream = await scriptedUpstream([json(200, answer)])
-    await using broker = await startWorkers({ env: openaiAt(upstream) })
-    await expect.poll(() => pidsOf(broker).size).toBe(WORKERS)
-    const victim = pidsOf(broker).get(1) ?? 0
-    process.kill(victim, 'SIGSTOP')
-    const rule = { requests_per_minute: WORKERS }
-    // Answered when every worker has it, the stuck one's successor among them.
-    await broker.rpc('limits.set', { subject: { scope: 'default' }, rule })
-    await expect.poll(() => pidsOf(broker).get(1), { timeout: 10_000 }).not.toBe(victim)
-    const answers = await manyAtOnce(2 * WORKERS, () => broker.post(CHAT, hello))
-    expect(statusesOf(answers, 200)).toBe(WORKERS)
-    expect(broker.stderr()).toContain('a worker does not answer any more and is ended')
-  },
-)
+test('a stuck worker is killed and restarted, and then delays no change', { timeout: 60_000 }, async () => {
+  await using upstream = await scriptedUpstream([json(200, answer)])
+  await using broker = await startWorkers({ env: openaiAt(upstream) })
+  await expect.poll(() => pidsOf(broker).size).toBe(WORKERS)
+  const victim = pidsOf(broker).get(1) ?? 0
+  process.kill(victim, 'SIGSTOP')
+  const rule = { requests_per_minute: WORKERS }
+  // Returns when every worker has the rule, the stuck worker's successor among them.
+  await broker.rpc('limits.set', { subject: { scope: 'default' }, rule })
+  await expect.poll(() => pidsOf(broker).get(1), { timeout: 10_000 }).not.toBe(victim)
+  const answers = await manyAtOnce(2 * WORKERS, () => broker.post(CHAT, hello))
+  expect(statusesOf(answers, 200)).toBe(WORKERS)
+  expect(broker.stderr()).toContain('a worker does not respond to pings and is killed')
+})
 
 test(
-  'when the primary is killed its workers end, and the next broker books what they left',
+  'when the primary is killed its workers exit, and the next broker records their unfinished requests',
   { timeout: 60_000 },
   async () => {
     using folder = tempFolder()
@@ -355,34 +343,38 @@ test(
   },
 )
 
-test('told to stop, all workers let their streams end and nothing is left', { timeout: 60_000 }, async () => {
-  using folder = tempFolder()
-  const gate = Promise.withResolvers<void>()
-  await using upstream = await scriptedUpstream([
-    sse(chatChunk('before')),
-    wait(gate.promise),
-    sse(chatChunk(' after'), finishChunk(), usageChunk(USAGE), done),
-  ])
-  const broker = await startWorkers({ env: openaiAt(upstream), folder: folder.path })
-  const streams = await manyAtOnce(2 * WORKERS, () => stream(broker))
-  await Promise.all(streams.map((one) => one.until('before')))
-  const pids = [...pidsOf(broker).values()]
-  // A terminal and a service manager tell all of them.
-  for (const pid of [broker.pid, ...pids]) process.kill(pid, 'SIGTERM')
-  await expect.poll(() => existsSync(broker.sockets.rest)).toBe(false)
-  gate.resolve()
-  for (const text of await Promise.all(streams.map((one) => one.rest()))) {
-    expect(text).toContain(' after')
-    expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
-  }
-  expect((await broker.ended).exit).toBe(0)
-  expect(pids.filter(isAlive)).toEqual([])
-  expect(broker.rows().map(({ status }) => status)).toEqual(streams.map(() => 'finished'))
-  expect(broker.openHolds()).toBe(0)
-})
+test(
+  'stopping workers finish their streams and leave no process, hold or socket',
+  { timeout: 60_000 },
+  async () => {
+    using folder = tempFolder()
+    const gate = Promise.withResolvers<void>()
+    await using upstream = await scriptedUpstream([
+      sse(chatChunk('before')),
+      wait(gate.promise),
+      sse(chatChunk(' after'), finishChunk(), usageChunk(USAGE), done),
+    ])
+    const broker = await startWorkers({ env: openaiAt(upstream), folder: folder.path })
+    const streams = await manyAtOnce(2 * WORKERS, () => stream(broker))
+    await Promise.all(streams.map((one) => one.until('before')))
+    const pids = [...pidsOf(broker).values()]
+    // Terminals and service managers signal all of them.
+    for (const pid of [broker.pid, ...pids]) process.kill(pid, 'SIGTERM')
+    await expect.poll(() => existsSync(broker.sockets.rest)).toBe(false)
+    gate.resolve()
+    for (const text of await Promise.all(streams.map((one) => one.rest()))) {
+      expect(text).toContain(' after')
+      expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
+    }
+    expect((await broker.ended).exit).toBe(0)
+    expect(pids.filter(isAlive)).toEqual([])
+    expect(broker.rows().map(({ status }) => status)).toEqual(streams.map(() => 'finished'))
+    expect(broker.openHolds()).toBe(0)
+  },
+)
 
 test(
-  'what an administrator changes holds for every worker once the call is answered',
+  'a change by an administrator applies in every worker once the call returns',
   { timeout: 60_000 },
   async () => {
     await using openai = await scriptedUpstream([json(200, answer)])
@@ -421,7 +413,7 @@ test(
 )
 
 test(
-  'over TCP a caller is known by its address, also where the primary answers',
+  'over TCP a caller is identified by its address, also where the primary serves the request',
   { timeout: 60_000 },
   async () => {
     await using upstream = await scriptedUpstream([json(200, answer)])
@@ -447,7 +439,7 @@ test(
   },
 )
 
-test('a number of workers that is none is refused', async () => {
+test('an invalid number of workers is refused', async () => {
   await expect(startBroker({ args: ['--workers', 'many'] })).rejects.toThrow('--workers is “many”')
 })
 

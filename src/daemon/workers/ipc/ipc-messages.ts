@@ -1,4 +1,4 @@
-import type { ErrorCode, ErrorDetails } from '../../../base/errors.ts'
+import { asBrokerError, BrokerError, type ErrorCode, type ErrorDetails } from '../../../base/errors.ts'
 import type { Money } from '../../../base/money.ts'
 import type { KeptToken } from '../../../auth/token-table.ts'
 import type { HoldRequest, Settlement } from '../../../ledger/types.ts'
@@ -6,78 +6,89 @@ import type { Admission, Allowance } from '../../../limits/limits.ts'
 import type { StoredRule } from '../../../limits/effective-limits.ts'
 import type { SupplyState } from '../../providers/provider-registry.ts'
 
-/** What a worker tells the primary. */
+/** What a worker sends to the primary. */
 export type FromWorker = BookMessage | HouseMessage
 
-/** About `n`, a request of that worker. */
+/** Accounting of request `n` of that worker. */
 export type BookMessage =
-  /** May it, and set aside what it can cost. */
+  /** Check the limits, and hold what the request can cost. */
   | {
-      readonly type: 'ask'
+      readonly type: 'reserve'
       readonly n: number
-      /** What the prompt is expected to have. */
+      /** Expected tokens of the prompt. */
       readonly tokens: number
       readonly request: HoldRequest
-      /** Every candidate can be paid in full if the dearest can: then a budget that affords it needs no second question. */
+      /** The maximum cost of every candidate is known: a budget that affords the request as it is needs no second message. */
       readonly isWhole: boolean
     }
-  /** The same request with what its budget affords. */
-  | { readonly type: 'ask-again'; readonly n: number; readonly most: Money | undefined }
-  /** More is to be set aside for it. */
-  | { readonly type: 'raise'; readonly n: number; readonly most: Money }
-  /** It has ended, and leaves. */
+  /** The same request, reduced to what its budget affords. */
+  | { readonly type: 'reserve-within'; readonly n: number; readonly most: Money | undefined }
+  /** Increase the hold to `maxCost`. */
+  | { readonly type: 'increase-hold'; readonly n: number; readonly most: Money }
+  /** The request has ended: settle its hold and release its slot. */
   | { readonly type: 'settle'; readonly n: number; readonly settlement: Settlement }
-  /** It leaves without having been booked. */
-  | { readonly type: 'leave'; readonly n: number }
+  /** Release the slot of a request that has no hold. */
+  | { readonly type: 'release'; readonly n: number }
   | { readonly type: 'upstream-id'; readonly theirs: string; readonly ours: string }
 
-/** About the worker itself. */
+/** State of the worker itself, and its telemetry. */
 export type HouseMessage =
-  | { readonly type: 'answered'; readonly door: string; readonly status: number; readonly count: number }
+  | { readonly type: 'responses'; readonly door: string; readonly status: number; readonly count: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly details: object; readonly message: string }
-  | { readonly type: 'heard'; readonly serial: number }
-  /** All doors are open. */
+  /** The update or ping with this serial number was received. */
+  | { readonly type: 'ack'; readonly serial: number }
+  /** All listeners are open. */
   | { readonly type: 'ready'; readonly port: number | undefined }
   | { readonly type: 'cannot-start'; readonly error: ToldError }
 
-/** What the primary tells a worker. */
+/** What the primary sends to a worker. */
 export type ToWorker =
   | Booked
   | { readonly type: 'refused'; readonly n: number; readonly error: ToldError }
   | { readonly type: 'settled'; readonly n: number; readonly error: ToldError | undefined }
-  | { readonly type: 'news'; readonly serial: number; readonly news: News }
-  /** Are you there? To be answered with `heard`. */
-  | { readonly type: 'pulse'; readonly serial: number }
-  /** Open requests may end, new ones are not taken; then the process is to end. */
+  | { readonly type: 'update'; readonly serial: number; readonly update: News }
+  /** A heartbeat, to be acknowledged. */
+  | { readonly type: 'ping'; readonly serial: number }
+  /** Finish open requests, accept no new ones, then end the process. */
   | { readonly type: 'drain' }
 
-/** It was let in, or more was set aside for it. */
+/** The request was admitted, or its hold was increased. */
 export interface Booked {
-  readonly type: 'booked'
+  readonly type: 'reserved'
   readonly n: number
-  /** With the first answer only. */
+  /** Only in the first response to a request. */
   readonly admission: Pick<Admission, 'headers' | 'mayHedge'> | undefined
   /** What the caller's budgets leave; `undefined` when it has none. */
   readonly allowance: Allowance | undefined
-  /** Row of the hold; `undefined` when the allowance doesn't afford it and nothing was set aside. */
+  /** Row of the hold; `undefined` when the allowance does not afford the request and nothing is held. */
   readonly rowid: number | undefined
 }
 
-/** What a worker must know to route; each replaces the one before. */
+/** State that a worker needs for routing; each update replaces the previous one of its topic. */
 export type News =
-  | { readonly topic: 'supply'; readonly value: SupplyState }
+  | { readonly topic: 'registry'; readonly value: SupplyState }
   | { readonly topic: 'rules'; readonly value: readonly StoredRule[] }
   | { readonly topic: 'tokens'; readonly value: readonly KeptToken[] }
 
 export type Topic = News['topic']
 
-export const TOPICS: readonly Topic[] = ['supply', 'rules', 'tokens']
+export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens']
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-/** A `BrokerError` on its way. */
+/** A `BrokerError` as plain data. */
 export interface ToldError {
   readonly code: ErrorCode
   readonly message: string
   readonly details: ErrorDetails
+}
+
+/** Any thrown value as plain data; its cause stays in the process that threw it. */
+export function toldError(thrown: unknown): ToldError {
+  const { code, message, details } = asBrokerError(thrown)
+  return { code, message, details }
+}
+
+export function errorTold({ code, message, details }: ToldError): BrokerError {
+  return new BrokerError(code, message, { details })
 }

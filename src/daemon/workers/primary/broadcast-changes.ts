@@ -1,7 +1,7 @@
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { RuleBook } from '../../../limits/limit-store.ts'
 
-/** The rule book; a change is done when `tell` is. */
+/** The limit rules; a change resolves after `tell` has sent it to all workers. */
 export function tellingRules(rules: RuleBook, tell: () => Promise<void>): RuleBook {
   return {
     list: () => rules.list(),
@@ -19,7 +19,7 @@ export function tellingRules(rules: RuleBook, tell: () => Promise<void>): RuleBo
   }
 }
 
-/** The tokens; a change is done when `tell` is. */
+/** The API tokens; a change resolves after `tell` has sent it to all workers. */
 export function tellingTokens(tokens: Tokens, tell: () => Promise<void>): Tokens {
   return {
     list: () => tokens.list(),

@@ -8,9 +8,12 @@ export interface DoorsWithWorkers extends Doors {
   readonly tell: Fleet['tell']
 }
 
-/** The doors of a broker whose callers are answered by workers; the primary keeps `rpc.sock` and what they pass on. */
+/**
+ * Opens the listeners of a broker with workers: workers share the public sockets; the primary keeps `rpc.sock` and the internal
+ * listeners, to which workers forward what only the primary can serve.
+ */
 export async function openDoorsWithWorkers(
-  parts: DoorParts & Pick<FleetParts, 'flags' | 'news'>,
+  parts: DoorParts & Pick<FleetParts, 'flags' | 'state'>,
 ): Promise<DoorsWithWorkers> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(twinFolder(parts.sockets), { recursive: true, force: true }))
@@ -30,7 +33,7 @@ export async function openDoorsWithWorkers(
   }
 }
 
-/** The worker that took the connection says so: nobody else can reach the twins. */
+/** The peer address that the worker reports. Only workers can reach the internal listeners. */
 function peerBehind({ headers }: DoorRequest): string | undefined {
   const peer = headers[PEER_HEADER]
   return typeof peer === 'string' ? peer : undefined

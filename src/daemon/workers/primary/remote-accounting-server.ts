@@ -1,46 +1,51 @@
-import type { Admission as House } from '../../../inference/admission/concurrency-limit.ts'
-import type { UpstreamIds } from '../../../inference/response/upstream-ids.ts'
+import type { Rooms } from '../../../inference/services/services.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { NOTHING, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { Admission, Allowance, Limits } from '../../../limits/limits.ts'
 import type { DaemonLog } from '../../log.ts'
-import type { Booked, BookMessage, ToWorker } from '../ipc/ipc-messages.ts'
-import { toldError } from '../ipc/ipc-error.ts'
+import { toldError, type Booked, type BookMessage, type ToWorker } from '../ipc/ipc-messages.ts'
 
-/** The one truth that all workers ask. */
+/** The primary's services that account for the requests of all workers. */
 export interface BookRooms {
+  readonly admission: Rooms['admission']
+  readonly upstreamIds: Rooms['upstreamIds']
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
   readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle' | 'interrupt'>
-  readonly admission: House
   readonly figures: { note(settlement: Settlement): void }
-  readonly upstreamIds: UpstreamIds
 }
 
 export interface WorkerBooksParts {
   readonly rooms: BookRooms
   readonly log: DaemonLog
   readonly answer: (message: ToWorker) => void
-  /** For what the worker doesn't wait for. */
+  /** For messages that the worker does not wait for. */
   readonly answerSoon: (message: ToWorker) => void
 }
 
-/** A request of the worker, from being let in until it has left. */
-interface Open {
+/** Money held for a request. While the hold is being increased, the ledger is about to replace it. */
+type Held =
+  | { readonly state: 'none' }
+  | { readonly state: 'held'; readonly hold: Hold }
+  | { readonly state: 'increasing'; readonly hold: Hold }
+
+/** An admitted request of the worker, until it releases its slot. */
+interface OpenRequest {
   readonly request: HoldRequest
   readonly admission: Admission
-  readonly leaveHouse: () => void
-  hold: Hold | undefined
-  /** More is being set aside: the hold is about to be another one. */
-  isRaising: boolean
+  readonly releaseSlot: () => void
+  held: Held
 }
 
-/** The books of one worker's requests: what `walk` does with its own, done for another process. */
+/**
+ * Accounts for the requests of one worker. The steps are those of a request that the primary executes itself: admit,
+ * check the allowance, hold, increase the hold, settle, release.
+ */
 export class WorkerBooks {
   readonly #parts: WorkerBooksParts
-  readonly #open = new Map<number, Open>()
-  #isGone = false
+  readonly #open = new Map<number, OpenRequest>()
+  #state: 'serving' | 'worker-gone' = 'serving'
 
   constructor(parts: WorkerBooksParts) {
     this.#parts = parts
@@ -49,66 +54,67 @@ export class WorkerBooks {
   hear(message: BookMessage): void {
     const { rooms } = this.#parts
     switch (message.type) {
-      case 'ask':
-        return this.#ask(message)
-      case 'ask-again':
-        return this.#askAgain(message.n, message.most)
-      case 'raise':
-        return this.#raise(message.n, message.most)
+      case 'reserve':
+        return this.#reserve(message)
+      case 'reserve-within':
+        return this.#reserveWithin(message.n, message.most)
+      case 'increase-hold':
+        return this.#increaseHold(message.n, message.most)
       case 'settle':
         return this.#settle(message.n, message.settlement)
-      case 'leave':
-        return this.#leave(message.n, 0)
+      case 'release':
+        return this.#release(message.n, 0)
       case 'upstream-id':
         return rooms.upstreamIds.note(message.theirs, message.ours)
     }
   }
 
-  /** The worker died: what it left open is booked with bounds, as after a crash of a whole broker. */
+  /** The worker died: its open holds become entries with cost bounds, as after a crash of the whole broker. */
   gone(): void {
-    this.#isGone = true
-    for (const [n, open] of this.#open) {
-      if (open.hold !== undefined && !open.isRaising) this.#interrupt(open.hold)
-      this.#leave(n, 0)
+    this.#state = 'worker-gone'
+    for (const [n, { held }] of this.#open) {
+      // A hold that is being increased is interrupted when the ledger has replaced it.
+      if (held.state === 'held') this.#interrupt(held.hold)
+      this.#release(n, 0)
     }
   }
 
-  #ask({ n, tokens, request, isWhole }: Extract<BookMessage, { type: 'ask' }>): void {
+  #reserve({ n, tokens, request, isWhole }: Extract<BookMessage, { type: 'reserve' }>): void {
     const { rooms, answer } = this.#parts
-    let leaveHouse: (() => void) | undefined
+    let releaseSlot: (() => void) | undefined
     let admission: Admission | undefined
     try {
-      leaveHouse = rooms.admission.enter()
+      releaseSlot = rooms.admission.enter()
       admission = rooms.limits.admit(request.caller, tokens)
       const allowance = rooms.limits.allowance(request.caller)
-      const open = { request, admission, leaveHouse, hold: undefined, isRaising: false }
+      const open: OpenRequest = { request, admission, releaseSlot, held: { state: 'none' } }
       this.#open.set(n, open)
       const { headers, mayHedge } = admission
-      const told = { headers, mayHedge }
+      const sent = { headers, mayHedge }
       if (allowance === undefined || (isWhole && affords(allowance, request.most)))
-        return this.#hold(n, open, request, allowance, told)
-      answer({ type: 'booked', n, admission: told, allowance, rowid: undefined })
+        return this.#hold(n, open, request, allowance, sent)
+      answer({ type: 'reserved', n, admission: sent, allowance, rowid: undefined })
     } catch (error) {
       this.#open.delete(n)
       admission?.leave(0)
-      leaveHouse?.()
+      releaseSlot?.()
       answer({ type: 'refused', n, error: toldError(error) })
     }
   }
 
-  /** Nothing waits between this look at the balance and the hold, so nobody else can hold the same money. */
-  #askAgain(n: number, most: Money | undefined): void {
+  /** The balance check and the hold happen in one turn of the event loop, so no other request can hold the same money. */
+  #reserveWithin(n: number, most: Money | undefined): void {
     const open = this.#open.get(n)
     if (open === undefined) return
     const allowance = this.#parts.rooms.limits.allowance(open.request.caller)
     const isAffordable = allowance === undefined || most === undefined || affords(allowance, most)
     if (isAffordable) this.#hold(n, open, { ...open.request, most }, allowance, undefined)
-    else this.#parts.answer({ type: 'booked', n, admission: undefined, allowance, rowid: undefined })
+    else this.#parts.answer({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
   }
 
   #hold(
     n: number,
-    open: Open,
+    open: OpenRequest,
     request: HoldRequest,
     allowance: Allowance | undefined,
     admission: Booked['admission'],
@@ -116,60 +122,60 @@ export class WorkerBooks {
     const { rooms, answer } = this.#parts
     rooms.ledger.hold(request).then(
       (hold) => {
-        if (this.#isGone) return this.#interrupt(hold)
-        open.hold = hold
-        answer({ type: 'booked', n, admission, allowance, rowid: hold.rowid })
+        if (this.#state === 'worker-gone') return this.#interrupt(hold)
+        open.held = { state: 'held', hold }
+        answer({ type: 'reserved', n, admission, allowance, rowid: hold.rowid })
       },
       (error: unknown) => {
-        if (this.#isGone) return
-        this.#leave(n, 0)
+        if (this.#state === 'worker-gone') return
+        this.#release(n, 0)
         answer({ type: 'refused', n, error: toldError(error) })
       },
     )
   }
 
-  /** As with the first hold, nothing waits between the look and the raise. */
-  #raise(n: number, most: Money): void {
+  /** As in `#reserveWithin`, the check and the increase happen in one turn of the event loop. */
+  #increaseHold(n: number, most: Money): void {
     const { rooms, answer } = this.#parts
     const open = this.#open.get(n)
-    const hold = open?.hold
-    if (open === undefined || hold === undefined) return
+    if (open === undefined || open.held.state === 'none') return
+    const { hold } = open.held
     const allowance = rooms.limits.allowance(hold.caller)
-    const more = most - (hold.most ?? NOTHING)
-    if (allowance !== undefined && more > allowance.left)
-      return answer({ type: 'refused', n, error: toldError(tooDear()) })
-    open.isRaising = true
-    const become = (now: Hold, message: ToWorker): void => {
-      open.hold = now
-      open.isRaising = false
-      if (this.#isGone) this.#interrupt(now)
+    const increase = most - (hold.most ?? NOTHING)
+    if (allowance !== undefined && increase > allowance.left)
+      return answer({ type: 'refused', n, error: toldError(tooExpensive()) })
+    open.held = { state: 'increasing', hold }
+    const finish = (current: Hold, message: ToWorker): void => {
+      open.held = { state: 'held', hold: current }
+      if (this.#state === 'worker-gone') this.#interrupt(current)
       else answer(message)
     }
     rooms.ledger.raise(hold, most).then(
-      (raised) => become(raised, { type: 'booked', n, admission: undefined, allowance, rowid: raised.rowid }),
-      (error: unknown) => become(hold, { type: 'refused', n, error: toldError(error) }),
+      (increased) =>
+        finish(increased, { type: 'reserved', n, admission: undefined, allowance, rowid: increased.rowid }),
+      (error: unknown) => finish(hold, { type: 'refused', n, error: toldError(error) }),
     )
   }
 
   #settle(n: number, settlement: Settlement): void {
     const { rooms, answerSoon } = this.#parts
     const open = this.#open.get(n)
-    if (open?.hold === undefined) return
+    if (open === undefined || open.held.state === 'none') return
     rooms.figures.note(settlement)
-    rooms.ledger.settle(open.hold, settlement).then(
+    rooms.ledger.settle(open.held.hold, settlement).then(
       () => answerSoon({ type: 'settled', n, error: undefined }),
       (error: unknown) => answerSoon({ type: 'settled', n, error: toldError(error) }),
     )
     const { usage } = settlement
-    this.#leave(n, usage === undefined ? 0 : usage.prompt + usage.completion)
+    this.#release(n, usage === undefined ? 0 : usage.prompt + usage.completion)
   }
 
-  #leave(n: number, tokensUsed: number): void {
+  #release(n: number, tokensUsed: number): void {
     const open = this.#open.get(n)
     if (open === undefined) return
     this.#open.delete(n)
     open.admission.leave(tokensUsed)
-    open.leaveHouse()
+    open.releaseSlot()
   }
 
   #interrupt(hold: Hold): void {
@@ -177,13 +183,13 @@ export class WorkerBooks {
     rooms.ledger
       .interrupt(hold)
       .catch((error: unknown) =>
-        log.error({ err: error, id: hold.id }, 'a request of a dead worker could not be booked'),
+        log.error({ err: error, id: hold.id }, 'an open request of a dead worker could not be recorded'),
       )
   }
 }
 
-function tooDear(): BrokerError {
-  return new BrokerError('over-budget', 'the budget affords no more for this answer')
+function tooExpensive(): BrokerError {
+  return new BrokerError('over-budget', 'the remaining budget does not cover another attempt at this request')
 }
 
 function affords({ left }: Allowance, most: Money | undefined): boolean {

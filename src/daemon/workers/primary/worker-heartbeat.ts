@@ -2,31 +2,32 @@ import type { Clock } from '../../../base/clock.ts'
 
 export interface Watched {
   readonly clock: Clock
-  /** Resolves when it answers callers. */
+  /** Resolves when the worker serves requests. */
   readonly ready: Promise<unknown>
-  /** Resolves when it has answered. */
+  /** Pings the worker; resolves when it has responded. */
   readonly pulse: () => Promise<void>
-  /** Whether it is gone, or about to go. */
+  /** Whether the worker has exited or is about to. */
   readonly isOver: () => boolean
+  /** Kills the worker, for this reason. */
   readonly end: (why: string) => void
 }
 
-/** From the launch until all doors are open. Far beyond what a loaded host takes for it. */
+/** Timeout from the launch until all listeners are open. Far beyond what a loaded host needs. */
 export const START_MS = 60_000
-/** Workers are asked so often whether they are there. */
+/** Interval between two pings. */
 export const PULSE_MS = 5000
-/** Who misses one more than so many is stuck. Counted, not timed: a host that slept counts one. */
+/** A worker that misses more pings than this is stuck. Pings are counted, not timed: a host that slept misses only one. */
 const MOST_MISSED = 3
 
-/** A worker that is stuck would hold up its callers, and every change that waits for all workers: it is ended. */
+/** Kills a worker that is stuck: it would block its callers, and every change that waits for all workers. */
 export function watchWorker({ clock, ready, pulse, isOver, end }: Watched): void {
   const cancel = clock.after(START_MS, () => {
-    if (!isOver()) end('a worker does not get ready and is ended')
+    if (!isOver()) end('a worker was not ready within 60 s and is killed')
   })
   let missed = 0
   const beat = (): void => {
     if (isOver()) return
-    if (missed > MOST_MISSED) return end('a worker does not answer any more and is ended')
+    if (missed > MOST_MISSED) return end('a worker does not respond to pings and is killed')
     missed++
     void pulse().then(() => (missed = 0))
     clock.after(PULSE_MS, beat)
@@ -36,7 +37,7 @@ export function watchWorker({ clock, ready, pulse, isOver, end }: Watched): void
       cancel()
       beat()
     },
-    // It is to end by itself, and is ended when it doesn't.
+    // A worker that could not start ends by itself; if it does not, the start timeout kills it.
     () => undefined,
   )
 }

@@ -3,10 +3,10 @@ import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
 import { renderError, tellError } from '../../../server/http/errors/error-response.ts'
 
-/** Set by workers for the primary's twin of the TCP door, which sees no peer of its own; what a caller says there is dropped. */
+/** Carries the peer address to the primary's internal TCP listener, which can't see it. A value sent by a caller is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'
 
-/** They are about one connection, not about the request. */
+/** Headers of one connection, which must not be forwarded (RFC 9110, 7.6.1). */
 const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -17,14 +17,14 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
 ])
 
 export interface PassOn {
-  /** Has the primary answer a request whose body was not read yet. */
+  /** Forwards a request whose body was not read yet. */
   (request: IncomingMessage, response: ServerResponse): void
-  /** The same with the body that was read. */
+  /** Forwards a request with the body that was read. */
   whole(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void
   close(): void
 }
 
-/** What workers don't answer themselves goes to the door's twin in the primary, bytes as they are. */
+/** Forwards requests that a worker does not serve itself to the primary's internal listener, byte for byte. */
 export function createPassOn(twinSocket: string): PassOn {
   const agent = new Agent({ keepAlive: true })
 
@@ -38,7 +38,7 @@ export function createPassOn(twinSocket: string): PassOn {
     })
     outgoing.once('response', (incoming) => answer(incoming, response))
     outgoing.on('error', () => {
-      // Who refuses a body need not read it to its end: then the answer is under way.
+      // A server that refuses a body may stop reading it; its response is then already being sent.
       if (!response.headersSent) tellError(response, renderError(starting()))
     })
     response.once('close', () => outgoing.destroy())
@@ -70,12 +70,12 @@ function answer(incoming: IncomingMessage, response: ServerResponse): void {
     incoming.statusMessage,
     filtered(incoming.rawHeaders, isOurs),
   )
-  // The head of a stream is worth having before its first word.
+  // Send the head of a stream without waiting for its first event.
   response.flushHeaders()
   pipeline(incoming, response, () => undefined)
 }
 
-/** Pairs of name and value, one after the other. */
+/** Header names and values alternating, as in `rawHeaders`. */
 function filtered(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
   const kept: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -86,5 +86,5 @@ function filtered(rawHeaders: readonly string[], isDropped: (name: string) => bo
 }
 
 function starting(): BrokerError {
-  return new BrokerError('stopping', 'the broker is stopping or starting; ask again in a moment')
+  return new BrokerError('stopping', 'the broker is starting or stopping; retry in a moment')
 }

@@ -5,12 +5,12 @@ import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
 import { readMcpConfig, watchFile } from '../../../mcp/config/config-file.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
-/** Thrown where a worker learns, after it has read a request, that only the primary can answer it. */
+/** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
 export class PassedOn extends Error {}
 
 /**
- * Providers that only the primary may ask: what counts a key's requests per minute, or starts a server on this host, must
- * be one thing.
+ * Providers that only the primary may call: the requests per minute of a key must be counted in one process, and a server on
+ * this host must be started by one.
  */
 export function providersOfThePrimary(settings: ReadonlyMap<string, ProviderSetting>): ReadonlySet<string> {
   const isOne = ({ server, keys = [] }: ProviderSetting): boolean =>
@@ -18,15 +18,15 @@ export function providersOfThePrimary(settings: ReadonlyMap<string, ProviderSett
   return new Set([...settings.values()].filter(isOne).map(({ name }) => name))
 }
 
-/** Throws `PassedOn` when one of the candidates is such a provider's. */
+/** Throws `ForwardRequired` when a candidate belongs to one of these providers. */
 export function refuseForeign({ candidates }: Errand, ofThePrimary: ReadonlySet<string>): void {
   if (ofThePrimary.size > 0 && candidates.some(({ provider }) => ofThePrimary.has(provider)))
     throw new PassedOn()
 }
 
 /**
- * The tools as a worker sees them: it knows which callers get some unasked, and passes on every chat that runs one. The
- * servers behind them run once, in the primary.
+ * The tools of a worker: it reads the policy that decides which callers get tools by default, and forwards every chat with
+ * tools. The MCP servers themselves run once, in the primary.
  */
 export async function toolsElsewhere(
   configPath: string | undefined,
@@ -42,7 +42,7 @@ export async function toolsElsewhere(
   const close =
     configPath === undefined
       ? () => undefined
-      : // What can't be understood changes nothing, as in the primary, which tells of it.
+      : // A file that can't be parsed changes nothing, as in the primary, which logs it.
         watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
   const chatTools: ToolBroker['chatTools'] = (caller) => {
     if (policy.chatTools(caller).length > 0) throw new PassedOn()
@@ -51,7 +51,7 @@ export async function toolsElsewhere(
   return { tools: standIn<ToolBroker>({ chatTools }, () => new PassedOn()), close }
 }
 
-/** An object of which only these parts may be used; anything else throws. */
+/** An object that has only these members; access to any other throws. */
 export function standIn<T extends object>(parts: Partial<T>, because: () => Error): T {
   return new Proxy(parts, {
     get(target, name) {

@@ -4,17 +4,22 @@ import { grantFor } from '../../../inference/budget/affordable-candidates.ts'
 import type { Errand } from '../../../inference/request/inference-request.ts'
 import type { BookAhead, Booking, Books } from '../../../inference/budget/accounting.ts'
 import { mostItCanCost } from '../../../ledger/cost.ts'
-import type { Hold, HoldRequest } from '../../../ledger/types.ts'
+import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { Admission, Allowance } from '../../../limits/limits.ts'
 import type { RuleBook } from '../../../limits/limit-store.ts'
-import type { Booked, FromWorker, ToldError, ToWorker } from '../ipc/ipc-messages.ts'
-import { errorTold } from '../ipc/ipc-error.ts'
+import {
+  errorTold,
+  type Booked,
+  type FromWorker,
+  type ToldError,
+  type ToWorker,
+} from '../ipc/ipc-messages.ts'
 
-/** The books as a worker sees them: all of them are the primary's. */
+/** Limits and ledger of a worker, both of which are the primary's. */
 export interface BooksElsewhere {
   readonly bookAhead: BookAhead
   hear(message: Extract<ToWorker, { readonly n: number }>): void
-  /** Resolves when nothing that was booked is left to be settled. */
+  /** Resolves when every reserved request is settled. */
   settled(): Promise<void>
 }
 
@@ -24,79 +29,106 @@ export interface BooksElsewhereParts {
   readonly clock: Clock
 }
 
-interface Waiting<T> {
+/** Reserves limits and money at the primary before a request is executed. */
+export function createBooksElsewhere(parts: BooksElsewhereParts): BooksElsewhere {
+  return new RemoteAccountingClient(parts)
+}
+
+type Reserve = Extract<FromWorker, { type: 'reserve' | 'reserve-within' | 'increase-hold' }>
+
+interface Pending<T> {
   resolve(value: T): void
   reject(error: BrokerError): void
 }
 
-export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts): BooksElsewhere {
-  const bookings = new Map<number, Waiting<Booked>>()
-  const settlements = new Map<number, Waiting<void>>()
-  const onIdle: (() => void)[] = []
-  let last = 0
-  let open = 0
+/** What the primary granted to request `n`. */
+interface PrimaryGrant {
+  readonly n: number
+  readonly hold: Hold
+  readonly admission: Pick<Admission, 'headers' | 'mayHedge'>
+  readonly allowance: Allowance | undefined
+}
 
-  function close(): void {
-    if (--open === 0) for (const resolve of onIdle.splice(0)) resolve()
+class RemoteAccountingClient implements BooksElsewhere {
+  readonly #parts: BooksElsewhereParts
+  /** Messages without a response yet, by the request's number. A request has one at a time. */
+  readonly #reservations = new Map<number, Pending<Booked>>()
+  readonly #settlements = new Map<number, Pending<void>>()
+  readonly #onIdle: (() => void)[] = []
+  #last = 0
+  #open = 0
+
+  constructor(parts: BooksElsewhereParts) {
+    this.#parts = parts
   }
 
-  function booked(message: Extract<FromWorker, { type: 'ask' | 'ask-again' | 'raise' }>): Promise<Booked> {
-    return new Promise((resolve, reject) => {
-      bookings.set(message.n, { resolve, reject })
-      send(message)
-    })
+  readonly bookAhead: BookAhead = async (booking) => {
+    const n = ++this.#last
+    this.#open++
+    try {
+      return this.#accountingOf(await this.#reserve(n, booking))
+    } catch (error) {
+      this.#close()
+      throw error
+    }
   }
 
-  async function bookAhead({ errand, asker, id, tokens }: Booking): Promise<Books> {
-    const { caller, referer, title } = asker
-    const n = ++last
-    open++
-    let request: HoldRequest = {
+  hear(message: Extract<ToWorker, { readonly n: number }>): void {
+    const { n } = message
+    if (message.type === 'settled') return this.#onSettled(n, message.error)
+    const pending = this.#reservations.get(n)
+    this.#reservations.delete(n)
+    if (message.type === 'reserved') pending?.resolve(message)
+    else pending?.reject(errorTold(message.error))
+  }
+
+  settled(): Promise<void> {
+    return this.#open === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve))
+  }
+
+  /** Reserves the request as it is, and where its budget does not afford that, what the budget affords. */
+  async #reserve(n: number, booking: Booking): Promise<PrimaryGrant> {
+    const { errand, tokens } = booking
+    let request = this.#holdRequest(booking)
+    const { caller } = request
+    const hasBudget = this.#parts.rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
+    const isWhole = hasBudget && hasKnownMaxCost(errand)
+    let reserved = await this.#request({ type: 'reserve', n, tokens, request, isWhole })
+    const { admission = UNRESTRICTED } = reserved
+    let { allowance } = reserved
+    while (reserved.rowid === undefined) {
+      const most = affordableCost(errand, allowance, () => this.#parts.send({ type: 'release', n }))
+      request = { ...request, most }
+      reserved = await this.#request({ type: 'reserve-within', n, most })
+      if (reserved.rowid === undefined) allowance = reserved.allowance
+    }
+    return { n, hold: { ...request, rowid: reserved.rowid }, admission, allowance }
+  }
+
+  #holdRequest({ errand, asker: { caller, referer, title }, id }: Booking): HoldRequest {
+    return {
       id,
       caller,
       kind: errand.kind,
       modelAsked: errand.modelAsked,
       streamed: errand.streamed,
       most: errand.most,
-      startedAt: clock.now(),
+      startedAt: this.#parts.clock.now(),
       referer,
       title,
       group: errand.group,
     }
-    let answer: Booked
-    let admission: Booked['admission']
-    let allowance: Allowance | undefined
-    try {
-      const hasBudget = rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
-      answer = await booked({ type: 'ask', n, tokens, request, isWhole: hasBudget && isWhole(errand) })
-      admission = answer.admission
-      allowance = answer.allowance
-      while (answer.rowid === undefined) {
-        const most = mostWithin(errand, allowance, () => send({ type: 'leave', n }))
-        request = { ...request, most }
-        answer = await booked({ type: 'ask-again', n, most })
-        if (answer.rowid === undefined) allowance = answer.allowance
-      }
-    } catch (error) {
-      close()
-      throw error
-    }
-    return bookedRequest(n, { ...request, rowid: answer.rowid }, admission ?? UNBOUND, allowance)
   }
 
-  /** What the walk finds in place of the limits and the ledger. */
-  function bookedRequest(
-    n: number,
-    hold: Hold,
-    { headers, mayHedge }: Pick<Admission, 'headers' | 'mayHedge'>,
-    allowance: Allowance | undefined,
-  ): Books {
+  /** Stands in for limits and ledger while this one request is executed. */
+  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Books {
     let granted = allowance
     return {
       limits: {
-        // What is settled has left.
+        // Settling a request also releases it.
         admit: () => ({ headers, mayHedge, leave: () => undefined }),
-        // Looked at once, for the grant. Whether more can be set aside later is the primary's to say, by what is left then.
+        // Read once, to select affordable candidates. Whether the hold may be increased later is decided by the primary,
+        // by the budget that is left then.
         allowance() {
           const once = granted
           granted = undefined
@@ -105,55 +137,56 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
       },
       ledger: {
         hold: () => Promise.resolve(hold),
-        async raise(before, most) {
-          const { rowid = before.rowid } = await booked({ type: 'raise', n, most })
+        raise: async (before, most) => {
+          const { rowid = before.rowid } = await this.#request({ type: 'increase-hold', n, most })
           return { ...before, most, rowid }
         },
-        settle: (_hold, settlement) =>
-          new Promise((resolve, reject) => {
-            settlements.set(n, { resolve, reject })
-            send({ type: 'settle', n, settlement })
-          }),
+        settle: (_hold, settlement) => this.#settle(n, settlement),
       },
     }
   }
 
-  function settled(n: number, error: ToldError | undefined): void {
-    const waiting = settlements.get(n)
-    settlements.delete(n)
-    close()
-    if (error === undefined) waiting?.resolve()
-    else waiting?.reject(errorTold(error))
+  #request(message: Reserve): Promise<Booked> {
+    return new Promise((resolve, reject) => {
+      this.#reservations.set(message.n, { resolve, reject })
+      this.#parts.send(message)
+    })
   }
 
-  return {
-    bookAhead,
-    settled: () => (open === 0 ? Promise.resolve() : new Promise((resolve) => onIdle.push(resolve))),
-    hear(message) {
-      const { n } = message
-      if (message.type === 'settled') return settled(n, message.error)
-      const waiting = bookings.get(n)
-      bookings.delete(n)
-      if (message.type === 'booked') waiting?.resolve(message)
-      else waiting?.reject(errorTold(message.error))
-    },
+  #settle(n: number, settlement: Settlement): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settlements.set(n, { resolve, reject })
+      this.#parts.send({ type: 'settle', n, settlement })
+    })
+  }
+
+  #onSettled(n: number, error: ToldError | undefined): void {
+    const pending = this.#settlements.get(n)
+    this.#settlements.delete(n)
+    this.#close()
+    if (error === undefined) pending?.resolve()
+    else pending?.reject(errorTold(error))
+  }
+
+  #close(): void {
+    if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
   }
 }
 
-const UNBOUND = { headers: {}, mayHedge: undefined }
+const UNRESTRICTED = { headers: {}, mayHedge: undefined }
 
-/** What the budget affords of it. Throws `over-budget`, after the request has left. */
-function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: () => void) {
+/** The part of the request's cost that its budget affords. Throws `over-budget` after calling `release`. */
+function affordableCost(errand: Errand, allowance: Allowance | undefined, release: () => void) {
   try {
     return grantFor(errand, allowance).most
   } catch (error) {
-    leave()
+    release()
     throw error
   }
 }
 
-/** A budget that affords the dearest candidate leaves the errand as it is. */
-function isWhole({ candidates, most, bounds }: Errand): boolean {
+/** Whether the maximum cost of every candidate is known: a budget that affords the highest one leaves the request as it is. */
+function hasKnownMaxCost({ candidates, most, bounds }: Errand): boolean {
   return candidates.every(({ price, ...endpoint }) => {
     if (price === undefined) return false
     return bounds === undefined

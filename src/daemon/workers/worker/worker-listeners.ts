@@ -27,7 +27,7 @@ export interface WorkerDoorParts extends OptionParts {
 }
 
 export interface WorkerDoors extends AsyncDisposable {
-  /** Of the TCP door. */
+  /** Of the TCP listener. */
   readonly port: number | undefined
 }
 
@@ -37,7 +37,7 @@ interface OpenDoor {
   readonly passOn: PassOn
 }
 
-/** Opens the doors that workers share. Disposing drains them. */
+/** Opens the listeners that workers share. Disposing drains them. */
 export async function openWorkerDoors(parts: WorkerDoorParts): Promise<WorkerDoors> {
   const { config, sockets } = parts
   const open: OpenDoor[] = []
@@ -70,7 +70,7 @@ async function openTcp(
   return port
 }
 
-/** Answers what a worker can answer, and passes the rest on to the door's twin. */
+/** Serves what a worker can serve, and forwards the rest to the primary's internal listener of the same name. */
 function createWorkerDoor(
   options: DoorOptions,
   prefixes: readonly string[],
@@ -98,10 +98,10 @@ function createWorkerDoor(
 
 const ANSWERED_HERE = ['/chat/completions', '/completions', '/embeddings'] as const
 
-/** Whoever sends one of these wants an answer that is kept. */
+/** Headers that ask for a stored response. */
 const KEPT = ['idempotency-key', 'x-openrouter-cache'] as const
 
-/** What costs most is answered here; answers that are kept for repeats are kept in one place. */
+/** Inference is served here, as it costs the most CPU. Responses stored for repeats are stored in one process, the primary. */
 function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySet<string>): boolean {
   if (method !== 'POST' || KEPT.some((name) => headers[name] !== undefined)) return false
   const query = url.indexOf('?')

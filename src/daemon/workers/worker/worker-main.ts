@@ -1,4 +1,4 @@
-// One of the processes that `--workers` adds: answers callers, and asks the primary for everything there may be only one of.
+// A process that `--workers` adds: serves inference requests, and uses the primary for all state that must exist only once.
 import cluster from 'node:cluster'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
@@ -8,12 +8,17 @@ import { createTokenCounter } from '../../../inference/usage/token-counter.ts'
 import { loadConfig, type Flags } from '../../../config/config.ts'
 import { createGate } from '../../../auth/verify-bearer.ts'
 import { TokenTable } from '../../../auth/token-table.ts'
-import { expectShortLives } from '../../../runtime/v8-tuning.ts'
+import { expectShortLives, trimMemory } from '../../../runtime/v8-tuning.ts'
 import { socketPaths } from '../../../runtime/socket-paths.ts'
-import { trimMemory } from '../../../runtime/trim-memory.ts'
 import { LINE_FD, openLine } from '../ipc/ipc-channel.ts'
-import { TOPICS, type FromWorker, type News, type Topic, type ToWorker } from '../ipc/ipc-messages.ts'
-import { toldError } from '../ipc/ipc-error.ts'
+import {
+  toldError,
+  TOPICS,
+  type FromWorker,
+  type News,
+  type Topic,
+  type ToWorker,
+} from '../ipc/ipc-messages.ts'
 import { toolsElsewhere } from './primary-only.ts'
 import { countAnswers, logTo } from './worker-telemetry.ts'
 import { openWorkerDoors } from './worker-listeners.ts'
@@ -33,7 +38,7 @@ async function run(): Promise<void> {
   const drained = Promise.withResolvers<void>()
   const line = openLine<ToWorker, FromWorker>(new Socket({ fd: LINE_FD }), {
     onMessage: (message) => hear(message),
-    // Without the primary nothing may be promised to anybody.
+    // Without the primary there is no accounting, so no request may be served.
     onClose: () => process.exit(1),
   })
   const sockets = socketPaths(config.socketDir)
@@ -52,20 +57,20 @@ async function run(): Promise<void> {
   })
 
   function hear(message: ToWorker): void {
-    if (message.type === 'news') return take(message.serial, message.news)
-    if (message.type === 'pulse') return send({ type: 'heard', serial: message.serial })
+    if (message.type === 'update') return take(message.serial, message.update)
+    if (message.type === 'ping') return send({ type: 'ack', serial: message.serial })
     if (message.type === 'drain') return drained.resolve()
     worker.books.hear(message)
   }
 
-  function take(serial: number, news: News): void {
-    if (news.topic === 'tokens') tokens.replace(news.value)
-    else worker.take(news)
-    send({ type: 'heard', serial })
-    if (topics.add(news.topic).size === TOPICS.length) started.resolve()
+  function take(serial: number, update: News): void {
+    if (update.topic === 'tokens') tokens.replace(update.value)
+    else worker.take(update)
+    send({ type: 'ack', serial })
+    if (topics.add(update.topic).size === TOPICS.length) started.resolve()
   }
 
-  // A terminal and a service manager tell every process; the primary knows when it is our turn.
+  // Terminals and service managers signal every process of the group; the primary decides when a worker drains.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
   await started.promise
   const log = logTo(send)

@@ -33,7 +33,7 @@ export interface WorkerRoomsParts {
   readonly tokenCounter: TokenCounter
 }
 
-/** What a worker has to answer with: its own providers, the primary's catalogue, rules and books. */
+/** The services of a worker: its own providers; catalog, limit rules and accounting of the primary. */
 export interface WorkerRooms {
   readonly rooms: Rooms
   readonly books: BooksElsewhere
@@ -86,8 +86,8 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     tokenCounter,
     hangUp: config.hangUp,
     running: createRunning(),
-    repeats: standIn<Repeats>({}, ofPrimary('kept answers')),
-    // Each worker alone never has more; the primary counts those of all.
+    repeats: standIn<Repeats>({}, ofPrimary('stored responses')),
+    // Limits one worker; the primary limits all of them together.
     admission: createAdmission(config.mostOpenRequests),
     figures,
     hedges: createHedges(figures, config.hedgePercent),
@@ -95,7 +95,7 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
       note: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       ours: (id) => id,
     },
-    lists: standIn<ModelLists>({}, ofPrimary('lists of models')),
+    lists: standIn<ModelLists>({}, ofPrimary('model lists')),
     clock,
     strategy: config.routingStrategy,
     health,
@@ -107,35 +107,35 @@ export function createWorkerRooms(parts: WorkerRoomsParts): WorkerRooms {
     rooms,
     books,
     take(news) {
-      if (news.topic === 'supply') takeSupply(news.value)
+      if (news.topic === 'registry') takeSupply(news.value)
       else bounds = boundsOfRules(news.value)
     },
     close: () => providers.close(),
   }
 }
 
-/** The primary has read them too, and told of it where they can't be used. */
+/** Keys that can't be read are logged by the primary, which reads them as well. */
 function rereadKeys(config: Config): void {
   try {
     config.rereadKeys()
   } catch {
-    // The keys of before stay.
+    // The previous keys stay in use.
   }
 }
 
-/** Only where requests may go; how many and for how much is the primary's to say. */
+/** Only the restrictions on routing; the primary enforces rate limits and budgets. */
 function limitsHere(rules: Pick<RuleBook, 'boundsOf'>, clock: Clock): Limits {
   const ledger = standIn<Ledger>({}, ofPrimary('balances'))
   const limits = createLimits({ rules, ledger, clock })
   return standIn<Limits>({ pinsOf: (caller) => limits.pinsOf(caller) }, ofPrimary('limits'))
 }
 
-/** They are started once, by the primary, which is passed on whatever might need them. */
+/** Managed servers are started once, by the primary, to which every request that might need them is forwarded. */
 function withoutServers(settings: SupplyState['settings']): ReadonlyMap<string, ProviderSetting> {
   return new Map([...settings].map(([name, setting]) => [name, withoutServer(setting)]))
 }
 
-/** Nobody asks at this address; that it is on this host counts for routing. */
+/** Never called. Routing only needs to see that the address is on this host. */
 const NEVER_ASKED = 'http://127.0.0.1:9/v1'
 
 function withoutServer(setting: ProviderSetting): ProviderSetting {
@@ -143,5 +143,5 @@ function withoutServer(setting: ProviderSetting): ProviderSetting {
 }
 
 function ofPrimary(what: string): () => BrokerError {
-  return () => new BrokerError('internal', `a worker has no ${what} of its own`)
+  return () => new BrokerError('internal', `a worker can’t use ${what}: only the primary can`)
 }

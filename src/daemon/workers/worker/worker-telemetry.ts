@@ -3,14 +3,14 @@ import type { FromWorker, LogLevel } from '../ipc/ipc-messages.ts'
 
 type Send = (message: FromWorker) => void
 
-/** Counters may be so late. */
+/** Delay after which counts are sent to the primary. */
 const COUNTED_EVERY_MS = 100
 
-/** Counts the answers of all doors, for the primary's metrics; `tell` says at once what was counted. */
+/** Counts the responses of all listeners for the primary's metrics; `tell` sends the counts at once. */
 export function countAnswers(send: Send, clock: Clock) {
   const counts = new Map<string, { readonly door: string; readonly status: number; count: number }>()
   const tell = (): void => {
-    for (const counted of counts.values()) send({ type: 'answered', ...counted })
+    for (const counted of counts.values()) send({ type: 'responses', ...counted })
     counts.clear()
   }
   return {
@@ -25,14 +25,14 @@ export function countAnswers(send: Send, clock: Clock) {
   }
 }
 
-/** The log of a worker is the primary's. */
+/** A log that writes to the log of the primary. */
 export function logTo(send: Send): Record<LogLevel, (details: object, message: string) => void> {
   const at = (level: LogLevel) => (details: object, message: string) =>
     send({ type: 'log', level, details: plain(details), message })
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** Errors keep their stacks, anything else its text. */
+/** As plain data: errors with their stacks, any other value as text. */
 function plain(details: object): object {
   return Object.fromEntries(
     Object.entries(details).map(([name, value]: [string, unknown]) => [

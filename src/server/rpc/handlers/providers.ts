@@ -3,24 +3,12 @@ import { shortName } from '../../../base/truncate.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
-import type { Provider, ProviderDefinition } from '../../../providers/provider.ts'
+import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
+import type { Provider } from '../../../providers/provider.ts'
 import type { KeyTest } from '../../../providers/checks/test-keys.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
-
-/** A provider that is configured, or that lacks only a key. */
-export interface KnownProvider {
-  readonly definition: ProviderDefinition
-  /** Where its requests go: a host, or the path of a Unix socket. */
-  readonly host: string
-  /** The variables that its keys are read from; empty when it needs none. */
-  readonly keyVariables: readonly string[]
-  /** Absent when its key is missing. */
-  readonly provider: Provider | undefined
-  /** Requests its list of models with each of its keys. */
-  testKeys(signal: AbortSignal): Promise<readonly KeyTest[]>
-}
 
 export interface ProvidersFacts {
   readonly rooms: Rooms

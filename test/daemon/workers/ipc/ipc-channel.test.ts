@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { batchReader, framed, openLine } from '../../../../src/daemon/workers/ipc/ipc-channel.ts'
 
-test('batches come out as they went in, wherever the bytes are cut', () => {
+test('batches are restored wherever their bytes are split', () => {
   fc.assert(
     fc.property(
       fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 }),
@@ -23,7 +23,7 @@ test('batches come out as they went in, wherever the bytes are cut', () => {
   )
 })
 
-test('what is said is heard in its order, money and maps as they were', async () => {
+test('messages arrive in order, with bigint and maps intact', async () => {
   const [here, there] = duplexPair()
   const heard: unknown[] = []
   const all = Promise.withResolvers<void>()
@@ -41,7 +41,7 @@ test('what is said is heard in its order, money and maps as they were', async ()
   expect(heard).toEqual(messages)
 })
 
-test('who says something and is gone was heard', async () => {
+test('a message sent right before closing is received', async () => {
   const [here, there] = duplexPair()
   const heard: unknown[] = []
   const closed = new Promise<void>((resolve) => {

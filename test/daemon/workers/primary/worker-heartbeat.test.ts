@@ -27,15 +27,15 @@ async function pass(clock: ReturnType<typeof manualClock>, times: number): Promi
   }
 }
 
-test('a worker that is stuck before it is ready is ended', () => {
+test('a worker that is not ready within the start timeout is killed', () => {
   const { clock, said } = scene()
   clock.advance(START_MS - 1)
   expect(said).toEqual([])
   clock.advance(1)
-  expect(said).toEqual(['a worker does not get ready and is ended'])
+  expect(said).toEqual(['a worker was not ready within 60 s and is killed'])
 })
 
-test('one that could not start and does not end is ended', async () => {
+test('a worker that could not start and does not exit is killed', async () => {
   const { clock, said, ready } = scene()
   ready.reject(new Error('the port is taken'))
   await Promise.resolve()
@@ -43,7 +43,7 @@ test('one that could not start and does not end is ended', async () => {
   expect(said).toHaveLength(1)
 })
 
-test('one that is ready is left alone for as long as it answers', async () => {
+test('a ready worker keeps running while it responds to pings, and is killed when it stops responding', async () => {
   const at = scene()
   at.ready.resolve()
   await Promise.resolve()
@@ -51,5 +51,5 @@ test('one that is ready is left alone for as long as it answers', async () => {
   expect(at.said).toEqual([])
   at.answers = false
   await pass(at.clock, 5)
-  expect(at.said).toEqual(['a worker does not answer any more and is ended'])
+  expect(at.said).toEqual(['a worker does not respond to pings and is killed'])
 })

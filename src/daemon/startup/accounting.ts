@@ -1,0 +1,57 @@
+import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
+import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { createLimits, type Limits } from '../../limits/limits.ts'
+import { openRuleBook, type RuleBook } from '../../limits/limit-store.ts'
+import { createEndpointFigures, type EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
+import type { DaemonLog } from '../log.ts'
+import { clearOldRows } from '../services/row-retention.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonStorage } from './storage.ts'
+
+export interface DaemonAccounting {
+  readonly ledger: Ledger
+  readonly rules: RuleBook
+  readonly limits: Limits
+  readonly tokenCounter: TokenCounter
+  /** Seeded with the latest entries of the ledger. */
+  readonly figures: EndpointFiguresBook
+}
+
+/** The latest entries from which endpoint statistics are seeded: few, as they delay the start. */
+const SEED_WINDOW_S = 30 * 60
+const MAX_SEED_ENTRIES = 1000
+
+/** Step 2: opens the ledger and the limits, and records in the background what a killed broker left unfinished. */
+export function openAccounting(instance: DaemonInstance, { store }: DaemonStorage): DaemonAccounting {
+  const { config, clock, log, stack } = instance
+  const ledger = createLedger({
+    store,
+    now: clock.now(),
+    onUnsettled: ({ id }, error) =>
+      log.error({ err: error, id }, 'a request could not be settled: its hold stays until the next start'),
+  })
+  const rules = openRuleBook(store, clock)
+  const limits = createLimits({ rules, ledger, clock })
+  const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
+    log.error({ err: error }, 'old rows of the ledger could not be deleted'),
+  )
+  stack.defer(stopClearing)
+  const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
+  recoverHolds(ledger, log)
+  const figures = createEndpointFigures(clock)
+  const since = Math.floor(clock.now() / 1000) - SEED_WINDOW_S
+  figures.recall(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
+  return { ledger, rules, limits, tokenCounter, figures }
+}
+
+/** Turns holds that a killed broker left open into entries with cost bounds. The start does not wait for it. */
+function recoverHolds(ledger: Ledger, log: DaemonLog): void {
+  ledger.recover().then(
+    (count) => {
+      if (count > 0)
+        log.warn({ count }, 'unfinished requests of an earlier broker were recorded with cost bounds')
+    },
+    (error: unknown) =>
+      log.error({ err: error }, 'unfinished requests of an earlier broker could not be recorded'),
+  )
+}

@@ -1,0 +1,84 @@
+import type { Flags } from '../../config/config.ts'
+import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
+import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
+import { VERSION } from '../../runtime/version.ts'
+import { openDoors, type TcpAddress } from '../listeners/listeners.ts'
+import { tellingRules, tellingTokens } from '../workers/primary/broadcast-changes.ts'
+import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
+import type { DaemonAccounting } from './accounting.ts'
+import type { DaemonInstance } from './instance.ts'
+import type { DaemonProviders } from './providers.ts'
+import type { DaemonServices } from './services.ts'
+import type { DaemonStorage } from './storage.ts'
+
+/** Everything that the previous steps have built. */
+export interface BuiltDaemon {
+  readonly instance: DaemonInstance
+  readonly storage: DaemonStorage
+  readonly accounting: DaemonAccounting
+  readonly providers: DaemonProviders
+  readonly services: DaemonServices
+  readonly broadcast: WorkerBroadcast
+}
+
+/** Step 5: opens the listeners, in worker processes where the configuration asks for some. Returns the TCP address. */
+export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
+  const { instance, storage, accounting, providers, services, broadcast } = built
+  const { config, clock, log, sockets, stack } = instance
+  const { inference: rooms, tools, metrics } = services
+  let tcp: TcpAddress | undefined
+  const handlers = createHandlers(built, () => tcp)
+  const streams = brokerStreams({ logs: log })
+  const { gate } = storage
+  const parts = { config, clock, log, rooms, handlers, streams, metrics, sockets, tools, gate }
+  if (config.workers === 1) {
+    tcp = stack.use(await openDoors(parts)).tcp
+    return tcp
+  }
+  const { openDoorsWithWorkers } = await loadWorkers()
+  const state = {
+    registry: () => providers.registry.state(),
+    rules: () => accounting.rules.list(),
+    tokens: () => storage.tokens.kept(),
+  }
+  const clustered = stack.use(await openDoorsWithWorkers({ ...parts, flags, state }))
+  tcp = clustered.tcp
+  broadcast.connect((topic) => clustered.tell(topic))
+  return tcp
+}
+
+/** Not in a function with `using`: there tsc (6.0) leaves the `.ts` of an import as it is. */
+const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
+
+/** The methods of the RPC contract, on what the daemon has built. */
+function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): Handlers {
+  const { instance, storage, accounting, providers, services, broadcast } = built
+  const { config, clock, log, sockets, warnings, startedAt } = instance
+  const { registry, priorities } = providers
+  return brokerHandlers({
+    rooms: services.inference,
+    rules: tellingRules(accounting.rules, () => broadcast.send('rules')),
+    tokens: tellingTokens(storage.tokens, () => broadcast.send('tokens')),
+    version: VERSION,
+    uptimeMs: () => clock.monotonic() - startedAt,
+    isMother: config.isMother,
+    sockets: [sockets.rest, sockets.rpc, sockets.web],
+    tcp,
+    dataDir: config.dataDir,
+    modelsPath: config.modelsConfigPath,
+    problems: () => registry.problems(),
+    alarms: () => warnings.current(),
+    knownProviders: () => registry.known(),
+    priorities,
+    metrics: services.metrics,
+    logs: log,
+    settings: config.effective,
+    contextSockets: config.contextSockets,
+    rollsUp: config.rollsUp,
+    reload: async () => {
+      const waiting = registry.reload()
+      await broadcast.registrySent()
+      return waiting
+    },
+  })
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path'
+import type { Gate } from '../../auth/verify-bearer.ts'
+import type { Tokens } from '../../auth/tokens.ts'
+import type { Alarms } from '../../runtime/warnings.ts'
+import { openStore, type Store } from '../../store/store.ts'
+import { openKeys } from '../services/api-keys.ts'
+import type { DaemonInstance } from './instance.ts'
+
+export interface DaemonStorage {
+  /** `requests.db` */
+  readonly store: Store
+  readonly tokens: Tokens
+  readonly gate: Gate
+}
+
+/** Step 1: opens the databases of requests and of API tokens. Throws `cannot-start`. */
+export function openStorage({ config, clock, warnings, stack }: DaemonInstance): DaemonStorage {
+  const path = join(config.dataDir, 'requests.db')
+  const onFull = warnWhenFull(warnings)
+  const store = stack.adopt(openStore({ path, clock, durability: 'power-safe-soon', onFull }), (open) =>
+    open.close(),
+  )
+  return { store, ...openKeys(config, clock, stack) }
+}
+
+function warnWhenFull(warnings: Alarms): (reason: unknown) => void {
+  return (reason) => {
+    if (reason === undefined) return warnings.clear('ledger')
+    const cause = reason instanceof Error ? reason.message : 'unknown cause'
+    return warnings.raise(
+      'ledger',
+      `the ledger can’t be written (${cause}): requests are refused until there is space`,
+    )
+  }
+}
