@@ -7,7 +7,6 @@ import type { Store } from '../store/store.ts'
 import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
 import type { EntrySettlement } from './entries/entry-row.ts'
-import { GroupsTable } from './entries/request-groups.ts'
 import { HoldsTable } from './entries/holds-table.ts'
 import type {
   AddressUsage,
@@ -94,7 +93,6 @@ const RERATED_AT_ONCE = 200
 class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
-  readonly #groups: GroupsTable
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
@@ -108,7 +106,6 @@ class StoredLedger implements Ledger {
     this.#store = store
     this.#onUnsettled = onUnsettled
     this.#holds = new HoldsTable(store)
-    this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
@@ -127,10 +124,7 @@ class StoredLedger implements Ledger {
       this.#store.queue({
         isPatient: false,
         isSingle: request.group === undefined,
-        run: () => {
-          this.#groups.insert(request)
-          return this.#holds.insert(request)
-        },
+        run: () => this.#holds.insert(request),
         resolve: (rowid) => {
           hold.rowid = rowid
           resolve(hold)

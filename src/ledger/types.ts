@@ -20,6 +20,16 @@ export interface Usage {
   readonly images?: number | undefined
 }
 
+export const ZERO_USAGE: Usage = {
+  prompt: 0,
+  completion: 0,
+  cachedPrompt: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  audioPrompt: 0,
+  audioCompletion: 0,
+}
+
 /** Where the counts of a row come from: the provider said so, we counted what went by, or we only know bounds. */
 export type CountSource = 'reported' | 'counted' | 'bounded' | 'none'
 

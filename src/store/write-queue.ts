@@ -53,8 +53,7 @@ export class WriteQueue {
   #patientMs = PATIENT_MS
   /** Something that `afterCommit` hasn't heard of yet. */
   #hasCommitted = false
-  #isPaused = false
-  #isClosed = false
+  #state: 'open' | 'paused' | 'closed' = 'open'
   /** Somebody was told that nothing can be written. */
   #isAlarmed = false
   /** Why the store can't be written now. */
@@ -70,7 +69,7 @@ export class WriteQueue {
   }
 
   get isWritable(): boolean {
-    return this.#full === undefined && !this.#isClosed
+    return this.#full === undefined && this.#state !== 'closed'
   }
 
   /** Resolves with what the job returned once it is committed; refused with `store-full` while the disk is full. */
@@ -85,7 +84,7 @@ export class WriteQueue {
 
   queue<T>(job: Job<T>): void {
     const { isPatient } = job
-    if (this.#isClosed) return job.reject(closedError())
+    if (this.#state === 'closed') return job.reject(closedError())
     if (isPatient) return this.#add(job)
     if (this.#full !== undefined) return job.reject(storeFull(this.#full))
     this.#jobs.push(job)
@@ -102,17 +101,17 @@ export class WriteQueue {
 
   /** Leaves the database to somebody else; jobs gather meanwhile. */
   pause(): void {
-    this.#isPaused = true
+    if (this.#state === 'open') this.#state = 'paused'
   }
 
   resume(): void {
-    this.#isPaused = false
+    if (this.#state === 'paused') this.#state = 'open'
     this.#planTurn()
   }
 
   /** Writes what can be written now and refuses the rest. */
   close(): void {
-    this.#isClosed = true
+    this.#state = 'closed'
     this.#gather()
     this.#stopRetrying()
     while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#turn()
@@ -155,7 +154,7 @@ export class WriteQueue {
   }
 
   #isBarred(): boolean {
-    return this.#isPaused || this.#cancelRetry !== undefined
+    return this.#state === 'paused' || this.#cancelRetry !== undefined
   }
 
   #openTurn(): void {
@@ -164,7 +163,7 @@ export class WriteQueue {
       this.#isTurnPlanned = false
       this.#cameBefore = this.#came
       this.#came = 0
-      if (!this.#isBarred() && !this.#isClosed) this.#turn()
+      if (!this.#isBarred() && this.#state !== 'closed') this.#turn()
       this.#sayCommitted()
     })
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { BoundedMap } from '../base/collections/bounded-map.ts'
 import { OUTRUN, type Entry, type Settlement } from '../ledger/types.ts'
 import type { EndpointFigures, Percentile } from '../routing/endpoint-candidate.ts'
 
@@ -42,20 +43,11 @@ const MOST_ENDPOINTS = 4096
 
 /** In memory; after a restart the ledger tells it all again, so nothing else has to be kept. */
 export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
-  const book = new Map<string, Samples>()
-
-  /** In place of the one that was new longest ago, when there are too many. */
-  function open(endpointId: string): Samples {
-    const [oldest] = book.keys()
-    if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
-    const samples = new Samples(clock)
-    book.set(endpointId, samples)
-    return samples
-  }
+  const book = new BoundedMap<string, Samples>(MOST_ENDPOINTS)
+  const newSamples = (): Samples => new Samples(clock)
 
   function add(endpointId: string, sample: Sample): void {
-    const samples = book.get(endpointId) ?? open(endpointId)
-    samples.add(sample)
+    book.getOrCreate(endpointId, newSamples).add(sample)
   }
 
   function note(ended: EndedRequest, at: number): void {

@@ -3,8 +3,7 @@ import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts
 import { additions, type AnswerFacts, type Completer } from './response-formatter.ts'
 import { endingOf } from './finish-reason.ts'
 import { mendJson } from './repair-json.ts'
-import { textAnswer } from './plain-text-response.ts'
-import { TextChunks } from './plain-text-chunks.ts'
+import { textAnswer, TextChunks } from './plain-text-response.ts'
 import { wireUsageOf } from './usage-json.ts'
 
 /** What the caller wished for that the provider isn't told. */

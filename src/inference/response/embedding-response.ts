@@ -1,6 +1,11 @@
 import { dollarsNumber } from '../../base/money.ts'
 import type { AnswerFacts, Completer } from './response-formatter.ts'
-import { asBase64, asFloats, type Vector } from './embedding-encoding.ts'
+
+/** One vector of an embedding, in whichever encoding. */
+export interface Vector {
+  readonly index?: number | undefined
+  readonly embedding?: unknown
+}
 
 /** Vectors in OpenRouter's shape and in the encoding that was asked for, whichever the provider used. */
 export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: AnswerFacts) => Completer {
@@ -30,6 +35,20 @@ export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: Answer
 
 function inOrder(vectors: readonly Vector[]): readonly Vector[] {
   return [...vectors].sort((a, b) => (a.index ?? 0) - (b.index ?? 0))
+}
+
+/** Base64 on this wire is little-endian 32-bit floats. */
+export function asFloats(embedding: unknown): unknown {
+  if (typeof embedding !== 'string') return embedding
+  const bytes = Buffer.from(embedding, 'base64')
+  return Array.from({ length: Math.floor(bytes.length / 4) }, (_, at) => bytes.readFloatLE(at * 4))
+}
+
+export function asBase64(embedding: unknown): unknown {
+  if (!Array.isArray(embedding)) return embedding
+  const bytes = Buffer.alloc(embedding.length * 4)
+  for (const [at, value] of embedding.entries()) bytes.writeFloatLE(Number(value), at * 4)
+  return bytes.toString('base64')
 }
 
 function usageOf(facts: AnswerFacts): object {

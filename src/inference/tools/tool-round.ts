@@ -1,7 +1,8 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
 import { saysSomething } from '../../wire/openai/chat.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
+import { ForwardingSink } from '../response/forwarding-sink.ts'
+import type { AnswerSink, BrokenAnswer } from '../response/response-sink.ts'
 
 /** A call that a model asks for. */
 export interface AskedCall {
@@ -24,9 +25,8 @@ interface CallPiece {
  * The answer of one round. Of a stream what the model says goes to the caller at once; the calls, how it ended and what it
  * used stay here, because whose turn it is afterwards isn't known before the end.
  */
-export class ToolRound implements AnswerSink {
-  readonly id: string
-  readonly #outer: AnswerSink
+export class ToolRound extends ForwardingSink {
+  readonly #id: string
   readonly #calls = new Map<number, { id: string; name: string; arguments: string }>()
   #content = ''
   #details: unknown[] = []
@@ -36,9 +36,13 @@ export class ToolRound implements AnswerSink {
   #answer: Fields | undefined
   #isBroken = false
 
-  constructor(id: string, outer: AnswerSink) {
-    this.id = id
-    this.#outer = outer
+  constructor(id: string, target: AnswerSink) {
+    super(target)
+    this.#id = id
+  }
+
+  override get id(): string {
+    return this.#id
   }
 
   get calls(): readonly AskedCall[] {
@@ -85,16 +89,12 @@ export class ToolRound implements AnswerSink {
     }
   }
 
-  /** The first round is the beginning of the whole. */
-  tried(endpoints: readonly string[]): void {
-    this.#outer.tried?.(endpoints)
+  /** Only the first round, which has the id of the whole response, starts the response. */
+  override accept(headers: Readonly<Record<string, string>>): void {
+    if (this.#id === this.target.id) this.target.accept(headers)
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    if (this.id === this.#outer.id) this.#outer.accept(headers)
-  }
-
-  chunk(json: string): boolean {
+  override chunk(json: string): boolean {
     const chunk = JSON.parse(json) as ChatChunk
     const { choices, usage, ...head } = chunk
     this.#head = { ...this.#head, ...head }
@@ -105,10 +105,10 @@ export class ToolRound implements AnswerSink {
     const { tool_calls: _calls, ...delta } = choice.delta ?? {}
     const said = { ...choice, delta, finish_reason: null, native_finish_reason: null }
     if (!saysSomething({ choices: [said] })) return true
-    return this.#outer.chunk(JSON.stringify({ ...head, id: this.#outer.id, choices: [said] }))
+    return this.target.chunk(JSON.stringify({ ...head, id: this.target.id, choices: [said] }))
   }
 
-  answer(json: string): void {
+  override answer(json: string): void {
     const { choices, usage, ...head } = JSON.parse(json) as ChatChunk
     this.#head = head
     this.#usage = usage
@@ -117,25 +117,13 @@ export class ToolRound implements AnswerSink {
     this.#answer = { ...head, choices }
   }
 
-  end(): void {
-    // Whether that was the end is decided when the calls are known.
+  override end(): void {
+    // Whether the whole response ends here is decided once the calls are known.
   }
 
-  fail(error: BrokerError, about: BrokenAnswer): void {
+  override fail(error: BrokerError, about: BrokenAnswer): void {
     this.#isBroken = true
-    this.#outer.fail(error, about)
-  }
-
-  get isGone(): boolean {
-    return this.#outer.isGone
-  }
-
-  get watcher(): CallerWatcher | undefined {
-    return this.#outer.watcher
-  }
-
-  set watcher(watcher: CallerWatcher | undefined) {
-    this.#outer.watcher = watcher
+    super.fail(error, about)
   }
 
   #takeChoice(choice: ChatChoice, said: ChatDelta): void {

@@ -1,12 +1,11 @@
 import { nearestMoney, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
-import type { CountSource, Usage } from '../../ledger/types.ts'
-import { parseWireUsage, type ChatChoice, type ChatChunk } from '../../wire/openai/chat.ts'
+import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
+import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from '../../wire/openai/chat.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { KeptText } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
-import { usageOfWire } from './usage-report.ts'
 
 /** What a meter read, and how it knows. */
 export interface Reading {
@@ -201,15 +200,7 @@ export class Meter {
     const reported = this.#reported
     if (reported !== undefined && reported.prompt > 0)
       return { ...reported, completion: Math.max(completion, reported.completion) }
-    return this.#withImages({
-      prompt,
-      completion,
-      cachedPrompt: 0,
-      cacheWrite: 0,
-      reasoning: 0,
-      audioPrompt: 0,
-      audioCompletion: 0,
-    })
+    return this.#withImages({ ...ZERO_USAGE, prompt, completion })
   }
 }
 
@@ -246,6 +237,22 @@ function isCharge(usd: unknown): usd is number {
 /** The counts in it are a guess of the broker's that answered. */
 export function isEstimate({ x_aibroker: told }: ChatChunk): boolean {
   return isObject(told) && told['estimated'] === true
+}
+
+/** OpenAI's counts under our names. */
+function usageOfWire(wire: WireUsage): Usage {
+  const prompt = wire.prompt_tokens_details
+  const completion = wire.completion_tokens_details
+  return {
+    prompt: wire.prompt_tokens ?? 0,
+    completion: wire.completion_tokens ?? 0,
+    cachedPrompt: prompt?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? 0,
+    cacheWrite: prompt?.cache_write_tokens ?? 0,
+    reasoning: completion?.reasoning_tokens ?? 0,
+    audioPrompt: prompt?.audio_tokens ?? 0,
+    audioCompletion: completion?.audio_tokens ?? 0,
+    imagePrompt: prompt?.image_tokens ?? undefined,
+  }
 }
 
 function isFilled(text: unknown): boolean {

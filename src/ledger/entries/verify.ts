@@ -1,4 +1,5 @@
 import type { Caller } from '../../auth/caller.ts'
+import { openReadOnly } from '../../store/read-only.ts'
 import type { Row, SqlValue, Statement } from '../../store/sql.ts'
 import { chainedHash, ChainHeads } from './hash-chain.ts'
 import { count, maybeText, text } from './row-readers.ts'
@@ -70,6 +71,12 @@ export async function verifyChains(database: Readable): Promise<Verdict> {
     (row) => count(row, 'seq') > (marks.get('cleared') ?? 0) && row['hash'] !== null,
   )
   return { rows, payers: payers.size, ...(missing === undefined ? {} : { broken: missingRow(missing) }) }
+}
+
+/** Verifies the hash chains of a `requests.db` whose broker may be running or not. Throws `not-found`. */
+export async function verifyFile(path: string): Promise<Verdict> {
+  using database = openReadOnly(path)
+  return await verifyChains(database)
 }
 
 /** Takes the row up into its chain, or says why it can't be. */

@@ -11,7 +11,8 @@ import type {
   UsageTotals,
 } from '../types.ts'
 import type { RollUp } from './roll-up.ts'
-import { DAY_SUMS, NO_USAGE, plus, ROW_SUMS, totalsFrom } from './usage-sums.ts'
+import { addUsageTotals } from './add-usage.ts'
+import { DAY_SUMS, NO_USAGE, ROW_SUMS, totalsFrom } from './usage-sums.ts'
 
 /** Entries that are added up at once before the event loop gets its turn: about 5 ms. */
 const SLICE = 5000
@@ -64,7 +65,10 @@ export class UsageReports {
       const key = split.map((name) => String(row[name])).join('\n')
       const before = groups.get(key)
       const totals = totalsFrom(row)
-      groups.set(key, { ...namesOf(row, split), ...(before === undefined ? totals : plus(before, totals)) })
+      groups.set(key, {
+        ...namesOf(row, split),
+        ...(before === undefined ? totals : addUsageTotals(before, totals)),
+      })
     }
     return [...groups.values()].sort(split.includes('day') ? earliestFirst : dearestFirst)
   }
@@ -188,7 +192,7 @@ function byModel(groups: readonly UsageGroup[]): ModelUsage[] {
 
 /** Also drops the names that a group had. */
 function added(groups: readonly UsageTotals[]): UsageTotals {
-  return groups.reduce(plus, NO_USAGE)
+  return groups.reduce(addUsageTotals, NO_USAGE)
 }
 
 /** By what is known to be spent, then by how often they asked. */

@@ -1,4 +1,4 @@
-import { money, NOTHING } from '../../base/money.ts'
+import { NOTHING } from '../../base/money.ts'
 import type { Row } from '../../store/sql.ts'
 import { amount, count } from '../entries/row-readers.ts'
 import type { UsageTotals } from '../types.ts'
@@ -61,21 +61,5 @@ export function totalsFrom(row: Row): UsageTotals {
     unpriced: count(row, 'unpriced'),
     firstSeen: count(row, 'first_seen'),
     lastSeen: count(row, 'last_seen'),
-  }
-}
-
-export function plus(a: UsageTotals, b: UsageTotals): UsageTotals {
-  return {
-    requests: a.requests + b.requests,
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-    totalTokens: a.totalTokens + b.totalTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-    cost: money(a.cost + b.cost),
-    uncertain: money(a.uncertain + b.uncertain),
-    unpriced: a.unpriced + b.unpriced,
-    firstSeen: Math.min(a.firstSeen ?? Infinity, b.firstSeen ?? Infinity),
-    lastSeen: Math.max(a.lastSeen ?? 0, b.lastSeen ?? 0),
   }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
-import { TextChunks } from '../../../src/inference/response/plain-text-chunks.ts'
+import { TextChunks } from '../../../src/inference/response/plain-text-response.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 const facts = {

@@ -5,7 +5,7 @@ import { chainedHash } from '../../../src/ledger/entries/hash-chain.ts'
 import { FIRST_LATER_COLUMN, ROW_COLUMNS } from '../../../src/ledger/entries/entry-row.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import type { Hold } from '../../../src/ledger/types.ts'
-import { verifyFile } from '../../../src/ledger/entries/verify-file.ts'
+import { verifyFile } from '../../../src/ledger/entries/verify.ts'
 import { temporaryStore } from '../../store/temporary-store.ts'
 import { finished, request } from '../samples.ts'
 
