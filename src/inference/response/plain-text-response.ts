@@ -6,17 +6,17 @@ import { endingText } from './finish-reason.ts'
 import { wireUsageText } from './usage-json.ts'
 
 /**
- * A plain answer that is one text and nothing else, as nearly all are: the text passes as it stands in the provider's
- * JSON, and what goes around it is written down instead of being built and serialized. `undefined` when there is more in it.
- * Measured: 3 of 127 µs per request.
+ * Fast path for an unstreamed response that is one text and nothing else, as nearly all are: the text is copied from the
+ * provider's JSON as it is, and the JSON around it is a template instead of an object that is built and serialized.
+ * `undefined` when the response has anything else in it. Measured: saves 3 of 127 µs per request.
  */
-export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts): string | undefined {
-  const { choices, created, service_tier: tier } = answer
+export function textAnswer(json: string, response: ChatChunk, facts: AnswerFacts): string | undefined {
+  const { choices, created, service_tier: tier } = response
   const [choice] = choices ?? []
   if (
     choice === undefined ||
     choices?.length !== 1 ||
-    !hasOnly(answer, RESPONSE_FIELDS) ||
+    !hasOnly(response, RESPONSE_FIELDS) ||
     !hasOnly(choice, CHOICE_FIELDS)
   )
     return undefined
@@ -27,11 +27,11 @@ export function textAnswer(json: string, answer: ChatChunk, facts: AnswerFacts):
   const marks = message.annotations === undefined ? '' : ',"annotations":[]'
   const usage = facts.usage()
   const counts =
-    usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), answer.usage)}`
+    usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), response.usage)}`
   return (
     `{"id":${jsonText(facts.id)},"object":"chat.completion","created":${began},` +
     `"model":${jsonText(facts.model)},"provider":${jsonText(facts.provider)},` +
-    `"system_fingerprint":${valueText(answer.system_fingerprint)}${service},` +
+    `"system_fingerprint":${valueText(response.system_fingerprint)}${service},` +
     `"choices":[{"index":0,"logprobs":null,${endingText(choice)},` +
     `"message":{"role":"assistant","content":${literalOf(message.content, json)},"refusal":null,"reasoning":null${marks}}}]` +
     `${counts},"x_aibroker":${facts.envelopeText()}}`
@@ -64,7 +64,7 @@ function literalOf(content: string, json: string): string {
   return span === undefined ? JSON.stringify(content) : json.slice(span.from, span.to)
 }
 
-/** What stays the same through a stream. */
+/** Fields that have the same value in every chunk of a stream. */
 export interface ChunkHead {
   readonly id: string
   readonly model: string
@@ -74,14 +74,14 @@ export interface ChunkHead {
 const TAIL = '},"finish_reason":null,"native_finish_reason":null}]}'
 
 /**
- * Chunks that carry a piece of text and nothing else, which nearly all are: between a head that is written once and a
- * tail, only the text changes. Half the CPU of putting the whole chunk together.
+ * Fast path for chunks that carry a piece of text and nothing else, as nearly all do: the head is written once, the tail is
+ * constant, and only the text between them changes. Takes half the CPU of building and serializing the whole chunk.
  */
 export class TextChunks {
   readonly #parts: ChunkHead
   readonly #created: number
   #head = ''
-  /** What the head was written with. */
+  /** The values that the current head was written with. */
   #fingerprint: unknown
   #tier: unknown
 
@@ -91,7 +91,7 @@ export class TextChunks {
     this.#created = created
   }
 
-  /** The whole chunk, or `undefined` when there is more in it than text. */
+  /** The formatted chunk; `undefined` when the provider's chunk has more in it than text. */
   tell(chunk: ChatChunk): string | undefined {
     const text = textOf(chunk)
     if (text === undefined) return undefined
@@ -113,7 +113,7 @@ export class TextChunks {
   }
 }
 
-/** Nothing when it is null. */
+/** A member of a JSON object with the comma before it; empty for null. */
 function member(name: string, value: unknown): string {
   return value === null || value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`
 }
@@ -136,7 +136,7 @@ const CHUNK_FIELDS = new Set(
 const CHUNK_CHOICE_FIELDS = new Set(['index', 'delta'])
 const DELTA_FIELDS = new Set(['role', 'content'])
 
-/** Whether every other field is null. */
+/** Whether all fields but the known ones are null. */
 function hasOnly(object: object, known: ReadonlySet<string>): boolean {
   const fields = object as Readonly<Record<string, unknown>>
   for (const name in fields) if (fields[name] !== null && !known.has(name)) return false

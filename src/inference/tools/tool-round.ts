@@ -4,17 +4,17 @@ import { saysSomething } from '../../wire/openai/chat.ts'
 import { ForwardingSink } from '../response/forwarding-sink.ts'
 import type { AnswerSink, BrokenAnswer } from '../response/response-sink.ts'
 
-/** A call that a model asks for. */
+/** A tool call that a model requests. */
 export interface AskedCall {
   readonly id: string
   readonly name: string
-  /** As the model wrote them: hopefully JSON. */
+  /** As the model wrote them: JSON, if it got them right. */
   readonly arguments: string
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A piece of a call in a stream, or a whole one. */
+/** A piece of a call in a stream, or a whole call. */
 interface CallPiece {
   readonly index?: number | undefined
   readonly id?: string | null | undefined
@@ -22,8 +22,8 @@ interface CallPiece {
 }
 
 /**
- * The answer of one round. Of a stream what the model says goes to the caller at once; the calls, how it ended and what it
- * used stay here, because whose turn it is afterwards isn't known before the end.
+ * The response of one round. The text of a stream goes to the caller at once; tool calls, finish reason and usage stay here,
+ * because only at the end of the round is it known whether another round follows.
  */
 export class ToolRound extends ForwardingSink {
   readonly #id: string
@@ -50,32 +50,32 @@ export class ToolRound extends ForwardingSink {
     return named.map((call, at) => (call.id === '' ? { ...call, id: `call_${this.id}_${at}` } : call))
   }
 
-  /** How it ended, in both words. */
+  /** Both finish reasons. */
   get ending(): Fields {
     return this.#ending
   }
 
-  /** What names the answer in every chunk: model, provider, time. */
+  /** The fields that are the same in every chunk: model, provider, time. */
   get head(): Fields {
     return this.#head
   }
 
-  /** The whole answer, when it is not a stream. */
+  /** The whole response, when it is not a stream. */
   get answered(): Fields | undefined {
     return this.#answer
   }
 
-  /** As its provider gave it. */
+  /** As the provider reported it. */
   get usage(): unknown {
     return this.#usage
   }
 
-  /** It failed after the caller had heard a part of it, and was told so. */
+  /** It failed after a part of it had been sent to the caller; the error is in the stream. */
   get isBroken(): boolean {
     return this.#isBroken
   }
 
-  /** What the model said and asked for, as the next round's history has it. */
+  /** The model's text and calls, as a message in the history of the next round. */
   get message(): object {
     return {
       role: 'assistant',
@@ -130,7 +130,7 @@ export class ToolRound extends ForwardingSink {
     if (typeof said.content === 'string') this.#content += said.content
     const details: readonly unknown[] = Array.isArray(said.reasoning_details) ? said.reasoning_details : []
     for (const detail of details) {
-      // Those of no known format are ours, made of plain thoughts: no provider wants them back.
+      // Details of format `unknown` are our own, made of plain reasoning text: no provider expects them back.
       if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
     }
     for (const [at, piece] of ((said.tool_calls ?? []) as readonly CallPiece[]).entries())
@@ -144,7 +144,7 @@ export class ToolRound extends ForwardingSink {
 
   #takeCall(at: number, { index = at, id, function: named }: CallPiece): void {
     const call = this.#calls.get(index) ?? { id: '', name: '', arguments: '' }
-    // Both come once; some providers repeat them in every piece.
+    // Id and name come once, but some providers repeat them in every piece.
     if (call.id === '') call.id = id ?? ''
     if (call.name === '') call.name = named?.name ?? ''
     call.arguments += named?.arguments ?? ''

@@ -21,7 +21,9 @@ function counting(): number[] {
   const children = readdirSync(threads).flatMap((thread) =>
     readFileSync(`${threads}/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   )
-  return children.filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('token-counter-process'))
+  return children.filter((pid) =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('token-counter-process'),
+  )
 }
 
 test('texts are counted as the model’s own tokenizer does', async () => {
