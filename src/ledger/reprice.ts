@@ -3,7 +3,7 @@ import { randomLetters } from '../base/ids.ts'
 import type { Price } from '../catalog/catalog.ts'
 import { costOf } from './cost.ts'
 import type { Adjustment, EntrySettlement } from './entries/entry-row.ts'
-import { OUTRUN, type Entry, type HoldRequest } from './types.ts'
+import { OUTRUN, type Entry, type LedgerRequest } from './types.ts'
 
 /** The prices with which past costs are computed again, and the period. */
 export interface Rerating {
@@ -31,7 +31,7 @@ export interface ReratingResult {
 
 /** An entry that corrects another one. */
 export interface Correction {
-  readonly request: Omit<HoldRequest, 'most'>
+  readonly request: LedgerRequest
   readonly settlement: EntrySettlement
   readonly adjustment: Adjustment
   /** The change of the cost. */

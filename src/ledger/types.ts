@@ -37,8 +37,8 @@ export const ZERO_USAGE: Usage = {
 /** Where the counts of an entry come from: the provider reported them, the broker counted them, or only bounds are known. */
 export type CountSource = 'reported' | 'counted' | 'bounded' | 'none'
 
-/** A request for which money is set aside before anything is sent upstream. */
-export interface HoldRequest {
+/** A request as the ledger knows it, from the hold to the entry. */
+export interface LedgerRequest {
   /** The generation id; also the id of the entry. */
   readonly id: string
   readonly caller: Caller
@@ -46,8 +46,6 @@ export interface HoldRequest {
   readonly kind: string
   readonly modelAsked: string
   readonly streamed: boolean
-  /** The maximum that it can cost; `undefined` when no candidate has a known price. */
-  readonly most: Money | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   /** The id of the group's first entry: all rounds and tool calls of one chat are a group. */
@@ -55,6 +53,12 @@ export interface HoldRequest {
   /** The calling app, from the attribution headers. */
   readonly referer?: string | undefined
   readonly title?: string | undefined
+}
+
+/** A request for which money is set aside before anything is sent upstream. */
+export interface HoldRequest extends LedgerRequest {
+  /** The maximum that it can cost; `undefined` when no candidate has a known price. */
+  readonly most: Money | undefined
 }
 
 /** Money set aside for a running request; in memory and in the store until it is settled. */
@@ -130,7 +134,7 @@ export interface Settlement {
 /**
  * One row of `request_logs`: a hold and its settlement, forever. What a crash left open has no duration and no price version.
  */
-export interface Entry extends Omit<HoldRequest, 'most'>, Omit<Settlement, 'durationMs' | 'priceVersion'> {
+export interface Entry extends LedgerRequest, Omit<Settlement, 'durationMs' | 'priceVersion'> {
   readonly durationMs: number | undefined
   readonly priceVersion: string | undefined
   /** Id of the entry whose cost this one corrects; its own cost is the difference and may be negative. */

@@ -57,14 +57,14 @@ class ChatCompleter implements Completer {
     )
   }
 
-  #wholeAnswer(answer: ChatChunk, metadata: object | undefined): string {
+  #wholeAnswer(response: ChatChunk, metadata: object | undefined): string {
     const usage = this.#facts.usage()
     return JSON.stringify({
-      ...this.#head('chat.completion', answer),
+      ...this.#head('chat.completion', response),
       system_fingerprint: null,
-      ...additions(answer, TOP_FIELDS),
-      choices: (answer.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
-      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), answer.usage) }),
+      ...additions(response, TOP_FIELDS),
+      choices: (response.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
+      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), response.usage) }),
       openrouter_metadata: metadata,
       x_aibroker: this.#facts.envelope(),
     })
@@ -116,12 +116,12 @@ class ChatCompleter implements Completer {
     return { cost: dollars, cost_details: undefined }
   }
 
-  #head(object: string, answer: ChatChunk): Record<string, unknown> {
+  #head(object: string, chunk: ChatChunk): Record<string, unknown> {
     const { id, model, provider } = this.#facts
     return {
       id,
       object,
-      created: this.#created ?? createdAt(answer) ?? this.#facts.created,
+      created: this.#created ?? createdAt(chunk) ?? this.#facts.created,
       model,
       provider,
     }

@@ -6,9 +6,9 @@ import type { ChatChunk } from '../../wire/openai/chat.ts'
 /** Formats the response of one attempt as OpenRouter does. One formatter per attempt: it keeps state between chunks. */
 export interface Completer {
   /** Formats an unstreamed response. */
-  answer(json: string, response: ChatChunk): string
+  answer(json: string, parsed: ChatChunk): string
   /** Formats a chunk; `undefined` when its content goes into the final chunk instead. */
-  chunk(json: string, chunk: ChatChunk): string | undefined
+  chunk(json: string, parsed: ChatChunk): string | undefined
   /** The chunk with the usage that ends a stream; `undefined` when there is none to send. */
   last(): string | undefined
 }

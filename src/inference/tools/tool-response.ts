@@ -44,7 +44,7 @@ export class ToolTeller {
   }
 
   /** Reports that a call begins; the returned function reports how it ended. */
-  begin(call: AskedCall, server: string | undefined, round: ToolRound): (ending: CallEnding) => void {
+  begin(call: AskedCall, server: string | undefined, round: ToolRound): (outcome: CallEnding) => void {
     const shown: ShownCall = { ...call, server, status: 'running' }
     this.#show(shown, round)
     return ({ failed, result, ms, cost }) => {
@@ -106,8 +106,8 @@ export class ToolTeller {
     sums: object,
   ): void {
     const [choice] = answered['choices'] as readonly { readonly message?: object }[]
-    const { tool_calls: _calls, ...said } = (choice?.message ?? {}) as Record<string, unknown>
-    const message = own.length === 0 ? said : { ...said, tool_calls: wireCalls(own) }
+    const { tool_calls: _calls, ...text } = (choice?.message ?? {}) as Record<string, unknown>
+    const message = own.length === 0 ? text : { ...text, tool_calls: wireCalls(own) }
     const envelope = answered['x_aibroker'] as object | undefined
     this.#sink.answer(
       JSON.stringify({

@@ -103,9 +103,9 @@ export class ToolRound extends ForwardingSink {
     if (choice === undefined) return true
     this.#takeChoice(choice, choice.delta ?? {})
     const { tool_calls: _calls, ...delta } = choice.delta ?? {}
-    const said = { ...choice, delta, finish_reason: null, native_finish_reason: null }
-    if (!saysSomething({ choices: [said] })) return true
-    return this.target.chunk(JSON.stringify({ ...head, id: this.target.id, choices: [said] }))
+    const textChoice = { ...choice, delta, finish_reason: null, native_finish_reason: null }
+    if (!saysSomething({ choices: [textChoice] })) return true
+    return this.target.chunk(JSON.stringify({ ...head, id: this.target.id, choices: [textChoice] }))
   }
 
   override answer(json: string): void {

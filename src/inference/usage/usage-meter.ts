@@ -269,9 +269,9 @@ function within(low: Usage, usage: Usage, high: Usage): Usage {
 /** All parts of a choice that completion tokens were spent on. */
 function textsIn({ delta, message, text }: ChatChoice): unknown[] {
   if (typeof text === 'string') return [text]
-  const said = delta ?? message
-  if (said === null || said === undefined) return []
-  const texts: unknown[] = [said.content, said.reasoning ?? said.reasoning_content, said.refusal]
-  for (const call of said.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
+  const part = delta ?? message
+  if (part === null || part === undefined) return []
+  const texts: unknown[] = [part.content, part.reasoning ?? part.reasoning_content, part.refusal]
+  for (const call of part.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
   return texts
 }

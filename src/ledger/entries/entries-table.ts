@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 import { count, maybeText } from './row-readers.ts'
 import { chainedHash, ChainHeads, NO_HASH } from './hash-chain.ts'
 import { entryFrom, ROW_COLUMNS, rowValues, type Adjustment, type EntrySettlement } from './entry-row.ts'
-import type { Doubtful, Entry, HoldRequest, Some, UsageFilter } from '../types.ts'
+import type { Doubtful, Entry, LedgerRequest, Some, UsageFilter } from '../types.ts'
 
 const PAGE = 256
 
@@ -79,11 +79,7 @@ export class EntriesTable {
   }
 
   /** Returns a job that writes one row: the last step of a write of the store. It may run again after a rollback. */
-  writing(
-    request: Omit<HoldRequest, 'most'>,
-    settlement: EntrySettlement,
-    adjustment?: Adjustment,
-  ): () => void {
+  writing(request: LedgerRequest, settlement: EntrySettlement, adjustment?: Adjustment): () => void {
     const row = rowValues(request, settlement, adjustment)
     row.push(NO_HASH)
     const { caller } = request
@@ -132,7 +128,7 @@ export class EntriesTable {
     }
   }
 
-  #storedHead({ ip, context }: HoldRequest['caller']): string {
+  #storedHead({ ip, context }: LedgerRequest['caller']): string {
     const row = this.#lastHash.get(ip, context ?? null) ?? this.#rolledHash.get(ip, context ?? '')
     return row === undefined ? NO_HASH : (maybeText(row, 'hash') ?? NO_HASH)
   }

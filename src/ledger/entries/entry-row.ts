@@ -6,7 +6,7 @@ import type {
   Entry,
   EntryStatus,
   FailedAttempt,
-  HoldRequest,
+  LedgerRequest,
   Settlement,
   Usage,
 } from '../types.ts'
@@ -45,7 +45,7 @@ export const FIRST_LATER_COLUMN = FIRST_COLUMNS.length
 
 /** The values of `ROW_COLUMNS` for a request that has ended, in their order. */
 export function rowValues(
-  request: Omit<HoldRequest, 'most'>,
+  request: LedgerRequest,
   settlement: EntrySettlement,
   adjustment?: Adjustment,
 ): SqlValue[] {
