@@ -70,7 +70,7 @@ test.each([
   ['transcription', price({ hours: '360000' }), { soundMs: 90_000 }, '0.009'],
   ['a sound below the minimum', price({ hours: '360000' }, { minimumSeconds: 10 }), { soundMs: 10 }, '0.001'],
   ['a part larger than the whole', gpt4o, { prompt: 10, cachedPrompt: 999 }, '0.0000125'],
-])('%s costs what it costs', (_, price, counts, expected) => {
+])('the cost of %s is what was worked out by hand', (_, price, counts, expected) => {
   expect(costOf(usage(counts), price)).toBe(dollars(expected))
 })
 

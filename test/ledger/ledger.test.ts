@@ -21,8 +21,8 @@ test('a settled hold becomes one entry with all details', async () => {
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
-  const { most: _most, ...asked } = wanted
-  const expected = { ...asked, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
+  const { most: _most, ...identity } = wanted
+  const expected = { ...identity, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })
@@ -281,12 +281,12 @@ test('after the clock has gone back, the balance of a period contains what was s
   expect(ledger.balanceIn(account, 'day', tomorrow)).toEqual({ spent: 7n, held: 0n })
 
   const open = await ledger.hold(request('open', { startedAt: tomorrow, most: money(100n) }))
-  const asked = ledger.hold(request('asked', { startedAt: today, most: money(20n) }))
+  const second = ledger.hold(request('second', { startedAt: today, most: money(20n) }))
   for (const period of ['hour', 'day', 'total'] as const)
     expect([period, ledger.balanceIn(account, period, today)]).toEqual([period, { spent: 57n, held: 120n }])
   void ledger.settle(open, finished(money(3n)))
   expect(ledger.balanceIn(account, 'day', today)).toEqual({ spent: 60n, held: 20n })
-  await ledger.settle(await asked, finished(money(1n)))
+  await ledger.settle(await second, finished(money(1n)))
   await spend('again', today + 1000, 2n)
   expect(ledger.balanceIn(account, 'day', today + 1000)).toEqual({ spent: 63n, held: 0n })
 })

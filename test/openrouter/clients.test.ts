@@ -80,8 +80,8 @@ const parameters = { type: 'object' as const, properties: { city: { type: 'strin
 const tools = [{ type: 'function' as const, function: { name: 'weather', parameters } }]
 const weather = tool({ inputSchema: jsonSchema<{ city: string }>(parameters) })
 
-describe('tools', () => {
-  test('with openai', async () => {
+describe('a tool call is read by the client', () => {
+  test('of openai', async () => {
     const { openai } = clients
     const answer = await openai.chat.completions.create({ model, messages: user('weather?'), tools })
     expect(answer.choices[0]?.message.tool_calls?.[0]).toMatchObject(CALL)
@@ -91,7 +91,7 @@ describe('tools', () => {
     expect(final.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: CALL.function })
   })
 
-  test('with @openrouter/sdk', async () => {
+  test('of @openrouter/sdk', async () => {
     const chatRequest = { model, messages: user('weather?'), tools }
     const answer = await clients.openrouter.chat.send({ chatRequest: { ...chatRequest, stream: false } })
     expect('choices' in answer && answer.choices[0]?.message.toolCalls?.[0]).toMatchObject(CALL)
@@ -103,7 +103,7 @@ describe('tools', () => {
     expect(said).toBe(CALL.function.arguments)
   })
 
-  test('with @openrouter/ai-sdk-provider', async () => {
+  test('of @openrouter/ai-sdk-provider', async () => {
     const asked = {
       model: clients.aiSdk(model),
       prompt: 'weather?',
@@ -116,7 +116,7 @@ describe('tools', () => {
   })
 })
 
-test('structured output', async () => {
+test('the clients get structured output', async () => {
   const schema = jsonSchema<{ city: string }>(parameters)
   const { object } = await generateObject({
     model: clients.aiSdk(model),

@@ -56,7 +56,7 @@ interface Answer {
 async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/completions') {
   const messages = [{ role: 'user', content: `question ${question}` }]
   const {
-    headers: told,
+    headers: responseHeaders,
     text,
     status,
   } = await broker.post(
@@ -66,7 +66,7 @@ async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/co
   )
   const cached = Object.fromEntries(
     ['status', 'ttl', 'age', 'source-id'].flatMap((name) => {
-      const value = told[`x-openrouter-cache-${name}`]
+      const value = responseHeaders[`x-openrouter-cache-${name}`]
       return value === undefined ? [] : [[name, value]]
     }),
   )
@@ -74,7 +74,7 @@ async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/co
     status,
     text,
     cached,
-    id: String(told['x-generation-id']),
+    id: String(responseHeaders['x-generation-id']),
     answer: () => JSON.parse(text) as Answer,
   }
 }

@@ -89,7 +89,7 @@ describe('every route responds as OpenRouter’s document says', () => {
     expect(status).toBe(200)
   })
 
-  test('an embedding', async () => {
+  test('an embedding, too', async () => {
     const { json: body } = await broker.post('/v1/embeddings', {
       model: 'text-embedding-3-small',
       input: 'hi',
