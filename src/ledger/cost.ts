@@ -3,32 +3,32 @@ import type { Price, Rates } from '../catalog/catalog.ts'
 import { plus, rounded, times, type Exact } from './fixed-point.ts'
 import type { Usage } from './types.ts'
 
-/** The cost and its two parts: what went in (with any flat fee) and what came out. */
+/** The cost of a response and its two parts: the prompt (with any flat fee) and the completion. */
 export interface CostParts {
   readonly whole: Money
   readonly prompt: Money
   readonly completion: Money
 }
 
-/** Most that a request can use; what is left out can't be used at all. */
+/** The maximum that a request can use; what is absent cannot be used at all. */
 export interface UsageBounds {
   readonly promptTokensAtMost: number
   readonly completionTokensAtMost: number
   readonly charactersAtMost?: number | undefined
   readonly soundMsAtMost?: number | undefined
   readonly imagesAtMost?: number | undefined
-  /** The prompt is nothing but text, so that rates of sounds and pictures can't be met. */
+  /** The prompt is text only, so that the rates of sounds and images cannot apply. */
   readonly isText?: boolean | undefined
 }
 
-/** Least that an answer has used. */
+/** The minimum that a response has used. */
 export interface UsageFloor {
   readonly promptTokensAtLeast: number
   readonly completionTokensAtLeast: number
   readonly images?: number | undefined
 }
 
-/** `undefined` as soon as something was used whose rate nobody knows. */
+/** `undefined` as soon as something was used whose rate is unknown. */
 type Sum = Exact | undefined
 
 const MS_PER_HOUR = 3_600_000n
@@ -36,15 +36,17 @@ const MS_PER_HOUR = 3_600_000n
 const SOUND_PER_NANO = 1_000_000n * MS_PER_HOUR
 
 /**
- * What an answer cost: exact, then rounded once (half up) to a nano-dollar. `undefined` when something was used whose
- * rate is not known.
+ * The cost of a response: computed exactly, then rounded once (half up) to a nano-dollar. `undefined` when something was used
+ * whose rate is unknown.
  */
 export function costOf(usage: Usage, price: Price): Money | undefined {
   const rates = ratesFor(usage.prompt, price)
   return inMoney(sum(exactPrompt(usage, rates, price), exactCompletion(usage, rates)), price, usage)
 }
 
-/** The same cost in its parts: the prompt's is rounded, the completion's is the rest. */
+/**
+ * The cost of a response in its parts: the prompt's is rounded, the completion's is the rest. `undefined` where `costOf` is.
+ */
 export function costParts(usage: Usage, price: Price): CostParts | undefined {
   const rates = ratesFor(usage.prompt, price)
   const exact = exactPrompt(usage, rates, price)
@@ -56,8 +58,8 @@ export function costParts(usage: Usage, price: Price): CostParts | undefined {
 }
 
 /**
- * Never below `costOf` for any usage within the bounds: every token at the highest rate that it could meet. `undefined`
- * when it might meet a rate that is not known.
+ * The maximum that `costOf` can be for any usage within the bounds: every token at the highest rate that could apply to it.
+ * `undefined` when a rate that could apply is unknown.
  */
 export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefined {
   const isText = bounds.isText === true
@@ -76,8 +78,8 @@ export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefi
 }
 
 /**
- * Never above `costOf` for any usage that reaches the floor: every token at the lowest rate that it could meet.
- * `undefined` when a rate that it might meet is not known.
+ * The minimum that `costOf` can be for any usage of at least `min`: every token at the lowest rate that could apply to it.
+ * `undefined` when a rate that could apply is unknown.
  */
 export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefined {
   const tiers = price.tiers ?? []
@@ -97,8 +99,8 @@ export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefin
 }
 
 /**
- * The most completion tokens, up to the bound, whose highest cost `afford` covers; `undefined` when it doesn't even cover
- * the rest of the request, or a rate isn't known.
+ * The maximum number of completion tokens, within the bounds, whose maximum cost is covered by `afford`. `undefined` when
+ * `afford` does not even cover the rest of the request, or a rate is unknown.
  */
 export function tokensAffordable(bounds: UsageBounds, price: Price, afford: Money): number | undefined {
   const fits = (completionTokensAtMost: number): boolean => {
@@ -115,7 +117,7 @@ export function tokensAffordable(bounds: UsageBounds, price: Price, afford: Mone
   return enough
 }
 
-/** The last tier that the prompt is longer than, else the base. A tier stands for itself: it inherits no rate. */
+/** The rates of the last tier that the prompt is longer than, otherwise the base rates. A tier inherits no rate. */
 function ratesFor(promptTokens: number, price: Price): Rates {
   if (price.tiers === undefined) return price
   return price.tiers.findLast((tier) => promptTokens > tier.aboveInputTokens) ?? price
@@ -136,7 +138,7 @@ function exactPrompt(usage: Usage, rates: Rates, price: Price): Sum {
   )
 }
 
-/** Like the prompt's: a part larger than what is left of the whole is cut, so that no token is paid twice. */
+/** As for the prompt, a part that is larger than what is left of the whole is cut, so that no token is paid twice. */
 function exactCompletion(usage: Usage, rates: Rates): Sum {
   const reasoning = Math.min(usage.reasoning, usage.completion)
   const audio = Math.min(usage.audioCompletion, usage.completion - reasoning)
@@ -157,7 +159,7 @@ function completionRates(rates: Rates): Money[] {
   return [rates.output, rates.reasoning, rates.audioOutput].filter((rate) => rate !== undefined)
 }
 
-/** Unknown as the usual rate is, whatever is known of the others. */
+/** Unknown when the input rate is, whatever other rates are known. */
 function dearestInput(rates: Rates, isText: boolean): Money | undefined {
   const text = withDearer(withDearer(rates.input, rates.cachedInput), rates.cacheWrite)
   return isText ? text : withDearer(withDearer(text, rates.audioInput), rates.image)
@@ -171,12 +173,12 @@ function withDearer(usual: Money | undefined, rate: Money | undefined): Money | 
   return usual === undefined || rate === undefined || rate <= usual ? usual : rate
 }
 
-/** Unknown as soon as one is. */
+/** The higher of two rates; unknown as soon as one is. */
 function higher(a: Money | undefined, b: Money | undefined): Money | undefined {
   return a === undefined || b === undefined ? undefined : withDearer(a, b)
 }
 
-/** Unknown as the usual rate is, whatever is known of the others. */
+/** The lowest of the rates; unknown when the usual rate is, whatever other rates are known. */
 function lowest(usual: Money | undefined, rates: readonly Money[]): Money | undefined {
   if (usual === undefined) return undefined
   return rates.reduce((least, rate) => (rate < least ? rate : least), usual)
@@ -196,13 +198,13 @@ function sum(...parts: readonly Sum[]): Sum {
   return whole
 }
 
-/** What isn't told in tokens. */
+/** Usage that is not counted in tokens. */
 interface Beside {
   readonly images?: number | undefined
   readonly soundMs?: number | undefined
 }
 
-/** Rounded half up, with the flat fees. */
+/** The amount rounded half up, with the flat fees. */
 function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: Beside): Money | undefined {
   if (exact === undefined) return undefined
   const { perRequest, perImage } = price
@@ -214,7 +216,7 @@ function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: Beside):
     : money(used + (perRequest ?? NOTHING) + pictures)
 }
 
-/** Sounds are paid by the hour and measured in milliseconds. Rounded once, together with the tokens. */
+/** Sound is priced by the hour and measured in milliseconds. Its cost is rounded once, together with that of the tokens. */
 function withSound(exact: Exact, ms: number, { hours, minimumSeconds = 0 }: Price): Money | undefined {
   if (hours === undefined) return undefined
   const sound = BigInt(Math.max(ms, minimumSeconds * 1000)) * hours

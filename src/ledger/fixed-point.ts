@@ -1,19 +1,20 @@
 import { money, type Money } from '../base/money.ts'
 
 /**
- * A whole number of millionths of a nano-dollar, the unit in which tokens × rate per million is exact: a `number` as long as
- * that can say it, which is up to nine dollars, and a `bigint` beyond. Bigints alone take 0.9 µs of a request, this 0.4.
+ * A whole number of millionths of a nano-dollar, the unit in which tokens × rate per million is exact: a `number` while it is
+ * a safe integer, which is up to nine dollars, and a `bigint` beyond. Bigints alone take 0.9 µs of a request, this type 0.4.
  */
 export type Exact = number | bigint
 
 const PER_NANO = 1_000_000
 
-/** @param rate per million. */
+/** A count times a rate, exactly. @param rate per million. */
 export function times(count: number, rate: Money): Exact {
   const product = count * Number(rate)
   return Number.isSafeInteger(product) ? product : BigInt(count) * rate
 }
 
+/** The exact sum of two amounts. */
 export function plus(a: Exact, b: Exact): Exact {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b
@@ -22,7 +23,7 @@ export function plus(a: Exact, b: Exact): Exact {
   return BigInt(a) + BigInt(b)
 }
 
-/** In nano-dollars, rounded half up. */
+/** The amount in nano-dollars, rounded half up. */
 export function rounded(exact: Exact): Money {
   if (typeof exact === 'bigint') return money((exact + BigInt(PER_NANO / 2)) / BigInt(PER_NANO))
   const rest = exact % PER_NANO

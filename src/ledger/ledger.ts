@@ -7,7 +7,6 @@ import type { Store } from '../store/store.ts'
 import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
 import type { EntrySettlement } from './entries/entry-row.ts'
-import { GroupsTable } from './entries/request-groups.ts'
 import { HoldsTable } from './entries/holds-table.ts'
 import type {
   AddressUsage,
@@ -29,77 +28,89 @@ import { RollUp } from './usage/roll-up.ts'
 import { UsageReports } from './usage/usage-reports.ts'
 import { verifyChains, type Verdict } from './entries/verify.ts'
 
-/** What it cost: a hold before anybody is asked, one entry when it ended, nothing in between and nothing twice. */
+/**
+ * Accounts for every request: a hold before anything is sent upstream, and one entry when the request has ended. Nothing in
+ * between, and nothing twice.
+ */
 export interface Ledger {
   /**
-   * Sets aside the most that a request can cost. Once it resolves, the hold survives `kill -9`.
-   * Refused with `store-full` when it can't be written; then nothing may be sent upstream.
+   * Sets aside the maximum that a request can cost. Once it resolves, the hold survives `kill -9`.
+   * Rejects with `store-full` when the hold cannot be written; then nothing may be sent upstream.
    */
   hold(request: HoldRequest): Promise<Hold>
   /**
-   * Sets aside more for a request that is running, as durably as `hold` and refused like it; then the old one stays. What it
-   * resolves with takes the place of the hold.
+   * Sets aside more for a running request. The returned hold replaces the old one. As durable as `hold`, and rejects as
+   * `hold` does; then the old hold stays.
    */
   raise(hold: Hold, most: Money): Promise<Hold>
-  /** Turns a hold into its entry. With a full disk it resolves when there is space again. Twice is a bug and throws. */
+  /**
+   * Turns a hold into its entry. With a full disk it resolves when there is space again. Settling twice is a bug and throws
+   * `internal`.
+   */
   settle(hold: Hold, settlement: Settlement): Promise<void>
-  /** Turns a hold whose end nobody will tell any more into an entry with bounds. */
+  /** Turns a hold whose request will not be settled any more into an entry with cost bounds. */
   interrupt(hold: Hold): Promise<void>
   openHolds(): readonly Hold[]
   /**
-   * To be called once after the start: what a dead process left open becomes an entry with bounds. Returns how many.
-   * With a full disk it waits for space; new holds need not wait for it.
+   * To be called once after the start: turns the holds that a dead process left open into entries with cost bounds. Resolves
+   * with their number. With a full disk it waits for space; new holds do not wait for it.
    */
   recover(): Promise<number>
-  /** Address and context together are the payer; all time. */
+  /** The balance of a payer (address and context together) over all time. */
   balance(caller: Caller): Balance
-  /** What an account has spent and set aside in the period that holds `now` (milliseconds since the epoch). */
+  /** The balance of an account in the period that contains `now` (milliseconds since the epoch). */
   balanceIn(account: Account, period: Period, now: number): Balance
-  /** Resolves when every entry that was settled before is in the database: they are written a moment late. */
+  /**
+   * Resolves when every entry that was settled before is in the database; entries are written a moment after `settle` is
+   * called.
+   */
   written(): Promise<void>
   usage(filter?: UsageFilter): Promise<AddressUsage[]>
   summary(filter?: UsageFilter): Promise<UsageSummary>
-  /** Totals, split by any of address, context, token, model and day. */
+  /** Usage totals, split by any of address, context, token, model and day. */
   groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]>
-  /** Newest start first; read page by page, so that any number of them needs no more memory than a page. */
+  /** Entries by their start, newest first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
-  /** The cost of an entry with its corrections; `undefined` while nobody knows it. */
+  /** The cost of an entry with its corrections; `undefined` while it is unknown. */
   correctedCost(entry: Entry): Money | undefined
-  /** Entries of requests that started since then (Unix seconds) and that somebody should look at. */
+  /** The entries that need an administrator's attention, of requests that started at `since` (Unix seconds) or later. */
   doubtful(since: number): Doubtful
-  /** Computes history again and books the differences as entries of their own; no entry ever changes. */
+  /** Computes past costs again and books the differences as entries of their own; no entry ever changes. */
   rerate(rerating: Rerating): Promise<ReratingResult>
-  /** Whether every row is still what was written, and the first one that isn't. */
+  /** Checks that every row is still as it was written; reports the first one that is not. */
   verify(): Promise<Verdict>
-  /** Deletes rows that started before that day (counted from 1970-01-01 UTC); totals stay exact. Returns how many. */
+  /**
+   * Deletes rows that started before that day (counted from 1970-01-01 UTC); totals stay exact. Resolves with their number.
+   */
   clear(beforeDay: number): Promise<number>
 }
 
+/** What a ledger needs. */
 export interface LedgerParts {
   readonly store: Store
-  /** Says which periods the balances start with, in milliseconds since the epoch. */
+  /** The time that selects the periods for which balances are loaded, in milliseconds since the epoch. */
   readonly now?: number | undefined
-  /** Hears of what could not be settled, whoever else does: its hold stays open, and is booked at the next start. */
+  /** Called when a hold could not be settled, besides the rejection: it stays open and is recorded at the next start. */
   readonly onUnsettled?: ((hold: Hold, error: unknown) => void) | undefined
 }
 
+/** A ledger on a store whose migrations have run. Holds that are open in it count in the balances from the start. */
 export function createLedger({ store, now = Date.now(), onUnsettled }: LedgerParts): Ledger {
   return new StoredLedger(store, now, onUnsettled)
 }
 
-/** Between two turns of the event loop. */
+/** Number of entries that are repriced before other events get their turn. */
 const RERATED_AT_ONCE = 200
 
 class StoredLedger implements Ledger {
   readonly #store: Store
   readonly #holds: HoldsTable
-  readonly #groups: GroupsTable
   readonly #entries: EntriesTable
   readonly #reports: UsageReports
   readonly #rollUp: RollUp
   #balances: Balances
-  /** What the process before this one left open. */
+  /** Holds that the previous process left open. */
   readonly #left: readonly OpenHold[]
   readonly #open = new Roster<OpenHold>()
   readonly #onUnsettled: LedgerParts['onUnsettled']
@@ -108,7 +119,6 @@ class StoredLedger implements Ledger {
     this.#store = store
     this.#onUnsettled = onUnsettled
     this.#holds = new HoldsTable(store)
-    this.#groups = new GroupsTable(store)
     this.#entries = new EntriesTable(store)
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
@@ -119,7 +129,7 @@ class StoredLedger implements Ledger {
 
   hold(request: HoldRequest): Promise<Hold> {
     const held = request.most ?? NOTHING
-    // Counted from the moment it was asked for, so that requests that come together see each other.
+    // Counted before it is written, so that concurrent requests see each other's holds.
     this.#balances.add(request.caller, request.startedAt, { held })
     const hold = new OpenHold(request, NOT_WRITTEN)
     this.#open.add(hold)
@@ -127,10 +137,7 @@ class StoredLedger implements Ledger {
       this.#store.queue({
         isPatient: false,
         isSingle: request.group === undefined,
-        run: () => {
-          this.#groups.insert(request)
-          return this.#holds.insert(request)
-        },
+        run: () => this.#holds.insert(request),
         resolve: (rowid) => {
           hold.rowid = rowid
           resolve(hold)
@@ -208,7 +215,7 @@ class StoredLedger implements Ledger {
   }
 
   written(): Promise<void> {
-    // With a full disk the books are read as they are.
+    // With a full disk this resolves at once, and reports lack what is not written yet.
     return this.#store.caughtUp()
   }
 
@@ -264,7 +271,7 @@ class StoredLedger implements Ledger {
     const { caller } = hold
     const open = this.#openHold(hold)
     if (open === undefined || open.spent !== undefined) return Promise.reject(settledTwice(hold.id))
-    // Known at once: whoever asks next must not wait for the disk to get what was held in vain.
+    // Counted before it is written: the next request must not wait for the disk to use money that was held in vain.
     const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
     open.spent = spent
     this.#balances.add(caller, open.bookedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
@@ -290,15 +297,15 @@ class StoredLedger implements Ledger {
     })
   }
 
-  /** A hold may also be told as data, by who had it from a ledger before this one. */
+  /** Finds the open hold also by its data, because a hold may come from an earlier ledger on the same store. */
   #openHold(hold: Hold): OpenHold | undefined {
     if (hold instanceof OpenHold && this.#open.has(hold)) return hold
     return this.#open.list().find(({ id, rowid }) => id === hold.id && rowid === hold.rowid)
   }
 
   /**
-   * After the clock went back, hours and days that were over are running again, and what was spent in them is in no
-   * balance any more: the store says it, and what was booked in the time that hasn't come counts for now.
+   * When the clock has gone back, hours and days that were over are running again, and the balances no longer have what was
+   * spent in them. It is loaded from the store; what was booked under later times counts for the current period.
    */
   #countAnew(now: number): void {
     const balances = loadBalances(this.#store, now)
@@ -317,17 +324,17 @@ class StoredLedger implements Ledger {
   }
 }
 
-/** A row that there isn't yet. */
+/** The rowid of a hold that is not written yet. */
 const NOT_WRITTEN = -1
 
-/** A hold of this ledger, and how far it is on its way to its entry. */
+/** An open hold of this ledger, with the amounts that are being written. */
 class OpenHold implements Hold, Placed {
   place = -1
-  /** What it cost, while that is on its way to the disk. */
+  /** The cost of the settled request, while its entry is being written. */
   spent: Money | undefined
-  /** What a raise adds to it, while that is on its way to the disk. */
+  /** The amount that an increase adds, while it is being written. */
   raisedBy = NOTHING
-  /** Under which moment the balances count it: its start, unless the clock went back behind that. */
+  /** The time under which the balances count the hold: its start, unless the clock has gone back to before it. */
   bookedAt: number
   readonly id: string
   readonly caller: Caller
@@ -357,7 +364,7 @@ class OpenHold implements Hold, Placed {
   }
 }
 
-/** Whether the provider was reached, and how far it came, died with the process: from nothing to all that was held. */
+/** The process died with its knowledge of how far the request came, so the cost is between nothing and all that was held. */
 function interrupted({ most }: Hold): EntrySettlement {
   const isFree = most === NOTHING
   return {
@@ -372,7 +379,7 @@ function interrupted({ most }: Hold): EntrySettlement {
     costHigh: isFree ? undefined : most,
     priceVersion: undefined,
     finishReason: undefined,
-    error: 'the broker ended before the request did',
+    error: 'the broker stopped before the request ended',
     firstTokenMs: undefined,
     durationMs: undefined,
   }

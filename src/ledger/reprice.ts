@@ -3,43 +3,47 @@ import { randomLetters } from '../base/ids.ts'
 import type { Price } from '../catalog/catalog.ts'
 import { costOf } from './cost.ts'
 import type { Adjustment, EntrySettlement } from './entries/entry-row.ts'
-import { OUTRUN, type Entry, type HoldRequest } from './types.ts'
+import { OUTRUN, type Entry, type LedgerRequest } from './types.ts'
 
-/** Under which prices history is computed again, and how far back. */
+/** The prices with which past costs are computed again, and the period. */
 export interface Rerating {
-  /** The price of an endpoint (`provider/model_id`) as it should have been; `undefined` leaves its entries alone. */
+  /** The correct price of an endpoint (`provider/model_id`); `undefined` leaves its entries unchanged. */
   readonly priceOf: (endpoint: string) => Price | undefined
   readonly priceVersion: string
   /** Unix seconds of the start of a request: from `since`, before `until`. */
   readonly since?: number | undefined
   readonly until?: number | undefined
-  /** Only says what would be booked. */
+  /** Only computes what would be booked, and books nothing. */
   readonly isTrial?: boolean | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
+/** The result of repricing; serialized to callers as it is, save for `difference`. */
 export interface ReratingResult {
+  /** Entries that were examined. */
   readonly looked: number
   /** Entries that were corrected. */
   readonly adjusted: number
-  /** By how much all costs together change. */
+  /** The sum of all changes of costs. */
   readonly difference: Money
 }
 
-/** A row that corrects another one. */
+/** An entry that corrects another one. */
 export interface Correction {
-  readonly request: Omit<HoldRequest, 'most'>
+  readonly request: LedgerRequest
   readonly settlement: EntrySettlement
   readonly adjustment: Adjustment
-  /** By how much the cost changes, and what its payer has spent as a bound is taken to be. */
+  /** The change of the cost. */
   readonly cost: Money
+  /** The change of what its payer has spent, in which an unknown cost had counted with its upper bound. */
   readonly spent: Money
 }
 
 /**
- * What has to be booked so that an entry, with the corrections it already has, costs what the price says. `undefined` when it does,
- * when its counts aren't known, when its cost is the provider's own figure, or when it is more than the answer's own.
+ * The correction after which an entry, with the corrections that it already has, costs what its usage costs at the given
+ * price. `undefined` when it costs that already, when its usage is unknown, when its cost is the provider's own figure, or
+ * when its cost includes other attempts than the one that responded.
  */
 export function correctionOf(
   entry: Entry,

@@ -1,7 +1,10 @@
 import type { Money } from '../base/money.ts'
 import type { Caller } from '../auth/caller.ts'
 
-/** Counts of one answer in the broker's own terms. Cached, cache-write and audio tokens are *inside* `prompt`, reasoning and audio inside `completion`. */
+/**
+ * Usage of one response under the broker's own names. Cached, cache-write and audio tokens are *inside* `prompt`, reasoning
+ * and audio tokens inside `completion`.
+ */
 export interface Usage {
   readonly prompt: number
   readonly completion: number
@@ -10,62 +13,78 @@ export interface Usage {
   readonly reasoning: number
   readonly audioPrompt: number
   readonly audioCompletion: number
-  /** Text to speech: characters that were spoken. */
+  /** Text to speech: number of spoken characters. */
   readonly characters?: number | undefined
-  /** Speech to text: milliseconds of sound that were heard. */
+  /** Speech to text: milliseconds of transcribed sound. */
   readonly soundMs?: number | undefined
-  /** Tokens of the prompt that stand for pictures; inside `prompt`. */
+  /** Tokens of images in the prompt; inside `prompt`. */
   readonly imagePrompt?: number | undefined
-  /** Pictures in the prompt, where the price is per picture. */
+  /** Number of images in the prompt, when the price is per image. */
   readonly images?: number | undefined
 }
 
-/** Where the counts of a row come from: the provider said so, we counted what went by, or we only know bounds. */
+/** No usage at all. */
+export const ZERO_USAGE: Usage = {
+  prompt: 0,
+  completion: 0,
+  cachedPrompt: 0,
+  cacheWrite: 0,
+  reasoning: 0,
+  audioPrompt: 0,
+  audioCompletion: 0,
+}
+
+/** Where the counts of an entry come from: the provider reported them, the broker counted them, or only bounds are known. */
 export type CountSource = 'reported' | 'counted' | 'bounded' | 'none'
 
-/** What is set aside before an upstream is asked. */
-export interface HoldRequest {
-  /** The generation id; also the id of the row. */
+/** A request as the ledger knows it, from the hold to the entry. */
+export interface LedgerRequest {
+  /** The generation id; also the id of the entry. */
   readonly id: string
   readonly caller: Caller
-  /** `chat`, `embedding`, … : what was asked for. */
+  /** The kind of request: `chat`, `embedding`, … */
   readonly kind: string
   readonly modelAsked: string
   readonly streamed: boolean
-  /** The most that it can cost; `undefined` when no candidate has a known price. */
-  readonly most: Money | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
-  /** Id of the first row of what this is a part of: all rounds and tool calls of one chat have the same. */
+  /** The id of the group's first entry: all rounds and tool calls of one chat are a group. */
   readonly group?: string | undefined
-  /** App that asked, from the attribution headers. */
+  /** The calling app, from the attribution headers. */
   readonly referer?: string | undefined
   readonly title?: string | undefined
 }
 
+/** A request for which money is set aside before anything is sent upstream. */
+export interface HoldRequest extends LedgerRequest {
+  /** The maximum that it can cost; `undefined` when no candidate has a known price. */
+  readonly most: Money | undefined
+}
+
 /** Money set aside for a running request; in memory and in the store until it is settled. */
 export interface Hold extends HoldRequest {
-  /** Its row in the store. */
+  /** Its row in the table `holds`. */
   readonly rowid: number
 }
 
-/** How an attempt ended that was asked beside another one and not heard: no failure of its endpoint. */
+/** The code of an attempt that lost against a hedged one: no failure of its endpoint. */
 export const OUTRUN = 'outrun'
 
-/** One failed try that came before the answer. */
+/** A failed attempt before the response. Serialized into the column `attempts_detail` as it is. */
 export interface FailedAttempt {
   readonly endpoint: string
-  /** A word of `ERRORS`, or `OUTRUN`. */
+  /** A code of `ERRORS`, or `OUTRUN`. */
   readonly code: string
   readonly status: number | undefined
   readonly ms: number
-  /** It gave a part of the answer: the row's counts and cost are sums over more than one endpoint. */
+  /** The attempt contributed a part of the response: usage and cost of the entry are sums over more than one endpoint. */
   readonly gavePart?: true | undefined
 }
 
 /**
- * `finished`, the caller left, the upstream died under it, the hold was used up, refused before any answer, or found open
- * after a crash. An `adjusted` row is no request but corrects the cost of one.
+ * How a request ended. `cancelled`: the caller disconnected. `broken`: the response broke off. `exhausted`: the hold was used
+ * up. `failed`: refused before any response. `interrupted`: its hold was found open after a crash. An `adjusted` entry is no
+ * request but corrects the cost of one.
  */
 export type EntryStatus =
   | 'finished'
@@ -76,33 +95,33 @@ export type EntryStatus =
   | 'interrupted'
   | 'adjusted'
 
-/** Whose figure a cost is: our price times the counts, what the provider says that it charged, or nobody's. */
+/** Source of the cost: the price times the usage, reported by the provider, or unknown. */
 export type CostSource = 'price' | 'upstream' | 'none'
 
-/** What is written down when a request ends. Never changes afterwards. */
+/** What is recorded when a request has ended. It never changes afterwards. */
 export interface Settlement {
   readonly status: EntryStatus
-  /** `provider/model_id` that answered; absent when none did. */
+  /** `provider/model_id` of the endpoint that responded; absent when none did. */
   readonly endpoint: string | undefined
   readonly provider: string | undefined
-  /** Name of the model that answered, as the catalogue has it. */
+  /** The catalog's name of the model that responded. */
   readonly model?: string | undefined
-  /** Failed ones; the last attempt is among them only if somebody else was asked to mend it. */
+  /** Failed attempts; the last attempt is among them only if another endpoint was to continue its response. */
   readonly attempts: readonly FailedAttempt[]
-  /** Attempts of all kinds; without it the failed ones and the one that answered. */
+  /** Number of all attempts; by default the failed ones and the one that responded. */
   readonly asked?: number | undefined
   readonly usage: Usage | undefined
   readonly countSource: CountSource
-  /** What it cost; `undefined` is unpriced and never counts as free. */
+  /** What it cost; `undefined` is unpriced, and never counts as free. */
   readonly cost: Money | undefined
-  /** Bounds when the cost isn't exact. */
+  /** Bounds when the cost is not exact. */
   readonly costLow: Money | undefined
   readonly costHigh: Money | undefined
-  /** `price` without it, where there is a cost. */
+  /** `price` by default, when there is a cost. */
   readonly costSource?: CostSource | undefined
-  /** What the provider says that it cost, believed or not. */
+  /** What the provider reported as the cost, accepted or not. */
   readonly upstreamCost?: Money | undefined
-  /** Why somebody should look at this entry, in one sentence. */
+  /** Why the entry needs an administrator's attention, in one sentence. */
   readonly flag?: string | undefined
   readonly priceVersion: string
   readonly finishReason: string | undefined
@@ -112,8 +131,10 @@ export interface Settlement {
   readonly durationMs: number
 }
 
-/** One row of `request_logs`: a hold and its settlement, forever. What a crash left open has no duration and no price version. */
-export interface Entry extends Omit<HoldRequest, 'most'>, Omit<Settlement, 'durationMs' | 'priceVersion'> {
+/**
+ * One row of `request_logs`: a hold and its settlement, forever. What a crash left open has no duration and no price version.
+ */
+export interface Entry extends LedgerRequest, Omit<Settlement, 'durationMs' | 'priceVersion'> {
   readonly durationMs: number | undefined
   readonly priceVersion: string | undefined
   /** Id of the entry whose cost this one corrects; its own cost is the difference and may be negative. */
@@ -125,13 +146,16 @@ export interface UsageFilter {
   readonly since?: number | undefined
   readonly until?: number | undefined
   readonly ip?: string | undefined
-  /** `''` for callers without one. */
+  /** `''` for callers without a context. */
   readonly context?: string | undefined
-  /** Id of a token; `''` for callers that showed none. */
+  /** Id of a token; `''` for callers that sent none. */
   readonly token?: string | undefined
 }
 
-/** What totals can be split by. The model is the one that answered, else what was asked for. Days are those of UTC. */
+/**
+ * Fields that totals can be split by. The model is the one that responded, otherwise the requested one. Days are those of
+ * UTC.
+ */
 export type UsageSplit = 'ip' | 'context' | 'token' | 'model' | 'day'
 
 /** Entries added up. */
@@ -147,14 +171,14 @@ export interface UsageTotals {
   readonly cost: Money
   /** Sum of the upper bounds where only bounds are known; not part of `cost`. */
   readonly uncertain: Money
-  /** Entries whose price nobody knows. */
+  /** Number of entries whose cost is unknown. */
   readonly unpriced: number
-  /** Unix seconds of the first and the last start; absent when there was none. */
+  /** Unix seconds of the first and the last start; absent when there is no entry. */
   readonly firstSeen: number | undefined
   readonly lastSeen: number | undefined
 }
 
-/** One address, with what each model took of it. */
+/** The usage of one address, in total and by model. */
 export interface AddressUsage extends UsageTotals {
   readonly ip: string
   /** Most expensive first. */
@@ -165,7 +189,7 @@ export interface ModelUsage extends UsageTotals {
   readonly model: string
 }
 
-/** The totals of one group; only the fields that were split by are there. */
+/** The totals of one group; only the fields that were split by are present. */
 export interface UsageGroup extends UsageTotals {
   readonly ip?: string | undefined
   readonly context?: string | undefined
@@ -175,29 +199,30 @@ export interface UsageGroup extends UsageTotals {
   readonly day?: string | undefined
 }
 
-/** Everybody's usage together. */
+/** The usage of all callers together. */
 export interface UsageSummary extends UsageTotals {
   readonly models: readonly ModelUsage[]
 }
 
 /** What a payer has spent and has set aside. */
 export interface Balance {
-  /** Costs of its entries; where only bounds are known, the upper one. */
+  /** The costs of its entries; when only bounds are known, the upper one counts. */
   readonly spent: Money
-  /** The most that its running requests can cost. */
+  /** The maximum that its running requests can cost. */
   readonly held: Money
 }
 
-/** Entries that are not what they should be. */
+/** Entries that need an administrator's attention. */
 export interface Doubtful {
-  /** Nobody knows their price. */
+  /** Entries whose price is unknown. */
   readonly unpriced: Some
-  /** What the provider says that it charged is too far from our own figure to be believed. */
+  /** Entries whose cost as the provider reported it is too far from our own figure to be accepted. */
   readonly disputed: Some
 }
 
+/** How many entries there are, and the newest one. */
 export interface Some {
   readonly count: number
-  /** Id of the newest; absent without any. */
+  /** Id of the newest entry; absent when there is none. */
   readonly newest: string | undefined
 }

@@ -1,8 +1,8 @@
-/** The thread that copies the write-ahead log into the database, so that its fsyncs never stop the event loop. */
+/** The thread that copies the write-ahead log into the database, so that its fsyncs never block the event loop. */
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 
-/** `copy` while others write; `restart` while they don't. The thread answers each with the same word. */
+/** `copy` runs while others write; `restart` while they do not. The thread sends each step back when it is done. */
 export type CheckpointStep = 'copy' | 'restart'
 
 const database = new DatabaseSync(String(workerData), { timeout: 0 })
@@ -15,7 +15,7 @@ parentPort?.on('message', (step: CheckpointStep) => {
   parentPort?.postMessage(step)
 })
 
-/** The first commit into an emptied log syncs its header: made here, it costs the main thread nothing. */
+/** The first commit into an emptied log syncs its header. Making that commit here spares the main thread the sync. */
 function restartLog(): void {
   database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   const version = database.prepare('PRAGMA user_version').get()?.['user_version']

@@ -3,20 +3,24 @@ import { Worker } from 'node:worker_threads'
 import type { CheckpointStep } from './checkpoint-worker.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-/** A thousand pages, SQLite's own measure. */
+/** A thousand pages, SQLite's own default. */
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024
 
 /**
- * Keeps the write-ahead log short. Measured inline on a fast disk, one checkpoint of 4 MB stopped the event loop for 8 ms
- * (p99 34 ms) and the first commit after it for another 0.4 ms (p99 11 ms); hence a thread. It copies while we write, and
- * because a log that is written without a break can never be restarted, the queue then rests for the last few pages.
+ * Keeps the write-ahead log short. Measured on the event loop with a fast disk, one checkpoint of 4 MB blocked the loop for 8
+ * ms (p99 34 ms) and the first commit after it for another 0.4 ms (p99 11 ms); hence a thread. It copies while the broker
+ * writes. A log that is written without a break can never be restarted, so the write queue is then paused for the last few
+ * pages.
  */
 export class Checkpoints {
   readonly #path: string
   readonly #queue: WriteQueue
   #worker: Worker | undefined
   #running: Promise<void> | undefined
-  /** Grows when a reader kept the log from being restarted, so that we don't try at every turn. */
+  /**
+   * The log size of the next attempt. Grows when a reader keeps the log from being restarted, so that not every turn tries
+   * again.
+   */
   #nextAt = LOG_LIMIT_BYTES
 
   constructor(path: string, queue: WriteQueue) {
@@ -24,6 +28,7 @@ export class Checkpoints {
     this.#queue = queue
   }
 
+  /** Starts a checkpoint when the log has grown long enough. */
   consider(logBytes: number): void {
     if (logBytes < LOG_LIMIT_BYTES) this.#nextAt = LOG_LIMIT_BYTES
     if (logBytes < this.#nextAt || this.#running !== undefined) return
@@ -38,7 +43,9 @@ export class Checkpoints {
     await this.#worker?.terminate()
   }
 
-  /** A failure (a full disk, say) leaves a longer log and nothing else; the next try comes with its growth. */
+  /**
+   * A failure (a full disk, for example) only leaves a longer log; the next attempt follows when the log has grown further.
+   */
   async #checkpoint(): Promise<void> {
     try {
       await this.#ask('copy')
@@ -53,7 +60,7 @@ export class Checkpoints {
 
   async #ask(step: CheckpointStep): Promise<void> {
     const worker = (this.#worker ??= startWorker(this.#path))
-    // Only a step that somebody waits for keeps the process alive.
+    // The thread keeps the process alive only while a step is running.
     worker.ref()
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     worker.postMessage(step)

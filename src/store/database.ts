@@ -4,17 +4,17 @@ import { BrokerError } from '../base/errors.ts'
 import { lockFile, type FileLock } from './file-lock.ts'
 import { migrate } from './migrate.ts'
 
-/** How long opening waits for another program; afterwards the loop never waits, the write queue tries again. */
+/** How long opening waits for another program. Later the event loop never waits: the write queue retries instead. */
 const OPENING_PATIENCE_MS = 5000
 
 /**
- * `power-safe-soon`: acknowledged rows survive a crash of the program at once and a power cut after 50 ms, from the end of
- * the event loop's turn that wrote them.
- * `full`: they survive both at once, for an fsync per transaction on the main thread.
+ * `power-safe-soon`: acknowledged rows survive a crash of the program at once, and a power cut 50 ms after the end of the
+ * turn of the event loop that wrote them.
+ * `full`: acknowledged rows survive both at once, at the price of an fsync per transaction on the main thread.
  */
 export type Durability = 'power-safe-soon' | 'full'
 
-/** Opens the database with its tables up to date, creating it readable by its owner alone. */
+/** Opens the database and brings its tables up to date. A new file is readable only by its owner. */
 export function openDatabase(
   path: string,
   durability: Durability,
@@ -23,7 +23,7 @@ export function openDatabase(
   createPrivately(path)
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: OPENING_PATIENCE_MS })
   try {
-    // Checkpoints sync the disk, so they run in a thread of their own: see checkpoints.ts.
+    // Checkpoints sync the disk, so they run in a separate thread: see checkpoints.ts.
     database.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'};
@@ -39,8 +39,8 @@ export function openDatabase(
 }
 
 /**
- * Makes this process the only broker on the database until it ends, however it ends: a second one would take our
- * running holds for those of a dead process. A second file carries the lock, so that `sqlite3` can still read the first.
+ * Makes this process the only broker on the database until it ends, however it ends: a second broker would take the holds of
+ * running requests for those of a dead process. The lock is on a second file, so that `sqlite3` can still read the database.
  */
 export function lockForOneBroker(path: string): FileLock {
   createPrivately(`${path}-lock`)
@@ -57,6 +57,6 @@ function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
   } catch {
-    // It is there already, or SQLite will say why it can't be.
+    // The file exists already, or SQLite will report why it cannot be created.
   }
 }

@@ -7,10 +7,10 @@ export interface FileLock {
 }
 
 /**
- * Takes the lock on `path` at once, or answers `undefined` when somebody else holds it. Of any number that try at the
- * same instant exactly one gets it, and the kernel frees it however the holder dies: the file is an empty SQLite database
- * and the lock is its write lock (POSIX advisory lock), for Node has no `flock`. The file itself stays; removing it
- * would let two holders lock two files of the same name.
+ * Takes the lock on `path` without waiting; `undefined` when another process holds it. Of any number of processes that try at
+ * once exactly one gets it, and the kernel frees it however the holder dies: the file is an empty SQLite database
+ * and the lock is its write lock (a POSIX advisory lock), because Node has no `flock`. The file stays: if it were removed,
+ * two processes could lock two files of the same name.
  */
 export function lockFile(path: string): FileLock | undefined {
   const database = new DatabaseSync(path)

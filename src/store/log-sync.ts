@@ -2,14 +2,14 @@ import { open, type FileHandle } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 
 /**
- * Half of the 50 ms that a power cut may cost, so that the sync itself has the other half. Both count from the end of the
- * event loop's turn that wrote.
+ * Half of the 50 ms of writes that a power cut may cost, so that the sync itself has the other half. Both count from the end
+ * of the turn of the event loop that wrote.
  */
 const SYNC_EVERY_MS = 25
 
 /**
- * Syncs the write-ahead log to the disk soon after it was written, beside the event loop. Only ever the `-wal` file:
- * closing any descriptor of the database itself would drop SQLite's locks on it (POSIX locks belong to the process).
+ * Syncs the write-ahead log to the disk soon after it was written, off the event loop. It opens only the `-wal` file: closing
+ * any descriptor of the database itself would drop SQLite's locks on it (POSIX locks belong to the process).
  */
 export class LogSync {
   readonly #path: string
@@ -25,8 +25,9 @@ export class LogSync {
   constructor(options: {
     path: string
     clock: Clock
-    /** False when every commit syncs by itself; then only the size is looked at. */
+    /** False when every commit syncs by itself; then only the size is read. */
     isNeeded: boolean
+    /** Called after each sync with the size of the log. */
     onLogSize: (bytes: number) => void
   }) {
     this.#path = options.path
@@ -35,13 +36,13 @@ export class LogSync {
     this.#onLogSize = options.onLogSize
   }
 
-  /** Something was committed. */
+  /** To be called after a commit: plans a sync. */
   soon(): void {
     this.#isDirty = true
     this.#plan()
   }
 
-  /** Everything committed so far is on the disk when this resolves. */
+  /** Resolves when everything committed so far is on the disk. */
   async now(): Promise<void> {
     await this.#running
     this.#cancel?.()
@@ -49,7 +50,7 @@ export class LogSync {
     await this.#start()
   }
 
-  /** Whoever closes the database afterwards syncs what is left. */
+  /** Does not sync: closing the database afterwards syncs what is left. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancel?.()
@@ -62,7 +63,7 @@ export class LogSync {
     if (!this.#isDirty || this.#isClosed || this.#cancel !== undefined || this.#running !== undefined) return
     this.#cancel = this.#clock.after(SYNC_EVERY_MS, () => {
       this.#cancel = undefined
-      // A broken disk: nobody waits for this sync, so all that helps is to try again.
+      // A broken disk: no caller waits for this sync, so all that can be done is to try again.
       this.#start().catch(() => {
         this.#isDirty = true
       })
@@ -86,7 +87,8 @@ export class LogSync {
     if (this.#isNeeded) await file.datasync()
     this.#onLogSize((await file.stat()).size)
   }
-  /** One failure (too many open files, say) must not be remembered as the file. */
+
+  /** A failure (too many open files, for example) must not be cached in place of the file. */
   async #open(): Promise<FileHandle> {
     try {
       return await open(this.#path, 'r+')

@@ -2,7 +2,9 @@ import type { DatabaseSync } from 'node:sqlite'
 import { BrokerError } from '../base/errors.ts'
 import { prepare } from './sql.ts'
 
-/** Brings the tables up to date, all steps or none. A database from a newer program is refused untouched. */
+/**
+ * Applies all missing migrations, or none. Throws `cannot-start` for a database of a newer program, and leaves it as it is.
+ */
 export function migrate(database: DatabaseSync, migrations: readonly string[]): void {
   const version = Number(prepare(database, 'PRAGMA user_version').get()?.['user_version'])
   if (version > migrations.length) throw fromTheFuture(version, migrations.length)

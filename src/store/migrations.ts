@@ -7,7 +7,9 @@ import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { whoAnswered } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 
-/** In order, and only ever longer: a step that was released never changes. The database's `user_version` counts them. */
+/**
+ * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
+ */
 export const MIGRATIONS: readonly string[] = [
   holdsAndEntries,
   providerPriority,
@@ -18,5 +20,5 @@ export const MIGRATIONS: readonly string[] = [
   upstreamIds,
 ]
 
-/** Those of `apikeys.db`. */
+/** The migrations of `apikeys.db`. */
 export const API_KEYS_MIGRATIONS: readonly string[] = [apiKeys]

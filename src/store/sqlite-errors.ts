@@ -1,4 +1,4 @@
-/** SQLite's primary result codes that tell of the place rather than of the statement: trying again later can help. */
+/** SQLite's primary result codes that concern the disk or the file rather than the statement: a retry can help. */
 const PLACE_CODES: ReadonlySet<number> = new Set([
   5, // SQLITE_BUSY
   8, // SQLITE_READONLY
@@ -8,16 +8,17 @@ const PLACE_CODES: ReadonlySet<number> = new Set([
 ])
 const BUSY = 5
 
-/** True when the disk or another program is in the way, not the statement itself. */
+/** True when the disk or another program is the cause, not the statement. */
 export function isPlaceTrouble(error: unknown): boolean {
   return PLACE_CODES.has(primaryCode(error))
 }
 
+/** True when another program holds the lock. */
 export function isBusy(error: unknown): boolean {
   return primaryCode(error) === BUSY
 }
 
-/** The low byte; the rest only says which system call it was. */
+/** The low byte of the result code; the rest only says which system call failed. */
 function primaryCode(error: unknown): number {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : 0
   return typeof code === 'number' ? code & 0xff : 0

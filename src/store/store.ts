@@ -9,25 +9,28 @@ import { MIGRATIONS } from './migrations.ts'
 import { prepare, type Statement } from './sql.ts'
 import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
-/** The one SQLite file. Reads are synchronous; writes are grouped, and what was acknowledged survives `kill -9`. */
+/** The one SQLite file. Reads are synchronous. Writes are grouped, and an acknowledged write survives `kill -9`. */
 export interface Store {
   prepare(sql: string): Statement
   /**
-   * Runs a job of SQL in the next transaction and resolves with its result after the commit. A job may run more than once,
-   * so it does nothing but SQL; one that throws is undone alone. Refused with `store-full` while nothing can be written.
+   * Runs a job of SQL in the next transaction and resolves with its result after the commit. A job may run more than once, so
+   * it does nothing but SQL; when a job throws, only its own changes are undone. Rejects with `store-full` while nothing can
+   * be written.
    */
   write<T>(job: () => T): Promise<T>
-  /** Like `write` for what must not be lost: waits until there is space again. */
+  /** Like `write`, for what must not be lost: waits until there is space again. */
   writeEventually<T>(job: () => T): Promise<T>
-  /** The same for who needs no promise of its own: 0.3 µs each. */
+  /** Queues a write with callbacks instead of a promise, which saves 0.3 µs. */
   queue<T>(job: Job<T>): void
-  /** Resolves when everything queued so far is committed; with a full disk, at once. */
+  /** Resolves when everything queued so far is committed; with a full disk it resolves at once. */
   caughtUp(): Promise<void>
-  /** False while the disk is full: ask before accepting what will have to be written. */
+  /** False while the disk is full: check it before accepting a request that will have to be written. */
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
   flush(): Promise<void>
-  /** Writes what is queued and lets go of the file. With a full disk the rest is refused. Twice is once. */
+  /**
+   * Writes what is queued and closes the file. With a full disk the rest is rejected. Further calls return the first promise.
+   */
   close(): Promise<void>
 }
 
@@ -35,15 +38,15 @@ export interface StoreOptions {
   readonly path: string
   readonly clock: Clock
   readonly durability: Durability
-  /** Hears why nothing can be written any more, and with `undefined` that it can be again. */
+  /** Called with the reason when nothing can be written any more, and with `undefined` when writing works again. */
   readonly onFull?: OnFull | undefined
-  /** Those of `requests.db` unless it is another file. */
+  /** By default those of `requests.db`. */
   readonly migrations?: readonly string[] | undefined
 }
 
 /**
- * Opens or creates the database and its folder, alone. Throws `cannot-start` when another broker has it, a newer program
- * made it, or its place can't be used.
+ * Opens or creates the database and its folder, for this process alone. Throws `cannot-start` when another broker has it
+ * open, a newer program created it, or the file cannot be used.
  */
 export function openStore(options: StoreOptions): Store {
   try {
@@ -56,7 +59,7 @@ export function openStore(options: StoreOptions): Store {
 
 function cannotOpen(path: string, cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `can't keep the books in ${path} (${reason}): mend that place, or name another folder with PATH_VAR`
+  const message = `cannot use the database ${path} (${reason}): repair its folder, or name another one with PATH_VAR`
   return new BrokerError('cannot-start', message, { cause })
 }
 

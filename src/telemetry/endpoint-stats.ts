@@ -1,22 +1,23 @@
 import type { Clock } from '../base/clock.ts'
+import { BoundedMap } from '../base/collections/bounded-map.ts'
 import { OUTRUN, type Entry, type Settlement } from '../ledger/types.ts'
 import type { EndpointFigures, Percentile } from '../routing/endpoint-candidate.ts'
 
-/** How endpoints have been doing, from the requests that ended. */
+/** Latency, throughput and uptime of each endpoint, measured from requests that have ended. */
 export interface EndpointFiguresBook {
-  /** Takes note of a request that ended. */
+  /** Records a request that has ended. */
   note(settlement: Settlement): void
-  /** Takes up what the books of an earlier process say; entries are newest first. */
+  /** Loads ledger entries of earlier processes, newest first. */
   recall(entries: Iterable<Entry>): void
-  /** Of the last 30 minutes; `undefined` when it wasn't asked in that time. */
+  /** The statistics of the last 30 minutes; `undefined` when the endpoint had no request in that time. */
   readonly of: (endpointId: string) => EndpointFigures | undefined
-  /** Milliseconds within which 95 of 100 answers had their first token; `undefined` when too few are known to say. */
+  /** Milliseconds until the first token at the 95th percentile; `undefined` when there are too few responses to tell. */
   slowMs(endpointId: string): number | undefined
-  /** Percent of its attempts within the last `ms` that it answered; `undefined` without any. */
+  /** Percentage of the attempts within the last `ms` that succeeded; `undefined` without any. */
   uptime(endpointId: string, ms: number): number | undefined
 }
 
-/** What is read of a request; the books tell it as well as a settlement. */
+/** The fields that are read of a request; a ledger entry has them as well as a settlement. */
 type EndedRequest = Pick<
   Settlement,
   'attempts' | 'endpoint' | 'status' | 'firstTokenMs' | 'durationMs' | 'usage'
@@ -24,38 +25,29 @@ type EndedRequest = Pick<
 
 interface Sample {
   readonly at: number
-  /** `undefined` when it was left before it could. */
+  /** `undefined` when the attempt was given up before it could succeed. */
   readonly answered: boolean | undefined
   readonly latencyMs: number | undefined
   readonly tokensPerSecond: number | undefined
 }
 
-/** The latest of each endpoint; a busy one's day is then told by its last hours. */
+/** Number of the latest samples that are kept per endpoint; those of a busy endpoint do not cover the whole day. */
 const MOST_SAMPLES = 512
 
 const WINDOW_MS = 30 * 60_000
 const DAY_MS = 24 * 60 * 60_000
-/** Of fewer answers nobody knows what is slow. */
+/** With fewer samples the 95th percentile says nothing. */
 const LEAST_KNOWN = 20
-/** Callers can name any model of some providers. */
+/** A bound, because callers can name any model of some providers. */
 const MOST_ENDPOINTS = 4096
 
-/** In memory; after a restart the ledger tells it all again, so nothing else has to be kept. */
+/** In memory: after a restart the statistics are loaded from the ledger, so nothing else has to be stored. */
 export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
-  const book = new Map<string, Samples>()
-
-  /** In place of the one that was new longest ago, when there are too many. */
-  function open(endpointId: string): Samples {
-    const [oldest] = book.keys()
-    if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
-    const samples = new Samples(clock)
-    book.set(endpointId, samples)
-    return samples
-  }
+  const book = new BoundedMap<string, Samples>(MOST_ENDPOINTS)
+  const newSamples = (): Samples => new Samples(clock)
 
   function add(endpointId: string, sample: Sample): void {
-    const samples = book.get(endpointId) ?? open(endpointId)
-    samples.add(sample)
+    book.getOrCreate(endpointId, newSamples).add(sample)
   }
 
   function note(ended: EndedRequest, at: number): void {
@@ -83,7 +75,7 @@ export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
   }
 }
 
-/** The latest requests to one endpoint, and what was last worked out of them. */
+/** The latest requests to one endpoint, and the statistics that were last computed from them. */
 class Samples {
   readonly #clock: Clock
   readonly #latest: Sample[] = []
@@ -105,7 +97,7 @@ class Samples {
     return this.#latest.filter((sample) => sample.at >= at)
   }
 
-  /** To sort 512 samples takes 200 µs, so it is not done for every request that wants to know. */
+  /** Cached, because sorting 512 samples takes 200 µs. */
   workedOut(): WorkedOut {
     const now = this.#clock.now()
     const known = this.#known
@@ -116,7 +108,7 @@ class Samples {
   }
 }
 
-/** What was worked out of many samples is good for so long, or until a sixteenth of them is new. */
+/** Statistics of many samples are used for so long, or until a sixteenth of the samples is new. */
 const GOOD_FOR_MS = 1000
 const MANY = 64
 
@@ -144,7 +136,10 @@ function workedOutOf(samples: readonly Sample[], at: number): WorkedOut {
   }
 }
 
-/** An endpoint that was outrun would have taken longer still: without it the slow ones would be missing among those known. */
+/**
+ * An endpoint that lost to a hedged attempt would have taken at least as long: without its sample, slow responses would be
+ * missing from the statistics.
+ */
 function sampleOfAttempt(at: number, code: string, ms: number): Sample {
   const isOutrun = code === OUTRUN
   return {
@@ -157,7 +152,7 @@ function sampleOfAttempt(at: number, code: string, ms: number): Sample {
 
 function sampleOf(at: number, { status, firstTokenMs, durationMs, usage }: EndedRequest): Sample {
   const seconds = (durationMs - (firstTokenMs ?? durationMs)) / 1000
-  // A plain answer comes all at once: its tokens took the whole time.
+  // An unstreamed response comes all at once: its tokens took the whole duration.
   const tookSeconds = seconds > 0.001 ? seconds : durationMs / 1000
   return {
     at,
@@ -167,7 +162,7 @@ function sampleOf(at: number, { status, firstTokenMs, durationMs, usage }: Ended
   }
 }
 
-/** Nearest rank, of figures that go from good to bad. */
+/** Percentiles by nearest rank, of values that are sorted from good to bad. */
 function percentiles(sorted: readonly number[]): Percentile | undefined {
   if (sorted.length === 0) return undefined
   const at = (share: number): number => Math.round(nearestRank(sorted, share) * 10) / 10

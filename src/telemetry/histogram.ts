@@ -1,12 +1,12 @@
-/** How often something took how long, in seconds. */
+/** A histogram of durations, in seconds. */
 export interface Histogram {
   readonly count: number
   readonly sum: number
-  /** How many took at most `le` seconds, each bucket with those before it. */
+  /** How many took at most `le` seconds. Cumulative: each bucket includes those before it. */
   buckets(): readonly { readonly le: number; readonly count: number }[]
 }
 
-/** From a cached answer of a server next door to a long chain of thought. */
+/** In seconds, from a cached response of a nearby server to a long chain of reasoning. */
 const BOUNDS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600] as const
 
 export function createHistogram(): Histogram & { add(seconds: number): void } {

@@ -4,7 +4,7 @@ import { addMoney, NOTHING } from '../base/money.ts'
 import type { Settlement } from '../ledger/types.ts'
 import { createHistogram, type Histogram } from './histogram.ts'
 
-/** What was counted of some requests. */
+/** Counters of a set of requests. */
 export interface Figures {
   readonly requests: Readonly<Record<CountedStatus, number>>
   readonly tokens: {
@@ -13,9 +13,9 @@ export interface Figures {
     readonly cachedPrompt: number
     readonly reasoning: number
   }
-  /** Of the costs that are known. */
+  /** Sum of the known costs. */
   readonly cost: Money
-  /** Answers without a known cost. */
+  /** Number of responses without a known cost. */
   readonly unpriced: number
   readonly duration: Histogram
   readonly firstToken: Histogram
@@ -28,27 +28,31 @@ export type CountedStatus = (typeof COUNTED_STATUSES)[number]
 export interface EndpointMetrics extends Figures {
   readonly endpoint: string
   readonly provider: string
-  /** Attempts after which the next endpoint was asked, by error code. */
+  /** Attempts after which the request went to the next endpoint, by error code. */
   readonly failedAttempts: ReadonlyMap<string, number>
 }
 
 /** Counters of this process, from its start. */
 export interface Metrics {
-  /** Takes note of a request that ended. */
+  /** Counts a request that has ended. */
   note(settlement: Settlement): void
-  /** Takes note of an HTTP answer. */
-  answered(door: string, status: number): void
-  /** Unix seconds of the start. */
+  /** Counts an HTTP response of a listener. */
+  answered(listener: string, status: number): void
+  /** Start of the process, in Unix seconds. */
   readonly since: number
   readonly total: Figures
   endpoints(): readonly EndpointMetrics[]
   answers(): readonly { readonly door: string; readonly status: number; readonly count: number }[]
 }
 
-/** Callers can name any model of some providers; what comes after so many is counted as one. */
+/**
+ * A bound, because callers can name any model of some providers. Further endpoints are counted together, as `others`: no
+ * counter is ever dropped, because counters must not go back.
+ */
 const MOST_ENDPOINTS = 2048
 const OTHERS = 'others'
 
+/** Counters that all start at zero. */
 export function createMetrics(clock: Clock): Metrics {
   const total = new Counters()
   const endpoints = new Map<string, EndpointCounters>()
@@ -72,15 +76,15 @@ export function createMetrics(clock: Clock): Metrics {
       for (const { endpoint, code } of settlement.attempts)
         increase(endpointOf(endpoint).failedAttempts, code)
     },
-    answered(door, status) {
-      const counts = answers.get(door) ?? new Map<number, number>()
-      answers.set(door, counts)
+    answered(listener, status) {
+      const counts = answers.get(listener) ?? new Map<number, number>()
+      answers.set(listener, counts)
       increase(counts, status)
     },
     endpoints: () => [...endpoints.values()],
     answers: () =>
-      [...answers].flatMap(([door, counts]) =>
-        [...counts].map(([status, count]) => ({ door, status, count })),
+      [...answers].flatMap(([listener, counts]) =>
+        [...counts].map(([status, count]) => ({ door: listener, status, count })),
       ),
   }
 }
@@ -94,7 +98,7 @@ class Counters implements Figures {
   unpriced = 0
 
   note({ status, usage, cost, endpoint, durationMs, firstTokenMs }: Settlement): void {
-    // What a crash left open, and what a later price changes, was no request of this process.
+    // Entries of requests that a crash interrupted, and corrections of earlier costs, are not requests of this process.
     if (status === 'interrupted' || status === 'adjusted') return
     this.requests[status]++
     this.duration.add(durationMs / 1000)

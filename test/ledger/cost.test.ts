@@ -29,52 +29,52 @@ const tiered = price(
 
 // Each figure was worked out by hand: tokens × dollars per million.
 test.each([
-  ['plain', gpt4o, { prompt: 1000, completion: 200 }, '0.0045'],
-  ['half of the prompt cached', gpt4o, { prompt: 1000, cachedPrompt: 500, completion: 0 }, '0.001875'],
+  ['a plain response', gpt4o, { prompt: 1000, completion: 200 }, '0.0045'],
+  ['a prompt that is half cached', gpt4o, { prompt: 1000, cachedPrompt: 500, completion: 0 }, '0.001875'],
   ['cache writes without their own rate', gpt4o, { prompt: 1000, cacheWrite: 400 }, '0.0025'],
   [
-    'cache writes with it',
+    'cache writes with their own rate',
     price({ input: '3', cacheWrite: '3.75' }),
     { prompt: 1000, cacheWrite: 400 },
     '0.0033',
   ],
-  ['reasoning is an output token', gpt4o, { completion: 1000, reasoning: 900 }, '0.01'],
+  ['reasoning tokens at the output rate', gpt4o, { completion: 1000, reasoning: 900 }, '0.01'],
   [
-    'unless it has its own rate',
+    'reasoning tokens at their own rate',
     price({ output: '1', reasoning: '3' }),
     { completion: 10, reasoning: 4 },
     '0.000018',
   ],
   [
-    'audio both ways',
+    'audio in prompt and completion',
     price({ input: '2.5', output: '10', audioInput: '40', audioOutput: '80' }),
     { prompt: 100, audioPrompt: 60, completion: 50, audioCompletion: 30 },
     '0.0051',
   ],
   [
-    'pictures by token and by piece',
+    'images by token and by piece',
     price({ input: '1', image: '10' }, { perImage: dollars('0.001') }),
     { prompt: 100, imagePrompt: 60, images: 2 },
     '0.00264',
   ],
   ['a prompt at the edge of a tier', tiered, { prompt: 200_000, completion: 100 }, '0.251'],
   [
-    'one token further, the whole request',
+    'a prompt one token beyond the edge of a tier',
     tiered,
     { prompt: 200_001, cachedPrompt: 1, completion: 100 },
     '0.50150025',
   ],
   ['a flat fee', price({}, { perRequest: dollars('0.005') }), { prompt: 1 }, '0.005'],
-  ['speech', price({ characters: '15' }), { characters: 13 }, '0.000195'],
+  ['text to speech', price({ characters: '15' }), { characters: 13 }, '0.000195'],
   // 0.36 dollars an hour, ninety seconds.
   ['transcription', price({ hours: '360000' }), { soundMs: 90_000 }, '0.009'],
   ['a sound below the minimum', price({ hours: '360000' }, { minimumSeconds: 10 }), { soundMs: 10 }, '0.001'],
   ['a part larger than the whole', gpt4o, { prompt: 10, cachedPrompt: 999 }, '0.0000125'],
-])('%s costs what it costs', (_, price, counts, expected) => {
+])('the cost of %s is what was worked out by hand', (_, price, counts, expected) => {
   expect(costOf(usage(counts), price)).toBe(dollars(expected))
 })
 
-test('rounding happens once, half up', () => {
+test('a cost is rounded once, half up', () => {
   // Each side alone is half a nano-dollar and would round up to one.
   const half = price({ input: '0.0005', output: '0.0005' })
   expect(costOf(usage({ prompt: 1, completion: 1 }), half)).toBe(1n)
@@ -99,7 +99,7 @@ const oracleUsages = [
   { input_tokens: 250_000, output_tokens: 1000 },
 ]
 
-test.each(oracleModels)('agrees with genai-prices about %s %s', (providerId, model) => {
+test.each(oracleModels)('the cost agrees with genai-prices for %s %s', (providerId, model) => {
   for (const counts of oracleUsages) {
     const theirs = calcPrice(counts, model, { providerId, timestamp: new Date('2026-01-01') })
     if (theirs === null) throw new Error(`genai-prices no longer knows ${model}`)
@@ -184,7 +184,7 @@ const anyUsage: fc.Arbitrary<Usage> = fc.record({
   images: fc.nat(9),
 })
 
-test('nothing within the bounds costs more than the most that it can cost', () => {
+test('no usage within the bounds costs more than the maximum cost', () => {
   fc.assert(
     fc.property(anyPrice, anyUsage, tokens, tokens, (price, counts, morePrompt, moreCompletion) => {
       const most = mostItCanCost(
@@ -207,7 +207,7 @@ test('nothing within the bounds costs more than the most that it can cost', () =
   )
 })
 
-test('nothing that reaches the floor costs less than the least that it can cost', () => {
+test('no usage of at least the minimum costs less than the minimum cost', () => {
   fc.assert(
     fc.property(anyPrice, anyUsage, fc.nat(3000), fc.nat(3000), (price, any, prompt, completion) => {
       const counts = { ...any, characters: 0, soundMs: 0 }
@@ -225,21 +225,21 @@ test('nothing that reaches the floor costs less than the least that it can cost'
   )
 })
 
-test('what was used without a known rate makes the cost unknown, and nothing used costs nothing', () => {
+test('usage without a known rate makes the cost unknown, and no usage costs nothing', () => {
   const onlySpeech: Price = { characters: dollars('15'), source: undefined, date: undefined }
   expect(costOf(usage({ characters: 13 }), onlySpeech)).toBe(dollars('0.000195'))
   expect(costOf(usage({ prompt: 1, characters: 13 }), onlySpeech)).toBeUndefined()
   expect(mostItCanCost({ promptTokensAtMost: 1, completionTokensAtMost: 0 }, onlySpeech)).toBeUndefined()
 })
 
-test('without splits and tiers the bound is the cost itself', () => {
+test('without separate rates and tiers the maximum cost is the cost itself', () => {
   const plain = usage({ prompt: 123, completion: 45 })
   expect(mostItCanCost({ promptTokensAtMost: 123, completionTokensAtMost: 45 }, gpt4o)).toBe(
     costOf(plain, gpt4o),
   )
 })
 
-test('the parts are never negative and add up to the cost', () => {
+test('the parts of a cost are never negative and add up to it', () => {
   fc.assert(
     fc.property(anyPrice, anyUsage, (price, counts) => {
       const parts = costParts(counts, price)

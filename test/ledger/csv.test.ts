@@ -9,7 +9,7 @@ const program = 'sqlite3'
 const isInstalled = spawnSync(program, ['--version']).status === 0
 
 test.skipIf(!isInstalled)(
-  'people can export request_logs as CSV (skipped without the sqlite3 program)',
+  'the sqlite3 program exports request_logs as CSV while the broker runs (skipped without the program)',
   async () => {
     await using here = temporaryStore()
     const ledger = createLedger({ store: here.store })

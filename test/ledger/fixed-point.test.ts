@@ -6,13 +6,13 @@ import { plus, rounded, times } from '../../src/ledger/fixed-point.ts'
 const count = fc.oneof(fc.nat(), fc.integer({ min: 1, max: 3_000_000 }))
 const rate = fc.oneof(
   fc.bigInt({ min: 0n, max: 10n ** 11n }),
-  // Around the last number that a double can tell from its neighbours.
+  // Around the largest safe integer.
   fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 3n }),
   fc.bigInt({ min: 0n, max: 2n ** 80n }),
 )
 const terms = fc.array(fc.tuple(count, rate), { minLength: 1, maxLength: 6 })
 
-test('a sum of counts times rates is what bigints make of it, however large', () => {
+test('a sum of counts times rates equals the sum of bigints, however large', () => {
   fc.assert(
     fc.property(terms, (all) => {
       const exact = all.reduce((sum, [count, rate]) => sum + BigInt(count) * rate, 0n)
@@ -28,7 +28,7 @@ test.each([
   [499_999, 0n],
   [500_000, 1n],
   [Number.MAX_SAFE_INTEGER, (2n ** 53n - 1n + 500_000n) / 1_000_000n],
-])('%d millionths of a nano-dollar are %d', (exact, nano) => {
+])('%d millionths of a nano-dollar are rounded to %d', (exact, nano) => {
   expect(rounded(exact)).toBe(nano)
   expect(rounded(BigInt(exact))).toBe(nano)
 })

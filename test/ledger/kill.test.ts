@@ -6,7 +6,7 @@ import { createLedger } from '../../src/ledger/ledger.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 
 test.each([50, 1000, 4000])(
-  'killed after %i acknowledgements, every hold that was acknowledged is one entry and none is there twice',
+  'after a kill at %i acknowledgements, every acknowledged hold becomes exactly one entry',
   async (acknowledgements) => {
     await using here = temporaryStore()
     await here.store.close()
@@ -39,7 +39,7 @@ test.each([50, 1000, 4000])(
   },
 )
 
-/** What the child had said when it was killed. */
+/** The lines that the child had written when it was killed. */
 async function killedAfter(lines: number, path: string): Promise<{ held: string[]; settled: string[] }> {
   const storm = new URL('./random-writes.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [storm, path], { stdio: ['ignore', 'pipe', 'inherit'] })

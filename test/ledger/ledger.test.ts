@@ -7,7 +7,7 @@ import type { Hold } from '../../src/ledger/types.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request, usage } from './samples.ts'
 
-test('a settled hold is one entry that says everything', async () => {
+test('a settled hold becomes one entry with all details', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const caller = { ip: 'fc00::1', context: 'lab' }
@@ -21,13 +21,13 @@ test('a settled hold is one entry that says everything', async () => {
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
-  const { most: _most, ...asked } = wanted
-  const expected = { ...asked, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
+  const { most: _most, ...identity } = wanted
+  const expected = { ...identity, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })
 
-test('settling twice throws, at once and later, and changes nothing', async () => {
+test('settling a hold twice rejects, at once and later, and changes nothing', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const hold = await ledger.hold(request('gen-1'))
@@ -40,7 +40,7 @@ test('settling twice throws, at once and later, and changes nothing', async () =
   expect([...ledger.entries({ limit: 9 })].map((entry) => entry.cost)).toEqual([1n])
 })
 
-test('what can’t be written is told to whom the ledger belongs, and is booked at the next start', async () => {
+test('a hold that cannot be settled is reported to the ledger’s owner and recorded at the next start', async () => {
   await using here = temporaryStore()
   const lost: string[] = []
   const onUnsettled = ({ id }: Hold, error: unknown) => lost.push(`${id}: ${(error as Error).message}`)
@@ -55,7 +55,7 @@ test('what can’t be written is told to whom the ledger belongs, and is booked 
   expect(reopened.find('gen-1')).toMatchObject({ status: 'interrupted', costLow: 0n, costHigh: 9n })
 })
 
-test('an unpriced answer is counted as unpriced, not as free', async () => {
+test('an unpriced response counts as unpriced, not as free', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('gen-1', { most: undefined })), finished(undefined))
@@ -63,7 +63,7 @@ test('an unpriced answer is counted as unpriced, not as free', async () => {
   expect(ledger.find('gen-1')?.cost).toBeUndefined()
 })
 
-test('a crash leaves no doubt about what could cost nothing, and says of the rest that it may be anything', async () => {
+test('after a crash an open hold of zero costs nothing, and any other one is between nothing and all that was held', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.hold(request('free', { most: NOTHING }))
@@ -80,7 +80,7 @@ test('a crash leaves no doubt about what could cost nothing, and says of the res
   })
 })
 
-test('what is held may be raised: it counts at once, survives a crash, and is given back whole', async () => {
+test('a hold can be increased: it counts at once, survives a crash, and is released whole', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const hold = await ledger.hold(request('gen-1', { most: money(10n) }))
@@ -102,7 +102,7 @@ test('an entry can never be changed', async () => {
   await expect(here.store.write(() => update.run())).rejects.toThrow('entries never change')
 })
 
-test('on a full disk holds are refused while settlements wait for space, and none is lost or doubled', async () => {
+test('with a full disk holds are rejected while settlements wait for space, and none is lost or doubled', async () => {
   await using here = temporaryStore()
   const { store, clock } = here
   const ledger = createLedger({ store })
@@ -141,11 +141,11 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), which: fc.nat(99) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const) }) },
-  // The files as they are at that moment, under a log that nobody ended.
+  // The files as they are at this moment, with a write-ahead log that was not closed.
   { weight: 1, arbitrary: fc.record({ do: fc.constant('crash' as const) }) },
 )
 
-test('entries less holds is the balance, after any order of hold, raise, settle, release, restart and crash', async () => {
+test('the balance is entries less holds, after any order of hold, increase, settle, release, restart and crash', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
       await using here = temporaryStore()
@@ -183,7 +183,7 @@ test('entries less holds is the balance, after any order of hold, raise, settle,
   )
 })
 
-/** Nobody could be asked: what was held is free again. */
+/** Nothing was sent upstream: what was held is free again. */
 const refused = finished(NOTHING, {
   status: 'failed',
   endpoint: undefined,
@@ -222,7 +222,7 @@ function sum(amounts: readonly (Money | undefined)[]): bigint {
   return amounts.reduce<bigint>((total, amount) => total + (amount ?? NOTHING), 0n)
 }
 
-test('rows of one group are found together, and a row without one is in none', async () => {
+test('rows of one group are found together, and a row without a group is in none', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   for (const [id, group] of [
@@ -237,7 +237,7 @@ test('rows of one group are found together, and a row without one is in none', a
   expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
 })
 
-test('what a crash left of a group still says so, and the row says it by itself', async () => {
+test('a hold of a group that a crash interrupted keeps its group, and so does its entry', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.hold(request('gen-2', { group: 'gen-1' }))
@@ -246,7 +246,7 @@ test('what a crash left of a group still says so, and the row says it by itself'
   expect(reopened.find('gen-2')).toMatchObject({ status: 'interrupted', group: 'gen-1' })
 })
 
-test('the column of attempts counts all of them: those that failed and the one that answered', async () => {
+test('the column `attempts` counts all attempts: the failed ones and the one that responded', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const failed = { endpoint: 'groq/gpt-4o', code: 'upstream-busy', status: 429, ms: 20 }
@@ -268,7 +268,7 @@ test('the column of attempts counts all of them: those that failed and the one t
   ])
 })
 
-test('after the clock went back a budget knows what was spent in its period, and what is held', async () => {
+test('after the clock has gone back, the balance of a period contains what was spent and is held in it', async () => {
   await using here = temporaryStore()
   const today = Date.UTC(2026, 10, 21, 23, 59, 58)
   const tomorrow = today + 5000
@@ -281,17 +281,17 @@ test('after the clock went back a budget knows what was spent in its period, and
   expect(ledger.balanceIn(account, 'day', tomorrow)).toEqual({ spent: 7n, held: 0n })
 
   const open = await ledger.hold(request('open', { startedAt: tomorrow, most: money(100n) }))
-  const asked = ledger.hold(request('asked', { startedAt: today, most: money(20n) }))
+  const second = ledger.hold(request('second', { startedAt: today, most: money(20n) }))
   for (const period of ['hour', 'day', 'total'] as const)
     expect([period, ledger.balanceIn(account, period, today)]).toEqual([period, { spent: 57n, held: 120n }])
   void ledger.settle(open, finished(money(3n)))
   expect(ledger.balanceIn(account, 'day', today)).toEqual({ spent: 60n, held: 20n })
-  await ledger.settle(await asked, finished(money(1n)))
+  await ledger.settle(await second, finished(money(1n)))
   await spend('again', today + 1000, 2n)
   expect(ledger.balanceIn(account, 'day', today + 1000)).toEqual({ spent: 63n, held: 0n })
 })
 
-test('what was held before the clock went back is given back where it was counted', async () => {
+test('a hold from before the clock went back is released in the period in which it was counted', async () => {
   await using here = temporaryStore()
   const eleven = Date.UTC(2026, 10, 21, 11)
   const ledger = createLedger({ store: here.store, now: eleven })

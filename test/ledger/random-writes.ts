@@ -1,4 +1,4 @@
-/** A broker in a storm, to be killed: settles and leaves open, and says each thing only once it was acknowledged. */
+/** A busy broker, to be killed: settles some holds, leaves others open, and prints each write only once it was acknowledged. */
 import { systemClock } from '../../src/base/clock.ts'
 import { generationId } from '../../src/base/ids.ts'
 import { money } from '../../src/base/money.ts'
@@ -12,7 +12,7 @@ const say = (word: string, id: string): boolean => process.stdout.write(`${word}
 
 let begun = 0
 
-/** Of ten holds the first stays open: however soon the end comes, there is one to recover. */
+/** The first of ten holds stays open: however early the process is killed, there is a hold to recover. */
 const staysOpen = (): boolean => begun++ % 10 === 0
 
 async function caller(): Promise<void> {

@@ -20,7 +20,7 @@ async function rerate(ledger: Ledger, price: Price | undefined = corrected) {
   return ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: NOW })
 }
 
-test('history under corrected prices is new entries; the old ones stay as they were', async () => {
+test('repricing books new entries and leaves the old ones unchanged', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('dear')), finished(money(50n)))
@@ -37,7 +37,7 @@ test('history under corrected prices is new entries; the old ones stay as they w
   expect(await ledger.verify()).toMatchObject({ rows: 4 })
 })
 
-test('rerating twice changes nothing the second time, and a third price corrects the correction', async () => {
+test('repricing twice changes nothing the second time, and a third price corrects the correction', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('one')), finished(money(50n)))
@@ -47,7 +47,7 @@ test('rerating twice changes nothing the second time, and a third price corrects
   expect((await ledger.summary()).cost).toBe(21n)
 })
 
-test('a trial says what would change and books nothing', async () => {
+test('a dry run of repricing reports what would change and books nothing', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('one')), finished(money(50n)))
@@ -56,7 +56,7 @@ test('a trial says what would change and books nothing', async () => {
   expect((await ledger.summary()).cost).toBe(50n)
 })
 
-test('what the provider charged is not ours to correct', async () => {
+test('repricing leaves a cost that the provider charged', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('one')), finished(money(50n), { costSource: 'upstream' }))

@@ -42,7 +42,7 @@ const BEHIND = {
   throughput_last_30m: null,
 }
 
-/** Lists what `listed` says at that moment. */
+/** Responds with the current value of `listed`. */
 function lists(listed: () => readonly unknown[]): Script {
   return ({ path }) =>
     path.includes('/endpoints')
@@ -55,7 +55,7 @@ async function idsOf(broker: Broker): Promise<string[]> {
   return (body as { data: { id: string }[] }).data.map(({ id }) => id)
 }
 
-test('OpenRouter’s list joins the models file, lasts over a restart, and an absurd one is refused', async () => {
+test('OpenRouter’s list is added to the models file and survives a restart, and an absurd list is refused', async () => {
   using folder = tempFolder()
   let listed: readonly unknown[] = [row('acme/one'), row('acme/two'), row('acme/three')]
   await using upstream = await scriptedUpstream(lists(() => listed))
@@ -85,7 +85,7 @@ test('OpenRouter’s list joins the models file, lasts over a restart, and an ab
   expect(await idsOf(again)).toContain('acme/two')
 })
 
-test('a kept list that was damaged is left alone, loudly', async () => {
+test('a damaged stored list is ignored with a warning', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(lists(() => [row('acme/one')]))
   const env = { ...openrouterAt(upstream), AIBROKER_CATALOG: 'on' }
@@ -100,7 +100,7 @@ test('a kept list that was damaged is left alone, loudly', async () => {
   expect(second.stderr()).toContain('the kept list of models is of no use')
 })
 
-test('what another provider lists can be asked for by name', async () => {
+test('models that another provider lists can be requested by name', async () => {
   await using upstream = await scriptedUpstream([
     json(200, { data: [{ id: 'brand-new', context_window: 9 }] }),
   ])
@@ -109,7 +109,7 @@ test('what another provider lists can be asked for by name', async () => {
   expect(await idsOf(broker)).toContain('groq/brand-new')
 })
 
-test('what OpenRouter has to offer for a model is learnt from the first request with wishes, and used from then on', async () => {
+test('OpenRouter’s endpoints of a model are loaded at the first request with preferences, and used from then on', async () => {
   await using upstream = await scriptedUpstream((request, nth) =>
     request.method === 'POST'
       ? [json(404, { error: { message: 'No endpoints found', code: 404 } })]
@@ -142,7 +142,7 @@ test('what OpenRouter has to offer for a model is learnt from the first request 
   expect(fits.json).toMatchObject({ candidates: [{ endpoint: 'openrouter/acme/one' }] })
 })
 
-test('the list is sorted and bounded as asked, and a sort that nobody knows is refused', async () => {
+test('the list of models is sorted and limited as requested, and an unknown sort is refused', async () => {
   const DAY_S = 86_400
   const now = Math.floor(Date.now() / 1000)
   const listed = [

@@ -43,7 +43,7 @@ function answer(message: object, reason = 'stop') {
 const messages = [{ role: 'user' as const, content: 'count' }]
 const model = 'gpt-4o-mini'
 
-test('a plain answer is OpenRouter’s in every field', async () => {
+test('an unstreamed response has OpenRouter’s format in every field', async () => {
   await using upstream = await scriptedUpstream(says)
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const { json: body, headers } = await broker.post('/api/v1/chat/completions', { model, messages })
@@ -62,7 +62,7 @@ test('a plain answer is OpenRouter’s in every field', async () => {
   })
 })
 
-test('every chunk of a stream is OpenRouter’s, and usage comes last and once', async () => {
+test('every chunk of a stream has OpenRouter’s format, and usage comes last and once', async () => {
   await using upstream = await scriptedUpstream(says)
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const { text } = await broker.post('/api/v1/chat/completions', { model, messages, stream: true })
@@ -80,7 +80,7 @@ test('every chunk of a stream is OpenRouter’s, and usage comes last and once',
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
 })
 
-test('the real clients read answers and streams', async () => {
+test('the real clients read responses and streams', async () => {
   await using upstream = await scriptedUpstream(says)
   await using broker = await startBroker({ env: openaiAt(upstream) })
   await using clients = clientsOn(broker.sockets.rest)

@@ -22,7 +22,7 @@ import { startBroker, type Broker } from '../support/start-broker.ts'
 const model = 'gpt-4o-mini'
 const USAGE = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 }
 const CALL = { id: 'call_1', type: 'function', function: { name: 'weather', arguments: '{"city":"Ghent"}' } }
-/** OpenAI repeats no type in later pieces. */
+/** Like OpenAI, which does not repeat the type in later pieces of a call. */
 const PIECES = [
   {
     tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'weather', arguments: '' } }],
@@ -43,7 +43,7 @@ afterAll(async () => {
   for (const open of [clients, broker, upstream]) await open[Symbol.asyncDispose]()
 })
 
-/** Chooses by what the caller said. */
+/** Chooses the script by the caller's message. */
 function scenes(body: unknown): readonly Step[] {
   const { stream, messages } = body as { stream?: boolean; messages: { content: unknown }[] }
   const said = JSON.stringify(messages)
@@ -80,8 +80,8 @@ const parameters = { type: 'object' as const, properties: { city: { type: 'strin
 const tools = [{ type: 'function' as const, function: { name: 'weather', parameters } }]
 const weather = tool({ inputSchema: jsonSchema<{ city: string }>(parameters) })
 
-describe('tools', () => {
-  test('with openai', async () => {
+describe('a tool call is read by the client', () => {
+  test('of openai', async () => {
     const { openai } = clients
     const answer = await openai.chat.completions.create({ model, messages: user('weather?'), tools })
     expect(answer.choices[0]?.message.tool_calls?.[0]).toMatchObject(CALL)
@@ -91,7 +91,7 @@ describe('tools', () => {
     expect(final.choices[0]?.message.tool_calls?.[0]).toMatchObject({ function: CALL.function })
   })
 
-  test('with @openrouter/sdk', async () => {
+  test('of @openrouter/sdk', async () => {
     const chatRequest = { model, messages: user('weather?'), tools }
     const answer = await clients.openrouter.chat.send({ chatRequest: { ...chatRequest, stream: false } })
     expect('choices' in answer && answer.choices[0]?.message.toolCalls?.[0]).toMatchObject(CALL)
@@ -103,7 +103,7 @@ describe('tools', () => {
     expect(said).toBe(CALL.function.arguments)
   })
 
-  test('with @openrouter/ai-sdk-provider', async () => {
+  test('of @openrouter/ai-sdk-provider', async () => {
     const asked = {
       model: clients.aiSdk(model),
       prompt: 'weather?',
@@ -116,7 +116,7 @@ describe('tools', () => {
   })
 })
 
-test('structured output', async () => {
+test('the clients get structured output', async () => {
   const schema = jsonSchema<{ city: string }>(parameters)
   const { object } = await generateObject({
     model: clients.aiSdk(model),
@@ -129,7 +129,7 @@ test('structured output', async () => {
 })
 
 describe('reasoning', () => {
-  test('is told under OpenRouter’s names', async () => {
+  test('is returned under OpenRouter’s field names', async () => {
     const asked = { model: clients.aiSdk(model), prompt: 'think', maxRetries: 0 }
     expect((await generateText(asked)).reasoningText).toBe('hm so')
     expect(await streamText(asked).reasoningText).toBe('hm so')
@@ -143,7 +143,7 @@ describe('reasoning', () => {
       expect(faultsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
   })
 
-  test('is kept out when the caller wants none of it', async () => {
+  test('is left out when the caller excludes it', async () => {
     const reasoning = { exclude: true }
     for (const stream of [false, true]) {
       const { text } = await broker.post('/v1/chat/completions', {
@@ -152,14 +152,14 @@ describe('reasoning', () => {
         reasoning,
         stream,
       })
-      // No id has a space, but two letters it may have.
+      // An id has no space, but it may have any two letters in a row.
       expect(text).not.toContain('hm ')
       expect(text).toContain('yes')
     }
   })
 })
 
-test('OpenAI’s client knows the id of every answer, plain, streamed and failed', async () => {
+test('OpenAI’s client gets the id of every response, plain, streamed and failed', async () => {
   const { completions } = clients.openai.chat
   const plain = await completions.create({ model, messages: user('x') })
   expect(plain._request_id).toBe(plain.id)
@@ -172,7 +172,7 @@ test('OpenAI’s client knows the id of every answer, plain, streamed and failed
 })
 
 describe('a failure', () => {
-  test('has the provider’s words where each client looks for them', async () => {
+  test('has the provider’s message where each client looks for it', async () => {
     const { openai, openrouter, aiSdk } = clients
     const byOpenai = await openai.chat.completions
       .create({ model, messages: user('refuse') })
@@ -191,7 +191,7 @@ describe('a failure', () => {
     await expect(generated).rejects.toThrow(/\[OpenAI\].*context length exceeded/)
   })
 
-  test('in the middle of a stream is an error chunk, not a short answer', async () => {
+  test('in the middle of a stream is an error chunk, not a short response', async () => {
     const { text } = await broker.post('/v1/chat/completions', {
       model,
       messages: user('break'),
@@ -210,7 +210,7 @@ describe('a failure', () => {
     await expect(stream.finalContent()).rejects.toBeInstanceOf(APIError)
   })
 
-  test('of an unknown model says so with an id to ask about', async () => {
+  test('for an unknown model says so, with an id to refer to', async () => {
     const {
       status,
       json: body,

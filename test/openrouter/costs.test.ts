@@ -23,9 +23,9 @@ interface Case {
   readonly source: string
   /** US dollars per million tokens, as the models file has them. */
   readonly rates: string
-  /** As a provider reports it. */
+  /** The usage as a provider reports it. */
   readonly usage: Readonly<Record<string, unknown>>
-  /** The sum in nano-dollars by hand: of the prompt, of the answer. */
+  /** The cost in nano-dollars, worked out by hand: of the prompt, of the completion. */
   readonly nano: readonly [prompt: number, completion: number]
 }
 
@@ -134,7 +134,7 @@ afterAll(async () => {
   folder[Symbol.dispose]()
 })
 
-describe('the answer, the ledger and /generation say what was worked out by hand, to the nano-dollar', () => {
+describe('response, ledger and /generation have the cost that was worked out by hand, to the nano-dollar', () => {
   test.each(CASES.flatMap((each) => [false, true].map((stream) => ({ ...each, stream }))))(
     '$name (streamed: $stream; $source)',
     async ({ name, nano: [prompt, completion], stream }) => {

@@ -27,11 +27,11 @@ models:
     kind: embedding
     backends: [{ provider: openrouter, model_id: openai/text-embedding-3-small, input_cost: 1 }]
 `
-/** Of length 13; cut to two numbers it is of length 5. */
+/** Its length is 13; cut to two numbers, its length is 5. */
 const VECTOR = [3, 4, 12]
 const usage = { prompt_tokens: 1000, total_tokens: 1000 }
 
-/** Doesn't know `dimensions`. */
+/** A provider that ignores `dimensions`. */
 const ignoring: Script = ({ body }) => {
   const { input, encoding_format: encoding } = body as { input: string | string[]; encoding_format?: string }
   const bytes = Buffer.from(new Float32Array(VECTOR).buffer)
@@ -69,9 +69,9 @@ async function embed(body: object) {
   return { status, answer, vectors: answer.data?.map(({ embedding }) => embedding), row }
 }
 
-describe('vectors that are longer than was asked for', () => {
+describe('embedding vectors that are longer than the requested dimensions', () => {
   test.each(['known', 'said', 'routed'])(
-    'are cut and brought back to length one where the model allows it (%s)',
+    'are cut and normalised to length one if the model allows it (%s)',
     async (model) => {
       const { vectors } = await embed({ model, dimensions: 2, input: ['a', 'b'] })
       expect(vectors).toEqual([
@@ -81,7 +81,7 @@ describe('vectors that are longer than was asked for', () => {
     },
   )
 
-  test.each(['known', 'routed'])('also in base64 (%s)', async (model) => {
+  test.each(['known', 'routed'])('are cut in base64, too (%s)', async (model) => {
     const { vectors } = await embed({ model, dimensions: 2, encoding_format: 'base64' })
     const bytes = Buffer.from(String(vectors?.[0]), 'base64')
     expect([bytes.length, bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([
@@ -91,7 +91,7 @@ describe('vectors that are longer than was asked for', () => {
     ])
   })
 
-  test('are refused where nobody knows whether they may be cut, and booked, for they were billed', async () => {
+  test('are refused if the model is not known to allow cutting, and booked, because they were billed', async () => {
     const { status, answer, row } = await embed({ model: 'stubborn', dimensions: 2 })
     expect([status, answer.error?.message]).toEqual([
       502,
@@ -100,7 +100,7 @@ describe('vectors that are longer than was asked for', () => {
     await expect.poll(row).toMatchObject({ cost_nano: 1_000_000, prompt_tokens: 1000 })
   })
 
-  test('are asked of the next endpoint, once each, and the bill has both', async () => {
+  test('fall back to the next endpoint, one attempt each, and the cost is of both', async () => {
     const before = openai.requests.length
     const { answer, vectors, row } = await embed({ model: 'rescued', dimensions: 2 })
     expect([vectors, openai.requests.length - before]).toEqual([[[1, 1]], 1])
@@ -110,12 +110,12 @@ describe('vectors that are longer than was asked for', () => {
   })
 })
 
-test('vectors that are too short are never stretched', async () => {
+test('embedding vectors that are too short are refused, not padded', async () => {
   const { status, answer } = await embed({ model: 'known', dimensions: 4 })
   expect([status, answer.error?.message]).toEqual([502, expect.stringMatching(/of 4 numbers and gave 3/)])
 })
 
-test('without a wish they stay as they came', async () => {
+test('without requested dimensions embedding vectors are not changed', async () => {
   expect((await embed({ model: 'known' })).vectors).toEqual([VECTOR])
   expect((await embed({ model: 'known', dimensions: 3 })).vectors).toEqual([VECTOR])
 })

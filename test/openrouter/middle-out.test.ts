@@ -57,8 +57,8 @@ async function ask(model: string, extra: object = {}, messages: readonly object[
   return { status, answer, sent }
 }
 
-describe('a chat that is too long for a small window', () => {
-  test('is asked without its middle, and the answer says so', async () => {
+describe('a chat that is too long for a small context window', () => {
+  test('is sent without its middle, and the response says so', async () => {
     const { answer, sent } = await ask('small')
     const numbers = sent.messages.slice(1, -1).map(({ content }) => Number(content.split(' ')[0]))
     expect(sent.messages.length).toBeLessThan(chat.length)
@@ -75,7 +75,7 @@ describe('a chat that is too long for a small window', () => {
   })
 
   test.each([[{ transforms: [] }], [{ plugins: [{ id: 'context-compression', enabled: false }] }]])(
-    'is left alone with %j',
+    'is not compressed with %j',
     async (extra) => {
       const { sent } = await ask('small', extra)
       expect(sent.messages).toHaveLength(chat.length)
@@ -84,19 +84,19 @@ describe('a chat that is too long for a small window', () => {
     },
   )
 
-  test('leaves more room for a longer answer', async () => {
+  test('is compressed further for a longer completion', async () => {
     const usual = await ask('small')
     const { sent } = await ask('small', { max_tokens: 4000 })
     expect(sent.messages.length).toBeLessThan(usual.sent.messages.length - 10)
   })
 
-  test('is OpenRouter’s to compress where it is asked', async () => {
+  test('is sent whole to OpenRouter, which compresses it itself', async () => {
     const { sent } = await ask('routed', { transforms: ['middle-out'] })
     expect(sent.messages).toHaveLength(chat.length)
     expect(sent).toMatchObject({ transforms: ['middle-out'] })
   })
 
-  test('is asked whole of another endpoint of the model that can take it, unless the caller named an order', async () => {
+  test('is sent whole to another endpoint of the model that can take it, unless the caller named an order', async () => {
     const { sent } = await ask('both')
     expect([sent['model'], sent.messages.length]).toEqual(['acme/both', chat.length])
     const short = await ask('both', {}, chat.slice(-2))
@@ -106,13 +106,13 @@ describe('a chat that is too long for a small window', () => {
     expect(ordered.sent.messages.length).toBeLessThan(chat.length)
   })
 
-  test('stays whole where it fits, without a word', async () => {
+  test('is not compressed if it fits, and the response does not mention it', async () => {
     const { answer, sent } = await ask('small', {}, chat.slice(-20))
     expect(sent.messages).toHaveLength(20)
     expect(answer).not.toHaveProperty('x_aibroker.context_compression')
   })
 
-  test('as a text completion loses the middle of its text', async () => {
+  test('loses the middle of its text as a text completion', async () => {
     const prompt = `first ${'word and '.repeat(6000)}last`
     const { status } = await broker.post('/v1/completions', { model: 'small', prompt })
     const sent = upstream.requests.at(-1)?.body as { messages: { content: string }[] } | undefined
@@ -122,15 +122,15 @@ describe('a chat that is too long for a small window', () => {
   })
 })
 
-describe('a larger window is compressed for only when asked', () => {
+describe('for a larger context window a chat', () => {
   const longer = [...chat, ...chat]
 
-  test.each([[{}, longer.length]])('not with %j', async (extra, count) => {
+  test.each([[{}, longer.length]])('is not compressed with %j', async (extra, count) => {
     expect((await ask('wide', extra, longer)).sent.messages).toHaveLength(count)
   })
 
   test.each([[{ transforms: ['middle-out'] }], [{ plugins: [{ id: 'context-compression' }] }]])(
-    'with %j',
+    'is compressed with %j',
     async (extra) => {
       expect((await ask('wide', extra, longer)).sent.messages.length).toBeLessThan(longer.length)
     },

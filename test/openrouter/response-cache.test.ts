@@ -43,7 +43,7 @@ afterAll(async () => {
   await upstream[Symbol.asyncDispose]()
 })
 
-/** Every test has questions of its own. */
+/** Every test sends messages of its own. */
 let question = 0
 beforeEach(() => void question++)
 
@@ -56,7 +56,7 @@ interface Answer {
 async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/completions') {
   const messages = [{ role: 'user', content: `question ${question}` }]
   const {
-    headers: told,
+    headers: responseHeaders,
     text,
     status,
   } = await broker.post(
@@ -66,7 +66,7 @@ async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/co
   )
   const cached = Object.fromEntries(
     ['status', 'ttl', 'age', 'source-id'].flatMap((name) => {
-      const value = told[`x-openrouter-cache-${name}`]
+      const value = responseHeaders[`x-openrouter-cache-${name}`]
       return value === undefined ? [] : [[name, value]]
     }),
   )
@@ -74,13 +74,13 @@ async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/co
     status,
     text,
     cached,
-    id: String(told['x-generation-id']),
+    id: String(responseHeaders['x-generation-id']),
     answer: () => JSON.parse(text) as Answer,
   }
 }
 
-describe('the same question again', () => {
-  test('is answered out of the cache: a new id, nothing used, nothing to pay, nobody asked', async () => {
+describe('a repeated request with the response cache on', () => {
+  test('is served from the cache: a new id, no usage, no cost, nothing sent upstream', async () => {
     const first = await ask()
     const before = upstream.requests.length
     const again = await ask({}, { 'x-openrouter-metadata': 'enabled' })
@@ -97,7 +97,7 @@ describe('the same question again', () => {
     expect(repeated).not.toHaveProperty('openrouter_metadata')
   })
 
-  test('is a row of its own, at no cost', async () => {
+  test('has a ledger row of its own, at no cost', async () => {
     await ask()
     const { id } = await ask()
     await expect
@@ -109,7 +109,7 @@ describe('the same question again', () => {
     expect(broker.openHolds()).toBe(0)
   })
 
-  test('is streamed again as a stream, which is another question than the plain one', async () => {
+  test('is served as a stream if it is one, and does not hit an unstreamed response', async () => {
     const plain = await ask()
     const first = await ask({ stream: true })
     const again = await ask({ stream: true })
@@ -121,7 +121,7 @@ describe('the same question again', () => {
     expect(again.text.endsWith('data: [DONE]\n\n')).toBe(true)
   })
 
-  test('is known whatever the space in it, but not in another order or from somebody else', async () => {
+  test('hits with other white space in its body, but not with another order of fields or from another caller', async () => {
     await ask({ seed: 1 })
     expect((await ask({ seed: 1 }, {}, '/api/v1/chat/completions')).cached['status']).toBe('HIT')
     const messages = [{ role: 'user', content: `question ${question}` }]
@@ -139,7 +139,7 @@ describe('the same question again', () => {
   })
 })
 
-test('an embedding is kept, too', async () => {
+test('an embedding is cached, too', async () => {
   const body = { model: 'text-embedding-3-small', input: 'hi', messages: undefined }
   const first = await ask(body, {}, '/v1/embeddings')
   const again = await ask(body, {}, '/v1/embeddings')
@@ -156,11 +156,11 @@ test.each([
   [{ 'x-openrouter-cache-ttl': '0' }, '1'],
   [{ 'x-openrouter-cache-ttl': '999999' }, '86400'],
   [{ 'x-openrouter-cache-ttl': 'soon' }, '300'],
-])('it is kept for as long as asked, within bounds (%j)', async (headers, ttl) => {
+])('a response is cached for the requested time, within bounds (%j)', async (headers, ttl) => {
   expect((await ask({}, headers)).cached).toEqual({ status: 'MISS', ttl })
 })
 
-test('it is dropped and asked anew when that is asked for', async () => {
+test('the header x-openrouter-cache-clear drops the cached response and sends the request upstream', async () => {
   const first = await ask()
   const cleared = await ask({}, { 'x-openrouter-cache-clear': 'true' })
   const again = await ask()
@@ -168,7 +168,7 @@ test('it is dropped and asked anew when that is asked for', async () => {
   expect(cleared.answer().choices).not.toEqual(first.answer().choices)
 })
 
-test('an error is never kept', async () => {
+test('an error is never cached', async () => {
   const messages = [{ role: 'user', content: 'fail' }]
   expect((await ask({ messages })).status).toBe(400)
   const again = await ask({ messages })
@@ -176,7 +176,7 @@ test('an error is never kept', async () => {
 })
 
 test.each([{}, { 'x-openrouter-cache': 'false' }, { 'x-openrouter-cache': '1' }])(
-  'nobody who didn’t ask for it gets it (%j)',
+  'a request that does not enable the cache is sent upstream (%j)',
   async (headers) => {
     await ask()
     const before = upstream.requests.length

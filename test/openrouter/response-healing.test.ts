@@ -37,26 +37,26 @@ describe('the plugin “response-healing”', () => {
   test.each([
     { type: 'json_object' },
     { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'object' } } },
-  ])('mends the JSON of a plain answer (%j), and the provider hears nothing of it', async (format) => {
+  ])('repairs the JSON of an unstreamed response (%j) and is not sent to the provider', async (format) => {
     expect(await contentFor({ plugins, response_format: format })).toBe('{"answer":42}')
     expect(openai.requests.at(-1)?.body).not.toHaveProperty('plugins')
   })
 
-  test('leaves alone what nobody asked it to mend', async () => {
+  test('repairs nothing unless the request enables it', async () => {
     expect(await contentFor({ response_format })).toBe(BROKEN)
     const off = [{ id: 'response-healing', enabled: false }]
     expect(await contentFor({ response_format, plugins: off })).toBe(BROKEN)
   })
 
-  test('is OpenRouter’s own where OpenRouter is asked', async () => {
+  test('is passed on to OpenRouter, which runs it itself', async () => {
     expect(await contentFor({ plugins, response_format, provider: { only: ['openrouter'] } })).toBe(BROKEN)
     expect(router.requests.at(-1)?.body).toMatchObject({ plugins })
   })
 
   test.each([
-    ['of a stream', { plugins, response_format, stream: true }],
+    ['for a stream', { plugins, response_format, stream: true }],
     ['without a JSON response_format', { plugins }],
-  ])('%s is refused', async (_name, body) => {
+  ])('is refused %s', async (_name, body) => {
     const { status, json: said } = await broker.post('/v1/chat/completions', {
       model: 'gpt-4o-mini',
       messages,

@@ -16,7 +16,7 @@ import {
 } from '../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../support/start-broker.ts'
 
-/** 1,000 prompt tokens of which 600 cached, 100 written to the cache, 50 of sound; 200 completion of which 120 thoughts. */
+/** 1,000 prompt tokens of which 600 cached, 100 written to the cache, 50 of sound; 200 completion of which 120 reasoning. */
 const USAGE = {
   prompt_tokens: 1000,
   completion_tokens: 200,
@@ -49,7 +49,7 @@ function answers({ path, body }: ReceivedRequest): readonly Step[] {
   return [json(200, { id: 'x', object: 'chat.completion', created: 1, model: 'm', choices, usage: USAGE })]
 }
 
-/** Vectors that tell which input they are of, in the wrong order and always as floats. */
+/** Vectors that show which input they belong to, in the wrong order and always as floats. */
 function vectorsFor(input: unknown) {
   const inputs = Array.isArray(input) && typeof input[0] !== 'number' ? (input as unknown[]) : [input]
   const data = inputs.map((of, index) => ({ object: 'embedding', index, embedding: [Number(of) || 0, 0.5] }))
@@ -63,7 +63,7 @@ function vectorsFor(input: unknown) {
 const messages = [{ role: 'user' as const, content: 'count' }]
 const model = 'gpt-4o-mini'
 
-describe('every route answers as OpenRouter’s document says', () => {
+describe('every route responds as OpenRouter’s document says', () => {
   test.each([
     ['GET /models', '/models'],
     ['GET /models', '/models?offset=1&limit=2&supported_parameters=tools'],
@@ -84,12 +84,12 @@ describe('every route answers as OpenRouter’s document says', () => {
     }
   })
 
-  test('and web_v1.sock also without /v1', async () => {
+  test('web_v1.sock also serves routes without /v1', async () => {
     const { status } = await broker.get('/models/count', { socketPath: broker.sockets.web })
     expect(status).toBe(200)
   })
 
-  test('an embedding', async () => {
+  test('an embedding, too', async () => {
     const { json: body } = await broker.post('/v1/embeddings', {
       model: 'text-embedding-3-small',
       input: 'hi',
@@ -99,38 +99,41 @@ describe('every route answers as OpenRouter’s document says', () => {
 })
 
 describe('GET /generation', () => {
-  test.each([true, false])('shows what the answer and the ledger show (streamed: %s)', async (stream) => {
-    const { text, headers } = await broker.post('/v1/chat/completions', { model, messages, stream })
-    const last = stream ? text.split('data: ').at(-2) : text
-    const { usage } = JSON.parse(last ?? '') as { usage: { cost: number; cost_details: object } }
-    const { json: body } = await broker.get(`/v1/generation?id=${String(headers['x-generation-id'])}`)
-    expect(faultsOf('GET /generation application/json', body)).toEqual([])
-    const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
-    // $0.15 in, $0.075 cached, no price for writing or sound: those cost as any other; $0.60 out. By hand:
-    // 600 × 75 + 400 × 150 = 105,000 and 200 × 600 = 120,000 nano-dollars.
-    expect(row).toMatchObject({ cost_nano: 225_000, prompt_tokens: 1000, completion_tokens: 200 })
-    expect(usage).toMatchObject({
-      cost: 0.000225,
-      cost_details: {
-        upstream_inference_prompt_cost: 0.000105,
-        upstream_inference_completions_cost: 0.00012,
-      },
-    })
-    expect(body).toMatchObject({
-      data: {
-        total_cost: 0.000225,
-        tokens_prompt: 1000,
-        tokens_completion: 200,
-        native_tokens_cached: 600,
-        native_tokens_reasoning: 120,
-        streamed: stream,
-        provider_name: 'OpenAI',
-        model,
-      },
-    })
-  })
+  test.each([true, false])(
+    'shows the figures of the response and the ledger (streamed: %s)',
+    async (stream) => {
+      const { text, headers } = await broker.post('/v1/chat/completions', { model, messages, stream })
+      const last = stream ? text.split('data: ').at(-2) : text
+      const { usage } = JSON.parse(last ?? '') as { usage: { cost: number; cost_details: object } }
+      const { json: body } = await broker.get(`/v1/generation?id=${String(headers['x-generation-id'])}`)
+      expect(faultsOf('GET /generation application/json', body)).toEqual([])
+      const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
+      // $0.15 in, $0.075 cached, no price for writing or sound: those cost as any other; $0.60 out. By hand:
+      // 600 × 75 + 400 × 150 = 105,000 and 200 × 600 = 120,000 nano-dollars.
+      expect(row).toMatchObject({ cost_nano: 225_000, prompt_tokens: 1000, completion_tokens: 200 })
+      expect(usage).toMatchObject({
+        cost: 0.000225,
+        cost_details: {
+          upstream_inference_prompt_cost: 0.000105,
+          upstream_inference_completions_cost: 0.00012,
+        },
+      })
+      expect(body).toMatchObject({
+        data: {
+          total_cost: 0.000225,
+          tokens_prompt: 1000,
+          tokens_completion: 200,
+          native_tokens_cached: 600,
+          native_tokens_reasoning: 120,
+          streamed: stream,
+          provider_name: 'OpenAI',
+          model,
+        },
+      })
+    },
+  )
 
-  test('knows nothing of others’ requests', async () => {
+  test('does not find requests of other callers', async () => {
     const { headers } = await broker.post('/v1/chat/completions', { model, messages })
     const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
     const other = await broker.get(path, { headers: { 'x-forwarded-for': '10.0.0.9' } })
@@ -139,7 +142,7 @@ describe('GET /generation', () => {
   })
 })
 
-test('what an endpoint was measured at is shown where it is listed', async () => {
+test('the list of endpoints shows their measured latency, throughput and uptime', async () => {
   await broker.post('/v1/chat/completions', { model, messages })
   const { json: body } = await broker.get('/v1/models/openai/gpt-4o-mini/endpoints')
   const { endpoints } = (body as { data: { endpoints: Record<string, unknown>[] } }).data
@@ -165,13 +168,13 @@ describe('embeddings', () => {
     ])
   })
 
-  test('come in base64 when asked, although the provider sends numbers', async () => {
+  test('come in base64 if requested, although the provider sends numbers', async () => {
     const [first] = (await vectors({ input: '2', encoding_format: 'base64' })) as string[]
     const bytes = Buffer.from(first ?? '', 'base64')
     expect([bytes.readFloatLE(0), bytes.readFloatLE(4)]).toEqual([2, 0.5])
   })
 
-  test('of more inputs than the provider takes are asked in pieces and told as one, with one bill', async () => {
+  test('with more inputs than the provider takes are sent in batches and returned as one response at one cost', async () => {
     const before = upstream.requests.length
     const input = Array.from({ length: 2050 }, (_, at) => String(at))
     const { json: answer, headers } = await broker.post('/v1/embeddings', {
@@ -188,19 +191,19 @@ describe('embeddings', () => {
       .toMatchObject({ cost_nano: 41_000 })
   })
 
-  test.each([[[1, 2, 3]], [[[1, 2], [3]]]])('of tokens pass', async (input) => {
+  test.each([[[1, 2, 3]], [[[1, 2], [3]]]])('of tokens are passed on', async (input) => {
     const { status } = await broker.post('/v1/embeddings', { model: 'text-embedding-3-small', input })
     expect(status).toBe(200)
   })
 
-  test.each([['']])('of nothing are refused', async (input) => {
+  test.each([['']])('of an empty input are refused', async (input) => {
     const { status } = await broker.post('/v1/embeddings', { model: 'text-embedding-3-small', input })
     expect(status).toBe(400)
   })
 })
 
 describe('completions', () => {
-  test('are told in text, plain and streamed', async () => {
+  test('return text, plain and streamed', async () => {
     const plain = await broker.post('/v1/completions', { model, prompt: 'say' })
     expect(plain.json).toMatchObject({
       object: 'text_completion',
@@ -213,7 +216,7 @@ describe('completions', () => {
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   })
 
-  test('are of one moment and one shape in all their chunks', async () => {
+  test('have the same time and fields in all their chunks', async () => {
     const { text } = await broker.post('/v1/completions', { model, prompt: 'say', stream: true })
     const events = eventsOf(text)
     expect(new Set(events.map(({ created }) => created)).size).toBe(1)
@@ -222,7 +225,7 @@ describe('completions', () => {
   })
 })
 
-test('the clients’ own routes work', async () => {
+test('the routes that OpenRouter’s clients use work', async () => {
   const { openai, openrouter } = clients
   const models = await openrouter.models.list()
   expect(models.result.data.length).toBeGreaterThan(5)

@@ -12,7 +12,7 @@ import {
 import { startBroker, type Broker } from '../support/start-broker.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 }
-/** What OpenRouter sends, with a space and a field that nobody knows: it must come through as it is. */
+/** A response of OpenRouter with a space and an unknown field, which must pass through as it is. */
 const VERBATIM =
   '{"id": "gen-1-theirs", "object":"chat.completion", "provider":"DeepInfra","novel":true,"model":"acme/one","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":4,"total_tokens":14,"cost":0.0000123}}'
 
@@ -58,8 +58,8 @@ const explain = async (body: object) => {
 }
 const bodyOf = (request: ReceivedRequest | undefined) => request?.body as Record<string, unknown>
 
-describe('a provider that is pinned', () => {
-  test('and has the model here is asked here', async () => {
+describe('a pinned provider', () => {
+  test('that has the model here is called directly', async () => {
     const { json: body } = await ask({ model: shared, provider: { only: ['groq'] } })
     expect(body).toMatchObject({ provider: 'Groq' })
     const { candidates, excluded } = await explain({ model: shared, provider: { only: ['groq'] } })
@@ -72,7 +72,7 @@ describe('a provider that is pinned', () => {
     )
   })
 
-  test('and is only OpenRouter’s is asked there, with the preferences passed on', async () => {
+  test('that only OpenRouter has is called through OpenRouter, with the preferences passed on', async () => {
     const provider = { only: ['deepinfra'], allow_fallbacks: false }
     const { text } = await ask({ model: shared, provider, models: [], route: 'fallback' })
     expect(text).toBe(VERBATIM)
@@ -82,13 +82,13 @@ describe('a provider that is pinned', () => {
     expect(sent).not.toHaveProperty('route')
   })
 
-  test('as OpenRouter itself is asked there, without its own name in the preferences', async () => {
+  test('that is OpenRouter itself gets the request without its own name in the preferences', async () => {
     await ask({ model: shared, provider: { order: ['openrouter', 'deepinfra'] } })
     expect(bodyOf(router.requests.at(-1))).toMatchObject({ provider: { order: ['deepinfra'] } })
   })
 })
 
-describe('an answer of OpenRouter', () => {
+describe('a response of OpenRouter', () => {
   test('is returned byte by byte, booked at what it charged, and found under its own id', async () => {
     const { text, headers } = await ask({ model: shared, provider: { only: ['openrouter'] } })
     expect(text).toBe(VERBATIM)
@@ -101,7 +101,7 @@ describe('an answer of OpenRouter', () => {
     })
   })
 
-  test('was asked for with the app’s name and address', async () => {
+  test('is requested with the app’s name and address', async () => {
     const { headers } = await broker.post(
       '/v1/chat/completions',
       { messages, model: shared, provider: { only: ['openrouter'] } },
@@ -119,11 +119,11 @@ describe('an answer of OpenRouter', () => {
   })
 })
 
-describe('the order', () => {
+describe('the order of endpoints', () => {
   const order = async (body: object) =>
     (await explain({ model: shared, ...body })).candidates.map(({ endpoint }) => endpoint.split('/')[0])
 
-  test('is the caller’s, then the usual one', async () => {
+  test('is the caller’s, then the default one', async () => {
     const usual = await order({})
     expect(usual).toEqual(expect.arrayContaining(['groq', 'openrouter']))
     expect(await order({ provider: { order: ['openrouter'] } })).toEqual([
@@ -132,26 +132,26 @@ describe('the order', () => {
     ])
   })
 
-  test('ends with the named ones when fallbacks are off, and with the first when none is named', async () => {
+  test('ends after the named ones when fallbacks are off, and after the first when none is named', async () => {
     expect(await order({ provider: { order: ['groq'], allow_fallbacks: false } })).toEqual(['groq'])
     expect(await order({ provider: { allow_fallbacks: false } })).toHaveLength(1)
   })
 
-  test('leaves the ignored ones out', async () => {
+  test('leaves out ignored providers', async () => {
     expect(await order({ provider: { ignore: ['groq'] } })).not.toContain('groq')
   })
 
   test.each([{ provider: { sort: 'price' } }, { provider: { sort: { by: 'price' } } }, { provider: null }])(
-    'takes %j',
+    'follows %j',
     async (body) => expect((await order(body)).length).toBeGreaterThan(1),
   )
 
-  test('of one model that is named twice has each endpoint once', async () => {
+  test('has each endpoint once when a model is named twice', async () => {
     const usual = await order({})
     expect(await order({ models: [shared, `meta-llama/${shared}-instruct`] })).toEqual(usual)
   })
 
-  test('of several models goes through them in order', async () => {
+  test('follows the order of several models', async () => {
     const { candidates } = await explain({
       models: ['gpt-4o-mini', shared],
       provider: { ignore: ['openrouter'] },
@@ -160,14 +160,14 @@ describe('the order', () => {
   })
 })
 
-test('a model that refuses hands on to the next of the list, and the envelope names who was tried', async () => {
+test('a model that refuses falls back to the next of the list, and the response names the attempts', async () => {
   const { json: body } = await broker.post('/v1/chat/completions', {
     models: ['gpt-4o-mini', shared],
     route: 'fallback',
     messages: [{ role: 'user', content: 'too much' }],
     provider: { only: ['openai', 'groq'] },
   })
-  // Both refuse here: the last one's error is told, the other before it.
+  // Both refuse here: the caller gets the last error, and the earlier one is among the attempts.
   expect(body).toMatchObject({
     error: {
       code: 400,
@@ -177,7 +177,7 @@ test('a model that refuses hands on to the next of the list, and the envelope na
   expect(faultsOf('error 400', body)).toEqual([])
 })
 
-describe('a 404 says which constraint left nothing', () => {
+describe('a 404 names the constraint that left no endpoint', () => {
   test.each([
     [
       { max_price: { prompt: 0.000001 } },
@@ -205,7 +205,7 @@ describe('a 404 says which constraint left nothing', () => {
     })
   })
 
-  test('pictures for a model that is blind', async () => {
+  test('images for a model without image input', async () => {
     const content = [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }]
     const { status, json: body } = await ask({ model: shared, messages: [{ role: 'user', content }] })
     expect(status).toBe(404)
@@ -213,7 +213,7 @@ describe('a 404 says which constraint left nothing', () => {
   })
 })
 
-describe('what nobody here can do is refused, not dropped', () => {
+describe('a feature that no provider here has is refused, not dropped', () => {
   test.each([
     [{ plugins: [{ id: 'web' }] }, 'the plugin “web”'],
     [{ transforms: ['inside-out'] }, 'there is no transform “inside-out”'],
@@ -229,13 +229,13 @@ describe('what nobody here can do is refused, not dropped', () => {
     expect((body as { error: { message: string } }).error.message).toContain(message)
   })
 
-  test('but passes on to OpenRouter, which can', async () => {
+  test('but is passed on to OpenRouter, which has it', async () => {
     await ask({ model: shared, plugins: [{ id: 'web' }] })
     expect(bodyOf(router.requests.at(-1))).toMatchObject({ plugins: [{ id: 'web' }] })
   })
 })
 
-describe('suffixes', () => {
+describe('the model suffix', () => {
   test.each(['nitro', 'floor', 'exacto'])(
     ':%s is understood here and passed on to OpenRouter',
     async (suffix) => {
@@ -246,7 +246,7 @@ describe('suffixes', () => {
     },
   )
 
-  test(':thinking has a model reason that can, and is refused by one that can’t', async () => {
+  test(':thinking turns on reasoning for a model that can reason, and is refused for another', async () => {
     const reasoner = 'gpt-5.6-luna'
     await ask({ model: `${reasoner}:thinking`, provider: { only: ['openai'] } })
     expect(bodyOf(openai.requests.at(-1))).toMatchObject({ reasoning_effort: 'medium' })
@@ -262,13 +262,13 @@ describe('suffixes', () => {
     expect(status).toBe(404)
   })
 
-  test(':online is for OpenRouter alone', async () => {
+  test(':online is only for OpenRouter', async () => {
     const { candidates } = await explain({ model: `${shared}:online` })
     expect(candidates.map(({ endpoint }) => endpoint.split('/')[0])).toEqual(['openrouter'])
   })
 })
 
-test('a direct provider is told nothing that it would refuse', async () => {
+test('a direct provider is sent no field that it would refuse', async () => {
   await ask({
     model: shared,
     provider: { only: ['groq'] },
@@ -287,7 +287,7 @@ test('a direct provider is told nothing that it would refuse', async () => {
   expect(sent['messages']).toEqual([{ role: 'user', content: [{ type: 'text', text: 'hi' }] }])
 })
 
-test('explain asks nobody, and quote is never below what is billed', async () => {
+test('explain and quote send nothing upstream, and the maximum of a quote is never below the cost', async () => {
   const before = [openai, groq, router].map(({ requests }) => requests.length)
   const { candidates } = await explain({ model: shared })
   expect(candidates[0]).toMatchObject({

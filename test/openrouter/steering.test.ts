@@ -52,7 +52,7 @@ const wants = { 'X-OpenRouter-Metadata': 'Enabled' }
 const direct = { only: ['openai'] }
 
 describe('openrouter_metadata', () => {
-  test('tells how a request was routed, in OpenRouter’s form', async () => {
+  test('reports how a request was routed, in OpenRouter’s format', async () => {
     const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers: wants })
     expect(faultsOf('POST /chat/completions application/json', body)).toEqual([])
     expect(body).toMatchObject({
@@ -75,7 +75,7 @@ describe('openrouter_metadata', () => {
     })
   })
 
-  test('names who failed before, and the model that took over', async () => {
+  test('names the failed attempts and the model that took over', async () => {
     const { json: body } = await broker.post(
       '/v1/chat/completions',
       { models: ['llama-3.3-70b', model], messages, provider: { ignore: ['openrouter'] } },
@@ -94,7 +94,7 @@ describe('openrouter_metadata', () => {
     })
   })
 
-  test('stands in the last chunk of a stream', async () => {
+  test('is in the last chunk of a stream', async () => {
     const asked = { model, messages, stream: true, provider: direct }
     const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
     const events = eventsOf(text)
@@ -105,12 +105,12 @@ describe('openrouter_metadata', () => {
   test.each([
     ['/v1/completions', { model, prompt: 'hi', provider: direct }],
     ['/v1/embeddings', { model: 'text-embedding-3-small', input: '1', provider: direct }],
-  ])('also at %s', async (path, asked) => {
+  ])('is in the response of %s, too', async (path, asked) => {
     const { json: body } = await broker.post(path, asked, { headers: wants })
     expect(body).toMatchObject({ openrouter_metadata: { attempt: 1 } })
   })
 
-  test('stands beside the error when all have failed', async () => {
+  test('is beside the error when all attempts have failed', async () => {
     const asked = { model: 'gpt-4.1', messages, provider: direct }
     const { status, json: body } = await broker.post('/v1/chat/completions', asked, { headers: wants })
     expect(status).toBe(400)
@@ -130,7 +130,7 @@ describe('openrouter_metadata', () => {
     })
   })
 
-  test('stands beside the error in a stream that broke', async () => {
+  test('is beside the error in a stream that broke off', async () => {
     const asked = { model: 'gpt-4o', messages, stream: true, provider: direct }
     const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
     const last = eventsOf(text).at(-1)
@@ -148,7 +148,7 @@ describe('openrouter_metadata', () => {
     ['/v1/chat/completions', { model, messages, provider: { only: ['azure'], max_price: { prompt: 0 } } }],
     ['/v1/completions', { model: 'no-such', prompt: 'hi' }],
     ['/v1/embeddings', { model: 'no-such', input: 'hi' }],
-  ])('says at %s that nobody was tried', async (path, asked) => {
+  ])('reports at %s that there was no attempt', async (path, asked) => {
     const { status, json: body } = await broker.post(path, asked, { headers: wants })
     expect(status).toBe(404)
     expect(body).toMatchObject({
@@ -163,7 +163,7 @@ describe('openrouter_metadata', () => {
   })
 
   test.each([{}, { 'X-OpenRouter-Metadata': 'disabled' }, { 'X-OpenRouter-Metadata': 'yes' }])(
-    'is for those who ask for it (%j)',
+    'is only sent if the request asks for it (%j)',
     async (headers) => {
       const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers })
       expect(body).not.toHaveProperty('openrouter_metadata')
@@ -171,7 +171,7 @@ describe('openrouter_metadata', () => {
   )
 })
 
-describe('headers that steer', () => {
+describe('headers that steer OpenRouter', () => {
   const steering = {
     'x-session-id': 'conversation-1',
     'x-openrouter-metadata': 'enabled',
@@ -184,7 +184,7 @@ describe('headers that steer', () => {
     'x-forwarded-for': '10.0.0.7',
   }
 
-  test('go on to OpenRouter, and nothing that says who asks', async () => {
+  test('are passed on to OpenRouter, and headers that identify the caller are not', async () => {
     const asked = { model, messages, provider: { only: ['openrouter'] } }
     await broker.post('/v1/chat/completions', asked, { headers: { ...steering, ...secret } })
     const sent = router.requests.at(-1)?.headers ?? {}
@@ -192,7 +192,7 @@ describe('headers that steer', () => {
     expect(Object.keys(secret).filter((name) => name in sent)).toEqual([])
   })
 
-  test('go to nobody else', async () => {
+  test('are not sent to other providers', async () => {
     await broker.post('/v1/chat/completions', { model, messages, provider: direct }, { headers: steering })
     const sent = openai.requests.at(-1)?.headers ?? {}
     expect(Object.keys(steering).filter((name) => name in sent)).toEqual([])
@@ -201,7 +201,7 @@ describe('headers that steer', () => {
 
 describe('a service tier', () => {
   test.each(['flex', 'priority', 'auto'])(
-    '%s is not asked of a provider whose price we know for the usual one only, and the answer says which it was',
+    '%s is not sent to a provider whose price is known for the default tier only, and the response names the tier',
     async (service_tier) => {
       const { json: body } = await broker.post('/v1/chat/completions', {
         model,
@@ -214,7 +214,7 @@ describe('a service tier', () => {
     },
   )
 
-  test('is OpenRouter’s to serve', async () => {
+  test('is passed on to OpenRouter', async () => {
     await broker.post('/v1/chat/completions', {
       model,
       messages,

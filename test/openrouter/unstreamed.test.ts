@@ -9,7 +9,7 @@ import { startBroker, type Broker } from '../support/start-broker.ts'
 const USAGE = { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 }
 const calls = [{ id: 'call_1', type: 'function', function: { name: 'add', arguments: '{"a":1}' } }]
 
-/** A provider that answers whole, whatever it was asked for. */
+/** A provider that never streams, whatever the request says. */
 function whole(message: object, extra: object = {}) {
   return json(200, {
     id: 'theirs-1',
@@ -47,7 +47,7 @@ const model = 'gpt-4o-mini'
 const stream = (body: object) =>
   broker.post('/v1/chat/completions', { model, messages, stream: true, ...body })
 
-test('a provider that answers a stream in one piece is told as a stream, and billed once', async () => {
+test('an unstreamed response to a stream request is sent as a stream, and billed once', async () => {
   const { status, text, headers } = await stream({ provider: { only: ['openai'] } })
   const events = eventsOf(text)
   for (const data of events)
@@ -65,7 +65,7 @@ test('a provider that answers a stream in one piece is told as a stream, and bil
     .toMatchObject({ cost_nano: 210_000, status: 'finished' })
 })
 
-test('the clients read it, calls of tools too', async () => {
+test('the clients read an unstreamed response as a stream, with tool calls, too', async () => {
   const { openai: client, aiSdk, openrouter } = clients
   const tools = [{ type: 'function' as const, function: { name: 'add', parameters: { type: 'object' } } }]
   const final = await client.chat.completions.stream({ model, messages, tools }).finalChatCompletion()
@@ -78,7 +78,7 @@ test('the clients read it, calls of tools too', async () => {
   expect(said).toBe('one two')
 })
 
-test('OpenRouter’s is told without the nulls that no chunk may have, at what it charged', async () => {
+test('an unstreamed response of OpenRouter becomes chunks without forbidden nulls, at the cost that it charged', async () => {
   const { text, headers } = await stream({ provider: { only: ['openrouter'] } })
   const [chunk] = eventsOf(text)
   expect(faultsOf('POST /chat/completions text/event-stream', { data: chunk })).toEqual([])

@@ -5,7 +5,7 @@ import { LogSync } from '../../src/store/log-sync.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-test('a log that could not be opened once is opened by the next sync, and closed in peace', async () => {
+test('a log that could not be opened once is opened by the next sync and closed without an error', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'a-wal')
   const sizes: number[] = []
@@ -18,7 +18,7 @@ test('a log that could not be opened once is opened by the next sync, and closed
   await expect(sync.close()).resolves.toBeUndefined()
 })
 
-test('a log that could never be opened is no reason not to close', async () => {
+test('a log that could never be opened does not keep the sync from closing', async () => {
   using folder = tempFolder()
   const options = { path: join(folder.path, 'none'), clock: manualClock(), isNeeded: true }
   const sync = new LogSync({ ...options, onLogSize: () => undefined })

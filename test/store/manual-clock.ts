@@ -1,8 +1,8 @@
 import type { Clock } from '../../src/base/clock.ts'
 
-/** Stands still until told. */
+/** A clock that stands still until it is advanced. */
 export interface ManualClock extends Clock {
-  /** Lets time pass and runs what was due. */
+  /** Advances the time and runs what has become due. */
   advance(ms: number): void
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { temporaryStore, type TemporaryStore } from './temporary-store.ts'
 
-/** A row with something to count and something to fill a disk with. */
+/** Writes a row with a number to count and a text that fills the disk. */
 function notes(store: Store) {
   const insert = store.prepare(`INSERT INTO holds (id, ip, kind, model, streamed, started_at_ms)
     VALUES (?, ?, 'chat', 'gpt-4o', 0, 0)`)
@@ -16,7 +16,7 @@ function notes(store: Store) {
   }
 }
 
-test('a write resolves after its commit, with what the job returned', async () => {
+test('a write resolves after its commit, with the result of the job', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
   expect(await here.store.write(() => (add('one'), 7))).toBe(7)
@@ -24,7 +24,7 @@ test('a write resolves after its commit, with what the job returned', async () =
   expect(reader.prepare('SELECT id FROM holds').all()).toEqual([{ id: 'one' }])
 })
 
-/** Adds these in one turn of the event loop, and says how many notes others saw when each was written. */
+/** Adds rows in one turn of the event loop, and returns how many rows another connection saw when each was written. */
 function addTogether({ store, path }: TemporaryStore, ids: readonly string[]): Promise<unknown[]> {
   const { add } = notes(store)
   const reader = new DatabaseSync(path, { readOnly: true })
@@ -51,7 +51,7 @@ test('a write that comes alone is committed before the turn of the event loop go
   expect(ids()).toEqual(['one', 'two'])
 })
 
-test('writes of one turn become one transaction; only a first one, after quiet, doesn’t wait for the others', async () => {
+test('writes of one turn become one transaction; only the first one after a quiet turn is committed at once', async () => {
   await using here = temporaryStore()
   expect(await addTogether(here, ['one', 'two', 'three'])).toEqual([0, 1, 1])
   expect(await addTogether(here, ['four', 'five', 'six'])).toEqual([3, 3, 3])
@@ -69,7 +69,7 @@ test('a transaction has at most 64 writes', async () => {
   expect(seen.slice(62)).toEqual([2, 2, 66])
 })
 
-test('a write that throws is undone alone', async () => {
+test('a write that throws does not undo the others of its transaction', async () => {
   await using here = temporaryStore()
   const { add, ids } = notes(here.store)
   const writes = await Promise.allSettled([
@@ -84,7 +84,7 @@ test('a write that throws is undone alone', async () => {
   expect(ids()).toEqual(['before', 'after'])
 })
 
-test('integers come back exact, however large', async () => {
+test('integers are read exactly, however large', async () => {
   await using here = temporaryStore()
   const big = 9_007_199_254_740_993n
   expect(here.store.prepare('SELECT ? AS amount').get(big)).toEqual({ amount: big })
@@ -98,7 +98,7 @@ test('flush puts everything queued before it into the file', async () => {
   expect(ids()).toEqual(['queued'])
 })
 
-test('closing writes what is queued and refuses what comes later', async () => {
+test('closing writes what is queued and rejects later writes', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
   const before = here.store
@@ -116,7 +116,7 @@ test('the files are readable by their owner alone', async () => {
   expect(modes).toEqual([0o600, 0o600, 0o600, 0o600])
 })
 
-test('a second broker on the same database is refused, and can have it once the first let go', async () => {
+test('a second broker on the same database is refused, and can open it once the first has closed it', async () => {
   await using here = temporaryStore()
   const { path, clock } = here
   const open = (): Store => openStore({ path, clock, durability: 'full' })
@@ -126,7 +126,7 @@ test('a second broker on the same database is refused, and can have it once the 
   await open().close()
 })
 
-test('a folder that is not there yet is made, for its owner alone', async () => {
+test('a missing folder is created, for its owner alone', async () => {
   await using here = temporaryStore()
   const folder = join(dirname(here.path), 'var', 'data')
   const path = join(folder, 'requests.db')
@@ -137,14 +137,14 @@ test('a folder that is not there yet is made, for its owner alone', async () => 
 test.for<[string, (path: string) => void, RegExp]>([
   ['a file where the folder should be', (path) => writeFileSync(dirname(path), ''), /already exists/],
   [
-    'something that is no database',
+    'a file that is no database',
     (path) => {
       mkdirSync(dirname(path))
       writeFileSync(path, 'x'.repeat(5000))
     },
     /not a database/,
   ],
-])('%s is refused naming the path, the reason and what would help', async ([, spoil, reason]) => {
+])('%s is refused with the path, the reason and what would help', async ([, spoil, reason]) => {
   await using here = temporaryStore()
   const path = join(dirname(here.path), 'data', 'requests.db')
   spoil(path)
@@ -168,7 +168,7 @@ test('a database from a newer program is refused and left as it is', async () =>
   database.exec('PRAGMA user_version = 1')
 })
 
-test('the write-ahead log is emptied from time to time while writing goes on', async () => {
+test('the write-ahead log is emptied now and then while writing goes on', async () => {
   await using here = temporaryStore()
   const { add, ids } = notes(here.store)
   let written = 0
@@ -183,7 +183,7 @@ test('the write-ahead log is emptied from time to time while writing goes on', a
   expect(ids().length).toBe(written)
 })
 
-test('someone who holds the lock for a while delays writes and refuses nobody', async () => {
+test('another program that holds the lock for a while delays writes, and none is rejected', async () => {
   await using here = temporaryStore()
   const { add, ids } = notes(here.store)
   using other = new DatabaseSync(here.path)
@@ -197,7 +197,7 @@ test('someone who holds the lock for a while delays writes and refuses nobody', 
   expect(ids()).toEqual(['patient'])
 })
 
-test('a write that waits for somebody is tried again once each time, however it came', async () => {
+test('a write that waits for the lock is run once per retry, however it was queued', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
   const after = here.clock.after.bind(here.clock)
@@ -221,7 +221,7 @@ test('a write that waits for somebody is tried again once each time, however it 
   await write
 })
 
-test('someone who never lets go counts as a full disk', async () => {
+test('another program that never releases the lock counts as a full disk', async () => {
   await using here = temporaryStore()
   const { add } = notes(here.store)
   using other = new DatabaseSync(here.path)
@@ -233,7 +233,7 @@ test('someone who never lets go counts as a full disk', async () => {
   other.exec('COMMIT')
 })
 
-test('with a full disk new writes are refused, and what must be written is written once there is space', async () => {
+test('with a full disk writes are rejected, and those that must not be lost are written once there is space', async () => {
   await using here = temporaryStore()
   const { store, clock } = here
   const { add, ids } = notes(store)
@@ -255,7 +255,7 @@ test('with a full disk new writes are refused, and what must be written is writt
   expect([store.isWritable(), ids()]).toEqual([true, ['kept 1', 'kept 2']])
 })
 
-test('closing on a full disk refuses what could not be written, and does not wait', async () => {
+test('closing with a full disk rejects what could not be written, and does not wait', async () => {
   await using here = temporaryStore()
   const { store } = here
   store.prepare('PRAGMA max_page_count = 1').get()
@@ -266,7 +266,7 @@ test('closing on a full disk refuses what could not be written, and does not wai
   expect(existsSync(`${here.path}-wal`)).toBe(false)
 })
 
-/** Long enough for the queue to have tried. */
+/** Waits long enough for the queue to have tried. */
 async function turnsOfTheLoop(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
 }

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { openStore, type Store } from '../../src/store/store.ts'
 import { manualClock, type ManualClock } from './manual-clock.ts'
 
-/** A store in a folder of its own; both are gone at the end of the test. */
+/** A store in a folder of its own; both are removed at the end of the test. */
 export interface TemporaryStore extends AsyncDisposable {
   readonly path: string
   readonly clock: ManualClock
   store: Store
-  /** As after a restart. */
+  /** Opens the store again, as after a restart. */
   reopen(): Promise<Store>
-  /** As after the process was killed at this moment: what was acknowledged is in the files, and nobody closed them. */
+  /** Opens a copy of the files as they are when the process is killed at this moment: acknowledged writes are in them, and they were not closed. */
   crash(): Promise<Store>
 }
 

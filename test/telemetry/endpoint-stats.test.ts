@@ -13,7 +13,7 @@ function bookOf() {
   return { clock, book, note }
 }
 
-test('what is slow is known from the twentieth answer on, and follows each as long as they are few', () => {
+test('the slow latency is known from the twentieth response on, and follows each response while there are few', () => {
   const { book, note } = bookOf()
   for (let nth = 1; nth < 20; nth++) {
     note(100)
@@ -26,7 +26,7 @@ test('what is slow is known from the twentieth answer on, and follows each as lo
   expect(book.of('a/m')?.latency).toMatchObject({ p50: 100, p99: 300 })
 })
 
-test('of a busy endpoint it follows once a sixteenth is new, or a second has gone by', () => {
+test('the slow latency of a busy endpoint is updated once a sixteenth of its samples is new, or after a second', () => {
   const { clock, book, note } = bookOf()
   note(100, 512)
   expect(book.slowMs('a/m')).toBe(100)
@@ -41,7 +41,7 @@ test('of a busy endpoint it follows once a sixteenth is new, or a second has gon
   expect(book.of('a/m')?.latency?.p50).toBe(100)
 })
 
-test('only the last half hour counts, and only the latest 512', () => {
+test('statistics cover the last half hour, and the latest 512 samples', () => {
   const { clock, book, note } = bookOf()
   note(100, 600)
   note(700, 512)

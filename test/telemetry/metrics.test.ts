@@ -31,7 +31,7 @@ const settlement: Settlement = {
   durationMs: 900,
 }
 
-test('requests add up in all and by endpoint, and an unknown cost is not a cost of nothing', () => {
+test('requests are counted in total and by endpoint, and an unknown cost does not count as zero', () => {
   const metrics = createMetrics(manualClock())
   metrics.note(settlement)
   metrics.note({ ...settlement, cost: undefined })
@@ -47,7 +47,7 @@ test('requests add up in all and by endpoint, and an unknown cost is not a cost 
   ])
 })
 
-test('an endpoint that only ever failed is there with what it failed of', () => {
+test('an endpoint that only ever failed is listed with its error codes', () => {
   const metrics = createMetrics(manualClock())
   const missed = { endpoint: 'openai/gpt', code: 'upstream-busy', status: 429, ms: 3 }
   metrics.note({ ...settlement, attempts: [missed, missed] })
@@ -56,13 +56,13 @@ test('an endpoint that only ever failed is there with what it failed of', () => 
   expect(failed?.cost).toBe(NOTHING)
 })
 
-test('what an earlier process left open is not counted again', () => {
+test('a request that an earlier process left open is not counted', () => {
   const metrics = createMetrics(manualClock())
   metrics.note({ ...settlement, status: 'interrupted' })
   expect(metrics.total.duration.count).toBe(0)
 })
 
-test('callers who name ever new endpoints do not fill the memory', () => {
+test('ever new endpoint names of callers do not fill the memory', () => {
   const metrics = createMetrics(manualClock())
   for (let at = 0; at < 5000; at++) metrics.note({ ...settlement, endpoint: `any/model-${at}` })
   expect(metrics.endpoints().length).toBeLessThanOrEqual(2049)
@@ -70,7 +70,7 @@ test('callers who name ever new endpoints do not fill the memory', () => {
   expect(counted.reduce((sum, one) => sum + one)).toBe(5000)
 })
 
-test('each bucket of a histogram holds those before it', () => {
+test('each bucket of a histogram includes those before it', () => {
   const histogram = createHistogram()
   for (const seconds of [0.01, 0.1, 0.3, 99, 1000]) histogram.add(seconds)
   const buckets = histogram.buckets()

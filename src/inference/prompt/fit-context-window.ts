@@ -7,16 +7,16 @@ import { middleOut, type PromptSize } from './middle-out.ts'
 import type { Rooms } from '../services/services.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
-/** Endpoints of OpenRouter's with no larger window compress unless they are told not to; so do ours. */
+/** OpenRouter compresses by default for endpoints whose context window is not larger than this; so does the broker. */
 const SMALL_WINDOW = 8192
-/** Where the caller doesn't bound the answer, so much of the window is kept for it. */
+/** The share of the window that is kept for the completion when the request sets no maximum. */
 const SHARE_OF_ANSWER = 1 / 8
-/** Hardly any text has more tokens than this; a prompt that is short by it isn't counted. */
+/** Hardly any text has fewer bytes per token than this; a prompt that fits by this measure is not counted. */
 const LEAST_BYTES_PER_TOKEN = 2
 /** The model's own tokenizer may count a little more than ours. */
 const MARGIN = 0.95
 
-/** A request as far as its length matters. */
+/** The parts of a request that matter for its length. */
 export interface Fittable {
   readonly body: JsonBody
   readonly maxTokens: number | undefined
@@ -25,8 +25,8 @@ export interface Fittable {
 }
 
 /**
- * The errand with its prompt fitted to each endpoint's window where it has to be: `transforms: ["middle-out"]` and its
- * newer name, the plugin `context-compression`. A router does this itself.
+ * The request with its prompt compressed to the context window of each endpoint for which it is too long: `transforms:
+ * ["middle-out"]` and its newer name, the plugin `context-compression`. A router upstream does this itself.
  */
 export function fitted(errand: Errand, request: Fittable, rooms: Rooms): Errand | Promise<Errand> {
   const { compresses } = request.plugins
@@ -75,7 +75,7 @@ async function fittedTo(
     })
   }
   if (fits.size === 0) return errand
-  // Who takes over a broken answer would have to be told of the prompt as the first one saw it.
+  // No stream recovery: the endpoint that continues a broken response would need the prompt as the first endpoint got it.
   const fitting = ({ id }: Endpoint): Fitting | undefined => fits.get(id)
   const { order, sort } = request.wishes.preferences
   const isOrdered = order !== undefined || sort !== undefined
@@ -83,7 +83,7 @@ async function fittedTo(
   return { ...errand, candidates, mayBeRescued: false, fitting }
 }
 
-/** Within a model, who can take the whole prompt is asked before those that can't. */
+/** Within a model, endpoints that can take the whole prompt come before those that cannot. */
 function wholeFirst(
   candidates: readonly Endpoint[],
   fits: ReadonlyMap<string, Fitting>,
@@ -93,11 +93,11 @@ function wholeFirst(
   return [...candidates].sort((a, b) => place(a) - place(b))
 }
 
-/** What a chat template adds. */
+/** Tokens that a chat template adds to a message. */
 const PER_MESSAGE = 4
-/** A picture, a sound, a file: what many models count for one. */
+/** Tokens that many models count for an image, a sound or a file. */
 const PER_MEDIUM = 1000
-/** When nobody could count. */
+/** Used when the tokenizer could not count. */
 const BYTES_PER_TOKEN = 3
 
 async function sizeOf(body: JsonBody, model: string, counter: TokenCounter | undefined): Promise<PromptSize> {

@@ -1,7 +1,7 @@
 import { jsonBodyOf, type JsonBody } from '../../wire/json/json-body.ts'
 import { spliceFields } from '../../wire/json/splice-fields.ts'
 
-/** How many tokens each message of a request counts; whatever is not of a message counts as `rest`. */
+/** The number of tokens in each message of a request; everything outside the messages is `rest`. */
 export interface PromptSize {
   readonly messages: readonly number[]
   readonly rest: number
@@ -10,22 +10,22 @@ export interface PromptSize {
 /** A request whose prompt lost its middle. */
 export interface Compressed {
   readonly body: JsonBody
-  /** Messages that are gone. */
+  /** Number of messages that were removed. */
   readonly removed: number
-  /** Messages that lost the middle of their text. */
+  /** Number of messages that lost the middle of their text. */
   readonly shortened: number
 }
 
-/** A message isn't cut to fewer tokens than this: what is left of it should make sense. */
+/** A message is not cut to fewer tokens than this, so that the rest of it still makes sense. */
 const LEAST_LEFT = 64
 /** Stands where text was taken out. */
 const GAP = '\n[…]\n'
 
 /**
- * Takes messages out of the middle of a chat until it counts at most `room` tokens, for models attend least to the
- * middle. What the system and the developer say stays, and so does the last message; a call of a tool goes together with
- * its results. The message that is the last to go is shortened in its middle instead, when that is enough; so are those
- * that stay, the longest first, when nothing else is left to go. `undefined` when it fits as it is.
+ * Removes messages from the middle of a chat until it has at most `limit` tokens, because models pay the least attention to
+ * the middle. System and developer messages stay, and so does the last message; a tool call is removed together with its
+ * results. The last message to be removed is shortened in its middle instead, when that is enough. When no message is left
+ * that may be removed, those that stay are shortened, the longest first. `undefined` when the chat fits as it is.
  */
 export function middleOut(body: JsonBody, size: PromptSize, room: number): Compressed | undefined {
   const messages = body.value['messages'] as readonly Message[]
@@ -42,7 +42,7 @@ interface Message {
   readonly tool_calls?: unknown
 }
 
-/** What goes together: one message, or a call of tools and its results. */
+/** Messages that are removed together: one message, or tool calls and their results. */
 interface Unit {
   readonly at: readonly number[]
   readonly stays: boolean
@@ -75,7 +75,7 @@ class Compression {
     }
   }
 
-  /** Of those that are left; each at most once. */
+  /** Shortens the messages that are left, each at most once. */
   shortenLongest(): void {
     const longestFirst = this.#tokens.map((count, at) => ({ count, at })).sort((a, b) => b.count - a.count)
     for (const { at } of longestFirst) {
@@ -98,7 +98,7 @@ class Compression {
     }
   }
 
-  /** False when there is no text to take from. */
+  /** False when the message has no text that could be cut. */
   #shorten(at: number): boolean {
     const [message, tokens = 0] = [this.#messages[at], this.#tokens[at]]
     const wanted = Math.max(LEAST_LEFT, tokens - this.excess)
@@ -124,7 +124,7 @@ function unitsOf(messages: readonly Message[]): Unit[] {
   return units
 }
 
-/** From the middle outwards; of two that are as far from it the earlier one first. */
+/** From the middle outwards; of two units at the same distance the earlier one comes first. */
 function middleFirst(units: readonly Unit[]): readonly Unit[] {
   const middle = (units.length - 1) / 2
   return units
@@ -133,7 +133,10 @@ function middleFirst(units: readonly Unit[]): readonly Unit[] {
     .map(({ unit }) => unit)
 }
 
-/** The text of a message cut to a share of its length; of several parts the longest. `undefined` when it has too little. */
+/**
+ * Cuts the text of a message to a share of its length; of several parts, the longest is cut. `undefined` when it has too
+ * little text.
+ */
 function cut(message: Message, share: number): Message | undefined {
   const { content } = message
   if (typeof content === 'string') return { ...message, content: cutText(content, share) }
@@ -150,7 +153,7 @@ function cut(message: Message, share: number): Message | undefined {
   return { ...message, content: parts }
 }
 
-/** Beginning and end are kept; a character outside the basic plane is never halved. */
+/** Keeps the beginning and the end; a surrogate pair is never split. */
 function cutText(text: string, share: number): string {
   const half = Math.max(0, Math.floor((text.length * share - GAP.length) / 2))
   const [head, tail] = [text.slice(0, half), half === 0 ? '' : text.slice(-half)]

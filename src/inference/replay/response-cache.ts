@@ -1,28 +1,31 @@
 import type { Clock } from '../../base/clock.ts'
 
-/** An answer as it was told, for whoever asks the very same again. */
+/** A response as it was sent, for later requests that are equal. */
 export interface CachedAnswer {
-  /** Generation id under which it was first given. */
+  /** Generation id of the request that it was first sent for. */
   readonly id: string
   readonly model: string
   readonly streamed: boolean
-  /** The chunks of a stream, or the one plain answer. */
+  /** The chunks of a stream, or the one unstreamed response. */
   readonly pieces: readonly string[]
   /** Monotonic milliseconds. */
   readonly storedAt: number
   readonly expiresAt: number
 }
 
-/** Answers that callers asked to be kept for a while, in memory: what is gone is asked again. */
+/**
+ * Responses that callers want cached for a while. In memory: a request whose response is gone is sent upstream again. When
+ * the cache is full, the responses that were stored first are dropped.
+ */
 export interface AnswerCache {
   find(key: string): CachedAnswer | undefined
   keep(key: string, answer: CachedAnswer): void
   drop(key: string): void
 }
 
-/** Of one answer. */
+/** Maximum length of one cached response. */
 export const MOST_CACHED_CHARACTERS = 1024 * 1024
-/** Of all of them. */
+/** Maximum length of all cached responses together. */
 const MOST_CHARACTERS = 64 * MOST_CACHED_CHARACTERS
 
 export function createAnswerCache(clock: Clock): AnswerCache {

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { BatchListener } from './embedding-batches.ts'
-import { asBase64, asFloats, type Vector } from '../response/embedding-encoding.ts'
+import { asBase64, asFloats, type Vector } from '../response/embedding-response.ts'
 
 /** The vectors that were asked for, and of which model. */
 export interface WantedVectors {

@@ -3,24 +3,26 @@ import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts
 import { additions, type AnswerFacts, type Completer } from './response-formatter.ts'
 import { endingOf } from './finish-reason.ts'
 import { mendJson } from './repair-json.ts'
-import { textAnswer } from './plain-text-response.ts'
-import { TextChunks } from './plain-text-chunks.ts'
+import { textAnswer, TextChunks } from './plain-text-response.ts'
 import { wireUsageOf } from './usage-json.ts'
 
-/** What the caller wished for that the provider isn't told. */
+/** Options of the request that the broker applies to the response itself; the provider does not get them. */
 export interface ChatWishes {
-  /** Think, but keep the thoughts out of the answer. */
+  /** The model may reason, but its reasoning is left out of the response. */
   readonly hidesReasoning: boolean
-  /** Malformed JSON of a plain answer is to be mended. */
+  /** Malformed JSON in an unstreamed response is repaired. */
   readonly healsJson?: boolean | undefined
 }
 
-/** Chat in OpenRouter's shape, plain and streamed. By its OpenAPI document and by what its clients were seen to accept. */
+/**
+ * Formats chat responses, plain and streamed, as OpenRouter does, according to its OpenAPI document and to what its clients
+ * were seen to accept.
+ */
 export function chatCompleter(wishes: ChatWishes): (facts: AnswerFacts) => Completer {
   return (facts) => new ChatCompleter(facts, wishes)
 }
 
-/** OpenAI pads its chunks with `obfuscation`, so that nobody on the network reads off the length of words. */
+/** `obfuscation` is the padding that OpenAI adds to its chunks to hide the length of words from the network. */
 const TOP_FIELDS = new Set('id object created model provider choices usage error obfuscation'.split(' '))
 const CHOICE_FIELDS = new Set(['index', 'message', 'delta', 'finish_reason', 'native_finish_reason'])
 const MESSAGE_FIELDS = new Set(['role', 'content', 'refusal', 'tool_calls', ...reasoningFields()])
@@ -33,9 +35,9 @@ class ChatCompleter implements Completer {
   readonly #facts: AnswerFacts
   readonly #hidesReasoning: boolean
   readonly #healsJson: boolean
-  /** How each choice ended, to be said again beside the usage. */
+  /** The finish reasons of each choice, which are repeated in the chunk with the usage. */
   #ended: Map<number, object> | undefined
-  /** When the provider says that it began. */
+  /** The provider's own `created`, in Unix seconds. */
   #created: number | undefined
   #textChunks: TextChunks | undefined
   #usage: unknown
@@ -47,22 +49,22 @@ class ChatCompleter implements Completer {
     this.#healsJson = healsJson
   }
 
-  answer(json: string, answer: ChatChunk): string {
+  answer(json: string, response: ChatChunk): string {
     const metadata = this.#facts.metadata()
     const isUsual = !this.#healsJson && metadata === undefined
     return (
-      (isUsual ? textAnswer(json, answer, this.#facts) : undefined) ?? this.#wholeAnswer(answer, metadata)
+      (isUsual ? textAnswer(json, response, this.#facts) : undefined) ?? this.#wholeAnswer(response, metadata)
     )
   }
 
-  #wholeAnswer(answer: ChatChunk, metadata: object | undefined): string {
+  #wholeAnswer(response: ChatChunk, metadata: object | undefined): string {
     const usage = this.#facts.usage()
     return JSON.stringify({
-      ...this.#head('chat.completion', answer),
+      ...this.#head('chat.completion', response),
       system_fingerprint: null,
-      ...additions(answer, TOP_FIELDS),
-      choices: (answer.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
-      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), answer.usage) }),
+      ...additions(response, TOP_FIELDS),
+      choices: (response.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
+      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), response.usage) }),
       openrouter_metadata: metadata,
       x_aibroker: this.#facts.envelope(),
     })
@@ -77,7 +79,7 @@ class ChatCompleter implements Completer {
   #otherChunk(chunk: ChatChunk): string | undefined {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#usage = chunk.usage
     const choices = chunk.choices ?? []
-    // Usage has its place at the end, whenever it came.
+    // The usage goes into the last chunk, whenever the provider sends it.
     if (choices.length === 0 && this.#usage !== undefined) return undefined
     const added = additions(chunk, TOP_FIELDS)
     if (typeof added['service_tier'] === 'string') this.#tail = { service_tier: added['service_tier'] }
@@ -109,16 +111,17 @@ class ChatCompleter implements Completer {
     if (!this.#facts.isShared) return {}
     const cost = this.#facts.cost()
     const dollars = cost === undefined ? undefined : dollarsNumber(cost)
-    // `undefined` takes away what one endpoint's price alone would say; JSON leaves it out. Details are whole or absent.
+    // `undefined` removes the figure of one endpoint's price alone: JSON leaves it out. Details cover all endpoints or are
+    // absent.
     return { cost: dollars, cost_details: undefined }
   }
 
-  #head(object: string, answer: ChatChunk): Record<string, unknown> {
+  #head(object: string, chunk: ChatChunk): Record<string, unknown> {
     const { id, model, provider } = this.#facts
     return {
       id,
       object,
-      created: this.#created ?? createdAt(answer) ?? this.#facts.created,
+      created: this.#created ?? createdAt(chunk) ?? this.#facts.created,
       model,
       provider,
     }
@@ -163,7 +166,7 @@ class ChatCompleter implements Completer {
     }
   }
 
-  /** Thoughts under OpenRouter's names, whichever name the provider has for them. */
+  /** The reasoning under OpenRouter's field names, whatever the provider calls it. */
   #reasoning(said: ChatDelta): object {
     if (this.#hidesReasoning) return {}
     const text = textOf(said.reasoning) ?? textOf(said.reasoning_content)
@@ -184,7 +187,7 @@ function createdAt({ created }: ChatChunk): number | undefined {
   return typeof created === 'number' && Number.isInteger(created) ? created : undefined
 }
 
-/** A whole answer's calls carry their index and have arguments; every piece of a call in a stream says its type. */
+/** Calls in an unstreamed response carry their index and have arguments; every piece of a call in a stream has its type. */
 function toolCalls({ tool_calls: calls }: ChatDelta, whole: boolean): object {
   if (!Array.isArray(calls) || calls.length === 0) return {}
   return {

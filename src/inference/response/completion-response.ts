@@ -3,11 +3,11 @@ import type { AnswerFacts, Completer } from './response-formatter.ts'
 import { endingOf } from './finish-reason.ts'
 import { wireUsageOf } from './usage-json.ts'
 
-/** A chat's answer told as a text completion, plain and streamed. */
+/** Formats a chat response as a text completion, plain and streamed. */
 export function completionCompleter(facts: AnswerFacts): Completer {
   const ended = new Map<number, object>()
   let said: unknown
-  /** When the provider says that it began. */
+  /** The provider's own `created`, in Unix seconds. */
   let createdAt: number | undefined
 
   const head = ({ created }: ChatChunk): object => {
@@ -39,11 +39,11 @@ export function completionCompleter(facts: AnswerFacts): Completer {
   }
 
   return {
-    answer(_json, answer) {
-      said = answer.usage
-      const choices = (answer.choices ?? []).map(choiceOf)
+    answer(_json, response) {
+      said = response.usage
+      const choices = (response.choices ?? []).map(choiceOf)
       return JSON.stringify({
-        ...head(answer),
+        ...head(response),
         system_fingerprint: null,
         choices,
         ...usage(),

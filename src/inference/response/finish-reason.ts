@@ -4,7 +4,7 @@ import type { ChatChoice } from '../../wire/openai/chat.ts'
 /** The reasons that OpenRouter's clients know. */
 type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
 
-/** What providers say in other words; seen in the wild or in their documentation. */
+/** Finish reasons of providers that have other names for them; seen in the wild or in their documentation. */
 const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
   Object.entries<FinishReason>({
     length: 'length',
@@ -24,7 +24,7 @@ const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
   }),
 )
 
-/** A provider's reason in OpenRouter's words; whatever else ends an answer (`eos`, `end_turn`, `completed`) is a stop. */
+/** The finish reason under OpenRouter's name; any other one (`eos`, `end_turn`, `completed`) is a `stop`. */
 function finishReasonOf(native: string): FinishReason {
   return OTHER_WORDS.get(native) ?? 'stop'
 }
@@ -34,14 +34,14 @@ interface Ending {
   readonly native_finish_reason: string | null
 }
 
-/** Both words for how a choice ended; null while it goes on. */
+/** OpenRouter's and the provider's own finish reason of a choice; null while it goes on. */
 export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): Ending {
   if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
   const nativeReason = typeof told === 'string' && told !== '' ? told : native
   return { finish_reason: finishReasonOf(native), native_finish_reason: nativeReason }
 }
 
-/** The same as the members of a JSON object. */
+/** Both finish reasons of a choice as members of a JSON object, without the braces. */
 export function endingText(choice: ChatChoice): string {
   const { finish_reason: ours, native_finish_reason: native } = endingOf(choice)
   if (ours === null || native === null) return '"finish_reason":null,"native_finish_reason":null'

@@ -1,7 +1,7 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { AnswerSink, BrokenAnswer, CallerWatcher } from './response-sink.ts'
 
-/** A sink that passes everything on to another one. A sink that changes some of it extends this class. */
+/** A sink that passes everything on to another sink. A sink that changes only some of it extends this class. */
 export class ForwardingSink implements AnswerSink {
   protected readonly target: AnswerSink
 

@@ -1,11 +1,11 @@
-/** Prose before the JSON may have brackets, too: so many of them are tried. */
+/** How many opening brackets are tried as the start of the JSON, because prose before it may have brackets, too. */
 const MOST_STARTS = 16
 const MOST_DEPTH = 256
 
 /**
- * Mends JSON as models get it wrong: a fence or prose around it, trailing or missing commas, comments, keys without
- * quotes, single quotes, line breaks in strings, Python's words, an end that was cut off. What is there is never changed
- * in meaning, and numbers keep their digits. `undefined` when it is valid as it is, or nothing valid can be made of it.
+ * Repairs JSON that a model got wrong: a fence or prose around it, trailing or missing commas, comments, keys without quotes,
+ * single quotes, line breaks in strings, Python's literals, an end that was cut off. Repairing never changes the meaning of
+ * what is there, and numbers keep their digits. `undefined` when the text is valid already, or cannot be made valid.
  */
 export function mendJson(text: string): string | undefined {
   if (isJson(text)) return undefined
@@ -21,7 +21,7 @@ export function mendJson(text: string): string | undefined {
 
 interface Mended {
   readonly json: string
-  /** What of the text it was made of. */
+  /** The part of the text that it was made of: from `from`, before `to`. */
   readonly from: number
   readonly to: number
 }
@@ -44,10 +44,10 @@ function startsIn(text: string): number[] {
   return starts
 }
 
-/** Names of members that need quotes, and words that need another name. */
+/** A member's name without quotes, or a literal such as `None`. */
 const NAME = /[A-Za-z_$][\w$-]*/y
 const NUMBER = /[+-]?[\d.]+(?:[eE][+-]?\d*)?/y
-/** A sign whose digits were cut off. */
+/** The sign of a number whose digits were cut off. */
 const CUT_NUMBER = /[+-]$/y
 const NOT_SPACE = /\S/g
 const WORDS: readonly (readonly [string, string])[] = [
@@ -59,10 +59,10 @@ const WORDS: readonly (readonly [string, string])[] = [
   ['None', 'null'],
 ]
 
-/** Nothing can be made of it. */
+/** Thrown inside when the text cannot be repaired. */
 class Hopeless extends Error {}
 
-/** Reads what should be JSON and writes what it means. */
+/** Reads malformed JSON from one opening bracket on and writes valid JSON. */
 class Mender {
   readonly #text: string
   readonly #from: number
@@ -92,7 +92,7 @@ class Mender {
     return this.#number() ?? this.#word()
   }
 
-  /** Members or elements up to the end, which may be missing. */
+  /** Members or elements up to the closing bracket, which may be missing. */
   #list(open: '{' | '[', close: '}' | ']', read: () => string | undefined): string {
     if (++this.#depth > MOST_DEPTH) throw new Hopeless()
     this.#at++
@@ -101,7 +101,7 @@ class Mender {
       while (this.#peek() === ',') this.#at++
       const next = this.#peek()
       if (next === close) this.#at++
-      // The other bracket closes what is around this list, whose own end is missing.
+      // The other kind of bracket closes what is around this list; the list's own bracket is missing.
       if (next === '' || next === '}' || next === ']') break
       const part = read()
       if (part !== undefined) parts.push(part)
@@ -110,7 +110,7 @@ class Mender {
     return open + parts.join(',') + close
   }
 
-  /** `undefined` for one that was cut off before its value. */
+  /** One member of an object; `undefined` when it was cut off before its value. */
   #member(): string | undefined {
     const next = this.#peek()
     const name = next === '"' || next === "'" ? this.#string(next) : this.#name()
@@ -136,7 +136,7 @@ class Mender {
     return `"${said}"`
   }
 
-  /** As it stands where JSON knows it; one that was cut off is dropped. */
+  /** Escapes that JSON knows are copied; one that was cut off is dropped. */
   #escape(): string {
     const [known] = /^\\(?:["\\/bfnrt]|u[\dA-Fa-f]{4})/.exec(this.#text.slice(this.#at, this.#at + 6)) ?? []
     if (known !== undefined) {
@@ -170,14 +170,14 @@ class Mender {
     return meant
   }
 
-  /** The next letter that matters; nothing at the end. */
+  /** The next character that is not space or a comment; empty at the end of the text. */
   #peek(): string {
     this.#skipSpace()
     this.#match(CUT_NUMBER)
     return this.#text.charAt(this.#at)
   }
 
-  /** And comments. A loop, for one pattern of all that would need memory for each space. */
+  /** Skips space and comments. In a loop, because one pattern for both would need memory for each space. */
   #skipSpace(): void {
     for (;;) {
       NOT_SPACE.lastIndex = this.#at
@@ -188,7 +188,7 @@ class Mender {
     }
   }
 
-  /** The place after this mark; the end of the text when it doesn't come. */
+  /** The position after `mark`; the end of the text when the mark does not come. */
   #endOf(mark: string, from: number): number {
     const at = this.#text.indexOf(mark, from)
     return at < 0 ? this.#text.length : at + mark.length

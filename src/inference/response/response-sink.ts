@@ -1,6 +1,6 @@
 import type { BrokerError } from '../../base/errors.ts'
 
-/** Whose answer broke off. */
+/** The model and the provider whose response broke off. */
 export interface BrokenAnswer {
   readonly model: string
   /** Display name. */
@@ -8,32 +8,38 @@ export interface BrokenAnswer {
 }
 
 /**
- * An object that is there anyway rather than two closures for each attempt. Measured: with those, a fifth of all that requests
- * allocate outlived them, until the next full collection.
+ * Gets the caller's events while a response is under way. An object that exists anyway implements it, rather than two
+ * closures for each attempt. Measured: with closures, a fifth of all that requests allocate outlived them, until the next
+ * full collection.
  */
 export interface CallerWatcher {
-  /** The caller hung up. */
+  /** The caller disconnected. */
   callerGone(): void
-  /** A slow caller can take more. */
+  /** A slow caller can take more chunks. */
   callerReady(): void
 }
 
-/** Where an answer goes: a door's side of one request. */
+/** Where a response is written: the server's side of one request. */
 export interface AnswerSink {
-  /** The generation id: the answer carries it, and the ledger knows the request by it. */
+  /** The generation id: the response carries it, and the ledger knows the request by it. */
   readonly id: string
-  /** The request is booked and a provider is about to be asked. An HTTP answer carries the headers. */
+  /** The hold is written and the request is about to be sent upstream. An HTTP response carries the headers. */
   accept(headers: Readonly<Record<string, string>>): void
-  /** Ids of the endpoints that were asked so far, the one that answers last. Called before the answer begins, for sinks that have a head. */
+  /**
+   * Ids of the endpoints that were attempted so far, the one that responds last. Called before the response begins, for sinks
+   * whose response has headers.
+   */
   tried?(endpoints: readonly string[]): void
-  /** One chunk as JSON. False when the caller is slow: the watcher will hear when it is ready for more. */
+  /** Writes one chunk, as JSON. False when the caller is slow: `watcher.onDrain` is called when it can take more. */
   chunk(json: string): boolean
+  /** Writes an unstreamed response, as JSON. */
   answer(json: string): void
-  /** The answer is whole. */
+  /** The response is complete. */
   end(): void
-  /** After the first chunk: tells the caller in the stream that the answer is broken. */
+  /** After the first chunk: reports in the stream that the response broke off. */
   fail(error: BrokerError, about: BrokenAnswer): void
+  /** The caller has disconnected. */
   readonly isGone: boolean
-  /** Who hears of the caller while an answer is under way. */
+  /** Gets the caller's events while a response is under way. */
   watcher: CallerWatcher | undefined
 }

@@ -2,20 +2,20 @@ import type { Clock } from '../../base/clock.ts'
 import type { Store } from '../../store/store.ts'
 
 /**
- * The ids under which callers know answers that pass through verbatim. They carry the id of the router that gave them;
- * the ledger knows them by ours.
+ * Maps upstream ids to our own. A response that passes through verbatim carries the id of the router that gave it, and the
+ * caller knows it by that id; the ledger knows it by the generation id.
  */
 export interface UpstreamIds {
-  note(theirs: string, ours: string): void
-  /** Our id for one of theirs; any other id is given back. */
+  note(upstreamId: string, requestId: string): void
+  /** The generation id for an upstream id; any other id is returned as it is. */
   ours(id: string): string
 }
 
-/** Old ids are cleared away after so many new ones. */
+/** Old ids are deleted each time so many new ones have been added. */
 const CLEAR_EVERY = 1000
 const DAY_S = 86_400
 
-/** Kept as long as the ledger keeps single rows. */
+/** Ids are kept for `keepDays`, as long as the ledger keeps single rows. */
 export function createUpstreamIds({
   store,
   clock,
@@ -30,23 +30,23 @@ export function createUpstreamIds({
   )
   const find = store.prepare('SELECT request_id FROM upstream_ids WHERE id = ?')
   const clear = store.prepare('DELETE FROM upstream_ids WHERE noted_at < ?')
-  /** Noted, and not yet written. */
+  /** Added, and not yet in the database. */
   const fresh = new Map<string, string>()
   let notes = 0
 
   return {
-    note(theirs, ours) {
+    note(upstreamId, requestId) {
       const now = Math.floor(clock.now() / 1000)
       const isTimeToClear = notes++ % CLEAR_EVERY === 0
-      fresh.set(theirs, ours)
+      fresh.set(upstreamId, requestId)
       store
         .writeEventually(() => {
-          insert.run(theirs, ours, now)
+          insert.run(upstreamId, requestId, now)
           if (isTimeToClear) clear.run(now - keepDays * DAY_S)
         })
-        // At the end with a full disk it is lost; the answer is still found by the id in `X-Generation-Id`.
+        // The id is lost when the broker stops with a full disk; the id in `X-Generation-Id` still finds the response.
         .catch(() => undefined)
-        .finally(() => fresh.delete(theirs))
+        .finally(() => fresh.delete(upstreamId))
     },
     ours(id) {
       const row = fresh.has(id) ? undefined : find.get(id)

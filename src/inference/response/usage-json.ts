@@ -3,11 +3,11 @@ import type { CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
 
 /**
- * Counts and cost as OpenRouter's `usage` shows them. What the provider said beyond that stays; nothing is null. The
- * cost is the one that the ledger books, unless the counts are a guess (`x_aibroker.estimated`), which are counted for the
- * books after the answer; without a known price it is left out.
+ * Usage and cost in the form of OpenRouter's `usage`. Further fields that the provider reported stay; nothing is null. The
+ * cost is the one in the ledger, unless the counts are an estimate (`x_aibroker.estimated`): those are counted for the ledger
+ * only after the response. Without a known price the cost is left out.
  *
- * @param parts what the counts cost.
+ * @param parts what the usage costs.
  */
 export function wireUsageOf(
   usage: Usage,
@@ -17,7 +17,7 @@ export function wireUsageOf(
   return JSON.parse(wireUsageText(usage, parts, said)) as Record<string, unknown>
 }
 
-/** The same as JSON text, without building it first. */
+/** What `usageJson` returns, as JSON text, written without building the object. */
 export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: unknown): string {
   const told = objectOf(said)
   const toldPrompt = objectOf(told['prompt_tokens_details'])
@@ -36,12 +36,12 @@ export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: 
 
 const DETAILS = ['prompt_tokens_details', 'completion_tokens_details']
 const COUNTS = ['prompt_tokens', 'completion_tokens', 'total_tokens']
-/** Among them what the provider says of money: its word counts only where the ledger takes it. */
+/** The provider's own figures of money are among them: they count only where the ledger accepts them. */
 const KNOWN = new Set([...COUNTS, ...DETAILS, 'is_byok', 'cost', 'cost_details'])
 const PROMPT_DETAILS = new Set(['cached_tokens', 'cache_write_tokens', 'audio_tokens', 'video_tokens'])
 const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_tokens'])
 
-/** What else a provider says, to be added to an object that is being written; no nulls. */
+/** The provider's further fields as members to append to a JSON object; no nulls. */
 function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
   let text = ''
   for (const name in said)
@@ -50,7 +50,7 @@ function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string
   return text
 }
 
-/** The prompt's part is rounded, the answer's is the rest. */
+/** The prompt's part is rounded, the completion's is the rest. */
 function costText({ whole, prompt, completion }: CostParts): string {
   const cost = dollarsNumber(whole)
   return (

@@ -9,16 +9,20 @@ import type { AskedCall } from './tool-round.ts'
 import { errorText, resultText } from './tool-result.ts'
 import type { ToolSet } from './tool-selection.ts'
 
+/** What all tool calls of one chat share. */
 export interface CallSurroundings {
   readonly tools: ToolBroker
   readonly set: ToolSet
   readonly caller: ToolCaller
-  /** All rows of one answer. */
+  /** The group id that all ledger rows of the chat have. */
   readonly group: string
   readonly maxResultCharacters: number
 }
 
-/** Runs one call; whatever goes wrong with it is for the model to read. Rejects only when `signal` aborts. */
+/**
+ * Runs one call. A failure becomes a result that the model reads. Rejects only when `signal` aborts, or with an `internal`
+ * error, which is a bug.
+ */
 export async function runCall(
   call: AskedCall,
   around: CallSurroundings,
@@ -33,7 +37,7 @@ export async function runCall(
     return await callTool(tool, args, around, signal)
   } catch (thrown) {
     const { code, message } = asBrokerError(thrown)
-    // A bug is not for the model.
+    // A bug is not shown to the model.
     if (code === 'internal') throw thrown
     return { ...instantly(errorText(message.slice(0, maxResultCharacters))), failed: true }
   }

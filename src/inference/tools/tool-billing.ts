@@ -5,24 +5,25 @@ import type { Hold } from '../../ledger/types.ts'
 import type { Allowance, Limits } from '../../limits/limits.ts'
 import type { ToolCall, ToolMeter, ToolOutcome } from '../../mcp/types.ts'
 
+/** What the billing of tool calls needs. */
 export interface ToolMeterOptions {
   readonly ledger: Ledger
   readonly limits: Pick<Limits, 'allowance'>
   readonly log: { error(details: object, message: string): void }
 }
 
-/** Where a tool's price comes from: the file of servers, which has no version. */
+/** A tool's price comes from the file of MCP servers, which has no version. */
 const PRICE_VERSION = 'mcp'
 
 /**
- * Tool calls in the same books as tokens: a hold of the configured price before the server is asked, one row of kind `tool` when
- * the call ended. A call that never reached its server costs nothing, one without a configured price nobody knows what; one
- * that the caller's budget can't pay is refused with `over-budget`.
+ * Books tool calls in the ledger, like model requests: a hold of the configured price before the server is called, one row of
+ * kind `tool` when the call has ended. A call that never reached its server costs nothing; the cost of a call without a
+ * configured price is unknown. Throws `over-budget` for a call that the caller's budget cannot pay.
  */
 export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): ToolMeter {
   return {
     async start(call) {
-      // Nothing waits between this look and the hold, so nobody else can hold the same money.
+      // There is no `await` between this check and the hold, so no other request can hold the same money.
       refuseTooDear(call, limits)
       const hold = await ledger.hold({
         id: call.id,
@@ -38,7 +39,7 @@ export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): Tool
     },
   }
 
-  /** The result doesn't wait for the disk; the hold that is written already keeps the call from being lost. */
+  /** The tool's result does not wait for the disk: the hold is in the database already, so the call cannot be lost. */
   async function settle(call: ToolCall, hold: Hold, outcome: ToolOutcome): Promise<void> {
     try {
       await ledger.settle(hold, settlementOf(call, outcome))
@@ -63,7 +64,7 @@ function refuseUnpriced(tool: string, { name, mayBeUnpriced }: Allowance): void 
   if (mayBeUnpriced) return
   throw new BrokerError(
     'over-budget',
-    `${name} has a budget, and nobody knows what a call of “${tool}” costs: set its price in the file of servers ("prices", 0 if it is free), or have the limit allow unpriced ones`,
+    `${name} has a budget, and “${tool}” has no price: set one in the file of MCP servers ("prices", 0 if it is free), or let the limit allow unpriced calls`,
   )
 }
 

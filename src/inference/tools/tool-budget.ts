@@ -2,7 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import { formatDollars, money, NOTHING, type Money } from '../../base/money.ts'
 import { addBills, NO_BILL, type Bill } from '../cost/attempt-cost.ts'
 
-/** What a chat with tools has cost so far, over all its rounds and calls, and what it may. */
+/** What a chat with tools has cost so far, over all its rounds and calls, and the maximum that it may cost. */
 export class ToolPurse {
   readonly #most: Money
   readonly #rounds: Bill[] = []
@@ -13,7 +13,7 @@ export class ToolPurse {
     this.#most = most
   }
 
-  /** Takes the booked row of a round. */
+  /** Adds the ledger entry of a round. */
   addRound(entry: Bill | undefined): void {
     this.#rounds.push(entry ?? NO_BILL)
   }
@@ -23,17 +23,17 @@ export class ToolPurse {
     else this.#tools = money(this.#tools + cost)
   }
 
-  /** Something may have to be paid. */
+  /** A round has been sent upstream, so there may be something to pay. */
   get mayOwe(): boolean {
     return this.#rounds.length > 0
   }
 
-  /** Counts of all rounds. */
+  /** Usage and cost of all rounds together, without tool calls. */
   get rounds(): Bill {
     return addBills(this.#rounds)
   }
 
-  /** All that is known to be spent; `undefined` as soon as a part of it has no price. */
+  /** The cost of all rounds and calls; `undefined` as soon as the cost of one is unknown. */
   get cost(): Money | undefined {
     if (this.#hasUnpricedCalls) return undefined
     let sum: bigint = this.#tools
@@ -44,7 +44,7 @@ export class ToolPurse {
     return money(sum)
   }
 
-  /** Throws `over-budget` when there is nothing left, or less than `next` costs. */
+  /** Throws `over-budget` when nothing is left, or less than `next`, the price of the next calls. */
   check(next: Money = NOTHING): void {
     const rounds = this.#rounds.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? NOTHING), 0n)
     const spent = money(rounds + this.#tools)

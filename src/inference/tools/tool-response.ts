@@ -5,10 +5,10 @@ import type { AskedCall, ToolRound } from './tool-round.ts'
 import { cut } from './tool-result.ts'
 import { wireUsageOf } from '../response/usage-json.ts'
 
-/** What a caller is shown of a result; the model sees more. */
+/** Characters of a result that the caller is shown; the model sees more. */
 const RESULT_SHOWN = 2000
 
-/** A call that the broker ran, as callers see it. */
+/** A call that the broker ran, as the caller sees it in `x_aibroker`. */
 export interface ShownCall {
   readonly id: string
   readonly name: string
@@ -18,20 +18,21 @@ export interface ShownCall {
   readonly status: 'running' | 'finished' | 'failed'
   readonly result?: string | undefined
   readonly ms?: number | undefined
-  /** US dollars; absent when nobody knows. */
+  /** US dollars; absent when the cost is unknown. */
   readonly cost?: number | undefined
   readonly unpriced?: true | undefined
 }
 
+/** How a call ended. */
 export interface CallEnding {
   readonly failed: boolean
   readonly result: string
   readonly ms: number
-  /** Absent when nobody knows. */
+  /** `undefined` when the cost is unknown. */
   readonly cost: Money | undefined
 }
 
-/** Tells the caller what the broker does meanwhile, and at the end the answer of all rounds as one. */
+/** Reports the running tool calls to the caller, and at the end writes all rounds as one response. */
 export class ToolTeller {
   readonly #sink: AnswerSink
   readonly #streamed: boolean
@@ -42,8 +43,8 @@ export class ToolTeller {
     this.#streamed = streamed
   }
 
-  /** A call begins; the result tells how it ended. */
-  begin(call: AskedCall, server: string | undefined, round: ToolRound): (ending: CallEnding) => void {
+  /** Reports that a call begins; the returned function reports how it ended. */
+  begin(call: AskedCall, server: string | undefined, round: ToolRound): (outcome: CallEnding) => void {
     const shown: ShownCall = { ...call, server, status: 'running' }
     this.#show(shown, round)
     return ({ failed, result, ms, cost }) => {
@@ -62,19 +63,22 @@ export class ToolTeller {
   #show(call: ShownCall, { head }: ToolRound): void {
     if (!this.#streamed || this.#sink.isGone) return
     const choices = [{ index: 0, delta: { role: 'assistant', content: '' }, ...OPEN }]
-    // Not in `delta.tool_calls`: a client would take it for one that it has to run itself.
+    // Not in `delta.tool_calls`: a client would take it for a call that it has to run itself.
     const x_aibroker = { tool_call: call }
     this.#sink.chunk(JSON.stringify({ ...head, id: this.#sink.id, choices, x_aibroker }))
   }
 
-  /** The last round's answer, with the counts and the cost of all rounds and calls; `own` are the caller's to run. */
+  /**
+   * Writes the last round's response, with the usage and the cost of all rounds and calls. `own` are calls of the caller's
+   * own tools, which the caller has to run.
+   */
   finish(round: ToolRound, own: readonly AskedCall[], rounds: number, purse: ToolPurse): void {
     const sums = {
       group: this.#sink.id,
       rounds,
       tool_calls: this.#calls,
       ...(purse.cost === undefined ? UNPRICED : costField(purse.cost)),
-      // Of all rounds, whatever the last one's envelope says.
+      // Applies to all rounds and overrides the `x_aibroker` object of the last one.
       estimated: purse.rounds.countSource === 'reported' ? undefined : true,
     }
     if (round.answered === undefined) this.#finishStream(round, own, purse, sums)
@@ -102,8 +106,8 @@ export class ToolTeller {
     sums: object,
   ): void {
     const [choice] = answered['choices'] as readonly { readonly message?: object }[]
-    const { tool_calls: _calls, ...said } = (choice?.message ?? {}) as Record<string, unknown>
-    const message = own.length === 0 ? said : { ...said, tool_calls: wireCalls(own) }
+    const { tool_calls: _calls, ...text } = (choice?.message ?? {}) as Record<string, unknown>
+    const message = own.length === 0 ? text : { ...text, tool_calls: wireCalls(own) }
     const envelope = answered['x_aibroker'] as object | undefined
     this.#sink.answer(
       JSON.stringify({
@@ -117,11 +121,11 @@ export class ToolTeller {
   }
 }
 
-/** The envelope of the last round says what that one cost, which is not the cost of all. */
+/** Removes the cost from the `x_aibroker` object of the last round, which is not the cost of all rounds. */
 const UNPRICED = { cost: undefined, unpriced: true }
 const OPEN = { finish_reason: null, native_finish_reason: null }
 
-/** A model that still wanted to call something when it no longer could was cut short. */
+/** `length` when the model asked for further calls of the broker's tools after its last round: the response was cut short. */
 function endingOf({ ending }: ToolRound, own: readonly AskedCall[]): object {
   return ending['finish_reason'] === 'tool_calls' && own.length === 0
     ? { ...ending, finish_reason: 'length' }

@@ -2,20 +2,21 @@ import type { CallToolResult, InputRequiredResult } from '@modelcontextprotocol/
 
 type Block = CallToolResult['content'][number]
 
-/** What a model is told of a result: its text, cut to `most` characters with a word about what is missing. */
+/** A result as the model reads it: its text, cut to `max` characters, with a note of how much is missing. */
 export function resultText(result: CallToolResult | InputRequiredResult, most: number): string {
-  if (!('content' in result))
-    return errorText('the tool asks something back, which nobody is there to answer')
+  if (!('content' in result)) return errorText('the tool asks for further input, which cannot be given here')
   const { content, structuredContent, isError } = result as CallToolResult
   const text = content.map(blockText).join('\n')
   const whole = text === '' && structuredContent !== undefined ? JSON.stringify(structuredContent) : text
   return isError === true ? errorText(cut(whole, most)) : cut(whole, most)
 }
 
+/** An error as the model reads it. */
 export function errorText(message: string): string {
   return `Error: ${message}`
 }
 
+/** Cuts a text to `max` characters and notes the cut. */
 export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most)}\n[cut: ${most} of ${text.length} characters]`
 }

@@ -1,19 +1,20 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
 import { saysSomething } from '../../wire/openai/chat.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
+import { ForwardingSink } from '../response/forwarding-sink.ts'
+import type { AnswerSink, BrokenAnswer } from '../response/response-sink.ts'
 
-/** A call that a model asks for. */
+/** A tool call that a model requests. */
 export interface AskedCall {
   readonly id: string
   readonly name: string
-  /** As the model wrote them: hopefully JSON. */
+  /** As the model wrote them: JSON, if it got them right. */
   readonly arguments: string
 }
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** A piece of a call in a stream, or a whole one. */
+/** A piece of a call in a stream, or a whole call. */
 interface CallPiece {
   readonly index?: number | undefined
   readonly id?: string | null | undefined
@@ -21,12 +22,11 @@ interface CallPiece {
 }
 
 /**
- * The answer of one round. Of a stream what the model says goes to the caller at once; the calls, how it ended and what it
- * used stay here, because whose turn it is afterwards isn't known before the end.
+ * The response of one round. The text of a stream goes to the caller at once; tool calls, finish reason and usage stay here,
+ * because only at the end of the round is it known whether another round follows.
  */
-export class ToolRound implements AnswerSink {
-  readonly id: string
-  readonly #outer: AnswerSink
+export class ToolRound extends ForwardingSink {
+  readonly #id: string
   readonly #calls = new Map<number, { id: string; name: string; arguments: string }>()
   #content = ''
   #details: unknown[] = []
@@ -36,9 +36,13 @@ export class ToolRound implements AnswerSink {
   #answer: Fields | undefined
   #isBroken = false
 
-  constructor(id: string, outer: AnswerSink) {
-    this.id = id
-    this.#outer = outer
+  constructor(id: string, target: AnswerSink) {
+    super(target)
+    this.#id = id
+  }
+
+  override get id(): string {
+    return this.#id
   }
 
   get calls(): readonly AskedCall[] {
@@ -46,32 +50,32 @@ export class ToolRound implements AnswerSink {
     return named.map((call, at) => (call.id === '' ? { ...call, id: `call_${this.id}_${at}` } : call))
   }
 
-  /** How it ended, in both words. */
+  /** Both finish reasons. */
   get ending(): Fields {
     return this.#ending
   }
 
-  /** What names the answer in every chunk: model, provider, time. */
+  /** The fields that are the same in every chunk: model, provider, time. */
   get head(): Fields {
     return this.#head
   }
 
-  /** The whole answer, when it is not a stream. */
+  /** The whole response, when it is not a stream. */
   get answered(): Fields | undefined {
     return this.#answer
   }
 
-  /** As its provider gave it. */
+  /** As the provider reported it. */
   get usage(): unknown {
     return this.#usage
   }
 
-  /** It failed after the caller had heard a part of it, and was told so. */
+  /** It failed after a part of it had been sent to the caller; the error is in the stream. */
   get isBroken(): boolean {
     return this.#isBroken
   }
 
-  /** What the model said and asked for, as the next round's history has it. */
+  /** The model's text and calls, as a message in the history of the next round. */
   get message(): object {
     return {
       role: 'assistant',
@@ -85,16 +89,12 @@ export class ToolRound implements AnswerSink {
     }
   }
 
-  /** The first round is the beginning of the whole. */
-  tried(endpoints: readonly string[]): void {
-    this.#outer.tried?.(endpoints)
+  /** Only the first round, which has the id of the whole response, starts the response. */
+  override accept(headers: Readonly<Record<string, string>>): void {
+    if (this.#id === this.target.id) this.target.accept(headers)
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    if (this.id === this.#outer.id) this.#outer.accept(headers)
-  }
-
-  chunk(json: string): boolean {
+  override chunk(json: string): boolean {
     const chunk = JSON.parse(json) as ChatChunk
     const { choices, usage, ...head } = chunk
     this.#head = { ...this.#head, ...head }
@@ -103,12 +103,12 @@ export class ToolRound implements AnswerSink {
     if (choice === undefined) return true
     this.#takeChoice(choice, choice.delta ?? {})
     const { tool_calls: _calls, ...delta } = choice.delta ?? {}
-    const said = { ...choice, delta, finish_reason: null, native_finish_reason: null }
-    if (!saysSomething({ choices: [said] })) return true
-    return this.#outer.chunk(JSON.stringify({ ...head, id: this.#outer.id, choices: [said] }))
+    const textChoice = { ...choice, delta, finish_reason: null, native_finish_reason: null }
+    if (!saysSomething({ choices: [textChoice] })) return true
+    return this.target.chunk(JSON.stringify({ ...head, id: this.target.id, choices: [textChoice] }))
   }
 
-  answer(json: string): void {
+  override answer(json: string): void {
     const { choices, usage, ...head } = JSON.parse(json) as ChatChunk
     this.#head = head
     this.#usage = usage
@@ -117,32 +117,20 @@ export class ToolRound implements AnswerSink {
     this.#answer = { ...head, choices }
   }
 
-  end(): void {
-    // Whether that was the end is decided when the calls are known.
+  override end(): void {
+    // Whether the whole response ends here is decided once the calls are known.
   }
 
-  fail(error: BrokerError, about: BrokenAnswer): void {
+  override fail(error: BrokerError, about: BrokenAnswer): void {
     this.#isBroken = true
-    this.#outer.fail(error, about)
-  }
-
-  get isGone(): boolean {
-    return this.#outer.isGone
-  }
-
-  get watcher(): CallerWatcher | undefined {
-    return this.#outer.watcher
-  }
-
-  set watcher(watcher: CallerWatcher | undefined) {
-    this.#outer.watcher = watcher
+    super.fail(error, about)
   }
 
   #takeChoice(choice: ChatChoice, said: ChatDelta): void {
     if (typeof said.content === 'string') this.#content += said.content
     const details: readonly unknown[] = Array.isArray(said.reasoning_details) ? said.reasoning_details : []
     for (const detail of details) {
-      // Those of no known format are ours, made of plain thoughts: no provider wants them back.
+      // Details of format `unknown` are our own, made of plain reasoning text: no provider expects them back.
       if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
     }
     for (const [at, piece] of ((said.tool_calls ?? []) as readonly CallPiece[]).entries())
@@ -156,7 +144,7 @@ export class ToolRound implements AnswerSink {
 
   #takeCall(at: number, { index = at, id, function: named }: CallPiece): void {
     const call = this.#calls.get(index) ?? { id: '', name: '', arguments: '' }
-    // Both come once; some providers repeat them in every piece.
+    // Id and name come once, but some providers repeat them in every piece.
     if (call.id === '') call.id = id ?? ''
     if (call.name === '') call.name = named?.name ?? ''
     call.arguments += named?.arguments ?? ''

@@ -1,11 +1,11 @@
 import type { ListedTool } from '../../mcp/types.ts'
 
-/** A word in a tool's name says more than one in its description. */
+/** Weights: a word in a tool's name says more than a word in its description. */
 const IN_NAME = 4
 const IN_TITLE = 2
 const IN_TEXT = 1
 
-/** The tools that fit a question of a few words best, the best first; those that share no word with it are left out. */
+/** The tools that match a query of a few words, best first; tools that share no word with it are left out. */
 export function searchTools(
   tools: readonly ListedTool[],
   query: string,
@@ -36,7 +36,7 @@ function scoreOf({ definition }: ListedTool, words: readonly string[]): number {
   return score
 }
 
-/** Letters and digits of any script; one alone says nothing. */
+/** Words of letters and digits of any script. A single character is ignored, because it says nothing. */
 function wordsOf(query: string): readonly string[] {
   return [...new Set(query.toLowerCase().match(/[\p{L}\p{N}]{2,}/gu) ?? [])]
 }

@@ -5,24 +5,25 @@ import type { ListedTool, ToolList } from '../../mcp/types.ts'
 import type { McpWish } from '../../wire/openai/mcp-tools.ts'
 import { searchTools } from './tool-search.ts'
 
-/** Tools that one search brings. */
+/** Maximum number of tools that one search returns. */
 const MOST_FOUND = 8
+/** Characters of a description in the result of a search. */
 const DESCRIPTION_SHOWN = 200
 
-/** A function as a model is told of it. */
+/** A tool in the form in which a model gets it. */
 interface FunctionTool {
   readonly type: 'function'
   readonly function: { readonly name: string; readonly description?: string; readonly parameters: object }
 }
 
-/** The broker's tools of one chat, and what of them the model is shown: all, or a search and what it found. */
+/** The broker's tools of one chat. The model is shown all of them, or a search function and the tools that it has found. */
 export class ToolSet {
   readonly #tools: ReadonlyMap<string, ListedTool>
   readonly #shown: Set<string>
   /** The name of the search; absent when all tools are shown. */
   readonly #search: string | undefined
 
-  /** @param taken names of the caller's own functions, which keep them. */
+  /** @param taken names of the caller's own functions; tools of these names are left out. */
   constructor(tools: readonly ListedTool[], taken: ReadonlySet<string>, searchAbove: number) {
     const free = tools.filter(({ definition }) => !taken.has(definition.name))
     this.#tools = new Map(free.map((tool) => [tool.definition.name, tool]))
@@ -41,14 +42,14 @@ export class ToolSet {
     return name === this.#search
   }
 
-  /** As the model is to see it now. */
+  /** The functions that the model is shown in the next round. */
   get functions(): readonly FunctionTool[] {
     const shown = [...this.#shown].flatMap((name) => this.#tools.get(name) ?? [])
     const search = this.#search === undefined ? [] : [searchFunction(this.#search, this.#tools.size)]
     return [...search, ...shown.map(functionOf)]
   }
 
-  /** Shows what fits from now on, and says what that is. */
+  /** Shows the tools that match from now on, and returns their list for the model. */
   search(query: string): string {
     const found = searchTools([...this.#tools.values()], query, MOST_FOUND)
     for (const { definition } of found) this.#shown.add(definition.name)
@@ -60,7 +61,7 @@ export class ToolSet {
   }
 }
 
-/** The tools that are wished for. Throws `not-found` or `upstream-down` for a named server that has none. */
+/** The tools that the request selects. Throws `not-found` or `upstream-down` for a named server that has none. */
 export function wishedTools(
   { tools, unavailable }: ToolList,
   wishes: readonly McpWish[],

@@ -1,12 +1,12 @@
-/** Letters of all texts together: a tokenizer takes a second or two for so many, whatever language they are in. */
+/** Maximum length of all texts together: a tokenizer takes a second or two for so many characters, in any language. */
 const MOST_LETTERS = 1_000_000
-/** What the runs may take, in letters squared: half a second, and one run of 10,000 letters. */
+/** Maximum sum of the squared lengths of all runs: half a second, or one run of 10,000 characters. */
 const MOST_WORK = 100_000_000
 
 /**
- * Whether texts can be counted while somebody waits. Tokenizers take digits by threes and cut at white space; what stands
- * unbroken between is one piece to them, and gpt-tokenizer 4.0 was seen to take four times as long for one twice as long:
- * 0.35 seconds for 20,000 letters, 4.8 for 80,000. Long white space is such a piece, too.
+ * Whether texts can be counted while a request waits. Tokenizers take digits by threes and split at white space; a run
+ * without either is one piece to them, and the time that gpt-tokenizer 4.0 needs for a piece was seen to grow with the square
+ * of its length: 0.35 seconds for 20,000 characters, 4.8 for 80,000. Long white space is such a piece, too.
  */
 export function isCountable(texts: readonly string[]): boolean {
   if (lettersOf(texts) > MOST_LETTERS) return false
@@ -15,11 +15,12 @@ export function isCountable(texts: readonly string[]): boolean {
   return work <= MOST_WORK
 }
 
+/** The length of all texts together, in UTF-16 units. */
 export function lettersOf(texts: readonly string[]): number {
   return texts.reduce((letters, text) => letters + text.length, 0)
 }
 
-/** The squares of all runs. */
+/** The sum of the squared lengths of all runs. */
 function workOf(text: string): number {
   let work = 0
   let run = 0
@@ -40,7 +41,7 @@ const DIGIT = 0
 const SPACE = 1
 const WORD = 2
 
-/** White space outside of ASCII is rare enough to count as part of a word. */
+/** White space outside of ASCII counts as part of a word: it is rare. */
 function kindOf(code: number): number {
   if (code <= 0x20) return SPACE
   return code >= 0x30 && code <= 0x39 ? DIGIT : WORD

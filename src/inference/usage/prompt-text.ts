@@ -1,23 +1,26 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
 
-/** What a model is given to read, as far as it can be told from a request. */
+/** The input of a model, as far as a request shows it. */
 export interface PromptText {
   readonly texts: readonly string[]
-  /** Tokens that were given as numbers, as embeddings may be asked for. */
+  /** Number of tokens that the request gives as numbers, which embeddings allow. */
   readonly tokens: number
   readonly messages: number
-  /** Pictures, sounds, files: how many tokens they are is not for us to say. */
+  /** Number of images, sounds and files; the broker cannot count their tokens. */
   readonly media: number
-  /** Tools, forms of answers and calls: given to the model, in a shape that only its provider knows. */
+  /** Tools, response formats and tool calls as JSON. The model gets them in a form that only its provider knows. */
   readonly extras: readonly string[]
 }
 
-/** What chat templates of some providers say before the first message: gpt-oss 70 tokens, Llama 3.3 some 30. */
+/** Tokens that chat templates of some providers put before the first message: gpt-oss 70, Llama 3.3 some 30. */
 const TEMPLATE_TOKENS = 128
-/** What they say of tools before the first tool; Anthropic documents up to 346 tokens, older models had 530. */
+/** Tokens that chat templates put before the first tool; Anthropic documents up to 346, older models had 530. */
 const TOOLS_TOKENS = 640
 
-/** No token is shorter than a byte, and the frame that a provider puts around messages is shorter than JSON's. */
+/**
+ * An upper bound of the prompt's tokens when it is all text: no token is shorter than a byte, and the frame that a provider
+ * puts around messages is shorter than JSON's.
+ */
 export function textTokensAtMost({ byteLength, fields }: JsonBody): number {
   const isChat = fields.has('messages')
   return byteLength + (isChat ? TEMPLATE_TOKENS : 0) + (fields.has('tools') ? TOOLS_TOKENS : 0)
@@ -35,7 +38,7 @@ export function promptTextOf({ value }: JsonBody): PromptText {
 
 const EXTRAS = ['tools', 'functions', 'response_format'] as const
 
-/** How many pictures are in the messages. */
+/** The number of images in the messages. */
 export function imagesIn({ value }: JsonBody): number {
   let images = 0
   const messages = Array.isArray(value['messages']) ? value['messages'] : []

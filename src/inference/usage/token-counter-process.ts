@@ -1,18 +1,19 @@
-/** The process that counts tokens; the tables of a tokenizer are loaded when first asked for. */
+/** The process that counts tokens. It loads the tables of a tokenizer when they are first needed. */
 
-/** One at a time: the next one is sent when this one is answered. */
+/** One job at a time: the next one is sent when the result of this one has come. */
 export interface CountJob {
   readonly model: string
   readonly texts: readonly string[]
 }
 
+/** One count for each text; `undefined` when counting failed. */
 export interface CountResult {
   readonly counts: readonly number[] | undefined
 }
 
 type Count = (text: string) => number
 
-/** OpenAI's older models; its newer ones, and whatever else there is, are counted with the newer table. */
+/** OpenAI's older models. All other models, of OpenAI or not, are counted with the newer table. */
 const OLDER = /gpt-4(?!o|\.)|gpt-3\.5|text-embedding-(3|ada)/
 
 const tables = {

@@ -5,40 +5,43 @@ import type { Clock } from '../../base/clock.ts'
 import { isCountable, lettersOf } from './countable-text.ts'
 import type { CountJob, CountResult } from './token-counter-process.ts'
 
-/** Counts tokens as the model's own tokenizer does, or nearly so. */
+/** Counts tokens with the model's own tokenizer, or one that is close to it. */
 export interface TokenCounter {
   /** One count for each text; `undefined` when it took too long, would take too long, or failed. */
   count(model: string, texts: readonly string[]): Promise<readonly number[] | undefined>
   close(): Promise<void>
 }
 
-/** The tables of a tokenizer take 60 MB, so the process goes when nobody needed it for so long. */
+/** The tables of a tokenizer take 60 MB, so the process ends after so long without a count. */
 const IDLE_MS = 20_000
-/** A count that takes longer isn't worth waiting for: bounds will do. Who counts for so long is ended. */
+/** A count that takes longer is given up, because bounds will do instead; the process that is busy with it is killed. */
 const PATIENCE_MS = 5_000
-/** Texts that wait are in our memory: so many at most, and so many letters of them. */
+/** Waiting texts are in memory, so their number and their total length are bounded. */
 const MOST_WAITING = 1_000
 const MOST_LETTERS_WAITING = 4_000_000
 
 /**
- * Counts in a process of its own, started when first needed. On the event loop, encoding a long answer would stop it for too
- * long; and of a thread that has ended 33 MB stayed with us, of a process nothing does.
+ * Counts in a process of its own, which is started when first needed. On the event loop, encoding a long response would block
+ * it for too long; and a thread that had ended still occupied 33 MB, while a process that has ended occupies nothing.
  */
 export function createTokenCounter(clock: Clock): TokenCounter {
   return new ProcessCounter(clock)
 }
 
+type OnCounts = (counts: readonly number[] | undefined) => void
+
 const QUIET: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
 
+/** A count that waits for the process. */
 interface Waiting {
   readonly job: CountJob
   readonly letters: number
-  readonly answer: (counts: readonly number[] | undefined) => void
+  readonly answer: OnCounts
 }
 
-/** The one that the process is at; its caller may have gone. */
+/** The count that the process is busy with; its caller may have given up on it. */
 interface Running {
-  readonly answer: Waiting['answer']
+  readonly answer: OnCounts
   readonly cancelPatience: () => void
 }
 
@@ -61,7 +64,7 @@ class ProcessCounter implements TokenCounter {
         this.#waiting.delete(waiting)
         resolve(undefined)
       })
-      const answer: Waiting['answer'] = (counts) => {
+      const answer: OnCounts = (counts) => {
         cancel()
         resolve(counts)
       }
@@ -93,7 +96,7 @@ class ProcessCounter implements TokenCounter {
       this.#child ??= this.#start()
       this.#child.send(job)
     } catch {
-      // The system has no room for another process.
+      // The system cannot start another process.
       this.#dropAll()
     }
   }
@@ -105,7 +108,7 @@ class ProcessCounter implements TokenCounter {
     running?.answer(counts)
   }
 
-  /** It hangs: who waits is counted by another one. */
+  /** The process hangs: it is killed, and another one counts what waits. */
   #replace(): void {
     this.#child?.kill('SIGKILL')
     this.#child = undefined
@@ -121,7 +124,7 @@ class ProcessCounter implements TokenCounter {
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
 
-  /** Whoever waits for it has bounds to do with; the next count starts another one. */
+  /** The process is gone: all waiting counts get `undefined`, and the next count starts another process. */
   #forget(child: ChildProcess): void {
     if (this.#child !== child) return
     this.#child = undefined
@@ -129,7 +132,7 @@ class ProcessCounter implements TokenCounter {
     this.#dropAll()
   }
 
-  /** Not counted by another process: one that can't live would be started for each of them. */
+  /** Gives up all waiting counts: if processes cannot live here, one would be started for each of them in vain. */
   #dropAll(): void {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
@@ -140,7 +143,7 @@ class ProcessCounter implements TokenCounter {
   #start(): ChildProcess {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const path = fileURLToPath(new URL(`./token-counter-process.${extension}`, import.meta.url))
-    // It needs none of our keys.
+    // An empty environment: the process needs none of the broker's keys.
     const child = fork(path, { env: {}, execArgv: [], serialization: 'advanced', stdio: QUIET })
     child.unref()
     child.channel?.unref()

@@ -1,51 +1,50 @@
 import { nearestMoney, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
-import type { CountSource, Usage } from '../../ledger/types.ts'
-import { parseWireUsage, type ChatChoice, type ChatChunk } from '../../wire/openai/chat.ts'
+import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
+import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from '../../wire/openai/chat.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { KeptText } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
-import { usageOfWire } from './usage-report.ts'
 
-/** What a meter read, and how it knows. */
+/** The usage that a meter has measured, and where it comes from. */
 export interface Reading {
   readonly usage: Usage | undefined
   readonly countSource: CountSource
-  /** When the counts are not the provider's own: the least and the most they can be. */
+  /** Lower and upper bound, when the counts are not the provider's own. */
   readonly low: Usage | undefined
   readonly high: Usage | undefined
 }
 
-/** What bounds an answer whose counts nobody reported. */
+/** Limits of a response whose usage the provider did not report. */
 export interface Ceiling {
-  /** The most that the request can use. */
+  /** The maximum that the request can use. */
   readonly most: UsageBounds
-  /** The model may have thought without showing it, up to its bound. */
+  /** The model may have used reasoning tokens that it did not show, up to its limit. */
   readonly mayThinkUnseen: boolean
   readonly choices: number
 }
 
-/** Watches what an endpoint answers and knows the counts at any moment. */
+/** Measures the usage of one response from its chunks; the result can be read at any moment. */
 export class Meter {
   readonly #body: JsonBody
   readonly #images: number
   #reported: Usage | undefined
-  /** Characters that had gone by when that was reported, those of its own chunk among them. */
+  /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
   #charactersReported = 0
   #charged: Money | undefined
   #isEstimate = false
   #finishReason: string | undefined
-  /** UTF-16 units of answer that went by; a chunk carries at least one token. */
+  /** UTF-16 units of text received; a chunk with text carries at least one token. */
   #characters = 0
   #chunksWithText = 0
   #calls = 0
-  /** What was said, for a tokenizer; given up when it is too long. */
+  /** All received text, for a tokenizer; given up when it is too long. */
   #said: KeptText | undefined = new KeptText()
 
   /**
-   * @param body what was asked.
-   * @param images pictures in it, where they have a price of their own.
+   * @param body the request.
+   * @param images the number of images in it, where images have a price of their own.
    */
   constructor(body: JsonBody, images = 0) {
     this.#body = body
@@ -56,12 +55,12 @@ export class Meter {
     return this.#finishReason
   }
 
-  /** All text of the answer; `undefined` when it was too long to keep. */
+  /** All text of the response; `undefined` when it was too long to keep. */
   get said(): string | undefined {
     return this.#said?.toString()
   }
 
-  /** A fair guess of the tokens so far, never far below: a chunk with text has one at least. */
+  /** An estimate of the completion tokens so far that is never far too low: a chunk with text has at least one. */
   get completionSoFar(): number {
     return (
       this.reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
@@ -69,8 +68,8 @@ export class Meter {
   }
 
   /**
-   * The provider's counts of all that it said. What it reports before its last word, or with no token for its words or for
-   * what was asked, is not of the whole answer, and would book the rest as free.
+   * The provider's counts, as far as they cover the whole response. A report before the last text, or one without any tokens
+   * for the text or for the prompt, does not, and would make the rest free.
    */
   get reported(): Usage | undefined {
     const reported = this.#reported
@@ -82,18 +81,19 @@ export class Meter {
   }
 
   /**
-   * What the provider says that it charged, in nano-dollars; OpenRouter and brokers of our own kind do. What it says beside
-   * counts that are not of the whole answer isn't either.
+   * What the provider reports that it charged; OpenRouter and other instances of this broker do. A charge that comes with
+   * counts that do not cover the whole response does not cover it either, and is ignored.
    */
   get charged(): Money | undefined {
     return this.#reported !== undefined && this.reported === undefined ? undefined : this.#charged
   }
 
-  /** A broker above us passed on a guess of its own: nobody reported to it either. */
+  /** The counts are an estimate that an upstream broker passed on, because its provider reported none. */
   get isEstimate(): boolean {
     return this.#isEstimate
   }
 
+  /** Measures one chunk, or an unstreamed response. */
   watch(chunk: ChatChunk): void {
     const { usage = null } = chunk
     const isReport = usage !== null && this.#takeUsage(usage, isEstimate(chunk))
@@ -112,7 +112,7 @@ export class Meter {
     return true
   }
 
-  /** Counts of the batches before are not of this one. */
+  /** A report that came with earlier batches does not cover this one. */
   #takeVectors(isReport: boolean): void {
     this.#chunksWithText++
     if (!isReport) this.#reported = undefined
@@ -144,7 +144,7 @@ export class Meter {
     return characters
   }
 
-  /** The counts as far as they are known now; without a report a guess, once there was a word. */
+  /** The usage as far as it is known now; without a report it is an estimate, as soon as there was any text. */
   read(): Reading {
     const { reported } = this
     if (reported !== undefined)
@@ -155,8 +155,8 @@ export class Meter {
   }
 
   /**
-   * Without a report, what went by bounds the counts, be it the prompt alone: for what was asked may be billed before the
-   * first word.
+   * Without a report, the counts are bounded by what was sent and received. That can be the prompt alone, because a provider
+   * may bill it before the first text.
    */
   bounds(ceiling: Ceiling): Reading {
     const { texts, tokens } = promptTextOf(this.#body)
@@ -172,18 +172,18 @@ export class Meter {
   #completionAtMost({ most, mayThinkUnseen, choices }: Ceiling): number {
     const asked = most.completionTokensAtMost
     const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
-    // Who says more than it was asked for keeps to no bound.
+    // A model that exceeds the requested maximum keeps to no limit.
     if (this.#characters / CHARACTERS_PER_TOKEN > asked) return mayThinkUnseen ? seen + asked : seen
     return mayThinkUnseen || this.#characters === 0 ? asked : Math.min(seen, asked)
   }
 
-  /** Tokens of the answer that are none of its text. */
+  /** Maximum number of completion tokens that are not text. */
   wordlessAtMost(choices: number): number {
     const underWay = this.#finishReason === undefined ? UNDER_WAY_TOKENS : 0
     return choices * ENDING_TOKENS + this.#calls * CALL_TOKENS + underWay
   }
 
-  /** By rules of thumb. */
+  /** An estimate by rules of thumb. */
   #guess(): Usage {
     const { texts, extras, tokens, messages, media } = promptTextOf(this.#body)
     const characters = [...texts, ...extras].reduce((sum, text) => sum + text.length, 0)
@@ -196,56 +196,64 @@ export class Meter {
     )
   }
 
-  /** A report that isn't of the whole answer is of the whole prompt all the same. */
+  /** A report that does not cover the whole response still covers the whole prompt. */
   #counts(prompt: number, completion: number): Usage {
     const reported = this.#reported
     if (reported !== undefined && reported.prompt > 0)
       return { ...reported, completion: Math.max(completion, reported.completion) }
-    return this.#withImages({
-      prompt,
-      completion,
-      cachedPrompt: 0,
-      cacheWrite: 0,
-      reasoning: 0,
-      audioPrompt: 0,
-      audioCompletion: 0,
-    })
+    return this.#withImages({ ...ZERO_USAGE, prompt, completion })
   }
 }
 
-/** Pictures are only looked for where each has its price. */
+/** A meter for one request to `endpoint`. Images are counted only where each of them has a price. */
 export function meterOf(body: JsonBody, { price }: Endpoint): Meter {
   return new Meter(body, price?.perImage === undefined ? 0 : imagesIn(body))
 }
 
-/** Characters of one answer that are kept for a tokenizer. */
+/** Characters of one response that are kept for a tokenizer. */
 const MOST_KEPT = 400_000
 /** OpenAI's rule of thumb for English text. */
 const CHARACTERS_PER_TOKEN = 4
-/** What a chat template puts around a message. */
+/** Tokens that a chat template puts around a message. */
 const MESSAGE_TOKENS = 4
-/** What OpenAI counts for a square picture in high detail. */
+/** What OpenAI counts for a square image in high detail. */
 const MEDIA_TOKENS = 765
-/** The longest tokens of cl100k and o200k, rows of spaces, have so many; the low bound rests on it. */
+/** The longest tokens of cl100k and o200k, rows of spaces, have so many characters; the lower bound relies on it. */
 const MOST_CHARACTERS_PER_TOKEN = 128
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
 const MOST_BYTES_PER_CHARACTER = 3
-/** Tokens that say nothing: the end of an answer, and what marks a call in it. */
+/** Tokens without text: the end of a response, and the marks around a tool call. */
 const ENDING_TOKENS = 16
 const CALL_TOKENS = 64
-/** What a provider may have said already when it hears that nobody listens any more. */
+/** Tokens that a provider may have generated before it notices that the connection is closed. */
 const UNDER_WAY_TOKENS = 256
 
-/** More dollars than any answer costs, and fewer than a row of the ledger holds. */
+/** US dollars: more than any response costs, and less than a row of the ledger can hold. */
 const MOST_CHARGED = 1_000_000
 
 function isCharge(usd: unknown): usd is number {
   return typeof usd === 'number' && usd >= 0 && usd <= MOST_CHARGED
 }
 
-/** The counts in it are a guess of the broker's that answered. */
-export function isEstimate({ x_aibroker: told }: ChatChunk): boolean {
-  return isObject(told) && told['estimated'] === true
+/** The counts in the chunk are an estimate of the upstream broker that sent it. */
+export function isEstimate({ x_aibroker: envelope }: ChatChunk): boolean {
+  return isObject(envelope) && envelope['estimated'] === true
+}
+
+/** OpenAI's counts under our names. */
+function usageOfWire(wire: WireUsage): Usage {
+  const prompt = wire.prompt_tokens_details
+  const completion = wire.completion_tokens_details
+  return {
+    prompt: wire.prompt_tokens ?? 0,
+    completion: wire.completion_tokens ?? 0,
+    cachedPrompt: prompt?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? 0,
+    cacheWrite: prompt?.cache_write_tokens ?? 0,
+    reasoning: completion?.reasoning_tokens ?? 0,
+    audioPrompt: prompt?.audio_tokens ?? 0,
+    audioCompletion: completion?.audio_tokens ?? 0,
+    imagePrompt: prompt?.image_tokens ?? undefined,
+  }
 }
 
 function isFilled(text: unknown): boolean {
@@ -258,12 +266,12 @@ function within(low: Usage, usage: Usage, high: Usage): Usage {
   return { ...usage, prompt: clamp('prompt'), completion: clamp('completion') }
 }
 
-/** Everything of a choice that tokens were spent on. */
+/** All parts of a choice that completion tokens were spent on. */
 function textsIn({ delta, message, text }: ChatChoice): unknown[] {
   if (typeof text === 'string') return [text]
-  const said = delta ?? message
-  if (said === null || said === undefined) return []
-  const texts: unknown[] = [said.content, said.reasoning ?? said.reasoning_content, said.refusal]
-  for (const call of said.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
+  const part = delta ?? message
+  if (part === null || part === undefined) return []
+  const texts: unknown[] = [part.content, part.reasoning ?? part.reasoning_content, part.refusal]
+  for (const call of part.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
   return texts
 }

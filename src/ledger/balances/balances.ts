@@ -6,46 +6,55 @@ import { periodIndex, PERIODS, type Period } from './periods.ts'
 
 const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
 
-/** What a request changes; either may be negative. */
+/** What a request adds to a balance; both amounts may be negative. */
 interface Change {
   readonly spent?: Money | undefined
   readonly held?: Money | undefined
 }
 
-/** What each account has spent and set aside, now and in the running periods. In memory; the store can always say it again. */
+/**
+ * What each account has spent and set aside, in total and in the running periods. In memory; it can be loaded from the store
+ * again.
+ */
 export class Balances {
   readonly #accounts = new Map<Account, Windows>()
   #moment: Moment = { hour: -1, day: -1, month: -1, total: 0 }
   #latestHour = -1
 
-  /** All that a payer ever spent and holds. */
+  /** The balance of a payer over all time. */
   of(caller: Caller): Balance {
     return this.in(payerAccount(caller), 'total', 0)
   }
 
-  /** What counts for the period that holds `ms`. A request belongs to the period in which it started. */
+  /** The balance of the period that contains `ms`. A request belongs to the period in which it started. */
   in(account: Account, period: Period, ms: number): Balance {
     return this.#accounts.get(account)?.in(period, periodIndex(period, ms)) ?? NO_BALANCE
   }
 
-  /** Something was booked in a later hour than this one: the clock went back, and what ran then is over for us. */
+  /**
+   * True when something was booked in a later hour than that of `ms`: the clock has gone back, and the periods of `ms` are no
+   * longer kept.
+   */
   isAheadOf(ms: number): boolean {
     return this.#latestHour > periodIndex('hour', ms)
   }
 
-  /** Books a change of a request that started at `startedAt`. */
+  /** Adds a change of a request that started at `startedAt` (milliseconds since the epoch). */
   add(caller: Caller, startedAt: number, change: Change): void {
     const moment = this.#momentOf(startedAt)
     for (const account of accountsOf(caller)) this.#windowsOf(account).add(moment, change)
   }
 
-  /** Takes up what was booked before the start: all sums of the period that holds `now`, of which the shorter ones take their part. */
+  /**
+   * Adds what was booked before this process started. `spent` is all that was spent in the period that contains `now`; to be
+   * called from the longest period to the shortest, each of which takes its part out of the longer one.
+   */
   take(period: Period, caller: Caller, now: number, spent: Money): void {
     const moment = this.#momentOf(now)
     for (const account of accountsOf(caller)) this.#windowsOf(account).take(moment, period, spent)
   }
 
-  /** Most requests come in the same hour as the one before. */
+  /** Cached, because most requests start in the same hour as the one before. */
   #momentOf(ms: number): Moment {
     const hour = periodIndex('hour', ms)
     if (hour > this.#latestHour) this.#latestHour = hour
@@ -61,10 +70,10 @@ export class Balances {
   }
 }
 
-/** The periods that hold one moment, by their indices. */
+/** The indices of the periods that contain a moment. */
 type Moment = Readonly<Record<Period, number>>
 
-/** The sums of one account. What is counted in a period isn't counted again in the longer ones around it. */
+/** The sums of one account. An amount is counted in one period only, not again in the longer periods around it. */
 class Windows {
   #now: Moment = { hour: 0, day: 0, month: 0, total: 0 }
   readonly #sums: Readonly<Record<Period, Sum>> = {
@@ -86,7 +95,7 @@ class Windows {
     if (around !== undefined) this.#sums[around].add(money(NOTHING - spent), NOTHING)
   }
 
-  /** `undefined` when nothing was booked in that period. */
+  /** The balance of a period with the periods inside it; `undefined` when nothing was booked in it. */
   in(period: Period, index: number): Balance | undefined {
     if (this.#now[period] !== index) return undefined
     let [spent, held] = [0n, 0n]
@@ -98,7 +107,7 @@ class Windows {
     return { spent: money(spent), held: money(held) }
   }
 
-  /** What belongs to a period that is over counts in the longer ones alone. */
+  /** Moves the sums of periods that are over into the longer periods around them. */
   #moveTo(moment: Moment): void {
     for (let at = 0; at < PERIODS.length - 1; at++) {
       const [period, around] = [PERIODS[at] ?? 'hour', PERIODS[at + 1] ?? 'total']
@@ -108,7 +117,7 @@ class Windows {
   }
 }
 
-/** The shortest running period that a moment lies in. */
+/** The shortest running period that contains a moment. */
 function shortestOf(moment: Moment, now: Moment): Period {
   if (moment.hour === now.hour) return 'hour'
   if (moment.day === now.day) return 'day'

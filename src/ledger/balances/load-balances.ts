@@ -9,7 +9,10 @@ import { DAY_MS, periodStart } from './periods.ts'
 const SPENT = 'ifnull(sum(cost_nano), 0) + ifnull(sum(uncertain_nano), 0) AS spent'
 const UP_TO = "(SELECT value FROM ledger_marks WHERE name = 'rolled_up')"
 
-/** What was spent before this start: all time and the running month and day from the roll-up and the rows after it, the hour from its rows. */
+/**
+ * Loads what was spent before this process started: all time, the running month and the running day from the roll-up and the
+ * rows after it, the running hour from its rows.
+ */
 export function loadBalances(store: Store, now: number): Balances {
   const balances = new Balances()
   const days = store.prepare(

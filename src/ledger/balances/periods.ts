@@ -1,4 +1,4 @@
-/** Spans that budgets are for, each within the next; hours, days and months are those of UTC. */
+/** The periods of budgets, each within the next one. Hours, days and months are those of UTC. */
 export const PERIODS = ['hour', 'day', 'month', 'total'] as const
 
 export type Period = (typeof PERIODS)[number]
@@ -6,14 +6,14 @@ export type Period = (typeof PERIODS)[number]
 const HOUR_MS = 3_600_000
 export const DAY_MS = 86_400_000
 
-/** A number that two moments share exactly when they are in the same period, and that grows with time. */
+/** The number of the period that contains `ms` (milliseconds since the epoch); it grows with time. */
 export function periodIndex(period: Period, ms: number): number {
   if (period === 'total') return 0
   if (period === 'month') return monthIndex(ms)
   return Math.floor(ms / (period === 'hour' ? HOUR_MS : DAY_MS))
 }
 
-/** When the period that holds `ms` began. */
+/** When the period that contains `ms` began. */
 export function periodStart(period: Period, ms: number): number {
   if (period === 'total') return 0
   if (period === 'month') return monthStart(monthIndex(ms))
@@ -21,7 +21,7 @@ export function periodStart(period: Period, ms: number): number {
   return Math.floor(ms / span) * span
 }
 
-/** When the period after it begins; a total never ends. */
+/** When the period that contains `ms` ends; `undefined` for the total, which never ends. */
 export function periodEnd(period: Period, ms: number): number | undefined {
   if (period === 'total') return undefined
   if (period === 'month') return monthStart(monthIndex(ms) + 1)

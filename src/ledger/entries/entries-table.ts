@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 import { count, maybeText } from './row-readers.ts'
 import { chainedHash, ChainHeads, NO_HASH } from './hash-chain.ts'
 import { entryFrom, ROW_COLUMNS, rowValues, type Adjustment, type EntrySettlement } from './entry-row.ts'
-import type { Doubtful, Entry, HoldRequest, Some, UsageFilter } from '../types.ts'
+import type { Doubtful, Entry, LedgerRequest, Some, UsageFilter } from '../types.ts'
 
 const PAGE = 256
 
@@ -14,7 +14,10 @@ export interface EntryFilter extends UsageFilter {
 
 const COLUMNS: readonly string[] = [...ROW_COLUMNS, 'hash']
 
-/** The same in nearly every row. One where all of them are is written without binding them, for 0.9 µs of 5. */
+/**
+ * Columns that have the same value in nearly every row. A row in which all of them have it is written without binding them:
+ * 0.9 of 5 µs.
+ */
 const CONSTANT: ReadonlyMap<string, SqlValue> = new Map([
   ...constant(
     null,
@@ -61,7 +64,8 @@ export class EntriesTable {
       'SELECT hash FROM request_logs WHERE ip = ? AND context IS ? ORDER BY seq DESC LIMIT 1',
     )
     this.#rolledHash = store.prepare('SELECT hash FROM chain_heads WHERE ip = ? AND context = ?')
-    // With max() SQLite takes the other columns from the row that has it. Both look into an index of such rows alone.
+    // With max() SQLite takes the other columns from the row that has the maximum. Both queries use an index of such rows
+    // only.
     const since = 'max(started_at), id FROM request_logs WHERE started_at >= ? AND'
     this.#unpriced = store.prepare(`SELECT ifnull(sum(unpriced), 0) AS count, ${since} unpriced <> 0`)
     this.#disputed = store.prepare(
@@ -74,23 +78,19 @@ export class EntriesTable {
     this.#heads.take(later.all())
   }
 
-  /** The SQL that writes one row, for a write of the store, as its last step: it may run again after a rollback. */
-  writing(
-    request: Omit<HoldRequest, 'most'>,
-    settlement: EntrySettlement,
-    adjustment?: Adjustment,
-  ): () => void {
+  /** Returns a job that writes one row: the last step of a write of the store. It may run again after a rollback. */
+  writing(request: LedgerRequest, settlement: EntrySettlement, adjustment?: Adjustment): () => void {
     const row = rowValues(request, settlement, adjustment)
     row.push(NO_HASH)
     const { caller } = request
     let hasRun = false
     return () => {
-      // After a rollback the heads in memory may be those of rows that don't exist.
+      // After a rollback the heads in memory may belong to rows that do not exist.
       const before = hasRun ? this.#storedHead(caller) : this.#heads.of(caller)
       hasRun = true
       const hash = chainedHash(before, row)
       row[ROW_COLUMNS.length] = hash
-      // `get` where nothing comes back: `run` makes an object of what changed, for 0.3 µs.
+      // `get` although no row is returned: `run` would build an object with the changes, for 0.3 µs.
       if (isUsual(row)) this.#insertUsual.get(...varyingOf(row))
       else this.#insert.get(...row)
       this.#heads.set(caller, hash)
@@ -111,7 +111,9 @@ export class EntriesTable {
     return this.#adjustments.all(id).map(entryFrom)
   }
 
-  /** Page by page, so that a slow reader keeps no snapshot of the database open, nor more than a page in memory. */
+  /**
+   * Reads page by page, so that a slow reader keeps neither a snapshot of the database open nor more than a page in memory.
+   */
   *newestFirst({ since = 0, until, ip, context, token, limit = Infinity }: EntryFilter): Generator<Entry> {
     const end = until ?? Number.MAX_SAFE_INTEGER
     let last: [startedAt: SqlValue, seq: SqlValue] = [Number.MAX_SAFE_INTEGER, 0]
@@ -126,7 +128,7 @@ export class EntriesTable {
     }
   }
 
-  #storedHead({ ip, context }: HoldRequest['caller']): string {
+  #storedHead({ ip, context }: LedgerRequest['caller']): string {
     const row = this.#lastHash.get(ip, context ?? null) ?? this.#rolledHash.get(ip, context ?? '')
     return row === undefined ? NO_HASH : (maybeText(row, 'hash') ?? NO_HASH)
   }
@@ -143,7 +145,7 @@ function varyingOf(row: readonly SqlValue[]): SqlValue[] {
   return values
 }
 
-/** @param termOf what stands for the value of a column. */
+/** @param termOf the SQL for the value of a column. */
 function insertOf(store: Store, termOf: (name: string) => string): Statement {
   return store.prepare(
     `INSERT INTO request_logs (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(termOf).join(', ')})`,

@@ -6,25 +6,25 @@ import type {
   Entry,
   EntryStatus,
   FailedAttempt,
-  HoldRequest,
+  LedgerRequest,
   Settlement,
   Usage,
 } from '../types.ts'
 
-/** What of a settlement may be unknown after a crash. */
+/** A settlement in which the fields that are unknown after a crash may be absent. */
 export type EntrySettlement = Omit<Settlement, 'durationMs' | 'priceVersion'> &
   Pick<Entry, 'durationMs' | 'priceVersion'>
 
-/** Of which entry an adjustment is, and what it takes back of it. */
+/** The entry that an adjustment corrects, and how it changes that entry's uncertain amounts. */
 export interface Adjustment {
   readonly adjusts: string
   readonly uncertain: bigint
-  /** −1 when the entry had no price and now has one. */
+  /** −1 when the entry had no price and now has one, otherwise 0. */
   readonly unpriced: number
   readonly bookedAt: number
 }
 
-/** The columns that every row has had since there were hashes. */
+/** The columns that every row with a hash has had from the start. */
 const FIRST_COLUMNS: readonly string[] = [
   'id, ip, context, token, kind, model, streamed, started_at, started_at_ms, referer, title',
   'endpoint, provider, status, attempts, attempts_detail',
@@ -34,17 +34,18 @@ const FIRST_COLUMNS: readonly string[] = [
   'count_source, price_version, finish_reason, flag, error, first_token_ms, duration_ms, adjusts, booked_at_ms',
 ].flatMap((line) => line.split(', '))
 
-/** Later ones go to the end, and none ever changes its place. */
+/** Columns that were added later. New ones go to the end, and none ever changes its position. */
 const LATER_COLUMNS: readonly string[] = ['answered_model', 'group_id', 'image_prompt_tokens', 'images']
 
 /** Every column of a row that its hash covers, in the order in which `rowValues` gives them. */
 export const ROW_COLUMNS: readonly string[] = [...FIRST_COLUMNS, ...LATER_COLUMNS]
 
-/** Columns from here on are part of a hash only where they are filled, under their name. */
+/** Columns from this index on are part of a hash only when they are not NULL, and under their name. */
 export const FIRST_LATER_COLUMN = FIRST_COLUMNS.length
 
+/** The values of `ROW_COLUMNS` for a request that has ended, in their order. */
 export function rowValues(
-  request: Omit<HoldRequest, 'most'>,
+  request: LedgerRequest,
   settlement: EntrySettlement,
   adjustment?: Adjustment,
 ): SqlValue[] {
@@ -104,6 +105,7 @@ function wholeMs(ms: number | undefined): number | null {
   return ms === undefined ? null : Math.round(ms)
 }
 
+/** Reads an entry from a row of `request_logs`. */
 export function entryFrom(row: Row): Entry {
   return {
     id: text(row, 'id'),

@@ -6,19 +6,19 @@ import type { Row, SqlValue } from '../../store/sql.ts'
 import { maybeText, text } from './row-readers.ts'
 import { FIRST_LATER_COLUMN, ROW_COLUMNS } from './entry-row.ts'
 
-/** What the first row of every payer is chained to. */
+/** The hash before the first row of a payer. */
 export const NO_HASH = ''
 
 /**
- * The hash of a row: SHA-256 over the hash before it and all its values, in base64, so that no row can be changed, left
- * out or put elsewhere without every later hash of its payer changing. Numbers are written in decimal, texts as
- * JSON strings, NULL as nothing; values are parted by a comma. Columns that came later are written as `name=value`, and
- * not at all where they are NULL.
+ * The hash of a row: SHA-256 over the hash before it and all its values, in base64. A row cannot be changed, removed or moved
+ * without changing every later hash of its payer. Numbers are written in decimal, texts as JSON strings, NULL as an empty
+ * text; every value has a comma before it. Columns that were added later are written as `name=value`, and not at all when
+ * they are NULL.
  *
- * @param values of `ROW_COLUMNS`, in their order; what comes after them is not looked at.
+ * @param values the values of `ROW_COLUMNS`, in their order; further values are ignored.
  */
 export function chainedHash(before: string, values: readonly SqlValue[]): string {
-  // One text that grows, instead of a list that is joined: 0.3 of 2.7 µs.
+  // Appends to a text instead of joining a list, which saves 0.3 of 2.7 µs.
   let text = before
   for (let at = 0; at < FIRST_LATER_COLUMN; at++) {
     const value = values[at] ?? null
@@ -47,7 +47,7 @@ export class ChainHeads {
     this.#byPayer.set(payerAccount(caller), hash)
   }
 
-  /** Takes up rows with `ip`, `context` and `hash`, the later ones last. */
+  /** Loads the hashes of rows with `ip`, `context` and `hash`; later rows come last. */
   take(rows: Iterable<Row>): void {
     for (const row of rows) {
       const hash = maybeText(row, 'hash')

@@ -5,10 +5,16 @@ import type { Store } from '../../store/store.ts'
 import { count, maybeAmount, maybeText, text } from './row-readers.ts'
 import type { Hold, HoldRequest } from '../types.ts'
 
-/** The table of what is set aside. Everything here but `all` runs inside a write of the store. */
+/**
+ * The table `holds`: money that is set aside. Everything here but `all` runs inside a write of the store.
+ *
+ * A hold that is part of a group also gets a row in `request_groups`, in the same write, so that a crash cannot part it
+ * from its group. Once the request has an entry, the entry itself names the group, under its hash.
+ */
 export class HoldsTable {
   readonly #insert: Statement
   readonly #insertUsual: Statement
+  readonly #insertGroup: Statement
   readonly #raise: Statement
   readonly #delete: Statement
   readonly #all: Statement
@@ -20,6 +26,7 @@ export class HoldsTable {
     this.#insertUsual = store.prepare(
       'INSERT INTO holds (id, ip, kind, model, streamed, most_nano, started_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
     )
+    this.#insertGroup = store.prepare('INSERT INTO request_groups (id, group_id) VALUES (?, ?)')
     this.#raise = store.prepare('UPDATE holds SET most_nano = ? WHERE rowid = ? AND id = ?')
     this.#delete = store.prepare('DELETE FROM holds WHERE rowid = ? AND id = ?')
     this.#all = store.prepare(
@@ -27,13 +34,14 @@ export class HoldsTable {
     )
   }
 
-  /** Returns its rowid. */
+  /** Writes a hold and returns its rowid. */
   insert(request: HoldRequest): number {
-    const { caller, id, kind, modelAsked, streamed, startedAt, referer, title } = request
+    const { caller, id, kind, modelAsked, streamed, startedAt, group, referer, title } = request
+    if (group !== undefined) this.#insertGroup.run(id, group)
     const { ip, context, token } = caller
     const most = request.most ?? null
     const isStream = streamed ? 1 : 0
-    // What is NULL in most of them needn't be bound: 0.3 of 1.5 µs.
+    // Columns that are NULL in most holds need not be bound, which saves 0.3 of 1.5 µs.
     const usual = [id, ip, kind, modelAsked, isStream, most, startedAt]
     const done =
       (context ?? token ?? referer ?? title) === undefined

@@ -1,7 +1,7 @@
 import { money, type Money } from '../../base/money.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'
 
-/** Reads one column of a row that our own migrations and writers made; another type in it is a bug, and thrown as one. */
+/** Reads a text column. Only our own code writes these tables, so another type in the column is a bug: throws `TypeError`. */
 export function text(row: Row, column: string): string {
   const value = row[column]
   return typeof value === 'string' ? value : wrong(column, value)
@@ -11,7 +11,7 @@ export function maybeText(row: Row, column: string): string | undefined {
   return row[column] === null ? undefined : text(row, column)
 }
 
-/** Counts and times; every one of them is far below 2⁵³. */
+/** Reads a count or a time; all of them are far below 2⁵³. */
 export function count(row: Row, column: string): number {
   const value = row[column]
   return typeof value === 'bigint' ? Number(value) : wrong(column, value)

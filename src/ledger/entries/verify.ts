@@ -1,18 +1,20 @@
 import type { Caller } from '../../auth/caller.ts'
+import { openReadOnly } from '../../store/read-only.ts'
 import type { Row, SqlValue, Statement } from '../../store/sql.ts'
 import { chainedHash, ChainHeads } from './hash-chain.ts'
 import { count, maybeText, text } from './row-readers.ts'
 import { ROW_COLUMNS } from './entry-row.ts'
 
-/** What a walk along the hash chains found. */
+/** The result of verifying the hash chains. */
 export interface Verdict {
-  /** Rows whose hash was computed again. */
+  /** Number of rows whose hash was checked. */
   readonly rows: number
   readonly payers: number
-  /** The first row that isn't what was written; absent when all are. */
+  /** The first row that is not as it was written; absent when all rows are. */
   readonly broken?: BrokenRow | undefined
 }
 
+/** A row that is not as it was written. */
 export interface BrokenRow {
   readonly seq: number
   readonly id: string
@@ -21,7 +23,7 @@ export interface BrokenRow {
   readonly reason: string
 }
 
-/** All that verifying needs of a database; a file that is only read will do. */
+/** The part of a database that verifying needs; a read-only one will do. */
 export interface Readable {
   prepare(sql: string): Statement
 }
@@ -29,8 +31,9 @@ export interface Readable {
 const SLICE = 500
 
 /**
- * Walks the chains of all payers, oldest row first. A row that was changed, added or left out breaks its payer's chain; rows
- * missing at the end show when they were part of the last roll-up. Rows from before there were hashes are passed over.
+ * Verifies the hash chains of all payers, oldest row first. A row that was changed, added or removed breaks its payer's
+ * chain; rows that are missing at the end are noticed if they were part of the last roll-up. Rows from before there were
+ * hashes are skipped.
  */
 export async function verifyChains(database: Readable): Promise<Verdict> {
   const heads = new ChainHeads()
@@ -72,7 +75,15 @@ export async function verifyChains(database: Readable): Promise<Verdict> {
   return { rows, payers: payers.size, ...(missing === undefined ? {} : { broken: missingRow(missing) }) }
 }
 
-/** Takes the row up into its chain, or says why it can't be. */
+/** Verifies the hash chains of a `requests.db` whose broker may be running or not. Throws `not-found`. */
+export async function verifyFile(path: string): Promise<Verdict> {
+  using database = openReadOnly(path)
+  return await verifyChains(database)
+}
+
+/**
+ * Checks a row against its payer's chain and continues the chain with it; returns what is wrong with the row, if anything.
+ */
 function brokenIn(row: Row, heads: ChainHeads): BrokenRow | undefined {
   const caller: Caller = { ip: text(row, 'ip'), context: maybeText(row, 'context') }
   const values = ROW_COLUMNS.map((column): SqlValue => row[column] ?? null)
@@ -95,7 +106,7 @@ function brokenRow(row: Row, reason: string): BrokenRow {
   }
 }
 
-/** The last row of a payer at the last roll-up isn't there. */
+/** The report for a payer whose last row at the last roll-up is missing. */
 function missingRow(head: Row): BrokenRow {
   const context = text(head, 'context')
   return {

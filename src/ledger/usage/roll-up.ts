@@ -3,13 +3,13 @@ import type { Store } from '../../store/store.ts'
 import { count } from '../entries/row-readers.ts'
 import { DAY_GROWS, ROW_SUMS } from './usage-sums.ts'
 
-/** Rows that are added up in one write: about 2 ms. */
+/** Number of rows that are added up in one write, which takes about 2 ms. */
 const SLICE = 500
 const DAY_S = 86_400
 
 /**
- * Adds rows up per day, so that totals need no walk over all of them and rows may be cleared away one day while the
- * totals stay exact. `usage_days` and `chain_heads` are complete up to a mark; whoever reads them adds the rows after it.
+ * Adds rows up per day, so that totals need not read all rows, and old rows can be deleted while totals stay exact.
+ * `usage_days` and `chain_heads` are complete up to a mark; readers have to add the rows after it.
  */
 export class RollUp {
   readonly #store: Store
@@ -34,7 +34,7 @@ export class RollUp {
       SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), ifnull(answered_model, model), ${ROW_SUMS}
       FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3, 4, 5
       ON CONFLICT DO UPDATE SET ${DAY_GROWS}`)
-    // With max() SQLite takes the other columns from the row that has it.
+    // With max() SQLite takes the other columns from the row that has the maximum.
     const lastOfPayers = `
       SELECT ip, ifnull(context, ''), max(seq), hash FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY ip, context
       ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash`
@@ -50,28 +50,29 @@ export class RollUp {
     return this.#markOf('rolled_up')
   }
 
+  /** The number of the newest row. */
   lastSeq(): number {
     const row = this.#lastSeq.get()
     return row === undefined ? 0 : count(row, 'seq')
   }
 
-  /** The first day, counted from 1970, whose rows are all there; of earlier ones only the totals may be left. */
+  /** The first day, counted from 1970-01-01, that still has all its rows; of earlier days only the totals may be left. */
   firstWholeDay(): number {
     return this.#markOf('cleared_day')
   }
 
-  /** To be told of each new row: now and then it is time to add them up. */
+  /** To be called for each new row; now and then it starts adding them up. */
   rowAdded(): void {
     if (++this.#fresh < SLICE || this.#running !== undefined) return
-    // Begun once it is known to run, for what it writes may bring further rows at once.
+    // Started only after `#running` is set, because its own writes may add further rows at once.
     this.#running = Promise.resolve()
       .then(() => this.run())
-      // A disk that is full now is tried again with the next row.
+      // If the disk is full, the next row tries again.
       .catch(() => undefined)
       .finally(() => (this.#running = undefined))
   }
 
-  /** Adds up what there is, in slices. */
+  /** Adds up all new rows, in slices. */
   async run(): Promise<void> {
     for (let isMore = true; isMore;) isMore = await this.#store.write(() => this.#slice())
     this.#fresh = 0
@@ -90,7 +91,10 @@ export class RollUp {
     return to < last
   }
 
-  /** Deletes the oldest rows, as far as they started before that day. Their totals and the ends of their chains stay. */
+  /**
+   * Deletes the oldest rows, up to the first that started on that day or later. Their totals and the ends of their chains
+   * stay.
+   */
   async clear(beforeDay: number): Promise<number> {
     await this.run()
     await this.#store.write(() => this.#setMark.run(Math.max(beforeDay, this.firstWholeDay()), 'cleared_day'))
@@ -103,7 +107,7 @@ export class RollUp {
   }
 
   #clearSlice(before: number): number {
-    // The newest row stays, whatever its age: a number that was given once is never given again.
+    // The newest row stays, whatever its age, so that its number is never assigned again.
     const most = Math.min(this.upTo(), this.lastSeq() - 1)
     const rows = this.#oldest
       .all(SLICE)

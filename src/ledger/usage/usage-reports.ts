@@ -11,13 +11,14 @@ import type {
   UsageTotals,
 } from '../types.ts'
 import type { RollUp } from './roll-up.ts'
-import { DAY_SUMS, NO_USAGE, plus, ROW_SUMS, totalsFrom } from './usage-sums.ts'
+import { addUsageTotals } from './add-usage.ts'
+import { DAY_SUMS, NO_USAGE, ROW_SUMS, totalsFrom } from './usage-sums.ts'
 
-/** Entries that are added up at once before the event loop gets its turn: about 5 ms. */
+/** Number of entries that are added up before other events get their turn: about 5 ms. */
 const SLICE = 5000
 const DAY_S = 86_400
 
-/** How each split reads in a row of `request_logs`; `usage_days` has a column of that name. */
+/** The SQL for each split in a row of `request_logs`; `usage_days` has a column of that name. */
 const IN_ROWS: Readonly<Record<UsageSplit, string>> = {
   ip: 'ip',
   context: "ifnull(context, '')",
@@ -26,14 +27,13 @@ const IN_ROWS: Readonly<Record<UsageSplit, string>> = {
   day: `started_at / ${DAY_S}`,
 }
 
-/** A moment of the walk: unix seconds of a start, and the row. */
+/** A position in the rows by their start: Unix seconds of the start, and the number of the row. */
 type Point = readonly [startedAt: number, seq: number]
 
 /**
- * Adds entries up. Whole days come from the roll-up and from what was booked since; the pieces of a day at both ends are
- * walked in slices. Entries are only ever added, so what has no higher number than the last one at the start is
- * a snapshot, however long the walk takes. Of days whose rows were cleared away only the whole is known: it counts when
- * the day begins within the period.
+ * Adds entries up. Whole days come from the roll-up and the rows after it; the parts of a day at both ends are read in
+ * slices. Entries are only ever added, so the rows up to the last number at the start are a snapshot, however long reading
+ * takes. Of days whose rows were deleted only the total is known: it counts when the day begins within the period.
  */
 export class UsageReports {
   readonly #store: Store
@@ -45,7 +45,7 @@ export class UsageReports {
     this.#rollUp = rollUp
   }
 
-  /** Every address, the one that spent most first. */
+  /** The usage of every address, most expensive first. */
   async byAddress(filter: UsageFilter): Promise<AddressUsage[]> {
     const groups = await this.groups(filter, ['ip', 'model'])
     const byIp = Map.groupBy(groups, ({ ip = '' }) => ip)
@@ -57,14 +57,17 @@ export class UsageReports {
     return { ...added(groups), models: byModel(groups) }
   }
 
-  /** The totals, split; days in their order, all else the dearest first. */
+  /** The totals, split: by day if days are among the split, otherwise most expensive first. */
   async groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]> {
     const groups = new Map<string, UsageGroup>()
     for await (const row of this.#rows(filter, split)) {
       const key = split.map((name) => String(row[name])).join('\n')
       const before = groups.get(key)
       const totals = totalsFrom(row)
-      groups.set(key, { ...namesOf(row, split), ...(before === undefined ? totals : plus(before, totals)) })
+      groups.set(key, {
+        ...namesOf(row, split),
+        ...(before === undefined ? totals : addUsageTotals(before, totals)),
+      })
     }
     return [...groups.values()].sort(split.includes('day') ? earliestFirst : dearestFirst)
   }
@@ -88,7 +91,7 @@ export class UsageReports {
         yield* this.#walk(filter, split, from, to, lastSeq)
   }
 
-  /** In one turn of the event loop, so that no row is on both sides of the mark. */
+  /** Reads in one turn of the event loop, so that no row is on both sides of the mark. */
   #wholeDays(
     filter: UsageFilter,
     split: readonly UsageSplit[],
@@ -163,7 +166,7 @@ function inRows(split: readonly UsageSplit[]): string[] {
   return split.map((name) => `${IN_ROWS[name]} AS ${name}`)
 }
 
-/** Grouped by nothing there is still no row where there is nothing. */
+/** Without any split there must be no row, either, when there are no entries. */
 function grouped(split: readonly UsageSplit[]): string {
   return split.length === 0
     ? 'HAVING count(*) > 0'
@@ -186,12 +189,12 @@ function byModel(groups: readonly UsageGroup[]): ModelUsage[] {
   return [...models].map(([model, own]) => ({ model, ...added(own) })).sort(dearestFirst)
 }
 
-/** Also drops the names that a group had. */
+/** The sum of groups, without their names. */
 function added(groups: readonly UsageTotals[]): UsageTotals {
-  return groups.reduce(plus, NO_USAGE)
+  return groups.reduce(addUsageTotals, NO_USAGE)
 }
 
-/** By what is known to be spent, then by how often they asked. */
+/** By known cost, then by number of requests. */
 function dearestFirst(a: UsageTotals, b: UsageTotals): number {
   if (a.cost === b.cost) return b.requests - a.requests
   return a.cost < b.cost ? 1 : -1

@@ -1,9 +1,9 @@
-import { money, NOTHING } from '../../base/money.ts'
+import { NOTHING } from '../../base/money.ts'
 import type { Row } from '../../store/sql.ts'
 import { amount, count } from '../entries/row-readers.ts'
 import type { UsageTotals } from '../types.ts'
 
-/** How rows of `request_logs` add up. An adjustment is no request; what it takes back is negative. */
+/** SQL that adds up rows of `request_logs`. An adjustment is no request; what it takes back is negative. */
 export const ROW_SUMS = `
   count(*) FILTER (WHERE adjusts IS NULL) AS requests,
   ifnull(sum(prompt_tokens), 0) AS prompt_tokens, ifnull(sum(completion_tokens), 0) AS completion_tokens,
@@ -22,16 +22,17 @@ const ADDED = [
   'unpriced',
 ]
 
-/** How rows of `usage_days` add up. */
+/** SQL that adds up rows of `usage_days`. */
 export const DAY_SUMS = `
   ${ADDED.map((column) => `sum(${column}) AS ${column}`).join(', ')},
   min(first_seen) AS first_seen, max(last_seen) AS last_seen`
 
-/** What happens to a row of `usage_days` when more comes for it. */
+/** SQL that adds new totals to an existing row of `usage_days`. */
 export const DAY_GROWS = `
   ${ADDED.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')},
   first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)`
 
+/** The totals of no entries. */
 export const NO_USAGE: UsageTotals = {
   requests: 0,
   promptTokens: 0,
@@ -46,6 +47,7 @@ export const NO_USAGE: UsageTotals = {
   lastSeen: undefined,
 }
 
+/** Reads totals from a row with the columns of `ROW_SUMS` or `DAY_SUMS`. */
 export function totalsFrom(row: Row): UsageTotals {
   const promptTokens = count(row, 'prompt_tokens')
   const completionTokens = count(row, 'completion_tokens')
@@ -61,21 +63,5 @@ export function totalsFrom(row: Row): UsageTotals {
     unpriced: count(row, 'unpriced'),
     firstSeen: count(row, 'first_seen'),
     lastSeen: count(row, 'last_seen'),
-  }
-}
-
-export function plus(a: UsageTotals, b: UsageTotals): UsageTotals {
-  return {
-    requests: a.requests + b.requests,
-    promptTokens: a.promptTokens + b.promptTokens,
-    completionTokens: a.completionTokens + b.completionTokens,
-    totalTokens: a.totalTokens + b.totalTokens,
-    cachedTokens: a.cachedTokens + b.cachedTokens,
-    reasoningTokens: a.reasoningTokens + b.reasoningTokens,
-    cost: money(a.cost + b.cost),
-    uncertain: money(a.uncertain + b.uncertain),
-    unpriced: a.unpriced + b.unpriced,
-    firstSeen: Math.min(a.firstSeen ?? Infinity, b.firstSeen ?? Infinity),
-    lastSeen: Math.max(a.lastSeen ?? 0, b.lastSeen ?? 0),
   }
 }

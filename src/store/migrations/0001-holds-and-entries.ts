@@ -1,6 +1,6 @@
 /**
- * `request_logs` is read by people through `sqlite3`, so its columns explain themselves: amounts in nano-dollars end in
- * `_nano`, an absent amount is NULL and not 0. Plain tables rather than STRICT ones, which sqlite3 before 3.37 can't open.
+ * People read `request_logs` with `sqlite3`, so its columns explain themselves: the names of amounts in nano-dollars end in
+ * `_nano`, and an absent amount is NULL, not 0. The tables are not STRICT, because sqlite3 before 3.37 cannot open those.
  */
 export const holdsAndEntries = `
 CREATE TABLE holds (

@@ -1,4 +1,4 @@
-/** What an administrator set with `priority.set`: `sqlite3 requests.db 'SELECT * FROM provider_priority'`. */
+/** Priorities that an administrator has set with `priority.set`: `sqlite3 requests.db 'SELECT * FROM provider_priority'`. */
 export const providerPriority = `
 CREATE TABLE provider_priority (
   provider TEXT NOT NULL PRIMARY KEY,

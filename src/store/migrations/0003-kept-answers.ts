@@ -1,4 +1,4 @@
-/** Answers to requests that came with an `Idempotency-Key`: the key is hashed with who sent it, the body is hashed. */
+/** Responses to requests with an `Idempotency-Key`. The key is hashed together with its caller, and the body is hashed. */
 export const keptAnswers = `
 CREATE TABLE kept_answers (
   key           TEXT PRIMARY KEY,

@@ -1,7 +1,7 @@
 /**
- * Entries get an order of their own (`seq`), a hash that chains them per payer, and may correct an earlier one. What was a
- * trigger per row becomes a roll-up per day: `usage_days` holds everything up to the mark `rolled_up`, whatever
- * came later is added up from the rows.
+ * Entries get a sequence number (`seq`), a hash that chains them per payer, and may correct an earlier entry. A roll-up per day
+ * replaces the trigger per row: `usage_days` holds everything up to the mark `rolled_up`; later rows are added up when
+ * they are read.
  */
 export const chainedEntries = `
 ALTER TABLE holds ADD COLUMN referer TEXT;

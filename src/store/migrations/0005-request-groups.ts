@@ -1,6 +1,6 @@
 /**
- * Rows that are parts of one answer: every model round and every tool call of a chat that runs tools. `group_id` is the id
- * that the caller was told, which is also the id of the first round's row.
+ * Groups of rows that belong to one response: every model round and every tool call of a chat that runs tools. `group_id` is the id
+ * that the caller got, which is also the id of the first round's row.
  */
 export const requestGroups = `
 CREATE TABLE request_groups (

@@ -1,6 +1,6 @@
 /**
- * What a row says beyond its first columns. A hash covers these by name and only where they are filled, so that rows from
- * before still have the hash that they were given.
+ * Columns that were added after the hashes. A hash covers them by name, and only where they are not NULL, so that the hashes of
+ * earlier rows stay valid.
  */
 export const whoAnswered = `
 ALTER TABLE request_logs ADD COLUMN answered_model TEXT; -- the catalogue's name of the model that answered; "model" is what was asked for

@@ -1,4 +1,4 @@
-/** The ids that a router gave to answers which passed through verbatim, and the rows they belong to. */
+/** Ids that a router gave to responses which passed through verbatim, and the rows that they belong to. */
 export const upstreamIds = `
 CREATE TABLE upstream_ids (
   id         TEXT PRIMARY KEY,

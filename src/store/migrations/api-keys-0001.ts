@@ -1,4 +1,4 @@
-/** `apikeys.db`: tokens by their keyed hash; the tokens themselves are nowhere. */
+/** `apikeys.db`: tokens by their keyed hash. The tokens themselves are not stored. */
 export const apiKeys = `
 CREATE TABLE api_keys (
   id         TEXT PRIMARY KEY,

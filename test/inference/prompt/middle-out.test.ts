@@ -9,7 +9,7 @@ interface Message {
   tool_calls?: unknown
 }
 
-/** One character is one token here. */
+/** In this file one character is one token. */
 const length = ({ content }: Message): number => content?.length ?? 1
 const total = (messages: readonly Message[]): number => messages.reduce((sum, each) => sum + length(each), 0)
 
@@ -26,7 +26,7 @@ const say = (role: string, letter: string, count: number): Message => ({
 })
 const call: Message = { role: 'assistant', content: null, tool_calls: [{ id: 'c' }] }
 
-describe('a chat that is too long', () => {
+describe('a chat with more tokens than the limit', () => {
   const long = [
     say('system', 's', 100),
     ...'abcdefg'.split('').map((letter) => say('user', letter, 100)),
@@ -41,14 +41,14 @@ describe('a chat that is too long', () => {
     expect(squeeze(long, 400).told).toBe('sagz')
   })
 
-  test('has the last one shortened instead, when that is enough', () => {
+  test('has the last message to be removed shortened instead, when that is enough', () => {
     const { compressed, left } = squeeze(long, 870)
     expect(compressed).toMatchObject({ removed: 0, shortened: 1 })
     expect(left[4]?.content).toMatch(/^d+\n\[…\]\nd+$/)
     expect(left[4]?.content?.length).toBeLessThanOrEqual(70)
   })
 
-  test('of one message loses the middle of it', () => {
+  test('loses the middle of its text when it is a single message', () => {
     const [beginning, end] = ['beginning '.repeat(50), ' end'.repeat(50)]
     const { left } = squeeze([{ role: 'user', content: beginning + 'x'.repeat(1000) + end }], 500)
     const said = left[0]?.content ?? ''
@@ -56,11 +56,11 @@ describe('a chat that is too long', () => {
     expect([said.startsWith('beginning'), said.endsWith('end')]).toEqual([true, true])
   })
 
-  test('that fits stays as it is', () => {
+  test('is not touched when the limit is high enough', () => {
     expect(squeeze(long, 900).compressed).toBeUndefined()
   })
 
-  test('loses the call of a tool together with its results', () => {
+  test('loses a tool call together with its results', () => {
     const { told } = squeeze(
       [say('user', 'a', 100), call, say('tool', 't', 100), say('user', 'b', 50), say('user', 'z', 100)],
       260,
@@ -68,7 +68,7 @@ describe('a chat that is too long', () => {
     expect(told).toBe('abz')
   })
 
-  test('of parts is cut in the longest text, and pictures stay', () => {
+  test('is cut in the longest text when a message has parts, and images stay', () => {
     const content = [
       { type: 'text', text: 'x'.repeat(900) },
       { type: 'image_url', image_url: { url: 'data:' } },
@@ -82,7 +82,7 @@ describe('a chat that is too long', () => {
     expect(left[0]?.text?.length).toBeLessThanOrEqual(400)
   })
 
-  test('never has half a character', () => {
+  test('is never cut inside a surrogate pair', () => {
     for (let room = 64; room < 80; room++) {
       const { left } = squeeze([{ role: 'user', content: '🦊'.repeat(100) }], room)
       expect(left[0]?.content?.isWellFormed()).toBe(true)
@@ -90,7 +90,7 @@ describe('a chat that is too long', () => {
   })
 })
 
-test('messages go in the order in which the middle one of those left is taken out', () => {
+test('messages are removed in the order in which the middle one of those left comes next', () => {
   fc.assert(
     fc.property(fc.integer({ min: 2, max: 40 }), fc.nat({ max: 400 }), (count, room) => {
       const messages = Array.from({ length: count }, (_, nth) =>
@@ -107,12 +107,12 @@ function withoutMiddle(messages: readonly Message[], room: number): readonly Mes
   return left
 }
 
-test('a hundred and fifty thousand messages are no reason to wait', () => {
+test('a chat of 150,000 messages is compressed in linear time', () => {
   const messages = Array.from({ length: 150_000 }, () => say('user', 'a', 1))
   expect(squeeze(messages, 1).left).toEqual(messages.slice(-1))
 })
 
-test('of a hundred and fifty thousand parts the longest is found', () => {
+test('the longest of 150,000 parts is found and cut', () => {
   const texts = [...Array<string>(150_000).fill('x'), 'y'.repeat(1_000_000)]
   const content = texts.map((text) => ({ type: 'text', text }))
   const body = jsonBodyOf(JSON.stringify({ messages: [{ role: 'user', content }] }))
@@ -136,7 +136,7 @@ const anyMessages = fc
     ),
   )
 
-test('whatever it was, it fits afterwards if anything could; what the system said and the last message stay, in order', () => {
+test('any chat fits afterwards if it can; system messages and the last message stay, in order', () => {
   fc.assert(
     fc.property(anyMessages, fc.integer({ min: 1, max: 3000 }), (messages, room) => {
       const { left } = squeeze(messages, room)

@@ -11,7 +11,7 @@ const answer = (text: string, expiresAt = 1000): CachedAnswer => ({
   expiresAt,
 })
 
-test('an answer is there until its time is over, or it is dropped', () => {
+test('a cached response is found until it expires or is removed', () => {
   const clock = manualClock()
   const cache = createAnswerCache(clock)
   cache.keep('a', answer('one'))
@@ -23,7 +23,7 @@ test('an answer is there until its time is over, or it is dropped', () => {
   expect(cache.find('a')).toBeUndefined()
 })
 
-test('there is an end to what it keeps: the oldest go, and what is too long never comes', () => {
+test('the cache is bounded: the oldest responses are dropped, and one that is too long is not stored', () => {
   const cache = createAnswerCache(manualClock())
   const mebibyte = 'x'.repeat(1024 * 1024)
   cache.keep('long', answer(`${mebibyte}x`))

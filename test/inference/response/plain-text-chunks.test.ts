@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
-import { TextChunks } from '../../../src/inference/response/plain-text-chunks.ts'
+import { TextChunks } from '../../../src/inference/response/plain-text-response.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 const facts = {
@@ -26,13 +26,13 @@ const chunkOf = (text: string, extra: object = {}): ChatChunk => ({
   ...extra,
 })
 
-test('a text chunk told the short way is the same as told the long way, for any text and fingerprint', () => {
+test('the fast path formats a text chunk exactly as the slow path does, for any text and fingerprint', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.option(fc.string()))), (pieces) => {
       const short = new TextChunks(facts, 7)
       for (const [text, fingerprint] of pieces) {
         const told = short.tell(chunkOf(text, { system_fingerprint: fingerprint }))
-        // A field of their own takes the long way.
+        // An additional field forces the slow path.
         const long = chatCompleter({ hidesReasoning: false })(facts)
         const whole = long.chunk('', chunkOf(text, { system_fingerprint: fingerprint, novel: true }))
         const { novel, ...same } = JSON.parse(whole ?? '') as Record<string, unknown>
@@ -49,6 +49,6 @@ test.each([
   ['log probabilities', { choices: [{ index: 0, delta: { content: 'x' }, logprobs: { content: [] } }] }],
   ['a count', { usage: { prompt_tokens: 1 } }],
   ['a field of its own', { novel: 1 }],
-])('a chunk with %s is not told the short way', (_, extra) => {
+])('a chunk with %s does not take the fast path', (_, extra) => {
   expect(new TextChunks(facts, 7).tell(chunkOf('x', extra))).toBeUndefined()
 })

@@ -39,7 +39,7 @@ const answerOf = (content: unknown, extra: object = {}): object => ({
 
 const tellShort = (json: string) => textAnswer(json, JSON.parse(json) as ChatChunk, facts)
 
-/** A field of its own takes the long way. */
+/** An additional field forces the slow path. */
 function tellLong(answer: object): unknown {
   const novel = { ...answer, novel: true } as ChatChunk
   const { novel: _, ...told } = JSON.parse(
@@ -71,7 +71,7 @@ const extras = fc.record(
   { requiredKeys: [] },
 )
 
-test('a plain text told the short way is the same as told the long way, for any text and count', () => {
+test('the fast path formats a text response exactly as the slow path does, for any text and usage', () => {
   fc.assert(
     fc.property(
       fc.string({ unit: 'binary' }),
@@ -87,7 +87,7 @@ test('a plain text told the short way is the same as told the long way, for any 
   )
 })
 
-test('the text passes with the very escapes that the provider wrote', () => {
+test('the text keeps the escapes that the provider wrote', () => {
   const json = JSON.stringify(answerOf('@')).replace('"@"', '"caf\\u00e9\\/\\u00E9"')
   expect(tellShort(json)).toContain('"content":"caf\\u00e9\\/\\u00E9"')
 })
@@ -98,13 +98,13 @@ test.each([
     { service_tier: 'x","content":"another', system_fingerprint: 'content' },
   ],
   ['in the text', {}],
-])('a text is never mistaken for another “content” %s', (_, extra) => {
+])('the text is not mistaken for another “content” %s', (_, extra) => {
   const text = 'say "content":"nothing" or \\"content\\":\\"much\\"'
   const told = JSON.parse(tellShort(JSON.stringify(answerOf(text, extra))) ?? '') as ChatChunk
   expect(told.choices?.[0]?.message?.content).toBe(text)
 })
 
-test('where two members have the name, the text is written anew', () => {
+test('when two members are named “content”, the text is serialized again', () => {
   const json = JSON.stringify(answerOf('ours', { service_tier: { content: 'theirs' } }))
   const told = JSON.parse(tellShort(json) ?? '') as ChatChunk
   expect(told.choices?.[0]?.message?.content).toBe('ours')
@@ -120,14 +120,17 @@ test.each([
   ['links', answerOf('x', { choices: [{ message: { content: 'x', annotations: [{}] } }] })],
   ['log probabilities', answerOf('x', { choices: [{ message: { content: 'x' }, logprobs: {} }] })],
   ['a field of its own', answerOf('x', { novel: 1 })],
-])('an answer with %s is not told the short way', (_, answer) => {
+])('a response with %s does not take the fast path', (_, answer) => {
   expect(tellShort(JSON.stringify(answer))).toBeUndefined()
 })
 
-test.each(['constructor', '__proto__', 'toString'])('an answer that ends for “%s” has stopped', (reason) => {
-  const { choices } = JSON.parse(JSON.stringify(answerOf('hi'))) as { choices: object[] }
-  const answer = answerOf('hi', { choices: [{ ...choices[0], finish_reason: reason }] })
-  const told = JSON.parse(tellShort(JSON.stringify(answer)) ?? '') as ChatChunk
-  expect(told.choices?.[0]).toMatchObject({ finish_reason: 'stop', native_finish_reason: reason })
-  expect(tellLong(answer)).toEqual(told)
-})
+test.each(['constructor', '__proto__', 'toString'])(
+  'a finish reason “%s” is reported as “stop”',
+  (reason) => {
+    const { choices } = JSON.parse(JSON.stringify(answerOf('hi'))) as { choices: object[] }
+    const answer = answerOf('hi', { choices: [{ ...choices[0], finish_reason: reason }] })
+    const told = JSON.parse(tellShort(JSON.stringify(answer)) ?? '') as ChatChunk
+    expect(told.choices?.[0]).toMatchObject({ finish_reason: 'stop', native_finish_reason: reason })
+    expect(tellLong(answer)).toEqual(told)
+  },
+)

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { mendJson } from '../../../src/inference/response/repair-json.ts'
 
-describe('what models get wrong is mended', () => {
+describe('malformed JSON of a model is repaired', () => {
   test.each([
     ['a fence', '```json\n{"a": 1}\n```', { a: 1 }],
     ['prose around it', 'Sure! Here [as asked]: {"a": 1}. Anything else?', { a: 1 }],
@@ -11,31 +11,31 @@ describe('what models get wrong is mended', () => {
     ['names without quotes', '{a: 1, $b-c: {_d: 2}}', { a: 1, '$b-c': { _d: 2 } }],
     ['single quotes', "{'it': 'isn\\'t \"so\"'}", { it: 'isn\'t "so"' }],
     ['line breaks and tabs in a string', '{"a": "one\n\ttwo"}', { a: 'one\n\ttwo' }],
-    ['a backslash that means nothing', '{"a": "C:\\Program \\d"}', { a: 'C:\\Program \\d' }],
-    ['Python’s words', '{"a": True, "b": None, "c": False}', { a: true, b: null, c: false }],
+    ['a backslash without a meaning', '{"a": "C:\\Program \\d"}', { a: 'C:\\Program \\d' }],
+    ['Python’s literals', '{"a": True, "b": None, "c": False}', { a: true, b: null, c: false }],
     ['comments', '{"a": 1, // one\n /* and */ "b": 2}', { a: 1, b: 2 }],
-    ['an end in a comment', '{"a": 1, // one', { a: 1 }],
-    ['an end in a longer comment', '{"a": 1, /* one *', { a: 1 }],
+    ['a text that ends in a comment', '{"a": 1, // one', { a: 1 }],
+    ['a text that ends in a block comment', '{"a": 1, /* one *', { a: 1 }],
     ['numbers without a zero, with a plus', '[.5, -.5, +1, 1.]', [0.5, -0.5, 1, 1]],
     ['a missing bracket', '{"a": [1, {"b": 2}', { a: [1, { b: 2 }] }],
     ['a missing bracket inside', '{"a": [1, 2}', { a: [1, 2] }],
-    ['an end in a string', '{"a": "one", "b": "tw', { a: 'one', b: 'tw' }],
-    ['an end in an escape', '{"a": "one\\u00', { a: 'one' }],
-    ['an end in a name', '{"a": 1, "b', { a: 1 }],
-    ['an end before a value', '{"a": 1, "b":', { a: 1 }],
-    ['an end in a word', '{"a": tr', { a: true }],
-    ['an end in a number', '{"a": 1.', { a: 1 }],
-    ['an end after a sign', '{"a": [1, -', { a: [1] }],
+    ['a text that ends in a string', '{"a": "one", "b": "tw', { a: 'one', b: 'tw' }],
+    ['a text that ends in an escape', '{"a": "one\\u00', { a: 'one' }],
+    ['a text that ends in a name', '{"a": 1, "b', { a: 1 }],
+    ['a text that ends before a value', '{"a": 1, "b":', { a: 1 }],
+    ['a text that ends in a literal', '{"a": tr', { a: true }],
+    ['a text that ends in a number', '{"a": 1.', { a: 1 }],
+    ['a text that ends after a sign', '{"a": [1, -', { a: [1] }],
   ])('%s', (_name, broken, meant) => {
     expect(JSON.parse(mendJson(broken) ?? 'null')).toEqual(meant)
   })
 
-  test('and digits that no number can hold stay', () => {
+  test('and numbers keep digits that a double cannot hold', () => {
     expect(mendJson('{a: 12345678901234567890.10,}')).toBe('{"a":12345678901234567890.10}')
   })
 })
 
-test('a number among a million dots is read at once', () => {
+test('a number among a million dots is read without backtracking', () => {
   expect(mendJson(`{a: ${'.'.repeat(1_000_000)}1}`)).toBeUndefined()
   expect(mendJson(`{a: 1${'.'.repeat(1_000_000)}}`)).toBe('{"a":1}')
 })
@@ -43,28 +43,28 @@ test('a number among a million dots is read at once', () => {
 test.each([
   ['fifty million spaces', ' '.repeat(50_000_000)],
   ['a comment of fifty million characters', `/*${'*'.repeat(50_000_000)}*/`],
-])('what comes after %s is read', (_name, between) => {
+])('JSON after %s is read', (_name, between) => {
   expect(mendJson(`{a:${between}1}`)).toBe('{"a":1}')
 })
 
-describe('nothing is made up', () => {
+describe('repairing makes nothing up', () => {
   test.each([
-    ['what is valid', '{"a": 1}'],
+    ['valid JSON', '{"a": 1}'],
     ['prose', 'I can’t do that.'],
-    ['a word that is no value', '{"a": maybe}'],
+    ['an unknown literal', '{"a": maybe}'],
     ['brackets without end', '['.repeat(100_000)],
-    ['nothing', ''],
-  ])('%s stays as it is', (_name, text) => {
+    ['an empty text', ''],
+  ])('%s is not repaired', (_name, text) => {
     expect(mendJson(text)).toBeUndefined()
   })
 })
 
-test('JSON cut anywhere is mended to valid JSON that agrees with what was there', () => {
+test('JSON that is cut anywhere becomes valid JSON that agrees with what was there', () => {
   const record = fc.dictionary(fc.string({ minLength: 1 }), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 })
   fc.assert(
     fc.property(record, fc.nat(), (made, cut) => {
       const whole = JSON.stringify(made)
-      // What JSON can say of it: it knows no −0.
+      // The value as JSON can express it: JSON has no −0.
       const value = JSON.parse(whole) as Record<string, unknown>
       const text = whole.slice(0, 1 + (cut % whole.length))
       const mended = JSON.parse(mendJson(text) ?? text) as Record<string, unknown>
@@ -75,7 +75,7 @@ test('JSON cut anywhere is mended to valid JSON that agrees with what was there'
   )
 })
 
-test('a fence and a trailing comma around any JSON are taken off without a change', () => {
+test('a fence around any JSON and a trailing comma are removed without changing the JSON', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { minLength: 1 }), (value) => {
       const json = JSON.stringify(value)

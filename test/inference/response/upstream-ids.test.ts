@@ -7,7 +7,7 @@ import { tempFolder } from '../../support/temp-folder.ts'
 
 const DAY_MS = 86_400_000
 
-test('a router’s id leads to ours at once, and after a restart; any other id is given back', async () => {
+test('a router’s id maps to our own at once and after a restart; any other id is returned as it is', async () => {
   using folder = tempFolder()
   const path = join(folder.path, 'requests.db')
   const clock = manualClock()
@@ -24,7 +24,7 @@ test('a router’s id leads to ours at once, and after a restart; any other id i
   await after.close()
 })
 
-test('ids go when the rows they lead to are cleared away', async () => {
+test('upstream ids are deleted when the ledger rows they map to are', async () => {
   using folder = tempFolder()
   const clock = manualClock()
   const store = openStore({ path: join(folder.path, 'requests.db'), clock, durability: 'full' })

@@ -24,21 +24,21 @@ test.each([
   ['what time', ['clock__now']],
   ['xyzzy', []],
   ['', []],
-])('a search for “%s” brings %j, names before descriptions', (query, names) => {
+])('a tool search for “%s” finds %j, names before descriptions', (query, names) => {
   expect(namesOf(searchTools(tools, query, 9))).toEqual(names)
 })
 
-test('a search brings no more than it may', () => {
+test('a tool search returns no more than its maximum', () => {
   expect(searchTools(tools, 'web pages time', 1)).toHaveLength(1)
 })
 
-test('a caller’s own function keeps its name, also against the search', () => {
+test('a caller’s own function keeps its name, also when it is that of the tool search', () => {
   const set = new ToolSet(tools, new Set(['web__search', 'find_tools']), 1)
   expect(set.functions.map(({ function: { name } }) => name)).toEqual(['find_tools_'])
   expect(set.find('web__search')).toBeUndefined()
 })
 
-test('with one round unpriced the sum is unknown; what is known still counts towards the bound', () => {
+test('the cost of a chat with an unpriced round is unknown; its known costs still count towards the maximum', () => {
   const purse = new ToolPurse(money(100n))
   purse.addRound({ ...NO_BILL, cost: money(60n) })
   purse.addCall(money(30n))

@@ -16,7 +16,7 @@ import { jsonBodyOf, type JsonBody } from '../../../src/wire/json/json-body.ts'
 
 const TOKENIZERS = [o200k, cl100k, r50k]
 
-/** Prose, other scripts, pictures of text, and what tokenizers do best and worst at. */
+/** Prose, other scripts, text art, and the texts that tokenizers compress best and worst. */
 const text = fc.oneof(
   fc.string({ maxLength: 200 }),
   fc.string({ unit: 'grapheme', maxLength: 100 }),
@@ -36,7 +36,7 @@ interface Spoken {
   readonly tools: readonly object[] | undefined
   readonly answer: readonly string[]
   readonly tokenizer: number
-  /** What a provider counts beyond the texts. */
+  /** Tokens that a provider counts beyond the texts. */
   readonly frame: number
   readonly preamble: number
   readonly hidden: number
@@ -100,7 +100,7 @@ function ceilingOf(body: JsonBody, mayThinkUnseen: boolean): Ceiling {
   return { most, mayThinkUnseen, choices: 1 }
 }
 
-/** What the provider counts, with the tokenizer of its model. */
+/** The usage that the provider counts with the tokenizer of its model. */
 function truth(said: Spoken, tokenizer: (typeof TOKENIZERS)[number], mayThinkUnseen: boolean) {
   const { messages, tools, answer, frame, preamble } = said
   const count = (text: string): number => tokenizer.encode(text).length
@@ -124,7 +124,7 @@ function expectWithin({ usage, low, high }: Reading, true_: { prompt: number; co
   }
 }
 
-test('whatever the tokenizer, the frame and the hidden thoughts, the counts are between the bounds', () => {
+test('the true usage is between the bounds, for any tokenizer, chat template and hidden reasoning', () => {
   fc.assert(
     fc.property(spoken, fc.boolean(), (said, mayThinkUnseen) => {
       const body = bodyOf(said)
@@ -141,7 +141,7 @@ const counter = {
   close: async () => undefined,
 }
 
-test('counted with a tokenizer they still are: closely with the model’s own, never too closely with another', async () => {
+test('the true usage is between the bounds of a count: close ones with the model’s own tokenizer, wide enough with another', async () => {
   await fc.assert(
     fc.asyncProperty(spoken, fc.boolean(), fc.boolean(), async (any, mayThinkUnseen, isOwn) => {
       // OpenAI documents three tokens around a message and three around all; a name may take more.
@@ -175,7 +175,7 @@ const price: fc.Arbitrary<Price> = fc.record({
   date: fc.constant(undefined),
 })
 
-test('so are the costs, whichever part of the prompt came from a cache and of the answer was thought', () => {
+test('the true cost is between the bounds, whatever part of the prompt was cached and of the completion was reasoning', () => {
   fc.assert(
     fc.property(spoken, price, fc.nat(), fc.nat(), (said, price, cached, written) => {
       const body = bodyOf(said)
@@ -201,7 +201,7 @@ test('so are the costs, whichever part of the prompt came from a cache and of th
   )
 })
 
-test('what is JSON and no text counts for nothing in the low bound', () => {
+test('JSON that is no text adds nothing to the lower bound', () => {
   const keys = Object.fromEntries(Array.from({ length: 500 }, (_, nth) => [`${nth}`, -100]))
   const body = jsonBodyOf(
     JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], logit_bias: keys }),
@@ -217,17 +217,17 @@ const seen = jsonBodyOf(
   }),
 )
 
-test('a picture behind a link may be as many tokens as the window has room for', () => {
+test('an image behind a link may have as many tokens as fit into the context window', () => {
   const request = { body: seen, maxTokens: 10, choices: 1 }
   expect(boundsOf(request, endpoint(undefined, 50_000)).promptTokensAtMost).toBe(50_000)
-  // Nobody knows the window: far more than any picture that was ever billed.
+  // Without a known window the bound is far more than any image that was ever billed.
   expect(boundsOf(request, endpoint()).promptTokensAtMost).toBe(1_000_000)
   const most = boundsOf(request, endpoint(undefined, 50_000))
   const { low, usage, high } = new Meter(seen).bounds({ most, mayThinkUnseen: false, choices: 1 })
   expect([low?.prompt, usage?.prompt, high?.prompt]).toEqual([1, 1538, 50_000])
 })
 
-test('pictures with a price of their own are on the bill, in the bound and in what is held', () => {
+test('images with a price of their own count in the cost, in the bounds and in the hold', () => {
   const perPicture: Price = {
     input: dollars('1'),
     output: dollars('2'),
@@ -252,14 +252,14 @@ test('pictures with a price of their own are on the bill, in the bound and in wh
   expect(meterOf(seen, endpoint()).bounds(ceilingOf(seen, false)).usage).not.toHaveProperty('images')
 })
 
-test.each([1e308, 1e7])('a provider that says it charged $%d for an answer is not believed', (cost) => {
+test.each([1e308, 1e7])('a charge of $%d that a provider reports is ignored', (cost) => {
   const meter = new Meter(seen)
   meter.watch({ usage: { prompt_tokens: 100, completion_tokens: 10, cost } })
   expect(meter.charged).toBeUndefined()
   expect(meter.reported).toMatchObject({ prompt: 100 })
 })
 
-test('image tokens that a provider reports are paid at their rate', () => {
+test('reported image tokens are priced at their own rate', () => {
   const meter = new Meter(seen)
   meter.watch({
     usage: { prompt_tokens: 100, completion_tokens: 0, prompt_tokens_details: { image_tokens: 60 } },
@@ -279,10 +279,10 @@ const onceUpon = { choices: [{ delta: { content: 'Once upon a time there was a h
 const COUNTER = { count: () => Promise.resolve([500, 0, 9]), close: () => Promise.resolve() }
 
 test.each([
-  ['before the last word', [{ usage: { prompt_tokens: 100, completion_tokens: 1 } }, onceUpon]],
-  ['without a token for its words', [onceUpon, { usage: { prompt_tokens: 100, completion_tokens: 0 } }]],
-  ['without any count of its words', [onceUpon, { usage: { prompt_tokens: 100, total_tokens: 120 } }]],
-])('counts that a provider reports %s are of the prompt alone', async (_when, chunks) => {
+  ['before the last text', [{ usage: { prompt_tokens: 100, completion_tokens: 1 } }, onceUpon]],
+  ['without a token for the text', [onceUpon, { usage: { prompt_tokens: 100, completion_tokens: 0 } }]],
+  ['without any count for the text', [onceUpon, { usage: { prompt_tokens: 100, total_tokens: 120 } }]],
+])('usage that a provider reports %s covers the prompt alone', async (_when, chunks) => {
   const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
   const meter = new Meter(body)
   for (const chunk of chunks) meter.watch(chunk)
@@ -300,7 +300,7 @@ test.each([
   }
 })
 
-test('an answer with words in it that is reported with nothing but zeros is counted', () => {
+test('a response with text whose reported usage is all zeros is counted', () => {
   const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   for (const chunk of [onceUpon, { usage: { prompt_tokens: 0, completion_tokens: 0 } }]) meter.watch(chunk)
   const { usage, countSource } = meter.read()
@@ -308,7 +308,7 @@ test('an answer with words in it that is reported with nothing but zeros is coun
   expect([usage?.prompt, usage?.completion]).toEqual([5, 9])
 })
 
-test('running totals in every chunk are reports of the whole', () => {
+test('running totals in every chunk cover the whole response', () => {
   const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   for (const completion_tokens of [4, 9])
     meter.watch({ ...onceUpon, usage: { prompt_tokens: 3, completion_tokens } })
@@ -316,7 +316,7 @@ test('running totals in every chunk are reports of the whole', () => {
   expect(meter.reported).toMatchObject({ prompt: 3, completion: 9 })
 })
 
-test('what a provider says that it charged before its last word is not the charge of the whole', () => {
+test('a charge that is reported before the last text does not cover the whole response', () => {
   const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   meter.watch({ ...onceUpon, usage: { prompt_tokens: 9, completion_tokens: 9, cost: 0.03 } })
   expect(meter.charged).toBe(dollars('0.03'))
@@ -326,7 +326,7 @@ test('what a provider says that it charged before its last word is not the charg
   expect([meter.reported?.completion, meter.charged]).toEqual([18, undefined])
 })
 
-test('vectors that are reported with no token, or after those of which nothing was reported, are counted', () => {
+test('embeddings whose reported usage is zero, or that follow embeddings without a report, are counted', () => {
   const body = jsonBodyOf('{"model":"m","input":["a","b"]}')
   const [nothing, half] = [new Meter(body), new Meter(body)]
   nothing.watch({ data: [{}], usage: { prompt_tokens: 0, total_tokens: 0 } })
@@ -337,7 +337,7 @@ test('vectors that are reported with no token, or after those of which nothing w
   expect(half.reported).toBeUndefined()
 })
 
-test('a charge that rests on a guess gives way to ours where that holds it, and widens the bounds where it doesn’t', () => {
+test('a charge that is based on an estimate is replaced by our cost if our bounds contain it, and widens the bounds otherwise', () => {
   const price: Price = { input: dollars('1'), output: dollars('1'), source: undefined, date: undefined }
   const counts = (prompt: number): Usage => usage({ prompt, completion: 10 })
   const reading = { usage: counts(20), countSource: 'counted', low: counts(10), high: counts(40) } as const

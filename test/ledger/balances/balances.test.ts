@@ -17,7 +17,7 @@ const changes = fc.array(
 )
 const sumOf = (amounts: readonly bigint[]): bigint => amounts.reduce((sum, amount) => sum + amount, 0n)
 
-test('every running period holds what began in it, in whatever order it was booked', () => {
+test('the balance of every running period contains what started in it, in whatever order it was booked', () => {
   fc.assert(
     fc.property(changes, (booked) => {
       const balances = new Balances()
@@ -37,7 +37,7 @@ test('every running period holds what began in it, in whatever order it was book
   )
 })
 
-test('what earlier books say of each period is taken up, the longer ones with the shorter ones in them', () => {
+test('loaded sums count in their period and in the longer ones around it once', () => {
   const balances = new Balances()
   const sums = { total: 1000n, month: 400n, day: 30n, hour: 2n } as const
   for (const period of ['total', 'month', 'day', 'hour'] as const)
@@ -46,7 +46,7 @@ test('what earlier books say of each period is taken up, the longer ones with th
     expect(balances.in(addressAccount(caller.ip), period, NOW).spent).toBe(sums[period])
 })
 
-test('a period in which nothing was booked is empty, the ones around it are not', () => {
+test('a period without bookings has a zero balance, the longer ones around it do not', () => {
   const balances = new Balances()
   balances.add(caller, NOW, { spent: money(5n) })
   const spentAt = (period: 'hour' | 'day', ms: number) =>

@@ -5,7 +5,7 @@ import { chainedHash } from '../../../src/ledger/entries/hash-chain.ts'
 import { FIRST_LATER_COLUMN, ROW_COLUMNS } from '../../../src/ledger/entries/entry-row.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import type { Hold } from '../../../src/ledger/types.ts'
-import { verifyFile } from '../../../src/ledger/entries/verify-file.ts'
+import { verifyFile } from '../../../src/ledger/entries/verify.ts'
 import { temporaryStore } from '../../store/temporary-store.ts'
 import { finished, request } from '../samples.ts'
 
@@ -19,7 +19,7 @@ async function book(ledger: Ledger, rows: number, from = 0): Promise<void> {
   }
 }
 
-test('rows that nobody touched are found whole, also after a restart', async () => {
+test('untouched rows verify, also after a restart', async () => {
   await using here = temporaryStore()
   await book(createLedger({ store: here.store }), 7)
   const ledger = createLedger({ store: await here.reopen() })
@@ -29,7 +29,7 @@ test('rows that nobody touched are found whole, also after a restart', async () 
   await expect(verifyFile(`${here.path}-none`)).rejects.toMatchObject({ code: 'not-found' })
 })
 
-test('the chain stays whole when a slice has to be written row by row just as totals fall due', async () => {
+test('the chain stays valid when a transaction has to be written row by row just as the roll-up starts', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const rare = { caller: { ip: '10.0.0.9', context: undefined } }
@@ -37,7 +37,7 @@ test('the chain stays whole when a slice has to be written row by row just as to
   const holds: Hold[] = []
   for (let nth = 0; nth < 128; nth++)
     holds.push(await ledger.hold(request(`b${nth}`, nth === 10 || nth === 100 ? rare : {})))
-  // Until nobody else writes, so that whatever is written from now on is written at once.
+  // Wait until nothing else is being written, so that later writes are committed at once.
   await ledger.written()
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
   const unspeakable = finished(money(10n ** 30n))
@@ -50,10 +50,10 @@ const CHEAP = finished(money(1n))
 const crimes: readonly [string, string, { seq: number }][] = [
   ['a cost that was made smaller', "UPDATE request_logs SET cost_nano = 1 WHERE id = 'gen-4'", { seq: 5 }],
   ['a caller that was changed', "UPDATE request_logs SET ip = '10.9.9.9' WHERE id = 'gen-4'", { seq: 5 }],
-  ['a row that was taken out', "DELETE FROM request_logs WHERE id = 'gen-4'", { seq: 11 }],
+  ['a removed row', "DELETE FROM request_logs WHERE id = 'gen-4'", { seq: 11 }],
   ['a hash that was removed', 'UPDATE request_logs SET hash = NULL WHERE seq = 9', { seq: 9 }],
   [
-    'a row that was put into another group',
+    'a row that was moved to another group',
     "UPDATE request_logs SET group_id = 'gen-9' WHERE id = 'gen-4'",
     { seq: 5 },
   ],
@@ -62,11 +62,11 @@ const crimes: readonly [string, string, { seq: number }][] = [
     "UPDATE request_logs SET answered_model = 'gpt-5' WHERE id = 'gen-4'",
     { seq: 5 },
   ],
-  ['pictures that were added', "UPDATE request_logs SET images = 3 WHERE id = 'gen-4'", { seq: 5 }],
+  ['images that were added', "UPDATE request_logs SET images = 3 WHERE id = 'gen-4'", { seq: 5 }],
   ['the end of a chain that was cut off', 'DELETE FROM request_logs WHERE seq > 12', { seq: 13 }],
 ]
 
-test.each(crimes)('%s is found, and the row is named', async (_, sql, broken) => {
+test.each(crimes)('%s is detected, and the row is named', async (_, sql, broken) => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await book(ledger, 18)
@@ -76,7 +76,7 @@ test.each(crimes)('%s is found, and the row is named', async (_, sql, broken) =>
   expect(await ledger.verify()).toMatchObject({ broken })
 })
 
-test('a write that had to be tried again is chained like any other', async () => {
+test('a write that had to be retried is chained like any other', async () => {
   await using here = temporaryStore()
   const { store } = here
   const ledger = createLedger({ store })
@@ -91,7 +91,7 @@ test('a write that had to be tried again is chained like any other', async () =>
   expect(await ledger.verify()).toEqual({ rows: 6, payers: 3 })
 })
 
-test('columns that came later change no hash as long as they are empty, and tell each other apart', () => {
+test('columns that were added later change no hash while they are NULL, and are told apart by their names', () => {
   const first = Array.from({ length: FIRST_LATER_COLUMN }, (_, nth) => (nth % 2 === 0 ? `${nth}` : null))
   const later = ROW_COLUMNS.slice(FIRST_LATER_COLUMN)
   const empty = later.map(() => null)

@@ -15,7 +15,7 @@ interface Booked {
   readonly token: string | undefined
   readonly model: string | undefined
   readonly cost: number | undefined
-  /** The upper bound of what isn't known. */
+  /** The upper bound of an unknown cost. */
   readonly high: number | undefined
 }
 
@@ -49,7 +49,7 @@ async function book(ledger: Ledger, rows: readonly Booked[], name: string): Prom
 
 const EVERY_SPLIT = ['day', 'context', 'token', 'model', 'ip'] as const
 
-test('totals are the same before and after old rows are cleared away, however they are split', async () => {
+test('totals are the same before and after old rows are deleted, however they are split', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(booked, { maxLength: 30 }),
@@ -114,7 +114,7 @@ function nameOf(group: UsageGroup): string {
   return EVERY_SPLIT.map((name) => group[name]).join(' ')
 }
 
-test('rows before the day are gone, the newest row stays whatever its age', async () => {
+test('rows before the day are deleted, but the newest row stays whatever its age', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const nobody = { context: undefined, token: undefined, model: undefined, high: undefined }
@@ -126,7 +126,7 @@ test('rows before the day are gone, the newest row stays whatever its age', asyn
   expect((await ledger.summary()).requests).toBe(3)
 })
 
-test('budgets of the hour, the day and the month are known again after a restart', async () => {
+test('balances of the hour, the day and the month are loaded again after a restart', async () => {
   await using here = temporaryStore()
   const now = Date.UTC(2026, 4, 20, 10, 30)
   const hours = (count: number): number => count * 3_600_000

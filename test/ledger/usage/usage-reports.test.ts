@@ -46,7 +46,7 @@ test('addresses are ranked by what they spent, each with its models', async () =
   expect(await ledger.summary({ since: 200, until: 400 })).toMatchObject({ requests: 2, cost: 40n })
 })
 
-test('a period that holds everything says the same as all time, over many slices', async () => {
+test('a period that contains all entries has the totals of all time, over many slices', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const rows = Array.from({ length: 12_000 }, (_, index) => ({
@@ -68,7 +68,7 @@ test('a period that holds everything says the same as all time, over many slices
   expect(new Set(ids).size).toBe(12_000)
 })
 
-test('entries come newest first, since a second, and no more than asked', async () => {
+test('entries come newest first, from a second on, and up to a limit', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   for (const at of [3, 1, 2]) await book(ledger, { id: `at ${at}`, ip: 'local', at })
@@ -79,13 +79,13 @@ test('entries come newest first, since a second, and no more than asked', async 
   expect(ids({ limit: 1 })).toEqual(['at 3'])
 })
 
-test('nothing booked is a summary of nothing', async () => {
+test('a ledger without entries has a summary of zeros', async () => {
   await using here = temporaryStore()
   const empty = await createLedger({ store: here.store }).summary({ since: 0 })
   expect(empty).toMatchObject({ requests: 0, cost: 0n, firstSeen: undefined, models: [] })
 })
 
-test('usage is counted under the model that answered, and the name that was asked for stays in the row', async () => {
+test('usage counts under the model that responded, and the requested name stays in the row', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   const answers = [
