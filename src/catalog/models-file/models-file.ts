@@ -4,12 +4,11 @@ import { readFileSync } from 'node:fs'
 import { BrokerError } from '../../base/errors.ts'
 import { buildCatalog } from '../build-catalog.ts'
 import type { Catalog } from '../catalog.ts'
-import { modelsForm } from './model-rows.ts'
-import { providersForm, toProviderSetting } from './provider-rows.ts'
+import { modelsSection } from './model-rows.ts'
+import { providersSection, toProviderSetting } from './provider-rows.ts'
 import type { ProviderSetting } from '../provider-setting.ts'
-import { optional, record } from './yaml-form.ts'
-import { readYaml } from './yaml-page.ts'
-import type { Problem } from './yaml-page.ts'
+import { readYaml, type Problem } from './yaml-problems.ts'
+import { record } from './yaml-schemas.ts'
 
 /** What `modelsconfig.yml` says. */
 export interface ModelsFile {
@@ -18,7 +17,7 @@ export interface ModelsFile {
   readonly providers: ReadonlyMap<string, ProviderSetting>
 }
 
-const form = record({ models: optional(modelsForm), providers: optional(providersForm) })
+const schema = record({ models: modelsSection.optional(), providers: providersSection.optional() })
 
 /** Reads and parses the file. Throws `bad-request`, with every problem in the file at once. */
 export function readModelsFile(path: string): ModelsFile {
@@ -27,7 +26,7 @@ export function readModelsFile(path: string): ModelsFile {
 
 /** Parses the text of a `modelsconfig.yml`; `path` only names it in errors. */
 export function parseModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
-  const { value, problems } = readYaml(text, form)
+  const { value, problems } = readYaml(text, schema)
   if (value === undefined) throw refusal(path, problems)
   const providers = [...(value.providers ?? [])].map(([name, row]) => toProviderSetting(name, row))
   return Object.freeze({
@@ -36,7 +35,7 @@ export function parseModelsFile(text: string, path = 'modelsconfig.yml'): Models
   })
 }
 
-/** Also read by who watches the file for changes. */
+/** The text of the file. Throws `bad-request` when it can't be read. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
