@@ -84,8 +84,8 @@ test.each([
   ['with the admin scope', { sub: 'ada', scope: 'read aibroker.admin' }, true],
   ['with it in a list', { sub: 'ada', roles: ['admin'] }, true],
   ['with other scopes', { sub: 'ada', scope: 'read' }, false],
-])('a JWT %s is verified', (_, claims, isAdmin) => {
-  expect(verifyJwt(jwt(HS256, claims), secret, NOW)).toEqual({ subject: 'ada', isAdmin })
+])('a JWT %s is verified', async (_, claims, isAdmin) => {
+  expect(await verifyJwt(jwt(HS256, claims), secret, NOW)).toEqual({ subject: 'ada', isAdmin })
 })
 
 test.each([
@@ -98,8 +98,8 @@ test.each([
   ['that is not valid yet', jwt(HS256, { nbf: NOW / 1000 + 6 })],
   ['with an expiry that is no number', jwt(HS256, { exp: 'never' })],
   ['that is no JSON', 'e30x.e30.x'],
-])('a JWT %s is refused', (_, text) => {
-  expect(() => verifyJwt(text, secret, NOW)).toThrow(/refused/)
+])('a JWT %s is refused', async (_, text) => {
+  await expect(verifyJwt(text, secret, NOW)).rejects.toThrow(/refused/)
 })
 
 test('the gate knows the admin, tokens and JWTs, and what is none of ours', async () => {
@@ -111,6 +111,7 @@ test('the gate knows the admin, tokens and JWTs, and what is none of ours', asyn
   expect(gate.look('sk-dummy')).toBeUndefined()
   expect(gate.look('root')).toEqual({ isAdmin: true, token: undefined })
   expect(gate.look(token.reveal())).toEqual({ isAdmin: false, token: facts.id })
+  await gate.verifyAhead(jwt(HS256, {}))
   expect(gate.look(jwt(HS256, {}))).toEqual({ isAdmin: true, token: undefined })
   expect(() => gate.look('hb-unknown')).toThrow('not known')
   await store.close()

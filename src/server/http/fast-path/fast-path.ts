@@ -4,6 +4,7 @@ import type { DoorReply, DoorRequest, DoorRules, Guard } from '../node/request-t
 import type { RenderedError } from '../errors/error-response.ts'
 import type { Handler } from '../node/node-server.ts'
 import type { Incoming } from '../node/fast-request.ts'
+import { bearerIn } from '../../../auth/verify-bearer.ts'
 import { tellError } from '../errors/send-error.ts'
 
 /** A route that takes the short way. What it throws is told as any error of its door. */
@@ -42,14 +43,15 @@ export class ShortWay {
     return (request, response) => {
       const { url = '' } = request
       const route = request.method === 'POST' ? this.#routes.get(url) : undefined
-      if (route === undefined || !isPlain(request, parts.bodyLimit)) return longWay(request, response)
+      if (route === undefined || !isPlain(request, parts)) return longWay(request, response)
       return serve(new ShortRequest(request, url, parts.rules), response, route, parts)
     }
   }
 }
 
-function isPlain({ headers }: Incoming, bodyLimit: number): boolean {
+function isPlain({ headers }: Incoming, { bodyLimit, rules: { callerRules } }: ShortWayParts): boolean {
   return (
+    callerRules.gate?.needsVerification(bearerIn(headers.authorization)) !== true &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     headers['transfer-encoding'] === undefined &&
     Number(headers['content-length']) <= bodyLimit
