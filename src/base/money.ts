@@ -1,4 +1,4 @@
-import { shortName } from './truncate.ts'
+import { shortName } from './text.ts'
 
 declare const nanoDollars: unique symbol
 

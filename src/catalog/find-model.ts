@@ -28,3 +28,8 @@ export function findBySlug(catalog: Catalog, slug: string): Model | undefined {
 export function nearestNames(catalog: Catalog, name: string, count: number): string[] {
   return nearest(catalog.models.keys(), name, count)
 }
+
+/** Whether one of the model's endpoints is run by a provider that is set up here. */
+export function isAvailable(model: Model, providers: { has(id: string): boolean }): boolean {
+  return model.endpoints.some(({ provider }) => providers.has(provider))
+}

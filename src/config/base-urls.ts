@@ -1,5 +1,5 @@
 import { BASE_URL_FORMS, baseUrlFault } from '../base/validate-base-url.ts'
-import { shownUrl } from '../base/redact-url.ts'
+import { shownUrl } from '../base/text.ts'
 import type { Environment, Settings } from './settings.ts'
 
 const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/

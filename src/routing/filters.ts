@@ -1,5 +1,5 @@
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
-import { shortName } from '../base/truncate.ts'
+import { shortName } from '../base/text.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { unmetBehind } from './router-endpoints.ts'

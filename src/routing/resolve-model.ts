@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/truncate.ts'
+import { shortName } from '../base/text.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
 import { nearest } from '../catalog/nearest-names.ts'

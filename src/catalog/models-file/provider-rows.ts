@@ -1,5 +1,5 @@
 import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
-import { shownUrl } from '../../base/redact-url.ts'
+import { shownUrl } from '../../base/text.ts'
 import { providerNameFault } from './model-rows.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from '../provider-setting.ts'
 import type { z } from 'zod'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog.ts'
 import { findBySlug } from '../find-model.ts'
 import type { ListedModel } from './openrouter-listing.ts'
-import { withModels } from './with-models.ts'
+import { withModels } from './merge.ts'
 
 /** Behind everything that the models file ranks. */
 const PRIORITY = 50

@@ -1,4 +1,4 @@
-import { jsonText } from '../../base/json-text.ts'
+import { jsonText } from '../../base/text.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 
 /** What stays the same through a stream. */

@@ -1,7 +1,7 @@
 // What all routes of the loopback provider do with a request before they answer it.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { fieldFault } from '../../wire/openai/field-error.ts'
 import type { ModelKind } from '../../catalog/catalog.ts'
 import type { Behaviour } from './directives.ts'

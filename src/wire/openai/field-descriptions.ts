@@ -1,4 +1,4 @@
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import type { z } from 'zod'
 
 /** What is wrong with a field, as the rest of a sentence that begins with its name: `should be a text, but is a number`. */

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { editDistance } from '../../../base/edit-distance.ts'
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 
 /** How many neighbours a miss is told about. */
 const NEIGHBOURS = 3
