@@ -47,7 +47,7 @@ export async function verifyJwt(text: string, secret: Secret, nowMs: number): Pr
     if (error instanceof errors.JOSEAlgNotAllowed) throw refused('only HS256 is accepted')
     if (error instanceof errors.JWSSignatureVerificationFailed) throw refused('its signature is wrong')
     if (error instanceof errors.JWTExpired) throw refused(EXPIRED)
-    if (!(error instanceof errors.JWTClaimValidationFailed)) throw refused('it is no JWT')
+    if (!(error instanceof errors.JWTClaimValidationFailed)) throw refused('it is not a valid JWT')
     throw refused(error.claim === 'exp' ? EXPIRED : 'it is not valid yet')
   }
 }
@@ -86,7 +86,7 @@ export class JwtVerifier {
   /** What a token that `verify` has seen states. Throws `unauthorized`. */
   claimsOf(text: string, nowMs: number): Claims {
     const claims = this.#verified.get(text)
-    if (claims === undefined) throw this.#refused.get(text) ?? refused('it was not verified, send it again')
+    if (claims === undefined) throw this.#refused.get(text) ?? refused('it was not verified; send the request again')
     const { expiresAt = Infinity } = claims
     if (nowMs / 1000 >= expiresAt + LEEWAY_S) throw refused(EXPIRED)
     return claims

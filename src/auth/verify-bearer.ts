@@ -7,20 +7,20 @@ import { TOKEN_PREFIX, type Tokens } from './tokens.ts'
 /** What the bearer of a request proves. */
 export interface Proof {
   readonly isAdmin: boolean
-  /** Id of the token that was shown. */
+  /** Id of the token; `undefined` for the admin token and for a JWT. */
   readonly token: string | undefined
 }
 
-/** Verifies what callers show as a bearer: the admin token, a token of ours, or a JWT of Hero's auth. */
+/** Verifies the bearer of a request: the admin token, a token of ours, or a JWT of Hero's auth. */
 export interface Gate {
   /** Whether an admin token or a secret is set; without them every client of a Unix socket is an administrator. */
   readonly isGuarded: boolean
-  /** Whether this is a JWT that `verifyAhead` must see before `look`. */
+  /** Whether this is a JWT that `verifyAhead` must verify before `verify` is called. */
   needsVerification(bearer: string | undefined): boolean
-  /** Verifies a JWT, so that `look` can answer at once. Never rejects: it is `look` that refuses. */
+  /** Verifies a JWT, which is asynchronous, so that `verify` can be synchronous. Never rejects: `verify` throws the refusal. */
   verifyAhead(bearer: string): Promise<void>
   /**
-   * `undefined` for nothing, or for what isn't ours at all. Throws `unauthorized` for a token of ours that is unknown,
+   * `undefined` for no bearer and for a foreign one. Throws `unauthorized` for a token of ours that is unknown,
    * disabled or expired, and for a bad JWT.
    */
   look(bearer: string | undefined): Proof | undefined
@@ -28,7 +28,7 @@ export interface Gate {
 
 export interface GateParts {
   readonly adminToken: Secret | undefined
-  /** Of Hero's auth, for HS256. */
+  /** The secret of Hero's auth, for HS256. */
   readonly heroSecret: Secret | undefined
   readonly tokens: Pick<Tokens, 'find'>
   readonly clock: Clock
@@ -62,7 +62,7 @@ export function createGate({ adminToken, heroSecret, tokens, clock }: GateParts)
   }
 }
 
-/** Equally long whatever is shown, so that comparing takes equally long too. */
+/** A digest has the same length for every text, so that comparing two takes constant time. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -1,10 +1,10 @@
 import type { Catalog, Endpoint, Model } from './catalog.ts'
 import { nearest } from './nearest-names.ts'
 
-/** What a name that a caller asked for stands for. */
+/** What a requested model name stands for. */
 export type Found =
   | { readonly type: 'model'; readonly model: Model }
-  /** One endpoint and no other: the caller named the provider too. */
+  /** One endpoint alone: the name includes the provider. */
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint; readonly model: Model }
 
 /** Looks a name up: as one of our models, as OpenRouter's `author/slug`, as an endpoint's `provider/model_id`. */
@@ -24,7 +24,7 @@ export function findBySlug(catalog: Catalog, slug: string): Model | undefined {
   return endpoint === undefined ? undefined : catalog.models.get(endpoint.model)
 }
 
-/** Up to `count` model names like this one, the likeliest first. For “did you mean”. */
+/** Up to `count` model names that are similar to `name`, the most similar first. For “did you mean”. */
 export function nearestNames(catalog: Catalog, name: string, count: number): string[] {
   return nearest(catalog.models.keys(), name, count)
 }

@@ -66,7 +66,7 @@ export type RatesRow = Pick<BackendRow, keyof typeof rates>
 export type BackendRow = z.output<typeof backendRecord>
 export type ModelRow = z.output<typeof modelRecord>
 
-/** Names that mean “choose for me”. */
+/** Names that mean automatic selection. */
 const RESERVED = ['auto', 'autocheapest', 'autobest']
 
 function modelNameFault(name: string): string | undefined {

@@ -10,7 +10,7 @@ import type { ProviderSetting } from '../provider-setting.ts'
 import { readYaml, type Problem } from './yaml-problems.ts'
 import { record } from './yaml-schemas.ts'
 
-/** What `modelsconfig.yml` says. */
+/** The parsed content of `modelsconfig.yml`. */
 export interface ModelsFile {
   readonly catalog: Catalog
   /** By name. */
@@ -19,12 +19,12 @@ export interface ModelsFile {
 
 const schema = record({ models: modelsSection.optional(), providers: providersSection.optional() })
 
-/** Reads and parses the file. Throws `bad-request`, with every problem in the file at once. */
+/** Reads and parses the file. Throws `bad-request` that lists every problem of the file. */
 export function readModelsFile(path: string): ModelsFile {
   return parseModelsFile(readText(path), path)
 }
 
-/** Parses the text of a `modelsconfig.yml`; `path` only names it in errors. */
+/** Parses the text of a `modelsconfig.yml`; `path` is only used in error messages. */
 export function parseModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
   const { value, problems } = readYaml(text, schema)
   if (value === undefined) throw refusal(path, problems)

@@ -74,7 +74,7 @@ function toKey(row: z.output<typeof keyRecord>): KeyRow {
   return Object.freeze({ env, weight, priority, requestsPerMinute })
 }
 
-/** Only what was written, so that it can be laid over the usual limits. */
+/** Only the timeouts that are set, so that they can be spread over the default ones. */
 function toTimeouts(row: z.output<typeof timeoutsRecord>): Timeouts {
   const named = {
     connectMs: row.connect_ms,
@@ -102,7 +102,7 @@ function urlFault(url: string): string | undefined {
   return `“${shownUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
 }
 
-/** Never repeats what was written, for it may be the key itself. */
+/** The message never quotes the value, for it may be the key itself. */
 function variableFault(name: string): string | undefined {
   const isVariable = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
   return isVariable

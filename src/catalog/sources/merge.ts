@@ -1,6 +1,6 @@
 import type { Catalog, Endpoint, Model } from '../catalog.ts'
 
-/** The catalogue and some more models; where both know a name, the catalogue's own model stays. */
+/** Adds models to a catalogue; where both have a name, the catalogue's own model stays. */
 export function withModels(catalog: Catalog, added: readonly Model[]): Catalog {
   const fresh = added.filter(({ id }) => !catalog.models.has(id))
   const endpoints = fresh.flatMap((model) => model.endpoints)
@@ -14,7 +14,7 @@ export function withModels(catalog: Catalog, added: readonly Model[]): Catalog {
   })
 }
 
-/** The catalogue with all endpoints of some providers put at another priority. */
+/** Sets the priority of all endpoints of some providers. */
 export function withPriorities(catalog: Catalog, priorities: ReadonlyMap<string, number>): Catalog {
   if (priorities.size === 0) return catalog
   const moved = (endpoint: Endpoint): Endpoint => {
