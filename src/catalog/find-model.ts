@@ -29,7 +29,7 @@ export function nearestNames(catalog: Catalog, name: string, count: number): str
   return nearest(catalog.models.keys(), name, count)
 }
 
-/** Whether one of the model's endpoints is run by a provider that is set up here. */
+/** Whether one of the model's endpoints is run by a configured provider. */
 export function isAvailable(model: Model, providers: { has(id: string): boolean }): boolean {
   return model.endpoints.some(({ provider }) => providers.has(provider))
 }

@@ -11,7 +11,7 @@ import type { ModelsFile } from './models-file.ts'
 const QUIET_MS = 100
 
 /**
- * Reads the file again whenever it changes. The error of an unreadable file goes to `onError`, and the caller keeps the last
+ * Reads the file again whenever it changes. The error of an unreadable file goes to `onBad`, and the caller keeps the last
  * good content. The folder is watched, not the file, because many editors replace the file by a new one.
  */
 export function watchModelsConfig(options: {
