@@ -1,10 +1,10 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** The address of whoever comes through a Unix socket without a front that says more. */
+/** The address of a caller on a Unix socket, unless a front end forwards another one. */
 export const LOCAL = 'local'
 
 /**
- * The one spelling of an IP address that bills and limits go by: IPv4 dotted, IPv6 as RFC 5952 writes it, an IPv4
+ * The canonical form of an IP address, used by ledger and limits: IPv4 dotted, IPv6 as RFC 5952 writes it, an IPv4
  * address inside IPv6 (`::ffff:1.2.3.4`) as IPv4, zone ids dropped. `undefined` for anything else.
  */
 export function canonicalAddress(text: string): string | undefined {
@@ -25,13 +25,13 @@ export function firstForwardedAddress(list: string): string | undefined {
   return undefined
 }
 
-/** The /64 that an IPv6 address is in, which one mycelium node has to itself: `54f:b680:ba6e:7ced::/64`; an IPv4 address as it is. */
+/** The /64 of an IPv6 address, which belongs to one mycelium node: `54f:b680:ba6e:7ced::/64`. An IPv4 address is returned as it is. */
 export function nodeOf(canonical: string): string {
   if (!canonical.includes(':')) return canonical
   return `${compress([...groupsOf(canonical).slice(0, 4), 0, 0, 0, 0])}/64`
 }
 
-/** What a caller's bills and limits are under, as an operator may write it: an address, a /64, or `local`. `undefined` for anything else. */
+/** Parses the address of a payer as an operator may write it: an address, a /64, or `local`. `undefined` for anything else. */
 export function payerAddress(text: string): string | undefined {
   if (text === LOCAL) return text
   const address = text.endsWith('/64') ? text.slice(0, -'/64'.length) : text
@@ -41,7 +41,7 @@ export function payerAddress(text: string): string | undefined {
   return node === canonical ? undefined : node
 }
 
-/** The last address of an `X-Forwarded-For` list that isn't one of the proxies': the one that a proxy we trust saw itself. */
+/** The last address of an `X-Forwarded-For` list that isn't a proxy's: the one that a trusted proxy saw itself. */
 export function lastForwardedAddress(list: string, proxies: ReadonlySet<string>): string | undefined {
   const addresses = list.split(',').map((item) => canonicalAddress(withoutPort(item.trim())))
   return addresses.findLast((address) => address !== undefined && !proxies.has(address))
@@ -86,7 +86,7 @@ function embeddedIPv4(groups: readonly number[]): string | undefined {
   return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
-/** RFC 5952, section 4.2: the longest run of two or more zero groups becomes `::`, the first one of equals. */
+/** RFC 5952, section 4.2: the longest run of two or more zero groups becomes `::`, the first of equally long ones. */
 function compress(groups: readonly number[]): string {
   const run = longestZeroRun(groups)
   const write = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':')

@@ -3,8 +3,8 @@ import { BrokerError } from '../base/errors.ts'
 const LABEL = /^[A-Za-z0-9._:-]{1,64}$/
 
 /**
- * Reads the value of `X-Hero-Context`. Hero's front sends a number, its inner services send names, so it stays an opaque
- * short word. An unreadable one is refused: guessing a context would book money under the wrong name.
+ * Validates the value of `X-Hero-Context`. Hero's front end sends a number and its inner services send names, so it is an
+ * opaque short word. Throws `bad-context` for anything else: a guessed context would charge the wrong payer.
  */
 export function readContextLabel(value: string): string {
   if (LABEL.test(value)) return value

@@ -1,68 +1,106 @@
-import { createHmac, timingSafeEqual } from 'node:crypto'
-import { BrokerError } from '../base/errors.ts'
+import { BoundedMap } from '../base/collections/bounded-map.ts'
+import { asBrokerError, BrokerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 
-/** What a token of Hero's auth says about who shows it. */
+/** What a token of Hero's auth states about its bearer. */
 export interface Claims {
   readonly subject: string | undefined
   /** May use the admin calls. */
   readonly isAdmin: boolean
+  /** Unix seconds. */
+  readonly expiresAt: number | undefined
 }
 
 /** Clocks of two machines may differ by so much. */
 const LEEWAY_S = 5
-/** Where issuers write what somebody may do. */
+/** Where issuers write what the bearer may do. */
 const SCOPE_CLAIMS = ['scope', 'scopes', 'claims', 'roles', 'role']
 const ADMIN_SCOPES: ReadonlySet<string> = new Set(['admin', 'aibroker.admin', 'hero_aibroker.admin'])
 
-/** Whether it has the form of a JWT, whatever is in it. */
+/** Whether a text has the form of a JWT, whatever is in it. */
 export function looksLikeJwt(text: string): boolean {
   return /^[\w-]+\.[\w-]+\.[\w-]*$/.test(text)
 }
 
 /**
- * Verifies a JWT that was signed with the shared secret. HS256 is the only algorithm there is; the header's word for any other,
- * `none` above all, is refused before anything else is looked at. Who names no scopes holds the secret's own
- * trust and is an administrator; who names some needs `admin` or `aibroker.admin` among them. Throws `unauthorized`.
+ * Verifies a JWT that was signed with the shared secret. HS256 is the only algorithm that is accepted: a token whose header
+ * names another one, `none` above all, is refused. A token without scopes holds the secret's own trust, and its bearer is an
+ * administrator; a token with scopes needs `admin` or `aibroker.admin` among them. Rejects with `unauthorized`.
  */
-export function verifyJwt(text: string, secret: Secret, nowMs: number): Claims {
-  const [header = '', payload = '', signature = ''] = text.split('.')
-  if (objectIn(header)['alg'] !== 'HS256') throw refused('only HS256 is accepted')
-  const expected = createHmac('sha256', secret.reveal()).update(`${header}.${payload}`).digest()
-  const shown = Buffer.from(signature, 'base64url')
-  if (shown.length !== expected.length || !timingSafeEqual(shown, expected))
-    throw refused('its signature is wrong')
-  const claims = objectIn(payload)
-  checkTime(claims, nowMs / 1000)
-  const scopes = scopesIn(claims)
-  return {
-    subject: typeof claims['sub'] === 'string' ? claims['sub'] : undefined,
-    isAdmin: scopes === undefined || scopes.some((scope) => ADMIN_SCOPES.has(scope)),
+export async function verifyJwt(text: string, secret: Secret, nowMs: number): Promise<Claims> {
+  // Loaded with the first JWT: most brokers never see one.
+  const [{ jwtVerify }, errors] = await Promise.all([import('jose/jwt/verify'), import('jose/errors')])
+  try {
+    const { payload } = await jwtVerify(text, new TextEncoder().encode(secret.reveal()), {
+      algorithms: ['HS256'],
+      clockTolerance: LEEWAY_S,
+      currentDate: new Date(nowMs),
+    })
+    const scopes = scopesIn(payload)
+    return {
+      subject: typeof payload.sub === 'string' ? payload.sub : undefined,
+      isAdmin: scopes === undefined || scopes.some((scope) => ADMIN_SCOPES.has(scope)),
+      expiresAt: payload.exp,
+    }
+  } catch (error) {
+    if (!(error instanceof errors.JOSEError)) throw error
+    if (error instanceof errors.JOSEAlgNotAllowed) throw refused('only HS256 is accepted')
+    if (error instanceof errors.JWSSignatureVerificationFailed) throw refused('its signature is wrong')
+    if (error instanceof errors.JWTExpired) throw refused(EXPIRED)
+    if (!(error instanceof errors.JWTClaimValidationFailed)) throw refused('it is not a valid JWT')
+    throw refused(error.claim === 'exp' ? EXPIRED : 'it is not valid yet')
   }
 }
 
-function checkTime({ exp, nbf }: Record<string, unknown>, now: number): void {
-  if (exp !== undefined && !(typeof exp === 'number' && now < exp + LEEWAY_S)) throw refused('it has expired')
-  if (nbf !== undefined && !(typeof nbf === 'number' && now >= nbf - LEEWAY_S))
-    throw refused('it is not valid yet')
+/** Verified tokens that are remembered. Headers end at 16 KB, so these are 16 MB at most. */
+const MAX_VERIFIED = 1024
+/** Only kept until the request is refused. */
+const MAX_REFUSED = 256
+
+/**
+ * Verifies JWTs and remembers the result, for verifying is asynchronous and a request looks at its token several times. A
+ * token that was verified is not verified again; its expiry is looked at each time.
+ */
+export class JwtVerifier {
+  readonly #secret: Secret
+  readonly #verified = new BoundedMap<string, Claims>(MAX_VERIFIED)
+  readonly #refused = new BoundedMap<string, BrokerError>(MAX_REFUSED)
+
+  constructor(secret: Secret) {
+    this.#secret = secret
+  }
+
+  isVerified(text: string): boolean {
+    return this.#verified.has(text)
+  }
+
+  /** Never rejects: a refusal is kept for `claimsOf`. */
+  async verify(text: string, nowMs: number): Promise<void> {
+    try {
+      this.#verified.set(text, await verifyJwt(text, this.#secret, nowMs))
+    } catch (error) {
+      this.#refused.set(text, asBrokerError(error))
+    }
+  }
+
+  /** What a token that `verify` has seen states. Throws `unauthorized`. */
+  claimsOf(text: string, nowMs: number): Claims {
+    const claims = this.#verified.get(text)
+    if (claims === undefined)
+      throw this.#refused.get(text) ?? refused('it was not verified; send the request again')
+    const { expiresAt = Infinity } = claims
+    if (nowMs / 1000 >= expiresAt + LEEWAY_S) throw refused(EXPIRED)
+    return claims
+  }
 }
 
+const EXPIRED = 'it has expired'
+
 /** Words of a string, or entries of a list; `undefined` when no claim speaks of scopes. */
-function scopesIn(claims: Record<string, unknown>): string[] | undefined {
+function scopesIn(claims: Readonly<Record<string, unknown>>): string[] | undefined {
   const found = SCOPE_CLAIMS.flatMap((name) => (claims[name] === undefined ? [] : [claims[name]]))
   if (found.length === 0) return undefined
   return found.flat().flatMap((value) => (typeof value === 'string' ? value.split(/[\s,]+/) : []))
-}
-
-function objectIn(part: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>
-  } catch {
-    // Falls through to the refusal.
-  }
-  throw refused('it is no JWT')
 }
 
 function refused(reason: string): BrokerError {

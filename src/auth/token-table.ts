@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 
-/** What is known of a token; not the token. Times are unix seconds. */
+/** What is known about a token, without the token itself. Times are unix seconds. */
 export interface TokenFacts {
   readonly id: string
   readonly label: string
@@ -12,20 +12,20 @@ export interface TokenFacts {
   readonly isDisabled: boolean
 }
 
-/** All that is kept of a token. */
+/** A token as it is stored: its hash instead of the token itself. */
 export interface KeptToken {
   readonly facts: TokenFacts
   /** Keyed hash of the token, in base64. */
   readonly hash: string
 }
 
-/** Finds the tokens that callers show, by their hashes. */
+/** Finds the tokens that callers send, by their hashes. */
 export class TokenTable {
   readonly #key: Buffer
   readonly #clock: Clock
   readonly #byHash = new Map<string, KeptToken>()
 
-  /** @param keyPath file of the key that tokens are hashed with; made when it isn't there, readable by its owner alone. */
+  /** @param keyPath file of the key that tokens are hashed with; created when it is missing, readable by its owner alone. */
   constructor(keyPath: string, clock: Clock) {
     this.#key = keyIn(keyPath)
     this.#clock = clock
@@ -39,18 +39,18 @@ export class TokenTable {
     this.#byHash.set(kept.hash, kept)
   }
 
-  /** False when it wasn't there. */
+  /** False when it was not in the table. */
   delete({ hash }: KeptToken): boolean {
     return this.#byHash.delete(hash)
   }
 
-  /** These and no others. */
+  /** Replaces the whole content. */
   replace(all: readonly KeptToken[]): void {
     this.#byHash.clear()
     for (const kept of all) this.put(kept)
   }
 
-  /** Whose token this is. Throws `unauthorized` when it is unknown, disabled or expired. */
+  /** Finds a token. Throws `unauthorized` when it is unknown, disabled or expired. */
   find(shown: string): TokenFacts {
     const hash = this.hashOf(shown)
     const kept = this.#byHash.get(hash)

@@ -2,12 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
-import { shortName } from '../base/truncate.ts'
+import { shortName } from '../base/text.ts'
 import type { Row } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
 import { TokenTable, type KeptToken, type TokenFacts } from './token-table.ts'
 
-/** The tokens that callers may show. Each is seen once, by whoever creates it; kept is a keyed hash. */
+/** The tokens that callers may send. A token is returned once, when it is created; only a keyed hash of it is stored. */
 export interface Tokens {
   list(): readonly TokenFacts[]
   create(wish: {
@@ -16,15 +16,15 @@ export interface Tokens {
   }): Promise<{ readonly facts: TokenFacts; readonly token: Secret }>
   /** Throws `not-found`. */
   setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts>
-  /** False when there was none. */
+  /** False when there is no such token. */
   remove(id: string): Promise<boolean>
-  /** Whose token this is. Throws `unauthorized` when it is unknown, disabled or expired. */
+  /** Finds a token. Throws `unauthorized` when it is unknown, disabled or expired. */
   find(shown: string): TokenFacts
-  /** For another process that has to find them, too. */
+  /** For another process that has to find them too. */
   kept(): readonly KeptToken[]
 }
 
-/** Every token of ours begins so; what begins otherwise is somebody else's, such as the dummy key of an OpenAI client. */
+/** The prefix of every token of ours. A bearer with another one is foreign, such as the dummy key of an OpenAI client. */
 export const TOKEN_PREFIX = 'hb-'
 
 const LETTERS = 43
@@ -32,7 +32,7 @@ const LETTERS = 43
 export interface TokensParts {
   /** `apikeys.db` */
   readonly store: Store
-  /** File of the key that tokens are hashed with; made when it isn't there, readable by its owner alone. */
+  /** File of the key that tokens are hashed with; created when it is missing, readable by its owner alone. */
   readonly keyPath: string
   readonly clock: Clock
 }
@@ -77,7 +77,7 @@ class StoredTokens implements Tokens {
   async setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts> {
     this.#mustKeep(id)
     await this.#parts.store.write(() => this.#disable.run(isDisabled ? 1 : 0, id))
-    // While that was written, it may have been deleted.
+    // It may have been deleted during the write.
     const kept = this.#mustKeep(id)
     const facts = { ...kept.facts, isDisabled }
     this.#table.put({ ...kept, facts })

@@ -1,22 +1,26 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { Secret } from '../base/secret.ts'
-import { looksLikeJwt, verifyJwt } from './jwt.ts'
+import { JwtVerifier, looksLikeJwt } from './jwt.ts'
 import { TOKEN_PREFIX, type Tokens } from './tokens.ts'
 
-/** What somebody proved by what they showed. */
+/** What the bearer of a request proves. */
 export interface Proof {
   readonly isAdmin: boolean
-  /** Id of the token that was shown. */
+  /** Id of the token; `undefined` for the admin token and for a JWT. */
   readonly token: string | undefined
 }
 
-/** Reads what callers show as a bearer. */
+/** Verifies the bearer of a request: the admin token, a token of ours, or a JWT of Hero's auth. */
 export interface Gate {
-  /** Whether somebody set an admin token or a secret; without them whoever reaches a Unix socket is an administrator. */
+  /** Whether an admin token or a secret is set; without them every client of a Unix socket is an administrator. */
   readonly isGuarded: boolean
+  /** Whether this is a JWT that `verifyAhead` must verify before `verify` is called. */
+  needsVerification(bearer: string | undefined): boolean
+  /** Verifies a JWT, which is asynchronous, so that `verify` can be synchronous. Never rejects: `verify` throws the refusal. */
+  verifyAhead(bearer: string): Promise<void>
   /**
-   * `undefined` for nothing, or for what isn't ours at all. Throws `unauthorized` for a token of ours that is unknown,
+   * `undefined` for no bearer and for a foreign one. Throws `unauthorized` for a token of ours that is unknown,
    * disabled or expired, and for a bad JWT.
    */
   look(bearer: string | undefined): Proof | undefined
@@ -24,28 +28,41 @@ export interface Gate {
 
 export interface GateParts {
   readonly adminToken: Secret | undefined
-  /** Of Hero's auth, for HS256. */
+  /** The secret of Hero's auth, for HS256. */
   readonly heroSecret: Secret | undefined
   readonly tokens: Pick<Tokens, 'find'>
   readonly clock: Clock
 }
 
+/** The bearer in the value of an `Authorization` header. */
+export function bearerIn(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
+}
+
 export function createGate({ adminToken, heroSecret, tokens, clock }: GateParts): Gate {
   const admin = adminToken === undefined ? undefined : digest(adminToken.reveal())
+  const jwts = heroSecret === undefined ? undefined : new JwtVerifier(heroSecret)
+  const isAdminToken = (bearer: string) => admin !== undefined && timingSafeEqual(digest(bearer), admin)
   return {
     isGuarded: adminToken !== undefined || heroSecret !== undefined,
+    needsVerification(bearer) {
+      if (bearer === undefined || jwts === undefined || !looksLikeJwt(bearer)) return false
+      return !jwts.isVerified(bearer) && !isAdminToken(bearer)
+    },
+    async verifyAhead(bearer) {
+      await jwts?.verify(bearer, clock.now())
+    },
     look(bearer) {
       if (bearer === undefined) return undefined
       if (bearer.startsWith(TOKEN_PREFIX)) return { isAdmin: false, token: tokens.find(bearer).id }
-      if (admin !== undefined && timingSafeEqual(digest(bearer), admin))
-        return { isAdmin: true, token: undefined }
-      if (heroSecret === undefined || !looksLikeJwt(bearer)) return undefined
-      return { isAdmin: verifyJwt(bearer, heroSecret, clock.now()).isAdmin, token: undefined }
+      if (isAdminToken(bearer)) return { isAdmin: true, token: undefined }
+      if (jwts === undefined || !looksLikeJwt(bearer)) return undefined
+      return { isAdmin: jwts.claimsOf(bearer, clock.now()).isAdmin, token: undefined }
     },
   }
 }
 
-/** Equally long whatever is shown, so that comparing takes equally long too. */
+/** A digest has the same length for every text, so that comparing two takes constant time. */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -11,23 +11,26 @@ export function backoffMs({ firstMs, maxMs }: BackoffLimits, failures: number): 
   return failures <= 0 ? 0 : Math.min(firstMs * 2 ** (failures - 1), maxMs)
 }
 
-/** `ms` spread evenly by `ratio` to both sides, so that those who failed together do not return together. `random` is in [0, 1). */
+/** `ms` plus or minus up to `ratio` of it, evenly spread, so that clients that failed together do not retry together. `random` is in [0, 1). */
 export function withJitter(ms: number, ratio: number, random: () => number): number {
   return ms * (1 + ratio * (2 * random() - 1))
 }
 
-/** How long something that keeps failing is left alone: not at all after the first time, then 1, 2, 4 … 30 seconds. */
+/** The cooldown of something that keeps failing: none after the first failure, then 1, 2, 4 … 30 seconds. */
 export interface BackOff {
+  /** Counts a failure and starts the cooldown that follows it. */
   fail(): void
-  /** It has worked for long: the next failure is a first one again. */
+  /** After a long success: the next failure counts as the first one. */
   forgive(): void
+  /** Failures since the last reset. */
   failures(): number
-  /** What is left of the rest. */
+  /** The rest of the cooldown in milliseconds; 0 when there is none. */
   restMs(): number
 }
 
 const RESTART: BackoffLimits = { firstMs: 1000, maxMs: 30_000 }
 
+/** A backoff without jitter, for processes and connections of our own that are restarted. */
 export function createBackOff(clock: Clock): BackOff {
   let failures = 0
   let restUntil = 0

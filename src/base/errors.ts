@@ -1,8 +1,7 @@
 /**
- * Every way a request can fail: one row, read by all doors, so that REST, RPC and the command line can't disagree.
- * `http` and `rpc` are the codes a caller sees, `type` is OpenRouter's `error_type`, `exit` the CLI's exit code,
- * `fallback` says which candidate could do better: none, the next one, one that is another model, one with room for a
- * longer prompt.
+ * Every way a request can fail, one row each. REST, RPC and the command line read the same row, so that they can't disagree.
+ * `http` and `rpc` are the codes that a caller sees, `type` is OpenRouter's `error_type`, `exit` the CLI's exit code,
+ * `fallback` states which candidate may be tried next: none, any, one of another model, one with a larger context window.
  */
 export const ERRORS = {
   'bad-request': { http: 400, rpc: -32602, type: 'invalid_request', exit: 2, fallback: 'stop' },
@@ -15,8 +14,9 @@ export const ERRORS = {
   'none-fits': { http: 404, rpc: -32004, type: 'not_found', exit: 5, fallback: 'stop' },
   'wrong-method': { http: 405, rpc: -32601, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'too-slow': { http: 408, rpc: -32008, type: 'timeout', exit: 2, fallback: 'stop' },
-  /** What a caller may send more than once was sent with another body, or nobody knows how it ended. */
+  /** An idempotency key came again with another body. */
   'key-reused': { http: 422, rpc: -32022, type: 'unprocessable', exit: 2, fallback: 'stop' },
+  /** An idempotency key came again, and the outcome of its first request is unknown. */
   'answer-unknown': { http: 409, rpc: -32009, type: 'invalid_request', exit: 2, fallback: 'stop' },
   'too-large': { http: 413, rpc: -32013, type: 'payload_too_large', exit: 2, fallback: 'stop' },
   'unsupported-media': { http: 415, rpc: -32602, type: 'invalid_request', exit: 2, fallback: 'stop' },
@@ -24,14 +24,14 @@ export const ERRORS = {
   'over-limit': { http: 429, rpc: -32029, type: 'rate_limit_exceeded', exit: 6, fallback: 'stop' },
   internal: { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
   stopping: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'stop' },
-  /** Nobody answers at the broker's own address: what its clients say, and a child of its mother. */
+  /** The broker itself can't be reached: reported by its clients, and by a child about its mother. */
   unreachable: { http: 503, rpc: -32053, type: 'provider_unavailable', exit: 7, fallback: 'next' },
-  /** We have as much to do, or as many files open, as we can. */
+  /** The broker has reached its maximum of open requests or of open files. */
   overloaded: { http: 503, rpc: -32054, type: 'provider_overloaded', exit: 7, fallback: 'stop' },
   'store-full': { http: 503, rpc: -32053, type: 'server', exit: 7, fallback: 'stop' },
-  /** The house is not in order (a socket path, a port, a second daemon); only ever seen by whoever starts us. */
+  /** The environment does not allow a start (a socket path, a port, a second daemon). Only the starting process sees it. */
   'cannot-start': { http: 500, rpc: -32603, type: 'server', exit: 1, fallback: 'stop' },
-  /** The provider says that this request can't be served by this model, whoever asks. */
+  /** The provider reports that this model can't serve this request, with any key. */
   'upstream-refused': { http: 400, rpc: -32060, type: 'invalid_request', exit: 8, fallback: 'other-model' },
   'context-too-long': {
     http: 400,
@@ -40,42 +40,42 @@ export const ERRORS = {
     exit: 8,
     fallback: 'larger',
   },
-  /** The provider won't speak of this; asking around for one that does is not ours to decide. */
+  /** The provider's content policy refuses the request. Trying other providers would circumvent it, so there is no fallback. */
   'content-refused': { http: 400, rpc: -32066, type: 'content_policy_violation', exit: 8, fallback: 'stop' },
   /** The provider refuses our key, or our account there has no credit. */
   'upstream-denied': { http: 502, rpc: -32061, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-busy': { http: 429, rpc: -32062, type: 'rate_limit_exceeded', exit: 8, fallback: 'next' },
-  /** No candidate may be asked now: their circuits are open. */
+  /** The circuits of all candidates are open. */
   'upstream-resting': { http: 503, rpc: -32067, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-failed': { http: 502, rpc: -32063, type: 'provider_unavailable', exit: 8, fallback: 'next' },
-  /** It is not running, or was given up for a while; `retryAfter` says when to come back. */
+  /** A managed server is not running, or is in its cooldown; `retryAfter` states when to retry. */
   'upstream-down': { http: 503, rpc: -32065, type: 'provider_unavailable', exit: 8, fallback: 'next' },
   'upstream-timeout': { http: 504, rpc: -32064, type: 'timeout', exit: 8, fallback: 'next' },
 } as const
 
 export type ErrorCode = keyof typeof ERRORS
 
-/** What is known of a failure beyond its code; doors put it into `error.metadata`. Never holds a key. */
+/** What is known about a failure beyond its code; servers put it into `error.metadata`. Never contains a key. */
 export interface ErrorDetails {
   /** Display name of the provider that failed. */
   readonly provider?: string | undefined
-  /** HTTP status that the provider answered with. */
+  /** HTTP status of the provider's response. */
   readonly status?: number | undefined
-  /** The provider's own words, cut to a sane length. */
+  /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
-  /** Seconds after which asking again makes sense. */
+  /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number | undefined
-  /** Headers that an HTTP door sends along. */
+  /** Headers that an HTTP server adds to the response. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** The provider was not asked at all, for it rests after failures. */
+  /** The request was not sent, because the provider is cooling down after failures. */
   readonly isUnasked?: boolean | undefined
-  /** The provider has not read the request, so asking it again costs nothing twice. */
+  /** The provider has not read the request, so a retry can't be charged twice. */
   readonly mayRepeat?: boolean | undefined
-  /** The provider says that it may bill for it although it failed. */
+  /** The provider states that it may charge for the request although it failed. */
   readonly mayBill?: boolean | undefined
-  /** OpenRouter's `openrouter_metadata`, for callers who asked for it: it stands beside the error. */
+  /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */
   readonly routed?: object | undefined
-  /** Anything a door should add to `error.metadata` as it is. */
+  /** Further fields of `error.metadata`, rendered as they are. */
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -92,13 +92,13 @@ export class BrokerError extends Error {
   }
 }
 
-/** The same error, with more known of it. */
+/** A copy of an error with further details. */
 export function withDetails(error: BrokerError, more: ErrorDetails): BrokerError {
   const details = { ...error.details, ...more }
   return new BrokerError(error.code, error.message, { cause: error.cause, details })
 }
 
-/** Wraps what is not ours: a `BrokerError` stays itself, anything else becomes `internal` with its cause. */
+/** Returns a `BrokerError` as it is; anything else becomes `internal` with the original as its cause. */
 export function asBrokerError(thrown: unknown): BrokerError {
   if (thrown instanceof BrokerError) return thrown
   return new BrokerError('internal', 'internal error', { cause: thrown })

@@ -1,14 +1,15 @@
-import { shortName } from './truncate.ts'
+import { shortName } from './text.ts'
 
 declare const nanoDollars: unique symbol
 
 /** An amount in integer nano-dollars (10⁻⁹ USD). */
 export type Money = bigint & { readonly [nanoDollars]: true }
 
+/** No money at all; known to be free. */
 export const NOTHING = 0n as Money
 
 const NANO_DIGITS = 9
-/** Longer is no amount, and the time to read it grows with the square. */
+/** No amount is longer, and the time to parse one grows with the square of its length. */
 const LONGEST = 100
 
 /** Mints money from a count of nano-dollars. */
@@ -17,8 +18,8 @@ export function money(nano: bigint): Money {
 }
 
 /**
- * Reads US dollars from a decimal (`2.5`, `"0.00000015"`, `1e-7`) exactly: digits beyond a nano-dollar are refused,
- * so no price is ever rounded on the way in. Throws `RangeError`.
+ * Parses US dollars from a decimal (`2.5`, `"0.00000015"`, `1e-7`) exactly: digits beyond a nano-dollar are refused,
+ * so that no price is rounded when it is read. Throws `RangeError`.
  */
 export function dollars(decimal: string | number): Money {
   const text = String(decimal).trim()
@@ -35,7 +36,7 @@ export function dollars(decimal: string | number): Money {
   return money(match[1] === '-' ? -nano : nano)
 }
 
-/** Somebody else's amount as a JSON number, to the nearest nano-dollar: what a binary fraction can carry of it. */
+/** Rounds an amount that came as a JSON number (a binary fraction) to the nearest nano-dollar. */
 export function nearestMoney(usd: number): Money {
   return money(BigInt(Math.round(usd * 1e9)))
 }
@@ -55,9 +56,9 @@ export function formatDollars(amount: Money): string {
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}`
 }
 
-/** US dollars as a JSON number, for wires that want one (OpenRouter's `usage.cost`); exact to 15 digits. */
+/** US dollars as a JSON number, for fields that require one (OpenRouter's `usage.cost`); exact to 15 digits. */
 export function dollarsNumber(amount: Money): number {
   const nano = Number(amount)
-  // A quotient of two exact numbers is rounded once: the same number that the decimal text would give.
+  // The quotient of two exact numbers is rounded once, so it equals the number that the decimal text parses to.
   return Number.isSafeInteger(nano) ? nano / 1e9 : Number(formatDollars(amount))
 }

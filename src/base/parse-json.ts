@@ -1,27 +1,27 @@
 /**
- * Levels of brackets beyond which nothing is parsed; nobody needs a hundred. V8's parser (Node 26.10) ends the process with
- * “unreachable code” where a text goes wrong some 8,000 levels down, which is 24 KB of `[1,[1,`.
+ * Texts with more levels of brackets are refused; real ones have fewer than a hundred. V8's parser (Node 26.10) ends the
+ * process with “unreachable code” at a syntax error some 8,000 levels deep, which is 24 KB of `[1,[1,`.
  */
 export const MOST_DEPTH = 2048
 
 /**
- * Lists, objects and strings beyond which nothing is parsed: 64 MB of `{},` would become gigabytes. Numbers don't count, for
- * embeddings are millions of them.
+ * Texts with more lists, objects and strings are refused: 64 MB of `{},` would become gigabytes. Numbers don't count, for
+ * embeddings consist of millions of them.
  */
 export const MOST_PARTS = 1_000_000
 
-/** The engine's own parser, for texts that are known to keep to both bounds. */
+/** The engine's own parser, for texts that are known to be within both bounds. */
 export const parseBounded: typeof JSON.parse = JSON.parse
 
-/** `JSON.parse` that refuses what is beyond `MOST_DEPTH` or `MOST_PARTS`. Throws `SyntaxError`. */
+/** `JSON.parse` that refuses texts beyond `MAX_JSON_DEPTH` or `MAX_JSON_PARTS`. Throws `SyntaxError`. */
 export const parseJson: typeof JSON.parse = (text, reviver) => {
-  // Each level takes a letter at least. Whatever else is given becomes text in the parser.
+  // Each level takes at least one character. A value that is no string is converted by the parser itself.
   const excess = typeof text === 'string' && text.length > MOST_DEPTH ? excessOf(text) : undefined
   if (excess !== undefined) throw new SyntaxError(`JSON with ${excess} is not read`)
   return parseBounded(text, reviver) as unknown
 }
 
-/** For a whole process, libraries included: whoever parses what somebody else wrote parses it with `parseJson`. */
+/** Replaces `JSON.parse` by `parseJson` in the whole process, so that libraries that parse foreign input are bounded too. */
 export function guardJsonParse(): void {
   JSON.parse = parseJson
 }
@@ -29,20 +29,20 @@ export function guardJsonParse(): void {
 export const QUOTE = 0x22
 export const BACKSLASH = 0x5c
 
-/** Until the first fault brackets are counted as a parser counts them, and behind it no parser goes. */
+/** The bound that a text exceeds. Brackets are counted as a parser does up to the first syntax error, and no parser reads beyond that. */
 function excessOf(json: string): string | undefined {
   const bounds = new JsonBounds()
   for (let at = 0; at < json.length;) at = bounds.afterValue(json, at)
   return bounds.excess
 }
 
-/** Goes through JSON and counts what there is a bound for; beyond one it jumps to the end. */
+/** Scans JSON and counts levels and parts; when a bound is exceeded it jumps to the end. */
 export class JsonBounds {
   #parts = 0
-  /** `more than 2048 levels`; `undefined` as long as it keeps to the bounds. */
+  /** `more than 2048 levels`; `undefined` as long as the text is within the bounds. */
   excess: string | undefined
 
-  /** The index behind the list, the object or the string that opens at `from`, or behind a single letter. */
+  /** The index after the list, object or string that starts at `from`, or after the single character there. */
   afterValue(json: string, from: number): number {
     let depth = 0
     let deepest = 0

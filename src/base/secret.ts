@@ -1,4 +1,4 @@
-/** A key or token that can't be printed by accident: every way to show it gives `***`. */
+/** A key or token that can't be printed by accident: string, JSON and inspection give `***`. */
 export class Secret {
   readonly #value: string
 
@@ -6,7 +6,7 @@ export class Secret {
     this.#value = value
   }
 
-  /** The real value, for the one place that puts it on a wire. */
+  /** The real value, for the code that sends it or compares with it. */
   reveal(): string {
     return this.#value
   }

@@ -5,7 +5,7 @@ import type { Money } from '../base/money.ts'
 import type { Catalog, Endpoint, Model, ModelKind, Price, PriceTier, Rates } from './catalog.ts'
 import type { BackendRow, ModelRow, RatesRow } from './models-file/model-rows.ts'
 
-/** Freezes parsed models into a catalog. Its version depends on what the rows say, not on their order in the file. */
+/** Builds a frozen catalog from parsed rows. Its version depends on the content of the rows, not on their order in the file. */
 export function buildCatalog(rows: ReadonlyMap<string, ModelRow>): Catalog {
   const models = [...rows].map(([id, row]) => toModel(id, row)).sort((a, b) => compare(a.id, b.id))
   return Object.freeze({
@@ -30,7 +30,7 @@ function toModel(id: string, row: ModelRow): Model {
   })
 }
 
-/** A backend without a priority has its place in the list as one. */
+/** The default priority of a backend is its position in the list. */
 function toEndpoint(model: string, row: ModelRow, backend: BackendRow, index: number): Endpoint {
   return Object.freeze({
     id: `${backend.provider}/${backend.model_id}`,
@@ -51,7 +51,7 @@ const KIND_WORDS: readonly (readonly [ModelKind, RegExp])[] = [
   ['transcription', /^(stt|transcriptions?|speech_to_text)$/],
 ]
 
-/** A model that lists one of these next to chat abilities is still a chat model: only a file that says nothing else counts. */
+/** The kind of a model whose row does not state one. The first word that matches decides; without a match it is a chat model. */
 function kindFrom(capabilities: readonly string[]): ModelKind {
   const found = KIND_WORDS.find(([, words]) =>
     capabilities.some((word) => words.test(word.replaceAll('-', '_'))),
@@ -59,7 +59,7 @@ function kindFrom(capabilities: readonly string[]): ModelKind {
   return found?.[0] ?? 'chat'
 }
 
-/** `undefined` when the row has no figure at all: unknown is not free. */
+/** `undefined` when the row has no price field at all: unknown is not free. */
 function toPrice(row: BackendRow): Price | undefined {
   const rates = toRates(row)
   const perHour = row.hour_cost ?? times(row.minute_cost, 60n)
@@ -82,7 +82,7 @@ function toPrice(row: BackendRow): Price | undefined {
   })
 }
 
-/** A rate that a tier doesn't name stays what it is below the tier. */
+/** A rate that the tier doesn't set stays the base rate. */
 function toTier(row: RatesRow & { readonly above_input_tokens: number }, base: Rates): PriceTier {
   const named = Object.entries(toRates(row)).filter(([, rate]) => rate !== undefined)
   return Object.freeze({ ...base, ...Object.fromEntries(named), aboveInputTokens: row.above_input_tokens })

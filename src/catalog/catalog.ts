@@ -1,15 +1,15 @@
 import type { Money } from '../base/money.ts'
 
-/** What a model is for; decides which door may ask it. */
+/** What a model is for; decides which API routes may use it. */
 export type ModelKind = 'chat' | 'embedding' | 'speech' | 'transcription'
 
-/** Which models exist, which endpoints offer them, at what price. A frozen snapshot: a reload makes a new one. */
+/** Which models exist, which endpoints offer them, at what price. A frozen snapshot: a reload creates a new one. */
 export interface Catalog {
   /** Short hash of the content; ledger rows name it as the price version they used. */
   readonly version: string
   /** By the name callers use. */
   readonly models: ReadonlyMap<string, Model>
-  /** By `provider/model_id`. Where several models share one, the model that ranks it first (then the first by name) has it. */
+  /** By `provider/model_id`. Where several models share an id, it maps to the endpoint of the lowest priority number, then of the first model by name. */
   readonly endpoints: ReadonlyMap<string, Endpoint>
 }
 
@@ -17,17 +17,17 @@ export interface Model {
   readonly id: string
   readonly displayName: string
   readonly kind: ModelKind
-  /** How good, in the file's own words: `premium`, `standard`, `economy`, `free`, … ; `autobest` asks for `premium`. */
+  /** Quality in the words of the models file: `premium`, `standard`, `economy`, `free`, … `autobest` prefers `premium`. */
   readonly tier: string
   readonly capabilities: readonly string[]
-  /** Tokens of prompt and answer together; absent when unknown. */
+  /** Tokens of prompt and response together; absent when unknown. */
   readonly contextWindow: number | undefined
-  /** Most tokens of one answer; absent when unknown. */
+  /** Maximum tokens of one response; absent when unknown. */
   readonly maxOutputTokens: number | undefined
   readonly endpoints: readonly Endpoint[]
-  /** What OpenRouter's catalogue tells of it; absent when it isn't there. */
+  /** Its row in OpenRouter's catalogue; absent when there is none. */
   readonly listing?: ModelListing | undefined
-  /** It comes from a provider's own list, not from the models file: to be asked for by name, never chosen by `auto` before others. */
+  /** It comes from a provider's own list, not from the models file: available by name, and chosen by `auto` only when there is no other. */
   readonly isDiscovered?: boolean | undefined
 }
 
@@ -41,7 +41,7 @@ export interface ModelListing {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly supportedParameters: readonly string[]
-  /** The row as it came, for the fields that only clients look at. */
+  /** The row as received, for the fields that only clients read. */
   readonly row: Readonly<Record<string, unknown>>
 }
 
@@ -54,21 +54,21 @@ export interface Endpoint {
   readonly modelId: string
   /** Our name for it. */
   readonly model: string
-  /** Sparse integer, lower is asked first. */
+  /** Sparse integer; the lowest is tried first. */
   readonly priority: number
   readonly contextWindow: number | undefined
   readonly maxOutputTokens: number | undefined
-  /** As OpenRouter says it (`fp8`, `int4`, …); absent when unknown. */
+  /** In OpenRouter's vocabulary (`fp8`, `int4`, …); absent when unknown. */
   readonly quantization?: string | undefined
-  /** Request fields it is known to honour, in OpenRouter's vocabulary; absent when nobody listed them. */
+  /** Request fields it is known to honour, in OpenRouter's vocabulary; absent when no source lists them. */
   readonly supportedParameters?: readonly string[] | undefined
-  /** Whether somebody else may be asked beside it when it is slow; what a rule of the caller says comes first. */
+  /** Whether a hedged request to another endpoint is allowed when this one is slow; a limit rule of the caller takes precedence. */
   readonly mayHedge?: boolean | undefined
-  /** Absent when nobody knows: such an answer is booked as unpriced, never as free. */
+  /** Absent when unknown: such a response is recorded as unpriced, never as free. */
   readonly price: Price | undefined
 }
 
-/** Nano-dollars per million units (tokens unless said otherwise). An absent rate is unknown, zero is really free. */
+/** Nano-dollars per million units (tokens unless stated otherwise). An absent rate is unknown, zero is free. */
 export interface Rates {
   readonly input?: Money | undefined
   readonly output?: Money | undefined
@@ -87,20 +87,20 @@ export interface Rates {
 export interface Price extends Rates {
   /** A flat fee per request, in nano-dollars. */
   readonly perRequest?: Money | undefined
-  /** For each picture of the prompt, in nano-dollars, on top of its tokens. */
+  /** For each image of the prompt, in nano-dollars, in addition to its tokens. */
   readonly perImage?: Money | undefined
   /** Text to speech: per million characters. */
   readonly characters?: Money | undefined
-  /** Speech to text: per million hours of sound (hours, for a price such as $0.04 an hour has no exact minute). */
+  /** Speech to text: per million hours of audio (a price such as $0.04 an hour is not exact per minute). */
   readonly hours?: Money | undefined
-  /** Shorter sound is billed as this many seconds. */
+  /** Shorter audio is charged as this many seconds. */
   readonly minimumSeconds?: number | undefined
-  /** Rates that replace the base ones when the prompt is longer; ascending, each one complete. */
+  /** Rates that replace the base ones for longer prompts; ascending, each one complete. */
   readonly tiers?: readonly PriceTier[] | undefined
-  /** Where the figures come from, and the day they were read there (YYYY-MM-DD). */
+  /** Where the price comes from, and the day it was read there (YYYY-MM-DD). */
   readonly source: string | undefined
   readonly date: string | undefined
-  /** What a reader should know, such as another source that disagrees. */
+  /** A remark for readers, such as another source that disagrees. */
   readonly note?: string | undefined
 }
 

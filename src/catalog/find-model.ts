@@ -1,10 +1,10 @@
 import { findNearest } from '../base/nearest-names.ts'
 import type { Catalog, Endpoint, Model } from './catalog.ts'
 
-/** What a name that a caller asked for stands for. */
+/** What a requested model name stands for. */
 export type Found =
   | { readonly type: 'model'; readonly model: Model }
-  /** One endpoint and no other: the caller named the provider too. */
+  /** One endpoint alone: the name includes the provider. */
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint; readonly model: Model }
 
 /** Looks a name up: as one of our models, as OpenRouter's `author/slug`, as an endpoint's `provider/model_id`. */
@@ -24,7 +24,12 @@ export function findBySlug(catalog: Catalog, slug: string): Model | undefined {
   return endpoint === undefined ? undefined : catalog.models.get(endpoint.model)
 }
 
-/** Up to `count` model names like this one, the likeliest first. For “did you mean”. */
+/** Up to `count` model names that are similar to `name`, the most similar first. For “did you mean”. */
 export function nearestNames(catalog: Catalog, name: string, count: number): string[] {
   return findNearest(catalog.models.keys(), name, { kind: 'slug', limit: count })
+}
+
+/** Whether one of the model's endpoints is run by a configured provider. */
+export function isAvailable(model: Model, providers: { has(id: string): boolean }): boolean {
+  return model.endpoints.some(({ provider }) => providers.has(provider))
 }

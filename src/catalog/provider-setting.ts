@@ -1,37 +1,37 @@
-/** A provider as the `providers:` section of the file describes it; adds one, or changes one that is built in. */
+/** A provider as the `providers:` section of the models file describes it: a new one, or changes of a built-in one. */
 export interface ProviderSetting {
   readonly name: string
   readonly displayName?: string | undefined
   /** `https://…`, `http://…` or `http+unix://%2Fpath%2Fof.sock/v1`. */
   readonly baseUrl?: string | undefined
-  /** Name of the variable that holds the key or keys. */
+  /** Name of the environment variable that holds the key or keys. */
   readonly keyEnv?: string | undefined
   /** Keys one by one, instead of `keyEnv`. */
   readonly keys?: readonly KeyRow[] | undefined
   readonly timeouts?: Timeouts | undefined
-  /** Sent with every request, beside the key. */
+  /** Sent with every request in addition to the key. */
   readonly headers: ReadonlyMap<string, string>
-  /** Named deviations of its dialect, as written; whoever speaks to providers knows which there are. */
+  /** Named deviations from its protocol, as written; `providers` defines which exist. */
   readonly quirks: ReadonlyMap<string, string | number | boolean>
-  /** Whether hanging up early also stops the bill. */
+  /** Whether aborting a response also stops its charge. */
   readonly abortStopsBilling?: boolean | undefined
-  /** `any`: a model asked for as `provider/name` is passed on although no row lists it; it then has no known price. */
+  /** With `any`, a request for `provider/name` is forwarded although no row lists the model; it then has no known price. */
   readonly models?: 'listed' | 'any' | undefined
   readonly server?: ServerSetting | undefined
 }
 
-/** One or several keys that are to be used in the same way. */
+/** One or several keys that are used in the same way. */
 export interface KeyRow {
-  /** Name of the variable that holds them. */
+  /** Name of the environment variable that holds them. */
   readonly env: string
   /** Share of the load among keys of the same priority. */
   readonly weight?: number | undefined
-  /** Sparse integer, lower is used first. */
+  /** Sparse integer; the lowest is used first. */
   readonly priority?: number | undefined
   readonly requestsPerMinute?: number | undefined
 }
 
-/** Bounds on this provider's silence that differ from the usual ones, in milliseconds. */
+/** Timeouts of this provider that differ from the default ones, in milliseconds. */
 export interface Timeouts {
   readonly connectMs?: number
   readonly headersMs?: number
@@ -40,14 +40,14 @@ export interface Timeouts {
   readonly answerMs?: number
 }
 
-/** A local server that the broker starts when it is first needed. */
+/** A local server that the broker starts with the first request that needs it. */
 export interface ServerSetting {
-  /** Program and arguments; `{socket}` and `{port}` stand for what the broker chooses. */
+  /** Program and arguments; `{socket}` and `{port}` are replaced by what the broker chooses. */
   readonly command: readonly string[]
-  /** Path that answers 200 once the server can work. */
+  /** Path that responds with 200 once the server is ready. */
   readonly readyPath?: string | undefined
-  /** Stopped when nobody asked it for so long. */
+  /** The server is stopped after so long without a request. */
   readonly idleTimeoutMs?: number | undefined
-  /** A fixed port, for servers that can't be told one. */
+  /** A fixed port, for servers whose port can't be configured. */
   readonly port?: number | undefined
 }

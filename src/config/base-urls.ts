@@ -1,10 +1,10 @@
 import { BASE_URL_FORMS, baseUrlFault } from '../base/validate-base-url.ts'
-import { shownUrl } from '../base/redact-url.ts'
+import { shownUrl } from '../base/text.ts'
 import type { Environment, Settings } from './settings.ts'
 
 const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/
 
-/** Addresses from `AIBROKER_<NAME>_URL`, by `<NAME>`. */
+/** Base URLs from `AIBROKER_<NAME>_URL`, by `<NAME>`. */
 export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<string, string> {
   const urls = new Map<string, string>()
   for (const variable of Object.keys(env)) {
@@ -18,7 +18,7 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
   return urls
 }
 
-/** How a provider's name looks inside a variable: `my-llama.cpp` is `MY_LLAMA_CPP`. */
+/** The form of a provider's name in environment variables: `my-llama.cpp` is `MY_LLAMA_CPP`. */
 export function variableName(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
 }

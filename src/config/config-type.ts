@@ -5,76 +5,76 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 
 export const HTTP_CLIENTS = ['lean', 'undici'] as const
 
-/** Everything that the program was told from outside, read once and frozen. */
+/** The configuration from environment, `.env` and flags, read once and frozen. */
 export interface Config {
   /** Folder of all services' sockets; ours are in `hero_aibroker/` inside. */
   readonly socketDir: string
-  /** Folder of the database and of everything else that outlives a restart. */
+  /** Folder of the database and of everything else that survives a restart. */
   readonly dataDir: string
   readonly modelsConfigPath: string
-  /** MCP servers to connect to, when somebody named a file. */
+  /** File of the MCP servers to connect to, when one is set. */
   readonly mcpConfigPath: string | undefined
-  /** Where hero_db listens, should it be there. */
+  /** Socket of hero_db, whether it exists or not. */
   readonly heroDbSocket: string
   readonly routingStrategy: 'cheapest' | 'best'
-  /** The TCP door, closed unless asked for. */
+  /** The TCP listener; none by default. */
   readonly listen: { readonly address: string; readonly port: number } | undefined
   readonly isMother: boolean
-  /** Processes that answer callers; with 1 the daemon does it alone. */
+  /** Processes that serve requests; with 1 the daemon serves them itself. */
   readonly workers: number
-  /** Whether the usual ports of local model servers are asked at the start. */
+  /** Whether the default ports of local model servers are probed at the start. */
   readonly detectsLocalServers: boolean
-  /** Whether providers are asked for their model lists at the start and every hour; on demand they are in any case. */
+  /** Whether the model lists of providers are fetched at the start and every hour; on demand they always are. */
   readonly refreshesCatalogue: boolean
-  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are believed. */
+  /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
   readonly proxies: ReadonlySet<string>
   /** One payer per /64 of IPv6. */
   readonly rollsUp: boolean
   /** Contexts with a socket of their own, `rest.<context>.sock`. */
   readonly contextSockets: readonly string[]
-  /** A TCP door that others can reach may open although nobody has to show anything. */
+  /** Allows a TCP listener beyond loopback without authentication. */
   readonly allowsOpenTcp: boolean
-  /** Days after which single requests are cleared away; their totals stay. */
+  /** Days after which the rows of single requests are deleted; their totals stay. */
   readonly keepDays: number
-  /** What becomes of an answer whose caller left, at a provider that goes on billing. */
+  /** What happens to a response after the caller disconnects, at a provider that goes on charging: `cut` aborts it, `drain` reads on for `forMs`. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number
-  /** More open requests than this are turned away at once. */
+  /** Further requests beyond so many open ones are rejected with `overloaded`. */
   readonly mostOpenRequests: number
-  /** How often providers with an open circuit are looked at without a caller; absent when they are not. */
+  /** How often providers with an open circuit are probed; absent when they are not. */
   readonly probeEveryMs: number | undefined
-  /** Most extra requests to endpoints that are asked beside a slow one, in percent of the requests that allow it. */
+  /** Maximum of hedged attempts, in percent of the requests that allow hedging. */
   readonly hedgePercent: number
-  /** How long the answers to requests with an `Idempotency-Key` are kept. */
+  /** How long the responses of requests with an `Idempotency-Key` are kept. */
   readonly keepAnswersMs: number
-  /** How long running requests may go on once we are told to stop. */
+  /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
-  /** Bounds on the silence of providers that were set here; what isn't is up to who asks them. */
+  /** The timeouts that are set in the environment; for others `providers` has defaults. */
   readonly timeLimits: TimeLimitSettings
   readonly logLevel: (typeof LOG_LEVELS)[number]
-  /** What speaks HTTP to providers: our own client, or undici should ours fail somewhere. */
+  /** The HTTP client for providers: our own, or undici where ours fails. */
   readonly httpClient: (typeof HTTP_CLIENTS)[number]
-  /** What OpenRouter is told about callers that don't introduce themselves. */
+  /** The attribution headers sent to OpenRouter for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
   readonly adminToken: Secret | undefined
   readonly heroSecret: Secret | undefined
   /**
-   * Keys for `name` (`groq`, `serper`, …), in order and without doubles: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
-   * `keyEnv` and its plural. Throws `bad-request` for a key that can't travel in a header.
+   * Keys for `name` (`groq`, `serper`, …), in order and without duplicates: from `GROQ_API_KEY` and `GROQ_API_KEYS`, or from the variable
+   * `keyEnv` and its plural. Throws `bad-request` for a key that can't be sent in a header.
    */
   keysOf(name: string, keyEnv?: string): readonly Secret[]
   /**
-   * Reads the `.env` of secrets again, for `keysOf` to go by; all else is fixed until the next start. Throws `bad-request` and
-   * changes nothing when the file can't be used. Returns the variables that changed but hold from the next start only.
+   * Reads the `.env` of secrets again, for later calls of `keysOf`; everything else is fixed until the next start. Throws
+   * `bad-request` and changes nothing when the file can't be used. Returns the changed variables that take effect at the next start only.
    */
   rereadKeys(): readonly string[]
-  /** What is in effect, for people to read; secrets show as `***`. */
+  /** The effective settings, for people; secrets are shown as `***`. */
   readonly effective: readonly EffectiveSetting[]
-  /** Address to reach a provider under instead of its own, from `AIBROKER_<NAME>_URL`. */
+  /** Base URL that replaces a provider's own, from `AIBROKER_<NAME>_URL`. */
   baseUrlOf(name: string): string | undefined
 }
 
-/** Flags of the command line, already split; a port may still be text. */
+/** Parsed flags of the command line; a port may still be text. */
 export interface Flags {
   readonly address?: string | undefined
   readonly port?: string | number | undefined
@@ -83,12 +83,12 @@ export interface Flags {
   readonly workers?: string | number | undefined
 }
 
-/** One setting, and who said so. */
+/** One setting and its source. */
 export interface EffectiveSetting {
   readonly name: string
   /** Absent when it is not set. */
   readonly value: string | number | boolean | undefined
   readonly source: 'environment' | 'secrets-file' | 'flag' | 'default'
-  /** The variable or flag that says it; when none does, the one that could. */
+  /** The variable or flag that sets it; when none does, the one that would. */
   readonly variable: string
 }

@@ -14,8 +14,8 @@ import { timeLimits } from './timeouts.ts'
 export type { Config, Flags } from './config-type.ts'
 
 /**
- * Reads the configuration. Throws `bad-request` that names every variable or flag with a bad value, and what would be right.
- * Secrets may also stand in `.env` in the data folder; those of the environment come first.
+ * Reads the configuration. Throws `bad-request` that names every variable or flag with a bad value, and a good one.
+ * Secrets may also be in `.env` in the data folder; those of the environment take precedence.
  */
 export function loadConfig(options: {
   readonly env: Environment
@@ -75,7 +75,7 @@ export function loadConfig(options: {
   return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
 }
 
-/** Secrets of the doors, which are built once. */
+/** Secrets of the servers, which are created once. */
 const ONLY_AT_START = ['ADMIN_TOKEN', 'HERO_SECRET'] as const
 
 interface ListForm {
@@ -110,7 +110,7 @@ function hangUpOf(settings: Settings): Config['hangUp'] {
   return Object.freeze(policy === 'cut' ? { policy } : { policy, forMs })
 }
 
-/** More than any host has cores is a slip of the finger. */
+/** A larger number exceeds the cores of any host and is a typing error. */
 const MOST_WORKERS = 256
 
 function workersOf({ workers }: Flags, settings: Settings): number {
@@ -125,7 +125,7 @@ function workersOf({ workers }: Flags, settings: Settings): number {
   )
 }
 
-/** Address and port come together or not at all. */
+/** The address and port of the TCP listener; both or none must be set. */
 function listenAt({ address, port }: Flags, settings: Settings): Config['listen'] {
   if (address === undefined && port === undefined) return undefined
   if (address === undefined)

@@ -59,7 +59,7 @@ const ROWS: readonly Row[] = [
   ]),
 ]
 
-/** Everything that can be said from outside but keys, which belong to their providers. */
+/** All settings and their sources, except the keys of providers. */
 export function effectiveSettings(
   config: Omit<Config, 'effective'>,
   sources: SettingSources,
@@ -95,14 +95,14 @@ const FLAGS: Readonly<Record<string, keyof Flags>> = {
   '--workers': 'workers',
 }
 
-/** All that is taken from the secrets file besides keys. */
+/** Variables that may be in the secrets file, besides keys. */
 const SECRETS: ReadonlySet<string> = new Set(['ADMIN_TOKEN', 'HERO_SECRET'])
 
 function isSet(value: string | undefined): boolean {
   return value !== undefined && value.trim() !== ''
 }
 
-/** Providers that are reached elsewhere than at home. What could hold a key is not shown. */
+/** Base URLs that replace those of providers. Parts that may contain a key are replaced by `***`. */
 function addresses(env: Environment): readonly EffectiveSetting[] {
   return Object.entries(env).flatMap(([variable, url]) => {
     const name = /^AIBROKER_([A-Z0-9_]+)_URL$/.exec(variable)?.[1]

@@ -3,7 +3,7 @@ import { parseEnv } from 'node:util'
 
 import type { Environment, Settings } from './settings.ts'
 
-/** Reads a `.env` of secrets; none is fine. One that others on this machine can read is a complaint. */
+/** Reads a `.env` of secrets; a missing one is empty. Collects an error when other users can read it. */
 export function readEnvFile(path: string, settings: Settings): Environment {
   try {
     if ((statSync(path).mode & 0o077) !== 0)

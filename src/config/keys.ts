@@ -3,17 +3,17 @@ import { Secret } from '../base/secret.ts'
 import { variableName } from './base-urls.ts'
 import type { Environment } from './settings.ts'
 
-/** Providers whose own documentation calls the variable something else. */
+/** Providers whose own documentation uses another name for the variable. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = { ALIBABA: ['DASHSCOPE'] }
 
-/** Variables that may hold keys for `name`: what the models file says, else the usual ones. */
+/** Variables that may hold keys for `name`: those of the models file, else the default ones. */
 export function keyVariables(name: string, keyEnv?: string): readonly string[] {
   if (keyEnv !== undefined) return [keyEnv, `${keyEnv}S`]
   const own = variableName(name)
   return [own, ...(OTHER_NAMES[own] ?? [])].flatMap((each) => [`${each}_API_KEY`, `${each}_API_KEYS`])
 }
 
-/** Keys from the first source that has any, in the order of `variables`, without doubles. */
+/** Keys from the first source that has any, in the order of `variables`, without duplicates. Throws `bad-request` for a key that can't be a header. */
 export function findKeys(sources: readonly Environment[], variables: readonly string[]): readonly Secret[] {
   for (const source of sources) {
     const keys = new Set(variables.flatMap((variable) => keysIn(source, variable)))
@@ -22,7 +22,7 @@ export function findKeys(sources: readonly Environment[], variables: readonly st
   return []
 }
 
-/** A secret that is one whole, commas and all. */
+/** A single secret, which may contain commas. */
 export function findSecret(sources: readonly Environment[], variable: string): Secret | undefined {
   const value = sources
     .map((source) => source[variable]?.trim())

@@ -7,10 +7,11 @@ import type { Settings } from './settings.ts'
 
 /** Names of the socket folder's variable, newest first: Hero renamed it twice in 2026. */
 const SOCKET_VARIABLES = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
-/** Making a folder there fails in a way that Node tries again and again. */
+/** Node retries endlessly when creating a folder there fails. */
 const KERNEL = /^\/(proc|sys)(\/|$)/
 const MODELS_FILE = 'modelsconfig.yml'
 
+/** Absolute paths of files and folders. */
 export interface Paths {
   readonly socketDir: string
   readonly dataDir: string
@@ -19,7 +20,7 @@ export interface Paths {
   readonly heroDbSocket: string
 }
 
-/** Finds files and folders the way Hero lays them out. Nothing is created and, but for the models file, nothing looked at. */
+/** Determines files and folders by Hero's layout. Creates nothing, and only checks whether the models file exists. */
 export function findPaths(settings: Settings, cwd: string): Paths {
   const home = settings.text('HOME') ?? homedir()
   const pathIn = (name: string): string | undefined => {
@@ -45,7 +46,7 @@ export function findPaths(settings: Settings, cwd: string): Paths {
   }
 }
 
-/** The one in the folder we were started in, else the one that we ship. */
+/** The models file in the working directory, else the one in this package. */
 function modelsFileAt(cwd: string): string {
   const own = join(cwd, MODELS_FILE)
   return existsSync(own) ? own : fileURLToPath(new URL(`../../${MODELS_FILE}`, import.meta.url))

@@ -1,10 +1,10 @@
 import type { Store } from '../store/store.ts'
 
-/** Priorities that an administrator set for whole providers, over what the models file says of their endpoints. */
+/** Priorities that an administrator sets for whole providers. They replace the priorities of the models file. */
 export interface ProviderPriorities {
-  /** By provider; the lowest is asked first. A new map after each change. */
+  /** By provider; the lowest is tried first. A new map after each change. */
   all(): ReadonlyMap<string, number>
-  /** Sets it, or clears it with `undefined`. Resolves once it will survive a crash; refused with `store-full`. */
+  /** Sets a priority, or clears it with `undefined`. Resolves once the change is durable; rejects with `store-full`. */
   set(provider: string, priority: number | undefined): Promise<void>
 }
 

@@ -2,14 +2,16 @@ import { BrokerError } from '../base/errors.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Reads variables and collects what is wrong with them. A variable that is empty counts as not set. */
+/** Reads environment variables and collects the errors in them. An empty variable counts as not set. */
 export interface Settings {
+  /** The trimmed value; `undefined` when it is not set. */
   text(name: string): string | undefined
   choice<const T extends string>(name: string, choices: readonly T[], fallback: T): T
-  /** A whole number above zero; `unit` is for the complaint. */
+  /** A whole number above zero; `unit` is for the error message. */
   whole(name: string, unit: string, fallback: number): number
+  /** Collects an error about a variable or flag. */
   complain(name: string, message: string): undefined
-  /** Throws `bad-request` with all complaints so far. */
+  /** Throws `bad-request` with all errors so far. */
   throwIfWrong(): void
 }
 

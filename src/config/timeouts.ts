@@ -1,5 +1,6 @@
 import type { Settings } from './settings.ts'
 
+/** The environment variable of each timeout. */
 export const TIME_LIMIT_VARIABLES = {
   connectMs: 'AIBROKER_CONNECT_TIMEOUT_MS',
   headersMs: 'AIBROKER_HEADERS_TIMEOUT_MS',
@@ -9,7 +10,7 @@ export const TIME_LIMIT_VARIABLES = {
   wholeMs: 'AIBROKER_REQUEST_TIMEOUT_MS',
 } as const
 
-/** How long a provider may take: to connect, for its headers, its first token, between chunks, for a plain answer; and a whole request. */
+/** The timeouts in milliseconds that are set: to connect, for the headers, the first token, the gap between chunks, a plain response; and for a whole request. */
 export type TimeLimitSettings = { readonly [Limit in keyof typeof TIME_LIMIT_VARIABLES]?: number }
 
 const EXAMPLE_MS = 60_000

@@ -1,4 +1,4 @@
-import { isAvailable } from '../catalog/is-available.ts'
+import { isAvailable } from '../catalog/find-model.ts'
 import type { Config } from '../config/config.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Daemon } from './start.ts'

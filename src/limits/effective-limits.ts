@@ -1,3 +1,4 @@
+import { BoundedMap } from '../base/collections/bounded-map.ts'
 import { BrokerError } from '../base/errors.ts'
 import {
   accountsOf,
@@ -11,27 +12,28 @@ import type { Caller } from '../auth/caller.ts'
 import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
 import { readRule, type Rule } from './limit-rule.ts'
 
-/** One rule that binds a caller, and what it counts under. */
+/** One rule that applies to a caller, and the account under which it counts. */
 export interface Bound {
   readonly account: Account
-  /** For people: `context “lab” of 10.0.0.1`. */
+  /** A name for people: `context “lab” of 10.0.0.1`. */
   readonly name: string
   readonly rule: Rule
 }
 
+/** A rule and whom it applies to. */
 export interface StoredRule {
   readonly subject: LimitSubject
   readonly rule: LimitRule
 }
 
-/** Callers whose bounds are remembered; then it starts anew. */
-const MOST_REMEMBERED = 10_000
+/** Callers whose limits are cached. */
+const MAX_CACHED = 10_000
 
-/** Which rules bind a caller. */
+/** Finds the limits that apply to a caller. */
 export class RuleBounds {
   /** By the key of their subject. */
   readonly #rules: ReadonlyMap<string, StoredRule>
-  readonly #remembered = new Map<string, readonly Bound[]>()
+  readonly #cache = new BoundedMap<string, readonly Bound[]>(MAX_CACHED)
 
   constructor(rules: ReadonlyMap<string, StoredRule>) {
     this.#rules = rules
@@ -41,16 +43,11 @@ export class RuleBounds {
   of(caller: Caller): readonly Bound[] {
     if (this.#rules.size === 0) return NO_BOUNDS
     const key = accountsOf(caller).join('\n')
-    const known = this.#remembered.get(key)
-    if (known !== undefined) return known
-    if (this.#remembered.size >= MOST_REMEMBERED) this.#remembered.clear()
-    const bounds = this.#find(caller)
-    this.#remembered.set(key, bounds)
-    return bounds
+    return this.#cache.getOrCreate(key, () => this.#find(caller))
   }
 
   rulesChanged(): void {
-    this.#remembered.clear()
+    this.#cache.clear()
   }
 
   #find(caller: Caller): Bound[] {
@@ -73,7 +70,7 @@ export class RuleBounds {
   }
 }
 
-/** The more special rule replaces what it names and leaves the rest. Throws `over-budget` for one that can't be read. */
+/** Merges rules: a more specific one replaces the fields that it sets. Throws `over-budget` for a rule that can't be parsed. */
 function together(found: readonly StoredRule[]): Rule {
   try {
     return readRule(Object.assign({}, ...found.map(({ rule }) => rule)))
@@ -82,7 +79,7 @@ function together(found: readonly StoredRule[]): Rule {
   }
 }
 
-/** Rules are checked when they are set; one that was stored before that was so may hold what is no money. */
+/** Rules are validated when they are set; one that was stored by an older version may contain an amount that is no money. */
 function unreadable(found: readonly StoredRule[], { message }: Error): BrokerError {
   const bad = found.filter(({ rule }) => !isReadable(rule)).map(({ subject }) => nameOf(subject))
   return new BrokerError(

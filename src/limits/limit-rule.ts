@@ -2,7 +2,7 @@ import { dollars, type Money } from '../base/money.ts'
 import { PERIODS, type Period } from '../ledger/balances/periods.ts'
 import type { LimitRule } from '../wire/rpc/limit-rule.ts'
 
-/** A rule as it is used: what is left out isn't bounded. */
+/** A parsed rule; an absent limit is not limited. */
 export interface Rule {
   readonly requestsPerMinute: number | undefined
   readonly tokensPerMinute: number | undefined
@@ -10,24 +10,25 @@ export interface Rule {
   readonly budgets: readonly Budget[]
   readonly mayBeUnpriced: boolean
   readonly pin: Pin | undefined
-  /** Whether a second endpoint may be asked beside a slow one; `undefined` when the rule doesn't say. */
+  /** Whether a slow endpoint may be hedged; `undefined` when the rule doesn't state it. */
   readonly mayHedge: boolean | undefined
 }
 
-/** Most money in a period. */
+/** Maximum money in a period. */
 export interface Budget {
   readonly period: Period
   readonly most: Money
 }
 
-/** Where requests may go; no fallback leads out of it. */
+/** The providers and models that requests may use, fallbacks included. */
 export interface Pin {
   readonly providers: ReadonlySet<string> | undefined
-  /** Names, or beginnings of names that end in `*`. */
+  /** Names, or prefixes of names followed by `*`. */
   readonly models: readonly string[] | undefined
   readonly isLocalOnly: boolean
 }
 
+/** Parses a rule from its wire format. Throws `RangeError` for an amount that is no money. */
 export function readRule(rule: LimitRule): Rule {
   return {
     requestsPerMinute: rule.requests_per_minute,

@@ -6,16 +6,16 @@ import type { Store } from '../store/store.ts'
 import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
 import { RuleBounds, type Bound, type StoredRule } from './effective-limits.ts'
 
-/** Every rule there is; changes hold from the next request on and outlive a restart. */
+/** Stores all limit rules. Changes take effect with the next request and survive a restart. */
 export interface RuleBook {
   list(): readonly StoredRule[]
-  /** The rule of one subject, as it was set. Throws `bad-context`. */
+  /** The rule of one subject as it was set. Throws `bad-context`. */
   get(subject: LimitSubject): LimitRule | undefined
   /** Replaces the whole rule of a subject. */
   set(subject: LimitSubject, rule: LimitRule): Promise<void>
-  /** False when there was none. */
+  /** False when the subject had no rule. */
   remove(subject: LimitSubject): Promise<boolean>
-  /** All rules that a caller must keep to, widest first; usually none. */
+  /** All limits that apply to a caller, widest first; usually none. */
   boundsOf(caller: Caller): readonly Bound[]
 }
 
@@ -40,7 +40,7 @@ class StoredRuleBook implements RuleBook {
       const key = String(row['subject'])
       this.#rules.set(key, {
         subject: subjectOf(key),
-        // It was checked when it was set. If it wouldn’t pass any more, its callers are refused, but the broker starts.
+        // Validated when it was set. If it is invalid now, requests of its callers are refused, but the broker starts.
         rule: JSON.parse(String(row['rule'])) as LimitRule,
       })
     }
@@ -75,7 +75,7 @@ class StoredRuleBook implements RuleBook {
   }
 }
 
-/** Throws `bad-context` for a label that is none. */
+/** The primary key of a subject. Throws `bad-context` for an invalid label. */
 function keyOf(subject: LimitSubject): string {
   switch (subject.scope) {
     case 'default':
@@ -104,7 +104,7 @@ function subjectOf(key: string): LimitSubject {
   return { scope: scope === 'everybody' ? 'everybody' : 'default' }
 }
 
-/** The bounds that these rules are, where nobody changes them. */
+/** Looks limits up in a fixed list of rules. */
 export function boundsOfRules(rules: readonly StoredRule[]): Pick<RuleBook, 'boundsOf'> {
   const bounds = new RuleBounds(new Map(rules.map((stored) => [keyOf(stored.subject), stored])))
   return { boundsOf: (caller) => bounds.of(caller) }

@@ -9,38 +9,40 @@ import type { RuleBook } from './limit-store.ts'
 import type { Bound } from './effective-limits.ts'
 import type { Pin } from './limit-rule.ts'
 
-/** May they? Requests and tokens per minute, requests at once, money per period, and where requests may go. */
+/** Rate limits, concurrency, budgets and restrictions of callers. */
 export interface Limits {
-  /** Lets one request in, or throws `over-limit`. `tokens` is what its prompt is expected to have. */
+  /** Admits one request, or throws `over-limit`. `tokens` is the expected length of its prompt. */
   admit(caller: Caller, tokens: number): Admission
-  /** The money that is left under the tightest of the caller's budgets; `undefined` when it has none. */
+  /** What remains of the tightest of the caller's budgets; `undefined` when it has none. */
   allowance(caller: Caller): Allowance | undefined
-  /** All of them must be kept to. */
+  /** The allowed models and providers of a caller. A request must comply with every one. */
   pinsOf(caller: Caller): readonly Pin[]
-  /** Every budget that binds the caller, with what is used of it. */
+  /** Every budget that applies to the caller, with what is used of it. */
   standing(caller: Caller): readonly Standing[]
 }
 
-/** A request that was let in. */
+/** An admitted request. */
 export interface Admission {
-  /** `x-ratelimit-…` */
+  /** The `x-ratelimit-…` headers of the tightest limits. */
   readonly headers: Readonly<Record<string, string>>
-  /** Whether somebody else may be asked beside a slow endpoint; `undefined` when no rule says. */
+  /** Whether a slow endpoint may be hedged; `undefined` when no rule states it. */
   readonly mayHedge: boolean | undefined
-  /** To be called once, when the request has ended. */
+  /** Must be called once, when the request has ended. */
   leave(tokensUsed: number): void
 }
 
+/** What remains of a budget. */
 export interface Allowance {
   /** Never negative. */
   readonly left: Money
-  /** Whether endpoints without a known price may be asked all the same. */
+  /** Whether endpoints without a known price may be used in spite of the budget. */
   readonly mayBeUnpriced: boolean
-  /** For people: whose budget it is. */
+  /** Whose budget it is, for people. */
   readonly name: string
   readonly period: Period
 }
 
+/** A budget and what is used of it. */
 export interface Standing {
   readonly account: Account
   readonly name: string
@@ -48,9 +50,9 @@ export interface Standing {
   readonly most: Money
   readonly spent: Money
   readonly held: Money
-  /** Milliseconds since the epoch; never, for a total. */
+  /** Milliseconds since the epoch; `undefined` for a total, which never resets. */
   readonly resetsAt: number | undefined
-  /** Whether endpoints without a known price may be asked all the same. */
+  /** Whether endpoints without a known price may be used in spite of the budget. */
   readonly mayBeUnpriced: boolean
 }
 
@@ -64,7 +66,7 @@ export function createLimits(parts: LimitsParts): Limits {
   return new LiveLimits(parts)
 }
 
-/** Accounts that did nothing for a minute are forgotten when there are more than this. */
+/** With more rate counters than this, those of accounts that are idle for a minute are deleted. */
 const MOST_GAUGES = 1000
 
 class LiveLimits implements Limits {
@@ -157,7 +159,7 @@ class LiveLimits implements Limits {
 const UNBOUND: Admission = { headers: {}, mayHedge: undefined, leave: () => undefined }
 const NO_PINS: readonly Pin[] = []
 
-/** One rule that says no is enough. */
+/** One rule that forbids hedging is enough. */
 function mayHedgeBy(bounds: readonly Bound[]): boolean | undefined {
   let may: boolean | undefined
   for (const { rule } of bounds) if (rule.mayHedge !== undefined) may = rule.mayHedge && (may ?? true)
@@ -172,7 +174,7 @@ function isAboutRates({ rule }: Bound): boolean {
   )
 }
 
-/** Of several rules about the same thing, the one that leaves least. */
+/** The headers of the rule that leaves the least, for requests and for tokens. */
 function tightest(all: readonly Record<string, string>[]): Record<string, string> {
   const chosen: Record<string, string> = {}
   for (const name of ['requests', 'tokens']) {

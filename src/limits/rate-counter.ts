@@ -2,20 +2,20 @@ import { BrokerError } from '../base/errors.ts'
 import type { Bound } from './effective-limits.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
-/** What one account does now: requests and tokens of the last minute, and what is running. */
+/** Counts the requests and tokens of one account in the last minute, and its running requests. */
 export class Gauge {
   readonly #requests = new SlidingWindow()
   readonly #tokens = new SlidingWindow()
   #running = 0
-  /** Expected of what is running. */
+  /** Expected prompt tokens of the running requests. */
   #expected = 0
 
-  /** Throws `over-limit` when one more request is too many. */
+  /** Throws `over-limit` when one more request would exceed the limit. `second` is the monotonic time. */
   check({ name, rule }: Bound, tokens: number, second: number): void {
     const { concurrent, requestsPerMinute, tokensPerMinute } = rule
     if (concurrent !== undefined && this.#running >= concurrent)
       throw overLimit(
-        `${name} may have ${concurrent} requests running at once`,
+        `${name} may have ${concurrent} requests running at a time`,
         1,
         this.headers(rule, second),
       )
@@ -30,7 +30,7 @@ export class Gauge {
     if (tokensPerMinute === undefined) return
     if (tokens > tokensPerMinute)
       throw overLimit(
-        `${name} may use ${tokensPerMinute} tokens a minute, this prompt alone may have ${tokens}`,
+        `${name} may use ${tokensPerMinute} tokens a minute, and this prompt alone may have ${tokens}`,
         undefined,
         this.headers(rule, second),
       )
@@ -39,12 +39,14 @@ export class Gauge {
     throw overLimit(`${name} may use ${tokensPerMinute} tokens a minute`, wait, this.headers(rule, second))
   }
 
+  /** Counts a request that starts, with its expected tokens. */
   enter(tokens: number, second: number): void {
     this.#requests.add(second, 1)
     this.#running++
     this.#expected += tokens
   }
 
+  /** Counts a request that ends: `used` replaces what was `expected`. */
   leave(expected: number, used: number, second: number): void {
     this.#tokens.add(second, used)
     this.#running--
@@ -55,7 +57,7 @@ export class Gauge {
     return this.#running === 0 && this.#requests.sum(second) === 0 && this.#tokens.sum(second) === 0
   }
 
-  /** In OpenAI's words. */
+  /** The headers in OpenAI's names. */
   headers({ requestsPerMinute, tokensPerMinute }: Bound['rule'], second: number): Record<string, string> {
     const row = (name: string, most: number | undefined, used: number, reset: number): [string, string][] =>
       most === undefined
@@ -87,7 +89,8 @@ function overLimit(
   retryAfter: number | undefined,
   headers: Record<string, string>,
 ): BrokerError {
-  const advice = retryAfter === undefined ? 'send less at once' : `try again in ${Math.max(1, retryAfter)} s`
+  const advice =
+    retryAfter === undefined ? 'send a shorter prompt' : `try again in ${Math.max(1, retryAfter)} s`
   const details = { headers, ...(retryAfter === undefined ? {} : { retryAfter: Math.max(1, retryAfter) }) }
   return new BrokerError('over-limit', `Rate limit exceeded: ${rule}; ${advice}`, { details })
 }

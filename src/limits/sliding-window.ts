@@ -1,9 +1,9 @@
-/** A minute, and the second that is running. */
+/** A minute, and the current second. */
 const SLOTS = 61
 
 /**
- * Counts what happened in the last minute, to the second. A count is kept for 60 full seconds at least, so no minute,
- * wherever it begins, holds more than was let in.
+ * Counts events of the last minute, in slots of a second. A count is kept for at least 60 full seconds, so that no period of
+ * a minute contains more events than were admitted.
  */
 export class SlidingWindow {
   readonly #slots = new Float64Array(SLOTS)
@@ -22,7 +22,7 @@ export class SlidingWindow {
     return this.#sum
   }
 
-  /** Seconds until no more than `most` is left, if nothing is added. */
+  /** Seconds until at most `max` remains, if nothing is added. */
   secondsUntil(second: number, most: number): number {
     this.#moveTo(second)
     let left = this.#sum

@@ -6,8 +6,8 @@ import type { Compare } from './order.ts'
 import type { Strategy } from './resolve-model.ts'
 
 /**
- * Everything that an automatic choice may take: of the models file; failing that of the providers' own lists; the
- * stand-in when nothing else is there. Throws `none-fits` when there is nothing at all.
+ * The candidates of an automatic choice: those of the models file; without any, those of the providers' own lists; without
+ * any, those of the mock provider. Throws `none-fits` when there is none at all.
  */
 export function automaticOffers(
   kind: ModelKind,
@@ -34,10 +34,10 @@ export function automaticOffers(
 }
 
 const STEP = 'Automatic Choice'
-const IS_STAND_IN = 'is a stand-in, and something real is there'
-const IS_DISCOVERED = 'is not in the models file, so it is to be asked for by name'
+const IS_STAND_IN = 'is the mock provider, and a real provider is configured'
+const IS_DISCOVERED = 'is not in the models file, so it is only used by name'
 
-/** The best offer of every model, the best model by the strategy first. */
+/** The best candidate of every model, the best model by the strategy first. */
 export function bestOfEach(
   offers: readonly Offer[],
   strategy: Strategy,
@@ -61,7 +61,7 @@ function noteOthers(
   for (const { model, endpoint } of offers) {
     const chosen = best.get(model.id)?.endpoint.id
     if (chosen !== undefined && chosen !== endpoint.id)
-      endpoints.push({ endpoint, step: STEP, reason: `stands behind ${chosen}, which offers the same model` })
+      endpoints.push({ endpoint, step: STEP, reason: `ranks after ${chosen}, which offers the same model` })
   }
 }
 
@@ -71,7 +71,7 @@ function byPrice(a: Offer, b: Offer): number {
 
 const TIERS = ['premium', 'standard', 'economy', 'free']
 
-/** Within a tier the dearer model goes first: price is the only measure of quality that every provider publishes. */
+/** Within a tier the more expensive model goes first: price is the only measure of quality that every provider publishes. */
 function byTierThenPrice(a: Offer, b: Offer): number {
   return rankOf(a.model.tier) - rankOf(b.model.tier) || compareDearer(a.endpoint, b.endpoint) || byPrice(a, b)
 }

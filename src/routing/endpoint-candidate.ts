@@ -1,24 +1,24 @@
 import type { Catalog, Endpoint, Model } from '../catalog/catalog.ts'
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
 
-/** What routing knows of a provider. */
+/** What routing knows about a configured provider. */
 export interface ProviderState {
-  /** A built-in stand-in: automatic choices take it only when nothing real is there. */
+  /** The built-in mock provider: automatic choices use it only when no other provider is configured. */
   readonly isStandIn: boolean
-  /** A router of OpenRouter's kind: it understands preferences and chooses among providers of its own. */
+  /** A router such as OpenRouter: it understands provider preferences and chooses among providers of its own. */
   readonly speaksOpenRouter?: boolean | undefined
-  /** What it does with what it is told; absent when nobody knows. */
+  /** Its data policy for prompts; absent when unknown. */
   readonly privacy?: { readonly trains: boolean; readonly retains: boolean } | undefined
 }
 
-/** An endpoint on its way to becoming a candidate. */
+/** An endpoint that routing considers, with its model and the state of its provider. */
 export interface Offer {
   readonly model: Model
   readonly endpoint: Endpoint
   readonly state: ProviderState
 }
 
-/** How an endpoint has been doing lately; what isn't known is absent. */
+/** The recent performance of an endpoint; unknown values are absent. */
 export interface EndpointFigures {
   /** Milliseconds to the first token. */
   readonly latency: Percentile | undefined
@@ -26,7 +26,7 @@ export interface EndpointFigures {
   readonly throughput: Percentile | undefined
 }
 
-/** For throughput `p90` is what nine of ten answers reached. */
+/** For throughput `p90` is what nine of ten responses reached. */
 export interface Percentile {
   readonly p50: number
   readonly p75: number
@@ -36,7 +36,7 @@ export interface Percentile {
 
 export type FiguresOf = (endpointId: string) => EndpointFigures | undefined
 
-/** What a request meets here: the catalogue, who is set up, and how they have been doing. */
+/** What routing depends on besides the request: the catalogue, the configured providers and their performance. */
 export interface RouteSurroundings {
   readonly catalog: Catalog
   readonly providers: ReadonlyMap<string, ProviderState>
@@ -45,17 +45,17 @@ export interface RouteSurroundings {
   readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
-/** An endpoint that can't be asked for this request. */
+/** An endpoint that was excluded for this request. */
 export interface Exclusion {
   readonly endpoint: Endpoint
-  /** Name of the step that took it away. */
+  /** Name of the filter that excluded it. */
   readonly step: string
   readonly reason: string
 }
 
-/** Everybody who was left out on the way to a plan; only gathered where somebody asks why. */
+/** Collects what routing excludes; only passed where the reasons are wanted. */
 export interface LeftOut {
   readonly endpoints: Exclusion[]
-  /** Models of the caller's list for which nobody can be asked. */
+  /** Models of the request that have no candidate. */
   readonly models: { readonly model: string; readonly error: unknown }[]
 }

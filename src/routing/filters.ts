@@ -1,5 +1,5 @@
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
-import { shortName } from '../base/truncate.ts'
+import { shortName } from '../base/text.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { unmetBehind } from './router-endpoints.ts'
@@ -7,10 +7,10 @@ import { quantizationFits, tooDear } from './price-and-quantization.ts'
 import type { Offer } from './endpoint-candidate.ts'
 import { meansProvider, placeIn } from './provider-slugs.ts'
 
-/** What a filter may look at beside the offer itself. */
+/** What a filter may use besides the candidate. */
 export interface FilterContext {
   readonly wishes: RoutingWishes
-  /** Providers that answer themselves, among all offers of the model. */
+  /** The providers of the model's candidates that are no routers. */
   readonly direct: ReadonlySet<string>
   /** Suffixes of the model's name, such as `free`. */
   readonly variants: readonly string[]
@@ -18,17 +18,17 @@ export interface FilterContext {
   readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
-/** One hard condition. */
+/** One hard condition on candidates. */
 export interface Filter {
   /** OpenRouter's name of the step, where it has one. */
   readonly step: string
-  /** Why this offer can't be asked; `undefined` when it can. */
+  /** Why this candidate is excluded; `undefined` when it is not. */
   readonly fault: (offer: Offer, context: FilterContext) => string | undefined
-  /** What the caller reads when nothing is left; OpenRouter's wording where it has one, for clients match on it. */
+  /** The error message when no candidate is left; OpenRouter's wording where it has one, for clients match on it. */
   readonly message: (context: FilterContext) => string
 }
 
-/** In the order in which they are applied; the one that takes the last offer away is named in the 404. */
+/** In the order in which they are applied; the 404 names the one that excludes the last candidate. */
 export const FILTERS: readonly Filter[] = [
   {
     step: 'Filter by Free Variant',
@@ -70,10 +70,12 @@ export const FILTERS: readonly Filter[] = [
     step: 'Filter by Router Features',
     fault: ({ state }, { wishes, variants }) => {
       const [feature] = routerFeatures(wishes, variants)
-      return feature === undefined || state.speaksOpenRouter === true ? undefined : `can't do ${feature}`
+      return feature === undefined || state.speaksOpenRouter === true
+        ? undefined
+        : `does not support ${feature}`
     },
     message: ({ wishes, variants }) =>
-      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter can do this, and no endpoint of it is available for ${shortName(wishes.model)} here. Take it out of the request or set OPENROUTER_API_KEY.`,
+      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter supports this, and it has no endpoint for ${shortName(wishes.model)} here. Remove it from the request or set OPENROUTER_API_KEY.`,
   },
   {
     step: 'Filter by Data Policy',
@@ -82,7 +84,7 @@ export const FILTERS: readonly Filter[] = [
       if (preferences.deniesDataCollection && state.privacy?.trains !== false)
         return state.privacy === undefined ? 'has no known data policy' : 'may train on prompts'
       if (preferences.zeroDataRetention && state.privacy?.retains !== false)
-        return state.privacy === undefined ? 'has no known data policy' : 'keeps prompts for a while'
+        return state.privacy === undefined ? 'has no known data policy' : 'retains prompts'
       return undefined
     },
     message: () => 'No endpoints found matching your data policy (provider.data_collection, provider.zdr).',
@@ -124,7 +126,7 @@ export const FILTERS: readonly Filter[] = [
     step: 'Filter by Model Output Modalities',
     fault: ({ model, state }, { wishes: { needs } }) => {
       const missing = needs.outputs.find((output) => !givesOut(model.capabilities, output))
-      return missing === undefined || state.speaksOpenRouter === true ? undefined : `gives no ${missing}`
+      return missing === undefined || state.speaksOpenRouter === true ? undefined : `has no ${missing} output`
     },
     message: ({ wishes }) =>
       `No endpoints found that support the requested output modalities: ${wishes.needs.outputs.join(', ')}`,
@@ -134,16 +136,16 @@ export const FILTERS: readonly Filter[] = [
     fault: ({ endpoint }, { wishes: { needs } }) =>
       needs.maxTokens === undefined || needs.maxTokens <= (endpoint.maxOutputTokens ?? Infinity)
         ? undefined
-        : `gives at most ${endpoint.maxOutputTokens} tokens`,
+        : `outputs at most ${endpoint.maxOutputTokens} tokens`,
     message: ({ wishes }) =>
-      `No endpoints found that can give ${wishes.needs.maxTokens} tokens in one answer; lower max_tokens.`,
+      `No endpoints found that can output ${wishes.needs.maxTokens} tokens in one response; lower max_tokens.`,
   },
   {
     step: 'Filter by Parameters',
     fault: (offer, { wishes: { preferences, needs } }) => {
       if (!preferences.requireParameters || offer.state.speaksOpenRouter === true) return undefined
       const missing = needs.parameters.filter((name) => !knowsParameter(offer, name))
-      return missing.length === 0 ? undefined : `doesn't know ${missing.join(', ')}`
+      return missing.length === 0 ? undefined : `does not support ${missing.join(', ')}`
     },
     message: () =>
       'No endpoints found that can handle the requested parameters. provider.require_parameters is on.',
@@ -173,12 +175,12 @@ export const FILTERS: readonly Filter[] = [
   },
 ]
 
-/** What of a request only a router can do. */
+/** The features of a request that only a router has. */
 function routerFeatures({ needs }: RoutingWishes, variants: readonly string[]): readonly string[] {
   return [...needs.routerOnly, ...(variants.includes('online') ? ['“:online”'] : [])]
 }
 
-/** The words by which the models file and OpenRouter say that a model takes such input. */
+/** The capabilities by which the models file and OpenRouter state that a model accepts such input. */
 const INPUT_WORDS = {
   image: ['vision', 'image', 'image_input'],
   audio: ['audio', 'audio_input'],
@@ -191,12 +193,12 @@ function inputFilter(input: keyof typeof INPUT_WORDS): Filter {
   return {
     step: `Filter by ${name} Support`,
     fault: ({ model: { capabilities } }, { wishes: { needs } }) =>
-      // A model that says nothing of itself may well be able.
+      // A model without any capability in the file may accept it.
       !needs.inputs.includes(input) ||
       capabilities.length === 0 ||
       INPUT_WORDS[input].some((word) => capabilities.includes(word))
         ? undefined
-        : `takes no ${input} input`,
+        : `does not accept ${input} input`,
     message: () => `No endpoints found that support ${input} input`,
   }
 }
@@ -205,7 +207,7 @@ function givesOut(capabilities: readonly string[], output: string): boolean {
   return capabilities.length === 0 || capabilities.includes(`${output}_output`)
 }
 
-/** What the models file says by capability; whatever else it is silent about is OpenAI's own and widely known. */
+/** Parameters that a capability of the models file covers. Other parameters are OpenAI's own and assumed to be supported. */
 const CAPABILITY_OF: Readonly<Record<string, string>> = {
   tools: 'tool_calling',
   tool_choice: 'tool_calling',
@@ -213,7 +215,7 @@ const CAPABILITY_OF: Readonly<Record<string, string>> = {
   reasoning: 'reasoning',
 }
 
-/** Not OpenAI's: only known where a provider lists them. */
+/** Parameters that OpenAI does not have: supported only where a provider lists them. */
 const RARE = [
   'top_k',
   'min_p',
@@ -224,7 +226,7 @@ const RARE = [
   'prediction',
 ]
 
-/** Whether an endpoint is known to honour a parameter. */
+/** Whether an endpoint is known to support a parameter. */
 export function knowsParameter({ model, endpoint }: Offer, name: string): boolean {
   if (endpoint.supportedParameters !== undefined) return endpoint.supportedParameters.includes(name)
   const capability = CAPABILITY_OF[name]

@@ -5,7 +5,7 @@ import { knowsParameter } from './filters.ts'
 import type { EndpointFigures, FiguresOf, Offer, Percentile } from './endpoint-candidate.ts'
 import { placeIn } from './provider-slugs.ts'
 
-/** By what offers are put in order. */
+/** What determines the order of candidates. */
 export interface Ordering {
   readonly wishes: RoutingWishes
   readonly sort: ProviderSort | undefined
@@ -20,7 +20,7 @@ export function inOrder(offers: readonly Offer[], ordering: Ordering): readonly 
   return [...offers].sort(betterOffer(ordering))
 }
 
-/** Named providers first, then those that can do more of what is asked, then by the sort that was asked for. */
+/** Providers of `provider.order` first, then those that support more of the request, then by the requested sort. */
 export function betterOffer(ordering: Ordering): Compare {
   const rules = [byPlace(ordering), byFeatures(ordering), byThresholds(ordering), bySort(ordering)]
   return (a, b) => {
@@ -42,7 +42,7 @@ function byPlace({ wishes: { preferences }, direct }: Ordering): Compare {
   return (a, b) => place(a) - place(b)
 }
 
-/** OpenRouter's soft preference: who can't do these is asked last, never left out. */
+/** OpenRouter's soft preference: an endpoint without these is tried last, but not excluded. */
 const SOFT = ['tools', 'response_format', 'verbosity']
 
 function byFeatures({ wishes: { needs } }: Ordering): Compare {
@@ -53,7 +53,7 @@ function byFeatures({ wishes: { needs } }: Ordering): Compare {
   return (a, b) => missing(a) - missing(b)
 }
 
-/** Who misses a threshold stands behind who meets it or was never measured. */
+/** An endpoint that misses a threshold comes after those that meet it or were never measured. */
 function byThresholds({ wishes: { preferences }, figuresOf }: Ordering): Compare {
   const { minThroughput, maxLatency } = preferences
   if (minThroughput === undefined && maxLatency === undefined) return () => 0
@@ -80,7 +80,7 @@ function fails(
   })
 }
 
-/** Without a wish: the file's priority, then the price. `exacto` has no measure of ours beyond that. */
+/** By default: the priority of the models file, then the price. `exacto` has no other measure here either. */
 function bySort({ sort, figuresOf }: Ordering): Compare {
   const usual: Compare = (a, b) =>
     a.endpoint.priority - b.endpoint.priority || comparePrices(a.endpoint, b.endpoint)

@@ -1,23 +1,25 @@
+import { BoundedMap } from '../base/collections/bounded-map.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import type { RouteSurroundings } from './endpoint-candidate.ts'
 import { route, type Plan, type RouteQuery } from './route.ts'
 
-/** More different questions than this are not remembered. */
+/** Plans that are cached. */
 const MOST_PLANS = 512
 
 /**
- * `route` that remembers the plans of requests without preferences, which are most: they depend on nothing but the catalogue
- * and on who is set up, so that the next request for the same model gets the same plan. Measured: 22 of 185 µs per request.
+ * `route` with a cache for requests without preferences, which most are: their plan depends only on the catalogue and the
+ * configured providers, so that the next request for the same model gets the same plan. Measured: it saves 22 of 185 µs per
+ * request.
  */
 export function rememberingRoute(): typeof route {
-  const plans = new Map<string, Plan>()
+  const plans = new BoundedMap<string, Plan>(MOST_PLANS)
   let catalog: Catalog | undefined
   let providers: RouteSurroundings['providers'] | undefined
   return (query, around, leftOut) => {
     const key = leftOut === undefined ? keyOf(query) : undefined
     if (key === undefined) return route(query, around, leftOut)
-    if (around.catalog !== catalog || around.providers !== providers || plans.size >= MOST_PLANS) {
+    if (around.catalog !== catalog || around.providers !== providers) {
       plans.clear()
       ;({ catalog, providers } = around)
     }
@@ -29,7 +31,7 @@ export function rememberingRoute(): typeof route {
   }
 }
 
-/** Equal for queries that get the same plan; `undefined` where measured figures may have a say in it. */
+/** Equal for queries that get the same plan; `undefined` where the plan may depend on measured performance. */
 function keyOf({ kind, strategy, wishes }: RouteQuery): string | undefined {
   const { model, otherModels, preferences, needs } = wishes
   const isPlain =
@@ -38,7 +40,7 @@ function keyOf({ kind, strategy, wishes }: RouteQuery): string | undefined {
     needs.inputs.length === 0 &&
     needs.outputs.length === 0 &&
     needs.routerOnly.length === 0
-  // Suffixes such as `:nitro` sort by figures.
+  // Suffixes such as `:nitro` sort by performance.
   if (!isPlain || model.includes(':')) return undefined
   return `${kind} ${strategy} ${needs.maxTokens ?? ''} ${needs.parameters.join()} ${model}`
 }

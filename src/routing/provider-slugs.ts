@@ -1,13 +1,13 @@
 import type { Offer } from './endpoint-candidate.ts'
 
-/** Whether a caller's slug means this provider: `groq` and `groq/fast` both mean Groq. */
+/** Whether a slug of a request matches this provider: `groq` and `groq/fast` both match Groq. */
 export function meansProvider(slug: string, provider: string): boolean {
   return slug === provider || slug.startsWith(`${provider}/`)
 }
 
 /**
- * Where an offer stands in a list of slugs; -1 when nowhere. A router stands for every slug that none of the
- * `direct` providers of the model answers to: a provider that only it has is asked through it.
+ * The index of a candidate's provider in a list of slugs; -1 when it is not in it. A router matches every slug that none of
+ * the `direct` providers of the model matches, because it may reach that provider.
  */
 export function placeIn(
   slugs: readonly string[],
@@ -20,7 +20,7 @@ export function placeIn(
   })
 }
 
-/** The providers among the offers that answer themselves. */
+/** The providers of the candidates that are no routers. */
 export function directProviders(offers: readonly Offer[]): ReadonlySet<string> {
   return new Set(
     offers.flatMap(({ endpoint, state }) => (state.speaksOpenRouter === true ? [] : [endpoint.provider])),

@@ -1,15 +1,15 @@
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/truncate.ts'
+import { shortName } from '../base/text.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
 import { findNearest } from '../base/nearest-names.ts'
 
-/** What a model name may stand for: one of the automatic choices, or the endpoints it names. */
+/** What a model name stands for: an automatic choice, or endpoints. */
 export type Resolved = (
   | { readonly type: 'auto'; readonly strategy: Strategy | undefined }
   | { readonly type: 'endpoints'; readonly model: Model; readonly endpoints: readonly Endpoint[] }
 ) & {
-  /** Suffixes of the name that no model of the catalogue has in its own: `nitro`, `floor`, … */
+  /** Suffixes of the name that are not part of a model's own name: `nitro`, `floor`, … */
   readonly variants: readonly string[]
 }
 
@@ -21,13 +21,13 @@ const AUTOMATIC: Readonly<Record<string, Strategy | undefined>> = {
   autobest: 'best',
 }
 
-/** OpenRouter's suffixes. Those that change what is asked, not how, exist only where the catalogue lists them. */
+/** OpenRouter's suffixes. Others are part of a model's name, where the catalogue lists it. */
 const VARIANTS = ['nitro', 'floor', 'online', 'exacto', 'free', 'thinking', 'extended']
 
 /**
- * Reads a model name: an automatic choice, our own name, OpenRouter's `author/slug`, or `provider/model_id`, each with
- * or without suffixes. A name that is OpenRouter's means the model wherever it is offered; `provider/model_id` means
- * that endpoint alone. Throws `no-such-model` with the nearest names.
+ * Resolves a model name: an automatic choice, our own name, OpenRouter's `author/slug`, or `provider/model_id`, each with
+ * or without suffixes. OpenRouter's name means the model at all its providers; `provider/model_id` means that endpoint
+ * alone. Throws `no-such-model` with the nearest names.
  */
 export function resolveModel(name: string, kind: ModelKind, catalog: Catalog): Resolved {
   const automatic = automaticOf(name)
@@ -59,7 +59,7 @@ function checkKind(model: Model, kind: ModelKind): void {
   if (model.kind === kind) return
   throw new BrokerError(
     'bad-request',
-    `“${model.id}” is a model for ${model.kind}, it can't be asked for ${kind}`,
+    `“${model.id}” is a model for ${model.kind} and can't be used for ${kind}`,
   )
 }
 
@@ -69,7 +69,7 @@ function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerErr
   const hint =
     near.length > 0
       ? `did you mean ${near.map((other) => `“${other}”`).join(' or ')}?`
-      : 'GET /v1/models lists what is on offer'
+      : 'GET /v1/models lists the available models'
   return new BrokerError(
     'no-such-model',
     `No endpoints found for ${shortName(name)}. There is no such model here; ${hint}`,

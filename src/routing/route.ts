@@ -5,30 +5,30 @@ import { automaticOffers, bestOfEach } from './auto-model.ts'
 import { FILTERS, type Filter, type FilterContext } from './filters.ts'
 import { noneLeft, noProvider, type Funnel } from './routing-errors.ts'
 import type { Exclusion, LeftOut, Offer, ProviderState, RouteSurroundings } from './endpoint-candidate.ts'
-import { betterOffer, inOrder } from './order.ts'
+import { betterOffer, inOrder, type Ordering } from './order.ts'
 import { resolveModel, type Resolved, type Strategy } from './resolve-model.ts'
 import { directProviders } from './provider-slugs.ts'
 
 export interface RouteQuery {
   readonly kind: ModelKind
   readonly wishes: RoutingWishes
-  /** What `auto` means. */
+  /** The strategy of `auto`. */
   readonly strategy: Strategy
 }
 
-/** Whom to ask. */
+/** The result of routing. */
 export interface Plan {
   /** Best first. */
   readonly candidates: readonly Endpoint[]
 }
 
-/** More endpoints than this are never tried for one model. */
+/** At most so many endpoints are tried for one model. */
 const MOST_CANDIDATES = 6
 
 /**
- * The endpoints to ask for this request, best first. Pure: the same query and surroundings give the same plan. Throws
- * `no-such-model` or `none-fits` with the constraint that left nothing, for the first model when none can answer. Who
- * is left out, and why, goes into `leftOut` where one is given.
+ * The candidates for a request, best first. Pure: the same query and input give the same plan. Throws `no-such-model`, or
+ * `none-fits` with the filter that excluded the last endpoint; when no model of the request has a candidate, the error is
+ * that of the first. Excluded endpoints and the reasons go into `exclusions` where it is given.
  */
 export function route(query: RouteQuery, surroundings: RouteSurroundings, leftOut?: LeftOut): Plan {
   const plans: ModelPlan[] = []
@@ -68,11 +68,11 @@ function planFor(
     wishes: { ...wishes, model: name },
     direct: directProviders(offers),
     variants: resolved.type === 'auto' ? [] : variants,
-    // Of a variant OpenRouter has other endpoints, and of hundreds of models nobody knows them all.
+    // A variant has other endpoints at OpenRouter, and the endpoints of hundreds of models are not all known.
     behind: resolved.type === 'auto' || variants.length > 0 ? undefined : around.behind,
   }
   const left = sieve(offers, context, name, leftOut)
-  const ordering = { wishes, sort, direct: context.direct, figuresOf: around.figuresOf }
+  const ordering: Ordering = { wishes, sort, direct: context.direct, figuresOf: around.figuresOf }
   const ordered =
     resolved.type === 'auto'
       ? bestOfEach(left, resolved.strategy ?? query.strategy, betterOffer(ordering), leftOut)
@@ -80,7 +80,7 @@ function planFor(
   return { offers: shortened(ordered, wishes, leftOut), sort }
 }
 
-/** What is offered of a model by those who are set up here. Throws `none-fits` when none is. */
+/** The endpoints of a model at configured providers. Throws `none-fits` when there is none. */
 function namedOffers(
   name: string,
   { model, endpoints, variants }: Extract<Resolved, { type: 'endpoints' }>,
@@ -97,9 +97,9 @@ function namedOffers(
   return offers
 }
 
-const NOT_SET_UP = { step: 'Filter by Configured Providers', reason: 'its provider is not set up here' }
+const NOT_SET_UP = { step: 'Filter by Configured Providers', reason: 'its provider is not configured' }
 
-/** Takes every offer through the filters, and remembers who fell where. */
+/** Applies all filters in turn. Throws `none-fits` when one excludes the last candidate. */
 function sieve(
   offers: readonly Offer[],
   context: FilterContext,
@@ -128,7 +128,7 @@ function fits(offer: Offer, filter: Filter, context: FilterContext, excluded: Ex
   return reason === undefined
 }
 
-/** As many as are ever tried. Without an order, no fallbacks means one provider and its own error. */
+/** Cuts the list to the candidates that may be tried. No fallbacks and no order mean one provider and its own error. */
 function shortened(
   offers: readonly Offer[],
   { preferences }: RoutingWishes,
@@ -140,12 +140,12 @@ function shortened(
     leftOut?.endpoints.push({
       endpoint,
       step: isAlone ? 'Filter by Fallback' : 'Most Candidates',
-      reason: isAlone ? 'is not the best one, and fallbacks are off' : `stands behind the ${most} best`,
+      reason: isAlone ? 'is not the best endpoint, and fallbacks are off' : `ranks after the ${most} best`,
     })
   return offers.slice(0, most)
 }
 
-/** One model after the other, unless the caller wants all of them in one order. */
+/** The candidates of one model after the other, or of all models in one order where the request sorts across models. */
 function candidatesOf(
   plans: readonly ModelPlan[],
   { wishes }: RouteQuery,
@@ -154,11 +154,16 @@ function candidatesOf(
   const [first] = plans
   const offers = plans.length === 1 && first !== undefined ? first.offers : onceEach(plans)
   if (!wishes.preferences.sortsAcrossModels) return offers.map(({ endpoint }) => endpoint)
-  const ordering = { wishes, sort: first?.sort ?? 'price', direct: directProviders(offers), figuresOf }
+  const ordering: Ordering = {
+    wishes,
+    sort: first?.sort ?? 'price',
+    direct: directProviders(offers),
+    figuresOf,
+  }
   return inOrder(offers, ordering).map(({ endpoint }) => endpoint)
 }
 
-/** A model may be named twice, or under two names. */
+/** Removes duplicates: a request may name a model twice, or under two names. */
 function onceEach(plans: readonly ModelPlan[]): readonly Offer[] {
   const offers = new Map<string, Offer>()
   for (const offer of plans.flatMap((plan) => plan.offers))
@@ -176,7 +181,7 @@ function sortOf(variants: readonly string[]): ProviderSort | undefined {
   return variants.map((variant) => SORTS[variant]).find((sort) => sort !== undefined)
 }
 
-/** A router understands the suffixes itself. */
+/** Appends the variant suffixes for a router, which understands them itself. */
 function asVariant(endpoint: Endpoint, state: ProviderState, variants: readonly string[]): Endpoint {
   if (state.speaksOpenRouter !== true || variants.length === 0) return endpoint
   return { ...endpoint, modelId: [endpoint.modelId, ...variants].join(':') }

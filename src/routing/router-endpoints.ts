@@ -3,12 +3,12 @@ import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { quantizationFits, tooDear } from './price-and-quantization.ts'
 import { meansProvider } from './provider-slugs.ts'
 
-/** How callers name OpenRouter itself among our providers. */
+/** The slug of OpenRouter itself. */
 const ROUTER = 'openrouter'
 
-/** One wish, held against one endpoint behind a router. */
+/** One condition of a request on the endpoints of a router. */
 interface Condition {
-  /** How the wish is called in a request. */
+  /** Its name in a request. */
   readonly name: string
   readonly isMet: (endpoint: RouterEndpoint, wishes: RoutingWishes) => boolean
 }
@@ -45,7 +45,7 @@ const CONDITIONS: readonly Condition[] = [
   },
 ]
 
-/** The wish that none of a router's endpoints meets, with those before it; `undefined` when somebody meets them all. */
+/** The first condition that, together with those before it, none of a router's endpoints meets; `undefined` when one meets all. */
 export function unmetBehind(endpoints: readonly RouterEndpoint[], wishes: RoutingWishes): string | undefined {
   let left = endpoints
   for (const { name, isMet } of CONDITIONS) {
@@ -55,7 +55,7 @@ export function unmetBehind(endpoints: readonly RouterEndpoint[], wishes: Routin
   return undefined
 }
 
-/** A list that names nobody behind the router wishes nothing of them. */
+/** A list that names no provider besides the router itself is no condition on its endpoints. */
 function isNamed(tag: string, slugs: readonly string[] | undefined): boolean {
   const others = slugs?.filter((slug) => slug !== ROUTER) ?? []
   return others.length === 0 || others.some((slug) => meansProvider(tag, slug))

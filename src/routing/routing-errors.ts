@@ -3,13 +3,13 @@ import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import type { Filter, FilterContext } from './filters.ts'
 import type { Exclusion, Offer } from './endpoint-candidate.ts'
 
-/** How many endpoints were left after each step that took some away; OpenRouter's `routing_funnel`. */
+/** How many endpoints were left after each filter that excluded some; OpenRouter's `routing_funnel`. */
 export type Funnel = { readonly step: string; readonly endpoint_count: number }[]
 
-/** An automatic choice can leave out hundreds; `POST /v1/explain` names them all. */
+/** An automatic choice can exclude hundreds; `POST /v1/explain` lists them all. */
 const MOST_REASONS = 32
 
-/** Nothing fits the request: says which condition took the last endpoint away, and who fell where. */
+/** No endpoint matches the request: the error names the filter that excluded the last one, and the reasons for the others. */
 export function noneLeft(end: {
   readonly model: string
   readonly filter: Filter
@@ -20,7 +20,7 @@ export function noneLeft(end: {
 }): BrokerError {
   const { preferences } = end.context.wishes
   const requested = preferences.only ?? preferences.order
-  // A feature that nobody here has is the request's fault, not a lack of endpoints.
+  // A feature that no configured provider has is an error of the request, not a lack of endpoints.
   const code = end.filter.step === 'Filter by Router Features' ? 'bad-request' : 'none-fits'
   return new BrokerError(code, end.filter.message(end.context), {
     details: {
@@ -39,13 +39,13 @@ export function noneLeft(end: {
   })
 }
 
-/** The model exists, but nobody who offers it is set up here. */
+/** The model exists, but none of its providers is configured. */
 export function noProvider(model: string, endpoints: readonly Endpoint[]): BrokerError {
   const providers = [...new Set(endpoints.map(({ provider }) => provider))]
   const keys = providers.map((provider) => `${provider.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}_API_KEY`)
   return new BrokerError(
     'none-fits',
-    `No endpoints found for ${model}. It is offered by ${providers.join(', ')}, of which none is set up here: set ${keys.join(' or ')}`,
+    `No endpoints found for ${model}. It is offered by ${providers.join(', ')}, none of which is configured: set ${keys.join(' or ')}`,
     {
       details: {
         metadata: {
@@ -58,9 +58,10 @@ export function noProvider(model: string, endpoints: readonly Endpoint[]): Broke
   )
 }
 
+/** No configured provider has a model of this kind. */
 export function nothingConfigured(kind: ModelKind): BrokerError {
   return new BrokerError(
     'none-fits',
-    `No provider for ${kind} is set up here: set a key such as OPENROUTER_API_KEY, then restart the broker`,
+    `No provider for ${kind} is configured: set a key such as OPENROUTER_API_KEY, then restart the broker`,
   )
 }

@@ -2,7 +2,7 @@ import { assert, ipV4, ipV6, oneof, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalAddress, firstForwardedAddress, isLoopback } from '../../src/auth/address.ts'
 
-describe('an address has one spelling', () => {
+describe('the canonical form of an address', () => {
   test.each([
     ['10.1.2.3', '10.1.2.3'],
     ['::ffff:1.2.3.4', '1.2.3.4'],
@@ -14,18 +14,18 @@ describe('an address has one spelling', () => {
     ['::', '::'],
     ['1::', '1::'],
     ['64:ff9b::192.0.2.33', '64:ff9b::c000:221'],
-  ])('%s is %s', (text, canonical) => {
+  ])('of %s is %s', (text, canonical) => {
     expect(canonicalAddress(text)).toBe(canonical)
   })
 
   test.each(['', 'localhost', '1.2.3', '01.2.3.4', '1::2::3', '1.2.3.4%eth0', 'unknown', '%', '::1\n'])(
-    '“%s” is no address',
+    'does not exist for “%s”',
     (text) => {
       expect(canonicalAddress(text)).toBeUndefined()
     },
   )
 
-  test('the same as every browser spells it, for any IPv6 address that holds no IPv4', () => {
+  test('is that of a URL parser, for any IPv6 address without an embedded IPv4 address', () => {
     assert(
       property(ipV6(), (text) => {
         const canonical = canonicalAddress(text)
@@ -35,7 +35,7 @@ describe('an address has one spelling', () => {
     )
   })
 
-  test('spelling it again changes nothing', () => {
+  test('is its own canonical form', () => {
     assert(
       property(oneof(ipV4(), ipV6()), (text) => {
         const canonical = canonicalAddress(text) ?? ''
@@ -56,12 +56,12 @@ describe('the first address of a forwarded list', () => {
     expect(firstForwardedAddress(list)).toBe(address)
   })
 
-  test('of a list without any is nobody', () => {
+  test('of a list without any is undefined', () => {
     expect(firstForwardedAddress('unknown, _hidden,,')).toBeUndefined()
   })
 })
 
-test('only loopback addresses are loopback', () => {
+test('127.0.0.0/8, ::1 and localhost are loopback, other addresses are not', () => {
   expect(
     ['127.0.0.1', '127.9.9.9', '::1', '0:0::1', '::ffff:127.0.0.1', 'localhost', '[::1]'].filter(
       (address) => !isLoopback(address),

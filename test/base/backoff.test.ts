@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { backoffMs, withJitter } from '../../src/base/backoff.ts'
 
-test('a backoff doubles from its first wait to its longest', () => {
+test('a backoff doubles from its first wait up to its maximum', () => {
   const waits = [0, 1, 2, 3, 4, 50].map((failures) => backoffMs({ firstMs: 500, maxMs: 3000 }, failures))
   expect(waits).toEqual([0, 500, 1000, 2000, 3000, 3000])
 })

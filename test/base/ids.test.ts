@@ -12,7 +12,7 @@ test('a generation id has OpenRouter’s form', () => {
   )
 })
 
-test('ids sort by the millisecond that they were made in', () => {
+test('generation ids sort by the millisecond of their creation', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 998 }), fc.integer({ min: 1, max: 10 }), (ms, later) => {
       const start = 1_795_000_000_000
@@ -21,6 +21,6 @@ test('ids sort by the millisecond that they were made in', () => {
   )
 })
 
-test('ids of one moment all differ', () => {
+test('generation ids of the same millisecond differ', () => {
   expect(new Set(Array.from({ length: 1000 }, () => generationId(7))).size).toBe(1000)
 })

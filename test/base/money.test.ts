@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { dollars, formatDollars, money } from '../../src/base/money.ts'
 
-describe('dollars', () => {
+describe('an amount in dollars', () => {
   test.each([
     ['2.5', 2_500_000_000n],
     ['0.00000015', 150n],
@@ -15,20 +15,20 @@ describe('dollars', () => {
     expect(dollars(decimal)).toBe(nano)
   })
 
-  test.each(['', '.', 'abc', '1,5', '0x10', '1e99999', 'NaN', 'Infinity'])('refuses “%s”', (text) => {
+  test.each(['', '.', 'abc', '1,5', '0x10', '1e99999', 'NaN', 'Infinity'])('of “%s” is refused', (text) => {
     expect(() => dollars(text)).toThrow(RangeError)
   })
 
-  test('refuses a million digits at once', () => {
+  test('of a million digits is refused without parsing it', () => {
     for (const text of ['1'.repeat(1_000_000), `${'1'.repeat(1_000_000)}x`])
       expect(() => dollars(text)).toThrow(/not a sane amount/)
   })
 
-  test('refuses what is finer than a nano-dollar instead of rounding it', () => {
+  test('that is finer than a nano-dollar is refused instead of rounded', () => {
     expect(() => dollars('0.0000000001')).toThrow(/finer/)
   })
 
-  test('are written so that reading gives the same amount', () => {
+  test('is formatted so that parsing gives the same amount', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }), (nano) => {
         expect(dollars(formatDollars(money(nano)))).toBe(nano)

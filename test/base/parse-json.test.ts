@@ -10,7 +10,7 @@ const outcome = (read: () => unknown): unknown => {
   }
 }
 
-test('JSON is read as far down as the bound, and not a level further', () => {
+test('JSON is parsed up to the maximum of levels, and refused with one more', () => {
   for (const [open, close] of [
     ['[', ']'],
     ['{"a":', '}'],
@@ -23,7 +23,7 @@ test('JSON is read as far down as the bound, and not a level further', () => {
   }
 })
 
-test('so many lists, objects and strings, and not one more; numbers don’t count', () => {
+test('JSON is parsed up to the maximum of lists, objects and strings; numbers don’t count', () => {
   for (const part of ['{}', '[]', '""']) {
     const list = (count: number): string => `[${`${part},`.repeat(count - 2)}${part}]`
     expect(parseJson(list(MOST_PARTS))).toHaveLength(MOST_PARTS - 1)
@@ -32,12 +32,12 @@ test('so many lists, objects and strings, and not one more; numbers don’t coun
   expect(parseJson(`[${'1,'.repeat(2 * MOST_PARTS)}1]`)).toHaveLength(2 * MOST_PARTS + 1)
 })
 
-test('brackets in strings are no levels', () => {
+test('brackets in strings are not counted as levels', () => {
   const text = '[{'.repeat(MOST_DEPTH)
   expect(parseJson(JSON.stringify([text, `\\"${text}`]))).toEqual([text, `\\"${text}`])
 })
 
-test('what is not deep is read as ever, valid or not, with a reviver or without', () => {
+test('JSON within the bounds is parsed as by the engine, valid or not, with a reviver or without', () => {
   const padding = ' '.repeat(MOST_DEPTH)
   const edit = fc.record({ at: fc.nat(), with: fc.constantFrom('', '"', ']', '{', ',', '\\') })
   fc.assert(

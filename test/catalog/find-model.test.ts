@@ -20,23 +20,23 @@ models:
     backends: [{provider: elsewhere, model_id: x}]
 `)
 
-test('a name is looked for among models first', () => {
+test('a name is looked up among the models first', () => {
   expect(findByName(catalog, 'gpt-4o')).toMatchObject({ type: 'model', model: { id: 'gpt-4o' } })
   expect(findByName(catalog, 'openai/gpt-4o-mini')).toMatchObject({ model: { id: 'openai/gpt-4o-mini' } })
 })
 
-test('OpenRouter’s author/slug finds the model that is offered there under it', () => {
+test('OpenRouter’s author/slug finds the model with that id at OpenRouter', () => {
   expect(findByName(catalog, 'anthropic/claude-sonnet-4.5')).toMatchObject({
     model: { id: 'claude-sonnet-4.5' },
   })
   expect(findBySlug(catalog, 'openai/gpt-4o-mini')?.id).toBe('gpt-4o-mini')
 })
 
-test('a slug comes before the endpoint that looks the same', () => {
+test('a slug takes precedence over an endpoint of the same name', () => {
   expect(findByName(catalog, 'openai/gpt-4o')).toMatchObject({ type: 'model', model: { id: 'gpt-4o' } })
 })
 
-test('provider/model_id asks for that endpoint alone', () => {
+test('provider/model_id finds that endpoint alone', () => {
   expect(findByName(catalog, 'openrouter/openai/gpt-4o')).toMatchObject({
     type: 'endpoint',
     endpoint: { provider: 'openrouter' },
@@ -44,11 +44,11 @@ test('provider/model_id asks for that endpoint alone', () => {
   })
 })
 
-test('an endpoint that two models share belongs to the one that asks it first', () => {
+test('an endpoint that two models share belongs to the model that gives it the lower priority number', () => {
   expect(findByName(catalog, 'groq/whisper-large-v3')).toMatchObject({ model: { id: 'whisper-large-v3' } })
 })
 
-test('what is not there is not found', () => {
+test('an unknown name is not found', () => {
   for (const name of ['gpt-5', 'openrouter/gpt-4o', '', '__proto__', 'constructor'])
     expect(findByName(catalog, name)).toBeUndefined()
 })
@@ -65,12 +65,12 @@ test.each([
   expect(nearestNames(catalog, written, 3)[0]).toBe(meant)
 })
 
-test('nothing is suggested for what resembles nothing', () => {
+test('a name that resembles no model gets no suggestion', () => {
   expect(nearestNames(catalog, 'zzzzzzzz', 3)).toEqual([])
   expect(nearestNames(catalog, '', 3)).toEqual([])
 })
 
-test('property: a name is near itself', () => {
+test('property: the nearest name of a model’s own name is itself', () => {
   fc.assert(
     fc.property(fc.constantFrom(...catalog.models.keys()), (name) => {
       expect(nearestNames(catalog, name, 6)).toContain(name)
@@ -78,7 +78,7 @@ test('property: a name is near itself', () => {
   )
 })
 
-test('property: no name, however long or odd, gets more suggestions than asked for', () => {
+test('property: any name gets at most the requested number of suggestions', () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 5000 }), (name) => {
       expect(nearestNames(catalog, name, 2).length).toBeLessThanOrEqual(2)

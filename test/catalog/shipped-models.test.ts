@@ -9,7 +9,7 @@ const { catalog } = readModelsFile(new URL('../../modelsconfig.yml', import.meta
 const models = [...catalog.models.values()]
 const endpoints = models.flatMap((model) => model.endpoints)
 
-test('there are many chat models, and models for every other door', () => {
+test('the shipped file has many chat models, and models of every other kind', () => {
   const count = (kind: string) => models.filter((model) => model.kind === kind).length
   expect(count('chat')).toBeGreaterThanOrEqual(60)
   expect(count('embedding')).toBeGreaterThanOrEqual(3)
@@ -20,14 +20,14 @@ test('there are many chat models, and models for every other door', () => {
   )
 })
 
-test('every price says where it comes from and from which day', () => {
+test('every shipped price has a source and a date', () => {
   const isDated = (price: Price) =>
     /\S/.test(price.source ?? '') && /^202\d-\d\d-\d\d$/.test(price.date ?? '')
   const undated = endpoints.filter(({ price }) => price !== undefined && !isDated(price))
   expect(undated.map(({ id }) => id)).toEqual([])
 })
 
-test('every chat price has both directions, and nearly every chat model can be priced', () => {
+test('every shipped chat price has both directions, and nearly every chat model has a price', () => {
   const chat = models.filter((model) => model.kind === 'chat')
   const isHalf = ({ price }: Endpoint) =>
     price !== undefined && (price.input === undefined || price.output === undefined)
@@ -36,14 +36,14 @@ test('every chat price has both directions, and nearly every chat model can be p
   expect(unpriced.map(({ id }) => id)).toEqual(['qwen3.8-max'])
 })
 
-test('autobest has something to choose from, with tools', () => {
+test('the shipped file has premium models with tools for autobest', () => {
   const premium = models.filter(
     ({ tier, capabilities }) => tier === 'premium' && capabilities.includes('tool_calling'),
   )
   expect(premium.length).toBeGreaterThan(10)
 })
 
-test('Whisper goes from Groq over SambaNova to OpenAI', () => {
+test('Whisper is tried at Groq, then SambaNova, then OpenAI', () => {
   expect(catalog.models.get('whisper-1')?.endpoints.map(({ id }) => id)).toEqual([
     'groq/whisper-large-v3',
     'sambanova/Whisper-Large-v3',
@@ -51,7 +51,7 @@ test('Whisper goes from Groq over SambaNova to OpenAI', () => {
   ])
 })
 
-test('a model that its maker sells too is asked for there first', () => {
+test('a model that its maker offers too is tried there first', () => {
   expect(catalog.models.get('gpt-4o')?.endpoints.map(({ id }) => id)).toEqual([
     'openai/gpt-4o',
     'openrouter/openai/gpt-4o',

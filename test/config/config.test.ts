@@ -22,7 +22,7 @@ const keysOf = (env: Record<string, string>, name: string, keyEnv?: string) =>
     .keysOf(name, keyEnv)
     .map((key) => key.reveal())
 
-test('a machine that says nothing gets Hero’s usual places and calm defaults', () => {
+test('an empty environment gets Hero’s default folders and the default settings', () => {
   const config = load()
   expect(config).toMatchObject({
     socketDir: join(home, 'hero/var/sockets'),
@@ -43,7 +43,7 @@ test('a machine that says nothing gets Hero’s usual places and calm defaults',
   expect(Object.isFrozen(config)).toBe(true)
 })
 
-test('the ports of local model servers are left alone when somebody says so', () => {
+test('the ports of local model servers are not probed when AIBROKER_DETECT is off', () => {
   expect(load({ AIBROKER_DETECT: 'off' }).detectsLocalServers).toBe(false)
 })
 
@@ -67,11 +67,11 @@ test.each([
   expect(load(env).dataDir).toBe(expected)
 })
 
-test('a socket folder of its own leaves the data where it was', () => {
+test('a separate socket folder does not move the data folder', () => {
   expect(load({ HERO_SOCKET_DIR: '/s' }).dataDir).toBe(load().dataDir)
 })
 
-test('the models file is the named one, else the one at hand, else the shipped one', () => {
+test('the models file is the one of MODELS_CONFIG_PATH, else that of the working directory, else the shipped one', () => {
   expect(load({ MODELS_CONFIG_PATH: 'mine.yml' }).modelsConfigPath).toBe(join(home, 'mine.yml'))
   expect(load({ MODELS_CONFIG_PATH: '~/mine.yml' }).modelsConfigPath).toBe(join(home, 'mine.yml'))
   expect(readModelsFile(load().modelsConfigPath).catalog.models.has('gpt-4o')).toBe(true)
@@ -85,15 +85,15 @@ test.each([
   [{ GROQ_API_KEY: 'one', GROQ_API_KEYS: 'two,one' }, ['one', 'two']],
   [{ GROQ_API_KEY: ' ' }, []],
   [{ OPENAI_API_KEY: 'one' }, []],
-])('Groq’s keys of %j are %j', (env, expected) => {
+])('the keys for Groq from %j are %j', (env, expected) => {
   expect(keysOf(env, 'groq')).toEqual(expected)
 })
 
-test('Alibaba’s keys may have either of its names', () => {
+test('keys for Alibaba may be in variables of either of its names', () => {
   expect(keysOf({ DASHSCOPE_API_KEY: 'd', ALIBABA_API_KEYS: 'a,b' }, 'alibaba')).toEqual(['a', 'b', 'd'])
 })
 
-test('a provider of the models file has its keys where the file says', () => {
+test('a provider of the models file has its keys in the variable that the file names', () => {
   expect(keysOf({ MY_KEY: 'one', MY_KEYS: 'two', ACME_API_KEY: 'three' }, 'acme', 'MY_KEY')).toEqual([
     'one',
     'two',
@@ -101,7 +101,7 @@ test('a provider of the models file has its keys where the file says', () => {
   expect(keysOf({ MY_LLAMA_API_KEY: 'one' }, 'my-llama')).toEqual(['one'])
 })
 
-test('no way of printing the configuration shows a secret', () => {
+test('printing the configuration in any way shows no secret', () => {
   const config = load({ OPENAI_API_KEY: 'sk-hush', ADMIN_TOKEN: 'adm-hush', HERO_SECRET: 'jwt, hush' })
   const seen =
     inspect([config, config.keysOf('openai')], { depth: 9, showHidden: true }) + JSON.stringify(config)
@@ -109,13 +109,13 @@ test('no way of printing the configuration shows a secret', () => {
   expect(config.heroSecret?.reveal()).toBe('jwt, hush')
 })
 
-test('a key that could not travel in a header is refused without being shown', () => {
+test('a key that can’t be sent in a header is refused, and not shown', () => {
   const load = () => keysOf({ GROQ_API_KEYS: 'good,two words' }, 'groq')
   expect(load).toThrow(/^GROQ_API_KEYS holds a key with a space/)
   expect(load).not.toThrow(/two words/)
 })
 
-test('the .env file gives secrets to whom the environment gives none, and nothing else', () => {
+test('the .env file provides only secrets that the environment lacks', () => {
   writeEnvFile('OPENAI_API_KEY=from-file\nGROQ_API_KEY=from-file\nADMIN_TOKEN=t\nROUTING_STRATEGY=best\n')
   const config = load({ OPENAI_API_KEYS: 'from-env' })
   expect(config.keysOf('openai').map((key) => key.reveal())).toEqual(['from-env'])
@@ -124,7 +124,7 @@ test('the .env file gives secrets to whom the environment gives none, and nothin
   expect(config.routingStrategy).toBe('cheapest')
 })
 
-test('keys that come into the .env file, or leave it, are found once it is read again; a bad file changes nothing', () => {
+test('keys that are added to or removed from the .env file take effect when it is read again; a bad file changes nothing', () => {
   writeEnvFile('OPENAI_API_KEY=old\nADMIN_TOKEN=t\n')
   const config = load()
   const keys = (name: string) => config.keysOf(name).map((key) => key.reveal())
@@ -139,7 +139,7 @@ test('keys that come into the .env file, or leave it, are found once it is read 
   expect([keys('openai'), keys('groq')]).toEqual([[], ['one', 'two']])
 })
 
-test('a .env file that others can read is refused, with the command that helps', () => {
+test('a .env file that other users can read is refused, with the command that corrects it', () => {
   const path = writeEnvFile('OPENAI_API_KEY=x', 0o644)
   expect(() => load()).toThrow(`run: chmod 600 ${path}`)
 })
@@ -148,13 +148,13 @@ test.each([
   ['https://proxy.example/v1/', 'https://proxy.example/v1'],
   ['http://127.0.0.1:8080/v1', 'http://127.0.0.1:8080/v1'],
   ['http+unix://%2Ftmp%2Fllama.sock/v1', 'http+unix://%2Ftmp%2Fllama.sock/v1'],
-])('a provider can be reached under %s instead', (url, expected) => {
+])('a provider can have the base URL %s from the environment', (url, expected) => {
   const config = load({ AIBROKER_MY_LLAMA_URL: url })
   expect(config.baseUrlOf('my-llama')).toBe(expected)
   expect(config.baseUrlOf('openai')).toBeUndefined()
 })
 
-test('the TCP door opens at an address and a port', () => {
+test('the TCP listener needs an address and a port', () => {
   expect(load({}, { address: '::', port: '33850', mother: true })).toMatchObject({
     listen: { address: '::', port: 33_850 },
     isMother: true,
@@ -171,17 +171,17 @@ test.each<[Flags, string]>([
   ],
   [{ address: '::', port: '70000' }, '--port is “70000”, should be a number from 0 to 65535'],
   [{ address: '::', port: '' }, '--port is “”, should be a number from 0 to 65535'],
-])('flags %j are refused', (flags, message) => {
+])('the flags %j are refused', (flags, message) => {
   expect(() => load({}, flags)).toThrow(message)
 })
 
-test('a data folder in the kernel’s own file systems is refused before anybody tries to make it', () => {
+test('a data folder in /proc or /sys is refused before it is created', () => {
   expect(() => load({ PATH_VAR: '/proc/self/x' })).toThrow('which is the kernel’s; name a folder on a disk')
   expect(() => load({ AIBROKER_DATA_DIR: '/sys' })).toThrow('leads to /sys')
   expect(() => load({ PATH_VAR: '/processes' })).not.toThrow()
 })
 
-test('every bad value is named at once, with what would be right', () => {
+test('all bad values are reported at once, each with valid ones', () => {
   const env = {
     ROUTING_STRATEGY: 'fastest',
     AIBROKER_LOG_LEVEL: 'loud',
@@ -203,7 +203,7 @@ test('every bad value is named at once, with what would be right', () => {
   )
 })
 
-test('a bad URL is shown without the keys in it', () => {
+test('an error about a URL does not show the keys in it', () => {
   const start = () => load({ AIBROKER_GROQ_URL: 'ftp://ada:s3cret@groq.com/v1?key=s3cret' })
   expect(start).toThrow('AIBROKER_GROQ_URL is “ftp://***@groq.com/v1?***”')
 })
@@ -214,7 +214,7 @@ test.each([
   ['https://ada:s3cret@groq.com/v1', 'keys belong in a key variable'],
   ['http+unix://run.sock/v1', 'the socket’s path must be absolute'],
   ['http+unix://%2Frun%ZZ/v1', 'percent-encoded'],
-])('an address that no provider could be asked under is refused at the start: %s', (url, why) => {
+])('an invalid base URL is refused at the start: %s', (url, why) => {
   const start = () => load({ AIBROKER_GROQ_URL: url })
   expect(start).toThrow(why)
   expect(start).not.toThrow('s3cret')
@@ -228,7 +228,7 @@ function writeEnvFile(text: string, mode = 0o600): string {
   return join(folder, '.env')
 }
 
-test('every setting that can be said is among those in effect, with who said it', () => {
+test('every setting is among the effective ones, with its source', () => {
   const source = readFileSync(new URL('../../src/config/config.ts', import.meta.url), 'utf8')
   const read = [
     ...source.matchAll(

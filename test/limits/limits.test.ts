@@ -36,13 +36,13 @@ function scene(): Scene {
   }
 }
 
-test('whoever has no rule is not bound', async () => {
+test('a caller without a rule has no limit', async () => {
   await using at = scene()
   expect(at.limits.admit(lab, 1e9).headers).toEqual({})
   expect(at.limits.allowance(lab)).toBeUndefined()
 })
 
-test('a stored rule that can no longer be read refuses its callers, and says whose it is and what helps', async () => {
+test('a stored rule that can’t be parsed refuses its callers, with its subject and the remedy', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'everybody' }, { concurrent: 5 })
   await at.rules.set({ scope: 'context', context: 'lab' }, { usd_per_day: 'ten' })
@@ -58,7 +58,7 @@ test('a stored rule that can no longer be read refuses its callers, and says who
   at.limits.admit(lab, 0).leave(0)
 })
 
-test('no minute, wherever it begins, holds more requests than the rule says', async () => {
+test('no period of 60 seconds contains more requests than the rule allows', async () => {
   const waits = fc.array(fc.nat(40_000), { minLength: 5, maxLength: 60 })
   await fc.assert(
     fc.asyncProperty(waits, fc.integer({ min: 1, max: 5 }), async (waits, most) => {
@@ -82,7 +82,7 @@ test('no minute, wherever it begins, holds more requests than the rule says', as
   )
 })
 
-test('a refusal says when to come back, and then it is let in', async () => {
+test('a refusal states when to retry, and the request is admitted then', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 2 })
   at.limits.admit(lab, 0).leave(0)
@@ -101,7 +101,7 @@ test('a refusal says when to come back, and then it is let in', async () => {
   at.limits.admit(lab, 0)
 })
 
-test('one busy context leaves the others what is theirs', async () => {
+test('a context at its limit does not affect other contexts', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'default' }, { concurrent: 1 })
   const running = at.limits.admit(lab, 0)
@@ -111,7 +111,7 @@ test('one busy context leaves the others what is theirs', async () => {
   at.limits.admit(lab, 0)
 })
 
-test('tokens count from the moment they are expected, and as used once they are known', async () => {
+test('expected tokens count from the start of a request, and used ones from its end', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'address', address: '10.0.0.1' }, { tokens_per_minute: 100 })
   const first = at.limits.admit(lab, 60)
@@ -123,7 +123,7 @@ test('tokens count from the moment they are expected, and as used once they are 
   at.limits.admit(lab, 1)
 })
 
-test('a request must pass every rule that applies, and the special one wins over the default', async () => {
+test('a request must comply with every rule that applies, and a specific rule replaces the default', async () => {
   await using at = scene()
   const { rules, limits } = at
   await rules.set({ scope: 'everybody' }, { usd_total: '10' })
@@ -141,7 +141,7 @@ test('a request must pass every rule that applies, and the special one wins over
   ])
 })
 
-test('rules outlive a restart and hold from the next request on', async () => {
+test('rules survive a restart and take effect with the next request', async () => {
   await using at = scene()
   expect(at.limits.allowance(lab)).toBeUndefined()
   await at.rules.set({ scope: 'context', context: 'lab' }, { usd_total: '2' })
@@ -154,7 +154,7 @@ test('rules outlive a restart and hold from the next request on', async () => {
   expect(reopened.boundsOf(lab)).toEqual([])
 })
 
-test('what is held and spent is gone from the allowance, and comes back with the next period', async () => {
+test('held and spent money reduces the allowance until the next period', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'default' }, { usd_per_hour: '1' })
   const hold = await at.ledger.hold(
@@ -174,18 +174,18 @@ function refusalOf(run: () => unknown): { message: string; details: object } {
     expect(error).toMatchObject({ code: 'over-limit' })
     return error as { message: string; details: object }
   }
-  throw new Error('it was let in')
+  throw new Error('it was admitted')
 }
 
 test.each(['0.0000000001', `0.${'0'.repeat(8)}11`, '9'.repeat(101), '-1', '1e3'])(
-  'a budget of %s is no money and is not set',
+  'a budget of %s is not a valid amount and is refused',
   (amount) => {
     for (const period of ['usd_per_hour', 'usd_per_day', 'usd_per_month', 'usd_total'])
       expect(limitRule.safeParse({ [period]: amount }).success).toBe(false)
   },
 )
 
-test('a rule of an older broker that would not be set any more does not keep this one from starting', async () => {
+test('a stored rule that is no longer valid does not prevent a start', async () => {
   await using at = scene()
   const old = { usd_per_day: '0.0000000001' }
   await at.rules.set({ scope: 'default' }, old)

@@ -29,7 +29,7 @@ function explained(model: string, provider: object = {}, otherModels: readonly s
   return { asked, leftOut }
 }
 
-/** Every endpoint of the models in question is either asked or left out, once, for a reason. */
+/** The ids of all candidates and excluded endpoints. Each exclusion must have a reason. */
 function everybody({ asked, leftOut }: ReturnType<typeof explained>): string[] {
   const candidates = asked()
   expect(leftOut.endpoints.every(({ step, reason }) => step !== '' && reason !== '')).toBe(true)
@@ -38,7 +38,7 @@ function everybody({ asked, leftOut }: ReturnType<typeof explained>): string[] {
 
 const ONE = ['groq/one', 'nobody/one', 'openai/one', 'openrouter/acme/one']
 
-describe('everybody is either asked or left out for a reason', () => {
+describe('every endpoint is either a candidate or excluded for a reason', () => {
   test.each([
     {},
     { only: ['groq'] },
@@ -51,31 +51,31 @@ describe('everybody is either asked or left out for a reason', () => {
     expect(everybody(explained('one', provider))).toEqual(ONE)
   })
 
-  test('also beyond the most that are ever tried', () => {
+  test('beyond the maximum of candidates', () => {
     const asked = explained('many')
     expect(everybody(asked)).toHaveLength(9)
     expect(asked.leftOut.endpoints).toHaveLength(3)
   })
 
-  test('also when nobody is left to be asked', () => {
+  test('when no candidate is left', () => {
     const { asked, leftOut } = explained('one', { only: ['openai'], max_price: { prompt: 1 } })
     expect(asked).toThrow(/max price/)
     expect(leftOut.endpoints.map(({ endpoint }) => endpoint.id).sort()).toEqual(ONE)
   })
 
-  test('also by an automatic choice, but for those who are not set up', () => {
+  test('by an automatic choice, except endpoints of providers that are not configured', () => {
     const here = [...catalog.endpoints.keys()].filter((id) => !id.startsWith('nobody/'))
     expect(everybody(explained('auto'))).toEqual(here.sort())
   })
 })
 
-test('a model of the list that can’t be asked is told with its fault', () => {
+test('a requested model without a candidate is reported with its error', () => {
   const { asked, leftOut } = explained('on', {}, ['one'])
   expect(asked()).toContain('groq/one')
   expect(leftOut.models).toMatchObject([{ model: 'on', error: { code: 'no-such-model' } }])
 })
 
-test('an automatic choice takes a model where the wishes allow it, not only where it is best', () => {
+test('an automatic choice uses a model at the providers that the preferences allow, not only at the best one', () => {
   expect(explained('auto', { only: ['openrouter'] }).asked()).toEqual(['openrouter/acme/one'])
   expect(explained('auto', { order: ['openai'] }).asked()).toContain('openai/one')
 })

@@ -5,7 +5,7 @@ import type { Price } from '../../src/catalog/catalog.ts'
 import { tooDear } from '../../src/routing/price-and-quantization.ts'
 import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
 
-/** Dollars per million tokens, per request and per picture. */
+/** Dollars per million tokens, per request and per image. */
 const price: Price = {
   input: dollars(2),
   output: dollars(8),
@@ -24,7 +24,7 @@ test.each([
   [{}],
   [{ prompt: null }],
   [{ prompt: 1e308, completion: '1e20000' }],
-])('a price at its bound is not above it (%j)', (bounds) => {
+])('a price equal to its maximum does not exceed it (%j)', (bounds) => {
   expect(judge(bounds)).toBeUndefined()
 })
 
@@ -35,16 +35,16 @@ test.each([
   [{ audio: 39 }, 'audio'],
   [{ image: 0.0019999999 }, 'image'],
   [{ request: '1e-20000' }, 'request'],
-])('each bound is looked at by itself (%j)', (bounds, what) => {
+])('each maximum is checked separately (%j)', (bounds, what) => {
   expect(judge(bounds)).toMatch(`for ${what}, more than`)
 })
 
-test('a bound of a million digits is refused at once', () => {
+test('a maximum of a million digits is refused without parsing it', () => {
   const digits = '1'.repeat(1_000_000)
   for (const prompt of [`${digits}x`, digits]) expect(() => judge({ prompt })).toThrow(BrokerError)
 })
 
-test('what has no price of that kind is not above its bound', () => {
+test('a price without a rate of that kind does not exceed its maximum', () => {
   const { input, output, source, date } = price
   expect(tooDear({ input, output, source, date }, { audio: '0', image: '0', request: '0' })).toBeUndefined()
 })

@@ -30,7 +30,7 @@ const spread = (p50: number, step: number): Percentile => ({
   p99: p50 + 3 * step,
 })
 
-/** Milliseconds to the first token and tokens a second; `new` was never asked. */
+/** Milliseconds to the first token and tokens a second; `new` was never measured. */
 const FIGURES: Readonly<Record<string, EndpointFigures>> = {
   'dear/one': { latency: spread(900, 1000), throughput: spread(40, -10) },
   'middling/one': { latency: spread(500, 100), throughput: spread(80, -5) },
@@ -50,27 +50,27 @@ function ids(provider: object, models: readonly string[] = ['one']): string[] {
 
 const names = (provider: object): string[] => ids(provider).map((id) => id.split('/')[0] ?? '')
 
-describe('a sort', () => {
-  test('by price is cheapest first', () => {
+describe('provider.sort', () => {
+  test('by price puts the cheapest first', () => {
     expect(names({ sort: 'price' })).toEqual(['cheap', 'middling', 'dear', 'new'])
   })
 
-  test('by throughput is the most tokens a second at the median first, who was never measured last', () => {
+  test('by throughput puts the highest median tokens per second first, an unmeasured endpoint last', () => {
     expect(names({ sort: 'throughput' })).toEqual(['cheap', 'middling', 'dear', 'new'])
   })
 
-  test('by latency is the soonest first token first', () => {
+  test('by latency puts the earliest first token first', () => {
     expect(names({ sort: 'latency' })).toEqual(['cheap', 'middling', 'dear', 'new'])
     expect(ids({ sort: 'latency' }, ['two'])).toEqual(['cheap/two', 'dear/two'])
   })
 
-  test('may be an object, which without `by` wishes nothing', () => {
+  test('may be an object, which has no effect without `by`', () => {
     expect(names({ sort: { by: 'price' } })).toEqual(names({ sort: 'price' }))
     expect(names({ sort: {} })).toEqual(names({}))
     expect(names({ sort: { by: null, partition: null } })).toEqual(names({}))
   })
 
-  test('keeps the models apart, unless its partition is “none”', () => {
+  test('sorts within each model, unless its partition is “none”', () => {
     expect(ids({ sort: { by: 'throughput', partition: 'model' } }, ['two', 'one'])).toEqual([
       'dear/two',
       'cheap/two',
@@ -89,28 +89,36 @@ describe('a sort', () => {
     ])
   })
 
-  test('stands behind the order that is named', () => {
+  test('applies after provider.order', () => {
     expect(names({ order: ['new'], sort: 'price' })).toEqual(['new', 'cheap', 'middling', 'dear'])
   })
 })
 
-describe('a threshold puts who misses it last and leaves nobody out', () => {
+describe('a threshold puts endpoints that miss it last and excludes none', () => {
   test.each([
     [
-      'throughput, a bare number being the median',
+      'throughput, where a bare number is the median',
       { preferred_min_throughput: 50 },
       'middling cheap new dear',
     ],
     ['throughput of nine in ten', { preferred_min_throughput: { p90: 50 } }, 'middling new dear cheap'],
     ['latency in seconds', { preferred_max_latency: 0.6 }, 'middling cheap new dear'],
     ['latency of nine in ten', { preferred_max_latency: { p90: 1 } }, 'middling new dear cheap'],
-    ['all percentiles must hold', { preferred_max_latency: { p50: 0.4, p99: 1 } }, 'new dear middling cheap'],
     [
-      'of two, who misses both stands behind who misses one',
+      'latency at several percentiles, which must all be met',
+      { preferred_max_latency: { p50: 0.4, p99: 1 } },
+      'new dear middling cheap',
+    ],
+    [
+      'two thresholds, where missing both ranks after missing one',
       { preferred_min_throughput: { p50: 50 }, preferred_max_latency: { p99: 1 } },
       'middling new cheap dear',
     ],
-    ['before the sort', { preferred_max_latency: { p90: 1 }, sort: 'price' }, 'middling new cheap dear'],
+    [
+      'a threshold together with a sort, which applies after it',
+      { preferred_max_latency: { p90: 1 }, sort: 'price' },
+      'middling new cheap dear',
+    ],
   ])('%s', (_name, provider, order) => {
     expect(names(provider).join(' ')).toBe(order)
   })

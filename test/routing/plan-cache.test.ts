@@ -14,7 +14,7 @@ function endpointOf(provider: string, model: string, usd: number): Endpoint {
   return { id: `${provider}/${model}`, provider, modelId: model, model, price, ...rest }
 }
 
-/** Two models at two providers; the cheaper provider is the one named. */
+/** Two models at two providers; `cheap` is the cheaper provider. */
 function catalogOf(cheap: 'a' | 'b'): Catalog {
   const usd = (provider: string): number => (provider === cheap ? 1 : 2)
   const models = ['m', 'n'].map((id) => ({
@@ -65,7 +65,7 @@ function outcomeOf(plan: () => Plan): unknown {
   }
 }
 
-test('remembered plans are those that would be made anew, whatever was asked before and whoever came or left', () => {
+test('a cached plan equals a new one, after any sequence of queries, catalogues and providers', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(query, around), { maxLength: 30 }), (questions) => {
       const remembering = rememberingRoute()
@@ -75,7 +75,7 @@ test('remembered plans are those that would be made anew, whatever was asked bef
   )
 })
 
-test('the same question gets the very same plan, until the catalogue is another one', () => {
+test('an equal query gets the same plan object until the catalogue changes', () => {
   const remembering = rememberingRoute()
   const wishes = { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
   const asked: RouteQuery = { kind: 'chat', strategy: 'cheapest', wishes }
@@ -85,7 +85,7 @@ test('the same question gets the very same plan, until the catalogue is another 
   expect(remembering(asked, { ...here, catalog: catalogs.b })).not.toBe(first)
 })
 
-test('whoever asks why is told everything, remembered or not', () => {
+test('a query with an exclusion log gets all exclusions, although its plan is cached', () => {
   const remembering = rememberingRoute()
   const surroundings: RouteSurroundings = {
     catalog: catalogs.a,

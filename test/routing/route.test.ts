@@ -37,11 +37,11 @@ const ids = (
 describe('the order of candidates', () => {
   const all = providers('openai', 'openrouter', 'groq', 'sambanova', 'local')
 
-  test('is the lower priority number first', () => {
+  test('starts with the lowest priority number', () => {
     expect(ids('gpt-4o', all)).toEqual(['openai/gpt-4o', 'openrouter/openai/gpt-4o'])
   })
 
-  test('is the lower price first where priorities are equal, and an unknown price last', () => {
+  test('starts with the lowest price where priorities are equal, and ends with an unknown price', () => {
     expect(ids('llama-70b', all)).toEqual([
       'sambanova/Llama-70B',
       'groq/llama-70b',
@@ -49,7 +49,7 @@ describe('the order of candidates', () => {
     ])
   })
 
-  test('has only endpoints whose provider is set up', () => {
+  test('has only endpoints whose provider is configured', () => {
     expect(ids('llama-70b', providers('groq'))).toEqual(['groq/llama-70b'])
   })
 })
@@ -57,19 +57,19 @@ describe('the order of candidates', () => {
 describe('a model can be named', () => {
   const all = providers('openai', 'openrouter', 'groq', 'sambanova')
 
-  test('as OpenRouter does, meaning it wherever it is offered', () => {
+  test('by OpenRouter’s name, which means all its endpoints', () => {
     expect(ids('openai/gpt-4o', all)).toEqual(['openai/gpt-4o', 'openrouter/openai/gpt-4o'])
     expect(ids('meta/llama-70b', all)[0]).toBe('sambanova/Llama-70B')
   })
 
-  test('as provider/model_id, meaning that endpoint alone', () => {
+  test('by provider/model_id, which means that endpoint alone', () => {
     expect(ids('groq/llama-70b', all)).toEqual(['groq/llama-70b'])
     expect(ids('openrouter/openai/gpt-4o', all)).toEqual(['openrouter/openai/gpt-4o'])
   })
 })
 
 describe('an automatic choice', () => {
-  test('of the cheapest begins with the lowest price and asks each model once', () => {
+  test('of the cheapest starts with the lowest price and has each model once', () => {
     expect(ids('auto', providers('openai', 'groq'))).toEqual([
       'openai/tiny',
       'groq/llama-70b',
@@ -77,7 +77,7 @@ describe('an automatic choice', () => {
     ])
   })
 
-  test('of the best begins with the highest tier', () => {
+  test('of the best starts with the highest tier', () => {
     expect(ids('autobest', providers('openai', 'groq'))).toEqual([
       'openai/gpt-4o',
       'groq/llama-70b',
@@ -87,13 +87,13 @@ describe('an automatic choice', () => {
     expect(ids('autocheapest', providers('openai', 'groq'), 'best')[0]).toBe('openai/tiny')
   })
 
-  test('takes the built-in stand-in only when nothing real is there', () => {
+  test('uses the mock provider only when no real provider is configured', () => {
     expect(ids('auto', providers('local', 'groq'))).toEqual(['groq/llama-70b'])
     expect(ids('auto', providers('local'))).toEqual(['local/loopback'])
   })
 })
 
-describe('a model that can’t be asked is explained', () => {
+describe('a model without candidates gets an error that explains it', () => {
   test.each([
     ['gpt-4', providers('openai'), 'no-such-model', /did you mean “gpt-4o”/],
     ['llama-70b', providers('openai'), 'none-fits', /set GROQ_API_KEY or SAMBANOVA_API_KEY/],
@@ -105,13 +105,13 @@ describe('a model that can’t be asked is explained', () => {
     )
   })
 
-  test.each(['__proto__', 'constructor', 'toString'])('and so is one with the odd name %s', (model) => {
+  test.each(['__proto__', 'constructor', 'toString'])('for a model named %s', (model) => {
     expect(() => ids(model, providers('openai'))).toThrow(expect.objectContaining({ code: 'no-such-model' }))
   })
 })
 
 test.each(['/', ':free', ':nobody', 'x'])(
-  'a name that goes on with “%s” for megabytes is no model’s',
+  'a model name followed by megabytes of “%s” gets a short error',
   (more) => {
     const refusal = { code: 'no-such-model', message: expect.stringMatching(/^.{0,400}$/) }
     expect(() => ids(`llama-70b${more.repeat(2_000_000)}`, providers('groq'))).toThrow(

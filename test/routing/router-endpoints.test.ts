@@ -46,13 +46,13 @@ function asked(provider: object, needs: object = {}, rows: readonly object[] = R
   try {
     ids = route({ kind: 'chat', strategy: 'best', wishes }, around, leftOut).candidates.map(({ id }) => id)
   } catch {
-    // Nobody is left.
+    // No candidate is left.
   }
   const reason = leftOut.endpoints.find(({ endpoint }) => endpoint.provider === 'openrouter')?.reason
   return { isAsked: ids.includes('openrouter/acme/one'), reason }
 }
 
-describe('OpenRouter is asked when one of its endpoints meets all wishes', () => {
+describe('OpenRouter is a candidate when one of its endpoints meets all conditions', () => {
   test.each([
     [{ only: ['deepinfra'] }, {}],
     [{ only: ['deepinfra/fp8'] }, {}],
@@ -70,7 +70,7 @@ describe('OpenRouter is asked when one of its endpoints meets all wishes', () =>
   })
 })
 
-describe('and left out, with the wish that nobody meets, when none does', () => {
+describe('OpenRouter is excluded, with the condition that none of its endpoints meets', () => {
   test.each([
     [{ only: ['fireworks'] }, {}, 'provider.only'],
     [{ order: ['fireworks'], allow_fallbacks: false }, {}, 'provider.order'],
@@ -78,7 +78,7 @@ describe('and left out, with the wish that nobody meets, when none does', () => 
     [{ quantizations: ['int4'] }, {}, 'provider.quantizations'],
     [{ max_price: { completion: 1 } }, {}, 'provider.max_price'],
     [{ require_parameters: true }, { parameters: ['tools', 'top_k'] }, 'provider.require_parameters'],
-    // Each wish alone could be met, but by another one.
+    // Each condition alone is met, but by different endpoints.
     [{ only: ['together'], quantizations: ['fp8'] }, {}, 'provider.quantizations'],
     [{ only: ['deepinfra'] }, { maxTokens: 9000 }, 'max_tokens'],
   ])('%j', (provider, needs, wish) => {
@@ -91,10 +91,10 @@ describe('and left out, with the wish that nobody meets, when none does', () => 
 test.each([
   ['no rows', []],
   ['a row that can’t be read', [...ROWS, { tag: '' }]],
-])('it is taken at its word where nobody knows its endpoints (%s)', (_name, rows) => {
+])('OpenRouter is a candidate when its endpoints are unknown (%s)', (_name, rows) => {
   expect(asked({ quantizations: ['int4'] }, {}, rows).isAsked).toBe(true)
 })
 
-test('a variant of the model has other endpoints, so nothing is known of it', () => {
+test('the endpoints of a variant such as “:nitro” are unknown, so OpenRouter is a candidate', () => {
   expect(asked({ quantizations: ['int4'] }, {}, ROWS, 'one:nitro').isAsked).toBe(true)
 })

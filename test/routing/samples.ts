@@ -2,7 +2,7 @@ import { dollars } from '../../src/base/money.ts'
 import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
 import type { ProviderState } from '../../src/routing/endpoint-candidate.ts'
 
-/** An endpoint in a few words. */
+/** A short form of an endpoint. */
 export interface Offer {
   readonly at: string
   readonly priority?: number

@@ -1,6 +1,6 @@
 const NONE = new Uint8Array()
 
-/** Bytes that come piece by piece and are wanted together: one piece of memory, however many they come in. */
+/** Collects bytes that arrive in pieces into one piece of memory. */
 export class GrowingBytes {
   #memory: Uint8Array = NONE
   #length = 0
@@ -9,7 +9,7 @@ export class GrowingBytes {
     return this.#length
   }
 
-  /** Copies the piece: whoever reads may use its memory again. */
+  /** Copies the piece, so that the caller may reuse its memory. */
   add(piece: Uint8Array): void {
     const length = this.#length + piece.length
     if (length > this.#memory.length) this.#grow(length)
@@ -17,7 +17,7 @@ export class GrowingBytes {
     this.#length = length
   }
 
-  /** All of them, and nothing is left here. */
+  /** Returns all bytes and empties the buffer. */
   take(): Uint8Array {
     const all = this.#memory.subarray(0, this.#length)
     this.#memory = NONE
@@ -25,7 +25,7 @@ export class GrowingBytes {
     return all
   }
 
-  /** At first no more than is needed, which mostly is all that comes. */
+  /** The first piece gets exactly its own length, for mostly no other follows; then the memory doubles. */
   #grow(length: number): void {
     const larger = new Uint8Array(this.#length === 0 ? length : Math.max(length, 2 * this.#memory.length))
     larger.set(this.#memory.subarray(0, this.#length))

@@ -1,18 +1,18 @@
-/** Something that may stand in one roster and knows where. */
+/** A member of at most one `SwapSet`; it carries its index there. */
 export interface Placed {
-  /** The roster's own to write; −1 while it stands in none. */
+  /** Written by the set alone; −1 while the member is in none. */
   place: number
 }
 
 /**
- * An unordered collection of what comes and goes with every request; adding and removing are a few instructions.
+ * An unordered collection for members that are added and removed with every request; both take a few instructions.
  *
- * Not a `Set`: one that churns builds its table anew every few dozen additions, and V8 links each old table to the next. Once
- * such a table has grown old, all later ones live on behind it with everything that was in them, until the next full
- * collection. Measured: a fifth of all that requests allocate outlived them.
+ * Not a `Set`: under churn a `Set` rebuilds its table every few dozen additions, and V8 links each old table to the next. Once
+ * such a table has been promoted to the old generation, it keeps all later ones and everything in them alive until the next
+ * full collection. Measured: a fifth of all that requests allocate outlived them.
  */
 export class Roster<T extends Placed> {
-  /** Only ever grows: V8 builds an array that shrinks and grows anew each time, and the old one keeps what was in it. */
+  /** Never shrinks: V8 reallocates an array that shrinks and grows, and the old copy keeps its members alive. */
   readonly #all: (T | undefined)[] = []
   #size = 0
 
@@ -30,7 +30,7 @@ export class Roster<T extends Placed> {
     this.#all[this.#size++] = one
   }
 
-  /** False when it was not here. */
+  /** False when it was not a member. */
   delete(one: T): boolean {
     if (!this.has(one)) return false
     const end = --this.#size
@@ -44,7 +44,7 @@ export class Roster<T extends Placed> {
     return true
   }
 
-  /** Each may take itself or others away meanwhile; what is added meanwhile is not visited. */
+  /** Members may be deleted meanwhile; those that are added meanwhile are not visited. */
   each(visit: (one: T) => void): void {
     for (let at = this.#size - 1; at >= 0; at--) {
       const one = this.#all[at]
@@ -52,6 +52,7 @@ export class Roster<T extends Placed> {
     }
   }
 
+  /** A copy. */
   list(): T[] {
     return this.#all.filter((one) => one !== undefined)
   }

@@ -1,13 +1,13 @@
-/** So many pieces become one string. */
+/** After so many pieces they are joined into one string. */
 const PIECES = 32
 
 /**
- * The text of a stream, piece by piece. Kept as they come, tens of thousands of little strings would be carried along by
- * every collection of garbage, which is a pause for every caller: with 32 streams of 500 chunks a second one took 3.3 to
- * 4.7 ms, and takes 0.8 now.
+ * Collects the text of a stream from its pieces. Kept separately, tens of thousands of small strings would be copied by every
+ * garbage collection, which pauses all callers: with 32 streams of 500 chunks a second a collection took 3.3 to 4.7 ms;
+ * with joined pieces it takes 0.8 ms.
  */
 export class KeptText {
-  /** The first `#joined` of them hold many pieces each. */
+  /** The first `#joined` entries hold `MAX_PIECES` pieces each. */
   readonly #strings: string[] = []
   #joined = 0
   #length = 0

@@ -1,63 +1,72 @@
-import { checked, listOf, mapOf, optional, record, required } from './yaml-form.ts'
-import { complain } from './yaml-page.ts'
-import type { Form, Spot } from './yaml-page.ts'
-import { flag, oneOf, text, textThat, usd, wholeNumber } from './yaml-values.ts'
+import type { z } from 'zod'
+import {
+  checked,
+  flag,
+  listOf,
+  mapOf,
+  oneOf,
+  record,
+  text,
+  textThat,
+  usd,
+  wholeNumber,
+  type Readable,
+} from './yaml-schemas.ts'
 
 const MILLION = 'million tokens'
 
 const rates = {
-  input_cost: optional(usd(MILLION)),
-  output_cost: optional(usd(MILLION)),
-  cached_input_cost: optional(usd(MILLION)),
-  cache_write_cost: optional(usd(MILLION)),
-  reasoning_cost: optional(usd(MILLION)),
-  audio_input_cost: optional(usd(MILLION)),
-  audio_output_cost: optional(usd(MILLION)),
-  image_cost: optional(usd(MILLION)),
+  input_cost: usd(MILLION).optional(),
+  output_cost: usd(MILLION).optional(),
+  cached_input_cost: usd(MILLION).optional(),
+  cache_write_cost: usd(MILLION).optional(),
+  reasoning_cost: usd(MILLION).optional(),
+  audio_input_cost: usd(MILLION).optional(),
+  audio_output_cost: usd(MILLION).optional(),
+  image_cost: usd(MILLION).optional(),
 }
 
-const tier = record({ above_input_tokens: required(wholeNumber(1)), ...rates })
+const tier = record({ above_input_tokens: wholeNumber(1), ...rates })
 
 const backendRecord = record({
-  provider: required(textThat(providerNameFault)),
-  model_id: required(text),
-  priority: optional(wholeNumber(0)),
+  provider: textThat(providerNameFault),
+  model_id: text,
+  priority: wholeNumber(0).optional(),
   ...rates,
-  request_cost: optional(usd('request')),
-  each_image_cost: optional(usd('picture')),
-  character_cost: optional(usd('million characters')),
-  minute_cost: optional(usd('minute')),
-  hour_cost: optional(usd('hour')),
-  minimum_seconds: optional(wholeNumber(1)),
-  tiers: optional(listOf(tier)),
-  price_source: optional(text),
-  price_date: optional(textThat(dateFault)),
-  price_note: optional(text),
-  context_window: optional(wholeNumber(1)),
-  max_output_tokens: optional(wholeNumber(1)),
+  request_cost: usd('request').optional(),
+  each_image_cost: usd('picture').optional(),
+  character_cost: usd('million characters').optional(),
+  minute_cost: usd('minute').optional(),
+  hour_cost: usd('hour').optional(),
+  minimum_seconds: wholeNumber(1).optional(),
+  tiers: listOf(tier).optional(),
+  price_source: text.optional(),
+  price_date: textThat(dateFault).optional(),
+  price_note: text.optional(),
+  context_window: wholeNumber(1).optional(),
+  max_output_tokens: wholeNumber(1).optional(),
 })
 const backend = checked(backendRecord, checkBackend)
 
 const modelRecord = record({
-  display_name: optional(text),
-  kind: optional(oneOf(['chat', 'embedding', 'speech', 'transcription'])),
-  tier: optional(text),
-  capabilities: optional(listOf(text)),
-  context_window: optional(wholeNumber(1)),
-  max_output_tokens: optional(wholeNumber(1)),
-  hedge: optional(flag),
-  backends: required(listOf(backend)),
+  display_name: text.optional(),
+  kind: oneOf(['chat', 'embedding', 'speech', 'transcription']).optional(),
+  tier: text.optional(),
+  capabilities: listOf(text).optional(),
+  context_window: wholeNumber(1).optional(),
+  max_output_tokens: wholeNumber(1).optional(),
+  hedge: flag.optional(),
+  backends: listOf(backend),
 })
 
 /** The `models:` section. */
-export const modelsForm = mapOf(checked(modelRecord, checkModel), modelNameFault)
+export const modelsSection = mapOf(checked(modelRecord, checkModel), modelNameFault)
 
 export type RatesRow = Pick<BackendRow, keyof typeof rates>
-export type BackendRow = Read<typeof backendRecord>
-export type ModelRow = Read<typeof modelRecord>
-type Read<F> = F extends Form<infer T> ? T : never
+export type BackendRow = z.output<typeof backendRecord>
+export type ModelRow = z.output<typeof modelRecord>
 
-/** Names that mean “choose for me”. */
+/** Names that mean automatic selection. */
 const RESERVED = ['auto', 'autocheapest', 'autobest']
 
 function modelNameFault(name: string): string | undefined {
@@ -77,23 +86,26 @@ function dateFault(date: string): string | undefined {
   return isDay ? undefined : `“${date}” is not a day; write year-month-day, such as 2026-09-23`
 }
 
-function checkBackend(row: BackendRow, spot: Spot): void {
+type Complain = (message: string, ...path: PropertyKey[]) => void
+
+function checkBackend(row: Readable<BackendRow>, complain: Complain): void {
   if (row.minute_cost !== undefined && row.hour_cost !== undefined)
-    complain(spot, 'minute_cost says this already; keep one of the two', 'hour_cost')
+    complain('minute_cost says this already; keep one of the two', 'hour_cost')
   if (row.tiers === undefined) return
-  if (row.input_cost === undefined) complain(spot, 'tiers need the input_cost that holds below them', 'tiers')
-  const starts = row.tiers.map((tier) => tier.above_input_tokens)
-  const unordered = starts.findIndex((start, index) => index > 0 && start <= (starts[index - 1] ?? 0))
+  if (row.input_cost === undefined) complain('tiers need the input_cost that holds below them', 'tiers')
+  const starts = row.tiers.map((tier) => tier?.above_input_tokens)
+  const unordered = starts.findIndex((start = Infinity, index) => start <= (starts[index - 1] ?? 0))
   if (unordered > 0)
-    complain(spot, 'should be more than in the tier before it', 'tiers', unordered, 'above_input_tokens')
+    complain('should be more than in the tier before it', 'tiers', unordered, 'above_input_tokens')
 }
 
-function checkModel(row: ModelRow, spot: Spot): void {
-  if (row.backends.length === 0) complain(spot, 'is empty: without a backend nobody can answer', 'backends')
+function checkModel({ backends }: Readable<ModelRow>, complain: Complain): void {
+  if (backends?.length === 0) complain('is empty: without a backend nobody can answer', 'backends')
   const seen = new Set<string>()
-  for (const [index, { provider, model_id }] of row.backends.entries()) {
-    const id = `${provider}/${model_id}`
-    if (seen.has(id)) complain(spot, `offers ${id} a second time; keep one`, 'backends', index)
+  for (const [index, backend] of backends?.entries() ?? []) {
+    if (backend?.provider === undefined || backend.model_id === undefined) continue
+    const id = `${backend.provider}/${backend.model_id}`
+    if (seen.has(id)) complain(`offers ${id} a second time; keep one`, 'backends', index)
     seen.add(id)
   }
 }

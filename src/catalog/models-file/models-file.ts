@@ -4,30 +4,29 @@ import { readFileSync } from 'node:fs'
 import { BrokerError } from '../../base/errors.ts'
 import { buildCatalog } from '../build-catalog.ts'
 import type { Catalog } from '../catalog.ts'
-import { modelsForm } from './model-rows.ts'
-import { providersForm, toProviderSetting } from './provider-rows.ts'
+import { modelsSection } from './model-rows.ts'
+import { providersSection, toProviderSetting } from './provider-rows.ts'
 import type { ProviderSetting } from '../provider-setting.ts'
-import { optional, record } from './yaml-form.ts'
-import { readYaml } from './yaml-page.ts'
-import type { Problem } from './yaml-page.ts'
+import { readYaml, type Problem } from './yaml-problems.ts'
+import { record } from './yaml-schemas.ts'
 
-/** What `modelsconfig.yml` says. */
+/** The parsed content of `modelsconfig.yml`. */
 export interface ModelsFile {
   readonly catalog: Catalog
   /** By name. */
   readonly providers: ReadonlyMap<string, ProviderSetting>
 }
 
-const form = record({ models: optional(modelsForm), providers: optional(providersForm) })
+const schema = record({ models: modelsSection.optional(), providers: providersSection.optional() })
 
-/** Reads and parses the file. Throws `bad-request`, with every problem in the file at once. */
+/** Reads and parses the file. Throws `bad-request` that lists every problem of the file. */
 export function readModelsFile(path: string): ModelsFile {
   return parseModelsFile(readText(path), path)
 }
 
-/** Parses the text of a `modelsconfig.yml`; `path` only names it in errors. */
+/** Parses the text of a `modelsconfig.yml`; `path` is only used in error messages. */
 export function parseModelsFile(text: string, path = 'modelsconfig.yml'): ModelsFile {
-  const { value, problems } = readYaml(text, form)
+  const { value, problems } = readYaml(text, schema)
   if (value === undefined) throw refusal(path, problems)
   const providers = [...(value.providers ?? [])].map(([name, row]) => toProviderSetting(name, row))
   return Object.freeze({
@@ -36,7 +35,7 @@ export function parseModelsFile(text: string, path = 'modelsconfig.yml'): Models
   })
 }
 
-/** Also read by who watches the file for changes. */
+/** The text of the file. Throws `bad-request` when it can't be read. */
 export function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')

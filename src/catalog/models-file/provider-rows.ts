@@ -1,48 +1,57 @@
 import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
-import { shownUrl } from '../../base/redact-url.ts'
+import { shownUrl } from '../../base/text.ts'
 import { providerNameFault } from './model-rows.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from '../provider-setting.ts'
-import { checked, listOf, mapOf, optional, record, required } from './yaml-form.ts'
-import { complain } from './yaml-page.ts'
-import type { Form, Spot } from './yaml-page.ts'
-import { flag, oneOf, plainValue, text, textThat, wholeNumber } from './yaml-values.ts'
+import type { z } from 'zod'
+import {
+  checked,
+  flag,
+  listOf,
+  mapOf,
+  oneOf,
+  plainValue,
+  record,
+  text,
+  textThat,
+  wholeNumber,
+  type Readable,
+} from './yaml-schemas.ts'
 
 const keyRecord = record({
-  env: required(textThat(variableFault)),
-  weight: optional(wholeNumber(1)),
-  priority: optional(wholeNumber(0)),
-  requests_per_minute: optional(wholeNumber(1, 1_000_000)),
+  env: textThat(variableFault),
+  weight: wholeNumber(1).optional(),
+  priority: wholeNumber(0).optional(),
+  requests_per_minute: wholeNumber(1, 1_000_000).optional(),
 })
 
 const timeoutsRecord = record({
-  connect_ms: optional(wholeNumber(1)),
-  headers_ms: optional(wholeNumber(1)),
-  first_token_ms: optional(wholeNumber(1)),
-  gap_ms: optional(wholeNumber(1)),
-  answer_ms: optional(wholeNumber(1)),
+  connect_ms: wholeNumber(1).optional(),
+  headers_ms: wholeNumber(1).optional(),
+  first_token_ms: wholeNumber(1).optional(),
+  gap_ms: wholeNumber(1).optional(),
+  answer_ms: wholeNumber(1).optional(),
 })
 
 const providerRecord = record({
-  display_name: optional(text),
-  base_url: optional(textThat(urlFault)),
-  key_env: optional(textThat(variableFault)),
-  keys: optional(listOf(keyRecord)),
-  timeouts: optional(timeoutsRecord),
-  headers: optional(mapOf(text)),
-  quirks: optional(mapOf(plainValue)),
-  abort_stops_billing: optional(flag),
-  models: optional(oneOf(['listed', 'any'])),
-  command: optional(listOf(text)),
-  ready_path: optional(textThat(pathFault)),
-  idle_timeout_s: optional(wholeNumber(1)),
-  port: optional(wholeNumber(1, 65_535)),
+  display_name: text.optional(),
+  base_url: textThat(urlFault).optional(),
+  key_env: textThat(variableFault).optional(),
+  keys: listOf(keyRecord).optional(),
+  timeouts: timeoutsRecord.optional(),
+  headers: mapOf(text).optional(),
+  quirks: mapOf(plainValue).optional(),
+  abort_stops_billing: flag.optional(),
+  models: oneOf(['listed', 'any']).optional(),
+  command: listOf(text).optional(),
+  ready_path: textThat(pathFault).optional(),
+  idle_timeout_s: wholeNumber(1).optional(),
+  port: wholeNumber(1, 65_535).optional(),
 })
 
 /** The `providers:` section. */
-export const providersForm = mapOf(checked(providerRecord, checkServer), providerNameFault)
+export const providersSection = mapOf(checked(providerRecord, checkServer), providerNameFault)
 
-type ProviderRow = Read<typeof providerRecord>
-type Read<F> = F extends Form<infer T> ? T : never
+type ProviderRow = z.output<typeof providerRecord>
 
 export function toProviderSetting(name: string, row: ProviderRow): ProviderSetting {
   return Object.freeze({
@@ -60,13 +69,13 @@ export function toProviderSetting(name: string, row: ProviderRow): ProviderSetti
   })
 }
 
-function toKey(row: Read<typeof keyRecord>): KeyRow {
+function toKey(row: z.output<typeof keyRecord>): KeyRow {
   const { env, weight, priority, requests_per_minute: requestsPerMinute } = row
   return Object.freeze({ env, weight, priority, requestsPerMinute })
 }
 
-/** Only what was written, so that it can be laid over the usual limits. */
-function toTimeouts(row: Read<typeof timeoutsRecord>): Timeouts {
+/** Only the timeouts that are set, so that they can be spread over the default ones. */
+function toTimeouts(row: z.output<typeof timeoutsRecord>): Timeouts {
   const named = {
     connectMs: row.connect_ms,
     headersMs: row.headers_ms,
@@ -93,7 +102,7 @@ function urlFault(url: string): string | undefined {
   return `“${shownUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
 }
 
-/** Never repeats what was written, for it may be the key itself. */
+/** The message never quotes the value, for it may be the key itself. */
 function variableFault(name: string): string | undefined {
   const isVariable = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
   return isVariable
@@ -105,17 +114,19 @@ function pathFault(path: string): string | undefined {
   return path.startsWith('/') ? undefined : `“${path}” should start with “/”, such as /health`
 }
 
-function checkServer(row: ProviderRow, spot: Spot): void {
+function checkServer(
+  row: Readable<ProviderRow>,
+  complain: (message: string, ...path: PropertyKey[]) => void,
+): void {
   const { command } = row
   if (command === undefined) {
     for (const key of ['ready_path', 'idle_timeout_s', 'port'] as const)
-      if (row[key] !== undefined) complain(spot, 'only means something together with “command”', key)
+      if (row[key] !== undefined) complain('only means something together with “command”', key)
     return
   }
-  if (command.length === 0) complain(spot, 'is empty; write [program, argument, …]', 'command')
-  if (row.port === undefined && command.some((part) => part.includes('{port}')))
-    return complain(spot, 'has {port}, and no “port” says which', 'command')
-  const isReachable = row.port !== undefined || command.some((part) => part.includes('{socket}'))
-  if (!isReachable)
-    complain(spot, 'doesn’t say where the server listens: add {socket} to it, or “port”', 'command')
+  if (command.length === 0) complain('is empty; write [program, argument, …]', 'command')
+  if (row.port === undefined && command.some((part) => part?.includes('{port}')))
+    return complain('has {port}, and no “port” says which', 'command')
+  const isReachable = row.port !== undefined || command.some((part) => part?.includes('{socket}'))
+  if (!isReachable) complain('doesn’t say where the server listens: add {socket} to it, or “port”', 'command')
 }

@@ -7,12 +7,12 @@ import type { BrokerError } from '../../base/errors.ts'
 import { parseModelsFile, readText } from './models-file.ts'
 import type { ModelsFile } from './models-file.ts'
 
-/** Editors write in several steps; the file is read once they have been quiet for so long. */
+/** Editors write in several steps; the file is read after so long without another change. */
 const QUIET_MS = 100
 
 /**
- * Reads the file again whenever it changes. A bad file goes to `onBad` and changes nothing, so whoever listens keeps the last good one.
- * The folder is watched, not the file, because many editors put a new file in the old one's place.
+ * Reads the file again whenever it changes. The error of an unreadable file goes to `onBad`, and the caller keeps the last
+ * good content. The folder is watched, not the file, because many editors replace the file by a new one.
  */
 export function watchModelsConfig(options: {
   readonly path: string

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Catalog, Model, ModelKind } from '../catalog.ts'
 
-/** Behind what the models file and OpenRouter's list say. */
+/** After the endpoints of the models file and of OpenRouter's list. */
 const PRIORITY = 60
 
 const form = z.looseObject({
@@ -13,8 +13,8 @@ const form = z.looseObject({
 })
 
 /**
- * What a provider lists under `/models` beyond what the catalogue has of it, as `provider/model`. Nobody says what these
- * cost, so they are unpriced.
+ * The models that a provider lists under `/models` and the catalogue lacks, as `provider/model`. Their price is unknown, so
+ * they are unpriced.
  */
 export function discoveredModels(provider: string, list: unknown, catalog: Catalog): readonly Model[] {
   const rows = (list as { data?: unknown } | null)?.data
@@ -47,7 +47,7 @@ function toModel(provider: string, row: z.infer<typeof form>): Model {
   })
 }
 
-/** These lists say nothing of what a model is for; the names of their makers do. */
+/** These lists don't state what a model is for, so its name decides. */
 const NAMES: readonly (readonly [RegExp, ModelKind])[] = [
   [/embed/i, 'embedding'],
   [/whisper|transcribe/i, 'transcription'],

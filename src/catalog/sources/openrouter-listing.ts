@@ -9,7 +9,7 @@ export interface ListedModel {
   readonly displayName: string
   readonly contextWindow: number | undefined
   readonly maxOutputTokens: number | undefined
-  /** `undefined` for routers, whose price is that of whom they choose. */
+  /** `undefined` for routers, whose price is that of the model they choose. */
   readonly price: Price | undefined
 }
 
@@ -32,8 +32,8 @@ const form = z.looseObject({
 type Row = z.infer<typeof form>
 
 /**
- * Reads OpenRouter's `/models`. Throws `upstream-failed` when it is none, or absurd: hardly a row of it can be read, all
- * prices are 0, or it lost half of the `before` models since the last time.
+ * Parses OpenRouter's `/models`. Throws `upstream-failed` when it is no such list, or implausible: at most half of its rows
+ * can be parsed, all prices are 0, or it lost half of the `before` models since the last time.
  */
 export function readListing(value: unknown, source: { day: string; before: number }): readonly ListedModel[] {
   const rows = (value as { data?: unknown } | null)?.data
@@ -77,7 +77,7 @@ function positive(value: number | null | undefined): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value > 0 ? value : undefined
 }
 
-/** A price of OpenRouter's wire in our words; also that of one of its endpoints. */
+/** Converts a price from OpenRouter's wire format; also that of one of its endpoints. */
 export function priceOf(pricing: Readonly<Record<string, unknown>>, day: string): Price | undefined {
   const rates = ratesOf(pricing)
   if (rates.input === undefined || rates.output === undefined) return undefined
@@ -102,14 +102,14 @@ function ratesOf(pricing: Readonly<Record<string, unknown>>): Rates {
     audioOutput: perMillion(pricing['audio_output']),
     image: perMillion(pricing['image_token']),
   }
-  // A zero here is how the catalogue says “no price of its own”, which means the usual rate.
+  // In the catalogue a zero here means “no price of its own”, so the default rate applies.
   const named = Object.entries(rates).filter(
     ([name, rate]) => rate !== undefined && (rate > 0n || name === 'input' || name === 'output'),
   )
   return Object.fromEntries(named)
 }
 
-/** Only the ones that go by the length of the prompt; those by the hour are left to the bill that OpenRouter sends. */
+/** Only the overrides that depend on the length of the prompt; for those by time of day OpenRouter's reported cost is used. */
 function tiersOf(overrides: unknown, base: Rates): readonly PriceTier[] | undefined {
   if (!Array.isArray(overrides)) return undefined
   const tiers = (overrides as readonly Record<string, unknown>[]).flatMap((override): PriceTier[] => {
@@ -120,7 +120,7 @@ function tiersOf(overrides: unknown, base: Rates): readonly PriceTier[] | undefi
   return tiers.length === 0 ? undefined : tiers.sort((a, b) => a.aboveInputTokens - b.aboveInputTokens)
 }
 
-/** Most models are listed with `"image": "0"`. */
+/** Treats 0 as absent, for most models are listed with `"image": "0"`. */
 function filled(figure: Money | undefined): Money | undefined {
   return figure === 0n ? undefined : figure
 }
@@ -129,7 +129,7 @@ function perMillion(perToken: unknown): Money | undefined {
   return amount(perToken, 'e6')
 }
 
-/** `undefined` for what is no price: `"-1"` of a router, or a figure that nobody could bill. */
+/** `undefined` for what is no price: the `"-1"` of a router, or a number beyond any amount of money. */
 function amount(text: unknown, scale: '' | 'e6'): Money | undefined {
   if (typeof text !== 'string' || !/^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text)) return undefined
   try {

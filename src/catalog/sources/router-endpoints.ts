@@ -2,9 +2,9 @@ import { z } from 'zod'
 import type { Price } from '../catalog.ts'
 import { priceOf } from './openrouter-listing.ts'
 
-/** One of the endpoints among which OpenRouter chooses for a model. */
+/** One of the endpoints from which OpenRouter chooses for a model. */
 export interface RouterEndpoint {
-  /** What `provider.only` and its like may call it: `deepinfra/fp8`. */
+  /** Its name in `provider.only` and similar lists: `deepinfra/fp8`. */
   readonly tag: string
   readonly quantization: string
   readonly price: Price | undefined
@@ -21,8 +21,8 @@ const form = z.looseObject({
 })
 
 /**
- * Reads the rows of `/models/{author}/{slug}/endpoints`. `undefined` when one of them can't be read: half a list would
- * say that nobody can do what the other half can.
+ * Parses the rows of `/models/{author}/{slug}/endpoints`. `undefined` when one of them can't be parsed: with an incomplete
+ * list a request could be refused that one of the missing endpoints supports.
  */
 export function readRouterEndpoints(
   rows: readonly object[],

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog.ts'
 import { findBySlug } from '../find-model.ts'
 import type { ListedModel } from './openrouter-listing.ts'
-import { withModels } from './with-models.ts'
+import { withModels } from './merge.ts'
 
-/** Behind everything that the models file ranks. */
+/** After the endpoints of the models file. */
 const PRIORITY = 50
 
 /**
- * The catalogue and what OpenRouter lists. Where both know a model the file's word stands, and what it leaves open is
- * filled in; the others are added under OpenRouter's names.
+ * Adds OpenRouter's list to a catalogue. Where both have a model, the models file takes precedence and the list fills in what
+ * is missing there; other models are added under OpenRouter's names.
  */
 export function withListing(catalog: Catalog, listed: readonly ListedModel[]): Catalog {
   if (listed.length === 0) return catalog
@@ -59,7 +59,7 @@ function fillEndpoint(endpoint: Endpoint, row: ListedModel): Endpoint {
   })
 }
 
-/** None for what no door of ours could ask for. */
+/** Nothing for a kind of model that no API route of ours serves. */
 function asModel(row: ListedModel): Model[] {
   const { listing, displayName, contextWindow, maxOutputTokens, price } = row
   const kind = kindOf(listing.outputs)
@@ -101,7 +101,7 @@ function kindOf(outputs: readonly string[]): ModelKind | undefined {
   return KINDS.find(([output]) => outputs.includes(output))?.[1]
 }
 
-/** OpenRouter's words in those of the models file. */
+/** Capabilities in the vocabulary of the models file, by OpenRouter's parameter and modality names. */
 const WORDS: Readonly<Record<string, string>> = { tools: 'tool_calling', reasoning: 'reasoning' }
 const INPUT_WORDS: Readonly<Record<string, string>> = {
   image: 'vision',
@@ -120,7 +120,7 @@ function capabilitiesOf({
   ]
 }
 
-/** Ledger rows name the prices that they used: others are another version. */
+/** Ledger rows name the version of the prices that they used, so other prices make another version. */
 function versionOf(version: string, listed: readonly ListedModel[]): string {
   const prices = listed.map(({ listing }) => [listing.slug, listing.row['pricing']])
   return `${version}+${createHash('sha256').update(JSON.stringify(prices)).digest('hex').slice(0, 8)}`

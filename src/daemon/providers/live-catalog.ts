@@ -3,8 +3,7 @@ import { discoveredModels } from '../../catalog/sources/discovered-models.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
 import type { ListedModel } from '../../catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../catalog/sources/with-listing.ts'
-import { withModels } from '../../catalog/sources/with-models.ts'
-import { withPriorities } from '../../catalog/sources/with-priorities.ts'
+import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
 export interface LiveModels {

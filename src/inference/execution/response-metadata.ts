@@ -1,6 +1,6 @@
 import { dollarsNumber, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import { jsonText } from '../../base/json-text.ts'
+import { jsonText } from '../../base/text.ts'
 import type { AnswerRecord } from './request-record.ts'
 
 /** The legacy `x_aibroker` object: who answered, who was tried before, and what it cost. */

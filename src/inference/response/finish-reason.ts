@@ -1,4 +1,4 @@
-import { jsonText } from '../../base/json-text.ts'
+import { jsonText } from '../../base/text.ts'
 import type { ChatChoice } from '../../wire/openai/chat.ts'
 
 /** The reasons that OpenRouter's clients know. */

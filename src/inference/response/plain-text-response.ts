@@ -1,4 +1,4 @@
-import { jsonText } from '../../base/json-text.ts'
+import { jsonText } from '../../base/text.ts'
 import type { ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
 import { stringSpanOf } from '../../wire/json/json-fields.ts'
 import type { AnswerFacts } from './response-formatter.ts'

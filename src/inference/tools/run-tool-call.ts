@@ -1,6 +1,6 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { NOTHING, type Money } from '../../base/money.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
 import type { ListedTool } from '../../mcp/types.ts'

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { fitsAny } from '../../mcp/policy/wildcard.ts'
 import type { ListedTool, ToolList } from '../../mcp/types.ts'
 import type { McpWish } from '../../wire/openai/mcp-tools.ts'

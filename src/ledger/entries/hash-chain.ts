@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { jsonText } from '../../base/json-text.ts'
+import { jsonText } from '../../base/text.ts'
 import { payerAccount } from '../../auth/accounts.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'

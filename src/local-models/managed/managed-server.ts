@@ -1,13 +1,12 @@
 // A model server on this host that runs on demand: the first request starts it, idle time ends it.
 import { rmSync } from 'node:fs'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, wait } from '../../base/clock.ts'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { createBackOff, type BackOff } from '../../base/backoff.ts'
 import { httpGet, type LocalAddress } from '../http-get.ts'
 import { endLeftover } from './process-record.ts'
 import { fillIn, scrubbedEnvironment } from './server-command.ts'
 import { startProcess, type ServerProcess } from './server-process.ts'
-import { wait } from '../../base/wait.ts'
 import { clearAddress } from '../listen.ts'
 
 export interface ManagedServerOptions {

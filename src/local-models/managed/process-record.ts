@@ -3,9 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { z } from 'zod'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, wait } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import { wait } from '../../base/wait.ts'
 
 const identified = z.object({ pid: z.int().min(2), identity: z.string() })
 type Identified = z.infer<typeof identified>

@@ -1,9 +1,8 @@
 import { execFile, spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
-import type { Clock } from '../../base/clock.ts'
+import { type Clock, wait } from '../../base/clock.ts'
 import { createLineRing } from './line-buffer.ts'
 import { endGroup, recordOf } from './process-record.ts'
-import { wait } from '../../base/wait.ts'
 
 export interface ServerProcessOptions {
   readonly command: readonly string[]

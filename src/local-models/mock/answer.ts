@@ -1,7 +1,7 @@
 // The response of the mock provider: a pure function of the request.
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { readBehaviour, type Behaviour } from './directives.ts'
 import type { LoopbackModel } from './models.ts'
 import { smallestJson } from './json/smallest-json.ts'

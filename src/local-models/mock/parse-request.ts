@@ -1,7 +1,7 @@
 // Steps that all routes of the mock provider share.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { fieldFault } from '../../wire/openai/field-error.ts'
 import type { ModelKind } from '../../catalog/catalog.ts'
 import type { Behaviour } from './directives.ts'

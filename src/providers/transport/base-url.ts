@@ -1,6 +1,6 @@
 import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
 import { BrokerError } from '../../base/errors.ts'
-import { shownUrl } from '../../base/redact-url.ts'
+import { shownUrl } from '../../base/text.ts'
 
 /** Where a provider listens, taken apart once at start. */
 export interface BaseUrl {

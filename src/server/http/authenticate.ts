@@ -8,7 +8,7 @@ import {
 } from '../../auth/address.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { readContextLabel } from '../../auth/context-label.ts'
-import type { Proof } from '../../auth/verify-bearer.ts'
+import { bearerIn, type Proof } from '../../auth/verify-bearer.ts'
 import type { CallerRules, DoorRequest } from './node/request-types.ts'
 
 /**
@@ -26,8 +26,7 @@ export function findCaller(request: DoorRequest): Caller {
 
 /** What the bearer token of a request proves; `undefined` without one. Throws `unauthorized`. */
 export function proofOf({ server, headers }: DoorRequest): Proof | undefined {
-  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
-  return bearer === undefined ? undefined : server.callerRules.gate?.look(bearer)
+  return server.callerRules.gate?.look(bearerIn(headers.authorization))
 }
 
 /**

@@ -5,6 +5,7 @@ import type { DoorReply, DoorRequest, DoorRules, Guard } from './node/request-ty
 import { tellError, type RenderedError } from './errors/error-response.ts'
 import type { Handler } from './node/node-server.ts'
 import type { Incoming } from './node/fast-request.ts'
+import { bearerIn } from '../../auth/verify-bearer.ts'
 
 /** A route of the fast path. What it throws is rendered like any error of its server. */
 export interface ShortRoute {
@@ -41,7 +42,7 @@ export class ShortWay {
     return (request, response) => {
       const { url = '' } = request
       const route = request.method === 'POST' ? this.#routes.get(url) : undefined
-      if (route === undefined || !isPlain(request, parts.bodyLimit)) return longWay(request, response)
+      if (route === undefined || !isPlain(request, parts)) return longWay(request, response)
       return serve(new ShortRequest(request, url, parts.rules), response, route, parts)
     }
   }
@@ -66,8 +67,9 @@ export function onceIn(enter: ShortRoute['enter']): onRequestHookHandler {
   }
 }
 
-function isPlain({ headers }: Incoming, bodyLimit: number): boolean {
+function isPlain({ headers }: Incoming, { bodyLimit, rules: { callerRules } }: ShortWayParts): boolean {
   return (
+    callerRules.gate?.needsVerification(bearerIn(headers.authorization)) !== true &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     headers['transfer-encoding'] === undefined &&
     Number(headers['content-length']) <= bodyLimit

@@ -6,6 +6,7 @@ import { createGroundServer, PATIENCE, type Handler, type Patience } from './nod
 import { refuseBytes } from './errors/protocol-errors.ts'
 import { createRouteBook } from './errors/not-found.ts'
 import { ShortWay } from './fast-path.ts'
+import { verifyFirst } from './verify-first.ts'
 
 declare module 'fastify' {
   interface FastifyInstance extends DoorRules {
@@ -53,7 +54,8 @@ export function createDoor(options: DoorOptions): FastifyInstance {
   const shortWay = new ShortWay()
   const door = Fastify({
     serverFactory: (handle) => {
-      const serve = shortWay.before(handle, { rules, guards, bodyLimit, render })
+      const longWay = verifyFirst(handle, rules.callerRules.gate)
+      const serve = shortWay.before(longWay, { rules, guards, bodyLimit, render })
       return createGroundServer(counted(around(serve), onAnswer), bodyLimit, patience)
     },
     bodyLimit,

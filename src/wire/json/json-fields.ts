@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { afterString, BACKSLASH, isClosing, JsonBounds, QUOTE } from '../../base/parse-json.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 
 /** Where one member of a JSON object stands in its text; `valueTo` is exclusive. */
 export interface FieldSpan {

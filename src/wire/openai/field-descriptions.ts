@@ -1,4 +1,4 @@
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import type { z } from 'zod'
 
 /** Describes an issue as the rest of a sentence that begins with the field: `should be a text, but is a number`. */

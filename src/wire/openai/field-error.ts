@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { fieldWords } from './field-descriptions.ts'
 
 /** The first problem of an invalid value. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/truncate.ts'
+import { shortName } from '../../base/text.ts'
 import { fieldFault } from './field-error.ts'
 import { isObject, type JsonBody } from '../json/json-body.ts'
 import { COMPRESSION } from './plugins.ts'

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { GrowingBytes } from '../../../src/base/collections/byte-buffer.ts'
 
-test('pieces of any size are one, time and again, whatever becomes of their own memory', () => {
+test('a buffer returns its pieces as one, repeatedly, although their memory is reused', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 20 }))
   fc.assert(
     fc.property(fc.array(pieces), (rounds) => {
@@ -21,7 +21,7 @@ test('pieces of any size are one, time and again, whatever becomes of their own 
   )
 })
 
-test('millions of bytes that come one by one are one piece of memory, at most twice as large', () => {
+test('millions of single bytes take one piece of memory of at most twice their size', () => {
   const bytes = new GrowingBytes()
   const one = Uint8Array.of(7)
   for (let count = 0; count < 3_000_000; count++) bytes.add(one)

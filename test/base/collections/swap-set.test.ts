@@ -8,7 +8,7 @@ class Guest {
 
 const steps = fc.array(fc.record({ guest: fc.nat({ max: 9 }), comes: fc.boolean() }), { maxLength: 60 })
 
-test('a roster holds what a set would hold, whoever comes and goes', () => {
+test('a swap set contains what a Set contains, after any additions and deletions', () => {
   fc.assert(
     fc.property(steps, (walk) => {
       const guests = Array.from({ length: 10 }, () => new Guest())
@@ -29,7 +29,7 @@ test('a roster holds what a set would hold, whoever comes and goes', () => {
   )
 })
 
-test('a visit reaches everybody who stays, although others leave meanwhile', () => {
+test('an iteration reaches every member that stays, although others are deleted meanwhile', () => {
   fc.assert(
     fc.property(fc.array(fc.nat({ max: 7 }), { maxLength: 8 }), (leaving) => {
       const guests = Array.from({ length: 8 }, () => new Guest())

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { KeptText } from '../../../src/base/collections/text-buffer.ts'
 
-test('whatever the pieces, and however many, the text is all of them in their order', () => {
+test('a text buffer returns all pieces in their order', () => {
   const pieces = fc.array(fc.string({ unit: 'binary', maxLength: 8 }), { size: 'large', maxLength: 300 })
   fc.assert(
     fc.property(pieces, (all) => {

@@ -28,7 +28,7 @@ const priced = (...lines: readonly string[]): string =>
 const priceOf = (...lines: readonly string[]) =>
   parseModelsFile(priced(...lines)).catalog.endpoints.get('p/x')?.price
 
-test('the form of the original file is understood', () => {
+test('the format of the original models file is parsed', () => {
   const { catalog } = parseModelsFile(`
 models:
   gpt-4o:
@@ -65,7 +65,7 @@ models:
   })
 })
 
-test('every mistake is named at once, with its place and the way out', () => {
+test('all problems are reported at once, each with its place and the remedy', () => {
   expect(
     refusal(`models:
   gpt-4o:
@@ -122,7 +122,7 @@ providers:
   `)
 })
 
-test.each(['?api-version=s3cret', '#s3cret'])('an address that goes on with “%s” is refused', (rest) => {
+test.each(['?api-version=s3cret', '#s3cret'])('a base URL followed by “%s” is refused', (rest) => {
   const said = refusal(`
 providers:
   acme: {base_url: "https://acme.example/v1${rest}"}
@@ -137,11 +137,11 @@ test.each([
   ['- models', 'modelsconfig.yml:1:1: is a list, should be a mapping'],
   ['models: *nowhere', 'modelsconfig.yml:1:9: models: is an alias of nothing'],
   ['models:\n  m:', 'modelsconfig.yml:2:5: models.m: is empty'],
-])('%j is refused at the right place', (text, message) => {
+])('the text %j is refused at the right place', (text, message) => {
   expect(refusal(text)).toMatch(message)
 })
 
-test('a key named __proto__ is a name like any other', () => {
+test('a key named __proto__ is treated like any other key', () => {
   const { catalog } = parseModelsFile('models: {__proto__: {backends: [{provider: p, model_id: x}]}}')
   expect(catalog.models.get('__proto__')?.endpoints[0]?.id).toBe('p/x')
   expect(refusal(priced('__proto__: 1'))).toContain(
@@ -150,33 +150,33 @@ test('a key named __proto__ is a name like any other', () => {
   expect('backends' in {}).toBe(false)
 })
 
-test('anchors save typing', () => {
+test('anchors and aliases are resolved', () => {
   const { catalog } = parseModelsFile('models: {a: &a {backends: [{provider: p, model_id: x}]}, b: *a}')
   expect([...catalog.models.keys()]).toEqual(['a', 'b'])
 })
 
-test('a price that is not there stays unknown, and zero is free', () => {
+test('an absent price is unknown, and zero is free', () => {
   expect(priceOf()).toBeUndefined()
   expect(priceOf('price_source: a list without this model')).toBeUndefined()
   expect(priceOf('input_cost: 0')).toMatchObject({ input: 0n, output: undefined })
 })
 
-test.each(['2.5', '"2.5"', '2.50', '25e-1'])('%s is two dollars and a half', (digits) => {
+test.each(['2.5', '"2.5"', '2.50', '25e-1'])('the price %s is two and a half dollars', (digits) => {
   expect(priceOf(`input_cost: ${digits}`)?.input).toBe(2_500_000_000n)
 })
 
 test.each(['-1', '+2.5', '0x10', '.inf', '.nan', 'true', '[1]', '0.0000000001', ''])(
-  '%s is no price',
+  'the price “%s” is refused',
   (digits) => {
     expect(refusal(priced(`input_cost: ${digits}`))).toContain('models.m.backends[0].input_cost')
   },
 )
 
-test('digits beyond what a float can hold survive', () => {
+test('a price with more digits than a float can hold is exact', () => {
   expect(priceOf('input_cost: 12345678901234.123456789')?.input).toBe(12_345_678_901_234_123_456_789n)
 })
 
-test('property: any amount, written out, is read back to the nano-dollar', () => {
+test('property: any formatted amount is parsed back to the nano-dollar', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 10n ** 30n }), (nano) => {
       expect(priceOf(`input_cost: ${formatDollars(money(nano))}`)?.input).toBe(nano)
@@ -184,7 +184,7 @@ test('property: any amount, written out, is read back to the nano-dollar', () =>
   )
 })
 
-test('minutes and hours of sound say the same thing, exactly', () => {
+test('prices per minute and per hour of audio are equivalent and exact', () => {
   expect(priceOf('minute_cost: 0.006')).toMatchObject({ hours: 360_000_000_000_000n })
   expect(priceOf('hour_cost: 0.36')?.hours).toBe(priceOf('minute_cost: 0.006')?.hours)
   expect(priceOf('hour_cost: 0.04', 'minimum_seconds: 10')).toMatchObject({
@@ -193,7 +193,7 @@ test('minutes and hours of sound say the same thing, exactly', () => {
   })
 })
 
-test('a tier keeps the rates that it does not name', () => {
+test('a tier keeps the base rates that it does not set', () => {
   const price = priceOf(
     'input_cost: 3',
     'output_cost: 15',
@@ -221,7 +221,7 @@ test.each([
   expect(catalog.models.get('m')?.kind).toBe(kind)
 })
 
-test('backends are in the order in which they are asked', () => {
+test('backends are sorted by priority', () => {
   const { catalog } = parseModelsFile(`
 models:
   m:
@@ -240,7 +240,7 @@ models:
   expect(endpoints.map(({ contextWindow }) => contextWindow)).toEqual([50, 100, 100])
 })
 
-test('the version is the content’s: order does not matter, a nano-dollar does', () => {
+test('the version depends on the content, to the nano-dollar, and not on the order', () => {
   const a =
     'a: {tier: x, capabilities: [u, v], backends: [{provider: p, model_id: x, priority: 1}, {provider: q, model_id: x, priority: 2, input_cost: 1}]}'
   const aTurned =
@@ -254,7 +254,7 @@ test('the version is the content’s: order does not matter, a nano-dollar does'
   )
 })
 
-test('what was parsed can’t be changed', () => {
+test('the parsed catalogue is frozen', () => {
   const model = parseModelsFile(
     priced('input_cost: 1', 'tiers: [{above_input_tokens: 1}]'),
   ).catalog.models.get('m')
@@ -270,7 +270,7 @@ test('what was parsed can’t be changed', () => {
     expect(Object.isFrozen(part)).toBe(true)
 })
 
-test('providers are plain data for whoever speaks to them', () => {
+test('the providers section is parsed', () => {
   const { providers } = parseModelsFile(`
 providers:
   acme:
@@ -310,6 +310,6 @@ providers:
   })
 })
 
-test('a file that can’t be read says so and what would help', () => {
+test('an unreadable models file gets an error with its path and the remedy', () => {
   expect(() => readModelsFile('/nowhere/models.yml')).toThrow(/\/nowhere\/models\.yml.*MODELS_CONFIG_PATH/)
 })

@@ -21,13 +21,13 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 const withModel = (name: string): string => `models: {${name}: {backends: [{provider: p, model_id: x}]}}`
 const namesOf = (file: ModelsFile): string[] => [...file.catalog.models.keys()]
 
-test('a change is read again once the writer has been quiet', async () => {
+test('a changed file is read after the writes have stopped', async () => {
   await using watched = watching()
   writeFileSync(path, withModel('second'))
   expect(namesOf(await watched.good())).toEqual(['second'])
 })
 
-test('an editor that puts a new file in the old one’s place is noticed, twice in a row', async () => {
+test('a file that is replaced by a rename is read again, twice in a row', async () => {
   await using watched = watching()
   for (const name of ['second', 'third']) {
     writeFileSync(join(folder, '.models.yml.swp'), withModel(name))
@@ -36,7 +36,7 @@ test('an editor that puts a new file in the old one’s place is noticed, twice 
   }
 })
 
-test('a bad file is reported and replaces nothing, until it is mended', async () => {
+test('an invalid file is reported and replaces nothing until it is corrected', async () => {
   await using watched = watching()
   writeFileSync(path, 'models: {first: {backends: [{provider: p}]}}')
   expect((await watched.bad()).message).toContain(
@@ -47,7 +47,7 @@ test('a bad file is reported and replaces nothing, until it is mended', async ()
   expect(namesOf(await watched.good())).toEqual(['mended'])
 })
 
-test('a file that goes away is reported, and noticed when it comes back', async () => {
+test('a deleted file is reported, and read again when it reappears', async () => {
   await using watched = watching()
   rmSync(path)
   expect((await watched.bad()).message).toContain('can’t read the models file')
@@ -55,7 +55,7 @@ test('a file that goes away is reported, and noticed when it comes back', async 
   expect(namesOf(await watched.good())).toEqual(['back'])
 })
 
-test('several writes in one go are read once, and after close nothing is', async () => {
+test('several writes in a row are read once, and nothing is read after close', async () => {
   const clock = heldClock()
   const seen: string[][] = []
   const watcher = watchModelsConfig({
@@ -79,7 +79,7 @@ test('several writes in one go are read once, and after close nothing is', async
   expect(seen).toEqual([['third']])
 })
 
-/** Watches `path` on a clock that never waits long; each call of `good` or `bad` takes the next report. */
+/** Watches `path` with a clock that hardly waits; each call of `good` or `bad` takes the next report. */
 function watching() {
   const good = queue<ModelsFile>()
   const bad = queue<BrokerError>()
@@ -111,7 +111,7 @@ function queue<T>() {
   }
 }
 
-/** Runs as soon as the events that are already there have been seen. */
+/** A clock whose timers run once the pending events are handled. */
 const soonClock: Clock = {
   now: () => 0,
   monotonic: () => 0,
@@ -121,7 +121,7 @@ const soonClock: Clock = {
   },
 }
 
-/** Keeps what it was asked to run until it is released. */
+/** A clock whose timers run when they are released. */
 function heldClock() {
   const asked = queue<true>()
   const waiting = new Set<() => void>()

@@ -18,7 +18,7 @@ function row(id: string, prompt = '0.00000015', extra: object = {}) {
 const read = (rows: readonly unknown[], before = 0) =>
   readListing({ data: rows }, { day: '2026-11-21', before })
 
-describe('a listing', () => {
+describe('OpenRouter’s list', () => {
   test('gives prices per million tokens, to the digit', () => {
     const pricing = {
       prompt: '0.00000015',
@@ -36,11 +36,11 @@ describe('a listing', () => {
     expect(priceOf(pricing, 'today')?.cacheWrite).toBeUndefined()
   })
 
-  test('knows no price of a router', () => {
+  test('has no price for a router', () => {
     expect(priceOf({ prompt: '-1', completion: '-1' }, 'today')).toBeUndefined()
   })
 
-  test('leaves out a row that can’t be read', () => {
+  test('is parsed without a row that can’t be parsed', () => {
     expect(read([row('a/one'), row('a/two'), { id: 3 }]).map(({ listing }) => listing.slug)).toEqual([
       'a/one',
       'a/two',
@@ -65,7 +65,7 @@ describe('a listing', () => {
   })
 })
 
-describe('merged with the models file', () => {
+describe('OpenRouter’s list merged with the models file', () => {
   const { catalog } = parseModelsFile(`
 models:
   mini:
@@ -77,7 +77,7 @@ models:
     backends: [{ provider: openrouter, model_id: a/bare }]
 `)
 
-  test('the file’s word stands, and what it leaves open is filled in', () => {
+  test('fills in what the models file does not set', () => {
     const merged = withListing(catalog, read([row('openai/mini'), row('a/bare')]))
     expect(merged.models.get('mini')).toMatchObject({ displayName: 'Mini', contextWindow: 128_000 })
     expect(merged.endpoints.get('openrouter/openai/mini')?.price?.input).toBe(dollars('1.5'))
@@ -85,7 +85,7 @@ models:
     expect(merged.models.size).toBe(2)
   })
 
-  test('the rest is added under OpenRouter’s names', () => {
+  test('adds other models under OpenRouter’s names', () => {
     const added = row('b/new', '0.000001', {
       architecture: { input_modalities: ['text', 'image'], output_modalities: ['text'] },
       supported_parameters: ['tools', 'reasoning'],
@@ -99,7 +99,7 @@ models:
     })
   })
 
-  test('a picture has a price of its own, or none where the list says 0', () => {
+  test('has a price per image, or none where the list has 0', () => {
     const priced = (image: string) =>
       row('b/new', '0.000001', { pricing: { prompt: '0.1', completion: '0.1', image } })
     const [dear, free] = [priced('0.003613'), priced('0')].map(
@@ -109,7 +109,7 @@ models:
     expect(free).toMatchObject({ perImage: undefined, output: dollars('100000') })
   })
 
-  test('other prices are another version', () => {
+  test('has another version when a price changes', () => {
     const versions = [
       withListing(catalog, read([row('a/x')])),
       withListing(catalog, read([row('a/x', '0.000002')])),

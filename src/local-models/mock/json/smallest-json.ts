@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 type Spend = (count: number) => void

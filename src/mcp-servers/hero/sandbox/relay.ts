@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { SignJWT } from 'jose/jwt/sign'
 import { z } from 'zod'
 import type { Secret } from '../../../base/secret.ts'
 import { ToolFailure } from '../../shared/tool-failure.ts'
@@ -80,7 +80,7 @@ export async function openRelay(
           socket: known.socket,
           path: '/rpc',
           method: 'POST',
-          headers: headersFor(settings),
+          headers: await headersFor(settings),
           body,
           timeoutMs: TIMEOUT_MS,
           maxBytes: MAX_ANSWER_BYTES,
@@ -113,21 +113,19 @@ export async function openRelay(
   }
 }
 
-function headersFor({ secret, context }: HeroSettings): Record<string, string> {
+async function headersFor({ secret, context }: HeroSettings): Promise<Record<string, string>> {
   return {
-    ...(secret === undefined ? {} : { authorization: `Bearer ${mintToken(secret, Date.now())}` }),
+    ...(secret === undefined ? {} : { authorization: `Bearer ${await mintToken(secret, Date.now())}` }),
     ...(context === undefined ? {} : { 'x-hero-context': context }),
   }
 }
 
 /** A JSON web token (HS256) that says who we are for five minutes. */
-export function mintToken(secret: Secret, nowMs: number): string {
+export async function mintToken(secret: Secret, nowMs: number): Promise<string> {
   const now = Math.floor(nowMs / 1000)
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const head = encode({ alg: 'HS256', typ: 'JWT' })
-  const body = encode({ iss: 'mcp_hero', sub: 'mcp_hero', iat: now, exp: now + TOKEN_SECONDS })
-  const signature = createHmac('sha256', secret.reveal()).update(`${head}.${body}`).digest('base64url')
-  return `${head}.${body}.${signature}`
+  return new SignJWT({ iss: 'mcp_hero', sub: 'mcp_hero', iat: now, exp: now + TOKEN_SECONDS })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .sign(new TextEncoder().encode(secret.reveal()))
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

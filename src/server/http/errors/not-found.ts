@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { findNearest } from '../../../base/nearest-names.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 
 /** How many of the nearest routes a 404 names. */
 const MAX_SUGGESTIONS = 3

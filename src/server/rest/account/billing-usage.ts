@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import { canonicalAddress } from '../../../auth/address.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { dollars, type Money } from '../../../base/money.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { compareDearer, compareKnown, comparePrices } from '../../../routing/compare.ts'

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'

@@ -1,7 +1,7 @@
 import { asBrokerError } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { findNearest } from '../../../base/nearest-names.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { RPC_CODES } from '../../../wire/rpc/message.ts'
 import type { Role } from '../../../wire/rpc/method.ts'

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import { nodeOf, payerAddress } from '../../../auth/address.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { LimitSubject } from '../../../wire/rpc/limit-rule.ts'

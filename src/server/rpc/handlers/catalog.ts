@@ -1,6 +1,6 @@
 import type { ListStanding } from '../../../catalog/model-lists.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
-import { isAvailable } from '../../../catalog/is-available.ts'
+import { isAvailable } from '../../../catalog/find-model.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 

@@ -1,6 +1,6 @@
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
-import { isAvailable } from '../../../catalog/is-available.ts'
+import { isAvailable } from '../../../catalog/find-model.ts'
 import type { LaneState } from '../../../providers/keys/key-pool.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'

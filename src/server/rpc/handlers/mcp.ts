@@ -1,6 +1,6 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { formatDollars } from '../../../base/money.ts'
-import { shortName } from '../../../base/truncate.ts'
+import { shortName } from '../../../base/text.ts'
 import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
 import type { ListedTool } from '../../../mcp/types.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'

@@ -1,0 +1,19 @@
+const MAX_NAME = 100
+
+/** A name that a caller chose, cut to 100 characters for a message: the length of a message is not the caller's choice. */
+export function shortName(name: string): string {
+  return name.length <= MAX_NAME ? name : `${name.slice(0, MAX_NAME)}…`
+}
+
+/** A URL for a message: what stands before an `@` or behind a `?` or `#` may be a key, and is replaced by `***`. */
+export function shownUrl(url: string): string {
+  return url.replace(/[?#].*/s, '?***').replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1***@')
+}
+
+/** Printable ASCII without quotes and backslashes. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
+
+/** A short string as JSON. Nearly all are the text between quotes, which takes half the time of `JSON.stringify`. */
+export function jsonText(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)
+}
