@@ -1,6 +1,6 @@
 import { Response } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
-import type { FloodGuard } from './message-rate-limit.ts'
+import type { MessageRateLimit } from './rate-limits.ts'
 import { FLOODS, LONGEST_MESSAGE_BYTES, TOO_LONG } from './server-transport.ts'
 
 /** Answers, which were asked for, come as events too: their length counts for less than that of unasked messages. */
@@ -11,7 +11,7 @@ const RETURN = 0x0d
 /** What is told of a response that is too much; a stream of events is nobody's alone, so it costs the connection. */
 interface Bounds {
   readonly server: string
-  readonly mayFlow: FloodGuard
+  readonly mayFlow: MessageRateLimit
   readonly onStreamTooMuch: (problem: string) => void
 }
 

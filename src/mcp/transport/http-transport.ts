@@ -7,8 +7,7 @@ import { Agent, fetch as undiciFetch } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import { boundedResponse } from './bounded-response.ts'
 import type { ServerAddress } from '../config/config.ts'
-import { createFloodGuard } from './message-rate-limit.ts'
-import { createPace } from './stream-rate-limit.ts'
+import { createMessageRateLimit, createStreamRateLimit } from './rate-limits.ts'
 import type { ServerTransport } from './server-transport.ts'
 
 type HttpAddress = Extract<ServerAddress, { type: 'http' | 'sse' }>
@@ -31,13 +30,13 @@ export function createHttpTransport(
   let cutOffFor: string | undefined
   const bounds = {
     server,
-    mayFlow: createFloodGuard(clock),
+    mayFlow: createMessageRateLimit(clock),
     onStreamTooMuch: (problem: string): void => {
       cutOffFor = problem
       void transport.close().catch(() => undefined)
     },
   }
-  const mayOpen = createPace(clock)
+  const mayOpen = createStreamRateLimit(clock)
   const request: FetchLike = async (url, init) => {
     if (init?.method === undefined || init.method === 'GET') await mayOpen(init?.signal ?? undefined)
     // The two fetches differ in nothing but the module their types come from.

@@ -1,6 +1,6 @@
 import { type JSONRPCMessage, parseJSONRPCMessage, serializeMessage } from '@modelcontextprotocol/client'
 import type { Clock } from '../../base/clock.ts'
-import { createFloodGuard } from './message-rate-limit.ts'
+import { createMessageRateLimit } from './rate-limits.ts'
 import { createLineReader } from './line-reader.ts'
 import { type ProcessTree, type Program, startProcessTree } from './process-tree.ts'
 import { FLOODS, LONGEST_MESSAGE_BYTES, type ServerTransport, TOO_LONG } from './server-transport.ts'
@@ -29,7 +29,7 @@ export function createStdioTransport(
   let stderr = ''
   let closed = false
   let cutOffFor: string | undefined
-  const mayFlow = createFloodGuard(clock)
+  const mayFlow = createMessageRateLimit(clock)
 
   const cutOff = (problem: string): void => {
     cutOffFor ??= problem

@@ -6,7 +6,7 @@ import type { ServerConfig } from '../config/config.ts'
 import type { ListKind } from '../connection/connection.ts'
 import { type Named, nameTable } from '../config/tool-names.ts'
 import { type ResourceTable, resourceTable } from './resource-table.ts'
-import type { ToolServer } from './mcp-server.ts'
+import type { UpstreamServer } from './upstream-server.ts'
 
 /** Something a server offers, in the table of names that callers see. */
 export interface Route<T> extends Named {
@@ -30,7 +30,7 @@ export interface ServerSetOptions {
   readonly clock: Clock
   /** How long lists wait for servers that start for the first time. */
   readonly listWaitMs: number
-  readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => ToolServer
+  readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => UpstreamServer
 }
 
 /** How long lists wait for a server that could not be started before: one that is dead costs each of its starts this. */
@@ -46,29 +46,29 @@ interface Start {
 /** The configured servers and the merged tables of what they offer. */
 export class ServerSet {
   readonly #options: ServerSetOptions
-  readonly #servers: Map<string, ToolServer>
+  readonly #servers: Map<string, UpstreamServer>
   readonly #listeners: Set<(kind: ListKind) => void>
-  readonly #starts: WeakMap<ToolServer, Start>
+  readonly #starts: WeakMap<UpstreamServer, Start>
   /** In a view of one server: its name. */
   readonly #only: string | undefined
   #tables: Tables | undefined
 
   constructor(options: ServerSetOptions, view?: { of: ServerSet; only: string }) {
     this.#options = options
-    this.#servers = view === undefined ? new Map<string, ToolServer>() : view.of.#servers
+    this.#servers = view === undefined ? new Map<string, UpstreamServer>() : view.of.#servers
     this.#listeners = view === undefined ? new Set<(kind: ListKind) => void>() : view.of.#listeners
-    this.#starts = view === undefined ? new WeakMap<ToolServer, Start>() : view.of.#starts
+    this.#starts = view === undefined ? new WeakMap<UpstreamServer, Start>() : view.of.#starts
     this.#only = view?.only
     this.onListChanged(() => (this.#tables = undefined))
   }
 
-  get all(): readonly ToolServer[] {
+  get all(): readonly UpstreamServer[] {
     const all = [...this.#servers.values()]
     return this.#only === undefined ? all : all.filter(({ config }) => config.name === this.#only)
   }
 
   /** Throws `not-found` for a server that the configuration no longer has. */
-  get(name: string): ToolServer {
+  get(name: string): UpstreamServer {
     const server = this.#servers.get(name)
     if (server === undefined) throw new BrokerError('not-found', `server “${name}” is gone`)
     return server
@@ -139,7 +139,7 @@ export class ServerSet {
     giveUp()
   }
 
-  async #listOne(server: ToolServer, signal: AbortSignal): Promise<void> {
+  async #listOne(server: UpstreamServer, signal: AbortSignal): Promise<void> {
     try {
       await server.list(signal)
     } catch {
@@ -149,7 +149,7 @@ export class ServerSet {
   }
 
   /** What is left of the time that lists wait for this start, whichever of them came first. */
-  #patienceFor(server: ToolServer): number {
+  #patienceFor(server: UpstreamServer): number {
     const { clock, listWaitMs } = this.#options
     const now = clock.monotonic()
     const { waitUntil, hasFailed } = this.#starts.get(server) ?? { hasFailed: false }
