@@ -17,7 +17,7 @@ export interface ConnectionEvents {
   onListChanged(kind: ListKind): void
   /** A resource that is subscribed to changed. */
   onResourceUpdated(uri: string): void
-  /** The connection closed, whoever closed it. Not called for a failed `connect`. */
+  /** The connection closed, from either side. Not called for a failed `connect`. */
   onClosed(): void
 }
 
