@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { systemClock } from '../../src/base/clock.ts'
-import { servers } from '../../src/mcp-servers/index.ts'
 import { serveHttp } from '../../src/mcp-servers/shared/serve-http.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { servers } from './support.ts'
 
 /** The official suite. Most of its scenarios call tools of a fixture by name; these ask nothing of the kind. */
 const FIXTURE_FREE = {

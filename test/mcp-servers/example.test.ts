@@ -1,8 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-import { servers } from '../../src/mcp-servers/index.ts'
-import { binOf } from './support.ts'
+import { binOf, servers } from './support.ts'
 
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))

@@ -3,12 +3,18 @@ import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import { servers as loaders } from '../../src/mcp-servers/index.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
 import type { OpenServer, ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Clock } from '../../src/base/clock.ts'
 
 export type Era = 'legacy' | 'auto'
+
+/** Every bundled server, in the order of the list. */
+export const servers: readonly ServerOfOurs[] = await Promise.all(
+  Object.values(loaders).map((load) => load()),
+)
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 

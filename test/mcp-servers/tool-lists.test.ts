@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { servers } from '../../src/mcp-servers/index.ts'
-import { openHere } from './support.ts'
+import { openHere, servers } from './support.ts'
 
 const named = servers.map((server) => [server.name, server] as const)
 

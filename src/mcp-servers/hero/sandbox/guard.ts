@@ -1,9 +1,9 @@
 /**
- * The Python program that locks itself in before it runs generated code. It reads one job from standard input, builds
- * the walls, says on file descriptor 3 which of them stand, closes it, and only then runs the code. What it can't
- * build although the job requires it ends the run before the code starts.
+ * The Python program that isolates itself before it runs generated code. It reads one job from standard input, sets up
+ * the isolation layers, reports on file descriptor 3 which of them are in force, closes it, and only then runs the code.
+ * If a layer that the job requires can't be set up, the run ends before the code starts.
  *
- * Walls, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
+ * Layers, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
  * library, the sockets and a small scratch space), limits of memory, processor time and files, no capabilities,
  * Landlock where there are no namespaces, and a system call filter (no new processes, no sockets but Unix ones).
  */
