@@ -32,7 +32,7 @@ export interface Called {
   readonly blocks: readonly Record<string, unknown>[]
 }
 
-/** Starts the real program and speaks to it over its standard input and output. */
+/** Starts the real program and connects over its standard input and output. */
 export async function startProgram(
   name: string,
   { era = 'auto', env = {} }: { era?: Era; env?: Record<string, string> } = {},
@@ -41,7 +41,7 @@ export async function startProgram(
   return connect(transport, era)
 }
 
-/** The same server inside this process, through its HTTP handler, without a socket. */
+/** Opens a server inside this process and connects through its HTTP handler, without a socket. */
 export async function openHere(
   server: ServerOfOurs,
   env: Record<string, string>,

@@ -13,8 +13,8 @@ export interface IsolationReport {
 
 /** The report that the guard writes before it runs the code. */
 const guardReport = z.object({
-  walls: z.array(z.string()),
-  missing: z.array(z.object({ wall: z.string(), reason: z.string() })),
+  layers: z.array(z.string()),
+  missing: z.array(z.object({ layer: z.string(), reason: z.string() })),
   refused: z.array(z.string()),
 })
 
@@ -25,7 +25,7 @@ export function readReport(text: string, stderr: string): GuardReport {
     return guardReport.parse(JSON.parse(text))
   } catch {
     const reason = stderr.trim().split('\n').at(-1) ?? 'it reported nothing'
-    return { walls: [], missing: [{ wall: 'guard', reason }], refused: ['guard'] }
+    return { layers: [], missing: [{ layer: 'guard', reason }], refused: ['guard'] }
   }
 }
 
@@ -47,16 +47,16 @@ const WITHOUT: Readonly<Record<string, string>> = {
   landlock: 'no Landlock: files that this account may read are readable',
 }
 
-export function isolationOf({ walls, missing }: GuardReport, level: Isolation): IsolationReport {
+export function isolationOf({ layers, missing }: GuardReport, level: Isolation): IsolationReport {
   return {
     level,
-    inForce: walls.map((wall) => MEANING[wall] ?? wall),
-    missing: missing.map(({ wall, reason }) => `${WITHOUT[wall] ?? `no ${wall}`} (${reason})`),
+    inForce: layers.map((layer) => MEANING[layer] ?? layer),
+    missing: missing.map(({ layer, reason }) => `${WITHOUT[layer] ?? `no ${layer}`} (${reason})`),
   }
 }
 
 export function notIsolated(report: GuardReport, level: Isolation): ToolFailure {
-  const reasons = report.missing.map(({ wall, reason }) => `${wall}: ${reason}`).join('; ')
+  const reasons = report.missing.map(({ layer, reason }) => `${layer}: ${reason}`).join('; ')
   const lower = level === 'namespaces' ? ' The operator may accept less with MCP_HERO_ISOLATION=filters.' : ''
   return new ToolFailure(
     'disabled',
