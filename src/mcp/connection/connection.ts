@@ -65,8 +65,8 @@ export class Connection {
   }
 
   /** Why the broker cut the server off; `undefined` while it has not. */
-  get cutOffFor(): string | undefined {
-    return this.#transport.cutOffFor
+  get cutOffReason(): string | undefined {
+    return this.#transport.cutOffReason
   }
 
   async listTools(signal: AbortSignal): Promise<Tool[]> {

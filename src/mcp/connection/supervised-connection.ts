@@ -146,7 +146,7 @@ export class Supervised {
     this.#connection = undefined
     if (this.#stop.signal.aborted) return
     if (this.#options.clock.monotonic() - this.#readyAt >= HEALTHY_MS) this.#failures = 0
-    this.#fail(connection.cutOffFor ?? 'it went away', undefined)
+    this.#fail(connection.cutOffReason ?? 'it went away', undefined)
   }
 
   #fail(problem: string, cause: unknown): void {

@@ -27,12 +27,12 @@ export function createHttpTransport(
     bodyTimeout: 0,
     connect: { timeout: 10_000, ...(address.socketPath !== undefined && { socketPath: address.socketPath }) },
   })
-  let cutOffFor: string | undefined
+  let cutOffReason: string | undefined
   const bounds = {
     server,
     mayFlow: createMessageRateLimit(clock),
     onStreamTooMuch: (problem: string): void => {
-      cutOffFor = problem
+      cutOffReason = problem
       void transport.close().catch(() => undefined)
     },
   }
@@ -51,7 +51,9 @@ export function createHttpTransport(
       ? new SSEClientTransport(address.url, options)
       : new StreamableHTTPClientTransport(address.url, options)
   endSessionOnClose(transport, agent)
-  return Object.defineProperty(transport, 'cutOffFor', { get: () => cutOffFor }) as unknown as ServerTransport
+  return Object.defineProperty(transport, 'cutOffReason', {
+    get: () => cutOffReason,
+  }) as unknown as ServerTransport
 }
 
 /** On close, ends the session at the server, where it has one, and closes the sockets. */

@@ -8,5 +8,5 @@ export const FLOODS = 'it floods us with messages'
 /** A transport to a server that the broker may cut off. */
 export interface ServerTransport extends Transport {
   /** Why the broker cut the server off, in words for people; `undefined` while it has not. */
-  readonly cutOffFor: string | undefined
+  readonly cutOffReason: string | undefined
 }

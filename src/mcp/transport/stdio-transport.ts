@@ -32,7 +32,7 @@ class StdioTransport implements ServerTransport {
   readonly #reader = createLineReader(LONGEST_MESSAGE_BYTES, (line) => this.#onLine(line))
   #tree: ProcessTree | undefined
   #isClosed = false
-  #cutOffFor: string | undefined
+  #cutOffReason: string | undefined
 
   constructor(
     program: Program,
@@ -44,8 +44,8 @@ class StdioTransport implements ServerTransport {
     this.#isWithinLimit = createMessageRateLimit(clock)
   }
 
-  get cutOffFor(): string | undefined {
-    return this.#cutOffFor
+  get cutOffReason(): string | undefined {
+    return this.#cutOffReason
   }
 
   start(): Promise<void> {
@@ -99,7 +99,7 @@ class StdioTransport implements ServerTransport {
   }
 
   #cutOff(problem: string): void {
-    this.#cutOffFor ??= problem
+    this.#cutOffReason ??= problem
     void this.close()
   }
 }

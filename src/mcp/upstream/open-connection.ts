@@ -71,11 +71,11 @@ export function superviseConnection(
 
 /** The error for a server that the broker cut off while it started. */
 export function cutOffError({
-  cutOffFor,
+  cutOffReason,
 }: {
-  readonly cutOffFor: string | undefined
+  readonly cutOffReason: string | undefined
 }): BrokerError | undefined {
-  return cutOffFor === undefined ? undefined : new BrokerError('upstream-failed', cutOffFor)
+  return cutOffReason === undefined ? undefined : new BrokerError('upstream-failed', cutOffReason)
 }
 
 /** The error for a call whose server the broker cut off. */

@@ -178,8 +178,8 @@ export class UpstreamServer {
         try {
           return await work(connection)
         } catch (error) {
-          if (connection.cutOffFor !== undefined)
-            throw cutOffDuringCall(this.config.name, connection.cutOffFor)
+          if (connection.cutOffReason !== undefined)
+            throw cutOffDuringCall(this.config.name, connection.cutOffReason)
           if (isSessionLost(error)) await slot.drop(connection)
           throw error
         }
