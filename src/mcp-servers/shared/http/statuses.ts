@@ -20,7 +20,7 @@ const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
   504: 'timeout',
 }
 
-/** The failure of an HTTP response. `said` is what the vendor states in the body. */
+/** The failure of an HTTP response. `reported` is what the vendor states in the body. */
 export function failureOfStatus(
   answer: HttpAnswer,
   said: {
