@@ -1,4 +1,4 @@
-// Plain JavaScript that old Nodes can read, so that somebody who has one is helped instead of shown a syntax error.
+// Plain JavaScript that old Nodes can parse, so that their users get a helpful message instead of a syntax error.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import module from 'node:module'
@@ -8,16 +8,18 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const OLDEST = 24
 const PLATFORM = `${process.platform}-${process.arch}`
-/** npm packages that bring a Node along. */
+/** npm packages that contain a Node binary. */
 const NODE_PACKAGES = [`node-${PLATFORM}`, `node-bin-${PLATFORM}`, 'node']
 const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /**
- * Runs a program of this package, `cli/main` for example: from the sources in a clone, from `dist` where npm
- * put it; with this Node if it is new enough, else with one that lies in `node_modules`.
+ * Runs a program of this package, `cli/main` for example: from the sources in a clone, from `dist` in an installed
+ * package; with this Node if it is new enough, else with one in `node_modules`.
  * @param {string} program
+ * @param {string[]} args arguments that precede those of the command line
  */
-export async function launch(program) {
+export async function launch(program, ...args) {
+  process.argv.splice(2, 0, ...args)
   const source = join(HOME, 'src', `${program}.ts`)
   const script = existsSync(source) ? source : join(HOME, 'dist', `${program}.js`)
   if (majorOf(process.versions.node) >= OLDEST) {
@@ -74,7 +76,7 @@ function versionIn(home) {
 function runWith(node, script) {
   const child = spawn(node, [script, ...process.argv.slice(2)], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
-    // A terminal sends Ctrl-C to both of us; passed on, it would arrive twice.
+    // A terminal sends Ctrl-C to both processes; forwarded, it would arrive twice.
     const fromTerminal = signal === 'SIGINT' && process.stdin.isTTY
     process.on(signal, () => fromTerminal || child.kill(signal))
   }

@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { launch } from './launch.js'
 
-await launch('mcp-servers/programs/serpapi')
+await launch('mcp-servers/main', 'mcp_serpapi')

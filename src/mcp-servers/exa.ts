@@ -1,7 +1,7 @@
 import { answer } from './exa/answer.ts'
 import { fetchPages } from './exa/fetch-pages.ts'
 import { findSimilar, webSearch } from './exa/search.ts'
-import { openWire } from './exa/wire.ts'
+import { openWire } from './exa/client.ts'
 import type { ServerOfOurs } from './shared/server.ts'
 
 /** Exa (exa.ai): search by meaning over its own index, with the contents of pages. */

@@ -1,10 +1,10 @@
 import { executeCode } from './hero/code/execute-code.ts'
 import { generateCode } from './hero/code/generate-code.ts'
-import { createHero } from './hero/hero-tools.ts'
+import { createHero } from './hero/hero-runtime.ts'
 import { getInterface, listServices, registerService } from './hero/service-tools.ts'
 import type { ServerOfOurs } from './shared/server.ts'
 
-/** Hero's services for a model: which there are, and small programs that use them, run in a sandbox. */
+/** Gives a model access to Hero's services: lists them, and runs small programs that use them in a sandbox. */
 export const hero: ServerOfOurs = {
   name: 'mcp_hero',
   title: 'Hero services',

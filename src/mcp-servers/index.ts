@@ -1,11 +1,12 @@
-import { exa } from './exa.ts'
-import { hero } from './hero.ts'
 import type { ServerOfOurs } from './shared/server.ts'
-import { ping } from './ping.ts'
-import { scraperapi } from './scraperapi.ts'
-import { scrapfly } from './scrapfly.ts'
-import { serpapi } from './serpapi.ts'
-import { serper } from './serper.ts'
 
-/** The MCP servers we ship. Each is a program of its own: `bin/<name>.js`. */
-export const servers: readonly ServerOfOurs[] = [serper, serpapi, exa, scraperapi, scrapfly, ping, hero]
+/** The bundled MCP servers by program name, `bin/<name>.js`. A program loads its own server only. */
+export const servers: Readonly<Record<string, () => Promise<ServerOfOurs>>> = {
+  mcp_serper: async () => (await import('./serper.ts')).serper,
+  mcp_serpapi: async () => (await import('./serpapi.ts')).serpapi,
+  mcp_exa: async () => (await import('./exa.ts')).exa,
+  mcp_scraperapi: async () => (await import('./scraperapi.ts')).scraperapi,
+  mcp_scrapfly: async () => (await import('./scrapfly.ts')).scrapfly,
+  mcp_ping: async () => (await import('./ping.ts')).ping,
+  mcp_hero: async () => (await import('./hero.ts')).hero,
+}

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { ServerOfOurs } from './shared/server.ts'
 import { tool } from './shared/tool.ts'
 
-/** The smallest server: shows that a client, a connection and structured results work, without key or network. */
+/** The smallest server: tests a client, a connection and structured results, without key or network. */
 export const ping: ServerOfOurs = {
   name: 'mcp_ping',
   title: 'Ping',

@@ -7,10 +7,10 @@ import { serveHttp, whereToListen } from './shared/serve-http.ts'
 import { mcpFactory } from './shared/server.ts'
 import type { ServerOfOurs } from './shared/server.ts'
 
-/** Runs one of our servers until its input ends or a signal comes; what `programs/*.ts` are. Returns the exit code. */
-export async function runServer(server: ServerOfOurs): Promise<number> {
+/** Runs a bundled server with its command-line options until its input ends or a signal arrives. Returns the exit code. */
+export async function runServer(server: ServerOfOurs, args: readonly string[]): Promise<number> {
   guardJsonParse()
-  const options = readOptions(process.argv.slice(2))
+  const options = readOptions(args)
   if (options === undefined) return complain(usage(server))
   if (options.help === true) {
     process.stdout.write(`${usage(server)}\n`)

@@ -2,7 +2,7 @@ import type { ServerOfOurs } from './shared/server.ts'
 import { account, estimateCost } from './scraperapi/account.ts'
 import { getJob, submitJob } from './scraperapi/jobs.ts'
 import { scrapePage, scrapeStructured } from './scraperapi/scrape.ts'
-import { openWire } from './scraperapi/wire.ts'
+import { openWire } from './scraperapi/client.ts'
 
 /** ScraperAPI (scraperapi.com): reads a page through rotating proxies. */
 export const scraperapi: ServerOfOurs = {

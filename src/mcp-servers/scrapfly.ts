@@ -3,7 +3,7 @@ import { account } from './scrapfly/account.ts'
 import { extract } from './scrapfly/extract.ts'
 import { scrapePage } from './scrapfly/scrape.ts'
 import { screenshot } from './scrapfly/screenshot.ts'
-import { openWire } from './scrapfly/wire.ts'
+import { openWire } from './scrapfly/client.ts'
 
 /** Scrapfly (scrapfly.io): reads pages with a browser and past robot checks. It only reads: no scripts, clicks or forms. */
 export const scrapfly: ServerOfOurs = {

@@ -2,7 +2,7 @@ import type { ServerOfOurs } from './shared/server.ts'
 import { account, findLocation } from './serpapi/account.ts'
 import { engineSearch, getSearch, listEngines } from './serpapi/engine-search.ts'
 import { webSearch } from './serpapi/web-search.ts'
-import { openWire } from './serpapi/wire.ts'
+import { openWire } from './serpapi/client.ts'
 
 /** SerpAPI (serpapi.com): about a hundred search engines, parsed. */
 export const serpapi: ServerOfOurs = {

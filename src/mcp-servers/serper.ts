@@ -2,7 +2,7 @@ import type { ServerOfOurs } from './shared/server.ts'
 import { account, placeReviews, scrapePage } from './serper/pages.ts'
 import { imageLookup, verticalSearch } from './serper/vertical-search.ts'
 import { webSearch } from './serper/web-search.ts'
-import { openWire } from './serper/wire.ts'
+import { openWire } from './serper/client.ts'
 
 /** Serper (serper.dev): Google's results, paid per query. */
 export const serper: ServerOfOurs = {

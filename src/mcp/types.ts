@@ -5,11 +5,11 @@ import type { Peer } from './connection/client-session.ts'
 import type { ServerTrouble } from './upstream/server-set.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
 
-/** A tool under the name that callers use; `definition.name` is that name too. */
+/** A tool under the name that callers use, which is also its `definition.name`. */
 export interface ListedTool {
   readonly server: string
   readonly definition: Tool
-  /** Of one call, as configured; absent when nobody knows, and zero is really free. */
+  /** The configured price of one call: `undefined` if unknown, zero if free. */
   readonly price: Money | undefined
 }
 
@@ -18,22 +18,22 @@ export interface ToolList {
   readonly unavailable: readonly ServerTrouble[]
 }
 
-/** A caller's session in a protocol revision that has them. Holds connections of its own until closed. */
+/** A caller's session, in a protocol revision that has sessions. It has its own connections to servers until it is closed. */
 export interface CallerSession {
   readonly id: string
   readonly peer: Peer
 }
 
-/** What a call may bring beyond its arguments. Without a `session` the caller can be asked nothing while it runs. */
+/** Options of a call. Without a `session`, servers can send the caller no requests while the call runs. */
 export interface CallOptions extends Partial<RelayOptions> {
   readonly session?: CallerSession | undefined
-  /** What the call is a part of; its row in the books says so. */
+  /** The group that the call's ledger entry belongs to, the id of a chat for example. */
   readonly group?: string | undefined
-  /** Hears how the call ended, also when it throws. */
+  /** Receives the outcome of the call, also when it throws. */
   readonly onOutcome?: ((outcome: ToolOutcome) => void) | undefined
 }
 
-/** Writes calls into the books. `start` is awaited before the server is asked and may refuse by throwing. */
+/** Records calls in the ledger. `start` is awaited before the call is sent and may reject it by throwing. */
 export interface ToolMeter {
   start(call: ToolCall): Promise<{ settle(outcome: ToolOutcome): void }>
 }
@@ -42,9 +42,9 @@ export interface ToolCall {
   readonly id: string
   readonly caller: ToolCaller
   readonly server: string
-  /** `server__tool`, whatever name the caller used. */
+  /** `server__tool`, also for a server whose tools are listed without prefix. */
   readonly tool: string
-  /** What the call costs once the server was asked; absent when nobody knows. */
+  /** The cost of the call once it is sent; `undefined` if unknown. */
   readonly price: Money | undefined
   readonly startedAt: number
   readonly group: string | undefined
@@ -52,9 +52,9 @@ export interface ToolCall {
 
 export interface ToolOutcome {
   readonly status: 'finished' | 'cancelled' | 'failed'
-  /** The call reached its server. */
+  /** Whether the call was sent to its server. */
   readonly wasAsked: boolean
-  /** The price, or nothing when the server was never asked; absent when nobody knows. */
+  /** The price, or zero if the call was never sent; `undefined` if the price is unknown. */
   readonly cost: Money | undefined
   readonly error: string | undefined
   readonly durationMs: number

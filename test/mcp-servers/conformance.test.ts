@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { systemClock } from '../../src/base/clock.ts'
-import { servers } from '../../src/mcp-servers/index.ts'
 import { serveHttp } from '../../src/mcp-servers/shared/serve-http.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
 import { tempFolder } from '../support/temp-folder.ts'
+import { servers } from './support.ts'
 
-/** The official suite. Most of its scenarios call tools of a fixture by name; these ask nothing of the kind. */
+/** The scenarios of the official suite that do not call tools of a fixture by name. */
 const FIXTURE_FREE = {
   '2026-07-28': [
     'tools-list',
@@ -24,7 +24,7 @@ const FIXTURE_FREE = {
   '2025-11-25': ['server-initialize', 'ping', 'tools-list', 'dns-rebinding-protection'],
 } as const
 
-/** Checks of `server-stateless` that can't be made without a fixture's tools; all others must pass. */
+/** Checks of `server-stateless` that need a fixture's tools; all others must pass. */
 const NEEDS_FIXTURE = [
   'sep-2575-server-rejects-undeclared-capability',
   'sep-2575-missing-capability-http-400',
@@ -44,7 +44,7 @@ interface Check {
   readonly status: string
 }
 
-/** Runs everything that a revision asks for; gives the failed checks of each scenario. */
+/** Runs all scenarios of a revision; returns the failed checks of each. */
 async function failuresOf(url: string, revision: string): Promise<Map<string, string[]>> {
   using folder = tempFolder()
   const args = [suite, 'server', '--url', url, '--requirements', revision, '-o', folder.path]
@@ -61,7 +61,7 @@ function readFailures(folder: string, name: string): [scenario: string, failed: 
 
 describe.concurrent.each(servers.map((server) => [server.name, server] as const))('%s', (_name, server) => {
   test.each(['2026-07-28', '2025-11-25'] as const)(
-    'keeps to revision %s as the official suite sees it',
+    'passes the official conformance suite of revision %s',
     { timeout: 90_000 },
     async (revision) => {
       const open = server.open({ env: {}, clock: systemClock, random: Math.random })

@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
-import { servers } from '../../src/mcp-servers/index.ts'
-import { binOf } from './support.ts'
+import { binOf, servers } from './support.ts'
 
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
 
-test('the example lists every server that we ship, and each is a command of the package', () => {
+test('the example configuration lists every bundled server, and each is a command of the package', () => {
   const { mcpServers } = read('mcp_servers.example.json') as {
     mcpServers: { name: string; command: string; disabled?: boolean }[]
   }
@@ -19,7 +18,7 @@ test('the example lists every server that we ship, and each is a command of the 
   }
 })
 
-test('the one that runs generated code is off in the example', () => {
+test('only the server that runs generated code is disabled in the example configuration', () => {
   const { mcpServers } = read('mcp_servers.example.json') as {
     mcpServers: { name: string; disabled?: boolean }[]
   }

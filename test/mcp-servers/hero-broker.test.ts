@@ -10,7 +10,7 @@ import { tempFolder } from '../support/temp-folder.ts'
 import { hasNamespaces } from './hero-support.ts'
 import { startProgram } from './support.ts'
 
-/** The models that people use, and the one that writes programs; dollars per million tokens. */
+/** The models of users and the one that writes programs; prices in dollars per million tokens. */
 const modelsFile = (baseUrl: string) => `
 providers:
   scripted:
@@ -51,8 +51,8 @@ function brokerWith(folder: string, baseUrl: string): Promise<Broker> {
 const chat = (broker: Broker, model: string) =>
   broker.post('/v1/chat/completions', { model, messages: [{ role: 'user', content: 'hello' }] })
 
-describe.skipIf(!(await hasNamespaces()))('mcp_hero before the real broker', () => {
-  test('answers “how much did each model cost today?” by a program that a model wrote', async () => {
+describe.skipIf(!(await hasNamespaces()))('mcp_hero with the real broker', () => {
+  test('answers “How much did each model cost today?” with a program that a model wrote', async () => {
     using folder = tempFolder()
     await using upstream = await scriptedUpstream(answer)
     await using broker = await brokerWith(folder.path, upstream.baseUrl)
@@ -79,7 +79,7 @@ describe.skipIf(!(await hasNamespaces()))('mcp_hero before the real broker', () 
     expect(called.text).toContain('poet 0.0028')
   })
 
-  test("shows the broker's own interface, made from its rpc.discover", async () => {
+  test("shows the broker's own interface, generated from its rpc.discover", async () => {
     using folder = tempFolder()
     await using broker = await brokerWith(folder.path, 'http://127.0.0.1:1/v1')
     const env = {

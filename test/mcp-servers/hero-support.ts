@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { createRunFolder, runInSandbox } from '../../src/mcp-servers/hero/sandbox/sandbox.ts'
 import { readSettings } from '../../src/mcp-servers/hero/settings.ts'
 
-/** Whether this machine can build the full sandbox; says why when it can't, for tests are then skipped. */
+/** Whether this machine supports the full sandbox; prints why not, because tests are skipped then. */
 export async function hasNamespaces(): Promise<boolean> {
   using folder = createRunFolder()
   const job = { modules: { 'main.py': '' }, checkOnly: false }
@@ -19,7 +19,7 @@ export async function hasNamespaces(): Promise<boolean> {
   }
 }
 
-/** What a scripted server on a Unix socket answers: a function of path and parsed body. */
+/** The response of a scripted server on a Unix socket, as a function of path, parsed body and headers. */
 export type Script = (
   path: string,
   body: Record<string, unknown>,
@@ -53,7 +53,7 @@ async function closeNow(server: Server): Promise<void> {
   await once(server, 'close')
 }
 
-/** A small service in the way of the broker: what each model cost. */
+/** A small service like the broker: it reports what each model cost. */
 export const ledgerDocument = {
   openrpc: '1.3.2',
   info: { title: 'Ledger', version: '1.0.0', description: 'Knows what each model cost.' },
@@ -90,7 +90,7 @@ export const ledgerDocument = {
   },
 }
 
-/** Answers JSON-RPC; `seen` gets every call with its headers. */
+/** Responds to JSON-RPC; `seen` receives every call with its headers. */
 export function ledgerScript(
   seen: { method: unknown; params: unknown; headers: NodeJS.Dict<string | string[]> }[],
 ): Script {
@@ -107,7 +107,7 @@ export function ledgerScript(
   }
 }
 
-/** A broker whose model answers with these programs, one after the other. */
+/** A broker whose model returns these programs, one after the other. */
 export function modelScript(programs: readonly string[], asked: unknown[]): Script {
   return (path, body) => {
     if (path !== '/v1/chat/completions') return undefined

@@ -42,14 +42,14 @@ async function machine({
   }
 }
 
-describe('until the operator turns it on', () => {
+describe('until the operator enables mcp_hero', () => {
   test.each([
     ['list_services', {}],
     ['register_service', { name: 'ledger' }],
     ['get_interface', { service: 'ledger' }],
     ['generate_code', { intent: 'what did it cost?' }],
     ['execute_code', { code: 'print(1)' }],
-  ])('%s does nothing and says how', async (name, args) => {
+  ])('%s does nothing and names the variable that enables it', async (name, args) => {
     await using at = await machine({ env: { MCP_HERO_ENABLED: '' } })
     const called = await at.tool(name, args)
     expect(called.data).toMatchObject({ error: { kind: 'disabled' } })
@@ -58,8 +58,8 @@ describe('until the operator turns it on', () => {
   })
 })
 
-describe('services', () => {
-  test('are found in the socket folder, the silent ones with a reason', async () => {
+describe('services of the machine', () => {
+  test('are listed from the socket folder, with a reason for those that do not describe themselves', async () => {
     await using at = await machine()
     await using _mute = await serveOn(join(at.folder, 'mute', 'rpc.sock'), () => undefined)
     const called = await at.tool('list_services')
@@ -69,7 +69,7 @@ describe('services', () => {
     })
   })
 
-  test('that do not describe themselves can be given a document, but never an address', async () => {
+  test('without a document can be registered with one, but never with an address', async () => {
     await using at = await machine()
     await using _mute = await serveOn(join(at.folder, 'mute', 'rpc.sock'), () => undefined)
     const given = await at.tool('register_service', { name: 'mute', spec: ledgerDocument })
@@ -79,7 +79,7 @@ describe('services', () => {
     }
   })
 
-  test('are found through /openrpc.json when rpc.discover is unknown to them', async () => {
+  test('are read from /openrpc.json when they do not know rpc.discover', async () => {
     await using at = await machine()
     await using _old = await serveOn(join(at.folder, 'old', 'rpc.sock'), (path) =>
       path === '/openrpc.json' ? ledgerDocument : { error: { code: -32_601, message: 'no such method' } },
@@ -87,7 +87,7 @@ describe('services', () => {
     expect((await at.tool('get_interface', { service: 'old' })).isError).toBe(false)
   })
 
-  test('show as a short interface and a client, kept by the hash of their document', async () => {
+  test('are shown as a short interface and a client, cached by the hash of their document', async () => {
     await using at = await machine()
     const called = await at.tool('get_interface', { service: 'ledger', client: true })
     expect(called.data['interface']).toBe(
@@ -106,7 +106,7 @@ describe('services', () => {
   })
 })
 
-describe.skipIf(!(await hasNamespaces()))('a program', () => {
+describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
   test('is written for an intent, run, and its output returned with what it cost to write', async () => {
     await using at = await machine()
     const called = await at.tool('execute_code', { intent: 'how much did each model cost?' })
@@ -120,7 +120,7 @@ describe.skipIf(!(await hasNamespaces()))('a program', () => {
     expect(at.asked[0]?.[1]?.content).toContain('ledger.usage_summary(')
   })
 
-  test('that fails goes back to the model with its error, without what it printed', async () => {
+  test('that fails is returned to the model with its error but without its output', async () => {
     const bad = 'print("a secret figure")\nraise ValueError("off by one")'
     await using at = await machine({ programs: [bad, COSTS] })
     const called = await at.tool('execute_code', { intent: 'how much did each model cost?' })
@@ -131,7 +131,7 @@ describe.skipIf(!(await hasNamespaces()))('a program', () => {
     expect(called.data['writing']).toMatchObject({ costUsd: 0.004 })
   })
 
-  test('is tried no more often than the operator allows', async () => {
+  test('is attempted no more often than the operator allows', async () => {
     await using at = await machine({ programs: ['raise SystemExit(3)'], env: { MCP_HERO_TRIES: '2' } })
     const called = await at.tool('execute_code', { intent: 'anything at all', tries: 9 })
     expect(called.data).toMatchObject({ ok: false, ending: 'failed' })
@@ -139,14 +139,14 @@ describe.skipIf(!(await hasNamespaces()))('a program', () => {
     expect(called.text).toMatch(/^FAILED \(failed\) after 2 tries/)
   })
 
-  test('can be written without being run, its syntax checked', async () => {
+  test('can be written and its syntax checked without being run', async () => {
     await using at = await machine({ programs: ['print(1', COSTS] })
     const called = await at.tool('generate_code', { intent: 'how much did each model cost?' })
     expect(called.data).toMatchObject({ code: COSTS.trim(), tries: 2, services: ['ledger'] })
     expect(at.seen).toEqual([])
   })
 
-  test("speaks for itself to services: a token signed with the operator's secret, which it never sees", async () => {
+  test("sends services a token signed with the operator's secret, without seeing token or secret", async () => {
     const secret = 'the-operators-secret'
     await using at = await machine({ env: { HERO_SECRET: secret, MCP_HERO_CONTEXT: 'lab' } })
     const spy = `${COSTS}\nimport os\nprint(dict(os.environ))`
@@ -160,9 +160,9 @@ describe.skipIf(!(await hasNamespaces()))('a program', () => {
   })
 
   test.each([
-    ['the service keeps for its administrators', {}],
-    ['the operator keeps back', { MCP_HERO_METHODS: 'usage.*, models.*' }],
-  ])('can call no method that %s, nor one that is not documented', async (_who, env) => {
+    ['the service reserves for administrators', {}],
+    ['the operator does not allow', { MCP_HERO_METHODS: 'usage.*, models.*' }],
+  ])('cannot call a method that %s or that is not documented', async (_who, env) => {
     const wipe = `
 import ledger
 for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
@@ -177,7 +177,7 @@ for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
     expect(JSON.stringify(at.asked)).not.toContain('ledger_wipe')
   })
 
-  test('gets no more calls than the operator allows', async () => {
+  test('cannot make more calls than the operator allows', async () => {
     const many = 'import ledger\nfor _ in range(5): ledger.usage_summary(since=0)'
     await using at = await machine({ env: { MCP_HERO_CALLS: '3' } })
     const called = await at.tool('execute_code', { code: many, services: ['ledger'] })
@@ -185,7 +185,7 @@ for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
     expect(at.seen).toHaveLength(3)
   })
 
-  test('that loops dies with the call when the caller leaves', async () => {
+  test('that loops is killed when the caller disconnects', async () => {
     await using at = await machine()
     const abort = new AbortController()
     const call = at.client.callTool(

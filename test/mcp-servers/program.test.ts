@@ -8,19 +8,22 @@ import { whereToListen } from '../../src/mcp-servers/shared/serve-http.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { binOf, startProgram } from './support.ts'
 
-describe('a server is a program of its own', () => {
+describe('the program of a bundled server', () => {
   test.each([
     ['legacy', 'legacy'],
     ['auto', 'modern'],
-  ] as const)('that a %s client speaks to over standard input and output', async (era, spoken) => {
-    await using program = await startProgram('mcp_ping', { era })
-    expect(program.client.getProtocolEra()).toBe(spoken)
-    const called = await program.tool('ping', { message: 'hello' })
-    expect(called.data).toMatchObject({ message: 'hello' })
-    expect(called.text).toMatch(/^hello \(/)
-  })
+  ] as const)(
+    'serves a client in %s mode over standard input and output in the %s protocol',
+    async (era, spoken) => {
+      await using program = await startProgram('mcp_ping', { era })
+      expect(program.client.getProtocolEra()).toBe(spoken)
+      const called = await program.tool('ping', { message: 'hello' })
+      expect(called.data).toMatchObject({ message: 'hello' })
+      expect(called.text).toMatch(/^hello \(/)
+    },
+  )
 
-  test('that serves HTTP on a Unix socket and takes the file away when it is told to stop', async () => {
+  test('serves HTTP on a Unix socket and removes the file on SIGTERM', async () => {
     using folder = tempFolder()
     const path = join(folder.path, 'mcp.sock')
     const child = spawn(process.execPath, [binOf('mcp_ping'), '--http', path], {
@@ -39,13 +42,13 @@ describe('a server is a program of its own', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('that ends when its input ends', async () => {
+  test('exits when its input ends', async () => {
     const child = spawn(process.execPath, [binOf('mcp_ping')], { stdio: ['pipe', 'ignore', 'inherit'] })
     child.stdin.end()
     expect(await once(child, 'exit')).toEqual([0, null])
   })
 
-  test('that does not listen beyond loopback', () => {
+  test('listens only on loopback addresses and Unix sockets', () => {
     expect(() => whereToListen('0.0.0.0:80')).toThrow(/not loopback/)
     expect(whereToListen('8901')).toEqual({ host: '127.0.0.1', port: 8901 })
     expect(whereToListen('[::1]:8901')).toEqual({ host: '::1', port: 8901 })

@@ -6,16 +6,16 @@ import type { Clock } from '../../src/base/clock.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
 
-/** What a vendor answers: JSON unless `body` is text or bytes. */
+/** A vendor's response: JSON unless `body` is text or bytes. */
 export interface Reply {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: unknown
-  /** Say nothing, ever. */
+  /** Never respond. */
   readonly stall?: boolean
 }
 
-/** A request as the replica saw it, its key taken out. */
+/** A request as the replica received it, without its key. */
 export interface Seen {
   readonly method: string
   readonly path: string
@@ -25,17 +25,17 @@ export interface Seen {
   readonly lastQueryField: string | undefined
 }
 
-/** One vendor's documented wire, as data. */
+/** One vendor's documented API, as data. */
 export interface VendorSpec {
   readonly server: ServerOfOurs
-  /** The variable that must be named when no key is there. */
+  /** The variable that the error names when there is no key. */
   readonly keysVariable: string
   readonly urlVariables: readonly string[]
-  /** Where the key belongs. */
+  /** Where the vendor expects the key. */
   readonly keyIn: 'header x-api-key' | 'query api_key' | 'query key'
-  /** Path → field names that the vendor documents; anything else is answered with 400. */
+  /** Path → field names that the vendor documents; the response to any other is 400. */
   readonly paths: Readonly<Record<string, readonly string[]>>
-  /** A call that works, and what the vendor says to it. */
+  /** A call that succeeds, and the vendor's response to it. */
   readonly good: { readonly tool: string; readonly args: Record<string, unknown>; readonly reply: Reply }
   readonly errors: readonly ErrorRow[]
 }
@@ -44,14 +44,14 @@ export interface ErrorRow {
   readonly title: string
   readonly reply: Reply
   readonly kind: string
-  /** Requests that must have been sent in all. */
+  /** The total number of requests that must be sent. */
   readonly requests: number
 }
 
 export interface Replica extends AsyncDisposable {
   readonly env: Record<string, string>
   readonly seen: readonly Seen[]
-  /** Answers in turn; the last one stays. */
+  /** The responses in turn; the last one is repeated. */
   replies: readonly Reply[]
 }
 
@@ -137,7 +137,7 @@ function asJson(text: string): unknown {
   }
 }
 
-/** Pauses pass at once and are written down; deadlines keep real time. */
+/** A clock whose short waits end at once and are recorded; deadlines run in real time. */
 export function hastyClock(): Clock & { readonly waits: readonly number[] } {
   const waits: number[] = []
   let ahead = 0
@@ -146,7 +146,7 @@ export function hastyClock(): Clock & { readonly waits: readonly number[] } {
     now: () => systemClock.now() + ahead,
     monotonic: () => systemClock.monotonic() + ahead,
     after(ms, run) {
-      // The shortest deadline of a vendor is 15 s, the longest pause 10 s; 5 s is the beat of progress.
+      // The shortest deadline of a vendor is 15 s, the longest wait 10 s; 5 s is the interval of progress.
       if (ms > 10_000 || ms === 5_000) return systemClock.after(ms, run)
       waits.push(ms)
       const timer = setImmediate(() => {

@@ -10,19 +10,19 @@ import { targetUrl } from '../../src/mcp-servers/shared/http/target-url.ts'
 import { capJson, clean, cut } from '../../src/mcp-servers/shared/text.ts'
 
 describe('text from outside', () => {
-  test('loses control and invisible characters and nothing else', () => {
+  test('is cleaned of control and invisible characters and nothing else', () => {
     expect(clean('a\u0000b\u200bc\u202ed\ufeff\u{e0041}\ttab\r\nnew ünïcode 漢字 👍🏽')).toBe(
       'abcd\ttab\nnew ünïcode 漢字 👍🏽',
     )
   })
 
-  test('is cut at a paragraph where one is near, and says so', () => {
+  test('is truncated at a paragraph where one is near, with truncated set', () => {
     const text = `${'a'.repeat(90)}\n\n${'b'.repeat(90)}`
     expect(cut(text, 100)).toEqual({ text: 'a'.repeat(90), truncated: true, totalChars: 182 })
     expect(cut('short', 100)).toEqual({ text: 'short', truncated: false, totalChars: 5 })
   })
 
-  test('cut anywhere is a prefix, no longer than allowed, without half a character', () => {
+  test('truncated anywhere is a prefix within the limit that splits no character', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 300 }),
@@ -37,7 +37,7 @@ describe('text from outside', () => {
     )
   })
 
-  test('as JSON is cut to about its bound', () => {
+  test('is truncated in a JSON value to about the limit', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 4 }), fc.integer({ min: 10, max: 2000 }), (value, max) => {
         const { value: kept, truncated } = capJson(value, max)
@@ -54,13 +54,13 @@ describe('text from outside', () => {
   })
 })
 
-describe('keys', () => {
-  test('come from the plural and the singular variable, without doubles', () => {
+describe('the keys of a vendor', () => {
+  test('are read from the plural and the singular variable, without duplicates', () => {
     const keys = keysFrom({ A_KEYS: ' one, two ,,one', A_KEY: 'three' }, ['A_KEYS', 'A_KEY'])
     expect(keys.map((key) => key.reveal())).toEqual(['one', 'two', 'three'])
   })
 
-  test('rest as long as the vendor says, then are used again', () => {
+  test('cool down for as long as the vendor states, then are used again', () => {
     const clock = { time: 0, now: () => 0, monotonic: () => clock.time, after: () => () => {} }
     const [one, two] = [new Secret('one'), new Secret('two')]
     const pool = createKeyPool([one, two], 'A_KEYS', clock)
@@ -77,7 +77,7 @@ describe('keys', () => {
     expect(pool.take()).toBe(two)
   })
 
-  test('are taken out of any text, in every encoding that a URL or a header knows', () => {
+  test('are redacted in any text, in every encoding used in URLs and headers', () => {
     const secret = 'k+/=ü 9&x'
     const redact = redactor([new Secret(secret)])
     const forms = [
@@ -90,13 +90,13 @@ describe('keys', () => {
   })
 })
 
-test('a cost in dollars is credits times the price the operator set, exactly, and unknown without one', () => {
+test('a cost in dollars is exactly credits times the operator’s price, and unknown without one', () => {
   expect(creditPrice({ P: '0.0003' }, 'P')(3)).toBe(0.0009)
   expect(creditPrice({ P: '0.0003' }, 'P')(undefined)).toBeUndefined()
   expect(creditPrice({}, 'P')(3)).toBeUndefined()
 })
 
-describe('an address to read', () => {
+describe('the address of a page to read', () => {
   test.each([
     'https://example.org/a?b=c',
     'http://93.184.216.34/',

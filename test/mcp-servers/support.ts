@@ -3,12 +3,18 @@ import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import { servers as loaders } from '../../src/mcp-servers/index.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
 import type { OpenServer, ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Clock } from '../../src/base/clock.ts'
 
 export type Era = 'legacy' | 'auto'
+
+/** Every bundled server, in the order of the list. */
+export const servers: readonly ServerOfOurs[] = await Promise.all(
+  Object.values(loaders).map((load) => load()),
+)
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -26,7 +32,7 @@ export interface Called {
   readonly blocks: readonly Record<string, unknown>[]
 }
 
-/** Starts the real program and speaks to it over its standard input and output. */
+/** Starts the real program and connects over its standard input and output. */
 export async function startProgram(
   name: string,
   { era = 'auto', env = {} }: { era?: Era; env?: Record<string, string> } = {},
@@ -35,7 +41,7 @@ export async function startProgram(
   return connect(transport, era)
 }
 
-/** The same server inside this process, through its HTTP handler, without a socket. */
+/** Opens a server inside this process and connects through its HTTP handler, without a socket. */
 export async function openHere(
   server: ServerOfOurs,
   env: Record<string, string>,

@@ -9,7 +9,7 @@ import { serpapiSpec } from './replicas/serpapi.ts'
 import { serperSpec } from './replicas/serper.ts'
 import { openHere } from './support.ts'
 
-/** A server before its replica, which refuses every path and field that the vendor does not document. */
+/** A server connected to its replica, which rejects every path and field that the vendor does not document. */
 async function before(spec: VendorSpec, replies: readonly Reply[], env: Record<string, string> = {}) {
   const replica = await startReplica(spec)
   replica.replies = replies
@@ -39,7 +39,7 @@ const rowsOf = (from: number, count: number) =>
   }))
 
 describe('serper', () => {
-  test('turns a page for more than ten results, without doubles, and adds up the credits', async () => {
+  test('requests a second page for more than ten results, removes duplicates and adds up the credits', async () => {
     await using at = await before(
       serperSpec,
       [{ body: { organic: rowsOf(1, 10), credits: 1 } }, { body: { organic: rowsOf(9, 10), credits: 1 } }],
@@ -54,7 +54,7 @@ describe('serper', () => {
     ])
   })
 
-  test('keeps the first page, paid for, when the second fails', async () => {
+  test('keeps the first page when the second fails', async () => {
     await using at = await before(serperSpec, [
       { body: { organic: rowsOf(1, 10), credits: 1 } },
       { status: 400, body: { message: 'Not enough credits' } },
@@ -83,7 +83,7 @@ describe('serper', () => {
     expect(at.seen[0]?.path).toBe(path)
   })
 
-  test('reads reviews, pages, pictures and the balance', async () => {
+  test('reads reviews, pages, images and the balance', async () => {
     await using at = await before(serperSpec, [
       { body: { reviews: [{ rating: 5, snippet: 'good' }], nextPageToken: 'n', credits: 1 } },
     ])
@@ -108,7 +108,7 @@ describe('serper', () => {
     expect(at.seen.at(-1)).toMatchObject({ method: 'GET', path: '/account' })
   })
 
-  test('refuses private addresses before anybody is asked', async () => {
+  test('rejects private addresses before the vendor is called', async () => {
     await using at = await before(serperSpec, [{}])
     const called = await at.tool('scrape_page', { url: 'http://169.254.169.254/' })
     expect(called).toMatchObject({ isError: true, text: expect.stringContaining('private') })
@@ -117,7 +117,7 @@ describe('serper', () => {
 })
 
 describe('serpapi', () => {
-  test('takes “no results” inside a 200 as an empty list, whatever the status field says', async () => {
+  test('returns an empty list for “no results” inside a 200, whatever the status field contains', async () => {
     for (const status of ['Success', 'Error']) {
       const body = {
         search_metadata: { id: 'i', status },
@@ -146,7 +146,7 @@ describe('serpapi', () => {
     expect(called.data['result']).not.toHaveProperty('search_metadata')
   })
 
-  test('lets nobody set the key, the form of the answer or another engine through params', async () => {
+  test('rejects the key, the response format and another engine in params', async () => {
     await using at = await before(serpapiSpec, [{}])
     for (const name of ['api_key', 'output', 'async', 'engine']) {
       expect(
@@ -156,7 +156,7 @@ describe('serpapi', () => {
     expect(at.seen).toEqual([])
   })
 
-  test('speaks each engine’s own names for the same wishes', async () => {
+  test('translates options to each engine’s own field names', async () => {
     await using at = await before(serpapiSpec, [{ body: { organic_results: [] } }])
     const wishes = { query: 'q', country: 'be', language: 'nl', page: 2, freshness: 'day' }
     for (const engine of ['google_light', 'bing', 'duckduckgo'])
@@ -188,7 +188,7 @@ describe('serpapi', () => {
 })
 
 describe('exa', () => {
-  test('asks for highlights, without which the raw API gives none', async () => {
+  test('requests highlights, which the API does not return by default', async () => {
     await using at = await before(exaSpec, [exaSpec.good.reply])
     await at.tool('web_search', {
       query: 'q',
@@ -207,14 +207,14 @@ describe('exa', () => {
     })
   })
 
-  test('drops filters that lite does not know, and says so', async () => {
+  test('drops filters that lite does not support, with a warning', async () => {
     await using at = await before(exaSpec, [exaSpec.good.reply])
     const called = await at.tool('web_search', { query: 'q', type: 'lite', country: 'be', max_age_hours: 0 })
     expect(called.data['warnings']).toEqual([expect.stringContaining('userLocation, maxAgeHours')])
     expect(at.seen[0]?.body).not.toHaveProperty('userLocation')
   })
 
-  test('refuses a category that its filters contradict, before anybody is asked', async () => {
+  test('rejects a category that conflicts with its filters before the vendor is called', async () => {
     await using at = await before(exaSpec, [{}])
     const called = await at.tool('web_search', {
       query: 'q',
@@ -225,7 +225,7 @@ describe('exa', () => {
     expect(at.seen).toEqual([])
   })
 
-  test('lists pages that failed inside a 200 beside those that came', async () => {
+  test('lists pages that failed inside a 200 beside the successful ones', async () => {
     const body = {
       results: [{ id: 'https://a.example/', url: 'https://a.example/', title: 'A', text: 'x'.repeat(900) }],
       statuses: [
@@ -248,7 +248,7 @@ describe('exa', () => {
     })
   })
 
-  test('fails as a whole when no page came', async () => {
+  test('fails when no page could be read', async () => {
     const statuses = [
       { id: 'https://b.example/', status: 'error', error: { tag: 'CRAWL_TIMEOUT', httpStatusCode: 504 } },
     ]
@@ -258,7 +258,7 @@ describe('exa', () => {
     expect(at.seen).toHaveLength(1)
   })
 
-  test('answers with sources, and finds similar pages by a page’s summary', async () => {
+  test('returns answers with sources, and finds similar pages by a page’s summary', async () => {
     await using at = await before(exaSpec, [
       {
         body: {
@@ -289,7 +289,7 @@ describe('exa', () => {
 })
 
 describe('scraperapi', () => {
-  test('puts the address last in the query, whole', async () => {
+  test('puts the complete address last in the query', async () => {
     await using at = await before(scraperapiSpec, [scraperapiSpec.good.reply], {
       SCRAPERAPI_USD_PER_CREDIT: '0.00049',
     })
@@ -319,7 +319,7 @@ describe('scraperapi', () => {
     })
   })
 
-  test('says what a failure cost when the vendor billed it', async () => {
+  test('reports the cost of a failure that the vendor charged for', async () => {
     await using at = await before(scraperapiSpec, [
       { status: 404, headers: { 'sa-statuscode': '404', 'sa-credit-cost': '1' }, body: 'gone' },
     ])
@@ -327,14 +327,14 @@ describe('scraperapi', () => {
     expect(called.data).toMatchObject({ error: { kind: 'target_error', usage: { credits: 1 } } })
   })
 
-  test('cuts a long page and says how long it was', async () => {
+  test('truncates a long page and reports its length', async () => {
     await using at = await before(scraperapiSpec, [{ body: 'word '.repeat(10_000) }])
     const called = await at.tool('scrape_page', { url: 'https://a.example/', max_chars: 1000 })
     expect(called.data).toMatchObject({ truncated: true, totalChars: 50_000 })
     expect(String(called.data['content']).length).toBeLessThanOrEqual(1000)
   })
 
-  test('gives a picture as a picture, unless it is too large', async () => {
+  test('returns an image as an image, unless it is too large', async () => {
     const headers = { 'content-type': 'image/png' }
     await using at = await before(scraperapiSpec, [{ headers, body: new Uint8Array([1, 2, 3]) }])
     const called = await at.tool('scrape_page', { url: 'https://a.example/i.png' })
@@ -345,7 +345,7 @@ describe('scraperapi', () => {
     })
   })
 
-  test('starts jobs with the key in the body and reads them by id alone', async () => {
+  test('starts jobs with the key in the body and reads them by id', async () => {
     const job = {
       id: 'job-12345678',
       status: 'running',
@@ -392,7 +392,7 @@ describe('scrapfly', () => {
     body: { context: { cost: { total: 1 } }, result: { success: true, status_code: 200, ...result } },
   })
 
-  test('demands a bound on the cost where there is no fixed price', async () => {
+  test('requires a cost budget where there is no fixed price', async () => {
     await using at = await before(scrapflySpec, [scrapflySpec.good.reply])
     expect(await at.tool('scrape_page', { url: 'https://a.example/', anti_bot: true })).toMatchObject({
       isError: true,
@@ -416,14 +416,14 @@ describe('scrapfly', () => {
     })
   })
 
-  test('says what is left', async () => {
+  test('reports the credits left', async () => {
     await using at = await before(scrapflySpec, [scrapflySpec.good.reply])
     expect((await at.tool('scrape_page', { url: 'https://a.example/' })).data).toMatchObject({
       usage: { credits: 6, remaining: 994 },
     })
   })
 
-  test("follows a large page's pointer on the vendor's host, with the key, and nowhere else", async () => {
+  test("follows the pointer to a large page with the key, on the vendor's host only", async () => {
     await using at = await before(scrapflySpec, [])
     at.reply(page({ format: 'clob', content: `${at.env['SCRAPFLY_URL']}/large/page` }), {
       body: 'the large page',
@@ -438,7 +438,7 @@ describe('scrapfly', () => {
     })
   })
 
-  test('takes pictures of pages, and refuses too large ones with advice', async () => {
+  test('takes screenshots, and rejects too large ones with advice', async () => {
     const headers = {
       'content-type': 'image/jpeg',
       'x-scrapfly-upstream-http-code': '200',
@@ -463,7 +463,7 @@ describe('scrapfly', () => {
     })
   })
 
-  test('turns pages and text into data', async () => {
+  test('extracts data from pages and text', async () => {
     await using at = await before(scrapflySpec, [
       page({ extracted_data: { data: { title: 'T' }, data_quality: { fulfilled: true } } }),
     ])

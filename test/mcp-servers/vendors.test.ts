@@ -14,7 +14,7 @@ const specs = [serperSpec, serpapiSpec, exaSpec, scraperapiSpec, scrapflySpec]
 const KEY = 'k-3f9a/secret+one'
 const OTHER_KEY = 'k-77b2/secret+two'
 
-/** A server before its replica. The client checks every result against the listed output schema. */
+/** A server connected to its replica. The client checks every result against the listed output schema. */
 async function openBefore(spec: VendorSpec, { keys = KEY, era = 'auto' }: { keys?: string; era?: Era } = {}) {
   const replica = await startReplica(spec)
   const clock = hastyClock()
@@ -36,7 +36,7 @@ async function openBefore(spec: VendorSpec, { keys = KEY, era = 'auto' }: { keys
 const errorOf = (called: Called) => (called.data['error'] ?? {}) as Record<string, unknown>
 
 describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_name, spec) => {
-  test('asks with the key in its place and answers with data, readable text and the cost', async () => {
+  test('sends the key in its place and returns data, readable text and the cost', async () => {
     await using at = await openBefore(spec)
     const called = await at.call()
     expect(called.text).not.toBe('')
@@ -46,7 +46,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     expect(at.replica.seen.map(({ key }) => key)).toEqual([KEY])
   })
 
-  test('without a key says which variable is missing and asks nobody', async () => {
+  test('names the missing variable and sends nothing without a key', async () => {
     await using at = await openBefore(spec, { keys: '' })
     const called = await at.call()
     expect(errorOf(called)).toMatchObject({ kind: 'auth', retryable: false })
@@ -54,7 +54,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     expect(at.replica.seen).toEqual([])
   })
 
-  test.each(spec.errors.map((row) => [row.title, row] as const))('names %s', async (_title, row) => {
+  test.each(spec.errors.map((row) => [row.title, row] as const))('classifies %s', async (_title, row) => {
     await using at = await openBefore(spec)
     at.replica.replies = [row.reply]
     const called = await at.call()
@@ -65,7 +65,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     expect(JSON.stringify(called)).not.toContain(KEY)
   })
 
-  test('recovers when the vendor does', async () => {
+  test('retries after a server error of the vendor', async () => {
     await using at = await openBefore(spec)
     at.replica.replies = [{ status: 500, body: {} }, spec.good.reply]
     const called = await at.call()
@@ -75,7 +75,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test.each(['auth', 'quota', 'rate_limit'])(
-    'moves to the next key on %s and stays with it',
+    'switches to the next key on %s and stays with it',
     async (kind) => {
       const row = spec.errors.find((candidate) => candidate.kind === kind)
       if (row === undefined) throw new Error(`no ${kind} row`)
@@ -88,7 +88,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     },
   )
 
-  test('with every key exhausted fails at once, saying when to look again', async () => {
+  test('fails at once with a retry time when every key is exhausted', async () => {
     const row = spec.errors.find(({ kind }) => kind === 'quota')
     await using at = await openBefore(spec, { keys: `${KEY},${OTHER_KEY}` })
     at.replica.replies = [row?.reply ?? {}]
@@ -98,7 +98,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     expect(at.replica.seen).toHaveLength(2)
   })
 
-  test('never shows a key that the vendor echoes, raw or encoded', async () => {
+  test('redacts a key that the vendor echoes, raw or encoded', async () => {
     await using at = await openBefore(spec)
     const echo = `${KEY} ${encodeURIComponent(KEY)} https://v.example/?api_key=${encodeURIComponent(KEY)}`
     at.replica.replies = [{ status: 400, body: { message: echo, error: echo } }, withEcho(spec, echo)]
@@ -110,7 +110,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     }
   })
 
-  test('ends a call within 100 ms of its being cancelled', async () => {
+  test('ends a call within 100 ms of its cancellation', async () => {
     await using at = await openBefore(spec)
     at.replica.replies = [{ stall: true }]
     const abort = new AbortController()
@@ -125,21 +125,21 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     expect(performance.now() - started).toBeLessThan(100)
   })
 
-  test('gives old clients the error as text, for they check even errors against the output schema', async () => {
+  test('returns errors to legacy clients as text, because they validate errors against the output schema', async () => {
     await using at = await openBefore(spec, { keys: '', era: 'legacy' })
     const called = await at.call()
     expect(called.data).toEqual({})
     expect(JSON.parse(String(called.blocks[1]?.['text']))).toMatchObject({ error: { kind: 'auth' } })
   })
 
-  test('takes no address that is not https or loopback', () => {
+  test('rejects a vendor address that is neither https nor loopback', () => {
     const [variable = ''] = spec.urlVariables
     const env = { [variable]: 'http://vendor.example' }
     expect(() => spec.server.open({ env, clock: hastyClock(), random: () => 0 })).toThrow(variable)
   })
 })
 
-/** The vendor's good answer with the key somewhere in its text. */
+/** The vendor's successful response with the key in its text. */
 function withEcho(spec: VendorSpec, echo: string) {
   const { body, ...rest } = spec.good.reply
   if (typeof body === 'string') return { ...rest, body: `${body} ${echo}` }

@@ -11,14 +11,14 @@ test('a server whose command is missing is named in the list and hides nothing e
   expect(unavailable).toEqual([{ server: 'gone', reason: 'its command was not found' }])
 })
 
-test('a server that ends at once is tried again only after a wait, and calls meanwhile fail at once', async () => {
+test('a server that exits at once is restarted only after a backoff, and calls fail at once until then', async () => {
   await using broker = await brokerOf({ good, dying: program('raw', { MODE: 'dies' }) })
   const { unavailable } = await broker.listTools(alice)
   expect(unavailable).toEqual([{ server: 'dying', reason: 'it ended before it was ready' }])
   expect(broker.servers().find(({ name }) => name === 'dying')).toMatchObject({ state: 'backoff' })
 })
 
-test('a server that never answers does not delay the others’ tools', async () => {
+test('a server that never responds does not delay the tools of the others', async () => {
   await using broker = await brokerOf({
     good,
     mute: program('raw', { MODE: 'mute' }, { startTimeoutMs: 30_000 }),
@@ -29,7 +29,7 @@ test('a server that never answers does not delay the others’ tools', async () 
   expect(broker.unavailable()).toEqual([{ server: 'mute', reason: 'it is still starting' }])
 })
 
-test('lists wait once for a server that never answers, and not at its every start', async () => {
+test('list requests wait for a server that never responds only once, not on each of its starts', async () => {
   const mute = program('raw', { MODE: 'mute' }, { startTimeoutMs: 30_000 })
   await using broker = await brokerOf({ good, mute }, { listWaitMs: 700 })
   const msOfList = async (): Promise<number> => {
@@ -44,25 +44,25 @@ test('lists wait once for a server that never answers, and not at its every star
   await expect(broker.callTool(alice, 'good__nothing', {})).rejects.toMatchObject({ code: 'not-found' })
 })
 
-test('a call that hangs ends by its deadline and the server goes on serving', async () => {
+test('a call that hangs ends at its deadline and the server stays usable', async () => {
   await using broker = await brokerOf({ good: program('raw', {}, { callTimeoutMs: 300 }) })
   await expect(broker.callTool(alice, 'good__hang', {})).rejects.toMatchObject({ code: 'upstream-timeout' })
   expect(textOf(await broker.callTool(alice, 'good__echo', {}))).toBe('{}')
 })
 
-test('a server that crashes on a call fails that call, then waits, then is started again', async () => {
+test('a server that crashes on a call fails the call and is restarted after a backoff', async () => {
   await using broker = await brokerOf({ good }, { random: () => 0 })
   await expect(broker.callTool(alice, 'good__crash', {})).rejects.toMatchObject({ code: 'upstream-failed' })
   await expect(broker.callTool(alice, 'good__echo', {})).rejects.toMatchObject({
     code: 'upstream-down',
     details: { retryAfter: 1 },
   })
-  // Another caller has a connection of its own, which did not crash.
+  // Another caller has its own connection, which did not crash.
   expect(textOf(await broker.callTool(bob, 'good__echo', {}))).toBe('{}')
   await expect.poll(() => broker.callTool(alice, 'good__echo', {}).then(textOf, () => 'down')).toBe('{}')
 })
 
-test('a server that floods is ended and the others answer meanwhile', async () => {
+test('a server that floods is stopped while the others keep responding', async () => {
   await using broker = await brokerOf({ good, flooding: program('raw') })
   const flood = broker.callTool(alice, 'flooding__flood', {}).then(
     () => 'answered',
@@ -72,7 +72,7 @@ test('a server that floods is ended and the others answer meanwhile', async () =
   expect(await flood).toBe('upstream-failed')
 })
 
-test('garbage on standard output and a flood on standard error are passed over', async () => {
+test('garbage on standard output and a flood on standard error are ignored', async () => {
   await using broker = await brokerOf({
     garbage: program('raw', { MODE: 'garbage' }),
     noise: program('raw', { MODE: 'noise' }),
@@ -80,14 +80,14 @@ test('garbage on standard output and a flood on standard error are passed over',
   expect(textOf(await broker.callTool(alice, 'garbage__echo', { a: 1 }))).toBe('{"a":1}')
 })
 
-test('a result larger than the bound is cut and says so', async () => {
+test('a result larger than the limit is truncated with a note', async () => {
   await using broker = await brokerOf({ good: program('raw', {}, { maxResultBytes: 2048 }) })
   const result = await broker.callTool(alice, 'good__big', { bytes: 100_000 })
   expect(textOf(result)).toMatch(/x\n\[cut: the result was larger than 2048 bytes\]$/)
   expect(result._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: 2048 } })
 })
 
-test('a message beyond all bounds fails the call, which says why', async () => {
+test('a message of more than 16 MB fails the call with the reason', async () => {
   await using broker = await brokerOf({ good })
   await expect(broker.callTool(alice, 'good__big', { bytes: 17 * 1024 * 1024 })).rejects.toMatchObject({
     code: 'upstream-failed',
@@ -98,14 +98,14 @@ test('a message beyond all bounds fails the call, which says why', async () => {
 test.each([
   ['short', '1', 'one of its lists has no end'],
   ['long', String(3 * 1024 * 1024), 'one of its lists is longer than 16 MB'],
-])('a list without an end, of %s pages, is given up', async (_, PAGE, reason) => {
+])('an endless list of %s pages is aborted', async (_, PAGE, reason) => {
   await using broker = await brokerOf({ good, endless: program('raw', { PAGE }) })
   const { tools, unavailable } = await broker.listTools(alice)
   expect(tools.map(({ server }) => server)).toContain('good')
   expect(unavailable).toEqual([{ server: 'endless', reason }])
 })
 
-test('a list is as long as all of its pages, also the last', async () => {
+test('the limit of a list counts all of its pages, including the last', async () => {
   const PAGE = String(9 * 1024 * 1024)
   await using broker = await brokerOf({
     long: program('raw', { PAGE, PAGES: '2' }),
@@ -116,7 +116,7 @@ test('a list is as long as all of its pages, also the last', async () => {
   expect(unavailable).toEqual([{ server: 'long', reason: 'one of its lists is longer than 16 MB' }])
 })
 
-test('a storm of changed lists is asked about once in a while, not once for each', async () => {
+test('many list-changed notifications cause few reloads, not one each', async () => {
   await using broker = await brokerOf({ good })
   const listed = async () => Number(textOf(await broker.callTool(alice, 'good__listed', {})))
   const before = await listed()
@@ -127,22 +127,19 @@ test('a storm of changed lists is asked about once in a while, not once for each
 })
 
 test.each([
-  [
-    'what it says beside its content',
-    { content: [], _meta: { x: 'y'.repeat(9000) }, more: 'z'.repeat(9000) },
-  ],
+  ['long fields beside its content', { content: [], _meta: { x: 'y'.repeat(9000) }, more: 'z'.repeat(9000) }],
   [
     'many small pictures',
     { content: Array.from({ length: 300 }, () => ({ type: 'image', data: '', mimeType: '' })) },
   ],
-])('a result is no larger than the bound for %s', async (_, result) => {
+])('a result is truncated to the limit despite %s', async (_, result) => {
   await using broker = await brokerOf({ good: program('raw', {}, { maxResultBytes: 2048 }) })
   const cut = await broker.callTool(alice, 'good__give', { result })
   expect(JSON.stringify(cut).length).toBeLessThan(3000)
   expect(cut._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: 2048 } })
 })
 
-test('closing ends every process of the tree, also those that left their group', async () => {
+test('closing the gateway ends every process of the tree, including those that left the process group', async () => {
   const broker = await brokerOf({ good })
   const pids: number[] = JSON.parse(textOf(await broker.callTool(alice, 'good__children', {})))
   pids.push(Number(textOf(await broker.callTool(alice, 'good__pid', {}))))
@@ -151,7 +148,7 @@ test('closing ends every process of the tree, also those that left their group',
   await expect.poll(() => pids.map(isAlive)).toEqual([false, false, false])
 })
 
-test('a server sees only the variables that it was given', async () => {
+test('a server sees only the environment variables of its entry', async () => {
   process.env['SECRET_OF_THE_BROKER'] = 'key'
   await using broker = await brokerOf({ good: program('raw', { ITS_OWN: 'yes' }) })
   const seen = Object.keys(JSON.parse(textOf(await broker.callTool(alice, 'good__env', {}))))
@@ -160,14 +157,14 @@ test('a server sees only the variables that it was given', async () => {
   expect(seen.filter((name) => !harmless.includes(name)).sort()).toEqual(['HERO_AIBROKER_TREE', 'ITS_OWN'])
 })
 
-test('a caller’s state on a server with sessions is out of another’s reach', async () => {
+test('the state of a caller on a server with sessions is invisible to other callers', async () => {
   await using broker = await brokerOf({ good })
   await broker.callTool(alice, 'good__remember', { what: 'the secret of alice' })
   expect(textOf(await broker.callTool(bob, 'good__recall', {}))).toBe('nothing')
   expect(textOf(await broker.callTool(alice, 'good__recall', {}))).toBe('the secret of alice')
 })
 
-test('five hundred tools are listed in order, once, and each can be called', async () => {
+test('five hundred tools are listed once each, in order, and can be called', async () => {
   await using broker = await brokerOf({ good: program('raw', { MANY: '500' }) })
   const { tools } = await broker.listTools(alice)
   const names = tools.map(({ definition }) => definition.name)
@@ -176,17 +173,17 @@ test('five hundred tools are listed in order, once, and each can be called', asy
   expect(textOf(await broker.callTool(alice, 'good__tool_499', { n: 499 }))).toBe('{"n":499}')
 })
 
-test('a caller who left before the server was there gets an error and leaves none behind', async () => {
+test('a caller who disconnected before the start gets an error and causes no unhandled rejection', async () => {
   await using broker = await brokerOf({ dying: program('raw', { MODE: 'dies' }) })
   const left = AbortSignal.abort()
   await expect(broker.callTool(alice, 'dying__echo', {}, { signal: left })).rejects.toMatchObject({
     code: expect.any(String),
   })
-  // Were the start's failure nobody's, the run would report it.
+  // An unhandled rejection of the start would fail the test run.
   await expect.poll(() => broker.servers()[0]?.state).toBe('backoff')
 })
 
-test('a tool that blames the key which its server was given does not show it', async () => {
+test('the error of a tool that repeats its server’s key is redacted', async () => {
   const key = 'sk-live-0123456789'
   await using broker = await brokerOf({ good: program('raw', { KEY: key }) })
   const result = await broker.callTool(alice, 'good__blame', {})

@@ -8,7 +8,7 @@ import { createToolBroker } from '../../src/mcp/mcp-gateway.ts'
 import { startDoor, startHttpFixture } from '../server/mcp/support.ts'
 import { alice, bob, brokerOf, program, quiet, temporaryFolder, textOf, toolNames } from './support.ts'
 
-test('no server is started before it is needed, and however many need it, it is started once', async () => {
+test('a server is started on first use, and only once for concurrent calls', async () => {
   await using broker = await brokerOf({ raw: program('raw') })
   expect(broker.servers()).toMatchObject([{ state: 'stopped', connections: 0 }])
   const pids = await Promise.all(
@@ -17,7 +17,7 @@ test('no server is started before it is needed, and however many need it, it is 
   expect(new Set(pids).size).toBe(1)
 })
 
-test('a server that is idle leaves, stays in the list, and comes back when called', async () => {
+test('an idle server is stopped, stays in the list, and is restarted by a call', async () => {
   await using broker = await brokerOf({ raw: program('raw', {}, { idleMs: 200 }) })
   const pid = textOf(await broker.callTool(alice, 'raw__pid', {}))
   await expect.poll(() => broker.servers()[0]).toMatchObject({ state: 'stopped', connections: 0 })
@@ -26,7 +26,7 @@ test('a server that is idle leaves, stays in the list, and comes back when calle
   expect(textOf(await broker.callTool(alice, 'raw__pid', {}))).not.toBe(pid)
 })
 
-test('a server that is said to keep no state serves all callers from one process', async () => {
+test('a server configured as shared serves all callers from one process', async () => {
   await using broker = await brokerOf({ raw: program('raw', {}, { shared: true }) })
   const pids = await Promise.all(
     [alice, bob].map((caller) => broker.callTool(caller, 'raw__pid', {}).then(textOf)),
@@ -35,14 +35,14 @@ test('a server that is said to keep no state serves all callers from one process
   expect(broker.servers()).toMatchObject([{ connections: 1 }])
 })
 
-test('callers beyond the bound of connections push out an idle one', async () => {
+test('a caller above maxConnections replaces an idle connection', async () => {
   await using broker = await brokerOf({ raw: program('raw', {}, { maxConnections: 1 }) })
   await broker.callTool(alice, 'raw__remember', { what: 'x' })
   expect(textOf(await broker.callTool(bob, 'raw__recall', {}))).toBe('nothing')
   await expect.poll(() => broker.servers()[0]?.connections).toBe(2)
 })
 
-test('the file of servers is read again when it changes; what stayed the same keeps running', async () => {
+test('a changed configuration file is reloaded and unchanged servers keep running', async () => {
   using folder = temporaryFolder()
   const configPath = `${folder.path}/servers.json`
   const write = (servers: object | string): void =>
@@ -70,7 +70,7 @@ test('the file of servers is read again when it changes; what stayed the same ke
   }
 })
 
-test('a file that is not there is named', async () => {
+test('a missing configuration file is named in the error', async () => {
   const broker = createToolBroker({
     configPath: '/no/such/file',
     version: '0',
@@ -83,7 +83,7 @@ test('a file that is not there is named', async () => {
   })
 })
 
-test('a server over HTTP that forgot our session is greeted again and the call made once more', async () => {
+test('a call is repeated in a new session when an HTTP server lost the session', async () => {
   await using fixture = await startHttpFixture()
   await using broker = await brokerOf({ http: { url: fixture.url, era: 'legacy' } })
   expect(textOf(await broker.callTool(alice, 'http__test_simple_text', {}))).toContain('simple text')
@@ -91,7 +91,7 @@ test('a server over HTTP that forgot our session is greeted again and the call m
   expect(textOf(await broker.callTool(alice, 'http__test_simple_text', {}))).toContain('simple text')
 })
 
-test('a server over HTTP that goes away is down, and up again when it is back', async () => {
+test('an HTTP server that stops is down until it is reachable again', async () => {
   using folder = temporaryFolder()
   const socket = `${folder.path}/s`
   const first = await startHttpFixture(socket)
@@ -105,13 +105,13 @@ test('a server over HTTP that goes away is down, and up again when it is back', 
   await expect.poll(call, { timeout: 10_000 }).toContain('simple text')
 })
 
-test('a server of 2024 is reached over its SSE stream', async () => {
+test('a server of the 2024 revision is reached over its SSE stream', async () => {
   await using old = await startDoor({ raw: program('raw', {}, { prefix: false }) })
   await using broker = await brokerOf({ old: { type: 'sse', url: `${old.url}/mcp/sse` } })
   expect(textOf(await broker.callTool(alice, 'old__echo', { a: 1 }))).toBe('{"a":1}')
 })
 
-test('redirects are not followed, so headers with credentials stay where they were meant to go', async () => {
+test('redirects are not followed, so credentials in headers reach the configured URL only', async () => {
   const asked: string[] = []
   const elsewhere = createServer((request, response) => {
     asked.push(request.url ?? '')
@@ -128,7 +128,7 @@ test('redirects are not followed, so headers with credentials stay where they we
   expect(new Set(asked)).toEqual(new Set(['/mcp']))
 })
 
-test('prompts and resources of all servers are one list each; equal URIs are told apart', async () => {
+test('prompts and resources of all servers are one list each, with equal URIs distinguished', async () => {
   const fixture = program('conformance-stdio')
   await using broker = await brokerOf({ one: fixture, two: fixture })
   const prompts = (await broker.listPrompts(alice)).map(({ name }) => name)
@@ -144,7 +144,7 @@ test('prompts and resources of all servers are one list each; equal URIs are tol
   await expect(broker.readResource(alice, 'test://nowhere')).rejects.toMatchObject({ code: 'not-found' })
 })
 
-test('a state that a server gave one caller opens nothing for another', async () => {
+test('the requestState of one caller is rejected from another', async () => {
   await using broker = await brokerOf({ s: program('conformance-stdio') })
   const name = 's__test_input_required_result_request_state'
   const clientCapabilities = { elicitation: {} }

@@ -8,7 +8,7 @@ import { alice, brokerOf, textOf } from './support.ts'
 const MEGABYTE = 1024 * 1024
 const piece = 'x'.repeat(65_536)
 
-test('an event without an end is given up, and what sends it is cut off', async () => {
+test('an endless event is aborted and its server is cut off', async () => {
   const wall = endlessly('text/event-stream', 'data: ', piece)
   await using server = await oddServer({ call: wall.answer })
   await using broker = await brokerOf({ odd: server.entry })
@@ -20,7 +20,7 @@ test('an event without an end is given up, and what sends it is cut off', async 
   expect(wall.sent()).toBeLessThan(40 * MEGABYTE)
 })
 
-test('an answer without an end fails its call alone', async () => {
+test('an endless response fails its call alone', async () => {
   const wall = endlessly('application/json', '{"x":"', piece)
   await using server = await oddServer({ call: wall.answer })
   await using broker = await brokerOf({ odd: server.entry })
@@ -32,7 +32,7 @@ test('an answer without an end fails its call alone', async () => {
   expect(textOf(await broker.callTool(alice, 'odd__echo', {}))).toBe('echo')
 })
 
-test('a flood of unasked messages over HTTP ends the connection', async () => {
+test('a flood of unsolicited messages over HTTP closes the connection', async () => {
   const note = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
   const wall = endlessly('text/event-stream', '', `data: ${JSON.stringify(note)}\n\n`.repeat(100))
   await using server = await oddServer({ call: wall.answer })
@@ -43,7 +43,7 @@ test('a flood of unasked messages over HTTP ends the connection', async () => {
   await expect.poll(() => wall.isCutOff()).toBe(true)
 })
 
-test('a stream that ends at once and wants to be opened again at once is opened now and then', async () => {
+test('a stream that ends at once with retry 0 is reopened at a limited rate', async () => {
   let opened = 0
   const stream = (response: ServerResponse): void => {
     opened++
@@ -57,7 +57,7 @@ test('a stream that ends at once and wants to be opened again at once is opened 
   expect(opened).toBeLessThan(60)
 })
 
-test('a server that takes our greeting and then says nothing more is given up after a while', async () => {
+test('a server that stops responding after initialize is given up at the start timeout', async () => {
   await using server = await oddServer({ greeted: () => undefined })
   await using broker = await brokerOf({ odd: { ...server.entry, startTimeoutMs: 300 } })
   const { unavailable } = await broker.listTools(alice)
@@ -65,15 +65,15 @@ test('a server that takes our greeting and then says nothing more is given up af
 }, 5000)
 
 interface Oddities {
-  /** Answers the word that we are ready. */
+  /** Responds to `notifications/initialized`. */
   readonly greeted?: (response: ServerResponse) => void
-  /** Answers a call of the tool `odd`. */
+  /** Responds to a call of the tool `odd`. */
   readonly call?: (response: ServerResponse) => void
-  /** Answers the question for a stream. */
+  /** Responds to the GET that opens a stream. */
   readonly stream?: (response: ServerResponse) => void
 }
 
-/** A server with the tools `echo` and `odd`, spoken to over HTTP. */
+/** An HTTP server with the tools `echo` and `odd`. */
 async function oddServer({ call, stream, greeted }: Oddities) {
   const http = createServer((request, response) => void answer(request, response))
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -109,7 +109,7 @@ const RESULTS: Readonly<Record<string, object>> = {
   'tools/call': { content: [{ type: 'text', text: 'echo' }] },
 }
 
-/** An answer that begins, and then goes on for as long as somebody reads it (or a quarter of a gigabyte). */
+/** A response that starts and then continues for as long as it is read, up to 256 MB. */
 function endlessly(type: string, beginning: string, repeated: string) {
   let sent = 0
   let isCutOff = false

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts'
 
-/** A clock that stands still until it is told to go on; what is due then runs in the order of its time. */
+/** A clock that only `advance` moves; timers that are due then run in order of their time. */
 export function manualClock(): Clock & { advance(ms: number): void } {
   let now = 0
   const timers = new Set<{ at: number; run: () => void }>()

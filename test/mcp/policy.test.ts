@@ -6,7 +6,7 @@ import { ToolPolicy } from '../../src/mcp/policy/tool-policy.ts'
 import { alice, bob, brokerOf, program, textOf, toolNames } from './support.ts'
 import { manualClock } from './manual-clock.ts'
 
-test('a caller sees, reaches and is told of nothing that its policy doesn’t allow', async () => {
+test('a caller can neither list nor call tools that its policy does not allow', async () => {
   await using broker = await brokerOf(
     { raw: program('raw') },
     { policies: [{ contexts: ['alice'], allow: ['raw__*'], deny: ['raw__crash'] }] },
@@ -19,13 +19,13 @@ test('a caller sees, reaches and is told of nothing that its policy doesn’t al
   await expect(broker.callTool(bob, 'raw__echo', {})).rejects.toMatchObject({ code: 'forbidden' })
 })
 
-test('tools that the server’s entry leaves out are there for nobody', async () => {
+test('tools excluded by the server’s entry are listed for no caller', async () => {
   await using broker = await brokerOf({ raw: program('raw', {}, { allow: ['e*'], deny: ['env'] }) })
   const { tools } = await broker.listTools(alice)
   expect(tools.map(({ definition }) => definition.name)).toEqual(['raw__echo'])
 })
 
-test('the first policy that matches all it names is the one: address, context and token', () => {
+test('the first policy whose address, context and token all match applies', () => {
   const policy = (more: object) => ({
     ips: undefined,
     contexts: undefined,
@@ -47,7 +47,7 @@ test('the first policy that matches all it names is the one: address, context an
   expect(policies.mayUse({ ip: '::2', context: 'lab', token: 'root' }, 'b__x')).toBe(true)
 })
 
-test('calls in a minute are counted for each caller alone and come back with time', () => {
+test('calls per minute are counted per caller and refill over time', () => {
   const clock = manualClock()
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy([{ ...limits, callsPerMinute: 2, maxConcurrentCalls: undefined }], clock)
@@ -61,7 +61,7 @@ test('calls in a minute are counted for each caller alone and come back with tim
   expect(() => policy.enter(alice)).toThrow(expect.objectContaining(refused))
 })
 
-test('callers who come with a new name each time neither fill the memory nor slow the others down', () => {
+test('callers with a new context on each call neither fill the memory nor slow others down', () => {
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy(
     [{ ...limits, callsPerMinute: 1, maxConcurrentCalls: undefined }],
@@ -71,11 +71,11 @@ test('callers who come with a new name each time neither fill the memory nor slo
   for (let nr = 0; nr < 100_000; nr++) policy.enter(stranger(nr))()
   expect(() => policy.enter(stranger(99_999))).toThrow(expect.objectContaining({ code: 'over-limit' }))
   expect(() => policy.enter(stranger(90_000))).toThrow(expect.objectContaining({ code: 'over-limit' }))
-  // Forgotten, which is as good as a minute later.
+  // This caller was evicted, which has the effect of a minute passing.
   policy.enter(stranger(89_999))
 })
 
-test('whoever calls often is not forgotten for the sake of strangers', () => {
+test('a caller that calls often is not evicted by many other callers', () => {
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy(
     [{ ...limits, callsPerMinute: 10, maxConcurrentCalls: undefined }],
@@ -88,7 +88,7 @@ test('whoever calls often is not forgotten for the sake of strangers', () => {
   expect(() => policy.enter(alice)).toThrow(expect.objectContaining({ code: 'over-limit' }))
 })
 
-test('calls that run are counted however many strangers come', () => {
+test('running calls stay counted however many other callers arrive', () => {
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy(
     [{ ...limits, callsPerMinute: undefined, maxConcurrentCalls: 1 }],
@@ -101,7 +101,7 @@ test('calls that run are counted however many strangers come', () => {
   policy.enter(alice)
 })
 
-test('no more calls run at once than allowed', () => {
+test('no more calls than maxConcurrentCalls run at once', () => {
   const limits = { ips: undefined, contexts: undefined, tokens: undefined, allow: ['*'], deny: [] }
   const policy = new ToolPolicy(
     [{ ...limits, callsPerMinute: undefined, maxConcurrentCalls: 1 }],
@@ -113,7 +113,7 @@ test('no more calls run at once than allowed', () => {
   policy.enter(alice)
 })
 
-test('every call is in the books: its price once the server was asked, nothing before', async () => {
+test('every call is metered: at its price once it is sent, at zero before', async () => {
   const entries: [string, Money | undefined, Pick<ToolOutcome, 'status' | 'cost'>][] = []
   const meter: ToolMeter = {
     start: async ({ tool, price }) => ({
@@ -134,7 +134,7 @@ test('every call is in the books: its price once the server was asked, nothing b
   await broker.callTool(alice, 'raw__echo', {}).catch(() => undefined)
   const [thousandth, two, nothing] = [money(1_000_000n), money(2_000_000n), money(0n)]
   expect(entries).toEqual([
-    // Nobody said what it costs.
+    // No price is configured.
     ['other__echo', undefined, { status: 'finished', cost: undefined }],
     ['raw__echo', thousandth, { status: 'finished', cost: thousandth }],
     ['raw__hang', two, { status: 'failed', cost: two }],
@@ -143,7 +143,7 @@ test('every call is in the books: its price once the server was asked, nothing b
   ])
 })
 
-test('a meter that refuses keeps the call from the server', async () => {
+test('a call that the meter rejects is not sent to the server', async () => {
   const meter: ToolMeter = {
     async start() {
       throw new Error('no money')
@@ -163,17 +163,17 @@ test.each([
   ['a*b*c', 'a1b2b3c', true],
   ['', '', true],
   ['a.c', 'abc', false],
-])('the pattern “%s” on “%s”: %s', (pattern, name, fits) => {
+])('the pattern “%s” matches “%s”: %s', (pattern, name, fits) => {
   expect(fitsAny([pattern], name)).toBe(fits)
 })
 
-test('no pattern is slow', () => {
+test('matching a hostile pattern is fast', () => {
   const startedAt = performance.now()
   expect(fitsAny([`${'*a'.repeat(200)}b`], 'a'.repeat(2000))).toBe(false)
   expect(performance.now() - startedAt).toBeLessThan(500)
 })
 
-test('a caller that names its context otherwise gets a connection of its own', async () => {
+test('callers with different contexts get different connections', async () => {
   await using broker = await brokerOf({ raw: program('raw') })
   const pids = []
   for (const caller of [alice, bob, alice]) pids.push(textOf(await broker.callTool(caller, 'raw__pid', {})))

@@ -16,7 +16,7 @@ function published(name: string, args: string[]): object {
 test.each([
   ['2026-07-28', { pin: '2026-07-28' } as const],
   ['2025-11-25', 'legacy' as const],
-])('the official client of %s uses the two best-known servers through us', async (_, mode) => {
+])('the official client of %s uses the two best-known servers through the broker', async (_, mode) => {
   using folder = temporaryFolder()
   mkdirSync(`${folder.path}/files`)
   writeFileSync(`${folder.path}/files/hello.txt`, 'hello from a file')

@@ -19,7 +19,7 @@ export function program(file: string, env: Record<string, string> = {}, more: ob
   return { command: process.execPath, args: [path], env, ...more }
 }
 
-/** A broker over the given servers (map form), closed with all its processes when it goes out of scope. */
+/** A gateway over the given servers (map form), closed with all its processes when it goes out of scope. */
 export async function brokerOf(
   mcpServers: object,
   { policies = [], ...options }: Partial<ToolBrokerOptions> & { policies?: object[] } = {},
@@ -33,7 +33,7 @@ export async function brokerOf(
 }
 
 export function textOf(result: CallToolResult | InputRequiredResult): string {
-  if (!isCallToolResult(result)) throw new Error('the call asks back')
+  if (!isCallToolResult(result)) throw new Error('the call requires input')
   const [block] = result.content
   return block?.type === 'text' ? block.text : `[${block?.type}]`
 }
@@ -43,7 +43,7 @@ export function temporaryFolder() {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** A process that ended and was not yet collected by its parent counts as dead. */
+/** Whether a process runs; one that ended but was not reaped by its parent counts as dead. */
 export function isAlive(pid: number): boolean {
   try {
     return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
@@ -52,7 +52,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** The names of what is on offer. */
+/** The names of the listed tools. */
 export async function toolNames(broker: Pick<ToolBroker, 'listTools'>, caller = alice): Promise<string[]> {
   return (await broker.listTools(caller)).tools.map(({ definition }) => definition.name)
 }

@@ -3,8 +3,8 @@ import { country, query, usageShape } from '../shared/schemas.ts'
 import { showUsage } from '../shared/format.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
-import { LONG_TIMEOUT_MS } from './wire.ts'
-import type { ExaWire } from './wire.ts'
+import { LONG_TIMEOUT_MS } from './client.ts'
+import type { ExaWire } from './client.ts'
 
 const MAX_CITATION_CHARS = 4000
 

@@ -1,4 +1,4 @@
-/** What to ask of each page. The raw API returns nothing but metadata without it. */
+/** The contents to request of each page; without them the API returns only metadata. */
 export function contentsFor(
   content: 'highlights' | 'text' | 'summary' | 'none',
   maxCharacters: number,

@@ -7,8 +7,8 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { contentsFor } from './contents.ts'
-import { TIMEOUT_MS } from './wire.ts'
-import type { ExaWire, Reply, Row } from './wire.ts'
+import { TIMEOUT_MS } from './client.ts'
+import type { ExaWire, Reply, Row } from './client.ts'
 
 const pageRow = z.object({
   url: z.string(),
@@ -34,7 +34,12 @@ export const fetchPages = (wire: ExaWire) =>
         .enum(['text', 'highlights', 'summary'])
         .default('text')
         .describe('What to return of each page.'),
-      max_chars: z.int().min(200).max(50_000).default(8000).describe('Longest content per page.'),
+      max_chars: z
+        .int()
+        .min(200)
+        .max(50_000)
+        .default(8000)
+        .describe('Maximum length of the content per page.'),
       max_age_hours: z.int().min(-1).max(8760).optional().describe('Oldest copy to accept; 0 reads anew.'),
       subpages: z.int().min(0).max(5).optional().describe('Linked pages to read with each.'),
     }),
@@ -60,7 +65,7 @@ export const fetchPages = (wire: ExaWire) =>
     },
   })
 
-/** The list of tags is open; what is not known here goes by its status. */
+/** The vendor's list of tags is open-ended; unknown tags are classified by status. */
 const KIND_OF_TAG: Readonly<Record<string, FailureKind>> = {
   CRAWL_NOT_FOUND: 'not_found',
   CRAWL_TIMEOUT: 'timeout',
@@ -76,7 +81,7 @@ interface Failed {
   readonly tag: string
 }
 
-/** Failures of single pages hide inside a 200. */
+/** Failures of single pages are reported inside a 200. */
 function failuresIn(reply: Reply): Failed[] {
   return (reply.statuses ?? [])
     .filter(({ status }) => status === 'error')

@@ -6,8 +6,8 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { contentsFor } from './contents.ts'
-import { LONG_TIMEOUT_MS, TIMEOUT_MS } from './wire.ts'
-import type { ExaWire, Row } from './wire.ts'
+import { LONG_TIMEOUT_MS, TIMEOUT_MS } from './client.ts'
+import type { ExaWire, Row } from './client.ts'
 
 const domains = z
   .array(
@@ -24,11 +24,11 @@ const day = z
 
 const input = z.strictObject({
   query: query.describe('A sentence about the page you want works best.'),
-  limit: z.int().min(1).max(25).default(8).describe('Most results; above 10 costs more.'),
+  limit: z.int().min(1).max(25).default(8).describe('Maximum number of results; above 10 costs more.'),
   type: z
     .enum(['auto', 'lite', 'deep'])
     .default('auto')
-    .describe('lite: cheapest, cached pages only. deep: thorough, slower and dearer.'),
+    .describe('lite: cheapest, cached pages only. deep: thorough, slower and more expensive.'),
   category: z
     .enum(['company', 'publication', 'news', 'personal site', 'financial report', 'people'])
     .optional()
@@ -42,7 +42,12 @@ const input = z.strictObject({
     .enum(['highlights', 'text', 'summary', 'none'])
     .default('highlights')
     .describe('What to return of each page; highlights are free.'),
-  max_chars_per_result: z.int().min(200).max(20_000).default(2000).describe('Longest text per result.'),
+  max_chars_per_result: z
+    .int()
+    .min(200)
+    .max(20_000)
+    .default(2000)
+    .describe('Maximum length of the text per result.'),
   max_age_hours: z
     .int()
     .min(-1)
@@ -83,7 +88,7 @@ export const webSearch = (wire: ExaWire) =>
     },
   })
 
-/** Exa answers 400 to these pairs; better said before it is asked. */
+/** Exa responds with 400 to these combinations, so they are rejected before it is called. */
 function conflictsOf(args: Input): string[] {
   if (args.category !== 'company' && args.category !== 'people') return []
   return (['published_after', 'published_before', 'exclude_domains'] as const).filter(
@@ -121,7 +126,7 @@ async function search(wire: ExaWire, args: Input, signal: AbortSignal) {
   return { data, text: showSearch(data) }
 }
 
-/** `lite` serves cached pages and refuses filters; they are dropped and said so. */
+/** `lite` returns cached pages and rejects filters, so they are dropped with a warning. */
 function bodyFor(args: Input): { body: object; warnings: string[] } {
   const filters = {
     category: args.category,
@@ -176,7 +181,7 @@ export const findSimilar = (wire: ExaWire) =>
       'Finds pages about the same thing as a given one: reads its summary (Exa), then searches by it. Costs two requests.',
     input: z.strictObject({
       url: targetUrl,
-      limit: z.int().min(1).max(10).default(5).describe('Most results.'),
+      limit: z.int().min(1).max(10).default(5).describe('Maximum number of results.'),
     }),
     output,
     async run({ url, limit }, signal) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { tool } from '../shared/tool.ts'
-import type { HeroRoom } from './hero-tools.ts'
+import type { HeroRoom } from './hero-runtime.ts'
 import { SERVICE_NAME } from './services/service-registry.ts'
 import type { KnownService } from './services/service-registry.ts'
 
@@ -30,7 +30,7 @@ export const listServices = (room: HeroRoom) =>
     name: 'list_services',
     title: 'List services',
     description:
-      'Lists the services of this machine that describe themselves (OpenRPC), with a line on what each does, and those that are there but do not answer.',
+      'Lists the services of this machine that describe themselves (OpenRPC), with a line on what each does, and those that are there but do not respond.',
     input: z.strictObject({
       filter: z.string().max(60).optional().describe('Only services whose name or summary has this word.'),
     }),
@@ -38,7 +38,7 @@ export const listServices = (room: HeroRoom) =>
       services: z.array(serviceRow),
       silent: z
         .array(z.object({ name: z.string(), reason: z.string() }))
-        .describe('There, but of no use now.'),
+        .describe('Found, but not usable now.'),
     }),
     annotations: onHere,
     async run({ filter }, signal) {

@@ -4,29 +4,29 @@ import { join } from 'node:path'
 import { Secret } from '../../base/secret.ts'
 import { BrokerError } from '../../base/errors.ts'
 
-/** What the operator has set for `mcp_hero`; nothing of it can come from a request. */
+/** The operator's settings for `mcp_hero`; requests cannot change them. */
 export interface HeroSettings {
   readonly isOn: boolean
   /** Folder of service folders with an `rpc.sock` in each. */
   readonly socketFolder: string
-  /** Where generated clients and interfaces are kept. */
+  /** The folder of generated clients and interfaces. */
   readonly cacheFolder: string
-  /** The broker's own door for models. */
+  /** The broker's REST socket, for calling models. */
   readonly modelSocket: string
   readonly model: string
   readonly python: string
-  /** The least isolation that code may run in. */
+  /** The minimum isolation that code may run in. */
   readonly isolation: Isolation
   readonly tries: number
   readonly limits: Limits
-  /** Patterns of `service/method` that generated code may call; without them all but administrators' methods. */
+  /** Patterns of `service/method` that generated code may call; if absent, all but administrators' methods. */
   readonly methods: readonly string[] | undefined
-  /** Signs the short-lived token that services see; the secret itself stays here. */
+  /** Signs the short-lived token that services see; the secret itself never leaves this process. */
   readonly secret: Secret | undefined
   readonly context: string | undefined
 }
 
-/** `namespaces` is the full sandbox; `filters` does without namespaces, where the kernel gives none. */
+/** `namespaces` is the full sandbox; `filters` is for kernels without user namespaces. */
 export type Isolation = 'namespaces' | 'filters'
 
 export interface Limits {
@@ -34,9 +34,9 @@ export interface Limits {
   readonly cpuSeconds: number
   readonly memoryBytes: number
   readonly scratchBytes: number
-  /** Of standard output and standard error, each. */
+  /** The limit of standard output and of standard error, each. */
   readonly outputBytes: number
-  /** Calls to services per run. */
+  /** The maximum number of calls to services per run. */
   readonly calls: number
 }
 
@@ -45,7 +45,7 @@ type Env = Readonly<Record<string, string | undefined>>
 const MEGABYTE = 1024 * 1024
 const ON = new Set(['1', 'true', 'yes', 'on'])
 
-/** Throws `bad-request` naming the variable that can't be read. */
+/** Reads the settings from the environment. Throws `bad-request` naming an invalid variable. */
 export function readSettings(env: Env): HeroSettings {
   const socketFolder = socketFolderFrom(env)
   const seconds = numberFrom(env, 'MCP_HERO_SECONDS', 30, 600)
@@ -80,7 +80,7 @@ function set(env: Env, name: string): string | undefined {
   return value === '' ? undefined : value
 }
 
-/** The names that Hero's services have used, newest first. */
+/** The folder of sockets; the variables are those that Hero's services have used, newest first. */
 function socketFolderFrom(env: Env): string {
   const named = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR'].map((name) => set(env, name))
   return named.find((path) => path !== undefined) ?? join(varFolderFrom(env), 'sockets')
@@ -92,7 +92,7 @@ function varFolderFrom(env: Env): string {
   )
 }
 
-/** A system Python before whatever the path holds: version switchers there are scripts that need an environment. */
+/** Prefers a system Python to the one in PATH: version switchers are scripts that need an environment. */
 function findPython(): string {
   return (
     ['/usr/bin/python3', '/usr/local/bin/python3', '/opt/homebrew/bin/python3'].find(existsSync) ?? 'python3'

@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { accountTool } from '../shared/account-tool.ts'
+import { text } from '../shared/lenient-schemas.ts'
 import { jsonOf } from '../shared/http/send.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
-import type { ScraperApiWire } from './wire.ts'
+import type { ScraperApiWire } from './client.ts'
 
 const number = z
   .union([z.number(), z.string().transform(Number)])
@@ -16,7 +18,7 @@ const accountReply = z.looseObject({
   failedRequestCount: number,
   concurrencyLimit: number,
   concurrentRequests: number,
-  subscriptionDate: z.string().nullish().catch(undefined),
+  subscriptionDate: text,
 })
 
 export const estimateCost = (wire: ScraperApiWire) =>
@@ -38,12 +40,10 @@ export const estimateCost = (wire: ScraperApiWire) =>
   })
 
 export const account = (wire: ScraperApiWire) =>
-  tool({
-    name: 'account',
+  accountTool({
     title: 'Credit left',
     description:
       'Says how many ScraperAPI credits are used and left, and how many scrapes may run at once. Free.',
-    input: z.strictObject({}),
     output: z.object({
       provider: z.string(),
       used: z.number().optional(),
@@ -54,8 +54,7 @@ export const account = (wire: ScraperApiWire) =>
       concurrencyLimit: z.number().optional(),
       renewed: z.string().optional(),
     }),
-    annotations: { idempotentHint: true },
-    async run(_args, signal) {
+    async read(signal) {
       const reply = accountReply.parse(jsonOf(await wire.get('/account', {}, signal)))
       const used = reply.requestCount ?? undefined
       const limit = reply.requestLimit ?? undefined

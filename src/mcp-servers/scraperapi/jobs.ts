@@ -1,22 +1,19 @@
 import { z } from 'zod'
+import { number, text } from '../shared/lenient-schemas.ts'
 import { jsonOf } from '../shared/http/send.ts'
 import { maxChars } from '../shared/schemas.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
-import type { ScraperApiWire } from './wire.ts'
+import type { ScraperApiWire } from './client.ts'
 
-const text = z.string().nullish().catch(undefined)
 const jobReply = z.looseObject({
   id: text,
   status: text,
   url: text,
   failReason: text,
-  response: z
-    .looseObject({ statusCode: z.number().nullish().catch(undefined), body: z.unknown().optional() })
-    .nullish()
-    .catch(undefined),
+  response: z.looseObject({ statusCode: number, body: z.unknown().optional() }).nullish().catch(undefined),
 })
 const jobsReply = z.union([z.array(jobReply), jobReply.transform((job) => [job])])
 
@@ -36,7 +33,7 @@ export const submitJob = (wire: ScraperApiWire) =>
       provider: z.string(),
       jobs: z.array(z.object({ id: z.string(), url: z.string(), status: z.string() })),
     }),
-    // It starts paid work that goes on after the call.
+    // It starts paid work that continues after the call.
     annotations: { readOnlyHint: false },
     async run({ urls, ...options }, signal) {
       const apiParams = vendorOptions(options)
@@ -60,7 +57,7 @@ export const getJob = (wire: ScraperApiWire) =>
     name: 'get_job',
     title: 'Fetch a page read in the background',
     description:
-      'Says how a job of submit_job stands and returns its page when it is finished. Free; ask again after some seconds.',
+      'Returns the status of a job of submit_job, and its page when it is finished. Free; call it again after some seconds.',
     input: z.strictObject({ job_id: jobId.describe('Id from submit_job.'), max_chars: maxChars }),
     output: z.object({
       provider: z.string(),

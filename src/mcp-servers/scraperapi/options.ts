@@ -1,28 +1,28 @@
 import { z } from 'zod'
 import { country } from '../shared/schemas.ts'
-import type { Options } from './wire.ts'
+import type { Options } from './client.ts'
 
-/** The choices that change what a scrape costs. */
+/** The options that change the cost of a scrape. */
 export const scrapeOptions = {
   format: z
     .enum(['markdown', 'text', 'html', 'json'])
     .default('markdown')
     .describe('markdown is best for reading; json only for sites the vendor parses.'),
-  render: z.boolean().default(false).describe('Run the scripts of the page; about ten times dearer.'),
+  render: z.boolean().default(false).describe('Run the scripts of the page; about ten times more expensive.'),
   wait_for_selector: z.string().max(300).optional().describe('CSS selector to wait for; needs render.'),
   country: country.optional().describe('Two-letter country to read from; depends on the plan.'),
   device: z.enum(['desktop', 'mobile']).default('desktop').describe('Device to read as.'),
   tier: z
     .enum(['standard', 'premium', 'ultra_premium'])
     .default('standard')
-    .describe('Stronger proxies for sites that refuse; 10 and 30 times dearer.'),
+    .describe('Stronger proxies for sites that refuse; 10 and 30 times more expensive.'),
   session: z
     .int()
     .min(1)
     .max(1_000_000_000)
     .optional()
     .describe('Same number, same proxy, for a few minutes.'),
-  max_cost: z.int().min(1).max(1000).optional().describe('Refuse when it would cost more credits.'),
+  max_cost: z.int().min(1).max(1000).optional().describe('Refuse if it would cost more credits.'),
 }
 
 const shape = z.object(scrapeOptions)

@@ -8,8 +8,8 @@ import { capJson, cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import type { VendorAnswer } from '../shared/vendor.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
-import { numberOf } from './wire.ts'
-import type { ScraperApiWire } from './wire.ts'
+import { numberOf } from './client.ts'
+import type { ScraperApiWire } from './client.ts'
 
 const MAX_IMAGE_BYTES = 1024 * 1024
 

@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { accountTool } from '../shared/account-tool.ts'
+import { number, text } from '../shared/lenient-schemas.ts'
 import { jsonOf } from '../shared/http/send.ts'
-import { tool } from '../shared/tool.ts'
-import type { ScrapflyWire } from './wire.ts'
+import type { ScrapflyWire } from './client.ts'
 
-const number = z.number().nullish().catch(undefined)
 const usageReply = z.looseObject({
   current: number,
   limit: number,
@@ -12,13 +12,10 @@ const usageReply = z.looseObject({
   concurrent_limit: number,
 })
 const accountReply = z.looseObject({
-  project: z
-    .looseObject({ name: z.string().nullish().catch(undefined) })
-    .nullish()
-    .catch(undefined),
+  project: z.looseObject({ name: text }).nullish().catch(undefined),
   subscription: z
     .looseObject({
-      plan_name: z.string().nullish().catch(undefined),
+      plan_name: text,
       usage: z
         .looseObject({ scrape: usageReply.nullish().catch(undefined) })
         .nullish()
@@ -29,12 +26,10 @@ const accountReply = z.looseObject({
 })
 
 export const account = (wire: ScrapflyWire) =>
-  tool({
-    name: 'account',
+  accountTool({
     title: 'Credit left',
     description:
       'Says how many Scrapfly credits are used and left, and how many scrapes may run at once. Free.',
-    input: z.strictObject({}),
     output: z.object({
       provider: z.string(),
       project: z.string().optional(),
@@ -45,8 +40,7 @@ export const account = (wire: ScrapflyWire) =>
       running: z.number().optional(),
       concurrencyLimit: z.number().optional(),
     }),
-    annotations: { idempotentHint: true },
-    async run(_args, signal) {
+    async read(signal) {
       const { project, subscription } = accountReply.parse(jsonOf(await wire.get('/account', {}, signal)))
       const scrape = subscription?.usage?.scrape
       const data = {

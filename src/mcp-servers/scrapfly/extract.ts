@@ -6,7 +6,7 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeReply } from './scrape.ts'
-import type { ScrapflyWire } from './wire.ts'
+import type { ScrapflyWire } from './client.ts'
 
 const MODELS = [
   'article',

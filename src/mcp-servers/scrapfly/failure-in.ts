@@ -4,7 +4,7 @@ import { recordOf } from '../shared/http/send.ts'
 import type { HttpAnswer } from '../shared/http/send.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 
-/** Scrapfly's codes, most exact first; from its error reference, November 2026. */
+/** Scrapfly's error codes, most specific first; from its error reference, November 2026. */
 const KINDS: readonly (readonly [prefix: string, FailureKind])[] = [
   ['ERR::SCRAPE::QUOTA_LIMIT_REACHED', 'quota'],
   ['ERR::SCRAPE::PROJECT_QUOTA_LIMIT_REACHED', 'quota'],
@@ -49,7 +49,7 @@ const envelope = z.looseObject({
   message: z.string().nullish().catch(undefined),
 })
 
-/** A failed scrape may come as a 200. The vendor's own word on retrying goes before ours. */
+/** The failure in a response, if any; a failed scrape may have status 200. The vendor's `retryable` overrides the default. */
 export function failureIn(answer: HttpAnswer): ToolFailure | undefined {
   const isJson = (answer.headers.get('content-type') ?? '').includes('json')
   const body = envelope.parse(isJson ? recordOf(answer) : {})

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { number, text } from '../shared/lenient-schemas.ts'
 import { ToolFailure } from '../shared/tool-failure.ts'
 import { jsonOf, textOf } from '../shared/http/send.ts'
 import { country, maxChars, pageShape } from '../shared/schemas.ts'
@@ -6,9 +7,8 @@ import { showPage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
-import type { Options, ScrapflyWire } from './wire.ts'
+import type { Options, ScrapflyWire } from './client.ts'
 
-const text = z.string().nullish().catch(undefined)
 export const scrapeReply = z.looseObject({
   context: z
     .looseObject({ cost: z.looseObject({ total: z.number() }).nullish().catch(undefined) })
@@ -16,7 +16,7 @@ export const scrapeReply = z.looseObject({
     .catch(undefined),
   result: z.looseObject({
     url: text,
-    status_code: z.number().nullish().catch(undefined),
+    status_code: number,
     content_type: text,
     format: text,
     content: text,
@@ -61,14 +61,14 @@ export const scrapePage = (wire: ScrapflyWire) =>
           .enum(['datacenter', 'residential'])
           .default('datacenter')
           .describe('residential costs 25 credits.'),
-        cost_budget: z.int().min(1).max(1000).optional().describe('Most credits that the call may cost.'),
+        cost_budget: z.int().min(1).max(1000).optional().describe('Maximum credits that the call may cost.'),
         cache_ttl_s: z.int().min(1).max(604_800).optional().describe('Accept a copy this old, and keep one.'),
         max_chars: maxChars,
       })
       .refine((args) => !args.anti_bot || args.cost_budget !== undefined, {
         path: ['cost_budget'],
         message:
-          'anti_bot has no fixed price: set cost_budget to the most credits you would pay, for example 30',
+          'anti_bot has no fixed price: set cost_budget to the maximum credits you would pay, for example 30',
       }),
     output: pageShape,
     async run({ url, max_chars, ...args }, signal) {
@@ -120,7 +120,7 @@ function optionsFor(args: Wanted): Options {
   }
 }
 
-/** Large pages are left on the vendor's host; the pointer is followed there and nowhere else. */
+/** Large pages stay on the vendor's host; a pointer to another host is not followed. */
 async function contentOf({ result }: Reply, wire: ScrapflyWire, signal: AbortSignal) {
   const content = result.content ?? ''
   if (result.format === 'binary' || result.format === 'blob') {

@@ -5,7 +5,7 @@ import { showUsage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { tool } from '../shared/tool.ts'
 import { headerNumber } from './failure-in.ts'
-import type { ScrapflyWire } from './wire.ts'
+import type { ScrapflyWire } from './client.ts'
 
 const MAX_IMAGE_BYTES = 1024 * 1024
 

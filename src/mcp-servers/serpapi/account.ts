@@ -1,9 +1,8 @@
 import { z } from 'zod'
+import { accountTool } from '../shared/account-tool.ts'
+import { number, text } from '../shared/lenient-schemas.ts'
 import { tool } from '../shared/tool.ts'
-import type { SerpapiWire } from './wire.ts'
-
-const number = z.number().nullish().catch(undefined)
-const text = z.string().nullish().catch(undefined)
+import type { SerpapiWire } from './client.ts'
 
 const accountReply = z.looseObject({
   plan_name: text,
@@ -15,12 +14,10 @@ const accountReply = z.looseObject({
 })
 
 export const account = (wire: SerpapiWire) =>
-  tool({
-    name: 'account',
+  accountTool({
     title: 'Searches left',
     description:
       'Says how many SerpAPI searches are left, were used this month and are allowed per hour. Free.',
-    input: z.strictObject({}),
     output: z.object({
       provider: z.string(),
       plan: z.string().optional(),
@@ -29,8 +26,7 @@ export const account = (wire: SerpapiWire) =>
       usedLastHour: z.number().optional(),
       limitPerHour: z.number().optional(),
     }),
-    annotations: { idempotentHint: true },
-    async run(_args, signal) {
+    async read(signal) {
       const reply = accountReply.parse(await wire.free('/account.json', {}, signal))
       const data = {
         provider: 'serpapi',
@@ -56,7 +52,7 @@ export const findLocation = (wire: SerpapiWire) =>
       "Finds the canonical place names that web_search and engine_search take as 'location'. Free.",
     input: z.strictObject({
       query: z.string().trim().min(1).max(100).describe("Part of a place name, for example 'Ghent'."),
-      limit: z.int().min(1).max(20).default(5).describe('Most names to return.'),
+      limit: z.int().min(1).max(20).default(5).describe('Maximum number of names to return.'),
     }),
     output: z.object({
       provider: z.string(),

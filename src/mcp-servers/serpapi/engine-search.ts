@@ -4,11 +4,11 @@ import { showUsage } from '../shared/format.ts'
 import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { ENGINES, queryKeyOf } from './engines.ts'
-import type { Found, SerpapiWire } from './wire.ts'
+import type { Found, SerpapiWire } from './client.ts'
 
-/** Ours to set: the key, the form of the answer, and whether to wait for it. */
+/** Set by this server alone: the key, the response format, and whether to wait. */
 const REFUSED = ['api_key', 'output', 'async', 'engine', 'zero_trace']
-/** What the compact mode leaves out: echoes and links, not results. */
+/** Left out in compact mode: echoes of the request and links, not results. */
 const PADDING = new Set([
   'search_metadata',
   'search_parameters',

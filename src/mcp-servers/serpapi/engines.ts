@@ -1,4 +1,4 @@
-/** The common engines: what they are for and where each wants the query. Others are passed on unchecked, with `q`. */
+/** A common engine: its purpose and the name of its query field. Other engines are forwarded unchecked, with `q`. */
 export interface Engine {
   readonly name: string
   readonly queryKey: string

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { text } from '../shared/lenient-schemas.ts'
 import { country, freshness, language, periodOf, query, searchShape } from '../shared/schemas.ts'
 import type { SearchRow } from '../shared/schemas.ts'
 import { showSearch } from '../shared/format.ts'
 import { tool } from '../shared/tool.ts'
-import type { Query, SerpapiWire } from './wire.ts'
+import type { Query, SerpapiWire } from './client.ts'
 
 export const webSearch = (wire: SerpapiWire) =>
   tool({
@@ -64,7 +65,7 @@ interface Wanted {
   readonly no_cache: boolean
 }
 
-/** Each engine has its own names for the same wishes. */
+/** Translates the options to the engine's own field names. */
 function queryFor(args: Wanted): Query {
   const { query: q, engine, location, country, language, page, safe, device } = args
   const common = { engine, q, no_cache: args.no_cache ? true : undefined }
@@ -100,7 +101,6 @@ function ignoredBy({ engine, location, freshness, device }: Wanted): string[] {
   return ignored.map((name) => `${engine} does not know ${name}; it was left out`)
 }
 
-const text = z.string().nullish().catch(undefined)
 const row = z.looseObject({ title: text, link: text, snippet: text, source: text, date: text })
 const resultsShape = z.looseObject({
   organic_results: z.array(row).nullish().catch(undefined),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { country, language } from '../shared/schemas.ts'
 
-/** Where and in which language to search: the same for every kind. */
+/** Where and in which language to search, for every kind of search. */
 export const locale = {
   country: country.default('us'),
   language: language.default('en'),

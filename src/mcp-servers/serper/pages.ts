@@ -1,11 +1,13 @@
 import { z } from 'zod'
+import { accountTool } from '../shared/account-tool.ts'
+import { text } from '../shared/lenient-schemas.ts'
 import { country, language, maxChars, pageShape, usageShape } from '../shared/schemas.ts'
 import { showPage, showRows, showUsage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { capJson, cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { rowsAt } from './vertical-search.ts'
-import type { SerperWire } from './wire.ts'
+import type { SerperWire } from './client.ts'
 
 const MAX_REVIEW_CHARS = 50_000
 const SORTS = {
@@ -92,27 +94,23 @@ export const scrapePage = (wire: SerperWire) =>
     },
   })
 
-const words = z.string().nullish().catch(undefined)
 const pageReply = z.looseObject({
-  text: words,
-  markdown: words,
-  metadata: z.looseObject({ title: words }).nullish().catch(undefined),
+  text: text,
+  markdown: text,
+  metadata: z.looseObject({ title: text }).nullish().catch(undefined),
 })
 
 export const account = (wire: SerperWire) =>
-  tool({
-    name: 'account',
+  accountTool({
     title: 'Credit left',
     description:
       'Says how many Serper credits are left. Free of charge. Best effort: not in the vendor’s reference.',
-    input: z.strictObject({}),
     output: z.object({
       provider: z.string(),
       balance: z.number().optional().describe('Credits left.'),
       rateLimit: z.number().optional().describe('Requests per second that the plan allows.'),
     }),
-    annotations: { idempotentHint: true },
-    async run(_args, signal) {
+    async read(signal) {
       const { reply } = await wire.account(signal)
       const number = (value: unknown) => (typeof value === 'number' ? value : undefined)
       const balance = number(reply['balance'])

@@ -7,11 +7,11 @@ import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { locale } from './locale.ts'
 import { organicRows } from './web-search.ts'
-import type { Reply, SerperWire } from './wire.ts'
+import type { Reply, SerperWire } from './client.ts'
 
 const MAX_VERTICAL_CHARS = 50_000
 
-/** Where each kind of search keeps its rows. */
+/** The response field that contains the rows, by kind of search. */
 const ROWS_OF = {
   news: 'news',
   images: 'images',
@@ -46,7 +46,7 @@ export const verticalSearch = (wire: SerperWire) =>
         .describe('Which index.'),
       query,
       ...locale,
-      limit: z.int().min(1).max(20).default(10).describe('Most rows to return.'),
+      limit: z.int().min(1).max(20).default(10).describe('Maximum number of rows to return.'),
       page: z.int().min(1).max(10).default(1).describe('Page of results.'),
       freshness: freshness.optional().describe('Only for news, images and videos.'),
       coordinates: z

@@ -5,9 +5,9 @@ import type { SearchRow } from '../shared/schemas.ts'
 import { showSearch } from '../shared/format.ts'
 import { tool } from '../shared/tool.ts'
 import { locale } from './locale.ts'
-import type { Paid, Reply, SerperWire } from './wire.ts'
+import type { Paid, Reply, SerperWire } from './client.ts'
 
-/** More than ten rows in one request are best effort since September 2025, and dearer; so we turn pages. */
+/** More than ten rows in one request are best effort since September 2025, and more expensive; so pages are requested. */
 const ROWS_PER_PAGE = 10
 
 export const webSearch = (wire: SerperWire) =>
@@ -19,7 +19,12 @@ export const webSearch = (wire: SerperWire) =>
     input: z.strictObject({
       query,
       ...locale,
-      limit: z.int().min(1).max(20).default(10).describe('Most results; above 10 costs a second query.'),
+      limit: z
+        .int()
+        .min(1)
+        .max(20)
+        .default(10)
+        .describe('Maximum number of results; above 10 costs a second query.'),
       page: z.int().min(1).max(10).default(1).describe('Page of results to start with.'),
       freshness: freshness.optional(),
       autocorrect: z.boolean().default(true).describe('Let Google correct spelling.'),
@@ -54,7 +59,7 @@ export const webSearch = (wire: SerperWire) =>
     },
   })
 
-/** The first page must come; a later one that fails leaves a warning, for the first is paid already. */
+/** Fetches one page or two. If the second fails, a warning is returned, because the first is already paid for. */
 async function turnPages(
   wire: SerperWire,
   body: object,

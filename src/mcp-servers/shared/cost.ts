@@ -1,6 +1,6 @@
 import { dollars, dollarsNumber, money, NOTHING } from '../../base/money.ts'
 
-/** Turns credits into dollars by the operator's price of a credit; without one the cost stays unknown. */
+/** Returns a function that converts credits to dollars by the operator's price of a credit; `undefined` without a price. */
 export function creditPrice(
   env: Readonly<Record<string, string | undefined>>,
   variable: string,
@@ -14,7 +14,7 @@ export function creditPrice(
   }
 }
 
-/** The sum of dollar amounts as vendors write them, to the nano-dollar; unknown when none is known. */
+/** The sum of dollar amounts, to the nano-dollar; `undefined` if none of them is known. */
 export function sumUsd(costs: readonly (number | undefined)[]): number | undefined {
   const known = costs.filter((cost) => cost !== undefined)
   if (known.length === 0) return undefined

@@ -1,7 +1,7 @@
 import type { Page, SearchRow, Usage } from './schemas.ts'
 import { shorten } from './text.ts'
 
-/** The readable form of the shared shapes: what a person, or a client without structured results, sees. */
+/** The text form of the shared schemas, for people and for clients without structured results. */
 
 export function showSearch(found: {
   query: string
@@ -44,10 +44,10 @@ export function showUsage(usage: Usage): string {
     usage.costUsd === undefined ? undefined : `$${usage.costUsd}`,
     usage.remaining === undefined ? undefined : `${usage.remaining} credits left`,
   ].filter((fact) => fact !== undefined)
-  return `Cost: ${facts.length === 0 ? 'not told by the vendor' : facts.join(', ')}`
+  return `Cost: ${facts.length === 0 ? 'not reported by the vendor' : facts.join(', ')}`
 }
 
-/** Rows with fields of their own kind: the name first, then the short facts. */
+/** Formats rows of any kind: the name first, then the scalar fields. */
 export function showRows(rows: readonly Readonly<Record<string, unknown>>[]): string {
   if (rows.length === 0) return 'Nothing found.'
   return rows.map((row, index) => `${index + 1}. ${showFacts(row)}`).join('\n')

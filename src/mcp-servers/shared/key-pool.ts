@@ -2,18 +2,18 @@ import type { Clock } from '../../base/clock.ts'
 import { Secret } from '../../base/secret.ts'
 import { ToolFailure } from './tool-failure.ts'
 
-/** Longest rest of a key that was refused or has no credit: after it we look again, the operator may have paid. */
+/** Cooldown of a key that was rejected or has no credit; afterwards it is tried again, the operator may have paid. */
 const REST_MS = 60_000
 const SHORTEST_REST_MS = 250
 
-/** A vendor's keys in rotation: one is used until it fails, then the next; a failed one rests. */
+/** A vendor's keys in rotation: one is used until it fails, then the next; a failed key cools down. */
 export interface KeyPool {
   readonly all: readonly Secret[]
-  /** A key that may be used now. Throws the failure that put the last one to rest, or `auth` when there is none. */
+  /** A key that may be used now. Throws the failure of the key that is available soonest, or `auth` if there are no keys. */
   take(): Secret
-  /** Puts a key to rest after `auth`, `quota` or `rate_limit`. */
+  /** Starts the cooldown of a key after `auth`, `quota` or `rate_limit`. */
   rest(key: Secret, failure: ToolFailure): void
-  /** Milliseconds until some key may be used; 0 when one may now. */
+  /** Milliseconds until a key may be used; 0 if one may be used now. */
   waitMs(): number
 }
 
@@ -63,7 +63,7 @@ export function createKeyPool(keys: readonly Secret[], variable: string, clock: 
   }
 }
 
-/** Reads keys from the environment: the plural (comma-separated) and the singular names, in this order, without doubles. */
+/** Reads keys from the environment variables `names` in this order, comma-separated, without duplicates. */
 export function keysFrom(
   env: Readonly<Record<string, string | undefined>>,
   names: readonly string[],

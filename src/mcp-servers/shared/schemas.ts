@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** Shapes that several servers share, so that a model which knows one search tool knows them all. */
+/** Schemas that several servers share, so that their search tools look the same to a model. */
 
 export const usageShape = z
   .object({
@@ -16,7 +16,7 @@ export const usageShape = z
       .describe('US dollars: from the vendor, or credits times the price set here.'),
     remaining: z.number().optional().describe('Credits left, where the vendor says so.'),
   })
-  .describe('What the call cost, as far as the vendor tells.')
+  .describe('What the call cost, as far as the vendor reports it.')
 
 export type Usage = z.input<typeof usageShape>
 
@@ -47,7 +47,7 @@ export const searchShape = z.object({
 
 export const pageShape = z.object({
   provider: z.string(),
-  url: z.string().describe('The address that was asked for.'),
+  url: z.string().describe('The requested address.'),
   finalUrl: z.string().optional().describe('Where redirects ended.'),
   title: z.string().optional(),
   status: z.int().optional().describe('HTTP status of the site.'),
@@ -76,11 +76,11 @@ export const maxChars = z
   .min(500)
   .max(200_000)
   .default(50_000)
-  .describe('Longest content to return, in characters; it is cut at a paragraph.')
+  .describe('Maximum length of the content, in characters; it is cut at a paragraph.')
 export const freshness = z
   .enum(['hour', 'day', 'week', 'month', 'year'])
   .describe('Only results this recent.')
 
-/** Google's own code for a period, which two vendors pass on. */
+/** Google's code for a period, which two vendors accept. */
 export const periodOf = (value: z.output<typeof freshness> | undefined): string | undefined =>
   value === undefined ? undefined : `qdr:${value[0]}`

@@ -8,9 +8,10 @@ import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { McpServerFactory } from '@modelcontextprotocol/server'
 import { BrokerError } from '../../base/errors.ts'
 
+/** Where a server listens: a Unix socket or a loopback port. */
 export type Where = { readonly path: string } | { readonly host: string; readonly port: number }
 
-/** Linux keeps 108 bytes for the path and its closing zero; longer ones are cut without a word. */
+/** Linux has 108 bytes for the path and its terminating zero; longer paths are silently truncated. */
 const LONGEST_PATH = 107
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
@@ -38,7 +39,7 @@ export interface Listening extends AsyncDisposable {
   readonly address: string
 }
 
-/** Serves MCP at `/mcp`, both protocol eras. A browser page can't get in: foreign `Host` and `Origin` are refused. */
+/** Serves MCP at `/mcp`, both protocol eras. Requests with a foreign `Host` or `Origin` are rejected, so that no browser page gets in. */
 export async function serveHttp(factory: McpServerFactory, where: Where): Promise<Listening> {
   const handler = createMcpHandler(factory)
   const serveMcp = toNodeHandler(handler)
@@ -49,7 +50,7 @@ export async function serveHttp(factory: McpServerFactory, where: Where): Promis
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!hostIsOurs(request, response) || !originIsOurs(request, response)) return
     const path = request.url?.split('?')[0]
-    // A request that a server parsed has a method and a URL; the general type can't say so.
+    // A request to a server always has a method and a URL; the general type can't express this.
     if (path === '/mcp')
       return serveMcp(request as IncomingMessage & { method: string; url: string }, response)
     response.writeHead(path === '/health' ? 200 : 404, { 'content-type': 'application/json' })
@@ -74,7 +75,7 @@ async function listen(http: Server, where: Where): Promise<void> {
   await once(http, 'listening')
 }
 
-/** A socket file nobody answers on is a leftover; one that answers belongs to somebody else. */
+/** Removes a socket file that no process listens on. Throws `bad-request` if one does. */
 async function removeStale(path: string): Promise<void> {
   if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return
   const probe = createConnection(path)
@@ -83,7 +84,7 @@ async function removeStale(path: string): Promise<void> {
     () => false,
   )
   probe.destroy()
-  if (isAlive) throw new BrokerError('bad-request', `somebody already listens on ${path}`)
+  if (isAlive) throw new BrokerError('bad-request', `another process already listens on ${path}`)
   rmSync(path)
 }
 

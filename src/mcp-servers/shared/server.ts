@@ -5,33 +5,34 @@ import { redactor } from './http/redact.ts'
 import { register } from './tool.ts'
 import type { Tool } from './tool.ts'
 
-/** What a server may use of the process it runs in. */
+/** The environment, clock and random numbers of the process that a server runs in. */
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
-  /** 0 ≤ x < 1, for jitter. */
+  /** Returns a number in [0, 1), for jitter. */
   readonly random: () => number
 }
 
-/** One MCP server we ship: a row in `servers/index.ts`. */
+/** A bundled MCP server: a row in `mcp-servers/index.ts`. */
 export interface ServerOfOurs {
   readonly name: string
   readonly title: string
-  /** For the model: what the tools of this server are for. */
+  /** Tells the model what the tools of this server are for. */
   readonly instructions: string
+  /** Reads the keys and settings. Throws `bad-request` naming an invalid variable. */
   open(surroundings: Surroundings): OpenServer
 }
 
-/** A server with its keys read and its tools ready; lives as long as the process. */
+/** A server with its keys and tools, for the lifetime of the process. */
 export interface OpenServer {
   readonly tools: readonly Tool[]
-  /** Never to be seen in a result. */
+  /** Keys that are redacted in every result. */
   readonly secrets: readonly Secret[]
 }
 
 const LIST_TTL_MS = 3_600_000
 
-/** Makes a fresh protocol instance per connection or request, over the same keys and tools. */
+/** Returns a factory of protocol instances, one per connection or request, that share the keys and tools. */
 export function mcpFactory(
   server: ServerOfOurs,
   open: OpenServer,

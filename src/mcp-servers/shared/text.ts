@@ -1,10 +1,11 @@
-/** Text from outside, made fit for a model: no control or invisible characters, no secrets, bounded length. */
+/** Cleans and truncates text from outside before a model sees it. */
 
-/** C0 and C1 controls but tab and newline, soft hyphen, zero-width and bidirectional marks, tags, interlinear marks. */
+/** C0 and C1 controls except tab and newline, soft hyphen, zero-width and bidirectional marks, tags, interlinear marks. */
 const INVISIBLE =
   // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- naming them is the point
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
 
+/** Removes control and invisible characters and normalises line ends. */
 export function clean(text: string): string {
   return text.replaceAll('\r\n', '\n').replaceAll('\r', '\n').replace(INVISIBLE, '')
 }
@@ -15,7 +16,7 @@ export interface Cut {
   readonly totalChars: number
 }
 
-/** Cuts at the last paragraph, else line, else word that fits, never in the middle of a surrogate pair. */
+/** Truncates at the last paragraph, else line, else word that fits, never in the middle of a surrogate pair. */
 export function cut(text: string, maxChars: number): Cut {
   if (text.length <= maxChars) return { text, truncated: false, totalChars: text.length }
   const head = text.slice(0, maxChars)
@@ -31,7 +32,7 @@ export function cut(text: string, maxChars: number): Cut {
   }
 }
 
-/** Cuts one line of a list; marks the cut with an ellipsis. */
+/** Truncates one line of a list and marks it with an ellipsis. */
 export function shorten(text: string, maxChars: number): string {
   return text.length <= maxChars ? text : `${cut(text, maxChars - 1).text}…`
 }
@@ -46,7 +47,7 @@ export function mapStrings(value: unknown, change: (text: string) => string): un
   )
 }
 
-/** Copies a JSON value until `maxChars` of it are used; what comes later is left out and `truncated` says so. */
+/** Copies a JSON value up to about `maxChars` characters; the rest is left out and `truncated` is set. */
 export function capJson(value: unknown, maxChars: number): { value: unknown; truncated: boolean } {
   const budget = { left: maxChars, truncated: false }
   return { value: copyWithin(value, budget), truncated: budget.truncated }

@@ -1,6 +1,6 @@
 /**
- * Every way a tool of ours can fail: what the model should do next, and whether asking again can help.
- * A failure is a result with `isError`, never a protocol error, so that the model sees it and can react.
+ * The failures of tools: what the model should do next, and whether a retry can help. A failure is a result with
+ * `isError`, never a protocol error, so that the model sees it and can react.
  */
 export const FAILURES = {
   auth: {
@@ -34,20 +34,20 @@ export const FAILURES = {
 export type FailureKind = keyof typeof FAILURES
 
 export interface FailureDetails {
-  /** HTTP status of the vendor. */
+  /** The HTTP status of the vendor. */
   readonly status?: number | undefined
-  /** The vendor's own tag for what happened. */
+  /** The vendor's own error code. */
   readonly code?: string | undefined
-  /** The vendor's own word on whether asking again helps; without it the kind decides. */
+  /** Whether the vendor states that a retry helps; without it the kind decides. */
   readonly retryable?: boolean | undefined
   readonly retryAfterSeconds?: number | undefined
-  /** What this failure cost nevertheless; some vendors bill failed work. */
+  /** The credits charged for the failed request; some vendors charge for failures. */
   readonly credits?: number | undefined
   /** Replaces the advice that comes with the kind. */
   readonly next?: string | undefined
 }
 
-/** The one thing tools throw; everything else that is thrown is a bug of ours. */
+/** The only error that tools throw; any other is a bug in this server. */
 export class ToolFailure extends Error {
   readonly kind: FailureKind
   readonly details: FailureDetails

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { ToolFailure } from './tool-failure.ts'
 import { clean, mapStrings } from './text.ts'
 
-/** What a tool hands back: data as its output schema says, the same in readable words, perhaps pictures. */
+/** The result of a tool: data according to its output schema, the same as readable text, and images. */
 export interface Answer<Data> {
   readonly data: Data
   readonly text: string
@@ -17,14 +17,15 @@ interface Definition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly description: string
   readonly input: Input
   readonly output: Output
-  /** Changes to the usual hints of a tool that only reads the open world. */
+  /** Differences from the default hints, which are those of a tool that only reads the open world. */
   readonly annotations?: ToolAnnotations | undefined
   run(args: z.output<Input>, signal: AbortSignal): Promise<Answer<z.input<Output>>>
 }
 
-/** A tool whose argument types are settled; `run` only ever sees arguments that its schema let through. */
+/** A tool with its argument types erased; `run` is only called with arguments that its schema accepts. */
 export type Tool = Definition<z.ZodObject, z.ZodObject>
 
+/** Defines a tool; the argument and result types of `run` follow from its schemas. */
 export function tool<Input extends z.ZodObject, Output extends z.ZodObject>(
   definition: Definition<Input, Output>,
 ): Tool {
@@ -38,9 +39,10 @@ interface Outlet {
   readonly clock: Clock
 }
 
-/** Callers with a shorter patience than a scrape give up unless they hear something. */
+/** Clients with a timeout shorter than a scrape give up unless they receive progress. */
 const PROGRESS_EVERY_MS = 5_000
 
+/** Registers a tool with a protocol instance: cleans and redacts its results and converts its failures. */
 export function register(instance: McpServer, tool: Tool, outlet: Outlet): void {
   const annotations = {
     title: tool.title,
@@ -83,7 +85,7 @@ function success(answer: Answer<unknown>, tidy: (text: string) => string): CallT
   }
 }
 
-/** Clients of the older protocol check even errors against the output schema, so theirs come as text alone. */
+/** Clients of the legacy protocol validate even errors against the output schema, so these errors are text only. */
 function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => string): CallToolResult {
   const { kind, details, retryable, next } = failed
   const { status, code, retryAfterSeconds, credits } = details
@@ -119,10 +121,10 @@ function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => st
 function asFailure(thrown: unknown, signal: AbortSignal): ToolFailure {
   if (thrown instanceof ToolFailure) return thrown
   if (signal.aborted) return new ToolFailure('cancelled', 'the caller cancelled')
-  // Answers are read with loose schemas; what even those refuse is not what the vendor documents.
+  // Responses are parsed with loose schemas; what these reject differs from the vendor's documentation.
   if (thrown instanceof z.ZodError)
-    return new ToolFailure('upstream', 'the answer had an unknown form', { retryable: false })
-  // A bug of ours: the model hears that it failed, the operator's log gets the stack.
+    return new ToolFailure('upstream', 'the response had an unknown form', { retryable: false })
+  // A bug in this server: the model gets a general message, the operator's log the stack.
   process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
   return new ToolFailure('failed', 'internal error of this server', {
     next: 'Tell the user; the log has more.',

@@ -6,33 +6,33 @@ import { sendOnce } from './http/send.ts'
 import type { HttpAnswer, HttpQuestion } from './http/send.ts'
 import type { Surroundings } from './server.ts'
 
-/** A wait longer than this is the caller's business, not ours. */
+/** A longer wait is left to the caller. */
 const LONGEST_WAIT_MS = 10_000
 const FIRST_BACKOFF_MS = 500
 
 export interface VendorDefinition {
   /** Environment variables that may hold keys; the first is named in messages. */
   readonly keyVariables: readonly string[]
-  /** Extra tries after the first; the vendors that retry inside get one. */
+  /** Retries after the first attempt; one for vendors that retry internally. */
   readonly retries: number
-  /** Puts the key where this vendor wants it. */
+  /** Adds the key to a request, in the place where this vendor expects it. */
   readonly withKey: (question: HttpQuestion, key: string) => HttpQuestion
-  /** The vendor's table of errors: the failure that this answer is, failures inside a 200 included. */
+  /** The failure that a response reports, if any, including failures inside a 200. */
   readonly failureIn: (answer: HttpAnswer) => ToolFailure | undefined
 }
 
 export interface Vendor {
   readonly secrets: readonly Secret[]
-  /** Asks with a key of the pool, the next one when a key is refused or exhausted, again where that can help. */
+  /** Sends a request with a key of the pool: with the next key when one is rejected or exhausted, and again where a retry can help. */
   ask(question: HttpQuestion, signal: AbortSignal): Promise<VendorAnswer>
 }
 
 export interface VendorAnswer extends HttpAnswer {
-  /** Requests that were sent to get here. */
+  /** How many requests were sent, retries included. */
   readonly requests: number
 }
 
-/** Failures that belong to the key and not to the request: another key may fare better. */
+/** Failures of the key, not of the request: another key may succeed. */
 const KEY_FAILURES = new Set(['auth', 'quota', 'rate_limit'])
 
 export function createVendor(definition: VendorDefinition, { env, clock, random }: Surroundings): Vendor {
@@ -63,7 +63,7 @@ export function createVendor(definition: VendorDefinition, { env, clock, random 
     }
   }
 
-  /** Milliseconds until the next try: 0 when another key is awake, `undefined` when trying again can't help. */
+  /** Milliseconds until the next attempt: 0 if another key is available, `undefined` if a retry can't help. */
   function nextWait(failure: ToolFailure, key: Secret, requests: number): number | undefined {
     if (KEY_FAILURES.has(failure.kind)) {
       pool.rest(key, failure)
@@ -83,12 +83,12 @@ export function createVendor(definition: VendorDefinition, { env, clock, random 
   }
 }
 
-/** Waiting as long again would try the caller's patience; a 504 came from a gateway before its time. */
+/** Our own timeout is not retried, it would double the wait; a 504 of the vendor's gateway came earlier and is. */
 function isTimeoutOfOurs(failure: ToolFailure): boolean {
   return failure.kind === 'timeout' && failure.details.status !== 504
 }
 
-/** Waits by the given clock; an abort ends it at once with `cancelled`. */
+/** Waits `ms` by the given clock. Throws `cancelled` as soon as `signal` fires. */
 async function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
   if (ms <= 0) return
   const done = Promise.withResolvers<void>()

@@ -5,10 +5,10 @@ import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { type McpConfig, parseMcpConfig } from './config.ts'
 
-/** An editor writes a file in several steps. */
+/** Editors write a file in several steps; changes within this time are one. */
 const SETTLE_MS = 150
 
-/** Reads the configuration file; throws `bad-request` that names it. */
+/** Reads the configuration file. Throws `bad-request` naming the file and what is wrong in it. */
 export async function readMcpConfig(
   path: string,
   environment: Readonly<Record<string, string | undefined>>,
@@ -19,7 +19,10 @@ export async function readMcpConfig(
   return parseMcpConfig(text, { file: path, environment })
 }
 
-/** Calls `onChange` after the file was written or replaced. Watches its folder, for many editors replace the file. */
+/**
+ * Calls `onChange` after the file was written or replaced, until the returned function is called. Watches the folder,
+ * because many editors replace the file.
+ */
 export function watchFile(path: string, clock: Clock, onChange: () => void): () => void {
   const file = resolve(path)
   let cancel: (() => void) | undefined
@@ -32,7 +35,7 @@ export function watchFile(path: string, clock: Clock, onChange: () => void): () 
     })
     watcher.on('error', () => watcher?.close())
   } catch {
-    // Where a folder can't be watched the configuration stays what it was at the start.
+    // If the folder can't be watched, the configuration stays as it was at the start.
   }
   return () => {
     cancel?.()

@@ -2,17 +2,16 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
 import { type Money, dollars } from '../../base/money.ts'
-import { expandVariables } from './expand-variables.ts'
 import { isServerName } from './tool-names.ts'
 import { parseServerUrl } from './server-url.ts'
 
-/** How a server is reached: a program of ours to start, or a URL (`http(s):`, `http+unix:`) that somebody else serves. */
+/** How a server is reached: a program that the broker starts, or a URL (`http(s):`, `http+unix:`) of a running server. */
 export type ServerAddress =
   | {
       readonly type: 'stdio'
       readonly command: string
       readonly args: readonly string[]
-      /** All that the program sees beyond the short list of harmless variables. */
+      /** The environment of the program, in addition to a short list of harmless variables. */
       readonly env: Readonly<Record<string, string>>
       readonly cwd: string | undefined
     }
@@ -27,21 +26,21 @@ export interface ServerConfig {
   readonly name: string
   readonly address: ServerAddress
   readonly disabled: boolean
-  /** Whether names get `server__` in front. Off only for a server that stands alone. */
+  /** Whether names are listed as `server__name`. Off only for a single server. */
   readonly prefix: boolean
-  /** Which family of protocol revisions to speak: with sessions (`legacy`), without (`modern`), or ask the server. */
+  /** The family of protocol revisions: with sessions (`legacy`), without (`modern`), or negotiated with the server (`auto`). */
   readonly era: 'auto' | 'legacy' | 'modern'
-  /** One connection for all callers even where the protocol has sessions; for servers known to keep no state. */
+  /** Uses one connection for all callers even where the protocol has sessions; for servers known to be stateless. */
   readonly shared: boolean
-  /** Which changes to a tool's definition wait for approval: those after the first sight, all, or none. */
+  /** Which tool definitions wait for approval: changes after the first load (`drift`), all, or none (`off`). */
   readonly review: 'drift' | 'all' | 'off'
-  /** Patterns (`*` stands for anything) over the server's own tool names. */
+  /** Patterns over the server's own tool names; `*` matches any text. */
   readonly allow: readonly string[]
   readonly deny: readonly string[]
   /** Price of one call by tool name, `*` for the rest. */
   readonly prices: ReadonlyMap<string, Money>
   readonly startTimeoutMs: number
-  /** Longest silence of a call; progress counts as a word. */
+  /** The idle timeout of a call; a progress notification resets it. */
   readonly callTimeoutMs: number
   readonly maxCallMs: number
   readonly idleMs: number
@@ -50,7 +49,7 @@ export interface ServerConfig {
   readonly maxResultBytes: number
 }
 
-/** What callers that match may do. The first that matches is the policy. */
+/** What matching callers may do. The first policy that matches a caller applies. */
 export interface PolicyConfig {
   readonly ips: readonly string[] | undefined
   readonly contexts: readonly string[] | undefined
@@ -60,20 +59,20 @@ export interface PolicyConfig {
   readonly deny: readonly string[]
   readonly callsPerMinute: number | undefined
   readonly maxConcurrentCalls: number | undefined
-  /** Patterns over `server__tool`: the tools that their chats get without naming any. */
+  /** Patterns over `server__tool`: the tools that chats of these callers get without naming any. */
   readonly chatTools?: readonly string[] | undefined
 }
 
-/** Bounds of a chat whose tools the broker runs. */
+/** Limits of a chat whose tools the broker runs. */
 export interface ChatLimits {
-  /** How often the model is asked; the last time it may call nothing. */
+  /** The maximum number of model calls; in the last one the model may call no tools. */
   readonly maxRounds: number
   readonly maxMs: number
-  /** Of all rounds and calls together: once it is spent nothing new begins. */
+  /** The limit for all rounds and calls together; once it is spent, no new round or call starts. */
   readonly maxCost: Money
-  /** With more tools than this the model gets a search instead of all schemas. */
+  /** With more tools than this, the model gets a search tool instead of all schemas. */
   readonly searchAbove: number
-  /** What the model sees of one result. */
+  /** The maximum length of one result as the model sees it. */
   readonly maxResultCharacters: number
 }
 
@@ -125,7 +124,7 @@ const serverShape = z.strictObject({
     .min(1024)
     .default(4 * 1024 * 1024),
 })
-/** Other hosts' files hold fields of their own; in the map form, which is theirs, they are passed over. */
+/** The map form is that of other hosts, whose files contain fields of their own; these are ignored. */
 const foreignServer = z.object(serverShape.shape)
 
 const policyShape = z.strictObject({
@@ -147,7 +146,7 @@ const chatShape = z.strictObject({
   maxResultCharacters: z.number().int().min(256).default(65_536),
 })
 
-/** What holds without a file. */
+/** The configuration without a file. */
 export const NO_SERVERS: McpConfig = { servers: [], policies: [], chat: chatShape.parse({}) }
 
 const fileShape = z.object({
@@ -229,9 +228,25 @@ function serverConfig(
     if (parsed === undefined) throw fail('url: not an http(s), http+unix or unix URL')
     return { type: type === 'sse' ? 'sse' : 'http', ...parsed, headers: expandAll('headers', headers) }
   }
-  // A server that is switched off may name variables that are not there yet.
+  // A disabled server may refer to variables that are not set yet.
   const off: ServerAddress = { type: 'stdio', command: command ?? '', args: [], env: {}, cwd: undefined }
   return { name, ...rest, prices: new Map(Object.entries(prices)), address: rest.disabled ? off : address() }
+}
+
+/** `${NAME}` or `${NAME:-default}`, as hosts of MCP servers write it. */
+const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+
+/** Replaces the variables in `text`. Throws the error that `missing` returns for a variable without value and default. */
+function expandVariables(
+  text: string,
+  environment: Readonly<Record<string, string | undefined>>,
+  missing: (name: string) => Error,
+): string {
+  return text.replace(VARIABLE, (_whole, name: string, fallback: string | undefined) => {
+    const value = environment[name] ?? fallback
+    if (value === undefined) throw missing(name)
+    return value
+  })
 }
 
 function parseJson(text: string, file: string): unknown {
@@ -242,7 +257,7 @@ function parseJson(text: string, file: string): unknown {
   }
 }
 
-/** The deepest complaint: behind a union it is the branch that got furthest that tells what is wrong. */
+/** The issue with the deepest path: in a union, the branch that parsed furthest is the one that was meant. */
 function firstIssue(error: z.ZodError): string {
   let issue = error.issues[0]
   let path: PropertyKey[] = [...(issue?.path ?? [])]

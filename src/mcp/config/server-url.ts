@@ -1,12 +1,12 @@
-/** A URL and, for a server on a Unix socket, the path of the socket behind it. */
+/** The URL of a server and, for a server on a Unix socket, the path of the socket. */
 export interface ParsedServerUrl {
   readonly url: URL
   readonly socketPath: string | undefined
 }
 
 /**
- * Reads `http(s)://…`, `http+unix://%2Frun%2Fa.sock/mcp`, or `unix:/run/a.sock:/mcp` (the part after the last colon is
- * the path on the server, `/mcp` when left out). `undefined` for anything else.
+ * Parses `http(s)://…`, `http+unix://%2Frun%2Fa.sock/mcp`, or `unix:/run/a.sock:/mcp` (the part after the last colon is
+ * the path on the server, by default `/mcp`). Returns `undefined` for anything else.
  */
 export function parseServerUrl(text: string): ParsedServerUrl | undefined {
   const unix = /^unix:(?:\/\/)?(\/[^:]+)(?::(\/.*))?$/.exec(text)

@@ -9,15 +9,15 @@ import type {
   LoggingLevel,
 } from '@modelcontextprotocol/client'
 
-/** A word from a server that asks for no answer. */
+/** A JSON-RPC notification from a server. */
 export interface Notice {
   readonly method: string
   readonly params?: Record<string, unknown> | undefined
 }
 
 /**
- * Who is at the other end of a caller's session, and what they can be asked while a call runs. Only protocol revisions
- * with sessions have one; a caller without a session can be asked nothing.
+ * The MCP client at the other end of a caller's session: servers may send it requests while a call runs. It exists only
+ * in protocol revisions with sessions; without a session, servers can send the caller no requests.
  */
 export interface Peer {
   readonly capabilities: ClientCapabilities
@@ -28,6 +28,6 @@ export interface Peer {
   elicit(params: ElicitRequestParams, signal: AbortSignal): Promise<ElicitResult>
   roots(signal: AbortSignal): Promise<ListRootsResult>
   notify(notice: Notice): void
-  /** The lowest level of log messages that this caller wants; `undefined` for all of them. */
+  /** The lowest level of log messages that this caller receives; `undefined` for all levels. */
   readonly logLevel: LoggingLevel | undefined
 }

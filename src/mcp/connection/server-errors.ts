@@ -3,12 +3,12 @@ import { BrokerError } from '../../base/errors.ts'
 
 const LONGEST_MESSAGE = 500
 
-/** JSON-RPC codes that are about the caller's own request, and so are told as they are. */
+/** JSON-RPC codes about the caller's own request; the caller gets them unchanged. */
 const ABOUT_THE_REQUEST = new Set([-32602, -32021, -32042, -32002])
 
 /**
- * What went wrong at a server, in our words. Codes about the request become `upstream-refused` with the server's code
- * and data in `details.metadata`; the rest says only what helps, never a command line, an address or a stack.
+ * Converts an error of a server or of the SDK. Codes about the request become `upstream-refused` with the server's code and
+ * data in `details.metadata`; other messages never contain a command line, an address or a stack.
  */
 export function asUpstreamError(server: string, thrown: unknown, aborted: boolean): BrokerError {
   if (thrown instanceof BrokerError) return thrown
@@ -34,7 +34,7 @@ export function asUpstreamError(server: string, thrown: unknown, aborted: boolea
   return new BrokerError('upstream-failed', `server “${server}” failed`, options)
 }
 
-/** Why a server could not be started or reached, for the list of servers. */
+/** Why a server could not be started or reached, as shown in the list of servers. */
 export function startProblem(thrown: unknown): string {
   if (thrown instanceof Error && 'code' in thrown) {
     if (thrown.code === 'ENOENT') return 'its command was not found'

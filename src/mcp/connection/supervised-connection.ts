@@ -1,11 +1,11 @@
+import { backoffMs } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Connection } from './connection.ts'
 import { startProblem } from './server-errors.ts'
 
-const FIRST_WAIT_MS = 500
-const LONGEST_WAIT_MS = 60_000
-/** A connection that lived this long was sound; its end starts the count of failures anew. */
+const RESTART_BACKOFF = { firstMs: 500, maxMs: 60_000 }
+/** A connection that lived this long was healthy; its end resets the count of failures. */
 const HEALTHY_MS = 60_000
 
 export type SupervisedState = 'stopped' | 'starting' | 'ready' | 'backoff'
@@ -13,19 +13,19 @@ export type SupervisedState = 'stopped' | 'starting' | 'ready' | 'backoff'
 export interface SupervisedOptions {
   readonly server: string
   readonly idleMs: number
-  /** How long all of a start may take. */
+  /** The time limit for the whole start. */
   readonly startMs: number
   readonly clock: Clock
-  /** Between 0 and 1, for the jitter of waits. */
+  /** Returns a number in [0, 1), for the jitter of the backoff. */
   readonly random: () => number
-  /** Makes a connection and calls `onClosed` when it ends by itself. */
+  /** Opens a connection; it calls `onClosed` when the connection closes. */
   readonly open: (onClosed: () => void, signal: AbortSignal) => Promise<Connection>
   readonly onFailure?: ((problem: string, cause: unknown) => void) | undefined
 }
 
 /**
- * One connection that starts when first used, once however many want it; leaves when idle; and after a failure is not
- * tried again until a wait, doubling from half a second to a minute, is over. Until then its users fail at once.
+ * One connection, opened on first use and shared by concurrent uses, closed when idle. After a failure it is reopened only
+ * after a backoff that doubles from half a second to a minute; until then every use fails at once.
  */
 export class Supervised {
   readonly #options: SupervisedOptions
@@ -54,7 +54,7 @@ export class Supervised {
     return this.#connection
   }
 
-  /** Why it last failed; gone once it is ready again. */
+  /** The reason of the last failure; `undefined` once the connection is ready again. */
   get problem(): string | undefined {
     return this.#problem
   }
@@ -63,7 +63,7 @@ export class Supervised {
     return this.#users === 0
   }
 
-  /** Runs `work` on the connection, started if need be. Throws `upstream-down` during a wait. */
+  /** Runs `work` on the connection, which is opened if necessary. Throws `upstream-down` during the backoff. */
   async use<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
     const release = this.hold()
     try {
@@ -73,7 +73,7 @@ export class Supervised {
     }
   }
 
-  /** Keeps the connection from leaving when idle, until released. */
+  /** Keeps the connection open even when idle, until the returned function is called. */
   hold(): () => void {
     this.#users++
     this.#cancelIdle?.()
@@ -86,7 +86,7 @@ export class Supervised {
     }
   }
 
-  /** Forgets `connection` without counting a failure, so that the next use makes a new one. */
+  /** Closes `connection` without counting a failure; the next use opens a new one. */
   async drop(connection: Connection): Promise<void> {
     if (this.#connection === connection) this.#connection = undefined
     await connection.close()
@@ -146,14 +146,14 @@ export class Supervised {
     this.#connection = undefined
     if (this.#stop.signal.aborted) return
     if (this.#options.clock.monotonic() - this.#readyAt >= HEALTHY_MS) this.#failures = 0
-    this.#fail(connection.cutOffFor ?? 'it went away', undefined)
+    this.#fail(connection.cutOffReason ?? 'it went away', undefined)
   }
 
   #fail(problem: string, cause: unknown): void {
     const { clock, random, onFailure } = this.#options
     if (this.#stop.signal.aborted) return
     this.#failures++
-    const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1))
+    const wait = backoffMs(RESTART_BACKOFF, this.#failures)
     this.#retryAt = clock.monotonic() + wait * (0.5 + random() / 2)
     this.#problem = problem
     onFailure?.(problem, cause)
@@ -180,13 +180,13 @@ export class Supervised {
   }
 }
 
-/** The promise, or the signal's reason as soon as it fires; the work behind the promise goes on for others. */
+/** Settles like `promise`, or rejects as soon as `signal` fires; the work behind the promise continues for its other users. */
 export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void =>
       reject(new BrokerError('upstream-failed', 'the caller left', { cause: signal.reason }))
     signal.addEventListener('abort', onAbort, { once: true })
-    // Also where the caller is gone already: somebody must take the promise's failure.
+    // Attached even if the signal has fired already: otherwise a rejection of `promise` would be unhandled.
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
     if (signal.aborted) onAbort()
   })

@@ -2,15 +2,15 @@ import type { CallToolResult } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 import type { ServerAddress } from '../config/config.ts'
 
-/** Shorter values are switches and names; taking them out of texts would only make these unreadable. */
+/** Shorter values are switches and names; redacting them would only make texts unreadable. */
 const SHORTEST = 8
 
-/** Takes what a server was given in confidence out of its own words: some repeat the key that they refuse. */
+/** Redacts the server's environment, headers and query values in a text of the server: some servers repeat a rejected key. */
 export function withoutSecrets(text: string, address: ServerAddress): string {
   return cleaned(text, valuesOf(address))
 }
 
-/** The same for an error that callers and logs are told, with what the server said along with it. */
+/** Redacts the server's secrets in the message and metadata of an error. */
 export function errorWithoutSecrets(error: BrokerError, address: ServerAddress): BrokerError {
   const secrets = valuesOf(address)
   const { metadata } = error.details
@@ -21,12 +21,12 @@ export function errorWithoutSecrets(error: BrokerError, address: ServerAddress):
   return new BrokerError(error.code, cleaned(error.message, secrets), { details })
 }
 
-/** The same for a tool's own account of why it failed; what a tool brings when all went well is the caller's. */
+/** Redacts the server's secrets in the result of a failed tool call; a successful result is returned unchanged. */
 export function resultWithoutSecrets(result: CallToolResult, address: ServerAddress): CallToolResult {
   return result.isError === true ? cleaned(result, valuesOf(address)) : result
 }
 
-/** A copy without the secrets in any of its texts; names of fields, and what says of which type a thing is, stay. */
+/** Copies `value` with the secrets redacted in all its strings except field names and `type` fields. */
 function cleaned<T>(value: T, secrets: readonly string[]): T {
   if (typeof value === 'string')
     return secrets.reduce<string>((text, secret) => text.replaceAll(secret, '***'), value) as T
@@ -40,7 +40,7 @@ function cleaned<T>(value: T, secrets: readonly string[]): T {
   ) as T
 }
 
-/** Longest first, so that none is left over that another one is a part of. */
+/** The secrets, longest first, so that no rest of one remains where another is a part of it. */
 function valuesOf(address: ServerAddress): string[] {
   const values =
     address.type === 'stdio'
@@ -49,7 +49,7 @@ function valuesOf(address: ServerAddress): string[] {
   return values.filter((value) => value.length >= SHORTEST).sort((a, b) => b.length - a.length)
 }
 
-/** `Bearer abc` is a word and a key. */
+/** The whole header and its words: in `Bearer abc`, `abc` alone is the secret. */
 function wordsOf(header: string): string[] {
   return [header, ...header.split(' ')]
 }

@@ -4,21 +4,21 @@ import { BrokerError } from '../../base/errors.ts'
 
 const LIFETIME_MS = 10 * 60_000
 
-/** What a state belongs to: it can't be replayed by another caller, at another server or for another thing. */
+/** What a state is bound to: it can't be replayed by another caller, at another server or for another subject. */
 interface SealBinding {
   readonly caller: string
   readonly server: string
   readonly subject: string
 }
 
-/** Wraps a server's `requestState` on its way through a caller's hands, and opens what comes back. */
+/** Seals a server's `requestState` before the caller gets it, and opens the one that comes back. */
 export interface RequestStateSeal {
   seal(state: string, binding: SealBinding): string
-  /** Throws `bad-request` for a state that is forged, too old, or another's. */
+  /** Throws `bad-request` for a state that is forged, expired, or bound to something else. */
   open(sealed: string, binding: SealBinding): string
 }
 
-/** The key is of this process: a call that is waiting for its caller doesn't outlive the broker. */
+/** The HMAC key lives in this process: a sealed state is invalid after a restart. */
 export function createRequestStateSeal(clock: Clock): RequestStateSeal {
   const key = randomBytes(32)
   const mac = (payload: string, { caller, server, subject }: SealBinding): Buffer =>

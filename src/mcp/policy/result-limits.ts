@@ -5,18 +5,18 @@ import {
   type TextContent,
 } from '@modelcontextprotocol/client'
 
-/** Set on a result that was cut: `{ bytes, limit }`. */
+/** The `_meta` key of a truncated result; its value is `{ bytes, limit }`. */
 const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
-/** Between two blocks. */
+/** The comma between two content blocks. */
 const COMMA_BYTES = 1
 const QUOTES_BYTES = 2
-/** A power of two: text is measured in pieces of so many characters, and at its end in ever smaller ones. */
+/** Text is measured in pieces of this many characters, halved down to one at the cut; must be a power of two. */
 const LONGEST_STEP = 65_536
 
 /**
- * A tool's result as callers get it: without what the server says of itself, and its JSON no larger than `limit` bytes.
- * Text is cut and says so; an image or a structure that doesn't fit, or long words beside them, are left out, for half
- * of one is worth nothing. A result that lost its structure becomes an error, since the tool promised one.
+ * Limits the JSON of a tool's result to `limit` bytes and removes the server's information about itself. Text is truncated
+ * with a note; an image, structured content or other fields that don't fit are left out, because half of one is useless. A
+ * result that lost its structured content becomes an error, because the tool's definition promises it.
  */
 export function boundResult(result: CallToolResult, limit: number): CallToolResult {
   const own = withoutServerInfo(result)
@@ -36,7 +36,7 @@ export function boundResult(result: CallToolResult, limit: number): CallToolResu
   return { ...frame, content: cutContent(content, limit - sizeOf(frame), limit) }
 }
 
-/** The server's name and version are its own claim; ours are put in their place by the door. */
+/** Removes the server's name and version, which are unverified; the MCP endpoint adds the broker's own. */
 export function withoutServerInfo<T extends { _meta?: Record<string, unknown> | undefined }>(result: T): T {
   if (result._meta === undefined || !(SERVER_INFO_META_KEY in result._meta)) return result
   const { [SERVER_INFO_META_KEY]: _, ...meta } = result._meta
@@ -56,7 +56,7 @@ function cutContent(content: readonly ContentBlock[], room: number, limit: numbe
   return kept
 }
 
-/** The block, or what of it has room, or a word in its place; `undefined` where there is no room for that. */
+/** The block, as much of its text as fits, or a note in its place; `undefined` if even the note does not fit. */
 function fit(block: ContentBlock, room: number, limit: number): ContentBlock | undefined {
   const size = sizeOf(block)
   if (size <= room) return block
@@ -74,7 +74,7 @@ function note(text: string): TextContent {
   return { type: 'text', text }
 }
 
-/** As much of the beginning as takes no more than `bytes` inside of JSON, never half a character. */
+/** The longest prefix that takes at most `bytes` bytes in a JSON string, without splitting a surrogate pair. */
 function cutText(text: string, bytes: number): string {
   let end = 0
   let left = bytes

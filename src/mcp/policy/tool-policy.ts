@@ -4,18 +4,21 @@ import type { Caller } from '../../auth/caller.ts'
 import type { PolicyConfig } from '../config/config.ts'
 import { fitsAny } from './wildcard.ts'
 
-/** A caller, with the subject of the token it showed if it showed one. */
+/** A caller, with the subject of its token if it sent one. */
 export interface ToolCaller extends Caller {
   readonly token?: string | undefined
 }
 
-/** One string for one caller: equal exactly when address, context and token are. */
+/** A string that identifies the caller: two are equal exactly if address, context and token are equal. */
 export function callerKey({ ip, context, token }: ToolCaller): string {
   return JSON.stringify([ip, context ?? null, token ?? null])
 }
 
 const MINUTE_MS = 60_000
-/** Of callers that have nothing running. Names are the callers' own, so whoever wants a full bucket can have one anyway. */
+/**
+ * How many callers without running calls are remembered. Callers choose their context, so a caller can get a full bucket
+ * anyway by choosing another.
+ */
 const MOST_RESTING = 10_000
 const OPEN: PolicyConfig = {
   ips: undefined,
@@ -34,13 +37,13 @@ interface Usage {
   filledAt: number
 }
 
-/** Who may use what, and how often. With no policies all is open; with some, a caller that none matches gets nothing. */
+/** Which tools a caller may use, and how often. Without policies all are allowed; otherwise a caller without a matching policy gets none. */
 export class ToolPolicy {
   readonly #policies: readonly PolicyConfig[]
   readonly #clock: Clock
-  /** By caller key: who has calls running, and so is never forgotten. */
+  /** By caller key: callers with running calls, which are never evicted. */
   readonly #busy = new Map<string, Usage>()
-  /** Who has none, the one that came last at the end. */
+  /** By caller key: callers without running calls, least recently used first. */
   readonly #resting = new Map<string, Usage>()
 
   constructor(policies: readonly PolicyConfig[], clock: Clock) {
@@ -48,7 +51,7 @@ export class ToolPolicy {
     this.#clock = clock
   }
 
-  /** `name` is `server__tool`. */
+  /** Whether `caller` may use `name`, which is `server__tool`. */
   mayUse(caller: ToolCaller, name: string): boolean {
     const { allow, deny } = this.#of(caller)
     return fitsAny(allow, name) && !fitsAny(deny, name)
@@ -59,7 +62,7 @@ export class ToolPolicy {
     return this.#of(caller).chatTools ?? []
   }
 
-  /** Counts a call in; the returned function counts it out. Throws `over-limit`. */
+  /** Counts the start of a call; the returned function counts its end. Throws `over-limit`. */
   enter(caller: ToolCaller): () => void {
     const policy = this.#of(caller)
     const key = callerKey(caller)
@@ -90,7 +93,7 @@ export class ToolPolicy {
     this.#rest(key, usage)
   }
 
-  /** Puts it last; who is first then goes if there are too many. */
+  /** Marks a caller as most recently used, and evicts the least recently used one above the limit. */
   #rest(key: string, usage: Usage): void {
     this.#resting.delete(key)
     this.#resting.set(key, usage)

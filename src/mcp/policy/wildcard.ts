@@ -1,9 +1,9 @@
-/** Whether a name fits one of the patterns, in which `*` stands for anything. */
+/** Whether a name matches one of the patterns, in which `*` matches any text. */
 export function fitsAny(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => fits(pattern, name))
 }
 
-/** Walks both once, going back to the last `*` only: no pattern can make it slow, as a regular expression could be. */
+/** Scans both once and backtracks only to the last `*`, so that no pattern takes exponential time as a regular expression can. */
 function fits(pattern: string, name: string): boolean {
   let p = 0
   let n = 0

@@ -1,21 +1,21 @@
 import { Response } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
-import type { FloodGuard } from './message-rate-limit.ts'
+import type { MessageRateLimit } from './rate-limits.ts'
 import { FLOODS, LONGEST_MESSAGE_BYTES, TOO_LONG } from './server-transport.ts'
 
-/** Answers, which were asked for, come as events too: their length counts for less than that of unasked messages. */
+/** Responses arrive as events too, so the length of an event counts less than that of an unsolicited message. */
 const ASKED_SHARE = 16
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 
-/** What is told of a response that is too much; a stream of events is nobody's alone, so it costs the connection. */
+/** A plain response over the limit fails its call alone; an event stream serves several calls, so the connection is closed. */
 interface Bounds {
   readonly server: string
-  readonly mayFlow: FloodGuard
+  readonly mayFlow: MessageRateLimit
   readonly onStreamTooMuch: (problem: string) => void
 }
 
-/** The same response, whose body ends with an error where a message in it is too long or events are too many. */
+/** Copies a response so that its body ends with an error when a message in it is too long or its events are too many. */
 export function boundedResponse(response: Response, bounds: Bounds): Response {
   const { body, status, statusText, headers } = response
   if (body === null) return response

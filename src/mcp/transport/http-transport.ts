@@ -7,15 +7,14 @@ import { Agent, fetch as undiciFetch } from 'undici'
 import type { Clock } from '../../base/clock.ts'
 import { boundedResponse } from './bounded-response.ts'
 import type { ServerAddress } from '../config/config.ts'
-import { createFloodGuard } from './message-rate-limit.ts'
-import { createPace } from './stream-rate-limit.ts'
+import { createMessageRateLimit, createStreamRateLimit } from './rate-limits.ts'
 import type { ServerTransport } from './server-transport.ts'
 
 type HttpAddress = Extract<ServerAddress, { type: 'http' | 'sse' }>
 
 /**
- * A server that somebody else runs, spoken to over TCP or a Unix socket. Redirects are not followed; a message that is
- * too long, or a flood of them, cuts the server off.
+ * The transport to a running server, over TCP or a Unix socket. Redirects are not followed; a message that is too long, or
+ * too many messages, close the connection.
  */
 export function createHttpTransport(
   server: string,
@@ -23,24 +22,24 @@ export function createHttpTransport(
   { clock }: { clock: Clock },
 ): ServerTransport {
   const agent = new Agent({
-    // A call may be silent for as long as the caller allows; the call's own deadline is what ends it.
+    // A call may be silent for long; its own deadline ends it.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: { timeout: 10_000, ...(address.socketPath !== undefined && { socketPath: address.socketPath }) },
   })
-  let cutOffFor: string | undefined
+  let cutOffReason: string | undefined
   const bounds = {
     server,
-    mayFlow: createFloodGuard(clock),
+    mayFlow: createMessageRateLimit(clock),
     onStreamTooMuch: (problem: string): void => {
-      cutOffFor = problem
+      cutOffReason = problem
       void transport.close().catch(() => undefined)
     },
   }
-  const mayOpen = createPace(clock)
+  const mayOpen = createStreamRateLimit(clock)
   const request: FetchLike = async (url, init) => {
     if (init?.method === undefined || init.method === 'GET') await mayOpen(init?.signal ?? undefined)
-    // The two fetches differ in nothing but the module their types come from.
+    // The two fetches differ only in the module that their types come from.
     const options = { ...init, redirect: 'error', dispatcher: agent } as unknown as Parameters<
       typeof undiciFetch
     >[1]
@@ -52,10 +51,12 @@ export function createHttpTransport(
       ? new SSEClientTransport(address.url, options)
       : new StreamableHTTPClientTransport(address.url, options)
   endSessionOnClose(transport, agent)
-  return Object.defineProperty(transport, 'cutOffFor', { get: () => cutOffFor }) as unknown as ServerTransport
+  return Object.defineProperty(transport, 'cutOffReason', {
+    get: () => cutOffReason,
+  }) as unknown as ServerTransport
 }
 
-/** On close, tells a server with sessions that this one is over, and lets the sockets go. */
+/** On close, ends the session at the server, where it has one, and closes the sockets. */
 function endSessionOnClose(
   transport: SSEClientTransport | StreamableHTTPClientTransport,
   agent: Agent,

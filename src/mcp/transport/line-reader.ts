@@ -1,8 +1,8 @@
 const NEWLINE = 0x0a
 
-/** Cuts a byte stream into lines. Fragments are kept and joined once, so a long line costs its length and no more. */
+/** Splits a byte stream into lines. Fragments are joined once per line, so the cost is linear in its length. */
 export interface LineReader {
-  /** Calls `onLine` for every line that is now whole. Throws `RangeError` when a line outgrows the bound. */
+  /** Calls `onLine` for every line that is complete. Throws `RangeError` for a line of more than `maxLineBytes`. */
   push(chunk: Buffer): void
 }
 

@@ -4,9 +4,9 @@ import { getDefaultEnvironment } from '@modelcontextprotocol/client/stdio'
 import { randomLetters } from '../../base/ids.ts'
 import type { Clock } from '../../base/clock.ts'
 
-/** How long a program may take to leave after its input closed, and again after it was asked to. */
+/** How long a program may take to exit after its input was closed, and again after SIGTERM. */
 const GRACE_MS = 1000
-/** Every process of a tree carries this variable, so that one which left the process group is still found. */
+/** Every process of a tree inherits this variable, so that one which left the process group is still found. */
 const MARK = 'HERO_AIBROKER_TREE'
 
 export interface Program {
@@ -16,10 +16,10 @@ export interface Program {
   readonly cwd: string | undefined
 }
 
-/** A program and all that it starts. */
+/** A program and all processes that it starts. */
 export interface ProcessTree {
   readonly child: ChildProcess & { stdin: NodeJS.WritableStream }
-  /** Asks the program to leave, then makes it; resolves when nothing of the tree is left. */
+  /** Closes the program's input, then sends SIGTERM, then SIGKILL; resolves when no process of the tree is left. */
   end(): Promise<void>
 }
 
@@ -70,7 +70,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Where there is a /proc, ends those who made a session of their own to outlive their parent. */
+/** Where there is a /proc, kills the processes that started a session of their own to outlive their parent. */
 async function killMarked(mark: string): Promise<void> {
   const entries = await readdir('/proc').catch(() => [])
   await Promise.all(
@@ -81,7 +81,7 @@ async function killMarked(mark: string): Promise<void> {
       try {
         process.kill(Number(entry), 'SIGKILL')
       } catch {
-        // It left between the look and the signal.
+        // The process exited between the check and the signal.
       }
     }),
   )

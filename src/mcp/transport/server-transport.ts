@@ -1,11 +1,12 @@
 import type { Transport } from '@modelcontextprotocol/client'
 
+/** The maximum length of one message, and of all pages of one list. */
 export const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
 export const TOO_LONG = 'it sent a message of more than 16 MB'
 export const FLOODS = 'it floods us with messages'
 
-/** A way to a server that we may have to cut off. */
+/** A transport to a server that the broker may cut off. */
 export interface ServerTransport extends Transport {
-  /** Why we cut it off, in words for people; absent while we didn't. */
-  readonly cutOffFor: string | undefined
+  /** Why the broker cut the server off, in words for people; `undefined` while it has not. */
+  readonly cutOffReason: string | undefined
 }

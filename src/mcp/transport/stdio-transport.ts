@@ -1,97 +1,107 @@
 import { type JSONRPCMessage, parseJSONRPCMessage, serializeMessage } from '@modelcontextprotocol/client'
 import type { Clock } from '../../base/clock.ts'
-import { createFloodGuard } from './message-rate-limit.ts'
+import { type MessageRateLimit, createMessageRateLimit } from './rate-limits.ts'
 import { createLineReader } from './line-reader.ts'
 import { type ProcessTree, type Program, startProcessTree } from './process-tree.ts'
 import { FLOODS, LONGEST_MESSAGE_BYTES, type ServerTransport, TOO_LONG } from './server-transport.ts'
 
-/** What may wait in front of a server that doesn't read. */
+/** The maximum number of bytes queued for a server that does not read its input. */
 const LONGEST_QUEUE_BYTES = 32 * 1024 * 1024
 const STDERR_BYTES_PER_SECOND = 256 * 1024
-const STDERR_KEPT = 2048
-
-export interface StdioTransport extends ServerTransport {
-  readonly pid: number | undefined
-  /** The last words on standard error; for the log, never for callers. */
-  readonly stderr: string
-}
 
 /**
- * One server program: a JSON-RPC message per line, the whole process tree ended on close. Lines that are no message
- * are passed over, a flood of them or of unasked messages ends the server, and standard error is drained no faster
- * than it can be borne. (The SDK's own transport ends the direct child only.)
+ * The transport to a server program, one JSON-RPC message per line; closing it ends the whole process tree (the SDK's own
+ * transport ends the direct child only). Lines that are not messages are ignored, too many of them or of unsolicited
+ * messages end the server, and standard error is read at a limited rate.
  */
 export function createStdioTransport(
   program: Program,
-  { clock, onGarbage }: { clock: Clock; onGarbage: (line: string) => void },
-): StdioTransport {
-  let tree: ProcessTree | undefined
-  let stderr = ''
-  let closed = false
-  let cutOffFor: string | undefined
-  const mayFlow = createFloodGuard(clock)
+  options: { readonly clock: Clock; readonly onGarbage: (line: string) => void },
+): ServerTransport {
+  return new StdioTransport(program, options)
+}
 
-  const cutOff = (problem: string): void => {
-    cutOffFor ??= problem
-    void transport.close()
-  }
-  const onLine = (line: string): void => {
-    if (line === '' || closed) return
-    const message = parseMessage(line)
-    if (message === undefined) onGarbage(line)
-    if ((message === undefined || 'method' in message) && !mayFlow(line.length)) return cutOff(FLOODS)
-    if (message !== undefined) transport.onmessage?.(message)
-  }
-  const reader = createLineReader(LONGEST_MESSAGE_BYTES, onLine)
+class StdioTransport implements ServerTransport {
+  onclose?: () => void
+  onerror?: (error: Error) => void
+  onmessage?: <T extends JSONRPCMessage>(message: T) => void
+  readonly #program: Program
+  readonly #clock: Clock
+  readonly #onGarbage: (line: string) => void
+  readonly #isWithinLimit: MessageRateLimit
+  readonly #reader = createLineReader(LONGEST_MESSAGE_BYTES, (line) => this.#onLine(line))
+  #tree: ProcessTree | undefined
+  #isClosed = false
+  #cutOffReason: string | undefined
 
-  const listen = ({ child }: ProcessTree): void => {
+  constructor(
+    program: Program,
+    { clock, onGarbage }: { readonly clock: Clock; readonly onGarbage: (line: string) => void },
+  ) {
+    this.#program = program
+    this.#clock = clock
+    this.#onGarbage = onGarbage
+    this.#isWithinLimit = createMessageRateLimit(clock)
+  }
+
+  get cutOffReason(): string | undefined {
+    return this.#cutOffReason
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#tree = startProcessTree(this.#program, this.#clock)
+      this.#tree.child.once('error', reject)
+      this.#tree.child.once('spawn', resolve)
+      this.#listen(this.#tree)
+    })
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const stdin = this.#tree?.child.stdin
+      if (stdin === undefined || this.#isClosed) return reject(new Error('the server is not running'))
+      if (stdin.writableLength > LONGEST_QUEUE_BYTES)
+        return reject(new Error('the server does not read its input'))
+      stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  async close(): Promise<void> {
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      this.onclose?.()
+    }
+    await this.#tree?.end()
+  }
+
+  #listen({ child }: ProcessTree): void {
     child.stdout?.on('data', (chunk: Buffer) => {
       try {
-        reader.push(chunk)
+        this.#reader.push(chunk)
       } catch (error) {
-        cutOff(error instanceof RangeError ? TOO_LONG : 'it sent what could not be understood')
+        this.#cutOff(error instanceof RangeError ? TOO_LONG : 'it sent what could not be understood')
       }
     })
-    drainSlowly(child.stderr, clock, (text) => (stderr = (stderr + text).slice(-STDERR_KEPT)))
-    child.stdin.on('error', (error) => transport.onerror?.(error))
-    // `exit`, not `close`: a grandchild that holds the pipes must not keep a dead server looking alive.
-    child.once('exit', () => void transport.close())
+    discardSlowly(child.stderr, this.#clock)
+    child.stdin.on('error', (error) => this.onerror?.(error))
+    // `exit`, not `close`: a grandchild that holds the pipes open must not make a dead server look alive.
+    child.once('exit', () => void this.close())
   }
 
-  const transport: StdioTransport = {
-    get pid() {
-      return tree?.child.pid
-    },
-    get stderr() {
-      return stderr
-    },
-    get cutOffFor() {
-      return cutOffFor
-    },
-    start: () =>
-      new Promise((resolve, reject) => {
-        tree = startProcessTree(program, clock)
-        tree.child.once('error', reject)
-        tree.child.once('spawn', resolve)
-        listen(tree)
-      }),
-    send: (message) =>
-      new Promise((resolve, reject) => {
-        const stdin = tree?.child.stdin
-        if (stdin === undefined || closed) return reject(new Error('the server is not running'))
-        if (stdin.writableLength > LONGEST_QUEUE_BYTES)
-          return reject(new Error('the server does not read its input'))
-        stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()))
-      }),
-    async close() {
-      if (!closed) {
-        closed = true
-        transport.onclose?.()
-      }
-      await tree?.end()
-    },
+  #onLine(line: string): void {
+    if (line === '' || this.#isClosed) return
+    const message = parseMessage(line)
+    if (message === undefined) this.#onGarbage(line)
+    if ((message === undefined || 'method' in message) && !this.#isWithinLimit(line.length))
+      return this.#cutOff(FLOODS)
+    if (message !== undefined) this.onmessage?.(message)
   }
-  return transport
+
+  #cutOff(problem: string): void {
+    this.#cutOffReason ??= problem
+    void this.close()
+  }
 }
 
 function parseMessage(line: string): JSONRPCMessage | undefined {
@@ -102,15 +112,10 @@ function parseMessage(line: string): JSONRPCMessage | undefined {
   }
 }
 
-/** Reads no more than a second's share in a second: the pipe fills and the one who floods it waits. */
-function drainSlowly(
-  stream: NodeJS.ReadableStream | null,
-  clock: Clock,
-  onText: (text: string) => void,
-): void {
+/** Discards standard error, at most `STDERR_BYTES_PER_SECOND` of it: a program that writes more blocks on the full pipe. */
+function discardSlowly(stream: NodeJS.ReadableStream | null, clock: Clock): void {
   let left = STDERR_BYTES_PER_SECOND
   stream?.on('data', (chunk: Buffer) => {
-    onText(chunk.toString('utf8'))
     left -= chunk.length
     if (left > 0) return
     stream.pause()

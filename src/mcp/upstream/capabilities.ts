@@ -4,19 +4,19 @@ import type { Connection, ListKind } from '../connection/connection.ts'
 import { cleanTools } from './sanitize-tools.ts'
 import { fitsAny } from '../policy/wildcard.ts'
 
-/** What one server offers, under its own names. */
+/** The lists of one server, under its own names. */
 export interface Offer {
   readonly tools: readonly Tool[]
   readonly prompts: readonly Prompt[]
   readonly resources: readonly Resource[]
   readonly templates: readonly ResourceTemplateType[]
-  /** Tools that were left out for what they are, and lists that could not be had. */
+  /** Why tools were rejected and which lists could not be loaded. */
   readonly problems: readonly string[]
 }
 
 export const NO_OFFER: Offer = { tools: [], prompts: [], resources: [], templates: [], problems: [] }
 
-/** Asks for all lists at once. Without its tools a server is of no use; without the rest it is of some. */
+/** Loads all lists of a server concurrently. Throws if the tools fail; another list that fails is empty and named in `problems`. */
 export async function loadOffer(
   connection: Connection,
   config: ServerConfig,
@@ -42,7 +42,7 @@ export async function loadOffer(
   return { tools: allowed, prompts, resources, templates, problems: [...problems, ...clean.refused] }
 }
 
-/** Which lists differ between two offers. */
+/** Which lists differ between two loads. */
 export function changedLists(before: Offer, after: Offer): ListKind[] {
   const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b)
   return [

@@ -1,43 +1,64 @@
 import type { Clock } from '../../base/clock.ts'
 
-/** A burst of changes is one change. */
-const SETTLE_MS = 100
-/** Work that takes long rests for this many times as long: a server that never stops changing keeps us a fifth of the time. */
-const REST = 4
+/** A burst of changes within this time is handled as one. */
+const DELAY_MS = 100
+/** After a run the next one waits this many times its duration: a server that never stops changing costs a fifth of the time. */
+const PAUSE_RATIO = 4
 
-/** Work that many may wish for at once. */
-export interface Settled {
-  /** Has it done in a moment; one that is waiting to be done is enough. */
-  soon(): void
-  /** From now on it is not done any more; what runs comes to its end. */
+/** Work that many events trigger and that runs once for all of them. */
+export interface Debounced {
+  /** Schedules a run; without effect while one is already scheduled. */
+  trigger(): void
+  /** Prevents further runs; a run in progress is not interrupted. */
   cancel(): void
 }
 
-/** `work` runs once at a time. What it throws is nobody's. */
-export function createSettled(clock: Clock, work: () => Promise<void>): Settled {
-  let cancel: (() => void) | undefined
-  let isRunning = false
-  let isWanted = false
-  let isOver = false
-  let restUntil = -Infinity
-  const soon = (): void => {
-    isWanted = isRunning
-    if (isRunning || isOver) return
-    cancel ??= clock.after(Math.max(SETTLE_MS, restUntil - clock.monotonic()), () => void run())
+/** Runs `work` once at a time, after a delay. Errors of `work` are ignored. */
+export function createDebounced(clock: Clock, work: () => Promise<void>): Debounced {
+  return new DebouncedWork(clock, work)
+}
+
+type State = 'idle' | 'scheduled' | 'running' | 'running-and-triggered' | 'cancelled'
+
+class DebouncedWork implements Debounced {
+  readonly #clock: Clock
+  readonly #work: () => Promise<void>
+  #state: State = 'idle'
+  #notBefore = -Infinity
+  #cancelTimer: (() => void) | undefined
+
+  constructor(clock: Clock, work: () => Promise<void>) {
+    this.#clock = clock
+    this.#work = work
   }
-  const run = async (): Promise<void> => {
-    cancel = undefined
-    isRunning = true
-    const startedAt = clock.monotonic()
-    await work().catch(() => undefined)
-    const endedAt = clock.monotonic()
-    restUntil = endedAt + REST * (endedAt - startedAt)
-    isRunning = false
-    if (isWanted) soon()
+
+  trigger(): void {
+    if (this.#state === 'running') this.#state = 'running-and-triggered'
+    else if (this.#state === 'idle') this.#schedule()
   }
-  const end = (): void => {
-    isOver = true
-    cancel?.()
+
+  cancel(): void {
+    this.#state = 'cancelled'
+    this.#cancelTimer?.()
   }
-  return { soon, cancel: end }
+
+  #schedule(): void {
+    this.#state = 'scheduled'
+    const delay = Math.max(DELAY_MS, this.#notBefore - this.#clock.monotonic())
+    this.#cancelTimer = this.#clock.after(delay, () => void this.#run())
+  }
+
+  async #run(): Promise<void> {
+    this.#state = 'running'
+    const startedAt = this.#clock.monotonic()
+    await this.#work().catch(() => undefined)
+    const endedAt = this.#clock.monotonic()
+    this.#notBefore = endedAt + PAUSE_RATIO * (endedAt - startedAt)
+    this.#afterRun()
+  }
+
+  #afterRun(): void {
+    if (this.#state === 'running-and-triggered') this.#schedule()
+    else if (this.#state === 'running') this.#state = 'idle'
+  }
 }

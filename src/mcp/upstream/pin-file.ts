@@ -13,8 +13,8 @@ const shape = z.object({
 })
 
 /**
- * Pins in a file that only we can read. One that can't be understood throws `bad-request`: to start anew in silence would
- * approve whatever is offered.
+ * Stores pins in a file that only this user can read. An invalid file throws `bad-request`: starting without pins would
+ * silently approve every tool.
  */
 export function createPinFile(path: string): PinStore {
   return {

@@ -3,7 +3,7 @@ import { type Resource, type ResourceTemplateType, UriTemplate } from '@modelcon
 const WRAPPED = 'hero-mcp://'
 const LONGEST_URI = 4096
 
-/** A resource or template as callers see it, and whose it is. */
+/** A resource or template as callers see it, and the server that owns it. */
 interface Owned<T> {
   readonly server: string
   readonly exposed: T
@@ -20,11 +20,11 @@ interface ServerResources {
 export interface ResourceTable {
   readonly resources: readonly Owned<Resource>[]
   readonly templates: readonly Owned<ResourceTemplateType>[]
-  /** The servers that may own a URI, likeliest first, and what they call it. */
+  /** The servers that may own a URI, most likely first, with their own URI for it. */
   ownersOf(uri: string): readonly { readonly server: string; readonly uri: string }[]
 }
 
-/** URIs stay as they are while one server has them; those of two are told apart by `hero-mcp://server/…`. */
+/** Keeps URIs that only one server has; a URI of several servers is listed as `hero-mcp://server/…`. */
 export function resourceTable(servers: readonly ServerResources[]): ResourceTable {
   const uses = new Map<string, number>()
   const all = servers.flatMap(({ server, resources }) => resources.map((resource) => ({ server, resource })))

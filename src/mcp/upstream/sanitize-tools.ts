@@ -5,7 +5,7 @@ const MOST_TOOLS = 1000
 const LONGEST_DEFINITION = 64 * 1024
 const DEEPEST_SCHEMA = 40
 
-/** C0 and C1 controls (but tab and newline), zero-width and bidirectional characters, and Unicode tags: text that a
+/** C0 and C1 controls (except tab and newline), zero-width and bidirectional characters, and Unicode tags: text that a
  * model reads and a person does not see. */
 const INVISIBLE =
   // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- the class is the point
@@ -13,11 +13,11 @@ const INVISIBLE =
 
 export interface CleanTools {
   readonly tools: readonly Tool[]
-  /** Tools that were left out, and why. */
+  /** Tools that were rejected, and why. */
   readonly refused: readonly string[]
 }
 
-/** A server's tools as callers may see them: invisible characters gone, absurd definitions left out. */
+/** Removes invisible characters from a server's tools and rejects definitions beyond the limits. */
 export function cleanTools(tools: readonly Tool[]): CleanTools {
   const kept = new Map<string, Tool>()
   const refused: string[] = []
@@ -50,7 +50,7 @@ function withoutInvisible(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutInvisible(part)]))
 }
 
-/** What a model is told about a tool, as one hash: the same whatever the order of keys. */
+/** A hash of everything that a model sees of a tool, independent of the order of keys. */
 export function definitionHash({
   name,
   title,

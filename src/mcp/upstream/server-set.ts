@@ -6,21 +6,21 @@ import type { ServerConfig } from '../config/config.ts'
 import type { ListKind } from '../connection/connection.ts'
 import { type Named, nameTable } from '../config/tool-names.ts'
 import { type ResourceTable, resourceTable } from './resource-table.ts'
-import type { ToolServer } from './mcp-server.ts'
+import type { UpstreamServer } from './upstream-server.ts'
 
-/** Something a server offers, in the table of names that callers see. */
+/** A tool or prompt and its server, in the table of names that callers see. */
 export interface Route<T> extends Named {
   readonly definition: T
 }
 
-/** Everything on offer, by the names that callers see. */
+/** The tools, prompts and resources of all servers, by the names that callers see. */
 export interface Tables {
   readonly tools: ReadonlyMap<string, Route<Tool>>
   readonly prompts: ReadonlyMap<string, Route<Prompt>>
   readonly resources: ResourceTable
 }
 
-/** A server that callers may miss something of, and why. */
+/** A server whose lists are missing or incomplete, and why. */
 export interface ServerTrouble {
   readonly server: string
   readonly reason: string
@@ -28,17 +28,17 @@ export interface ServerTrouble {
 
 export interface ServerSetOptions {
   readonly clock: Clock
-  /** How long lists wait for servers that start for the first time. */
+  /** How long list requests wait for servers that start for the first time. */
   readonly listWaitMs: number
-  readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => ToolServer
+  readonly create: (config: ServerConfig, onChanged: (kind: ListKind) => void) => UpstreamServer
 }
 
-/** How long lists wait for a server that could not be started before: one that is dead costs each of its starts this. */
+/** How long list requests wait for a server whose last start failed. */
 const NEXT_WAIT_MS = 250
 
-/** What lists know of a server's start. */
+/** The start of a server, as list requests wait for it. */
 interface Start {
-  /** Until when they wait for it; absent before it began. */
+  /** Until when they wait, in monotonic milliseconds; absent before the start. */
   readonly waitUntil?: number
   readonly hasFailed: boolean
 }
@@ -46,40 +46,40 @@ interface Start {
 /** The configured servers and the merged tables of what they offer. */
 export class ServerSet {
   readonly #options: ServerSetOptions
-  readonly #servers: Map<string, ToolServer>
+  readonly #servers: Map<string, UpstreamServer>
   readonly #listeners: Set<(kind: ListKind) => void>
-  readonly #starts: WeakMap<ToolServer, Start>
-  /** In a view of one server: its name. */
+  readonly #starts: WeakMap<UpstreamServer, Start>
+  /** The name of the server, in a view of a single one. */
   readonly #only: string | undefined
   #tables: Tables | undefined
 
   constructor(options: ServerSetOptions, view?: { of: ServerSet; only: string }) {
     this.#options = options
-    this.#servers = view === undefined ? new Map<string, ToolServer>() : view.of.#servers
+    this.#servers = view === undefined ? new Map<string, UpstreamServer>() : view.of.#servers
     this.#listeners = view === undefined ? new Set<(kind: ListKind) => void>() : view.of.#listeners
-    this.#starts = view === undefined ? new WeakMap<ToolServer, Start>() : view.of.#starts
+    this.#starts = view === undefined ? new WeakMap<UpstreamServer, Start>() : view.of.#starts
     this.#only = view?.only
     this.onListChanged(() => (this.#tables = undefined))
   }
 
-  get all(): readonly ToolServer[] {
+  get all(): readonly UpstreamServer[] {
     const all = [...this.#servers.values()]
     return this.#only === undefined ? all : all.filter(({ config }) => config.name === this.#only)
   }
 
   /** Throws `not-found` for a server that the configuration no longer has. */
-  get(name: string): ToolServer {
+  get(name: string): UpstreamServer {
     const server = this.#servers.get(name)
     if (server === undefined) throw new BrokerError('not-found', `server “${name}” is gone`)
     return server
   }
 
-  /** The same servers seen through one of them: nothing else is there, and its names have no prefix. */
+  /** A view that contains one server alone, its names without prefix. */
   only(name: string): ServerSet {
     return new ServerSet(this.#options, { of: this, only: name })
   }
 
-  /** Starts over with servers that are new or configured otherwise; the rest keeps its connections. */
+  /** Replaces servers that are new or configured differently; the others keep their connections. */
   async configure(configs: readonly ServerConfig[]): Promise<void> {
     const wanted = new Map(configs.map((config) => [config.name, config]))
     const leaving = this.all.filter(({ config }) => !isDeepStrictEqual(config, wanted.get(config.name)))
@@ -95,13 +95,13 @@ export class ServerSet {
     await Promise.all(leaving.map((server) => server.close()))
   }
 
-  /** Tells when a list changed; the returned function ends that. */
+  /** Calls `listener` when a list changes, until the returned function is called. */
   onListChanged(listener: (kind: ListKind) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 
-  /** What is on offer as far as it is known. */
+  /** The tables of the lists that are loaded. */
   get tables(): Tables {
     const live = this.all.filter(({ config }) => !config.disabled)
     this.#tables ??= {
@@ -112,7 +112,7 @@ export class ServerSet {
     return this.#tables
   }
 
-  /** What `look` finds in the tables, as soon as the server that has it is listed. */
+  /** The result of `look` in the tables, as soon as the server that has it is listed; `undefined` if none has it. */
   async find<T>(look: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
     const known = look(this.tables)
     if (known !== undefined) return known
@@ -120,7 +120,7 @@ export class ServerSet {
     return look(this.tables)
   }
 
-  /** Waits until all lists are known or `isEnough`; a server that hangs is waited for once, and only so long. */
+  /** Waits until all lists are loaded or `isEnough`; for a server that hangs, only for `listWaitMs` and only once. */
   async list(signal: AbortSignal, isEnough: () => boolean = () => false): Promise<void> {
     const waiting = new Set<Promise<void>>()
     const over = new AbortController()
@@ -139,17 +139,17 @@ export class ServerSet {
     giveUp()
   }
 
-  async #listOne(server: ToolServer, signal: AbortSignal): Promise<void> {
+  async #listOne(server: UpstreamServer, signal: AbortSignal): Promise<void> {
     try {
       await server.list(signal)
     } catch {
-      // Where only the caller left, the server goes on starting.
+      // If only the caller disconnected, the start continues.
       if (!signal.aborted) this.#starts.set(server, { hasFailed: true })
     }
   }
 
-  /** What is left of the time that lists wait for this start, whichever of them came first. */
-  #patienceFor(server: ToolServer): number {
+  /** The remaining time that list requests wait for this start, counted from the first of them. */
+  #patienceFor(server: UpstreamServer): number {
     const { clock, listWaitMs } = this.#options
     const now = clock.monotonic()
     const { waitUntil, hasFailed } = this.#starts.get(server) ?? { hasFailed: false }
@@ -158,7 +158,7 @@ export class ServerSet {
     return until - now
   }
 
-  /** Resolves when the server is listed, its time is up, or nobody waits any more. */
+  /** Resolves when the server is listed, after `ms`, or when `over` fires. */
   #within(ms: number, listed: Promise<void>, over: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(ms, resolve)
@@ -167,7 +167,7 @@ export class ServerSet {
     })
   }
 
-  /** The servers that a list misses something of. */
+  /** The servers whose lists are missing or incomplete. */
   troubles(): readonly ServerTrouble[] {
     return this.all.flatMap((server) => {
       const reason = server.problem ?? (server.isListed ? undefined : 'it is still starting')

@@ -10,25 +10,25 @@ export interface Pin {
   readonly definition: Tool
 }
 
-/** Where pins outlive the process. */
+/** Persistent storage of pins. */
 export interface PinStore {
   read(): readonly Pin[]
   write(pins: readonly Pin[]): void
 }
 
-/** A tool that is held back until somebody looks at it. */
+/** A tool that is not listed until it is approved. */
 export interface HeldTool {
   readonly server: string
   readonly tool: string
   readonly reason: 'new' | 'changed'
-  /** What was approved, for a tool that changed. */
+  /** The approved definition, for a tool that changed. */
   readonly approved: Tool | undefined
   readonly found: Tool
 }
 
 /**
- * Remembers what tools looked like when they were approved. A server's tools are approved as they are when it is first
- * seen; afterwards one that changed, or that is new (a rename is how a changed one would hide), waits for a person.
+ * Remembers the approved definitions of tools. All tools of a server are approved when it is first listed; afterwards a tool
+ * that changed, or that is new (a changed tool could hide behind a rename), waits for a person's approval.
  */
 export class Pins {
   readonly #store: PinStore
@@ -40,7 +40,7 @@ export class Pins {
     for (const pin of store.read()) this.#pins.set(keyOf(pin.server, pin.tool), pin)
   }
 
-  /** The tools that may be shown; the rest is held. Call with the whole list of one server. */
+  /** Filters the complete list of one server: returns the approved tools and holds the others. */
   admit({ name: server, review }: ServerConfig, tools: readonly Tool[]): Tool[] {
     const firstSight = review !== 'all' && ![...this.#pins.values()].some((pin) => pin.server === server)
     for (const [key, held] of this.#held) if (held.server === server) this.#held.delete(key)
@@ -67,16 +67,17 @@ export class Pins {
     return admitted
   }
 
-  /** Whether this is the definition that was approved. */
+  /** Whether this definition is the approved one. */
   isApproved(server: string, tool: Tool): boolean {
     return this.#pins.get(keyOf(server, tool.name))?.hash === definitionHash(tool)
   }
 
+  /** The tools that wait for approval. */
   held(): readonly HeldTool[] {
     return [...this.#held.values()]
   }
 
-  /** Approves what was found; `false` when nothing of that name is held. */
+  /** Approves the definition that was found; returns `false` if no tool of that name is held. */
   approve(server: string, tool: string): boolean {
     const held = this.#held.get(keyOf(server, tool))
     if (held === undefined) return false
@@ -92,7 +93,7 @@ export class Pins {
   }
 }
 
-/** Pins that end with the process. */
+/** A store that keeps pins in memory only. */
 export function forgetfulPinStore(): PinStore {
   return { read: () => [], write: () => undefined }
 }

@@ -60,7 +60,7 @@ export const exaSpec: VendorSpec = {
   errors: [
     { title: 'a bad body', reply: failed(400, 'INVALID_REQUEST_BODY'), kind: 'bad_request', requests: 1 },
     {
-      title: 'too many results asked',
+      title: 'too many results requested',
       reply: failed(400, 'NUM_RESULTS_EXCEEDED'),
       kind: 'bad_request',
       requests: 1,
@@ -74,7 +74,12 @@ export const exaSpec: VendorSpec = {
       requests: 1,
     },
     { title: 'a feature not in the plan', reply: failed(403, 'FEATURE_DISABLED'), kind: 'auth', requests: 1 },
-    { title: 'robots refused', reply: failed(403, 'ROBOTS_FILTER_FAILED'), kind: 'blocked', requests: 1 },
+    {
+      title: 'a site that refuses robots',
+      reply: failed(403, 'ROBOTS_FILTER_FAILED'),
+      kind: 'blocked',
+      requests: 1,
+    },
     { title: 'prohibited content', reply: failed(403, 'PROHIBITED_CONTENT'), kind: 'blocked', requests: 1 },
     { title: 'a request that took too long', reply: failed(408, 'TIMEOUT'), kind: 'timeout', requests: 1 },
     { title: 'a retired path', reply: failed(410, 'RESEARCH_RETIRED'), kind: 'bad_request', requests: 1 },
@@ -85,13 +90,13 @@ export const exaSpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'over the rate, with a short wait',
+      title: 'the rate limit, with a short wait',
       reply: failed(429, 'RATE_LIMIT', { 'retry-after': '2' }),
       kind: 'rate_limit',
       requests: 3,
     },
     {
-      title: 'over the rate, with a long wait',
+      title: 'the rate limit, with a long wait',
       reply: failed(429, 'RATE_LIMIT', { 'retry-after': '120' }),
       kind: 'rate_limit',
       requests: 1,

@@ -67,7 +67,7 @@ export const scraperapiSpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'our own bound on the cost',
+      title: 'max_cost exceeded',
       reply: { status: 403, body: 'This request would cost more than your max_cost.' },
       kind: 'bad_request',
       requests: 1,
@@ -79,7 +79,7 @@ export const scraperapiSpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'a page that is not there (billed)',
+      title: 'a missing page (charged)',
       reply: { status: 404, headers: { 'sa-statuscode': '404', 'sa-credit-cost': '1' }, body: 'gone' },
       kind: 'target_error',
       requests: 1,
@@ -96,9 +96,9 @@ export const scraperapiSpec: VendorSpec = {
       kind: 'rate_limit',
       requests: 2,
     },
-    { title: 'a client that went away', reply: { status: 499, body: '' }, kind: 'cancelled', requests: 1 },
+    { title: 'a client that disconnected', reply: { status: 499, body: '' }, kind: 'cancelled', requests: 1 },
     {
-      title: 'all tries inside failed',
+      title: 'all internal retries failed',
       reply: { status: 500, body: 'Request failed. You will not be charged for this request.' },
       kind: 'upstream',
       requests: 2,

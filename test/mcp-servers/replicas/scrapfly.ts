@@ -1,7 +1,7 @@
 import { scrapfly } from '../../../src/mcp-servers/scrapfly.ts'
 import type { VendorSpec } from '../replica.ts'
 
-/** A failure that is announced in headers and the envelope of transport errors. */
+/** A failure that is reported in headers and in the envelope of transport errors. */
 const rejected = (status: number, code: string, retryable: boolean) => ({
   status,
   headers: {
@@ -108,7 +108,7 @@ export const scrapflySpec: VendorSpec = {
       requests: 2,
     },
     {
-      title: 'an unpaid bill',
+      title: 'an unpaid invoice',
       reply: rejected(402, 'ERR::ACCOUNT::PAYMENT_REQUIRED', false),
       kind: 'quota',
       requests: 1,
@@ -120,7 +120,7 @@ export const scrapflySpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'a shield that held',
+      title: 'a robot check that was not passed',
       reply: failed(422, 'ERR::ASP::SHIELD_PROTECTION_FAILED', true),
       kind: 'blocked',
       requests: 2,
@@ -145,13 +145,13 @@ export const scrapflySpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'a selector that never came (billed)',
+      title: 'a selector that never appeared (charged)',
       reply: failed(422, 'ERR::SCRAPE::DOM_SELECTOR_NOT_FOUND', false),
       kind: 'target_error',
       requests: 1,
     },
     {
-      title: 'a site that took too long (billed)',
+      title: 'a site that took too long (charged)',
       reply: failed(422, 'ERR::SCRAPE::UPSTREAM_TIMEOUT', false),
       kind: 'timeout',
       requests: 1,
@@ -208,7 +208,7 @@ export const scrapflySpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'the vendor in trouble',
+      title: 'a server error of the vendor',
       reply: rejected(500, 'ERR::API::INTERNAL_ERROR', true),
       kind: 'upstream',
       requests: 2,

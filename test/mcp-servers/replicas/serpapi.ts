@@ -111,7 +111,7 @@ export const serpapiSpec: VendorSpec = {
       requests: 1,
     },
     {
-      title: 'the vendor in trouble',
+      title: 'a server error of the vendor',
       reply: { status: 503, body: { error: 'Service unavailable.' } },
       kind: 'upstream',
       requests: 3,

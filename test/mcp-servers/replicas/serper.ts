@@ -59,7 +59,7 @@ export const serperSpec: VendorSpec = {
   },
   errors: [
     {
-      title: 'out of credits, which comes as a 400',
+      title: 'out of credits, reported as a 400',
       reply: { status: 400, body: { message: 'Not enough credits', statusCode: 400 } },
       kind: 'quota',
       requests: 1,
@@ -83,7 +83,7 @@ export const serperSpec: VendorSpec = {
       requests: 3,
     },
     {
-      title: 'the vendor in trouble',
+      title: 'a server error of the vendor',
       reply: { status: 500, body: { message: 'oops', statusCode: 500 } },
       kind: 'upstream',
       requests: 3,

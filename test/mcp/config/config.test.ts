@@ -18,7 +18,7 @@ test('the list form and the map form mean the same', () => {
   })
 })
 
-test('the map form passes over what other hosts write into it', () => {
+test('unknown fields of other hosts are ignored in the map form', () => {
   const { servers } = parse({
     mcpServers: { a: { command: 'a', autoApprove: [], gallery: true } },
     inputs: [],
@@ -31,7 +31,7 @@ test.each([
   ['unix:/run/a.sock', { url: new URL('http://localhost/mcp'), socketPath: '/run/a.sock' }],
   ['unix:/run/a.sock:/tools', { url: new URL('http://localhost/tools'), socketPath: '/run/a.sock' }],
   ['http+unix://%2Frun%2Fa.sock/mcp', { url: new URL('http://localhost/mcp'), socketPath: '/run/a.sock' }],
-])('a server may be at %s', (url, address) => {
+])('the server address %s is accepted', (url, address) => {
   expect(parse({ mcpServers: { a: { url } } }).servers[0]?.address).toEqual({
     type: 'http',
     headers: {},
@@ -39,7 +39,7 @@ test.each([
   })
 })
 
-test('variables come from the environment or from their default', () => {
+test('variables are expanded from the environment or their default', () => {
   const server = { url: 'https://${HOST}/mcp', headers: { authorization: 'Bearer ${TOKEN:-none}' } }
   const { servers } = parse({ mcpServers: { a: server } }, { HOST: 'a.example' })
   expect(servers[0]?.address).toMatchObject({
@@ -48,7 +48,7 @@ test('variables come from the environment or from their default', () => {
   })
 })
 
-test('prices are exact', () => {
+test('prices are parsed exactly', () => {
   const { servers } = parse({
     mcpServers: { a: { command: 'a', prices: { search: '0.000000001', '*': 2 } } },
   })
@@ -60,7 +60,7 @@ test('prices are exact', () => {
   )
 })
 
-describe('what is wrong is said with its place', () => {
+describe('an invalid configuration is rejected with the path of the error', () => {
   test.each([
     ['{ nonsense', /^\/etc\/servers\.json: .*JSON/],
     [{}, /^\/etc\/servers\.json: mcpServers: /],
@@ -94,14 +94,14 @@ describe('what is wrong is said with its place', () => {
     )
   })
 
-  test('a value is never repeated, for it may be a key', () => {
+  test('without repeating a value, which may be a key', () => {
     expect(() => parse({ mcpServers: { a: { command: 'a', env: { KEY: ['sk-secret'] } } } })).toThrow(
       expect.objectContaining({ message: expect.not.stringContaining('sk-secret') }),
     )
   })
 })
 
-test('a server that is switched off needs none of its variables', () => {
+test('a disabled server needs none of its variables', () => {
   const { servers } = parse({ mcpServers: { a: { command: 'a', env: { K: '${NOT_SET}' }, disabled: true } } })
   expect(servers[0]?.disabled).toBe(true)
 })

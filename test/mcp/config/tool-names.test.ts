@@ -5,24 +5,24 @@ import { type Named, isServerName, nameTable } from '../../../src/mcp/config/too
 const offer = (server: string, name: string, prefix = true): Named => ({ server, name, prefix })
 const names = (offers: Named[]): string[] => [...nameTable(offers).keys()]
 
-test('a tool is named after its server', () => {
+test('a tool is listed as server__tool', () => {
   expect(names([offer('files', 'read'), offer('brave-search', 'web')])).toEqual([
     'brave-search__web',
     'files__read',
   ])
 })
 
-test('a server without prefix shows its own names', () => {
+test('the tools of a server without prefix keep their names', () => {
   expect(names([offer('files', 'read_file', false)])).toEqual(['read_file'])
 })
 
-test('names that become equal are told apart by what they stand for, whatever the order', () => {
+test('names that become equal are distinguished by a hash, independent of their order', () => {
   const offers = [offer('a', 'x.y'), offer('a', 'x/y')]
   expect(names(offers)).toEqual(names(offers.toReversed()))
   expect(names(offers).every((name) => /^a__x_y_[0-9a-f]{8}$/.test(name))).toBe(true)
 })
 
-test('every name is legal for every provider, every offer has exactly one, and the order is that of the names', () => {
+test('every name is valid for every provider and unique, and names are sorted', () => {
   const server = fc.stringMatching(/^[A-Za-z][A-Za-z0-9]{0,8}(?:[_-][A-Za-z0-9]{1,6}){0,2}$/)
   const offers = fc.uniqueArray(
     fc.record({ server, name: fc.string({ maxLength: 140 }), prefix: fc.boolean() }),
@@ -41,15 +41,18 @@ test('every name is legal for every provider, every offer has exactly one, and t
   )
 })
 
-test('the name of a tool does not change when other servers come', () => {
+test('the name of a tool does not change when a server is added', () => {
   const before = names([offer('files', 'read')])
   expect(names([offer('files', 'read'), offer('other', 'read')])).toEqual(expect.arrayContaining(before))
 })
 
-test.each(['a', 'brave-search', 'sequentialThinking', 'x1_y2'])('“%s” may name a server', (name) => {
+test.each(['a', 'brave-search', 'sequentialThinking', 'x1_y2'])('“%s” is a valid server name', (name) => {
   expect(isServerName(name)).toBe(true)
 })
 
-test.each(['', '1a', 'a__b', 'a_', '-a', 'a.b', 'ä', 'a'.repeat(25)])('“%s” may not', (name) => {
-  expect(isServerName(name)).toBe(false)
-})
+test.each(['', '1a', 'a__b', 'a_', '-a', 'a.b', 'ä', 'a'.repeat(25)])(
+  '“%s” is not a valid server name',
+  (name) => {
+    expect(isServerName(name)).toBe(false)
+  },
+)

@@ -5,7 +5,7 @@ import { errorWithoutSecrets, resultWithoutSecrets } from '../../../src/mcp/poli
 
 const withEnv = (env: Record<string, string>) => ({ type: 'stdio', env }) as unknown as ServerAddress
 
-test('a key is taken out however it has to be escaped', () => {
+test('a key with characters that JSON escapes is redacted', () => {
   const key = 'pa"ss\\word\n1'
   const result = { isError: true, content: [{ type: 'text' as const, text: `refused: ${key}!` }] }
   expect(resultWithoutSecrets(result, withEnv({ KEY: key })).content).toEqual([
@@ -13,7 +13,7 @@ test('a key is taken out however it has to be escaped', () => {
   ])
 })
 
-test('numbers, names of fields, types and what only looks like a key when written as JSON stay as they are', () => {
+test('numbers, field names, types and text that equals a key only in JSON form are unchanged', () => {
   const address = withEnv({ A: '12345678', B: 'resource', C: 'n0t-a-key' })
   const result = {
     isError: true,
@@ -27,12 +27,12 @@ test('numbers, names of fields, types and what only looks like a key when writte
   })
 })
 
-test('what went well is told as it is', () => {
+test('a successful result is not redacted', () => {
   const result = { content: [{ type: 'text' as const, text: 'sk-live-0123456789' }] }
   expect(resultWithoutSecrets(result, withEnv({ KEY: 'sk-live-0123456789' }))).toBe(result)
 })
 
-test('an error is cleaned in its message and in what came along', () => {
+test('an error is redacted in its message and metadata', () => {
   const error = new BrokerError('upstream-failed', 'bad key sk-live-"1"', {
     details: { metadata: { mcp_code: 12_345_678, mcp_data: ['sk-live-"1"'] } },
   })

@@ -16,7 +16,7 @@ test.each<[string, CallToolResult['content']]>([
   ['many empty texts', Array.from({ length: 9000 }, () => text(''))],
   ['text with much beside it', [{ ...text('short'), _meta: { x: 'y'.repeat(LIMIT) } }]],
   ['a text behind what just fits', [text('x'.repeat(LIMIT - 400)), text('y'.repeat(LIMIT))]],
-])('as JSON a result is within its bound: %s', (_, content) => {
+])('a result with %s is truncated to the limit in JSON', (_, content) => {
   const bounded = boundResult({ content }, LIMIT)
   const bytes = Buffer.byteLength(JSON.stringify(bounded))
   expect(bytes).toBeLessThanOrEqual(LIMIT)
@@ -25,7 +25,7 @@ test.each<[string, CallToolResult['content']]>([
   expect(last?.type === 'text' && last.text).toMatch(/\[(cut|left out): .*\]$/)
 })
 
-test('a text is cut no shorter than need be, and never within a character', () => {
+test('a text is truncated close to the limit and never within a character', () => {
   for (const letters of ['\u0001', 'x', '🦀', 'é"']) {
     const { content } = boundResult({ content: [text(letters.repeat(LIMIT))] }, LIMIT)
     const [only] = content

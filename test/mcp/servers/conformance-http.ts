@@ -1,4 +1,4 @@
-// The fixture over HTTP, on the Unix socket or port given as argument. Tells on standard output that it listens.
+// The fixture over HTTP, on the Unix socket or port given as argument. Prints its address once it listens.
 import { rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { randomUUID } from 'node:crypto'
@@ -36,7 +36,7 @@ const server = createServer((request, response) => {
   request.on('end', () => {
     const text = Buffer.concat(chunks).toString()
     const signal = leaveSignal(response)
-    // What a server that was started anew would do.
+    // As a restarted server would.
     if (request.url === '/forget-sessions') sessions.clear()
     const web = webRequest(request, text === '' ? undefined : text, signal)
     void answer(web, text === '' ? undefined : JSON.parse(text)).then((result) =>
@@ -45,7 +45,7 @@ const server = createServer((request, response) => {
   })
 })
 const where = process.argv[2] ?? '0'
-// A predecessor that was killed leaves its socket behind.
+// A previous process that was killed leaves its socket behind.
 if (where.startsWith('/')) rmSync(where, { force: true })
 server.listen(/^\d+$/.test(where) ? { port: Number(where), host: '127.0.0.1' } : { path: where }, () => {
   const address = server.address()

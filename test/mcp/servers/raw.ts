@@ -1,5 +1,5 @@
-// A server of the session-keeping revisions written by hand, so that it can misbehave in ways no SDK would.
-// MODE says how; its tools are `echo`, `remember` (state of one connection), `recall`, and what the mode adds.
+// A hand-written server of the revisions with sessions, so that it can misbehave in ways no SDK would.
+// MODE states how; its tools are `echo`, `remember` (state of one connection), `recall`, and what the mode adds.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -57,7 +57,7 @@ function tools(): unknown[] {
   ]
 }
 
-/** For a list whose pages are as long as PAGE says: as many as PAGES says, or without an end. */
+/** The next page of a list whose pages have PAGE bytes: PAGES of them, or endlessly many. */
 function nextPage(cursor = '1'): object {
   const { PAGE: page, PAGES: pages } = process.env
   if (page === undefined) return {}
@@ -65,7 +65,7 @@ function nextPage(cursor = '1'): object {
   return cursor === pages ? { padding } : { nextCursor: String(Number(cursor) + 1), padding }
 }
 
-/** Past the stream, which would keep it all in memory while the loop never turns. */
+/** Writes past the stream, which would keep everything in memory because the event loop never runs. */
 function flood(): void {
   const params = { level: 'info', data: 'x'.repeat(999) }
   const line = `${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params })}\n`
@@ -120,7 +120,7 @@ function call(
       }
       return answer(id, text('done'))
     case 'children': {
-      // One in the group, and one that leaves it, as a daemon would.
+      // One process in the group, and one that leaves it, as a daemon would.
       const sleepers = [false, true].map(
         (detached) => spawn('sleep', ['600'], { detached, stdio: 'ignore' }).pid,
       )
@@ -157,6 +157,6 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (method === 'logging/setLevel') return answer(id, {})
   if (id !== undefined) refuse(id, -32601, 'Method not found')
 })
-// A hanging server doesn't even leave when its input ends.
+// A hanging server does not even exit when its input ends.
 if (mode === 'mute') setInterval(() => undefined, 1000)
 else process.stdin.on('end', () => process.exit(0))

@@ -23,7 +23,7 @@ function storeInMemory(): PinStore & { pins: readonly Pin[] } {
   }
 }
 
-test('a tool that changed is held back, also after a restart, until it is approved', async () => {
+test('a tool that changed is held, also across a restart, until it is approved', async () => {
   using folder = temporaryFolder()
   const description = `${folder.path}/description`
   const servers = { raw: program('raw', { DRIFT_FILE: description }) }
@@ -51,7 +51,7 @@ test('a tool that changed is held back, also after a restart, until it is approv
   expect(textOf(await broker.callTool(alice, 'raw__echo', { ok: 1 }))).toBe('{"ok":1}')
 })
 
-test('a program that is exchanged while its list is known is caught before its first call', async () => {
+test('a program that is replaced after its list was loaded is noticed before its first call', async () => {
   using folder = temporaryFolder()
   const description = `${folder.path}/description`
   await using broker = await brokerOf({ raw: program('raw', { DRIFT_FILE: description }) })
@@ -61,7 +61,7 @@ test('a program that is exchanged while its list is known is caught before its f
   expect(textOf(await broker.callTool(alice, 'raw__recall', {}))).toBe('nothing')
 })
 
-test('a tool that is new at a known server waits: a renamed one would hide that way', async () => {
+test('a new tool of a known server waits for approval, since a renamed one would look like that', async () => {
   const pinStore = storeInMemory()
   {
     await using broker = await brokerOf({ raw: program('raw') }, { pinStore })
@@ -72,14 +72,14 @@ test('a tool that is new at a known server waits: a renamed one would hide that 
   expect(broker.held()).toMatchObject([{ tool: 'tool_0', reason: 'new' }])
 })
 
-test('with review of all nothing is shown before it was approved', async () => {
+test('with review “all” no tool is listed before it is approved', async () => {
   await using broker = await brokerOf({ raw: program('raw', {}, { review: 'all' }) })
   expect((await broker.listTools(alice)).tools).toEqual([])
   await broker.approve('raw', 'echo')
   expect(await toolNames(broker)).toEqual(['raw__echo'])
 })
 
-test('the hash sees every word that a model is told, and no order of keys', () => {
+test('the hash covers everything that a model sees, and not the order of keys', () => {
   const one = tool('a', {
     description: 'x',
     inputSchema: { type: 'object', properties: { p: { type: 'string' } } },
@@ -102,7 +102,7 @@ test('the hash sees every word that a model is told, and no order of keys', () =
   expect(new Set([...hashes, definitionHash(one)]).size).toBe(changes.length + 1)
 })
 
-test('what a person would not see in a definition is gone from it', () => {
+test('invisible characters are removed from a definition', () => {
   const hidden = 'read\u200b a\u202e file\u{e0041}\u0007'
   const { tools } = cleanTools([
     tool('a', {
@@ -114,7 +114,7 @@ test('what a person would not see in a definition is gone from it', () => {
   expect(tools[0]?.description).toBe('read a file')
 })
 
-test('a definition that is absurd is left out and named', () => {
+test('a definition beyond the limits is rejected and named', () => {
   const deep = JSON.parse(`${'{"properties":{"a":'.repeat(60)}{}${'}}'.repeat(60)}`)
   const { tools, refused } = cleanTools([
     tool('fine'),

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sumUsd } from '../../shared/cost.ts'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { chooseServices } from './choose-services.ts'
-import type { HeroRoom } from '../hero-tools.ts'
+import type { HeroRoom } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 import { usableInterface } from '../services/service-policy.ts'
 import { openRelay } from '../sandbox/relay.ts'
@@ -14,7 +14,7 @@ import { serviceName } from '../service-tools.ts'
 import { writeProgram } from './write-program.ts'
 import type { FailedProgram, Written } from './write-program.ts'
 
-/** Programs tried until one ends well: what `generate_code` and `execute_code` share. */
+/** The outcome of running programs until one succeeds, for `generate_code` and `execute_code`. */
 export interface Done {
   readonly code: string
   readonly result: RunResult
@@ -40,13 +40,14 @@ export const tries = z
   .min(1)
   .max(10)
   .optional()
-  .describe("Most programs to try; the operator's bound holds.")
+  .describe("Maximum number of programs to try; the operator's limit applies.")
 
 export const writingShape = z.object({
   model: z.string().optional().describe('The model that wrote it.'),
-  costUsd: z.number().optional().describe('What the writing cost, as far as the broker tells.'),
+  costUsd: z.number().optional().describe('What the writing cost, as far as the broker reports it.'),
 })
 
+/** The services of these names, or those chosen by the intent. Throws `not_found` if there are none. */
 export async function servicesFor(
   room: HeroRoom,
   names: readonly string[] | undefined,
@@ -71,7 +72,7 @@ interface Task {
   readonly isCheckOnly: boolean
 }
 
-/** Has a program written and run until one ends well or the tries are used up. */
+/** Has programs written and run until one succeeds or the attempts are used up. */
 export async function writeUntil(room: HeroRoom, task: Task, signal: AbortSignal): Promise<Done> {
   const most = Math.min(task.tries ?? room.settings.tries, room.settings.tries)
   const attempts: Done['attempts'][number][] = []
@@ -92,6 +93,7 @@ export async function writeUntil(room: HeroRoom, task: Task, signal: AbortSignal
   }
 }
 
+/** Runs a program of the caller once. */
 export async function runGiven(
   room: HeroRoom,
   code: string,

@@ -1,9 +1,9 @@
 import type { KnownService } from '../services/service-registry.ts'
 
-/** Interfaces longer than this together would drown the intent. */
+/** The limit of all interfaces together; longer ones would crowd out the intent. */
 const MAX_CHARS = 40_000
 
-/** Services for an intent when nobody named any: all that fit, those that share words with the intent first. */
+/** Chooses services for an intent: as many as fit, those that share words with the intent first. */
 export function chooseServices(intent: string, known: readonly KnownService[]): KnownService[] {
   const words = new Set(wordsOf(intent))
   const score = (one: KnownService) => wordsOf(one.interface).filter((word) => words.has(word)).length
@@ -18,7 +18,7 @@ export function chooseServices(intent: string, known: readonly KnownService[]): 
   })
 }
 
-/** Short words say nothing of a service. */
+/** The lower-case words of a text; words of up to three letters are ignored. */
 function wordsOf(text: string): string[] {
   return text
     .toLowerCase()

@@ -4,23 +4,23 @@ import { shorten } from '../../shared/text.ts'
 import { tool } from '../../shared/tool.ts'
 import { intent, runGiven, services, servicesFor, tries, writeUntil, writingShape } from './attempts.ts'
 import type { Done } from './attempts.ts'
-import type { HeroRoom } from '../hero-tools.ts'
+import type { HeroRoom } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 
 const isolationShape = z
   .object({
     level: z.string().describe('namespaces is the full sandbox; filters is less.'),
-    inForce: z.array(z.string()).describe('What really stood around the program.'),
-    missing: z.array(z.string()).describe('What could not be had, and what that means.'),
+    inForce: z.array(z.string()).describe('The isolation layers that were in force.'),
+    missing: z.array(z.string()).describe('The layers that were missing, and the consequences.'),
   })
-  .describe('How the program was kept in.')
+  .describe('How the program was isolated.')
 
 export const executeCode = (room: HeroRoom) =>
   tool({
     name: 'execute_code',
     title: 'Run a program',
     description:
-      'Runs a Python program that uses services of this machine, in a sandbox without network, and returns what it printed. Give an intent in words to have the program written (and mended when it fails), or your own code for the interfaces that get_interface shows. The program can do whatever the allowed methods of the services do.',
+      'Runs a Python program that uses services of this machine, in a sandbox without network, and returns what it printed. Give an intent in words to have the program written (and repaired when it fails), or your own code for the interfaces that get_interface shows. The program can do whatever the allowed methods of the services do.',
     input: z
       .strictObject({
         intent: intent.optional(),
@@ -37,10 +37,10 @@ export const executeCode = (room: HeroRoom) =>
         message: 'give either intent or code',
       }),
     output: z.object({
-      ok: z.boolean().describe('Whether the program ended well.'),
+      ok: z.boolean().describe('Whether the program succeeded.'),
       ending: z
         .string()
-        .describe('finished, failed, or the bound that ended it: time, processor time, output.'),
+        .describe('finished, failed, or the limit that ended it: time, processor time, output.'),
       stdout: z.string().describe('What the program printed. Untrusted.'),
       stderr: z.string(),
       code: z.string().describe('The program that was run last.'),

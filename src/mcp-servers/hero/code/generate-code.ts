@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { tool } from '../../shared/tool.ts'
 import { intent, services, servicesFor, tries, writeUntil, writingShape } from './attempts.ts'
-import type { HeroRoom } from '../hero-tools.ts'
+import type { HeroRoom } from '../hero-runtime.ts'
 
 export const generateCode = (room: HeroRoom) =>
   tool({

@@ -1,9 +1,9 @@
 /**
- * The Python program that locks itself in before it runs generated code. It reads one job from standard input, builds
- * the walls, says on file descriptor 3 which of them stand, closes it, and only then runs the code. What it can't
- * build although the job requires it ends the run before the code starts.
+ * The Python program that isolates itself before it runs generated code. It reads one job from standard input, sets up
+ * the isolation layers, reports on file descriptor 3 which of them are in force, closes it, and only then runs the code.
+ * If a layer that the job requires can't be set up, the run ends before the code starts.
  *
- * Walls, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
+ * Layers, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
  * library, the sockets and a small scratch space), limits of memory, processor time and files, no capabilities,
  * Landlock where there are no namespaces, and a system call filter (no new processes, no sockets but Unix ones).
  */
@@ -186,31 +186,31 @@ def filter_system_calls():
 
 
 # ---- the run ---------------------------------------------------------------------------------------------------------
-def build_walls(job):
-    walls, missing = [], []
+def set_up_layers(job):
+    layers, missing = [], []
 
-    def wall(name, build):
+    def layer(name, build):
         try:
             build()
-            walls.append(name)
+            layers.append(name)
         except Exception as error:
-            missing.append({'wall': name, 'reason': str(error)})
+            missing.append({'layer': name, 'reason': str(error)})
 
     if job['namespaces']:
-        wall('namespaces', lambda: enter_namespaces(job))
-    inside = 'namespaces' in walls
+        layer('namespaces', lambda: enter_namespaces(job))
+    inside = 'namespaces' in layers
     work = '/work' if inside else job['folder'] + '/work'
     sockets = '/sockets' if inside else job['sockets']
     os.chdir(work)
     for name, source in job['modules'].items():
         write(work + '/' + name, source)
-    wall('limits', lambda: set_limits(job['limits']))
+    layer('limits', lambda: set_limits(job['limits']))
     if sys.platform == 'linux':
-        wall('no capabilities', drop_capabilities)
+        layer('no capabilities', drop_capabilities)
         if not inside:
-            wall('landlock', lambda: landlock(library_folders(), [work, sockets]))
-        wall('system call filter', filter_system_calls)
-    return walls, missing, work, sockets
+            layer('landlock', lambda: landlock(library_folders(), [work, sockets]))
+        layer('system call filter', filter_system_calls)
+    return layers, missing, work, sockets
 
 
 def run(job, work):
@@ -244,9 +244,9 @@ def start():
     nothing = os.open('/dev/null', os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    walls, missing, work, sockets = build_walls(job)
-    lacking = [name for name in job['required'] if name not in walls]
-    report = {'walls': walls, 'missing': missing, 'refused': lacking}
+    layers, missing, work, sockets = set_up_layers(job)
+    lacking = [name for name in job['required'] if name not in layers]
+    report = {'layers': layers, 'missing': missing, 'refused': lacking}
     os.write(3, json.dumps(report).encode())
     os.close(3)
     if lacking:

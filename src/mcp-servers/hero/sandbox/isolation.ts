@@ -3,18 +3,18 @@ import { z } from 'zod'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import type { Isolation } from '../settings.ts'
 
-/** What really stood around a run, in plain words. */
+/** The isolation that was in force during a run, in words. */
 export interface IsolationReport {
   readonly level: Isolation
   readonly inForce: readonly string[]
-  /** What could not be had, and what that means. Empty in the full sandbox. */
+  /** The layers that could not be set up, and the consequences. Empty in the full sandbox. */
   readonly missing: readonly string[]
 }
 
-/** What the guard says of itself before it runs the code. */
+/** The report that the guard writes before it runs the code. */
 const guardReport = z.object({
-  walls: z.array(z.string()),
-  missing: z.array(z.object({ wall: z.string(), reason: z.string() })),
+  layers: z.array(z.string()),
+  missing: z.array(z.object({ layer: z.string(), reason: z.string() })),
   refused: z.array(z.string()),
 })
 
@@ -24,12 +24,12 @@ export function readReport(text: string, stderr: string): GuardReport {
   try {
     return guardReport.parse(JSON.parse(text))
   } catch {
-    const reason = stderr.trim().split('\n').at(-1) ?? 'it said nothing'
-    return { walls: [], missing: [{ wall: 'guard', reason }], refused: ['guard'] }
+    const reason = stderr.trim().split('\n').at(-1) ?? 'it reported nothing'
+    return { layers: [], missing: [{ layer: 'guard', reason }], refused: ['guard'] }
   }
 }
 
-/** What each wall means, for whoever reads the result. */
+/** The meaning of each layer, for the reader of the result. */
 const MEANING: Readonly<Record<string, string>> = {
   namespaces:
     'own namespaces for users, mounts, processes, network, IPC and host name: no network, no other processes, no files but Python’s library, the sockets and a scratch space',
@@ -47,16 +47,16 @@ const WITHOUT: Readonly<Record<string, string>> = {
   landlock: 'no Landlock: files that this account may read are readable',
 }
 
-export function isolationOf({ walls, missing }: GuardReport, level: Isolation): IsolationReport {
+export function isolationOf({ layers, missing }: GuardReport, level: Isolation): IsolationReport {
   return {
     level,
-    inForce: walls.map((wall) => MEANING[wall] ?? wall),
-    missing: missing.map(({ wall, reason }) => `${WITHOUT[wall] ?? `no ${wall}`} (${reason})`),
+    inForce: layers.map((layer) => MEANING[layer] ?? layer),
+    missing: missing.map(({ layer, reason }) => `${WITHOUT[layer] ?? `no ${layer}`} (${reason})`),
   }
 }
 
 export function notIsolated(report: GuardReport, level: Isolation): ToolFailure {
-  const reasons = report.missing.map(({ wall, reason }) => `${wall}: ${reason}`).join('; ')
+  const reasons = report.missing.map(({ layer, reason }) => `${layer}: ${reason}`).join('; ')
   const lower = level === 'namespaces' ? ' The operator may accept less with MCP_HERO_ISOLATION=filters.' : ''
   return new ToolFailure(
     'disabled',

@@ -11,7 +11,7 @@ import { isAllowed } from '../services/service-policy.ts'
 import type { HeroSettings } from '../settings.ts'
 import { askUnix } from '../services/unix-http.ts'
 
-/** One call that generated code made. */
+/** One call by generated code. */
 export interface RelayedCall {
   readonly service: string
   readonly method: string
@@ -19,7 +19,7 @@ export interface RelayedCall {
   readonly ok: boolean
 }
 
-/** Sockets for one run: the only things that generated code can reach, and each leads to one service's `/rpc` alone. */
+/** The sockets of one run: all that generated code can reach, each forwarding to `/rpc` of one service alone. */
 export interface Relay extends AsyncDisposable {
   readonly calls: readonly RelayedCall[]
 }
@@ -32,8 +32,8 @@ const TOKEN_SECONDS = 300
 const rpcRequest = z.looseObject({ method: z.string(), id: z.union([z.string(), z.number()]).nullish() })
 
 /**
- * Opens `<folder>/<service>.sock` for each service. Every call is counted and looked at: only methods that the service
- * documents and the operator allows go through, with a token that code never sees.
+ * Opens `<folder>/<service>.sock` for each service. Every call is counted and checked: only methods that the service
+ * documents and the operator allows are forwarded, with a token that the code never sees.
  */
 export async function openRelay(
   folder: string,
@@ -67,7 +67,7 @@ export async function openRelay(
     const body = await readBody(request)
     const parsed = request.method === 'POST' && request.url === '/rpc' ? parseCall(body) : undefined
     if (parsed === undefined)
-      return refuse(response, null, -32_600, 'only single JSON-RPC calls to /rpc go through')
+      return refuse(response, null, -32_600, 'only single JSON-RPC calls to /rpc are forwarded')
     const { method, id } = parsed
     const objection = objectionTo(known, method)
     if (objection !== undefined) return refuse(response, id ?? null, -32_601, objection)
@@ -120,7 +120,7 @@ async function headersFor({ secret, context }: HeroSettings): Promise<Record<str
   }
 }
 
-/** A JSON web token (HS256) that says who we are for five minutes. */
+/** A JSON web token (HS256) for `mcp_hero`, valid for five minutes. */
 export async function mintToken(secret: Secret, nowMs: number): Promise<string> {
   const now = Math.floor(nowMs / 1000)
   return new SignJWT({ iss: 'mcp_hero', sub: 'mcp_hero', iat: now, exp: now + TOKEN_SECONDS })

@@ -22,18 +22,18 @@ export interface RunResult {
 export interface Job {
   /** File name → source; `main.py` is run. */
   readonly modules: Readonly<Record<string, string>>
-  /** Only compile, for a check of the syntax. */
+  /** Only compile the code, to check its syntax. */
   readonly checkOnly: boolean
 }
 
-/** A folder for one run: `sockets` is seen by the code, `work` is its scratch where there are no namespaces. */
+/** The folder of one run: the code sees `sockets`; `work` is its scratch folder where there are no namespaces. */
 export interface RunFolder extends Disposable {
   readonly path: string
   readonly sockets: string
 }
 
 export function createRunFolder(): RunFolder {
-  // Short, for the sockets in it have at most 107 bytes of path.
+  // The path is short, because the path of a socket has at most 107 bytes.
   const path = mkdtempSync(join(tmpdir(), 'mh-'))
   for (const name of ['root', 'sockets', 'work']) mkdirSync(join(path, name), { mode: 0o700 })
   return {
@@ -44,15 +44,15 @@ export function createRunFolder(): RunFolder {
 }
 
 const SIGXCPU_EXIT = 128 + 24
-/** What each level demands; without it nothing is run. */
+/** The layers that each level requires; without them nothing is run. */
 const REQUIRED: Readonly<Record<Isolation, readonly string[]>> = {
   namespaces: ['namespaces', 'limits', 'no capabilities', 'system call filter'],
   filters: ['limits', 'no capabilities', 'system call filter'],
 }
 
 /**
- * Runs a job in the best isolation that the kernel gives, at least what the operator demands. Throws `disabled` when
- * that can't be had, `cancelled` when the caller leaves; how the code itself ends is in the result.
+ * Runs a job in the best isolation that the kernel provides, at least the one that the operator requires. Throws
+ * `disabled` if it is not available and `cancelled` if the caller disconnects; how the code itself ends is in the result.
  */
 export async function runInSandbox(
   job: Job,
@@ -82,7 +82,7 @@ async function runAt(
 ): Promise<Ran> {
   if (signal.aborted) throw new ToolFailure('cancelled', 'the caller cancelled')
   const started = performance.now()
-  // Its own process group, an empty environment, isolated mode: nothing of ours is inherited.
+  // A process group of its own, an empty environment, isolated mode: the child inherits nothing from this process.
   const child = spawn(python, ['-I', '-S', '-B', '-X', 'utf8', '-c', GUARD], {
     stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
     env: {},
@@ -151,7 +151,7 @@ function endingOf(code: number | undefined): RunResult['ending'] {
   return code === SIGXCPU_EXIT ? 'processor time' : 'failed'
 }
 
-/** The whole group: the guard, the first process of the namespace and the code. */
+/** Kills the whole group: the guard, the first process of the namespace and the code. */
 function killGroup(child: ChildProcess): void {
   if (child.pid === undefined) return
   try {

@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { text } from '../../shared/lenient-schemas.ts'
 import { clean, shorten } from '../../shared/text.ts'
 
-/** What one service says of itself, as far as we use it: untrusted, so bounded and cleaned. */
+/** The parts of a service's OpenRPC document that are used: untrusted, so limited in size and cleaned. */
 export interface Service {
-  /** Its folder's name; also what callers say. */
+  /** The name of its folder, by which callers refer to it. */
   readonly name: string
   readonly title: string
   readonly version: string
   readonly summary: string
-  /** SHA-256 of its document: same hash, same client. */
+  /** The SHA-256 of its document; equal hashes mean equal clients. */
   readonly hash: string
   readonly methods: readonly Method[]
 }
@@ -19,9 +20,9 @@ export interface Method {
   readonly summary: string
   readonly params: readonly Param[]
   readonly result: Schema
-  /** Whether the service wants its parameters in order instead of by name. */
+  /** Whether the service takes its parameters by position instead of by name. */
   readonly isPositional: boolean
-  /** Marked by the service as its administrators' (`x-role: admin`). */
+  /** Whether the service reserves it for administrators (`x-role: admin`). */
   readonly isAdmins: boolean
 }
 
@@ -32,18 +33,17 @@ export interface Param {
   readonly schema: Schema
 }
 
-/** A JSON schema with its local references put in, cut at a depth. */
+/** A JSON schema with its local references resolved, up to a maximum depth. */
 export type Schema = Readonly<Record<string, unknown>>
 
 const MAX_METHODS = 500
 const MAX_PARAMS = 60
 const MAX_SUMMARY = 240
-/** Two for each level of records: one for its fields, one for the field. */
+/** Each level of records takes two: one for its fields, one for the field. */
 const MAX_DEPTH = 10
-/** References can make a small document huge; what comes after so many values is left out. */
+/** References can make a small document huge; values beyond this number are left out. */
 const MAX_VALUES = 50_000
 
-const text = z.string().nullish().catch(undefined)
 const schema = z.record(z.string(), z.unknown()).nullish().catch(undefined)
 const descriptor = z.looseObject({
   $ref: text,
@@ -72,7 +72,7 @@ const documentShape = z.looseObject({
 
 type Document = z.output<typeof documentShape>
 
-/** Reads an OpenRPC document; `undefined` when it isn't one. */
+/** Reads an OpenRPC document; returns `undefined` if it is not one. */
 export function readOpenRpc(name: string, value: unknown): Service | undefined {
   const parsed = documentShape.safeParse(value)
   if (!parsed.success) return undefined
@@ -121,7 +121,7 @@ function readMethod(method: Document['methods'][number], source: Source): Method
   }
 }
 
-/** What a shared type says of itself, such as its unit; a description of its own goes before. */
+/** The description of a schema and the schemas it combines, such as a unit. */
 function meaningOf(schema: Schema): string {
   const parts: unknown[] = Array.isArray(schema['allOf']) ? schema['allOf'] : [schema]
   const words = parts.map((part) =>
@@ -130,7 +130,7 @@ function meaningOf(schema: Schema): string {
   return words.filter((word) => typeof word === 'string').join(' ')
 }
 
-/** One line, cleaned and cut: it goes into generated files and into a prompt. */
+/** Cleans and truncates text to one line: it is inserted into generated files and a prompt. */
 function line(words: string): string {
   return shorten(clean(words).replace(/\s+/g, ' ').trim(), MAX_SUMMARY)
 }
@@ -165,7 +165,7 @@ function expandItem(item: unknown, source: Source, depth: number): unknown {
   return item
 }
 
-/** JSON with sorted keys: the same document in another order has the same hash. */
+/** JSON with sorted keys, so that the hash does not depend on their order. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)

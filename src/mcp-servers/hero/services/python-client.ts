@@ -1,6 +1,6 @@
 import type { Method, Param, Schema, Service } from './openrpc.ts'
 
-/** Writes the Python side of a service: a client of the standard library alone, and the short interface for the model. */
+/** Generates a Python client for a service, which uses only the standard library, and a short interface for the model. */
 
 const KEYWORDS = new Set(
   'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case type call print self RpcError'.split(
@@ -8,14 +8,14 @@ const KEYWORDS = new Set(
   ),
 )
 
-/** `usage.summary` → `usage_summary`; never a keyword, never anything but an identifier. */
+/** A Python identifier for any name, never a keyword: `usage.summary` → `usage_summary`. */
 export function identifier(name: string): string {
   const words = name.replace(/[^A-Za-z0-9]+/g, '_').replace(/^_+|_+$/g, '')
   const safe = /^[A-Za-z]/.test(words) ? words : `m_${words}`
   return KEYWORDS.has(safe) ? `${safe}_` : safe
 }
 
-/** Things with their Python names; two that would be called the same are told apart by a number. */
+/** Adds Python names to things; equal names are numbered. */
 function named<Thing extends { readonly name: string }>(
   things: readonly Thing[],
 ): { thing: Thing; name: string }[] {
@@ -28,7 +28,7 @@ function named<Thing extends { readonly name: string }>(
   })
 }
 
-/** For the model: how to call each method and what comes back, a line or two each. */
+/** The interface for the model: how to call each method and what it returns, a line or two each. */
 export function interfaceOf(service: Service): string {
   const head = [`# SERVICE ${service.name} ${service.version}`.trim(), `# SUMMARY ${service.summary}`]
   const module = `import ${identifier(service.name)}`
@@ -96,7 +96,7 @@ function recordType(schema: Schema, depth: number): string {
 
 const asSchema = (value: unknown): Schema => (typeof value === 'object' && value !== null ? { ...value } : {})
 
-/** A JSON value as Python writes it; strings are safe in any place of a program. */
+/** A JSON value as a Python literal. */
 function literal(value: unknown): string {
   if (typeof value === 'string') return pythonString(value)
   if (value === true) return 'True'
@@ -105,7 +105,7 @@ function literal(value: unknown): string {
   return 'None'
 }
 
-/** ASCII only, every other character escaped, so that no name or description can end its quotes. */
+/** A Python string in ASCII, all other characters escaped, so that no name or description can end its quotes. */
 function pythonString(text: string): string {
   const escaped = text.replace(/[^ !#-[\]-~]/gu, (letter) => {
     if (letter === '"' || letter === '\\') return `\\${letter}`
@@ -114,7 +114,7 @@ function pythonString(text: string): string {
   return `"${escaped}"`
 }
 
-/** The client: one function per method, over the service's Unix socket, nothing but the standard library. */
+/** The source of the client: one function per method, over the service's Unix socket. */
 export function clientOf(service: Service, socket: string): string {
   return [
     pythonString(

@@ -3,8 +3,8 @@ import type { Method } from './openrpc.ts'
 import { interfaceOf } from './python-client.ts'
 
 /**
- * Whether generated code may call a method. The operator's patterns name `service/method` or a method alone, `*` stands
- * for anything; without patterns everything goes but what a service keeps for its administrators.
+ * Whether generated code may call a method. The operator's patterns name `service/method` or a method alone, and `*`
+ * matches any text; without patterns, all methods are allowed except those that a service reserves for administrators.
  */
 export function isAllowed(patterns: readonly string[] | undefined, service: string, method: Method): boolean {
   if (patterns === undefined) return !method.isAdmins
@@ -15,7 +15,7 @@ export function isAllowed(patterns: readonly string[] | undefined, service: stri
   })
 }
 
-/** The part of a service's interface that programs may use: what a model is shown. */
+/** The interface of the methods that programs may call, as a model sees it. */
 export function usableInterface({ service }: KnownService, patterns: readonly string[] | undefined): string {
   const methods = service.methods.filter((method) => isAllowed(patterns, service.name, method))
   return interfaceOf({ ...service, methods })

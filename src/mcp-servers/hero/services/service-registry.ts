@@ -6,14 +6,14 @@ import { readOpenRpc } from './openrpc.ts'
 import type { Service } from './openrpc.ts'
 import { clientOf, identifier, interfaceOf } from './python-client.ts'
 import type { HeroSettings } from '../settings.ts'
-import { askUnix } from './unix-http.ts'
+import { askUnix, jsonOf } from './unix-http.ts'
 
-/** A service that answers, with what was generated for it. */
+/** A service that describes itself, with its generated client and interface. */
 export interface KnownService {
   readonly service: Service
-  /** Its real socket; generated code never sees it. */
+  /** The real socket of the service; generated code never sees it. */
   readonly socket: string
-  /** File name of the client: `hero_aibroker.py`. */
+  /** The file name of the client: `hero_aibroker.py`. */
   readonly module: string
   readonly client: string
   readonly interface: string
@@ -24,16 +24,17 @@ export interface Silent {
   readonly reason: string
 }
 
-/** The services in the socket folder. What they say of themselves is asked anew on each look; files only on change. */
+/** The services in the socket folder. Their documents are fetched on every use; files are generated only on change. */
 export interface Library {
+  /** All services in the folder: those that describe themselves, and the others with a reason. */
   look(signal: AbortSignal): Promise<{ known: readonly KnownService[]; silent: readonly Silent[] }>
-  /** One service by name, freshly asked. Throws `not_found`, `network` or `upstream`. */
+  /** One service by name. Throws `not_found`, `network`, `timeout` or `upstream`. */
   find(name: string, signal: AbortSignal): Promise<KnownService>
-  /** Takes a document for a service that has a socket but doesn't describe itself. */
+  /** Registers a document for a service that has a socket but does not describe itself. */
   register(name: string, document: unknown, signal: AbortSignal): Promise<KnownService>
 }
 
-/** Also keeps names from leading out of the folder. */
+/** The names of services; the pattern also prevents a path that leads out of the folder. */
 export const SERVICE_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,60}$/
 
 const TIMEOUT_MS = 3_000
@@ -42,7 +43,7 @@ const MAX_SERVICES = 200
 
 export function createLibrary(settings: HeroSettings): Library {
   const registered = new Map<string, unknown>()
-  /** By service hash. */
+  /** By name and hash of the service. */
   const generated = new Map<string, KnownService>()
 
   return {
@@ -129,7 +130,7 @@ export function createLibrary(settings: HeroSettings): Library {
   }
 }
 
-/** Services that have an RPC door, by name. */
+/** The names of services that have an RPC socket. */
 function serviceNames(folder: string): string[] {
   return readdirSafely(folder)
     .filter((name) => SERVICE_NAME.test(name) && isSocket(join(folder, name, 'rpc.sock')))
@@ -151,26 +152,18 @@ function isSocket(path: string): boolean {
 
 const discovered = z.looseObject({ result: z.unknown().optional() })
 
-/** Asks `rpc.discover` first, then `/openrpc.json`, as Hero's services have agreed. */
+/** Fetches the OpenRPC document: from `rpc.discover`, else from `/openrpc.json`, as Hero's services have agreed. */
 async function documentOf(socket: string, signal: AbortSignal): Promise<unknown> {
   const common = { socket, timeoutMs: TIMEOUT_MS, maxBytes: MAX_DOCUMENT_BYTES }
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'rpc.discover', params: {} })
   const answer = await askUnix({ ...common, path: '/rpc', method: 'POST', body }, signal)
-  const reply = discovered.safeParse(jsonOrUndefined(answer.text))
+  const reply = discovered.safeParse(jsonOf(answer))
   if (reply.success && reply.data.result !== undefined) return reply.data.result
   const page = await askUnix({ ...common, path: '/openrpc.json', method: 'GET' }, signal)
-  return jsonOrUndefined(page.text)
+  return jsonOf(page)
 }
 
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
-
-/** `<cache>/<hash>/client.py` and `interface.txt`, for people to look at and use; written whole or not at all. */
+/** Writes the client and `interface.txt` to `<cache>/<hash>/`, for people to read and use; each file is written atomically. */
 function keep(made: KnownService, cacheFolder: string): void {
   const folder = join(cacheFolder, made.service.hash)
   if (statSync(join(folder, made.module), { throwIfNoEntry: false }) !== undefined) return

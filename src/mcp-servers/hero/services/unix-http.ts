@@ -17,7 +17,7 @@ export interface UnixAnswer {
   readonly text: string
 }
 
-/** One HTTP exchange over a Unix socket. Throws `network`, `timeout`, `upstream` (too long) or `cancelled`. */
+/** Sends one HTTP request over a Unix socket. Throws `network`, `timeout`, `upstream` (too long) or `cancelled`. */
 export function askUnix(question: UnixQuestion, signal: AbortSignal): Promise<UnixAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<UnixAnswer>()
   const deadline = AbortSignal.timeout(question.timeoutMs)
@@ -42,7 +42,8 @@ export function askUnix(question: UnixQuestion, signal: AbortSignal): Promise<Un
     incoming.on('data', (chunk: Buffer) => {
       chunks.push(chunk)
       length += chunk.length
-      if (length > question.maxBytes) outgoing.destroy(new ToolFailure('upstream', 'the answer was too long'))
+      if (length > question.maxBytes)
+        outgoing.destroy(new ToolFailure('upstream', 'the response was too long'))
     })
     incoming.on('end', () =>
       resolve({ status: incoming.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
@@ -54,8 +55,18 @@ export function askUnix(question: UnixQuestion, signal: AbortSignal): Promise<Un
   function failureOf(error: Error): ToolFailure {
     if (error instanceof ToolFailure) return error
     if (signal.aborted) return new ToolFailure('cancelled', 'the caller cancelled')
-    if (deadline.aborted) return new ToolFailure('timeout', `no answer within ${question.timeoutMs / 1000} s`)
+    if (deadline.aborted)
+      return new ToolFailure('timeout', `no response within ${question.timeoutMs / 1000} s`)
     const code = 'code' in error ? String(error.code) : error.message
-    return new ToolFailure('network', `nobody answers on ${question.socket} (${code})`)
+    return new ToolFailure('network', `could not connect to ${question.socket} (${code})`)
+  }
+}
+
+/** The body as JSON; `undefined` if it is not JSON. */
+export function jsonOf({ text }: UnixAnswer): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }

@@ -2,7 +2,7 @@ import { BrokerError } from '../../../base/errors.ts'
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
-/** A vendor's address, or the operator's replacement for it. Never from a request. Throws `bad-request`. */
+/** Returns a builder of URLs below the vendor's address, or below the one in the environment. Throws `bad-request` for an address that is neither https nor loopback. */
 export function baseUrl(
   env: Readonly<Record<string, string | undefined>>,
   variable: string,

@@ -1,6 +1,6 @@
 import type { Secret } from '../../../base/secret.ts'
 
-/** Takes every given key out of a text, as it is and percent-encoded: three vendors echo URLs that carry it. */
+/** Returns a function that redacts the keys in a text, plain and encoded: three vendors echo URLs that contain the key. */
 export function redactor(keys: readonly Secret[]): (text: string) => string {
   const forms = keys.flatMap((key) => formsOf(key.reveal())).filter((form) => form.length >= 4)
   if (forms.length === 0) return (text) => text

@@ -8,7 +8,7 @@ export interface HttpQuestion {
   /** Sent as JSON, unless it is text. */
   readonly body?: unknown
   readonly timeoutMs: number
-  /** Longer answers are cut here; whoever needs them whole looks at `isCut`. */
+  /** Longer bodies are truncated to this length, with `isCut` set. */
   readonly maxBytes?: number | undefined
 }
 
@@ -21,7 +21,7 @@ export interface HttpAnswer {
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
-/** One request, one answer, within its time and size. Throws `timeout`, `network` or `cancelled`, never with the URL. */
+/** Sends one request within its timeout and size limit. Throws `timeout`, `network` or `cancelled`; the message never contains the URL. */
 export async function sendOnce(
   question: HttpQuestion,
   clock: Clock,
@@ -37,7 +37,7 @@ export async function sendOnce(
   } catch (thrown) {
     if (signal.aborted) throw new ToolFailure('cancelled', 'the caller cancelled')
     if (deadline.signal.aborted) {
-      throw new ToolFailure('timeout', `no answer within ${Math.round(question.timeoutMs / 1000)} s`)
+      throw new ToolFailure('timeout', `no response within ${Math.round(question.timeoutMs / 1000)} s`)
     }
     throw new ToolFailure('network', `the vendor could not be reached (${reasonOf(thrown)})`)
   } finally {
@@ -71,29 +71,36 @@ async function readBody(
   return { bytes: Buffer.concat(chunks), isCut: false }
 }
 
-/** Only the system's code: messages of `fetch` may hold the address, and some addresses hold the key. */
+/** Only the system's error code: messages of `fetch` may contain the URL, and some URLs contain the key. */
 function reasonOf(thrown: unknown): string {
   const cause = thrown instanceof Error ? thrown.cause : undefined
   if (typeof cause === 'object' && cause !== null && 'code' in cause) return String(cause.code)
   return 'connection failed'
 }
 
+/** The body decoded as UTF-8. */
 export function textOf(answer: HttpAnswer): string {
   return new TextDecoder().decode(answer.bytes)
 }
 
-/** The body as JSON; throws `upstream` when it isn't, or was too long to be read whole. */
+/** The body as JSON. Throws `upstream` if it is not JSON or was truncated. */
 export function jsonOf(answer: HttpAnswer): unknown {
   if (answer.isCut)
-    throw new ToolFailure('upstream', 'the answer was too long', { retryable: false, status: answer.status })
+    throw new ToolFailure('upstream', 'the response was too long', {
+      retryable: false,
+      status: answer.status,
+    })
   try {
     return JSON.parse(textOf(answer))
   } catch {
-    throw new ToolFailure('upstream', 'the answer was not JSON', { retryable: false, status: answer.status })
+    throw new ToolFailure('upstream', 'the response was not JSON', {
+      retryable: false,
+      status: answer.status,
+    })
   }
 }
 
-/** The body as a record when it is one, else an empty one: for looking into error bodies. */
+/** The body as a record, or an empty record if it is none; for reading error bodies. */
 export function recordOf(answer: HttpAnswer): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(textOf(answer))
@@ -103,7 +110,7 @@ export function recordOf(answer: HttpAnswer): Readonly<Record<string, unknown>> 
   }
 }
 
-/** `Retry-After` in seconds, from either of its forms. */
+/** `Retry-After` in seconds, from a number or an HTTP date. */
 export function retryAfter(headers: Headers, nowMs: number = Date.now()): number | undefined {
   const value = headers.get('retry-after')
   if (value === null) return undefined

@@ -4,7 +4,7 @@ import { retryAfter } from './send.ts'
 import type { HttpAnswer } from './send.ts'
 import { shorten } from '../text.ts'
 
-/** What a status means at every vendor, unless its own table says otherwise. */
+/** The default meaning of HTTP statuses, unless the vendor's own table differs. */
 const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
   400: 'bad_request',
   401: 'auth',
@@ -20,7 +20,7 @@ const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
   504: 'timeout',
 }
 
-/** The failure of an HTTP answer. `said` is the vendor's own words. */
+/** The failure of an HTTP response. `reported` is what the vendor states in the body. */
 export function failureOfStatus(
   answer: HttpAnswer,
   said: {

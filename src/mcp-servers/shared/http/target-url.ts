@@ -2,10 +2,10 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 
 const MAX_LENGTH = 8192
-/** Names that mean something else to the vendor than to whoever asks. */
+/** Names that resolve to something else at the vendor than at the caller. */
 const PRIVATE_NAME = /(^|\.)(localhost|local|internal|intranet|lan|home\.arpa|test|invalid|onion)\.?$/i
 
-/** A public web address; others would make the vendor answer about its own network, or leak a password to it. */
+/** A public web address; others would make the vendor read its own network, or leak a password to it. */
 export const targetUrl = z
   .string()
   .max(MAX_LENGTH)
@@ -28,7 +28,7 @@ function problemWith(text: string): string | undefined {
   return undefined
 }
 
-/** Everything that IANA keeps from the public net; `URL` has already turned odd spellings of IPv4 into the usual one. */
+/** Addresses that IANA reserves for non-public use; `URL` has already normalised unusual spellings of IPv4. */
 function isPrivateAddress(address: string): boolean {
   if (isIP(address) === 6)
     return !/^[23]/.test(address) || /^(2001:db8:|2002:|2001::|2001:0?:)/i.test(address)

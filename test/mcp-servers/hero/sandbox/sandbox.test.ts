@@ -33,8 +33,8 @@ async function run(
   return await runInSandbox({ modules: { 'main.py': code }, checkOnly: false }, folder, settings, never)
 }
 
-describe.skipIf(!(await hasNamespaces()))('generated code', () => {
-  test('runs, with nothing around it but Python', async () => {
+describe.skipIf(!(await hasNamespaces()))('sandboxed code', () => {
+  test('runs and sees nothing but Python and its sockets', async () => {
     const ran = await run(
       'import os, sys\nprint(sorted(os.listdir("/")), os.environ.get("PATH"), os.getpid())',
     )
@@ -44,7 +44,7 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
     expect(ran.stdout).toContain('None 2')
   })
 
-  test('can read no file of the machine', async () => {
+  test('cannot read files of the machine', async () => {
     using folder = tempFolder()
     const secret = join(folder.path, 'secret.txt')
     writeFileSync(secret, 'the secret')
@@ -64,14 +64,14 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
     }
   })
 
-  test('can write nothing but its scratch space, which is small', async () => {
+  test('can write only to its small scratch space', async () => {
     const library = await run('import os, json\nopen(os.path.dirname(json.__file__) + "/x.py", "w")')
     expect(library.stderr).toMatch(/Read-only file system/)
     const much = await run('for n in range(100): open(str(n), "wb").write(bytes(1000000))')
     expect(much.stderr).toMatch(/No space left/)
   })
 
-  test('can open no socket to the network, nor to a Unix socket that was not listed', async () => {
+  test('cannot open network sockets or Unix sockets that were not listed', async () => {
     using folder = tempFolder()
     const path = join(folder.path, 'other.sock')
     const other = createServer((socket) => socket.end('hello'))
@@ -93,7 +93,7 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
     other.close()
   })
 
-  test('can start no process, so a fork bomb is a single error', async () => {
+  test('cannot start processes, so a fork bomb is a single error', async () => {
     for (const bomb of [
       'import os\nwhile True: os.fork()',
       'import subprocess\nsubprocess.run(["/bin/sh", "-c", "id"])',
@@ -107,14 +107,14 @@ describe.skipIf(!(await hasNamespaces()))('generated code', () => {
     }
   })
 
-  test('gets a bounded number of threads', async () => {
+  test('can start only a limited number of threads', async () => {
     const ran = await run(
       'import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()',
     )
     expect(ran.stderr).toMatch(/can't start new thread/)
   })
 
-  test('can signal no other process and gain nothing by system calls', async () => {
+  test('cannot signal other processes or use dangerous system calls', async () => {
     const ran = await run(`
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -127,7 +127,7 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
     expect(ran.stdout).toBe('[]\n')
   })
 
-  test('has no capabilities, and its limits are hard', async () => {
+  test('has no capabilities and cannot raise its limits', async () => {
     const ran = await run(
       'import resource\nresource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))',
     )
@@ -138,18 +138,18 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
     ['processor time', 'while True: pass', {}],
     ['time', 'import time\ntime.sleep(60)', { seconds: 1 }],
     ['output', 'while True: print("x" * 1000)', {}],
-  ] as const)('is ended by its bound on %s', async (ending, code, bounds) => {
+  ] as const)('is stopped at its limit of %s', async (ending, code, bounds) => {
     const ran = await run(code, { bounds })
     expect(ran.ending).toBe(ending)
     expect(ran.stdout.length).toBeLessThanOrEqual(limits.outputBytes)
   })
 
-  test('is ended by its bound on memory', async () => {
+  test('is stopped at its limit of memory', async () => {
     const ran = await run('x = []\nwhile True: x.append(bytearray(10_000_000))')
     expect(ran).toMatchObject({ ending: 'failed', stderr: expect.stringContaining('MemoryError') })
   })
 
-  test('dies with the server, even when that is killed', async () => {
+  test('dies with the server, even when the server is killed', async () => {
     const sandbox = new URL('../../../../src/mcp-servers/hero/sandbox/sandbox.ts', import.meta.url).href
     const script = `
       const { createRunFolder, runInSandbox } = await import(${JSON.stringify(sandbox)})
@@ -182,7 +182,7 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
   })
 })
 
-/** Processes of the machine: number, parent, group, state. */
+/** The processes of the machine: id, parent, group and whether it is a zombie. */
 function processes() {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -205,13 +205,13 @@ const groupOf = (leader: number | undefined) =>
 async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 15_000
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error('it did not come to pass within 15 s')
+    if (performance.now() > deadline) throw new Error('the condition did not hold within 15 s')
     await passing(10)
   }
 }
 
-describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces', () => {
-  /** A Python whose kernel refuses `unshare`: the guard sees exactly what it would see there. */
+describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespaces', () => {
+  /** A Python whose `unshare` fails as it does on a kernel without namespaces. */
   function pythonWithoutNamespaces(folder: string): string {
     const path = join(folder, 'python3')
     mkdirSync(folder, { recursive: true })
@@ -223,7 +223,7 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces'
 
   const job = (code: string) => ({ modules: { 'main.py': code }, checkOnly: false })
 
-  test('nothing is run, and the result says why and what the operator may do', async () => {
+  test('nothing is run and the error states the reason and the setting to change', async () => {
     using other = tempFolder()
     using folder = createRunFolder()
     const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'namespaces', limits } as const
@@ -232,7 +232,7 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel gives no namespaces'
     )
   })
 
-  test('an operator who accepts less gets filters, with a statement of what is missing', async () => {
+  test('isolation “filters” runs code and reports the missing layers', async () => {
     using other = tempFolder()
     const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
     const runThere = async (code: string) => {

@@ -11,7 +11,7 @@ import {
 } from '../../../../src/mcp-servers/hero/services/python-client.ts'
 import { readSettings } from '../../../../src/mcp-servers/hero/settings.ts'
 
-/** What a service that means harm, or is just odd, could put into its document. */
+/** Text that a malicious or odd service could put into its document. */
 const words = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.constantFrom(
@@ -68,7 +68,7 @@ const documents = fc.record({
   }),
 })
 
-/** Reads programs as Python does and gives the kinds of statements at their top, without running anything. */
+/** Parses programs and prints the kinds of their top-level statements, without running them. */
 const CHECK = `
 import ast, json, sys
 kinds = set()
@@ -81,7 +81,7 @@ print(json.dumps(sorted(kinds)))
 `
 
 describe('the generated client', () => {
-  test('is nothing but definitions, whatever a service says of itself', () => {
+  test('contains only definitions, whatever the document contains', () => {
     const sources = fc.sample(documents, 300).map((document) => {
       const service = readOpenRpc('odd', document)
       return service === undefined ? '' : clientOf(service, '/a "quoted"\n/path')
@@ -108,14 +108,14 @@ describe('the generated client', () => {
     )
   })
 
-  test('has the same hash when the document comes in another order', () => {
+  test('has the same hash when the keys of the document are in another order', () => {
     const one = { openrpc: '1.3.2', info: { title: 'T', version: '1' }, methods: [] }
     const other = { methods: [], info: { version: '1', title: 'T' }, openrpc: '1.3.2' }
     expect(readOpenRpc('x', one)?.hash).toBe(readOpenRpc('x', other)?.hash)
     expect(readOpenRpc('x', { ...one, openrpc: '1.2.6' })?.hash).not.toBe(readOpenRpc('x', one)?.hash)
   })
 
-  test('calls methods by names that Python allows', () => {
+  test('uses valid Python identifiers as method names', () => {
     expect(['usage.summary', 'class', '2fa', 'a-b.c'].map(identifier)).toEqual([
       'usage_summary',
       'class_',
@@ -124,7 +124,7 @@ describe('the generated client', () => {
     ])
   })
 
-  test('shows types shortly, and which fields may be absent', () => {
+  test('shows short types and marks optional fields', () => {
     const rows = {
       type: 'array',
       items: {
@@ -139,7 +139,7 @@ describe('the generated client', () => {
   })
 })
 
-test('what is no OpenRPC document is refused', () => {
+test('a value that is not an OpenRPC document is rejected', () => {
   for (const value of [undefined, null, 'x', {}, { openrpc: '1.3.2' }, { openrpc: 1, methods: [] }]) {
     expect(readOpenRpc('x', value)).toBeUndefined()
   }

@@ -11,14 +11,14 @@ const method = (name: string, isAdmins = false) => ({
   isPositional: false,
 })
 
-test("programs may call everything but administrators' methods, unless the operator says otherwise", () => {
+test("programs may call all but administrators' methods, unless the operator sets patterns", () => {
   expect(isAllowed(undefined, 'broker', method('usage.summary'))).toBe(true)
   expect(isAllowed(undefined, 'broker', method('mothers.add', true))).toBe(false)
   expect(isAllowed(['mothers.*'], 'broker', method('mothers.add', true))).toBe(true)
   expect(isAllowed(['mothers.*'], 'broker', method('usage.summary'))).toBe(false)
 })
 
-test('the operator names methods by patterns, with or without the service', () => {
+test('the operator’s patterns match methods with or without the service', () => {
   expect(isAllowed(['*'], 'a', method('b.c'))).toBe(true)
   expect(isAllowed(['usage.*'], 'a', method('models.usage.x'))).toBe(false)
   expect(isAllowed(['ledger/*'], 'broker', method('usage.summary'))).toBe(false)

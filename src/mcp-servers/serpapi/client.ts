@@ -11,10 +11,10 @@ import { createVendor } from '../shared/vendor.ts'
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** SerpAPI's wire, as documented in November 2026: GET everywhere, the key in the query string. */
+/** SerpAPI's API, as documented in November 2026: GET everywhere, the key in the query string. */
 export interface SerpapiWire {
   readonly secrets: readonly Secret[]
-  /** A search may come back empty: `reply` then has no results and no error. */
+  /** A search without results: `reply` then has no results and no error. */
   search(query: Query, signal: AbortSignal): Promise<Found>
   archived(id: string, signal: AbortSignal): Promise<Found>
   free(path: string, query: Query, signal: AbortSignal): Promise<unknown>
@@ -26,7 +26,7 @@ export interface Found {
 }
 
 const TIMEOUT_MS = 30_000
-/** Written in the `error` of a 200 when nothing was found, whatever the status field says. */
+/** The `error` of a 200 when nothing was found, whatever the status field contains. */
 const EMPTY = /hasn't returned any results/i
 
 export function openWire(surroundings: Surroundings): SerpapiWire {
@@ -40,7 +40,7 @@ export function openWire(surroundings: Surroundings): SerpapiWire {
     const answer = await vendor.ask({ url, timeoutMs: TIMEOUT_MS }, signal)
     return { value: jsonOf(answer), requests: answer.requests }
   }
-  /** Answers don't say what they cost: a search is one credit, nothing when it came from the hour's cache. */
+  /** Responses do not state their cost: a search is one credit, or free from the cache of the last hour. */
   const found = async (url: URL, creditsAtMost: number, signal: AbortSignal): Promise<Found> => {
     const { value, requests } = await ask(url, signal)
     const usage = { requests, creditsAtMost, costUsd: creditsAtMost === 0 ? dollarsFor(0) : undefined }
@@ -60,7 +60,7 @@ function withKey(question: HttpQuestion, key: string): HttpQuestion {
   return { ...question, url }
 }
 
-/** A 200 can carry an error; a 429 means too fast or used up, which only the words tell apart. */
+/** A 200 may contain an error; a 429 means too fast or out of credit, which only the message distinguishes. */
 function failureIn(answer: HttpAnswer): ToolFailure | undefined {
   const { error, search_metadata: metadata } = recordOf(answer)
   if (answer.status >= 300) {
@@ -77,7 +77,7 @@ function failureIn(answer: HttpAnswer): ToolFailure | undefined {
       ? new ToolFailure('upstream', 'the search failed', { status: 200, retryable: false })
       : undefined
   if (EMPTY.test(error)) return undefined
-  // An error inside a 200 belongs to this search: the parameters, or an engine that had no answer.
+  // An error inside a 200 is about this search: its parameters, or an engine that failed.
   return failureOfStatus(answer, {
     message: error,
     kind: hasFailed ? 'upstream' : 'bad_request',

@@ -12,10 +12,10 @@ import type { VendorAnswer } from '../shared/vendor.ts'
 
 export type Options = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** ScraperAPI's wire, as documented in November 2026: the key in the query string (in the body for jobs), facts in headers. */
+/** ScraperAPI's API, as documented in November 2026: the key in the query string (in the body for jobs), facts in headers. */
 export interface ScraperApiWire {
   readonly secrets: readonly Secret[]
-  /** The body of the answer is the page. */
+  /** The body of the response is the page. */
   scrape(target: string, options: Options, signal: AbortSignal): Promise<VendorAnswer>
   get(path: string, query: Options, signal: AbortSignal): Promise<VendorAnswer>
   startJob(body: object, isBatch: boolean, signal: AbortSignal): Promise<VendorAnswer>
@@ -23,7 +23,7 @@ export interface ScraperApiWire {
   usage(answer: VendorAnswer): Usage
 }
 
-/** The service itself keeps trying for 70 s. */
+/** The service itself retries for 70 s. */
 const SCRAPE_TIMEOUT_MS = 80_000
 const TIMEOUT_MS = 20_000
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
@@ -56,7 +56,7 @@ export function openWire(surroundings: Surroundings): ScraperApiWire {
   }
 }
 
-/** Jobs want the key in the body; everything else in the query, before `url`, which must come last. */
+/** Jobs take the key in the body; all other requests in the query, before `url`, which must be last. */
 function withKey(question: HttpQuestion, key: string): HttpQuestion {
   if (typeof question.body === 'object') return { ...question, body: { apiKey: key, ...question.body } }
   const url = new URL(question.url)
@@ -70,7 +70,7 @@ export function numberOf(text: string | null): number | undefined {
   return text === null || text.trim() === '' || !Number.isFinite(Number(text)) ? undefined : Number(text)
 }
 
-/** A 403 is the site's when the site's status is there, else ours: credit, plan, or our own bound on the cost. */
+/** A 403 is the site's if the site's status is present, else the vendor's: credit, plan, or `max_cost`. */
 function failureIn(answer: HttpAnswer): ToolFailure | undefined {
   if (answer.status < 300) return undefined
   const siteStatus = answer.headers.get('sa-statuscode')

@@ -10,12 +10,12 @@ import { failureIn, headerNumber } from './failure-in.ts'
 
 export type Options = Readonly<Record<string, string | number | boolean | undefined>>
 
-/** Scrapfly's wire, as documented in November 2026: the key in the query string, an envelope of JSON around the page. */
+/** Scrapfly's API, as documented in November 2026: the key in the query string, a JSON envelope around the page. */
 export interface ScrapflyWire {
   readonly secrets: readonly Secret[]
   get(path: string, query: Options, signal: AbortSignal): Promise<VendorAnswer>
   post(path: string, query: Options, document: Document, signal: AbortSignal): Promise<VendorAnswer>
-  /** Fetches a large page that the envelope only points to; `undefined` when the pointer leads off the vendor's host. */
+  /** Fetches a large page that the envelope only points to; `undefined` if the pointer leads to another host. */
   follow(pointer: string, signal: AbortSignal): Promise<VendorAnswer> | undefined
   usage(answer: VendorAnswer, credits?: number): Usage
 }

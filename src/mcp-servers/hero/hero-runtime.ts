@@ -6,14 +6,14 @@ import type { Library } from './services/service-registry.ts'
 import { readSettings } from './settings.ts'
 import type { HeroSettings } from './settings.ts'
 
-/** What the five tools share for as long as the process lives. */
+/** The settings and state that the five tools share. */
 export interface HeroRoom {
   readonly settings: HeroSettings
   readonly library: Library
   readonly clock: Clock
-  /** Throws `disabled` until the operator has turned the server on. */
+  /** Throws `disabled` unless the operator has enabled the server. */
   mustBeOn(): void
-  /** Runs `work` in one of the few places; throws `busy` when all are taken, so that programs can't call themselves up. */
+  /** Runs `work`, at most `PLACES` at a time. Throws `busy` above that, so that programs cannot start each other without limit. */
   inPlace<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -30,7 +30,7 @@ export function createHero({ env, clock }: Surroundings): HeroRoom {
       if (settings.isOn) return
       throw new ToolFailure(
         'disabled',
-        'mcp_hero is off, for it runs generated code: the operator turns it on with MCP_HERO_ENABLED=true',
+        'mcp_hero is disabled because it runs generated code: the operator enables it with MCP_HERO_ENABLED=true',
       )
     },
     async inPlace(work) {

@@ -1,11 +1,11 @@
 import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
-import { createPace } from '../../../src/mcp/transport/stream-rate-limit.ts'
+import { createStreamRateLimit } from '../../../src/mcp/transport/rate-limits.ts'
 import { manualClock } from '../manual-clock.ts'
 
-test('whoever waited for its turn leaves nothing behind at the signal', async () => {
+test('a stream that waited for its turn leaves no listener on the signal', async () => {
   const clock = manualClock()
-  const mayOpen = createPace(clock)
+  const mayOpen = createStreamRateLimit(clock)
   const { signal } = new AbortController()
   const waiting = Array.from({ length: 60 }, () => mayOpen(signal))
   expect(getEventListeners(signal, 'abort')).toHaveLength(44)
@@ -14,8 +14,8 @@ test('whoever waited for its turn leaves nothing behind at the signal', async ()
   expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })
 
-test('nobody waits whose signal fires, or has fired before', async () => {
-  const mayOpen = createPace(manualClock())
+test('a stream does not wait once its signal has fired', async () => {
+  const mayOpen = createStreamRateLimit(manualClock())
   const leave = new AbortController()
   const waiting = Array.from({ length: 60 }, () => mayOpen(leave.signal))
   leave.abort()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { number, text } from '../shared/lenient-schemas.ts'
 import type { Secret } from '../../base/secret.ts'
 import { baseUrl } from '../shared/http/base-url.ts'
 import type { FailureKind, ToolFailure } from '../shared/tool-failure.ts'
@@ -9,7 +10,7 @@ import type { Usage } from '../shared/schemas.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 import { createVendor } from '../shared/vendor.ts'
 
-/** Exa's wire, as documented in November 2026: JSON posted with the key in a header; answers say what they cost. */
+/** Exa's API, as documented in November 2026: JSON posted with the key in a header; responses state their cost. */
 export interface ExaWire {
   readonly secrets: readonly Secret[]
   post(
@@ -23,14 +24,13 @@ export interface ExaWire {
 export type Reply = z.output<typeof replyShape>
 export type Row = z.output<typeof rowShape>
 
-const text = z.string().nullish().catch(undefined)
 const rowShape = z.looseObject({
   id: text,
   url: text,
   title: text,
   publishedDate: text,
   author: text,
-  score: z.number().nullish().catch(undefined),
+  score: number,
   text,
   summary: text,
   highlights: z.array(z.string()).nullish().catch(undefined),
@@ -50,10 +50,7 @@ const replyShape = z.looseObject({
       z.looseObject({
         id: text,
         status: text,
-        error: z
-          .looseObject({ tag: text, httpStatusCode: z.number().nullish().catch(undefined) })
-          .nullish()
-          .catch(undefined),
+        error: z.looseObject({ tag: text, httpStatusCode: number }).nullish().catch(undefined),
       }),
     )
     .nullish()

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { number, text } from '../shared/lenient-schemas.ts'
 import type { Secret } from '../../base/secret.ts'
 import { baseUrl } from '../shared/http/base-url.ts'
 import type { ToolFailure } from '../shared/tool-failure.ts'
@@ -10,13 +11,13 @@ import type { Usage } from '../shared/schemas.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 import { createVendor } from '../shared/vendor.ts'
 
-/** Serper's wire, as documented in November 2026: JSON posted with the key in a header, one path per kind of search. */
+/** Serper's API, as documented in November 2026: JSON posted with the key in a header, one path per kind of search. */
 export interface SerperWire {
   readonly secrets: readonly Secret[]
   search(path: string, body: object, signal: AbortSignal): Promise<Paid>
   scrape(body: object, signal: AbortSignal): Promise<Paid>
   account(signal: AbortSignal): Promise<Paid>
-  /** The sum of what some requests cost. */
+  /** The usage of several requests together. */
   usage(paid: readonly Paid[]): Usage
 }
 
@@ -27,7 +28,6 @@ export interface Paid {
 
 export type Reply = z.output<typeof replyShape>
 
-const text = z.string().nullish().catch(undefined)
 const rows = z.array(z.looseObject({})).nullish().catch(undefined)
 const replyShape = z.looseObject({
   organic: rows,
@@ -41,7 +41,7 @@ const replyShape = z.looseObject({
     .array(z.looseObject({ query: text }))
     .nullish()
     .catch(undefined),
-  credits: z.number().nullish().catch(undefined),
+  credits: number,
 })
 
 const TIMEOUT_MS = 15_000
@@ -77,7 +77,7 @@ function withKey(question: HttpQuestion, key: string): HttpQuestion {
   return { ...question, headers: { ...question.headers, 'x-api-key': key } }
 }
 
-/** Out of credit comes as a 400: only the words tell it from bad parameters. */
+/** Out of credit is a 400; only the message distinguishes it from bad parameters. */
 function failureIn(answer: HttpAnswer): ToolFailure | undefined {
   if (answer.status < 300) return undefined
   const { message } = recordOf(answer)

@@ -1,6 +1,0 @@
-import process from 'node:process'
-
-import { serper } from '../serper.ts'
-import { runServer } from '../run-server.ts'
-
-process.exitCode = await runServer(serper)

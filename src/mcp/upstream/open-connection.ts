@@ -1,0 +1,96 @@
+import { type PriorDiscovery, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client'
+import { BrokerError } from '../../base/errors.ts'
+import type { Peer } from '../connection/client-session.ts'
+import { type ConnectionEvents, connect } from '../connection/connect.ts'
+import type { Connection } from '../connection/connection.ts'
+import { Supervised, type SupervisedOptions } from '../connection/supervised-connection.ts'
+import { withoutSecrets } from '../policy/redact-secrets.ts'
+import { createHttpTransport } from '../transport/http-transport.ts'
+import type { ServerTransport } from '../transport/server-transport.ts'
+import { createStdioTransport } from '../transport/stdio-transport.ts'
+import type { UpstreamServerOptions } from './types.ts'
+
+/** A start has two steps, the handshake and the first lists, and each may take `startTimeoutMs`. */
+const START_STEPS = 2
+
+export interface OpenConnectionOptions {
+  readonly peer: Peer | undefined
+  readonly prior: PriorDiscovery | undefined
+  readonly events: ConnectionEvents
+  readonly signal: AbortSignal
+}
+
+/** Starts the server's program, or reaches its URL, and connects. Throws what `connect` throws. */
+export async function openConnection(
+  server: Pick<UpstreamServerOptions, 'config' | 'identity' | 'clock' | 'log'>,
+  options: OpenConnectionOptions,
+): Promise<Connection> {
+  const { config, identity } = server
+  const transport = createTransport(server)
+  try {
+    return await connect({ ...options, config, identity, transport })
+  } catch (error) {
+    throw cutOffError(transport) ?? error
+  }
+}
+
+function createTransport({
+  config,
+  clock,
+  log,
+}: Pick<UpstreamServerOptions, 'config' | 'clock' | 'log'>): ServerTransport {
+  const { name, address } = config
+  if (address.type !== 'stdio') return createHttpTransport(name, address, { clock })
+  log.info({ server: name, command: address.command }, 'mcp server: starting')
+  return createStdioTransport(address, {
+    clock,
+    onGarbage: (line) =>
+      log.debug?.({ server: name, length: line.length }, 'mcp server: ignored a line that is not a message'),
+  })
+}
+
+/** A supervised connection to the server; its failures are logged. */
+export function superviseConnection(
+  { clock, random, log, config }: Pick<UpstreamServerOptions, 'clock' | 'random' | 'log' | 'config'>,
+  open: SupervisedOptions['open'],
+): Supervised {
+  return new Supervised({
+    server: config.name,
+    idleMs: config.idleMs,
+    startMs: START_STEPS * config.startTimeoutMs,
+    clock,
+    random,
+    open,
+    onFailure: (problem, cause) => {
+      // The error itself is not logged: its text comes from the server and may contain the key that was given to it.
+      const why = withoutSecrets(String(cause), config.address)
+      log.warn({ server: config.name, why }, `mcp server: ${problem}`)
+    },
+  })
+}
+
+/** The error for a server that the broker cut off while it started. */
+export function cutOffError({
+  cutOffReason,
+}: {
+  readonly cutOffReason: string | undefined
+}): BrokerError | undefined {
+  return cutOffReason === undefined ? undefined : new BrokerError('upstream-failed', cutOffReason)
+}
+
+/** The error for a call whose server the broker cut off. */
+export function cutOffDuringCall(server: string, problem: string): BrokerError {
+  return new BrokerError('upstream-failed', `server “${server}” was cut off during the call: ${problem}`, {
+    details: { provider: server },
+  })
+}
+
+/** Whether the server ended, or answered unintelligibly, when it was probed for its protocol revision. */
+export function isEraUnclear(error: unknown): boolean {
+  return SdkError.isInstance(error) && error.code === SdkErrorCode.EraNegotiationFailed
+}
+
+/** Whether the server no longer knows the session; it rejects the request without processing it. */
+export function isSessionLost(error: unknown): boolean {
+  return SdkHttpError.isInstance(error) && error.status === 404
+}

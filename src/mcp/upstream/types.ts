@@ -1,0 +1,45 @@
+import type { Implementation } from '@modelcontextprotocol/client'
+import type { Clock } from '../../base/clock.ts'
+import type { ServerConfig } from '../config/config.ts'
+import type { Peer } from '../connection/client-session.ts'
+import type { ListKind } from '../connection/connection.ts'
+import type { SupervisedState } from '../connection/supervised-connection.ts'
+import type { Pins } from './tool-pinning.ts'
+
+/** The log of servers and calls; a pino logger fits. */
+export interface ToolLog {
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  debug?(details: object, message: string): void
+}
+
+/** The owner of a connection's state: one caller, or one session of a caller. */
+export interface Scope {
+  readonly key: string
+  /** The client of the session; absent for a caller without one. */
+  readonly peer: Peer | undefined
+}
+
+export interface ServerStatus {
+  readonly name: string
+  readonly state: SupervisedState | 'disabled'
+  /** Why the server is down or its lists are incomplete, in words for people. */
+  readonly problem: string | undefined
+  readonly era: 'legacy' | 'modern' | undefined
+  readonly tools: number
+  readonly connections: number
+  readonly restarts: number
+  readonly callsRunning: number
+  readonly warnings: readonly string[]
+}
+
+export interface UpstreamServerOptions {
+  readonly config: ServerConfig
+  readonly identity: Implementation
+  readonly pins: Pins
+  readonly clock: Clock
+  /** Returns a number in [0, 1). */
+  readonly random: () => number
+  readonly log: ToolLog
+  onChanged(kind: ListKind): void
+}
