@@ -5,23 +5,23 @@ import type { LaneState, Readiness } from './keys/key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
-  /** The only name it knows for the bound on an answer; by default the caller's own field passes on. */
+  /** The only name it knows for the maximum tokens of a response; by default the caller's own field passes through. */
   readonly maxTokensField?: 'max_tokens' | 'max_completion_tokens' | undefined
-  /** It refuses `stream_options`; usage is then never asked for. */
+  /** It refuses `stream_options`; usage is then not requested. */
   readonly refusesStreamOptions?: boolean | undefined
-  /** Most inputs of one embedding request. */
+  /** Maximum number of inputs of one embedding request. */
   readonly mostInputs?: number | undefined
-  /** Sampling fields that it answers 400 to; they are left out. */
+  /** Sampling fields that it refuses with 400; they are removed. */
   readonly drops?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly takesCacheControl?: boolean | undefined
-  /** How it is told that the last message is the beginning of its own answer; by default by that message's role alone. */
+  /** How a request marks the last message as the beginning of the response; by default by that message's role alone. */
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
 }
 
-/** What a provider does with prompts and answers, unless a contract says otherwise. */
+/** What a provider does with prompts and responses, unless a contract says otherwise. */
 export interface Privacy {
   /** It may train models on them. */
   readonly trains: boolean
@@ -31,11 +31,11 @@ export interface Privacy {
 
 /**
  * Mistral and DeepSeek want `prefix: true` on the message, Alibaba `partial: true`, vLLM `continue_final_message` on the
- * request. `none`: it isn't known to continue, so it is never given the beginning of an answer.
+ * request. `none`: it is not known to continue from a prefix, so it never gets one.
  */
 export type PrefixMarker = 'role' | 'prefix' | 'partial' | 'continue_final_message' | 'none'
 
-/** What people want to know of a company before they trust it with their words. */
+/** The company behind a provider: where people find its policies before they send data there. */
 export interface Company {
   readonly privacyPolicyUrl?: string | undefined
   readonly termsUrl?: string | undefined
@@ -44,95 +44,95 @@ export interface Company {
   readonly headquarters?: string | undefined
 }
 
-/** What we know of a provider before it is configured: a few lines of data. */
+/** What is known about a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
   /** Slug: `groq`. Also the first half of its endpoints' ids. */
   readonly id: string
   /** As OpenRouter's `provider` field shows it. */
   readonly displayName: string
   readonly baseUrl: string
-  /** Whether it can't be asked without a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
+  /** Whether requests need a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
   readonly quirks?: Quirks | undefined
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** What it does with what it is told, by its terms for API customers; absent when nobody looked it up. */
+  /** By its terms for API customers; absent when unknown. */
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
-  /** A built-in stand-in that `auto` must not pick while a real provider is there. */
+  /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isStandIn?: boolean | undefined
 }
 
-/** Which of a provider's doors is asked. */
+/** The kind of a request, which decides its path at the provider. */
 export type ProviderRoute = 'chat' | 'completions' | 'embeddings'
 
-/** What a provider is asked. */
+/** A request to a provider. */
 export interface Question {
   readonly route: ProviderRoute
-  /** The caller's body; everything passes on but what the provider must see changed. */
+  /** The caller's body; everything passes through but the fields that must differ for the provider. */
   readonly body: JsonBody
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly streamed: boolean
-  /** Whether the model is known to reason, or not to; absent when nobody said. */
+  /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly reasons?: boolean | undefined
-  /** Monotonic milliseconds at which the whole request must be done. */
+  /** Monotonic milliseconds at which the whole request must be complete. */
   readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */
   readonly referer: string | undefined
   readonly title: string | undefined
-  /** The caller's own; a router is told the few that steer it, nobody anything else. */
+  /** The caller's headers. Only a router gets the few that steer it; no provider gets any other. */
   readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
 }
 
 /**
- * Hears the answer. For a stream: `chunk` for each chunk, then `end`. For a plain answer: `answer`, then `end`.
- * `fail` may come instead at any point and is the last call.
+ * Handles a provider's response. For a stream: `onChunk` for each chunk, then `onEnd`. For a plain response: `onResponse`,
+ * then `onEnd`. `onError` may come instead at any point and is the last call.
  */
 export interface AnswerListener {
-  chunk(json: string, chunk: ChatChunk): void
-  answer(json: string, answer: ChatChunk): void
-  /** The answer is whole. */
+  chunk(json: string, parsed: ChatChunk): void
+  answer(json: string, parsed: ChatChunk): void
+  /** The response is complete. */
   end(): void
   fail(error: BrokerError): void
 }
 
-/** A question under way. */
+/** A request in flight. */
 export interface Asking {
-  /** Leaves: the connection is closed, the listener hears nothing more. */
+  /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void
   resume(): void
 }
 
-/** A provider that is configured and ready to be asked. */
+/** A provider that is configured and can take requests. */
 export interface Provider {
   readonly id: string
   readonly displayName: string
   readonly keyCount: number
   readonly abortStopsBilling: boolean
   readonly isStandIn: boolean
-  /** Runs on this host: what it is told stays here. */
+  /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
-  /** Most inputs of one embedding request; absent when it doesn't say. */
+  /** Maximum number of inputs of one embedding request; absent when unknown. */
   readonly mostInputs?: number | undefined
-  /** Its answers are OpenRouter's already and pass through untouched. */
+  /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
-  /** How fit it is to be asked for one of its models now. */
+  /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
-  /** Its keys, without showing them. */
+  /** The states of its keys, without the keys. */
   lanes(): readonly LaneState[]
   /**
-   * Asks, with the best of its keys. The listener hears nothing before this returns; when the provider must not be asked
-   * now it hears a failure that says `isUnasked`.
+   * Sends a request with the best of the keys. The handler is not called before this returns. When the provider must not
+   * get a request now, the handler gets an error that says the request was not sent.
    */
   ask(question: Question, listener: AnswerListener): Asking
-  /** `GET` below its base URL, for its list of models. Absent where that would start a server. */
+  /** `GET` below its base URL, for its list of models. Absent when that would start a managed server. */
   readonly read?: ((path: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

@@ -1,23 +1,27 @@
+import { withJitter } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
-import type { Breaker } from '../health/circuit-breaker.ts'
+import type { CircuitBreaker } from '../health/circuit-breaker.ts'
 import type { HealthBook } from '../health/endpoint-health.ts'
 import type { Provider } from '../provider.ts'
+
+/** Probes are spread by this share, so that many brokers do not send them at the same moment. */
+const JITTER = 0.25
 
 export interface ProbesParts {
   readonly providers: () => ReadonlyMap<string, Provider>
   readonly health: HealthBook
   readonly clock: Clock
-  /** How often a provider with an open circuit is looked at, a quarter more or less by chance. */
+  /** Mean time between two probes of a provider with an open circuit. */
   readonly everyMs: number
   /** In [0, 1), for jitter. */
   readonly random?: (() => number) | undefined
 }
 
 /**
- * Finds out whether providers whose circuits are open are back, without a caller: their list of models is asked for, which
- * costs nothing. When it comes the circuits close as after the first word of a trial, to open at the next failure. The
- * result stops it.
+ * Starts active health checks: while a circuit of a provider is open, its list of models is requested, which costs nothing.
+ * When the list comes, the circuits close as after the first byte of a trial, and open again at the next failure. Returns a
+ * function that stops the checks.
  */
 export function startProbes({
   providers,
@@ -27,35 +31,35 @@ export function startProbes({
   random = Math.random,
 }: ProbesParts): () => void {
   let isStopped = false
-  let cancel = plan()
+  let cancel = schedule()
 
-  function plan(): () => void {
-    return clock.after(everyMs * (0.75 + 0.5 * random()), look)
+  function schedule(): () => void {
+    return clock.after(withJitter(everyMs, JITTER, random), probeAll)
   }
 
-  function look(): void {
+  function probeAll(): void {
     const probes = [...providers().values()].map((provider) => probe(provider, openCircuits(provider)))
     void Promise.all(probes).then(() => {
-      if (!isStopped) cancel = plan()
+      if (!isStopped) cancel = schedule()
     })
   }
 
-  function openCircuits({ id }: Provider): readonly Breaker[] {
+  function openCircuits({ id }: Provider): readonly CircuitBreaker[] {
     return health
       .rows()
       .filter(({ endpoint, state }) => state === 'open' && endpoint.startsWith(`${id}/`))
-      .map(({ endpoint }) => health.of(endpoint).breaker)
-      .filter((breaker) => breaker.insistMs(clock.monotonic()) === 0)
+      .map(({ endpoint }) => health.of(endpoint).circuit)
+      .filter((circuit) => circuit.forcedRetryInMs(clock.monotonic()) === 0)
   }
 
   /** Never rejects. */
-  async function probe({ read }: Provider, open: readonly Breaker[]): Promise<void> {
+  async function probe({ read }: Provider, open: readonly CircuitBreaker[]): Promise<void> {
     if (read === undefined || open.length === 0) return
-    const passes = open.map((breaker) => ({ breaker, pass: breaker.enter(clock.monotonic()) }))
-    const isBack = await read('/models').then(() => true, isNoFault)
-    for (const { breaker, pass } of passes) {
-      if (isBack) breaker.began(pass)
-      breaker.leave(pass, isBack ? 'neither' : 'failed', clock.monotonic())
+    const trials = open.map((circuit) => ({ circuit, permit: circuit.acquire(clock.monotonic()) }))
+    const isBack = await read('/models').then(() => true, isReachable)
+    for (const { circuit, permit } of trials) {
+      if (isBack) circuit.onFirstByte(permit)
+      circuit.release(permit, isBack ? 'ignored' : 'failed', clock.monotonic())
     }
   }
 
@@ -65,8 +69,8 @@ export function startProbes({
   }
 }
 
-/** A provider that refuses our key, or has no such list, is there. */
-function isNoFault(thrown: unknown): boolean {
+/** A provider that refuses our key, or has no list of models, is reachable. */
+function isReachable(thrown: unknown): boolean {
   const { status = 500 } = asBrokerError(thrown).details
   return status < 500
 }

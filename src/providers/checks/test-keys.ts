@@ -6,15 +6,15 @@ import type { ProviderDefinition } from '../provider.ts'
 import { errorOfStatus } from '../errors/upstream-errors.ts'
 import type { Upstream, UpstreamHeaders } from '../transport/upstream.ts'
 
-/** What became of asking with one key. */
+/** The result of one test request with one key. */
 export interface KeyTest {
   /** Counted from 1, as configured; absent when the provider needs none. */
   readonly key: number | undefined
   readonly ms: number
-  /** How many models it listed; absent when it failed. */
+  /** How many models the provider listed; absent when the request failed. */
   readonly models: number | undefined
   readonly error: BrokerError | undefined
-  /** Seconds that our clock is ahead of the provider's; absent when it doesn't say the time. */
+  /** Seconds that our clock is ahead of the provider's; absent when its response has no date. */
   readonly clockAheadS: number | undefined
 }
 
@@ -26,9 +26,9 @@ export interface TestParts {
   readonly enter?: (() => Promise<() => void>) | undefined
 }
 
-const PATIENCE_MS = 15_000
+const TIMEOUT_MS = 15_000
 
-/** Asks a provider for its models with each key: free of charge everywhere, and refused where a key is wrong. */
+/** Requests a provider's list of models with each key: free of charge everywhere, and refused when a key is wrong. */
 export async function testKeys(parts: TestParts, signal: AbortSignal): Promise<readonly KeyTest[]> {
   const leave = await parts.enter?.()
   try {
@@ -52,8 +52,8 @@ async function testKey(
     const aheadS = Math.round((parts.clock.now() - Date.parse(String(date))) / 1000)
     if (!Number.isNaN(aheadS)) clockAheadS = aheadS
   }
-  const asked = listModels(parts, key, signal, onHeaders)
-  const outcome = await asked.catch((error: unknown) => asBrokerError(error))
+  const listing = listModels(parts, key, signal, onHeaders)
+  const outcome = await listing.catch((error: unknown) => asBrokerError(error))
   const common = { key: number, ms: Math.round(parts.clock.monotonic() - startedAt), clockAheadS }
   return outcome instanceof BrokerError
     ? { ...common, models: undefined, error: withoutKey(outcome, key) }
@@ -64,7 +64,7 @@ function listModels(
   { definition, upstream, clock }: TestParts,
   key: Secret | undefined,
   signal: AbortSignal,
-  tellHeaders: (headers: UpstreamHeaders) => void,
+  onResponseHeaders: (headers: UpstreamHeaders) => void,
 ): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const decoder = new TextDecoder()
@@ -75,10 +75,10 @@ function listModels(
       onHeaders(itsStatus, itsHeaders) {
         status = itsStatus
         headers = itsHeaders
-        tellHeaders(itsHeaders)
+        onResponseHeaders(itsHeaders)
       },
       onData(bytes) {
-        if (body.length < MOST_CHARACTERS) body += decoder.decode(bytes, { stream: true })
+        if (body.length < MAX_CHARACTERS) body += decoder.decode(bytes, { stream: true })
       },
       onEnd() {
         if (status === 200) resolve(countModels(body, definition.displayName))
@@ -87,25 +87,25 @@ function listModels(
       onError: reject,
     },
   )
-  const give = (error: BrokerError) => (): void => {
+  const failWith = (error: BrokerError) => (): void => {
     call.abort()
     reject(error)
   }
   const provider = definition.displayName
-  const late = give(
-    new BrokerError('upstream-timeout', `${provider} did not answer within ${PATIENCE_MS / 1000} s`),
+  const onTimeout = failWith(
+    new BrokerError('upstream-timeout', `${provider} did not respond within ${TIMEOUT_MS / 1000} s`),
   )
-  const left = give(new BrokerError('upstream-timeout', 'nobody waits for the answer any more'))
-  const cancel = clock.after(PATIENCE_MS, late)
-  signal.addEventListener('abort', left)
+  const onAbort = failWith(new BrokerError('upstream-timeout', 'the caller no longer waits for the response'))
+  const cancel = clock.after(TIMEOUT_MS, onTimeout)
+  signal.addEventListener('abort', onAbort)
   return promise.finally(() => {
     cancel()
-    signal.removeEventListener('abort', left)
+    signal.removeEventListener('abort', onAbort)
   })
 }
 
 /** OpenRouter's list is the longest known, at half a million characters. */
-const MOST_CHARACTERS = 20_000_000
+const MAX_CHARACTERS = 20_000_000
 
 function headersFor({ headers }: ProviderDefinition, key: Secret | undefined): string[] {
   const all = ['accept-encoding', 'identity', 'user-agent', 'hero-aibroker']
@@ -117,10 +117,10 @@ function headersFor({ headers }: ProviderDefinition, key: Secret | undefined): s
 function countModels(body: string, provider: string): number {
   const list: unknown = parseObject(body)?.data
   if (Array.isArray(list)) return list.length
-  throw new BrokerError('upstream-failed', `${provider} answered with something that is no list of models`)
+  throw new BrokerError('upstream-failed', `${provider} responded with something that is no list of models`)
 }
 
-/** Some providers repeat the key that they refuse. */
+/** Removes the key from the error's message: some providers repeat the key that they refuse. */
 function withoutKey(error: BrokerError, key: Secret | undefined): BrokerError {
   if (key === undefined) return error
   const { status } = error.details

@@ -6,12 +6,12 @@ export const alibaba: ProviderDefinition = {
   // The international site; a key of the mainland site needs AIBROKER_ALIBABA_URL.
   baseUrl: 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1',
   needsKey: true,
-  // https://www.alibabacloud.com/help/en/model-studio/privacy-notice: no training, and what is asked over the API isn't
-  // saved; unless the account has its monitoring write logs, which no request can tell.
+  // https://www.alibabacloud.com/help/en/model-studio/privacy-notice: no training, and API requests are not saved,
+  // unless the account's monitoring writes logs, which a request cannot find out.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching takes the marks.
-  // Its embedding models take 10 texts at once.
+  // https://www.alibabacloud.com/help/en/model-studio/context-cache: explicit caching uses the marks.
+  // Its embedding models take at most 10 texts per request.
   // https://www.alibabacloud.com/help/en/model-studio/partial-mode
   quirks: { mostInputs: 10, takesCacheControl: true, prefixMarker: 'partial' },
   company: {

@@ -5,7 +5,7 @@ import type { ProviderDefinition, Quirks } from '../provider.ts'
 
 const PREFIX_MARKERS = ['role', 'prefix', 'partial', 'continue_final_message', 'none'] as const
 
-/** Quirks as the models file writes them. */
+/** The quirks of the models file, and how their values are read. */
 const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quirks | undefined>> = {
   max_tokens_field: (value) =>
     value === 'max_tokens' || value === 'max_completion_tokens' ? { maxTokensField: value } : undefined,
@@ -19,15 +19,18 @@ const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quir
   speaks_openrouter: (value) => (typeof value === 'boolean' ? { speaksOpenRouter: value } : undefined),
 }
 
-/** Every provider that may be set up here: the known ones, changed and added to by the models file. */
+/** Every provider that can be configured: the known ones with the models file's changes, and those it adds. Throws `bad-request`. */
 export function definitionsOf(settings: ReadonlyMap<string, ProviderSetting>): readonly ProviderDefinition[] {
-  const known = KNOWN_PROVIDERS.map((definition) => changedBy(definition, settings.get(definition.id)))
+  const known = KNOWN_PROVIDERS.map((definition) => withSetting(definition, settings.get(definition.id)))
   const isKnown = new Set(known.map(({ id }) => id))
-  const added = [...settings.values()].filter(({ name }) => !isKnown.has(name)).map(addedBy)
+  const added = [...settings.values()].filter(({ name }) => !isKnown.has(name)).map(definitionFrom)
   return [...known, ...added]
 }
 
-function changedBy(definition: ProviderDefinition, setting: ProviderSetting | undefined): ProviderDefinition {
+function withSetting(
+  definition: ProviderDefinition,
+  setting: ProviderSetting | undefined,
+): ProviderDefinition {
   if (setting === undefined) return definition
   return {
     ...definition,
@@ -39,8 +42,8 @@ function changedBy(definition: ProviderDefinition, setting: ProviderSetting | un
   }
 }
 
-/** A provider that only the models file knows. What it bills after an abort is unknown, so the worst is taken. */
-function addedBy(setting: ProviderSetting): ProviderDefinition {
+/** A provider that only the models file knows. What it bills after an abort is unknown, so the worst case is assumed. */
+function definitionFrom(setting: ProviderSetting): ProviderDefinition {
   return {
     id: setting.name,
     displayName: setting.displayName ?? setting.name,
@@ -60,7 +63,7 @@ function quirksOf({ name, quirks }: ProviderSetting): Quirks {
       const names = Object.keys(QUIRKS).join(', ')
       throw new BrokerError(
         'bad-request',
-        `providers.${name}.quirks: “${quirk}: ${value}” is not understood; quirks are ${names}`,
+        `providers.${name}.quirks: “${quirk}: ${value}” is not a known quirk or value; known quirks are ${names}`,
       )
     }
     all = { ...all, ...read }

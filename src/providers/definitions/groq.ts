@@ -5,11 +5,11 @@ export const groq: ProviderDefinition = {
   displayName: 'Groq',
   baseUrl: 'https://api.groq.com/openai/v1',
   needsKey: true,
-  // https://console.groq.com/docs/your-data: no training; kept only to chase faults and abuse, which can't be told per request.
+  // https://console.groq.com/docs/your-data: no training; kept only to debug faults and against abuse, which a request cannot opt out of.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
-  // https://console.groq.com/docs/openai: these are answered with 400.
-  // https://console.groq.com/docs/prefilling: the role alone is the mark.
+  // https://console.groq.com/docs/openai: requests with these fields get a 400.
+  // https://console.groq.com/docs/prefilling: the role alone marks the prefix.
   quirks: {
     prefixMarker: 'role',
     drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],

@@ -5,5 +5,5 @@ import { openrouter } from './openrouter.ts'
 import type { ProviderDefinition } from '../provider.ts'
 import { sambanova } from './sambanova.ts'
 
-/** Every provider that needs nothing but a key. More of them come from the `providers:` section of the models file. */
+/** Every provider that needs nothing but a key. The `providers:` section of the models file adds more. */
 export const KNOWN_PROVIDERS: readonly ProviderDefinition[] = [openai, openrouter, groq, sambanova, alibaba]

@@ -8,8 +8,8 @@ export const openai: ProviderDefinition = {
   // https://platform.openai.com/docs/guides/your-data: no training, kept up to 30 days against abuse.
   privacy: { trains: false, retains: true },
   abortStopsBilling: true,
-  // https://platform.openai.com/docs/api-reference/embeddings: 2048 inputs at once.
-  // `max_tokens` is deprecated there, and models that reason refuse it.
+  // https://platform.openai.com/docs/api-reference/embeddings: at most 2048 inputs per request.
+  // `max_tokens` is deprecated there, and reasoning models refuse it.
   quirks: {
     maxTokensField: 'max_completion_tokens',
     mostInputs: 2048,

@@ -5,9 +5,9 @@ export const openrouter: ProviderDefinition = {
   displayName: 'OpenRouter',
   baseUrl: 'https://openrouter.ai/api/v1',
   needsKey: true,
-  // True for most of the providers behind it; which ones, its documentation lists under “Stream cancellation”.
+  // True for most of the providers behind it; its documentation lists them under “Stream cancellation”.
   abortStopsBilling: true,
-  // It passes the beginning of an answer on; whether whoever answers behind it continues from it, nobody says.
+  // It passes an assistant prefix through; whether the provider behind it continues from the prefix is not documented.
   quirks: { speaksOpenRouter: true, prefixMarker: 'none' },
   company: {
     privacyPolicyUrl: 'https://openrouter.ai/privacy',

@@ -5,8 +5,8 @@ export const sambanova: ProviderDefinition = {
   displayName: 'SambaNova',
   baseUrl: 'https://api.sambanova.ai/v1',
   needsKey: true,
-  // https://community.sambanova.ai/t/data-handling-and-retention/1314: SambaNova's own word for no training and no keeping;
-  // its terms bind it to the former.
+  // https://community.sambanova.ai/t/data-handling-and-retention/1314: SambaNova states that it neither trains on
+  // nor keeps data; its terms only bind it not to train.
   privacy: { trains: false, retains: true },
   abortStopsBilling: false,
   quirks: { maxTokensField: 'max_tokens', prefixMarker: 'none' },

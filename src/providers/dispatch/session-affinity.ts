@@ -1,20 +1,20 @@
 import type { Question } from '../provider.ts'
 
-/** Providers cache prompts from about 1,024 tokens on; for less, sharing the load is worth more than the cache. */
-const LEAST_PREFIX = 4096
+/** Providers cache prompts from about 1,024 tokens on; below that, sharing the load is worth more than the cache. */
+const MIN_PREFIX = 4096
 
 /**
  * A number that requests have in common when a provider's prompt cache could serve them: the same `session_id` in the body
- * or as a header, the same `prompt_cache_key`, else the same long beginning. `undefined` when nothing is gained by asking
- * the same key again.
+ * or as a header, the same `prompt_cache_key`, else the same long beginning. `undefined` when there is nothing to gain from
+ * using the same key again.
  */
-export function stickinessOf({ body, headers }: Pick<Question, 'body' | 'headers'>): number | undefined {
+export function affinityOf({ body, headers }: Pick<Question, 'body' | 'headers'>): number | undefined {
   const { value, fields, text } = body
   const named = value['session_id'] ?? headers?.['x-session-id'] ?? value['prompt_cache_key']
   if (typeof named === 'string' && named !== '') return hash(named, 0, named.length)
   const messages = fields.get('messages')
-  if (messages === undefined || messages.valueTo - messages.valueFrom < LEAST_PREFIX) return undefined
-  return hash(text, messages.valueFrom, messages.valueFrom + LEAST_PREFIX)
+  if (messages === undefined || messages.valueTo - messages.valueFrom < MIN_PREFIX) return undefined
+  return hash(text, messages.valueFrom, messages.valueFrom + MIN_PREFIX)
 }
 
 /** FNV-1a over UTF-16 units, 32 bits. */

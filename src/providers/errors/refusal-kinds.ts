@@ -1,11 +1,12 @@
 import type { ErrorCode } from '../../base/errors.ts'
 
-/** How providers say that a prompt is too long or a subject barred. They have no common status or code for either. */
+/** How providers report that a prompt is too long or its content barred. They share no status or code for either. */
 interface RefusalKind {
   readonly code: ErrorCode
   /** Values of `error.code` or `error.type`. */
   readonly names: readonly string[]
-  readonly sentence: RegExp
+  /** Matches the error's message. */
+  readonly pattern: RegExp
 }
 
 const REFUSAL_KINDS: readonly RefusalKind[] = [
@@ -18,7 +19,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'max_tokens_exceeded', // OpenRouter
       'token_limit_exceeded',
     ],
-    sentence: new RegExp(
+    pattern: new RegExp(
       [
         'maximum context length', // OpenAI, OpenRouter, vLLM, DeepSeek, Mistral
         'prompt is too long', // Anthropic
@@ -42,7 +43,7 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'PROHIBITED_CONTENT', // Gemini
       'moderation_blocked',
     ],
-    sentence: new RegExp(
+    pattern: new RegExp(
       [
         'flagged (as|by|for)', // OpenRouter’s moderation, OpenAI
         'requires moderation', // OpenRouter
@@ -55,12 +56,12 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
   },
 ]
 
-/** The kind of a refusal by the provider's words; `undefined` when they say nothing that is known. */
+/** The kind of a refusal, by the names and the message of the error; `undefined` when they match no known kind. */
 export function refusalKind(names: readonly unknown[], message: string | undefined): ErrorCode | undefined {
   const kind = REFUSAL_KINDS.find(
     (each) =>
       names.some((name) => typeof name === 'string' && each.names.includes(name)) ||
-      (message !== undefined && each.sentence.test(message)),
+      (message !== undefined && each.pattern.test(message)),
   )
   return kind?.code
 }

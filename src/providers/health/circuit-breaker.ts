@@ -1,123 +1,139 @@
-/** What a breaker knows of one endpoint. Moments are monotonic milliseconds. */
-export interface Breaker {
-  /** Milliseconds until it may be asked; 0 when it may be now. */
-  restMs(now: number): number
-  /** The same for a request that has nobody else to go to: it may find out sooner, one in a second. */
-  insistMs(now: number): number
-  /** A request goes out. While the circuit is open and no other one is finding out, it is the one that does. */
-  enter(now: number): Pass
-  /** The trial has begun to be answered: the circuit closes, and opens again should that answer break. */
-  began(pass: Pass): void
-  /** Every pass ends in one of these, once. `neither` for what says nothing of the endpoint: a caller who left, a refused key. */
-  leave(pass: Pass, outcome: 'worked' | 'failed' | 'neither', now: number): void
-  readonly state: BreakerState
-}
+import { backoffMs, type BackoffLimits } from '../../base/backoff.ts'
 
-export type BreakerState = 'closed' | 'open' | 'half-open'
+export type CircuitState = 'closed' | 'open' | 'half-open'
 
-/** Permission for one request. A number of the circuit's openings: what was sent before the last one can't close it. */
-export interface Pass {
+/** How a request ended, as the circuit sees it. `ignored` says nothing about the endpoint: the caller left, a key was refused. */
+export type CircuitOutcome = 'worked' | 'failed' | 'ignored'
+
+/** Permission for one request. */
+export interface CircuitPermit {
+  /** How many times the circuit had opened. A request from before the last opening cannot fail the circuit again. */
   readonly opening: number
+  /** Whether this request tests an open circuit. */
   readonly isTrial: boolean
 }
 
-/** Opens after so many failures in a row … */
-const IN_A_ROW = 3
-/** … or when half of the last twenty failed, and at least ten are known. */
+/** The circuit opens after this many failures in a row … */
+const MAX_FAILURES_IN_A_ROW = 3
+/** … or when half of the last twenty requests failed, once ten are known. */
 const WINDOW = 20
-const LEAST_KNOWN = 10
+const MIN_KNOWN = 10
 /**
- * Rests of an open circuit, in turn; the last one repeats. With the jitter below none is longer than 25 seconds, so an
- * endpoint that is asked at all is back within 30 of its recovery.
+ * How long the circuit stays open: 5, 10, then 20 seconds. With the jitter below it is never longer than 25 seconds, so an
+ * endpoint that gets requests at all is back within 30 seconds of its recovery.
  */
-const RESTS_MS = [5_000, 10_000, 20_000] as const
+const OPEN_FOR: BackoffLimits = { firstMs: 5_000, maxMs: 20_000 }
+/** Open times are lengthened by up to this share. */
 const JITTER = 0.25
-/** A trial that has heard nothing for so long doesn't keep the next one waiting. */
+/** A trial without a first byte for this long no longer blocks the next trial. */
 const TRIAL_MS = 10_000
+/** Minimum time between two requests that are forced through an open circuit. */
+const FORCED_RETRY_MS = 1000
 
-/** Least time between two requests that have nobody else to go to. */
-const INSIST_MS = 1000
+/**
+ * The circuit breaker of one endpoint: closed, open for a while, half-open while one request tests the endpoint. All times
+ * are monotonic milliseconds.
+ */
+export class CircuitBreaker {
+  readonly #random: () => number
+  #state: CircuitState = 'closed'
+  #failuresInARow = 0
+  /** Whether each of the last requests failed. */
+  #recentFailures: boolean[] = []
+  #openings = 0
+  /** Openings without a complete response between them; they lengthen the open time. */
+  #openingsInARow = 0
+  /** When the circuit last opened, or the last trial was sent. */
+  #triedAt = 0
+  #openUntil = 0
+  /** When the current trial was sent; only meaningful while half-open. */
+  #trialSince = 0
 
-/** A circuit breaker: closed, open for a while, half-open for one request. `random` in [0, 1) is its jitter. */
-export function createBreaker(random: () => number): Breaker {
-  let isOpen = false
-  let failures = 0
-  let recent: boolean[] = []
-  /** Openings without a whole answer between them; they lengthen the rest. */
-  let opened = 0
-  let openings = 0
-  /** When it was last found to fail, or a request went to find out. */
-  let triedAt = 0
-  let until = 0
-  let trialSince: number | undefined
-
-  function open(now: number): void {
-    const rest = RESTS_MS[Math.min(opened, RESTS_MS.length - 1)] ?? 0
-    isOpen = true
-    opened++
-    openings++
-    triedAt = now
-    until = now + rest * (1 + JITTER * random())
-    trialSince = undefined
+  /** `random` in [0, 1) is the jitter. */
+  constructor(random: () => number) {
+    this.#random = random
   }
 
-  function close(): void {
-    isOpen = false
-    trialSince = undefined
-    recent = []
+  get state(): CircuitState {
+    return this.#state
   }
 
-  function restMs(now: number): number {
-    if (!isOpen) return 0
-    return Math.max(0, (trialSince === undefined ? until : trialSince + TRIAL_MS) - now)
+  /** Milliseconds until a request may be sent; 0 when it may be sent now. */
+  availableInMs(now: number): number {
+    if (this.#state === 'closed') return 0
+    const until = this.#state === 'open' ? this.#openUntil : this.#trialSince + TRIAL_MS
+    return Math.max(0, until - now)
   }
 
-  function insistMs(now: number): number {
-    const restLeftMs = restMs(now)
-    return trialSince === undefined
-      ? Math.min(restLeftMs, Math.max(0, triedAt + INSIST_MS - now))
-      : restLeftMs
+  /** Like `availableInMs`, for a request that has no other endpoint to go to: such a request may be sent once a second. */
+  forcedRetryInMs(now: number): number {
+    const availableInMs = this.availableInMs(now)
+    return this.#state === 'half-open'
+      ? availableInMs
+      : Math.min(availableInMs, Math.max(0, this.#triedAt + FORCED_RETRY_MS - now))
   }
 
-  function count(hasFailed: boolean, now: number): void {
-    failures = hasFailed ? failures + 1 : 0
-    if (!hasFailed) opened = 0
-    recent.push(hasFailed)
-    if (recent.length > WINDOW) recent.shift()
-    if (hasFailed && isTooMuch(failures, recent)) open(now)
+  /** Registers a request. While the circuit is open and no trial is in flight, this request is the trial. */
+  acquire(now: number): CircuitPermit {
+    const isTrial = this.#state !== 'closed' && this.forcedRetryInMs(now) === 0
+    if (isTrial) {
+      this.#state = 'half-open'
+      this.#trialSince = this.#triedAt = now
+    }
+    return { opening: this.#openings, isTrial }
   }
 
-  return {
-    get state() {
-      if (!isOpen) return 'closed'
-      return trialSince === undefined ? 'open' : 'half-open'
-    },
-    restMs,
-    insistMs,
-    enter(now) {
-      const isTrial = isOpen && insistMs(now) === 0
-      if (isTrial) trialSince = triedAt = now
-      return { opening: openings, isTrial }
-    },
-    began(pass) {
-      if (!isOpen || !pass.isTrial || pass.opening !== openings) return
-      close()
-      failures = IN_A_ROW - 1
-    },
-    leave(pass, outcome, now) {
-      const isOld = pass.opening !== openings
-      if (outcome === 'worked' && isOpen) close()
-      if (outcome === 'worked') count(false, now)
-      else if (isOld) return
-      else if (outcome === 'neither') trialSince = undefined
-      else if (!isOpen) count(true, now)
-      else if (pass.isTrial) open(now)
-    },
+  /** The response has begun. The first byte of a trial closes the circuit; it opens again if that response breaks. */
+  onFirstByte({ opening, isTrial }: CircuitPermit): void {
+    if (this.#state === 'closed' || !isTrial || opening !== this.#openings) return
+    this.#close()
+    this.#failuresInARow = MAX_FAILURES_IN_A_ROW - 1
   }
-}
 
-function isTooMuch(inARow: number, recent: readonly boolean[]): boolean {
-  if (inARow >= IN_A_ROW) return true
-  const failed = recent.filter(Boolean).length
-  return recent.length >= LEAST_KNOWN && failed * 2 >= recent.length
+  /** Ends a permit; called once for each. */
+  release({ opening, isTrial }: CircuitPermit, outcome: CircuitOutcome, now: number): void {
+    if (outcome === 'worked') {
+      if (this.#state !== 'closed') this.#close()
+      this.#recordSuccess()
+    } else if (opening !== this.#openings) return
+    else if (outcome === 'ignored') {
+      if (this.#state === 'half-open') this.#state = 'open'
+    } else if (this.#state === 'closed') this.#recordFailure(now)
+    else if (isTrial) this.#open(now)
+  }
+
+  #open(now: number): void {
+    const openMs = backoffMs(OPEN_FOR, ++this.#openingsInARow)
+    this.#state = 'open'
+    this.#openings++
+    this.#triedAt = now
+    this.#openUntil = now + openMs * (1 + JITTER * this.#random())
+  }
+
+  #close(): void {
+    this.#state = 'closed'
+    this.#recentFailures = []
+  }
+
+  #recordSuccess(): void {
+    this.#failuresInARow = 0
+    this.#openingsInARow = 0
+    this.#remember(false)
+  }
+
+  #recordFailure(now: number): void {
+    this.#failuresInARow++
+    this.#remember(true)
+    if (this.#failuresInARow >= MAX_FAILURES_IN_A_ROW || this.#failsHalfTheTime()) this.#open(now)
+  }
+
+  #remember(hasFailed: boolean): void {
+    this.#recentFailures.push(hasFailed)
+    if (this.#recentFailures.length > WINDOW) this.#recentFailures.shift()
+  }
+
+  #failsHalfTheTime(): boolean {
+    const known = this.#recentFailures.length
+    return known >= MIN_KNOWN && this.#recentFailures.filter(Boolean).length * 2 >= known
+  }
 }

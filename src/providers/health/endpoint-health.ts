@@ -1,10 +1,11 @@
+import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import type { Clock } from '../../base/clock.ts'
-import { createBreaker, type Breaker, type BreakerState } from './circuit-breaker.ts'
+import { CircuitBreaker, type CircuitState } from './circuit-breaker.ts'
 
-/** What is known of one endpoint. */
+/** What is known about one endpoint. */
 export interface EndpointHealth {
-  readonly breaker: Breaker
-  /** Events of its streams that were no JSON and were skipped. */
+  readonly circuit: CircuitBreaker
+  /** Events of its streams that were not JSON and were skipped. */
   malformedEvents: number
 }
 
@@ -12,24 +13,25 @@ export interface EndpointHealth {
 export interface HealthRow {
   /** `provider/model_id`. */
   readonly endpoint: string
-  readonly state: BreakerState
+  readonly state: CircuitState
   /** Milliseconds until an open circuit lets a request through. */
   readonly restMs: number
   readonly malformedEvents: number
 }
 
-/** The health of every endpoint that was ever asked. */
+/** The health of every endpoint that a request was sent to. */
 export interface HealthBook {
+  /** The health of `endpoint`, created when there is none yet. */
   of(endpoint: string): EndpointHealth
-  /** Milliseconds until it may be asked; 0 when it may be now. */
+  /** Milliseconds until a request may be sent; 0 when it may be sent now. */
   restMs(endpoint: string): number
-  /** `undefined` when it was never asked. */
+  /** `undefined` when no request was sent to it yet. */
   row(endpoint: string): HealthRow | undefined
   rows(): readonly HealthRow[]
 }
 
-/** Callers can name any model of some providers, so the book forgets the endpoint that was new longest ago. */
-const MOST_ENDPOINTS = 4096
+/** Callers can name any model of some providers, so the endpoint that was added first is dropped beyond this number. */
+const MAX_ENDPOINTS = 4096
 
 export interface HealthParts {
   readonly clock: Clock
@@ -37,28 +39,23 @@ export interface HealthParts {
   readonly random?: (() => number) | undefined
 }
 
+/** Keeps the health of up to 4096 endpoints in memory. */
 export function createHealthBook({ clock, random = Math.random }: HealthParts): HealthBook {
-  const book = new Map<string, EndpointHealth>()
+  const endpoints = new BoundedMap<string, EndpointHealth>(MAX_ENDPOINTS)
+  const create = (): EndpointHealth => ({ circuit: new CircuitBreaker(random), malformedEvents: 0 })
 
   function row(endpoint: string): HealthRow | undefined {
-    const health = book.get(endpoint)
+    const health = endpoints.get(endpoint)
     if (health === undefined) return undefined
-    const { breaker, malformedEvents } = health
-    return { endpoint, state: breaker.state, restMs: breaker.restMs(clock.monotonic()), malformedEvents }
+    const { circuit, malformedEvents } = health
+    const restMs = circuit.availableInMs(clock.monotonic())
+    return { endpoint, state: circuit.state, restMs, malformedEvents }
   }
 
   return {
-    of(endpoint) {
-      const known = book.get(endpoint)
-      if (known !== undefined) return known
-      const [oldest] = book.keys()
-      if (book.size >= MOST_ENDPOINTS && oldest !== undefined) book.delete(oldest)
-      const fresh = { breaker: createBreaker(random), malformedEvents: 0 }
-      book.set(endpoint, fresh)
-      return fresh
-    },
-    restMs: (endpoint) => book.get(endpoint)?.breaker.restMs(clock.monotonic()) ?? 0,
+    of: (endpoint) => endpoints.getOrCreate(endpoint, create),
+    restMs: (endpoint) => endpoints.get(endpoint)?.circuit.availableInMs(clock.monotonic()) ?? 0,
     row,
-    rows: () => [...book.keys()].flatMap((endpoint) => row(endpoint) ?? []),
+    rows: () => [...endpoints.keys()].flatMap((endpoint) => row(endpoint) ?? []),
   }
 }

@@ -1,83 +1,79 @@
-import type { BrokerError } from '../../base/errors.ts'
+import { backoffMs, type BackoffLimits } from '../../base/backoff.ts'
 
-/** Why a key is left alone. */
-export type RestReason =
-  /** The provider said 429. */
+/** Why a key is cooling down. */
+export type CooldownReason =
+  /** The provider responded with 429. */
   | 'limited'
-  /** It refuses the key (401), what the key may do (403), or the account has no credit (402). */
+  /** The provider refuses the key (401), forbids what the key asks for (403), or the account has no credit (402). */
   | 'key-refused'
   | 'forbidden'
   | 'no-credit'
-  /** Its answers were 5xx, or its connections broke. */
+  /** Responses were 5xx, or connections broke. */
   | 'failing'
 
-/** What is known of one key. Moments are those of the clock that never runs backwards, in milliseconds. */
-export interface LaneHealth {
-  readonly rest: RestReason | undefined
-  /** When it may be asked again. */
+/** What is known about one key. Times are monotonic milliseconds. */
+export interface KeyHealth {
+  readonly cooldown: CooldownReason | undefined
+  /** When the cooldown ends. */
   readonly until: number
-  /** When the rest began: what was sent before that knows nothing of it. */
+  /** When the cooldown began. The outcome of a request that was sent before says nothing about it. */
   readonly since: number
-  /** Rests of this kind without a success between them. */
+  /** Cooldowns for this reason without a success between them. */
   readonly inARow: number
 }
 
-export const HEALTHY: LaneHealth = Object.freeze({ rest: undefined, until: 0, since: -1, inARow: 0 })
+export const HEALTHY: KeyHealth = Object.freeze({ cooldown: undefined, until: 0, since: -1, inARow: 0 })
 
 const LIMITED_MS = 60_000
-const FAILING = { firstMs: 5_000, longestMs: 5 * 60_000 }
-/** A key that was refused is tried with one request after so long: nobody has to restart for a topped-up account. */
-const DENIED = { firstMs: 5 * 60_000, longestMs: 60 * 60_000 }
-/** Rests are longer by up to this share, so that many brokers don't come back in the same moment. */
+const FAILING: BackoffLimits = { firstMs: 5_000, maxMs: 5 * 60_000 }
+/** After this time one request tests a refused key, so that a topped-up account needs no restart. */
+const DENIED: BackoffLimits = { firstMs: 5 * 60_000, maxMs: 60 * 60_000 }
+/** Cooldowns are lengthened by up to this share, so that many brokers do not return at the same moment. */
 const JITTER = 0.1
 
-/** What a failure of a request that was sent at `sentAt` means for its key. `random` is in [0, 1). */
-export function afterFailure(
-  health: LaneHealth,
-  error: BrokerError,
-  { now, sentAt, random }: { readonly now: number; readonly sentAt: number; readonly random: number },
-): LaneHealth {
-  const rest = restFor(error)
-  if (rest === undefined) return health
-  // A broken connection says nothing new of a key that is limited or refused; it is only not yet checked.
-  if (rest === 'failing' && (isDenied(health) || (isHard(health) && health.until > now)))
-    return { ...health, until: Math.max(health.until, now + FAILING.firstMs) }
-  const { retryAfter } = error.details
-  // Who says “at once” has still just refused.
-  const asked = retryAfter === undefined ? 0 : Math.max(1, retryAfter) * 1000
-  // Requests that were under way together fail together, and that is one failure.
-  if (health.rest === rest && sentAt <= health.since)
-    return { ...health, until: Math.max(health.until, now + asked) }
-  const inARow = health.rest === rest ? health.inARow + 1 : 1
-  const ms = Math.max(asked, restMs(rest, inARow, asked)) * (1 + JITTER * random)
-  return { rest, until: now + ms, since: now, inARow }
+/** A failed request, as its key sees it. */
+export interface KeyFailure {
+  readonly reason: CooldownReason
+  /** Seconds from the provider's `Retry-After`. */
+  readonly retryAfter: number | undefined
+  readonly now: number
+  readonly sentAt: number
+  /** In [0, 1), for jitter. */
+  readonly random: number
 }
 
-/** A success ends every rest that began before the request was sent. */
-export function afterAnswer(health: LaneHealth, sentAt: number): LaneHealth {
+/** The health of a key after a request that failed with it. */
+export function afterFailure(health: KeyHealth, failure: KeyFailure): KeyHealth {
+  const { reason, retryAfter, now, sentAt, random } = failure
+  // A broken connection says nothing new about a key that is limited or refused; only its next check is delayed.
+  if (reason === 'failing' && (isDenied(health) || (isUnusable(health) && health.until > now)))
+    return { ...health, until: Math.max(health.until, now + FAILING.firstMs) }
+  // A provider that says “retry at once” has still just refused.
+  const retryAfterMs = retryAfter === undefined ? 0 : Math.max(1, retryAfter) * 1000
+  // Requests that were in flight together and fail together count as one failure.
+  if (health.cooldown === reason && sentAt <= health.since)
+    return { ...health, until: Math.max(health.until, now + retryAfterMs) }
+  const inARow = health.cooldown === reason ? health.inARow + 1 : 1
+  const ms = Math.max(retryAfterMs, cooldownMs(reason, inARow, retryAfterMs)) * (1 + JITTER * random)
+  return { cooldown: reason, until: now + ms, since: now, inARow }
+}
+
+/** A success ends every cooldown that began before the request was sent. */
+export function afterSuccess(health: KeyHealth, sentAt: number): KeyHealth {
   return sentAt >= health.since ? HEALTHY : health
 }
 
-/** Whether asking now would be useless; a key that only failed may be asked when there is no better one. */
-export function isHard({ rest }: Pick<LaneHealth, 'rest'>): boolean {
-  return rest !== undefined && rest !== 'failing'
+/** Whether a request with this key would be useless now. A key that only failed may be used when there is no better one. */
+export function isUnusable({ cooldown }: Pick<KeyHealth, 'cooldown'>): boolean {
+  return cooldown !== undefined && cooldown !== 'failing'
 }
 
-/** Whether it stays refused until one request has shown otherwise. */
-export function isDenied({ rest }: Pick<LaneHealth, 'rest'>): boolean {
-  return rest === 'key-refused' || rest === 'forbidden' || rest === 'no-credit'
+/** Whether the key counts as refused until one request has succeeded with it. */
+export function isDenied({ cooldown }: Pick<KeyHealth, 'cooldown'>): boolean {
+  return cooldown === 'key-refused' || cooldown === 'forbidden' || cooldown === 'no-credit'
 }
 
-function restFor({ code, details: { status } }: BrokerError): RestReason | undefined {
-  if (code === 'upstream-denied')
-    return status === 402 ? 'no-credit' : status === 403 ? 'forbidden' : 'key-refused'
-  if (code === 'upstream-busy' && (status === undefined || status === 429)) return 'limited'
-  const isTheirFault = code === 'upstream-failed' || code === 'upstream-timeout' || code === 'upstream-busy'
-  return isTheirFault && (status === undefined || status >= 498) ? 'failing' : undefined
-}
-
-function restMs(rest: RestReason, inARow: number, asked: number): number {
-  if (rest === 'limited') return asked > 0 ? asked : LIMITED_MS
-  const { firstMs, longestMs } = rest === 'failing' ? FAILING : DENIED
-  return Math.min(firstMs * 2 ** (inARow - 1), longestMs)
+function cooldownMs(reason: CooldownReason, inARow: number, retryAfterMs: number): number {
+  if (reason === 'limited') return retryAfterMs > 0 ? retryAfterMs : LIMITED_MS
+  return backoffMs(reason === 'failing' ? FAILING : DENIED, inARow)
 }

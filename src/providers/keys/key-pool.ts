@@ -1,84 +1,89 @@
 import type { Clock } from '../../base/clock.ts'
-import type { BrokerError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
 import {
-  afterAnswer,
   afterFailure,
+  afterSuccess,
   HEALTHY,
   isDenied,
-  isHard,
-  type LaneHealth,
-  type RestReason,
+  isUnusable,
+  type CooldownReason,
+  type KeyHealth,
 } from './key-health.ts'
-import { createMinuteWindow, type MinuteWindow } from './minute-window.ts'
+import { createRpmWindow, type RpmWindow } from './rpm-window.ts'
 
 /** A key and how it is to be used. */
 export interface KeySetting {
   readonly key: Secret
-  /** Share of the load among keys of the same priority; 1 unless said. */
+  /** Share of the load among keys of the same priority; default 1. */
   readonly weight?: number | undefined
-  /** Sparse integer, lower is used first; 0 unless said. */
+  /** Sparse integer, lower is used first; default 0. */
   readonly priority?: number | undefined
-  /** Most requests in any 60 seconds. */
+  /** Maximum number of requests in any 60 seconds. */
   readonly requestsPerMinute?: number | undefined
 }
 
 /** A key in use by one request. */
 export interface Lease {
   readonly key: Secret | undefined
-  /** Its lane, counted from 0. */
-  readonly lane: number
+  /** The key's index in the pool, from 0. */
+  readonly index: number
   readonly takenAt: number
 }
 
-/** How fit something is to be asked: `shaky` has just failed and is asked when nothing better is there, `resting` not at all. */
+/**
+ * Whether a key or an endpoint can serve a request now. `shaky`: it has just failed and is used when there is nothing
+ * better. `resting`: it is cooling down and is not used.
+ */
 export interface Readiness {
   readonly state: 'ready' | 'shaky' | 'resting'
-  /** Milliseconds until it may be asked; 0 when it may be now. */
+  /** Milliseconds until a request may be sent; 0 when it may be sent now. */
   readonly readyInMs: number
-  readonly reason: RestReason | 'own-limit' | 'circuit-open' | undefined
+  readonly reason: CooldownReason | 'own-limit' | 'circuit-open' | undefined
 }
 
-/** One lane for people to read; never shows the key. */
+/** The state of one key, for people to read. It never shows the key. */
 export interface LaneState {
-  /** Counted from 1, in the order of the configuration. */
+  /** The key's number in the configuration, from 1. */
   readonly number: number
-  readonly state: 'ready' | RestReason | 'own-limit'
+  readonly state: 'ready' | CooldownReason | 'own-limit'
   readonly readyInMs: number
+  /** Requests in flight. */
   readonly running: number
-  /** Since the start, or since the provider was set up anew: how often it was taken, and how that went. */
+  /** Requests since the start, or since the provider was configured anew, and how they ended. */
   readonly asked: number
   readonly answered: number
   readonly failed: number
 }
 
-/** The keys of one provider in rotation. A provider that needs no key has one lane without. */
+/** The keys of one provider in rotation. A provider that needs no key has one entry without a key. */
 export interface KeyPool {
   readonly size: number
   /**
-   * The best lane, counted as busy until it is released; `undefined` when all rest. With `sticky`, the same number gets
-   * the same lane as long as that one is fit; without, the least busy lane by weight.
+   * Takes the best key, which counts as in use until it is released; `undefined` when all keys are cooling down. Requests
+   * with the same `affinity` get the same key while it is usable; requests without get the least busy key by weight.
    */
-  take(sticky?: number): Lease | undefined
+  take(affinity?: number): Lease | undefined
   release(lease: Lease): void
-  /** The request was answered. */
-  answered(lease: Lease): void
-  failed(lease: Lease, error: BrokerError): void
+  /** Records that a request succeeded with this key. */
+  succeeded(lease: Lease): void
+  /** Records that a request failed with this key. Without a `reason` the key is not the cause and stays as it is. */
+  failed(lease: Lease, reason: CooldownReason | undefined, retryAfter: number | undefined): void
+  /** The readiness of the best key. */
   readiness(): Readiness
-  lanes(): readonly LaneState[]
+  keys(): readonly LaneState[]
 }
 
-interface Lane {
-  readonly number: number
-  readonly key: Secret | undefined
+interface Key {
+  readonly index: number
+  readonly secret: Secret | undefined
   readonly weight: number
   readonly priority: number
-  readonly window: MinuteWindow | undefined
-  health: LaneHealth
-  running: number
-  asked: number
-  answered: number
-  failed: number
+  readonly window: RpmWindow | undefined
+  health: KeyHealth
+  inFlight: number
+  requests: number
+  successes: number
+  failures: number
 }
 
 export interface KeyPoolParts {
@@ -88,110 +93,120 @@ export interface KeyPoolParts {
   readonly random?: (() => number) | undefined
 }
 
+/** Builds the pool. Without keys it has one entry without a key. */
 export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolParts): KeyPool {
   const settings: readonly Partial<KeySetting>[] = keys.length === 0 ? [{}] : keys
-  const lanes = settings.map(createLane)
+  const all = settings.map(createKey)
   let turn = 0
 
   return {
     size: keys.length,
-    take(sticky) {
+    take(affinity) {
       const now = clock.monotonic()
-      const lane = best(lanes, now, sticky, turn++)
-      if (lane === undefined) return undefined
-      lane.running++
-      lane.asked++
-      lane.window?.add(now)
-      return { key: lane.key, lane: lane.number, takenAt: now }
+      const key = bestKey(all, now, affinity, turn++)
+      if (key === undefined) return undefined
+      key.inFlight++
+      key.requests++
+      key.window?.add(now)
+      return { key: key.secret, index: key.index, takenAt: now }
     },
-    release(lease) {
-      const lane = lanes[lease.lane]
-      if (lane !== undefined) lane.running--
+    release({ index }) {
+      const key = all[index]
+      if (key !== undefined) key.inFlight--
     },
-    answered(lease) {
-      const lane = lanes[lease.lane]
-      if (lane === undefined) return
-      lane.answered++
-      lane.health = afterAnswer(lane.health, lease.takenAt)
+    succeeded({ index, takenAt }) {
+      const key = all[index]
+      if (key === undefined) return
+      key.successes++
+      key.health = afterSuccess(key.health, takenAt)
     },
-    failed(lease, error) {
-      const lane = lanes[lease.lane]
-      if (lane === undefined) return
-      lane.failed++
-      const circumstances = { now: clock.monotonic(), sentAt: lease.takenAt, random: random() }
-      lane.health = afterFailure(lane.health, error, circumstances)
+    failed({ index, takenAt }, reason, retryAfter) {
+      const key = all[index]
+      if (key === undefined) return
+      key.failures++
+      if (reason === undefined) return
+      const failure = { reason, retryAfter, now: clock.monotonic(), sentAt: takenAt, random: random() }
+      key.health = afterFailure(key.health, failure)
     },
-    readiness: () => poolReadiness(lanes.map((lane) => readinessOf(lane, clock.monotonic()))),
-    lanes: () => lanes.map((lane) => stateOf(lane, clock.monotonic())),
+    readiness: () => poolReadiness(all.map((key) => readinessOf(key, clock.monotonic()))),
+    keys: () => all.map((key) => stateOf(key, clock.monotonic())),
   }
 }
 
-function createLane(setting: Partial<KeySetting>, number: number): Lane {
-  const { key, weight = 1, priority = 0, requestsPerMinute } = setting
-  const window = requestsPerMinute === undefined ? undefined : createMinuteWindow(requestsPerMinute)
-  const counts = { running: 0, asked: 0, answered: 0, failed: 0 }
-  return { number, key, weight, priority, window, health: HEALTHY, ...counts }
+function createKey(setting: Partial<KeySetting>, index: number): Key {
+  const { key: secret, weight = 1, priority = 0, requestsPerMinute } = setting
+  const window = requestsPerMinute === undefined ? undefined : createRpmWindow(requestsPerMinute)
+  const counts = { inFlight: 0, requests: 0, successes: 0, failures: 0 }
+  return { index, secret, weight, priority, window, health: HEALTHY, ...counts }
 }
 
 const RANKS = { ready: 0, shaky: 1, resting: 2 } as const
 
-/** Fit before shaky, then by priority, then the sticky one or the least busy. Begins elsewhere each turn, so that idle keys share. */
-function best(
-  lanes: readonly Lane[],
+/**
+ * Ready before shaky, then by priority, then by affinity or the least busy. The search begins at another key each turn,
+ * so that idle keys share the load.
+ */
+function bestKey(
+  keys: readonly Key[],
   now: number,
-  sticky: number | undefined,
+  affinity: number | undefined,
   turn: number,
-): Lane | undefined {
-  let found: Lane | undefined
-  let foundRank = RANKS.resting as number
-  for (let step = 0; step < lanes.length; step++) {
-    const lane = lanes[(turn + step) % lanes.length]
-    if (lane === undefined) continue
-    const rank = RANKS[readinessOf(lane, now).state]
-    if (rank === RANKS.resting || rank > foundRank) continue
-    if (found === undefined || rank < foundRank || comesBefore(lane, found, sticky)) {
-      found = lane
-      foundRank = rank
+): Key | undefined {
+  let best: Key | undefined
+  let bestRank = RANKS.resting as number
+  for (let step = 0; step < keys.length; step++) {
+    const key = keys[(turn + step) % keys.length]
+    if (key === undefined) continue
+    const rank = RANKS[readinessOf(key, now).state]
+    if (rank === RANKS.resting || rank > bestRank) continue
+    if (best === undefined || rank < bestRank || comesBefore(key, best, affinity)) {
+      best = key
+      bestRank = rank
     }
   }
-  return found
+  return best
 }
 
-function comesBefore(lane: Lane, other: Lane, sticky: number | undefined): boolean {
-  if (lane.priority !== other.priority) return lane.priority < other.priority
-  if (sticky !== undefined) return affinity(lane, sticky) > affinity(other, sticky)
-  return (lane.running + 1) / lane.weight < (other.running + 1) / other.weight
+function comesBefore(key: Key, other: Key, affinity: number | undefined): boolean {
+  if (key.priority !== other.priority) return key.priority < other.priority
+  if (affinity !== undefined) return rendezvousScore(key, affinity) > rendezvousScore(other, affinity)
+  return (key.inFlight + 1) / key.weight < (other.inFlight + 1) / other.weight
 }
 
-/** Rendezvous hashing: each number has its own order of the lanes, so losing one lane moves only what was on it. */
-function affinity(lane: Lane, sticky: number): number {
-  let mixed = Math.imul(sticky ^ Math.imul(lane.number + 1, 0x9e3779b1), 0x85ebca6b)
+/** Rendezvous hashing: each affinity has its own order of the keys, so losing one key moves only its own requests. */
+function rendezvousScore(key: Key, affinity: number): number {
+  let mixed = Math.imul(affinity ^ Math.imul(key.index + 1, 0x9e3779b1), 0x85ebca6b)
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
   const unit = (((mixed ^ (mixed >>> 16)) >>> 0) + 1) / 4294967297
-  return -lane.weight / Math.log(unit)
+  return -key.weight / Math.log(unit)
 }
 
 const READY: Readiness = Object.freeze({ state: 'ready', readyInMs: 0, reason: undefined })
 
-function readinessOf({ health, window, running }: Lane, now: number): Readiness {
-  const { rest, until } = health
-  if (isHard(health) && until > now) return { state: 'resting', readyInMs: until - now, reason: rest }
-  // Its time is up, but only a success clears it: one request at a time finds out.
-  if (isDenied(health) && running > 0) return { state: 'resting', readyInMs: 1000, reason: rest }
+function readinessOf({ health, window, inFlight }: Key, now: number): Readiness {
+  const { cooldown, until } = health
+  if (isUnusable(health) && until > now) return { state: 'resting', readyInMs: until - now, reason: cooldown }
+  // The cooldown is over, but only a success clears a refused key: one request at a time tests it.
+  if (isDenied(health) && inFlight > 0) return { state: 'resting', readyInMs: 1000, reason: cooldown }
   const fullMs = window?.fullForMs(now) ?? 0
   if (fullMs > 0) return { state: 'resting', readyInMs: fullMs, reason: 'own-limit' }
-  return rest === 'failing' && until > now ? { state: 'shaky', readyInMs: 0, reason: rest } : READY
+  return cooldown === 'failing' && until > now ? { state: 'shaky', readyInMs: 0, reason: cooldown } : READY
 }
 
-/** A pool is as fit as its fittest lane. */
-function poolReadiness(lanes: readonly Readiness[]): Readiness {
-  return lanes.reduce((a, b) => ((RANKS[b.state] - RANKS[a.state] || b.readyInMs - a.readyInMs) < 0 ? b : a))
+function poolReadiness(keys: readonly Readiness[]): Readiness {
+  return keys.reduce((a, b) => ((RANKS[b.state] - RANKS[a.state] || b.readyInMs - a.readyInMs) < 0 ? b : a))
 }
 
-function stateOf(lane: Lane, now: number): LaneState {
-  const { state, readyInMs, reason } = readinessOf(lane, now)
-  const shown = state === 'ready' || reason === undefined || reason === 'circuit-open' ? 'ready' : reason
-  const restMs = state === 'shaky' ? lane.health.until - now : readyInMs
-  const { number, running, asked, answered, failed } = lane
-  return { number: number + 1, state: shown, readyInMs: Math.ceil(restMs), running, asked, answered, failed }
+function stateOf(key: Key, now: number): LaneState {
+  const { state, readyInMs, reason } = readinessOf(key, now)
+  const cooldownMs = state === 'shaky' ? key.health.until - now : readyInMs
+  return {
+    number: key.index + 1,
+    state: state === 'ready' || reason === undefined || reason === 'circuit-open' ? 'ready' : reason,
+    readyInMs: Math.ceil(cooldownMs),
+    running: key.inFlight,
+    asked: key.requests,
+    answered: key.successes,
+    failed: key.failures,
+  }
 }

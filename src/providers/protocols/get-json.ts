@@ -1,32 +1,34 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import { BodyReader } from '../transport/body-reader.ts'
 import { errorOfStatus } from '../errors/upstream-errors.ts'
+import { BodyReader } from '../transport/body-reader.ts'
 import type { Upstream } from '../transport/upstream.ts'
 
-/** A list of models is some hundred KB; whoever needs longer for it than this is not asked again until the next time. */
-const PATIENCE_MS = 20_000
+/** A list of models is some hundred KB; a provider that needs longer for it is tried again at the next refresh. */
+const TIMEOUT_MS = 20_000
 
-/** One `GET` beside all questions: a provider's list of models and the like. Rejects with a `BrokerError`. */
-export function readJson(
+export interface GetRequest {
+  readonly path: string
+  readonly headers: readonly string[]
+  /** For error messages. */
+  readonly provider: string
+  readonly clock: Clock
+}
+
+/** Sends one `GET`, for a provider's list of models and the like, and parses its JSON. Rejects with a `BrokerError`. */
+export function getJson(
   upstream: Upstream,
-  asked: {
-    readonly path: string
-    readonly headers: readonly string[]
-    readonly provider: string
-    readonly clock: Clock
-  },
+  { path, headers, provider, clock }: GetRequest,
 ): Promise<unknown> {
-  const { path, provider, clock } = asked
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
   let reader: BodyReader | undefined
   const call = upstream.send(
-    { method: 'GET', path, headers: [...asked.headers, 'accept-encoding', 'identity'], body: undefined },
+    { method: 'GET', path, headers: [...headers, 'accept-encoding', 'identity'], body: undefined },
     {
-      onHeaders(status, headers) {
+      onHeaders(status, responseHeaders) {
         reader = new BodyReader((body) => {
           if (status === 200) resolve(body)
-          else reject(errorOfStatus(provider, status, headers, body, clock.now()))
+          else reject(errorOfStatus(provider, status, responseHeaders, body, clock.now()))
         })
       },
       onData(bytes) {
@@ -41,20 +43,24 @@ export function readJson(
       onError: reject,
     },
   )
-  const cancel = clock.after(PATIENCE_MS, () => {
+  const cancel = clock.after(TIMEOUT_MS, () => {
     call.abort()
-    reject(new BrokerError('upstream-timeout', `${provider} took too long to answer ${path}`))
+    reject(new BrokerError('upstream-timeout', `${provider} took too long to respond to ${path}`))
   })
-  return promise.finally(cancel).then((body) => parsed(String(body), provider, path))
+  return promise.finally(cancel).then((body) => parsed(body, provider, path))
 }
 
 function parsed(body: string, provider: string, path: string): unknown {
   try {
     return JSON.parse(body)
   } catch (cause) {
-    throw new BrokerError('upstream-failed', `${provider} answered ${path} with something that is no JSON`, {
-      cause,
-      details: { provider, raw: body.slice(0, 200) },
-    })
+    throw new BrokerError(
+      'upstream-failed',
+      `${provider} responded to ${path} with something that is not JSON`,
+      {
+        cause,
+        details: { provider, raw: body.slice(0, 200) },
+      },
+    )
   }
 }

@@ -3,8 +3,8 @@ import { spliceFields } from '../../wire/json/splice-fields.ts'
 import type { Question, Quirks } from '../provider.ts'
 
 /**
- * Fields of OpenRouter's request that steer a router and mean nothing to a provider; OpenAI and others answer 400 to a
- * field they don't know. Each is honoured by the broker or refused there before a provider is asked.
+ * Fields of OpenRouter's request that steer a router and mean nothing to a provider; OpenAI and others respond with 400 to
+ * unknown fields. The broker applies each of them itself, or refuses it before a provider gets the request.
  */
 const ROUTER_FIELDS = [
   'models',
@@ -26,71 +26,71 @@ const ROUTER_FIELDS = [
   'max_tool_calls',
   'stop_server_tools_when',
   'x_search_filter',
-  'service_tier', // other tiers have other prices, which the catalogue doesn't know
+  'service_tier', // other tiers have other prices, which the catalog does not have
 ]
-const STEERS_ROUTERS: ReadonlySet<string> = new Set(ROUTER_FIELDS)
+const IS_ROUTER_FIELD: ReadonlySet<string> = new Set(ROUTER_FIELDS)
 
-/** The body that a provider sees: the caller's bytes with the few fields spliced that must differ. */
-export function bodyFor(question: Question, quirks: Quirks): string {
+/** The body for a provider: the caller's bytes, with only those fields replaced that must differ. */
+export function requestBody(request: Question, quirks: Quirks): string {
   const changes: Changes = new Map()
-  changes.set('model', JSON.stringify(question.modelId))
-  if (question.streamed && quirks.refusesStreamOptions !== true) askForUsage(question, changes)
+  changes.set('model', JSON.stringify(request.modelId))
+  if (request.streamed && quirks.refusesStreamOptions !== true) requestUsage(request, changes)
   if (quirks.refusesStreamOptions === true) changes.set('stream_options', undefined)
-  if (quirks.speaksOpenRouter === true) leaveTheWalkToUs(question, changes)
-  else speakPlainly(question, quirks, changes)
-  if (quirks.maxTokensField !== undefined) renameMaxTokens(question, quirks.maxTokensField, changes)
-  return spliceFields(question.body, changes)
+  if (quirks.speaksOpenRouter === true) prepareForRouter(request, changes)
+  else prepareForProvider(request, quirks, changes)
+  if (quirks.maxTokensField !== undefined) renameMaxTokens(request, quirks.maxTokensField, changes)
+  return spliceFields(request.body, changes)
 }
 
 type Changes = Map<string, string | undefined>
 
-/** A router is asked for one model; the next one is ours to ask. Preferences pass on, without our own name for it. */
-function leaveTheWalkToUs({ body }: Question, changes: Changes): void {
+/** A router gets one model only, because fallback is done here. Preferences pass through without our slug for the router. */
+function prepareForRouter({ body }: Question, changes: Changes): void {
   for (const field of ['models', 'route']) if (body.fields.has(field)) changes.set(field, undefined)
   const preferences = body.value['provider']
   if (!isObject(preferences)) return
-  const lists = ['order', 'only', 'ignore'].filter((name) => namesUs(preferences[name]))
+  const lists = ['order', 'only', 'ignore'].filter((name) => includesRouter(preferences[name]))
   if (lists.length === 0) return
-  const left = { ...preferences }
+  const changed = { ...preferences }
   for (const name of lists) {
     const others = (preferences[name] as readonly unknown[]).filter((slug) => slug !== ROUTER)
-    if (others.length === 0) delete left[name]
-    else left[name] = others
+    if (others.length === 0) delete changed[name]
+    else changed[name] = others
   }
-  changes.set('provider', JSON.stringify(left))
+  changes.set('provider', JSON.stringify(changed))
 }
 
-/** How callers name OpenRouter itself among our providers. */
+/** The slug by which callers name OpenRouter itself among our providers. */
 const ROUTER = 'openrouter'
 
-function namesUs(list: unknown): boolean {
+function includesRouter(list: unknown): boolean {
   return Array.isArray(list) && list.includes(ROUTER)
 }
 
-/** OpenAI's dialect for who knows no other. */
-function speakPlainly(question: Question, quirks: Quirks, changes: Changes): void {
-  const { body } = question
+/** Reduces the request to OpenAI's protocol. */
+function prepareForProvider(request: Question, quirks: Quirks, changes: Changes): void {
+  const { body } = request
   const { drops } = quirks
   for (const field of body.fields.keys())
-    if (STEERS_ROUTERS.has(field) || drops?.includes(field) === true) changes.set(field, undefined)
-  sayReasoningPlainly(question, changes)
-  if (quirks.takesCacheControl !== true && body.fields.has('messages')) dropBreakpoints(question, changes)
+    if (IS_ROUTER_FIELD.has(field) || drops?.includes(field) === true) changes.set(field, undefined)
+  translateReasoning(request, changes)
+  if (quirks.takesCacheControl !== true && body.fields.has('messages')) removeCacheMarks(request, changes)
 }
 
-/** `reasoning` becomes OpenAI's `reasoning_effort`; a model that doesn't reason is told nothing of it. */
-function sayReasoningPlainly({ body, reasons }: Question, changes: Changes): void {
-  const { reasoning, reasoning_effort: said } = body.value
+/** `reasoning` becomes OpenAI's `reasoning_effort`; for a model that does not reason both are removed. */
+function translateReasoning({ body, reasons }: Question, changes: Changes): void {
+  const { reasoning, reasoning_effort: given } = body.value
   if (body.fields.has('reasoning')) changes.set('reasoning', undefined)
   if (reasons === false) {
     if (body.fields.has('reasoning_effort')) changes.set('reasoning_effort', undefined)
     return
   }
-  if (said !== undefined && said !== null) return
+  if (given !== undefined && given !== null) return
   const effort = isObject(reasoning) ? effortOf(reasoning, body.value) : undefined
   if (effort !== undefined) changes.set('reasoning_effort', JSON.stringify(effort))
 }
 
-/** OpenRouter's shares of the answer that each effort may think for. */
+/** OpenRouter's share of the maximum tokens that each effort may spend on reasoning. */
 const EFFORT_SHARES = [
   ['minimal', 0.1],
   ['low', 0.2],
@@ -100,33 +100,33 @@ const EFFORT_SHARES = [
 
 function effortOf(
   reasoning: Readonly<Record<string, unknown>>,
-  request: Readonly<Record<string, unknown>>,
+  body: Readonly<Record<string, unknown>>,
 ): string | undefined {
   const { effort, max_tokens: budget, enabled } = reasoning
   if (typeof effort === 'string') return effort === 'max' || effort === 'xhigh' ? 'high' : effort
   if (enabled === false) return 'none'
-  const most = request['max_completion_tokens'] ?? request['max_tokens']
-  if (typeof budget === 'number' && typeof most === 'number' && most > 0)
-    return EFFORT_SHARES.find(([, share]) => budget <= share * most)?.[0] ?? 'high'
+  const maxTokens = body['max_completion_tokens'] ?? body['max_tokens']
+  if (typeof budget === 'number' && typeof maxTokens === 'number' && maxTokens > 0)
+    return EFFORT_SHARES.find(([, share]) => budget <= share * maxTokens)?.[0] ?? 'high'
   return enabled === true || typeof budget === 'number' ? 'medium' : undefined
 }
 
-const MARKS = ['cache_control', 'prompt_cache_breakpoint'] as const
+const CACHE_MARKS = ['cache_control', 'prompt_cache_breakpoint'] as const
 
-/** Marks for caches that this provider doesn't have; OpenAI caches by itself and refuses the field. */
-function dropBreakpoints({ body }: Question, changes: Changes): void {
-  // One rare syllable of both, without the quotes that JSON is full of: 1.7 instead of 10 µs for 17 KB.
+/** Removes cache marks that this provider does not understand; OpenAI caches by itself and refuses the field. */
+function removeCacheMarks({ body }: Question, changes: Changes): void {
+  // A rare part of both names, without the quotes that JSON is full of: 1.7 instead of 10 µs for 17 KB.
   if (!body.text.includes('cache_')) return
   for (const field of ['messages', 'tools'])
     if (body.fields.has(field)) changes.set(field, JSON.stringify(body.value[field], withoutMarks))
 }
 
 function withoutMarks(name: string, value: unknown): unknown {
-  return (MARKS as readonly string[]).includes(name) ? undefined : value
+  return (CACHE_MARKS as readonly string[]).includes(name) ? undefined : value
 }
 
-/** Without `include_usage` most providers end a stream without saying what it cost. */
-function askForUsage({ body }: Question, changes: Map<string, string | undefined>): void {
+/** Without `include_usage` most providers end a stream without its usage. */
+function requestUsage({ body }: Question, changes: Map<string, string | undefined>): void {
   const given = body.value['stream_options'] as Record<string, unknown> | null | undefined
   if (given?.['include_usage'] === true) return
   changes.set('stream_options', JSON.stringify({ ...given, include_usage: true }))

@@ -2,12 +2,12 @@ import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { shownUrl } from '../../base/text.ts'
 
-/** Where a provider listens, taken apart once at start. */
+/** A provider's address, parsed once at start. */
 export interface BaseUrl {
   /** What the HTTP client connects to; for a Unix socket only a name for the `Host` header. */
   readonly origin: string
   readonly socketPath: string | undefined
-  /** Path in front of every route, without a slash at the end: `/openai/v1`. */
+  /** Path before every route, without a trailing slash: `/openai/v1`. */
   readonly prefix: string
 }
 
@@ -26,14 +26,14 @@ export function unixBaseUrl(socketPath: string, prefix = '/v1'): string {
   return `http+unix://${encodeURIComponent(socketPath)}${prefix}`
 }
 
-/** Whether it can only lead to this host. */
+/** Whether the address can only lead to this host. */
 export function isLocalUrl({ origin, socketPath }: BaseUrl): boolean {
   if (socketPath !== undefined) return true
   const { hostname } = new URL(origin)
   return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.')
 }
 
-/** What a person calls the place: a host, or the path of a Unix socket. What is no base URL is shown as far as it may be. */
+/** The address for people to read: a host, or the path of a Unix socket. An invalid base URL is shown without its secrets. */
 export function hostOf(baseUrl: string): string {
   if (baseUrlFault(baseUrl) !== undefined) return shownUrl(baseUrl)
   const { origin, socketPath } = parseBaseUrl(baseUrl)

@@ -1,26 +1,26 @@
 import { GrowingBytes } from '../../base/collections/byte-buffer.ts'
 import { BrokerError } from '../../base/errors.ts'
 
-/** A plain answer or an error body larger than this is refused. */
-const MOST_BODY_BYTES = 64 * 1024 * 1024
+/** A plain response or an error body larger than this is refused. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024
 
-/** Each text that is put together from smaller ones takes as much as some letters more. */
-const WORTH_A_TEXT = 4096
+/** Smaller pieces are joined as bytes first, because each concatenation of strings costs memory, too. */
+const MIN_TEXT_BYTES = 4096
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const BYTE_ORDER_MARK = '\uFEFF'
 
-/** Makes sense of the bytes of one answer. */
-export interface AnswerReader {
+/** Takes the bytes of one response body. */
+export interface BodyConsumer {
   data(bytes: Uint8Array): void
   end(): void
 }
 
-/** Collects a body that is wanted whole: UTF-8, of which what is malformed becomes U+FFFD. */
-export class BodyReader implements AnswerReader {
+/** Collects a whole body as text: UTF-8, where malformed bytes become U+FFFD. */
+export class BodyReader implements BodyConsumer {
   readonly #onBody: (body: string) => void
   #text = ''
-  /** What came since the last byte that can't be in the middle of a character, and small pieces. */
+  /** Small pieces, and bytes that may end in the middle of a character. */
   readonly #kept = new GrowingBytes()
   #bytes = 0
 
@@ -30,21 +30,21 @@ export class BodyReader implements AnswerReader {
 
   data(bytes: Uint8Array): void {
     this.#bytes += bytes.length
-    if (this.#bytes > MOST_BODY_BYTES) {
+    if (this.#bytes > MAX_BODY_BYTES) {
       throw new BrokerError(
         'upstream-failed',
-        `the provider's answer is larger than ${MOST_BODY_BYTES} bytes`,
+        `the provider's response is larger than ${MAX_BODY_BYTES} bytes`,
       )
     }
-    // A piece is only lent; to keep one costs a copy, and JSON ends in ASCII.
-    const isReady = this.#kept.length === 0 && (this.#text === '' || bytes.length >= WORTH_A_TEXT)
+    // The bytes are only valid during the call, so keeping them costs a copy. JSON ends in ASCII.
+    const isReady = this.#kept.length === 0 && (this.#text === '' || bytes.length >= MIN_TEXT_BYTES)
     if (isReady && endsInAscii(bytes)) this.#text += decoder.decode(bytes)
     else this.#keep(bytes)
   }
 
   #keep(bytes: Uint8Array): void {
     this.#kept.add(bytes)
-    if (this.#kept.length >= WORTH_A_TEXT && endsInAscii(bytes)) this.#takeKept()
+    if (this.#kept.length >= MIN_TEXT_BYTES && endsInAscii(bytes)) this.#takeKept()
   }
 
   #takeKept(): void {

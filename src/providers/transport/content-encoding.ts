@@ -1,13 +1,13 @@
 import { createBrotliDecompress, createUnzip, createZstdDecompress } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import { BrokerError } from '../../base/errors.ts'
-import type { AnswerReader } from './body-reader.ts'
+import type { BodyConsumer } from './body-reader.ts'
 
-/** Reads what comes compressed although `identity` was asked for, as some proxies in front of providers send it. */
-export interface Decoding extends AnswerReader {
+/** Decodes a body that comes compressed although `identity` was requested, as some proxies before providers do. */
+export interface ContentDecoder extends BodyConsumer {
   pause(): void
   resume(): void
-  /** Nothing more is wanted. */
+  /** Stops: no more output comes. */
   destroy(): void
 }
 
@@ -19,30 +19,39 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
   zstd: createZstdDecompress,
 }
 
-export interface DecodingListener extends AnswerReader {
-  fail(error: BrokerError): void
+export interface DecodedBodyHandler {
+  onData(bytes: Uint8Array): void
+  onEnd(): void
+  onError(error: BrokerError): void
 }
 
-/** `undefined` when there is nothing to decode. Throws `upstream-failed` for an encoding that nobody asked for or knows. */
-export function decodingFor(encoding: string, listener: DecodingListener): Decoding | undefined {
+/** The decoder of `encoding`; `undefined` when there is nothing to decode. Throws `upstream-failed` for an unknown encoding. */
+export function createContentDecoder(
+  encoding: string,
+  handler: DecodedBodyHandler,
+): ContentDecoder | undefined {
   const name = encoding.trim().toLowerCase()
   if (name === '' || name === 'identity') return undefined
   const create = Object.hasOwn(DECODERS, name) ? DECODERS[name] : undefined
   if (create === undefined)
     throw new BrokerError(
       'upstream-failed',
-      `the provider's answer is encoded as “${name.slice(0, 40)}”, which is unknown here`,
+      `the provider's response has the unknown content encoding “${name.slice(0, 40)}”`,
     )
   const decoder = create()
-  decoder.on('data', (bytes: Buffer) => listener.data(bytes))
-  decoder.on('end', () => listener.end())
+  decoder.on('data', (bytes: Buffer) => handler.onData(bytes))
+  decoder.on('end', () => handler.onEnd())
   decoder.on('error', (cause) =>
-    listener.fail(
-      new BrokerError('upstream-failed', `the provider's ${name} is broken: ${cause.message}`, { cause }),
+    handler.onError(
+      new BrokerError(
+        'upstream-failed',
+        `the provider's ${name} response can't be decoded: ${cause.message}`,
+        { cause },
+      ),
     ),
   )
   return {
-    // The upstream reads its next bytes into the same buffer.
+    // Copied, because the upstream reads its next bytes into the same buffer.
     data: (bytes) => void decoder.write(Buffer.from(bytes)),
     end: () => void decoder.end(),
     pause: () => void decoder.pause(),

@@ -1,26 +1,26 @@
 import type { Clock } from '../../base/clock.ts'
 import { Roster, type Placed } from '../../base/collections/swap-set.ts'
 
-/** Bounds on the silence of a provider, in milliseconds. */
+/** Maximum times that a provider may be silent, in milliseconds. */
 export interface TimeLimits {
   readonly connectMs: number
-  /** From the question to the answer's headers, when a stream was asked for. */
+  /** From the request to the response's headers, when a stream was requested. */
   readonly headersMs: number
-  /** From the question to the first word of a stream. */
+  /** From the request to the first token of a stream. */
   readonly firstTokenMs: number
-  /** Between two pieces of an answer. */
+  /** Between two pieces of a response. */
   readonly gapMs: number
-  /** From the question to a plain answer, which says nothing before it is done. */
+  /** From the request to a plain response, of which nothing comes before it is complete. */
   readonly answerMs: number
-  /** From the last word, or an end mark, to the end of the connection's answer. */
+  /** From the last token, or an end mark, to the end of the response on the connection. */
   readonly lingerMs: number
   /** From the caller's request to its end, over all attempts. */
   readonly wholeMs: number
 }
 
 /**
- * OpenAI's own clients give up after ten minutes; models that think in silence have been seen to take two for the first
- * word. Half an hour is more than any provider lets an answer run.
+ * OpenAI's own clients give up after ten minutes; reasoning models have been seen to take two minutes to the first token.
+ * Half an hour is more than any provider lets a response run.
  */
 export const DEFAULT_LIMITS: TimeLimits = {
   connectMs: 10_000,
@@ -33,40 +33,60 @@ export const DEFAULT_LIMITS: TimeLimits = {
 }
 
 /** Something that may have to wait for too long. */
-export interface Watched extends Placed {
-  /** Looks at the time; called a few times a second. */
-  check(now: number): void
+export interface Timed extends Placed {
+  /** Compares its deadlines with the time; called on each tick of the timer. */
+  check(nowMs: number): void
 }
 
 /** One timer for everything that waits: a chunk costs a number written down, not a timer set anew. */
-export interface Watch {
-  add(watched: Watched): void
-  delete(watched: Watched): void
-  readonly size: number
+export class Watch {
+  readonly #clock: Clock
+  readonly #tickMs: number
+  readonly #waiting = new Roster<Timed>()
+  readonly #check = (timed: Timed): void => timed.check(this.#nowMs)
+  readonly #onTick = (): void => this.#tick()
+  #nowMs = 0
+  #isRunning = false
+
+  constructor(clock: Clock, tickMs: number) {
+    this.#clock = clock
+    this.#tickMs = tickMs
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  now(): number {
+    return this.#clock.monotonic()
+  }
+
+  /** A time at which `ms` have surely passed, at most two ticks late. Only while the timer runs. */
+  in(ms: number): number {
+    return this.#nowMs + ms + this.#tickMs
+  }
+
+  add(timed: Timed): void {
+    this.#waiting.add(timed)
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.#nowMs = this.#clock.monotonic()
+    this.#clock.after(this.#tickMs, this.#onTick)
+  }
+
+  delete(timed: Timed): void {
+    this.#waiting.delete(timed)
+  }
+
+  #tick(): void {
+    this.#nowMs = this.#clock.monotonic()
+    this.#waiting.each(this.#check)
+    this.#isRunning = this.#waiting.size > 0
+    if (this.#isRunning) this.#clock.after(this.#tickMs, this.#onTick)
+  }
 }
 
-/** Limits are kept to within `tickMs`. The timer runs only while something is watched. */
+/** A timer that runs only while something waits, and keeps deadlines to within `tickMs`. */
 export function createWatch(clock: Clock, tickMs = 200): Watch {
-  const all = new Roster<Watched>()
-  let isRunning = false
-
-  function tick(): void {
-    const now = clock.monotonic()
-    all.each((watched) => watched.check(now))
-    isRunning = all.size > 0
-    if (isRunning) clock.after(tickMs, tick)
-  }
-
-  return {
-    add(watched) {
-      all.add(watched)
-      if (isRunning) return
-      isRunning = true
-      clock.after(tickMs, tick)
-    },
-    delete: (watched) => void all.delete(watched),
-    get size() {
-      return all.size
-    },
-  }
+  return new Watch(clock, tickMs)
 }

@@ -1,16 +1,16 @@
 import { Pool, errors, type Dispatcher } from 'undici'
 import { BrokerError } from '../../base/errors.ts'
 import type { BaseUrl } from './base-url.ts'
-import { ourLimit } from './resource-limits.ts'
+import { resourceLimitError } from './resource-limits.ts'
 import { DEFAULT_LIMITS, type TimeLimits } from './timeouts.ts'
 
 /**
- * The wire to one provider: send these bytes, call this handler. Everything above speaks this interface, so that
- * another HTTP client can take undici's place.
+ * The HTTP client of one provider: sends a request and calls a handler. All code above uses this interface, so that the
+ * HTTP client can be replaced.
  */
 export interface Upstream {
   send(request: UpstreamRequest, handler: UpstreamHandler): UpstreamCall
-  /** Lets running calls end, then closes every connection. */
+  /** Lets calls in flight end, then closes every connection. */
   close(): Promise<void>
 }
 
@@ -18,7 +18,7 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST'
   /** Below the base URL's prefix: `/chat/completions`. */
   readonly path: string
-  /** Name, value, name, value… An array that was used for one request must not change before it is used for another. */
+  /** Name, value, name, value… An array may be reused for other requests, but must not change after its first use. */
   readonly headers: string[]
   readonly body: string | Uint8Array | undefined
 }
@@ -32,7 +32,7 @@ export interface UpstreamHandler {
   onError(error: BrokerError): void
 }
 
-/** The headers of an answer that somebody here reads. A client needn't tell of others. */
+/** The response headers that are read here. A client may leave out all others. */
 export const READ_HEADERS = ['content-type', 'content-encoding', 'retry-after', 'date'] as const
 
 /** A header that came more than once is a list. */
@@ -41,14 +41,14 @@ export type UpstreamHeaders = Readonly<
 >
 
 export interface UpstreamCall {
-  /** Closes the connection; `onError` is not called for it, nothing else comes either. */
+  /** Closes the connection. The handler is not called any more, not even `onError`. */
   abort(): void
   pause(): void
   resume(): void
 }
 
-/** More than this many requests at once to one provider wait for a connection. */
-const MOST_CONNECTIONS = 1024
+/** Requests to one provider beyond this number wait for a connection. */
+const MAX_CONNECTIONS = 1024
 
 /** An upstream over undici's `dispatch`: a quarter of the CPU of `fetch` in the measurements that `docs/decisions` names. */
 export function undiciUpstream(
@@ -56,10 +56,10 @@ export function undiciUpstream(
   limits: Pick<TimeLimits, 'connectMs'> = DEFAULT_LIMITS,
 ): Upstream {
   const pool = new Pool(base.origin, {
-    connections: MOST_CONNECTIONS,
+    connections: MAX_CONNECTIONS,
     pipelining: 1,
     allowH2: false,
-    // Silence is watched where its meaning is known: see `Visit`.
+    // `ResponseTimeouts` limits silence: it knows what is waited for.
     headersTimeout: 0,
     bodyTimeout: 0,
     connect: {
@@ -85,7 +85,7 @@ export function undiciUpstream(
 
 const ABORTED = new BrokerError('upstream-failed', 'aborted by us')
 
-/** One call: undici's handler on the one side, our `UpstreamCall` on the other. */
+/** One call, between undici and our handler. */
 class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #handler: UpstreamHandler
   #controller: Dispatcher.DispatchController | undefined
@@ -144,7 +144,7 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
 
 function translate(error: Error): BrokerError {
   if (error instanceof BrokerError) return error
-  const ours = ourLimit(error)
+  const ours = resourceLimitError(error)
   if (ours !== undefined) return ours
   if (isTimeout(error)) {
     return new BrokerError('upstream-timeout', `the provider took too long: ${error.message}`, {
@@ -157,7 +157,7 @@ function translate(error: Error): BrokerError {
   })
 }
 
-/** What the system says when there was no connection to send anything over. */
+/** Error codes of the system when there was no connection, so nothing was sent. */
 const UNCONNECTED = ['ECONNREFUSED', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 
 function isUnconnected(error: Error): boolean {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ChunkPattern } from '../../../src/providers/protocols/chunk-parser.ts'
+import { ChunkParser } from '../../../src/providers/protocols/chunk-parser.ts'
 import { parseObject } from '../../../src/wire/openai/parse-object.ts'
 
 const text = fc.oneof(
@@ -8,7 +8,7 @@ const text = fc.oneof(
   fc.string({ unit: 'binary' }),
 )
 
-/** A chunk as providers write it, and some that nobody would. */
+/** Chunks as providers write them, and some that no provider would write. */
 const shape = fc.record(
   {
     id: fc.constant('chatcmpl-1'),
@@ -29,22 +29,22 @@ const shape = fc.record(
 
 const payloadOf = (
   { choices, ...rest }: typeof shape extends fc.Arbitrary<infer T> ? T : never,
-  said: string,
-) => JSON.stringify({ ...rest, choices: choices(said) })
+  content: string,
+) => JSON.stringify({ ...rest, choices: choices(content) })
 
-/** One character of a payload made another one, as a broken provider might. */
+/** The payload with some characters replaced, as a broken provider might send it. */
 function broken(payload: string, at: number, by: string): string {
   const place = at % (payload.length + 1)
   return payload.slice(0, place) + by + payload.slice(place + by.length)
 }
 
-test('whatever chunks follow each other, each is what parsing it alone makes of it', () => {
+test('any sequence of chunks is parsed as each chunk would be alone', () => {
   fc.assert(
     fc.property(
       fc.array(shape, { minLength: 1, maxLength: 3 }),
       fc.array(
         fc.record({
-          said: text,
+          content: text,
           shape: fc.nat(),
           padding: fc.option(fc.string({ maxLength: 4 }), { nil: undefined }),
           fault: fc.option(fc.tuple(fc.nat(), fc.string({ minLength: 0, maxLength: 2 })), {
@@ -55,14 +55,14 @@ test('whatever chunks follow each other, each is what parsing it alone makes of 
         { maxLength: 12 },
       ),
       (shapes, pieces) => {
-        const pattern = new ChunkPattern()
-        for (const { said, shape: nth, padding, fault } of pieces) {
+        const parser = new ChunkParser()
+        for (const { content, shape: nth, padding, fault } of pieces) {
           const chosen = shapes[nth % shapes.length]
           if (chosen === undefined) return
           const padded = padding === undefined ? chosen : { ...chosen, obfuscation: padding }
-          const whole = payloadOf(padded, said)
+          const whole = payloadOf(padded, content)
           const payload = fault === undefined ? whole : broken(whole, ...fault)
-          expect(pattern.parse(payload)).toEqual(parseObject(payload))
+          expect(parser.parse(payload)).toEqual(parseObject(payload))
         }
       },
     ),
@@ -70,14 +70,14 @@ test('whatever chunks follow each other, each is what parsing it alone makes of 
   )
 })
 
-test('a name that is written with escapes is no reason to take another “content” for the text', () => {
-  const pattern = new ChunkPattern()
-  const payload = (said: string, other: string) =>
-    `{"note":{"content":"${other}"},"choices":[{"delta":{"cont\\u0065nt":"${said}"}}]}`
-  for (const [said, other] of [
+test('another field named “content” is not taken for the text when field names contain escapes', () => {
+  const parser = new ChunkParser()
+  const payload = (content: string, other: string) =>
+    `{"note":{"content":"${other}"},"choices":[{"delta":{"cont\\u0065nt":"${content}"}}]}`
+  for (const [content, other] of [
     ['a', 'a'],
     ['a', 'b'],
     ['c', 'b'],
   ] as const)
-    expect(pattern.parse(payload(said, other))).toEqual(parseObject(payload(said, other)))
+    expect(parser.parse(payload(content, other))).toEqual(parseObject(payload(content, other)))
 })

@@ -63,7 +63,7 @@ function providerAt(
   return provider
 }
 
-function question(body: object, streamed = false): Question {
+function requestOf(body: object, streamed = false): Question {
   const bytes = new TextEncoder().encode(JSON.stringify(body))
   return {
     route: 'chat',
@@ -75,46 +75,46 @@ function question(body: object, streamed = false): Question {
   }
 }
 
-interface Heard {
+interface Received {
   chunks: string[]
-  answer: string | undefined
+  response: string | undefined
   error: BrokerError | undefined
 }
 
-/** Asks and listens to the end; `onChunk` may leave. */
-function hear(
+/** Sends a request and collects its response to the end; `onChunk` may abort it. */
+function receive(
   provider: Provider,
-  asked: Question,
-  onChunk?: (asking: Asking, resolve: () => void) => void,
-): Promise<Heard> {
-  const heard: Heard = { chunks: [], answer: undefined, error: undefined }
+  request: Question,
+  onChunk?: (call: Asking, resolve: () => void) => void,
+): Promise<Received> {
+  const received: Received = { chunks: [], response: undefined, error: undefined }
   return new Promise((resolve) => {
-    const listener: AnswerListener = {
+    const handler: AnswerListener = {
       chunk(json) {
-        heard.chunks.push(json)
-        onChunk?.(asking, () => resolve(heard))
+        received.chunks.push(json)
+        onChunk?.(call, () => resolve(received))
       },
       answer(json) {
-        heard.answer = json
+        received.response = json
       },
-      end: () => resolve(heard),
+      end: () => resolve(received),
       fail(error) {
-        heard.error = error
-        resolve(heard)
+        received.error = error
+        resolve(received)
       },
     }
-    const asking = provider.ask(asked, listener)
+    const call = provider.ask(request, handler)
   })
 }
 
 const hello = { model: 'ours', messages: [{ role: 'user', content: 'hi' }] }
 
-describe('what the provider is sent', () => {
-  test('is the caller’s body with the model named its way, its key, and nothing that only a router understands', async () => {
+describe('the request to a provider', () => {
+  test('is the caller’s body with the provider’s model name and key, without router fields', async () => {
     const upstream = await upstreamOf(json(200, { choices: [{ message: { content: 'hi' } }] }))
-    await hear(
+    await receive(
       providerAt(upstream),
-      question({ ...hello, unknown_field: { a: [1] }, provider: { only: ['x'] }, models: [] }),
+      requestOf({ ...hello, unknown_field: { a: [1] }, provider: { only: ['x'] }, models: [] }),
     )
     const request = await upstream.received(0)
     expect(request.path).toBe('/v1/chat/completions')
@@ -125,24 +125,24 @@ describe('what the provider is sent', () => {
     })
   })
 
-  test('asks a stream for its usage and keeps the caller’s other stream options', async () => {
+  test('for a stream asks for its usage and keeps the caller’s other stream options', async () => {
     const upstream = await upstreamOf(sse(finishChunk(), done))
-    await hear(providerAt(upstream), question({ ...hello, stream: true, stream_options: { a: 1 } }, true))
+    await receive(providerAt(upstream), requestOf({ ...hello, stream: true, stream_options: { a: 1 } }, true))
     expect((await upstream.received(0)).body).toMatchObject({ stream_options: { a: 1, include_usage: true } })
   })
 
-  test('uses the provider’s only name for the bound on an answer', async () => {
+  test('uses the provider’s only name for the maximum tokens', async () => {
     const upstream = await upstreamOf(json(200, { choices: [{ message: { content: 'hi' } }] }))
     const provider = providerAt(upstream, { quirks: { maxTokensField: 'max_tokens' } })
-    await hear(provider, question({ ...hello, max_completion_tokens: 5 }))
+    await receive(provider, requestOf({ ...hello, max_completion_tokens: 5 }))
     const { body } = await upstream.received(0)
     expect(body).toEqual({ ...hello, model: 'their-name', max_tokens: 5 })
   })
 
-  test('several keys share the load', async () => {
+  test('is sent with the least busy of several keys', async () => {
     const upstream = await upstreamOf(json(200, { choices: [{ message: { content: 'hi' } }] }))
     const provider = providerAt(upstream, {}, ['one', 'two'])
-    await Promise.all([1, 2, 3, 4].map(() => hear(provider, question(hello))))
+    await Promise.all([1, 2, 3, 4].map(() => receive(provider, requestOf(hello))))
     const used = upstream.requests
       .map(({ headers }) => headers.authorization ?? '')
       .sort((a, b) => a.localeCompare(b))
@@ -150,7 +150,7 @@ describe('what the provider is sent', () => {
   })
 })
 
-describe('a stream', () => {
+describe('a provider’s stream', () => {
   const whole = [
     chatChunk('He'),
     chatChunk('llo'),
@@ -158,42 +158,48 @@ describe('a stream', () => {
     usageChunk({ prompt_tokens: 1, completion_tokens: 2 }),
   ]
 
-  test('is passed on chunk by chunk as the bytes it came as', async () => {
-    const heard = await hear(providerAt(await upstreamOf(sse(...whole, done))), question(hello, true))
-    expect(heard).toEqual({
+  test('is passed on chunk by chunk, unchanged', async () => {
+    const received = await receive(providerAt(await upstreamOf(sse(...whole, done))), requestOf(hello, true))
+    expect(received).toEqual({
       chunks: whole.map((chunk) => JSON.stringify(chunk)),
-      answer: undefined,
+      response: undefined,
       error: undefined,
     })
   })
 
-  test('cut at any byte is the whole answer or an error, never a short success', async () => {
+  test('that is cut at any byte is the whole response or an error, never a short success', async () => {
     const bytes = Buffer.from(
       [...whole.map((chunk) => JSON.stringify(chunk)), done].map((data) => `data: ${data}\n\n`).join(''),
     )
     const places = Array.from({ length: bytes.length + 1 }, (_, index) => index)
     const upstream = await scriptedUpstream(inTurn(...places.map((to) => [raw(bytes.subarray(0, to)), cut])))
     open.push(() => upstream[Symbol.asyncDispose]())
-    // A stand-in, so that its circuit stays closed over so many failures.
+    // As a mock provider, whose circuit stays closed over so many failures.
     const provider = providerAt(upstream, { isStandIn: true })
     for (const place of places) {
-      const { chunks, error } = await hear(provider, question(hello, true))
-      const said = chunks.map(
+      const { chunks, error } = await receive(provider, requestOf(hello, true))
+      const texts = chunks.map(
         (chunk) => (JSON.parse(chunk) as ReturnType<typeof chatChunk>).choices[0]?.delta.content ?? '',
       )
-      if (error === undefined) expect([place, said.join('')]).toEqual([place, 'Hello'])
+      if (error === undefined) expect([place, texts.join('')]).toEqual([place, 'Hello'])
       else expect(error.code).toBe('upstream-failed')
     }
   })
 
-  test('that ends in good order but without its finishing chunk has failed', async () => {
-    const heard = await hear(providerAt(await upstreamOf(sse(chatChunk('He'), done))), question(hello, true))
-    expect(heard.error).toMatchObject({ code: 'upstream-failed', message: /before the answer was finished/ })
+  test('that ends with [DONE] but without its finishing chunk has failed', async () => {
+    const received = await receive(
+      providerAt(await upstreamOf(sse(chatChunk('He'), done))),
+      requestOf(hello, true),
+    )
+    expect(received.error).toMatchObject({
+      code: 'upstream-failed',
+      message: /before the response was complete/,
+    })
   })
 
-  test('that says an error after its 200 has failed with the provider’s words', async () => {
+  test('with an error after its 200 has failed with the provider’s message', async () => {
     const failing = sse(chatChunk('He'), { error: { code: 429, message: 'slow down' }, choices: [] })
-    const { error } = await hear(providerAt(await upstreamOf(failing)), question(hello, true))
+    const { error } = await receive(providerAt(await upstreamOf(failing)), requestOf(hello, true))
     expect(error).toMatchObject({
       code: 'upstream-busy',
       message: 'slow down',
@@ -201,17 +207,17 @@ describe('a stream', () => {
     })
   })
 
-  test('that the caller leaves is closed at once', async () => {
+  test('is closed at once when the caller aborts it', async () => {
     const upstream = await upstreamOf(sse(chatChunk('He')), stall)
-    await hear(providerAt(upstream), question(hello, true), (asking, resolve) => {
-      asking.abort()
+    await receive(providerAt(upstream), requestOf(hello, true), (call, resolve) => {
+      call.abort()
       resolve()
     })
     expect(await (await upstream.received(0)).closed).toBe('hung-up')
   })
 })
 
-test.each([true, false])('an answer that comes in many pieces is whole, streamed (%s)', async (streamed) => {
+test.each([true, false])('a response that comes byte by byte is whole, streamed (%s)', async (streamed) => {
   const turn: Step = () => new Promise((resolve) => setImmediate(resolve))
   const text = 'Hello, é€𝄞'
   const events = `data: ${JSON.stringify(chatChunk(text))}\n\ndata: ${JSON.stringify(finishChunk())}\n\n`
@@ -222,15 +228,15 @@ test.each([true, false])('an answer that comes in many pieces is whole, streamed
     head(200, { 'content-type': type }),
     ...pieces.flatMap((piece) => [piece, turn]),
   )
-  const heard = await hear(providerAt(upstream), question(hello, streamed))
-  expect(heard).toEqual({
+  const received = await receive(providerAt(upstream), requestOf(hello, streamed))
+  expect(received).toEqual({
     chunks: streamed ? [JSON.stringify(chatChunk(text)), JSON.stringify(finishChunk())] : [],
-    answer: streamed ? undefined : answer,
+    response: streamed ? undefined : answer,
     error: undefined,
   })
 })
 
-describe('a failure', () => {
+describe('a provider’s failure', () => {
   test.each([
     [400, 'upstream-refused'],
     [401, 'upstream-denied'],
@@ -241,7 +247,7 @@ describe('a failure', () => {
     [529, 'upstream-busy'],
   ])('with status %i is %s, with the provider’s own message', async (status, code) => {
     const upstream = await upstreamOf(json(status, { error: { message: 'because' } }, { 'retry-after': '7' }))
-    const { error } = await hear(providerAt(upstream), question(hello))
+    const { error } = await receive(providerAt(upstream), requestOf(hello))
     expect(error).toMatchObject({
       code,
       message: 'because',
@@ -251,7 +257,7 @@ describe('a failure', () => {
 
   test('that repeats our key does not show it', async () => {
     const upstream = await upstreamOf(json(401, { error: { message: 'bad key sk-canary' } }))
-    const { error } = await hear(providerAt(upstream), question(hello))
+    const { error } = await receive(providerAt(upstream), requestOf(hello))
     expect(JSON.stringify([error?.message, error?.details])).not.toContain('canary')
   })
 
@@ -260,8 +266,8 @@ describe('a failure', () => {
     ['an error object', json(200, { error: { message: 'no' } })],
     ['no choices', json(200, { choices: [] })],
   ])('inside a 200 (%s) is a failure', async (_name, step) => {
-    const { error, answer } = await hear(providerAt(await upstreamOf(step)), question(hello))
-    expect(answer).toBeUndefined()
+    const { error, response } = await receive(providerAt(await upstreamOf(step)), requestOf(hello))
+    expect(response).toBeUndefined()
     expect(error?.code).toBe('upstream-failed')
   })
 
@@ -269,6 +275,6 @@ describe('a failure', () => {
     const upstream = await scriptedUpstream([])
     const provider = providerAt(upstream)
     await upstream[Symbol.asyncDispose]()
-    expect((await hear(provider, question(hello))).error?.code).toBe('upstream-failed')
+    expect((await receive(provider, requestOf(hello))).error?.code).toBe('upstream-failed')
   })
 })

@@ -7,7 +7,7 @@ test.each([
   ['https://host/v1?key=s3cret', 'it ends with its path'],
   ['https://host/v1#s3cret', 'it ends with its path'],
   ['ada:s3cret@host/v1', 'it begins with “ada:”'],
-])('%s is no base URL, and no key in it is shown', (url, why) => {
+])('%s is refused as a base URL, and no key in it is shown', (url, why) => {
   expect(() => parseBaseUrl(url)).toThrow(why)
   expect(() => parseBaseUrl(url)).not.toThrow('s3cret')
 })
@@ -18,6 +18,6 @@ test.each([
   ['https://host/v1?key=s3cret', 'https://host/v1?***'],
   ['http+unix://%ZZ/v1', 'http+unix://%ZZ/v1'],
   ['', ''],
-])('the place of %s is told as %s, whether it can be asked or not', (url, host) => {
+])('the address of %s is shown as %s, be it a valid base URL or not', (url, host) => {
   expect(hostOf(url)).toBe(host)
 })

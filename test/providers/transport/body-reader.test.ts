@@ -4,18 +4,18 @@ import { BodyReader } from '../../../src/providers/transport/body-reader.ts'
 import { cutBytes } from './http1/valid-response.ts'
 
 function read(pieces: readonly Uint8Array[]): string {
-  let heard: string | undefined
-  const reader = new BodyReader((body) => (heard = body))
-  // As from a socket, whose next bytes come to the same place.
-  const lent = new Uint8Array(4096)
+  let text: string | undefined
+  const reader = new BodyReader((body) => (text = body))
+  // Reused, as a socket reuses its buffer for the next bytes.
+  const buffer = new Uint8Array(4096)
   for (const piece of pieces) {
-    lent.fill(0x21)
-    lent.set(piece)
-    reader.data(lent.subarray(0, piece.length))
+    buffer.fill(0x21)
+    buffer.set(piece)
+    reader.data(buffer.subarray(0, piece.length))
   }
-  lent.fill(0x21)
+  buffer.fill(0x21)
   reader.end()
-  return heard ?? 'nothing'
+  return text ?? 'nothing'
 }
 
 const text = fc
@@ -24,7 +24,7 @@ const text = fc
 const body = fc.oneof(text, fc.uint8Array({ maxLength: 40 }))
 const sizes = fc.array(fc.nat({ max: 7 }), { maxLength: 40 })
 
-test('a body is the same text however it is cut, malformed or not', () => {
+test('a body becomes the same text however it is cut, malformed or not', () => {
   fc.assert(
     fc.property(body, fc.boolean(), sizes, (bytes, hasMark, sizes) => {
       const whole = Buffer.concat([Buffer.from(hasMark ? '\uFEFF' : ''), bytes])
@@ -35,6 +35,6 @@ test('a body is the same text however it is cut, malformed or not', () => {
   )
 })
 
-test('the mark of byte order is none of the text, and only at its beginning', () => {
+test('a byte order mark is removed at the beginning of a body only', () => {
   expect(read([Buffer.from('\uFEFFa'), Buffer.from('b\uFEFFc')])).toBe('ab\uFEFFc')
 })

@@ -2,6 +2,6 @@ import { describe, vi } from 'vitest'
 
 vi.stubEnv('AIBROKER_HTTP_CLIENT', 'undici')
 
-describe('over undici', async () => {
+describe('an OpenAI provider over undici', async () => {
   await import('../protocols/openai-provider.test.ts')
 })

@@ -1,15 +1,15 @@
 import { BrokenResponse } from './response-head.ts'
 
-/** Hears a body piece by piece; false means that nobody wants the rest. */
+/** Gets a body piece by piece; returns false when the rest is not wanted. */
 export type OnPiece = (piece: Buffer) => boolean
 
-const MOST_CHUNK_BYTES = 2 ** 32
-const MOST_SIZE_DIGITS = 16
-/** Extensions are read over; nobody is known to send any. */
-const MOST_EXTENSION_BYTES = 256
-const MOST_TRAILER_BYTES = 16 * 1024
+const MAX_CHUNK_BYTES = 2 ** 32
+const MAX_SIZE_DIGITS = 16
+/** Chunk extensions are skipped; no provider is known to send any. */
+const MAX_EXTENSION_BYTES = 256
+const MAX_TRAILER_BYTES = 16 * 1024
 
-/** Where in RFC 9112, 7.1 the next byte stands. */
+/** The position of the next byte in the grammar of RFC 9112, 7.1. */
 const FIRST_DIGIT = 0
 const DIGITS = 1
 const BLANKS = 2
@@ -30,11 +30,11 @@ const CR = 0x0d
 const SPACE = 0x20
 const SEMICOLON = 0x3b
 
-/** Takes a chunked body out of its framing, however the bytes are cut. */
+/** Decodes a chunked body, however its bytes are cut. */
 export class ChunkedBody {
   #state = FIRST_DIGIT
   #size = 0
-  /** Digits, extension bytes or trailer bytes so far, which all have their bound. */
+  /** Digits, extension bytes or trailer bytes so far; each kind has its maximum. */
   #count = 0
 
   get isDone(): boolean {
@@ -62,7 +62,7 @@ export class ChunkedBody {
     return at
   }
 
-  /** The state that a byte of the framing leads to. */
+  /** The state after a byte of the framing. */
   #after(byte: number): number {
     switch (this.#state) {
       case FIRST_DIGIT:
@@ -77,9 +77,9 @@ export class ChunkedBody {
       case BLANKS:
         if (byte === SEMICOLON) return EXTENSION
         if (!isBlank(byte)) throw new BrokenResponse('a chunk’s size is followed by something unknown')
-        return this.#counted(BLANKS, MOST_EXTENSION_BYTES)
+        return this.#counted(BLANKS, MAX_EXTENSION_BYTES)
       case EXTENSION:
-        return byte === CR ? SIZE_LF : this.#text(byte, EXTENSION, MOST_EXTENSION_BYTES)
+        return byte === CR ? SIZE_LF : this.#text(byte, EXTENSION, MAX_EXTENSION_BYTES)
       case SIZE_LF:
         this.#count = 0
         return expectLf(byte, this.#size === 0 ? TRAILER_START : DATA)
@@ -89,11 +89,11 @@ export class ChunkedBody {
       case DATA_LF:
         return expectLf(byte, FIRST_DIGIT)
       case TRAILER_START:
-        return byte === CR ? LAST_LF : this.#text(byte, TRAILER, MOST_TRAILER_BYTES)
+        return byte === CR ? LAST_LF : this.#text(byte, TRAILER, MAX_TRAILER_BYTES)
       case TRAILER:
         return byte === CR
-          ? this.#counted(TRAILER_LF, MOST_TRAILER_BYTES)
-          : this.#text(byte, TRAILER, MOST_TRAILER_BYTES)
+          ? this.#counted(TRAILER_LF, MAX_TRAILER_BYTES)
+          : this.#text(byte, TRAILER, MAX_TRAILER_BYTES)
       case TRAILER_LF:
         return expectLf(byte, TRAILER_START)
       default:
@@ -105,8 +105,8 @@ export class ChunkedBody {
     const value = hexValue(byte)
     if (value === -1) throw new BrokenResponse('a chunk’s size is no hexadecimal number')
     this.#size = this.#size * 16 + value
-    if (this.#size > MOST_CHUNK_BYTES) throw new BrokenResponse('a chunk is too large')
-    return this.#counted(DIGITS, MOST_SIZE_DIGITS)
+    if (this.#size > MAX_CHUNK_BYTES) throw new BrokenResponse('a chunk is too large')
+    return this.#counted(DIGITS, MAX_SIZE_DIGITS)
   }
 
   #beginExtension(state: number): number {
@@ -114,14 +114,14 @@ export class ChunkedBody {
     return state
   }
 
-  #text(byte: number, state: number, most: number): number {
+  #text(byte: number, state: number, max: number): number {
     if (byte !== TAB && (byte < SPACE || byte === 0x7f))
       throw new BrokenResponse('a line of its chunks holds a control character')
-    return this.#counted(state, most)
+    return this.#counted(state, max)
   }
 
-  #counted(state: number, most: number): number {
-    if (++this.#count > most) throw new BrokenResponse('a line of its chunks is too long')
+  #counted(state: number, max: number): number {
+    if (++this.#count > max) throw new BrokenResponse('a line of its chunks is too long')
     return state
   }
 }

@@ -3,56 +3,56 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import type { BaseUrl } from '../base-url.ts'
 
 /** How connections to one provider are made. */
-export interface Dialer {
+export interface Connector {
   /** For messages: `api.groq.com:443`. */
   readonly where: string
   readonly host: string
-  dial(listener: SocketListener): Socket
+  connect(handler: SocketHandler): Socket
 }
 
-export interface SocketListener {
+export interface SocketHandler {
   onReady(): void
   onBytes(bytes: Buffer, length: number): void
-  /** The provider sends nothing more. */
+  /** The provider has closed its side: no more bytes come. */
   onEnd(): void
   onError(error: Error): void
   onClose(): void
 }
 
 export interface TlsOptions {
-  /** Certificates (PEM) that are trusted in place of the usual ones. */
+  /** Certificates (PEM) that are trusted instead of the system's. */
   readonly ca?: string | readonly string[] | undefined
 }
 
-/** One read of a socket brings at most this much; the memory is used again for the next. */
+/** Maximum bytes of one read of a socket; the memory is reused for the next read. */
 const READ_BYTES = 64 * 1024
 
 const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
 
-export function createDialer(base: BaseUrl, tls: TlsOptions = {}): Dialer {
+export function createConnector(base: BaseUrl, tls: TlsOptions = {}): Connector {
   const url = new URL(base.origin)
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const isTls = url.protocol === 'https:'
   const port = url.port === '' ? (isTls ? 443 : 80) : Number(url.port)
   const address = base.socketPath === undefined ? { host, port } : { path: base.socketPath }
   const where = base.socketPath ?? `${url.hostname}:${port}`
-  if (!isTls) return { where, host: url.host, dial: (listener) => dialPlain(address, listener) }
+  if (!isTls) return { where, host: url.host, connect: (handler) => connectSocket(address, handler) }
   let session: Buffer | undefined
   return {
     where,
     host: url.host,
-    dial(listener) {
+    connect(handler) {
       const socket = connectTls({ ...SOCKET_OPTIONS, ...tlsOptions(host, tls), ...address, session })
-      socket.on('secureConnect', () => listener.onReady())
-      // The next connection saves a round trip with it. Only given out after the certificate was found good.
+      socket.on('secureConnect', () => handler.onReady())
+      // The next connection saves a round trip with the session, which is only issued after the certificate was verified.
       socket.on('session', (fresh) => (session = fresh))
-      socket.on('data', (bytes) => listener.onBytes(bytes, bytes.length))
-      return listen(socket, listener)
+      socket.on('data', (bytes) => handler.onBytes(bytes, bytes.length))
+      return attach(socket, handler)
     },
   }
 }
 
-/** Whatever the environment says, certificates are verified. */
+/** Certificates are always verified, even with NODE_TLS_REJECT_UNAUTHORIZED=0. */
 function tlsOptions(host: string, { ca }: TlsOptions): ConnectionOptions {
   return {
     ...(isIP(host) === 0 ? { servername: host } : {}),
@@ -63,26 +63,26 @@ function tlsOptions(host: string, { ca }: TlsOptions): ConnectionOptions {
   }
 }
 
-function dialPlain(
+function connectSocket(
   address: { host: string; port: number } | { path: string },
-  listener: SocketListener,
+  handler: SocketHandler,
 ): Socket {
   const onread: OnReadOpts = {
     buffer: Buffer.allocUnsafeSlow(READ_BYTES),
     callback(length, bytes) {
-      listener.onBytes(bytes as Buffer, length)
-      // True is “go on reading”; who wants a pause has told the socket.
+      handler.onBytes(bytes as Buffer, length)
+      // True means “go on reading”; a pause goes through the socket.
       return true
     },
   }
   const socket = connectPlain({ ...SOCKET_OPTIONS, ...address, onread })
-  socket.on('connect', () => listener.onReady())
-  return listen(socket, listener)
+  socket.on('connect', () => handler.onReady())
+  return attach(socket, handler)
 }
 
-function listen(socket: Socket, listener: SocketListener): Socket {
-  socket.on('end', () => listener.onEnd())
-  socket.on('error', (error) => listener.onError(error))
-  socket.on('close', () => listener.onClose())
+function attach(socket: Socket, handler: SocketHandler): Socket {
+  socket.on('end', () => handler.onEnd())
+  socket.on('error', (error) => handler.onError(error))
+  socket.on('close', () => handler.onClose())
   return socket
 }

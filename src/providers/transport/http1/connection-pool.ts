@@ -1,46 +1,49 @@
 import type { Clock } from '../../../base/clock.ts'
-import type { Call, Carrier } from './http-call.ts'
+import { createWatch, type Timed, type Watch } from '../timeouts.ts'
+import type { Connector } from './connect.ts'
 import { Connection, type ConnectionOwner, type ConnectionParts, type Timeouts } from './connection.ts'
-import type { Dialer } from './connect.ts'
+import type { CallHost, HttpCall } from './http-call.ts'
 import { tookTooLong, upstreamClosed } from './transport-errors.ts'
-import { createTicker, type Ticker } from './ticker.ts'
 
-export interface ConnectionsParts {
-  readonly dialer: Dialer
+export interface ConnectionPoolParts {
+  readonly connector: Connector
   readonly timeouts: Timeouts
   readonly clock: Clock
-  readonly mostConnections: number
+  readonly maxConnections: number
 }
 
-const MOST_TICK_MS = 500
-const LEAST_TICK_MS = 10
+const MAX_TICK_MS = 500
+const MIN_TICK_MS = 10
 
-/** All connections to one provider: who is free, who is not, and which calls wait for one. */
-export class Connections implements ConnectionOwner, Carrier {
-  readonly #most: number
+/** All connections to one provider, and the calls that wait for one. */
+export class ConnectionPool implements ConnectionOwner, CallHost, Timed {
+  /** The pool's own place in its timer, while calls wait. */
+  place = -1
+  readonly #maxConnections: number
   readonly #parts: ConnectionParts
-  readonly #ticker: Ticker
+  readonly #timer: Watch
   readonly #open = new Set<Connection>()
-  /** The last one was used last; the first ones grow old and are closed. */
+  /** Used as a stack: the least recently used connections stay idle and are closed. */
   readonly #idle: Connection[] = []
   /** Calls that wait for a connection, in their order. */
-  readonly #queue = new Set<Call>()
+  readonly #queue = new Set<HttpCall>()
   #closed: PromiseWithResolvers<void> | undefined
 
-  constructor({ dialer, timeouts, clock, mostConnections }: ConnectionsParts) {
-    this.#most = mostConnections
-    this.#ticker = createTicker(clock, tickFor(timeouts), (nowMs) => this.#check(nowMs))
-    this.#parts = { dialer, timeouts, ticker: this.#ticker, owner: this }
+  constructor({ connector, timeouts, clock, maxConnections }: ConnectionPoolParts) {
+    this.#maxConnections = maxConnections
+    this.#timer = createWatch(clock, tickFor(timeouts))
+    this.#parts = { connector, timeouts, timer: this.#timer, owner: this }
   }
 
-  carry(call: Call): void {
+  send(call: HttpCall): void {
     if (this.#closed !== undefined) return queueMicrotask(() => call.fail(upstreamClosed()))
     const idle = this.#takeIdle()
-    if (idle !== undefined) return idle.carry(call)
-    if (this.#open.size < this.#most) return this.#connect(call)
-    call.carrier = this
-    call.dueMs = this.#ticker.in(this.#parts.timeouts.headersMs)
+    if (idle !== undefined) return idle.send(call)
+    if (this.#open.size < this.#maxConnections) return this.#connect(call)
+    call.host = this
+    call.dueMs = this.#timer.in(this.#parts.timeouts.headersMs)
     this.#queue.add(call)
+    this.#timer.add(this)
     return undefined
   }
 
@@ -54,13 +57,13 @@ export class Connections implements ConnectionOwner, Carrier {
 
   onFree(connection: Connection): void {
     const next = this.#takeQueued()
-    if (next !== undefined) connection.carry(next)
+    if (next !== undefined) connection.send(next)
     else if (this.#closed === undefined) this.#idle.push(connection)
     else connection.close()
   }
 
-  /** A new connection can't be stale, so nothing is sent a third time. */
-  onStale(call: Call): void {
+  /** A new connection cannot be stale, so no request is sent a third time. */
+  onStale(call: HttpCall): void {
     this.#connect(call)
   }
 
@@ -73,19 +76,24 @@ export class Connections implements ConnectionOwner, Carrier {
     this.#resolveWhenEmpty()
   }
 
-  drop(call: Call): void {
+  drop(call: HttpCall): void {
     this.#queue.delete(call)
   }
 
-  /** A call that waits has nothing to pause yet; its connection will ask it. */
+  /** A queued call has nothing to pause yet; its connection will read `isPaused`. */
   pause(): void {}
   resume(): void {}
 
-  #connect(call: Call): void {
-    this.#ticker.start()
+  /** Fails the calls that have waited for too long for a connection. */
+  check(nowMs: number): void {
+    for (const call of this.#queue) if (nowMs >= call.dueMs) this.#giveUp(call)
+    if (this.#queue.size === 0) this.#timer.delete(this)
+  }
+
+  #connect(call: HttpCall): void {
     const connection = new Connection(this.#parts)
     this.#open.add(connection)
-    connection.carry(call)
+    connection.send(call)
   }
 
   #takeIdle(): Connection | undefined {
@@ -94,7 +102,7 @@ export class Connections implements ConnectionOwner, Carrier {
     return connection
   }
 
-  #takeQueued(): Call | undefined {
+  #takeQueued(): HttpCall | undefined {
     for (const call of this.#queue) {
       this.#queue.delete(call)
       return call
@@ -102,13 +110,7 @@ export class Connections implements ConnectionOwner, Carrier {
     return undefined
   }
 
-  #check(nowMs: number): boolean {
-    for (const connection of this.#open) connection.check(nowMs)
-    for (const call of this.#queue) if (nowMs >= call.dueMs) this.#giveUp(call)
-    return this.#open.size > 0
-  }
-
-  #giveUp(call: Call): void {
+  #giveUp(call: HttpCall): void {
     this.#queue.delete(call)
     call.fail(tookTooLong('no connection came free', this.#parts.timeouts.headersMs, true))
   }
@@ -118,7 +120,7 @@ export class Connections implements ConnectionOwner, Carrier {
   }
 }
 
-/** Often enough for the shortest limit, seldom enough to cost nothing. */
+/** Often enough for the shortest timeout, seldom enough to cost nothing. */
 function tickFor({ connectMs, headersMs, gapMs }: Timeouts): number {
-  return Math.max(LEAST_TICK_MS, Math.min(MOST_TICK_MS, Math.min(connectMs, headersMs, gapMs) / 4))
+  return Math.max(MIN_TICK_MS, Math.min(MAX_TICK_MS, Math.min(connectMs, headersMs, gapMs) / 4))
 }

@@ -1,77 +1,80 @@
 import type { Socket } from 'node:net'
 import { asBrokerError, type BrokerError } from '../../../base/errors.ts'
-import type { Call, Carrier } from './http-call.ts'
-import type { Dialer, SocketListener } from './connect.ts'
-import { brokenAnswer, closedEarly, failedToConnect, tookTooLong } from './transport-errors.ts'
+import type { Timed, Watch } from '../timeouts.ts'
+import type { Connector, SocketHandler } from './connect.ts'
+import type { CallHost, HttpCall } from './http-call.ts'
 import { writeRequest } from './request-writer.ts'
 import { BrokenResponse, type ResponseHead } from './response-head.ts'
-import { ResponseReader, type ResponseSink } from './response-reader.ts'
-import type { Ticker } from './ticker.ts'
+import { ResponseReader, type ResponseParts } from './response-reader.ts'
+import { brokenResponse, closedEarly, failedToConnect, tookTooLong } from './transport-errors.ts'
 
-/** Bounds in milliseconds on the silence of a provider, kept to within a second. */
+/** Maximum times that a provider may be silent, in milliseconds, kept to within a second. */
 export interface Timeouts {
   readonly connectMs: number
-  /** From the request to the answer's headers; also for how long a request may wait for a free connection. */
+  /** From the request to the response's headers; also for how long a request may wait for a free connection. */
   readonly headersMs: number
-  /** Between two pieces of the answer. */
+  /** Between two pieces of the response. */
   readonly gapMs: number
 }
 
 export interface ConnectionParts {
-  readonly dialer: Dialer
+  readonly connector: Connector
   readonly timeouts: Timeouts
-  readonly ticker: Ticker
+  readonly timer: Watch
   readonly owner: ConnectionOwner
 }
 
 export interface ConnectionOwner {
-  /** The connection has read its answer and may carry another call. */
+  /** The connection has read its response and can take another call. */
   onFree(connection: Connection): void
   onClosed(connection: Connection): void
-  /** The connection had been given up before the call could be heard on it; it is to be carried by a new one. */
-  onStale(call: Call): void
+  /** The provider had closed the connection before it read the call's request, which needs a new connection. */
+  onStale(call: HttpCall): void
 }
 
 /**
- * A provider that gives up a kept connection may do so while our next request is on its way. It then closes within a round
- * trip and has read nothing; one that closes later may have been at work on it.
+ * A provider that closes a kept connection may do so while our next request is on its way. It then closes within a round
+ * trip and has read nothing; a provider that closes later may have processed the request.
  */
-const MOST_RACE_MS = 1000
+const MAX_STALE_MS = 1000
 
 /** One socket, which carries one call at a time. */
-export class Connection implements Carrier, SocketListener, ResponseSink {
+export class Connection implements CallHost, SocketHandler, ResponseParts, Timed {
+  place = -1
   readonly #parts: ConnectionParts
   readonly #socket: Socket
   readonly #reader = new ResponseReader(this)
-  #call: Call | undefined
-  /** Connected, and for TLS verified. */
-  #isReady = false
-  /** It has answered a call before this one. */
+  #call: HttpCall | undefined
+  /**
+   * `connecting` until connected, and for TLS verified; `sent` until the first byte of a response; `reading` until the
+   * response is complete; then `idle`.
+   */
+  #state: 'connecting' | 'idle' | 'sent' | 'reading' = 'connecting'
+  /** Until when a close means that the provider has not read the request; 0 for the first request. */
+  #staleUntilMs = 0
+  /** A response was read on it before. */
   #isReused = false
-  /** Until when a close means that the provider has not read the request. */
-  #raceEndsMs = 0
-  /** Something of an answer has come. */
-  #isAnswering = false
   #isPaused = false
   #keepMs = 0
-  /** When the wait that is on has taken too long; `Infinity` while nobody waits. */
-  #dueMs = Infinity
+  /** When the current wait has taken too long; `Infinity` while nothing is waited for. */
+  #dueMs: number
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts
-    this.#dueMs = parts.ticker.in(parts.timeouts.connectMs)
-    this.#socket = parts.dialer.dial(this)
+    parts.timer.add(this)
+    this.#dueMs = parts.timer.in(parts.timeouts.connectMs)
+    this.#socket = parts.connector.connect(this)
   }
 
   get isUsable(): boolean {
     return !this.#socket.destroyed
   }
 
-  carry(call: Call): void {
+  send(call: HttpCall): void {
     this.#call = call
-    call.carrier = this
+    call.host = this
     if (call.isPaused) this.pause()
-    if (this.#isReady) this.#send(call)
+    if (this.#isReady) this.#write(call)
   }
 
   close(): void {
@@ -79,11 +82,10 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
     this.#socket.destroy()
   }
 
-  /** Looks at the time. */
   check(nowMs: number): void {
     if (nowMs < this.#dueMs) return
     if (this.#call === undefined) this.close()
-    else this.#fail(this.#tooLong())
+    else this.#fail(this.#timeoutError())
   }
 
   drop(): void {
@@ -94,7 +96,7 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   pause(): void {
     this.#isPaused = true
     this.#socket.pause()
-    // Who doesn't listen can't say that nothing comes. Connecting goes on, though.
+    // While nothing is read, silence says nothing about the provider. Connecting goes on, though.
     if (this.#isReady) this.#dueMs = Infinity
   }
 
@@ -105,20 +107,20 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
   }
 
   onReady(): void {
-    this.#isReady = true
-    if (this.#call !== undefined) this.#send(this.#call)
+    this.#state = 'idle'
+    if (this.#call !== undefined) this.#write(this.#call)
   }
 
   onBytes(bytes: Buffer, length: number): void {
     const call = this.#call
-    // An answer that nobody asked for could pass for the answer to the next request.
+    // A response without a request could pass for the response to the next request.
     if (call === undefined) return this.close()
-    this.#isAnswering = true
+    this.#state = 'reading'
     let used = length
     try {
       used = this.#reader.read(bytes, length)
     } catch (error) {
-      return this.#fail(error instanceof BrokenResponse ? brokenAnswer(error) : asBrokerError(error))
+      return this.#fail(error instanceof BrokenResponse ? brokenResponse(error) : asBrokerError(error))
     }
     if (this.#call !== call) return undefined
     if (this.#reader.isDone) this.#finish(call, used === length)
@@ -126,12 +128,12 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
     return undefined
   }
 
-  head({ status, headers, keepMs }: ResponseHead): void {
+  onHead({ status, headers, keepMs }: ResponseHead): void {
     this.#keepMs = keepMs
     this.#call?.handler.onHeaders(status, headers)
   }
 
-  piece(piece: Buffer): boolean {
+  onPiece(piece: Buffer): boolean {
     this.#call?.handler.onData(piece)
     return this.#call !== undefined
   }
@@ -148,12 +150,17 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
 
   onClose(): void {
     this.#lose(undefined)
+    this.#parts.timer.delete(this)
     this.#parts.owner.onClosed(this)
   }
 
-  #send(call: Call): void {
-    this.#isAnswering = false
-    if (this.#isReused) this.#raceEndsMs = this.#parts.ticker.in(MOST_RACE_MS)
+  get #isReady(): boolean {
+    return this.#state !== 'connecting'
+  }
+
+  #write(call: HttpCall): void {
+    this.#state = 'sent'
+    if (this.#isReused) this.#staleUntilMs = this.#parts.timer.in(MAX_STALE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
     writeRequest(this.#socket, call.head, call.body)
@@ -161,67 +168,68 @@ export class Connection implements Carrier, SocketListener, ResponseSink {
 
   /** From now on the next sign of the provider is waited for. */
   #expectMore(): void {
-    const { timeouts, ticker } = this.#parts
-    this.#dueMs = ticker.in(this.#reader.isInBody ? timeouts.gapMs : timeouts.headersMs)
+    const { timeouts, timer } = this.#parts
+    this.#dueMs = timer.in(this.#reader.isInBody ? timeouts.gapMs : timeouts.headersMs)
   }
 
-  /** Frees the connection before the handler hears of the end, so that its next request finds it. */
-  #finish(call: Call, isClean: boolean): void {
-    this.#leave(call)
-    // The provider may answer before it has heard all; what is still to be sent would then be the next request's beginning.
-    if (isClean && this.#keepMs > 0 && this.#socket.writableLength === 0) this.#rest()
+  /** Frees the connection before the handler gets the end, so that the handler's next request can use it. */
+  #finish(call: HttpCall, isClean: boolean): void {
+    this.#detach(call)
+    // A provider may respond before it has read the whole request; the unsent rest would begin the next request.
+    if (isClean && this.#keepMs > 0 && this.#socket.writableLength === 0) this.#keep()
     else this.close()
     call.end()
   }
 
-  #rest(): void {
+  #keep(): void {
     if (this.#isPaused) this.#socket.resume()
     this.#isPaused = false
+    this.#state = 'idle'
     this.#isReused = true
-    this.#dueMs = this.#parts.ticker.in(this.#keepMs)
+    this.#dueMs = this.#parts.timer.in(this.#keepMs)
     this.#parts.owner.onFree(this)
   }
 
   #fail(error: BrokerError): void {
     const call = this.#call
-    if (call !== undefined) this.#leave(call)
+    if (call !== undefined) this.#detach(call)
     this.close()
     call?.fail(error)
   }
 
-  #leave(call: Call): void {
+  #detach(call: HttpCall): void {
     this.#call = undefined
-    call.carrier = undefined
+    call.host = undefined
   }
 
   #lose(cause: Error | undefined): void {
     const call = this.#call
     if (call === undefined) this.close()
     else if (this.#isStale()) this.#handBack(call)
-    else this.#fail(this.#lost(cause))
+    else this.#fail(this.#lostError(cause))
   }
 
   #isStale(): boolean {
-    return this.#isReady && !this.#isAnswering && this.#parts.ticker.now() < this.#raceEndsMs
+    return this.#state === 'sent' && this.#parts.timer.now() < this.#staleUntilMs
   }
 
-  #handBack(call: Call): void {
-    this.#leave(call)
+  #handBack(call: HttpCall): void {
+    this.#detach(call)
     this.close()
     this.#parts.owner.onStale(call)
   }
 
-  #lost(cause: Error | undefined): BrokerError {
-    const { dialer } = this.#parts
-    if (!this.#isReady) return failedToConnect(dialer.where, cause ?? new Error('it was closed at once'))
-    if (!this.#isAnswering) return closedEarly('before it answered', cause)
-    return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'answer' : 'headers'}`, cause)
+  #lostError(cause: Error | undefined): BrokerError {
+    const { connector } = this.#parts
+    if (!this.#isReady) return failedToConnect(connector.where, cause ?? new Error('it was closed at once'))
+    if (this.#state !== 'reading') return closedEarly('before it responded', cause)
+    return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'response' : 'headers'}`, cause)
   }
 
-  #tooLong(): BrokerError {
-    const { timeouts, dialer } = this.#parts
-    if (!this.#isReady) return tookTooLong(`no connection to ${dialer.where}`, timeouts.connectMs, true)
-    if (this.#reader.isInBody) return tookTooLong('nothing more of its answer', timeouts.gapMs, false)
-    return tookTooLong('no answer', timeouts.headersMs, false)
+  #timeoutError(): BrokerError {
+    const { timeouts, connector } = this.#parts
+    if (!this.#isReady) return tookTooLong(`no connection to ${connector.where}`, timeouts.connectMs, true)
+    if (this.#reader.isInBody) return tookTooLong('nothing more of its response', timeouts.gapMs, false)
+    return tookTooLong('no response', timeouts.headersMs, false)
   }
 }

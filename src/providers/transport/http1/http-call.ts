@@ -1,21 +1,21 @@
 import { asBrokerError, type BrokerError } from '../../../base/errors.ts'
 import type { UpstreamCall, UpstreamHandler } from '../upstream.ts'
 
-/** What a call is on or waits in. */
-export interface Carrier {
-  /** Its caller left: it must not be sent, or its answer not be read. */
-  drop(call: Call): void
+/** What a call runs on (a connection) or waits in (the pool's queue). */
+export interface CallHost {
+  /** The caller left: the request must not be sent, or its response not be read. */
+  drop(call: HttpCall): void
   pause(): void
   resume(): void
 }
 
-/** One request under way: the wire on one side, the handler on the other, which hears of one ending only. */
-export class Call implements UpstreamCall {
+/** One request in flight, between the connection and its handler. The handler gets exactly one end. */
+export class HttpCall implements UpstreamCall {
   readonly head: string
   readonly body: string | Uint8Array | undefined
   readonly handler: UpstreamHandler
-  carrier: Carrier | undefined
-  /** Until when it may wait for a connection, on the ticker's clock. */
+  host: CallHost | undefined
+  /** How long it may wait for a connection, on the clock of the pool's timer. */
   dueMs = Infinity
   #isOver = false
   #isPaused = false
@@ -26,10 +26,6 @@ export class Call implements UpstreamCall {
     this.handler = handler
   }
 
-  get isOver(): boolean {
-    return this.#isOver
-  }
-
   get isPaused(): boolean {
     return this.#isPaused
   }
@@ -37,19 +33,19 @@ export class Call implements UpstreamCall {
   abort(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.carrier?.drop(this)
+    this.host?.drop(this)
   }
 
   pause(): void {
     if (this.#isPaused || this.#isOver) return
     this.#isPaused = true
-    this.carrier?.pause()
+    this.host?.pause()
   }
 
   resume(): void {
     if (!this.#isPaused || this.#isOver) return
     this.#isPaused = false
-    this.carrier?.resume()
+    this.host?.resume()
   }
 
   end(): void {
@@ -58,7 +54,7 @@ export class Call implements UpstreamCall {
     try {
       this.handler.onEnd()
     } catch (error) {
-      // Whoever stumbles over the end has not ended.
+      // A handler that throws on the end has not ended in good order.
       this.handler.onError(asBrokerError(error))
     }
   }

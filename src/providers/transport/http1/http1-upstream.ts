@@ -2,48 +2,48 @@ import type { Clock } from '../../../base/clock.ts'
 import { asBrokerError } from '../../../base/errors.ts'
 import type { BaseUrl } from '../base-url.ts'
 import type { Upstream } from '../upstream.ts'
-import { Call } from './http-call.ts'
-import { Connections } from './connection-pool.ts'
+import { HttpCall } from './http-call.ts'
+import { ConnectionPool } from './connection-pool.ts'
 import type { Timeouts } from './connection.ts'
-import { createDialer, type TlsOptions } from './connect.ts'
+import { createConnector, type TlsOptions } from './connect.ts'
 import { requestHead } from './request-writer.ts'
 
-/** An answer may be long in coming, and whoever asks knows how long; a connection is there soon or never. */
+/** How long a response may take is known above this layer; a connection comes soon or never. */
 const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: Infinity, gapMs: Infinity }
 
-const MOST_CONNECTIONS = 1024
+const MAX_CONNECTIONS = 1024
 
 export interface LeanOptions {
   readonly clock: Clock
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly tls?: TlsOptions | undefined
-  /** More requests than this at once wait for a connection, each no longer than for an answer's headers. */
-  readonly mostConnections?: number | undefined
+  /** Requests beyond this number wait for a connection, each no longer than `headersMs`. */
+  readonly maxConnections?: number | undefined
 }
 
 /**
- * An upstream over a socket and little else: HTTP/1.1 with kept connections, as strict as its RFC (9112) and smaller than a
- * client for everybody. The handler is never called before `send` has returned. A pause takes hold after the bytes that
- * were read already, at most 64 KB. A request that met a kept connection as it was being given up is sent once more, on a
- * new one. Errors say with `details.mayRepeat` when the provider can't have heard the request.
+ * An HTTP/1.1 client with kept connections: as strict as its RFC (9112), and smaller than a client for all purposes. The
+ * handler is never called before `send` has returned. A pause takes effect after the bytes that were already read, at most
+ * 64 KB. A request on a kept connection that the provider was just closing is sent once more, on a new connection. Errors
+ * have `details.mayRepeat` when the provider cannot have read the request.
  */
 export function leanUpstream(base: BaseUrl, options: LeanOptions): Upstream {
-  const { clock, tls, mostConnections = MOST_CONNECTIONS } = options
+  const { clock, tls, maxConnections = MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
-  const dialer = createDialer(base, tls)
-  const connections = new Connections({ dialer, timeouts, clock, mostConnections })
+  const connector = createConnector(base, tls)
+  const pool = new ConnectionPool({ connector, timeouts, clock, maxConnections })
   return {
     send(request, handler) {
       try {
-        const call = new Call(requestHead(request, dialer.host, base.prefix), request.body, handler)
-        connections.carry(call)
+        const call = new HttpCall(requestHead(request, connector.host, base.prefix), request.body, handler)
+        pool.send(call)
         return call
       } catch (error) {
-        const call = new Call('', undefined, handler)
+        const call = new HttpCall('', undefined, handler)
         queueMicrotask(() => call.fail(asBrokerError(error)))
         return call
       }
     },
-    close: () => connections.close(),
+    close: () => pool.close(),
   }
 }

@@ -1,43 +1,43 @@
 import { ChunkedBody } from './chunked-body.ts'
-import { BrokenResponse, MOST_HEAD_BYTES, parseHead, type ResponseHead } from './response-head.ts'
+import { BrokenResponse, MAX_HEAD_BYTES, parseHead, type ResponseHead } from './response-head.ts'
 
-/** Hears one response. */
-export interface ResponseSink {
-  head(head: ResponseHead): void
-  /** False means that nobody wants the rest. */
-  piece(piece: Buffer): boolean
+/** Gets the parts of a response. */
+export interface ResponseParts {
+  onHead(head: ResponseHead): void
+  /** A piece of the body; returns false when the rest is not wanted. */
+  onPiece(piece: Buffer): boolean
 }
 
 const EMPTY_LINE = Buffer.from('\r\n\r\n')
 const PROTOCOL = Buffer.from('HTTP/1.')
-const MOST_INTERIM = 16
+const MAX_INTERIM = 16
 
-/** What the next byte belongs to. */
+/** The part of a response that the next byte belongs to. */
 type Part = 'head' | 'sized-body' | 'chunked-body' | 'endless-body' | 'nothing'
 
-/** Reads responses off one connection, one at a time, in whatever pieces they come. */
+/** Reads the responses of one connection, one at a time, however their bytes are cut. */
 export class ResponseReader {
-  readonly #sink: ResponseSink
+  readonly #parts: ResponseParts
   readonly #onPiece: (piece: Buffer) => boolean
   readonly #chunks = new ChunkedBody()
   #part: Part = 'nothing'
   #left = 0
   #interim = 0
-  /** The beginning of a head that came in pieces. */
+  /** The beginning of a head that comes in several pieces. */
   #kept: Buffer | undefined
   #keptBytes = 0
 
-  constructor(sink: ResponseSink) {
-    this.#sink = sink
-    this.#onPiece = (piece) => sink.piece(piece)
+  constructor(parts: ResponseParts) {
+    this.#parts = parts
+    this.#onPiece = (piece) => parts.onPiece(piece)
   }
 
-  /** Whether the response was read to its end. */
+  /** Whether the response is complete. */
   get isDone(): boolean {
     return this.#part === 'nothing'
   }
 
-  /** Whether the end of the connection is the end of the body. */
+  /** Whether the body ends with the connection. */
   get isEndless(): boolean {
     return this.#part === 'endless-body'
   }
@@ -66,7 +66,7 @@ export class ResponseReader {
     const to = this.#part === 'sized-body' ? Math.min(end, at + this.#left) : end
     this.#left -= to - at
     if (this.#left === 0) this.#part = 'nothing'
-    return this.#sink.piece(bytes.subarray(at, to)) ? to : end
+    return this.#parts.onPiece(bytes.subarray(at, to)) ? to : end
   }
 
   #readChunks(bytes: Buffer, at: number, end: number): number {
@@ -75,25 +75,25 @@ export class ResponseReader {
     return to
   }
 
-  /** Returns where the body begins, or `end` while the head is not whole. */
+  /** Returns where the body begins, or `end` while the head is incomplete. */
   #readHead(bytes: Buffer, at: number, end: number): number {
     if (this.#kept !== undefined) return this.#readKeptHead(this.#kept, bytes, at, end)
     const stop = emptyLineIn(bytes, at, end)
     if (stop === -1) {
-      this.#kept = Buffer.allocUnsafe(MOST_HEAD_BYTES)
+      this.#kept = Buffer.allocUnsafe(MAX_HEAD_BYTES)
       return this.#readKeptHead(this.#kept, bytes, at, end)
     }
     this.#take(bytes.toString('latin1', at, stop))
     return stop + EMPTY_LINE.length
   }
 
-  /** Appends to what is kept, and reads the head when that completes it. */
+  /** Appends to the kept bytes, and parses the head once it is complete. */
   #readKeptHead(kept: Buffer, bytes: Buffer, at: number, end: number): number {
     const before = this.#keptBytes
     this.#keptBytes += bytes.copy(kept, before, at, end)
     const stop = emptyLineIn(kept, Math.max(0, before - EMPTY_LINE.length + 1), this.#keptBytes)
     if (stop === -1) {
-      refuseForeign(kept, before, this.#keptBytes)
+      refuseNonHttp(kept, before, this.#keptBytes)
       if (this.#keptBytes === kept.length) throw tooLarge()
       return end
     }
@@ -109,18 +109,19 @@ export class ResponseReader {
 
   #take(text: string): void {
     const head = parseHead(text)
-    if (head.status < 200) return this.#readOver(head)
+    if (head.status < 200) return this.#skipInterim(head)
     this.#left = typeof head.bodyEnd === 'number' ? head.bodyEnd : Infinity
     this.#part = partAfter(head)
     if (this.#part === 'chunked-body') this.#chunks.begin()
-    this.#sink.head(head)
+    this.#parts.onHead(head)
     return undefined
   }
 
-  /** An interim response (RFC 9110, 15.2) says nothing to us. */
-  #readOver({ status }: ResponseHead): void {
-    if (status === 101) throw new BrokenResponse('it changes the protocol, for which nobody asked')
-    if (++this.#interim > MOST_INTERIM) throw new BrokenResponse('interim responses don’t end')
+  /** Interim responses (RFC 9110, 15.2) are skipped. */
+  #skipInterim({ status }: ResponseHead): void {
+    if (status === 101) throw new BrokenResponse('it switches protocols (101), which was not requested')
+    if (++this.#interim > MAX_INTERIM)
+      throw new BrokenResponse(`it has more than ${MAX_INTERIM} interim responses`)
   }
 }
 
@@ -130,16 +131,16 @@ function partAfter({ bodyEnd }: ResponseHead): Part {
   return bodyEnd === 0 ? 'nothing' : 'sized-body'
 }
 
-/** Looks at fresh bytes only: behind `end` a buffer that is used again holds an older answer. */
+/** Ignores what is behind `end`: a reused buffer holds an older response there. */
 function emptyLineIn(bytes: Buffer, at: number, end: number): number {
   const found = bytes.indexOf(EMPTY_LINE, at)
   if (found === -1 || found + EMPTY_LINE.length > end) return -1
-  if (found - at > MOST_HEAD_BYTES) throw tooLarge()
+  if (found - at > MAX_HEAD_BYTES) throw tooLarge()
   return found
 }
 
-/** What can't become a head any more is refused at once, not when the time is up. */
-function refuseForeign(kept: Buffer, from: number, end: number): void {
+/** Refuses bytes that cannot become a head at once, not only after a timeout. */
+function refuseNonHttp(kept: Buffer, from: number, end: number): void {
   const seen = Math.min(end, PROTOCOL.length)
   if (PROTOCOL.compare(kept, 0, seen, 0, seen) !== 0)
     throw new BrokenResponse('it does not begin with HTTP/1')
@@ -148,5 +149,5 @@ function refuseForeign(kept: Buffer, from: number, end: number): void {
 }
 
 function tooLarge(): BrokenResponse {
-  return new BrokenResponse(`its headers are larger than ${MOST_HEAD_BYTES} bytes`)
+  return new BrokenResponse(`its headers are larger than ${MAX_HEAD_BYTES} bytes`)
 }

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { ourLimit } from '../resource-limits.ts'
+import { resourceLimitError } from '../resource-limits.ts'
 
-/** What can happen to a call between us and the provider, in words. `mayRepeat` is for those that the provider can't have heard. */
+/** The errors of a call between us and the provider. `mayRepeat` marks those where the provider cannot have read the request. */
 
 export function failedToConnect(where: string, cause: Error): BrokerError {
   return failed(`no connection to ${where}: ${reasonOf(cause)}`, cause, true)
@@ -18,22 +18,26 @@ export function closedEarly(when: string, cause: Error | undefined): BrokerError
   return failed(`the connection to the provider was closed ${when}${why}`, cause, false)
 }
 
-export function brokenAnswer(cause: Error): BrokerError {
-  return failed(`the provider’s answer can’t be understood: ${cause.message}`, cause, false)
+export function brokenResponse(cause: Error): BrokerError {
+  return failed(`the provider’s response can’t be understood: ${cause.message}`, cause, false)
 }
 
 export function upstreamClosed(): BrokerError {
-  return failed('the provider is not asked any more, its connections are closed', undefined, true)
+  return failed(
+    'the connections to the provider are closed, because it was removed or the broker stops',
+    undefined,
+    true,
+  )
 }
 
 function failed(message: string, cause: Error | undefined, mayRepeat: boolean): BrokerError {
   return (
-    ourLimit(cause) ??
+    resourceLimitError(cause) ??
     new BrokerError('upstream-failed', message, { cause, details: mayRepeat ? { mayRepeat } : {} })
   )
 }
 
-/** Where several addresses were tried, only the errors inside have words. */
+/** When several addresses were tried, only the inner errors have a message. */
 function reasonOf(error: Error): string {
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map((each) => (each instanceof Error ? each.message : String(each))).join(', ')

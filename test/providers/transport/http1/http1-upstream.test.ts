@@ -23,8 +23,8 @@ function upstreamAt({ baseUrl }: Pick<RawServer, 'baseUrl'>, options: Partial<Le
   return leanUpstream(parseBaseUrl(baseUrl), { clock: systemClock, ...options })
 }
 
-/** A server that gives the same bytes to everyone. */
-function saying(bytes: string, options?: Parameters<typeof rawServer>[1]): Promise<RawServer> {
+/** A server that sends the same bytes to every request. */
+function serverSending(bytes: string, options?: Parameters<typeof rawServer>[1]): Promise<RawServer> {
   return server((socket) => socket.write(bytes), options)
 }
 
@@ -35,22 +35,22 @@ function closed(socket: Socket): Promise<void> {
   return new Promise((resolve) => (socket.destroyed ? resolve() : socket.once('close', () => resolve())))
 }
 
-/** Lets the loop turn until it is so. */
+/** Lets the event loop turn until the condition holds. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
 }
 
 describe('a request', () => {
-  test('is a head and a body, with what the RFC asks for and no more', async () => {
-    const raw = await saying(HI)
+  test('is sent as a head and a body, with the headers that the RFC requires and no others', async () => {
+    const raw = await serverSending(HI)
     await hearAnswer(upstreamAt(raw))
     expect(raw.heard(0)).toBe(
       'POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{"a":1}',
     )
   })
 
-  test('without a body says so where a body could be', async () => {
-    const raw = await saying(HI)
+  test('without a body has “content-length: 0” where a body is possible', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     await hearAnswer(upstream, { method: 'GET', path: '/models', headers: [], body: undefined })
     await hearAnswer(upstream, { method: 'POST', path: '/stop', headers: [], body: undefined })
@@ -61,9 +61,9 @@ describe('a request', () => {
   })
 
   test.each([10, 100_000, 5_000_000])(
-    'with a body of %i bytes or characters arrives as it is',
+    'with a body of %i bytes or characters arrives unchanged',
     async (size) => {
-      const raw = await saying(HI)
+      const raw = await serverSending(HI)
       const upstream = upstreamAt(raw)
       const text = 'abc☃é🦆'.repeat(size / 10)
       for (const value of ['plain', 'b\xfcrger'])
@@ -76,8 +76,8 @@ describe('a request', () => {
     },
   )
 
-  test('over TCP names the host and port', async () => {
-    const raw = await saying(HI, { over: 'tcp' })
+  test('over TCP has the host and port in its Host header', async () => {
+    const raw = await serverSending(HI, { over: 'tcp' })
     const upstream = upstreamAt({ baseUrl: raw.baseUrl.replace('127.0.0.1', 'localhost') })
     expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
     expect(raw.heard(0)).toContain(
@@ -89,7 +89,7 @@ describe('a request', () => {
     ['a line break in a value', ['x', 'a\r\nauthorization: b']],
     ['a bare LF in a value', ['x', 'a\nb']],
     ['a NUL in a value', ['x', 'a\0b']],
-    ['a character that is no byte', ['x', 'snow ☃']],
+    ['a character beyond latin1', ['x', 'snow ☃']],
     ['a line break in a name', ['x\r\ny', 'a']],
     ['a space in a name', ['x y', 'a']],
     ['an empty name', ['', 'a']],
@@ -99,7 +99,7 @@ describe('a request', () => {
     ['its own connection', ['connection', 'upgrade']],
     ['a second host', ['Host', 'elsewhere']],
   ])('with %s is never sent, and no value is shown', async (_name, headers) => {
-    const raw = await saying(HI)
+    const raw = await serverSending(HI)
     const { error, events } = await hearAnswer(upstreamAt(raw), { ...QUESTION, headers })
     expect(error).toMatchObject({ code: 'upstream-failed', message: /can’t be sent/ })
     if (headers[1] !== undefined) expect(error?.message).not.toContain(`“${headers[1]}”`)
@@ -108,7 +108,7 @@ describe('a request', () => {
   })
 
   test.each(['chat', '/a b', '/a\r\nb', '/ü'])('for the path %j is never sent', async (path) => {
-    const raw = await saying(HI)
+    const raw = await serverSending(HI)
     const { error } = await hearAnswer(
       leanUpstream({ ...parseBaseUrl(raw.baseUrl), prefix: '' }, { clock: systemClock }),
       { ...QUESTION, path },
@@ -117,8 +117,8 @@ describe('a request', () => {
     expect(raw.sockets).toEqual([])
   })
 
-  test('hears nothing before send has returned', async () => {
-    const raw = await saying(HI)
+  test('does not call its handler before send has returned', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     await upstream.close()
     for (const headers of [[], ['bad name', 'x']]) {
@@ -131,14 +131,14 @@ describe('a request', () => {
 
 describe('a connection', () => {
   test('carries one request after the other', async () => {
-    const raw = await saying(HI)
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     for (let nth = 0; nth < 5; nth++) expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
     expect(raw.sockets.length).toBe(1)
   })
 
-  test('is free again before its handler hears of the end', async () => {
-    const raw = await saying(HI)
+  test('is free again before its handler gets the end', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     const second = await new Promise((resolve) => {
       listenTo(upstream, QUESTION, { onEnd: () => resolve(listenTo(upstream).answer) })
@@ -147,8 +147,8 @@ describe('a connection', () => {
     expect(raw.sockets.length).toBe(1)
   })
 
-  test('that rested least is taken first, so that the others grow old', async () => {
-    const raw = await saying(HI)
+  test('is taken most recently used first, so that the others stay idle and are closed', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     await Promise.all([1, 2, 3].map(() => hearAnswer(upstream)))
     const before = raw.sockets.map((_, nth) => raw.heard(nth).length)
@@ -161,20 +161,20 @@ describe('a connection', () => {
   })
 
   test.each([
-    ['says that it closes', 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi'],
+    ['sends “connection: close”', 'HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi'],
     ['speaks HTTP/1.0', 'HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nhi'],
-    ['sends more than its answer', `${HI}HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged`],
+    ['sends more than its response', `${HI}HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged`],
     ['sends more than no content', 'HTTP/1.1 204 No Content\r\ncontent-length: 2\r\n\r\nhi'],
-  ])('whose provider %s is not used again', async (_name, bytes) => {
-    const raw = await saying(bytes)
+  ])('is not reused when the provider %s', async (_name, bytes) => {
+    const raw = await serverSending(bytes)
     const upstream = upstreamAt(raw)
     for (let nth = 0; nth < 2; nth++) expect((await hearAnswer(upstream)).events.at(-1)).toBe('end')
     expect(raw.sockets.length).toBe(2)
     await upstream.close()
   })
 
-  test('that says something while it rests is closed: the next answer is the next request’s', async () => {
-    const raw = await saying(HI)
+  test('that receives bytes while idle is closed, so that they cannot pass for the next response', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     await hearAnswer(upstream)
     const first = await raw.connected(0)
@@ -184,8 +184,8 @@ describe('a connection', () => {
     expect(raw.sockets.length).toBe(2)
   })
 
-  test('that the provider closes while it rests is not used again', async () => {
-    const raw = await saying(HI)
+  test('that the provider closes while idle is not reused', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     await hearAnswer(upstream)
     const first = await raw.connected(0)
@@ -197,9 +197,9 @@ describe('a connection', () => {
   test.each([
     ['30 seconds', HI, 29_000],
     ['a second less than Keep-Alive says', HI.replace('\r\n\r\n', '\r\nkeep-alive: timeout=5\r\n\r\n'), 3500],
-  ])('rests for %s', async (_name, bytes, atLeast) => {
+  ])('stays idle for at most %s', async (_name, bytes, atLeast) => {
     const clock = manualClock()
-    const raw = await saying(bytes)
+    const raw = await serverSending(bytes)
     const upstream = upstreamAt(raw, { clock })
     await hearAnswer(upstream)
     clock.advance(atLeast)
@@ -209,28 +209,28 @@ describe('a connection', () => {
     await closed(await raw.connected(0))
   })
 
-  test('is closed when the provider answers before it has heard the whole request', async () => {
-    let isAsked = false
+  test('is closed when the provider responds before it has read the whole request', async () => {
+    let hasRequest = false
     const raw = await server(() => {}, { over: 'tcp' })
     const upstream = upstreamAt(raw)
     const { answer } = listenTo(upstream, { ...QUESTION, body: Buffer.alloc(64 * 1024 * 1024) })
     const socket = await raw.connected(0)
     socket.once('data', () => {
-      isAsked = true
+      hasRequest = true
       socket.pause()
       socket.write('HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig')
     })
     expect(await answer).toMatchObject({ status: 413, events: ['headers', 'data', 'end'] })
-    expect(isAsked).toBe(true)
+    expect(hasRequest).toBe(true)
     socket.resume()
     await closed(socket)
   })
 })
 
-describe('more requests than connections', () => {
-  test('wait and are served in their order', async () => {
+describe('requests beyond the maximum of connections', () => {
+  test('wait and are sent in their order', async () => {
     const raw = await server((socket) => setImmediate(() => socket.write(HI)))
-    const upstream = upstreamAt(raw, { mostConnections: 2 })
+    const upstream = upstreamAt(raw, { maxConnections: 2 })
     const order: number[] = []
     await Promise.all(
       Array.from({ length: 20 }, (_, nth) =>
@@ -241,16 +241,16 @@ describe('more requests than connections', () => {
     expect(order).toEqual(Array.from({ length: 20 }, (_, nth) => nth))
   })
 
-  test('take over the place of a connection that broke', async () => {
+  test('get a new connection when one breaks', async () => {
     const raw = await server((socket, nth) => (nth === 0 ? socket.destroy() : socket.write(HI)))
-    const upstream = upstreamAt(raw, { mostConnections: 1 })
+    const upstream = upstreamAt(raw, { maxConnections: 1 })
     const answers = await Promise.all([1, 2, 3].map(() => hearAnswer(upstream)))
     expect(answers.map(({ events }) => events.at(-1))).toEqual(['error', 'end', 'end'])
   })
 
-  test('are never sent when their callers leave while they wait', async () => {
+  test('are never sent when they are aborted while they wait', async () => {
     const raw = await server((socket) => socket.write(HI))
-    const upstream = upstreamAt(raw, { mostConnections: 1 })
+    const upstream = upstreamAt(raw, { maxConnections: 1 })
     const calls = [1, 2, 3].map((nth) => listenTo(upstream, { ...QUESTION, path: `/${nth}` }))
     calls[1]?.call.abort()
     await calls[2]?.answer
@@ -259,10 +259,10 @@ describe('more requests than connections', () => {
     expect(calls[1]?.heard.events).toEqual([])
   })
 
-  test('don’t wait for ever', async () => {
+  test('fail with a timeout when no connection comes free', async () => {
     const clock = manualClock()
     const raw = await server(() => {})
-    const upstream = upstreamAt(raw, { clock, mostConnections: 1, timeouts: { headersMs: 300_000 } })
+    const upstream = upstreamAt(raw, { clock, maxConnections: 1, timeouts: { headersMs: 300_000 } })
     listenTo(upstream)
     await raw.connected(0)
     const { answer } = listenTo(upstream)
@@ -271,9 +271,9 @@ describe('more requests than connections', () => {
   })
 })
 
-describe('who leaves', () => {
-  test('before there is a connection is never heard of', async () => {
-    const raw = await saying(HI)
+describe('an aborted call', () => {
+  test('is never sent when there was no connection yet', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     const { call, heard } = listenTo(upstream)
     call.abort()
@@ -284,10 +284,10 @@ describe('who leaves', () => {
   })
 
   test.each([
-    ['before the answer', '', 0],
+    ['before the response', '', 0],
     ['in the middle of the headers', 'HTTP/1.1 200 OK\r\n', 0],
-    ['in the middle of the answer', EVENTS, 2],
-  ])('%s closes the connection and hears nothing more', async (_name, bytes, events) => {
+    ['in the middle of the response', EVENTS, 2],
+  ])('%s closes its connection and gets nothing more', async (_name, bytes, events) => {
     const raw = await server((socket) => socket.write(bytes))
     const upstream = upstreamAt(raw)
     const { call, heard } = listenTo(upstream)
@@ -302,9 +302,9 @@ describe('who leaves', () => {
   })
 
   test.each(['onHeaders', 'onData'] as const)(
-    'inside %s hears nothing more, though more was there',
+    'inside %s gets nothing more, though more bytes were received',
     async (where) => {
-      const raw = await saying(`${EVENTS}5\r\nhello\r\n0\r\n\r\n`)
+      const raw = await serverSending(`${EVENTS}5\r\nhello\r\n0\r\n\r\n`)
       const upstream = upstreamAt(raw)
       const { call, heard } = listenTo(upstream, QUESTION, { [where]: () => call.abort() })
       await closed(await raw.connected(0))
@@ -313,8 +313,8 @@ describe('who leaves', () => {
     },
   )
 
-  test('after the end changes nothing', async () => {
-    const raw = await saying(HI)
+  test('is a no-op after the end', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     const { call, answer } = listenTo(upstream)
     await answer
@@ -327,8 +327,8 @@ describe('who leaves', () => {
 })
 
 describe('a failure', () => {
-  test('to connect says where, and that the provider has not read the request', async () => {
-    const raw = await saying(HI, { over: 'tcp' })
+  test('to connect names the address, and may be repeated', async () => {
+    const raw = await serverSending(HI, { over: 'tcp' })
     const upstream = upstreamAt(raw)
     await raw[Symbol.asyncDispose]()
     const { error } = await hearAnswer(upstream)
@@ -338,25 +338,25 @@ describe('a failure', () => {
     expect(error?.cause).toBeInstanceOf(Error)
   })
 
-  test('to connect to a name with several addresses says what was wrong with each', async () => {
-    const raw = await saying(HI, { over: 'tcp' })
+  test('to connect to a name with several addresses has the reason of each', async () => {
+    const raw = await serverSending(HI, { over: 'tcp' })
     await raw[Symbol.asyncDispose]()
     const upstream = upstreamAt({ baseUrl: raw.baseUrl.replace('127.0.0.1', 'localhost') })
     expect((await hearAnswer(upstream)).error?.message).toMatch(/localhost:\d+: .*ECONNREFUSED/)
   })
 
   const stages: [string, string, RegExp][] = [
-    ['before it answered', '', /before it answered/],
+    ['before it responded', '', /before it responded/],
     ['in the middle of the status line', 'HTTP/1.1 2', /middle of its headers/],
     ['in the middle of the headers', 'HTTP/1.1 200 OK\r\ncontent-le', /middle of its headers/],
-    ['after an interim answer', 'HTTP/1.1 100 Continue\r\n\r\n', /middle of its headers/],
-    ['in the middle of a body with a length', HI.slice(0, -1), /middle of its answer/],
-    ['in the middle of a chunk', EVENTS.slice(0, -4), /middle of its answer/],
-    ['between two chunks', EVENTS, /middle of its answer/],
-    ['before the last empty line', `${EVENTS}0\r\n`, /middle of its answer/],
+    ['after an interim response', 'HTTP/1.1 100 Continue\r\n\r\n', /middle of its headers/],
+    ['in the middle of a body with a length', HI.slice(0, -1), /middle of its response/],
+    ['in the middle of a chunk', EVENTS.slice(0, -4), /middle of its response/],
+    ['between two chunks', EVENTS, /middle of its response/],
+    ['before the last empty line', `${EVENTS}0\r\n`, /middle of its response/],
   ]
 
-  test.each(stages)('of a connection that is closed %s is told once', async (_name, bytes, message) => {
+  test.each(stages)('of a connection that is closed %s is reported once', async (_name, bytes, message) => {
     const raw = await server((socket) => socket.end(bytes))
     const { error, events } = await hearAnswer(upstreamAt(raw))
     expect(error).toMatchObject({ code: 'upstream-failed', message })
@@ -364,7 +364,7 @@ describe('a failure', () => {
     expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['error'])
   })
 
-  test.each(stages)('of a connection that is reset %s is told once', async (_name, bytes) => {
+  test.each(stages)('of a connection that is reset %s is reported once', async (_name, bytes) => {
     const raw = await server((socket) => socket.write(bytes, () => socket.resetAndDestroy()), { over: 'tcp' })
     const upstream = upstreamAt(raw)
     const { error, events } = await hearAnswer(upstream)
@@ -373,7 +373,7 @@ describe('a failure', () => {
     await upstream.close()
   })
 
-  test('of a kept connection that is given up unread is none: the request goes over a new one', async () => {
+  test('of a kept connection that the provider was closing is not reported: the request is sent on a new one', async () => {
     const raw = await server((socket, nth) => (nth === 1 ? socket.destroy() : socket.write(HI)))
     const upstream = upstreamAt(raw)
     await hearAnswer(upstream)
@@ -383,7 +383,7 @@ describe('a failure', () => {
     expect(raw.sockets.length).toBe(2)
   })
 
-  test('of the new connection as well is told: nothing is sent a third time', async () => {
+  test('of the new connection as well is reported: nothing is sent a third time', async () => {
     const raw = await server((socket, nth) => (nth === 0 ? socket.write(HI) : socket.destroy()))
     const upstream = upstreamAt(raw)
     await hearAnswer(upstream)
@@ -393,7 +393,7 @@ describe('a failure', () => {
     expect(raw.sockets.length).toBe(2)
   })
 
-  test('of a kept connection that is closed later may not: the provider may have been at work', async () => {
+  test('of a kept connection that is closed later may not be repeated: the provider may have processed the request', async () => {
     const clock = manualClock()
     const raw = await server((socket, nth) => {
       if (nth === 0) return socket.write(HI)
@@ -405,8 +405,8 @@ describe('a failure', () => {
     expect((await hearAnswer(upstream)).error?.details).toEqual({})
   })
 
-  test('to speak HTTP is told at once and closes the connection', async () => {
-    const raw = await saying('SSH-2.0-OpenSSH_9.6\r\n')
+  test('to send HTTP is reported at once and closes the connection', async () => {
+    const raw = await serverSending('SSH-2.0-OpenSSH_9.6\r\n')
     const { error } = await hearAnswer(upstreamAt(raw))
     expect(error).toMatchObject({
       code: 'upstream-failed',
@@ -416,9 +416,9 @@ describe('a failure', () => {
   })
 
   test.each(['onHeaders', 'onData', 'onEnd'] as const)(
-    'of the handler in %s is its own error',
+    'of the handler in %s is reported to its onError',
     async (where) => {
-      const raw = await saying(HI)
+      const raw = await serverSending(HI)
       const upstream = upstreamAt(raw)
       const { answer } = listenTo(upstream, QUESTION, {
         [where]() {
@@ -432,7 +432,7 @@ describe('a failure', () => {
   )
 })
 
-describe('an answer without a length', () => {
+describe('a response without a length', () => {
   test('ends with the connection', async () => {
     const raw = await server((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it'))
     const { body, events } = await hearAnswer(upstreamAt(raw))
@@ -440,7 +440,7 @@ describe('an answer without a length', () => {
     expect(events).toEqual(['headers', 'data', 'end'])
   })
 
-  test('that is reset has failed', async () => {
+  test('fails when the connection is reset', async () => {
     const raw = await server((socket) => socket.write('HTTP/1.1 200 OK\r\n\r\nhalf'), { over: 'tcp' })
     const upstream = upstreamAt(raw)
     const { answer } = listenTo(upstream, QUESTION, { onData: () => raw.sockets[0]?.resetAndDestroy() })
@@ -448,7 +448,7 @@ describe('an answer without a length', () => {
   })
 })
 
-describe('silence', () => {
+describe('the silence of a provider', () => {
   const timeouts = { connectMs: 2000, headersMs: 4000, gapMs: 3000 }
 
   async function silentAfter(
@@ -460,12 +460,12 @@ describe('silence', () => {
   }
 
   test.each([
-    ['before the answer', '', 0, 4000],
+    ['before the response', '', 0, 4000],
     ['in the middle of the headers', 'HTTP/1.1 200 OK\r\n', 0, 4000],
-    ['after an interim answer', 'HTTP/1.1 102 Processing\r\n\r\n', 0, 4000],
+    ['after an interim response', 'HTTP/1.1 102 Processing\r\n\r\n', 0, 4000],
     ['after the headers', EVENTS.slice(0, -10), 1, 3000],
-    ['in the middle of the answer', EVENTS, 2, 3000],
-  ])('%s has its limit', async (_name, bytes, events, limit) => {
+    ['in the middle of the response', EVENTS, 2, 3000],
+  ])('%s ends in a timeout', async (_name, bytes, events, limit) => {
     const { clock, raw, upstream } = await silentAfter(bytes)
     const { heard, answer } = listenTo(upstream)
     const socket = await raw.connected(0)
@@ -477,7 +477,7 @@ describe('silence', () => {
     await closed(socket)
   })
 
-  test('is over with each sign of life', async () => {
+  test('is measured anew after each piece', async () => {
     const { clock, raw, upstream } = await silentAfter(EVENTS)
     let pieces = 0
     const { heard, answer } = listenTo(upstream, QUESTION, { onData: () => pieces++ })
@@ -492,7 +492,7 @@ describe('silence', () => {
     expect(heard.body.length).toBe(50)
   })
 
-  test('is not counted while the caller does not listen', async () => {
+  test('is not measured while the call is paused', async () => {
     const { clock, raw, upstream } = await silentAfter(EVENTS)
     const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
     const socket = await raw.connected(0)
@@ -504,7 +504,7 @@ describe('silence', () => {
     expect((await answer).events).toEqual(['headers', 'data', 'end'])
   })
 
-  test('counts again from when the caller listens again', async () => {
+  test('is measured again from the moment a call is resumed', async () => {
     const { clock, upstream } = await silentAfter(EVENTS)
     const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
     await until(() => heard.body.length === 5)
@@ -514,9 +514,9 @@ describe('silence', () => {
     expect((await answer).error?.code).toBe('upstream-timeout')
   })
 
-  test('costs no timer once nothing is connected', async () => {
+  test('needs no timer once nothing is connected', async () => {
     const clock = manualClock()
-    const upstream = upstreamAt(await saying(HI), { clock })
+    const upstream = upstreamAt(await serverSending(HI), { clock })
     await hearAnswer(upstream)
     expect(clock.waiting).toBe(1)
     await upstream.close()
@@ -525,8 +525,8 @@ describe('silence', () => {
   })
 })
 
-describe('a caller who reads slowly', () => {
-  test('stops the provider, and gets everything in the end', async () => {
+describe('a paused call', () => {
+  test('stops the provider, and gets the whole response after it is resumed', async () => {
     const size = 32 * 1024 * 1024
     const raw = await server((socket) => {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`)
@@ -550,9 +550,9 @@ describe('a caller who reads slowly', () => {
     expect(bytes).toBe(size)
   })
 
-  test('may say so before the request has a connection', async () => {
-    const raw = await saying(HI)
-    const upstream = upstreamAt(raw, { mostConnections: 1 })
+  test('may be paused before it has a connection', async () => {
+    const raw = await serverSending(HI)
+    const upstream = upstreamAt(raw, { maxConnections: 1 })
     const first = listenTo(upstream)
     const queued = listenTo(upstream)
     first.call.pause()
@@ -566,8 +566,8 @@ describe('a caller who reads slowly', () => {
     expect((await queued.answer).body.toString()).toBe('hi')
   })
 
-  test('leaves no connection behind that doesn’t listen', async () => {
-    const raw = await saying(HI)
+  test('leaves no paused connection behind', async () => {
+    const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     const { call, answer } = listenTo(upstream, QUESTION, { onHeaders: () => call.pause() })
     await answer
@@ -576,10 +576,10 @@ describe('a caller who reads slowly', () => {
   })
 })
 
-describe('closing', () => {
-  test('lets running and waiting calls end, refuses new ones, and leaves nothing open', async () => {
+describe('closing the upstream', () => {
+  test('lets calls in flight and waiting calls end, refuses new ones, and leaves nothing open', async () => {
     const raw = await server((socket) => setImmediate(() => socket.write(HI)))
-    const upstream = upstreamAt(raw, { mostConnections: 2 })
+    const upstream = upstreamAt(raw, { maxConnections: 2 })
     await Promise.all([hearAnswer(upstream), hearAnswer(upstream)])
     const running = [1, 2, 3, 4].map(() => hearAnswer(upstream))
     const closing = upstream.close()
@@ -597,7 +597,7 @@ describe('closing', () => {
     expect(raw.openCount).toBe(0)
   })
 
-  test('of what was never used is done at once', async () => {
+  test('resolves at once when it was never used', async () => {
     await expect(upstreamAt({ baseUrl: 'http://127.0.0.1:1/v1' }).close()).resolves.toBeUndefined()
   })
 })

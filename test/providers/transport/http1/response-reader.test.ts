@@ -7,18 +7,18 @@ import { cutBytes, validResponse } from './valid-response.ts'
 interface Read {
   heads: ResponseHead[]
   body: string
-  /** Bytes that belonged to no answer. */
+  /** Bytes that belong to no response. */
   extra: number
   isDone: boolean
   isEndless: boolean
 }
 
-/** Feeds pieces the way a socket does: into one buffer that is used again, with older bytes behind the fresh ones. */
+/** Feeds pieces as a socket does: into one reused buffer, with older bytes behind the new ones. */
 function read(pieces: readonly Buffer[]): Read {
   const result: Read = { heads: [], body: '', extra: 0, isDone: false, isEndless: false }
   const reader = new ResponseReader({
-    head: (head) => void result.heads.push(head),
-    piece(bytes) {
+    onHead: (head) => void result.heads.push(head),
+    onPiece(bytes) {
       result.body += bytes.toString('latin1')
       return true
     },
@@ -44,8 +44,8 @@ function readBytewise(text: string): Read {
 
 const OK = 'HTTP/1.1 200 OK\r\n'
 
-describe('an answer', () => {
-  test('cut anywhere is the same answer', () => {
+describe('a response', () => {
+  test('is the same response wherever its bytes are cut', () => {
     fc.assert(
       fc.property(
         validResponse(),
@@ -62,7 +62,7 @@ describe('an answer', () => {
     )
   })
 
-  test('that is followed by more says how much', () => {
+  test('reports how many bytes follow it', () => {
     fc.assert(
       fc.property(
         validResponse({ endings: ['sized', 'chunked', 'none'] }),
@@ -75,7 +75,7 @@ describe('an answer', () => {
     )
   })
 
-  test('that is not whole is never taken for done', () => {
+  test('is never complete when bytes are missing', () => {
     fc.assert(
       fc.property(validResponse({ endings: ['sized', 'chunked'] }), fc.nat(), ({ bytes }, at) => {
         expect(read([bytes.subarray(0, at % bytes.length)]).isDone).toBe(false)
@@ -83,7 +83,7 @@ describe('an answer', () => {
     )
   })
 
-  test('that was changed at random is read or refused, nothing else', () => {
+  test('is read or refused, and nothing else, when its bytes are changed at random', () => {
     const change = fc.record({
       at: fc.nat(),
       byte: fc.integer({ min: 0, max: 255 }),
@@ -112,7 +112,7 @@ describe('an answer', () => {
           }
           const whole = outcome([Buffer.from(changed)])
           const cut = outcome(cutBytes(Buffer.from(changed), sizes))
-          // In pieces it may be refused sooner: at a bare LF before its head is whole.
+          // In pieces it may be refused sooner: at a bare LF before its head is complete.
           const isSame = cut === 'refused' || whole === 'refused' || cut.body === whole.body
           expect(isSame).toBe(true)
         },
@@ -122,7 +122,7 @@ describe('an answer', () => {
   })
 })
 
-describe('a head', () => {
+describe('a response head', () => {
   test('has lower-case names, values without blanks around them, and lists of what came twice', () => {
     const { heads } = readText(
       `${OK}Content-TYPE:\t a b \t\r\nRetry-After: 1\r\nretry-after:2\r\nRETRY-AFTER: 3\r\ndate:\r\n\r\n`,
@@ -131,40 +131,43 @@ describe('a head', () => {
     expect(heads[0]?.headers).toEqual({ 'content-type': 'a b', 'retry-after': ['1', '2', '3'], date: '' })
   })
 
-  test('tells of those headers alone that somebody reads', () => {
+  test('has only those headers that are read here', () => {
     const { heads } = readText(`${OK}__proto__: x\r\nX-A: 1\r\ncontent-typo: a\r\nDate: now\r\n\r\n`)
     expect(heads[0]?.headers).toEqual({ date: 'now' })
   })
 
   test.each([
-    ['nothing', '', 30_000],
+    ['neither Connection nor Keep-Alive', '', 30_000],
     ['Connection: close', 'Connection: close\r\n', 0],
-    ['close among others', 'Connection: foo, Close\r\n', 0],
+    ['close among other options', 'Connection: foo, Close\r\n', 0],
     ['close in a second header', 'Connection: foo\r\nConnection: close\r\n', 0],
-    ['a word that begins with it', 'Connection: closed\r\n', 30_000],
+    ['an option that begins with close', 'Connection: closed\r\n', 30_000],
     ['Keep-Alive', 'Keep-Alive: timeout=5, max=100\r\n', 4000],
     ['a Keep-Alive that is too short to be used', 'Keep-Alive: timeout=1\r\n', 0],
     ['a Keep-Alive that is longer than ours', 'Keep-Alive: max=3, timeout=600\r\n', 30_000],
-  ])('that says %s keeps the connection as long as that', (_name, line, keepMs) => {
+  ])('with %s keeps the connection for the right time', (_name, line, keepMs) => {
     expect(readText(`${OK}${line}content-length: 0\r\n\r\n`).heads[0]?.keepMs).toBe(keepMs)
   })
 
-  test('of HTTP/1.0 does not keep it at all', () => {
+  test('of HTTP/1.0 does not keep the connection', () => {
     const text = 'HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi'
     expect(readText(text)).toMatchObject({ body: 'hi', isDone: true, heads: [{ keepMs: 0 }] })
   })
 
-  test('without a reason, and even without the space before it, is read', () => {
+  test('is read without a reason phrase, and without the space before it', () => {
     expect(readText('HTTP/1.1 204 \r\n\r\n').heads[0]?.status).toBe(204)
     expect(readText('HTTP/1.1 204\r\n\r\n').heads[0]?.status).toBe(204)
   })
 
-  test.each(['204 No Content', '304 Not Modified'])('of %s has no body, whatever it says', (status) => {
-    expect(readText(`HTTP/1.1 ${status}\r\ncontent-length: 5\r\n\r\n`).isDone).toBe(true)
-    expect(readText(`HTTP/1.1 ${status}\r\n\r\nhello`)).toMatchObject({ isDone: true, extra: 5, body: '' })
-  })
+  test.each(['204 No Content', '304 Not Modified'])(
+    'of %s has no body, whatever its content-length',
+    (status) => {
+      expect(readText(`HTTP/1.1 ${status}\r\ncontent-length: 5\r\n\r\n`).isDone).toBe(true)
+      expect(readText(`HTTP/1.1 ${status}\r\n\r\nhello`)).toMatchObject({ isDone: true, extra: 5, body: '' })
+    },
+  )
 
-  test('that is only for the meantime is passed over', () => {
+  test('of an interim response is skipped', () => {
     const interim = 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n'
     const { heads, body } = readBytewise(`${interim}${OK}content-length: 2\r\n\r\nhi`)
     expect(heads.map(({ status }) => status)).toEqual([200])
@@ -174,7 +177,7 @@ describe('a head', () => {
 
 const chunked = `${OK}transfer-encoding: chunked\r\n\r\n`
 
-test('extensions, trailers and leading zeros of chunks are read over', () => {
+test('chunk extensions, trailers and leading zeros in chunk sizes are skipped', () => {
   const body = '000A;name=v;q="x"\r\n0123456789\r\n1 ;a\r\nx\r\n0;last\r\nExpires: never\r\nX: y\r\n\r\n'
   const found = { body: '0123456789x', isDone: true, extra: 0 }
   expect(readText(chunked + body)).toMatchObject(found)
@@ -184,7 +187,7 @@ test('extensions, trailers and leading zeros of chunks are read over', () => {
 describe.each([
   ['at once', readText],
   ['byte by byte', readBytewise],
-])('what comes %s is refused', (_how, read) => {
+])('a response that comes %s is refused', (_how, read) => {
   test.each([
     ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n'],
     ['HTML without a head', '<html>busy</html>\r\n\r\n'],
@@ -222,7 +225,7 @@ describe.each([
     ['a disguised coding', `${OK}transfer-encoding: \x0bchunked\r\n\r\n`],
     ['chunks in HTTP/1.0', 'HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
     ['a change of protocol', 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n'],
-    ['interim answers without end', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(17)],
+    ['too many interim responses', 'HTTP/1.1 100 Continue\r\n\r\n'.repeat(17)],
     ['too many headers', `${OK}${'a: b\r\n'.repeat(257)}\r\n`],
     ['too large a head', `${OK}a: ${'b'.repeat(33_000)}\r\n\r\n`],
     ['too large a head that never ends', `${OK}a: ${'b'.repeat(33_000)}`],

@@ -7,7 +7,7 @@ import { HTTP_CLIENTS, upstreamAt } from '../../../support/http-clients.ts'
 import { rawServer, type RawServer } from '../../../support/raw-server.ts'
 import { cutBytes, validResponse } from './valid-response.ts'
 
-/** What the next requests are answered with; a turn of the loop lies between two pieces. */
+/** The pieces of the next response; one turn of the event loop lies between two of them. */
 let script: readonly Buffer[] = []
 let isClosing = false
 let server: RawServer
@@ -31,15 +31,15 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-async function answersTo(pieces: readonly Buffer[], closesAfter: boolean): Promise<HeardAnswer[]> {
+async function responsesTo(pieces: readonly Buffer[], closesAfter: boolean): Promise<HeardAnswer[]> {
   script = pieces
   isClosing = closesAfter
-  const answers: HeardAnswer[] = []
-  for (const client of clients) answers.push(await hearAnswer(client))
-  return answers
+  const responses: HeardAnswer[] = []
+  for (const client of clients) responses.push(await hearAnswer(client))
+  return responses
 }
 
-/** undici leaves the blanks behind a value, which are no part of it (RFC 9112, 5.1). */
+/** undici keeps the blanks behind a value, which are not part of it (RFC 9112, 5.1). */
 function trimmed(headers: HeardAnswer['headers']): HeardAnswer['headers'] {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, String(value).replace(/[ \t]+$/, '')]),
@@ -48,13 +48,13 @@ function trimmed(headers: HeardAnswer['headers']): HeardAnswer['headers'] {
 
 const cuts = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 12 })
 
-/** These many bytes first, the rest in one. */
+/** Pieces of these sizes, then the rest in one piece. */
 function cutAt(bytes: Buffer, sizes: readonly number[]): Buffer[] {
   return cutBytes(bytes, [...sizes, bytes.length])
 }
 
-describe('both clients', () => {
-  test('hear the same of any answer, however it is cut', async () => {
+describe('both HTTP clients', () => {
+  test('read the same from any valid response, however it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(validResponse(), cuts, async (valid, sizes) => {
         const expected = {
@@ -63,7 +63,7 @@ describe('both clients', () => {
           headers: expect.objectContaining(valid.headers) as unknown,
           ending: 'end',
         }
-        for (const { status, body, headers, events } of await answersTo(
+        for (const { status, body, headers, events } of await responsesTo(
           cutAt(valid.bytes, sizes),
           valid.ending === 'close',
         ))
@@ -78,10 +78,10 @@ describe('both clients', () => {
     )
   })
 
-  test('hear a failure when an answer is cut short', async () => {
+  test('report a failure when a response is cut short', async () => {
     await fc.assert(
       fc.asyncProperty(validResponse({ endings: ['sized', 'chunked'] }), fc.nat(), async ({ bytes }, at) => {
-        for (const { error, events } of await answersTo([bytes.subarray(0, at % bytes.length)], true)) {
+        for (const { error, events } of await responsesTo([bytes.subarray(0, at % bytes.length)], true)) {
           expect(error?.code).toBe('upstream-failed')
           expect(events.at(-1)).toBe('error')
         }
@@ -90,7 +90,7 @@ describe('both clients', () => {
     )
   })
 
-  test('hear exactly one ending of whatever may come, and are as well as before', async () => {
+  test('report exactly one end for any malformed response, and still work afterwards', async () => {
     const change = fc.record({ at: fc.nat(), byte: fc.integer({ min: 0, max: 255 }), isAdded: fc.boolean() })
     await fc.assert(
       fc.asyncProperty(
@@ -101,8 +101,8 @@ describe('both clients', () => {
           const changed = [...valid.bytes]
           for (const { at, byte, isAdded } of changes)
             changed.splice(at % changed.length, isAdded ? 0 : 1, byte)
-          const answers = await answersTo(cutAt(Buffer.from(changed), sizes), true)
-          for (const { events } of answers) {
+          const responses = await responsesTo(cutAt(Buffer.from(changed), sizes), true)
+          for (const { events } of responses) {
             expect(events.filter((event) => event === 'end' || event === 'error').length).toBe(1)
             expect(['end', 'error']).toContain(events.at(-1))
           }
@@ -111,6 +111,6 @@ describe('both clients', () => {
       { numRuns: 200 },
     )
     const whole = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi')
-    for (const { body } of await answersTo([whole], false)) expect(body.toString()).toBe('hi')
+    for (const { body } of await responsesTo([whole], false)) expect(body.toString()).toBe('hi')
   })
 })

@@ -19,7 +19,7 @@ afterEach(async () => {
 
 interface TlsServer {
   readonly port: number
-  /** How each connection was made. */
+  /** The handshake of each connection. */
   readonly seen: {
     servername: string | false
     protocol: string | false | null
@@ -60,7 +60,7 @@ const HI = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi'
 const pem = { cert: localhost.certificate, key: localhost.key }
 
 describe('over TLS', () => {
-  test('a request is answered, the server is told its name and that we speak HTTP/1.1', async () => {
+  test('a request gets its response, with the server’s name (SNI) and HTTP/1.1 (ALPN) in the handshake', async () => {
     const { port, seen } = await tlsServer({ ...pem, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) =>
       socket.write(HI),
     )
@@ -72,7 +72,7 @@ describe('over TLS', () => {
     ])
   })
 
-  test('a second connection takes up the first one’s session', async () => {
+  test('a second connection resumes the TLS session of the first', async () => {
     const closing = HI.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')
     const { port, seen } = await tlsServer(pem, (socket) => socket.write(closing))
     const upstream = upstreamAt(`https://localhost:${port}/v1`)
@@ -80,12 +80,12 @@ describe('over TLS', () => {
     expect(seen.map(({ isReused }) => isReused)).toEqual([false, true, true])
   })
 
-  test('large answers and requests pass, and a slow reader stops them', async () => {
+  test('a large response arrives whole, though its reader pauses', async () => {
     const size = 8 * 1024 * 1024
-    let isAsked = false
+    let hasRequest = false
     const { port } = await tlsServer(pem, (socket) => {
-      if (isAsked) return
-      isAsked = true
+      if (hasRequest) return
+      hasRequest = true
       socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${size}\r\n\r\n`)
       socket.write(Buffer.alloc(size, 'x'))
     })
@@ -100,19 +100,19 @@ describe('over TLS', () => {
     expect(heard.body.length).toBe(size)
   })
 
-  test('a pause before the connection is made neither stops its making nor is lost', async () => {
-    const asked = Promise.withResolvers<void>()
-    const { port } = await tlsServer(pem, (socket) => socket.write(HI, () => asked.resolve()))
+  test('a pause before the connection is made does not stop connecting, and holds the response back', async () => {
+    const sent = Promise.withResolvers<void>()
+    const { port } = await tlsServer(pem, (socket) => socket.write(HI, () => sent.resolve()))
     const { call, answer, heard } = listenTo(upstreamAt(`https://localhost:${port}/v1`))
     call.pause()
-    await asked.promise
+    await sent.promise
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(heard.events).toEqual([])
     call.resume()
     expect((await answer).body.toString()).toBe('hi')
   })
 
-  test('an address in place of a name works with a certificate for it', async () => {
+  test('an IP address works with a certificate for it', async () => {
     const { certificate, key } = authority.issue('127.0.0.1')
     const { port } = await tlsServer({ cert: certificate, key }, (socket) => socket.write(HI))
     expect((await hearAnswer(upstreamAt(`https://127.0.0.1:${port}/v1`))).status).toBe(200)
@@ -124,23 +124,26 @@ describe('a certificate', () => {
   const other = authority.issue('example.com')
 
   test.each([
-    ['of an authority that we don’t know', pem, testAuthority().certificate],
+    ['of an unknown authority', pem, testAuthority().certificate],
     ['of another name', { cert: other.certificate, key: other.key }, authority.certificate],
     ['that has expired', { cert: expired.certificate, key: expired.key }, authority.certificate],
-  ])('%s is refused before anything is sent, whatever the environment says', async (_name, server, ca) => {
-    vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
-    let isAsked = false
-    const { port } = await tlsServer(server, () => (isAsked = true))
-    const { error } = await hearAnswer(upstreamAt(`https://localhost:${port}/v1`, ca))
-    expect(error).toMatchObject({
-      code: 'upstream-failed',
-      message: /no connection to localhost/,
-      details: { mayRepeat: true },
-    })
-    expect(isAsked).toBe(false)
-  })
+  ])(
+    '%s is refused before anything is sent, even with NODE_TLS_REJECT_UNAUTHORIZED=0',
+    async (_name, server, ca) => {
+      vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+      let hasRequest = false
+      const { port } = await tlsServer(server, () => (hasRequest = true))
+      const { error } = await hearAnswer(upstreamAt(`https://localhost:${port}/v1`, ca))
+      expect(error).toMatchObject({
+        code: 'upstream-failed',
+        message: /no connection to localhost/,
+        details: { mayRepeat: true },
+      })
+      expect(hasRequest).toBe(false)
+    },
+  )
 
-  test('does not help a server that speaks an old TLS', async () => {
+  test('does not help a server that only speaks TLS 1.1', async () => {
     const { port } = await tlsServer(
       { ...pem, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
       () => {},

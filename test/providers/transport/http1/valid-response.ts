@@ -5,12 +5,12 @@ export interface ValidResponse {
   readonly bytes: Buffer
   readonly status: number
   readonly body: Buffer
-  /** Those that somebody reads, by their names in lower case. */
+  /** The headers that the client reads, by their names in lower case. */
   readonly headers: Readonly<Record<string, string>>
   readonly ending: Ending
 }
 
-/** How a body's end is told. */
+/** How the end of the body is marked. */
 export type Ending = 'sized' | 'chunked' | 'close' | 'none'
 
 const anyName = fc
@@ -26,7 +26,7 @@ const name = fc.oneof(
 const value = fc.stringMatching(/^[!-~\xa1-\xff]([ \t!-~\xa1-\xff]{0,30}[!-~\xa1-\xff])?$/)
 const blank = fc.stringMatching(/^[ \t]{0,3}$/)
 
-/** Any answer that RFC 9112 allows and that both sides can name the end of. */
+/** Any response that RFC 9112 allows and whose end is unambiguous. */
 export function validResponse({
   endings = ['sized', 'chunked', 'close', 'none'] as readonly Ending[],
 } = {}): fc.Arbitrary<ValidResponse> {
