@@ -15,7 +15,7 @@ const stream = Buffer.concat([streamHead, streamChunk, streamChunk, streamChunk,
 const wantedPlain = { type: 'plain', contentLength: contentLength(1_500) } as const
 const wantedStream = { type: 'stream', chunks: 3 } as const
 
-test('answers are read whole, wherever the connection cuts them', () => {
+test('responses are read whole, wherever the connection cuts them', () => {
   const bytes = Buffer.concat([plain, stream, plain])
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 })), (cuts) => {
@@ -29,7 +29,7 @@ test('answers are read whole, wherever the connection cuts them', () => {
   )
 })
 
-test('an answer without length or chunks is an error', () => {
+test('a response without length or chunks is an error', () => {
   expect(() => read([Buffer.from('HTTP/1.1 200 OK\r\n\r\n{}')])).toThrow('without length or chunks')
 })
 

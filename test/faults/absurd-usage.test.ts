@@ -18,10 +18,10 @@ test.each([false, 0, {}])(
   },
 )
 
-describe('counts that no model can have', () => {
+describe('usage counts that no model can have', () => {
   const usage = { prompt_tokens: 2 ** 53 - 1, completion_tokens: 2 ** 53 - 1 }
 
-  test('are not believed: the row has bounds, and no hold stays', async () => {
+  test('are ignored: the row has bounds and no hold stays', async () => {
     await using broker = await brokerBefore([
       { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)] },
     ])
@@ -31,7 +31,7 @@ describe('counts that no model can have', () => {
     expect(costHigh ?? 0n).toBeLessThan(1_000_000_000n)
   })
 
-  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are no usage: %j', (said) => {
+  test.each([usage, { prompt_tokens: 1e9 + 1 }])('do not count as usage: %j', (said) => {
     expect(parseWireUsage(said)).toBeUndefined()
   })
 
@@ -54,7 +54,7 @@ describe('counts that no model can have', () => {
   })
 })
 
-describe('many more choices than were asked for', () => {
+describe('many more choices than were requested', () => {
   const choices = Array.from({ length: 300_000 }, () => ({}))
 
   test.each([
@@ -69,7 +69,7 @@ describe('many more choices than were asked for', () => {
   ])('are a failure of the provider: %s', async (_where, body, script) => {
     await using broker = await brokerBefore([{ script }])
     const { raw } = await broker.ask(body)
-    expect(raw).toContain('many more choices than were asked for')
+    expect(raw).toContain('many more choices than were requested')
     expect(raw.length).toBeLessThan(100_000)
   })
 })

@@ -115,7 +115,7 @@ test(
   },
 )
 
-test('whoever may bill for silence keeps the next one from being asked when the budget covers no second', async () => {
+test('an attempt that may be billed without a response prevents a fallback that the budget does not cover', async () => {
   const silent: readonly Step[] = [cut]
   await using broker = await brokerBefore([{ script: silent }, { script: worst }])
   const { ledger } = broker.daemon.rooms

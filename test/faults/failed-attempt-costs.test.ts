@@ -35,7 +35,7 @@ function budget({ daemon }: BrokerBefore, usd_total: string): Promise<unknown> {
   return rpc(daemon, 'limits.set', { subject: { scope: 'default' }, rule: { usd_total } })
 }
 
-test('a provider that fell silent may bill for what it was asked: the upper bound says so, the cost does not', async () => {
+test('a provider that went silent may bill the request: its cost is in the upper bound only', async () => {
   await using broker = await brokerBefore([{ script: [cut] }, { script: answers('fine') }])
   const told = await broker.ask({ max_tokens: 50 })
   expect(told.usage?.cost).toBe(0.00002)
@@ -48,7 +48,7 @@ test('a provider that fell silent may bill for what it was asked: the upper boun
   expect(Number.isInteger(entry.attempts[0]?.ms)).toBe(true)
 })
 
-test('a refusal costs nothing, and the cost is exact', async () => {
+test('a refused attempt costs nothing, and the cost is exact', async () => {
   await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('fine') }])
   await broker.ask()
   const entry = await broker.entry()
@@ -56,7 +56,7 @@ test('a refusal costs nothing, and the cost is exact', async () => {
   expect([entry.costLow, entry.costHigh]).toEqual([undefined, undefined])
 })
 
-test('when nobody answered, silence is a bound of its own for each who may bill, and one without a price is unpriced', async () => {
+test('when no endpoint responds, each silent attempt adds to the upper bound, and one without a price is unpriced', async () => {
   await using broker = await brokerBefore([{ script: [cut] }, { script: [cut] }])
   expect((await broker.ask({ max_tokens: 10 })).status).toBe(502)
   const both = await broker.entry()
@@ -68,7 +68,7 @@ test('when nobody answered, silence is a bound of its own for each who may bill,
   expect(await unpriced.daemon.rooms.ledger.summary()).toMatchObject({ unpriced: 1, cost: 0n })
 })
 
-test('a caller who left before anybody was asked owes nothing to anybody', async () => {
+test('a caller who disconnects before any attempt is billed nothing', async () => {
   await using broker = await brokerBefore([{ script: answers('too late') }])
   const sink: AnswerSink = {
     id: 'gen-gone',
@@ -93,7 +93,7 @@ test('a caller who left before anybody was asked owes nothing to anybody', async
   expect(entry).toMatchObject({ status: 'cancelled', endpoint: undefined, cost: 0n, asked: 0 })
 })
 
-test('what a rescue may cost is set aside before it is asked, and all parts are on the bill', async () => {
+test('the maximum cost of a recovery is held before it is sent, and all parts are billed', async () => {
   const gate = Promise.withResolvers<void>()
   await using broker = await brokerBefore([
     { script: half },
@@ -114,7 +114,7 @@ test('what a rescue may cost is set aside before it is asked, and all parts are 
   expect(entry.costHigh).toBeLessThanOrEqual(hold?.most ?? 0n)
 })
 
-test('a rescue that the budget does not cover is not asked: the stream ends in the error that broke it', async () => {
+test('a recovery that the budget does not cover is not sent, and the stream ends in its original error', async () => {
   await using broker = await brokerBefore([{ script: half }, { script: says('Once upon a time, …') }])
   await budget(broker, '0.0005')
   const told = await broker.ask({ stream: true, max_tokens: 100 })
@@ -126,7 +126,7 @@ test('a rescue that the budget does not cover is not asked: the stream ends in t
   expect(broker.seen()).toEqual([2, 1])
 })
 
-test('a caller who leaves while the answer is being rescued pays both who were asked', async () => {
+test('a caller who disconnects during a recovery is billed for both attempts', async () => {
   const env = { AIBROKER_HANGUP: 'cut' }
   await using broker = await brokerBefore([{ script: half }, { script: [stall] }], { env })
   const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }
@@ -144,7 +144,7 @@ test('a caller who leaves while the answer is being rescued pays both who were a
   expect(ledger.openHolds()).toEqual([])
 })
 
-test('a stream of a model that may think unseen can have cost all that was held', async () => {
+test('the upper bound of a model with hidden reasoning is the held amount', async () => {
   for (const [capabilities, isTight] of [
     [['chat', 'reasoning'], false],
     [['chat'], true],
@@ -174,7 +174,7 @@ test.each([false, true])(
   },
 )
 
-test('an answer that two endpoints gave costs what both charged, also when history is computed again', async () => {
+test('a response from two endpoints costs what both charged, even after repricing', async () => {
   const [one, other] = ['input_cost: 1, output_cost: 2, ', 'input_cost: 10, output_cost: 20, ']
   await using broker = await brokerBefore([
     { script: half, price: one },

@@ -26,7 +26,7 @@ const nasty = fc.oneof(
   ),
 )
 
-describe('a stream’s reader', () => {
+describe('the stream reader', () => {
   interface Heard {
     readonly chunks: ChatChunk[]
     end: 'whole' | 'failed' | undefined
@@ -69,7 +69,7 @@ describe('a stream’s reader', () => {
     )
   })
 
-  test('hears the same however a stream is cut, and whatever noise stands between', () => {
+  test('reads the same chunks wherever a stream is cut and whatever noise stands between', () => {
     const noise = fc.constantFrom(
       '',
       ': comment\n\n',
@@ -123,7 +123,7 @@ describe('a broker', () => {
     expectWhole(await broker.ask(), 'fine')
   }
 
-  test('answers any body with JSON and a status, never with a crash', async () => {
+  test('answers any body with JSON and a status, and never crashes', async () => {
     const field = fc.constantFrom(
       'model',
       'messages',
@@ -189,7 +189,7 @@ describe('a broker', () => {
     await expectWell()
   })
 
-  test('passes no header on that a caller or a model’s name could have smuggled in', async () => {
+  test('forwards no header that a caller or a model name could have injected', async () => {
     const { rest } = broker.daemon.sockets
     const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
     const wired = (lines: string): Promise<string> =>
@@ -222,7 +222,7 @@ describe('a broker', () => {
     await expectWell()
   })
 
-  test('makes of any provider’s answer a whole one or an honest error', async () => {
+  test('turns any provider response into a complete response or an error', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 400 }),
       nasty.map((value) => Buffer.from(JSON.stringify(value))),

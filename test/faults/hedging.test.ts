@@ -25,8 +25,8 @@ async function knownFor(
   return broker
 }
 
-describe('where hedging is allowed, a stream that is late by its endpoint’s own measure', () => {
-  test('is asked for elsewhere as well; the first to speak is heard, the other one left and paid', async () => {
+describe('with hedging allowed, a stream that is late by its endpoint’s own percentile', () => {
+  test('is requested from the next endpoint too; the first to send text is relayed, the other is aborted and billed', async () => {
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [sse(role), stall]), row: 'abort_stops_billing: true' },
       { script: says('second') },
@@ -47,7 +47,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.daemon.rooms.figures.uptime('up0/m0', 60_000)).toBe(100)
   })
 
-  test('at a provider that goes on billing is read to its end for what it counts', async () => {
+  test('is read to its end for its usage when its provider keeps billing after an abort', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('late')]) },
@@ -61,7 +61,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(await (await broker.upstreams[0]?.received(KNOWN))?.closed).toBe('answered')
   })
 
-  test('is heard all the same when it speaks before the other one', async () => {
+  test('is relayed when it still sends text before the hedged attempt', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('first')]) },
@@ -80,7 +80,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('is waited for when the other one refuses', async () => {
+  test('is awaited when the hedged attempt is refused', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('first')]) },
@@ -100,7 +100,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('may fail while the other one has still to speak', async () => {
+  test('may fail while the hedged attempt has sent no text yet', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const { promise: failing, resolve: fail } = Promise.withResolvers<void>()
     await using broker = await knownFor([
@@ -118,7 +118,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('and fails like the other one goes on to the third, none asked twice', async () => {
+  test('falls back to a third endpoint when both attempts fail, and no endpoint is tried twice', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...refuses(500)]) },
@@ -138,7 +138,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1, 1])
   })
 
-  test('ends honestly when the one that was heard breaks off', async () => {
+  test('ends in an error event when the relayed attempt breaks off', async () => {
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [stall]), row: 'abort_stops_billing: true' },
       { script: [sse(chatChunk('sec')), cut] },
@@ -151,7 +151,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
 })
 
 describe('hedging', () => {
-  test('is off unless the model or a rule allows it', async () => {
+  test('is off unless the model or a limit allows it', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }], {
@@ -168,7 +168,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('is off for whom a rule forbids it although the model allows it', async () => {
+  test('is off for a caller whose limit forbids it although the model allows it', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }])
@@ -181,7 +181,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('keeps to its budget of extra requests', async () => {
+  test('stays within its budget of extra requests', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }], {
@@ -199,7 +199,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 4, 2])
   })
 
-  test('doesn’t happen where the budget of the caller covers only one', async () => {
+  test('does not happen when the caller’s budget covers only one attempt', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }])
@@ -219,7 +219,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('holds for both, and leaves nothing behind when the caller hangs up on both', async () => {
+  test('holds the cost of both attempts, and leaves no hold when the caller disconnects', async () => {
     const row = 'abort_stops_billing: true'
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [stall]), row },

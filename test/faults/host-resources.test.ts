@@ -41,8 +41,8 @@ function linesWith(broker: Broker, words: string): number {
     .filter((line) => line.includes(words)).length
 }
 
-describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
-  test('says so to the caller, raises the alarm, goes on with what is open, and recovers', async () => {
+describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
+  test('returns an error, raises a warning, continues open requests, and recovers', async () => {
     const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
     const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
     await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
@@ -88,7 +88,7 @@ describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
 })
 
 describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
-  test('asks nobody anew, ends what runs, raises the alarm, and writes the books when there is space', async () => {
+  test('calls no provider, completes open requests, raises a warning, and writes the ledger when there is space', async () => {
     const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
     const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
     await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
@@ -120,7 +120,7 @@ describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
   })
 })
 
-test('many streams that are open at SIGTERM end whole or with a clean error, and every one is booked', async () => {
+test('streams open at SIGTERM end complete or with an error event, and every one is booked', async () => {
   const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
   await using upstream = await scriptedUpstream((_request, nth) =>
     nth % 2 === 0
