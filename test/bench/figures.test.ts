@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { quantiles } from '../../bench/load/quantiles.ts'
 import { judge } from '../../bench/measures/gate.ts'
 import { quickScenarios } from '../../bench/measures/scenarios.ts'
-import type { Slice } from '../../bench/measures/stage.ts'
+import type { Slice } from '../../bench/measures/harness.ts'
 import { figuresOf } from '../../bench/report/figures.ts'
 import { spread } from '../../bench/report/spread.ts'
 

@@ -1,4 +1,4 @@
-// Who pays, and what may be asked for them, at every door there is.
+// Access policies hold on every route through which a model can be requested.
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -37,14 +37,14 @@ function rest(broker: BrokerBefore, path: string, body: object, headers = {}): P
 
 const lab = { 'x-hero-context': 'lab' }
 
-/** Every way in which a caller of context “lab” can have a model asked. */
+/** Every way for a caller of context “lab” to send a request to a model. */
 const DOORS: Readonly<
   Record<string, (broker: BrokerBefore, models: { chat: string; embeds: string }) => Promise<Answer>>
 > = {
   'a chat': (broker, { chat }) => rest(broker, '/v1/chat/completions', { model: chat, messages }, lab),
   'a streamed chat': (broker, { chat }) =>
     rest(broker, '/v1/chat/completions', { model: chat, messages, stream: true }, lab),
-  'a chat that names a way out': (broker, { chat }) =>
+  'a chat that names fallback models and providers': (broker, { chat }) =>
     rest(
       broker,
       '/v1/chat/completions',
@@ -68,7 +68,7 @@ const DOORS: Readonly<
   'ai.embed': (broker, { embeds }) => rpc(broker, 'ai.embed', { model: embeds, input: 'hi' }, lab),
 }
 
-/** Two that fail and are lab's to ask, two that answer and are not. */
+/** For each of chat and embedding: one provider that fails and one that responds. Only the failing ones are pinned for lab. */
 async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
   const folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: program('raw') })

@@ -21,7 +21,7 @@ import { answers, expectWhole, FAULTS, plainAnswer, refuses, role, says, STREAM_
 describe.each([
   ['plain', false],
   ['streamed', true],
-])('asked %s, before the first word,', (_name, stream) => {
+])('a %s request, before the first chunk:', (_name, stream) => {
   const good = stream ? says('good') : answers('good')
   const faults = Object.entries(stream ? { ...FAULTS, ...STREAM_FAULTS } : FAULTS)
 
@@ -62,7 +62,7 @@ describe.each([
   })
 
   test('a request on a kept connection that closes is sent again unseen', async () => {
-    // Breaks off the second request, which comes over the connection of the first.
+    // The second request arrives over the connection of the first and is cut off.
     await using broker = await brokerBefore([{ script: inTurn(good, [cut], good) }])
     expectWhole(await broker.ask({ stream }), 'good')
     expectWhole(await broker.ask({ stream }), 'good')
@@ -82,8 +82,8 @@ describe.each([
     ['a bad request', refuses(400, 'bad field'), 'invalid_request'],
     ['a 422', refuses(422, 'bad field'), 'invalid_request'],
     ['a prompt that is too long', named('context_length_exceeded'), 'context_length_exceeded'],
-    ['a subject that is barred', named('content_policy_violation'), 'content_policy_violation'],
-  ])('%s is not asked of the same model again', async (_fault, steps, type) => {
+    ['a content policy violation', named('content_policy_violation'), 'content_policy_violation'],
+  ])('%s is not sent to another endpoint of the same model', async (_fault, steps, type) => {
     await using broker = await brokerBefore([{ script: steps }, { script: good }])
     const told = await broker.ask({ stream })
     expect(told.status).toBe(400)
@@ -150,8 +150,8 @@ describe('a silent provider', () => {
     ['before its headers', [stall]],
     ['after its headers', [head(200, { 'content-type': 'text/event-stream' }), stall]],
     ['after the role', [sse(role), stall]],
-    ['but for comments', [raw(': still here\n\n'), stall]],
-  ])('%s costs one time-out, then the next is asked', async (_when, steps) => {
+    ['except for comments', [raw(': still here\n\n'), stall]],
+  ])('%s costs one timeout, then the next endpoint is tried', async (_when, steps) => {
     await using broker = await brokerBefore([{ script: steps }, { script: says('good') }])
     const asked = broker.ask({ stream: true })
     const request = await broker.upstreams[0]?.received(0)
@@ -182,7 +182,7 @@ describe('a silent provider', () => {
     const asked = broker.ask({ stream: true })
     await broker.upstreams[0]?.received(0)
     broker.skip(20_000)
-    // Two looks of the watch.
+    // The timeout is checked twice meanwhile.
     await pause(450)
     resolve()
     expectWhole(await asked, 'late')

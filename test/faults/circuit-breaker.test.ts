@@ -3,8 +3,8 @@ import { inTurn, json, type Script } from '../support/scripted-upstream.ts'
 import { brokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses } from './scripts.ts'
 
-describe('a provider that answers 503 for a minute', () => {
-  /** Down for as long as the test says so. */
+describe('a provider that returns 503 for a minute', () => {
+  /** A provider that is down until `heal` is called. */
   function fragile(): { script: Script; heal: () => void } {
     let isDown = true
     return { script: () => (isDown ? refuses(503) : answers('first')), heal: () => void (isDown = false) }
@@ -18,7 +18,7 @@ describe('a provider that answers 503 for a minute', () => {
       broker.skip(1000)
     }
     const asked = broker.seen()[0] ?? 0
-    // Three to open the circuit, then its trials after 5, 10, 20 and 20 seconds, each longer by chance.
+    // Three requests open the circuit, then trials follow after 5, 10, 20 and 20 seconds, each prolonged by jitter.
     expect(asked).toBeGreaterThanOrEqual(5)
     expect(asked).toBeLessThanOrEqual(8)
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('open')

@@ -15,7 +15,7 @@ test('endpoint statistics are restored from the ledger after a restart', async (
   const recalled = createEndpointFigures(clock)
   recalled.recall(ledger.entries({ limit: 100 }))
   const [now, before] = [recalled.of('up1/m1'), figures.of('up1/m1')]
-  // The books hold whole milliseconds.
+  // The ledger stores whole milliseconds.
   expect(Math.abs((now?.latency?.p50 ?? 0) - (before?.latency?.p50 ?? 9999))).toBeLessThanOrEqual(0.5)
   expect(now?.throughput?.p50).toBeGreaterThan(0)
   expect([recalled.uptime('up0/m0', 60_000), recalled.uptime('up1/m1', 60_000)]).toEqual([0, 100])

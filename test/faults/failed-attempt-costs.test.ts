@@ -1,4 +1,4 @@
-// What is booked when not all went well: who may have billed, and for how much.
+// What the ledger records when attempts fail: which provider may have charged, and how much.
 import { expect, test } from 'vitest'
 import { dollars } from '../../src/base/money.ts'
 import { chat } from '../../src/inference/chat.ts'
@@ -22,7 +22,7 @@ import {
 import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, plainAnswer, refuses, role, says } from './scripts.ts'
 
-/** The scripts' whole answer: 10 tokens at $1 and 5 at $2 a million. */
+/** Cost of the scripts' whole response: 10 tokens at $1 and 5 at $2 per million. */
 const WHOLE = 20_000n
 const half: Step[] = [sse(role, chatChunk('Once upon '), chatChunk('a time')), cut]
 
@@ -41,7 +41,7 @@ test('a provider that went silent may bill the request: its cost is in the upper
   expect(told.usage?.cost).toBe(0.00002)
   const entry = await broker.entry()
   expect(entry).toMatchObject({ cost: WHOLE, costLow: WHOLE, countSource: 'reported', asked: 2 })
-  // All 50 tokens may have been on their way, and no more than the hold was for.
+  // All 50 tokens may have been generated, and the hold covers no more.
   expect(entry.costHigh).toBeGreaterThan(WHOLE + 50n * 2000n)
   expect(entry.costHigh).toBeLessThan(WHOLE + 50n * 2000n + 1_000_000n)
   expect(entry.attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'upstream-failed' }])
@@ -103,7 +103,7 @@ test('the maximum cost of a recovery is held before it is sent, and all parts ar
   await broker.upstreams[1]?.received(0)
   const { ledger } = broker.daemon.rooms
   const [hold] = ledger.openHolds()
-  // Each may use 100 tokens at $2 a million: the first hold was for one of them.
+  // Each attempt may use 100 tokens at $2 per million; the first hold covered only one attempt.
   expect(hold?.most).toBeGreaterThan(2n * 100n * 2000n)
   expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.most)
   gate.resolve()
@@ -158,7 +158,7 @@ test('the upper bound of a model with hidden reasoning is the held amount', asyn
 })
 
 test.each([false, true])(
-  'a cost that is in no book is told to nobody, whatever the provider says (streamed: %j)',
+  'a cost without a price is not reported, even when the provider reports one (streamed: %j)',
   async (stream) => {
     const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0.5, cost_details: { all: 0.5 } }
     const script = stream
@@ -189,7 +189,7 @@ test('a response from two endpoints costs what both charged, even after repricin
 })
 
 test.each(['input_cost: 1, output_cost: 2, ', ''])(
-  'a generation costs what the books say after a correction (price before: “%s”)',
+  'GET /generation returns the corrected cost after a rerate (price before: “%s”)',
   async (before) => {
     await using broker = await brokerBefore([{ script: answers('hi'), price: before }])
     const { headers } = await broker.ask()

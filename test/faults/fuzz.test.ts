@@ -7,10 +7,10 @@ import { chatChunk, done, finishChunk, head, raw, type Script } from '../support
 import { ask, brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, says } from './scripts.ts'
 
-/** `npm run fuzz` looks this many times as long. */
+/** Multiplies the number of runs; `npm run fuzz` sets it. */
 const TIMES = Number(process.env['FUZZ_TIMES'] ?? 1)
 
-/** JSON of every kind, with what has broken parsers elsewhere. */
+/** JSON of every kind, and values that are known to break parsers. */
 const nasty = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
   fc.constantFrom<unknown>(
@@ -32,7 +32,7 @@ describe('the stream reader', () => {
     end: 'whole' | 'failed' | undefined
   }
 
-  /** Never throws, and says exactly once how it ended. */
+  /** Checks that the reader never throws and reports its end exactly once. */
   function read(pieces: readonly Uint8Array[]): Heard {
     const heard: Heard = { chunks: [], end: undefined }
     const close = (end: 'whole' | 'failed'): void => {
@@ -101,7 +101,7 @@ describe('the stream reader', () => {
   })
 })
 
-/** Streams when it is asked to stream, as providers do. */
+/** Streams when the request asks for a stream, as providers do. */
 const fine: Script = ({ body }) => {
   const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream === true
   return isStream ? says('fine') : answers('fine')
@@ -123,7 +123,7 @@ describe('a broker', () => {
     expectWhole(await broker.ask(), 'fine')
   }
 
-  test('answers any body with JSON and a status, and never crashes', async () => {
+  test('responds to any body with JSON and a status, and never crashes', async () => {
     const field = fc.constantFrom(
       'model',
       'messages',

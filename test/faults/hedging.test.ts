@@ -4,12 +4,12 @@ import { cut, sse, chatChunk, stall, wait, type Script, type Step } from '../sup
 import { brokerBefore, type BrokerBefore, type ProviderBehind } from './broker-with-providers.ts'
 import { expectWhole, refuses, role, says } from './scripts.ts'
 
-/** As many answers as it takes to know what is slow. */
+/** Number of responses after which an endpoint's percentile is known. */
 const KNOWN = 20
 const stream = { stream: true }
 const HEDGED = { modelLine: 'hedge: true', env: { AIBROKER_HEDGE_PERCENT: '100' } }
 
-/** Answers quickly until it is known for it; then it does as told. */
+/** Responds quickly until its percentile is known, then follows `then`. */
 function quickUntilKnown(then: (nth: number) => readonly Step[]): Script {
   return (_request, nth) => (nth < KNOWN ? says('quick') : then(nth - KNOWN))
 }
@@ -20,7 +20,7 @@ async function knownFor(
 ): Promise<BrokerBefore> {
   const broker = await brokerBefore(providers, options)
   for (let nth = 0; nth < KNOWN; nth++) expectWhole(await broker.ask(stream), 'quick')
-  // Also their holds are gone.
+  // Wait until their holds are settled.
   await broker.entry()
   return broker
 }
@@ -39,7 +39,7 @@ describe('with hedging allowed, a stream that is late by its endpoint’s own pe
     const { status, endpoint, attempts, usage, cost, costLow, costHigh } = await broker.entry()
     expect({ status, endpoint }).toEqual({ status: 'finished', endpoint: 'up1/m1' })
     expect(attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'outrun' }])
-    // The counts are the answer's; what the one that was left may bill is in the upper bound, for nobody knows.
+    // The counts are those of the relayed response. The possible charge for the aborted attempt is unknown, so only the upper bound includes it.
     expect(usage).toMatchObject({ prompt: 10, completion: 5 })
     expect([cost, costLow]).toEqual([20_000n, 20_000n])
     expect(costHigh).toBeGreaterThan(20_000n)
@@ -160,7 +160,7 @@ describe('hedging', () => {
     const plain = broker.ask(stream)
     await broker.upstreams[0]?.received(KNOWN)
     await broker.rpc('limits.set', { subject: { scope: 'context', context: 'lab' }, rule: { hedge: true } })
-    // Asked later and as late by the same measure: had the first been hedged, it would have been by now.
+    // This request was sent later and has been hedged by the same percentile, so the first would have been hedged by now.
     expectWhole(await broker.ask(stream, { 'x-hero-context': 'lab' }), 'second')
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
     resolve()
@@ -191,7 +191,7 @@ describe('hedging', () => {
     const asked = [1, 2, 3, 4].map(() => broker.ask(stream))
     await broker.upstreams[0]?.received(KNOWN + 3)
     await broker.upstreams[1]?.received(1)
-    // By now all four have waited for as long as those two that were asked for elsewhere.
+    // By now all four have waited as long as the two hedged ones.
     await pause(2 * (broker.daemon.rooms.figures.slowMs('up0/m0') ?? 0) + 50)
     resolve()
     const texts = (await Promise.all(asked)).map(({ text }) => text)
@@ -204,7 +204,7 @@ describe('hedging', () => {
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }])
     const body = { ...stream, max_tokens: 1000 }
-    // $2 per million tokens of the answer, and a few hundred bytes of prompt at $1.
+    // Up to 1000 completion tokens at $2 per million, and a few hundred bytes of prompt at $1.
     await broker.rpc('limits.set', {
       subject: { scope: 'context', context: 'poor' },
       rule: { usd_total: '0.003' },

@@ -1,4 +1,4 @@
-// What the house runs out of: files, disk, time. With the real daemon, whose limits are set from outside.
+// The host runs out of files, disk or time. The tests set limits on the real daemon from outside.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -17,7 +17,7 @@ function limit({ pid }: Broker, what: 'nofile' | 'fsize', to: number | 'unlimite
   execFileSync(PRLIMIT, ['--pid', String(pid), `--${what}=${to}:`])
 }
 
-/** Leaves a process room for so many more files. */
+/** Lets the process open exactly `more` further files. */
 function leaveRoomFor(broker: Broker, more: number): void {
   const used = new Set(readdirSync(`/proc/${broker.pid}/fd`).map(Number))
   let bound = 0
@@ -52,7 +52,7 @@ describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
 
     const ask = (): Promise<Answer | undefined> =>
       broker.post('/v1/chat/completions', hello).catch(() => undefined)
-    // Room for the caller and not for the provider; what the broker opens meanwhile may take it, so more than one try.
+    // One descriptor for the caller's connection and none for the provider's. The broker itself may take it meanwhile, hence the retries.
     let refused: Answer | undefined
     await expect
       .poll(async () => {
@@ -68,7 +68,7 @@ describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
 
     leaveRoomFor(broker, 0)
     const crowd = await Promise.all(Array.from({ length: 20 }, ask))
-    // Cut off before a word, or told: nobody is let through, and nobody waits.
+    // Each is either cut off before a response or gets 503; none reaches the provider and none waits.
     for (const told of crowd) expect([undefined, 503]).toContain(told?.status)
     expect(upstream.requests).toHaveLength(1)
 

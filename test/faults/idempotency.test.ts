@@ -96,7 +96,7 @@ describe('an Idempotency-Key', () => {
     await broker.ask({}, once)
     expect(broker.seen()).toEqual([1])
     broker.skip(2_000)
-    // The first answer is on its way to the books for a moment yet, however far the clock leapt.
+    // The first response is written to the ledger asynchronously, so its record may expire a moment later, however far the clock was moved.
     const seen = async (): Promise<number[]> => {
       await broker.ask({}, once)
       return broker.seen()
@@ -116,7 +116,7 @@ describe('an Idempotency-Key', () => {
   })
 
   test(
-    'outlives the broker, and what was under way when it was killed is not asked again',
+    'survives a restart, and a request that was running when the broker was killed is not sent again',
     { timeout: 30_000 },
     async () => {
       using folder = tempFolder()

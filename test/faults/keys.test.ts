@@ -47,7 +47,7 @@ test('a provider’s own timeouts override the defaults', async () => {
 test.each([
   [401, 'key 1 of up0 is refused by it'],
   [402, 'key 1 of up0 has no credit left there'],
-])('a key that was answered %i is told in info, and forgotten once it works', async (status, warning) => {
+])('a key that gets %i is reported by info until it works again', async (status, warning) => {
   let isGood = false
   await using broker = await brokerBefore([{ script: () => (isGood ? answers('x') : refuses(status)) }])
   await broker.ask()

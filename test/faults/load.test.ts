@@ -47,7 +47,7 @@ test('a caller who reads slowly slows only its own provider, and does not time o
   const response = await new Promise<IncomingMessage>((go) => slow.once('response', go))
   await pause(300)
   const before = written
-  // Held back by two sockets' buffers, not by the broker's memory.
+  // The data waits in the buffers of two sockets, not in the broker's memory.
   expect(before).toBeLessThan(500)
   expectWhole(await broker.ask(), 'quick')
   broker.skip(300_000)

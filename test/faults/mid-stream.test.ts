@@ -21,12 +21,12 @@ import { expectWhole, refuses, role, says } from './scripts.ts'
 const STREAM = { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' }
 const begun = sse(role, chatChunk('Once upon '), chatChunk('a time'))
 
-/** How a stream may break after its first words. */
+/** How a stream may break after its first text. */
 const BREAKS: Readonly<Record<string, Step[]>> = {
   'a cut': [begun, cut],
-  // What a reset overtakes on its way is lost.
+  // A reset discards data that is still in transit, so the data gets 30 ms to arrive.
   'a reset': [begun, () => pause(30), reset],
-  'an end in good order without a finish': [begun],
+  'a clean end without a finish': [begun],
   'a [DONE] without a finish': [begun, sse(done)],
   'an error event': [begun, sse({ error: { message: 'overloaded', code: 529 }, choices: [] })],
   'a finish reason of “error”': [begun, sse(finishChunk('error'))],
@@ -40,7 +40,7 @@ const BREAKS: Readonly<Record<string, Step[]>> = {
   ],
 }
 
-/** Never success: an error chunk with a reason for programs, no finish of the answer, no `[DONE]`. */
+/** The stream must not look complete: it has an error chunk with a code, no other finish reason and no `[DONE]`. */
 function expectBroken(told: Told, text: string): void {
   expect([told.status, told.text, told.isDone, told.finish]).toEqual([200, text, false, 'error'])
   expect(told.error?.code).toBeGreaterThanOrEqual(429)
@@ -55,7 +55,7 @@ describe.each(Object.entries(BREAKS))('%s after the first text', (_fault, steps)
   test('becomes an error event when no endpoint can complete the response', async () => {
     await using broker = await brokerBefore(behind(steps, refuses(500)), { over: 'tcp' })
     expectBroken(await broker.ask(ask), 'Once upon a time')
-    // The broken one, the next one, and the broken one anew, which breaks in the same place.
+    // The broken endpoint, the next endpoint, and the broken endpoint once more, which breaks in the same place.
     expect(broker.seen()).toEqual([2, 1])
     expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'counted' })
   })
@@ -83,7 +83,7 @@ describe('a stream that goes silent', () => {
     const request = await broker.upstreams[0]?.received(0)
     await pause(30)
     broker.skip(121_000)
-    // The same endpoint anew is the only rescue there is; it falls silent as well.
+    // The only possible recovery is the same endpoint again, which also stalls.
     await broker.upstreams[0]?.received(1)
     await pause(30)
     broker.skip(121_000)
@@ -163,7 +163,7 @@ describe('a stream recovery', () => {
     expect(broker.seen()).toEqual([1, 1])
   })
 
-  test('asks the same model from the start when the prefix is refused, and compares the text', async () => {
+  test('requests the whole response from the same model when the prefix is refused, and compares the text', async () => {
     const script = inTurn(refuses(400, 'last message must be from the user'), says('Once upon a time', '!'))
     await using broker = await brokerBefore([
       { script: half },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { compared, continued, type Replay } from '../../src/inference/execution/resumed-stream.ts'
 import { chatChunk, finishChunk } from '../support/scripted-upstream.ts'
 
-/** What the caller hears of an answer in these pieces; `undefined` when it says something else. */
+/** The text relayed to the caller from a response in these pieces; `undefined` when its text differs. */
 function hear(replay: Replay, pieces: readonly string[]): string | undefined {
   let text = ''
   for (const chunk of [...pieces.map((piece) => chatChunk(piece)), finishChunk()]) {
