@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { residentMegabytes } from '../processes/cost.ts'
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Entrant } from './rounds.ts'
 import type { Scene, Stage } from './harness.ts'
 

@@ -1,5 +1,5 @@
 import type { Running } from '../contenders/contender.ts'
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Scenario } from './scenarios.ts'
 import type { Scene, Slice, Stage } from './harness.ts'
 

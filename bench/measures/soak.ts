@@ -47,7 +47,7 @@ export async function soak(
   while (elapsed() < minutes) {
     let answers = 0
     for (const scene of SCENES) answers += (await stage.play(running, scene)).answers
-    const sample = {
+    const sample: Sample = {
       minute: elapsed(),
       residentMegabytes: running.pid === undefined ? 0 : residentMegabytes(running.pid),
       answers,

@@ -1,4 +1,4 @@
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Contender, UpstreamAddress } from '../contenders/contender.ts'
 
 /** Milliseconds from spawning a contender to its first response, measured `times` times. */

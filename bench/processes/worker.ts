@@ -40,9 +40,9 @@ export function startWorker<Question, Answer>(file: string): Worker<Question, An
 }
 
 /** The child's side: handles calls until the parent process disconnects. */
-export function serveQuestions<Question, Answer>(answer: Answerer<Question, Answer>): void {
+export function serveQuestions<Question, Answer>(handle: Answerer<Question, Answer>): void {
   process.on('message', (question) => {
-    answer(question as Question).then(
+    handle(question as Question).then(
       (answer) => process.send?.({ answer } satisfies Reply<Answer>),
       (failure: unknown) => process.send?.({ failure: String(failure) } satisfies Reply<Answer>),
     )

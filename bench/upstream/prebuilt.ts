@@ -12,7 +12,7 @@ export function plainAnswer(bodyBytes: number): Buffer {
   )
 }
 
-/** Characters of content in `plainAnswer(bodyBytes)`, for checking the response. */
+/** Characters of content in `plainResponse(bodyBytes)`, for checking the response. */
 export const contentLength = (bodyBytes: number) =>
   Math.max(1, bodyBytes - JSON.stringify(completion('')).length)
 

@@ -48,8 +48,8 @@ describe('usage counts that no model can have', () => {
     await using broker = await brokerBefore([
       { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(said), done)] },
     ])
-    const { usage: told } = await broker.ask(stream)
-    expect(told).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
+    const { usage: relayed } = await broker.ask(stream)
+    expect(relayed).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
     expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: 1_400_000n })
   })
 })

@@ -99,7 +99,7 @@ test('the maximum cost of a recovery is held before it is sent, and all parts ar
     { script: half },
     { script: [wait(gate.promise), ...says('Once upon ', 'a time', ', there was')] },
   ])
-  const told = broker.ask({ stream: true, max_tokens: 100 })
+  const pending = broker.ask({ stream: true, max_tokens: 100 })
   await broker.upstreams[1]?.received(0)
   const { ledger } = broker.daemon.rooms
   const [hold] = ledger.openHolds()
@@ -107,7 +107,7 @@ test('the maximum cost of a recovery is held before it is sent, and all parts ar
   expect(hold?.most).toBeGreaterThan(2n * 100n * 2000n)
   expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.most)
   gate.resolve()
-  expect((await told).text).toBe('Once upon a time, there was')
+  expect((await pending).text).toBe('Once upon a time, there was')
   const entry = await broker.entry()
   expect(entry).toMatchObject({ status: 'finished', asked: 2 })
   expect(entry.cost).toBeGreaterThan(WHOLE)
@@ -198,11 +198,11 @@ test.each(['input_cost: 1, output_cost: 2, ', ''])(
     const price = { input: dollars('5'), output: dollars('10'), source: undefined, date: undefined }
     await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
     const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
-    const { json: told } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
+    const { json: generation } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
     expect(await ledger.summary()).toMatchObject({ cost: 100_000n, unpriced: 0 })
-    expect(told).toMatchObject({
+    expect(generation).toMatchObject({
       data: { total_cost: 0.0001, usage: 0.0001, upstream_inference_cost: 0.0001 },
     })
-    expect(told).not.toHaveProperty('data.x_aibroker.unpriced')
+    expect(generation).not.toHaveProperty('data.x_aibroker.unpriced')
   },
 )

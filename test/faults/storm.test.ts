@@ -147,13 +147,13 @@ class Storm {
   }
 
   async #ask(nth: number): Promise<void> {
-    const told = await this.#broker.ask({ stream: nth % 4 !== 0 })
-    if (told.status !== 200) this.told.refused++
-    else if (told.error === undefined) {
-      expectWhole(told, 'good')
+    const response = await this.#broker.ask({ stream: nth % 4 !== 0 })
+    if (response.status !== 200) this.told.refused++
+    else if (response.error === undefined) {
+      expectWhole(response, 'good')
       this.told.whole++
     } else {
-      expectBroken(told)
+      expectBroken(response)
       this.told.broken++
     }
   }

@@ -26,7 +26,7 @@ export interface RpcSocket extends AsyncDisposable {
   readonly ask: (call: unknown) => Promise<unknown>
 }
 
-/** Starts the RPC server with the example handlers; `door` overrides its options. */
+/** Starts the RPC server with the example handlers; `options` overrides its options. */
 export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSocket> {
   const folder = await mkdtemp(join(tmpdir(), 'rpc-'))
   const path = join(folder, 'rpc.sock')

@@ -24,7 +24,7 @@ export interface ScriptedBroker extends RpcSocket {
   readonly asked: ChatBody[]
 }
 
-/** Starts both sockets; `door` overrides options of the RPC server. */
+/** Starts both sockets; `options` overrides options of the RPC server. */
 export async function startScriptedBroker(
   chat: ChatScript,
   door: Partial<RpcDoor> = {},
