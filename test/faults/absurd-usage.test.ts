@@ -69,7 +69,7 @@ describe('many more choices than were requested', () => {
   ])('are a failure of the provider: %s', async (_where, body, script) => {
     await using broker = await brokerBefore([{ script }])
     const { raw } = await broker.ask(body)
-    expect(raw).toContain('many more choices than were requested')
+    expect(raw).toContain('many more choices than were asked for')
     expect(raw.length).toBeLessThan(100_000)
   })
 })
