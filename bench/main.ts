@@ -1,9 +1,9 @@
-/** `npm run bench`: what the broker costs between a caller and a provider, beside others doing the same. */
+/** `npm run bench`: what the broker costs between a caller and a provider, compared with other proxies. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { measureBooks } from './books/books.ts'
+import { measureAccounting } from './accounting/accounting.ts'
 import { allContenders } from './contenders/all.ts'
 import { broker } from './contenders/broker.ts'
 import type { Contender } from './contenders/contender.ts'
@@ -14,29 +14,29 @@ import { playRounds, type Entrant } from './measures/rounds.ts'
 import { measureScaling } from './measures/scaling.ts'
 import { fullScenarios, quickScenarios, scalingScenarios, type Scenario } from './measures/scenarios.ts'
 import { soak } from './measures/soak.ts'
-import { openStage, type Stage } from './measures/stage.ts'
+import { openStage, type Stage } from './measures/harness.ts'
 import { measureStartUp } from './measures/start-up.ts'
 import { figuresOf } from './report/figures.ts'
-import { printBooks, printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
+import { printAccounting, printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
 
 const HELP = `npm run bench -- [options]
 
-  (nothing)          the quick run, two minutes and a half
+  (no option)        the quick run, two and a half minutes
   --full             all sizes and connection counts, 1,000 open streams, 5,000 hang-ups
-  --soak MINUTES     mixed load on one contender, memory over time
-  --gate             quick run that fails when the CPU cost is beyond the limits below
-  --gate-request 8   most CPU per plain request, as a multiple of nginx in the same run
-  --gate-chunk 3     the same per relayed chunk
-  --margin 1         multiplies both limits, for machines that are not quiet
-  --workers 1,2,4    brokers with so many workers beside each other: what the primary and the workers take
-  --subject broker   whom --gate and --soak look at
+  --soak MINUTES     mixed load on one contender; measures memory over time
+  --gate             the quick run; fails when the CPU cost exceeds the limits below
+  --gate-request 8   maximum CPU per plain request, as a multiple of nginx in the same run
+  --gate-chunk 3     maximum CPU per relayed chunk, as a multiple of nginx in the same run
+  --margin 1         multiplies both limits, for machines that are not idle
+  --workers 1,2,4    compares brokers with these numbers of workers: CPU of the primary and of the workers
+  --subject broker   the contender that --gate and --soak measure
   --only A,B         only these contenders
-  --scenarios A,B    only these of all scenarios: plain-1k-32, turn-20-32, stream-32 …
-  --rounds 5         rounds that count
+  --scenarios A,B    only these scenarios: plain-1k-32, turn-20-32, stream-32 …
+  --rounds 5         measured rounds, after one warm-up round
   --stretch 1        multiplies the length of every slice
   --with-portkey     adds Portkey's gateway, installed by npm into a temporary folder (needs a registry);
-                     with PORTKEY_FOLDER set it is taken from there
-  --profile FOLDER   the broker writes a CPU profile there
+                     if PORTKEY_FOLDER is set, it is taken from there
+  --profile FOLDER   the broker writes a CPU profile into this folder
 `
 
 const { values: options } = parseArgs({
@@ -59,14 +59,14 @@ const { values: options } = parseArgs({
   },
 })
 
-/** So many workers, each with so many requests under way. */
-const BOOKERS = [
+/** Number of workers, and concurrent requests of each. */
+const ACCOUNTING_RUNS = [
   [1, 1],
   [1, 16],
   [1, 64],
   [2, 64],
 ] as const
-const BOOKS_MS = 4_000
+const ACCOUNTING_MS = 4_000
 
 process.once('SIGINT', () => process.exit(130))
 process.once('SIGTERM', () => process.exit(143))
@@ -80,7 +80,7 @@ async function main(): Promise<number> {
     console.log(HELP)
     return 0
   }
-  if (process.platform !== 'linux') throw new Error('the bench reads /proc, which only Linux has')
+  if (process.platform !== 'linux') throw new Error('the benchmark reads /proc and runs only on Linux')
   if (options.workers !== undefined) return await scale(options.workers.split(',').map(Number))
   const contenders = await chosenContenders()
   await using stage = await openStage()
@@ -97,11 +97,14 @@ async function chosenContenders(): Promise<Contender[]> {
   })
   const only = options.only?.split(',') ?? all.map(({ name }) => name)
   const unknown = only.filter((name) => all.every((contender) => contender.name !== name))
-  if (unknown.length > 0) throw new Error(`no contender is named ${unknown.join(', ')}`)
+  if (unknown.length > 0)
+    throw new Error(
+      `unknown contender: ${unknown.join(', ')}; there are ${all.map(({ name }) => name).join(', ')}`,
+    )
   return all.filter((contender) => {
     if (!only.includes(contender.name)) return false
     const missing = contender.missing?.()
-    if (missing !== undefined) console.log(`without ${contender.name}: ${missing}`)
+    if (missing !== undefined) console.log(`skipping ${contender.name}: ${missing}`)
     return missing === undefined
   })
 }
@@ -113,14 +116,14 @@ function chosenScenarios(): readonly Scenario[] {
   return options.scenarios.split(',').map((id) => {
     const scenario = all.get(id)
     if (scenario === undefined)
-      throw new Error(`no scenario is “${id}”; there are ${[...all.keys()].join(', ')}`)
+      throw new Error(`unknown scenario “${id}”; there are ${[...all.keys()].join(', ')}`)
     return scenario
   })
 }
 
 function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request' | 'gate-chunk'): number {
   const value = Number(options[name])
-  if (!(value > 0)) throw new Error(`--${name} wants a number above 0`)
+  if (!(value > 0)) throw new Error(`--${name} is “${options[name]}” and must be a number above 0`)
   return value
 }
 
@@ -169,10 +172,11 @@ async function scale(counts: readonly number[]): Promise<number> {
   })
   printScaling(scaling)
   await entrants[Symbol.asyncDispose]()
-  const books = []
-  for (const [workers, atOnce] of BOOKERS) books.push(await measureBooks(workers, atOnce, BOOKS_MS))
-  printBooks(books)
-  console.log(`\n${await save({ scaling, books })}`)
+  const accounting = []
+  for (const [workers, atOnce] of ACCOUNTING_RUNS)
+    accounting.push(await measureAccounting(workers, atOnce, ACCOUNTING_MS))
+  printAccounting(accounting)
+  console.log(`\n${await save({ scaling, accounting })}`)
   return 0
 }
 
@@ -195,7 +199,7 @@ async function startAll(stage: Stage, contenders: readonly Contender[]) {
 
 function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
   if (yardstick !== 'nginx') {
-    console.log('gate skipped: it compares with nginx, which is not here')
+    console.log('gate skipped: it compares with nginx, which was not measured')
     return 0
   }
   const margin = positive('margin')
@@ -210,7 +214,8 @@ function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
 
 async function soakSubject(stage: Stage, contenders: readonly Contender[], minutes: number): Promise<number> {
   const contender = contenders.find(({ name }) => name === options.subject)
-  if (contender === undefined) throw new Error(`no contender named ${options.subject} here`)
+  if (contender === undefined)
+    throw new Error(`the contender ${options.subject} is unknown or cannot run here`)
   await using entrants = await startAll(stage, [contender])
   const [entrant] = entrants.list
   if (entrant === undefined) return 1

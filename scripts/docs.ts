@@ -1,4 +1,4 @@
-// Writes the reference pages from the contracts they describe: `npm run docs`.
+// Generates the reference pages from the contracts that they describe: `npm run docs`.
 import { writeFile } from 'node:fs/promises'
 
 import { apiPage } from './api-page.ts'

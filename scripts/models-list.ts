@@ -1,34 +1,34 @@
 /**
- * Which models `modelsconfig.yml` ships, under which names, and who offers them. Prices are not here: `update-models-config.ts`
- * looks them up. A backend is `provider model_id`; the first in a row is asked first.
+ * The models of `modelsconfig.yml`, with their names and providers. Prices are not here: `update-models-config.ts` looks
+ * them up. A backend is `provider model_id`; the first backend of a model is tried first.
  */
 export interface ListedModel {
   readonly name: string
   readonly title: string
   readonly tier?: 'premium' | 'standard' | 'economy'
   readonly kind?: 'embedding' | 'speech' | 'transcription'
-  /** Abilities, separated by spaces. */
+  /** Capabilities, separated by spaces. */
   readonly can?: string
-  /** Context window in tokens, where the price source has none. */
+  /** Context window in tokens, when the price source has none. */
   readonly window?: number
-  /** Most tokens of one answer, where its maker publishes it. */
+  /** Maximum number of output tokens, when the model's author publishes it. */
   readonly most?: number
   readonly at: readonly (string | ListedBackend)[]
 }
 
 export interface ListedBackend {
   readonly at: string
-  /** Whose row of the price source to use when the provider has none there. */
+  /** The provider and model whose row of the price source to use when the backend has no row of its own. */
   readonly priceOf?: string
-  /** A price from elsewhere, as lines of the file. */
+  /** A price from another source, as fields of the file. */
   readonly price?: Readonly<Record<string, unknown>>
 }
 
 const TOOLS = 'tool_calling'
 /**
- * Goes on from the beginning of an answer, at the providers that say so: Groq with all its text models
- * (https://console.groq.com/docs/prefilling), Alibaba with those on its list while they don't think
- * (https://www.alibabacloud.com/help/en/model-studio/partial-mode). Models that may think are left out.
+ * Continues an assistant message that is sent as a prefix, at the providers that document it: Groq with all its text models
+ * (https://console.groq.com/docs/prefilling), Alibaba with the models on its list while they don't reason
+ * (https://www.alibabacloud.com/help/en/model-studio/partial-mode). Models that may reason are left out.
  */
 const GOES_ON = 'tool_calling assistant_prefix'
 const EYES = 'tool_calling vision'
@@ -53,7 +53,7 @@ const openAi = (
   rest: Partial<ListedModel> = {},
 ): ListedModel => ({ name, title, tier, can, at: [`openai ${name}`, `openrouter openai/${name}`], ...rest })
 
-/** OpenAI serves these on its Responses API alone, so chat completions go by OpenRouter. */
+/** OpenAI serves these on its Responses API alone, so chat completions go through OpenRouter. */
 const responsesOnly = (
   name: string,
   title: string,
@@ -525,7 +525,7 @@ const TRANSCRIPTION: readonly ListedModel[] = [
   },
 ]
 
-/** Chapters of the file, in its order. */
+/** Sections of the file, in its order. */
 export const MODELS: readonly (readonly [title: string, models: readonly ListedModel[]])[] = [
   ['OpenAI', OPENAI],
   ['Anthropic', ANTHROPIC],

@@ -6,7 +6,7 @@ import { nodeProxy } from './node-proxy.ts'
 import { portkey } from './portkey.ts'
 
 export interface ContenderOptions {
-  /** Folder with Portkey's package installed; without it, Portkey is not asked to run. */
+  /** Folder with Portkey's package installed; without it, Portkey does not take part. */
   readonly portkeyFolder?: string | undefined
   /** Folder into which the broker writes a CPU profile when it stops. */
   readonly profileFolder?: string | undefined

@@ -7,11 +7,11 @@ import type { Contender } from './contender.ts'
 
 const DAEMON = join(import.meta.dirname, '../../bin/hero_aibroker_server.js')
 
-/** The daemon as people run it, ledger and all, in folders of its own. */
+/** The daemon with its ledger, as users run it, in folders of its own. */
 export const broker = (profileFolder: string | undefined, workers = 1): Contender => ({
   name: workers === 1 ? 'broker' : `broker, ${workers} workers`,
   warmsUp: true,
-  missing: () => (existsSync(DAEMON) ? undefined : 'there is no bin/hero_aibroker_server.js'),
+  missing: () => (existsSync(DAEMON) ? undefined : 'bin/hero_aibroker_server.js is missing'),
   async start(upstream) {
     const folder = await mkdtemp(join(tmpdir(), 'bench-broker-'))
     const socketPath = join(folder, 'sockets/hero_aibroker/rest.sock')

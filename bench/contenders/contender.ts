@@ -1,16 +1,16 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 
-/** Where a load goes: a Unix socket, or a port of 127.0.0.1. */
+/** Where the load is sent: a Unix socket, or a port of 127.0.0.1. */
 export type Target = { readonly socketPath: string } | { readonly port: number }
 
-/** Something that stands between the load and the upstream, started for the length of a bench. */
+/** A program between the load and the upstream, started for the length of a benchmark. */
 export interface Contender {
   readonly name: string
-  /** Gets faster in its first seconds, as what Node runs does. */
+  /** Needs a warm-up, as every Node program does until V8 has compiled it. */
   readonly warmsUp?: boolean | undefined
-  /** Why it can't run here, in one line; `undefined` when it can. */
+  /** The reason why it cannot run here, in one line; `undefined` when it can. */
   missing?: (() => string | undefined) | undefined
-  /** Resolves once it answers. */
+  /** Resolves once it responds to requests. */
   start(upstream: UpstreamAddress): Promise<Running>
 }
 
@@ -20,9 +20,9 @@ export interface UpstreamAddress {
 
 export interface Running {
   readonly target: Target
-  /** The process whose cost is counted, children included; `undefined` when nothing stands between. */
+  /** The process whose cost is measured, children included; `undefined` for `direct`, which has none. */
   readonly pid: number | undefined
-  /** `/v1/chat/completions` unless told. */
+  /** `/v1/chat/completions` by default. */
   readonly path?: string | undefined
   readonly headers?: OutgoingHttpHeaders | undefined
   stop(): Promise<void>

@@ -9,7 +9,7 @@ const BINARY = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/nginx', '/
   existsSync,
 )
 
-/** A plain reverse proxy with one worker: the yardstick. */
+/** A plain reverse proxy with one worker: the baseline. */
 export const nginx: Contender = {
   name: 'nginx',
   missing: () => (BINARY === undefined ? 'nginx is not installed (Debian: nginx-light)' : undefined),
@@ -30,7 +30,7 @@ export const nginx: Contender = {
   },
 }
 
-/** Answers are buffered as usual; streams switch that off with the header `X-Accel-Buffering`, which the upstream sends. */
+/** Responses are buffered as usual; streams switch that off with the header `X-Accel-Buffering`, which the upstream sends. */
 const configuration = (folder: string, socketPath: string, upstreamPort: number) => `
 daemon off;
 ${process.getuid?.() === 0 ? 'user root;' : ''}

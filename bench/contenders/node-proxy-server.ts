@@ -1,4 +1,4 @@
-/** `node node-proxy-server.ts SOCKET UPSTREAM_PORT`: passes every request on, and looks at nothing. */
+/** `node node-proxy-server.ts SOCKET UPSTREAM_PORT`: forwards every request without parsing it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { Pool, type Dispatcher } from 'undici'
 

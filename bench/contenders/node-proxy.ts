@@ -6,7 +6,7 @@ import type { Contender } from './contender.ts'
 
 const SERVER = join(import.meta.dirname, 'node-proxy-server.ts')
 
-/** The floor for Node: node:http in front of undici, bytes passed on unread. */
+/** The minimum cost on Node: node:http in front of undici, bytes forwarded without parsing. */
 export const nodeProxy: Contender = {
   name: 'node-proxy',
   warmsUp: true,

@@ -11,7 +11,7 @@ const PACKAGE = '@portkey-ai/gateway'
 const MANIFEST = {
   private: true,
   dependencies: { [PACKAGE]: '1.15.2' },
-  // With 1.14 and later every stream ends in a 500, “TypeError: immutable”: seen with 1.19.19 on Node 24.
+  // With @hono/node-server 1.14 and later every stream ends in a 500, “TypeError: immutable” (seen with 1.19.19 on Node 24).
   overrides: { '@hono/node-server': '1.13.8' },
 }
 
@@ -37,7 +37,7 @@ export const portkey = (folder: string): Contender => ({
   },
 })
 
-/** Puts the package into `folder` with npm, unless it is there. The only step of a bench that needs a network. */
+/** Installs the package into `folder` with npm, unless it is there. The only step of the benchmark that needs a network. */
 export async function installPortkey(folder: string): Promise<void> {
   if (existsSync(serverIn(folder))) return
   await mkdir(folder, { recursive: true })

@@ -1,4 +1,4 @@
-import type { Answer } from './answer-reader.ts'
+import type { Answer } from './response-reader.ts'
 import type { Expected } from './job.ts'
 
 const FINISHED = Buffer.from('"finish_reason":"stop"')
@@ -6,16 +6,16 @@ const EVENT = Buffer.from('data: ')
 const DONE = Buffer.from('data: [DONE]')
 const SHOWN = 300
 
-/** Throws unless the answer is right: a proxy that is fast and wrong has not taken part. */
+/** Throws unless the response is correct, so that a fast but wrong proxy fails the benchmark. */
 export function check({ status, body }: Answer, expected: Expected): void {
   if (status !== 200) throw wrong(`status ${status}`, body)
   if (expected.type === 'plain') checkPlain(body, expected.contentLength)
   else checkStream(body, expected.chunks)
 }
 
-/** Small answers are parsed; of large ones the length and the end are looked at, to leave the processor to others. */
+/** Parses small responses; of large ones it checks only the length and the end, to save CPU for the contenders. */
 function checkPlain(body: Buffer, contentLength: number): void {
-  if (body.length < contentLength || !body.includes(FINISHED)) throw wrong('not the whole answer', body)
+  if (body.length < contentLength || !body.includes(FINISHED)) throw wrong('incomplete response', body)
   if (body.length > 4_096) return
   const answer = JSON.parse(body.toString()) as { choices?: { message?: { content?: string } }[] }
   if (answer.choices?.[0]?.message?.content?.length !== contentLength) throw wrong('other content', body)
@@ -32,5 +32,5 @@ function checkStream(body: Buffer, chunks: number): void {
 
 const wrong = (what: string, body: Buffer) =>
   new Error(
-    `wrong answer, ${what}: ${body.toString('latin1', 0, SHOWN)} … ${body.toString('latin1', -SHOWN)}`,
+    `wrong response, ${what}: ${body.toString('latin1', 0, SHOWN)} … ${body.toString('latin1', -SHOWN)}`,
   )

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { AnswerReader } from './answer-reader.ts'
+import { AnswerReader } from './response-reader.ts'
 import { check } from './check.ts'
 import type { Question } from './job.ts'
 
@@ -8,7 +8,7 @@ export interface Timing {
   readonly wholeMs: number
 }
 
-/** The bytes of a question, built once per job. */
+/** The bytes of a request, built once per job. */
 export function requestBytes({ path, headers, bodyBytes, tools, expect }: Question): Buffer {
   const body = JSON.stringify({
     model: 'gpt-4o-mini',
@@ -28,7 +28,7 @@ export function requestBytes({ path, headers, bodyBytes, tools, expect }: Questi
   return Buffer.from(`POST ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`)
 }
 
-/** Half a KB, as agents describe theirs. */
+/** A function definition of half a KB, the size that agents typically send. */
 function functionNamed(name: string): object {
   const text = { type: 'string', description: 'Where it is, from the root of the project.' }
   const parameters = {
@@ -40,7 +40,7 @@ function functionNamed(name: string): object {
   return { type: 'function', function: { name, description: 'y'.repeat(150), parameters } }
 }
 
-/** One keep-alive connection that asks the same question, one at a time, and checks every answer. */
+/** One keep-alive connection that sends the same request, one at a time, and checks every response. */
 export class Connection {
   readonly #socket: Socket
   readonly #bytes: Buffer
@@ -86,7 +86,7 @@ export class Connection {
     return new Connection(socket, question, bytes)
   }
 
-  /** Resolves with the whole answer. */
+  /** Sends the request; resolves when the response is complete. */
   ask(): Promise<Timing> {
     this.#first = undefined
     this.#whole = Promise.withResolvers()
@@ -95,7 +95,7 @@ export class Connection {
     return this.#whole.promise
   }
 
-  /** Resolves with the first byte of a good answer's body; the rest is read and forgotten. */
+  /** Sends the request; resolves at the first byte of a 200 response's body. The rest is read and discarded. */
   begin(): Promise<void> {
     const whole = this.ask()
     this.#first = Promise.withResolvers()

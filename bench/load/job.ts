@@ -1,40 +1,40 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { Target } from '../contenders/contender.ts'
 
-/** One request, asked again and again, and what a right answer to it holds. */
+/** One request that is sent repeatedly, and what a correct response to it contains. */
 export interface Question {
   readonly target: Target
   readonly path: string
   readonly headers: OutgoingHttpHeaders
-  /** Length of the request's body, about. */
+  /** Approximate length of the request's body. */
   readonly bodyBytes: number
-  /** Functions that come with it. */
+  /** Number of function definitions sent with it. */
   readonly tools: number
   readonly expect: Expected
 }
 
 export type Expected =
-  /** A chat completion with that much content. */
+  /** A chat completion with `contentLength` characters of content. */
   | { readonly type: 'plain'; readonly contentLength: number }
-  /** A stream of at least so many events before its `[DONE]`. */
+  /** A stream of more than `chunks` events that ends with `[DONE]`. */
   | { readonly type: 'stream'; readonly chunks: number }
 
 export type Job =
-  /** Closed loop: so many connections, each asks again as soon as it is answered. */
+  /** Closed loop: each connection sends its next request as soon as the response is complete. */
   | {
       readonly type: 'closed'
       readonly question: Question
       readonly connections: number
       readonly forMs: number
-      /** The connections begin one after the other within so long, instead of all at once. */
+      /** The connections start one after the other over this time, instead of all at once. */
       readonly spreadMs?: number | undefined
     }
-  /** Open loop: a new request whenever it is due, however many are under way. */
+  /** Open loop: requests are sent at a fixed rate, however many are still running. */
   | { readonly type: 'open'; readonly question: Question; readonly perSecond: number; readonly forMs: number }
-  /** Opens streams, sees the first event of each, and keeps them until `let-go`. */
+  /** Opens streams, waits for the first event of each, and keeps them open until `let-go`. */
   | { readonly type: 'hold'; readonly question: Question; readonly streams: number }
   | { readonly type: 'let-go' }
-  /** Opens streams and hangs up on each after its first event, so many at a time. */
+  /** Opens streams and hangs up on each after its first event, `connections` at a time. */
   | {
       readonly type: 'hang-up'
       readonly question: Question

@@ -1,11 +1,11 @@
-/** The load of the bench, a process of its own. */
+/** The load generator of the benchmark, a process of its own. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { serveQuestions } from '../processes/worker.ts'
 import { Connection, requestBytes, type Timing } from './connection.ts'
 import type { Job, LoadResult, Question } from './job.ts'
 import { quantiles } from './quantiles.ts'
 
-/** More than this many at once and the open loop has lost the race: the rate is too high for what is measured. */
+/** Maximum number of running requests in the open loop; beyond it the rate is too high for the contender. */
 const MOST_OPEN = 2_000
 const held: Connection[] = []
 
@@ -62,7 +62,9 @@ async function openLoop(question: Question, perSecond: number, forMs: number): P
     const waitMs = startMs + (sent * 1_000) / perSecond - performance.now()
     if (waitMs > 0) await Promise.race([sleep(waitMs), failed.promise])
     if (underWay.size >= MOST_OPEN)
-      throw new Error(`${perSecond} requests a second are more than it can take`)
+      throw new Error(
+        `more than ${MOST_OPEN} requests are running: ${perSecond} requests a second are too many for this contender`,
+      )
     const request: Promise<void> = one()
       .catch((failure: unknown) => failed.reject(failure))
       .finally(() => underWay.delete(request))
@@ -75,7 +77,7 @@ async function openLoop(question: Question, perSecond: number, forMs: number): P
 
 async function hold(question: Question, streams: number): Promise<Timing[]> {
   const bytes = requestBytes(question)
-  // Waves, so that a short listen queue is not what is measured.
+  // Streams are opened in waves, so that a short listen queue does not distort the result.
   for (let opened = 0; opened < streams; opened += 100) {
     await atOnce(Math.min(100, streams - opened), async () => {
       const connection = await Connection.open(question, bytes)

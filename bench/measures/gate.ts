@@ -1,7 +1,7 @@
 import type { Figures } from '../report/figures.ts'
 import { PLAIN_ID, STREAM_ID, type Scenario } from './scenarios.ts'
 
-/** Most CPU, as a multiple of nginx in the same run. */
+/** Maximum CPU, as a multiple of nginx in the same run. */
 export interface GateLimits {
   readonly request: number
   readonly chunk: number
@@ -12,7 +12,7 @@ export interface Verdict {
   readonly lines: readonly string[]
 }
 
-/** A subject that was not measured has not passed. */
+/** Compares the subject's CPU with the limits. A subject that was not measured fails. */
 export function judge(
   results: readonly { readonly scenario: Scenario; readonly figures: readonly Figures[] }[],
   subject: string,

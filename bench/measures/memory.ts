@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { residentMegabytes } from '../processes/cost.ts'
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Entrant } from './rounds.ts'
-import type { Scene, Stage } from './stage.ts'
+import type { Scene, Stage } from './harness.ts'
 
 /** Resident megabytes; `leftOpen` counts upstream streams that were still open after every caller had hung up. */
 export interface Memory {
@@ -12,12 +12,12 @@ export interface Memory {
   readonly leftOpen: number
 }
 
-/** A stream that says one word a second and does not end by itself. */
+/** A stream that sends one word per second and does not end by itself. */
 const LONG_STREAM = { type: 'stream', chunks: 100_000, everyMs: 1_000, firstAfterMs: 0 } as const
 const SETTLE_MS = 10_000
 const STEP_MS = 100
 
-/** To be taken of fresh processes: idle is what they are before their first request. */
+/** Call it with a fresh process, because `idle` is its memory before the first request. */
 export async function measureMemory(
   stage: Stage,
   { name, running }: Entrant,
@@ -41,7 +41,10 @@ export async function measureMemory(
   return { idle, withStreams, afterHangUps, leftOpen }
 }
 
-/** Who counts what nobody heard may need its tables for a while: not more than with the streams open, or after so long. */
+/**
+ * After hang-ups the broker counts the undelivered output with a tokenizer, whose tables stay in memory for a while. Memory
+ * is read once it is down to the level with open streams, or after this time.
+ */
 const REST_MS = 30_000
 
 async function restingMegabytes(pid: number, enough: number): Promise<number> {

@@ -1,16 +1,16 @@
 import type { Running } from '../contenders/contender.ts'
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Scenario } from './scenarios.ts'
-import type { Scene, Slice, Stage } from './stage.ts'
+import type { Scene, Slice, Stage } from './harness.ts'
 
 export interface Entrant {
   readonly name: string
-  /** Gets faster in its first seconds. */
+  /** Needs a warm-up, see `Contender`. */
   readonly warmsUp?: boolean | undefined
   readonly running: Running
 }
 
-/** `slices.get(scenario id)?.get(contender name)` holds one slice a round, in order. */
+/** `slices.get(scenario id)?.get(contender name)` holds one slice per round, in order. */
 export type Slices = ReadonlyMap<string, ReadonlyMap<string, readonly Slice[]>>
 
 export interface RoundOptions {
@@ -21,15 +21,16 @@ export interface RoundOptions {
 }
 
 /**
- * Node compiles what it runs often, for some five seconds of load: the broker's first requests cost twice as much as those
- * after them. What is measured is what a broker costs that has been at work for a while; the others need no more than to
- * have their connections open.
+ * V8 compiles hot code during the first five seconds or so of load: the broker's first requests cost twice as much as later
+ * ones. The benchmark measures a broker that has been running for a while. Contenders that need no warm-up only open
+ * their connections.
  */
 const WARM_UP_MS = 8_000
 
 /**
- * Every round plays every scenario with every contender, one right after the other, so that whatever else the machine
- * does meanwhile falls on all of them. The order turns from round to round. A first round, longer for who needs it, is thrown away.
+ * Every round runs every scenario with every contender, one right after the other, so that other activity of the machine
+ * affects all of them. The order rotates from round to round. The first round, longer for contenders that need a warm-up,
+ * is discarded.
  */
 export async function playRounds(
   stage: Stage,
@@ -68,7 +69,7 @@ async function warmUp(stage: Stage, entrant: Entrant, scenario: Scenario, stretc
     await playOne(stage, entrant, { ...scenario, scene }, stretch * warmUpTimes(entrant, scene))
 }
 
-/** So many times the length of its slices. */
+/** Factor by which the warm-up slice is longer than a measured one. */
 function warmUpTimes({ warmsUp }: Entrant, { load }: Scene): number {
   return warmsUp === true && 'forMs' in load ? WARM_UP_MS / load.forMs : 1
 }

@@ -3,16 +3,16 @@ import { cpuApart, residentMegabytes } from '../processes/cost.ts'
 import { spread } from '../report/spread.ts'
 import type { Entrant } from './rounds.ts'
 import type { Scenario } from './scenarios.ts'
-import type { Stage } from './stage.ts'
+import type { Stage } from './harness.ts'
 
-/** What one broker took in one scenario: medians over the rounds. */
+/** Cost of one broker in one scenario: medians over the rounds. */
 export interface Scaling {
   readonly name: string
   readonly scenario: string
   readonly perSecond: number
-  /** CPU microseconds per request or chunk of the process that was started: the books, where there are workers. */
+  /** CPU microseconds per request or chunk of the primary process, which does the accounting when there are workers. */
   readonly primary: number
-  /** Of all workers together. */
+  /** CPU microseconds per request or chunk of all workers together. */
   readonly workers: number
   readonly p50: number
   readonly p99: number
@@ -20,8 +20,8 @@ export interface Scaling {
 }
 
 /**
- * What N workers cost and carry. Where load, provider and broker share few cores, requests per second say little: what
- * each process takes for one request says how far it would come with a core to itself.
+ * Measures cost and throughput with N workers. Where load, provider and broker share few cores, requests per second mean
+ * little; the CPU per request of each process tells its throughput with a core to itself.
  */
 export async function measureScaling(
   stage: Stage,
@@ -35,7 +35,7 @@ export async function measureScaling(
     for (let round = 0; round <= rounds; round++) {
       for (const { name, running } of entrants) {
         const piece = await playOnce(stage, running, scenario, stretch)
-        // The first one compiles and warms up.
+        // The first round is the warm-up.
         if (round > 0) slices.get(name)?.push(piece)
       }
     }

@@ -1,17 +1,17 @@
-import type { Scene } from './stage.ts'
+import type { Scene } from './harness.ts'
 
-/** A scene that every contender plays in every round. */
+/** A workload that every contender runs in every round. */
 export interface Scenario {
   readonly id: string
   readonly title: string
   readonly scene: Scene
-  /** Played ahead of it, where the scene itself doesn't repeat often enough all that a program has to compile. */
+  /** Runs before the first slice, where the workload itself does not repeat all code often enough to have it compiled. */
   readonly warmUp?: Scene | undefined
-  /** What CPU time is divided by. */
+  /** The unit by which CPU time is divided. */
   readonly per: 'request' | 'chunk'
 }
 
-/** 200 chunks, one every 2 ms: 500 a second, as fast as the fastest models speak. */
+/** 200 chunks, one every 2 ms: 500 a second, the rate of the fastest models. */
 const STREAM_MS = 400
 const FAST_STREAM = { type: 'stream', chunks: 200, everyMs: 2, firstAfterMs: 0 } as const
 const PLAIN = { type: 'plain', bodyBytes: 1_500 } as const
@@ -23,8 +23,9 @@ export const quickScenarios: readonly Scenario[] = [
 ]
 
 /**
- * A request that is mostly books, one that is mostly bytes, streams at the pace of a model, and streams as fast as they go:
- * there the broker has more to do than load and provider together, so that a second core shows even where there are two.
+ * A request that is mostly accounting, one that is mostly bytes, streams at the rate of a model, and streams at full speed.
+ * In the last one the broker does more work than load and provider together, so that a second worker has an effect even on
+ * a machine with two cores.
  */
 export const scalingScenarios: readonly Scenario[] = [
   plain(1_000, 1_500, 32, 1_500),
@@ -54,7 +55,7 @@ export const STREAM_ID = 'stream-32'
 function plain(requestBytes: number, bodyBytes: number, connections: number, forMs: number): Scenario {
   return {
     id: `plain-${requestBytes / 1_000}k-${connections}`,
-    title: `plain, ${requestBytes / 1_000} KB asked, ${bodyBytes / 1_000} KB answered, ${connections} connections`,
+    title: `plain, ${requestBytes / 1_000} KB request, ${bodyBytes / 1_000} KB response, ${connections} connections`,
     scene: {
       manner: { type: 'plain', bodyBytes },
       requestBytes,
@@ -64,20 +65,20 @@ function plain(requestBytes: number, bodyBytes: number, connections: number, for
   }
 }
 
-/** One turn of an agent, who sends the same tools with each. */
+/** One turn of an agent, which sends the same tools with each request. */
 function turn(tools: number, connections: number, forMs: number): Scenario {
   return {
     id: `turn-${tools}-${connections}`,
-    title: `plain, 1 KB with ${tools} tools asked, 1.5 KB answered, ${connections} connections`,
+    title: `plain, 1 KB request with ${tools} tools, 1.5 KB response, ${connections} connections`,
     scene: { manner: PLAIN, requestBytes: 1_000, tools, load: { type: 'closed', connections, forMs } },
     per: 'request',
   }
 }
 
 /**
- * A stream lasts 400 ms, and `forMs` is when the last ones start: no multiple of 400, or some would start one more. They
- * begin one after the other: what is wanted is how long one waits for its first token while so many are open, not how long
- * the last of so many does that come in the same moment.
+ * A stream lasts 400 ms, and the last streams start before `forMs`, which is therefore no multiple of 400: otherwise some
+ * connections would start one more. The streams start one after the other, so that the time to the first token is that of
+ * one request among many open streams, not that of the last of many simultaneous requests.
  */
 function stream(connections: number, forMs: number): Scenario {
   return {
@@ -88,7 +89,7 @@ function stream(connections: number, forMs: number): Scenario {
       requestBytes: 1_000,
       load: { type: 'closed', connections, forMs, spreadMs: STREAM_MS },
     },
-    // 80 of the others begin in a second, and V8 compiles for good what was called 3,000 times (`--invocation-count-for-turbofan`).
+    // Only 80 of the long streams start per second, and V8 optimizes a function after 3,000 calls (`--invocation-count-for-turbofan`).
     warmUp: {
       manner: { ...FAST_STREAM, chunks: 20, everyMs: 0 },
       requestBytes: 1_000,
@@ -111,11 +112,11 @@ function burst(connections: number, forMs: number): Scenario {
   }
 }
 
-/** Far from saturation, where a proxy's own delay shows. */
+/** Far from saturation, so that the proxy's own latency is visible. */
 function steady(perSecond: number, forMs: number): Scenario {
   return {
     id: `steady-${perSecond}`,
-    title: `plain, 1 KB, ${perSecond} a second whatever happens (open loop)`,
+    title: `plain, 1 KB, ${perSecond} a second at a fixed rate (open loop)`,
     scene: { manner: PLAIN, requestBytes: 1_000, load: { type: 'open', perSecond, forMs } },
     per: 'request',
   }

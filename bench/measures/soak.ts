@@ -1,20 +1,20 @@
 import { residentMegabytes } from '../processes/cost.ts'
 import type { Verdict } from './gate.ts'
 import type { Entrant } from './rounds.ts'
-import type { Scene, Stage } from './stage.ts'
+import type { Scene, Stage } from './harness.ts'
 
 export interface Sample {
   readonly minute: number
   readonly residentMegabytes: number
   readonly answers: number
-  /** Upstream streams still open although every caller has left. */
+  /** Upstream streams that are still open although every caller has disconnected. */
   readonly leftOpen: number
 }
 
 const FAST_STREAM = { type: 'stream', chunks: 100, everyMs: 2, firstAfterMs: 0 } as const
 const LONG_STREAM = { type: 'stream', chunks: 100_000, everyMs: 1_000, firstAfterMs: 0 } as const
 
-/** Everything that callers do, a few seconds of each, over and over. */
+/** Everything that callers do, a few seconds of each, repeated. */
 const SCENES: readonly Scene[] = [
   {
     manner: { type: 'plain', bodyBytes: 1_500 },
@@ -30,11 +30,11 @@ const SCENES: readonly Scene[] = [
   { manner: LONG_STREAM, requestBytes: 1_000, load: { type: 'hang-up', streams: 300, connections: 32 } },
 ]
 
-/** Memory is judged from a third of the time on, when caches and heaps have found their size. */
+/** Memory is judged after the first third of the time, when caches and heaps have reached their size. */
 const SETTLED_SHARE = 1 / 3
 const MOST_GROWTH = 1.25
 
-/** Fails at the first wrong answer; says no when memory keeps growing or upstream streams are left open. */
+/** Throws at the first wrong response. The verdict fails when memory grows by more than 25 % or upstream streams stay open. */
 export async function soak(
   stage: Stage,
   { name, running }: Entrant,
@@ -47,7 +47,7 @@ export async function soak(
   while (elapsed() < minutes) {
     let answers = 0
     for (const scene of SCENES) answers += (await stage.play(running, scene)).answers
-    const sample = {
+    const sample: Sample = {
       minute: elapsed(),
       residentMegabytes: running.pid === undefined ? 0 : residentMegabytes(running.pid),
       answers,
@@ -55,7 +55,7 @@ export async function soak(
     }
     samples.push(sample)
     say(
-      `${sample.minute.toFixed(1)} min: ${sample.residentMegabytes.toFixed(0)} MB, ${answers} answers, ${sample.leftOpen} left open`,
+      `${sample.minute.toFixed(1)} min: ${sample.residentMegabytes.toFixed(0)} MB, ${answers} responses, ${sample.leftOpen} left open`,
     )
   }
   return { ...verdict(name, samples), samples }

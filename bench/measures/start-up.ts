@@ -1,7 +1,7 @@
-import { blame } from '../report/blame.ts'
+import { blame } from '../report/failure-context.ts'
 import type { Contender, UpstreamAddress } from '../contenders/contender.ts'
 
-/** Milliseconds from spawning a contender to its first answer, `times` times. */
+/** Milliseconds from spawning a contender to its first response, measured `times` times. */
 export async function measureStartUp(
   contender: Contender,
   upstream: UpstreamAddress,

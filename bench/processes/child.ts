@@ -5,10 +5,10 @@ import type { Target } from '../contenders/contender.ts'
 
 export interface Child {
   readonly pid: number
-  /** The last words on its error output, for when it dies. */
+  /** The end of its error output. */
   lastWords(): string
   hasExited(): boolean
-  /** Asks it to stop, and insists after five seconds. */
+  /** Sends SIGTERM, and SIGKILL after five seconds. */
   stop(): Promise<void>
 }
 
@@ -16,7 +16,7 @@ const LAST_WORDS_LENGTH = 2_000
 const PATIENCE_MS = 5_000
 const START_TIMEOUT_MS = 20_000
 
-/** Starts a program that will not outlive this process. */
+/** Starts a program that is killed when this process exits. */
 export function startChild(
   command: string,
   args: readonly string[],
@@ -48,7 +48,7 @@ export function startChild(
   }
 }
 
-/** Resolves as soon as a GET of `path` is answered with 200; fails with the child's last words when it dies before. */
+/** Resolves as soon as a GET of `path` returns 200; rejects with the child's error output when it exits before or needs more than 20 s. */
 export async function untilAnswers(target: Target, path: string, child: Child): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS
   while (!(await answers(target, path))) {

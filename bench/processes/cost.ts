@@ -1,4 +1,4 @@
-/** What a process and its children have cost so far, from Linux's /proc. */
+/** CPU time and memory of a process and its children, from Linux's /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** A tick of utime and stime: `getconf CLK_TCK` is 100 on every Linux that Node runs on. */
@@ -9,7 +9,7 @@ export function cpuMicroseconds(pid: number): number {
   return familyOf(pid).reduce((sum, member) => sum + (preciseCpu(member) ?? tickedCpu(member)), 0)
 }
 
-/** The same for the process alone, and for all its descendants together. */
+/** CPU microseconds of the process alone, and of all its descendants together. */
 export function cpuApart(pid: number): { readonly own: number; readonly children: number } {
   const own = preciseCpu(pid) ?? tickedCpu(pid)
   return { own, children: cpuMicroseconds(pid) - own }
@@ -34,7 +34,7 @@ function familyOf(pid: number): number[] {
   return family
 }
 
-/** The scheduler's nanoseconds, where this kernel shows them: utime and stime move in steps of 10 ms. */
+/** CPU microseconds from the scheduler's nanoseconds, where the kernel exposes them. utime and stime move in steps of 10 ms. */
 function preciseCpu(pid: number): number | undefined {
   try {
     let nanoseconds = 0
@@ -52,7 +52,7 @@ function tickedCpu(pid: number): number {
   return (Number(stat?.[11] ?? 0) + Number(stat?.[12] ?? 0)) * TICK_MICROSECONDS
 }
 
-/** The fields after the name, which may hold anything but is closed by the last parenthesis: state is the first. */
+/** The fields of /proc/PID/stat after the name, which may contain anything but ends at the last parenthesis. The first field is the state. */
 function statOf(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -1,4 +1,4 @@
-/** A process of ours that is asked one question at a time: the upstream and the load each live in one. */
+/** A child process that handles one call at a time. The upstream and the load generator each run in one. */
 import { fork } from 'node:child_process'
 
 export interface Worker<Question, Answer> extends AsyncDisposable {
@@ -18,7 +18,7 @@ export function startWorker<Question, Answer>(file: string): Worker<Question, An
   return {
     ask: (question, timeoutMs = TIMEOUT_MS) =>
       new Promise((resolve, reject) => {
-        const late = setTimeout(() => finish({ failure: `no answer after ${timeoutMs} ms` }), timeoutMs)
+        const late = setTimeout(() => finish({ failure: `no reply within ${timeoutMs} ms` }), timeoutMs)
         const died = (code: number | null, signal: string | null) =>
           finish({ failure: `the process died: ${code ?? signal}` })
         const finish = (reply: unknown) => {
@@ -39,10 +39,10 @@ export function startWorker<Question, Answer>(file: string): Worker<Question, An
   }
 }
 
-/** The other side: answers whatever is asked, until the asking process goes. */
-export function serveQuestions<Question, Answer>(answer: Answerer<Question, Answer>): void {
+/** The child's side: handles calls until the parent process disconnects. */
+export function serveQuestions<Question, Answer>(handle: Answerer<Question, Answer>): void {
   process.on('message', (question) => {
-    answer(question as Question).then(
+    handle(question as Question).then(
       (answer) => process.send?.({ answer } satisfies Reply<Answer>),
       (failure: unknown) => process.send?.({ failure: String(failure) } satisfies Reply<Answer>),
     )

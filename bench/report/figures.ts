@@ -1,21 +1,21 @@
 import type { Slices } from '../measures/rounds.ts'
 import type { Scenario } from '../measures/scenarios.ts'
-import type { Slice } from '../measures/stage.ts'
+import type { Slice } from '../measures/harness.ts'
 import { spread, type Spread } from './spread.ts'
 
 /** One contender in one scenario, over all rounds. Times are milliseconds. */
 export interface Figures {
   readonly contender: string
-  /** CPU microseconds a request, or a relayed chunk, as the scenario says. */
+  /** CPU microseconds per request or per relayed chunk, by the scenario's `per`. */
   readonly cpu: Spread | undefined
-  /** CPU as a multiple of the yardstick's in the same round. */
+  /** CPU as a multiple of the baseline's in the same round. */
   readonly times: Spread | undefined
   readonly perSecond: Spread | undefined
   readonly first: Spread | undefined
   readonly firstP99: Spread | undefined
   readonly p50: Spread | undefined
   readonly p99: Spread | undefined
-  /** More than `direct` took in the same round. */
+  /** Difference to `direct` in the same round. */
   readonly addedFirst: Spread | undefined
   readonly addedFirstP99: Spread | undefined
   readonly addedP50: Spread | undefined
@@ -54,7 +54,7 @@ const cpuPer = (slice: Slice, scenario: Scenario) =>
 
 const known = (values: readonly (number | undefined)[]) => values.filter((value) => value !== undefined)
 
-/** What `both` makes of the values of each round in which both were measured. */
+/** Applies `both` to the values of each round in which both were measured. */
 function pairs(
   ours: readonly (number | undefined)[],
   theirs: readonly (number | undefined)[],

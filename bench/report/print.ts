@@ -1,5 +1,5 @@
 import type { Memory } from '../measures/memory.ts'
-import type { BooksFigures } from '../books/books.ts'
+import type { AccountingFigures } from '../accounting/accounting.ts'
 import type { Scaling } from '../measures/scaling.ts'
 import type { Scenario } from '../measures/scenarios.ts'
 import type { Figures } from './figures.ts'
@@ -31,7 +31,7 @@ export function printScenario(scenario: Scenario, figures: readonly Figures[], y
   )
 }
 
-/** Of a stream the first token is what one waits for; a plain answer has but one moment. */
+/** A stream has a time to the first token and a total time; a plain response has only the total. */
 const OF_STREAMS = [
   'first ms',
   'p50 added ms',
@@ -114,11 +114,11 @@ export function printScaling(rows: readonly Scaling[]): void {
   }
 }
 
-export function printBooks(rows: readonly BooksFigures[]): void {
-  console.log('\nthe books alone: let in, held, settled, on the disk')
+export function printAccounting(rows: readonly AccountingFigures[]): void {
+  console.log('\naccounting alone: admitted, held, settled, on disk')
   console.log(
     table(
-      ['workers × requests at once', '1/s', 'CPU µs of the primary', 'of a core'],
+      ['workers × concurrent requests', '1/s', 'CPU µs primary', 'of a core'],
       rows.map(({ workers, atOnce, perSecond, cpu, busy }) => [
         `${workers} × ${atOnce}`,
         perSecond.toFixed(0),
@@ -130,7 +130,7 @@ export function printBooks(rows: readonly BooksFigures[]): void {
 }
 
 export function printStartUp(startUps: ReadonlyMap<string, readonly number[]>): void {
-  console.log('\nstart-up, ms until the first answer')
+  console.log('\nstart-up, ms until the first response')
   console.log(
     table(
       ['', 'ms'],

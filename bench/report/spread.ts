@@ -4,7 +4,7 @@ export interface Spread {
   readonly max: number
 }
 
-/** `undefined` of nothing. */
+/** `undefined` for an empty list. */
 export function spread(values: readonly number[]): Spread | undefined {
   const sorted = [...values].sort((a, b) => a - b)
   const min = sorted[0]

@@ -1,6 +1,6 @@
 import type { Spread } from './spread.ts'
 
-/** Columns as wide as they need to be, the first to the left, the others to the right. */
+/** A text table. The first column is aligned to the left, the others to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))

@@ -1,9 +1,9 @@
-/** The bytes of a provider in OpenAI's shape, made once and sent many times. */
+/** Response bytes of a provider in OpenAI's format, built once and sent many times. */
 
 const KEEP = { created: 1_700_000_000, model: 'gpt-4o-mini-2024-07-18', system_fingerprint: 'fp_bench' }
 const USAGE = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
 
-/** A whole HTTP answer whose body is about `bodyBytes` long. */
+/** A whole HTTP response with a body of about `bodyBytes` bytes. */
 export function plainAnswer(bodyBytes: number): Buffer {
   const empty = JSON.stringify(completion(''))
   const body = JSON.stringify(completion('x'.repeat(Math.max(1, bodyBytes - empty.length))))
@@ -12,18 +12,18 @@ export function plainAnswer(bodyBytes: number): Buffer {
   )
 }
 
-/** Characters of content in `plainAnswer(bodyBytes)`, for whoever checks the answer. */
+/** Characters of content in `plainResponse(bodyBytes)`, for checking the response. */
 export const contentLength = (bodyBytes: number) =>
   Math.max(1, bodyBytes - JSON.stringify(completion('')).length)
 
-/** nginx takes the last header as a wish not to buffer; others ignore it. */
+/** The last header switches buffering off in nginx; others ignore it. */
 export const streamHead = Buffer.from(
   'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-accel-buffering: no\r\n\r\n',
 )
 
 export const streamChunk = framed(chunk({ content: ' word' }, null))
 
-/** What follows the words: the reason, the usage, the end. */
+/** The end of a stream: the finish reason, the usage, `[DONE]`. */
 export const streamEnd = Buffer.concat([
   framed(chunk({}, 'stop')),
   framed({ ...head('chat.completion.chunk'), choices: [], usage: USAGE }),

@@ -1,7 +1,7 @@
-/** The provider of the bench, a process of its own and as lean as Node allows, so that it is never what is measured. */
+/** The provider of the benchmark: a process of its own with as little work as possible, so that it is never the bottleneck. */
 import { createServer, type Socket } from 'node:net'
 import { serveQuestions } from '../processes/worker.ts'
-import type { Manner, UpstreamQuestion, UpstreamStats } from './manner.ts'
+import type { Manner, UpstreamQuestion, UpstreamStats } from './behaviour.ts'
 import { plainAnswer, streamChunk, streamEnd, streamHead } from './prebuilt.ts'
 
 interface Stream {
@@ -61,7 +61,7 @@ serveQuestions<UpstreamQuestion, UpstreamStats>(async (question) => {
   return { port, openStreams: streams.size, ...count }
 })
 
-/** Length of the first whole request in `bytes`, 0 while it is not whole. Bodies come with a length, or chunked. */
+/** Length of the first complete request in `bytes`, 0 while it is incomplete. Bodies have a Content-Length or are chunked. */
 function requestEnd(bytes: Buffer): number {
   const headEnd = bytes.indexOf(HEAD_END)
   if (headEnd < 0) return 0
@@ -89,7 +89,7 @@ function startStream(socket: Socket, { chunks, everyMs, firstAfterMs }: Manner &
   clock ??= setInterval(tick, 1)
 }
 
-/** One timer for all streams. A late tick sends one chunk, never two in one write: the rate suffers, not the count. */
+/** One timer for all streams. A late tick sends one chunk and never two in one write, so a delay lowers the rate but not the count. */
 let clock: NodeJS.Timeout | undefined
 function tick(): void {
   const now = performance.now()

@@ -30,7 +30,7 @@ test.runIf(process.platform === 'linux')(
   },
 )
 
-test('a contender that is not known is said, not passed over', async () => {
+test('an unknown contender is an error', async () => {
   const run = promisify(execFile)(process.execPath, [MAIN, '--only', 'direct,apache'])
   await expect(run).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('apache') as string })
 })

@@ -2,25 +2,25 @@ import { expect, test } from 'vitest'
 import { quantiles } from '../../bench/load/quantiles.ts'
 import { judge } from '../../bench/measures/gate.ts'
 import { quickScenarios } from '../../bench/measures/scenarios.ts'
-import type { Slice } from '../../bench/measures/stage.ts'
+import type { Slice } from '../../bench/measures/harness.ts'
 import { figuresOf } from '../../bench/report/figures.ts'
 import { spread } from '../../bench/report/spread.ts'
 
 const [plain, stream] = quickScenarios.map((scenario) => scenario)
 
-test('a spread is the median between the least and the most', () => {
+test('a spread has the median, the minimum and the maximum', () => {
   expect(spread([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3 })
   expect(spread([4, 1, 2, 3])).toEqual({ median: 2.5, min: 1, max: 4 })
   expect(spread([])).toBeUndefined()
 })
 
-test('quantiles are values that were measured', () => {
+test('quantiles are measured values', () => {
   const values = Array.from({ length: 200 }, (_, at) => 200 - at)
   expect(quantiles(values)).toEqual({ p50: 100, p99: 198 })
   expect(quantiles([7])).toEqual({ p50: 7, p99: 7 })
 })
 
-test('a contender is compared with the yardstick and with direct in the same round, not over all', () => {
+test('a contender is compared with nginx and direct of the same round', () => {
   if (plain === undefined) throw new Error('no scenario')
   // The machine was twice as slow in the second round; the multiple is the same in both.
   const slices = new Map([
@@ -43,7 +43,7 @@ test('a contender is compared with the yardstick and with direct in the same rou
   })
 })
 
-test('the gate fails beyond its limits, and when its subject was not measured', () => {
+test('the gate fails beyond its limits, and when its contender was not measured', () => {
   if (plain === undefined || stream === undefined) throw new Error('no scenario')
   const results = [
     { scenario: plain, figures: figures(plain.id, 6) },

@@ -1,4 +1,4 @@
-// Answers that no sane provider gives, and that are answers all the same.
+// Responses that no sane provider sends, but that are valid enough to be processed.
 import { describe, expect, test } from 'vitest'
 import { parseWireUsage } from '../../src/wire/openai/chat.ts'
 import { chatChunk, done, finishChunk, json, sse, usageChunk } from '../support/scripted-upstream.ts'
@@ -8,7 +8,7 @@ import { plainAnswer } from './scripts.ts'
 const stream = { stream: true }
 
 test.each([false, 0, {}])(
-  'a stream that is answered in one piece ends, although its finish reason is %j',
+  'a streamed request whose provider sends one JSON body completes, although its finish reason is %j',
   async (finish_reason) => {
     const choice = { index: 0, message: false, finish_reason }
     await using broker = await brokerBefore([{ script: [json(200, { choices: [choice] })] }])
@@ -18,10 +18,10 @@ test.each([false, 0, {}])(
   },
 )
 
-describe('counts that no model can have', () => {
+describe('usage counts that no model can have', () => {
   const usage = { prompt_tokens: 2 ** 53 - 1, completion_tokens: 2 ** 53 - 1 }
 
-  test('are not believed: the row has bounds, and no hold stays', async () => {
+  test('are ignored: the row has cost bounds and no hold remains', async () => {
     await using broker = await brokerBefore([
       { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)] },
     ])
@@ -31,7 +31,7 @@ describe('counts that no model can have', () => {
     expect(costHigh ?? 0n).toBeLessThan(1_000_000_000n)
   })
 
-  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are no usage: %j', (said) => {
+  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are not parsed as usage: %j', (said) => {
     expect(parseWireUsage(said)).toBeUndefined()
   })
 
@@ -43,18 +43,18 @@ describe('counts that no model can have', () => {
     { prompt_tokens_details: { cached_tokens: 0.5, audio_tokens: '3' } },
     { prompt_tokens_details: 'none', completion_tokens_details: [] },
     { prompt_cache_hit_tokens: '7' },
-  ])('stand beside others that are believed all the same: %j', async (beside) => {
+  ])('do not invalidate the plausible counts beside them: %j', async (beside) => {
     const said = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, ...beside }
     await using broker = await brokerBefore([
       { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(said), done)] },
     ])
-    const { usage: told } = await broker.ask(stream)
-    expect(told).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
+    const { usage: relayed } = await broker.ask(stream)
+    expect(relayed).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
     expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: 1_400_000n })
   })
 })
 
-describe('many more choices than were asked for', () => {
+describe('many more choices than were requested', () => {
   const choices = Array.from({ length: 300_000 }, () => ({}))
 
   test.each([

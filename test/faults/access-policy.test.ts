@@ -1,4 +1,4 @@
-// Who pays, and what may be asked for them, at every door there is.
+// Access policies hold on every route through which a model can be requested.
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -37,14 +37,14 @@ function rest(broker: BrokerBefore, path: string, body: object, headers = {}): P
 
 const lab = { 'x-hero-context': 'lab' }
 
-/** Every way in which a caller of context “lab” can have a model asked. */
+/** Every way for a caller of context “lab” to send a request to a model. */
 const DOORS: Readonly<
   Record<string, (broker: BrokerBefore, models: { chat: string; embeds: string }) => Promise<Answer>>
 > = {
   'a chat': (broker, { chat }) => rest(broker, '/v1/chat/completions', { model: chat, messages }, lab),
   'a streamed chat': (broker, { chat }) =>
     rest(broker, '/v1/chat/completions', { model: chat, messages, stream: true }, lab),
-  'a chat that names a way out': (broker, { chat }) =>
+  'a chat that names fallback models and providers': (broker, { chat }) =>
     rest(
       broker,
       '/v1/chat/completions',
@@ -68,7 +68,7 @@ const DOORS: Readonly<
   'ai.embed': (broker, { embeds }) => rpc(broker, 'ai.embed', { model: embeds, input: 'hi' }, lab),
 }
 
-/** Two that fail and are lab's to ask, two that answer and are not. */
+/** For each of chat and embedding: one provider that fails and one that responds. Only the failing ones are pinned for lab. */
 async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
   const folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: program('raw') })
@@ -87,8 +87,8 @@ async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
   return Object.assign(broker, { close: () => folder[Symbol.dispose]() })
 }
 
-describe.each(Object.entries(DOORS))('%s of a pinned context', (_name, door) => {
-  test('is asked of the providers of the pin alone, also when they fail', async () => {
+describe.each(Object.entries(DOORS))('%s in a pinned context', (_name, door) => {
+  test('tries only the pinned providers, even when they fail', async () => {
     await using broker = await twoOfEach()
     using _ = { [Symbol.dispose]: broker.close }
     const rule = { providers: ['up0', 'up2'] }
@@ -101,7 +101,7 @@ describe.each(Object.entries(DOORS))('%s of a pinned context', (_name, door) => 
     expect(await broker.entry()).toMatchObject({ caller: { ip: 'local', context: 'lab' }, status: 'failed' })
   })
 
-  test('reaches no model beside those of the pin', async () => {
+  test('reaches no model outside the pin', async () => {
     await using broker = await twoOfEach()
     using _ = { [Symbol.dispose]: broker.close }
     const rule = { models: ['other*'] }
@@ -115,14 +115,14 @@ describe.each(Object.entries(DOORS))('%s of a pinned context', (_name, door) => 
   })
 })
 
-test('without its pin the same context is answered by whoever can', async () => {
+test('without its pin, the context is served by any provider', async () => {
   await using broker = await twoOfEach()
   using _ = { [Symbol.dispose]: broker.close }
   expect((await rest(broker, '/v1/chat/completions', { model: 'm', messages }, lab)).text).toContain('never')
   expect(broker.seen().slice(0, 2)).toEqual([1, 1])
 })
 
-test('the socket of a context is in it, whatever is said, may be opened by its group alone, and administers nothing', async () => {
+test('a context’s socket fixes the context, is open to its group alone, and gives no administrator access', async () => {
   await using broker = await twoOfEach()
   using _ = { [Symbol.dispose]: broker.close }
   const socketPath = socketOf(broker, 'lab')
@@ -133,7 +133,7 @@ test('the socket of a context is in it, whatever is said, may be opened by its g
   expect((await ask({ ...at, method: 'GET', path: '/billing/usage' })).status).toBe(401)
 })
 
-test('rolled up, all addresses of a /64 are one payer: one budget, one limit, one line on the bill', async () => {
+test('with roll-up, all addresses of a /64 are one payer with one budget, one limit and one line in billing', async () => {
   await using broker = await brokerBefore([{ script: answers('hello') }], {
     env: { AIBROKER_ROLL_UP_64: 'on' },
   })

@@ -21,11 +21,11 @@ import { answers, expectWhole, FAULTS, plainAnswer, refuses, role, says, STREAM_
 describe.each([
   ['plain', false],
   ['streamed', true],
-])('asked %s, before the first word,', (_name, stream) => {
+])('a %s request, before the first chunk:', (_name, stream) => {
   const good = stream ? says('good') : answers('good')
   const faults = Object.entries(stream ? { ...FAULTS, ...STREAM_FAULTS } : FAULTS)
 
-  test.each(faults)('%s is passed over unseen', async (_fault, steps) => {
+  test.each(faults)('%s falls back unseen', async (_fault, steps) => {
     await using broker = await brokerBefore([{ script: steps }, { script: good }], { over: 'tcp' })
     expectWhole(await broker.ask({ stream }), 'good')
     expect(broker.seen()).toEqual([1, 1])
@@ -38,7 +38,7 @@ describe.each([
     })
   })
 
-  test('the last error is told when everybody fails, each asked once and nothing billed', async () => {
+  test('when every endpoint fails, each is tried once, the caller gets the last error, and nothing is billed', async () => {
     await using broker = await brokerBefore([{ script: refuses(429) }, { script: refuses(403) }])
     const told = await broker.ask({ stream })
     expect([told.status, told.error?.code]).toEqual([502, 502])
@@ -46,13 +46,13 @@ describe.each([
     expect(await broker.entry()).toMatchObject({ status: 'failed', cost: 0n, attempts: [{}, {}] })
   })
 
-  test('a moment’s 500 is asked once more when nobody else is there', async () => {
+  test('a transient 500 is retried once at the only endpoint', async () => {
     await using broker = await brokerBefore([{ script: inTurn(refuses(500), good) }])
     expectWhole(await broker.ask({ stream }), 'good')
     expect(broker.seen()).toEqual([2])
   })
 
-  test('a connection that broke is not asked again: the provider may have been at work, and bill it', async () => {
+  test('a request on a broken connection is not retried, because the provider may bill it', async () => {
     await using broker = await brokerBefore([{ script: inTurn([reset], good) }], { over: 'tcp' })
     expect((await broker.ask({ stream })).status).toBe(502)
     expect(broker.seen()).toEqual([1])
@@ -61,8 +61,8 @@ describe.each([
     expect(costHigh).toBeGreaterThan(0n)
   })
 
-  test('a request that met a kept connection as it was given up is sent again, unseen', async () => {
-    // Breaks off the second request, which comes over the connection of the first.
+  test('a request on a kept connection that closes is sent again unseen', async () => {
+    // The second request arrives over the connection of the first and is cut off.
     await using broker = await brokerBefore([{ script: inTurn(good, [cut], good) }])
     expectWhole(await broker.ask({ stream }), 'good')
     expectWhole(await broker.ask({ stream }), 'good')
@@ -70,7 +70,7 @@ describe.each([
     expect((await broker.entry()).attempts).toEqual([])
   })
 
-  test('a lasting 500 is told after two attempts', async () => {
+  test('a persistent 500 is returned after two attempts', async () => {
     await using broker = await brokerBefore([{ script: refuses(500) }])
     expect((await broker.ask({ stream })).status).toBe(502)
     expect(broker.seen()).toEqual([2])
@@ -82,8 +82,8 @@ describe.each([
     ['a bad request', refuses(400, 'bad field'), 'invalid_request'],
     ['a 422', refuses(422, 'bad field'), 'invalid_request'],
     ['a prompt that is too long', named('context_length_exceeded'), 'context_length_exceeded'],
-    ['a subject that is barred', named('content_policy_violation'), 'content_policy_violation'],
-  ])('%s is not asked of the same model again', async (_fault, steps, type) => {
+    ['a content policy violation', named('content_policy_violation'), 'content_policy_violation'],
+  ])('%s is not sent to another endpoint of the same model', async (_fault, steps, type) => {
     await using broker = await brokerBefore([{ script: steps }, { script: good }])
     const told = await broker.ask({ stream })
     expect(told.status).toBe(400)
@@ -91,7 +91,7 @@ describe.each([
     expect(broker.seen()).toEqual([1, 0])
   })
 
-  test('a prompt that is too long goes to an endpoint with more room', async () => {
+  test('a prompt that is too long falls back to an endpoint with a larger context window', async () => {
     await using broker = await brokerBefore([
       { script: refuses(400, 'maximum context length is 8000 tokens'), contextWindow: 8_000 },
       { script: good, contextWindow: 8_000 },
@@ -101,7 +101,7 @@ describe.each([
     expect(broker.seen()).toEqual([1, 0, 1])
   })
 
-  test('a key that is limited or refused is followed by the next key of the same provider', async () => {
+  test('after a limited or refused key, the next key of the same provider is tried', async () => {
     const byKey = ({ headers: { authorization } }: ReceivedRequest): Step[] =>
       authorization === 'Bearer sk-3' ? good : refuses(authorization === 'Bearer sk-1' ? 429 : 401)
     const keys = ['sk-1', 'sk-2', 'sk-3']
@@ -113,14 +113,14 @@ describe.each([
     expect(broker.seen()).toEqual([5, 0])
   })
 
-  test('a 429 with a short Retry-After is waited for when nobody else is there', async () => {
+  test('a 429 with a short Retry-After is waited for at the only endpoint', async () => {
     const script = inTurn(refuses(429, 'slow', { 'retry-after': '1' }), good)
     await using broker = await brokerBefore([{ script }])
     expectWhole(await broker.ask({ stream }), 'good')
     expect(broker.seen()).toEqual([2])
   })
 
-  test('a 429 with a long one is told with it, and the provider is left alone until then', async () => {
+  test('a 429 with a long Retry-After is returned with it, and the provider cools down until then', async () => {
     const script = inTurn(refuses(429, 'slow', { 'retry-after': '40' }), good)
     await using broker = await brokerBefore([{ script }])
     const first = await broker.ask({ stream })
@@ -134,7 +134,7 @@ describe.each([
     expect(broker.seen()).toEqual([2])
   })
 
-  test('gzip that nobody asked for is read', async () => {
+  test('an unrequested gzip response is decoded', async () => {
     const events = [chatChunk('packed'), finishChunk()].map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`)
     const whole = stream ? events.join('') : JSON.stringify(plainAnswer('packed'))
     const type = stream ? 'text/event-stream' : 'application/json'
@@ -150,8 +150,8 @@ describe('a silent provider', () => {
     ['before its headers', [stall]],
     ['after its headers', [head(200, { 'content-type': 'text/event-stream' }), stall]],
     ['after the role', [sse(role), stall]],
-    ['but for comments', [raw(': still here\n\n'), stall]],
-  ])('%s costs one time-out, then the next is asked', async (_when, steps) => {
+    ['except for comments', [raw(': still here\n\n'), stall]],
+  ])('%s costs one timeout, then the next endpoint is tried', async (_when, steps) => {
     await using broker = await brokerBefore([{ script: steps }, { script: says('good') }])
     const asked = broker.ask({ stream: true })
     const request = await broker.upstreams[0]?.received(0)
@@ -163,7 +163,7 @@ describe('a silent provider', () => {
     expect(await broker.entry()).toMatchObject({ attempts: [{ code: 'upstream-timeout' }], cost: 20_000n })
   })
 
-  test('that is alone costs one time-out and is an honest 504', async () => {
+  test('without alternatives costs one timeout and gets 504', async () => {
     await using broker = await brokerBefore([{ script: [stall] }])
     const asked = broker.ask({ stream: false })
     await broker.upstreams[0]?.received(0)
@@ -173,7 +173,7 @@ describe('a silent provider', () => {
     expect(broker.seen()).toEqual([1])
   })
 
-  test('whose first word comes after 20 seconds, within the limit, is heard', async () => {
+  test('is relayed when its first text comes after 20 seconds, within the limit', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const late = [sse(role), () => promise, ...says('late')]
     await using broker = await brokerBefore([{ script: late }, { script: says('x') }], {
@@ -182,14 +182,14 @@ describe('a silent provider', () => {
     const asked = broker.ask({ stream: true })
     await broker.upstreams[0]?.received(0)
     broker.skip(20_000)
-    // Two looks of the watch.
+    // The timeout is checked twice meanwhile.
     await pause(450)
     resolve()
     expectWhole(await asked, 'late')
     expect(broker.seen()).toEqual([1, 0])
   })
 
-  test('whose first word would come after 20 seconds, beyond the limit, is not waited for', async () => {
+  test('is not awaited when its first text would come after 20 seconds, beyond the limit', async () => {
     await using broker = await brokerBefore([{ script: [sse(role), stall] }, { script: says('x') }], {
       env: { AIBROKER_FIRST_TOKEN_TIMEOUT_MS: '10000' },
     })
@@ -200,7 +200,7 @@ describe('a silent provider', () => {
     expect(broker.seen()).toEqual([1, 1])
   })
 
-  test('can’t hold a request beyond the bound on the whole of it', async () => {
+  test('cannot hold a request beyond its deadline', async () => {
     await using broker = await brokerBefore([{ script: [stall] }, { script: says('x') }], {
       env: { AIBROKER_REQUEST_TIMEOUT_MS: '60000' },
     })

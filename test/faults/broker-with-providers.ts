@@ -8,48 +8,49 @@ import { startDaemon, type Daemon } from '../../src/daemon/start.ts'
 import { scriptedUpstream, type Script, type ScriptedUpstream } from '../support/scripted-upstream.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
-/** A provider of the models that a test asks for: `up0` is asked first, then `up1`, and so on. */
+/** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
 export interface ProviderBehind {
   readonly script: Script
   readonly keys?: readonly string[]
   /** Further fields of its row in the models file. */
   readonly row?: string
-  /** Of the model that it offers. */
+  /** Capabilities of the model that it offers. */
   readonly capabilities?: readonly string[]
   readonly contextWindow?: number
-  /** Its price, as the models file has it; $1 and $2 a million unless said. Nothing is no price. */
+  /** Its price, as fields of the models file; $1 and $2 per million tokens by default. An empty string is no price. */
   readonly price?: string
-  /** The model that it offers; `m` unless said. */
+  /** The model that it offers; `m` by default. */
   readonly model?: string
 }
 
 export interface BrokerBefore extends AsyncDisposable {
   readonly upstreams: readonly ScriptedUpstream[]
   readonly daemon: Daemon
-  /** How many requests each provider has seen. */
+  /** Number of requests that each provider has received. */
   seen(): number[]
+  /** Sends a chat request and reads its response to the end. */
   ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
-  /** Sends a body; the result hangs up without having read anything. */
+  /** Sends a chat request; call the result to disconnect without having read anything. */
   leave(body: string): () => void
-  /** Calls a method as an administrator. Throws what the broker says against it. */
+  /** Calls a method as an administrator. Throws with the broker's error. */
   rpc(method: string, params?: object): Promise<unknown>
-  /** The newest row, when no hold is open any more. */
+  /** Waits until no hold is open and returns the newest ledger entry. */
   entry(): Promise<Entry>
-  /** Timers of the broker that are set and have not run. */
+  /** Number of the broker's timers that are set and have not run. */
   readonly timers: number
-  /** Time goes on for the broker without anybody waiting. */
+  /** Moves the broker's clock forward without waiting. */
   skip(ms: number): void
 }
 
-/** What a caller was told. */
+/** The response that a caller received. */
 export interface Told {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly raw: string
   readonly chunks: readonly Chunk[]
-  /** All content of the answer. */
+  /** All content of the response. */
   readonly text: string
-  /** The stream said `[DONE]`, or the answer was a plain 200. */
+  /** The stream ended with `[DONE]`, or the response was a plain 200. */
   readonly isDone: boolean
   readonly finish: string | undefined
   readonly error: Chunk['error']
@@ -80,13 +81,13 @@ interface Chunk {
   }
 }
 
-/** The whole broker in this process, on real sockets, before scripted providers on theirs. */
+/** Starts the whole broker in this process, on real sockets, with scripted providers on theirs. */
 export async function brokerBefore(
   providers: readonly ProviderBehind[],
   options: {
     readonly env?: Readonly<Record<string, string>>
     readonly over?: 'unix' | 'tcp'
-    /** Providers remember no request. */
+    /** Providers keep no requests, for tests that send very many. */
     readonly isForgetful?: boolean
     /** Further lines of every model in the models file. */
     readonly modelLine?: string
@@ -169,6 +170,7 @@ function modelsFile(
   return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
 }
 
+/** Sends one chat request to a Unix socket and reads its response to the end. */
 export function ask(
   socketPath: string,
   body: unknown,
@@ -239,7 +241,7 @@ interface SkippingClock extends Clock {
   skip(ms: number): void
 }
 
-/** The system's clock, with leaps: what is measured leaps, timers run as ever. */
+/** The system's clock with an offset: `skip` moves the time that is read, while timers run as usual. */
 function skippingClock(): SkippingClock {
   let skipped = 0
   const pending = new Set<() => void>()

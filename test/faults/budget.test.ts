@@ -1,4 +1,4 @@
-// A budget holds, whatever becomes of the requests that share it.
+// A budget holds, however the requests that share it end.
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dollars, formatDollars, money } from '../../src/base/money.ts'
@@ -19,7 +19,7 @@ import { plainAnswer, refuses, role } from './scripts.ts'
 
 const FATES = ['plain', 'stream', 'broken', 'half then whole', 'silent', 'cancelled', 'failed'] as const
 
-/** The worst provider: it counts every token that the request allows, and says so whenever it can. */
+/** The most expensive provider: it charges for every token that the request allows, and reports usage whenever it can. */
 function worst(request: ReceivedRequest, nth: number): readonly Step[] {
   const body = request.body as { messages: { content: string }[]; max_tokens: number }
   const usage = { prompt_tokens: request.raw.length, completion_tokens: body.max_tokens }
@@ -73,7 +73,7 @@ async function act({ daemon }: BrokerBefore, context: string, { fate, maxTokens 
 }
 
 test(
-  'callers at once never spend more than their budget, whoever hangs up, breaks off, falls silent or is asked again',
+  'concurrent requests never spend more than their budget, whether they disconnect, break, time out or are retried',
   { timeout: 60_000 },
   async () => {
     await using broker = await brokerBefore([{ script: worst }, { script: worst }], {
@@ -91,7 +91,7 @@ test(
           const params = { subject: { scope: 'context', context }, rule: { usd_total: formatDollars(most) } }
           const body = { jsonrpc: '2.0', id: 1, method: 'limits.set', params }
           await ask({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
-          // What is spent and held together, at every moment in which anything happens.
+          // The highest sum of spent and held amounts during the run, sampled every millisecond.
           let highest = 0n
           const watching = setInterval(() => {
             const { spent, held } = ledger.balance({ ip: 'local', context })
@@ -115,7 +115,7 @@ test(
   },
 )
 
-test('whoever may bill for silence keeps the next one from being asked when the budget covers no second', async () => {
+test('an attempt that may be billed without a response prevents a fallback that the budget does not cover', async () => {
   const silent: readonly Step[] = [cut]
   await using broker = await brokerBefore([{ script: silent }, { script: worst }])
   const { ledger } = broker.daemon.rooms
@@ -135,7 +135,7 @@ test('whoever may bill for silence keeps the next one from being asked when the 
       left: dollars(budget) - ledger.balance(entry.caller).spent,
     }
   }
-  // $2 a million: 200 tokens and the prompt are a little more than $0.0006.
+  // At $2 per million, 200 tokens and the prompt cost a little more than $0.0006.
   const tight = await told('0.001')
   expect(tight).toMatchObject({ status: 502, asked: 1 })
   expect(tight.left).toBeGreaterThan(0n)

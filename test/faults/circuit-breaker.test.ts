@@ -3,14 +3,14 @@ import { inTurn, json, type Script } from '../support/scripted-upstream.ts'
 import { brokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses } from './scripts.ts'
 
-describe('a provider that answers 503 for a minute', () => {
-  /** Down for as long as the test says so. */
+describe('a provider that returns 503 for a minute', () => {
+  /** A provider that is down until `heal` is called. */
   function fragile(): { script: Script; heal: () => void } {
     let isDown = true
     return { script: () => (isDown ? refuses(503) : answers('first')), heal: () => void (isDown = false) }
   }
 
-  test('is left alone meanwhile, stood in for, and back within 30 seconds of its recovery', async () => {
+  test('is skipped meanwhile, replaced by another, and used again within 30 seconds of its recovery', async () => {
     const { script, heal } = fragile()
     await using broker = await brokerBefore([{ script }, { script: answers('second') }])
     for (let second = 0; second < 60; second++) {
@@ -18,7 +18,7 @@ describe('a provider that answers 503 for a minute', () => {
       broker.skip(1000)
     }
     const asked = broker.seen()[0] ?? 0
-    // Three to open the circuit, then its trials after 5, 10, 20 and 20 seconds, each longer by chance.
+    // Three requests open the circuit, then trials follow after 5, 10, 20 and 20 seconds, each prolonged by jitter.
     expect(asked).toBeGreaterThanOrEqual(5)
     expect(asked).toBeLessThanOrEqual(8)
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('open')
@@ -34,7 +34,7 @@ describe('a provider that answers 503 for a minute', () => {
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
   })
 
-  test('is tried once a second where nobody stands in; who comes between is told so at once', async () => {
+  test('is tried once a second without an alternative; requests in between get 503 at once', async () => {
     const { script, heal } = fragile()
     await using broker = await brokerBefore([{ script }])
     await broker.ask()
@@ -60,23 +60,23 @@ describe('a provider that answers 503 for a minute', () => {
     expect(broker.daemon.rooms.health.row('up0/m0')?.state).toBe('closed')
   })
 
-  test('gets one trial at a time, however many ask', async () => {
+  test('gets one trial request at a time, whatever the load', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const slow: Script = (_request, nth) => (nth < 3 ? refuses(503) : [() => promise, ...answers('first')])
     await using broker = await brokerBefore([{ script: slow }, { script: answers('second') }])
     for (let nth = 0; nth < 3; nth++) await broker.ask()
     broker.skip(7000)
-    const asked = Array.from({ length: 20 }, () => broker.ask())
+    const pending = Array.from({ length: 20 }, () => broker.ask())
     await broker.upstreams[0]?.received(3)
     await broker.upstreams[1]?.received(20)
     expect(broker.seen()[0]).toBe(4)
     resolve()
-    const texts = (await Promise.all(asked)).map(({ text }) => text)
+    const texts = (await Promise.all(pending)).map(({ text }) => text)
     expect(texts.filter((text) => text === 'first')).toHaveLength(1)
   })
 })
 
-test('where probes are on, a circuit closes when its provider is back, without a caller; else nobody asks', async () => {
+test('with probes on, a circuit closes without a request when its provider is back; with probes off, none is sent', async () => {
   for (const env of [{ AIBROKER_PROBE_S: '1' }, {}]) {
     let isDown = true
     const script: Script = ({ method }) => {
@@ -100,7 +100,7 @@ test('where probes are on, a circuit closes when its provider is back, without a
   }
 })
 
-test('refusals, limits and bad requests never open a circuit', async () => {
+test('refused keys, rate limits and bad requests never open a circuit', async () => {
   const script = inTurn(...Array.from({ length: 12 }, () => refuses(400, 'bad field')), answers('fine'))
   await using broker = await brokerBefore([{ script }])
   for (let nth = 0; nth < 12; nth++) expect((await broker.ask()).status).toBe(400)
@@ -108,7 +108,7 @@ test('refusals, limits and bad requests never open a circuit', async () => {
   expect(broker.seen()).toEqual([13])
 })
 
-test('the stand-in may be told to fail as often as anybody likes', async () => {
+test('the built-in echo may fail on request without opening a circuit', async () => {
   await using broker = await brokerBefore([])
   const failing = { model: 'local/loopback', messages: [{ role: 'user', content: 'loopback: status 503' }] }
   for (let nth = 0; nth < 5; nth++) expect((await broker.ask(failing)).status).toBe(502)

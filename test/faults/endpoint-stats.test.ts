@@ -7,7 +7,7 @@ import { tempFolder } from '../support/temp-folder.ts'
 import { brokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses, says } from './scripts.ts'
 
-test('how endpoints did is known again after a restart, from the books', async () => {
+test('endpoint statistics are restored from the ledger after a restart', async () => {
   await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('x') }])
   for (let nth = 0; nth < 3; nth++) expectWhole(await broker.ask(), 'x')
   await broker.entry()
@@ -15,13 +15,13 @@ test('how endpoints did is known again after a restart, from the books', async (
   const recalled = createEndpointFigures(clock)
   recalled.recall(ledger.entries({ limit: 100 }))
   const [now, before] = [recalled.of('up1/m1'), figures.of('up1/m1')]
-  // The books hold whole milliseconds.
+  // The ledger stores whole milliseconds.
   expect(Math.abs((now?.latency?.p50 ?? 0) - (before?.latency?.p50 ?? 9999))).toBeLessThanOrEqual(0.5)
   expect(now?.throughput?.p50).toBeGreaterThan(0)
   expect([recalled.uptime('up0/m0', 60_000), recalled.uptime('up1/m1', 60_000)]).toEqual([0, 100])
 })
 
-test('providers.health tells how endpoints and keys do, and what is known outlives a restart', async () => {
+test('providers.health reports endpoints and keys, and its statistics survive a restart', async () => {
   using folder = tempFolder()
   await using upstream = await scriptedUpstream(inTurn(says('x'), answers('x'), refuses(429)))
   const options = { folder: folder.path, env: openaiAt(upstream) }

@@ -1,4 +1,4 @@
-// What is booked when not all went well: who may have billed, and for how much.
+// What the ledger records when attempts fail: which provider may have charged, and how much.
 import { expect, test } from 'vitest'
 import { dollars } from '../../src/base/money.ts'
 import { chat } from '../../src/inference/chat.ts'
@@ -22,7 +22,7 @@ import {
 import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, plainAnswer, refuses, role, says } from './scripts.ts'
 
-/** The scripts' whole answer: 10 tokens at $1 and 5 at $2 a million. */
+/** Cost of the scripts' whole response: 10 tokens at $1 and 5 at $2 per million. */
 const WHOLE = 20_000n
 const half: Step[] = [sse(role, chatChunk('Once upon '), chatChunk('a time')), cut]
 
@@ -35,20 +35,20 @@ function budget({ daemon }: BrokerBefore, usd_total: string): Promise<unknown> {
   return rpc(daemon, 'limits.set', { subject: { scope: 'default' }, rule: { usd_total } })
 }
 
-test('a provider that fell silent may bill for what it was asked: the upper bound says so, the cost does not', async () => {
+test('a provider that went silent may bill the request: its cost is in the upper bound only', async () => {
   await using broker = await brokerBefore([{ script: [cut] }, { script: answers('fine') }])
   const told = await broker.ask({ max_tokens: 50 })
   expect(told.usage?.cost).toBe(0.00002)
   const entry = await broker.entry()
   expect(entry).toMatchObject({ cost: WHOLE, costLow: WHOLE, countSource: 'reported', asked: 2 })
-  // All 50 tokens may have been on their way, and no more than the hold was for.
+  // All 50 tokens may have been generated, and the hold covers no more.
   expect(entry.costHigh).toBeGreaterThan(WHOLE + 50n * 2000n)
   expect(entry.costHigh).toBeLessThan(WHOLE + 50n * 2000n + 1_000_000n)
   expect(entry.attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'upstream-failed' }])
   expect(Number.isInteger(entry.attempts[0]?.ms)).toBe(true)
 })
 
-test('a refusal costs nothing, and the cost is exact', async () => {
+test('a refused attempt costs nothing, and the cost is exact', async () => {
   await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('fine') }])
   await broker.ask()
   const entry = await broker.entry()
@@ -56,7 +56,7 @@ test('a refusal costs nothing, and the cost is exact', async () => {
   expect([entry.costLow, entry.costHigh]).toEqual([undefined, undefined])
 })
 
-test('when nobody answered, silence is a bound of its own for each who may bill, and one without a price is unpriced', async () => {
+test('when no endpoint responds, each silent attempt adds to the upper bound, and one without a price is unpriced', async () => {
   await using broker = await brokerBefore([{ script: [cut] }, { script: [cut] }])
   expect((await broker.ask({ max_tokens: 10 })).status).toBe(502)
   const both = await broker.entry()
@@ -68,7 +68,7 @@ test('when nobody answered, silence is a bound of its own for each who may bill,
   expect(await unpriced.daemon.rooms.ledger.summary()).toMatchObject({ unpriced: 1, cost: 0n })
 })
 
-test('a caller who left before anybody was asked owes nothing to anybody', async () => {
+test('a caller who disconnects before any attempt is billed nothing', async () => {
   await using broker = await brokerBefore([{ script: answers('too late') }])
   const sink: AnswerSink = {
     id: 'gen-gone',
@@ -93,28 +93,28 @@ test('a caller who left before anybody was asked owes nothing to anybody', async
   expect(entry).toMatchObject({ status: 'cancelled', endpoint: undefined, cost: 0n, asked: 0 })
 })
 
-test('what a rescue may cost is set aside before it is asked, and all parts are on the bill', async () => {
+test('the maximum cost of a recovery is held before it is sent, and all parts are billed', async () => {
   const gate = Promise.withResolvers<void>()
   await using broker = await brokerBefore([
     { script: half },
     { script: [wait(gate.promise), ...says('Once upon ', 'a time', ', there was')] },
   ])
-  const told = broker.ask({ stream: true, max_tokens: 100 })
+  const pending = broker.ask({ stream: true, max_tokens: 100 })
   await broker.upstreams[1]?.received(0)
   const { ledger } = broker.daemon.rooms
   const [hold] = ledger.openHolds()
-  // Each may use 100 tokens at $2 a million: the first hold was for one of them.
+  // Each attempt may use 100 tokens at $2 per million; the first hold covered only one attempt.
   expect(hold?.most).toBeGreaterThan(2n * 100n * 2000n)
   expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.most)
   gate.resolve()
-  expect((await told).text).toBe('Once upon a time, there was')
+  expect((await pending).text).toBe('Once upon a time, there was')
   const entry = await broker.entry()
   expect(entry).toMatchObject({ status: 'finished', asked: 2 })
   expect(entry.cost).toBeGreaterThan(WHOLE)
   expect(entry.costHigh).toBeLessThanOrEqual(hold?.most ?? 0n)
 })
 
-test('a rescue that the budget does not cover is not asked: the stream ends in the error that broke it', async () => {
+test('a recovery that the budget does not cover is not sent, and the stream ends in its original error', async () => {
   await using broker = await brokerBefore([{ script: half }, { script: says('Once upon a time, …') }])
   await budget(broker, '0.0005')
   const told = await broker.ask({ stream: true, max_tokens: 100 })
@@ -126,7 +126,7 @@ test('a rescue that the budget does not cover is not asked: the stream ends in t
   expect(broker.seen()).toEqual([2, 1])
 })
 
-test('a caller who leaves while the answer is being rescued pays both who were asked', async () => {
+test('a caller who disconnects during a recovery is billed for both attempts', async () => {
   const env = { AIBROKER_HANGUP: 'cut' }
   await using broker = await brokerBefore([{ script: half }, { script: [stall] }], { env })
   const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }
@@ -144,7 +144,7 @@ test('a caller who leaves while the answer is being rescued pays both who were a
   expect(ledger.openHolds()).toEqual([])
 })
 
-test('a stream of a model that may think unseen can have cost all that was held', async () => {
+test('the upper bound of a model with hidden reasoning is the held amount', async () => {
   for (const [capabilities, isTight] of [
     [['chat', 'reasoning'], false],
     [['chat'], true],
@@ -158,7 +158,7 @@ test('a stream of a model that may think unseen can have cost all that was held'
 })
 
 test.each([false, true])(
-  'a cost that is in no book is told to nobody, whatever the provider says (streamed: %j)',
+  'a cost without a price is not reported, even when the provider reports one (streamed: %j)',
   async (stream) => {
     const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0.5, cost_details: { all: 0.5 } }
     const script = stream
@@ -174,7 +174,7 @@ test.each([false, true])(
   },
 )
 
-test('an answer that two endpoints gave costs what both charged, also when history is computed again', async () => {
+test('a response from two endpoints costs what both charged, even after repricing', async () => {
   const [one, other] = ['input_cost: 1, output_cost: 2, ', 'input_cost: 10, output_cost: 20, ']
   await using broker = await brokerBefore([
     { script: half, price: one },
@@ -189,7 +189,7 @@ test('an answer that two endpoints gave costs what both charged, also when histo
 })
 
 test.each(['input_cost: 1, output_cost: 2, ', ''])(
-  'a generation costs what the books say after a correction (price before: “%s”)',
+  'GET /generation returns the corrected cost after a rerate (price before: “%s”)',
   async (before) => {
     await using broker = await brokerBefore([{ script: answers('hi'), price: before }])
     const { headers } = await broker.ask()
@@ -198,11 +198,11 @@ test.each(['input_cost: 1, output_cost: 2, ', ''])(
     const price = { input: dollars('5'), output: dollars('10'), source: undefined, date: undefined }
     await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
     const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
-    const { json: told } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
+    const { json: generation } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
     expect(await ledger.summary()).toMatchObject({ cost: 100_000n, unpriced: 0 })
-    expect(told).toMatchObject({
+    expect(generation).toMatchObject({
       data: { total_cost: 0.0001, usage: 0.0001, upstream_inference_cost: 0.0001 },
     })
-    expect(told).not.toHaveProperty('data.x_aibroker.unpriced')
+    expect(generation).not.toHaveProperty('data.x_aibroker.unpriced')
   },
 )

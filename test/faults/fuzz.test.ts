@@ -7,10 +7,10 @@ import { chatChunk, done, finishChunk, head, raw, type Script } from '../support
 import { ask, brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectWhole, says } from './scripts.ts'
 
-/** `npm run fuzz` looks this many times as long. */
+/** Multiplies the number of runs; `npm run fuzz` sets it. */
 const TIMES = Number(process.env['FUZZ_TIMES'] ?? 1)
 
-/** JSON of every kind, with what has broken parsers elsewhere. */
+/** JSON of every kind, and values that are known to break parsers. */
 const nasty = fc.oneof(
   fc.jsonValue({ maxDepth: 4 }),
   fc.constantFrom<unknown>(
@@ -26,13 +26,13 @@ const nasty = fc.oneof(
   ),
 )
 
-describe('a stream’s reader', () => {
+describe('the stream reader', () => {
   interface Heard {
     readonly chunks: ChatChunk[]
     end: 'whole' | 'failed' | undefined
   }
 
-  /** Never throws, and says exactly once how it ended. */
+  /** Checks that the reader never throws and reports its end exactly once. */
   function read(pieces: readonly Uint8Array[]): Heard {
     const heard: Heard = { chunks: [], end: undefined }
     const close = (end: 'whole' | 'failed'): void => {
@@ -69,7 +69,7 @@ describe('a stream’s reader', () => {
     )
   })
 
-  test('hears the same however a stream is cut, and whatever noise stands between', () => {
+  test('reads the same chunks wherever a stream is cut and whatever noise stands between', () => {
     const noise = fc.constantFrom(
       '',
       ': comment\n\n',
@@ -101,7 +101,7 @@ describe('a stream’s reader', () => {
   })
 })
 
-/** Streams when it is asked to stream, as providers do. */
+/** Streams when the request asks for a stream, as providers do. */
 const fine: Script = ({ body }) => {
   const isStream = typeof body === 'object' && body !== null && 'stream' in body && body.stream === true
   return isStream ? says('fine') : answers('fine')
@@ -123,7 +123,7 @@ describe('a broker', () => {
     expectWhole(await broker.ask(), 'fine')
   }
 
-  test('answers any body with JSON and a status, never with a crash', async () => {
+  test('responds to any body with JSON and a status, and never crashes', async () => {
     const field = fc.constantFrom(
       'model',
       'messages',
@@ -189,7 +189,7 @@ describe('a broker', () => {
     await expectWell()
   })
 
-  test('passes no header on that a caller or a model’s name could have smuggled in', async () => {
+  test('forwards no header that a caller or a model name could have injected', async () => {
     const { rest } = broker.daemon.sockets
     const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
     const wired = (lines: string): Promise<string> =>
@@ -222,7 +222,7 @@ describe('a broker', () => {
     await expectWell()
   })
 
-  test('makes of any provider’s answer a whole one or an honest error', async () => {
+  test('turns any provider response into a complete response or an error', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 400 }),
       nasty.map((value) => Buffer.from(JSON.stringify(value))),

@@ -4,12 +4,12 @@ import { cut, sse, chatChunk, stall, wait, type Script, type Step } from '../sup
 import { brokerBefore, type BrokerBefore, type ProviderBehind } from './broker-with-providers.ts'
 import { expectWhole, refuses, role, says } from './scripts.ts'
 
-/** As many answers as it takes to know what is slow. */
+/** Number of responses after which an endpoint's percentile is known. */
 const KNOWN = 20
 const stream = { stream: true }
 const HEDGED = { modelLine: 'hedge: true', env: { AIBROKER_HEDGE_PERCENT: '100' } }
 
-/** Answers quickly until it is known for it; then it does as told. */
+/** Responds quickly until its percentile is known, then follows `then`. */
 function quickUntilKnown(then: (nth: number) => readonly Step[]): Script {
   return (_request, nth) => (nth < KNOWN ? says('quick') : then(nth - KNOWN))
 }
@@ -20,13 +20,13 @@ async function knownFor(
 ): Promise<BrokerBefore> {
   const broker = await brokerBefore(providers, options)
   for (let nth = 0; nth < KNOWN; nth++) expectWhole(await broker.ask(stream), 'quick')
-  // Also their holds are gone.
+  // Wait until their holds are settled.
   await broker.entry()
   return broker
 }
 
-describe('where hedging is allowed, a stream that is late by its endpoint’s own measure', () => {
-  test('is asked for elsewhere as well; the first to speak is heard, the other one left and paid', async () => {
+describe('with hedging allowed, a stream that is late by its endpoint’s own percentile', () => {
+  test('is requested from the next endpoint too; the first to send text is relayed, the other is aborted and billed', async () => {
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [sse(role), stall]), row: 'abort_stops_billing: true' },
       { script: says('second') },
@@ -39,7 +39,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     const { status, endpoint, attempts, usage, cost, costLow, costHigh } = await broker.entry()
     expect({ status, endpoint }).toEqual({ status: 'finished', endpoint: 'up1/m1' })
     expect(attempts).toMatchObject([{ endpoint: 'up0/m0', code: 'outrun' }])
-    // The counts are the answer's; what the one that was left may bill is in the upper bound, for nobody knows.
+    // The counts are those of the relayed response. The possible charge for the aborted attempt is unknown, so only the upper bound includes it.
     expect(usage).toMatchObject({ prompt: 10, completion: 5 })
     expect([cost, costLow]).toEqual([20_000n, 20_000n])
     expect(costHigh).toBeGreaterThan(20_000n)
@@ -47,7 +47,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.daemon.rooms.figures.uptime('up0/m0', 60_000)).toBe(100)
   })
 
-  test('at a provider that goes on billing is read to its end for what it counts', async () => {
+  test('is read to its end for its usage when its provider keeps billing after an abort', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('late')]) },
@@ -61,7 +61,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(await (await broker.upstreams[0]?.received(KNOWN))?.closed).toBe('answered')
   })
 
-  test('is heard all the same when it speaks before the other one', async () => {
+  test('is relayed when it still sends text before the hedged attempt', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('first')]) },
@@ -80,7 +80,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('is waited for when the other one refuses', async () => {
+  test('is awaited when the hedged attempt is refused', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...says('first')]) },
@@ -100,7 +100,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('may fail while the other one has still to speak', async () => {
+  test('may fail while the hedged attempt has sent no text yet', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const { promise: failing, resolve: fail } = Promise.withResolvers<void>()
     await using broker = await knownFor([
@@ -118,7 +118,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1])
   })
 
-  test('and fails like the other one goes on to the third, none asked twice', async () => {
+  test('falls back to a third endpoint when both attempts fail, and no endpoint is tried twice', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [wait(promise), ...refuses(500)]) },
@@ -138,7 +138,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
     expect(broker.seen()).toEqual([KNOWN + 1, 1, 1])
   })
 
-  test('ends honestly when the one that was heard breaks off', async () => {
+  test('ends in an error event when the relayed attempt breaks off', async () => {
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [stall]), row: 'abort_stops_billing: true' },
       { script: [sse(chatChunk('sec')), cut] },
@@ -151,7 +151,7 @@ describe('where hedging is allowed, a stream that is late by its endpoint’s ow
 })
 
 describe('hedging', () => {
-  test('is off unless the model or a rule allows it', async () => {
+  test('is off unless the model or a limit allows it', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }], {
@@ -160,7 +160,7 @@ describe('hedging', () => {
     const plain = broker.ask(stream)
     await broker.upstreams[0]?.received(KNOWN)
     await broker.rpc('limits.set', { subject: { scope: 'context', context: 'lab' }, rule: { hedge: true } })
-    // Asked later and as late by the same measure: had the first been hedged, it would have been by now.
+    // This request was sent later and has been hedged by the same percentile, so the first would have been hedged by now.
     expectWhole(await broker.ask(stream, { 'x-hero-context': 'lab' }), 'second')
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
     resolve()
@@ -168,7 +168,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('is off for whom a rule forbids it although the model allows it', async () => {
+  test('is off for a caller whose limit forbids it although the model allows it', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }])
@@ -181,7 +181,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('keeps to its budget of extra requests', async () => {
+  test('stays within its budget of extra requests', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }], {
@@ -191,7 +191,7 @@ describe('hedging', () => {
     const asked = [1, 2, 3, 4].map(() => broker.ask(stream))
     await broker.upstreams[0]?.received(KNOWN + 3)
     await broker.upstreams[1]?.received(1)
-    // By now all four have waited for as long as those two that were asked for elsewhere.
+    // By now all four have waited as long as the two hedged ones.
     await pause(2 * (broker.daemon.rooms.figures.slowMs('up0/m0') ?? 0) + 50)
     resolve()
     const texts = (await Promise.all(asked)).map(({ text }) => text)
@@ -199,12 +199,12 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 4, 2])
   })
 
-  test('doesn’t happen where the budget of the caller covers only one', async () => {
+  test('does not happen when the caller’s budget covers only one attempt', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     const script = quickUntilKnown(() => [wait(promise), ...says('first')])
     await using broker = await knownFor([{ script }, { script: says('second') }])
     const body = { ...stream, max_tokens: 1000 }
-    // $2 per million tokens of the answer, and a few hundred bytes of prompt at $1.
+    // Up to 1000 completion tokens at $2 per million, and a few hundred bytes of prompt at $1.
     await broker.rpc('limits.set', {
       subject: { scope: 'context', context: 'poor' },
       rule: { usd_total: '0.003' },
@@ -219,7 +219,7 @@ describe('hedging', () => {
     expect(broker.seen()).toEqual([KNOWN + 2, 1])
   })
 
-  test('holds for both, and leaves nothing behind when the caller hangs up on both', async () => {
+  test('holds the cost of both attempts, and leaves no hold when the caller disconnects', async () => {
     const row = 'abort_stops_billing: true'
     await using broker = await knownFor([
       { script: quickUntilKnown(() => [stall]), row },

@@ -1,4 +1,4 @@
-// What the house runs out of: files, disk, time. With the real daemon, whose limits are set from outside.
+// The host runs out of files, disk or time. The tests set limits on the real daemon from outside.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
@@ -17,7 +17,7 @@ function limit({ pid }: Broker, what: 'nofile' | 'fsize', to: number | 'unlimite
   execFileSync(PRLIMIT, ['--pid', String(pid), `--${what}=${to}:`])
 }
 
-/** Leaves a process room for so many more files. */
+/** Lets the process open exactly `more` further files. */
 function leaveRoomFor(broker: Broker, more: number): void {
   const used = new Set(readdirSync(`/proc/${broker.pid}/fd`).map(Number))
   let bound = 0
@@ -41,8 +41,8 @@ function linesWith(broker: Broker, words: string): number {
     .filter((line) => line.includes(words)).length
 }
 
-describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
-  test('says so to the caller, raises the alarm, goes on with what is open, and recovers', async () => {
+describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
+  test('returns an error, raises a warning, continues open requests, and recovers', async () => {
     const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
     const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
     await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
@@ -52,7 +52,7 @@ describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
 
     const ask = (): Promise<Answer | undefined> =>
       broker.post('/v1/chat/completions', hello).catch(() => undefined)
-    // Room for the caller and not for the provider; what the broker opens meanwhile may take it, so more than one try.
+    // One descriptor for the caller's connection and none for the provider's. The broker itself may take it meanwhile, hence the retries.
     let refused: Answer | undefined
     await expect
       .poll(async () => {
@@ -68,7 +68,7 @@ describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
 
     leaveRoomFor(broker, 0)
     const crowd = await Promise.all(Array.from({ length: 20 }, ask))
-    // Cut off before a word, or told: nobody is let through, and nobody waits.
+    // Each is either cut off before a response or gets 503; none reaches the provider and none waits.
     for (const told of crowd) expect([undefined, 503]).toContain(told?.status)
     expect(upstream.requests).toHaveLength(1)
 
@@ -88,7 +88,7 @@ describe.skipIf(lacksPrlimit)('a broker that has run out of files', () => {
 })
 
 describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
-  test('asks nobody anew, ends what runs, raises the alarm, and writes the books when there is space', async () => {
+  test('calls no provider, completes open requests, raises a warning, and writes the ledger when there is space', async () => {
     const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
     const open = [sse(chatChunk('be')), wait(goOn), ...says('gun')]
     await using upstream = await scriptedUpstream(inTurn(open, answers('fine')))
@@ -120,7 +120,7 @@ describe.skipIf(lacksPrlimit)('a broker whose disk is full', () => {
   })
 })
 
-test('many streams that are open at SIGTERM end whole or with a clean error, and every one is booked', async () => {
+test('streams open at SIGTERM end complete or with an error event, and every one is booked', async () => {
   const { promise: goOn, resolve: go } = Promise.withResolvers<void>()
   await using upstream = await scriptedUpstream((_request, nth) =>
     nth % 2 === 0

@@ -16,7 +16,7 @@ describe.each([
 ])('a request with an Idempotency-Key, %s,', (_name, stream) => {
   const good = stream ? says('a ', 'poem') : answers('a poem')
 
-  test('is asked once and booked once, and every repeat gets the same answer', async () => {
+  test('is sent once and booked once, and every repeat gets the same response', async () => {
     await using broker = await brokerBefore([{ script: good }])
     const first = await broker.ask({ stream }, once)
     expectWhole(first, 'a poem')
@@ -31,7 +31,7 @@ describe.each([
     await expect.poll(() => [...broker.daemon.rooms.ledger.entries({ limit: 9 })]).toHaveLength(1)
   })
 
-  test('makes those wait that come while it runs', async () => {
+  test('makes concurrent repeats wait', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
     const asked = Array.from({ length: 10 }, () => broker.ask({ stream }, once))
@@ -43,14 +43,14 @@ describe.each([
     expect(broker.seen()).toEqual([1])
   })
 
-  test('may be sent again after a failure that cost nothing', async () => {
+  test('may be repeated after a failure that cost nothing', async () => {
     await using broker = await brokerBefore([{ script: inTurn(refuses(403), good) }])
     expect((await broker.ask({ stream }, once)).status).toBe(502)
     broker.skip(400_000)
     expectWhole(await broker.ask({ stream }, once), 'a poem')
   })
 
-  test('has its answer although its caller left before it came', async () => {
+  test('is completed although its caller disconnected before the response', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
     await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
     const left = request({
@@ -72,7 +72,7 @@ describe.each([
 })
 
 describe('an Idempotency-Key', () => {
-  test('that came with another body is refused', async () => {
+  test('with another body is refused', async () => {
     await using broker = await brokerBefore([{ script: answers('x') }])
     await broker.ask({}, once)
     const told = await broker.ask({ temperature: 1 }, once)
@@ -80,14 +80,14 @@ describe('an Idempotency-Key', () => {
     expect(broker.seen()).toEqual([1])
   })
 
-  test('is its caller’s own', async () => {
+  test('belongs to its caller alone', async () => {
     await using broker = await brokerBefore([{ script: answers('x') }])
     for (const context of ['a', 'b', 'a'])
       expectWhole(await broker.ask({}, { ...once, 'x-hero-context': context }), 'x')
     expect(broker.seen()).toEqual([2])
   })
 
-  test('is forgotten after its time', async () => {
+  test('expires', async () => {
     await using broker = await brokerBefore([{ script: answers('x') }], {
       env: { AIBROKER_IDEMPOTENCY_HOURS: '1' },
     })
@@ -96,7 +96,7 @@ describe('an Idempotency-Key', () => {
     await broker.ask({}, once)
     expect(broker.seen()).toEqual([1])
     broker.skip(2_000)
-    // The first answer is on its way to the books for a moment yet, however far the clock leapt.
+    // The first response is written to the ledger asynchronously, so its record may expire a moment later, however far the clock was moved.
     const seen = async (): Promise<number[]> => {
       await broker.ask({}, once)
       return broker.seen()
@@ -104,7 +104,7 @@ describe('an Idempotency-Key', () => {
     await expect.poll(seen).toEqual([2])
   })
 
-  test('has the same broken answer for all, which was paid', async () => {
+  test('replays a broken response that was paid for', async () => {
     const script = inTurn([sse(chatChunk('half')), cut], refuses(503))
     await using broker = await brokerBefore([{ script }])
     const first = await broker.ask({ stream: true }, once)
@@ -116,7 +116,7 @@ describe('an Idempotency-Key', () => {
   })
 
   test(
-    'outlives the broker, and what was under way when it was killed is not asked again',
+    'survives a restart, and a request that was running when the broker was killed is not sent again',
     { timeout: 30_000 },
     async () => {
       using folder = tempFolder()

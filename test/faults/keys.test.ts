@@ -22,7 +22,7 @@ function info({ daemon }: BrokerBefore): Promise<Result<'info'>> {
 const keysSeen = (broker: BrokerBefore): (string | undefined)[] =>
   (broker.upstreams[0]?.requests ?? []).map(({ headers }) => headers.authorization)
 
-test('the models file says how each key is used', async () => {
+test('the models file sets weight, priority and rate of each key', async () => {
   const row = 'keys: [{ env: A, priority: 2 }, { env: B, priority: 1, requests_per_minute: 2 }]'
   await using broker = await brokerBefore([{ script: answers('x'), row }], { env: { A: 'sk-a', B: 'sk-b' } })
   for (let nth = 0; nth < 4; nth++) expectWhole(await broker.ask(), 'x')
@@ -31,13 +31,13 @@ test('the models file says how each key is used', async () => {
   expect(keysSeen(broker)).toEqual(['b', 'b', 'a', 'a', 'b'].map((key) => `Bearer sk-${key}`))
 })
 
-test('one conversation stays on one key, so that the provider’s cache serves it', async () => {
+test('a conversation stays on one key, so that the provider’s cache serves it', async () => {
   await using broker = await brokerBefore([{ script: answers('x'), keys: ['sk-1', 'sk-2', 'sk-3'] }])
   for (let nth = 0; nth < 4; nth++) expectWhole(await broker.ask({ prompt_cache_key: 'talk-7' }), 'x')
   expect(new Set(keysSeen(broker)).size).toBe(1)
 })
 
-test('a provider’s own time limits come before the usual ones', async () => {
+test('a provider’s own timeouts override the defaults', async () => {
   const row = 'timeouts: { first_token_ms: 50 }'
   await using broker = await brokerBefore([{ script: [stall], row }, { script: says('x') }])
   expectWhole(await broker.ask({ stream: true }), 'x')
@@ -47,7 +47,7 @@ test('a provider’s own time limits come before the usual ones', async () => {
 test.each([
   [401, 'key 1 of up0 is refused by it'],
   [402, 'key 1 of up0 has no credit left there'],
-])('a key that was answered %i is told in info, and forgotten once it works', async (status, warning) => {
+])('a key that gets %i is reported by info until it works again', async (status, warning) => {
   let isGood = false
   await using broker = await brokerBefore([{ script: () => (isGood ? answers('x') : refuses(status)) }])
   await broker.ask()

@@ -1,4 +1,4 @@
-// Whoever adds the rows up comes to the same as every door that tells of them.
+// The sum of the ledger rows equals the totals that every API reports.
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { dollarsNumber, formatDollars, money } from '../../src/base/money.ts'
@@ -16,7 +16,7 @@ import {
 import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, refuses, role, says } from './scripts.ts'
 
-/** What becomes of a request, told to the provider by its words. */
+/** How a request ends; its prompt selects the provider's script. */
 const FATES: Readonly<Record<string, readonly Step[]>> = {
   plain: answers('hello'),
   stream: says('hel', 'lo'),
@@ -43,7 +43,7 @@ interface Wish {
   readonly model: 'priced' | 'unpriced'
   readonly address: string | undefined
   readonly context: string | undefined
-  /** Which of the tokens is shown. */
+  /** Index of the token that the request presents. */
   readonly token: number
 }
 
@@ -57,7 +57,7 @@ const wish: fc.Arbitrary<Wish> = fc.record({
 
 interface Books {
   readonly broker: BrokerBefore
-  /** None, one without a rule, one with a budget. */
+  /** No token, a token without a rule, a token with a budget. */
   readonly tokens: readonly ({ readonly id: string; readonly token: string } | undefined)[]
 }
 
@@ -99,7 +99,7 @@ function headersOf({ address, context, token }: Wish, { tokens }: Books): Record
   }
 }
 
-/** Asks, and waits until the answer has ended, one way or the other. */
+/** Sends a request and waits until its response has ended in whatever way. */
 async function act(wish: Wish, books: Books): Promise<void> {
   const { fate, model } = wish
   const socketPath = books.broker.daemon.sockets.rest
@@ -121,7 +121,7 @@ async function act(wish: Wish, books: Books): Promise<void> {
   } else await answer.rest()
 }
 
-/** What it counts for in a balance. */
+/** The amount by which these entries reduce a balance, in dollars. */
 function spent(entries: readonly Entry[]): number {
   return dollarsNumber(money(entries.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? 0n), 0n)))
 }
@@ -200,7 +200,7 @@ async function expectBooksAgree(books: Books): Promise<void> {
 }
 
 test(
-  'the sum of the rows is what billing, usage, key and credits say, whatever became of the requests',
+  'the sum of the rows equals the totals of billing, usage, key and credits, however the requests ended',
   { timeout: 60_000 },
   async () => {
     await using books = await open()
@@ -209,7 +209,7 @@ test(
     await fc.assert(
       fc.asyncProperty(fc.array(wish, { minLength: 4, maxLength: 12 }), async (wishes) => {
         await Promise.all(wishes.map((wish) => act(wish, books)))
-        // A provider that just failed is asked again all the same.
+        // Skip the cooldowns, so that providers that just failed are tried again.
         books.broker.skip(130_000)
         await expectBooksAgree(books)
       }),

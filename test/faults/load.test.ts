@@ -7,7 +7,7 @@ import { answers, expectWhole } from './scripts.ts'
 
 const hello = { messages: [{ role: 'user', content: 'hi' }] }
 
-test('more open requests than allowed are turned away at once, and room is made by those that end', async () => {
+test('requests above the concurrency limit get 503 at once, and requests that end free their slots', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
   await using broker = await brokerBefore([{ script: [() => promise, ...answers('done')] }], {
     env: { AIBROKER_MAX_OPEN_REQUESTS: '2' },
@@ -23,7 +23,7 @@ test('more open requests than allowed are turned away at once, and room is made 
   expectWhole(await broker.ask(), 'done')
 })
 
-test('a caller who reads slowly slows only its own provider, and is not taken for a silent one', async () => {
+test('a caller who reads slowly slows only its own provider, and does not time out', async () => {
   const piece = 'x'.repeat(16_000)
   let written = 0
   const flood: readonly Step[] = [
@@ -47,7 +47,7 @@ test('a caller who reads slowly slows only its own provider, and is not taken fo
   const response = await new Promise<IncomingMessage>((go) => slow.once('response', go))
   await pause(300)
   const before = written
-  // Held back by two sockets' buffers, not by the broker's memory.
+  // The data waits in the buffers of two sockets, not in the broker's memory.
   expect(before).toBeLessThan(500)
   expectWhole(await broker.ask(), 'quick')
   broker.skip(300_000)

@@ -21,12 +21,12 @@ import { expectWhole, refuses, role, says } from './scripts.ts'
 const STREAM = { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' }
 const begun = sse(role, chatChunk('Once upon '), chatChunk('a time'))
 
-/** How a stream may break after its first words. */
+/** How a stream may break after its first text. */
 const BREAKS: Readonly<Record<string, Step[]>> = {
   'a cut': [begun, cut],
-  // What a reset overtakes on its way is lost.
+  // A reset discards data that is still in transit, so the data gets 30 ms to arrive.
   'a reset': [begun, () => pause(30), reset],
-  'an end in good order without a finish': [begun],
+  'a clean end without a finish': [begun],
   'a [DONE] without a finish': [begun, sse(done)],
   'an error event': [begun, sse({ error: { message: 'overloaded', code: 529 }, choices: [] })],
   'a finish reason of “error”': [begun, sse(finishChunk('error'))],
@@ -40,7 +40,7 @@ const BREAKS: Readonly<Record<string, Step[]>> = {
   ],
 }
 
-/** Never success: an error chunk with a reason for programs, no finish of the answer, no `[DONE]`. */
+/** The stream must not look complete: it has an error chunk with a code, no other finish reason and no `[DONE]`. */
 function expectBroken(told: Told, text: string): void {
   expect([told.status, told.text, told.isDone, told.finish]).toEqual([200, text, false, 'error'])
   expect(told.error?.code).toBeGreaterThanOrEqual(429)
@@ -51,16 +51,16 @@ const behind = (...scripts: ProviderBehind['script'][]): ProviderBehind[] =>
   scripts.map((script) => ({ script }))
 const ask = { stream: true, temperature: 0 }
 
-describe.each(Object.entries(BREAKS))('%s after the first words', (_fault, steps) => {
-  test('is an honest error when nobody can bring the answer to its end', async () => {
+describe.each(Object.entries(BREAKS))('%s after the first text', (_fault, steps) => {
+  test('becomes an error event when no endpoint can complete the response', async () => {
     await using broker = await brokerBefore(behind(steps, refuses(500)), { over: 'tcp' })
     expectBroken(await broker.ask(ask), 'Once upon a time')
-    // The broken one, the next one, and the broken one anew, which breaks in the same place.
+    // The broken endpoint, the next endpoint, and the broken endpoint once more, which breaks in the same place.
     expect(broker.seen()).toEqual([2, 1])
     expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'counted' })
   })
 
-  test('is continued unseen by an endpoint that says the same', async () => {
+  test('is continued unseen by an endpoint that sends the same text', async () => {
     await using broker = await brokerBefore(behind(steps, says('Once ', 'upon a ti', 'me, there was')), {
       over: 'tcp',
     })
@@ -76,14 +76,14 @@ describe.each(Object.entries(BREAKS))('%s after the first words', (_fault, steps
   })
 })
 
-describe('a stream that falls silent', () => {
-  test('is an honest error, after one time-out', async () => {
+describe('a stream that goes silent', () => {
+  test('becomes an error event after one timeout', async () => {
     await using broker = await brokerBefore(behind([begun, stall]))
     const asked = broker.ask({ ...ask, tools: [] })
     const request = await broker.upstreams[0]?.received(0)
     await pause(30)
     broker.skip(121_000)
-    // The same endpoint anew is the only rescue there is; it falls silent as well.
+    // The only possible recovery is the same endpoint again, which also stalls.
     await broker.upstreams[0]?.received(1)
     await pause(30)
     broker.skip(121_000)
@@ -94,7 +94,7 @@ describe('a stream that falls silent', () => {
     expect(broker.seen()).toEqual([2])
   })
 
-  test('after its finish reason is whole', async () => {
+  test('is complete when it goes silent after its finish reason', async () => {
     await using broker = await brokerBefore(behind([sse(chatChunk('all'), finishChunk()), stall]))
     const asked = broker.ask(ask)
     const request = await broker.upstreams[0]?.received(0)
@@ -106,10 +106,10 @@ describe('a stream that falls silent', () => {
   })
 })
 
-describe('a rescue', () => {
+describe('a stream recovery', () => {
   const half = [begun, cut]
 
-  test('by an endpoint that goes on from a prefix is given the text so far', async () => {
+  test('sends the text so far to an endpoint that continues a prefix', async () => {
     await using broker = await brokerBefore([
       { script: half },
       {
@@ -128,7 +128,7 @@ describe('a rescue', () => {
     expect(told.chunks.at(-1)?.provider).toBe('up1')
   })
 
-  test('marks the beginning as the provider wants it, and gives none where nobody knows that it goes on', async () => {
+  test('marks the prefix as the provider documents it, and sends none to a provider that is not known to continue one', async () => {
     const goesOn = (marker: string) => ({
       script: says(', there was', ' a girl'),
       capabilities: ['assistant_prefix'],
@@ -142,7 +142,7 @@ describe('a rescue', () => {
     })
   })
 
-  test('adds up what all parts used and cost, for the caller as for the books', async () => {
+  test('adds up usage and cost of all parts, for the caller and for the ledger', async () => {
     await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
     const told = await broker.ask(ask)
     const entry = await broker.entry()
@@ -154,7 +154,7 @@ describe('a rescue', () => {
     expect(entry.costHigh).toBeGreaterThan(entry.cost ?? 0n)
   })
 
-  test('by an endpoint that says the beginning again is told only once', async () => {
+  test('relays the beginning only once when the endpoint repeats it', async () => {
     await using broker = await brokerBefore([
       { script: half },
       { script: says('Once upon', ' a time', ', there'), capabilities: ['assistant_prefix'] },
@@ -163,7 +163,7 @@ describe('a rescue', () => {
     expect(broker.seen()).toEqual([1, 1])
   })
 
-  test('that refuses the prefix is asked anew instead, and compared', async () => {
+  test('requests the whole response from the same model when the prefix is refused, and compares the text', async () => {
     const script = inTurn(refuses(400, 'last message must be from the user'), says('Once upon a time', '!'))
     await using broker = await brokerBefore([
       { script: half },
@@ -173,7 +173,7 @@ describe('a rescue', () => {
     expect(broker.seen()).toEqual([1, 2])
   })
 
-  test('that says something else is left at once, told to nobody, and paid', async () => {
+  test('drops a response with another text at once, relays none of it, and bills it', async () => {
     const other = [sse(role, chatChunk('Once upon '), chatChunk('another day')), stall]
     await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), other))
     expectBroken(await broker.ask(ask), 'Once upon a time')
@@ -182,13 +182,13 @@ describe('a rescue', () => {
     expect((await broker.entry()).attempts.length).toBe(3)
   })
 
-  test('that is shorter than what was told is none', async () => {
+  test('fails when its text is shorter than the delivered text', async () => {
     await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), says('Once upon')))
     expectBroken(await broker.ask(ask), 'Once upon a time')
     expect(broker.seen()).toEqual([2, 1])
   })
 
-  test('that breaks as well is followed by another one', async () => {
+  test('is followed by another recovery when it breaks as well', async () => {
     const further = [sse(chatChunk('Once upon a time there ')), cut]
     await using broker = await brokerBefore(behind(half, further, says('Once upon a time there was.')))
     expectWhole(await broker.ask(ask), 'Once upon a time there was.')
@@ -208,14 +208,14 @@ describe('a rescue', () => {
     expect(broker.seen()).toEqual([1, 0])
   })
 
-  test('never comes for several choices', async () => {
+  test('is not tried for several choices', async () => {
     await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
     expectBroken(await broker.ask({ ...ask, n: 2 }), 'Once upon a time')
     expect(broker.seen()).toEqual([1, 0])
   })
 })
 
-describe('a stream is whole', () => {
+describe('a stream is complete', () => {
   test.each([
     ['without [DONE]', [sse(chatChunk('all'), finishChunk())]],
     ['with its connection held open after [DONE]', [sse(chatChunk('all'), finishChunk(), done), stall]],
@@ -230,7 +230,7 @@ describe('a stream is whole', () => {
     expect(broker.seen()).toEqual([1])
   })
 
-  test('with its characters cut in two', async () => {
+  test('when its characters are cut between two chunks', async () => {
     const bytes = Buffer.from(
       `data: ${JSON.stringify(chatChunk('é€𝄞'))}\n\ndata: ${JSON.stringify(finishChunk())}\n\n`,
     )
@@ -244,7 +244,7 @@ describe('a stream is whole', () => {
     expect(broker.seen()).toEqual([1])
   })
 
-  test('though its tenth event is no JSON, which is counted', async () => {
+  test('although its tenth event is not JSON, which is counted', async () => {
     const words = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((word) => chatChunk(word))
     await using broker = await brokerBefore(
       behind([
@@ -258,7 +258,7 @@ describe('a stream is whole', () => {
     expect(broker.daemon.rooms.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, state: 'closed' })
   })
 
-  test('only when as many choices have finished as were asked for', async () => {
+  test('only when as many choices have finished as were requested', async () => {
     const one = (index: number, reason: string | null) => ({
       ...chatChunk('x'),
       choices: [{ index, delta: { content: 'x' }, finish_reason: reason }],
@@ -270,7 +270,7 @@ describe('a stream is whole', () => {
     expectWhole(await both.ask({ ...ask, n: 2 }), 'xx')
   })
 
-  test('with the usage that comes after its finish', async () => {
+  test('with the usage that follows its finish reason', async () => {
     const steps = [
       sse(chatChunk('a'), finishChunk()),
       () => pause(20),
@@ -287,7 +287,7 @@ function crlf(events: readonly unknown[]): string {
     .join('')
 }
 
-test('a plain answer that is cut is nobody’s answer', async () => {
+test('a truncated plain response is never relayed', async () => {
   const start = [
     head(200, { 'content-type': 'application/json', 'content-length': 1000 }),
     raw('{"choices":[{"mess'),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { compared, continued, type Replay } from '../../src/inference/execution/resumed-stream.ts'
 import { chatChunk, finishChunk } from '../support/scripted-upstream.ts'
 
-/** What the caller hears of an answer in these pieces; `undefined` when it says something else. */
+/** The text relayed to the caller from a response in these pieces; `undefined` when its text differs. */
 function hear(replay: Replay, pieces: readonly string[]): string | undefined {
   let text = ''
   for (const chunk of [...pieces.map((piece) => chatChunk(piece)), finishChunk()]) {
@@ -23,8 +23,8 @@ function cutAt(text: string, places: readonly number[]): string[] {
   return [0, ...sorted].map((from, nth) => text.slice(from, sorted[nth] ?? text.length))
 }
 
-describe('an answer that began anew', () => {
-  test('is told from where the caller is, however both were cut', () => {
+describe('a response that started again', () => {
+  test('is relayed from the caller’s position, wherever both were cut', () => {
     fc.assert(
       fc.property(anAnswer, fc.nat(), fc.array(fc.nat(), { maxLength: 8 }), (whole, at, places) => {
         const told = whole.slice(0, at % (whole.length + 1))
@@ -33,7 +33,7 @@ describe('an answer that began anew', () => {
     )
   })
 
-  test('is not told at all when it differs anywhere in what was told', () => {
+  test('is not relayed when it differs anywhere from the delivered text', () => {
     fc.assert(
       fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, other, places) => {
         fc.pre(!other.startsWith(told))
@@ -43,8 +43,8 @@ describe('an answer that began anew', () => {
   })
 })
 
-describe('an answer that is continued', () => {
-  test('is told as it comes, unless it is the beginning again', () => {
+describe('a response that continues a prefix', () => {
+  test('is relayed as it comes, unless it repeats the beginning', () => {
     fc.assert(
       fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, rest, places) => {
         fc.pre(!rest.startsWith(told) || told.length < 16)
@@ -54,7 +54,7 @@ describe('an answer that is continued', () => {
     )
   })
 
-  test('is told whole when it only starts like the beginning', () => {
+  test('is relayed whole when it only starts like the beginning', () => {
     fc.assert(
       fc.property(
         anAnswer,

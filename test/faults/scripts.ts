@@ -17,26 +17,28 @@ import type { Told } from './broker-with-providers.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
 
-/** A whole stream; with the prices of these tests it costs 20,000 nano-dollars. */
+/** A complete stream; with the prices of these tests it costs 20,000 nano-dollars. */
 export function says(...texts: string[]): Step[] {
   return [sse(...texts.map((text) => chatChunk(text)), finishChunk(), usageChunk(USAGE), done)]
 }
 
-/** A whole plain answer at the same cost. */
+/** A complete plain response; with the prices of these tests it costs 20,000 nano-dollars. */
 export function answers(text: string): Step[] {
   return [json(200, plainAnswer(text))]
 }
 
+/** The body of a plain chat response. */
 export function plainAnswer(text: string): object {
   const choice = { index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }
   return { id: 'x', object: 'chat.completion', choices: [choice], usage: USAGE }
 }
 
+/** An error response with this status. */
 export function refuses(status: number, message = 'because', headers = {}): Step[] {
   return [json(status, { error: { message } }, headers)]
 }
 
-/** What many providers send at once, before they have a word to say. */
+/** The chunk that many providers send at once, before the first text. */
 export const role = chatChunk('', {
   choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
 })
@@ -62,7 +64,7 @@ const html = (status: number): Step[] => [
   raw('<h1>Sorry</h1>'),
 ]
 
-/** What a provider may do instead of answering; over TCP. */
+/** Faults of a provider before any response; they need TCP. */
 export const FAULTS: Readonly<Record<string, Step[]>> = {
   'a 500': refuses(500),
   'a 502 with HTML': html(502),
@@ -73,34 +75,34 @@ export const FAULTS: Readonly<Record<string, Step[]>> = {
   'a 402': refuses(402),
   'a 403': refuses(403),
   'a 429 with Retry-After': refuses(429, 'slow down', { 'retry-after': '30' }),
-  'a 429 without': refuses(429),
+  'a 429 without Retry-After': refuses(429),
   'a 301': [head(301, { location: 'http://127.0.0.1:1/' })],
   'a 200 with HTML': html(200),
   'a 200 with an error object': [json(200, { error: { message: 'no', code: 503 } })],
-  'a 200 with nothing in it': [head(200, { 'content-type': 'application/json' })],
+  'a 200 with an empty body': [head(200, { 'content-type': 'application/json' })],
   'a reset before headers': [reset],
   'a cut before headers': [cut],
   'a reset after headers': [head(200, { 'content-type': 'text/event-stream' }), reset],
   'half a status line': [wire('HTTP/1.1 2'), cut],
   'no HTTP at all': [wire('SSH-2.0-OpenSSH_9.6\r\n'), cut],
   'a broken chunk size': [wire(`${HTTP_200}transfer-encoding: chunked\r\n\r\nZZ\r\n`), cut],
-  'a body shorter than it says': [wire(`${HTTP_200}content-length: 500\r\n\r\n{"choices":`), cut],
-  'an encoding nobody knows': [
+  'a body shorter than its Content-Length': [wire(`${HTTP_200}content-length: 500\r\n\r\n{"choices":`), cut],
+  'an unknown encoding': [
     head(200, { 'content-type': 'application/json', 'content-encoding': 'lzma' }),
     raw('x'),
   ],
-  'gzip that is none': [
+  'a body that is not gzip but declared as gzip': [
     head(200, { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
     raw('{"choices":[]}'),
   ],
 }
 
 const overloaded = { error: { message: 'overloaded', code: 529 }, choices: [] }
-/** The same where a stream was asked for. */
+/** Further faults of a provider before the first text, when a stream was requested. */
 export const STREAM_FAULTS: Readonly<Record<string, Step[]>> = {
   'a stream that ends at once': [sse(done)],
   'a stream with only a role, cut': [sse(role), cut],
-  'a stream with only a role, ended in good order': [sse(role, done)],
+  'a stream with only a role, ended cleanly': [sse(role, done)],
   'an error as the first event': [sse(overloaded)],
   'an error after the role': [sse(role, overloaded)],
   'an error in an older shape': [sse({ object: 'error', message: 'no', code: 50001 })],

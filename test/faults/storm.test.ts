@@ -1,6 +1,6 @@
-// Everything that goes wrong elsewhere in this folder, mixed, at once, over and over: what is left behind?
+// All faults of this folder, mixed, concurrent and repeated: nothing may be left behind.
 //
-//     npm run soak        two minutes of it
+//     npm run soak        runs it for two minutes
 import { existsSync, readdirSync, readlinkSync } from 'node:fs'
 import { globalAgent, request } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -21,18 +21,18 @@ import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
 import { answers, expectBroken, expectWhole, FAULTS, role, says, STREAM_FAULTS } from './scripts.ts'
 
 const SECONDS = Number(process.env['FAULTS_FOR_S'] ?? 0)
-/** Of as many requests at once; so many rounds when no time is given. */
+/** Minimum number of rounds, each of `AT_ONCE` concurrent requests. */
 const ROUNDS = 24
 const AT_ONCE = 40
-/** Longer than any silence that a provider is allowed. */
+/** Longer than any timeout for a silent provider. */
 const LEAP_MS = 200_000
-/** Longer than a key or a circuit rests, so that every round meets faults and is an hour of a broker's life. */
+/** Longer than any cooldown of a key or circuit, so that every round meets faults and covers an hour of a broker's life. */
 const HOUR_MS = 4_000_000
 
 const CALL = { index: 0, id: 'c', type: 'function', function: { name: 'f', arguments: '{' } }
 const call = chatChunk('', { choices: [{ index: 0, delta: { tool_calls: [CALL] }, finish_reason: null }] })
 
-/** What breaks an answer that has begun. */
+/** Faults after a response has begun. */
 const BREAKS: readonly (readonly Step[])[] = [
   [sse(role, chatChunk('go')), cut],
   [sse(role, chatChunk('go')), reset],
@@ -40,14 +40,14 @@ const BREAKS: readonly (readonly Step[])[] = [
   [sse(chatChunk('g'), chatChunk('oo')), stall],
   [sse(chatChunk('go')), raw('data: {"error":{"message":"broke","code":500}}\n\n')],
   [stall],
-  // A caller may have acted on it: nobody rescues that.
+  // The caller may have acted on the tool call, so the stream is not recovered.
   [sse(call), cut],
 ]
 
 const PLAIN = Object.values(FAULTS)
 const STREAMED = [...PLAIN, ...Object.values(STREAM_FAULTS), ...BREAKS]
 
-/** Every other answer is good, the others bad in turn. */
+/** Every other response is good; the rest take the faults in turn. */
 const mixed: Script = ({ body }, nth) => {
   const bad = isStreamed(body) ? STREAMED : PLAIN
   return (nth % 2 === 0 ? bad[(nth / 2) % bad.length] : undefined) ?? good(body)
@@ -81,7 +81,7 @@ test(
       },
     )
     const storm = new Storm(broker)
-    // Whatever is started when it is first needed, such as the thread that counts tokens, is there from now on.
+    // After this round everything that starts lazily, such as the token-counting thread, is running.
     await storm.round(0)
     await rest(broker)
     const [sockets, timers] = [openSockets(), broker.timers]
@@ -101,17 +101,17 @@ test(
     expect(told.whole + told.broken + told.refused + told.left).toBe((1 + heaps.length) * AT_ONCE)
     for (const { running } of [...broker.daemon.rooms.providers().values()].flatMap((each) => each.lanes()))
       expect(running).toBe(0)
-    // Some of the first round may have been closing still when they were counted.
+    // Some sockets of the first round may still have been closing when they were counted.
     await expect.poll(() => openSockets()).toBeLessThanOrEqual(sockets)
     await expect.poll(() => broker.timers).toBeLessThanOrEqual(timers)
-    // What the first third learned (figures, code, caches) is kept; then there is nothing more to learn.
+    // The first third fills statistics, compiled code and caches, which stay; after that the heap must not grow.
     const third = Math.ceil(heaps.length / 3)
     expect(Math.min(...heaps.slice(-third))).toBeLessThan(
       Math.max(...heaps.slice(0, third)) + 6 * 1024 * 1024,
     )
 
     await broker.daemon.close()
-    // A clock that ticked for connections or silences notices at its next tick that there are none.
+    // A timer that checks connections or silent streams stops at its next tick once there are none.
     await expect.poll(() => broker.timers).toBe(0)
     globalAgent.destroy()
     expect(listenersOfProcess()).toEqual(listeners)
@@ -122,7 +122,7 @@ test(
   },
 )
 
-/** Nothing is under way any more, and whoever keeps a connection has let it go. */
+/** Waits until no request is running and all kept connections are closed. */
 async function rest(broker: BrokerBefore): Promise<void> {
   await broker.entry()
   broker.skip(LEAP_MS)
@@ -147,13 +147,13 @@ class Storm {
   }
 
   async #ask(nth: number): Promise<void> {
-    const told = await this.#broker.ask({ stream: nth % 4 !== 0 })
-    if (told.status !== 200) this.told.refused++
-    else if (told.error === undefined) {
-      expectWhole(told, 'good')
+    const response = await this.#broker.ask({ stream: nth % 4 !== 0 })
+    if (response.status !== 200) this.told.refused++
+    else if (response.error === undefined) {
+      expectWhole(response, 'good')
       this.told.whole++
     } else {
-      expectBroken(told)
+      expectBroken(response)
       this.told.broken++
     }
   }
@@ -183,7 +183,7 @@ function liveHandles(): number {
   return process.getActiveResourcesInfo().filter((kind) => /Wrap|Timeout|Immediate/.test(kind)).length
 }
 
-/** Where the system tells; elsewhere none. Threads that come and go have files of their own, but no sockets. */
+/** Counted in /proc; 0 on systems without it. Only sockets, because threads that come and go open files of their own. */
 function openSockets(): number {
   const folder = '/proc/self/fd'
   if (!existsSync(folder)) return 0

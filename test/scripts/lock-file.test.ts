@@ -8,7 +8,7 @@ interface LockFile {
   >
 }
 
-test('the lock file names the packages of every platform, or npm ci would refuse it elsewhere', () => {
+test('the lock file names the packages of every platform, so that npm ci works on each', () => {
   const path = join(import.meta.dirname, '..', '..', 'package-lock.json')
   const { packages } = JSON.parse(readFileSync(path, 'utf8')) as LockFile
   const missing = Object.entries(packages).flatMap(([owner, { optionalDependencies = {} }]) =>

@@ -5,7 +5,7 @@ import { undiciUpstream, type Upstream } from '../../src/providers/transport/ups
 
 export const HTTP_CLIENTS = ['lean', 'undici'] as const
 
-/** The client that the daemon would take: what one promises, both promise, and each suite may be run over either. */
+/** The HTTP client that the daemon would use. Both clients keep the same contract, so each suite can run over either. */
 export function upstreamAt(base: BaseUrl, client = process.env['AIBROKER_HTTP_CLIENT']): Upstream {
   return client === 'undici' ? undiciUpstream(base) : leanUpstream(base, { clock: systemClock })
 }

@@ -6,16 +6,16 @@ import { startDaemon } from '../../src/daemon/start.ts'
 import type { Daemon } from '../../src/daemon/start.ts'
 import { tempFolder } from './temp-folder.ts'
 
-/** The whole broker on real sockets, inside this process; only its built-in provider answers. */
+/** The whole broker on real sockets, inside this process. Only its built-in provider is available. */
 export interface DaemonHere extends AsyncDisposable {
   readonly daemon: Daemon
-  /** A folder for whatever the test needs besides. */
+  /** A folder for anything else that the test needs. */
   readonly folder: string
-  /** The environment in which clients find it. */
+  /** Environment variables with which clients find the daemon. */
   readonly environment: { readonly HERO_SOCKET_DIR: string }
 }
 
-/** With `tcp` it also listens on a port of its own choice. */
+/** Starts a daemon; with `tcp` it also listens on a free port of 127.0.0.1. */
 export async function startDaemonHere({ tcp = false } = {}): Promise<DaemonHere> {
   const folder = tempFolder()
   const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }

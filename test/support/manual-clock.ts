@@ -1,9 +1,9 @@
 import type { Clock } from '../../src/base/clock.ts'
 
-/** A clock that stands still until it is told to go on; whatever is due on the way is run in its order. */
+/** A clock that stands still until `advance` is called, which runs the timers that fall due in the order of their times. */
 export interface ManualClock extends Clock {
   advance(ms: number): void
-  /** Timers that are set and have not run. */
+  /** Number of timers that are set and have not run. */
   readonly waiting: number
 }
 

@@ -12,40 +12,42 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Text and bytes go as they are, anything else as JSON. */
   readonly body?: unknown
-  /** Keeps connections open between requests; without one each request has its own. */
+  /** Keeps connections open between requests; without an agent each request opens its own connection. */
   readonly agent?: Agent | undefined
 }
 
+/** A response that was read to its end. */
 export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
-  /** `undefined` when the text is no JSON. */
+  /** `undefined` when the text is not JSON. */
   readonly json: unknown
 }
 
-/** An answer under way. */
+/** A response whose head has arrived and whose body is still being read. */
 export interface OpenAnswer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** Reads on until `text` has been said; all that came so far. Rejects when the answer ends before. */
+  /** Reads until the body contains `text` and returns everything received so far. Rejects when the body ends before. */
   until(text: string): Promise<string>
-  /** All of it; rejects when the connection breaks. */
+  /** Reads the rest and returns the whole body; rejects when the connection breaks. */
   rest(): Promise<string>
   hangUp(): void
 }
 
+/** Sends a request and reads its response to the end. */
 export async function ask(asked: Asked): Promise<Answer> {
   const open = await openAsk(asked)
   const text = await open.rest()
   return { status: open.status, headers: open.headers, text, json: parsed(text) }
 }
 
-/** Resolves with the head of the answer. */
+/** Sends a request; resolves when the head of the response has arrived. */
 export async function openAsk(asked: Asked): Promise<OpenAnswer> {
   const outgoing = send(asked)
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
-  // Who refuses a body need not read it to its end: the answer counts.
+  // A server that refuses a body need not read it to its end, so a write error does not matter once a response came.
   outgoing.on('error', () => {})
   incoming.setEncoding('utf8')
   const pieces = incoming.iterator({ destroyOnReturn: false })
@@ -56,7 +58,7 @@ export async function openAsk(asked: Asked): Promise<OpenAnswer> {
     async until(text) {
       while (!said.includes(text)) {
         const next = await pieces.next()
-        if (next.done === true) throw new Error(`the answer ended without “${text}”: ${said}`)
+        if (next.done === true) throw new Error(`the response ended without “${text}”: ${said}`)
         said += String(next.value)
       }
       return said
@@ -69,7 +71,7 @@ export async function openAsk(asked: Asked): Promise<OpenAnswer> {
   }
 }
 
-/** The request on its way, for tests that hang up before the head comes. */
+/** Sends a request and returns it, for tests that hang up before the head of the response arrives. */
 export function send({ socketPath, port, host = '127.0.0.1', method, path, headers, body, agent }: Asked) {
   const where = socketPath === undefined ? { host, port } : { socketPath }
   const bytes = bytesOf(body)

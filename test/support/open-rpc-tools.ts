@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 
-/** An OpenRPC document as our tests look at it, its references followed. */
+/** The parts of an OpenRPC document that our tests read, with its references resolved. */
 export interface OpenRpc {
   readonly methods: readonly {
     readonly name: string
@@ -13,11 +13,11 @@ export interface OpenRpc {
 
 interface OpenRpcTools {
   readonly MethodCallValidator: new (document: OpenRpc) => {
-    /** What is wrong with a call; empty when nothing is. */
+    /** The errors in a call; empty when it is valid. */
     validate(method: string, params: object): readonly unknown[]
   }
   readonly parseOpenRPCDocument: (document: OpenRpc) => Promise<OpenRpc>
 }
 
-// Its types are TypeScript sources that our compiler options refuse, so they are said here as far as they are used.
+// The package's types are TypeScript sources that our compiler options reject, so the parts we use are declared here.
 export const openRpcTools = createRequire(import.meta.url)('@open-rpc/schema-utils-js') as OpenRpcTools

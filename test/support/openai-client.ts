@@ -1,7 +1,7 @@
 import OpenAI from 'openai'
 import { Agent, fetch } from 'undici'
 
-/** OpenAI's own client, speaking to a Unix socket. It never asks twice by itself. */
+/** OpenAI's own client over a Unix socket, with retries switched off. */
 export function openaiClient(socketPath: string): OpenAI & AsyncDisposable {
   const dispatcher = new Agent({ connect: { socketPath } })
   const client = new OpenAI({

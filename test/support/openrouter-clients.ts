@@ -3,7 +3,7 @@ import { HTTPClient, OpenRouter } from '@openrouter/sdk'
 import OpenAI from 'openai'
 import { Agent, fetch as undiciFetch } from 'undici'
 
-/** The three clients that OpenRouter's users have, each speaking to a Unix socket and never asking twice by itself. */
+/** The three clients that OpenRouter's users have, each over a Unix socket and with retries switched off. */
 export function clientsOn(socketPath: string) {
   const dispatcher = new Agent({ connect: { socketPath } })
   const over = ((input: Request | string, init?: object) =>
@@ -24,7 +24,7 @@ export function clientsOn(socketPath: string) {
   }
 }
 
-/** Node's own `fetch` takes no newer dispatcher, and undici's knows neither Node's `Request` nor gives Node's `Response`. */
+/** Node's own `fetch` accepts no dispatcher of a newer undici; undici's `fetch` accepts no Node `Request` and returns no Node `Response`. */
 async function fetchUnpacked(request: Request, dispatcher: Agent): Promise<Response> {
   const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer())
   const headers = Object.fromEntries(request.headers)

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo } from 'node:net'
 
-/** A port of this machine whose bytes go to a Unix socket and back, for programs that know only URLs. */
+/** Forwards a port of this machine to a Unix socket, for programs that accept only URLs. */
 export async function portTo(socketPath: string) {
   const server = createServer((client) => {
     const socket = connect(socketPath)

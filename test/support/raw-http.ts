@@ -1,6 +1,6 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 
-/** An HTTP answer taken from a bare socket. */
+/** An HTTP response parsed from the bytes of a socket. */
 export interface RawAnswer {
   readonly status: number
   /** Names in lower case. */
@@ -8,14 +8,14 @@ export interface RawAnswer {
   readonly body: string
 }
 
-/** Sends bytes as they are and reads everything until the server closes; `undefined` when it said nothing. */
+/** Sends bytes as they are and reads until the server closes; `undefined` when it sent nothing. */
 export async function sendRaw(where: NetConnectOpts, bytes: string): Promise<RawAnswer | undefined> {
   const socket = connect(where)
   socket.write(bytes)
   return parseAnswer(await readToEnd(socket))
 }
 
-/** All that comes until the other side closes, a reset included. */
+/** Reads until the other side closes or resets the connection. */
 export async function readToEnd(socket: Socket): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   const pieces: Buffer[] = []

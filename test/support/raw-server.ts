@@ -2,16 +2,16 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { tempFolder } from './temp-folder.ts'
 import { join } from 'node:path'
 
-/** A server that speaks bytes: it says what a test wants, HTTP or not. */
+/** A server on the level of bytes: a test can send anything, HTTP or not. */
 export interface RawServer extends AsyncDisposable {
   readonly baseUrl: string
   /** Connections in the order they came, closed ones included. */
   readonly sockets: readonly Socket[]
-  /** Bytes of all requests so far, by connection. */
+  /** All bytes received on the nth connection so far. */
   heard(nth: number): string
-  /** The nth connection, as soon as it is there. */
+  /** The nth connection (from 0), as soon as it is open. */
   connected(nth: number): Promise<Socket>
-  /** Connections that are open now. */
+  /** Number of connections that are open now. */
   readonly openCount: number
 }
 
@@ -65,7 +65,7 @@ export async function rawServer(
   }
 }
 
-/** Where the first request in `text` ends; nothing while it is not whole. */
+/** Where the first request in `text` ends; `undefined` while it is incomplete. */
 function requestEnd(text: string): number | undefined {
   const head = text.indexOf('\r\n\r\n')
   if (head === -1) return undefined

@@ -6,23 +6,26 @@ import type {
   UpstreamRequest,
 } from '../../src/providers/transport/upstream.ts'
 
-/** What a handler heard of one call, in the end. */
+/** Everything that one call reported to its handler. */
 export interface HeardAnswer {
   status: number | undefined
   headers: Readonly<Record<string, string | string[] | undefined>>
   body: Buffer
   error: BrokerError | undefined
-  /** Every call of the handler in its order: `headers`, `data`, `end`, `error`. Data is named once. */
+  /** The calls of the handler in order: `headers`, `data`, `end`, `error`. Consecutive `data` calls are listed once. */
   events: string[]
 }
 
+/** A call under way whose response is being recorded. */
 export interface Listening {
   readonly call: UpstreamCall
-  /** Resolves with the first ending. */
+  /** Resolves at the first `end` or `error`. */
   readonly answer: Promise<HeardAnswer>
+  /** What has been recorded so far. */
   readonly heard: HeardAnswer
 }
 
+/** A small POST request for tests that need any request. */
 export const QUESTION: UpstreamRequest = {
   method: 'POST',
   path: '/chat',
@@ -30,7 +33,7 @@ export const QUESTION: UpstreamRequest = {
   body: Buffer.from('{"a":1}'),
 }
 
-/** Sends and writes down what comes; `on` may do more at each step. */
+/** Sends a request and records its response; `on` adds handlers to each step. */
 export function listenTo(
   upstream: Upstream,
   request: UpstreamRequest = QUESTION,
@@ -71,6 +74,7 @@ export function listenTo(
   return { call, answer: promise, heard }
 }
 
+/** Sends a request and returns the recorded response once it has ended. */
 export async function hearAnswer(upstream: Upstream, request?: UpstreamRequest): Promise<HeardAnswer> {
   return await listenTo(upstream, request).answer
 }

@@ -1,14 +1,14 @@
 import type { Handlers, StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
 
-/** Handlers that answer each method with the example of its contract. */
+/** Handlers that return the example of each method's contract. */
 export const exampleHandlers = Object.fromEntries(
   Object.entries(methods)
     .filter(([name]) => name !== 'rpc.discover')
     .map(([name, { example }]) => [name, async () => structuredClone(example.result)]),
 ) as unknown as Handlers
 
-/** Streams that answer once with the example, and then wait for their caller to leave. */
+/** Streams that yield the example once, then wait until their caller disconnects. */
 export const exampleStreams: StreamHandlers = {
   'logs.tail': async function* (_params, _caller, signal) {
     yield structuredClone(methods['logs.tail'].example.result) as never

@@ -12,20 +12,21 @@ import { registerRpc } from '../../src/server/rpc/rpc-server.ts'
 import type { RpcDoor } from '../../src/server/rpc/rpc-server.ts'
 import { exampleHandlers, exampleStreams } from './rpc-handlers.ts'
 
-/** The RPC door on a Unix socket of its own, gone when the test is. */
+/** The RPC server on a Unix socket of its own; disposing it closes the server and removes the socket. */
 export interface RpcSocket extends AsyncDisposable {
   readonly folder: string
   readonly path: string
   readonly app: FastifyInstance
-  /** Posts a body as it is; the status and the text that came back. */
+  /** Posts a body as it is; returns the status and text of the response. */
   readonly post: (
     body: string | Uint8Array,
     signal?: AbortSignal,
   ) => Promise<{ readonly status: number; readonly text: string }>
-  /** Posts one call or a batch; the parsed answer. */
+  /** Posts one call or a batch; returns the parsed response. */
   readonly ask: (call: unknown) => Promise<unknown>
 }
 
+/** Starts the RPC server with the example handlers; `options` overrides its options. */
 export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSocket> {
   const folder = await mkdtemp(join(tmpdir(), 'rpc-'))
   const path = join(folder, 'rpc.sock')
@@ -67,7 +68,7 @@ export async function send(
   const headers = body === undefined ? {} : { 'content-type': 'application/json' }
   const outgoing = request({ socketPath, method, path, headers, agent: false, signal }).end(body)
   const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
-  if (incoming === undefined) throw new Error('no answer came')
+  if (incoming === undefined) throw new Error('no response arrived')
   const text = (await incoming.toArray()).join('')
   return { status: incoming.statusCode ?? 0, text, type: incoming.headers['content-type'] }
 }

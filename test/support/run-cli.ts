@@ -14,12 +14,12 @@ export interface CliRun {
 }
 
 export interface CliOptions {
-  /** What its standard input says before it ends. */
+  /** The content of its standard input. */
   readonly input?: string
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Runs a command line in this process, over streams that are no terminal. */
+/** Runs a command line in this process, over streams that are not a terminal. */
 export async function runHere(
   argv: readonly string[],
   { input = '', environment = {} }: CliOptions = {},
@@ -34,14 +34,14 @@ export async function runHere(
   return { exit, out: textOf(output), err: textOf(errors) }
 }
 
-/** Streams that answer like those of a process without a terminal. */
+/** Streams that report no terminal, as those of a piped process do. */
 function plainTerminal(input: Readable, output: PassThrough, errors: PassThrough): Cli['terminal'] {
   const terminal = { input, output, errors }
   for (const stream of Object.values(terminal)) Object.assign(stream, { isTTY: false })
   return terminal as unknown as Cli['terminal']
 }
 
-/** All that was written so far. Newer Nodes read one piece at a time. */
+/** Everything written so far. Newer versions of Node return one piece per `read`. */
 function textOf(stream: PassThrough): string {
   const pieces: Buffer[] = []
   for (;;) {
@@ -55,11 +55,11 @@ export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.u
 
 export interface ProcessOptions {
   readonly environment?: Readonly<Record<string, string>>
-  /** Sees the process while it runs. */
+  /** Called with the process once it has started. */
   readonly during?: (child: ChildProcess) => void
 }
 
-/** Runs a process that finds Node and our program in its environment, and nothing of this machine's. */
+/** Runs a process whose environment has Node and our program, and no other variables of this machine. */
 export async function runProcess(
   command: string,
   argv: readonly string[],

@@ -17,13 +17,14 @@ export interface ChatBody {
   readonly tool_choice?: string
 }
 
-/** The broker's two sockets as its clients see them: the real RPC door, and a chat that follows a script. */
+/** The broker's two sockets as its clients see them: the real RPC server, and a chat route that follows a script. */
 export interface ScriptedBroker extends RpcSocket {
   readonly sockets: { readonly rpc: string; readonly rest: string }
-  /** The chat requests that came, in order. */
+  /** The chat requests received, in order. */
   readonly asked: ChatBody[]
 }
 
+/** Starts both sockets; `options` overrides options of the RPC server. */
 export async function startScriptedBroker(
   chat: ChatScript,
   door: Partial<RpcDoor> = {},
@@ -55,7 +56,7 @@ async function readBody(request: IncomingMessage): Promise<ChatBody> {
   return JSON.parse((await request.toArray()).join('')) as ChatBody
 }
 
-/** Answers `content` in pieces, or whole when nobody asked for a stream, with OpenRouter's fields and a cost. */
+/** Sends the pieces as a stream, or joined when no stream was requested, with OpenRouter's fields and a cost. */
 export function says(...pieces: readonly string[]): ChatScript {
   return ({ stream }, response) => {
     if (!stream) return sendJson(response, 200, wholeAnswer(pieces.join('')))
@@ -68,7 +69,7 @@ export function says(...pieces: readonly string[]): ChatScript {
   }
 }
 
-/** Refuses with an error envelope as the REST door writes it. */
+/** Refuses with the error envelope that the REST server writes. */
 export function refuses(status: number, message: string, metadata: Record<string, unknown>): ChatScript {
   return (_request, response) => sendJson(response, status, { error: { code: status, message, metadata } })
 }

@@ -21,7 +21,7 @@ import {
   type ScriptedUpstream,
 } from './scripted-upstream.ts'
 
-test('it answers JSON and remembers what it was asked', async () => {
+test('the scripted upstream answers JSON and records requests', async () => {
   await using upstream = await scriptedUpstream([json(429, { error: 'busy' }, { 'retry-after': '3' })])
   const answer = await post(upstream, '/v1/chat/completions?x=1', { model: 'gpt' })
   expect(answer.statusCode).toBe(429)
@@ -34,7 +34,7 @@ test('it answers JSON and remembers what it was asked', async () => {
   expect(await upstream.requests[0]?.closed).toBe('answered')
 })
 
-test('it streams chunks, and waits where it is told to', async () => {
+test('the scripted upstream streams chunks and stalls on request', async () => {
   const { promise: go, resolve } = Promise.withResolvers<void>()
   await using upstream = await scriptedUpstream([
     sse(chatChunk('one')),
@@ -53,7 +53,7 @@ test('it streams chunks, and waits where it is told to', async () => {
   expect(rest.endsWith('data: [DONE]\n\n')).toBe(true)
 })
 
-test('it tells when the other side hangs up, before the headers and in the middle of a stream', async () => {
+test('the scripted upstream reports a disconnect before the headers and in the middle of a stream', async () => {
   await using upstream = await scriptedUpstream(inTurn([stall], [sse(chatChunk('one')), stall]))
   const early = ask(upstream, '/v1/chat/completions')
   early.on('error', () => {})
@@ -68,7 +68,7 @@ test('it tells when the other side hangs up, before the headers and in the middl
   expect(await (await upstream.received(1)).closed).toBe('hung-up')
 })
 
-test('a cut delivers what came before and then breaks the answer', async () => {
+test('the step `cut` delivers what came before and then breaks the response', async () => {
   await using upstream = await scriptedUpstream([sse(chatChunk('one')), raw('data: {"cho'), cut])
   const answer = await post(upstream, '/v1/chat/completions')
   const parts: Buffer[] = []
@@ -79,13 +79,13 @@ test('a cut delivers what came before and then breaks the answer', async () => {
   expect(await upstream.requests[0]?.closed).toBe('broken')
 })
 
-test('over TCP it can reset the connection', async () => {
+test('the scripted upstream can reset a TCP connection', async () => {
   await using upstream = await scriptedUpstream([reset], { over: 'tcp' })
   expect(upstream.baseUrl).toBe(`http://127.0.0.1:${upstream.port}/v1`)
   await expect(post(upstream, '/v1/models')).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
 
-test('it can send any head and any bytes', async () => {
+test('the scripted upstream can send any head and any bytes', async () => {
   await using upstream = await scriptedUpstream(
     inTurn(
       [head(200, { 'content-type': 'audio/mpeg' }), raw(new Uint8Array([1, 2, 3]))],
@@ -98,7 +98,7 @@ test('it can send any head and any bytes', async () => {
   await expect(post(upstream, '/v1/models').then(text)).rejects.toMatchObject({ code: 'ECONNRESET' })
 })
 
-test('a script may look at the request, and its own failure is not swallowed', async () => {
+test('a script may read the request, and its own failure is not swallowed', async () => {
   const upstream = await scriptedUpstream((request) => {
     if (request.path === '/v1/models') return [json(200, { data: [] })]
     throw new Error(`nothing written for ${request.path}`)

@@ -1,8 +1,8 @@
 /**
- * A provider that does exactly what a test tells it to, on a real socket:
+ * A provider that follows a script, on a real socket:
  *
  *     await using upstream = await scriptedUpstream([sse(chatChunk('one')), stall])
- *     … ask `upstream.baseUrl`, read one chunk, leave …
+ *     … send a request to `upstream.baseUrl`, read one chunk, disconnect …
  *     const request = await upstream.received(0)
  *     expect(await request.closed).toBe('hung-up')
  */
@@ -18,22 +18,22 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** One thing done to an answer. It ends when its steps do; `closed` resolves as soon as the connection is gone. */
+/** One action on a response, which ends after its last step. `closed` resolves as soon as the connection is closed. */
 export type Step = (response: ServerResponse, closed: Promise<Ending>) => unknown
 
 /** The same steps for every request, or steps chosen by looking at the request; `nth` counts from 0. */
 export type Script = readonly Step[] | ((request: ReceivedRequest, nth: number) => readonly Step[])
 
-/** The script ran to its end, the script broke the connection, or the other side left before. */
+/** The script ran to its end (`answered`), it broke the connection (`broken`), or the client disconnected before (`hung-up`). */
 export type Ending = 'answered' | 'broken' | 'hung-up'
 
 export interface ReceivedRequest {
   readonly method: string
-  /** With its query, as it came. */
+  /** With its query, as received. */
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly raw: Buffer
-  /** The body as JSON; `undefined` when it is none. */
+  /** The body as JSON; `undefined` when it is not JSON. */
   readonly body: unknown
   readonly closed: Promise<Ending>
 }
@@ -44,7 +44,7 @@ export interface ScriptedUpstream extends AsyncDisposable {
   readonly socketPath: string | undefined
   readonly port: number | undefined
   readonly requests: readonly ReceivedRequest[]
-  /** The nth request (from 0), as soon as it is there. */
+  /** The nth request (from 0), as soon as it has arrived. */
   received(nth: number): Promise<ReceivedRequest>
   openConnections(): Promise<number>
 }
@@ -54,7 +54,7 @@ export async function scriptedUpstream(
   script: Script,
   options: {
     readonly over?: 'unix' | 'tcp' | undefined
-    /** Remembers no request, for tests that send very many. */
+    /** Keeps no requests in `requests`, for tests that send very many. */
     readonly isForgetful?: boolean | undefined
   } = {},
 ): Promise<ScriptedUpstream> {
@@ -110,17 +110,17 @@ export async function scriptedUpstream(
   }
 }
 
-/** First request, first script, and so on; the last script serves whatever comes after. */
+/** The nth script serves the nth request; the last script serves all further ones. */
 export function inTurn(...scripts: readonly (readonly Step[])[]): Script {
   return (_request, nth) => scripts[Math.min(nth, scripts.length - 1)] ?? []
 }
 
-/** Status and headers, sent at once. Only needed where `json`, `sse` and `raw` would choose others. */
+/** Status and headers, sent at once. Only needed where those of `json`, `sse` and `raw` do not fit. */
 export function head(status: number, headers: OutgoingHttpHeaders): Step {
   return (response) => response.writeHead(status, headers).flushHeaders()
 }
 
-/** A whole JSON answer. */
+/** A whole JSON response. */
 export function json(status: number, body: unknown, headers: OutgoingHttpHeaders = {}): Step {
   const bytes = JSON.stringify(body)
   const usual = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) }
@@ -146,9 +146,9 @@ export function raw(bytes: string | Uint8Array): Step {
   }
 }
 
-// Node 26 gives what a response writes to its socket only when the turn ends; so whoever goes to the socket waits for that.
+// Node 26 passes the writes of a response to its socket only at the end of the turn, so steps that use the socket directly wait for that.
 
-/** Bytes on the connection itself, in place of an HTTP answer or in the middle of one. Usually followed by `cut`. */
+/** Bytes on the connection itself, in place of an HTTP response or in the middle of one. Usually followed by `cut`. */
 export function wire(bytes: string | Uint8Array): Step {
   return async (response) => {
     await new Promise(setImmediate)
@@ -156,19 +156,19 @@ export function wire(bytes: string | Uint8Array): Step {
   }
 }
 
-/** Goes on when `until` resolves. */
+/** Continues when `until` resolves. */
 export function wait(until: PromiseLike<unknown>): Step {
   return (_response, closed) => Promise.race([until, closed])
 }
 
-/** Says nothing more until the other side leaves. As the first step it hangs before the headers. */
+/** Sends nothing more until the client disconnects. As the first step it hangs before the headers. */
 export const stall: Step = (_response, closed) => closed
 
-/** Ends the connection without ending the answer. */
+/** Closes the connection without ending the response. */
 export const cut: Step = async (response) => {
   const socket = response.socket
   await new Promise(setImmediate)
-  // What was written before is still delivered: only the end of the answer is missing.
+  // Earlier writes are still delivered: only the end of the response is missing.
   await new Promise<void>((resolve) => socket?.write('', () => resolve()))
   socket?.destroy()
 }
@@ -202,7 +202,7 @@ const chunkHead = {
 
 function endingOf(response: ServerResponse): Promise<Ending> {
   const socket = response.socket
-  // A peer's end or reset comes before the close; a script's own `cut` closes without either.
+  // When the client disconnects, `end` or `error` precedes `close`; a script's own `cut` emits only `close`.
   let leftByPeer = false
   const leave = () => (leftByPeer = true)
   socket?.on('end', leave).on('error', leave)

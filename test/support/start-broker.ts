@@ -3,7 +3,7 @@
  *
  *     await using upstream = await scriptedUpstream([sse(chatChunk('one'), finishChunk(), done)])
  *     await using broker = await startBroker({ env: openaiAt(upstream) })
- *     const answer = await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
+ *     const response = await broker.post('/v1/chat/completions', { model: 'gpt-4o-mini', messages })
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,24 +13,24 @@ import { DatabaseSync } from 'node:sqlite'
 import { ask, type Answer, type Asked } from './open-request.ts'
 import { tempFolder } from './temp-folder.ts'
 
-/** As people start it; compiled code is kept from one start to the next. */
+/** The program that users start; it keeps compiled code from one start to the next. */
 const DAEMON = join(import.meta.dirname, '..', '..', 'bin', 'hero_aibroker_server.js')
 
 export interface BrokerOptions {
   readonly env?: Readonly<Record<string, string>> | undefined
   readonly args?: readonly string[] | undefined
-  /** A folder that outlives the broker, for one that is started again. */
+  /** A folder that outlives the broker, for tests that restart it. */
   readonly folder?: string | undefined
 }
 
-/** What a process said and how it ended. */
+/** The exit code and the output of a process. */
 export interface Ended {
   readonly exit: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** One row of `request_logs`, as anybody with `sqlite3` sees it. */
+/** One row of `request_logs`, as `sqlite3` shows it. */
 export type LogRow = Readonly<Record<string, string | number | bigint | null>>
 
 export interface Broker extends AsyncDisposable {
@@ -43,27 +43,27 @@ export interface Broker extends AsyncDisposable {
     readonly rpc: string
     readonly web: string
   }
-  /** Port of the TCP door; 0 when there is none. */
+  /** Port of the TCP listener; 0 when there is none. */
   readonly port: number
   /** From the start of the process to the banner. */
   readonly readyMs: number
   stdout(): string
   stderr(): string
-  /** Asks on `rest.sock`, unless told otherwise. */
+  /** Sends a GET request to `rest.sock`, unless `more` names another address. */
   get(path: string, more?: Partial<Asked>): Promise<Answer>
   post(path: string, body: unknown, more?: Partial<Asked>): Promise<Answer>
   /** The result of one call on `rpc.sock`. */
   rpc(method: string, params?: object): Promise<unknown>
-  /** Of every answer that was told. */
+  /** One row per response that was sent, oldest first. */
   rows(): LogRow[]
   openHolds(): number
-  /** Ids of the rows that belong to one answer. */
+  /** Ids of the rows that belong to one response. */
   groupOf(id: string): string[]
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<Ended>
 }
 
-/** Resolves when the banner is there; rejects with all that was said when the daemon ends instead. */
+/** Resolves when the banner has been printed; rejects with the daemon's error output when it exits instead. */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const own = options.folder === undefined ? tempFolder() : undefined
   const folder = options.folder ?? own?.path ?? ''
@@ -84,7 +84,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   }
 }
 
-/** Runs a daemon that is expected to end by itself. */
+/** Runs a daemon that is expected to exit by itself. */
 export async function refusedBroker(options: BrokerOptions): Promise<Ended> {
   using own = tempFolder()
   const process = launch({ ...options, folder: options.folder ?? own.path })
@@ -101,7 +101,7 @@ interface Launched {
   readonly ended: Promise<Ended>
 }
 
-/** Nothing of the surroundings gets in but the path to programs. */
+/** Of this process's environment, the daemon gets only `PATH` and the number of workers. */
 function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
   const child = spawn(process.execPath, [DAEMON, ...args], {
     cwd: folder,
@@ -113,12 +113,12 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
       PATH_VAR: join(folder, 'v'),
       AIBROKER_DETECT: 'off',
       AIBROKER_CATALOG: 'off',
-      // `AIBROKER_WORKERS=2 npx vitest run test/daemon` holds a broker with workers to the same promises.
+      // `AIBROKER_WORKERS=2 npx vitest run test/daemon` runs the same tests with workers.
       AIBROKER_WORKERS: process.env['AIBROKER_WORKERS'] ?? '1',
       ...env,
     },
   })
-  // Even a test that ran into its bound leaves no process behind.
+  // A test that timed out leaves no process behind either.
   const endWithUs = () => child.kill('SIGKILL')
   process.once('exit', endWithUs)
   child.once('close', () => process.off('exit', endWithUs))
@@ -129,7 +129,7 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
   return { child, said, ended }
 }
 
-/** The banner's last line is the one to try. */
+/** Resolves with true when the banner's last line, the curl command, has been printed. */
 function bannerOf({ child, said }: Launched): Promise<boolean> {
   return new Promise((resolve) => {
     child.stdout?.on('data', () => {
@@ -173,7 +173,7 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
   }
 }
 
-/** A row is written a few milliseconds after its answer was told; until then the hold is open. What still runs isn't waited for. */
+/** A row is written a few milliseconds after its response was sent; until then its hold is open. Requests still running are not awaited. */
 const BOOKED_WITHIN_MS = 250
 
 function untilBooked(folder: string): void {

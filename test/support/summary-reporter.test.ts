@@ -5,12 +5,12 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 
 test.each([
-  ['all went well', ['passing'], 'Tests: 1 passed, 0 failed, 0 skipped', 0],
-  ['a preparation breaks', ['mixed'], 'Tests: 1 passed, 2 failed, 2 skipped', 1],
-  ['a file can’t be loaded', ['unloadable', 'passing'], 'Tests: 1 passed, 1 failed, 0 skipped', 1],
+  ['all tests pass', ['passing'], 'Tests: 1 passed, 0 failed, 0 skipped', 0],
+  ['a setup hook fails', ['mixed'], 'Tests: 1 passed, 2 failed, 2 skipped', 1],
+  ['a file cannot be loaded', ['unloadable', 'passing'], 'Tests: 1 passed, 1 failed, 0 skipped', 1],
   ['an error belongs to no test', ['stray'], 'Tests: 1 passed, 1 failed, 0 skipped', 1],
-  ['there is nothing to run', ['absent'], 'Tests: 0 passed, 0 failed, 0 skipped', 1],
-])('the last line sums up truly when %s', async (_case, files, summary, exit) => {
+  ['there are no tests', ['absent'], 'Tests: 0 passed, 0 failed, 0 skipped', 1],
+])('the summary line is correct when %s', async (_case, files, summary, exit) => {
   const ran = await runFixtures(files)
   expect(ran.stdout.trimEnd().split('\n').at(-1)).toBe(summary)
   expect(ran.exit).toBe(exit)

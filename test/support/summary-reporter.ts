@@ -1,8 +1,8 @@
 import type { Reporter, TestModule } from 'vitest/node'
 
 /**
- * Closes the run with one plain line that any script can read: `Tests: N passed, N failed, N skipped`. What fails
- * outside a test counts as one that failed: a file that can't be loaded, a broken preparation, an error that nobody caught.
+ * Ends the run with one plain line for scripts: `Tests: N passed, N failed, N skipped`. A failure outside a test counts
+ * as a failed test: a file that cannot be loaded, a failing setup hook, an uncaught error.
  */
 // oxlint-disable-next-line import/no-default-export -- vitest loads reporters by their default export
 export default class SummaryReporter implements Reporter {

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A short-named folder of one test; gone when the test is. */
+/** A temporary folder; disposing it removes the folder. */
 export interface TempFolder extends Disposable {
   readonly path: string
 }
 
-/** Short, for a socket path holds 107 bytes. */
+/** Creates a folder with a short path, because the path of a Unix socket holds 107 bytes at most. */
 export function tempFolder(): TempFolder {
   const path = mkdtempSync(join(tmpdir(), 'hb-'))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }

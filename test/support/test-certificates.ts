@@ -8,7 +8,7 @@ export interface TestCertificate {
 }
 
 export interface TestAuthority extends TestCertificate {
-  /** A certificate for a server, valid from a day ago for ten days unless said otherwise. */
+  /** A certificate for a server, valid from two days ago until `days` from now (10 by default). */
   issue(name: string, options?: { readonly days?: number | undefined }): TestCertificate
 }
 
@@ -84,7 +84,7 @@ function integer(value: number): Buffer {
   return der(0x02, Buffer.from([value]))
 }
 
-/** The bytes of an object identifier as they stand in RFC 5280 and 5758. */
+/** The bytes of an object identifier, as listed in RFC 5280 and RFC 5758. */
 function identifier(...bytes: readonly number[]): Buffer {
   return der(0x06, Buffer.from(bytes))
 }

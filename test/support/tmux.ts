@@ -4,13 +4,13 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** A real terminal that a test types into and looks at. */
+/** A real terminal that a test types into and reads. */
 export interface TmuxScreen extends AsyncDisposable {
   /** Types keys by tmux's names: `Enter`, `C-c`, `Up`; anything else letter by letter. */
   readonly type: (...keys: readonly string[]) => Promise<void>
-  /** Pastes a text as a terminal does, brackets and all. */
+  /** Pastes a text as a terminal does, in bracketed paste mode. */
   readonly paste: (text: string) => Promise<void>
-  /** What is on the screen, once `text` is there. Throws with the screen when it doesn't come. */
+  /** Returns the screen once it shows `text`. Throws with the screen when `text` does not appear within 10 s. */
   readonly see: (text: string | RegExp) => Promise<string>
 }
 
@@ -42,7 +42,7 @@ export async function startTmux(socket: string, command: string): Promise<TmuxSc
         const screen = await tmux('capture-pane', '-p')
         if (shows(screen)) return screen
         if (performance.now() > deadline)
-          throw new Error(`“${String(text)}” did not come; the screen:\n${screen}`)
+          throw new Error(`“${String(text)}” did not appear; the screen:\n${screen}`)
       }
     },
     async [Symbol.asyncDispose]() {

@@ -16,23 +16,27 @@ import type { FromWorker, ToWorker } from '../../src/daemon/workers/ipc/ipc-mess
 import { WorkerBooks } from '../../src/daemon/workers/primary/remote-accounting-server.ts'
 import { openStore } from '../../src/store/store.ts'
 
-/** What a primary carries when it does nothing but keep the books of its workers, in this process. */
-export interface BooksFigures {
+/** Throughput and cost of a primary that does only the accounting of its workers, in this process. */
+export interface AccountingFigures {
   readonly workers: number
   readonly atOnce: number
   readonly perSecond: number
-  /** CPU microseconds for one request: let in, held, settled, on the disk. */
+  /** CPU microseconds of the primary per request: admitted, held, settled, on disk. */
   readonly cpu: number
-  /** Part of one core that was used; well below 1, the workers were the bottleneck. */
+  /** Share of one core that the primary used. Well below 1 means that the workers were the bottleneck. */
   readonly busy: number
 }
 
 const WARM_UP_MS = 1_500
 const SILENT = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Books for `forMs` with so many workers that have so many requests each under way. */
-export async function measureBooks(workers: number, atOnce: number, forMs: number): Promise<BooksFigures> {
-  const folder = await mkdtemp(join(tmpdir(), 'bench-books-'))
+/** Measures for `forMs` milliseconds, with `workers` workers of `atOnce` concurrent requests each. */
+export async function measureAccounting(
+  workers: number,
+  atOnce: number,
+  forMs: number,
+): Promise<AccountingFigures> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-accounting-'))
   const clock = systemClock
   const store = openStore({ path: join(folder, 'requests.db'), clock, durability: 'power-safe-soon' })
   try {
@@ -46,7 +50,7 @@ export async function measureBooks(workers: number, atOnce: number, forMs: numbe
       figures: { note: () => void settled++ },
       upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
     }
-    const children = Array.from({ length: workers }, () => startBooker(atOnce, rooms))
+    const children = Array.from({ length: workers }, () => startAccountingWorker(atOnce, rooms))
     await sleep(WARM_UP_MS)
     const [before, cpuBefore, startMs] = [settled, process.cpuUsage(), performance.now()]
     await sleep(forMs)
@@ -66,11 +70,11 @@ export async function measureBooks(workers: number, atOnce: number, forMs: numbe
   }
 }
 
-function startBooker(
+function startAccountingWorker(
   atOnce: number,
   rooms: ConstructorParameters<typeof WorkerBooks>[0]['rooms'],
 ): () => Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'booker.ts'), `${atOnce}`], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'accounting-worker.ts'), `${atOnce}`], {
     stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
   })
   const books = new WorkerBooks({

@@ -7,8 +7,8 @@ export interface Answer {
 }
 
 /**
- * Reads HTTP/1.1 answers off one connection, one at a time, cut wherever the network cut them. Knows bodies with a
- * length and chunked ones, which is what proxies of JSON and SSE send; anything else is an error.
+ * Reads HTTP/1.1 responses from one connection, one at a time, wherever the network cuts them. It supports bodies with a
+ * Content-Length and chunked bodies, which is what proxies of JSON and SSE send; anything else is an error.
  */
 export class AnswerReader {
   readonly #onFirst: (status: number) => void
@@ -19,7 +19,7 @@ export class AnswerReader {
   #left = 0
   #parts: Buffer[] = []
 
-  /** `onFirst` is told of the first byte of a body, `onWhole` of all of it. */
+  /** `onFirst` is called at the first byte of a body, `onWhole` with the complete response. */
   constructor(onFirst: (status: number) => void, onWhole: (answer: Answer) => void) {
     this.#onFirst = onFirst
     this.#onWhole = onWhole
@@ -35,7 +35,7 @@ export class AnswerReader {
           : this.#state === 'counted'
             ? this.#counted(rest)
             : this.#chunked(rest)
-      // Nothing taken: the rest of a head, a size line or a chunk is still on its way.
+      // Nothing was consumed: the rest of a head, a size line or a chunk has not arrived yet.
       if (next === rest) this.#pending = rest
       rest = next === rest ? undefined : next
     }
@@ -48,7 +48,7 @@ export class AnswerReader {
     this.#status = Number(head.slice(9, 12))
     const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1]
     const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head)
-    if (length === undefined && !isChunked) throw new Error(`an answer without length or chunks: ${head}`)
+    if (length === undefined && !isChunked) throw new Error(`a response without length or chunks: ${head}`)
     this.#state = isChunked ? 'chunked' : 'counted'
     this.#left = Number(length ?? 0)
     const rest = bytes.subarray(end + HEAD_END.length)
@@ -64,7 +64,7 @@ export class AnswerReader {
     return bytes.subarray(part.length)
   }
 
-  /** Takes whole chunks only; those of the bench are small. */
+  /** Consumes whole chunks only; those of the benchmark are small. */
   #chunked(bytes: Buffer): Buffer {
     const lineEnd = bytes.indexOf(LINE_END)
     if (lineEnd < 0) return bytes

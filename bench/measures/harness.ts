@@ -3,23 +3,23 @@ import type { Running } from '../contenders/contender.ts'
 import type { Job, LoadResult, Question } from '../load/job.ts'
 import { cpuMicroseconds } from '../processes/cost.ts'
 import { startWorker, type Worker } from '../processes/worker.ts'
-import type { Manner, UpstreamQuestion, UpstreamStats } from '../upstream/manner.ts'
+import type { Manner, UpstreamQuestion, UpstreamStats } from '../upstream/behaviour.ts'
 import { contentLength } from '../upstream/prebuilt.ts'
 
-/** The upstream and the load, each in its own process, between which contenders are put. */
+/** The upstream and the load generator, each in its own process; contenders run between them. */
 export interface Stage extends AsyncDisposable {
   readonly port: number
   stats(): Promise<UpstreamStats>
-  /** Ends the streams that a contender failed to cancel, so that the next one is not measured among them. */
+  /** Ends the streams that a contender failed to cancel, so that they do not affect the next contender. */
   cutStreams(): Promise<UpstreamStats>
   play(running: Running, scene: Scene): Promise<Slice>
 }
 
-/** What the upstream does, what is asked of it, and for how long. */
+/** How the upstream behaves, what is requested, and for how long. */
 export interface Scene {
   readonly manner: Manner
   readonly requestBytes: number
-  /** Functions that come with the request, beyond its length. */
+  /** Number of function definitions sent in addition to `requestBytes`. */
   readonly tools?: number | undefined
   readonly load: Load
 }
@@ -37,13 +37,13 @@ type Load =
   | { readonly type: 'let-go' }
 
 export interface Slice extends LoadResult {
-  /** Chunks of streams that the upstream sent meanwhile. */
+  /** Stream chunks that the upstream sent meanwhile. */
   readonly chunks: number
-  /** CPU that the contender took, all its threads and children; `undefined` when there is none. */
+  /** CPU time of the contender with all threads and children; `undefined` when it has no process. */
   readonly cpuMicroseconds: number | undefined
 }
 
-/** Beyond its own length, what a slice may take to open its connections and finish what is under way. */
+/** Time beyond its length that a slice may take to open its connections and to finish running requests. */
 const SLACK_MS = 30_000
 
 export async function openStage(): Promise<Stage> {

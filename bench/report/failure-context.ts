@@ -1,4 +1,4 @@
-/** Lets `work` fail with the name of who failed at what. */
+/** Adds the contender's name and the step to an error of `work`. */
 export async function blame<T>(name: string, what: string, work: Promise<T>): Promise<T> {
   try {
     return await work

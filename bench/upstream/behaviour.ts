@@ -1,10 +1,10 @@
-/** How the upstream answers from now on. */
+/** How the upstream responds from now on. */
 export type Manner =
   | { readonly type: 'plain'; readonly bodyBytes: number }
   | {
       readonly type: 'stream'
       readonly chunks: number
-      /** Between two chunks; 0 sends them all at once. */
+      /** Milliseconds between two chunks; 0 sends all chunks at once. */
       readonly everyMs: number
       readonly firstAfterMs: number
     }

@@ -1,4 +1,4 @@
-/** A worker that does nothing but book: one request after the other, so many at once, until its line ends. */
+/** A worker that only does accounting: it reserves, holds and settles requests, several at once, until its IPC channel closes. */
 import { Socket } from 'node:net'
 import { systemClock } from '../../src/base/clock.ts'
 import { generationId } from '../../src/base/ids.ts'
@@ -22,7 +22,7 @@ const line = openLine<ToWorker, FromWorker>(new Socket({ fd: LINE_FD }), {
 const books = createBooksElsewhere({ send: line.send, rules: boundsOfRules([]), clock: systemClock })
 
 const nobodyIsAsked = (): never => {
-  throw new Error('nobody is asked here')
+  throw new Error('this worker calls no provider')
 }
 const errand: Errand = {
   kind: 'chat',
@@ -71,7 +71,7 @@ async function bookAgainAndAgain(): Promise<never> {
     const startedAt = Date.now()
     const { kind, modelAsked, streamed, most } = errand
     const hold = await ledger.hold({ id, caller, kind, modelAsked, streamed, most, startedAt })
-    // Callers don't wait for it either.
+    // Callers don't wait for the settlement either.
     void ledger.settle(hold, settlement)
   }
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AnswerReader, type Answer } from '../../bench/load/answer-reader.ts'
+import { AnswerReader, type Answer } from '../../bench/load/response-reader.ts'
 import { check } from '../../bench/load/check.ts'
 import {
   contentLength,
@@ -15,7 +15,7 @@ const stream = Buffer.concat([streamHead, streamChunk, streamChunk, streamChunk,
 const wantedPlain = { type: 'plain', contentLength: contentLength(1_500) } as const
 const wantedStream = { type: 'stream', chunks: 3 } as const
 
-test('answers are read whole, wherever the connection cuts them', () => {
+test('responses are read whole, wherever the connection cuts them', () => {
   const bytes = Buffer.concat([plain, stream, plain])
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 })), (cuts) => {
@@ -29,17 +29,17 @@ test('answers are read whole, wherever the connection cuts them', () => {
   )
 })
 
-test('an answer without length or chunks is an error', () => {
+test('a response without length or chunks is an error', () => {
   expect(() => read([Buffer.from('HTTP/1.1 200 OK\r\n\r\n{}')])).toThrow('without length or chunks')
 })
 
 test.each([
   ['another status', plain, wantedPlain, (answer: Answer) => ({ ...answer, status: 502 }), 'status 502'],
   ['other content', plain, { ...wantedPlain, contentLength: 7 }, same, 'other content'],
-  ['half an answer', plain, wantedPlain, half, 'not the whole answer'],
-  ['a chunk too few', stream, { ...wantedStream, chunks: 6 }, same, '6 events instead of more than 6'],
+  ['a truncated response', plain, wantedPlain, half, 'incomplete response'],
+  ['a missing chunk', stream, { ...wantedStream, chunks: 6 }, same, '6 events instead of more than 6'],
   ['a stream cut short', stream, { ...wantedStream, chunks: 1 }, half, 'without its finish'],
-  ['a stream that goes on', stream, wantedStream, goesOn, 'does not end with [DONE]'],
+  ['a stream that continues after [DONE]', stream, wantedStream, goesOn, 'does not end with [DONE]'],
 ] as const)('%s fails the bench', (_name, bytes, wanted, spoil, message) => {
   const [answer] = read([bytes]).answers
   expect(() => check(spoil(answer ?? { status: 0, body: Buffer.of() }), wanted)).toThrow(message)
