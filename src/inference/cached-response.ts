@@ -1,7 +1,7 @@
 import { NOTHING } from '../base/money.ts'
 import type { CachedAnswer } from './replay/response-cache.ts'
 import type { AnswerSink } from './response/response-sink.ts'
-import type { Asker } from './request/request-context.ts'
+import type { Asker } from './request/inference-request.ts'
 import type { Rooms } from './services/services.ts'
 
 /** Who answers, in the books. */

@@ -11,16 +11,15 @@ import { spliceFields } from '../wire/json/splice-fields.ts'
 import { partTools, type McpWish } from '../wire/openai/mcp-tools.ts'
 import type { AnswerSink } from './response/response-sink.ts'
 import { mayCost } from './execution/attempt-errors.ts'
-import type { Asker } from './request/request-context.ts'
-import { chatErrand } from './chat-request.ts'
-import { fitted } from './prompt/fit-context-window.ts'
+import type { Asker } from './request/inference-request.ts'
+import { prepareChat } from './chat-request.ts'
+import { Execution } from './execution/execution.ts'
 import type { Rooms } from './services/services.ts'
 import { runCall } from './tools/run-tool-call.ts'
 import { ToolPurse } from './tools/tool-budget.ts'
 import { ToolRound, type AskedCall } from './tools/tool-round.ts'
 import { ToolSet, wishedTools } from './tools/tool-selection.ts'
 import { ToolTeller } from './tools/tool-response.ts'
-import { walk } from './execution/execute.ts'
 
 /** Everything that the rounds of one chat share. */
 interface Loop {
@@ -123,11 +122,9 @@ async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promi
   const round = new ToolRound(nth === 1 ? sink.id : generationId(rooms.clock.now()), sink)
   const wholeMs = Math.min((rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs, leftMs)
   const asked = parseChatRequest(body)
-  const errand = await fitted(chatErrand(asked, asker, rooms), asked, rooms)
-  await walk({ ...errand, group: sink.id }, asker, round, {
-    ...rooms,
-    timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs },
-  })
+  const inference = { ...(await prepareChat(asked, asker, rooms)), group: sink.id }
+  const timeLimits = { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs }
+  await new Execution(inference, asker, round, { ...rooms, timeLimits }).execute()
   await rooms.ledger.written()
   purse.addRound(rooms.ledger.find(round.id))
   return sink.isGone || round.isBroken ? undefined : round

@@ -7,8 +7,9 @@ import type { Readiness } from '../providers/keys/key-pool.ts'
 import type { Exclusion, LeftOut } from '../routing/endpoint-candidate.ts'
 import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { grantFor } from './budget/affordable-candidates.ts'
-import { boundsOf, type ChatBounds } from './budget/worst-case.ts'
+import { boundsOf, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
 import type { Rooms } from './services/services.ts'
+import { BYTES_PER_TOKEN } from './usage/token-ratio.ts'
 import { routeFor } from './select-candidates.ts'
 
 /** A request as far as routing and money look at it. */
@@ -78,11 +79,14 @@ function payable(
   const allowance = limits.allowance(caller)
   if (allowance === undefined) return candidates
   const { kind, choices, maxTokens } = inquiry
-  const bounds = (endpoint: Endpoint): UsageBounds => boundsFor(inquiry, endpoint)
+  const inquired = { maxUsage: (endpoint: Endpoint) => boundsFor(inquiry, endpoint) }
   const mayBeShortened = kind === 'chat' && maxTokens === undefined
   let left: readonly Endpoint[] = []
   try {
-    left = grantFor({ candidates, most: undefined, bounds, choices, mayBeShortened }, allowance).candidates
+    left = grantFor(
+      { kind: inquired, candidates, most: undefined, choices, mayBeShortened },
+      allowance,
+    ).candidates
     return left
   } finally {
     const reason = `may cost more than the $${formatDollars(allowance.left)} that ${allowance.name} has left`
@@ -102,8 +106,6 @@ function pinnedAway(exclusion: Exclusion, { providers }: Rooms): Exclusion {
   return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
 }
 
-/** OpenAI's rule of thumb for English text. */
-const BYTES_PER_TOKEN = 4
 /** What an answer is taken to be as long as nobody bounds it: a page of text. */
 const USUAL_ANSWER = 500
 
@@ -130,9 +132,7 @@ function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
 }
 
 function boundsFor(inquiry: Inquiry, endpoint: Endpoint): UsageBounds {
-  return inquiry.kind === 'chat'
-    ? boundsOf(inquiry, endpoint)
-    : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
+  return inquiry.kind === 'chat' ? boundsOf(inquiry, endpoint) : maxPromptUsage(inquiry.body)
 }
 
 const NO_USAGE = {

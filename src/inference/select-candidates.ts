@@ -3,17 +3,17 @@ import type { Caller } from '../auth/caller.ts'
 import type { LeftOut } from '../routing/endpoint-candidate.ts'
 import type { Plan, RouteQuery } from '../routing/route.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
-import type { Asker } from './request/request-context.ts'
+import type { Asker } from './request/inference-request.ts'
 import { explainPin } from './services/access-policy.ts'
 import { surroundingsOf, type Rooms } from './services/services.ts'
-import { withNobodyTried } from './execution/openrouter-metadata.ts'
+import { withNoAttempts } from './execution/openrouter-metadata.ts'
 
 /** Whom to ask for a request. Throws what routing throws, with how it was routed where its caller wants to be told. */
 export function routeAsked(query: RouteQuery, asker: Asker, rooms: Rooms): Plan {
   try {
     return routeFor(query, asker.caller, rooms)
   } catch (error) {
-    throw error instanceof BrokerError ? withNobodyTried(error, asker, query.wishes.model) : error
+    throw error instanceof BrokerError ? withNoAttempts(error, asker, query.wishes.model) : error
   }
 }
 

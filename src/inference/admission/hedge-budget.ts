@@ -35,8 +35,7 @@ export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, perce
 /** For a stream that somebody else could begin as well, when it is known what is slow. */
 export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefined): Hedges | undefined {
   const [first, second] = grant.candidates
-  if (!errand.streamed || errand.kind !== 'chat' || first === undefined || second === undefined)
-    return undefined
+  if (!errand.streamed || first === undefined || second === undefined) return undefined
   if (hedges?.patienceMs(first.id) === undefined) return undefined
   hedges.enter()
   return hedges

@@ -1,7 +1,6 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
-import type { Asker } from '../request/request-context.ts'
-import type { Errand } from '../request/inference-request.ts'
+import type { Asker, Errand } from '../request/inference-request.ts'
 
 /** What is booked for one request. */
 export interface Booking {

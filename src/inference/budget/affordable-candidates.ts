@@ -3,7 +3,7 @@ import { formatDollars, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { mostItCanCost, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
 import type { Allowance } from '../../limits/limits.ts'
-import type { Errand } from '../request/inference-request.ts'
+import type { Errand, InferenceKind } from '../request/inference-request.ts'
 
 /** What a request may use up: the money to set aside, and who may be asked for how much. */
 export interface Grant {
@@ -18,7 +18,9 @@ export interface Grant {
 }
 
 /** What of an errand has to do with money. */
-export type Payable = Pick<Errand, 'candidates' | 'most' | 'bounds' | 'choices' | 'mayBeShortened'>
+export type Payable = Pick<Errand, 'candidates' | 'most' | 'choices' | 'mayBeShortened'> & {
+  readonly kind: Pick<InferenceKind, 'maxUsage'>
+}
 
 const NO_TOKENS: ReadonlyMap<string, number> = new Map()
 const NOBODY: ReadonlySet<string> = new Set()
@@ -44,15 +46,15 @@ export function grantFor(errand: Payable, allowance: Allowance | undefined): Gra
   }
 }
 
-/** What was asked for, and what it may use. */
-export interface Ordered {
-  readonly errand: Errand
+/** A request, and what it may use. */
+export interface GrantedRequest {
+  readonly request: Errand
   readonly grant: Grant
 }
 
-/** The most that one attempt at an endpoint may use. */
-export function mostUsageAt({ errand, grant }: Ordered, endpoint: Endpoint): UsageBounds {
-  const bounds = errand.bounds(endpoint)
+/** The maximum that one attempt at an endpoint may use. */
+export function mostUsageAt({ request, grant }: GrantedRequest, endpoint: Endpoint): UsageBounds {
+  const bounds = request.kind.maxUsage(endpoint)
   const tokens = grant.shortened.has(endpoint.id) ? grant.tokens.get(endpoint.id) : undefined
   return tokens === undefined ? bounds : { ...bounds, completionTokensAtMost: tokens }
 }
@@ -83,7 +85,7 @@ interface Offer {
 /** One candidate as far as it can be paid; none when it can't. */
 function offerOf(errand: Payable, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
   const { price } = endpoint
-  const bounds = errand.bounds(endpoint)
+  const bounds = errand.kind.maxUsage(endpoint)
   const tokens = bounds.completionTokensAtMost
   const most = price === undefined ? undefined : mostItCanCost(bounds, price)
   if (price === undefined || most === undefined)
@@ -134,7 +136,7 @@ function tooDear(errand: Payable, { left, name, period }: Allowance): BrokerErro
 function costsOf(errand: Payable, endpoint: Endpoint): Money[] {
   const { price } = endpoint
   if (price === undefined) return []
-  const bounds = errand.bounds(endpoint)
+  const bounds = errand.kind.maxUsage(endpoint)
   const shortest =
     errand.mayBeShortened !== true ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
   const cost = mostItCanCost(shortest, price)

@@ -76,11 +76,10 @@ async function fittedTo(
   }
   if (fits.size === 0) return errand
   // Who takes over a broken answer would have to be told of the prompt as the first one saw it.
-  const fitting = ({ id }: Endpoint): Fitting | undefined => fits.get(id)
   const { order, sort } = request.wishes.preferences
   const isOrdered = order !== undefined || sort !== undefined
   const candidates = isOrdered ? errand.candidates : wholeFirst(errand.candidates, fits)
-  return { ...errand, candidates, mayBeRescued: false, fitting }
+  return { ...errand, candidates, mayBeRescued: false, fitting: fits }
 }
 
 /** Within a model, who can take the whole prompt is asked before those that can't. */

@@ -39,22 +39,26 @@ const endpoint: Endpoint = {
 /** One that can cost so many nano-dollars, or less if it may be shortened. */
 function errand(most: number, mayBeShortened: boolean): Errand {
   return {
-    kind: 'chat',
-    route: 'chat',
+    kind: {
+      name: 'chat',
+      route: 'chat',
+      maxUsage: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
+      reasons: () => undefined,
+      createMeter: nobodyIsAsked,
+      createFormatter: nobodyIsAsked,
+      dispatch: nobodyIsAsked,
+    },
     body: jsonBodyOf('{}'),
     modelAsked: 'm',
     streamed: false,
     candidates: [endpoint],
     most: money(BigInt(most)),
-    bounds: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
     mayBeShortened,
-    meter: () => {
-      throw new Error('nobody is asked here')
-    },
-    completer: () => {
-      throw new Error('nobody is asked here')
-    },
   }
+}
+
+const nobodyIsAsked = (): never => {
+  throw new Error('nobody is asked here')
 }
 
 interface TestWorker {
@@ -132,6 +136,7 @@ async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<
   // The hold knows what was granted; the request that is passed here is not looked at.
   const hold = await ledger.hold({
     ...asked.errand,
+    kind: asked.errand.kind.name,
     id: asked.id,
     caller,
     startedAt: 0,

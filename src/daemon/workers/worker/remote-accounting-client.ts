@@ -54,7 +54,7 @@ export function createBooksElsewhere({ send, rules, clock }: BooksElsewhereParts
     let request: HoldRequest = {
       id,
       caller,
-      kind: errand.kind,
+      kind: errand.kind.name,
       modelAsked: errand.modelAsked,
       streamed: errand.streamed,
       most: errand.most,
@@ -153,11 +153,9 @@ function mostWithin(errand: Errand, allowance: Allowance | undefined, leave: () 
 }
 
 /** A budget that affords the dearest candidate leaves the errand as it is. */
-function isWhole({ candidates, most, bounds }: Errand): boolean {
-  return candidates.every(({ price, ...endpoint }) => {
-    if (price === undefined) return false
-    return bounds === undefined
-      ? most !== undefined
-      : mostItCanCost(bounds({ price, ...endpoint }), price) !== undefined
-  })
+function isWhole({ candidates, kind }: Errand): boolean {
+  return candidates.every(
+    (endpoint) =>
+      endpoint.price !== undefined && mostItCanCost(kind.maxUsage(endpoint), endpoint.price) !== undefined,
+  )
 }
