@@ -5,13 +5,13 @@ import { inPieces } from '../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { isEstimate } from '../usage/usage-meter.ts'
 
-/** What an attempt hears beyond an answer. */
+/** Handles a response that may come in several parts. */
 export interface BatchListener extends AnswerListener {
-  /** A part of the answer is there and will be billed, whatever becomes of the rest. */
+  /** A part of the response has arrived and will be billed, whatever happens to the rest. */
   part(part: ChatChunk): void
 }
 
-/** Asks for embeddings one batch after the other where the provider takes only so many inputs at once. */
+/** Requests embeddings in batches, one after the other, where the provider has a maximum of inputs per request. */
 export function inBatches(provider: Provider, question: Question, listener: BatchListener): Asking {
   const pieces = inPieces(question.body, provider.mostInputs ?? Number.POSITIVE_INFINITY)
   return pieces.length === 1
