@@ -7,7 +7,7 @@ import { maxCost, maxPromptUsage } from './budget/worst-case.ts'
 import { Execution } from './execution/execution.ts'
 import { inBatches, type BatchListener } from './request/embedding-batches.ts'
 import { rightDimensions } from './request/embedding-dimensions.ts'
-import type { Asker, InferenceKind } from './request/inference-request.ts'
+import type { Asker, Errand, InferenceKind } from './request/inference-request.ts'
 import { embeddingCompleter } from './response/embedding-response.ts'
 import type { AnswerFacts, Completer } from './response/response-formatter.ts'
 import type { AnswerSink } from './response/response-sink.ts'
@@ -30,7 +30,7 @@ export function embedding(
   )
   const kind = new EmbeddingKind(request, services.catalog())
   const most = maxCost(kind, candidates)
-  const inference = { kind, body, modelAsked: wishes.model, streamed: false, candidates, most }
+  const inference: Errand = { kind, body, modelAsked: wishes.model, streamed: false, candidates, most }
   return new Execution(inference, context, sink, services).execute()
 }
 

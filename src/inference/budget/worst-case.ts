@@ -2,6 +2,7 @@ import type { Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { mostItCanCost, type UsageBounds } from '../../ledger/cost.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
+import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { InferenceKind } from '../request/inference-request.ts'
 import { imagesIn, textTokensAtMost } from '../usage/prompt-text.ts'
 
@@ -11,13 +12,7 @@ const UNKNOWN_OUTPUT = 128_000
 const UNKNOWN_WINDOW = 1_000_000
 
 /** The parts of a chat request that bound its cost. */
-export interface ChatBounds {
-  readonly body: JsonBody
-  /** The caller's own maximum length of a choice, in tokens. */
-  readonly maxTokens: number | undefined
-  /** How many choices were requested. */
-  readonly choices: number
-}
+export type ChatBounds = Pick<ChatRequest, 'body' | 'maxTokens' | 'choices'>
 
 /** The maximum cost at the most expensive of the candidates; `undefined` when none of them has a known price. */
 export function maxCost(

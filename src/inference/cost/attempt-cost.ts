@@ -5,7 +5,7 @@ import type { JsonBody } from '../../wire/json/json-body.ts'
 import { countReading } from './estimate-usage.ts'
 import { mostUsageAt, type GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { Ceiling, Meter, Reading } from '../usage/usage-meter.ts'
-import { guessedCost, settledCost } from './reconcile-cost.ts'
+import { guessedCost, settledCost, type CostQuestion } from './reconcile-cost.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** An attempt as far as its cost is concerned. */
@@ -48,7 +48,7 @@ function billAt(
   held: Money | undefined,
 ): Bill {
   const charged = reportsCost ? meter.charged : undefined
-  const question = { reading, price, charged, goesOn, held }
+  const question: CostQuestion = { reading, price, charged, goesOn, held }
   const costs = meter.isEstimate ? guessedCost(question) : settledCost(question)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
   const countSource = goesOn ? 'bounded' : reading.countSource
@@ -65,10 +65,10 @@ export function billOf(attempt: ChargingAttempt): Bill {
 /** The body of an attempt that resumes a stream may be longer than the caller's. */
 function ceilingOf({ endpoint, granted, body }: ChargingAttempt): Ceiling {
   const { request } = granted
-  const most = mostUsageAt(granted, endpoint)
+  const max = mostUsageAt(granted, endpoint)
   const longer = Math.max(0, body.byteLength - request.body.byteLength)
   return {
-    most: { ...most, promptTokensAtMost: most.promptTokensAtMost + longer },
+    most: { ...max, promptTokensAtMost: max.promptTokensAtMost + longer },
     mayThinkUnseen: request.kind.reasons(endpoint) !== false,
     choices: request.choices ?? 1,
   }

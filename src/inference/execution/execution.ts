@@ -11,7 +11,7 @@ import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgesFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
-import type { Books } from '../budget/accounting.ts'
+import type { Booking, Books } from '../budget/accounting.ts'
 import { grantFor, shorteningOf, type Grant } from '../budget/affordable-candidates.ts'
 import { withPrefix } from '../request/derived-body.ts'
 import type { Asker, Errand } from '../request/inference-request.ts'
@@ -100,7 +100,7 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   /** For accounting in another process, which is consulted first and then answers from what it learned. */
-  #booking() {
+  #booking(): Booking {
     return {
       errand: this.#request,
       asker: this.#context,

@@ -63,27 +63,27 @@ class Batches implements Asking {
       { ...this.#question, body },
       {
         chunk: () => undefined,
-        answer: (_json, answer) => this.#take(answer),
+        answer: (_json, response) => this.#take(response),
         end: () => this.#ask(nth + 1),
         fail: (error: BrokerError) => this.#listener.fail(error),
       },
     )
   }
 
-  #take(answer: ChatChunk): void {
+  #take(response: ChatChunk): void {
     const from = this.#sum.data.length
-    const vectors = (Array.isArray(answer.data) ? answer.data : []) as readonly { index?: number }[]
+    const vectors = (Array.isArray(response.data) ? response.data : []) as readonly { index?: number }[]
     for (const [at, vector] of vectors.entries())
       this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
-    const tokens = (answer.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
-    if (typeof tokens === 'number' && !isEstimate(answer)) this.#sum.promptTokens += tokens
+    const tokens = (response.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
+    if (typeof tokens === 'number' && !isEstimate(response)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false
     this.#listener.part(this.#whole([]))
   }
 
   #tell(): void {
-    const answer = this.#whole(this.#sum.data)
-    this.#listener.answer(JSON.stringify(answer), answer)
+    const response = this.#whole(this.#sum.data)
+    this.#listener.answer(JSON.stringify(response), response)
     this.#listener.end()
   }
 

@@ -33,13 +33,13 @@ export function rightDimensions(wanted: WantedVectors, listener: BatchListener):
   return {
     chunk: (json, chunk) => listener.chunk(json, chunk),
     part: (part) => listener.part(part),
-    answer(json, answer) {
-      const vectors = (answer.data ?? []) as readonly Vector[]
+    answer(json, response) {
+      const vectors = (response.data ?? []) as readonly Vector[]
       if (vectors.every(({ embedding }) => lengthOf(embedding) === wanted.dimensions))
-        return listener.answer(json, answer)
+        return listener.answer(json, response)
       const shorter = maySlice(wanted) ? vectors.map((vector) => sliced(vector, wanted.dimensions)) : []
-      if (shorter.length === 0 || shorter.includes(undefined)) return refuse(answer, vectors)
-      const right = { ...answer, data: shorter }
+      if (shorter.length === 0 || shorter.includes(undefined)) return refuse(response, vectors)
+      const right = { ...response, data: shorter }
       return listener.answer(JSON.stringify(right), right)
     },
     end() {
@@ -48,9 +48,9 @@ export function rightDimensions(wanted: WantedVectors, listener: BatchListener):
     fail: (error) => listener.fail(error),
   }
 
-  function refuse(answer: ChatChunk, [first]: readonly Vector[]): void {
+  function refuse(response: ChatChunk, [first]: readonly Vector[]): void {
     isRefused = true
-    listener.part({ ...answer, data: [] })
+    listener.part({ ...response, data: [] })
     listener.fail(
       new BrokerError(
         'upstream-failed',

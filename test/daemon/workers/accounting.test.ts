@@ -133,12 +133,15 @@ function booking(most: number, mayBeShortened = false): Booking {
 async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<void> {
   const { limits, ledger } = await worker.bookAhead(asked)
   const admission = limits.admit(caller, asked.tokens)
+  const { kind, modelAsked, streamed, most } = asked.errand
   // The hold knows what was granted; the request that is passed here is not looked at.
   const hold = await ledger.hold({
-    ...asked.errand,
-    kind: asked.errand.kind.name,
     id: asked.id,
     caller,
+    kind: kind.name,
+    modelAsked,
+    streamed,
+    most,
     startedAt: 0,
     referer: undefined,
     title: undefined,
