@@ -9,7 +9,7 @@ export interface Candidate {
 }
 
 /** One attempt that failed before the caller got any of it. */
-export interface Failure<C> {
+export interface AttemptFailure<C> {
   readonly candidate: C
   readonly error: BrokerError
 }
@@ -18,7 +18,7 @@ export interface Failure<C> {
 export interface FallbackState<C> {
   /** Best first. */
   readonly candidates: readonly C[]
-  readonly history: readonly Failure<C>[]
+  readonly history: readonly AttemptFailure<C>[]
   /** How available a candidate is now. */
   readonly readiness: (candidate: C) => Readiness
   /** Milliseconds until the whole request must be done. */
@@ -80,14 +80,14 @@ function attempt<C>(candidate: C, afterMs = 0): Step<C> {
   return { type: 'attempt', candidate, afterMs }
 }
 
-function isHopeless(history: readonly Failure<unknown>[]): boolean {
+function isHopeless(history: readonly AttemptFailure<unknown>[]): boolean {
   const rules = history.map(({ error }) => ERRORS[error.code].fallback)
   const refusals = rules.filter((rule) => rule === 'other-model').length
   return history.length >= MAX_ATTEMPTS || rules.includes('stop') || refusals >= MAX_REFUSALS
 }
 
 /** A candidate that would repeat a refusal: the same model, or no larger context window for a prompt that was too long. */
-function isBarred(candidate: Candidate, history: readonly Failure<Candidate>[]): boolean {
+function isBarred(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
   return history.some(({ candidate: failed, error }) => {
     const rule = ERRORS[error.code].fallback
     if (rule === 'other-model') return candidate.model === failed.model
@@ -144,14 +144,14 @@ function waitFor<C extends Candidate>(
   return attempt(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
 }
 
-function wasSilent<C extends Candidate>(candidate: C, history: readonly Failure<C>[]): boolean {
+function wasSilent<C extends Candidate>(candidate: C, history: readonly AttemptFailure<C>[]): boolean {
   return history.some(
     ({ candidate: tried, error }) => tried.id === candidate.id && error.code === 'upstream-timeout',
   )
 }
 
 /** The failure that the caller gets: the last that came from a provider tells more than that another one cools down. */
-export function reportedFailure<C>(history: readonly Failure<C>[]): Failure<C> | undefined {
+export function reportedFailure<C>(history: readonly AttemptFailure<C>[]): AttemptFailure<C> | undefined {
   return history.findLast(({ error }) => error.details.isUnasked !== true) ?? history.at(-1)
 }
 

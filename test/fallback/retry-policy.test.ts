@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BrokerError, ERRORS, type ErrorCode, type ErrorDetails } from '../../src/base/errors.ts'
-import { MAX_ATTEMPTS, nextStep, type Candidate, type Failure } from '../../src/fallback/retry-policy.ts'
+import {
+  MAX_ATTEMPTS,
+  nextStep,
+  type Candidate,
+  type AttemptFailure,
+} from '../../src/fallback/retry-policy.ts'
 import type { Readiness } from '../../src/providers/keys/key-pool.ts'
 
 const READY: Readiness = { state: 'ready', readyInMs: 0, reason: undefined }
@@ -165,7 +170,7 @@ test('whatever fails, a request ends, repeats no known refusal, and stays within
       someCandidates,
       fc.array(fc.tuple(anError, aReadiness), { minLength: 30, maxLength: 30 }),
       (candidates, events) => {
-        const history: Failure<Candidate>[] = []
+        const history: AttemptFailure<Candidate>[] = []
         let waits = 0
         for (const [error, readiness] of events) {
           const step = nextStep({

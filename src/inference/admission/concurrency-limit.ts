@@ -6,7 +6,7 @@ export interface Admission {
   enter(): () => void
 }
 
-/** @param most the maximum of open requests of all servers together. */
+/** @param maxOpen the maximum of open requests of all servers together. */
 export function createAdmission(most: number): Admission {
   let open = 0
   return {

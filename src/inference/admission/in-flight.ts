@@ -3,7 +3,7 @@ import { Roster, type Placed } from '../../base/collections/swap-set.ts'
 
 /** The requests in flight, so that a broker that has to stop ends each with an error instead of a broken connection. */
 export interface Running {
-  /** Adds a request until it leaves. Throws `stopping` after `endAll`. */
+  /** Adds a request until it leaves. Throws `stopping` after `stopAll`. */
   enter(one: Stoppable): void
   leave(one: Stoppable): void
   endAll(): void

@@ -1,6 +1,6 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { Failure } from '../../fallback/retry-policy.ts'
+import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { Asking, Provider, Question } from '../../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
@@ -27,7 +27,7 @@ export interface FailedOutcome {
   /** The caller has seen a part of the response. */
   readonly isPartial: boolean
   /** After hedged attempts: how each failed, the last one as the outcome says. */
-  readonly failures?: readonly Failure<Endpoint>[] | undefined
+  readonly failures?: readonly AttemptFailure<Endpoint>[] | undefined
 }
 
 /** What makes an attempt one that resumes a broken stream. */

@@ -2,7 +2,7 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { whenReady } from '../../base/when-ready.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
-import { isFinal, nextStep, reportedFailure, type Failure } from '../../fallback/retry-policy.ts'
+import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
 import type { Admission } from '../../limits/limits.ts'
@@ -171,7 +171,7 @@ export class Execution implements Stoppable, CallerWatcher {
    * that reached a provider.
    */
   async #tryCandidates(candidates: readonly Endpoint[]): Promise<AttemptOutcome> {
-    const history: Failure<Endpoint>[] = []
+    const history: AttemptFailure<Endpoint>[] = []
     const readiness = this.#readiness
     for (;;) {
       const step = nextStep({
@@ -337,7 +337,7 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 }
 
-function outcomeOf(history: readonly Failure<Endpoint>[]): AttemptOutcome {
+function outcomeOf(history: readonly AttemptFailure<Endpoint>[]): AttemptOutcome {
   const error = reportedFailure(history)?.error
   return error === undefined ? DISCONNECTED : { type: 'failed', error, isPartial: false }
 }

@@ -1,6 +1,6 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { Failure } from '../../fallback/retry-policy.ts'
+import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { Hedges } from '../admission/hedge-budget.ts'
 import { ForwardingSink } from '../response/forwarding-sink.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
@@ -27,7 +27,7 @@ export class HedgedAttempts implements CallerWatcher {
   readonly #reservation: Reservation
   readonly #endings: Promise<unknown>[] = []
   #running: Hedge[] = []
-  #failures: Failure<Endpoint>[] = []
+  #failures: AttemptFailure<Endpoint>[] = []
   #cancel: () => void = () => undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   /** Once in a request. */

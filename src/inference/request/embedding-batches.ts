@@ -8,7 +8,7 @@ import { isEstimate } from '../usage/usage-meter.ts'
 /** Handles a response that may come in several parts. */
 export interface BatchListener extends AnswerListener {
   /** A part of the response has arrived and will be billed, whatever happens to the rest. */
-  part(part: ChatChunk): void
+  part(response: ChatChunk): void
 }
 
 /** Requests embeddings in batches, one after the other, where the provider has a maximum of inputs per request. */
