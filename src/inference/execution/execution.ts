@@ -200,10 +200,11 @@ export class Execution implements Stoppable, CallerWatcher {
     failure: FailedOutcome,
   ): Promise<AttemptOutcome> {
     const delivered = this.#shared?.delivered
+    if (delivered === undefined) return failure
     const tried: Recovery<Endpoint>[] = []
     const readiness = this.#readiness
-    const continues = (endpoint: Endpoint): boolean => delivered?.text !== '' && this.#continues(endpoint)
-    while (delivered?.isRepeatable === true && this.#timeLeftMs() > 0) {
+    const continues = (endpoint: Endpoint): boolean => delivered.text !== '' && this.#continues(endpoint)
+    while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
       const next = nextRecovery({ candidates, broken, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)

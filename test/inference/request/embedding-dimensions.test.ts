@@ -9,12 +9,12 @@ function cutTo(dimensions: number, embedding: readonly number[]): readonly numbe
   const listener = rightDimensions(wanted, {
     chunk: () => {},
     part: () => {},
-    answer: (_json, answer) => answers.push(answer),
+    answer: (_json, response) => answers.push(response),
     end: () => {},
     fail: () => {},
   })
-  const answer = { data: [{ index: 0, embedding }] }
-  listener.answer(JSON.stringify(answer), answer)
+  const response = { data: [{ index: 0, embedding }] }
+  listener.answer(JSON.stringify(response), response)
   const [vector] = (answers[0]?.data ?? []) as { embedding: number[] }[]
   return vector?.embedding ?? []
 }
