@@ -1,7 +1,6 @@
 // Rules of thumb for texts whose tokens are not counted.
 
-/** OpenAI's rule of thumb for English text; of ASCII text a character is a byte. */
+/** OpenAI's rule of thumb for English text. */
 export const CHARACTERS_PER_TOKEN = 4
-export const BYTES_PER_TOKEN = CHARACTERS_PER_TOKEN
-/** For decisions in which too low a count does harm, such as whether a prompt fits a context window. */
-export const CAUTIOUS_BYTES_PER_TOKEN = 3
+/** In JSON bodies, which are mostly ASCII. */
+export const BYTES_PER_TOKEN = 4
