@@ -31,5 +31,5 @@ export function createRunning(): Running {
 }
 
 function stopping(): BrokerError {
-  return new BrokerError('stopping', 'the broker is stopping and can wait no longer; retry in a moment')
+  return new BrokerError('stopping', 'the broker was told to stop and can wait no longer; retry in a moment')
 }
