@@ -25,16 +25,20 @@ const nobodyIsAsked = (): never => {
   throw new Error('this worker calls no provider')
 }
 const errand: Errand = {
-  kind: 'chat',
-  route: 'chat',
+  kind: {
+    name: 'chat',
+    route: 'chat',
+    maxUsage: () => ({ promptTokensAtMost: 100, completionTokensAtMost: 1000 }),
+    reasons: () => undefined,
+    createMeter: nobodyIsAsked,
+    createFormatter: nobodyIsAsked,
+    dispatch: nobodyIsAsked,
+  },
   body: jsonBodyOf('{}'),
   modelAsked: 'gpt-4o-mini',
   streamed: false,
   candidates: [],
   most: money(1_000_000n),
-  bounds: () => ({ promptTokensAtMost: 100, completionTokensAtMost: 1000 }),
-  meter: nobodyIsAsked,
-  completer: nobodyIsAsked,
 }
 const usage = {
   prompt: 100,
@@ -70,7 +74,7 @@ async function bookAgainAndAgain(): Promise<never> {
     const { ledger } = await books.bookAhead({ errand, asker, id, tokens: 250 })
     const startedAt = Date.now()
     const { kind, modelAsked, streamed, most } = errand
-    const hold = await ledger.hold({ id, caller, kind, modelAsked, streamed, most, startedAt })
+    const hold = await ledger.hold({ id, caller, kind: kind.name, modelAsked, streamed, most, startedAt })
     // Callers don't wait for the settlement either.
     void ledger.settle(hold, settlement)
   }

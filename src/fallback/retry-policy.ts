@@ -1,24 +1,25 @@
 import { ERRORS, type BrokerError } from '../base/errors.ts'
 import type { Readiness } from '../providers/keys/key-pool.ts'
 
-/** What the walk has to know of an endpoint. */
+/** What the policy has to know of an endpoint. */
 export interface Candidate {
   readonly id: string
   readonly model: string
   readonly contextWindow: number | undefined
 }
 
-/** One attempt that failed before the caller saw anything of it. */
-export interface Tried<C> {
+/** One attempt that failed before the caller got any of it. */
+export interface AttemptFailure<C> {
   readonly candidate: C
   readonly error: BrokerError
 }
 
-/** Where a walk stands. Health enters as data. */
-export interface Situation<C> {
+/** How far a request has come. */
+export interface FallbackState<C> {
   /** Best first. */
   readonly candidates: readonly C[]
-  readonly trail: readonly Tried<C>[]
+  readonly history: readonly AttemptFailure<C>[]
+  /** How available a candidate is now. */
   readonly readiness: (candidate: C) => Readiness
   /** Milliseconds until the whole request must be done. */
   readonly timeLeftMs: number
@@ -27,67 +28,67 @@ export interface Situation<C> {
 }
 
 export type Step<C> =
-  | { readonly type: 'ask'; readonly candidate: C; readonly afterMs: number }
+  | { readonly type: 'attempt'; readonly candidate: C; readonly afterMs: number }
   | { readonly type: 'stop' }
 
-/** No request costs more upstream attempts than this, whatever is there to try. */
-export const MOST_ATTEMPTS = 6
-/** One more than this many models refusing the same request, and it is the request. */
-const MOST_REFUSALS = 2
-/** A caller is kept waiting so long for the one provider that said when to come back. */
-const PATIENCE_MS = 5_000
-/** Timers may go off a little early by another clock. */
+/** The maximum number of attempts of one request, whatever candidates there are. */
+export const MAX_ATTEMPTS = 6
+/** After as many refusals of the same request by different models, the request itself is the cause. */
+const MAX_REFUSALS = 2
+/** The maximum wait for a provider that stated when it will be available again. */
+const MAX_WAIT_MS = 5_000
+/** Timers may fire a little early by another clock. */
 const TIMER_SLACK_MS = 10
 const RETRY_AFTER_MS = 250
 
 const STOP = { type: 'stop' } as const
 
 /**
- * Whom to ask next. In this order: the same endpoint with another key, when only the key was the trouble; the next fit
- * candidate; a candidate that has just failed elsewhere; the same endpoint again, once, when its failure may have
- * passed; one that is fit again within a few seconds; without any of these, one whose circuit is open all the same, which
- * it allows now and then. Never one whose refusal is known.
+ * What to do next. In this order: the same endpoint with another key, when only the key was the cause; the next available
+ * candidate; a degraded one; the same endpoint again, once, when its failure may have passed; one that is available again
+ * within a few seconds; without any of these, one whose circuit is open, which is retried now and then. Never a candidate
+ * that would only repeat a known refusal.
  */
-export function nextStep<C extends Candidate>(situation: Situation<C>): Step<C> {
-  const { candidates, trail, readiness, timeLeftMs } = situation
+export function nextStep<C extends Candidate>(state: FallbackState<C>): Step<C> {
+  const { candidates, history, readiness, timeLeftMs } = state
   const [first] = candidates
-  if (first === undefined || timeLeftMs <= 0 || isHopeless(trail)) return STOP
-  // What nearly always happens, without any of the lists below.
-  if (trail.length === 0 && readiness(first).state === 'ready') return ask(first)
-  const open = candidates.filter((candidate) => !isBarred(candidate, trail))
-  const last = trail.at(-1)
+  if (first === undefined || timeLeftMs <= 0 || isHopeless(history)) return STOP
+  // The usual case, without any of the lists below.
+  if (history.length === 0 && readiness(first).state === 'ready') return attempt(first)
+  const open = candidates.filter((candidate) => !isBarred(candidate, history))
+  const last = history.at(-1)
   if (last !== undefined && isKeyTrouble(last.error) && readiness(last.candidate).state === 'ready')
-    return ask(last.candidate)
-  const fresh = open.filter((candidate) => !trail.some((tried) => tried.candidate.id === candidate.id))
+    return attempt(last.candidate)
+  const fresh = open.filter((candidate) => !history.some((tried) => tried.candidate.id === candidate.id))
   const next =
     fresh.find((candidate) => readiness(candidate).state === 'ready') ??
     fresh.find((candidate) => readiness(candidate).state === 'shaky')
-  if (next !== undefined) return ask(next)
+  if (next !== undefined) return attempt(next)
   return (
-    again(open, situation) ??
-    later(open, situation) ??
-    (trail.length === 0 ? ask(inSpite(situation, first)) : STOP)
+    retrySame(open, state) ??
+    waitFor(open, state) ??
+    (history.length === 0 ? attempt(forceOpenCircuit(state, first)) : STOP)
   )
 }
 
-/** Nobody is fit. A provider that refuses us for now would be asked in vain, one that failed may have recovered. */
-function inSpite<C extends Candidate>({ candidates, readiness }: Situation<C>, first: C): C {
+/** No candidate is available. A provider that limits us would refuse again, one whose circuit is open may have recovered. */
+function forceOpenCircuit<C extends Candidate>({ candidates, readiness }: FallbackState<C>, first: C): C {
   return candidates.find((candidate) => readiness(candidate).reason === 'circuit-open') ?? first
 }
 
-function ask<C>(candidate: C, afterMs = 0): Step<C> {
-  return { type: 'ask', candidate, afterMs }
+function attempt<C>(candidate: C, afterMs = 0): Step<C> {
+  return { type: 'attempt', candidate, afterMs }
 }
 
-function isHopeless(trail: readonly Tried<unknown>[]): boolean {
-  const rules = trail.map(({ error }) => ERRORS[error.code].fallback)
+function isHopeless(history: readonly AttemptFailure<unknown>[]): boolean {
+  const rules = history.map(({ error }) => ERRORS[error.code].fallback)
   const refusals = rules.filter((rule) => rule === 'other-model').length
-  return trail.length >= MOST_ATTEMPTS || rules.includes('stop') || refusals >= MOST_REFUSALS
+  return history.length >= MAX_ATTEMPTS || rules.includes('stop') || refusals >= MAX_REFUSALS
 }
 
-/** A candidate that would repeat a refusal: the same model, or one with no more room for a prompt that was too long. */
-function isBarred(candidate: Candidate, trail: readonly Tried<Candidate>[]): boolean {
-  return trail.some(({ candidate: failed, error }) => {
+/** A candidate that would repeat a refusal: the same model, or no larger context window for a prompt that was too long. */
+function isBarred(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
+  return history.some(({ candidate: failed, error }) => {
     const rule = ERRORS[error.code].fallback
     if (rule === 'other-model') return candidate.model === failed.model
     if (rule === 'larger') return (candidate.contextWindow ?? 0) <= (failed.contextWindow ?? 0)
@@ -100,21 +101,21 @@ function isKeyTrouble({ code, details }: BrokerError): boolean {
   return code === 'upstream-denied' || (code === 'upstream-busy' && status === 429 && isUnasked !== true)
 }
 
-/** The same endpoint again: only for what may have been a moment's trouble, and once in a request. A silent one has cost enough. */
-function again<C extends Candidate>(open: readonly C[], situation: Situation<C>): Step<C> | undefined {
-  const { trail, readiness, random } = situation
-  const ids = trail.map(({ candidate }) => candidate.id)
+/** The same endpoint again: only after a failure that may be momentary, and once in a request. Never after a timeout, which took long enough. */
+function retrySame<C extends Candidate>(open: readonly C[], state: FallbackState<C>): Step<C> | undefined {
+  const { history, readiness, random } = state
+  const ids = history.map(({ candidate }) => candidate.id)
   if (new Set(ids).size < ids.length) return undefined
-  const found = trail.find(
+  const found = history.find(
     ({ candidate, error }) =>
       isMomentary(error) && open.includes(candidate) && readiness(candidate).state !== 'resting',
   )
-  return found && ask(found.candidate, RETRY_AFTER_MS * (1 + random))
+  return found && attempt(found.candidate, RETRY_AFTER_MS * (1 + random))
 }
 
 /**
- * The provider said that it failed, or can't have heard the request. One that may have been at work when the connection
- * broke could bill twice.
+ * The provider reported that it failed, or can't have received the request. One that may have been at work when the
+ * connection broke could bill twice.
  */
 function isMomentary({ code, details }: BrokerError): boolean {
   const { raw, mayRepeat, isUnasked, retryAfter, status = 503 } = details
@@ -123,27 +124,38 @@ function isMomentary({ code, details }: BrokerError): boolean {
   return code === 'upstream-failed' && isServerTrouble && isUnasked !== true && retryAfter === undefined
 }
 
-/** Whoever is fit again soon enough to wait for, once in a request. */
-function later<C extends Candidate>(
+/** A candidate that is available again soon enough to wait for, once in a request. */
+function waitFor<C extends Candidate>(
   open: readonly C[],
-  { trail, readiness, timeLeftMs }: Situation<C>,
+  { history, readiness, timeLeftMs }: FallbackState<C>,
 ): Step<C> | undefined {
-  // A circuit that is open may be tried at once by who has nobody else; waiting for it only gathers a crowd.
-  const isWorthIt = ({ reason }: Readiness): boolean => trail.length > 0 || reason !== 'circuit-open'
-  const count = (candidate: C): number => trail.filter((tried) => tried.candidate.id === candidate.id).length
+  // A request without another candidate may try an open circuit at once; waiting for it would only gather a crowd.
+  const isWorthIt = ({ reason }: Readiness): boolean => history.length > 0 || reason !== 'circuit-open'
+  const count = (candidate: C): number =>
+    history.filter((tried) => tried.candidate.id === candidate.id).length
   const waits = open
-    .filter((candidate) => count(candidate) < 2 && !wasSilent(candidate, trail))
+    .filter((candidate) => count(candidate) < 2 && !wasSilent(candidate, history))
     .map((candidate) => ({ candidate, ...readiness(candidate) }))
     .filter(isWorthIt)
-    .filter(({ state, readyInMs }) => state === 'resting' && readyInMs <= Math.min(PATIENCE_MS, timeLeftMs))
+    .filter(({ state, readyInMs }) => state === 'resting' && readyInMs <= Math.min(MAX_WAIT_MS, timeLeftMs))
     .sort((a, b) => a.readyInMs - b.readyInMs)
   const [soonest] = waits
   if (soonest === undefined || open.some((candidate) => count(candidate) > 1)) return undefined
-  return ask(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
+  return attempt(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
 }
 
-function wasSilent<C extends Candidate>(candidate: C, trail: readonly Tried<C>[]): boolean {
-  return trail.some(
+function wasSilent<C extends Candidate>(candidate: C, history: readonly AttemptFailure<C>[]): boolean {
+  return history.some(
     ({ candidate: tried, error }) => tried.id === candidate.id && error.code === 'upstream-timeout',
   )
+}
+
+/** The failure that the caller gets: the last that came from a provider tells more than that another one cools down. */
+export function reportedFailure<C>(history: readonly AttemptFailure<C>[]): AttemptFailure<C> | undefined {
+  return history.findLast(({ error }) => error.details.isUnasked !== true) ?? history.at(-1)
+}
+
+/** No other attempt can help, as when the broker itself has to stop. */
+export function isFinal({ code }: BrokerError): boolean {
+  return ERRORS[code].fallback === 'stop'
 }

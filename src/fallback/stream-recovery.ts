@@ -1,53 +1,53 @@
 import type { Readiness } from '../providers/keys/key-pool.ts'
 import type { Candidate } from './retry-policy.ts'
 
-/** How a broken answer is brought to its end: its text handed on to be continued, or the request asked anew and compared. */
-export type RescueWay = 'continue' | 'restart'
+/** How a broken stream is resumed: its text is sent to be continued, or the request is restarted and the text compared. */
+export type RecoveryMode = 'continue' | 'restart'
 
-export interface Rescue<C> {
+export interface Recovery<C> {
   readonly candidate: C
-  readonly way: RescueWay
+  readonly mode: RecoveryMode
 }
 
-export interface Wreck<C> {
+export interface BrokenStream<C> {
   /** Best first, the broken one among them. */
   readonly candidates: readonly C[]
-  /** Whose answer broke. */
+  /** The candidate whose stream broke. */
   readonly broken: C
-  readonly tried: readonly Rescue<C>[]
+  readonly tried: readonly Recovery<C>[]
   readonly readiness: (candidate: C) => Readiness
-  /** Whether the catalogue says that it continues from a prefix. */
+  /** Whether the candidate's model is known to continue from a prefix. */
   readonly continues: (candidate: C) => boolean
 }
 
-/** Each costs a prompt, and the second hardly ever succeeds where the first one didn't. */
-const MOST_RESCUES = 3
+/** Each recovery costs a prompt, and the second hardly ever succeeds where the first one didn't. */
+const MAX_RECOVERIES = 3
 
 /**
- * Who brings a broken answer to its end: whoever continues from a prefix, then the same model asked anew elsewhere, then
- * the broken endpoint itself in either way. Another model asked anew says something else, so it isn't asked.
+ * The next candidate to resume a broken stream: one that continues from a prefix, then the same model restarted elsewhere,
+ * then the broken endpoint itself in either mode. Another model, restarted, gives another text, so it isn't tried.
  */
-export function nextRescue<C extends Candidate>(wreck: Wreck<C>): Rescue<C> | undefined {
-  const { candidates, broken, tried } = wreck
-  if (tried.length >= MOST_RESCUES) return undefined
+export function nextRecovery<C extends Candidate>(stream: BrokenStream<C>): Recovery<C> | undefined {
+  const { candidates, broken, tried } = stream
+  if (tried.length >= MAX_RECOVERIES) return undefined
   const others = candidates.filter(({ id }) => id !== broken.id)
-  return [...rescuesBy(others, wreck), ...rescuesBy([broken], wreck)].find(
-    ({ candidate, way }) => !tried.some((each) => each.candidate.id === candidate.id && each.way === way),
+  return [...recoveriesAt(others, stream), ...recoveriesAt([broken], stream)].find(
+    ({ candidate, mode }) => !tried.some((each) => each.candidate.id === candidate.id && each.mode === mode),
   )
 }
 
-function rescuesBy<C extends Candidate>(
+function recoveriesAt<C extends Candidate>(
   candidates: readonly C[],
-  { broken, readiness, continues }: Wreck<C>,
-): readonly Rescue<C>[] {
-  const fit = candidates.filter((candidate) => readiness(candidate).state !== 'resting')
-  const by = (way: RescueWay, able: readonly C[]): Rescue<C>[] =>
-    able.map((candidate) => ({ candidate, way }))
+  { broken, readiness, continues }: BrokenStream<C>,
+): readonly Recovery<C>[] {
+  const available = candidates.filter((candidate) => readiness(candidate).state !== 'resting')
+  const by = (mode: RecoveryMode, able: readonly C[]): Recovery<C>[] =>
+    able.map((candidate) => ({ candidate, mode }))
   return [
-    ...by('continue', fit.filter(continues)),
+    ...by('continue', available.filter(continues)),
     ...by(
       'restart',
-      fit.filter(({ model }) => model === broken.model),
+      available.filter(({ model }) => model === broken.model),
     ),
   ]
 }

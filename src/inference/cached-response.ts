@@ -1,15 +1,15 @@
 import { NOTHING } from '../base/money.ts'
 import type { CachedAnswer } from './replay/response-cache.ts'
 import type { AnswerSink } from './response/response-sink.ts'
-import type { Asker } from './request/request-context.ts'
+import type { Asker } from './request/inference-request.ts'
 import type { Rooms } from './services/services.ts'
 
-/** Who answers, in the books. */
+/** The provider in the ledger's entry. */
 const CACHE = 'cache'
 
 /**
- * Tells an answer that was kept: under a new id, with nothing used and nothing to pay. It is a request like any other, so
- * that limits and the ledger know it. Throws `over-limit`, `store-full`.
+ * Responds from the cache, under a new id, with no usage and no cost. It is a request like any other: rate limits apply to
+ * it, and it has an entry in the ledger. Throws `over-limit`, `store-full`.
  */
 export async function tellCached(
   answer: CachedAnswer,
@@ -77,7 +77,7 @@ const NOTHING_USED = {
   audioCompletion: 0,
 }
 
-/** The same words at another time: another id, all counters at nought, and nothing of how it was routed then. */
+/** A cached piece under another id and time, with all counts at 0 and without the routing metadata of the first response. */
 function renewed(piece: string, id: string, created: number, source: string): string {
   const said = JSON.parse(piece) as Record<string, unknown>
   const { openrouter_metadata: _routed, x_aibroker: envelope, usage, ...rest } = said

@@ -1,4 +1,4 @@
-// A chat whose tools the broker runs: the model asks, the tools run, the model is asked again, until it has its answer.
+// A chat whose tools the broker runs: the model calls tools, the broker runs them and sends the results, until the model is done.
 import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { generationId } from '../base/ids.ts'
 import { money, NOTHING, type Money } from '../base/money.ts'
@@ -11,18 +11,17 @@ import { spliceFields } from '../wire/json/splice-fields.ts'
 import { partTools, type McpWish } from '../wire/openai/mcp-tools.ts'
 import type { AnswerSink } from './response/response-sink.ts'
 import { mayCost } from './execution/attempt-errors.ts'
-import type { Asker } from './request/request-context.ts'
-import { chatErrand } from './chat-request.ts'
-import { fitted } from './prompt/fit-context-window.ts'
+import type { Asker } from './request/inference-request.ts'
+import { prepareChat } from './chat-request.ts'
+import { Execution } from './execution/execution.ts'
 import type { Rooms } from './services/services.ts'
 import { runCall } from './tools/run-tool-call.ts'
 import { ToolPurse } from './tools/tool-budget.ts'
 import { ToolRound, type AskedCall } from './tools/tool-round.ts'
 import { ToolSet, wishedTools } from './tools/tool-selection.ts'
 import { ToolTeller } from './tools/tool-response.ts'
-import { walk } from './execution/execute.ts'
 
-/** Everything that the rounds of one chat share. */
+/** What all rounds of one chat share. */
 interface Loop {
   readonly request: ChatRequest
   readonly asker: Asker
@@ -41,10 +40,10 @@ interface Loop {
 }
 
 /**
- * Answers a chat that may use the broker's tools. Every round is an ordinary walk with a row of its own, every call has one
- * too, and all rows are of one group, whose id is the answer's. Calls of the caller's own functions are the caller's:
- * they end the loop, and calls of the broker's tools beside them are not run. Bounded in rounds, time and money; throws
- * like `walk`, and `over-budget` or `upstream-timeout` when a bound ends it.
+ * Responds to a chat that may use the broker's tools. Every round is an `Execution` with a ledger entry of its own, every
+ * tool call has one too, and all entries belong to one group, whose id is the response's. Calls of the caller's own
+ * functions are left to the caller: they end the loop, and calls of the broker's tools beside them are not run. Bounded in
+ * rounds, time and money; throws like `Execution.execute`, and `over-budget` or `upstream-timeout` when a bound ends it.
  */
 export async function chatWithTools(
   request: ChatRequest,
@@ -75,7 +74,7 @@ async function run(loop: Loop): Promise<void> {
   }
 }
 
-/** Finds out which tools there are; `undefined` when the caller left meanwhile. */
+/** Lists the tools; `undefined` when the caller left meanwhile. */
 async function openLoop(
   request: ChatRequest,
   asker: Asker,
@@ -85,8 +84,7 @@ async function openLoop(
   const { tools, clock } = rooms
   if (tools === undefined)
     throw new BrokerError('bad-request', 'tools of type “mcp” need MCP servers, and none are configured here')
-  if (request.choices > 1)
-    throw new BrokerError('bad-request', 'n: only one answer can be given where the broker runs tools')
+  if (request.choices > 1) throw new BrokerError('bad-request', 'n: must be 1 where the broker runs tools')
   const { wishes: named, own } = partTools(request.body.value['tools'])
   const wishes = named.length > 0 ? named : [{ ...NO_WISH, allowed: tools.chatTools(asker.caller) }]
   const limits = lowered(tools.chatLimits, wishes)
@@ -103,7 +101,7 @@ async function openLoop(
 
 const NO_WISH: McpWish = { server: undefined, allowed: undefined, maxRounds: undefined, maxCost: undefined }
 
-/** A request may ask for less than is configured, never for more. */
+/** A request may lower the configured limits, never raise them. */
 function lowered(limits: ChatLimits, wishes: readonly McpWish[]): ChatLimits {
   let { maxRounds, maxCost } = limits
   for (const wish of wishes) {
@@ -113,7 +111,7 @@ function lowered(limits: ChatLimits, wishes: readonly McpWish[]): ChatLimits {
   return { ...limits, maxRounds, maxCost }
 }
 
-/** One round; `undefined` when there is nobody left to answer, or nothing more to say. */
+/** One round; `undefined` when the caller left, or the stream has ended in an error. */
 async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promise<ToolRound | undefined> {
   const { request, asker, sink, rooms, purse, deadlineAt } = loop
   purse.check()
@@ -123,11 +121,9 @@ async function ask(loop: Loop, messages: readonly unknown[], nth: number): Promi
   const round = new ToolRound(nth === 1 ? sink.id : generationId(rooms.clock.now()), sink)
   const wholeMs = Math.min((rooms.timeLimits ?? DEFAULT_LIMITS).wholeMs, leftMs)
   const asked = parseChatRequest(body)
-  const errand = await fitted(chatErrand(asked, asker, rooms), asked, rooms)
-  await walk({ ...errand, group: sink.id }, asker, round, {
-    ...rooms,
-    timeLimits: { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs },
-  })
+  const inference = { ...(await prepareChat(asked, asker, rooms)), group: sink.id }
+  const timeLimits = { ...(rooms.timeLimits ?? DEFAULT_LIMITS), wholeMs }
+  await new Execution(inference, asker, round, { ...rooms, timeLimits }).execute()
   await rooms.ledger.written()
   purse.addRound(rooms.ledger.find(round.id))
   return sink.isGone || round.isBroken ? undefined : round
@@ -141,12 +137,12 @@ function changesOf({ request, own, set, limits }: Loop, messages: readonly unkno
   if (nth > 1) changes.set('messages', JSON.stringify(messages))
   if (tools.length === 0) changes.set('tool_choice', undefined)
   else if (nth > 1 && nth >= limits.maxRounds) changes.set('tool_choice', '"none"')
-  // Who must call something was heard in the first round; told again, the model could never end.
+  // A forced `tool_choice` holds for the first round only; repeated, the model could never end.
   else if (nth > 1 && request.body.value['tool_choice'] !== undefined) changes.set('tool_choice', '"auto"')
   return changes
 }
 
-/** All calls of a round at once; their messages for the model, in its order. `undefined` when the caller left. */
+/** Runs all calls of a round at once and returns their messages for the model, in its order; `undefined` when the caller left. */
 function runCalls(loop: Loop, round: ToolRound): Promise<readonly object[] | undefined> {
   const { asker, sink, tools, set, limits, purse, teller } = loop
   purse.check(pricesOf(set, round.calls))
@@ -169,7 +165,7 @@ function pricesOf(set: ToolSet, calls: readonly AskedCall[]): Money {
   return money(calls.reduce((sum, { name }) => sum + (set.find(name)?.price ?? NOTHING), 0n))
 }
 
-/** Work that ends when the caller leaves (then `undefined`), the time is over or the broker stops (then it throws). */
+/** Work that is aborted when the caller leaves (then `undefined`), or when the time is up or the broker stops (then it throws). */
 async function whileListening<T>(
   { sink, rooms, deadlineAt }: Pick<Loop, 'sink' | 'rooms' | 'deadlineAt'>,
   work: (signal: AbortSignal) => Promise<T>,
@@ -197,7 +193,7 @@ async function whileListening<T>(
     running.leave(listener)
     cancel()
     sink.watcher = undefined
-    // What still runs beside a call that failed for a bug of ours.
+    // Calls may still be running beside one that failed because of a bug in the broker.
     abort.abort()
   }
 }
@@ -205,7 +201,7 @@ async function whileListening<T>(
 function outOfTime(): BrokerError {
   return new BrokerError(
     'upstream-timeout',
-    'the rounds and tool calls of this answer took longer than they may',
+    'the rounds and tool calls of this response took longer than is allowed',
   )
 }
 

@@ -7,35 +7,36 @@ import type { Readiness } from '../providers/keys/key-pool.ts'
 import type { Exclusion, LeftOut } from '../routing/endpoint-candidate.ts'
 import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
 import { grantFor } from './budget/affordable-candidates.ts'
-import { boundsOf, type ChatBounds } from './budget/worst-case.ts'
+import { boundsOf, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
 import type { Rooms } from './services/services.ts'
+import { BYTES_PER_TOKEN } from './usage/token-ratio.ts'
 import { routeFor } from './select-candidates.ts'
 
-/** A request as far as routing and money look at it. */
+/** The parts of a request that routing and budgets depend on. */
 export interface Inquiry extends ChatBounds {
   readonly kind: ModelKind
   readonly wishes: RoutingWishes
 }
 
-/** What would become of a request; nobody is asked for it. */
+/** What would happen to a request; no provider is called for it. */
 export interface Explanation {
-  /** Best first: the order in which they would be asked. */
+  /** Best first: the order of the attempts. */
   readonly candidates: readonly Candidate[]
   readonly excluded: readonly Exclusion[]
-  /** Models of the caller's list that nobody can be asked for. */
+  /** Models of the caller's list that no endpoint can serve. */
   readonly leftOut: readonly { readonly model: string; readonly error: BrokerError }[]
-  /** Why nobody would be asked. */
+  /** Why no endpoint would be tried. */
   readonly error: BrokerError | undefined
 }
 
 export interface Candidate {
   readonly endpoint: Endpoint
   readonly quote: Quote
-  /** As it is now: one that rests is passed over. */
+  /** As it is now: an endpoint that cools down is skipped. */
   readonly readiness: Readiness | undefined
 }
 
-/** What an endpoint would take; unpriced where it is absent. */
+/** What an endpoint would charge; a cost is absent where the price is unknown. */
 export interface Quote {
   readonly promptTokens: number
   readonly completionTokens: number
@@ -67,7 +68,7 @@ function candidateOf(endpoint: Endpoint, inquiry: Inquiry, { providers }: Rooms)
   return { endpoint, quote: quote(inquiry, endpoint), readiness }
 }
 
-/** What the caller's budget leaves of the candidates. Throws `over-budget` when it leaves none. */
+/** The candidates that the caller's budget affords. Throws `over-budget` when it affords none. */
 function payable(
   candidates: readonly Endpoint[],
   inquiry: Inquiry,
@@ -78,11 +79,14 @@ function payable(
   const allowance = limits.allowance(caller)
   if (allowance === undefined) return candidates
   const { kind, choices, maxTokens } = inquiry
-  const bounds = (endpoint: Endpoint): UsageBounds => boundsFor(inquiry, endpoint)
+  const inquired = { maxUsage: (endpoint: Endpoint) => boundsFor(inquiry, endpoint) }
   const mayBeShortened = kind === 'chat' && maxTokens === undefined
   let left: readonly Endpoint[] = []
   try {
-    left = grantFor({ candidates, most: undefined, bounds, choices, mayBeShortened }, allowance).candidates
+    left = grantFor(
+      { kind: inquired, candidates, most: undefined, choices, mayBeShortened },
+      allowance,
+    ).candidates
     return left
   } finally {
     const reason = `may cost more than the $${formatDollars(allowance.left)} that ${allowance.name} has left`
@@ -95,19 +99,17 @@ function payable(
   }
 }
 
-/** To routing, a provider that the caller may not use isn't there. */
+/** Routing takes a provider that the caller may not use for one that isn't configured, so that the reason is corrected here. */
 function pinnedAway(exclusion: Exclusion, { providers }: Rooms): Exclusion {
   const isHere = providers().has(exclusion.endpoint.provider)
   if (exclusion.step !== 'Filter by Configured Providers' || !isHere) return exclusion
   return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
 }
 
-/** OpenAI's rule of thumb for English text. */
-const BYTES_PER_TOKEN = 4
-/** What an answer is taken to be as long as nobody bounds it: a page of text. */
+/** The expected length of a response without a maximum, in tokens: a page of text. */
 const USUAL_ANSWER = 500
 
-/** Expected by rule of thumb; the most is never below what is billed. */
+/** The expected cost is a rule of thumb; the maximum is never below what is billed. */
 function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
   const { price } = endpoint
   const bounds = boundsFor(inquiry, endpoint)
@@ -130,9 +132,7 @@ function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
 }
 
 function boundsFor(inquiry: Inquiry, endpoint: Endpoint): UsageBounds {
-  return inquiry.kind === 'chat'
-    ? boundsOf(inquiry, endpoint)
-    : { promptTokensAtMost: inquiry.body.byteLength, completionTokensAtMost: 0 }
+  return inquiry.kind === 'chat' ? boundsOf(inquiry, endpoint) : maxPromptUsage(inquiry.body)
 }
 
 const NO_USAGE = {

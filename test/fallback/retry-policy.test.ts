@@ -1,12 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BrokerError, ERRORS, type ErrorCode, type ErrorDetails } from '../../src/base/errors.ts'
-import { MOST_ATTEMPTS, nextStep, type Candidate, type Tried } from '../../src/fallback/retry-policy.ts'
+import {
+  MAX_ATTEMPTS,
+  nextStep,
+  type Candidate,
+  type AttemptFailure,
+} from '../../src/fallback/retry-policy.ts'
 import type { Readiness } from '../../src/providers/keys/key-pool.ts'
 
 const READY: Readiness = { state: 'ready', readyInMs: 0, reason: undefined }
-const SHAKY: Readiness = { state: 'shaky', readyInMs: 0, reason: 'failing' }
-const rests = (readyInMs: number): Readiness => ({ state: 'resting', readyInMs, reason: 'circuit-open' })
+const DEGRADED: Readiness = { state: 'shaky', readyInMs: 0, reason: 'failing' }
+const coolingDown = (readyInMs: number): Readiness => ({
+  state: 'resting',
+  readyInMs,
+  reason: 'circuit-open',
+})
 
 const candidate = (id: string, model = 'one', contextWindow?: number): Candidate => ({
   id,
@@ -19,20 +28,20 @@ const failure = (code: ErrorCode, details: ErrorDetails = {}): BrokerError =>
   new BrokerError(code, code, { details })
 const busy = failure('upstream-busy', { status: 429 })
 const down = failure('upstream-failed', { status: 503 })
-const silent = failure('upstream-timeout')
+const timeout = failure('upstream-timeout')
 
 interface Given {
   readonly candidates?: readonly Candidate[]
-  readonly trail?: readonly (readonly [Candidate, BrokerError])[]
+  readonly history?: readonly (readonly [Candidate, BrokerError])[]
   readonly health?: Readonly<Record<string, Readiness>>
   readonly timeLeftMs?: number
 }
 
-/** Who is asked next: an id, `wait <ms>: id`, or `stop`. */
-function next({ candidates = [a, b, c], trail = [], health = {}, timeLeftMs = 60_000 }: Given): string {
+/** The next step: the id of the candidate to try, `wait <ms>: id`, or `stop`. */
+function next({ candidates = [a, b, c], history = [], health = {}, timeLeftMs = 60_000 }: Given): string {
   const step = nextStep({
     candidates,
-    trail: trail.map(([tried, error]) => ({ candidate: tried, error })),
+    history: history.map(([tried, error]) => ({ candidate: tried, error })),
     readiness: ({ id }) => health[id] ?? READY,
     timeLeftMs,
     random: 0,
@@ -41,32 +50,32 @@ function next({ candidates = [a, b, c], trail = [], health = {}, timeLeftMs = 60
   return step.afterMs === 0 ? step.candidate.id : `wait ${step.afterMs}: ${step.candidate.id}`
 }
 
-describe('the next to be asked is', () => {
-  test('the best that is fit, before one that has just failed, before none that rests', () => {
+describe('the retry policy picks', () => {
+  test('the best available candidate, then a degraded one, then one that cools down', () => {
     expect(next({})).toBe('a')
-    expect(next({ health: { a: SHAKY } })).toBe('b')
-    expect(next({ health: { a: SHAKY, b: rests(60_000), c: rests(60_000) } })).toBe('a')
-    expect(next({ health: { a: rests(100) } })).toBe('b')
+    expect(next({ health: { a: DEGRADED } })).toBe('b')
+    expect(next({ health: { a: DEGRADED, b: coolingDown(60_000), c: coolingDown(60_000) } })).toBe('a')
+    expect(next({ health: { a: coolingDown(100) } })).toBe('b')
   })
 
-  test('the same endpoint with another key when only the key was limited or refused', () => {
-    expect(next({ trail: [[a, busy]] })).toBe('a')
-    expect(next({ trail: [[a, failure('upstream-denied', { status: 401 })]] })).toBe('a')
-    expect(next({ trail: [[a, busy]], health: { a: rests(60_000) } })).toBe('b')
+  test('the same endpoint with another key after only the key was limited or refused', () => {
+    expect(next({ history: [[a, busy]] })).toBe('a')
+    expect(next({ history: [[a, failure('upstream-denied', { status: 401 })]] })).toBe('a')
+    expect(next({ history: [[a, busy]], health: { a: coolingDown(60_000) } })).toBe('b')
   })
 
-  test('the next candidate when the endpoint itself failed, was overloaded or silent', () => {
-    expect(next({ trail: [[a, failure('upstream-busy', { status: 529 })]] })).toBe('b')
-    expect(next({ trail: [[a, down]] })).toBe('b')
-    expect(next({ trail: [[a, silent]] })).toBe('b')
+  test('the next candidate after the endpoint itself failed, was overloaded or timed out', () => {
+    expect(next({ history: [[a, failure('upstream-busy', { status: 529 })]] })).toBe('b')
+    expect(next({ history: [[a, down]] })).toBe('b')
+    expect(next({ history: [[a, timeout]] })).toBe('b')
   })
 
-  test('the same endpoint once more, a moment later, when it is all there is', () => {
-    expect(next({ candidates: [a], trail: [[a, down]] })).toBe('wait 250: a')
+  test('the only candidate once more, after a moment', () => {
+    expect(next({ candidates: [a], history: [[a, down]] })).toBe('wait 250: a')
     expect(
       next({
         candidates: [a],
-        trail: [
+        history: [
           [a, down],
           [a, down],
         ],
@@ -74,45 +83,47 @@ describe('the next to be asked is', () => {
     ).toBe('stop')
   })
 
-  test('nobody after a connection that broke: it may have been at work, unless it can’t have heard the request', () => {
-    expect(next({ candidates: [a], trail: [[a, failure('upstream-failed')]] })).toBe('stop')
-    expect(next({ candidates: [a, b], trail: [[a, failure('upstream-failed')]] })).toBe('b')
-    const unheard = failure('upstream-failed', { mayRepeat: true })
-    expect(next({ candidates: [a], trail: [[a, unheard]] })).toBe('wait 250: a')
-    const inItsWords = failure('upstream-failed', { raw: '{"error":"oops"}' })
-    expect(next({ candidates: [a], trail: [[a, inItsWords]] })).toBe('wait 250: a')
+  test('no candidate after the only one broke the connection, unless it can’t have received the request', () => {
+    expect(next({ candidates: [a], history: [[a, failure('upstream-failed')]] })).toBe('stop')
+    expect(next({ candidates: [a, b], history: [[a, failure('upstream-failed')]] })).toBe('b')
+    const notReceived = failure('upstream-failed', { mayRepeat: true })
+    expect(next({ candidates: [a], history: [[a, notReceived]] })).toBe('wait 250: a')
+    const reported = failure('upstream-failed', { raw: '{"error":"oops"}' })
+    expect(next({ candidates: [a], history: [[a, reported]] })).toBe('wait 250: a')
   })
 
-  test('one whose circuit is open when there is nobody else, at once', () => {
+  test('a candidate whose circuit is open, at once, when there is no other', () => {
     const limited: Readiness = { state: 'resting', readyInMs: 60_000, reason: 'limited' }
-    expect(next({ health: { a: limited, b: rests(3000), c: limited } })).toBe('b')
+    expect(next({ health: { a: limited, b: coolingDown(3000), c: limited } })).toBe('b')
     expect(next({ candidates: [a], health: { a: limited } })).toBe('a')
   })
 
-  test('nobody after a silent one that is all there is: it has cost enough', () => {
-    expect(next({ candidates: [a], trail: [[a, silent]] })).toBe('stop')
-    expect(next({ candidates: [a], trail: [[a, silent]], health: { a: rests(100) } })).toBe('stop')
+  test('no candidate after the only one timed out', () => {
+    expect(next({ candidates: [a], history: [[a, timeout]] })).toBe('stop')
+    expect(next({ candidates: [a], history: [[a, timeout]], health: { a: coolingDown(100) } })).toBe('stop')
   })
 
-  test('one that said when to come back, if that is soon', () => {
-    expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(1500) } })).toBe('wait 1510: a')
-    expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(6000) } })).toBe('stop')
-    expect(next({ candidates: [a], trail: [[a, busy]], health: { a: rests(1500) }, timeLeftMs: 1000 })).toBe(
-      'stop',
+  test('a candidate that stated when it will be available again, if that is soon', () => {
+    expect(next({ candidates: [a], history: [[a, busy]], health: { a: coolingDown(1500) } })).toBe(
+      'wait 1510: a',
     )
+    expect(next({ candidates: [a], history: [[a, busy]], health: { a: coolingDown(6000) } })).toBe('stop')
+    expect(
+      next({ candidates: [a], history: [[a, busy]], health: { a: coolingDown(1500) }, timeLeftMs: 1000 }),
+    ).toBe('stop')
   })
 })
 
-describe('a refusal', () => {
-  test('is not repeated on the same model, and twice is enough', () => {
+describe('after a refusal', () => {
+  test('the same model is not tried again, and two refusals end the request', () => {
     const refused = failure('upstream-refused', { status: 400 })
     const [x, y, z] = [candidate('x', 'one'), candidate('y', 'two'), candidate('z', 'three')] as const
-    expect(next({ trail: [[a, refused]] })).toBe('stop')
-    expect(next({ candidates: [a, x, y, z], trail: [[a, refused]] })).toBe('y')
+    expect(next({ history: [[a, refused]] })).toBe('stop')
+    expect(next({ candidates: [a, x, y, z], history: [[a, refused]] })).toBe('y')
     expect(
       next({
         candidates: [a, x, y, z],
-        trail: [
+        history: [
           [a, refused],
           [y, refused],
         ],
@@ -120,32 +131,32 @@ describe('a refusal', () => {
     ).toBe('stop')
   })
 
-  test('of a prompt that is too long goes to a candidate with more room', () => {
+  test('of a prompt that is too long, a candidate with a larger context window is tried', () => {
     const tooLong = failure('context-too-long', { status: 400 })
     const small = candidate('small', 'one', 8_000)
     const same = candidate('same', 'two', 8_000)
     const large = candidate('large', 'three', 128_000)
-    expect(next({ candidates: [small, same, a, large], trail: [[small, tooLong]] })).toBe('large')
-    expect(next({ candidates: [small, same, a], trail: [[small, tooLong]] })).toBe('stop')
+    expect(next({ candidates: [small, same, a, large], history: [[small, tooLong]] })).toBe('large')
+    expect(next({ candidates: [small, same, a], history: [[small, tooLong]] })).toBe('stop')
   })
 
-  test('of a subject is final', () => {
-    expect(next({ trail: [[a, failure('content-refused')]] })).toBe('stop')
+  test('of the content, no candidate is tried', () => {
+    expect(next({ history: [[a, failure('content-refused')]] })).toBe('stop')
   })
 })
 
-test('nothing is asked when the time is up', () => {
+test('the retry policy stops when the time is up', () => {
   expect(next({ timeLeftMs: 0 })).toBe('stop')
 })
 
-test('whatever fails how, a walk ends, asks nobody whose refusal is known, and never hammers', () => {
+test('whatever fails, a request ends, repeats no known refusal, and stays within the maximum of attempts', () => {
   const codes = (Object.keys(ERRORS) as ErrorCode[]).filter(
     (code) => code.startsWith('upstream-') || code === 'context-too-long' || code === 'content-refused',
   )
   const anError = fc
     .record({ code: fc.constantFrom(...codes), status: fc.constantFrom(undefined, 400, 401, 429, 500, 503) })
     .map(({ code, status }) => failure(code, { status }))
-  const aReadiness = fc.constantFrom(READY, SHAKY, rests(1000), rests(60_000))
+  const aReadiness = fc.constantFrom(READY, DEGRADED, coolingDown(1000), coolingDown(60_000))
   const someCandidates = fc.uniqueArray(
     fc.record({
       id: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'),
@@ -159,27 +170,27 @@ test('whatever fails how, a walk ends, asks nobody whose refusal is known, and n
       someCandidates,
       fc.array(fc.tuple(anError, aReadiness), { minLength: 30, maxLength: 30 }),
       (candidates, events) => {
-        const trail: Tried<Candidate>[] = []
+        const history: AttemptFailure<Candidate>[] = []
         let waits = 0
         for (const [error, readiness] of events) {
           const step = nextStep({
             candidates,
-            trail,
+            history,
             readiness: () => readiness,
             timeLeftMs: 60_000,
             random: 0,
           })
           if (step.type === 'stop') return
           waits += step.afterMs
-          for (const { candidate: failed, error: earlier } of trail) {
+          for (const { candidate: failed, error: earlier } of history) {
             const rule = ERRORS[earlier.code].fallback
             if (rule === 'other-model') expect(step.candidate.model).not.toBe(failed.model)
             expect(rule).not.toBe('stop')
             if (earlier.code === 'upstream-timeout') expect(step.candidate.id).not.toBe(failed.id)
           }
-          trail.push({ candidate: step.candidate, error })
+          history.push({ candidate: step.candidate, error })
         }
-        expect(trail.length).toBeLessThanOrEqual(MOST_ATTEMPTS)
+        expect(history.length).toBeLessThanOrEqual(MAX_ATTEMPTS)
         expect(waits).toBeLessThanOrEqual(10_000)
       },
     ),

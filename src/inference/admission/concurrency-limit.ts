@@ -1,22 +1,20 @@
 import { BrokerError } from '../../base/errors.ts'
 
-/** Turns requests away before any work is done for them: not even their bodies are read. */
+/** Rejects requests before any work is done for them: not even their bodies are read. */
 export interface Admission {
-  /** Counts a request in; the result counts it out. Throws `overloaded`. */
+  /** Counts a request as open; the returned function counts it as ended. Throws `overloaded`. */
   enter(): () => void
 }
 
-/** @param most open requests of all doors together. */
+/** @param maxOpen the maximum of open requests of all servers together. */
 export function createAdmission(most: number): Admission {
   let open = 0
   return {
     enter() {
       if (open >= most)
-        throw new BrokerError(
-          'overloaded',
-          `this broker has as many requests open as it may (${most}); ask again in a moment`,
-          { details: { retryAfter: 1 } },
-        )
+        throw new BrokerError('overloaded', `too many open requests (limit ${most}); retry in a moment`, {
+          details: { retryAfter: 1 },
+        })
       open++
       return () => open--
     },

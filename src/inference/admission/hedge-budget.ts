@@ -2,21 +2,21 @@ import type { EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
 import type { Errand } from '../request/inference-request.ts'
 import type { Grant } from '../budget/affordable-candidates.ts'
 
-/** When a second endpoint may be asked beside one that is slow to speak, and how often. */
+/** When a second endpoint may be tried beside one that is slow to send its first chunk, and how often. */
 export interface Hedges {
   /** Milliseconds after which this endpoint is unusually late; `undefined` when too little is known of it. */
   patienceMs(endpointId: string): number | undefined
-  /** A request comes in that allows it: it adds its share to the budget. */
+  /** Counts a request that may be hedged: it adds its share to the budget. */
   enter(): void
   /** Takes one extra request from the budget; false when there is none left. */
   take(): boolean
 }
 
-/** So many extra requests may be saved up in quiet times for a bad moment. */
+/** The maximum of extra requests that the budget accumulates in quiet times. */
 const MOST_SAVED = 10
 const WHOLE = 100
 
-/** @param percent extra requests per hundred requests that allow them. */
+/** @param percent extra requests per hundred requests that may be hedged. */
 export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, percent: number): Hedges {
   let saved = 0
   return {
@@ -32,11 +32,10 @@ export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, perce
   }
 }
 
-/** For a stream that somebody else could begin as well, when it is known what is slow. */
+/** The hedge policy of a request; `undefined` unless it is a stream with a second candidate whose first one has a known latency. */
 export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefined): Hedges | undefined {
   const [first, second] = grant.candidates
-  if (!errand.streamed || errand.kind !== 'chat' || first === undefined || second === undefined)
-    return undefined
+  if (!errand.streamed || first === undefined || second === undefined) return undefined
   if (hedges?.patienceMs(first.id) === undefined) return undefined
   hedges.enter()
   return hedges

@@ -1,16 +1,16 @@
 import { BrokerError } from '../../base/errors.ts'
 import { Roster, type Placed } from '../../base/collections/swap-set.ts'
 
-/** The requests under way, so that a broker that has to stop can end each with a word instead of a cut. */
+/** The requests in flight, so that a broker that has to stop ends each with an error instead of a broken connection. */
 export interface Running {
-  /** Counts one in until it leaves. Throws `stopping` after `endAll`. */
+  /** Adds a request until it leaves. Throws `stopping` after `stopAll`. */
   enter(one: Stoppable): void
   leave(one: Stoppable): void
   endAll(): void
 }
 
 export interface Stoppable extends Placed {
-  /** Breaks it off although its caller is still there. */
+  /** Ends it although its caller is still there. */
   stop(error: BrokerError): void
 }
 
@@ -31,8 +31,5 @@ export function createRunning(): Running {
 }
 
 function stopping(): BrokerError {
-  return new BrokerError(
-    'stopping',
-    'the broker was told to stop and can wait no longer; ask again in a moment',
-  )
+  return new BrokerError('stopping', 'the broker was told to stop and can wait no longer; retry in a moment')
 }

@@ -1,23 +1,22 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
-import type { Asker } from '../request/request-context.ts'
-import type { Errand } from '../request/inference-request.ts'
+import type { Asker, Errand } from '../request/inference-request.ts'
 
-/** What is booked for one request. */
+/** What accounting in another process has to know of a request to reserve its cost. */
 export interface Booking {
   readonly errand: Errand
   readonly asker: Asker
   /** The generation id. */
   readonly id: string
-  /** What the prompt is expected to have. */
+  /** The expected tokens of the prompt. */
   readonly tokens: number
 }
 
-/** What the walk asks of the books. */
+/** The limits and the ledger as one request uses them. */
 export interface Books {
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
   readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
 }
 
-/** Books for this request alone, which have been asked already. Throws what they would throw. */
+/** Consults accounting in another process. The result answers for this one request from what it learned. Throws what that process throws. */
 export type BookAhead = (booking: Booking) => Promise<Books>

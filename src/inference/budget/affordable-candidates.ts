@@ -3,30 +3,36 @@ import { formatDollars, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { mostItCanCost, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
 import type { Allowance } from '../../limits/limits.ts'
-import type { Errand } from '../request/inference-request.ts'
+import type { Errand, InferenceKind } from '../request/inference-request.ts'
 
-/** What a request may use up: the money to set aside, and who may be asked for how much. */
+/** What a request may use: the money to set aside, and the candidates with the tokens that each may give. */
 export interface Grant {
   readonly candidates: readonly Endpoint[]
-  /** `undefined` when nobody knows a price. */
+  /** The money to set aside; `undefined` when no price is known. */
   readonly most: Money | undefined
-  /** Tokens of the whole answer after which a stream ends; by endpoint id, only where a budget binds. */
+  /** Tokens of all choices together after which a stream ends; by endpoint id, only where a budget binds. */
   readonly tokens: ReadonlyMap<string, number>
-  /** Of these, the endpoints that are asked for less than they could give. */
+  /** Ids of the endpoints that are asked for fewer tokens than they could give. */
   readonly shortened: ReadonlySet<string>
   readonly allowance: Allowance | undefined
 }
 
-/** What of an errand has to do with money. */
-export type Payable = Pick<Errand, 'candidates' | 'most' | 'bounds' | 'choices' | 'mayBeShortened'>
+/** The parts of a request that its cost depends on. */
+export interface Payable {
+  readonly kind: Pick<InferenceKind, 'maxUsage'>
+  /** Best first. */
+  readonly candidates: readonly Endpoint[]
+  readonly most: Money | undefined
+  readonly choices?: number | undefined
+  readonly mayBeShortened?: boolean | undefined
+}
 
 const NO_TOKENS: ReadonlyMap<string, number> = new Map()
 const NOBODY: ReadonlySet<string> = new Set()
 
 /**
- * Sets the most that a request can cost against what its caller has left. Where the caller named no bound and the budget
- * affords less than the model's most, the answer is shortened to what it affords. Throws `over-budget` when no candidate
- * can be paid.
+ * The candidates that the caller's budget affords. Where the caller set no maximum length and the budget affords less than
+ * the model's maximum, the response is capped at what it affords. Throws `over-budget` when no candidate is affordable.
  */
 export function grantFor(errand: Payable, allowance: Allowance | undefined): Grant {
   const { candidates, most } = errand
@@ -44,20 +50,20 @@ export function grantFor(errand: Payable, allowance: Allowance | undefined): Gra
   }
 }
 
-/** What was asked for, and what it may use. */
-export interface Ordered {
-  readonly errand: Errand
+/** A request, and what it may use. */
+export interface GrantedRequest {
+  readonly request: Errand
   readonly grant: Grant
 }
 
-/** The most that one attempt at an endpoint may use. */
-export function mostUsageAt({ errand, grant }: Ordered, endpoint: Endpoint): UsageBounds {
-  const bounds = errand.bounds(endpoint)
+/** The maximum that one attempt at an endpoint may use. */
+export function mostUsageAt({ request, grant }: GrantedRequest, endpoint: Endpoint): UsageBounds {
+  const bounds = request.kind.maxUsage(endpoint)
   const tokens = grant.shortened.has(endpoint.id) ? grant.tokens.get(endpoint.id) : undefined
   return tokens === undefined ? bounds : { ...bounds, completionTokensAtMost: tokens }
 }
 
-/** What the answer says of having been shortened. */
+/** How the response to a request is capped at an endpoint; `undefined` when it isn't. */
 export function shorteningOf(grant: Grant, endpoint: Endpoint | undefined): Shortening | undefined {
   if (endpoint === undefined || grant.allowance === undefined || !grant.shortened.has(endpoint.id))
     return undefined
@@ -65,7 +71,7 @@ export function shorteningOf(grant: Grant, endpoint: Endpoint | undefined): Shor
   return { max_tokens: grant.tokens.get(endpoint.id) ?? 0, budget: period }
 }
 
-/** As it stands in `x_aibroker.limited`. */
+/** The value of `x_aibroker.limited`. */
 export interface Shortening {
   /** Of all choices together. */
   readonly max_tokens: number
@@ -80,10 +86,10 @@ interface Offer {
   readonly isShortened: boolean
 }
 
-/** One candidate as far as it can be paid; none when it can't. */
+/** One candidate with what the budget affords of it; an empty list when that is nothing. */
 function offerOf(errand: Payable, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
   const { price } = endpoint
-  const bounds = errand.bounds(endpoint)
+  const bounds = errand.kind.maxUsage(endpoint)
   const tokens = bounds.completionTokensAtMost
   const most = price === undefined ? undefined : mostItCanCost(bounds, price)
   if (price === undefined || most === undefined)
@@ -117,12 +123,12 @@ function tooDear(errand: Payable, { left, name, period }: Allowance): BrokerErro
   if (costs.length === 0)
     return new BrokerError(
       'over-budget',
-      `${whose}, and nobody knows what this model costs: ask for one with a price, or have the limit allow unpriced ones`,
+      `${whose}, and the price of this model is unknown: request a model with a price, or have the limit allow unpriced ones`,
     )
   const least = costs.reduce((a, b) => (b < a ? b : a))
   const advice =
     errand.mayBeShortened !== true
-      ? 'ask for fewer max_tokens, or have the budget raised'
+      ? 'request fewer max_tokens, or have the budget raised'
       : 'have the budget raised'
   return new BrokerError(
     'over-budget',
@@ -130,11 +136,11 @@ function tooDear(errand: Payable, { left, name, period }: Allowance): BrokerErro
   )
 }
 
-/** What would have to be left for this candidate to be asked at all. */
+/** The minimum that has to be left for this candidate. */
 function costsOf(errand: Payable, endpoint: Endpoint): Money[] {
   const { price } = endpoint
   if (price === undefined) return []
-  const bounds = errand.bounds(endpoint)
+  const bounds = errand.kind.maxUsage(endpoint)
   const shortest =
     errand.mayBeShortened !== true ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
   const cost = mostItCanCost(shortest, price)

@@ -2,39 +2,38 @@ import type { Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { mostItCanCost, type UsageBounds } from '../../ledger/cost.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
+import type { ChatRequest } from '../../wire/openai/chat.ts'
+import type { InferenceKind } from '../request/inference-request.ts'
 import { imagesIn, textTokensAtMost } from '../usage/prompt-text.ts'
 
-/** Taken for the length of an answer where neither the caller nor the catalogue bounds it. */
+/** Assumed length of a response, in tokens, where neither the caller nor the catalog bounds it. */
 const UNKNOWN_OUTPUT = 128_000
-/** Taken for the length of a prompt with pictures where nobody knows how long it may be. */
+/** Assumed maximum length of a prompt with media, in tokens, where the context window is unknown. */
 const UNKNOWN_WINDOW = 1_000_000
 
-/** What bounds the cost of a chat. */
-export interface ChatBounds {
-  readonly body: JsonBody
-  /** The caller's own bound on an answer. */
-  readonly maxTokens: number | undefined
-  /** How many answers were asked for. */
-  readonly choices: number
-}
+/** The parts of a chat request that bound its cost. */
+export type ChatBounds = Pick<ChatRequest, 'body' | 'maxTokens' | 'choices'>
 
-/** The most that the request can cost at the dearest of its candidates; `undefined` when none of them has a known price. */
-export function mostItCanTake(request: ChatBounds, candidates: readonly Endpoint[]): Money | undefined {
-  let most: Money | undefined
+/** The maximum cost at the most expensive of the candidates; `undefined` when none of them has a known price. */
+export function maxCost(
+  kind: Pick<InferenceKind, 'maxUsage'>,
+  candidates: readonly Endpoint[],
+): Money | undefined {
+  let max: Money | undefined
   for (const endpoint of candidates) {
-    const cost =
-      endpoint.price === undefined ? undefined : mostItCanCost(boundsOf(request, endpoint), endpoint.price)
-    if (cost !== undefined && cost > (most ?? -1n)) most = cost
+    const { price } = endpoint
+    const cost = price === undefined ? undefined : mostItCanCost(kind.maxUsage(endpoint), price)
+    if (cost !== undefined && cost > (max ?? -1n)) max = cost
   }
-  return most
+  return max
 }
 
-/** The most that it can use at one endpoint. */
+/** The maximum that a chat can use at one endpoint. */
 export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
   const completionTokensAtMost = answer * request.choices
-  // A picture, a file or a link may stand for any number of tokens, up to the window.
+  // An image, a file or a link may stand for any number of tokens, up to the context window.
   if (hasMedia(request))
     return {
       promptTokensAtMost: Math.max(textTokensAtMost(request.body), endpoint.contextWindow ?? UNKNOWN_WINDOW),
@@ -46,6 +45,11 @@ export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
     completionTokensAtMost,
     isText: true,
   }
+}
+
+/** The maximum usage of a request whose response has no tokens: no token is shorter than a byte. */
+export function maxPromptUsage({ byteLength }: JsonBody): UsageBounds {
+  return { promptTokensAtMost: byteLength, completionTokensAtMost: 0 }
 }
 
 function hasMedia({ body }: ChatBounds): boolean {

@@ -3,74 +3,74 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import type { CountSource, Settlement, Usage } from '../../ledger/types.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { countReading } from './estimate-usage.ts'
-import { mostUsageAt, type Ordered } from '../budget/affordable-candidates.ts'
+import { mostUsageAt, type GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { Ceiling, Meter, Reading } from '../usage/usage-meter.ts'
-import { guessedCost, settledCost } from './reconcile-cost.ts'
+import { guessedCost, settledCost, type CostQuestion } from './reconcile-cost.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
-/** Who answers. */
-export interface Answering {
+/** An attempt as far as its cost is concerned. */
+export interface ChargingAttempt {
   readonly endpoint: Endpoint
   readonly meter: Meter
-  /** Its own figure of the cost is what we are billed; otherwise counts times price are. */
-  readonly saysWhatItCharged: boolean
-  readonly ordered: Ordered
-  /** What it was asked. */
+  /** The provider's own figure of the cost is what we are billed; otherwise it is usage times price. */
+  readonly reportsCost: boolean
+  readonly granted: GrantedRequest
+  /** What the endpoint was sent. */
   readonly body: JsonBody
-  /** Nobody listens to it any more, and it bills on. */
-  readonly goesOn: () => boolean
+  /** It was closed while the provider may go on billing. */
+  readonly isAbandoned: boolean
 }
 
-/** What one answer costs, or all parts of one that several endpoints gave. */
+/** The cost of one response, or of all parts of one that several endpoints gave. */
 export type Bill = Pick<
   Settlement,
   'usage' | 'countSource' | 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'
 >
 
-/** The bill of one endpoint's part, once nothing more comes: at once where the endpoint reported, else counted. */
+/** The cost of one attempt after its end: at once where the endpoint reported its usage, otherwise once its tokens are counted. */
 export function settledBillOf(
-  answering: Answering,
+  attempt: ChargingAttempt,
   held: Money | undefined,
   counter: TokenCounter | undefined,
 ): Bill | Promise<Bill> {
-  const { endpoint, meter, body } = answering
-  if (meter.reported !== undefined) return billAt(meter.read(), answering, false, held)
+  const { endpoint, meter, body } = attempt
+  if (meter.reported !== undefined) return billAt(meter.read(), attempt, false, held)
   const asked = { body, model: endpoint.modelId }
-  return countReading(meter, ceilingOf(answering), asked, counter).then((reading) =>
-    billAt(reading, answering, answering.goesOn(), held),
+  return countReading(meter, ceilingOf(attempt), asked, counter).then((reading) =>
+    billAt(reading, attempt, attempt.isAbandoned, held),
   )
 }
 
 function billAt(
   reading: Reading,
-  { endpoint: { price }, meter, saysWhatItCharged }: Answering,
+  { endpoint: { price }, meter, reportsCost }: ChargingAttempt,
   goesOn: boolean,
   held: Money | undefined,
 ): Bill {
-  const charged = saysWhatItCharged ? meter.charged : undefined
-  const question = { reading, price, charged, goesOn, held }
+  const charged = reportsCost ? meter.charged : undefined
+  const question: CostQuestion = { reading, price, charged, goesOn, held }
   const costs = meter.isEstimate ? guessedCost(question) : settledCost(question)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
   const countSource = goesOn ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }
 
-/** The bill of one endpoint's part, as far as its counts are known now. */
-export function billOf(answering: Answering): Bill {
-  const { meter } = answering
-  const reading = meter.reported === undefined ? meter.bounds(ceilingOf(answering)) : meter.read()
-  return billAt(reading, answering, false, undefined)
+/** The cost of one attempt as far as its usage is known now. */
+export function billOf(attempt: ChargingAttempt): Bill {
+  const { meter } = attempt
+  const reading = meter.reported === undefined ? meter.bounds(ceilingOf(attempt)) : meter.read()
+  return billAt(reading, attempt, false, undefined)
 }
 
-/** A rescue was asked with more than the caller wrote. */
-function ceilingOf({ endpoint, ordered, body }: Answering): Ceiling {
-  const { errand } = ordered
-  const most = mostUsageAt(ordered, endpoint)
-  const longer = Math.max(0, body.byteLength - errand.body.byteLength)
+/** The body of an attempt that resumes a stream may be longer than the caller's. */
+function ceilingOf({ endpoint, granted, body }: ChargingAttempt): Ceiling {
+  const { request } = granted
+  const max = mostUsageAt(granted, endpoint)
+  const longer = Math.max(0, body.byteLength - request.body.byteLength)
   return {
-    most: { ...most, promptTokensAtMost: most.promptTokensAtMost + longer },
-    mayThinkUnseen: errand.kind === 'chat' && errand.reasons?.(endpoint) !== false,
-    choices: errand.choices ?? 1,
+    most: { ...max, promptTokensAtMost: max.promptTokensAtMost + longer },
+    mayThinkUnseen: request.kind.reasons(endpoint) !== false,
+    choices: request.choices ?? 1,
   }
 }
 
@@ -83,8 +83,8 @@ export const NO_BILL: Bill = {
 }
 
 /**
- * All parts added up, be it that some used nothing or nobody knows what. Unknown is contagious: with one part unpriced the
- * whole is, and what is known of the others is the least; one bound makes bounds of all.
+ * The sum of all parts. Unknown is contagious: with one unpriced part the whole is unpriced, and what is known of the others
+ * is its lower bound; one bounded part makes the whole bounded.
  */
 export function addBills(bills: readonly Bill[]): Bill {
   const [only] = bills
@@ -98,22 +98,22 @@ export function addBills(bills: readonly Bill[]): Bill {
   return {
     usage: bills.map(({ usage }) => usage).reduce(addUsage),
     countSource: worstOf(bills),
-    cost: addMoney(bills.map(({ cost }) => cost)),
-    costLow: isExact ? undefined : addMoney(bills.map(({ cost, costLow }) => costLow ?? cost ?? NOTHING)),
-    costHigh: isExact ? undefined : addMoney(bills.map(highOf)),
+    cost: sumOfKnown(bills.map(({ cost }) => cost)),
+    costLow: isExact ? undefined : sumOfKnown(bills.map(({ cost, costLow }) => costLow ?? cost ?? NOTHING)),
+    costHigh: isExact ? undefined : sumOfKnown(bills.map(highOf)),
     costSource: isUpstreams ? 'upstream' : undefined,
-    upstreamCost: addMoney((isUpstreams ? bills : disputed).map(({ upstreamCost }) => upstreamCost)),
+    upstreamCost: sumOfKnown((isUpstreams ? bills : disputed).map(({ upstreamCost }) => upstreamCost)),
     flag: disputed[0]?.flag,
   }
 }
 
-/** A bill with what was paid beside it and not heard: its counts stay those of the answer, its cost is of all. */
+/** The cost with that of undelivered attempts: the usage stays that of the response, the cost is that of all. */
 export function addCosts(bill: Bill, unheard: readonly Bill[]): Bill {
   const { cost, costLow, costHigh, costSource } = addBills([bill, ...unheard])
   return { ...bill, cost, costLow, costHigh, costSource }
 }
 
-/** With a low figure alone, nobody knows how far up it goes. */
+/** With a lower bound alone, the upper bound is unknown. */
 function highOf({ cost, costLow, costHigh }: Bill): Money | undefined {
   return costHigh ?? (costLow === undefined ? cost : undefined)
 }
@@ -137,8 +137,8 @@ function addCounts(a: number | undefined, b: number | undefined): number | undef
   return a === undefined || b === undefined ? (a ?? b) : a + b
 }
 
-/** Nothing of nothing, and unknown as soon as one is. */
-function addMoney(amounts: readonly (Money | undefined)[]): Money | undefined {
+/** `undefined` for no amounts, and as soon as one is unknown. */
+function sumOfKnown(amounts: readonly (Money | undefined)[]): Money | undefined {
   let sum: bigint | undefined
   for (const amount of amounts) {
     if (amount === undefined) return undefined
@@ -149,7 +149,7 @@ function addMoney(amounts: readonly (Money | undefined)[]): Money | undefined {
 
 const SOURCES: readonly CountSource[] = ['none', 'bounded', 'counted', 'reported']
 
-/** What cost nothing and used nothing, such as a refusal, says nothing of the others' counts. */
+/** A part without cost and usage, such as a refusal, has no influence on the source of the counts. */
 function worstOf(bills: readonly Bill[]): CountSource {
   const sources = bills.flatMap(({ usage, cost, countSource }) =>
     usage === undefined && cost === NOTHING ? [] : countSource,

@@ -5,18 +5,18 @@ import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** Models whose tokenizer we have. gpt-oss has it too, but a long preamble of its own. */
 const OWN_TOKENIZER = /gpt-(?!oss)|\bo[134]\b|text-embedding/
-/** Where texts are joined or cut, and around names, a tokenizer may come to another count by this share, and by a few. */
+/** Where texts are joined or cut, and around names, a count may be off by this share, and by this many tokens. */
 const SLACK = 0.03
 const EITHER_WAY = 2
-/** What a chat template adds per message, and once; the most of it. */
+/** Tokens that a chat template adds per message and per request: usual and maximum. */
 const PER_MESSAGE = 4
 const PER_MESSAGE_AT_MOST = 8
 const PER_REQUEST = 3
 const PER_REQUEST_AT_MOST = 16
 
 /**
- * The reading of a meter to which nobody reported, with the tokens counted where a tokenizer can. Only a model's
- * own tokenizer makes the bounds narrower: another one may be off by any factor.
+ * The usage of a response whose provider reported none, with the tokens counted where a tokenizer can. Only a model's own
+ * tokenizer narrows the bounds: another one may be off by any factor.
  */
 export async function countReading(
   meter: Meter,
@@ -46,7 +46,7 @@ interface Counted {
   readonly completion: number
 }
 
-/** How many tokens of prompt and answer. */
+/** Tokens of the prompt and of the response. */
 interface Pair {
   readonly prompt: number
   readonly completion: number
@@ -68,7 +68,7 @@ function within(guess: Pair, { usage, low, high }: Reading): Reading {
   }
 }
 
-/** How much further the bounds can be drawn in: what they are left at where it isn't known. */
+/** Narrower bounds; infinite or 0 where none are known. */
 interface Closer {
   readonly low: Pair
   readonly high: Pair
@@ -79,10 +79,10 @@ function closer({ text, completion }: Counted, prompt: PromptText, ceiling: Ceil
   const frame = messages === 0 ? 0 : messages * PER_MESSAGE_AT_MOST + PER_REQUEST_AT_MOST
   const isOne = ceiling.choices === 1
   return {
-    // Where texts meet, tokens may have grown together, or been cut.
+    // Where texts are joined, tokens may have merged or been split.
     low: { prompt: below(text) - texts.length, completion: isOne ? below(completion) : 0 },
     high: {
-      // Tools and forms of answers are shown to the model in a shape that only its provider knows.
+      // Tools and response formats are shown to the model in a form that only its provider knows.
       prompt: extras.length === 0 ? above(text) + texts.length + frame : Infinity,
       completion:
         isOne && !ceiling.mayThinkUnseen && completion > 0
@@ -117,7 +117,7 @@ function drawnIn(reading: Reading, closer: Closer): Reading {
   }
 }
 
-/** For a prompt that the provider counted: bounds that say nothing of it. */
+/** Without bounds of the prompt, for one that the provider counted. */
 function withoutPrompt({ low, high }: Closer): Closer {
   return { low: { ...low, prompt: 0 }, high: { ...high, prompt: Infinity } }
 }

@@ -6,22 +6,22 @@ import type { Reading } from '../usage/usage-meter.ts'
 
 type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'>
 
-/** A provider's figure is believed up to this many times ours, or a part of it: discounts and surcharges are within. */
+/** A provider's figure is accepted up to this many times ours, and down to this fraction of it: discounts and surcharges are within. */
 const SANE_FACTOR = 3n
-/** Below a ten-thousandth of a dollar rounding explains any difference. */
+/** In nano-dollars. Below a ten-thousandth of a dollar, rounding explains any difference. */
 const SMALL = 100_000n
 
 export interface CostQuestion {
   readonly reading: Reading
   readonly price: Price | undefined
-  /** What the provider says that it charged, if its word counts. */
+  /** The cost that the provider reported, where it is used. */
   readonly charged: Money | undefined
-  /** The provider may go on billing what nobody reads: up to the hold. */
+  /** The provider may go on billing a response that is no longer read: up to the hold. */
   readonly goesOn: boolean
   readonly held: Money | undefined
 }
 
-/** What a settlement books, and whose figure it is. Provider's own figure, if it is sane; else counts times price. */
+/** The cost of a settlement and its source: the provider's own figure if it is plausible, otherwise usage × price. */
 export function settledCost({ reading, price, charged, goesOn, held }: CostQuestion): Costs {
   const own = priced(reading.usage, price, costOf)
   if (charged === undefined && !goesOn && reading.countSource === 'reported') return ours(own)
@@ -41,8 +41,8 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
       upstreamCost: charged,
     }
   }
-  const flag = `the provider says that it charged $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
-  // Whose figure is right somebody has to find out: the truth is one of both, or between.
+  const flag = `the provider reported a cost of $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
+  // Which figure is right has to be found out by a person: the true cost is one of them, or between.
   const [least, greatest] = charged < own ? [charged, own] : [own, charged]
   return {
     ...bounded(own, smaller(low ?? own, least), most(high, greatest)),
@@ -52,7 +52,7 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
   }
 }
 
-/** The same where the provider's figure rests on a guess: that is better guessed here, with bounds, unless its figure is beyond them. */
+/** The cost where the provider's figure rests on an estimate: our own estimate with its bounds, unless that figure is beyond them. */
 export function guessedCost(question: CostQuestion): Costs {
   const { charged } = question
   const own = settledCost({ ...question, charged: undefined })
@@ -64,7 +64,7 @@ export function guessedCost(question: CostQuestion): Costs {
   return isWithin ? own : settledCost(question)
 }
 
-/** Counts that the provider reported, at our price. */
+/** The usage that the provider reported, at our price. */
 function ours(cost: Money | undefined): Costs {
   return {
     cost,
@@ -84,18 +84,18 @@ function priced(
   return usage === undefined || price === undefined ? undefined : rate(usage, price)
 }
 
-/** As if all of it came from a cache. */
+/** As if the whole prompt came from a cache. */
 function leastOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
   return leastItCanCost({ promptTokensAtLeast: prompt, completionTokensAtLeast: completion, images }, price)
 }
 
-/** As if all of it were the dearest kind of token. */
+/** As if all tokens were of the most expensive kind. */
 function mostOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
   const bounds = { promptTokensAtMost: prompt, completionTokensAtMost: completion, imagesAtMost: images }
   return mostItCanCost(bounds, price)
 }
 
-/** The bounds hold the cost between them, also where a count was rounded. */
+/** Keeps the cost between its bounds, also where a count was rounded. */
 function bounded(cost: Money | undefined, low: Money | undefined, high: Money | undefined) {
   if (cost === undefined || (low === undefined && high === undefined))
     return { cost, costLow: low, costHigh: high }

@@ -1,31 +1,51 @@
 import type { Clock } from '../../base/clock.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Endpoint } from '../../catalog/catalog.ts'
+import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
-import type { AnswerSink } from '../response/response-sink.ts'
-import type { Asker } from '../request/request-context.ts'
-import type { Errand } from '../request/inference-request.ts'
 import type { Grant } from '../budget/affordable-candidates.ts'
-import type { AnswerRecord } from './request-record.ts'
-import type { HangUp } from '../services/services.ts'
-import type { Told } from './delivered-text.ts'
+import type { Asker, Errand } from '../request/inference-request.ts'
+import type { AnswerSink } from '../response/response-sink.ts'
 import type { UpstreamIds } from '../response/upstream-ids.ts'
+import type { HangUp } from '../services/services.ts'
+import type { DeliveredText } from './delivered-text.ts'
+import type { RequestRecord } from './request-record.ts'
 
 /** What all attempts of one request share. */
-export interface Run {
-  readonly errand: Errand
-  readonly asker: Asker
+export interface AttemptContext {
+  readonly request: Errand
+  readonly context: Asker
   readonly sink: AnswerSink
-  readonly record: AnswerRecord
+  readonly record: RequestRecord
   readonly grant: Grant
   readonly hangUp: HangUp
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds
-  readonly providers: () => ReadonlyMap<string, Provider>
+  readonly providers: Providers
   /** Unix seconds of the start. */
   readonly created: number
   /** Monotonic milliseconds at which the whole request must be done. */
   readonly deadlineAt: number
-  /** What the caller heard so far; only kept where a rescue may come to need it. */
-  readonly told: Told | undefined
-  /** Called when the attempt speaks, before the caller hears it; only where another one may be asked beside it. */
+  /** Only kept where a broken stream may be resumed. */
+  readonly delivered: DeliveredText | undefined
+  /** Called before the caller gets the first chunk; only where a second attempt may run beside this one. */
   readonly onBegin?: (() => void) | undefined
 }
+
+/** The providers as they are now: a reload may have rebuilt or removed one since the request began. */
+export type Providers = () => ReadonlyMap<string, Provider>
+
+/** Throws `upstream-down` when the provider was removed. */
+export function providerOf(providers: Providers, endpoint: Endpoint): Provider {
+  const provider = providers().get(endpoint.provider)
+  if (provider === undefined)
+    throw new BrokerError('upstream-down', `${endpoint.provider} is no longer configured here`)
+  return provider
+}
+
+export function readinessOf(providers: Providers, { provider, modelId }: Endpoint): Readiness {
+  return providers().get(provider)?.readiness(modelId) ?? REMOVED
+}
+
+/** Of a provider that a reload removed. */
+const REMOVED: Readiness = { state: 'resting', readyInMs: Number.POSITIVE_INFINITY, reason: undefined }

@@ -1,13 +1,13 @@
 import { ERRORS, withDetails, type BrokerError } from '../../base/errors.ts'
-import type { AnswerRecord } from './request-record.ts'
+import type { RequestRecord } from './request-record.ts'
 
 /**
- * The error of the last attempt, with those before it in its metadata, as OpenRouter tells them, and that it may cost
- * something all the same, which a broker that asked us has to know.
+ * The error of the last attempt, with the earlier ones in its metadata in OpenRouter's form. The metadata also states that
+ * the request may cost something although it failed, which a broker that is our client has to know.
  */
-export function asTold(
+export function withEarlierErrors(
   error: BrokerError,
-  { errors, mayOwe }: Pick<AnswerRecord, 'errors' | 'mayOwe'>,
+  { errors, mayOwe }: Pick<RequestRecord, 'errors' | 'mayOwe'>,
 ): BrokerError {
   const earlier = errors.filter((other) => other !== error)
   if (earlier.length === 0 && !mayOwe) return error
@@ -17,15 +17,15 @@ export function asTold(
     provider_name: provider,
     raw,
   }))
-  const told = withMetadata(error, earlier.length > 0 ? { previous_errors } : {})
-  return mayOwe ? mayCost(told) : told
+  const combined = addMetadata(error, earlier.length > 0 ? { previous_errors } : {})
+  return mayOwe ? mayCost(combined) : combined
 }
 
-/** The same, with the word that it may have to be paid although it failed. */
+/** The error with `may_cost` in its metadata: the request may have to be paid although it failed. */
 export function mayCost(error: BrokerError): BrokerError {
-  return withMetadata(error, { may_cost: true })
+  return addMetadata(error, { may_cost: true })
 }
 
-function withMetadata(error: BrokerError, more: object): BrokerError {
+function addMetadata(error: BrokerError, more: object): BrokerError {
   return withDetails(error, { metadata: { ...error.details.metadata, ...more } })
 }

@@ -1,73 +1,75 @@
-import type { Money } from '../../base/money.ts'
+import { jsonText } from '../../base/text.ts'
+import { dollarsNumber, type Money } from '../../base/money.ts'
+import type { Endpoint } from '../../catalog/catalog.ts'
 import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
-import type { Run } from './attempt-context.ts'
-import type { Answering } from '../cost/attempt-cost.ts'
-import type { AnswerFacts } from '../response/response-formatter.ts'
-import { envelopeOf, usualEnvelope } from './response-metadata.ts'
 import { shorteningOf } from '../budget/affordable-candidates.ts'
+import type { ChargingAttempt } from '../cost/attempt-cost.ts'
+import type { AnswerFacts } from '../response/response-formatter.ts'
+import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
+import type { RequestRecord } from './request-record.ts'
 
-/** What the broker knows of the answer that one attempt gives. */
-export class FactsOfAttempt implements AnswerFacts {
+/** What the broker knows of the response that one attempt gives. */
+export class AttemptFacts implements AnswerFacts {
   readonly provider: string
-  /** Others were paid before: for the beginning of this answer, or for one that was no use. */
+  /** Other attempts were paid before: for the beginning of this response, or for one that was of no use. */
   readonly isShared: boolean
-  readonly #run: Run
-  readonly #answering: Answering
+  readonly #shared: AttemptContext
+  readonly #attempt: ChargingAttempt
   #costed: Usage | undefined
   #parts: CostParts | undefined
 
   /** @param provider display name. */
-  constructor(answering: Answering, run: Run, provider: string, isRescue: boolean) {
-    this.#answering = answering
-    this.#run = run
+  constructor(attempt: ChargingAttempt, shared: AttemptContext, provider: string, isResumption: boolean) {
+    this.#attempt = attempt
+    this.#shared = shared
     this.provider = provider
-    this.isShared = isRescue || run.record.answering !== undefined
+    this.isShared = isResumption || shared.record.responding !== undefined
   }
 
   get id(): string {
-    return this.#run.sink.id
+    return this.#shared.sink.id
   }
 
   get created(): number {
-    return this.#run.created
+    return this.#shared.created
   }
 
   get model(): string {
-    return this.#answering.endpoint.model
+    return this.#attempt.endpoint.model
   }
 
   usage(): Usage | undefined {
-    return this.isShared ? this.#run.record.bill().usage : this.#answering.meter.read().usage
+    return this.isShared ? this.#shared.record.cost().usage : this.#attempt.meter.read().usage
   }
 
-  /** Worked out once for the same counts: several places of an answer tell it. */
+  /** Computed once for the same counts, since several places of a response show it. */
   parts(usage: Usage): CostParts | undefined {
     if (usage === this.#costed) return this.#parts
-    const { price } = this.#answering.endpoint
+    const { price } = this.#attempt.endpoint
     this.#costed = usage
     this.#parts = price === undefined ? undefined : costParts(usage, price)
     return this.#parts
   }
 
   cost(): Money | undefined {
-    if (this.isShared) return this.#run.record.bill().cost
+    if (this.isShared) return this.#shared.record.cost().cost
     const usage = this.usage()
     return usage === undefined ? undefined : this.parts(usage)?.whole
   }
 
   metadata(): object | undefined {
-    const { asker, errand, record, providers } = this.#run
-    if (!wantsMetadata(asker)) return undefined
-    return routerMetadata({ errand, record, providers, endpoint: this.#answering.endpoint })
+    const { context, request, record, providers } = this.#shared
+    if (!wantsMetadata(context)) return undefined
+    return routerMetadata({ request, record, providers, endpoint: this.#attempt.endpoint })
   }
 
   envelope(): object {
-    const { grant, errand, record } = this.#run
-    const { endpoint } = this.#answering
+    const { grant, request, record } = this.#shared
+    const { endpoint } = this.#attempt
     const limited = shorteningOf(grant, endpoint)
-    const note = errand.fitting?.(endpoint)?.note
+    const note = request.fitting?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
       ...(this.#isEstimate ? { estimated: true } : {}),
@@ -76,22 +78,63 @@ export class FactsOfAttempt implements AnswerFacts {
     }
   }
 
-  /** Nobody reported what is told as usage. */
+  /** The provider reported no usage, so that the response shows an estimate. */
   get #isEstimate(): boolean {
-    if (this.isShared) return this.#run.record.bill().countSource !== 'reported'
-    return this.#answering.meter.read().countSource === 'bounded'
+    if (this.isShared) return this.#shared.record.cost().countSource !== 'reported'
+    return this.#attempt.meter.read().countSource === 'bounded'
   }
 
   envelopeText(): string {
-    const { grant, errand, record } = this.#run
-    const { endpoint } = this.#answering
+    const { grant, request, record } = this.#shared
+    const { endpoint } = this.#attempt
     const isUsual =
       record.attempts.length === 0 &&
       !this.#isEstimate &&
-      errand.fitting === undefined &&
+      request.fitting === undefined &&
       shorteningOf(grant, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())
   }
+}
+
+/** The legacy `x_aibroker` object: the endpoint that responded, those that were tried before, and the cost. */
+export function envelopeOf(
+  record: RequestRecord,
+  provider: string,
+  endpoint: Endpoint,
+  cost: Money | undefined,
+): object {
+  const { attempts, errors } = record
+  return {
+    provider,
+    model: endpoint.model,
+    endpoint: endpoint.id,
+    attempts: attempts.length + 1,
+    tried: [...attempts.map(({ endpoint: id }) => id), endpoint.id],
+    failed_attempts: attempts.map(({ endpoint: id, code, status, ms }, at) => ({
+      endpoint: id,
+      code,
+      ...(status === undefined ? {} : { status }),
+      ms: Math.round(ms),
+      message: errors[at]?.message,
+    })),
+    ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
+    latency_ms: Math.round(record.elapsedMs),
+  }
+}
+
+/** The `x_aibroker` object as JSON when the first attempt succeeded, as nearly always. Measured: 0.8 µs less. */
+export function usualEnvelope(
+  { elapsedMs }: RequestRecord,
+  provider: string,
+  { id, model }: Endpoint,
+  cost: Money | undefined,
+): string {
+  const endpoint = jsonText(id)
+  const price = cost === undefined ? '"unpriced":true' : `"cost":${dollarsNumber(cost)}`
+  return (
+    `{"provider":${jsonText(provider)},"model":${jsonText(model)},"endpoint":${endpoint},"attempts":1,` +
+    `"tried":[${endpoint}],"failed_attempts":[],${price},"latency_ms":${Math.round(elapsedMs)}}`
+  )
 }

@@ -1,208 +1,228 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { AttemptOutcome } from '../../fallback/fallback.ts'
+import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { Asking, Provider, Question } from '../../providers/provider.ts'
 import { saysSomething, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import type { CallerWatcher } from '../response/response-sink.ts'
-import type { Answering } from '../cost/attempt-cost.ts'
-import { verbatim, type Completer } from '../response/response-formatter.ts'
-import { FactsOfAttempt } from './attempt-response.ts'
+import type { GrantedRequest } from '../budget/affordable-candidates.ts'
+import type { ChargingAttempt } from '../cost/attempt-cost.ts'
+import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchListener } from '../request/embedding-batches.ts'
+import { verbatim, type Completer } from '../response/response-formatter.ts'
+import type { CallerWatcher } from '../response/response-sink.ts'
 import type { Meter } from '../usage/usage-meter.ts'
+import { providerOf, type AttemptContext } from './attempt-context.ts'
+import { AttemptFacts } from './attempt-response.ts'
 import type { Replay } from './resumed-stream.ts'
-import type { Run } from './attempt-context.ts'
-import { shortened } from '../request/cap-max-tokens.ts'
 
-/** An attempt that brings a broken answer to its end. */
-export interface Rescuing {
-  /** The caller's request, or the same with the beginning of the answer in it. */
-  readonly body: JsonBody
-  readonly replay: Replay
+/** How one attempt ended. */
+export type AttemptOutcome =
+  | { readonly type: 'completed' }
+  | { readonly type: 'disconnected' }
+  | FailedOutcome
+
+export interface FailedOutcome {
+  readonly type: 'failed'
+  readonly error: BrokerError
+  /** The caller has seen a part of the response. */
+  readonly isPartial: boolean
+  /** After hedged attempts: how each failed, the last one as the outcome says. */
+  readonly failures?: readonly AttemptFailure<Endpoint>[] | undefined
 }
 
-/** So many chunks without a word are held back; then the caller hears them, word or not. */
-const MOST_HELD = 64
+/** What makes an attempt one that resumes a broken stream. */
+export interface Resumption {
+  /** The caller's request, or the same with the beginning of the response in it. */
+  readonly body: JsonBody
+  readonly rest: Replay
+}
 
-/** One call to one endpoint: what the provider says goes to the meter and, completed, to the sink. */
-export class Attempt implements BatchListener, CallerWatcher, Answering {
-  readonly #run: Run
+/**
+ * `waiting` for the first chunk with content, so that another candidate may still take over unseen; `streaming` to the
+ * caller; `draining`: read only for the usage at its end, since the caller left or another attempt was faster; `closed`.
+ * `abandoned` is closed while the provider may go on billing. The states follow each other in this order, each may be
+ * skipped, and none comes back.
+ */
+type AttemptState = 'waiting' | 'streaming' | 'draining' | 'closed' | 'abandoned'
+
+/** The number of chunks without content that are held back at most; then the caller gets them, content or not. */
+const MAX_HELD_BACK = 64
+
+/** One call to one endpoint: what the provider sends goes to the meter and, formatted, to the sink. */
+export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
+  readonly #shared: AttemptContext
   readonly endpoint: Endpoint
   readonly #provider: Provider
-  readonly #rescuing: Rescuing | undefined
+  readonly #resumption: Resumption | undefined
   readonly body: JsonBody
   readonly #startedAt: number
-  #meterMade: Meter | undefined
-  #completerMade: Completer | undefined
-  #asking: Asking | undefined
+  #createdMeter: Meter | undefined
+  #createdFormatter: Completer | undefined
+  #call: Asking | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
-  /** The caller hears this attempt. */
-  #hasBegun = false
-  #isClosed = false
-  /** This attempt is on the bill. */
-  #isBilled = false
-  #goesOn = false
-  /** Set while the rest of an answer is read only for the counts at its end. */
-  #draining: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
-  /** Chunks that promise a word: until the word is there, another candidate can still take over unseen. */
-  #held: string[] = []
+  #state: AttemptState = 'waiting'
+  /** While draining: how the attempt will have ended, and what cancels its timer. */
+  #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
+  /** While waiting: chunks without content. */
+  #heldBack: string[] = []
 
-  constructor(run: Run, endpoint: Endpoint, provider: Provider, rescuing?: Rescuing) {
-    this.#run = run
+  constructor(shared: AttemptContext, endpoint: Endpoint, resumption?: Resumption) {
+    const { request, record, providers } = shared
+    this.#shared = shared
     this.endpoint = endpoint
-    this.#provider = provider
-    this.#rescuing = rescuing
-    this.body = this.#within(rescuing?.body ?? run.errand.fitting?.(endpoint)?.body ?? run.errand.body)
-    this.#startedAt = run.record.elapsedMs
+    this.#provider = providerOf(providers, endpoint)
+    this.#resumption = resumption
+    this.body = this.#capped(resumption?.body ?? request.fitting?.get(endpoint.id)?.body ?? request.body)
+    this.#startedAt = record.elapsedMs
   }
 
   get meter(): Meter {
-    return (this.#meterMade ??= this.#run.errand.meter(this.body, this.endpoint))
+    return (this.#createdMeter ??= this.#shared.request.kind.createMeter(this.body, this.endpoint))
   }
 
-  get #completer(): Completer {
-    return (this.#completerMade ??= this.#newCompleter())
+  get #formatter(): Completer {
+    return (this.#createdFormatter ??= this.#createFormatter())
   }
 
-  #newCompleter(): Completer {
+  #createFormatter(): Completer {
     const { speaksOpenRouter, displayName } = this.#provider
-    const isRescue = this.#rescuing !== undefined
-    return speaksOpenRouter && !isRescue
-      ? verbatim
-      : this.#run.errand.completer(new FactsOfAttempt(this, this.#run, displayName, isRescue))
+    const isResumption = this.#resumption !== undefined
+    if (speaksOpenRouter && !isResumption) return verbatim
+    const facts = new AttemptFacts(this, this.#shared, displayName, isResumption)
+    return this.#shared.request.kind.createFormatter(facts)
   }
 
-  /** What an answer needs and the question doesn't is made while the provider thinks. */
-  #getReady(): void {
+  /** Sends the request; resolves when the endpoint has responded or failed, or the caller has left. Never rejects. */
+  run(): Promise<AttemptOutcome> {
+    const { sink, record } = this.#shared
+    if (this.#resumption !== undefined) record.add({ type: 'resumed' })
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      if (sink.isGone) {
+        record.add({ type: 'caller-left' })
+        return resolve({ type: 'disconnected' })
+      }
+      sink.watcher = this
+      record.add({ type: 'started' })
+      this.#call = this.#shared.request.kind.dispatch(this.#provider, this.#providerCall(), this)
+      this.#prepareForResponse()
+    })
+  }
+
+  #providerCall(): Question {
+    const { request, context, deadlineAt } = this.#shared
+    const ofRouters = this.#provider.speaksOpenRouter ? request.ofRouters : undefined
+    return {
+      route: ofRouters?.route ?? request.kind.route,
+      body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
+      modelId: this.endpoint.modelId,
+      streamed: request.streamed,
+      reasons: request.kind.reasons(this.endpoint),
+      deadlineAt,
+      referer: context.referer,
+      title: context.title,
+      headers: context.headers,
+    }
+  }
+
+  /** What the response needs and the request doesn't is created while the provider works. */
+  #prepareForResponse(): void {
     try {
-      void this.meter
-      void this.#completer
+      this.#createdMeter = this.meter
+      this.#createdFormatter = this.#formatter
     } catch (error) {
       this.stop(asBrokerError(error))
     }
   }
 
-  /** Asks; settles when the endpoint has answered or failed, or the caller has left. Never rejects. */
-  run(): Promise<AttemptOutcome> {
-    const { sink, record, errand } = this.#run
-    if (this.#rescuing !== undefined) record.handOn()
-    return new Promise((resolve) => {
-      this.#resolve = resolve
-      if (sink.isGone) {
-        record.gone()
-        return resolve({ type: 'left' })
-      }
-      sink.watcher = this
-      record.asks()
-      const { askWith } = errand
-      const question = this.#question()
-      this.#asking =
-        askWith === undefined ? this.#provider.ask(question, this) : askWith(this.#provider, question, this)
-      this.#getReady()
-    })
-  }
-
-  #question(): Question {
-    const { errand, asker, deadlineAt } = this.#run
-    const asked = this.#provider.speaksOpenRouter ? errand.ofRouters : undefined
-    return {
-      route: asked?.route ?? errand.route,
-      body: asked === undefined ? this.body : this.#within(asked.body),
-      modelId: this.endpoint.modelId,
-      streamed: errand.streamed,
-      reasons: errand.reasons?.(this.endpoint),
-      deadlineAt,
-      referer: asker.referer,
-      title: asker.title,
-      headers: asker.headers,
-    }
-  }
-
-  /** Breaks it off although the caller is still there. */
+  /** Ends the attempt although the caller is still there. */
   stop(error: BrokerError): void {
-    if (this.#draining !== undefined) return this.#breakOff(this.#draining.outcome)
-    this.#asking?.abort()
+    if (this.#drain !== undefined) return this.#abandon(this.#drain.outcome)
+    this.#call?.abort()
     this.fail(error)
   }
 
-  /** Another endpoint spoke first. This one is not heard any more, and may be billed all the same. */
+  /** Another endpoint sent its first chunk before. This one is not delivered, and may be billed all the same. */
   outrun(): void {
-    const { record } = this.#run
-    record.outrun(this, record.elapsedMs - this.#startedAt)
-    this.#leaveUpstream({ type: 'left' })
+    const { record } = this.#shared
+    record.add({ type: 'outrun', attempt: this, ms: record.elapsedMs - this.#startedAt })
+    this.#leaveUpstream({ type: 'disconnected' })
   }
 
   callerReady(): void {
-    this.#asking?.resume()
+    this.#call?.resume()
   }
 
   callerGone(): void {
-    this.#run.record.left(this)
-    this.#leaveUpstream({ type: 'left' })
+    this.#shared.record.add({ type: 'caller-left', attempt: this })
+    this.#leaveUpstream({ type: 'disconnected' })
   }
 
-  /** Nobody reads on. A provider that bills on all the same is heard to the end, within the bound, for what it will bill. */
+  /** Nothing more is delivered. Where an abort doesn't stop the billing, the rest is read for its usage, within a bound. */
   #leaveUpstream(outcome: AttemptOutcome): void {
-    const { hangUp, clock, sink } = this.#run
+    if (this.#isClosed) return
+    const { hangUp, clock, sink } = this.#shared
     if (this.#provider.abortStopsBilling) {
-      this.#asking?.abort()
+      this.#call?.abort()
       return this.#close(outcome)
     }
-    if (hangUp.policy === 'cut') return this.#breakOff(outcome)
+    if (hangUp.policy === 'cut') return this.#abandon(outcome)
     sink.watcher = undefined
-    this.#draining = { outcome, cancel: clock.after(hangUp.forMs, () => this.#breakOff(outcome)) }
-    return this.#asking?.resume()
+    this.#state = 'draining'
+    this.#drain = { outcome, cancel: clock.after(hangUp.forMs, () => this.#abandon(outcome)) }
+    return this.#call?.resume()
   }
 
-  #breakOff(outcome: AttemptOutcome): void {
-    this.#asking?.abort()
-    this.#goesOn = true
-    this.#close(outcome)
+  #abandon(outcome: AttemptOutcome): void {
+    if (this.#isClosed) return
+    this.#call?.abort()
+    this.#close(outcome, 'abandoned')
   }
 
-  /** Shorter where the budget affords no more. */
-  #within(body: JsonBody): JsonBody {
-    const { errand, grant } = this.#run
-    const tokens = grant.shortened.has(this.endpoint.id) ? grant.tokens.get(this.endpoint.id) : undefined
-    return tokens === undefined ? body : shortened(body, Math.floor(tokens / (errand.choices ?? 1)))
+  /** With a lower maximum length where the budget affords no more. */
+  #capped(body: JsonBody): JsonBody {
+    const { request, grant } = this.#shared
+    const { id } = this.endpoint
+    const tokens = grant.shortened.has(id) ? grant.tokens.get(id) : undefined
+    return tokens === undefined ? body : capMaxTokens(body, Math.floor(tokens / (request.choices ?? 1)))
   }
 
   chunk(json: string, chunk: ChatChunk): void {
     this.meter.watch(chunk)
-    if (this.#draining !== undefined) return
-    if (!this.#hasBegun) this.#noteId(chunk)
-    if (this.#rescuing === undefined) this.#pass(json, chunk)
-    else this.#passRest(json, chunk, this.#rescuing.replay)
-    if (this.#isUsedUp()) this.#exhaust()
+    if (this.#state === 'draining') return
+    if (this.#state === 'waiting') this.#noteId(chunk)
+    if (this.#resumption === undefined) this.#pass(json, chunk)
+    else this.#passRest(json, chunk, this.#resumption.rest)
+    if (this.#isOverBudget()) this.#cutShort()
   }
 
-  #isUsedUp(): boolean {
-    const most = this.#run.grant.tokens.get(this.endpoint.id)
+  #isOverBudget(): boolean {
+    const maxTokens = this.#shared.grant.tokens.get(this.endpoint.id)
     return (
-      most !== undefined &&
+      maxTokens !== undefined &&
       !this.#isClosed &&
       this.meter.finishReason === undefined &&
-      this.meter.completionSoFar > most
+      this.meter.completionSoFar > maxTokens
     )
   }
 
-  /** Ends the answer as a model would that reached its bound. */
-  #exhaust(): void {
-    const { record, sink, grant } = this.#run
-    const reason = `the budget of ${grant.allowance?.name ?? 'the caller'} affords no longer answer`
+  /** Ends the response as a model would that reached its maximum length. */
+  #cutShort(): void {
+    const { record, sink, grant } = this.#shared
+    const reason = `the budget of ${grant.allowance?.name ?? 'the caller'} affords no longer response`
     this.#begin()
-    record.exhausted(reason)
-    const last = this.#lastWords(reason)
-    const text = this.#completer.chunk(JSON.stringify(last), last)
+    record.add({ type: 'exhausted', reason })
+    const last = this.#lastChunk(reason)
+    const text = this.#formatter.chunk(JSON.stringify(last), last)
     if (text !== undefined) sink.chunk(text)
-    const owed = this.#completer.last()
+    const owed = this.#formatter.last()
     if (owed !== undefined) sink.chunk(owed)
     sink.end()
-    this.#leaveUpstream({ type: 'answered' })
+    this.#leaveUpstream({ type: 'completed' })
   }
 
-  #lastWords(reason: string): ChatChunk {
-    const { sink, created } = this.#run
+  #lastChunk(reason: string): ChatChunk {
+    const { sink, created } = this.#shared
     return {
       id: sink.id,
       object: 'chat.completion.chunk',
@@ -217,116 +237,115 @@ export class Attempt implements BatchListener, CallerWatcher, Answering {
   }
 
   #pass(json: string, chunk: ChatChunk): void {
-    this.#run.told?.watch(chunk)
-    const text = this.#completer.chunk(json, chunk)
-    if (!this.#hasBegun) {
-      if (!saysSomething(chunk) && this.#held.length < MOST_HELD) {
-        if (text !== undefined) this.#held.push(text)
+    this.#shared.delivered?.watch(chunk)
+    const text = this.#formatter.chunk(json, chunk)
+    if (this.#state === 'waiting') {
+      if (!saysSomething(chunk) && this.#heldBack.length < MAX_HELD_BACK) {
+        if (text !== undefined) this.#heldBack.push(text)
         return
       }
       this.#begin()
     }
-    if (text !== undefined) this.#tell(text)
+    if (text !== undefined) this.#send(text)
   }
 
-  #passRest(json: string, chunk: ChatChunk, replay: Replay): void {
-    this.#bill()
-    const rest = replay.take(chunk)
-    if (rest === 'differs') {
-      this.#asking?.abort()
+  #passRest(json: string, chunk: ChatChunk, rest: Replay): void {
+    if (this.#state === 'waiting') this.#shared.record.add({ type: 'first-chunk', attempt: this })
+    const remaining = rest.take(chunk)
+    if (remaining === 'differs') {
+      this.#call?.abort()
       return this.fail(
-        new BrokerError('upstream-failed', 'asked anew, the endpoint gave another answer', {
+        new BrokerError('upstream-failed', 'the endpoint gave another response to the restarted request', {
           details: { provider: this.#provider.displayName },
         }),
       )
     }
-    return rest === undefined ? undefined : this.#pass(json, rest)
+    return remaining === undefined ? undefined : this.#pass(json, remaining)
   }
 
-  #tell(text: string): void {
-    if (!this.#run.sink.chunk(text)) this.#asking?.pause()
+  #send(text: string): void {
+    if (!this.#shared.sink.chunk(text)) this.#call?.pause()
   }
 
-  /** Billed, although the caller sees nothing of it yet. */
+  /** Charged, although the caller sees nothing of it yet. */
   part(part: ChatChunk): void {
     this.meter.watch(part)
-    this.#bill()
+    this.#shared.record.add({ type: 'first-chunk', attempt: this })
   }
 
   answer(json: string, answer: ChatChunk): void {
     this.meter.watch(answer)
-    if (this.#draining !== undefined) return
+    if (this.#state === 'draining') return
     this.#noteId(answer)
     this.#begin()
-    this.#run.sink.answer(this.#completer.answer(json, answer))
+    this.#shared.sink.answer(this.#formatter.answer(json, answer))
   }
 
   end(): void {
-    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
-    // An answer of which nothing said anything has been given, too.
+    if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
+    // A response without any content has been delivered, too.
     this.#begin()
-    this.#run.record.finished()
-    const last = this.#run.errand.streamed ? this.#completer.last() : undefined
-    if (last !== undefined) this.#run.sink.chunk(last)
-    this.#run.sink.end()
-    this.#close({ type: 'answered' })
+    const { record, request, sink } = this.#shared
+    record.add({ type: 'finished' })
+    const last = request.streamed ? this.#formatter.last() : undefined
+    if (last !== undefined) sink.chunk(last)
+    sink.end()
+    this.#close({ type: 'completed' })
   }
 
   fail(error: BrokerError): void {
     if (this.#isClosed) return
-    if (this.#draining !== undefined) return this.#close(this.#draining.outcome)
-    const { record } = this.#run
-    const ms = record.elapsedMs - this.#startedAt
-    if (this.#hasBegun) record.brokeOff(this.endpoint, error, ms)
-    else if (error.details.isUnasked === true) record.wasNotAsked()
-    else record.missed(this, error, ms)
-    this.#close({ type: 'failed', error, begun: this.#hasBegun || this.#rescuing !== undefined })
+    if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
+    const { record } = this.#shared
+    record.add({ type: 'failed', attempt: this, error, ms: record.elapsedMs - this.#startedAt })
+    const isPartial = this.#state === 'streaming' || this.#resumption !== undefined
+    this.#close({ type: 'failed', error, isPartial })
   }
 
+  /** The caller gets this response. */
   #begin(): void {
-    if (this.#hasBegun) return
-    this.#hasBegun = true
-    this.#run.onBegin?.()
-    this.#bill()
-    const { record, sink } = this.#run
+    if (this.#state !== 'waiting') return
+    this.#state = 'streaming'
+    const { record, sink, onBegin } = this.#shared
+    onBegin?.()
+    record.add({ type: 'first-chunk', attempt: this })
     const { id } = this.endpoint
     const { attempts } = record
     sink.tried?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
-    record.tookOver(this)
-    if (this.#held.length === 0) return
-    for (const text of this.#held) this.#tell(text)
-    this.#held = []
+    record.add({ type: 'delivering', attempt: this })
+    if (this.#heldBack.length === 0) return
+    for (const text of this.#heldBack) this.#send(text)
+    this.#heldBack = []
   }
 
-  /** What passes verbatim carries somebody else's id. */
+  /** What passes verbatim carries the provider's id. */
   #noteId({ id }: ChatChunk): void {
-    const { upstreamIds, sink } = this.#run
-    if (this.#completer === verbatim && typeof id === 'string') upstreamIds.note(id, sink.id)
+    const { upstreamIds, sink } = this.#shared
+    if (this.#formatter === verbatim && typeof id === 'string') upstreamIds.note(id, sink.id)
   }
 
-  #bill(): void {
-    if (this.#isBilled) return
-    this.#isBilled = true
-    this.#run.record.began(this)
-  }
-
-  #close(outcome: AttemptOutcome): void {
-    this.#isClosed = true
-    this.#draining?.cancel()
-    this.#run.sink.watcher = undefined
-    if (this.#held.length > 0) this.#held = []
+  #close(outcome: AttemptOutcome, state: 'closed' | 'abandoned' = 'closed'): void {
+    this.#state = state
+    this.#drain?.cancel()
+    this.#drain = undefined
+    this.#shared.sink.watcher = undefined
+    if (this.#heldBack.length > 0) this.#heldBack = []
     this.#resolve(outcome)
   }
 
-  get saysWhatItCharged(): boolean {
+  get #isClosed(): boolean {
+    return this.#state === 'closed' || this.#state === 'abandoned'
+  }
+
+  get reportsCost(): boolean {
     return this.#provider.speaksOpenRouter
   }
 
-  get ordered(): Run {
-    return this.#run
+  get granted(): GrantedRequest {
+    return this.#shared
   }
 
-  goesOn(): boolean {
-    return this.#goesOn
+  get isAbandoned(): boolean {
+    return this.#state === 'abandoned'
   }
 }

@@ -1,11 +1,11 @@
 import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
 import { KeptText } from '../../base/collections/text-buffer.ts'
 
-/** More text than this isn't kept for a rescue: an open stream has its bound, too. */
-const MOST_CHARACTERS = 1_000_000
+/** The maximum number of characters that are kept for a recovery, so that an open stream uses bounded memory. */
+const MAX_CHARACTERS = 1_000_000
 
-/** Pieces of an answer that a caller may have acted on, or that can't be taken up by somebody else. */
-interface OnlyOnce {
+/** Parts of a response that a caller may have acted on, or that another endpoint can't continue. */
+interface NotRepeatable {
   readonly tool_calls?: unknown
   readonly function_call?: unknown
   readonly audio?: unknown
@@ -14,8 +14,8 @@ interface OnlyOnce {
   readonly reasoning_details?: unknown
 }
 
-/** What the caller of a stream has been told, as far as somebody else needs it to bring the answer to its end. */
-export class Told {
+/** What has been delivered of a stream, as far as another endpoint needs it to resume the response. */
+export class DeliveredText {
   #text = new KeptText()
   #isSealed = false
 
@@ -23,7 +23,7 @@ export class Told {
     return this.#text.toString()
   }
 
-  /** Whether all that was told is text (and thoughts), which may be continued or compared. */
+  /** Whether all that was delivered is text (and reasoning), which may be continued or compared. */
   get isRepeatable(): boolean {
     return !this.#isSealed
   }
@@ -41,8 +41,8 @@ export class Told {
       typeof content !== 'string' ||
       typeof finish_reason === 'string' ||
       (choice as { logprobs?: unknown }).logprobs ||
-      mustNotComeTwice(delta) ||
-      this.#text.length + content.length > MOST_CHARACTERS
+      isNotRepeatable(delta) ||
+      this.#text.length + content.length > MAX_CHARACTERS
     )
       this.#seal()
     else if (content !== '') this.#text.add(content)
@@ -54,17 +54,17 @@ export class Told {
   }
 }
 
-/** Field by field, for it is asked of every chunk: looked up by their names in a list they take three times as long. */
-function mustNotComeTwice(said: OnlyOnce | null | undefined): boolean {
+/** Field by field, since this runs for every chunk: a loop over a list of names takes three times as long. */
+function isNotRepeatable(delta: NotRepeatable | null | undefined): boolean {
   return (
-    said !== null &&
-    said !== undefined &&
-    (isThere(said.tool_calls) ||
-      isThere(said.function_call) ||
-      isThere(said.audio) ||
-      isThere(said.images) ||
-      isThere(said.refusal) ||
-      isThere(said.reasoning_details))
+    delta !== null &&
+    delta !== undefined &&
+    (isThere(delta.tool_calls) ||
+      isThere(delta.function_call) ||
+      isThere(delta.audio) ||
+      isThere(delta.images) ||
+      isThere(delta.refusal) ||
+      isThere(delta.reasoning_details))
   )
 }
 

@@ -1,122 +1,158 @@
+// The life of one request: select, reserve, attempt, settle.
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
+import { whenReady } from '../../base/when-ready.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
-import type { AttemptOutcome, RescueWalk, Walk } from '../../fallback/fallback.ts'
-import type { RescueWay } from '../../fallback/stream-recovery.ts'
+import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../fallback/retry-policy.ts'
+import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
+import type { Admission } from '../../limits/limits.ts'
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
-import { asTold, mayCost } from './attempt-errors.ts'
-import type { Asker } from '../request/request-context.ts'
-import { Attempt, type Rescuing } from './attempt.ts'
-import type { Books } from '../budget/accounting.ts'
-import { coverBoth, coverNext } from './extend-hold.ts'
-import type { Errand } from '../request/inference-request.ts'
-import { shorteningOf, type Grant } from '../budget/affordable-candidates.ts'
-import type { Hedges } from '../admission/hedge-budget.ts'
-import { prefixBody } from './continuation-request.ts'
-import { Race } from './hedged-attempts.ts'
-import { AnswerRecord } from './request-record.ts'
-import { compared, continued } from './resumed-stream.ts'
-import type { Rooms } from '../services/services.ts'
-import { withMetadata } from './openrouter-metadata.ts'
-import type { Run } from './attempt-context.ts'
+import { hedgesFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
-import { Told } from './delivered-text.ts'
+import type { Booking, Books } from '../budget/accounting.ts'
+import { grantFor, shorteningOf, type Grant } from '../budget/affordable-candidates.ts'
+import { withPrefix } from '../request/derived-body.ts'
+import type { Asker, Errand } from '../request/inference-request.ts'
+import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
+import type { Rooms } from '../services/services.ts'
+import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
+import { Attempt, type AttemptOutcome, type FailedOutcome, type Resumption } from './attempt.ts'
+import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
+import { mayCost, withEarlierErrors } from './attempt-errors.ts'
+import { DeliveredText } from './delivered-text.ts'
+import { HedgedAttempts } from './hedged-attempts.ts'
+import { withMetadata } from './openrouter-metadata.ts'
+import { RequestRecord } from './request-record.ts'
+import { Reservation } from './reservation.ts'
+import { compared, continued } from './resumed-stream.ts'
 
-/** Capability of a model, in the catalogue's words: it goes on from the beginning of an answer that it is given. */
+/** Capability of a model, in the catalog's words: it continues the beginning of a response. */
 const CONTINUES = 'assistant_prefix'
 
-/** What was set aside for a request, and what it may use of it. */
-export interface Booked {
-  readonly hold: Hold
-  readonly grant: Grant
-  readonly books: Books
-  /** When a second endpoint may be asked beside a slow one. */
-  readonly hedges: Hedges | undefined
-  /** For the head of the answer. */
-  readonly headers: Readonly<Record<string, string>>
-}
+const DISCONNECTED: AttemptOutcome = { type: 'disconnected' }
 
-/** One request that has been booked, on its way through the candidates. One object, for every request makes one. */
-export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
+/** One request on its way through its candidates. */
+export class Execution implements Stoppable, CallerWatcher {
   place = -1
-  candidates: readonly Endpoint[] = []
-  rescue: RescueWalk<Endpoint> | undefined
-  /** Known when it has ended. */
-  tokensUsed = 0
-  readonly #errand: Errand
+  readonly #request: Errand
+  readonly #context: Asker
   readonly #sink: AnswerSink
-  readonly #asker: Asker
-  readonly #rooms: Rooms
+  readonly #services: Rooms
   readonly #catalog: Catalog
-  readonly #record: AnswerRecord
+  readonly #record: RequestRecord
   readonly #deadlineAt: number
-  #run: Run | undefined
-  #books: Books
-  #hold: Hold | undefined
+  readonly #estimatedTokens: number
+  /** The ledger and the limits that account for this request. */
+  #accounting: Books
+  #admission: Admission | undefined
+  #reservation: Reservation | undefined
+  #shared: AttemptContext | undefined
   #attempt: Attempt | undefined
-  #race: Race | undefined
+  #hedged: HedgedAttempts | undefined
   #stopped: BrokerError | undefined
-  /** Set while it waits for somebody to be fit again: ends the wait, with whether the caller is still there. */
-  #wake: ((isThere: boolean) => void) | undefined
+  /** Set while it waits for an endpoint to be available again: ends the wait, with whether the caller is still there. */
+  #wake: ((isConnected: boolean) => void) | undefined
+  /** Known once it is settled. */
+  #tokensUsed = 0
 
-  constructor(errand: Errand, asker: Asker, sink: AnswerSink, rooms: Rooms) {
-    const { clock, timeLimits = DEFAULT_LIMITS } = rooms
-    this.#errand = errand
-    this.#asker = asker
+  constructor(request: Errand, context: Asker, sink: AnswerSink, services: Rooms) {
+    const { clock, timeLimits = DEFAULT_LIMITS } = services
+    this.#request = request
+    this.#context = context
     this.#sink = sink
-    this.#rooms = rooms
-    this.#books = rooms
-    this.#catalog = rooms.catalog()
-    this.#record = new AnswerRecord(clock, this.#catalog.version)
+    this.#services = services
+    this.#catalog = services.catalog()
+    this.#record = new RequestRecord(clock, this.#catalog.version)
     this.#deadlineAt = clock.monotonic() + timeLimits.wholeMs
+    this.#estimatedTokens = Math.ceil(request.body.byteLength / BYTES_PER_TOKEN)
+    this.#accounting = services
   }
 
-  stop(error: BrokerError): void {
-    this.#stopped = error
-    this.#attempt?.stop(error)
-    this.#race?.stop(error)
-    this.#wake?.(true)
+  /**
+   * Throws a `BrokerError` as long as the caller has seen nothing of a response; after that a failure goes into the stream.
+   * Whatever happens, the hold is settled.
+   */
+  async execute(): Promise<void> {
+    const { running, bookAhead } = this.#services
+    running.enter(this)
+    try {
+      if (bookAhead !== undefined) this.#accounting = await bookAhead(this.#booking())
+      const admission = this.#admit()
+      // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
+      const grant = this.#afford()
+      const hold = await this.#hold(grant)
+      try {
+        this.#begin(hold, grant, admission)
+        this.#conclude(await this.#tryCandidates(grant.candidates))
+      } catch (error) {
+        this.#record.add({ type: 'request-failed', error: asBrokerError(error) })
+        throw error
+      } finally {
+        const settling = this.#settle()
+        if (settling instanceof Promise) await settling
+      }
+    } finally {
+      running.leave(this)
+      this.#admission?.leave(this.#tokensUsed)
+    }
   }
 
-  /** From now on there is a hold to settle. */
-  begin({ hold, grant, books, hedges, headers }: Booked): void {
-    this.#hold = hold
-    this.#books = books
-    this.candidates = grant.candidates
-    this.#sink.accept(withShortening(headers, grant))
-    const run = this.#newRun(hold, grant)
-    this.#run = run
-    if (run.told !== undefined) this.rescue = this.#rescueWalk(run.told)
-    if (hedges !== undefined) this.#race = this.#newRace(run, hedges)
-  }
-
-  broke(error: unknown): void {
-    this.#record.broke(asBrokerError(error))
-  }
-
-  /** Settles the hold: at once, unless somebody is still being heard or tokens have to be counted. */
-  end(): Promise<void> | undefined {
-    if (this.#race !== undefined) return this.#race.over().then(() => this.#count())
-    return this.#count()
-  }
-
-  #count(): Promise<void> | undefined {
-    const hold = this.#hold
-    if (hold === undefined) return undefined
-    const counting = this.#record.settlement(hold.most, this.#rooms.tokenCounter)
-    if (counting instanceof Promise) return counting.then((settlement) => this.#settle(hold, settlement))
-    this.#settle(hold, counting)
-    return undefined
-  }
-
-  #newRun({ startedAt }: Hold, grant: Grant): Run {
-    const { clock, hangUp, upstreamIds, providers } = this.#rooms
+  /** For accounting in another process, which is consulted first and then answers from what it learned. */
+  #booking(): Booking {
     return {
-      errand: this.#errand,
-      asker: this.#asker,
+      errand: this.#request,
+      asker: this.#context,
+      id: this.#sink.id,
+      tokens: this.#estimatedTokens,
+    }
+  }
+
+  /** Throws `over-limit`. */
+  #admit(): Admission {
+    this.#admission = this.#accounting.limits.admit(this.#context.caller, this.#estimatedTokens)
+    return this.#admission
+  }
+
+  /** Throws `over-budget`. */
+  #afford(): Grant {
+    return grantFor(this.#request, this.#accounting.limits.allowance(this.#context.caller))
+  }
+
+  #hold({ most }: Grant): Promise<Hold> {
+    const { kind, modelAsked, streamed, group } = this.#request
+    const { caller, referer, title } = this.#context
+    return this.#accounting.ledger.hold({
+      id: this.#sink.id,
+      caller,
+      kind: kind.name,
+      modelAsked,
+      streamed,
+      most,
+      startedAt: this.#services.clock.now(),
+      referer,
+      title,
+      group,
+    })
+  }
+
+  /** From here on there is a hold to settle. */
+  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: Admission): void {
+    this.#reservation = new Reservation(hold, this.#accounting)
+    this.#sink.accept(withCapHeader(headers, grant))
+    const shared = this.#newContext(hold, grant)
+    this.#shared = shared
+    if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
+    const hedges = hedgesFor(this.#request, grant, this.#services.hedges)
+    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
+  }
+
+  #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {
+    const { clock, hangUp, upstreamIds, providers } = this.#services
+    return {
+      request: this.#request,
+      context: this.#context,
       sink: this.#sink,
       record: this.#record,
       grant,
@@ -126,117 +162,168 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
       providers,
       created: Math.floor(startedAt / 1000),
       deadlineAt: this.#deadlineAt,
-      told: this.#errand.mayBeRescued === true ? new Told() : undefined,
+      delivered: this.#request.mayBeRescued === true ? new DeliveredText() : undefined,
     }
   }
 
-  /** How it ended. Throws what the caller can still be told as an error. */
-  tell(outcome: AttemptOutcome<Endpoint>): void {
-    if (outcome.type !== 'failed') return
-    // A plain answer is told as a whole: what broke before is still unseen.
-    if (!outcome.begun || !this.#errand.streamed) throw this.#routed(asTold(outcome.error, this.#record))
-    const error = this.#record.mayOwe ? mayCost(outcome.error) : outcome.error
-    this.#sink.fail(this.#routed(error), brokenAnswer(this.#record, this.#rooms.providers()))
+  /**
+   * Tries candidates until one responds, in the order that the retry policy decides. The outcome is that of the last attempt
+   * that reached a provider.
+   */
+  async #tryCandidates(candidates: readonly Endpoint[]): Promise<AttemptOutcome> {
+    const history: AttemptFailure<Endpoint>[] = []
+    const readiness = this.#readiness
+    for (;;) {
+      const step = nextStep({
+        candidates,
+        history,
+        readiness,
+        timeLeftMs: this.#timeLeftMs(),
+        random: Math.random(),
+      })
+      if (step.type === 'stop') return outcomeOf(history)
+      const { candidate, afterMs } = step
+      if (afterMs > 0 && !(await this.#wait(afterMs))) return DISCONNECTED
+      const outcome = await this.#attemptAt(candidate)
+      if (outcome.type !== 'failed') return outcome
+      const { error, isPartial, failures = [{ candidate, error }] } = outcome
+      if (isPartial && isFinal(error)) return outcome
+      if (isPartial) return this.#recover(candidates, failures.at(-1)?.candidate ?? candidate, outcome)
+      history.push(...failures)
+    }
   }
 
-  #routed(error: BrokerError): BrokerError {
-    const { providers } = this.#rooms
-    return withMetadata(error, this.#asker, { errand: this.#errand, record: this.#record, providers })
+  /** Has a broken stream resumed. The outcome of a recovery that failed is the first failure. */
+  async #recover(
+    candidates: readonly Endpoint[],
+    broken: Endpoint,
+    failure: FailedOutcome,
+  ): Promise<AttemptOutcome> {
+    const delivered = this.#shared?.delivered
+    if (delivered === undefined) return failure
+    const tried: Recovery<Endpoint>[] = []
+    const readiness = this.#readiness
+    const continues = (endpoint: Endpoint): boolean => delivered.text !== '' && this.#continues(endpoint)
+    while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
+      const next = nextRecovery({ candidates, broken, tried, readiness, continues })
+      if (next === undefined) break
+      tried.push(next)
+      const outcome = await this.#attemptAt(next.candidate, this.#resumption(next, delivered))
+      if (outcome.type !== 'failed' || isFinal(outcome.error)) return outcome
+    }
+    return failure
   }
 
-  #settle(hold: Hold, settlement: Settlement): void {
-    const { usage } = settlement
-    if (usage !== undefined) this.tokensUsed = usage.prompt + usage.completion
-    this.#rooms.figures.note(settlement)
-    // Nobody waits for the disk, and the ledger says itself what it couldn't write.
-    this.#books.ledger.settle(hold, settlement).catch(() => undefined)
+  #continues({ model, provider }: Endpoint): boolean {
+    return (
+      this.#catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
+      this.#services.providers().get(provider)?.prefixMarker !== 'none'
+    )
   }
 
-  readonly readiness = ({ provider, modelId }: Endpoint): Readiness =>
-    this.#rooms.providers().get(provider)?.readiness(modelId) ?? GONE
-
-  readonly random = Math.random
-
-  timeLeftMs(): number {
-    return this.#deadlineAt - this.#rooms.clock.monotonic()
+  #resumption({ candidate, mode }: Recovery<Endpoint>, { text }: DeliveredText): Resumption {
+    const { body } = this.#request
+    if (mode === 'restart') return { body, rest: compared(text) }
+    const { prefixMarker } = providerOf(this.#services.providers, candidate)
+    return { body: withPrefix(body, text, prefixMarker), rest: continued(text) }
   }
 
-  /** Of one candidate; whoever was asked before may be owed already, and then the hold has to cover both. */
-  attempt(endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> {
-    // Told to stop while nobody was being asked.
-    if (this.#stopped !== undefined) throw asTold(this.#stopped, this.#record)
-    return this.#record.mayOwe ? this.#coverAndAsk(endpoint, rescuing) : this.#ask(endpoint, rescuing)
+  /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
+  #attemptAt(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
+    this.#throwIfStopped()
+    return this.#record.mayOwe ? this.#coverAndStart(endpoint, resumption) : this.#start(endpoint, resumption)
   }
 
-  async #coverAndAsk(endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> {
-    const { byteLength } = rescuing?.body ?? this.#errand.body
-    const { run, hold } = this.#begun
-    const covered = await coverNext({ endpoint, byteLength }, hold, run, this.#books)
-    if (covered === undefined) return unpaid(this.#record, rescuing !== undefined)
-    this.#hold = covered
-    if (this.#stopped !== undefined) throw asTold(this.#stopped, this.#record)
-    return this.#ask(endpoint, rescuing)
+  async #coverAndStart(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
+    const { byteLength } = resumption?.body ?? this.#request.body
+    const { shared, reservation } = this.#begun
+    if (!(await reservation.coverNext(shared, endpoint, byteLength)))
+      return notAfforded(this.#record, resumption !== undefined)
+    this.#throwIfStopped()
+    return this.#start(endpoint, resumption)
   }
 
-  #ask(endpoint: Endpoint, rescuing?: Rescuing): Promise<AttemptOutcome<Endpoint>> {
-    if (this.#race !== undefined && rescuing === undefined) return this.#race.ask(endpoint)
-    this.#attempt = new Attempt(this.#begun.run, endpoint, this.#providerOf(endpoint), rescuing)
+  #start(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
+    if (this.#hedged !== undefined && resumption === undefined) return this.#hedged.run(endpoint)
+    this.#attempt = new Attempt(this.#begun.shared, endpoint, resumption)
     return this.#attempt.run()
   }
 
-  get #begun(): { readonly run: Run; readonly hold: Hold } {
-    const [run, hold] = [this.#run, this.#hold]
-    if (run === undefined || hold === undefined) throw new Error('nothing was booked yet')
-    return { run, hold }
+  get #begun(): { readonly shared: AttemptContext; readonly reservation: Reservation } {
+    const shared = this.#shared
+    const reservation = this.#reservation
+    if (shared === undefined || reservation === undefined) throw new Error('there is no hold yet')
+    return { shared, reservation }
   }
 
-  #newRace(run: Run, hedges: Hedges): Race {
-    return new Race({
-      run,
-      hedges,
-      attempt: (its, endpoint) => new Attempt(its, endpoint, this.#providerOf(endpoint)),
-      isReady: (endpoint) => this.readiness(endpoint).state === 'ready',
-      cover: async (endpoint) => {
-        const covered = await coverBoth(endpoint, this.#begun.hold, run, this.#books)
-        this.#hold = covered ?? this.#hold
-        return covered !== undefined
-      },
-    })
+  /** Throws the failure while the caller has seen nothing, and writes it into the stream afterwards. */
+  #conclude(outcome: AttemptOutcome): void {
+    if (outcome.type !== 'failed') return
+    const { error, isPartial } = outcome
+    // A plain response is delivered as a whole, so that the caller has seen nothing of one that broke.
+    if (!isPartial || !this.#request.streamed) throw this.#routed(withEarlierErrors(error, this.#record))
+    const owed = this.#record.mayOwe ? mayCost(error) : error
+    this.#sink.fail(this.#routed(owed), brokenResponse(this.#record, this.#services.providers()))
   }
 
-  #rescueWalk(told: Told): RescueWalk<Endpoint> {
-    return {
-      isPossible: () => told.isRepeatable,
-      continues: ({ model, provider }) =>
-        told.text !== '' &&
-        this.#catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
-        this.#rooms.providers().get(provider)?.prefixMarker !== 'none',
-      attempt: ({ candidate, way }) =>
-        this.attempt(candidate, rescuing(way, told, this.#errand, this.#providerOf(candidate))),
-    }
+  #routed(error: BrokerError): BrokerError {
+    const { providers } = this.#services
+    return withMetadata(error, this.#context, { request: this.#request, record: this.#record, providers })
   }
 
-  /** As it is now: a reload may have built it anew, or taken it away, since the request began. */
-  #providerOf(endpoint: Endpoint): Provider {
-    const provider = this.#rooms.providers().get(endpoint.provider)
-    if (provider === undefined)
-      throw new BrokerError('upstream-down', `${endpoint.provider} is not set up here any more`)
-    return provider
+  /** At once, unless an attempt is still being drained or tokens have to be counted. */
+  #settle(): void | Promise<void> {
+    if (this.#hedged !== undefined) return this.#hedged.ended().then(() => this.#settleNow())
+    return this.#settleNow()
   }
 
-  wait(ms: number): Promise<boolean> {
+  #settleNow(): void | Promise<void> {
+    const reservation = this.#reservation
+    if (reservation === undefined) return undefined
+    const settlement = this.#record.settlement(reservation.max, this.#services.tokenCounter)
+    return whenReady(settlement, (its) => this.#close(reservation, its))
+  }
+
+  #close(reservation: Reservation, settlement: Settlement): void {
+    const { usage } = settlement
+    if (usage !== undefined) this.#tokensUsed = usage.prompt + usage.completion
+    this.#services.figures.note(settlement)
+    reservation.settle(settlement)
+  }
+
+  /** Ends the request although its caller is still there. */
+  stop(error: BrokerError): void {
+    this.#stopped = error
+    this.#attempt?.stop(error)
+    this.#hedged?.stop(error)
+    this.#wake?.(true)
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stopped !== undefined) throw withEarlierErrors(this.#stopped, this.#record)
+  }
+
+  /** How available an endpoint is now. */
+  readonly #readiness = (endpoint: Endpoint): Readiness => readinessOf(this.#services.providers, endpoint)
+
+  #timeLeftMs(): number {
+    return this.#deadlineAt - this.#services.clock.monotonic()
+  }
+
+  /** False when the caller disconnected meanwhile. */
+  #wait(ms: number): Promise<boolean> {
     const sink = this.#sink
     if (sink.isGone) {
-      this.#record.gone()
+      this.#record.add({ type: 'caller-left' })
       return Promise.resolve(false)
     }
     return new Promise((resolve) => {
-      const cancel = this.#rooms.clock.after(ms, () => this.#wake?.(true))
-      this.#wake = (isThere) => {
+      const cancel = this.#services.clock.after(ms, () => this.#wake?.(true))
+      this.#wake = (isConnected) => {
         cancel()
         sink.watcher = undefined
         this.#wake = undefined
-        resolve(isThere)
+        resolve(isConnected)
       }
       sink.watcher = this
     })
@@ -244,23 +331,31 @@ export class Walker implements Stoppable, Walk<Endpoint>, CallerWatcher {
 
   callerReady(): void {}
 
-  /** While nobody is being asked. */
+  /** During a wait; attempts have their own watcher. */
   callerGone(): void {
-    this.#record.gone()
+    this.#record.add({ type: 'caller-left' })
     this.#wake?.(false)
   }
 }
 
-/** What went wrong before stays what the caller is told. */
-function unpaid({ lastError }: AnswerRecord, begun: boolean): AttemptOutcome {
-  const error =
-    lastError ??
-    new BrokerError('upstream-failed', 'the answer is not whole, and the budget affords nobody to mend it')
-  return { type: 'failed', error, begun }
+function outcomeOf(history: readonly AttemptFailure<Endpoint>[]): AttemptOutcome {
+  const error = reportedFailure(history)?.error
+  return error === undefined ? DISCONNECTED : { type: 'failed', error, isPartial: false }
 }
 
-/** Told ahead of the answer, so for the first candidate. */
-function withShortening(
+/** The caller gets the error of the attempt before. */
+function notAfforded({ lastError }: RequestRecord, isPartial: boolean): AttemptOutcome {
+  const error =
+    lastError ??
+    new BrokerError(
+      'upstream-failed',
+      'the response is not complete, and the budget affords no attempt to resume it',
+    )
+  return { type: 'failed', error, isPartial }
+}
+
+/** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
+function withCapHeader(
   headers: Readonly<Record<string, string>>,
   grant: Grant,
 ): Readonly<Record<string, string>> {
@@ -270,19 +365,10 @@ function withShortening(
   return { ...headers, 'x-aibroker-limited': limited }
 }
 
-function rescuing(way: RescueWay, { text }: Told, { body }: Errand, provider: Provider): Rescuing {
-  return way === 'restart'
-    ? { body, replay: compared(text) }
-    : { body: prefixBody(body, text, provider.prefixMarker), replay: continued(text) }
-}
-
-function brokenAnswer(record: AnswerRecord, providers: ReadonlyMap<string, Provider>): BrokenAnswer {
-  const endpoint = record.answering
+function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): BrokenAnswer {
+  const endpoint = record.responding
   return {
     model: endpoint?.model ?? '',
     provider: endpoint === undefined ? undefined : providers.get(endpoint.provider)?.displayName,
   }
 }
-
-/** Of a provider that a reload took away. */
-const GONE: Readiness = { state: 'resting', readyInMs: Number.POSITIVE_INFINITY, reason: undefined }

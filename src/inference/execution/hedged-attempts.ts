@@ -1,193 +1,157 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { AttemptOutcome } from '../../fallback/fallback.ts'
-import type { Tried } from '../../fallback/retry-policy.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
-import type { Attempt } from './attempt.ts'
-import type { Run } from './attempt-context.ts'
+import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { Hedges } from '../admission/hedge-budget.ts'
+import { ForwardingSink } from '../response/forwarding-sink.ts'
+import type { CallerWatcher } from '../response/response-sink.ts'
+import { Attempt, type AttemptOutcome } from './attempt.ts'
+import { readinessOf, type AttemptContext } from './attempt-context.ts'
+import type { Reservation } from './reservation.ts'
 
-export interface RaceParts {
-  readonly run: Run
-  readonly hedges: Hedges
-  /** A new attempt at an endpoint. */
-  readonly attempt: (run: Run, endpoint: Endpoint) => Attempt
-  /** Whether an endpoint may be asked at once. */
-  readonly isReady: (endpoint: Endpoint) => boolean
-  /** Sets aside what it can cost as well; false when that can't be had. */
-  readonly cover: (endpoint: Endpoint) => Promise<boolean>
-}
-
-/** One of those who are asked at the same time. */
-interface Runner {
+/** One of the attempts that run at the same time. */
+interface Hedge {
   readonly endpoint: Endpoint
   readonly attempt: Attempt
-  readonly lane: Lane
+  readonly sink: HedgeSink
   isOutrun: boolean
 }
 
 /**
- * Attempts of one request, of which one may be joined by a second: when an endpoint is late with its first word by its
- * own measure, the next fit candidate is asked as well, once in a request and within the budget of extra requests. The
- * first to speak is heard; the other one is left, and what it may bill is booked with the row.
+ * Attempts of one request, of which one may be joined by a second: when an endpoint is late with its first chunk by its
+ * own measure, the next available candidate is tried as well, once in a request and within the budget of extra requests.
+ * The first to send a chunk is delivered; the other one is left, and what it may bill is part of the ledger's entry.
  */
-export class Race implements CallerWatcher {
-  readonly #parts: RaceParts
+export class HedgedAttempts implements CallerWatcher {
+  readonly #shared: AttemptContext
+  readonly #hedges: Hedges
+  readonly #reservation: Reservation
   readonly #endings: Promise<unknown>[] = []
-  #running: Runner[] = []
-  #failures: Tried<Endpoint>[] = []
+  #running: Hedge[] = []
+  #failures: AttemptFailure<Endpoint>[] = []
   #cancel: () => void = () => undefined
-  #resolve: (outcome: AttemptOutcome<Endpoint>) => void = () => undefined
+  #resolve: (outcome: AttemptOutcome) => void = () => undefined
+  /** Once in a request. */
   #hasHedged = false
-  #isHeard = false
-  /** The books are being asked for more; nobody may go on with the old hold meanwhile. */
+  /** One attempt has sent its first chunk. */
+  #isResponding = false
+  /** The hold is being raised; the request must not go on with the old one meanwhile. */
   #isCovering = false
-  #decided: AttemptOutcome<Endpoint> | undefined
+  #decided: AttemptOutcome | undefined
 
-  constructor(parts: RaceParts) {
-    this.#parts = parts
+  constructor(shared: AttemptContext, hedges: Hedges, reservation: Reservation) {
+    this.#shared = shared
+    this.#hedges = hedges
+    this.#reservation = reservation
   }
 
-  /** Asks the endpoint, and maybe another one. Never rejects. */
-  ask(endpoint: Endpoint): Promise<AttemptOutcome<Endpoint>> {
-    const { run, hedges } = this.#parts
+  /** Tries the endpoint, and maybe another one beside it. Never rejects. */
+  run(endpoint: Endpoint): Promise<AttemptOutcome> {
+    const { sink, clock } = this.#shared
     this.#failures = []
-    this.#isHeard = false
+    this.#isResponding = false
     this.#decided = undefined
-    const { promise, resolve } = Promise.withResolvers<AttemptOutcome<Endpoint>>()
+    const { promise, resolve } = Promise.withResolvers<AttemptOutcome>()
     this.#resolve = resolve
-    run.sink.watcher = this
+    sink.watcher = this
     this.#start(endpoint)
-    const patienceMs = this.#hasHedged ? undefined : hedges.patienceMs(endpoint.id)
+    const patienceMs = this.#hasHedged ? undefined : this.#hedges.patienceMs(endpoint.id)
     if (patienceMs !== undefined)
-      this.#cancel = run.clock.after(patienceMs, () => {
+      this.#cancel = clock.after(patienceMs, () => {
         this.#endings.push(this.#hedge(endpoint))
       })
     return promise
   }
 
-  /** Breaks all of them off although the caller is still there. */
+  /** Ends all of them although the caller is still there. */
   stop(error: BrokerError): void {
     this.#cancel()
     for (const { attempt } of this.#running) attempt.stop(error)
   }
 
-  /** Resolves when nobody is being asked any more, be it for its counts only. */
-  async over(): Promise<void> {
+  /** Resolves when no attempt runs any more, not even one that is only drained for its usage. */
+  async ended(): Promise<void> {
     await Promise.all(this.#endings)
   }
 
-  get #heard(): Runner | undefined {
+  /** The attempt that is delivered, or the first that may still be. */
+  get #leading(): Hedge | undefined {
     return this.#running.find(({ isOutrun }) => !isOutrun)
   }
 
   #start(endpoint: Endpoint): void {
-    const { run, attempt: newAttempt } = this.#parts
-    const lane = new Lane(run.sink)
-    const onBegin = (): void => this.#speaks(runner)
-    const runner: Runner = {
-      endpoint,
-      lane,
-      attempt: newAttempt({ ...run, sink: lane, onBegin }, endpoint),
-      isOutrun: false,
-    }
-    this.#running.push(runner)
-    this.#endings.push(runner.attempt.run().then((outcome) => this.#ended(runner, outcome)))
+    const sink = new HedgeSink(this.#shared.sink)
+    const onBegin = (): void => this.#responds(hedge)
+    const attempt = new Attempt({ ...this.#shared, sink, onBegin }, endpoint)
+    const hedge: Hedge = { endpoint, sink, attempt, isOutrun: false }
+    this.#running.push(hedge)
+    this.#endings.push(attempt.run().then((outcome) => this.#ended(hedge, outcome)))
   }
 
   async #hedge(slow: Endpoint): Promise<void> {
-    const { run, hedges, isReady, cover } = this.#parts
-    const tried = new Set(run.record.attempts.map(({ endpoint }) => endpoint)).add(slow.id)
-    const next = run.grant.candidates.find((candidate) => !tried.has(candidate.id) && isReady(candidate))
-    if (next === undefined || !hedges.take()) return
+    const { record, grant, providers, sink } = this.#shared
+    const tried = new Set(record.attempts.map(({ endpoint }) => endpoint)).add(slow.id)
+    const next = grant.candidates.find(
+      (candidate) => !tried.has(candidate.id) && readinessOf(providers, candidate).state === 'ready',
+    )
+    if (next === undefined || !this.#hedges.take()) return
     this.#hasHedged = true
     this.#isCovering = true
-    // Whatever is wrong with the books, the request goes on with the one that is being asked.
-    const isCovered = await cover(next).catch(() => false)
+    // Whatever fails in the accounting, the request goes on with the attempt that is running.
+    const isCovered = await this.#reservation.coverBoth(this.#shared, next).catch(() => false)
     this.#isCovering = false
     if (this.#decided !== undefined) this.#end(this.#decided)
-    else if (isCovered && !this.#isHeard && !run.sink.isGone) this.#start(next)
+    else if (isCovered && !this.#isResponding && !sink.isGone) this.#start(next)
   }
 
-  #speaks(runner: Runner): void {
-    this.#isHeard = true
+  #responds(hedge: Hedge): void {
+    this.#isResponding = true
     this.#cancel()
-    for (const other of this.#running) if (other !== runner) this.#outrun(other)
+    for (const other of this.#running) if (other !== hedge) this.#outrun(other)
   }
 
-  #outrun(runner: Runner): void {
-    if (runner.isOutrun) return
-    runner.isOutrun = true
-    runner.attempt.outrun()
+  #outrun(hedge: Hedge): void {
+    if (hedge.isOutrun) return
+    hedge.isOutrun = true
+    hedge.attempt.outrun()
   }
 
   callerReady(): void {
-    this.#heard?.lane.watcher?.callerReady()
+    this.#leading?.sink.watcher?.callerReady()
   }
 
   callerGone(): void {
     this.#cancel()
     const [first, ...others] = this.#running.filter(({ isOutrun }) => !isOutrun)
     for (const other of others) this.#outrun(other)
-    first?.lane.watcher?.callerGone()
+    first?.sink.watcher?.callerGone()
   }
 
-  #ended(runner: Runner, outcome: AttemptOutcome): void {
-    this.#running = this.#running.filter((other) => other !== runner)
-    if (runner.isOutrun) return
+  #ended(hedge: Hedge, outcome: AttemptOutcome): void {
+    this.#running = this.#running.filter((other) => other !== hedge)
+    if (hedge.isOutrun) return
     if (outcome.type !== 'failed') return this.#end(outcome)
-    this.#failures.push({ candidate: runner.endpoint, error: outcome.error })
-    if (outcome.begun || this.#heard === undefined) this.#end({ ...outcome, failures: this.#failures })
+    this.#failures.push({ candidate: hedge.endpoint, error: outcome.error })
+    if (outcome.isPartial || this.#leading === undefined) this.#end({ ...outcome, failures: this.#failures })
   }
 
-  #end(outcome: AttemptOutcome<Endpoint>): void {
-    const { sink } = this.#parts.run
+  #end(outcome: AttemptOutcome): void {
     this.#decided = outcome
     if (this.#isCovering) return
     this.#cancel()
-    sink.watcher = undefined
+    this.#shared.sink.watcher = undefined
     this.#resolve(outcome)
   }
 }
 
-/** The way of one attempt to the sink that both share: only what it is told belongs to the attempt alone. */
-class Lane implements AnswerSink {
-  readonly #sink: AnswerSink
-  watcher: CallerWatcher | undefined
+/** The caller's sink as one attempt sees it: each has its own watcher, and `HedgedAttempts` passes on to one of them. */
+class HedgeSink extends ForwardingSink {
+  #watcher: CallerWatcher | undefined
 
-  constructor(sink: AnswerSink) {
-    this.#sink = sink
+  override get watcher(): CallerWatcher | undefined {
+    return this.#watcher
   }
 
-  get id(): string {
-    return this.#sink.id
-  }
-
-  get isGone(): boolean {
-    return this.#sink.isGone
-  }
-
-  accept(headers: Readonly<Record<string, string>>): void {
-    this.#sink.accept(headers)
-  }
-
-  tried(endpoints: readonly string[]): void {
-    this.#sink.tried?.(endpoints)
-  }
-
-  chunk(json: string): boolean {
-    return this.#sink.chunk(json)
-  }
-
-  answer(json: string): void {
-    this.#sink.answer(json)
-  }
-
-  end(): void {
-    this.#sink.end()
-  }
-
-  fail(error: BrokerError, about: BrokenAnswer): void {
-    this.#sink.fail(error, about)
+  override set watcher(watcher: CallerWatcher | undefined) {
+    this.#watcher = watcher
   }
 }

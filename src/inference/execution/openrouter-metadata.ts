@@ -1,57 +1,60 @@
 import { ERRORS, withDetails, type BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { Provider } from '../../providers/provider.ts'
-import type { Asker } from '../request/request-context.ts'
-import type { Errand } from '../request/inference-request.ts'
-import type { AnswerRecord } from './request-record.ts'
+import type { Asker, Errand } from '../request/inference-request.ts'
+import type { Providers } from './attempt-context.ts'
+import type { RequestRecord } from './request-record.ts'
 
-/** Whether the caller wants to be told how its request was routed: OpenRouter's header, under its newer and its older name. */
+/** Whether the caller wants to know how its request was routed: OpenRouter's header, under its newer and its older name. */
 export function wantsMetadata({ headers }: Asker): boolean {
-  const said = headers?.['x-openrouter-metadata'] ?? headers?.['x-openrouter-experimental-metadata']
-  return typeof said === 'string' && said.toLowerCase() === 'enabled'
+  const wanted = headers?.['x-openrouter-metadata'] ?? headers?.['x-openrouter-experimental-metadata']
+  return typeof wanted === 'string' && wanted.toLowerCase() === 'enabled'
 }
 
-/** What has happened until the answer began. */
+/** What has happened until the response began. */
 export interface Routed {
-  readonly errand: Errand
-  readonly record: AnswerRecord
+  readonly request: Errand
+  readonly record: RequestRecord
   readonly endpoint: Endpoint
-  readonly providers: () => ReadonlyMap<string, Provider>
+  readonly providers: Providers
 }
 
-/** OpenRouter's `openrouter_metadata`: who could have answered, who was tried, what was done to the request. */
-export function routerMetadata({ errand, record, endpoint, providers }: Routed): object {
+/** OpenRouter's `openrouter_metadata`: the available endpoints, the attempts, and what was done to the request. */
+export function routerMetadata({ request, record, endpoint, providers }: Routed): object {
   const nameOf = namer(providers)
   const provider = nameOf(endpoint.provider)
-  const pipeline = errand.fitting?.(endpoint) === undefined ? {} : { pipeline: [COMPRESSED] }
+  const pipeline = request.fitting?.has(endpoint.id) !== true ? {} : { pipeline: [COMPRESSED] }
   return {
-    ...headOf(errand.modelAsked, strategyOf(errand, endpoint)),
-    summary: `available=${errand.candidates.length}, selected=${provider}`,
+    ...headOf(request.modelAsked, strategyOf(request, endpoint)),
+    summary: `available=${request.candidates.length}, selected=${provider}`,
     attempt: record.attempts.length + 1,
-    endpoints: available(errand, nameOf, endpoint),
-    attempts: [...failed(record, errand, nameOf), { provider, model: endpoint.model, status: 200 }],
+    endpoints: available(request, nameOf, endpoint),
+    attempts: [...failed(record, request, nameOf), { provider, model: endpoint.model, status: 200 }],
     ...pipeline,
   }
 }
 
-/** The error of a request that nobody could answer, with how it was routed where the caller wants to be told. */
-export function withMetadata(error: BrokerError, asker: Asker, run: Omit<Routed, 'endpoint'>): BrokerError {
-  return beside(error, asker, () => {
-    const { errand, record } = run
-    const nameOf = namer(run.providers)
+/** The error of a request that failed everywhere, with how it was routed where the caller wants to know. */
+export function withMetadata(
+  error: BrokerError,
+  context: Asker,
+  routed: Omit<Routed, 'endpoint'>,
+): BrokerError {
+  return addRouting(error, context, () => {
+    const { request, record } = routed
+    const nameOf = namer(routed.providers)
     return {
-      ...headOf(errand.modelAsked, strategyOf(errand, errand.candidates[0])),
-      summary: `available=${errand.candidates.length}, selected=none`,
+      ...headOf(request.modelAsked, strategyOf(request, request.candidates[0])),
+      summary: `available=${request.candidates.length}, selected=none`,
       attempt: record.attempts.length,
-      endpoints: available(errand, nameOf),
-      attempts: failed(record, errand, nameOf),
+      endpoints: available(request, nameOf),
+      attempts: failed(record, request, nameOf),
     }
   })
 }
 
-/** The same for one that was refused before anybody could be tried. */
-export function withNobodyTried(error: BrokerError, asker: Asker, modelAsked: string): BrokerError {
-  return beside(error, asker, () => ({
+/** The error of a request that was refused before any attempt, with the routing metadata where the caller wants it. */
+export function withNoAttempts(error: BrokerError, context: Asker, modelAsked: string): BrokerError {
+  return addRouting(error, context, () => ({
     ...headOf(modelAsked, strategyOf({ modelAsked, candidates: [] })),
     summary: 'available=0, selected=none',
     attempt: 0,
@@ -59,9 +62,9 @@ export function withNobodyTried(error: BrokerError, asker: Asker, modelAsked: st
   }))
 }
 
-/** OpenRouter tells it of no failure of its own. */
-function beside(error: BrokerError, asker: Asker, metadata: () => object): BrokerError {
-  if (error.code === 'internal' || !wantsMetadata(asker)) return error
+/** OpenRouter has no such metadata in its internal errors. */
+function addRouting(error: BrokerError, context: Asker, metadata: () => object): BrokerError {
+  if (error.code === 'internal' || !wantsMetadata(context)) return error
   return withDetails(error, { routed: metadata() })
 }
 
@@ -86,7 +89,7 @@ function available({ candidates }: Errand, nameOf: NameOf, selected?: Endpoint):
   }
 }
 
-function failed({ attempts, errors }: AnswerRecord, { candidates }: Errand, nameOf: NameOf): object[] {
+function failed({ attempts, errors }: RequestRecord, { candidates }: Errand, nameOf: NameOf): object[] {
   return attempts.map(({ endpoint: id, status }, at) => ({
     ...namesOf(id, candidates, nameOf),
     status: status ?? ERRORS[errors[at]?.code ?? 'upstream-failed'].http,
@@ -104,12 +107,12 @@ function namesOf(id: string, candidates: readonly Endpoint[], nameOf: NameOf): o
   return { provider: nameOf(found?.provider ?? id), model: found?.model ?? id }
 }
 
-/** In OpenRouter's words. */
+/** OpenRouter's name for how the request was routed. */
 function strategyOf(
   { modelAsked, candidates: [first] }: Pick<Errand, 'modelAsked' | 'candidates'>,
-  answering?: Endpoint,
+  responding?: Endpoint,
 ): string {
   if (/^(openrouter\/)?auto/.test(modelAsked)) return 'auto'
-  if (first !== undefined && answering !== undefined && first.model !== answering.model) return 'fallback'
+  if (first !== undefined && responding !== undefined && first.model !== responding.model) return 'fallback'
   return modelAsked.endsWith(':free') ? 'free' : 'direct'
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { whenReady } from '../../base/when-ready.ts'
 import { NOTHING, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
@@ -10,30 +11,64 @@ import {
   billOf,
   NO_BILL,
   settledBillOf,
-  type Answering,
+  type ChargingAttempt,
   type Bill,
 } from '../cost/attempt-cost.ts'
 
-/** Everything that the ledger will want to know of a request, gathered while it runs. */
-export class AnswerRecord {
+/**
+ * What happens to a request. Each attempt goes through these events, from left to right, and leaves them at any point by one
+ * of the second line:
+ *
+ *     started → first-chunk → delivering → finished | exhausted
+ *             ↘ failed | outrun | caller-left
+ *
+ * `resumed` precedes the `started` of an attempt that resumes a broken stream. `caller-left` without an attempt comes
+ * between two attempts, or before the first. `request-failed` is the last event of a request that ends in an error.
+ */
+export type RequestEvent =
+  | { readonly type: 'started' }
+  /** The first piece of a response is there, so that this endpoint charges for it, whatever follows. May come again. */
+  | { readonly type: 'first-chunk'; readonly attempt: ChargingAttempt }
+  /** The caller gets the response of this attempt from now on. */
+  | { readonly type: 'delivering'; readonly attempt: ChargingAttempt }
+  | { readonly type: 'finished' }
+  /** The budget was used up, so that the response was cut short. */
+  | { readonly type: 'exhausted'; readonly reason: string }
+  | {
+      readonly type: 'failed'
+      readonly attempt: ChargingAttempt
+      readonly error: BrokerError
+      readonly ms: number
+    }
+  /** Another endpoint sent its first chunk before, or the caller left while this one ran beside another. */
+  | { readonly type: 'outrun'; readonly attempt: ChargingAttempt; readonly ms: number }
+  | { readonly type: 'caller-left'; readonly attempt?: ChargingAttempt }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'request-failed'; readonly error: BrokerError }
+
+type FailedEvent = Extract<RequestEvent, { readonly type: 'failed' }>
+
+/** Everything that the ledger needs to know of a request, gathered while it runs. */
+export class RequestRecord {
   readonly #clock: Clock
   readonly #priceVersion: string
   readonly #startedAt: number
-  readonly #attempts: FailedAttempt[] = []
+  readonly #failed: FailedAttempt[] = []
   readonly #errors: BrokerError[] = []
-  /** Everybody who is paid for a part of the answer. */
-  readonly #parts: Answering[] = []
-  /** Those that were asked beside them and not heard. */
-  readonly #outrun: Answering[] = []
-  #answering: Answering | undefined
-  #brokenOff: (() => void) | undefined
+  /** The attempts that charge for a part of the response. */
+  readonly #parts: ChargingAttempt[] = []
+  /** The attempts that ran beside them and were not delivered. */
+  readonly #outrun: ChargingAttempt[] = []
+  /** The attempts that had the request and failed without a chunk: they may be billed all the same. */
+  readonly #silent: ChargingAttempt[] = []
+  #delivering: ChargingAttempt | undefined
+  /** The failure of a stream that the caller has seen a part of: a failed attempt only once it is resumed. */
+  #broken: FailedEvent | undefined
   #status: EntryStatus = 'failed'
   #error: BrokerError | undefined
   #firstTokenMs: number | undefined
   #flag: string | undefined
-  #asked = 0
-  /** Had the request and failed without a word: they may bill for it all the same. */
-  readonly #silent: Answering[] = []
+  #started = 0
 
   constructor(clock: Clock, priceVersion: string) {
     this.#clock = clock
@@ -41,161 +76,147 @@ export class AnswerRecord {
     this.#startedAt = clock.monotonic()
   }
 
+  /** The attempts that failed, in their order. */
   get attempts(): readonly FailedAttempt[] {
-    return this.#attempts
+    return this.#failed
   }
 
-  /** The endpoint that began to answer. */
-  get answering(): Endpoint | undefined {
-    return this.#answering?.endpoint
-  }
-
-  /** Why each failed attempt failed, in their order. */
+  /** Why each of them failed. */
   get errors(): readonly BrokerError[] {
     return this.#errors
   }
 
+  /** The endpoint whose response the caller gets, or that charged first. */
+  get responding(): Endpoint | undefined {
+    return this.#responder?.endpoint
+  }
+
+  get #responder(): ChargingAttempt | undefined {
+    return this.#delivering ?? this.#parts[0]
+  }
+
+  /** Milliseconds since the start. */
   get elapsedMs(): number {
     return this.#clock.monotonic() - this.#startedAt
   }
 
-  /** An attempt begins. */
-  asks(): void {
-    this.#asked++
+  add(event: RequestEvent): void {
+    switch (event.type) {
+      case 'started':
+        this.#started++
+        return
+      case 'first-chunk':
+        this.#charge(event.attempt)
+        this.#firstTokenMs ??= this.elapsedMs
+        return
+      case 'delivering':
+        this.#delivering = event.attempt
+        return
+      case 'finished':
+        this.#status = 'finished'
+        this.#error = undefined
+        return
+      case 'exhausted':
+        this.#status = 'exhausted'
+        this.#flag = event.reason
+        return
+      case 'failed':
+        return this.#attemptFailed(event)
+      case 'outrun':
+        return this.#attemptOutrun(event.attempt, event.ms)
+      case 'caller-left':
+        this.#status = 'cancelled'
+        // An endpoint that was sent the request may bill for the prompt, although it hasn't responded.
+        if (event.attempt !== undefined) this.#charge(event.attempt)
+        return
+      case 'resumed':
+        if (this.#broken !== undefined) this.#note(this.#broken, true)
+        this.#broken = undefined
+        return
+      case 'request-failed':
+        return this.#requestFailed(event.error)
+    }
   }
 
-  /** The attempt that began was none: the provider rests. */
-  wasNotAsked(): void {
-    this.#asked--
+  #charge(attempt: ChargingAttempt): void {
+    if (!this.#parts.includes(attempt)) this.#parts.push(attempt)
   }
 
-  /** An attempt that the caller saw nothing of. */
-  missed(answering: Answering, error: BrokerError, ms: number): void {
-    const gavePart = this.#isOnTheBill(answering)
-    this.#note(answering.endpoint, error, ms, gavePart)
-    if (!gavePart && !isUnbilled(error)) this.#silent.push(answering)
+  #attemptFailed(event: FailedEvent): void {
+    const { attempt, error } = event
+    if (attempt === this.#delivering) {
+      this.#requestFailed(error)
+      this.#broken = event
+    } else if (error.details.isUnasked === true) {
+      // The provider is cooling down, so that the request was not sent.
+      this.#started--
+    } else {
+      const gavePart = this.#parts.includes(attempt)
+      this.#note(event, gavePart)
+      if (!gavePart && !isUnbilled(error)) this.#silent.push(attempt)
+    }
   }
 
-  #isOnTheBill({ meter }: Answering): boolean {
-    return this.#parts.some((part) => part.meter === meter)
-  }
-
-  #note(endpoint: Endpoint, error: BrokerError, ms: number, gavePart: boolean): void {
+  #note({ attempt, error, ms }: FailedEvent, gavePart: boolean): void {
     this.#errors.push(error)
-    const { status } = error.details
-    this.#attempts.push({
-      endpoint: endpoint.id,
+    this.#failed.push({
+      endpoint: attempt.endpoint.id,
       code: error.code,
-      status,
+      status: error.details.status,
       ms: Math.round(ms),
       ...(gavePart ? { gavePart } : {}),
     })
   }
 
-  /** The first piece of an answer is there: this endpoint is paid, whatever becomes of it. */
-  began(answering: Answering): void {
-    this.#parts.push(answering)
-    this.#answering ??= answering
-    this.#firstTokenMs ??= this.elapsedMs
+  #attemptOutrun(attempt: ChargingAttempt, ms: number): void {
+    this.#outrun.push(attempt)
+    this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint sent its first chunk before'))
+    this.#failed.push({ endpoint: attempt.endpoint.id, code: OUTRUN, status: undefined, ms: Math.round(ms) })
   }
 
-  /** The caller hears this endpoint from now on: it brings another one's answer to its end. */
-  tookOver(answering: Answering): void {
-    this.#answering = answering
-  }
-
-  finished(): void {
-    this.#status = 'finished'
-    this.#error = undefined
-  }
-
-  /** The caller left; an endpoint that was asked and hadn't answered may bill for the prompt all the same. */
-  left(answering: Answering): void {
-    this.gone()
-    this.#answering ??= answering
-    if (!this.#isOnTheBill(answering)) this.#parts.push(answering)
-  }
-
-  /** Another endpoint spoke first, or the caller left while this one was being asked beside another. */
-  outrun(answering: Answering, ms: number): void {
-    this.#outrun.push(answering)
-    this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint spoke first'))
-    this.#attempts.push({
-      endpoint: answering.endpoint.id,
-      code: OUTRUN,
-      status: undefined,
-      ms: Math.round(ms),
-    })
-  }
-
-  /** The caller left while nobody was being asked. */
-  gone(): void {
-    this.#status = 'cancelled'
-  }
-
-  /** The hold was used up and the answer ended there. */
-  exhausted(reason: string): void {
-    this.#status = 'exhausted'
-    this.#flag = reason
-  }
-
-  broke(error: BrokerError): void {
+  #requestFailed(error: BrokerError): void {
     this.#error = error
     if (this.#status !== 'cancelled' && this.#status !== 'exhausted')
       this.#status = this.#firstTokenMs === undefined ? 'failed' : 'broken'
   }
 
-  /** An answer that the caller saw a part of broke off. */
-  brokeOff(endpoint: Endpoint, error: BrokerError, ms: number): void {
-    this.broke(error)
-    this.#brokenOff = () => this.#note(endpoint, error, ms, true)
-  }
-
-  /** Somebody else is asked to bring the broken answer to its end, so that it was not the last attempt. */
-  handOn(): void {
-    this.#brokenOff?.()
-    this.#brokenOff = undefined
-  }
-
-  /** Of all parts so far; what is known of the last one may still grow. */
-  bill(): Bill {
+  /** The cost of all parts so far; what is known of the last one may still grow. */
+  cost(): Bill {
     return addBills(this.#parts.map(billOf))
   }
 
-  /** The same, with what those may bill that said nothing. */
-  mostSoFar(): Bill {
-    const soFar = this.#parts.length === 0 ? FREE : this.bill()
+  /** The cost so far, with what the attempts without a chunk and the undelivered ones may be billed. */
+  maxCostSoFar(): Bill {
+    const soFar = this.#parts.length === 0 ? FREE : this.cost()
     return withSilent(soFar, [...this.#silent, ...this.#outrun])
   }
 
-  /** Somebody may bill already. */
+  /** An attempt may have to be paid. */
   get mayOwe(): boolean {
     return this.#parts.length > 0 || this.#silent.length > 0 || this.#outrun.length > 0
   }
 
-  /** Why the answer broke off, or the last attempt failed. */
+  /** Why the response broke off, or the last attempt failed. */
   get lastError(): BrokerError | undefined {
     return this.#error ?? this.#errors.at(-1)
   }
 
-  /** Counts what no provider did, which may take a moment; at once when there is nothing to count. */
+  /** At once, unless the tokens of a response without reported usage have to be counted. */
   settlement(held: Money | undefined, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
-    const bill = this.#settledBill(held, counter)
-    return bill instanceof Promise
-      ? bill.then((counted) => this.#settlementOf(counted, durationMs))
-      : this.#settlementOf(bill, durationMs)
+    const parts = this.#settledParts(held, counter)
+    return whenReady(parts, (bill) => this.#settlementOf(this.#withUndelivered(bill), durationMs))
   }
 
   #settlementOf(bill: Bill, durationMs: number): Settlement {
-    const answering = this.#answering
+    const responder = this.#responder
     return {
       status: this.#status,
-      endpoint: answering?.endpoint.id,
-      provider: answering?.endpoint.provider,
-      model: answering?.endpoint.model,
-      attempts: this.#attempts,
-      asked: this.#asked,
+      endpoint: responder?.endpoint.id,
+      provider: responder?.endpoint.provider,
+      model: responder?.endpoint.model,
+      attempts: this.#failed,
+      asked: this.#started,
       usage: bill.usage,
       countSource: bill.countSource,
       cost: bill.cost,
@@ -205,52 +226,47 @@ export class AnswerRecord {
       upstreamCost: bill.upstreamCost,
       flag: bill.flag ?? this.#flag,
       priceVersion: this.#priceVersion,
-      finishReason: this.#status === 'exhausted' ? 'length' : answering?.meter.finishReason,
+      finishReason: this.#status === 'exhausted' ? 'length' : responder?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
       firstTokenMs: this.#firstTokenMs,
       durationMs,
     }
   }
 
-  #settledBill(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
-    const bill = this.#partsBill(held, counter)
-    return bill instanceof Promise ? bill.then((parts) => this.#wholeBill(parts)) : this.#wholeBill(bill)
-  }
-
-  #wholeBill(parts: Bill): Bill {
+  #withUndelivered(parts: Bill): Bill {
     const bill = this.#withOutrun(parts)
-    const silent = this.#saidNothing()
+    const silent = this.#allSilent()
     return silent.length === 0 ? bill : withSilent(bill, silent)
   }
 
-  /** An endpoint that was left for another one and read to its end said what it counted. */
+  /** An endpoint that was left for another one and drained has reported its usage. */
   #withOutrun(bill: Bill): Bill {
     if (this.#outrun.length === 0) return bill
     const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
     return known.length === 0 ? bill : addCosts(bill, known.map(billOf))
   }
 
-  #saidNothing(): readonly Answering[] {
+  #allSilent(): readonly ChargingAttempt[] {
     if (this.#outrun.length === 0) return this.#silent
     return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
   }
 
-  #partsBill(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
+  #settledParts(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
     if (this.#parts.length === 0) return FREE
-    // An answer of several parts was told with its bill: the books say the same.
-    if (this.#parts.length > 1 && this.#status === 'finished') return this.bill()
+    // A response of several parts was delivered with its cost, and the ledger must state the same.
+    if (this.#parts.length > 1 && this.#status === 'finished') return this.cost()
     const [only] = this.#parts
     if (only !== undefined && this.#parts.length === 1) return settledBillOf(only, held, counter)
     return Promise.all(this.#parts.map(async (part) => settledBillOf(part, held, counter))).then(addBills)
   }
 }
 
-/** A refusal costs nothing anywhere. */
+/** The cost of a refusal: no provider charges for it. */
 const FREE: Bill = { ...NO_BILL, cost: NOTHING }
 
-/** Nobody knows whether these bill: what they may is in the upper bound alone. Without an answer the cost is anybody's guess. */
-function withSilent(bill: Bill, silent: readonly Answering[]): Bill {
-  const { cost, costHigh } = addBills([bill, ...silent.map((each) => mostOf(billOf(each)))])
+/** Whether these attempts are billed is unknown, so that they are in the upper bound alone. Without a response the cost is unknown. */
+function withSilent(bill: Bill, silent: readonly ChargingAttempt[]): Bill {
+  const { cost, costHigh } = addBills([bill, ...silent.map((each) => maxOf(billOf(each)))])
   return {
     ...bill,
     cost: bill.usage === undefined ? undefined : bill.cost,
@@ -259,11 +275,11 @@ function withSilent(bill: Bill, silent: readonly Answering[]): Bill {
   }
 }
 
-function mostOf({ cost, costHigh }: Bill): Bill {
+function maxOf({ cost, costHigh }: Bill): Bill {
   return { ...NO_BILL, cost: costHigh ?? cost }
 }
 
-/** The provider said no, or never had the request. A broker above us says no for others, who may bill it. */
+/** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
 function isUnbilled({ details: { status = 0, isUnasked, mayRepeat, mayBill } }: BrokerError): boolean {
   return (status >= 400 && mayBill !== true) || isUnasked === true || mayRepeat === true
 }

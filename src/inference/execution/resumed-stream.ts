@@ -1,35 +1,36 @@
 import { saysSomething, type ChatChoice, type ChatChunk, type ChatDelta } from '../../wire/openai/chat.ts'
 
-/** What is left of a rescuer's chunk for the caller: all, a part, nothing; or it says something else than the caller was told. */
+/** Takes away from the chunks of a resuming endpoint what the caller has already received. */
 export interface Replay {
+  /** The chunk, a part of it, or nothing; `differs` when it contradicts what the caller received. */
   take(chunk: ChatChunk): ChatChunk | undefined | 'differs'
 }
 
-/** Shorter beginnings come again by chance: “ha” is followed by “ha”. */
-const LEAST_REPETITION = 16
+/** In characters. Shorter texts are repeated by chance: “ha” is followed by “ha”. */
+const MIN_REPETITION = 16
 
 /**
- * For an answer that is continued: everything is new but the opening formalities. Some endpoints don't know what to do
- * with a beginning and say it again; what looks like it is held back until that is clear, and then not told twice.
+ * For a response that is continued from a prefix: all of it is new but the first chunk with the role. Some endpoints
+ * ignore the prefix and repeat it; what looks like a repetition is held back until that is clear, and then left out.
  */
-export function continued(told: string): Replay {
-  // What is held back is told up to here: the same text, so it needs no copy.
+export function continued(delivered: string): Replay {
+  // The length of what is held back; it is the beginning of `delivered`, so that it needs no copy.
   let held = 0
-  let isThrough = told.length < LEAST_REPETITION
+  let isThrough = delivered.length < MIN_REPETITION
 
   function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined {
     const delta = choice.delta ?? {}
     const piece = typeof delta.content === 'string' ? delta.content : ''
     const isOver = typeof choice.finish_reason === 'string' || callsTools(delta)
-    const repeated = Math.min(piece.length, told.length - held)
-    const isSame = told.startsWith(piece.slice(0, repeated), held)
-    const isRepetition = isSame && held + repeated === told.length
+    const repeated = Math.min(piece.length, delivered.length - held)
+    const isSame = delivered.startsWith(piece.slice(0, repeated), held)
+    const isRepetition = isSame && held + repeated === delivered.length
     if (!isOver && !isRepetition && isSame) {
       held += repeated
       return undefined
     }
     isThrough = true
-    const text = isRepetition ? piece.slice(repeated) : told.slice(0, held) + piece
+    const text = isRepetition ? piece.slice(repeated) : delivered.slice(0, held) + piece
     return { ...chunk, choices: [{ ...choice, delta: { ...delta, content: text } }] }
   }
 
@@ -43,26 +44,26 @@ export function continued(told: string): Replay {
 }
 
 /**
- * For an answer that began anew: held back as long as it repeats what was told, then passed on from there. Thoughts that
- * led to the repeated part are not told twice.
+ * For a response that was restarted: held back as long as it repeats what was delivered, then passed on from there.
+ * Reasoning that led to the repeated part is left out.
  */
-export function compared(told: string): Replay {
+export function compared(delivered: string): Replay {
   let at = 0
   let isThrough = false
 
   function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined | 'differs' {
     const delta = choice.delta ?? {}
     const text = typeof delta.content === 'string' ? delta.content : ''
-    const repeated = Math.min(text.length, told.length - at)
-    if (text.slice(0, repeated) !== told.slice(at, at + repeated)) return 'differs'
+    const repeated = Math.min(text.length, delivered.length - at)
+    if (text.slice(0, repeated) !== delivered.slice(at, at + repeated)) return 'differs'
     at += repeated
     const goesOn = text.length > repeated || typeof choice.finish_reason === 'string' || callsTools(delta)
-    if (at < told.length) return goesOn ? 'differs' : undefined
+    if (at < delivered.length) return goesOn ? 'differs' : undefined
     if (!goesOn) return undefined
     isThrough = true
     return {
       ...chunk,
-      choices: [{ ...choice, delta: { ...thoughtless(delta), content: text.slice(repeated) } }],
+      choices: [{ ...choice, delta: { ...withoutReasoning(delta), content: text.slice(repeated) } }],
     }
   }
 
@@ -77,9 +78,9 @@ export function compared(told: string): Replay {
   }
 }
 
-function thoughtless(delta: ChatDelta): ChatDelta {
-  const thoughts = ['reasoning', 'reasoning_content', 'reasoning_details']
-  return Object.fromEntries(Object.entries(delta).filter(([field]) => !thoughts.includes(field)))
+function withoutReasoning(delta: ChatDelta): ChatDelta {
+  const reasoning = ['reasoning', 'reasoning_content', 'reasoning_details']
+  return Object.fromEntries(Object.entries(delta).filter(([field]) => !reasoning.includes(field)))
 }
 
 function callsTools({ tool_calls: calls }: ChatDelta): boolean {

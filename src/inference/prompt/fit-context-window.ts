@@ -76,11 +76,10 @@ async function fittedTo(
   }
   if (fits.size === 0) return errand
   // No stream recovery: the endpoint that continues a broken response would need the prompt as the first endpoint got it.
-  const fitting = ({ id }: Endpoint): Fitting | undefined => fits.get(id)
   const { order, sort } = request.wishes.preferences
   const isOrdered = order !== undefined || sort !== undefined
   const candidates = isOrdered ? errand.candidates : wholeFirst(errand.candidates, fits)
-  return { ...errand, candidates, mayBeRescued: false, fitting }
+  return { ...errand, candidates, mayBeRescued: false, fitting: fits }
 }
 
 /** Within a model, endpoints that can take the whole prompt come before those that cannot. */

@@ -5,13 +5,13 @@ import { inPieces } from '../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { isEstimate } from '../usage/usage-meter.ts'
 
-/** What an attempt hears beyond an answer. */
+/** Handles a response that may come in several parts. */
 export interface BatchListener extends AnswerListener {
-  /** A part of the answer is there and will be billed, whatever becomes of the rest. */
-  part(part: ChatChunk): void
+  /** A part of the response has arrived and will be billed, whatever happens to the rest. */
+  part(response: ChatChunk): void
 }
 
-/** Asks for embeddings one batch after the other where the provider takes only so many inputs at once. */
+/** Requests embeddings in batches, one after the other, where the provider has a maximum of inputs per request. */
 export function inBatches(provider: Provider, question: Question, listener: BatchListener): Asking {
   const pieces = inPieces(question.body, provider.mostInputs ?? Number.POSITIVE_INFINITY)
   return pieces.length === 1
@@ -63,27 +63,27 @@ class Batches implements Asking {
       { ...this.#question, body },
       {
         chunk: () => undefined,
-        answer: (_json, answer) => this.#take(answer),
+        answer: (_json, response) => this.#take(response),
         end: () => this.#ask(nth + 1),
         fail: (error: BrokerError) => this.#listener.fail(error),
       },
     )
   }
 
-  #take(answer: ChatChunk): void {
+  #take(response: ChatChunk): void {
     const from = this.#sum.data.length
-    const vectors = (Array.isArray(answer.data) ? answer.data : []) as readonly { index?: number }[]
+    const vectors = (Array.isArray(response.data) ? response.data : []) as readonly { index?: number }[]
     for (const [at, vector] of vectors.entries())
       this.#sum.data.push({ ...vector, index: from + (vector.index ?? at) })
-    const tokens = (answer.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
-    if (typeof tokens === 'number' && !isEstimate(answer)) this.#sum.promptTokens += tokens
+    const tokens = (response.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
+    if (typeof tokens === 'number' && !isEstimate(response)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false
     this.#listener.part(this.#whole([]))
   }
 
   #tell(): void {
-    const answer = this.#whole(this.#sum.data)
-    this.#listener.answer(JSON.stringify(answer), answer)
+    const response = this.#whole(this.#sum.data)
+    this.#listener.answer(JSON.stringify(response), response)
     this.#listener.end()
   }
 

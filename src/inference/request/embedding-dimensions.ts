@@ -3,18 +3,18 @@ import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { BatchListener } from './embedding-batches.ts'
 import { asBase64, asFloats, type Vector } from '../response/embedding-response.ts'
 
-/** The vectors that were asked for, and of which model. */
+/** The vectors that were requested, and of which model. */
 export interface WantedVectors {
   readonly dimensions: number
   /** The provider's own name for the model. */
   readonly modelId: string
-  /** What the models file says of it. */
+  /** The model's capabilities in the models file. */
   readonly capabilities: readonly string[]
 }
 
 /**
- * Models that were trained so that the beginning of a vector is a vector: their makers say to cut it and bring it back
- * to length one. Others are known by the capability `matryoshka` in the models file.
+ * Models that were trained so that the beginning of a vector is itself a vector: their makers say to truncate it and to
+ * normalize it to length one. Other such models have the capability `matryoshka` in the models file.
  */
 const MATRYOSHKA: readonly RegExp[] = [
   /text-embedding-3-(small|large)/, // https://platform.openai.com/docs/guides/embeddings
@@ -24,22 +24,22 @@ const MATRYOSHKA: readonly RegExp[] = [
 ]
 
 /**
- * Holds an endpoint to the length of vectors that was asked for; some servers don't know the field and give their usual
- * one. Longer vectors of a model that allows it are cut and brought back to length one. All else is a failure that was
- * billed: vectors of two lengths in one index are worse than none.
+ * Ensures that vectors have the requested length, since some servers ignore the field. Longer vectors of a model that allows
+ * it are truncated and normalized. Any other length is a failure that was billed: vectors of two lengths in one index are
+ * worse than none.
  */
 export function rightDimensions(wanted: WantedVectors, listener: BatchListener): BatchListener {
   let isRefused = false
   return {
     chunk: (json, chunk) => listener.chunk(json, chunk),
     part: (part) => listener.part(part),
-    answer(json, answer) {
-      const vectors = (answer.data ?? []) as readonly Vector[]
+    answer(json, response) {
+      const vectors = (response.data ?? []) as readonly Vector[]
       if (vectors.every(({ embedding }) => lengthOf(embedding) === wanted.dimensions))
-        return listener.answer(json, answer)
+        return listener.answer(json, response)
       const shorter = maySlice(wanted) ? vectors.map((vector) => sliced(vector, wanted.dimensions)) : []
-      if (shorter.length === 0 || shorter.includes(undefined)) return refuse(answer, vectors)
-      const right = { ...answer, data: shorter }
+      if (shorter.length === 0 || shorter.includes(undefined)) return refuse(response, vectors)
+      const right = { ...response, data: shorter }
       return listener.answer(JSON.stringify(right), right)
     },
     end() {
@@ -48,14 +48,14 @@ export function rightDimensions(wanted: WantedVectors, listener: BatchListener):
     fail: (error) => listener.fail(error),
   }
 
-  function refuse(answer: ChatChunk, [first]: readonly Vector[]): void {
+  function refuse(response: ChatChunk, [first]: readonly Vector[]): void {
     isRefused = true
-    listener.part({ ...answer, data: [] })
+    listener.part({ ...response, data: [] })
     listener.fail(
       new BrokerError(
         'upstream-failed',
-        `${wanted.modelId} was asked for vectors of ${wanted.dimensions} numbers and gave ${lengthOf(first?.embedding) ?? 'none'}; leave “dimensions” out, or ask a model that knows it`,
-        // It answered, so asking it again would only be billed again.
+        `${wanted.modelId} was asked for vectors of ${wanted.dimensions} numbers and gave ${lengthOf(first?.embedding) ?? 'none'}; leave “dimensions” out, or use a model that supports it`,
+        // The status prevents a retry at the same endpoint, which would only be billed again.
         { details: { status: 200 } },
       ),
     )
@@ -71,7 +71,7 @@ function lengthOf(embedding: unknown): number | undefined {
   return Array.isArray(embedding) ? embedding.length : undefined
 }
 
-/** In the encoding that it came in; `undefined` when it is too short. */
+/** Truncated and normalized, in its encoding; `undefined` when it is too short. */
 function sliced(vector: Vector, dimensions: number): Vector | undefined {
   const floats = asFloats(vector.embedding)
   if (!Array.isArray(floats) || floats.length < dimensions) return undefined

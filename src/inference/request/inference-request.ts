@@ -1,49 +1,69 @@
+import type { Caller } from '../../auth/caller.ts'
 import type { Money } from '../../base/money.ts'
 import type { Endpoint, ModelKind } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import type { Asking, Provider, ProviderRoute, Question } from '../../providers/provider.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { AnswerFacts, Completer } from '../response/response-formatter.ts'
-import type { BatchListener } from './embedding-batches.ts'
 import type { Meter } from '../usage/usage-meter.ts'
+import type { BatchListener } from './embedding-batches.ts'
 
-/** One request on its way through the candidates, of whatever kind: all that the walk has to know of it. */
+/** Who sent a request, and the app that it was sent with. */
+export interface Asker {
+  readonly caller: Caller
+  readonly referer: string | undefined
+  readonly title: string | undefined
+  /** The caller's HTTP headers: some steer a router, or say what the response should contain. */
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined
+}
+
+/** One request to a model, of whatever kind: all that the pipeline has to know of it. */
 export interface Errand {
-  readonly kind: ModelKind
-  readonly route: ProviderRoute
+  readonly kind: InferenceKind
   readonly body: JsonBody
-  /** What providers that speak OpenRouter are asked instead. */
+  /** What providers that speak OpenRouter are sent instead. */
   readonly ofRouters?: { readonly route: ProviderRoute; readonly body: JsonBody } | undefined
-  /** How a provider is asked, if not once. */
-  readonly askWith?: ((provider: Provider, question: Question, listener: BatchListener) => Asking) | undefined
   /** As the caller wrote it. */
   readonly modelAsked: string
   readonly streamed: boolean
   /** Best first. */
   readonly candidates: readonly Endpoint[]
-  /** The most that it can cost; `undefined` when no candidate has a known price. */
+  /** The maximum that it can cost; `undefined` when no candidate has a known price. */
   readonly most: Money | undefined
-  /** The most that can be used at an endpoint. */
-  readonly bounds: (endpoint: Endpoint) => UsageBounds
-  /** How many answers were asked for; one without it. */
+  /** How many choices were requested; one without it. */
   readonly choices?: number | undefined
-  /** The caller named no bound on the length of an answer, so that a budget may. */
+  /** The caller named no maximum length of the response, so that a budget may. */
   readonly mayBeShortened?: boolean | undefined
-  /** Whether the endpoint's model is known to reason, or not to. */
-  readonly reasons?: ((endpoint: Endpoint) => boolean | undefined) | undefined
-  /** A fresh meter for each attempt with this body at this endpoint. */
-  readonly meter: (body: JsonBody, endpoint: Endpoint) => Meter
-  /** Streams of one text may be brought to their end by somebody else when they break. */
+  /** A stream of one choice, which another endpoint may resume when it breaks. */
   readonly mayBeRescued?: boolean | undefined
-  /** What an endpoint is asked instead, where the whole prompt is too long for it. */
-  readonly fitting?: ((endpoint: Endpoint) => Fitting | undefined) | undefined
-  /** What this is a part of: rows of one group belong to one answer. */
+  /** By endpoint id: what is sent instead to an endpoint whose context window is too small for the whole prompt. */
+  readonly fitting?: ReadonlyMap<string, Fitting> | undefined
+  /** The request that this one is a part of: entries of one group belong to one response. */
   readonly group?: string | undefined
-  /** Puts what a provider answers into OpenRouter's shape. */
-  readonly completer: (facts: AnswerFacts) => Completer
 }
 
-/** A request made to fit an endpoint, and what `x_aibroker` says of it. */
+/**
+ * A kind of request: chat, completion, embedding. Each kind is one file in `inference/` whose class implements this, with
+ * what it has to know of its request; the pipeline knows nothing else of it.
+ */
+export interface InferenceKind {
+  /** As routing, the ledger and the metrics name it. */
+  readonly name: ModelKind
+  /** The provider's API that serves it. */
+  readonly route: ProviderRoute
+  /** The maximum that one attempt at an endpoint can use. */
+  maxUsage(endpoint: Endpoint): UsageBounds
+  /** Whether the endpoint's model is known to reason, or not to; `undefined` when that is unknown. */
+  reasons(endpoint: Endpoint): boolean | undefined
+  /** A fresh meter for one attempt with this body at this endpoint. */
+  createMeter(body: JsonBody, endpoint: Endpoint): Meter
+  /** What puts the response of one attempt into OpenRouter's shape. */
+  createFormatter(facts: AnswerFacts): Completer
+  /** Sends the request to a provider, in one call or in several. */
+  dispatch(provider: Provider, call: Question, listener: BatchListener): Asking
+}
+
+/** A body that was compressed to fit an endpoint, and what `x_aibroker` says of that. */
 export interface Fitting {
   readonly body: JsonBody
   readonly note: object

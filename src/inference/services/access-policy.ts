@@ -3,7 +3,7 @@ import type { Catalog, Endpoint, Model } from '../../catalog/catalog.ts'
 import type { Pin } from '../../limits/limit-rule.ts'
 import type { Provider } from '../../providers/provider.ts'
 
-/** What a caller's pins leave of the catalogue and of the providers; nothing leads out of it, no fallback either. */
+/** The part of the catalog and of the providers that a caller's access policies allow; no fallback leads out of it. */
 export interface Pinned {
   readonly catalog: Catalog
   readonly providers: ReadonlyMap<string, Provider>
@@ -23,7 +23,7 @@ export function pinned({ catalog, providers }: Pinned, pins: readonly Pin[]): Pi
   return { catalog: { ...catalog, models, endpoints }, providers: allowed }
 }
 
-/** Says why a name that exists finds nothing here; any other error stays what it is. */
+/** Adds the access policy to the error of a model that it excludes; any other error is returned as it is. */
 export function explainPin(error: unknown, pins: readonly Pin[]): unknown {
   if (pins.length === 0 || !(error instanceof BrokerError)) return error
   if (error.code !== 'no-such-model' && error.code !== 'none-fits') return error

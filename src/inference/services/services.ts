@@ -22,48 +22,48 @@ import type { Running } from '../admission/in-flight.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import type { UpstreamIds } from '../response/upstream-ids.ts'
 
-/** `cut`: the connection is closed and the bill estimated. `drain`: the rest is read, so long, for the counts at its end. */
+/** `cut`: the connection is closed and the cost estimated. `drain`: the rest is read, for at most `forMs`, for the usage at its end. */
 export type HangUp = { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
 
-/** The rooms below, as the daemon built them. The catalogue and the providers may be new ones after a reload. */
+/** What the pipeline and the APIs use, as the daemon built it. A reload replaces the catalog and the providers. */
 export interface Rooms {
   readonly catalog: () => Catalog
   readonly providers: () => ReadonlyMap<string, Provider>
-  /** Decides whom to ask. */
+  /** Selects the candidates of a request. */
   readonly route: typeof route
   readonly ledger: Ledger
   readonly limits: Limits
   readonly running: Running
   readonly admission: Admission
   readonly repeats: Repeats
-  /** Answers that their callers asked to be kept; without it they are asked anew. */
+  /** Responses that their callers wanted to be cached; without it none are. */
   readonly answers?: AnswerCache | undefined
   readonly figures: EndpointFiguresBook
   readonly upstreamIds: UpstreamIds
   readonly lists: ModelLists
-  /** What is known of the endpoints behind a router; without it routers are taken at their word. */
+  /** The endpoints behind a router; without it routing trusts what routers state. */
   readonly behind?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
   readonly clock: Clock
   readonly strategy: Strategy
-  /** When a second endpoint may be asked beside a slow one; without it never. */
+  /** When a second endpoint may be tried beside a slow one; without it never. */
   readonly hedges?: Hedges | undefined
-  /** Where the books are kept in another process: asks there first, and answers the walk's questions from what it heard. */
+  /** Present where the ledger is kept in another process, which every request consults first. */
   readonly bookAhead?: BookAhead | undefined
-  /** How endpoints have been doing. */
+  /** How reliable endpoints have been. */
   readonly health: HealthBook
   /** The tools of the MCP servers; absent when none are configured. */
   readonly tools?: ToolBroker | undefined
-  /** Bound on a whole request, over all attempts; the usual one unless said. */
+  /** The maximum duration of a whole request, over all attempts; by default that of `DEFAULT_LIMITS`. */
   readonly timeLimits?: Pick<TimeLimits, 'wholeMs'> | undefined
-  /** Counts the tokens of a text nobody else counted; without it such answers have bounds only. */
+  /** Counts the tokens of responses without reported usage; without it they have bounds only. */
   readonly tokenCounter?: TokenCounter | undefined
-  /** What becomes of an answer whose caller left, at a provider that goes on billing. */
+  /** What happens to a response whose caller left, at a provider that goes on billing. */
   readonly hangUp: HangUp
-  /** What providers are told of callers that don't introduce their app. */
+  /** The attribution headers for callers that send none. */
   readonly attribution: { readonly referer: string | undefined; readonly title: string | undefined }
 }
 
-/** What routing looks at, as it is now; what a caller may not use isn't there. */
+/** The current input of routing, without what the caller may not use. */
 export function surroundingsOf(
   { catalog, providers, figures, limits, behind }: Rooms,
   caller: Caller,

@@ -39,22 +39,26 @@ const endpoint: Endpoint = {
 /** A request with this maximum cost in nano-dollars, or less if it may be shortened. */
 function errand(most: number, mayBeShortened: boolean): Errand {
   return {
-    kind: 'chat',
-    route: 'chat',
+    kind: {
+      name: 'chat',
+      route: 'chat',
+      maxUsage: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
+      reasons: () => undefined,
+      createMeter: nobodyIsAsked,
+      createFormatter: nobodyIsAsked,
+      dispatch: nobodyIsAsked,
+    },
     body: jsonBodyOf('{}'),
     modelAsked: 'm',
     streamed: false,
     candidates: [endpoint],
     most: money(BigInt(most)),
-    bounds: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
     mayBeShortened,
-    meter: () => {
-      throw new Error('no provider is called in this test')
-    },
-    completer: () => {
-      throw new Error('no provider is called in this test')
-    },
   }
+}
+
+const nobodyIsAsked = (): never => {
+  throw new Error('nobody is asked here')
 }
 
 interface TestWorker {
@@ -129,11 +133,15 @@ function booking(most: number, mayBeShortened = false): Booking {
 async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<void> {
   const { limits, ledger } = await worker.bookAhead(asked)
   const admission = limits.admit(caller, asked.tokens)
+  const { kind, modelAsked, streamed, most } = asked.errand
   // The hold carries what was granted; the request that is passed here is ignored.
   const hold = await ledger.hold({
-    ...asked.errand,
     id: asked.id,
     caller,
+    kind: kind.name,
+    modelAsked,
+    streamed,
+    most,
     startedAt: 0,
     referer: undefined,
     title: undefined,

@@ -21,7 +21,7 @@ const refused: Bill = { ...NO_BILL, cost: NOTHING }
 const believed: Bill = { ...exact, costSource: 'upstream', upstreamCost: money(100n) }
 const disputed: Bill = { ...exact, costSource: 'price', upstreamCost: money(9000n), flag: 'too far' }
 
-test('parts are added up, and a bound of one makes bounds of all', () => {
+test('the costs of several attempts are added up, and one with bounds gives the sum bounds', () => {
   expect(addBills([exact, bounded])).toMatchObject({
     usage: { prompt: 20, completion: 10, images: 2 },
     countSource: 'bounded',
@@ -31,7 +31,7 @@ test('parts are added up, and a bound of one makes bounds of all', () => {
   })
 })
 
-test('a part that nobody counted is not lost: without its cost the whole has none, only a least', () => {
+test('an attempt without a known cost leaves the sum without a cost, with a lower bound', () => {
   const unknown = addBills([exact, { ...NO_BILL, usage: undefined }])
   expect(unknown).toMatchObject({
     usage: { prompt: 10 },
@@ -40,12 +40,12 @@ test('a part that nobody counted is not lost: without its cost the whole has non
     costLow: 100n,
   })
   expect(unknown.costHigh).toBeUndefined()
-  // With bounds it has bounds.
+  // An attempt that has bounds gives the sum bounds.
   const cutOff: Bill = { ...NO_BILL, costLow: NOTHING, costHigh: money(50n) }
   expect(addBills([exact, cutOff])).toMatchObject({ cost: undefined, costLow: 100n, costHigh: 150n })
 })
 
-test('a part that cost nothing changes nothing', () => {
+test('an attempt that cost nothing does not change the sum', () => {
   expect(addBills([refused, exact])).toEqual({
     ...exact,
     costSource: undefined,
@@ -54,7 +54,7 @@ test('a part that cost nothing changes nothing', () => {
   })
 })
 
-test('a provider’s own figures are added up when all are believed; one that is not is flagged', () => {
+test('the providers’ own figures are added up when all are accepted, and a disputed one is flagged', () => {
   expect(addBills([believed, believed])).toMatchObject({ costSource: 'upstream', upstreamCost: 200n })
   expect(addBills([believed, exact])).toMatchObject({ costSource: undefined, upstreamCost: undefined })
   expect(addBills([believed, disputed])).toMatchObject({
@@ -67,15 +67,15 @@ test('a provider’s own figures are added up when all are believed; one that is
 
 const amount = fc.bigInt({ min: 0n, max: 1000n })
 const bill: fc.Arbitrary<Bill> = fc
-  .record({ low: amount, more: amount, most: amount, known: fc.nat(7) })
-  .map(({ low, more, most, known }) => ({
+  .record({ low: amount, more: amount, rest: amount, known: fc.nat(7) })
+  .map(({ low, more, rest, known }) => ({
     ...NO_BILL,
     costLow: (known & 1) === 0 ? undefined : money(low),
     cost: (known & 2) === 0 ? undefined : money(low + more),
-    costHigh: (known & 4) === 0 ? undefined : money(low + more + most),
+    costHigh: (known & 4) === 0 ? undefined : money(low + more + rest),
   }))
 
-test('the least is never above the most, nor the cost outside of both', () => {
+test('the cost of several attempts is always within its bounds', () => {
   fc.assert(
     fc.property(fc.array(bill, { minLength: 1, maxLength: 5 }), (bills) => {
       const { cost, costLow = cost, costHigh } = addBills(bills)

@@ -2,28 +2,28 @@ import { expect, test } from 'vitest'
 import { rightDimensions } from '../../../src/inference/request/embedding-dimensions.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
-/** What comes through of a vector that is longer than was asked for. */
+/** The vector that is delivered when one comes that is longer than requested. */
 function cutTo(dimensions: number, embedding: readonly number[]): readonly number[] {
   const answers: ChatChunk[] = []
   const wanted = { dimensions, modelId: 'acme-embed', capabilities: ['matryoshka'] }
   const listener = rightDimensions(wanted, {
     chunk: () => {},
     part: () => {},
-    answer: (_json, answer) => answers.push(answer),
+    answer: (_json, response) => answers.push(response),
     end: () => {},
     fail: () => {},
   })
-  const answer = { data: [{ index: 0, embedding }] }
-  listener.answer(JSON.stringify(answer), answer)
+  const response = { data: [{ index: 0, embedding }] }
+  listener.answer(JSON.stringify(response), response)
   const [vector] = (answers[0]?.data ?? []) as { embedding: number[] }[]
   return vector?.embedding ?? []
 }
 
-test('a vector that is cut has length one again', () => {
+test('a truncated vector is normalized to length one', () => {
   expect(cutTo(2, [3, 4, 12])).toEqual([0.6, 0.8])
   expect(cutTo(2, [0, 0, 1])).toEqual([0, 0])
 })
 
-test('so has one of half a million numbers', () => {
+test('a truncated vector of half a million numbers is normalized, too', () => {
   expect(cutTo(490_000, Array<number>(500_000).fill(1))[0]).toBeCloseTo(1 / 700)
 })

@@ -109,7 +109,7 @@ class RemoteAccountingClient implements BooksElsewhere {
     return {
       id,
       caller,
-      kind: errand.kind,
+      kind: errand.kind.name,
       modelAsked: errand.modelAsked,
       streamed: errand.streamed,
       most: errand.most,
@@ -186,11 +186,9 @@ function affordableCost(errand: Errand, allowance: Allowance | undefined, releas
 }
 
 /** Whether the maximum cost of every candidate is known: a budget that affords the highest one leaves the request as it is. */
-function hasKnownMaxCost({ candidates, most, bounds }: Errand): boolean {
-  return candidates.every(({ price, ...endpoint }) => {
-    if (price === undefined) return false
-    return bounds === undefined
-      ? most !== undefined
-      : mostItCanCost(bounds({ price, ...endpoint }), price) !== undefined
-  })
+function hasKnownMaxCost({ candidates, kind }: Errand): boolean {
+  return candidates.every(
+    (endpoint) =>
+      endpoint.price !== undefined && mostItCanCost(kind.maxUsage(endpoint), endpoint.price) !== undefined,
+  )
 }

@@ -1,4 +1,4 @@
-import type { Asker } from '../../../inference/request/request-context.ts'
+import type { Asker } from '../../../inference/request/inference-request.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
 import type { DoorRequest } from '../../http/node/request-types.ts'
 import { findCaller } from '../../http/authenticate.ts'

@@ -1,5 +1,5 @@
 import { generationId } from '../../../base/ids.ts'
-import type { Asker } from '../../../inference/request/request-context.ts'
+import type { Asker } from '../../../inference/request/inference-request.ts'
 import { chat } from '../../../inference/chat.ts'
 import { embedding } from '../../../inference/embedding.ts'
 import type { Rooms } from '../../../inference/services/services.ts'
