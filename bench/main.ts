@@ -10,11 +10,11 @@ import type { Contender } from './contenders/contender.ts'
 import { installPortkey } from './contenders/portkey.ts'
 import { judge, type GateLimits } from './measures/gate.ts'
 import { measureMemory, type Memory } from './measures/memory.ts'
-import { playRounds, type Entrant } from './measures/rounds.ts'
+import { runRounds, type Entrant } from './measures/rounds.ts'
 import { measureScaling } from './measures/scaling.ts'
 import { fullScenarios, quickScenarios, scalingScenarios, type Scenario } from './measures/scenarios.ts'
 import { soak } from './measures/soak.ts'
-import { openStage, type Stage } from './measures/harness.ts'
+import { openHarness, type Harness } from './measures/harness.ts'
 import { measureStartUp } from './measures/start-up.ts'
 import { figuresOf } from './report/figures.ts'
 import { printAccounting, printMemory, printScaling, printScenario, printStartUp } from './report/print.ts'
@@ -83,9 +83,9 @@ async function main(): Promise<number> {
   if (process.platform !== 'linux') throw new Error('the benchmark reads /proc and runs only on Linux')
   if (options.workers !== undefined) return await scale(options.workers.split(',').map(Number))
   const contenders = await chosenContenders()
-  await using stage = await openStage()
-  if (options.soak !== undefined) return await soakSubject(stage, contenders, positive('soak'))
-  return await compare(stage, contenders)
+  await using harness = await openHarness()
+  if (options.soak !== undefined) return await soakSubject(harness, contenders, positive('soak'))
+  return await compare(harness, contenders)
 }
 
 async function chosenContenders(): Promise<Contender[]> {
@@ -127,22 +127,22 @@ function positive(name: 'soak' | 'rounds' | 'stretch' | 'margin' | 'gate-request
   return value
 }
 
-async function compare(stage: Stage, contenders: readonly Contender[]): Promise<number> {
+async function compare(harness: Harness, contenders: readonly Contender[]): Promise<number> {
   const scenarios = chosenScenarios()
   const amount = options.full ? { streams: 1_000, hangUps: 5_000 } : { streams: 500, hangUps: 500 }
-  const yardstick = contenders.some(({ name }) => name === 'nginx') ? 'nginx' : 'direct'
+  const baseline = contenders.some(({ name }) => name === 'nginx') ? 'nginx' : 'direct'
 
   const startUps = new Map<string, readonly number[]>()
   for (const contender of contenders) {
-    if (contender.name !== 'direct') startUps.set(contender.name, await measureStartUp(contender, stage, 3))
+    if (contender.name !== 'direct') startUps.set(contender.name, await measureStartUp(contender, harness, 3))
   }
-  await using entrants = await startAll(stage, contenders)
+  await using entrants = await startAll(harness, contenders)
   const memories = new Map<string, Memory>()
   for (const entrant of entrants.list) {
-    const memory = await measureMemory(stage, entrant, amount)
+    const memory = await measureMemory(harness, entrant, amount)
     if (memory !== undefined) memories.set(entrant.name, memory)
   }
-  const slices = await playRounds(stage, entrants.list, scenarios, {
+  const slices = await runRounds(harness, entrants.list, scenarios, {
     rounds: positive('rounds'),
     stretch: positive('stretch'),
     onRound: (round) => console.error(round === 0 ? 'warming up' : `round ${round} of ${options.rounds}`),
@@ -150,37 +150,37 @@ async function compare(stage: Stage, contenders: readonly Contender[]): Promise<
 
   const results = scenarios.map((scenario) => ({
     scenario,
-    figures: figuresOf(slices, scenario, yardstick),
+    figures: figuresOf(slices, scenario, baseline),
   }))
-  for (const { scenario, figures } of results) printScenario(scenario, figures, yardstick)
+  for (const { scenario, figures } of results) printScenario(scenario, figures, baseline)
   printMemory(memories, amount)
   printStartUp(startUps)
   const file = await save({ results, memories: [...memories], startUps: [...startUps] })
   console.log(`\n${file}`)
-  return options.gate ? gate(results, yardstick) : 0
+  return options.gate ? gate(results, baseline) : 0
 }
 
 async function scale(counts: readonly number[]): Promise<number> {
-  await using stage = await openStage()
+  await using harness = await openHarness()
   await using entrants = await startAll(
-    stage,
+    harness,
     counts.map((count) => broker(options.profile, count)),
   )
-  const scaling = await measureScaling(stage, entrants.list, scalingScenarios, {
+  const scaling = await measureScaling(harness, entrants.list, scalingScenarios, {
     rounds: positive('rounds'),
     stretch: positive('stretch'),
   })
   printScaling(scaling)
   await entrants[Symbol.asyncDispose]()
   const accounting = []
-  for (const [workers, atOnce] of ACCOUNTING_RUNS)
-    accounting.push(await measureAccounting(workers, atOnce, ACCOUNTING_MS))
+  for (const [workers, concurrency] of ACCOUNTING_RUNS)
+    accounting.push(await measureAccounting(workers, concurrency, ACCOUNTING_MS))
   printAccounting(accounting)
   console.log(`\n${await save({ scaling, accounting })}`)
   return 0
 }
 
-async function startAll(stage: Stage, contenders: readonly Contender[]) {
+async function startAll(harness: Harness, contenders: readonly Contender[]) {
   const list: Entrant[] = []
   const stop = async () => {
     await Promise.all(list.map(({ running }) => running.stop()))
@@ -188,7 +188,7 @@ async function startAll(stage: Stage, contenders: readonly Contender[]) {
   try {
     for (const contender of contenders) {
       const { name, warmsUp } = contender
-      list.push({ name, warmsUp, running: await contender.start(stage) })
+      list.push({ name, warmsUp, running: await contender.start(harness) })
     }
   } catch (failure) {
     await stop()
@@ -197,8 +197,8 @@ async function startAll(stage: Stage, contenders: readonly Contender[]) {
   return { list, [Symbol.asyncDispose]: stop }
 }
 
-function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
-  if (yardstick !== 'nginx') {
+function gate(results: Parameters<typeof judge>[0], baseline: string): number {
+  if (baseline !== 'nginx') {
     console.log('gate skipped: it compares with nginx, which was not measured')
     return 0
   }
@@ -212,14 +212,18 @@ function gate(results: Parameters<typeof judge>[0], yardstick: string): number {
   return passed ? 0 : 1
 }
 
-async function soakSubject(stage: Stage, contenders: readonly Contender[], minutes: number): Promise<number> {
+async function soakSubject(
+  harness: Harness,
+  contenders: readonly Contender[],
+  minutes: number,
+): Promise<number> {
   const contender = contenders.find(({ name }) => name === options.subject)
   if (contender === undefined)
     throw new Error(`the contender ${options.subject} is unknown or cannot run here`)
-  await using entrants = await startAll(stage, [contender])
+  await using entrants = await startAll(harness, [contender])
   const [entrant] = entrants.list
   if (entrant === undefined) return 1
-  const { passed, lines, samples } = await soak(stage, entrant, minutes, (line) => console.log(line))
+  const { passed, lines, samples } = await soak(harness, entrant, minutes, (line) => console.log(line))
   for (const line of lines) console.log(line)
   console.log(await save({ soak: samples }))
   return passed ? 0 : 1

@@ -8,11 +8,11 @@ export interface ListedModel {
   readonly tier?: 'premium' | 'standard' | 'economy'
   readonly kind?: 'embedding' | 'speech' | 'transcription'
   /** Capabilities, separated by spaces. */
-  readonly can?: string
+  readonly capabilities?: string
   /** Context window in tokens, when the price source has none. */
-  readonly window?: number
+  readonly contextWindow?: number
   /** Maximum number of output tokens, when the model's author publishes it. */
-  readonly most?: number
+  readonly maxOutputTokens?: number
   readonly at: readonly (string | ListedBackend)[]
 }
 
@@ -30,9 +30,9 @@ const TOOLS = 'tool_calling'
  * (https://console.groq.com/docs/prefilling), Alibaba with the models on its list while they don't reason
  * (https://www.alibabacloud.com/help/en/model-studio/partial-mode). Models that may reason are left out.
  */
-const GOES_ON = 'tool_calling assistant_prefix'
-const EYES = 'tool_calling vision'
-const THINKS = 'tool_calling reasoning'
+const CONTINUES_PREFIX = 'tool_calling assistant_prefix'
+const VISION = 'tool_calling vision'
+const REASONING = 'tool_calling reasoning'
 const ALL = 'tool_calling vision reasoning'
 
 const openRouter = (
@@ -40,27 +40,34 @@ const openRouter = (
   title: string,
   slug: string,
   tier: 'premium' | 'standard' | 'economy',
-  can: string,
+  capabilities: string,
   rest: Partial<ListedModel> = {},
-): ListedModel => ({ name, title, tier, can, at: [`openrouter ${slug}`], ...rest })
+): ListedModel => ({ name, title, tier, capabilities, at: [`openrouter ${slug}`], ...rest })
 
 /** Offered by OpenAI itself and by OpenRouter under the same name. */
 const openAi = (
   name: string,
   title: string,
   tier: 'premium' | 'standard' | 'economy',
-  can: string,
+  capabilities: string,
   rest: Partial<ListedModel> = {},
-): ListedModel => ({ name, title, tier, can, at: [`openai ${name}`, `openrouter openai/${name}`], ...rest })
+): ListedModel => ({
+  name,
+  title,
+  tier,
+  capabilities,
+  at: [`openai ${name}`, `openrouter openai/${name}`],
+  ...rest,
+})
 
 /** OpenAI serves these on its Responses API alone, so chat completions go through OpenRouter. */
 const responsesOnly = (
   name: string,
   title: string,
   tier: 'premium' | 'standard',
-  can: string,
+  capabilities: string,
   rest: Partial<ListedModel> = {},
-) => openRouter(name, title, `openai/${name}`, tier, can, rest)
+) => openRouter(name, title, `openai/${name}`, tier, capabilities, rest)
 
 const OPENAI: readonly ListedModel[] = [
   openAi('gpt-6-astra', 'GPT-6 Astra', 'premium', ALL, {
@@ -78,28 +85,30 @@ const OPENAI: readonly ListedModel[] = [
   openAi('gpt-5.4-nano', 'GPT-5.4 nano', 'economy', ALL),
   responsesOnly('gpt-5.4-pro', 'GPT-5.4 Pro', 'premium', ALL),
   responsesOnly('gpt-5.3-codex', 'GPT-5.3 Codex', 'premium', ALL),
-  openAi('gpt-5.2', 'GPT-5.2', 'premium', ALL, { most: 128_000 }),
-  responsesOnly('gpt-5.2-pro', 'GPT-5.2 Pro', 'premium', ALL, { most: 128_000 }),
-  openAi('gpt-5.1', 'GPT-5.1', 'premium', ALL, { most: 128_000 }),
-  responsesOnly('gpt-5.1-codex-mini', 'GPT-5.1 Codex mini', 'standard', ALL, { most: 128_000 }),
-  openAi('gpt-5', 'GPT-5', 'premium', ALL, { most: 128_000 }),
-  openAi('gpt-5-mini', 'GPT-5 mini', 'standard', ALL, { most: 128_000 }),
-  openAi('gpt-5-nano', 'GPT-5 nano', 'economy', ALL, { most: 128_000 }),
-  responsesOnly('gpt-5-pro', 'GPT-5 Pro', 'premium', ALL, { most: 272_000 }),
-  openAi('gpt-4.1', 'GPT-4.1', 'standard', EYES, { most: 32_768 }),
-  openAi('gpt-4.1-mini', 'GPT-4.1 mini', 'standard', EYES, { most: 32_768 }),
-  openAi('gpt-4.1-nano', 'GPT-4.1 nano', 'economy', EYES, { most: 32_768 }),
-  openAi('gpt-4o', 'GPT-4o', 'premium', EYES, { most: 16_384 }),
-  openAi('gpt-4o-mini', 'GPT-4o mini', 'economy', EYES, { most: 16_384 }),
-  openAi('o3', 'o3', 'premium', ALL, { most: 100_000 }),
-  responsesOnly('o3-pro', 'o3 Pro', 'premium', ALL, { most: 100_000 }),
-  openAi('o4-mini', 'o4-mini', 'standard', ALL, { most: 100_000 }),
-  openAi('o3-mini', 'o3-mini', 'standard', THINKS, { most: 100_000 }),
-  openAi('gpt-4-turbo', 'GPT-4 Turbo', 'standard', EYES, { most: 4096 }),
-  openAi('gpt-3.5-turbo', 'GPT-3.5 Turbo', 'economy', TOOLS, { most: 4096 }),
-  openAi('gpt-audio', 'GPT Audio', 'standard', 'tool_calling audio_input audio_output', { most: 16_384 }),
+  openAi('gpt-5.2', 'GPT-5.2', 'premium', ALL, { maxOutputTokens: 128_000 }),
+  responsesOnly('gpt-5.2-pro', 'GPT-5.2 Pro', 'premium', ALL, { maxOutputTokens: 128_000 }),
+  openAi('gpt-5.1', 'GPT-5.1', 'premium', ALL, { maxOutputTokens: 128_000 }),
+  responsesOnly('gpt-5.1-codex-mini', 'GPT-5.1 Codex mini', 'standard', ALL, { maxOutputTokens: 128_000 }),
+  openAi('gpt-5', 'GPT-5', 'premium', ALL, { maxOutputTokens: 128_000 }),
+  openAi('gpt-5-mini', 'GPT-5 mini', 'standard', ALL, { maxOutputTokens: 128_000 }),
+  openAi('gpt-5-nano', 'GPT-5 nano', 'economy', ALL, { maxOutputTokens: 128_000 }),
+  responsesOnly('gpt-5-pro', 'GPT-5 Pro', 'premium', ALL, { maxOutputTokens: 272_000 }),
+  openAi('gpt-4.1', 'GPT-4.1', 'standard', VISION, { maxOutputTokens: 32_768 }),
+  openAi('gpt-4.1-mini', 'GPT-4.1 mini', 'standard', VISION, { maxOutputTokens: 32_768 }),
+  openAi('gpt-4.1-nano', 'GPT-4.1 nano', 'economy', VISION, { maxOutputTokens: 32_768 }),
+  openAi('gpt-4o', 'GPT-4o', 'premium', VISION, { maxOutputTokens: 16_384 }),
+  openAi('gpt-4o-mini', 'GPT-4o mini', 'economy', VISION, { maxOutputTokens: 16_384 }),
+  openAi('o3', 'o3', 'premium', ALL, { maxOutputTokens: 100_000 }),
+  responsesOnly('o3-pro', 'o3 Pro', 'premium', ALL, { maxOutputTokens: 100_000 }),
+  openAi('o4-mini', 'o4-mini', 'standard', ALL, { maxOutputTokens: 100_000 }),
+  openAi('o3-mini', 'o3-mini', 'standard', REASONING, { maxOutputTokens: 100_000 }),
+  openAi('gpt-4-turbo', 'GPT-4 Turbo', 'standard', VISION, { maxOutputTokens: 4096 }),
+  openAi('gpt-3.5-turbo', 'GPT-3.5 Turbo', 'economy', TOOLS, { maxOutputTokens: 4096 }),
+  openAi('gpt-audio', 'GPT Audio', 'standard', 'tool_calling audio_input audio_output', {
+    maxOutputTokens: 16_384,
+  }),
   openAi('gpt-audio-mini', 'GPT Audio mini', 'economy', 'tool_calling audio_input audio_output', {
-    most: 16_384,
+    maxOutputTokens: 16_384,
   }),
 ]
 
@@ -112,26 +121,28 @@ const ANTHROPIC: readonly ListedModel[] = [
   openRouter('claude-opus-4.7', 'Claude Opus 4.7', 'anthropic/claude-opus-4.7', 'premium', ALL),
   openRouter('claude-opus-4.6', 'Claude Opus 4.6', 'anthropic/claude-opus-4.6', 'premium', ALL),
   openRouter('claude-opus-4.5', 'Claude Opus 4.5', 'anthropic/claude-opus-4.5', 'premium', ALL, {
-    most: 64_000,
+    maxOutputTokens: 64_000,
   }),
   openRouter('claude-sonnet-5', 'Claude Sonnet 5', 'anthropic/claude-sonnet-5', 'premium', ALL),
   openRouter('claude-sonnet-4.6', 'Claude Sonnet 4.6', 'anthropic/claude-sonnet-4.6', 'premium', ALL),
   openRouter('claude-sonnet-4.5', 'Claude Sonnet 4.5', 'anthropic/claude-sonnet-4.5', 'premium', ALL, {
-    most: 64_000,
+    maxOutputTokens: 64_000,
   }),
   openRouter('claude-sonnet-4', 'Claude Sonnet 4', 'anthropic/claude-sonnet-4', 'standard', ALL, {
-    most: 64_000,
+    maxOutputTokens: 64_000,
   }),
   openRouter('claude-haiku-4.5', 'Claude Haiku 4.5', 'anthropic/claude-haiku-4.5', 'standard', ALL, {
-    most: 64_000,
+    maxOutputTokens: 64_000,
   }),
-  openRouter('claude-3-haiku', 'Claude 3 Haiku', 'anthropic/claude-3-haiku', 'economy', EYES, { most: 4096 }),
+  openRouter('claude-3-haiku', 'Claude 3 Haiku', 'anthropic/claude-3-haiku', 'economy', VISION, {
+    maxOutputTokens: 4096,
+  }),
 ]
 
 const GOOGLE: readonly ListedModel[] = [
   openRouter('gemini-3.5-flash', 'Gemini 3.5 Flash', 'google/gemini-3.5-flash', 'standard', ALL),
   openRouter('gemini-3.1-pro', 'Gemini 3.1 Pro', 'google/gemini-3.1-pro-preview', 'premium', ALL, {
-    most: 65_536,
+    maxOutputTokens: 65_536,
   }),
   openRouter(
     'gemini-3.1-flash-lite',
@@ -140,15 +151,17 @@ const GOOGLE: readonly ListedModel[] = [
     'economy',
     ALL,
     {
-      most: 65_536,
+      maxOutputTokens: 65_536,
     },
   ),
   openRouter('gemini-3-flash', 'Gemini 3 Flash', 'google/gemini-3-flash-preview', 'standard', ALL, {
-    most: 65_536,
+    maxOutputTokens: 65_536,
   }),
-  openRouter('gemini-2.5-pro', 'Gemini 2.5 Pro', 'google/gemini-2.5-pro', 'premium', ALL, { most: 65_536 }),
+  openRouter('gemini-2.5-pro', 'Gemini 2.5 Pro', 'google/gemini-2.5-pro', 'premium', ALL, {
+    maxOutputTokens: 65_536,
+  }),
   openRouter('gemini-2.5-flash', 'Gemini 2.5 Flash', 'google/gemini-2.5-flash', 'standard', ALL, {
-    most: 65_536,
+    maxOutputTokens: 65_536,
   }),
   openRouter(
     'gemini-2.5-flash-lite',
@@ -157,11 +170,13 @@ const GOOGLE: readonly ListedModel[] = [
     'economy',
     ALL,
     {
-      most: 65_536,
+      maxOutputTokens: 65_536,
     },
   ),
-  openRouter('gemma-4-31b', 'Gemma 4 31B', 'google/gemma-4-31b-it', 'economy', EYES),
-  openRouter('gemma-3-27b', 'Gemma 3 27B', 'google/gemma-3-27b-it', 'economy', 'vision', { window: 131_072 }),
+  openRouter('gemma-4-31b', 'Gemma 4 31B', 'google/gemma-4-31b-it', 'economy', VISION),
+  openRouter('gemma-3-27b', 'Gemma 3 27B', 'google/gemma-3-27b-it', 'economy', 'vision', {
+    contextWindow: 131_072,
+  }),
 ]
 
 const XAI: readonly ListedModel[] = [
@@ -174,8 +189,8 @@ const XAI: readonly ListedModel[] = [
   openRouter('grok-4.3', 'Grok 4.3', 'x-ai/grok-4.3', 'premium', ALL),
   openRouter('grok-4.20', 'Grok 4.20', 'x-ai/grok-4.20', 'premium', ALL),
   openRouter('grok-4-fast', 'Grok 4 Fast', 'x-ai/grok-4-fast', 'economy', ALL),
-  openRouter('grok-code-fast-1', 'Grok Code Fast 1', 'x-ai/grok-code-fast-1', 'economy', THINKS),
-  openRouter('grok-build-0.1', 'Grok Build 0.1', 'x-ai/grok-build-0.1', 'standard', THINKS),
+  openRouter('grok-code-fast-1', 'Grok Code Fast 1', 'x-ai/grok-code-fast-1', 'economy', REASONING),
+  openRouter('grok-build-0.1', 'Grok Build 0.1', 'x-ai/grok-build-0.1', 'standard', REASONING),
 ]
 
 const OPEN_WEIGHTS: readonly ListedModel[] = [
@@ -183,8 +198,8 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'gpt-oss-120b',
     title: 'gpt-oss 120B',
     tier: 'standard',
-    can: THINKS,
-    window: 131_072,
+    capabilities: REASONING,
+    contextWindow: 131_072,
     at: [
       'groq openai/gpt-oss-120b',
       { at: 'sambanova gpt-oss-120b', priceOf: 'huggingface_sambanova openai/gpt-oss-120b' },
@@ -195,16 +210,16 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'gpt-oss-20b',
     title: 'gpt-oss 20B',
     tier: 'economy',
-    can: THINKS,
-    window: 131_072,
+    capabilities: REASONING,
+    contextWindow: 131_072,
     at: ['groq openai/gpt-oss-20b', 'openrouter openai/gpt-oss-20b'],
   },
   {
     name: 'llama-3.3-70b',
     title: 'Llama 3.3 70B Instruct',
     tier: 'standard',
-    can: GOES_ON,
-    window: 131_072,
+    capabilities: CONTINUES_PREFIX,
+    contextWindow: 131_072,
     at: [
       'groq llama-3.3-70b-versatile',
       {
@@ -218,7 +233,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'llama-3.1-8b',
     title: 'Llama 3.1 8B Instruct',
     tier: 'economy',
-    can: GOES_ON,
+    capabilities: CONTINUES_PREFIX,
     at: [
       'groq llama-3.1-8b-instant',
       {
@@ -232,7 +247,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'llama-4-maverick',
     title: 'Llama 4 Maverick',
     tier: 'standard',
-    can: EYES,
+    capabilities: VISION,
     at: [
       {
         at: 'sambanova Llama-4-Maverick-17B-128E-Instruct',
@@ -250,7 +265,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'llama-4-scout',
     title: 'Llama 4 Scout',
     tier: 'economy',
-    can: EYES,
+    capabilities: VISION,
     at: ['groq meta-llama/llama-4-scout-17b-16e-instruct', 'openrouter meta-llama/llama-4-scout'],
   },
   openRouter(
@@ -260,14 +275,14 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     'economy',
     TOOLS,
   ),
-  openRouter('deepseek-v4-pro', 'DeepSeek V4 Pro', 'deepseek/deepseek-v4-pro', 'premium', THINKS),
-  openRouter('deepseek-v4-flash', 'DeepSeek V4 Flash', 'deepseek/deepseek-v4-flash', 'economy', THINKS),
-  openRouter('deepseek-v3.2', 'DeepSeek V3.2', 'deepseek/deepseek-v3.2', 'standard', THINKS),
+  openRouter('deepseek-v4-pro', 'DeepSeek V4 Pro', 'deepseek/deepseek-v4-pro', 'premium', REASONING),
+  openRouter('deepseek-v4-flash', 'DeepSeek V4 Flash', 'deepseek/deepseek-v4-flash', 'economy', REASONING),
+  openRouter('deepseek-v3.2', 'DeepSeek V3.2', 'deepseek/deepseek-v3.2', 'standard', REASONING),
   {
     name: 'deepseek-v3.1',
     title: 'DeepSeek V3.1',
     tier: 'standard',
-    can: THINKS,
+    capabilities: REASONING,
     at: [
       'openrouter deepseek/deepseek-chat-v3.1',
       {
@@ -285,7 +300,7 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     name: 'deepseek-r1',
     title: 'DeepSeek R1 0528',
     tier: 'standard',
-    can: 'reasoning',
+    capabilities: 'reasoning',
     at: [
       'openrouter deepseek/deepseek-r1-0528',
       {
@@ -295,12 +310,12 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
     ],
   },
   openRouter('kimi-k3', 'Kimi K3', 'moonshotai/kimi-k3', 'premium', ALL),
-  openRouter('kimi-k2.7-code', 'Kimi K2.7 Code', 'moonshotai/kimi-k2.7-code', 'standard', THINKS),
+  openRouter('kimi-k2.7-code', 'Kimi K2.7 Code', 'moonshotai/kimi-k2.7-code', 'standard', REASONING),
   openRouter('kimi-k2.6', 'Kimi K2.6', 'moonshotai/kimi-k2.6', 'standard', ALL),
   openRouter('kimi-k2.5', 'Kimi K2.5', 'moonshotai/kimi-k2.5', 'standard', ALL),
-  openRouter('kimi-k2-thinking', 'Kimi K2 Thinking', 'moonshotai/kimi-k2-thinking', 'standard', THINKS),
-  openRouter('glm-5.3', 'GLM 5.3', 'z-ai/glm-5.3', 'premium', THINKS),
-  openRouter('glm-5.3-flash', 'GLM 5.3 Flash', 'z-ai/glm-5.3-flash', 'economy', THINKS, {
+  openRouter('kimi-k2-thinking', 'Kimi K2 Thinking', 'moonshotai/kimi-k2-thinking', 'standard', REASONING),
+  openRouter('glm-5.3', 'GLM 5.3', 'z-ai/glm-5.3', 'premium', REASONING),
+  openRouter('glm-5.3-flash', 'GLM 5.3 Flash', 'z-ai/glm-5.3-flash', 'economy', REASONING, {
     at: [
       {
         at: 'openrouter z-ai/glm-5.3-flash',
@@ -315,22 +330,34 @@ const OPEN_WEIGHTS: readonly ListedModel[] = [
       },
     ],
   }),
-  openRouter('glm-5.2', 'GLM 5.2', 'z-ai/glm-5.2', 'standard', THINKS),
-  openRouter('glm-4.7', 'GLM 4.7', 'z-ai/glm-4.7', 'standard', THINKS),
-  openRouter('minimax-m3', 'MiniMax M3', 'minimax/minimax-m3', 'standard', THINKS),
-  openRouter('minimax-m2.7', 'MiniMax M2.7', 'minimax/minimax-m2.7', 'standard', THINKS),
-  openRouter('nemotron-3-ultra', 'Nemotron 3 Ultra', 'nvidia/nemotron-3-ultra-550b-a55b', 'standard', THINKS),
-  openRouter('nemotron-3-super', 'Nemotron 3 Super', 'nvidia/nemotron-3-super-120b-a12b', 'economy', THINKS),
-  openRouter('mimo-v2.5-pro', 'MiMo V2.5 Pro', 'xiaomi/mimo-v2.5-pro', 'standard', THINKS),
-  openRouter('step-3.7-flash', 'Step 3.7 Flash', 'stepfun/step-3.7-flash', 'economy', THINKS),
-  openRouter('phi-4', 'Phi 4', 'microsoft/phi-4', 'economy', '', { most: 16_384 }),
+  openRouter('glm-5.2', 'GLM 5.2', 'z-ai/glm-5.2', 'standard', REASONING),
+  openRouter('glm-4.7', 'GLM 4.7', 'z-ai/glm-4.7', 'standard', REASONING),
+  openRouter('minimax-m3', 'MiniMax M3', 'minimax/minimax-m3', 'standard', REASONING),
+  openRouter('minimax-m2.7', 'MiniMax M2.7', 'minimax/minimax-m2.7', 'standard', REASONING),
+  openRouter(
+    'nemotron-3-ultra',
+    'Nemotron 3 Ultra',
+    'nvidia/nemotron-3-ultra-550b-a55b',
+    'standard',
+    REASONING,
+  ),
+  openRouter(
+    'nemotron-3-super',
+    'Nemotron 3 Super',
+    'nvidia/nemotron-3-super-120b-a12b',
+    'economy',
+    REASONING,
+  ),
+  openRouter('mimo-v2.5-pro', 'MiMo V2.5 Pro', 'xiaomi/mimo-v2.5-pro', 'standard', REASONING),
+  openRouter('step-3.7-flash', 'Step 3.7 Flash', 'stepfun/step-3.7-flash', 'economy', REASONING),
+  openRouter('phi-4', 'Phi 4', 'microsoft/phi-4', 'economy', '', { maxOutputTokens: 16_384 }),
 ]
 
 const QWEN: readonly ListedModel[] = [
-  openRouter('qwen3.8-max', 'Qwen3.8 Max', 'qwen/qwen3.8-max', 'premium', THINKS, {
+  openRouter('qwen3.8-max', 'Qwen3.8 Max', 'qwen/qwen3.8-max', 'premium', REASONING, {
     at: ['alibaba qwen3.8-max', 'openrouter qwen/qwen3.8-max'],
   }),
-  openRouter('qwen3.7-max', 'Qwen3.7 Max', 'qwen/qwen3.7-max', 'premium', THINKS, {
+  openRouter('qwen3.7-max', 'Qwen3.7 Max', 'qwen/qwen3.7-max', 'premium', REASONING, {
     at: ['alibaba qwen3.7-max', 'openrouter qwen/qwen3.7-max'],
   }),
   openRouter('qwen3.7-plus', 'Qwen3.7 Plus', 'qwen/qwen3.7-plus', 'standard', ALL, {
@@ -348,10 +375,10 @@ const QWEN: readonly ListedModel[] = [
       'openrouter qwen/qwen3.7-plus',
     ],
   }),
-  openRouter('qwen3.6-flash', 'Qwen3.6 Flash', 'qwen/qwen3.6-flash', 'economy', THINKS, {
+  openRouter('qwen3.6-flash', 'Qwen3.6 Flash', 'qwen/qwen3.6-flash', 'economy', REASONING, {
     at: ['alibaba qwen3.6-flash', 'openrouter qwen/qwen3.6-flash'],
   }),
-  openRouter('qwen3-max', 'Qwen3 Max', 'qwen/qwen3-max', 'premium', GOES_ON, {
+  openRouter('qwen3-max', 'Qwen3 Max', 'qwen/qwen3-max', 'premium', CONTINUES_PREFIX, {
     at: [
       {
         at: 'alibaba qwen3-max',
@@ -369,10 +396,10 @@ const QWEN: readonly ListedModel[] = [
       'openrouter qwen/qwen3-max',
     ],
   }),
-  openRouter('qwen3-coder-plus', 'Qwen3 Coder Plus', 'qwen/qwen3-coder-plus', 'standard', GOES_ON, {
+  openRouter('qwen3-coder-plus', 'Qwen3 Coder Plus', 'qwen/qwen3-coder-plus', 'standard', CONTINUES_PREFIX, {
     at: ['alibaba qwen3-coder-plus', 'openrouter qwen/qwen3-coder-plus'],
   }),
-  openRouter('qwen-plus', 'Qwen Plus', 'qwen/qwen-plus', 'standard', GOES_ON, {
+  openRouter('qwen-plus', 'Qwen Plus', 'qwen/qwen-plus', 'standard', CONTINUES_PREFIX, {
     at: ['alibaba qwen-plus', 'openrouter qwen/qwen-plus'],
   }),
   openRouter('qwen3.5-397b', 'Qwen3.5 397B A17B', 'qwen/qwen3.5-397b-a17b', 'standard', ALL),
@@ -382,7 +409,7 @@ const QWEN: readonly ListedModel[] = [
     name: 'qwen3-32b',
     title: 'Qwen3 32B',
     tier: 'economy',
-    can: THINKS,
+    capabilities: REASONING,
     at: [
       'groq qwen/qwen3-32b',
       { at: 'sambanova Qwen3-32B', priceOf: 'huggingface_sambanova Qwen/Qwen3-32B' },
@@ -392,15 +419,15 @@ const QWEN: readonly ListedModel[] = [
 ]
 
 const OTHERS: readonly ListedModel[] = [
-  openRouter('mistral-large', 'Mistral Large 3', 'mistralai/mistral-large-2512', 'premium', EYES),
-  openRouter('mistral-medium-3.5', 'Mistral Medium 3.5', 'mistralai/mistral-medium-3-5', 'standard', EYES),
-  openRouter('mistral-small', 'Mistral Small 4', 'mistralai/mistral-small-2603', 'economy', EYES),
+  openRouter('mistral-large', 'Mistral Large 3', 'mistralai/mistral-large-2512', 'premium', VISION),
+  openRouter('mistral-medium-3.5', 'Mistral Medium 3.5', 'mistralai/mistral-medium-3-5', 'standard', VISION),
+  openRouter('mistral-small', 'Mistral Small 4', 'mistralai/mistral-small-2603', 'economy', VISION),
   openRouter('devstral', 'Devstral 2', 'mistralai/devstral-2512', 'standard', TOOLS),
   openRouter('codestral', 'Codestral 2508', 'mistralai/codestral-2508', 'standard', TOOLS),
-  openRouter('ministral-14b', 'Ministral 3 14B', 'mistralai/ministral-14b-2512', 'economy', EYES),
-  openRouter('ministral-8b', 'Ministral 3 8B', 'mistralai/ministral-8b-2512', 'economy', EYES),
-  openRouter('nova-premier', 'Amazon Nova Premier', 'amazon/nova-premier-v1', 'standard', EYES),
-  openRouter('nova-2-lite', 'Amazon Nova 2 Lite', 'amazon/nova-2-lite-v1', 'economy', EYES),
+  openRouter('ministral-14b', 'Ministral 3 14B', 'mistralai/ministral-14b-2512', 'economy', VISION),
+  openRouter('ministral-8b', 'Ministral 3 8B', 'mistralai/ministral-8b-2512', 'economy', VISION),
+  openRouter('nova-premier', 'Amazon Nova Premier', 'amazon/nova-premier-v1', 'standard', VISION),
+  openRouter('nova-2-lite', 'Amazon Nova 2 Lite', 'amazon/nova-2-lite-v1', 'economy', VISION),
   openRouter('command-a', 'Cohere Command A', 'cohere/command-a', 'standard', TOOLS),
   openRouter('mercury-2', 'Mercury 2', 'inception/mercury-2', 'economy', TOOLS),
   openRouter('sonar', 'Perplexity Sonar', 'perplexity/sonar', 'standard', 'vision web_search'),

@@ -1,8 +1,8 @@
 import { ERRORS } from '../src/base/errors.ts'
 import type { ErrorCode } from '../src/base/errors.ts'
 import { openRpcDocument } from '../src/wire/rpc/document.ts'
-import { MAX_BATCH, MOST_LETTERS } from '../src/wire/rpc/message.ts'
-import { methods, TAKE_MUCH } from '../src/wire/rpc/methods.ts'
+import { MAX_BATCH, MAX_CALL_CHARACTERS } from '../src/wire/rpc/message.ts'
+import { methods, LARGE_METHODS } from '../src/wire/rpc/methods.ts'
 
 /** The reference page of the JSON-RPC API, generated from its contract. */
 export function rpcPage(): string {
@@ -33,7 +33,7 @@ concurrently. A call without an \`id\` gets no response (HTTP 204). Every other 
 Amounts of money are exact decimal strings in US dollars. \`GET /openrpc.json\` and \`rpc.discover\` return this contract as an
 OpenRPC document.
 
-The body of a request may have ${MOST_LETTERS.toLocaleString('en-US')} characters. Calls of ${TAKE_MUCH.map((name) => `\`${name}\``).join(', ')} may be as long as the body of a chat request.
+The body of a request may have ${MAX_CALL_CHARACTERS.toLocaleString('en-US')} characters. Calls of ${LARGE_METHODS.map((name) => `\`${name}\``).join(', ')} may be as long as the body of a chat request.
 
 A method that **streams** (\`x-streams\` in the document) sends several responses to a caller that sends
 \`Accept: text/event-stream\`: each event is a response to the call, an error is the last event, and disconnecting ends the stream.
@@ -76,7 +76,7 @@ function methodPart({
   examples: [example],
   ...rest
 }: Described): string {
-  const asked = Object.fromEntries(example.params.map(({ name, value }) => [name, value]))
+  const exampleParams = Object.fromEntries(example.params.map(({ name, value }) => [name, value]))
   return [
     `## \`${name}\``,
     `${summary}. (${rest['x-role']}${rest['x-streams'] === true ? ', streams' : ''})`,
@@ -93,7 +93,7 @@ function methodPart({
         ),
     'Result:',
     result.schema.properties === undefined ? typeName(result.schema) : fieldTable(result.schema),
-    `\`\`\`jsonc\n// ${name} ${JSON.stringify(asked)}\n${JSON.stringify(example.result.value, undefined, 2)}\n\`\`\``,
+    `\`\`\`jsonc\n// ${name} ${JSON.stringify(exampleParams)}\n${JSON.stringify(example.result.value, undefined, 2)}\n\`\`\``,
   ].join('\n\n')
 }
 

@@ -5,7 +5,7 @@ import { calcPrice } from '@pydantic/genai-prices'
 import type { ModelInfo, ModelPrice } from '@pydantic/genai-prices'
 import { Document, visit } from 'yaml'
 
-import { dollars, formatDollars } from '../src/base/money.ts'
+import { parseUsd, usdText } from '../src/base/money.ts'
 import { parseModelsFile } from '../src/catalog/models-file/models-file.ts'
 import { MODELS } from './models-list.ts'
 import type { ListedBackend, ListedModel } from './models-list.ts'
@@ -72,7 +72,7 @@ const document = new Document({
   models: Object.fromEntries(MODELS.flatMap(([, models]) => models.map(toEntry))),
 })
 document.commentBefore = HEADER
-addChapters(document)
+addSections(document)
 keepListsShort(document)
 const text = document.toString({ lineWidth: 0, flowCollectionPadding: false })
 parseModelsFile(text)
@@ -87,16 +87,17 @@ function checkRelease(): void {
 
 function toEntry(model: ListedModel): [string, Row] {
   const backends = model.at.map((backend) => (typeof backend === 'string' ? { at: backend } : backend))
-  const window = model.window ?? Math.max(0, ...backends.map((backend) => found(backend)?.exactWindow ?? 0))
+  const window =
+    model.contextWindow ?? Math.max(0, ...backends.map((backend) => found(backend)?.exactWindow ?? 0))
   return [
     model.name,
     {
       display_name: model.title,
       tier: model.tier ?? 'standard',
       ...(model.kind === undefined ? {} : { kind: model.kind }),
-      capabilities: (model.can ?? '').split(' ').filter((word) => word !== ''),
+      capabilities: (model.capabilities ?? '').split(' ').filter((word) => word !== ''),
       ...(window === 0 ? {} : { context_window: window }),
-      ...(model.most === undefined ? {} : { max_output_tokens: model.most }),
+      ...(model.maxOutputTokens === undefined ? {} : { max_output_tokens: model.maxOutputTokens }),
       backends: backends.map((backend, index) => toBackend(backend, PRIORITIES[index])),
     },
   ]
@@ -132,9 +133,9 @@ function priceRow(backend: ListedBackend): Row {
 /** The price source's row for a backend on the day of its release. */
 function found(backend: ListedBackend): { rates: ModelPrice; row: string; exactWindow: number } | undefined {
   const [provider, modelId] = parts(backend.priceOf ?? backend.at)
-  const answer = priceOf(provider, modelId)
-  if (answer === null || RATES.every((rate) => answer.rates[rate] === undefined)) return undefined
-  const { rates, model } = answer
+  const match = priceOf(provider, modelId)
+  if (match === null || RATES.every((rate) => match.rates[rate] === undefined)) return undefined
+  const { rates, model } = match
   return {
     rates,
     row: `${provider} ${model.id}`,
@@ -144,20 +145,20 @@ function found(backend: ListedBackend): { rates: ModelPrice; row: string; exactW
 
 function priceOf(providerId: string, modelId: string): { rates: ModelPrice; model: ModelInfo } | null {
   const timestamp = new Date(`${SOURCE.date}T12:00:00Z`)
-  const answer = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, { providerId, timestamp })
-  return answer === null ? null : { rates: answer.model_price, model: answer.model }
+  const match = calcPrice({ input_tokens: 0, audio_seconds: 0 }, modelId, { providerId, timestamp })
+  return match === null ? null : { rates: match.model_price, model: match.model }
 }
 
 /** A note when another row of the source should have the same price and differs. */
 function disagreement(provider: string, modelId: string, rates: ModelPrice): string | undefined {
-  const [other, otherId] = secondOpinion(provider, modelId)
-  const answer = other === undefined ? null : priceOf(other, otherId)
-  if (answer === null || inAndOut(answer.rates) === inAndOut(rates)) return undefined
-  return `${other} ${answer.model.id} in the same source says ${inAndOut(answer.rates)}`
+  const [other, otherId] = comparisonRow(provider, modelId)
+  const match = other === undefined ? null : priceOf(other, otherId)
+  if (match === null || inAndOut(match.rates) === inAndOut(rates)) return undefined
+  return `${other} ${match.model.id} in the same source says ${inAndOut(match.rates)}`
 }
 
 /** The row with which a price is compared: OpenRouter charges the list prices of OpenAI and xAI, Hugging Face those of Groq. */
-function secondOpinion(provider: string, modelId: string): [string | undefined, string] {
+function comparisonRow(provider: string, modelId: string): [string | undefined, string] {
   const [author, slug] = modelId.split('/')
   if (provider === 'openrouter' && (author === 'openai' || author === 'x-ai') && !modelId.includes('oss'))
     return [author, slug ?? '']
@@ -199,7 +200,7 @@ function stepsOf(rate: Rate): readonly { start: number; price: number }[] {
 
 /** A nano-dollar per million tokens is the smallest step that the file can express. */
 function exact(price: number): number {
-  return Number(formatDollars(dollars(isRounded(price) ? price.toFixed(9) : price)))
+  return Number(usdText(parseUsd(isRounded(price) ? price.toFixed(9) : price)))
 }
 
 function isRounded(price: number | undefined): boolean {
@@ -212,7 +213,7 @@ function parts(at: string): [provider: string, modelId: string] {
 }
 
 /** Adds a comment before the first model of each section. */
-function addChapters(target: Document): void {
+function addSections(target: Document): void {
   for (const [title, models] of MODELS) {
     const first = models[0]?.name
     visit(target, {

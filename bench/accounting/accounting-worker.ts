@@ -3,42 +3,42 @@ import { Socket } from 'node:net'
 import { systemClock } from '../../src/base/clock.ts'
 import { generationId } from '../../src/base/ids.ts'
 import { money } from '../../src/base/money.ts'
-import type { Errand } from '../../src/inference/request/inference-request.ts'
+import type { InferenceRequest } from '../../src/inference/request/inference-request.ts'
 import type { Settlement } from '../../src/ledger/types.ts'
-import { boundsOfRules } from '../../src/limits/limit-store.ts'
-import { createBooksElsewhere } from '../../src/daemon/workers/worker/remote-accounting-client.ts'
-import { LINE_FD, openLine } from '../../src/daemon/workers/ipc/ipc-channel.ts'
+import { fixedLimits } from '../../src/limits/limit-store.ts'
+import { createRemoteAccounting } from '../../src/daemon/workers/worker/remote-accounting-client.ts'
+import { IPC_FD, openIpcChannel } from '../../src/daemon/workers/ipc/ipc-channel.ts'
 import type { FromWorker, ToWorker } from '../../src/daemon/workers/ipc/ipc-messages.ts'
 import { jsonBodyOf } from '../../src/wire/json/json-body.ts'
 
-const atOnce = Number(process.argv[2])
+const concurrency = Number(process.argv[2])
 
-const line = openLine<ToWorker, FromWorker>(new Socket({ fd: LINE_FD }), {
+const channel = openIpcChannel<ToWorker, FromWorker>(new Socket({ fd: IPC_FD }), {
   onMessage: (message) => {
-    if ('n' in message) books.hear(message)
+    if ('n' in message) accounting.onMessage(message)
   },
   onClose: () => process.exit(0),
 })
-const books = createBooksElsewhere({ send: line.send, rules: boundsOfRules([]), clock: systemClock })
+const accounting = createRemoteAccounting({ send: channel.send, rules: fixedLimits([]), clock: systemClock })
 
-const nobodyIsAsked = (): never => {
+const unreachable = (): never => {
   throw new Error('this worker calls no provider')
 }
-const errand: Errand = {
+const inferenceRequest: InferenceRequest = {
   kind: {
     name: 'chat',
     route: 'chat',
-    maxUsage: () => ({ promptTokensAtMost: 100, completionTokensAtMost: 1000 }),
+    maxUsage: () => ({ maxPromptTokens: 100, maxCompletionTokens: 1000 }),
     reasons: () => undefined,
-    createMeter: nobodyIsAsked,
-    createFormatter: nobodyIsAsked,
-    dispatch: nobodyIsAsked,
+    createMeter: unreachable,
+    createFormatter: unreachable,
+    dispatch: unreachable,
   },
   body: jsonBodyOf('{}'),
-  modelAsked: 'gpt-4o-mini',
-  streamed: false,
+  requestedModel: 'gpt-4o-mini',
+  stream: false,
   candidates: [],
-  most: money(1_000_000n),
+  maxCost: money(1_000_000n),
 }
 const usage = {
   prompt: 100,
@@ -66,18 +66,31 @@ const settlement: Settlement = {
   durationMs: 1200,
 }
 
-async function bookAgainAndAgain(): Promise<never> {
+async function reserveAndSettle(): Promise<never> {
   const caller = { ip: 'local', context: undefined }
-  const asker = { caller, referer: undefined, title: undefined }
+  const requestContext = { caller, referer: undefined, title: undefined }
   for (;;) {
     const id = generationId(Date.now())
-    const { ledger } = await books.bookAhead({ errand, asker, id, tokens: 250 })
+    const { ledger } = await accounting.reserve({
+      request: inferenceRequest,
+      context: requestContext,
+      id,
+      tokens: 250,
+    })
     const startedAt = Date.now()
-    const { kind, modelAsked, streamed, most } = errand
-    const hold = await ledger.hold({ id, caller, kind: kind.name, modelAsked, streamed, most, startedAt })
+    const { kind, requestedModel, stream, maxCost } = inferenceRequest
+    const hold = await ledger.hold({
+      id,
+      caller,
+      kind: kind.name,
+      requestedModel,
+      streamed: stream,
+      maxCost,
+      startedAt,
+    })
     // Callers don't wait for the settlement either.
     void ledger.settle(hold, settlement)
   }
 }
 
-await Promise.all(Array.from({ length: atOnce }, bookAgainAndAgain))
+await Promise.all(Array.from({ length: concurrency }, reserveAndSettle))

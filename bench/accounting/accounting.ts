@@ -6,20 +6,20 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/base/clock.ts'
-import { createAdmission } from '../../src/inference/admission/concurrency-limit.ts'
+import { createConcurrencyLimit } from '../../src/inference/admission/concurrency-limit.ts'
 import { createUpstreamIds } from '../../src/inference/response/upstream-ids.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
 import { createLimits } from '../../src/limits/limits.ts'
-import { openRuleBook } from '../../src/limits/limit-store.ts'
-import { LINE_FD, openLine } from '../../src/daemon/workers/ipc/ipc-channel.ts'
+import { openLimitStore } from '../../src/limits/limit-store.ts'
+import { IPC_FD, openIpcChannel } from '../../src/daemon/workers/ipc/ipc-channel.ts'
 import type { FromWorker, ToWorker } from '../../src/daemon/workers/ipc/ipc-messages.ts'
-import { WorkerBooks } from '../../src/daemon/workers/primary/remote-accounting-server.ts'
+import { RemoteAccountingServer } from '../../src/daemon/workers/primary/remote-accounting-server.ts'
 import { openStore } from '../../src/store/store.ts'
 
 /** Throughput and cost of a primary that does only the accounting of its workers, in this process. */
 export interface AccountingFigures {
   readonly workers: number
-  readonly atOnce: number
+  readonly concurrency: number
   readonly perSecond: number
   /** CPU microseconds of the primary per request: admitted, held, settled, on disk. */
   readonly cpu: number
@@ -33,7 +33,7 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 /** Measures for `forMs` milliseconds, with `workers` workers of `atOnce` concurrent requests each. */
 export async function measureAccounting(
   workers: number,
-  atOnce: number,
+  concurrency: number,
   forMs: number,
 ): Promise<AccountingFigures> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-accounting-'))
@@ -41,16 +41,16 @@ export async function measureAccounting(
   const store = openStore({ path: join(folder, 'requests.db'), clock, durability: 'power-safe-soon' })
   try {
     const ledger = createLedger({ store, now: clock.now() })
-    const rules = openRuleBook(store, clock)
+    const rules = openLimitStore(store, clock)
     let settled = 0
-    const rooms = {
+    const services = {
       ledger,
       limits: createLimits({ rules, ledger, clock }),
-      admission: createAdmission(100_000),
-      figures: { note: () => void settled++ },
+      concurrencyLimit: createConcurrencyLimit(100_000),
+      endpointStats: { record: () => void settled++ },
       upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
     }
-    const children = Array.from({ length: workers }, () => startAccountingWorker(atOnce, rooms))
+    const children = Array.from({ length: workers }, () => startAccountingWorker(concurrency, services))
     await sleep(WARM_UP_MS)
     const [before, cpuBefore, startMs] = [settled, process.cpuUsage(), performance.now()]
     await sleep(forMs)
@@ -59,7 +59,7 @@ export async function measureAccounting(
     const cpuMicroseconds = cpu.user + cpu.system
     return {
       workers,
-      atOnce,
+      concurrency,
       perSecond: (count * 1000) / ms,
       cpu: cpuMicroseconds / count,
       busy: cpuMicroseconds / ms / 1000,
@@ -71,25 +71,29 @@ export async function measureAccounting(
 }
 
 function startAccountingWorker(
-  atOnce: number,
-  rooms: ConstructorParameters<typeof WorkerBooks>[0]['rooms'],
+  concurrency: number,
+  services: ConstructorParameters<typeof RemoteAccountingServer>[0]['services'],
 ): () => Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'accounting-worker.ts'), `${atOnce}`], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
-  })
-  const books = new WorkerBooks({
-    rooms,
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'accounting-worker.ts'), `${concurrency}`],
+    {
+      stdio: ['ignore', 'inherit', 'inherit', 'ignore', 'pipe'],
+    },
+  )
+  const accounting = new RemoteAccountingServer({
+    services,
     log: SILENT,
-    answer: (message) => line.send(message),
-    answerSoon: (message) => line.sendSoon(message),
+    respond: (message) => channel.send(message),
+    respondDeferred: (message) => channel.sendDeferred(message),
   })
   const closed = Promise.withResolvers<void>()
-  const line = openLine<FromWorker, ToWorker>(child.stdio[LINE_FD] as Duplex, {
+  const channel = openIpcChannel<FromWorker, ToWorker>(child.stdio[IPC_FD] as Duplex, {
     onMessage: (message) => {
-      if (message.type === 'reserve' || message.type === 'settle') books.hear(message)
+      if (message.type === 'reserve' || message.type === 'settle') accounting.onMessage(message)
     },
     onClose: () => {
-      books.gone()
+      accounting.onWorkerExit()
       closed.resolve()
     },
   })

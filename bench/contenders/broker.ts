@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startChild, untilAnswers } from '../processes/child.ts'
+import { startChild, waitUntilReady } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 
 const DAEMON = join(import.meta.dirname, '../../bin/hero_aibroker_server.js')
@@ -26,7 +26,7 @@ export const broker = (profileFolder: string | undefined, workers = 1): Contende
       AIBROKER_DETECT: 'off',
       AIBROKER_CATALOG: 'off',
     })
-    await untilAnswers({ socketPath }, '/health', child)
+    await waitUntilReady({ socketPath }, '/health', child)
     return {
       target: { socketPath },
       pid: child.pid,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startChild, untilAnswers } from '../processes/child.ts'
+import { startChild, waitUntilReady } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 
 const BINARY = ['/usr/sbin/nginx', '/usr/bin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'].find(
@@ -18,7 +18,7 @@ export const nginx: Contender = {
     const socketPath = join(folder, 's')
     await writeFile(join(folder, 'nginx.conf'), configuration(folder, socketPath, upstream.port))
     const child = startChild(BINARY ?? 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')])
-    await untilAnswers({ socketPath }, '/health', child)
+    await waitUntilReady({ socketPath }, '/health', child)
     return {
       target: { socketPath },
       pid: child.pid,

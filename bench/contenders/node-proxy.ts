@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startChild, untilAnswers } from '../processes/child.ts'
+import { startChild, waitUntilReady } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 
 const SERVER = join(import.meta.dirname, 'node-proxy-server.ts')
@@ -14,7 +14,7 @@ export const nodeProxy: Contender = {
     const folder = await mkdtemp(join(tmpdir(), 'bench-node-'))
     const socketPath = join(folder, 's')
     const child = startChild(process.execPath, [SERVER, socketPath, String(upstream.port)])
-    await untilAnswers({ socketPath }, '/health', child)
+    await waitUntilReady({ socketPath }, '/health', child)
     return {
       target: { socketPath },
       pid: child.pid,

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { startChild, untilAnswers } from '../processes/child.ts'
+import { startChild, waitUntilReady } from '../processes/child.ts'
 import type { Contender } from './contender.ts'
 
 const PACKAGE = '@portkey-ai/gateway'
@@ -23,7 +23,7 @@ export const portkey = (folder: string): Contender => ({
   async start(upstream) {
     const port = await freePort()
     const child = startChild(process.execPath, [serverIn(folder), `--port=${port}`, '--headless'])
-    await untilAnswers({ port }, '/', child)
+    await waitUntilReady({ port }, '/', child)
     return {
       target: { port },
       pid: child.pid,

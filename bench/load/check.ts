@@ -1,4 +1,4 @@
-import type { Answer } from './response-reader.ts'
+import type { LoadResponse } from './response-reader.ts'
 import type { Expected } from './job.ts'
 
 const FINISHED = Buffer.from('"finish_reason":"stop"')
@@ -7,7 +7,7 @@ const DONE = Buffer.from('data: [DONE]')
 const SHOWN = 300
 
 /** Throws unless the response is correct, so that a fast but wrong proxy fails the benchmark. */
-export function check({ status, body }: Answer, expected: Expected): void {
+export function check({ status, body }: LoadResponse, expected: Expected): void {
   if (status !== 200) throw wrong(`status ${status}`, body)
   if (expected.type === 'plain') checkPlain(body, expected.contentLength)
   else checkStream(body, expected.chunks)
@@ -17,8 +17,8 @@ export function check({ status, body }: Answer, expected: Expected): void {
 function checkPlain(body: Buffer, contentLength: number): void {
   if (body.length < contentLength || !body.includes(FINISHED)) throw wrong('incomplete response', body)
   if (body.length > 4_096) return
-  const answer = JSON.parse(body.toString()) as { choices?: { message?: { content?: string } }[] }
-  if (answer.choices?.[0]?.message?.content?.length !== contentLength) throw wrong('other content', body)
+  const response = JSON.parse(body.toString()) as { choices?: { message?: { content?: string } }[] }
+  if (response.choices?.[0]?.message?.content?.length !== contentLength) throw wrong('other content', body)
 }
 
 function checkStream(body: Buffer, chunks: number): void {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
-import { AnswerReader } from './response-reader.ts'
+import { LoadResponseReader } from './response-reader.ts'
 import { check } from './check.ts'
-import type { Question } from './job.ts'
+import type { LoadRequest } from './job.ts'
 
 export interface Timing {
   readonly firstMs: number
@@ -9,7 +9,7 @@ export interface Timing {
 }
 
 /** The bytes of a request, built once per job. */
-export function requestBytes({ path, headers, bodyBytes, tools, expect }: Question): Buffer {
+export function requestBytes({ path, headers, bodyBytes, tools, expect }: LoadRequest): Buffer {
   const body = JSON.stringify({
     model: 'gpt-4o-mini',
     messages: [{ role: 'user', content: 'y'.repeat(Math.max(1, bodyBytes - 120)) }],
@@ -49,16 +49,16 @@ export class Connection {
   #first: PromiseWithResolvers<void> | undefined
   #whole: PromiseWithResolvers<Timing> | undefined
 
-  private constructor(socket: Socket, question: Question, bytes: Buffer) {
+  private constructor(socket: Socket, request: LoadRequest, bytes: Buffer) {
     this.#socket = socket
     this.#bytes = bytes
-    const reader = new AnswerReader(
+    const reader = new LoadResponseReader(
       (status) => {
         this.#firstMs = performance.now() - this.#sentMs
         if (status === 200) this.#first?.resolve()
       },
-      (answer) => {
-        check(answer, question.expect)
+      (response) => {
+        check(response, request.expect)
         const whole = this.#whole
         this.#whole = undefined
         whole?.resolve({ firstMs: this.#firstMs, wholeMs: performance.now() - this.#sentMs })
@@ -75,19 +75,19 @@ export class Connection {
     socket.on('close', () => this.#fail(new Error('the connection was closed')))
   }
 
-  static async open(question: Question, bytes: Buffer): Promise<Connection> {
-    const { target } = question
+  static async open(request: LoadRequest, bytes: Buffer): Promise<Connection> {
+    const { target } = request
     const socket = 'port' in target ? connect(target.port, '127.0.0.1') : connect(target.socketPath)
     socket.setNoDelay(true)
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
       socket.once('error', reject)
     })
-    return new Connection(socket, question, bytes)
+    return new Connection(socket, request, bytes)
   }
 
   /** Sends the request; resolves when the response is complete. */
-  ask(): Promise<Timing> {
+  send(): Promise<Timing> {
     this.#first = undefined
     this.#whole = Promise.withResolvers()
     this.#sentMs = performance.now()
@@ -96,8 +96,8 @@ export class Connection {
   }
 
   /** Sends the request; resolves at the first byte of a 200 response's body. The rest is read and discarded. */
-  begin(): Promise<void> {
-    const whole = this.ask()
+  sendUntilFirstByte(): Promise<void> {
+    const whole = this.send()
     this.#first = Promise.withResolvers()
     whole.catch(this.#first.reject)
     return this.#first.promise

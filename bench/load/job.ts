@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Target } from '../contenders/contender.ts'
 
 /** One request that is sent repeatedly, and what a correct response to it contains. */
-export interface Question {
+export interface LoadRequest {
   readonly target: Target
   readonly path: string
   readonly headers: OutgoingHttpHeaders
@@ -23,28 +23,33 @@ export type Job =
   /** Closed loop: each connection sends its next request as soon as the response is complete. */
   | {
       readonly type: 'closed'
-      readonly question: Question
+      readonly request: LoadRequest
       readonly connections: number
       readonly forMs: number
       /** The connections start one after the other over this time, instead of all at once. */
       readonly spreadMs?: number | undefined
     }
   /** Open loop: requests are sent at a fixed rate, however many are still running. */
-  | { readonly type: 'open'; readonly question: Question; readonly perSecond: number; readonly forMs: number }
+  | {
+      readonly type: 'open'
+      readonly request: LoadRequest
+      readonly perSecond: number
+      readonly forMs: number
+    }
   /** Opens streams, waits for the first event of each, and keeps them open until `let-go`. */
-  | { readonly type: 'hold'; readonly question: Question; readonly streams: number }
+  | { readonly type: 'hold'; readonly request: LoadRequest; readonly streams: number }
   | { readonly type: 'let-go' }
   /** Opens streams and hangs up on each after its first event, `connections` at a time. */
   | {
       readonly type: 'hang-up'
-      readonly question: Question
+      readonly request: LoadRequest
       readonly streams: number
       readonly connections: number
     }
 
 /** Times are milliseconds since the request was sent. */
 export interface LoadResult {
-  readonly answers: number
+  readonly responses: number
   readonly seconds: number
   readonly first: Quantiles
   readonly whole: Quantiles

@@ -1,7 +1,7 @@
 const HEAD_END = Buffer.from('\r\n\r\n')
 const LINE_END = Buffer.from('\r\n')
 
-export interface Answer {
+export interface LoadResponse {
   readonly status: number
   readonly body: Buffer
 }
@@ -10,19 +10,19 @@ export interface Answer {
  * Reads HTTP/1.1 responses from one connection, one at a time, wherever the network cuts them. It supports bodies with a
  * Content-Length and chunked bodies, which is what proxies of JSON and SSE send; anything else is an error.
  */
-export class AnswerReader {
+export class LoadResponseReader {
   readonly #onFirst: (status: number) => void
-  readonly #onWhole: (answer: Answer) => void
+  readonly #onComplete: (answer: LoadResponse) => void
   #pending: Buffer | undefined
   #status = 0
   #state: 'head' | 'counted' | 'chunked' = 'head'
-  #left = 0
+  #remaining = 0
   #parts: Buffer[] = []
 
   /** `onFirst` is called at the first byte of a body, `onWhole` with the complete response. */
-  constructor(onFirst: (status: number) => void, onWhole: (answer: Answer) => void) {
+  constructor(onFirst: (status: number) => void, onComplete: (answer: LoadResponse) => void) {
     this.#onFirst = onFirst
-    this.#onWhole = onWhole
+    this.#onComplete = onComplete
   }
 
   feed(bytes: Buffer): void {
@@ -50,17 +50,17 @@ export class AnswerReader {
     const isChunked = /\r\ntransfer-encoding: *chunked/i.test(head)
     if (length === undefined && !isChunked) throw new Error(`a response without length or chunks: ${head}`)
     this.#state = isChunked ? 'chunked' : 'counted'
-    this.#left = Number(length ?? 0)
+    this.#remaining = Number(length ?? 0)
     const rest = bytes.subarray(end + HEAD_END.length)
-    if (!isChunked && this.#left === 0) this.#finish()
+    if (!isChunked && this.#remaining === 0) this.#finish()
     return rest
   }
 
   #counted(bytes: Buffer): Buffer {
-    const part = bytes.subarray(0, this.#left)
+    const part = bytes.subarray(0, this.#remaining)
     this.#take(part)
-    this.#left -= part.length
-    if (this.#left === 0) this.#finish()
+    this.#remaining -= part.length
+    if (this.#remaining === 0) this.#finish()
     return bytes.subarray(part.length)
   }
 
@@ -88,6 +88,6 @@ export class AnswerReader {
     const body = only !== undefined && more.length === 0 ? only : Buffer.concat(this.#parts)
     this.#parts = []
     this.#state = 'head'
-    this.#onWhole({ status: this.#status, body })
+    this.#onComplete({ status: this.#status, body })
   }
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { residentMegabytes } from '../processes/cost.ts'
-import { blame } from '../report/failure-context.ts'
+import { withFailureContext } from '../report/failure-context.ts'
 import type { Entrant } from './rounds.ts'
-import type { Scene, Stage } from './harness.ts'
+import type { Workload, Harness } from './harness.ts'
 
 /** Resident megabytes; `leftOpen` counts upstream streams that were still open after every caller had hung up. */
 export interface Memory {
@@ -19,25 +19,29 @@ const STEP_MS = 100
 
 /** Call it with a fresh process, because `idle` is its memory before the first request. */
 export async function measureMemory(
-  stage: Stage,
+  harness: Harness,
   { name, running }: Entrant,
   amount: { readonly streams: number; readonly hangUps: number },
 ): Promise<Memory | undefined> {
   const { pid } = running
   if (pid === undefined) return undefined
-  const play = (what: string, load: Scene['load']) =>
-    blame(name, what, stage.play(running, { manner: LONG_STREAM, requestBytes: 1_000, load }))
+  const run = (what: string, load: Workload['load']) =>
+    withFailureContext(
+      name,
+      what,
+      harness.run(running, { behaviour: LONG_STREAM, requestBytes: 1_000, load }),
+    )
   const idle = residentMegabytes(pid)
 
-  await play(`${amount.streams} open streams`, { type: 'hold', streams: amount.streams })
+  await run(`${amount.streams} open streams`, { type: 'hold', streams: amount.streams })
   const withStreams = residentMegabytes(pid)
-  await play('closing them', { type: 'let-go' })
-  await untilNoStreams(stage)
+  await run('closing them', { type: 'let-go' })
+  await waitForNoStreams(harness)
 
-  await play(`${amount.hangUps} hang-ups`, { type: 'hang-up', streams: amount.hangUps, connections: 64 })
-  const leftOpen = await untilNoStreams(stage)
-  const afterHangUps = await restingMegabytes(pid, withStreams)
-  await stage.cutStreams()
+  await run(`${amount.hangUps} hang-ups`, { type: 'hang-up', streams: amount.hangUps, connections: 64 })
+  const leftOpen = await waitForNoStreams(harness)
+  const afterHangUps = await settledMegabytes(pid, withStreams)
+  await harness.cutStreams()
   return { idle, withStreams, afterHangUps, leftOpen }
 }
 
@@ -45,18 +49,18 @@ export async function measureMemory(
  * After hang-ups the broker counts the undelivered output with a tokenizer, whose tables stay in memory for a while. Memory
  * is read once it is down to the level with open streams, or after this time.
  */
-const REST_MS = 30_000
+const MEMORY_SETTLE_MS = 30_000
 
-async function restingMegabytes(pid: number, enough: number): Promise<number> {
-  for (let waitedMs = 0; waitedMs < REST_MS && residentMegabytes(pid) > enough; waitedMs += STEP_MS)
+async function settledMegabytes(pid: number, enough: number): Promise<number> {
+  for (let waitedMs = 0; waitedMs < MEMORY_SETTLE_MS && residentMegabytes(pid) > enough; waitedMs += STEP_MS)
     await sleep(STEP_MS)
   return residentMegabytes(pid)
 }
 
-async function untilNoStreams(stage: Stage): Promise<number> {
+async function waitForNoStreams(harness: Harness): Promise<number> {
   for (let waitedMs = 0; waitedMs < SETTLE_MS; waitedMs += STEP_MS) {
-    if ((await stage.stats()).openStreams === 0) return 0
+    if ((await harness.stats()).openStreams === 0) return 0
     await sleep(STEP_MS)
   }
-  return (await stage.stats()).openStreams
+  return (await harness.stats()).openStreams
 }

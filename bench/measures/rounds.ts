@@ -1,7 +1,7 @@
 import type { Running } from '../contenders/contender.ts'
-import { blame } from '../report/failure-context.ts'
+import { withFailureContext } from '../report/failure-context.ts'
 import type { Scenario } from './scenarios.ts'
-import type { Scene, Slice, Stage } from './harness.ts'
+import type { Workload, Slice, Harness } from './harness.ts'
 
 export interface Entrant {
   readonly name: string
@@ -32,8 +32,8 @@ const WARM_UP_MS = 8_000
  * affects all of them. The order rotates from round to round. The first round, longer for contenders that need a warm-up,
  * is discarded.
  */
-export async function playRounds(
-  stage: Stage,
+export async function runRounds(
+  harness: Harness,
   entrants: readonly Entrant[],
   scenarios: readonly Scenario[],
   { rounds, stretch, onRound }: RoundOptions,
@@ -44,34 +44,40 @@ export async function playRounds(
   for (let round = 0; round <= rounds; round++) {
     onRound(round)
     for (const scenario of scenarios) {
-      for (const entrant of turned(entrants, round)) {
-        if (round === 0) await warmUp(stage, entrant, scenario, stretch)
+      for (const entrant of rotated(entrants, round)) {
+        if (round === 0) await warmUp(harness, entrant, scenario, stretch)
         else
           slices
             .get(scenario.id)
             ?.get(entrant.name)
-            ?.push(await playOne(stage, entrant, scenario, stretch))
+            ?.push(await runOne(harness, entrant, scenario, stretch))
       }
     }
   }
   return slices
 }
 
-function playOne(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: number): Promise<Slice> {
-  const { scene } = scenario
-  const load = 'forMs' in scene.load ? { ...scene.load, forMs: scene.load.forMs * stretch } : scene.load
-  return blame(entrant.name, scenario.title, stage.play(entrant.running, { ...scene, load }))
+function runOne(harness: Harness, entrant: Entrant, scenario: Scenario, stretch: number): Promise<Slice> {
+  const { workload } = scenario
+  const load =
+    'forMs' in workload.load ? { ...workload.load, forMs: workload.load.forMs * stretch } : workload.load
+  return withFailureContext(entrant.name, scenario.title, harness.run(entrant.running, { ...workload, load }))
 }
 
-async function warmUp(stage: Stage, entrant: Entrant, scenario: Scenario, stretch: number): Promise<void> {
-  const scenes = [scenario.warmUp ?? [], scenario.scene].flat()
-  for (const scene of scenes)
-    await playOne(stage, entrant, { ...scenario, scene }, stretch * warmUpTimes(entrant, scene))
+async function warmUp(
+  harness: Harness,
+  entrant: Entrant,
+  scenario: Scenario,
+  stretch: number,
+): Promise<void> {
+  const workloads = [scenario.warmUp ?? [], scenario.workload].flat()
+  for (const workload of workloads)
+    await runOne(harness, entrant, { ...scenario, workload }, stretch * warmUpTimes(entrant, workload))
 }
 
 /** Factor by which the warm-up slice is longer than a measured one. */
-function warmUpTimes({ warmsUp }: Entrant, { load }: Scene): number {
+function warmUpTimes({ warmsUp }: Entrant, { load }: Workload): number {
   return warmsUp === true && 'forMs' in load ? WARM_UP_MS / load.forMs : 1
 }
 
-const turned = <T>(list: readonly T[], by: number) => list.map((_, at) => list[(at + by) % list.length] as T)
+const rotated = <T>(list: readonly T[], by: number) => list.map((_, at) => list[(at + by) % list.length] as T)

@@ -3,7 +3,7 @@ import { cpuApart, residentMegabytes } from '../processes/cost.ts'
 import { spread } from '../report/spread.ts'
 import type { Entrant } from './rounds.ts'
 import type { Scenario } from './scenarios.ts'
-import type { Stage } from './harness.ts'
+import type { Harness } from './harness.ts'
 
 /** Cost of one broker in one scenario: medians over the rounds. */
 export interface Scaling {
@@ -24,7 +24,7 @@ export interface Scaling {
  * little; the CPU per request of each process tells its throughput with a core to itself.
  */
 export async function measureScaling(
-  stage: Stage,
+  harness: Harness,
   entrants: readonly Entrant[],
   scenarios: readonly Scenario[],
   { rounds, stretch }: { readonly rounds: number; readonly stretch: number },
@@ -34,7 +34,7 @@ export async function measureScaling(
     const slices = new Map(entrants.map(({ name }) => [name, new Array<Piece>()]))
     for (let round = 0; round <= rounds; round++) {
       for (const { name, running } of entrants) {
-        const piece = await playOnce(stage, running, scenario, stretch)
+        const piece = await runOnce(harness, running, scenario, stretch)
         // The first round is the warm-up.
         if (round > 0) slices.get(name)?.push(piece)
       }
@@ -59,18 +59,19 @@ export async function measureScaling(
 
 type Piece = Pick<Scaling, 'perSecond' | 'primary' | 'workers' | 'p50' | 'p99'>
 
-async function playOnce(
-  stage: Stage,
+async function runOnce(
+  harness: Harness,
   running: Running,
-  { scene, per }: Scenario,
+  { workload, per }: Scenario,
   stretch: number,
 ): Promise<Piece> {
-  const load = 'forMs' in scene.load ? { ...scene.load, forMs: scene.load.forMs * stretch } : scene.load
+  const load =
+    'forMs' in workload.load ? { ...workload.load, forMs: workload.load.forMs * stretch } : workload.load
   const pid = running.pid ?? 0
   const before = cpuApart(pid)
-  const { answers, seconds, chunks, whole } = await stage.play(running, { ...scene, load })
+  const { responses, seconds, chunks, whole } = await harness.run(running, { ...workload, load })
   const after = cpuApart(pid)
-  const count = per === 'chunk' ? chunks : answers
+  const count = per === 'chunk' ? chunks : responses
   return {
     perSecond: count / seconds,
     primary: (after.own - before.own) / count,

@@ -1,12 +1,12 @@
-import type { Scene } from './harness.ts'
+import type { Workload } from './harness.ts'
 
 /** A workload that every contender runs in every round. */
 export interface Scenario {
   readonly id: string
   readonly title: string
-  readonly scene: Scene
+  readonly workload: Workload
   /** Runs before the first slice, where the workload itself does not repeat all code often enough to have it compiled. */
-  readonly warmUp?: Scene | undefined
+  readonly warmUp?: Workload | undefined
   /** The unit by which CPU time is divided. */
   readonly per: 'request' | 'chunk'
 }
@@ -42,7 +42,9 @@ const SIZES = [
 const CONNECTIONS = [1, 32, 256] as const
 
 export const fullScenarios: readonly Scenario[] = [
-  ...SIZES.flatMap(([asked, answered]) => CONNECTIONS.map((count) => plain(asked, answered, count, 1_500))),
+  ...SIZES.flatMap(([requestBytes, responseBytes]) =>
+    CONNECTIONS.map((count) => plain(requestBytes, responseBytes, count, 1_500)),
+  ),
   ...CONNECTIONS.map((count) => stream(count, 1_800)),
   turn(20, 32, 1_500),
   burst(32, 1_500),
@@ -56,8 +58,8 @@ function plain(requestBytes: number, bodyBytes: number, connections: number, for
   return {
     id: `plain-${requestBytes / 1_000}k-${connections}`,
     title: `plain, ${requestBytes / 1_000} KB request, ${bodyBytes / 1_000} KB response, ${connections} connections`,
-    scene: {
-      manner: { type: 'plain', bodyBytes },
+    workload: {
+      behaviour: { type: 'plain', bodyBytes },
       requestBytes,
       load: { type: 'closed', connections, forMs },
     },
@@ -70,7 +72,7 @@ function turn(tools: number, connections: number, forMs: number): Scenario {
   return {
     id: `turn-${tools}-${connections}`,
     title: `plain, 1 KB request with ${tools} tools, 1.5 KB response, ${connections} connections`,
-    scene: { manner: PLAIN, requestBytes: 1_000, tools, load: { type: 'closed', connections, forMs } },
+    workload: { behaviour: PLAIN, requestBytes: 1_000, tools, load: { type: 'closed', connections, forMs } },
     per: 'request',
   }
 }
@@ -84,14 +86,14 @@ function stream(connections: number, forMs: number): Scenario {
   return {
     id: `stream-${connections}`,
     title: `streams of 200 chunks at 500 a second, ${connections} at a time`,
-    scene: {
-      manner: FAST_STREAM,
+    workload: {
+      behaviour: FAST_STREAM,
       requestBytes: 1_000,
       load: { type: 'closed', connections, forMs, spreadMs: STREAM_MS },
     },
     // Only 80 of the long streams start per second, and V8 optimizes a function after 3,000 calls (`--invocation-count-for-turbofan`).
     warmUp: {
-      manner: { ...FAST_STREAM, chunks: 20, everyMs: 0 },
+      behaviour: { ...FAST_STREAM, chunks: 20, everyMs: 0 },
       requestBytes: 1_000,
       load: { type: 'closed', connections, forMs },
     },
@@ -103,8 +105,8 @@ function burst(connections: number, forMs: number): Scenario {
   return {
     id: `burst-${connections}`,
     title: `streams of 200 chunks all at once, ${connections} at a time`,
-    scene: {
-      manner: { ...FAST_STREAM, everyMs: 0 },
+    workload: {
+      behaviour: { ...FAST_STREAM, everyMs: 0 },
       requestBytes: 1_000,
       load: { type: 'closed', connections, forMs },
     },
@@ -117,7 +119,7 @@ function steady(perSecond: number, forMs: number): Scenario {
   return {
     id: `steady-${perSecond}`,
     title: `plain, 1 KB, ${perSecond} a second at a fixed rate (open loop)`,
-    scene: { manner: PLAIN, requestBytes: 1_000, load: { type: 'open', perSecond, forMs } },
+    workload: { behaviour: PLAIN, requestBytes: 1_000, load: { type: 'open', perSecond, forMs } },
     per: 'request',
   }
 }

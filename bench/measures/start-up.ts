@@ -1,4 +1,4 @@
-import { blame } from '../report/failure-context.ts'
+import { withFailureContext } from '../report/failure-context.ts'
 import type { Contender, UpstreamAddress } from '../contenders/contender.ts'
 
 /** Milliseconds from spawning a contender to its first response, measured `times` times. */
@@ -10,7 +10,7 @@ export async function measureStartUp(
   const taken: number[] = []
   while (taken.length < times) {
     const startMs = performance.now()
-    const running = await blame(contender.name, 'starting', contender.start(upstream))
+    const running = await withFailureContext(contender.name, 'starting', contender.start(upstream))
     taken.push(performance.now() - startMs)
     await running.stop()
   }

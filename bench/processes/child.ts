@@ -6,14 +6,14 @@ import type { Target } from '../contenders/contender.ts'
 export interface Child {
   readonly pid: number
   /** The end of its error output. */
-  lastWords(): string
+  stderrTail(): string
   hasExited(): boolean
   /** Sends SIGTERM, and SIGKILL after five seconds. */
   stop(): Promise<void>
 }
 
-const LAST_WORDS_LENGTH = 2_000
-const PATIENCE_MS = 5_000
+const STDERR_TAIL_LENGTH = 2_000
+const KILL_AFTER_MS = 5_000
 const START_TIMEOUT_MS = 20_000
 
 /** Starts a program that is killed when this process exits. */
@@ -23,12 +23,12 @@ export function startChild(
   env: NodeJS.ProcessEnv = process.env,
 ): Child {
   const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
-  let words = ''
-  child.stderr.on('data', (part: Buffer) => (words = (words + part.toString()).slice(-LAST_WORDS_LENGTH)))
+  let stderr = ''
+  child.stderr.on('data', (part: Buffer) => (stderr = (stderr + part.toString()).slice(-STDERR_TAIL_LENGTH)))
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
     child.once('error', (error) => {
-      words += error.message
+      stderr += error.message
       resolve()
     })
   })
@@ -36,37 +36,37 @@ export function startChild(
   process.once('exit', kill)
   return {
     pid: child.pid ?? 0,
-    lastWords: () => words.trim(),
+    stderrTail: () => stderr.trim(),
     hasExited: () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined,
     async stop() {
       child.kill('SIGTERM')
-      const insist = setTimeout(kill, PATIENCE_MS)
+      const killTimer = setTimeout(kill, KILL_AFTER_MS)
       await exited
-      clearTimeout(insist)
+      clearTimeout(killTimer)
       process.off('exit', kill)
     },
   }
 }
 
 /** Resolves as soon as a GET of `path` returns 200; rejects with the child's error output when it exits before or needs more than 20 s. */
-export async function untilAnswers(target: Target, path: string, child: Child): Promise<void> {
+export async function waitUntilReady(target: Target, path: string, child: Child): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS
-  while (!(await answers(target, path))) {
+  while (!(await isReady(target, path))) {
     const died = child.hasExited()
     if (died || performance.now() > deadline) {
       await child.stop()
-      throw new Error(`${died ? 'died while starting' : 'did not start in time'}: ${child.lastWords()}`)
+      throw new Error(`${died ? 'died while starting' : 'did not start in time'}: ${child.stderrTail()}`)
     }
     await sleep(5)
   }
 }
 
-function answers(target: Target, path: string): Promise<boolean> {
+function isReady(target: Target, path: string): Promise<boolean> {
   const where = 'port' in target ? { host: '127.0.0.1', port: target.port } : target
   return new Promise((resolve) => {
-    request({ ...where, path, agent: false }, (answer) => {
-      answer.resume()
-      resolve(answer.statusCode === 200)
+    request({ ...where, path, agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
     })
       .once('error', () => resolve(false))
       .end()

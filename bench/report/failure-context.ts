@@ -1,5 +1,5 @@
 /** Adds the contender's name and the step to an error of `work`. */
-export async function blame<T>(name: string, what: string, work: Promise<T>): Promise<T> {
+export async function withFailureContext<T>(name: string, what: string, work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {

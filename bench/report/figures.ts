@@ -22,10 +22,10 @@ export interface Figures {
   readonly addedP99: Spread | undefined
 }
 
-export function figuresOf(slices: Slices, scenario: Scenario, yardstick: string): Figures[] {
+export function figuresOf(slices: Slices, scenario: Scenario, baseline: string): Figures[] {
   const played = slices.get(scenario.id) ?? new Map<string, readonly Slice[]>()
   const directs = played.get('direct') ?? []
-  const yardsticks = (played.get(yardstick) ?? []).map((slice) => cpuPer(slice, scenario))
+  const baselines = (played.get(baseline) ?? []).map((slice) => cpuPer(slice, scenario))
   return [...played].map(([contender, own]) => {
     const cpu = own.map((slice) => cpuPer(slice, scenario))
     const over = (directs: readonly Slice[], read: (slice: Slice) => number) =>
@@ -33,7 +33,7 @@ export function figuresOf(slices: Slices, scenario: Scenario, yardstick: string)
     return {
       contender,
       cpu: spread(known(cpu)),
-      times: contender === yardstick ? undefined : spread(pairs(cpu, yardsticks, (a, b) => a / b)),
+      times: contender === baseline ? undefined : spread(pairs(cpu, baselines, (a, b) => a / b)),
       perSecond: spread(own.map((slice) => amount(slice, scenario) / slice.seconds)),
       first: spread(own.map((slice) => slice.first.p50)),
       firstP99: spread(own.map((slice) => slice.first.p99)),
@@ -47,7 +47,7 @@ export function figuresOf(slices: Slices, scenario: Scenario, yardstick: string)
   })
 }
 
-const amount = (slice: Slice, { per }: Scenario) => (per === 'chunk' ? slice.chunks : slice.answers)
+const amount = (slice: Slice, { per }: Scenario) => (per === 'chunk' ? slice.chunks : slice.responses)
 
 const cpuPer = (slice: Slice, scenario: Scenario) =>
   slice.cpuMicroseconds === undefined ? undefined : slice.cpuMicroseconds / amount(slice, scenario)

@@ -6,12 +6,12 @@ import type { Figures } from './figures.ts'
 import { spread } from './spread.ts'
 import { brief, shown, table } from './table.ts'
 
-export function printScenario(scenario: Scenario, figures: readonly Figures[], yardstick: string): void {
+export function printScenario(scenario: Scenario, figures: readonly Figures[], baseline: string): void {
   const { title, per } = scenario
   const head = [
     '',
     `CPU µs/${per}`,
-    `× ${yardstick}`,
+    `× ${baseline}`,
     `${per}s/s`,
     ...(per === 'chunk' ? OF_STREAMS : OF_REQUESTS),
   ]
@@ -119,8 +119,8 @@ export function printAccounting(rows: readonly AccountingFigures[]): void {
   console.log(
     table(
       ['workers × concurrent requests', '1/s', 'CPU µs primary', 'of a core'],
-      rows.map(({ workers, atOnce, perSecond, cpu, busy }) => [
-        `${workers} × ${atOnce}`,
+      rows.map(({ workers, concurrency, perSecond, cpu, busy }) => [
+        `${workers} × ${concurrency}`,
         perSecond.toFixed(0),
         cpu.toFixed(1),
         `${(busy * 100).toFixed(0)} %`,

@@ -1,5 +1,5 @@
 /** How the upstream responds from now on. */
-export type Manner =
+export type UpstreamBehaviour =
   | { readonly type: 'plain'; readonly bodyBytes: number }
   | {
       readonly type: 'stream'
@@ -9,7 +9,7 @@ export type Manner =
       readonly firstAfterMs: number
     }
 
-export type UpstreamQuestion = { readonly type: 'listen' | 'stats' | 'cut-streams' } | Manner
+export type UpstreamCommand = { readonly type: 'listen' | 'stats' | 'cut-streams' } | UpstreamBehaviour
 
 export interface UpstreamStats {
   readonly port: number

@@ -4,7 +4,7 @@ const KEEP = { created: 1_700_000_000, model: 'gpt-4o-mini-2024-07-18', system_f
 const USAGE = { prompt_tokens: 200, completion_tokens: 100, total_tokens: 300 }
 
 /** A whole HTTP response with a body of about `bodyBytes` bytes. */
-export function plainAnswer(bodyBytes: number): Buffer {
+export function plainResponse(bodyBytes: number): Buffer {
   const empty = JSON.stringify(completion(''))
   const body = JSON.stringify(completion('x'.repeat(Math.max(1, bodyBytes - empty.length))))
   return Buffer.from(

@@ -1,20 +1,20 @@
 /** The provider of the benchmark: a process of its own with as little work as possible, so that it is never the bottleneck. */
 import { createServer, type Socket } from 'node:net'
-import { serveQuestions } from '../processes/worker.ts'
-import type { Manner, UpstreamQuestion, UpstreamStats } from './behaviour.ts'
-import { plainAnswer, streamChunk, streamEnd, streamHead } from './prebuilt.ts'
+import { serveCalls } from '../processes/worker.ts'
+import type { UpstreamBehaviour, UpstreamCommand, UpstreamStats } from './behaviour.ts'
+import { plainResponse, streamChunk, streamEnd, streamHead } from './prebuilt.ts'
 
 interface Stream {
   readonly socket: Socket
   readonly everyMs: number
-  left: number
+  remaining: number
   dueMs: number
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 
-let manner: Manner = { type: 'plain', bodyBytes: 1_500 }
-let answer = plainAnswer(manner.bodyBytes)
+let behaviour: UpstreamBehaviour = { type: 'plain', bodyBytes: 1_500 }
+let response = plainResponse(behaviour.bodyBytes)
 const streams = new Map<Socket, Stream>()
 const count = { requests: 0, openConnections: 0, abortedStreams: 0, chunks: 0 }
 
@@ -26,8 +26,8 @@ const server = createServer({ noDelay: true }, (socket) => {
     for (let end = requestEnd(rest); end > 0; end = requestEnd(rest)) {
       rest = rest.subarray(end)
       count.requests++
-      if (manner.type === 'plain') socket.write(answer)
-      else startStream(socket, manner)
+      if (behaviour.type === 'plain') socket.write(response)
+      else startStream(socket, behaviour)
     }
     pending = rest.length === 0 ? undefined : rest
   })
@@ -38,8 +38,8 @@ const server = createServer({ noDelay: true }, (socket) => {
   })
 })
 
-serveQuestions<UpstreamQuestion, UpstreamStats>(async (question) => {
-  switch (question.type) {
+serveCalls<UpstreamCommand, UpstreamStats>(async (command) => {
+  switch (command.type) {
     case 'listen':
       await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', 4_096, resolve))
       break
@@ -49,11 +49,11 @@ serveQuestions<UpstreamQuestion, UpstreamStats>(async (question) => {
       for (const socket of streams.keys()) socket.destroy()
       break
     case 'plain':
-      answer = plainAnswer(question.bodyBytes)
-      manner = question
+      response = plainResponse(command.bodyBytes)
+      behaviour = command
       break
     case 'stream':
-      manner = question
+      behaviour = command
       break
   }
   const address = server.address()
@@ -76,14 +76,17 @@ function requestEnd(bytes: Buffer): number {
   return end <= bytes.length ? end : 0
 }
 
-function startStream(socket: Socket, { chunks, everyMs, firstAfterMs }: Manner & { type: 'stream' }): void {
+function startStream(
+  socket: Socket,
+  { chunks, everyMs, firstAfterMs }: UpstreamBehaviour & { type: 'stream' },
+): void {
   if (everyMs === 0 && firstAfterMs === 0) {
     count.chunks += chunks
     socket.write(Buffer.concat([streamHead, ...Array<Buffer>(chunks).fill(streamChunk), streamEnd]))
     return
   }
   socket.write(streamHead)
-  const stream = { socket, everyMs, left: chunks, dueMs: performance.now() + firstAfterMs }
+  const stream = { socket, everyMs, remaining: chunks, dueMs: performance.now() + firstAfterMs }
   streams.set(socket, stream)
   if (firstAfterMs === 0) sendChunk(stream)
   clock ??= setInterval(tick, 1)
@@ -103,10 +106,10 @@ function tick(): void {
 
 function sendChunk(stream: Stream): void {
   count.chunks++
-  stream.left--
+  stream.remaining--
   stream.dueMs += stream.everyMs
   stream.socket.write(streamChunk)
-  if (stream.left > 0) return
+  if (stream.remaining > 0) return
   streams.delete(stream.socket)
   stream.socket.write(streamEnd)
 }

@@ -4,7 +4,7 @@ import type { Caller } from './caller.ts'
 export type Account = string
 
 /** The account of all requests of this broker. */
-export const EVERYBODY: Account = '*'
+export const ALL_REQUESTS: Account = '*'
 
 /** The account of an address with all its contexts. */
 export function addressAccount(ip: string): Account {
@@ -12,13 +12,15 @@ export function addressAccount(ip: string): Account {
 }
 
 /** The payer of the last call. A newly concatenated name must be hashed again at each look-up, which costs 0.4 µs per request. */
-let last: { readonly ip: string; readonly context: string | undefined; readonly payer: Account } | undefined
+let lastPayer:
+  | { readonly ip: string; readonly context: string | undefined; readonly payer: Account }
+  | undefined
 
 /** The account that pays: one context (or none) of one address. Addresses have no spaces, so no two accounts share a name. */
 export function payerAccount({ ip, context }: Pick<Caller, 'ip' | 'context'>): Account {
-  if (last === undefined || last.ip !== ip || last.context !== context)
-    last = { ip, context, payer: `${ip} ${context ?? ''}` }
-  return last.payer
+  if (lastPayer === undefined || lastPayer.ip !== ip || lastPayer.context !== context)
+    lastPayer = { ip, context, payer: `${ip} ${context ?? ''}` }
+  return lastPayer.payer
 }
 
 /** The account of a token, by its id. */
@@ -28,6 +30,6 @@ export function tokenAccount(id: string): Account {
 
 /** All accounts under which a request of this caller counts. */
 export function accountsOf(caller: Caller): readonly Account[] {
-  const own = [EVERYBODY, addressAccount(caller.ip), payerAccount(caller)]
+  const own = [ALL_REQUESTS, addressAccount(caller.ip), payerAccount(caller)]
   return caller.token === undefined ? own : [...own, tokenAccount(caller.token)]
 }

@@ -26,7 +26,7 @@ export function firstForwardedAddress(list: string): string | undefined {
 }
 
 /** The /64 of an IPv6 address, which belongs to one mycelium node: `54f:b680:ba6e:7ced::/64`. An IPv4 address is returned as it is. */
-export function nodeOf(canonical: string): string {
+export function networkOf(canonical: string): string {
   if (!canonical.includes(':')) return canonical
   return `${compress([...groupsOf(canonical).slice(0, 4), 0, 0, 0, 0])}/64`
 }
@@ -37,7 +37,7 @@ export function payerAddress(text: string): string | undefined {
   const address = text.endsWith('/64') ? text.slice(0, -'/64'.length) : text
   const canonical = canonicalAddress(address)
   if (canonical === undefined || address === text) return canonical
-  const node = nodeOf(canonical)
+  const node = networkOf(canonical)
   return node === canonical ? undefined : node
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 
 /** What is known about a token, without the token itself. Times are unix seconds. */
-export interface TokenFacts {
+export interface TokenInfo {
   readonly id: string
   readonly label: string
   readonly createdAt: number
@@ -13,8 +13,8 @@ export interface TokenFacts {
 }
 
 /** A token as it is stored: its hash instead of the token itself. */
-export interface KeptToken {
-  readonly facts: TokenFacts
+export interface StoredToken {
+  readonly info: TokenInfo
   /** Keyed hash of the token, in base64. */
   readonly hash: string
 }
@@ -23,44 +23,44 @@ export interface KeptToken {
 export class TokenTable {
   readonly #key: Buffer
   readonly #clock: Clock
-  readonly #byHash = new Map<string, KeptToken>()
+  readonly #byHash = new Map<string, StoredToken>()
 
   /** @param keyPath file of the key that tokens are hashed with; created when it is missing, readable by its owner alone. */
   constructor(keyPath: string, clock: Clock) {
-    this.#key = keyIn(keyPath)
+    this.#key = readOrCreateKey(keyPath)
     this.#clock = clock
   }
 
-  all(): readonly KeptToken[] {
+  all(): readonly StoredToken[] {
     return [...this.#byHash.values()]
   }
 
-  put(kept: KeptToken): void {
-    this.#byHash.set(kept.hash, kept)
+  put(stored: StoredToken): void {
+    this.#byHash.set(stored.hash, stored)
   }
 
   /** False when it was not in the table. */
-  delete({ hash }: KeptToken): boolean {
+  delete({ hash }: StoredToken): boolean {
     return this.#byHash.delete(hash)
   }
 
   /** Replaces the whole content. */
-  replace(all: readonly KeptToken[]): void {
+  replace(all: readonly StoredToken[]): void {
     this.#byHash.clear()
-    for (const kept of all) this.put(kept)
+    for (const stored of all) this.put(stored)
   }
 
   /** Finds a token. Throws `unauthorized` when it is unknown, disabled or expired. */
-  find(shown: string): TokenFacts {
-    const hash = this.hashOf(shown)
-    const kept = this.#byHash.get(hash)
-    if (kept === undefined || !timingSafeEqual(Buffer.from(hash), Buffer.from(kept.hash)))
+  find(token: string): TokenInfo {
+    const hash = this.hashOf(token)
+    const stored = this.#byHash.get(hash)
+    if (stored === undefined || !timingSafeEqual(Buffer.from(hash), Buffer.from(stored.hash)))
       throw refused('is not known here')
-    const { facts } = kept
-    if (facts.isDisabled) throw refused('is disabled')
-    if (facts.expiresAt !== undefined && facts.expiresAt * 1000 <= this.#clock.now())
+    const { info } = stored
+    if (info.isDisabled) throw refused('is disabled')
+    if (info.expiresAt !== undefined && info.expiresAt * 1000 <= this.#clock.now())
       throw refused('has expired')
-    return facts
+    return info
   }
 
   hashOf(token: string): string {
@@ -68,7 +68,7 @@ export class TokenTable {
   }
 }
 
-function keyIn(path: string): Buffer {
+function readOrCreateKey(path: string): Buffer {
   try {
     writeFileSync(path, randomBytes(32).toString('hex'), { flag: 'wx', mode: 0o600 })
   } catch (error) {

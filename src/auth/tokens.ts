@@ -2,26 +2,26 @@ import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import type { Row } from '../store/sql.ts'
 import type { Store } from '../store/store.ts'
-import { TokenTable, type KeptToken, type TokenFacts } from './token-table.ts'
+import { TokenTable, type StoredToken, type TokenInfo } from './token-table.ts'
 
 /** The tokens that callers may send. A token is returned once, when it is created; only a keyed hash of it is stored. */
 export interface Tokens {
-  list(): readonly TokenFacts[]
-  create(wish: {
+  list(): readonly TokenInfo[]
+  create(options: {
     readonly label: string
     readonly expiresAt?: number | undefined
-  }): Promise<{ readonly facts: TokenFacts; readonly token: Secret }>
+  }): Promise<{ readonly info: TokenInfo; readonly token: Secret }>
   /** Throws `not-found`. */
-  setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts>
+  setDisabled(id: string, isDisabled: boolean): Promise<TokenInfo>
   /** False when there is no such token. */
   remove(id: string): Promise<boolean>
   /** Finds a token. Throws `unauthorized` when it is unknown, disabled or expired. */
-  find(shown: string): TokenFacts
+  find(token: string): TokenInfo
   /** For another process that has to find them too. */
-  kept(): readonly KeptToken[]
+  stored(): readonly StoredToken[]
 }
 
 /** The prefix of every token of ours. A bearer with another one is foreign, such as the dummy key of an OpenAI client. */
@@ -57,66 +57,66 @@ class StoredTokens implements Tokens {
     )
     this.#disable = store.prepare('UPDATE api_keys SET disabled = ? WHERE id = ?')
     this.#delete = store.prepare('DELETE FROM api_keys WHERE id = ?')
-    for (const row of store.prepare('SELECT * FROM api_keys ORDER BY created_at, id').all()) this.#keep(row)
+    for (const row of store.prepare('SELECT * FROM api_keys ORDER BY created_at, id').all()) this.#load(row)
   }
 
-  list(): readonly TokenFacts[] {
-    return this.#table.all().map(({ facts }) => facts)
+  list(): readonly TokenInfo[] {
+    return this.#table.all().map(({ info }) => info)
   }
 
   async create({ label, expiresAt }: { label: string; expiresAt?: number | undefined }) {
     const token = new Secret(`${TOKEN_PREFIX}${randomLetters(LETTERS)}`)
     const createdAt = Math.floor(this.#parts.clock.now() / 1000)
-    const facts = { id: `tok-${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
+    const info = { id: `tok-${randomLetters(12)}`, label, createdAt, expiresAt, isDisabled: false }
     const hash = this.#table.hashOf(token.reveal())
-    await this.#parts.store.write(() => this.#insert.run(facts.id, label, hash, createdAt, expiresAt ?? null))
-    this.#table.put({ facts, hash })
-    return { facts, token }
+    await this.#parts.store.write(() => this.#insert.run(info.id, label, hash, createdAt, expiresAt ?? null))
+    this.#table.put({ info, hash })
+    return { info, token }
   }
 
-  async setDisabled(id: string, isDisabled: boolean): Promise<TokenFacts> {
-    this.#mustKeep(id)
+  async setDisabled(id: string, isDisabled: boolean): Promise<TokenInfo> {
+    this.#require(id)
     await this.#parts.store.write(() => this.#disable.run(isDisabled ? 1 : 0, id))
     // It may have been deleted during the write.
-    const kept = this.#mustKeep(id)
-    const facts = { ...kept.facts, isDisabled }
-    this.#table.put({ ...kept, facts })
-    return facts
+    const stored = this.#require(id)
+    const info = { ...stored.info, isDisabled }
+    this.#table.put({ ...stored, info })
+    return info
   }
 
   async remove(id: string): Promise<boolean> {
     await this.#parts.store.write(() => this.#delete.run(id))
-    const kept = this.#keptOf(id)
-    return kept !== undefined && this.#table.delete(kept)
+    const stored = this.#findById(id)
+    return stored !== undefined && this.#table.delete(stored)
   }
 
-  find(shown: string): TokenFacts {
-    return this.#table.find(shown)
+  find(token: string): TokenInfo {
+    return this.#table.find(token)
   }
 
-  kept(): readonly KeptToken[] {
+  stored(): readonly StoredToken[] {
     return this.#table.all()
   }
 
-  #keep(row: Row): void {
+  #load(row: Row): void {
     const expiresAt = row['expires_at'] === null ? undefined : Number(row['expires_at'])
-    const facts = {
+    const info = {
       id: String(row['id']),
       label: String(row['label']),
       createdAt: Number(row['created_at']),
       expiresAt,
       isDisabled: Number(row['disabled']) === 1,
     }
-    this.#table.put({ facts, hash: String(row['hash']) })
+    this.#table.put({ info, hash: String(row['hash']) })
   }
 
-  #mustKeep(id: string): KeptToken {
-    const kept = this.#keptOf(id)
-    if (kept === undefined) throw new BrokerError('not-found', `there is no token “${shortName(id)}”`)
-    return kept
+  #require(id: string): StoredToken {
+    const stored = this.#findById(id)
+    if (stored === undefined) throw new BrokerError('not-found', `there is no token “${truncate(id)}”`)
+    return stored
   }
 
-  #keptOf(id: string): KeptToken | undefined {
-    return this.#table.all().find(({ facts }) => facts.id === id)
+  #findById(id: string): StoredToken | undefined {
+    return this.#table.all().find(({ info }) => info.id === id)
   }
 }

@@ -12,7 +12,7 @@ export interface Proof {
 }
 
 /** Verifies the bearer of a request: the admin token, a token of ours, or a JWT of Hero's auth. */
-export interface Gate {
+export interface BearerVerifier {
   /** Whether an admin token or a secret is set; without them every client of a Unix socket is an administrator. */
   readonly isGuarded: boolean
   /** Whether this is a JWT that `verifyAhead` must verify before `verify` is called. */
@@ -23,10 +23,10 @@ export interface Gate {
    * `undefined` for no bearer and for a foreign one. Throws `unauthorized` for a token of ours that is unknown,
    * disabled or expired, and for a bad JWT.
    */
-  look(bearer: string | undefined): Proof | undefined
+  verify(bearer: string | undefined): Proof | undefined
 }
 
-export interface GateParts {
+export interface BearerVerifierParts {
   readonly adminToken: Secret | undefined
   /** The secret of Hero's auth, for HS256. */
   readonly heroSecret: Secret | undefined
@@ -35,11 +35,16 @@ export interface GateParts {
 }
 
 /** The bearer in the value of an `Authorization` header. */
-export function bearerIn(authorization: string | undefined): string | undefined {
+export function bearerOf(authorization: string | undefined): string | undefined {
   return authorization === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(authorization)?.[1]
 }
 
-export function createGate({ adminToken, heroSecret, tokens, clock }: GateParts): Gate {
+export function createBearerVerifier({
+  adminToken,
+  heroSecret,
+  tokens,
+  clock,
+}: BearerVerifierParts): BearerVerifier {
   const admin = adminToken === undefined ? undefined : digest(adminToken.reveal())
   const jwts = heroSecret === undefined ? undefined : new JwtVerifier(heroSecret)
   const isAdminToken = (bearer: string) => admin !== undefined && timingSafeEqual(digest(bearer), admin)
@@ -52,7 +57,7 @@ export function createGate({ adminToken, heroSecret, tokens, clock }: GateParts)
     async verifyAhead(bearer) {
       await jwts?.verify(bearer, clock.now())
     },
-    look(bearer) {
+    verify(bearer) {
       if (bearer === undefined) return undefined
       if (bearer.startsWith(TOKEN_PREFIX)) return { isAdmin: false, token: tokens.find(bearer).id }
       if (isAdminToken(bearer)) return { isAdmin: true, token: undefined }

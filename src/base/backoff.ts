@@ -17,32 +17,32 @@ export function withJitter(ms: number, ratio: number, random: () => number): num
 }
 
 /** The cooldown of something that keeps failing: none after the first failure, then 1, 2, 4 … 30 seconds. */
-export interface BackOff {
+export interface Backoff {
   /** Counts a failure and starts the cooldown that follows it. */
-  fail(): void
+  recordFailure(): void
   /** After a long success: the next failure counts as the first one. */
-  forgive(): void
+  reset(): void
   /** Failures since the last reset. */
   failures(): number
   /** The rest of the cooldown in milliseconds; 0 when there is none. */
-  restMs(): number
+  cooldownMs(): number
 }
 
-const RESTART: BackoffLimits = { firstMs: 1000, maxMs: 30_000 }
+const RESTART_LIMITS: BackoffLimits = { firstMs: 1000, maxMs: 30_000 }
 
 /** A backoff without jitter, for processes and connections of our own that are restarted. */
-export function createBackOff(clock: Clock): BackOff {
+export function createBackoff(clock: Clock): Backoff {
   let failures = 0
-  let restUntil = 0
+  let cooldownUntil = 0
   return {
-    fail() {
+    recordFailure() {
       failures += 1
-      restUntil = clock.monotonic() + backoffMs(RESTART, failures - 1)
+      cooldownUntil = clock.monotonic() + backoffMs(RESTART_LIMITS, failures - 1)
     },
-    forgive() {
+    reset() {
       failures = 0
     },
     failures: () => failures,
-    restMs: () => Math.max(0, restUntil - clock.monotonic()),
+    cooldownMs: () => Math.max(0, cooldownUntil - clock.monotonic()),
   }
 }

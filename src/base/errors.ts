@@ -68,11 +68,11 @@ export interface ErrorDetails {
   /** Headers that an HTTP server adds to the response. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** The request was not sent, because the provider is cooling down after failures. */
-  readonly isUnasked?: boolean | undefined
+  readonly isUnsent?: boolean | undefined
   /** The provider has not read the request, so a retry can't be charged twice. */
   readonly mayRepeat?: boolean | undefined
   /** The provider states that it may charge for the request although it failed. */
-  readonly mayBill?: boolean | undefined
+  readonly mayBeCharged?: boolean | undefined
   /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */
   readonly routed?: object | undefined
   /** Further fields of `error.metadata`, rendered as they are. */

@@ -1,4 +1,4 @@
-import { shortName } from './text.ts'
+import { truncate } from './text.ts'
 
 declare const nanoDollars: unique symbol
 
@@ -6,11 +6,11 @@ declare const nanoDollars: unique symbol
 export type Money = bigint & { readonly [nanoDollars]: true }
 
 /** No money at all; known to be free. */
-export const NOTHING = 0n as Money
+export const ZERO = 0n as Money
 
 const NANO_DIGITS = 9
 /** No amount is longer, and the time to parse one grows with the square of its length. */
-const LONGEST = 100
+const MAX_LENGTH = 100
 
 /** Mints money from a count of nano-dollars. */
 export function money(nano: bigint): Money {
@@ -21,9 +21,9 @@ export function money(nano: bigint): Money {
  * Parses US dollars from a decimal (`2.5`, `"0.00000015"`, `1e-7`) exactly: digits beyond a nano-dollar are refused,
  * so that no price is rounded when it is read. Throws `RangeError`.
  */
-export function dollars(decimal: string | number): Money {
+export function parseUsd(decimal: string | number): Money {
   const text = String(decimal).trim()
-  if (text.length > LONGEST) throw new RangeError(`“${shortName(text)}” is not a sane amount of dollars`)
+  if (text.length > MAX_LENGTH) throw new RangeError(`“${truncate(text)}” is not a sane amount of dollars`)
   const match = /^(-?)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i.exec(text)
   const digits = match === null ? '' : `${match[2]}${match[3]}`
   if (match === null || digits === '') throw new RangeError(`“${text}” is not an amount of dollars`)
@@ -37,7 +37,7 @@ export function dollars(decimal: string | number): Money {
 }
 
 /** Rounds an amount that came as a JSON number (a binary fraction) to the nearest nano-dollar. */
-export function nearestMoney(usd: number): Money {
+export function roundUsd(usd: number): Money {
   return money(BigInt(Math.round(usd * 1e9)))
 }
 
@@ -46,7 +46,7 @@ export function addMoney(a: Money, b: Money): Money {
 }
 
 /** US dollars as an exact decimal string: `"0.0000039"`, no exponent, no trailing zeros. */
-export function formatDollars(amount: Money): string {
+export function usdText(amount: Money): string {
   const sign = amount < 0n ? '-' : ''
   const digits = String(amount)
     .slice(sign.length)
@@ -57,8 +57,8 @@ export function formatDollars(amount: Money): string {
 }
 
 /** US dollars as a JSON number, for fields that require one (OpenRouter's `usage.cost`); exact to 15 digits. */
-export function dollarsNumber(amount: Money): number {
+export function usdNumber(amount: Money): number {
   const nano = Number(amount)
   // The quotient of two exact numbers is rounded once, so it equals the number that the decimal text parses to.
-  return Number.isSafeInteger(nano) ? nano / 1e9 : Number(formatDollars(amount))
+  return Number.isSafeInteger(nano) ? nano / 1e9 : Number(usdText(amount))
 }

@@ -2,13 +2,13 @@
  * Texts with more levels of brackets are refused; real ones have fewer than a hundred. V8's parser (Node 26.10) ends the
  * process with “unreachable code” at a syntax error some 8,000 levels deep, which is 24 KB of `[1,[1,`.
  */
-export const MOST_DEPTH = 2048
+export const MAX_JSON_DEPTH = 2048
 
 /**
  * Texts with more lists, objects and strings are refused: 64 MB of `{},` would become gigabytes. Numbers don't count, for
  * embeddings consist of millions of them.
  */
-export const MOST_PARTS = 1_000_000
+export const MAX_JSON_PARTS = 1_000_000
 
 /** The engine's own parser, for texts that are known to be within both bounds. */
 export const parseBounded: typeof JSON.parse = JSON.parse
@@ -16,7 +16,7 @@ export const parseBounded: typeof JSON.parse = JSON.parse
 /** `JSON.parse` that refuses texts beyond `MAX_JSON_DEPTH` or `MAX_JSON_PARTS`. Throws `SyntaxError`. */
 export const parseJson: typeof JSON.parse = (text, reviver) => {
   // Each level takes at least one character. A value that is no string is converted by the parser itself.
-  const excess = typeof text === 'string' && text.length > MOST_DEPTH ? excessOf(text) : undefined
+  const excess = typeof text === 'string' && text.length > MAX_JSON_DEPTH ? excessOf(text) : undefined
   if (excess !== undefined) throw new SyntaxError(`JSON with ${excess} is not read`)
   return parseBounded(text, reviver) as unknown
 }
@@ -62,8 +62,8 @@ export class JsonBounds {
       at++
     } while (depth > 0 && at < json.length)
     this.#parts += parts
-    if (deepest > MOST_DEPTH) this.excess = `more than ${MOST_DEPTH} levels`
-    if (this.#parts > MOST_PARTS) this.excess ??= `more than ${MOST_PARTS} strings, lists and objects`
+    if (deepest > MAX_JSON_DEPTH) this.excess = `more than ${MAX_JSON_DEPTH} levels`
+    if (this.#parts > MAX_JSON_PARTS) this.excess ??= `more than ${MAX_JSON_PARTS} strings, lists and objects`
     return this.excess === undefined ? at : json.length
   }
 }

@@ -1,12 +1,12 @@
 const MAX_NAME = 100
 
 /** A name that a caller chose, cut to 100 characters for a message: the length of a message is not the caller's choice. */
-export function shortName(name: string): string {
+export function truncate(name: string): string {
   return name.length <= MAX_NAME ? name : `${name.slice(0, MAX_NAME)}…`
 }
 
 /** A URL for a message: what stands before an `@` or behind a `?` or `#` may be a key, and is replaced by `***`. */
-export function shownUrl(url: string): string {
+export function redactUrl(url: string): string {
   return url.replace(/[?#].*/s, '?***').replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1***@')
 }
 

@@ -2,13 +2,13 @@ import { findNearest } from '../base/nearest-names.ts'
 import type { Catalog, Endpoint, Model } from './catalog.ts'
 
 /** What a requested model name stands for. */
-export type Found =
+export type ModelMatch =
   | { readonly type: 'model'; readonly model: Model }
   /** One endpoint alone: the name includes the provider. */
   | { readonly type: 'endpoint'; readonly endpoint: Endpoint; readonly model: Model }
 
 /** Looks a name up: as one of our models, as OpenRouter's `author/slug`, as an endpoint's `provider/model_id`. */
-export function findByName(catalog: Catalog, name: string): Found | undefined {
+export function findByName(catalog: Catalog, name: string): ModelMatch | undefined {
   const model = catalog.models.get(name) ?? findBySlug(catalog, name)
   if (model !== undefined) return { type: 'model', model }
   const endpoint = catalog.endpoints.get(name)

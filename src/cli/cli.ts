@@ -5,7 +5,7 @@ import type { BrokerSockets } from '../sdk-node/socket-paths.ts'
 import { unixTransport } from '../sdk-node/unix-transport.ts'
 import { connect } from '../sdk/index.ts'
 import type { Client, Transport } from '../sdk/index.ts'
-import { withPatience } from './terminal/connect-retry.ts'
+import { withConnectRetry } from './terminal/connect-retry.ts'
 import { withProgress } from './terminal/progress.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -39,7 +39,7 @@ export function globalsOf(command: Command): Globals {
 
 /** A client for the broker that the options or the environment name. It retries the connection and shows progress on a terminal. */
 export function clientOf(cli: Cli, globals: Globals): Client {
-  return connect(withProgress(cli.terminal, withPatience(cli.terminal, transportOf(cli, globals))))
+  return connect(withProgress(cli.terminal, withConnectRetry(cli.terminal, transportOf(cli, globals))))
 }
 
 /** A client that neither retries the connection nor shows progress: for `health`, and for calls that are meant to wait. */

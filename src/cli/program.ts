@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 
 import type { Cli } from './cli.ts'
-import { failureOf } from './terminal/exit-error.ts'
+import { toFailure } from './terminal/exit-error.ts'
 import { commands } from './index.ts'
 import { paint } from './terminal/terminal.ts'
 
@@ -11,7 +11,7 @@ export async function runCli(argv: readonly string[], cli: Cli): Promise<number>
     await createProgram(cli).parseAsync(argv.length === 0 ? ['--help'] : argv, { from: 'user' })
     return 0
   } catch (thrown) {
-    const { line, exit } = failureOf(thrown)
+    const { line, exit } = toFailure(thrown)
     if (line !== undefined) cli.terminal.errors.write(`hero_aibroker: ${line}\n`)
     return exit
   }
@@ -29,7 +29,7 @@ export function createProgram(cli: Cli): Command {
     .version(cli.version, '-V, --version')
     .addHelpText('after', HELP_END)
   for (const create of commands) program.addCommand(create(cli))
-  for (const command of everyCommand(program)) quiet(command, cli)
+  for (const command of everyCommand(program)) configureCommand(command, cli)
   for (const command of program.commands.flatMap(everyCommand)) refuseUnknown(command)
   return program
 }
@@ -56,7 +56,7 @@ function refuseUnknown(command: Command): void {
 }
 
 /** Makes commander write to our streams and throw instead of ending the process. */
-function quiet(command: Command, { terminal }: Cli): void {
+function configureCommand(command: Command, { terminal }: Cli): void {
   command
     .exitOverride()
     .showHelpAfterError('(--help lists commands and options)')

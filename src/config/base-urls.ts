@@ -1,5 +1,5 @@
-import { BASE_URL_FORMS, baseUrlFault } from '../base/validate-base-url.ts'
-import { shownUrl } from '../base/text.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../base/validate-base-url.ts'
+import { redactUrl } from '../base/text.ts'
 import type { Environment, Settings } from './settings.ts'
 
 const URL_VARIABLE = /^AIBROKER_([A-Z0-9_]+)_URL$/
@@ -11,9 +11,9 @@ export function baseUrls(env: Environment, settings: Settings): ReadonlyMap<stri
     const name = URL_VARIABLE.exec(variable)?.[1]
     const url = name === undefined ? undefined : settings.text(variable)
     if (name === undefined || url === undefined) continue
-    const fault = baseUrlFault(url)
+    const fault = validateBaseUrl(url)
     if (fault === undefined) urls.set(name, url.replace(/\/+$/, ''))
-    else settings.complain(variable, `is “${shownUrl(url)}”, should be ${BASE_URL_FORMS} (${fault})`)
+    else settings.addError(variable, `is “${redactUrl(url)}”, should be ${BASE_URL_FORMS} (${fault})`)
   }
   return urls
 }

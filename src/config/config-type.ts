@@ -1,5 +1,5 @@
 import type { Secret } from '../base/secret.ts'
-import type { TimeLimitSettings } from './timeouts.ts'
+import type { TimeoutSettings } from './timeouts.ts'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
@@ -25,7 +25,7 @@ export interface Config {
   /** Whether the default ports of local model servers are probed at the start. */
   readonly detectsLocalServers: boolean
   /** Whether the model lists of providers are fetched at the start and every hour; on demand they always are. */
-  readonly refreshesCatalogue: boolean
+  readonly refreshesModelLists: boolean
   /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
   readonly proxies: ReadonlySet<string>
   /** One payer per /64 of IPv6. */
@@ -40,17 +40,17 @@ export interface Config {
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number
   /** Further requests beyond so many open ones are rejected with `overloaded`. */
-  readonly mostOpenRequests: number
+  readonly maxOpenRequests: number
   /** How often providers with an open circuit are probed; absent when they are not. */
   readonly probeEveryMs: number | undefined
   /** Maximum of hedged attempts, in percent of the requests that allow hedging. */
   readonly hedgePercent: number
   /** How long the responses of requests with an `Idempotency-Key` are kept. */
-  readonly keepAnswersMs: number
+  readonly keepResponsesMs: number
   /** How long running requests may continue during a stop. */
   readonly drainTimeoutMs: number
   /** The timeouts that are set in the environment; for others `providers` has defaults. */
-  readonly timeLimits: TimeLimitSettings
+  readonly timeouts: TimeoutSettings
   readonly logLevel: (typeof LOG_LEVELS)[number]
   /** The HTTP client for providers: our own, or undici where ours fails. */
   readonly httpClient: (typeof HTTP_CLIENTS)[number]

@@ -9,7 +9,7 @@ import { findKeys, findSecret, keyVariables } from './keys.ts'
 import { findPaths } from './paths.ts'
 import { createSettings } from './settings.ts'
 import type { Environment, Settings } from './settings.ts'
-import { timeLimits } from './timeouts.ts'
+import { readTimeouts } from './timeouts.ts'
 
 export type { Config, Flags } from './config-type.ts'
 
@@ -37,20 +37,20 @@ export function loadConfig(options: {
     isMother: argv.mother === true,
     workers: workersOf(argv, settings),
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
-    refreshesCatalogue: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
+    refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
-    keepDays: settings.whole('AIBROKER_KEEP_DAYS', 'days', 90),
+    keepDays: settings.wholeNumber('AIBROKER_KEEP_DAYS', 'days', 90),
     hangUp: hangUpOf(settings),
-    bodyLimitBytes: settings.whole('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
-    mostOpenRequests: settings.whole('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
+    bodyLimitBytes: settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
+    maxOpenRequests: settings.wholeNumber('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),
     probeEveryMs: probeEveryMs(settings),
-    hedgePercent: settings.whole('AIBROKER_HEDGE_PERCENT', 'percent', 10),
-    keepAnswersMs: settings.whole('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
-    drainTimeoutMs: settings.whole('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
-    timeLimits: timeLimits(settings),
+    hedgePercent: settings.wholeNumber('AIBROKER_HEDGE_PERCENT', 'percent', 10),
+    keepResponsesMs: settings.wholeNumber('AIBROKER_IDEMPOTENCY_HOURS', 'hours', 24) * 3_600_000,
+    drainTimeoutMs: settings.wholeNumber('AIBROKER_DRAIN_TIMEOUT_S', 'seconds', 30) * 1000,
+    timeouts: readTimeouts(settings),
     logLevel: settings.choice('AIBROKER_LOG_LEVEL', LOG_LEVELS, 'info'),
     httpClient: settings.choice('AIBROKER_HTTP_CLIENT', HTTP_CLIENTS, 'lean'),
     attribution: Object.freeze({
@@ -63,7 +63,7 @@ export function loadConfig(options: {
     rereadKeys() {
       const rereading = createSettings(env)
       const file = readEnvFile(secretsPath, rereading)
-      rereading.throwIfWrong()
+      rereading.throwIfInvalid()
       keySources = [env, file]
       return ONLY_AT_START.filter(
         (name) => findSecret(keySources, name)?.reveal() !== findSecret(secrets, name)?.reveal(),
@@ -71,7 +71,7 @@ export function loadConfig(options: {
     },
     baseUrlOf: (name) => urls.get(variableName(name)),
   }
-  settings.throwIfWrong()
+  settings.throwIfInvalid()
   return Object.freeze({ ...config, effective: effectiveSettings(config, { env, secretsFile, flags: argv }) })
 }
 
@@ -79,48 +79,48 @@ export function loadConfig(options: {
 const ONLY_AT_START = ['ADMIN_TOKEN', 'HERO_SECRET'] as const
 
 interface ListForm {
-  readonly isGood: (item: string) => boolean
-  readonly should: string
+  readonly isValid: (item: string) => boolean
+  readonly expected: string
 }
 
-const PROXY: ListForm = { isGood: (item) => isIP(item) !== 0, should: 'IP addresses with commas between' }
+const PROXY: ListForm = { isValid: (item) => isIP(item) !== 0, expected: 'IP addresses with commas between' }
 const CONTEXT: ListForm = {
-  isGood: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
-  should: 'contexts with commas between, such as lab,shop',
+  isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
+  expected: 'contexts with commas between, such as lab,shop',
 }
 
-function listOf(settings: Settings, name: string, { isGood, should }: ListForm): string[] {
+function listOf(settings: Settings, name: string, { isValid, expected }: ListForm): string[] {
   const items = (settings.text(name) ?? '')
     .split(',')
     .map((item) => item.trim())
     .filter(Boolean)
-  const bad = items.find((item) => !isGood(item))
-  if (bad !== undefined) settings.complain(name, `has “${bad}” in it, should be ${should}`)
+  const invalid = items.find((item) => !isValid(item))
+  if (invalid !== undefined) settings.addError(name, `has “${invalid}” in it, should be ${expected}`)
   return items
 }
 
 function probeEveryMs(settings: Settings): number | undefined {
   const name = 'AIBROKER_PROBE_S'
-  return settings.text(name) === undefined ? undefined : settings.whole(name, 'seconds', 10) * 1000
+  return settings.text(name) === undefined ? undefined : settings.wholeNumber(name, 'seconds', 10) * 1000
 }
 
 function hangUpOf(settings: Settings): Config['hangUp'] {
-  const forMs = settings.whole('AIBROKER_HANGUP_DRAIN_S', 'seconds', 60) * 1000
+  const forMs = settings.wholeNumber('AIBROKER_HANGUP_DRAIN_S', 'seconds', 60) * 1000
   const policy = settings.choice('AIBROKER_HANGUP', ['drain', 'cut'], 'drain')
   return Object.freeze(policy === 'cut' ? { policy } : { policy, forMs })
 }
 
 /** A larger number exceeds the cores of any host and is a typing error. */
-const MOST_WORKERS = 256
+const MAX_WORKERS = 256
 
 function workersOf({ workers }: Flags, settings: Settings): number {
   const name = workers === undefined ? 'AIBROKER_WORKERS' : '--workers'
   const text = String(workers ?? settings.text(name) ?? 1)
-  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= MOST_WORKERS) return Number(text)
+  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= MAX_WORKERS) return Number(text)
   return (
-    settings.complain(
+    settings.addError(
       name,
-      `is “${text}”, should be a number of processes from 1 to ${MOST_WORKERS}, such as 4`,
+      `is “${text}”, should be a number of processes from 1 to ${MAX_WORKERS}, such as 4`,
     ) ?? 1
   )
 }
@@ -129,13 +129,13 @@ function workersOf({ workers }: Flags, settings: Settings): number {
 function listenAt({ address, port }: Flags, settings: Settings): Config['listen'] {
   if (address === undefined && port === undefined) return undefined
   if (address === undefined)
-    return settings.complain('--port', 'needs --address with it, such as --address 127.0.0.1')
-  if (port === undefined) return settings.complain('--address', 'needs --port with it, such as --port 33850')
+    return settings.addError('--port', 'needs --address with it, such as --address 127.0.0.1')
+  if (port === undefined) return settings.addError('--address', 'needs --port with it, such as --port 33850')
   const host = address.replace(/^\[(.*)\]$/, '$1')
   if (isIP(host) === 0)
-    settings.complain('--address', `is “${address}”, should be an IP address, such as 127.0.0.1 or ::`)
+    settings.addError('--address', `is “${address}”, should be an IP address, such as 127.0.0.1 or ::`)
   const number = Number(port)
   if (String(port).trim() === '' || !Number.isInteger(number) || number < 0 || number > 65_535)
-    settings.complain('--port', `is “${port}”, should be a number from 0 to 65535`)
+    settings.addError('--port', `is “${port}”, should be a number from 0 to 65535`)
   return Object.freeze({ address: host, port: number })
 }

@@ -1,6 +1,6 @@
 import type { Config, EffectiveSetting, Flags } from './config-type.ts'
 import type { Environment } from './settings.ts'
-import { TIME_LIMIT_VARIABLES } from './timeouts.ts'
+import { TIMEOUT_VARIABLES } from './timeouts.ts'
 
 export interface SettingSources {
   readonly env: Environment
@@ -28,12 +28,12 @@ const ROWS: readonly Row[] = [
   ['mother', (c) => c.isMother, '--mother'],
   ['workers', (c) => c.workers, '--workers', 'AIBROKER_WORKERS'],
   ['detect_local_servers', (c) => c.detectsLocalServers, 'AIBROKER_DETECT'],
-  ['refresh_catalogue', (c) => c.refreshesCatalogue, 'AIBROKER_CATALOG'],
+  ['refresh_catalogue', (c) => c.refreshesModelLists, 'AIBROKER_CATALOG'],
   ['http_client', (c) => c.httpClient, 'AIBROKER_HTTP_CLIENT'],
-  ['most_open_requests', (c) => c.mostOpenRequests, 'AIBROKER_MAX_OPEN_REQUESTS'],
+  ['most_open_requests', (c) => c.maxOpenRequests, 'AIBROKER_MAX_OPEN_REQUESTS'],
   ['probe_every_ms', (c) => c.probeEveryMs, 'AIBROKER_PROBE_S'],
   ['hedge_percent', (c) => c.hedgePercent, 'AIBROKER_HEDGE_PERCENT'],
-  ['keep_answers_ms', (c) => c.keepAnswersMs, 'AIBROKER_IDEMPOTENCY_HOURS'],
+  ['keep_answers_ms', (c) => c.keepResponsesMs, 'AIBROKER_IDEMPOTENCY_HOURS'],
   ['body_limit_bytes', (c) => c.bodyLimitBytes, 'AIBROKER_BODY_LIMIT_MB'],
   ['drain_timeout_ms', (c) => c.drainTimeoutMs, 'AIBROKER_DRAIN_TIMEOUT_S'],
   ['trusted_proxies', (c) => listed(c.proxies), 'AIBROKER_TRUSTED_PROXIES'],
@@ -52,9 +52,9 @@ const ROWS: readonly Row[] = [
   ['title', (c) => c.attribution.title, 'OPENROUTER_X_TITLE'],
   ['admin_token', (c) => hidden(c.adminToken), 'ADMIN_TOKEN'],
   ['hero_secret', (c) => hidden(c.heroSecret), 'HERO_SECRET'],
-  ...Object.entries(TIME_LIMIT_VARIABLES).map(([limit, variable]): Row => [
+  ...Object.entries(TIMEOUT_VARIABLES).map(([limit, variable]): Row => [
     `timeout_${limit.replace(/Ms$/, '').replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}_ms`,
-    (c) => c.timeLimits[limit as keyof Config['timeLimits']],
+    (c) => c.timeouts[limit as keyof Config['timeouts']],
     variable,
   ]),
 ]

@@ -7,10 +7,10 @@ import type { Environment, Settings } from './settings.ts'
 export function readEnvFile(path: string, settings: Settings): Environment {
   try {
     if ((statSync(path).mode & 0o077) !== 0)
-      settings.complain(path, `can be read by others on this machine; run: chmod 600 ${path}`)
+      settings.addError(path, `can be read by others on this machine; run: chmod 600 ${path}`)
     return parseEnv(readFileSync(path, 'utf8'))
   } catch (error) {
-    if (!isAbsent(error)) settings.complain(path, `can’t be read: ${String(error)}`)
+    if (!isAbsent(error)) settings.addError(path, `can’t be read: ${String(error)}`)
     return {}
   }
 }

@@ -30,7 +30,7 @@ export function findPaths(settings: Settings, cwd: string): Paths {
   const varDir = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
   const notAFolder = (path: string): string => {
     if (KERNEL.test(path))
-      settings.complain(
+      settings.addError(
         'PATH_VAR',
         `(or what stands for it) leads to ${path}, which is the kernel’s; name a folder on a disk`,
       )

@@ -8,15 +8,15 @@ export interface Settings {
   text(name: string): string | undefined
   choice<const T extends string>(name: string, choices: readonly T[], fallback: T): T
   /** A whole number above zero; `unit` is for the error message. */
-  whole(name: string, unit: string, fallback: number): number
+  wholeNumber(name: string, unit: string, fallback: number): number
   /** Collects an error about a variable or flag. */
-  complain(name: string, message: string): undefined
+  addError(name: string, message: string): undefined
   /** Throws `bad-request` with all errors so far. */
-  throwIfWrong(): void
+  throwIfInvalid(): void
 }
 
 export function createSettings(env: Environment): Settings {
-  const complaints: string[] = []
+  const errors: string[] = []
   const settings: Settings = {
     text(name) {
       const value = env[name]?.trim()
@@ -26,22 +26,22 @@ export function createSettings(env: Environment): Settings {
       const value = settings.text(name)
       if (value === undefined) return fallback
       const choice = choices.find((known) => known === value.toLowerCase())
-      return choice ?? settings.complain(name, `is “${value}”, should be ${choices.join(' or ')}`) ?? fallback
+      return choice ?? settings.addError(name, `is “${value}”, should be ${choices.join(' or ')}`) ?? fallback
     },
-    whole(name, unit, fallback) {
+    wholeNumber(name, unit, fallback) {
       const value = settings.text(name)
       if (value === undefined) return fallback
       if (/^[1-9]\d{0,8}$/.test(value)) return Number(value)
       return (
-        settings.complain(name, `is “${value}”, should be whole ${unit}, such as ${fallback}`) ?? fallback
+        settings.addError(name, `is “${value}”, should be whole ${unit}, such as ${fallback}`) ?? fallback
       )
     },
-    complain(name, message) {
-      complaints.push(`${name} ${message}`)
+    addError(name, message) {
+      errors.push(`${name} ${message}`)
       return undefined
     },
-    throwIfWrong() {
-      if (complaints.length > 0) throw new BrokerError('bad-request', complaints.join('\n'))
+    throwIfInvalid() {
+      if (errors.length > 0) throw new BrokerError('bad-request', errors.join('\n'))
     },
   }
   return settings

@@ -1,7 +1,7 @@
 import type { Settings } from './settings.ts'
 
 /** The environment variable of each timeout. */
-export const TIME_LIMIT_VARIABLES = {
+export const TIMEOUT_VARIABLES = {
   connectMs: 'AIBROKER_CONNECT_TIMEOUT_MS',
   headersMs: 'AIBROKER_HEADERS_TIMEOUT_MS',
   firstTokenMs: 'AIBROKER_FIRST_TOKEN_TIMEOUT_MS',
@@ -11,15 +11,15 @@ export const TIME_LIMIT_VARIABLES = {
 } as const
 
 /** The timeouts in milliseconds that are set: to connect, for the headers, the first token, the gap between chunks, a plain response; and for a whole request. */
-export type TimeLimitSettings = { readonly [Limit in keyof typeof TIME_LIMIT_VARIABLES]?: number }
+export type TimeoutSettings = { readonly [Limit in keyof typeof TIMEOUT_VARIABLES]?: number }
 
 const EXAMPLE_MS = 60_000
 
-export function timeLimits(settings: Settings): TimeLimitSettings {
+export function readTimeouts(settings: Settings): TimeoutSettings {
   const limits: Record<string, number> = {}
-  for (const [limit, variable] of Object.entries(TIME_LIMIT_VARIABLES)) {
+  for (const [limit, variable] of Object.entries(TIMEOUT_VARIABLES)) {
     if (settings.text(variable) === undefined) continue
-    limits[limit] = settings.whole(variable, 'milliseconds', EXAMPLE_MS)
+    limits[limit] = settings.wholeNumber(variable, 'milliseconds', EXAMPLE_MS)
   }
   return Object.freeze(limits)
 }

@@ -6,8 +6,8 @@ import { VERSION } from '../runtime/version.ts'
 
 /** The text that is printed when the broker is ready: its sockets, providers and models, and a command to try. */
 export function banner(daemon: Daemon, config: Config): string {
-  const { rooms, sockets, tcp } = daemon
-  const providers = [...rooms.providers().values()]
+  const { services, sockets, tcp } = daemon
+  const providers = [...services.providers().values()]
   const rows: [string, string][] = [
     ['sockets', `${sockets.folder}/{rest,rpc,web_v1}.sock`],
     ...(tcp === undefined
@@ -44,10 +44,10 @@ function providerText({ id, keyCount, isStandIn }: Provider): string {
 }
 
 /** Without the models of the built-in echo. */
-function modelsText({ rooms }: Daemon): string {
-  const providers = rooms.providers()
+function modelsText({ services }: Daemon): string {
+  const providers = services.providers()
   const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))
-  const models = [...rooms.catalog().models.values()].filter(({ endpoints }) =>
+  const models = [...services.catalog().models.values()].filter(({ endpoints }) =>
     endpoints.some(({ provider }) => providers.get(provider)?.isStandIn !== true),
   )
   const offered = models.filter((model) => isAvailable(model, real)).length

@@ -6,9 +6,9 @@ import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './banner.ts'
-import { tellMisuse } from '../runtime/usage-error.ts'
+import { exitOnUsageError } from '../runtime/usage-error.ts'
 import { startDaemon, type Daemon } from './start.ts'
-import { expectShortLives, trimMemory } from '../runtime/v8-tuning.ts'
+import { disablePretenuring, trimMemory } from '../runtime/v8-tuning.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const program = new Command('hero_aibroker_server')
@@ -25,12 +25,12 @@ const program = new Command('hero_aibroker_server')
     'number of processes that serve requests, one for each core to use (default: 1)',
   )
   .option('--mother', 'call this broker the root of a cascade; shown by `info`')
-  .addHelpText('after', HELP())
+  .addHelpText('after', helpText())
   .action(run)
 
-await tellMisuse(program).parseAsync()
+await exitOnUsageError(program).parseAsync()
 
-function HELP(): string {
+function helpText(): string {
   return `
 Settings are environment variables; the usual ones:
   OPENROUTER_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, SAMBANOVA_API_KEY, ALIBABA_API_KEY   keys; …_API_KEYS takes several, with commas
@@ -46,7 +46,7 @@ Examples:
 
 async function run(flags: Flags): Promise<void> {
   guardJsonParse()
-  expectShortLives()
+  disablePretenuring()
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
     const log = pino({ level: config.logLevel }, pino.destination(2))
@@ -65,7 +65,7 @@ function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
   const stop = (signal: NodeJS.Signals): void => {
     if (state === 'draining') process.exit(130)
     state = 'draining'
-    tellStopping(signal, config.drainTimeoutMs, log)
+    reportStopping(signal, config.drainTimeoutMs, log)
     daemon.close().then(() => process.exit(0), fail)
   }
   process.on('SIGTERM', stop)
@@ -73,7 +73,7 @@ function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
 }
 
 /** Writes a sentence to a terminal, and a log line elsewhere. */
-function tellStopping(signal: NodeJS.Signals, graceMs: number, log: Logger): void {
+function reportStopping(signal: NodeJS.Signals, graceMs: number, log: Logger): void {
   if (!process.stderr.isTTY) log.info({ signal, graceMs }, 'stopping; open requests may finish')
   else
     process.stderr.write(

@@ -52,21 +52,21 @@ const STOP = { type: 'stop' } as const
 export function nextStep<C extends Candidate>(state: FallbackState<C>): Step<C> {
   const { candidates, history, readiness, timeLeftMs } = state
   const [first] = candidates
-  if (first === undefined || timeLeftMs <= 0 || isHopeless(history)) return STOP
+  if (first === undefined || timeLeftMs <= 0 || isExhausted(history)) return STOP
   // The usual case, without any of the lists below.
   if (history.length === 0 && readiness(first).state === 'ready') return attempt(first)
-  const open = candidates.filter((candidate) => !isBarred(candidate, history))
+  const eligible = candidates.filter((candidate) => !wouldRepeatRefusal(candidate, history))
   const last = history.at(-1)
-  if (last !== undefined && isKeyTrouble(last.error) && readiness(last.candidate).state === 'ready')
+  if (last !== undefined && isKeyFailure(last.error) && readiness(last.candidate).state === 'ready')
     return attempt(last.candidate)
-  const fresh = open.filter((candidate) => !history.some((tried) => tried.candidate.id === candidate.id))
+  const fresh = eligible.filter((candidate) => !history.some((tried) => tried.candidate.id === candidate.id))
   const next =
     fresh.find((candidate) => readiness(candidate).state === 'ready') ??
     fresh.find((candidate) => readiness(candidate).state === 'shaky')
   if (next !== undefined) return attempt(next)
   return (
-    retrySame(open, state) ??
-    waitFor(open, state) ??
+    retrySame(eligible, state) ??
+    waitFor(eligible, state) ??
     (history.length === 0 ? attempt(forceOpenCircuit(state, first)) : STOP)
   )
 }
@@ -80,14 +80,14 @@ function attempt<C>(candidate: C, afterMs = 0): Step<C> {
   return { type: 'attempt', candidate, afterMs }
 }
 
-function isHopeless(history: readonly AttemptFailure<unknown>[]): boolean {
+function isExhausted(history: readonly AttemptFailure<unknown>[]): boolean {
   const rules = history.map(({ error }) => ERRORS[error.code].fallback)
   const refusals = rules.filter((rule) => rule === 'other-model').length
   return history.length >= MAX_ATTEMPTS || rules.includes('stop') || refusals >= MAX_REFUSALS
 }
 
 /** A candidate that would repeat a refusal: the same model, or no larger context window for a prompt that was too long. */
-function isBarred(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
+function wouldRepeatRefusal(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
   return history.some(({ candidate: failed, error }) => {
     const rule = ERRORS[error.code].fallback
     if (rule === 'other-model') return candidate.model === failed.model
@@ -96,19 +96,22 @@ function isBarred(candidate: Candidate, history: readonly AttemptFailure<Candida
   })
 }
 
-function isKeyTrouble({ code, details }: BrokerError): boolean {
-  const { status = 429, isUnasked } = details
-  return code === 'upstream-denied' || (code === 'upstream-busy' && status === 429 && isUnasked !== true)
+function isKeyFailure({ code, details }: BrokerError): boolean {
+  const { status = 429, isUnsent } = details
+  return code === 'upstream-denied' || (code === 'upstream-busy' && status === 429 && isUnsent !== true)
 }
 
 /** The same endpoint again: only after a failure that may be momentary, and once in a request. Never after a timeout, which took long enough. */
-function retrySame<C extends Candidate>(open: readonly C[], state: FallbackState<C>): Step<C> | undefined {
+function retrySame<C extends Candidate>(
+  eligible: readonly C[],
+  state: FallbackState<C>,
+): Step<C> | undefined {
   const { history, readiness, random } = state
   const ids = history.map(({ candidate }) => candidate.id)
   if (new Set(ids).size < ids.length) return undefined
   const found = history.find(
     ({ candidate, error }) =>
-      isMomentary(error) && open.includes(candidate) && readiness(candidate).state !== 'resting',
+      isMomentary(error) && eligible.includes(candidate) && readiness(candidate).state !== 'resting',
   )
   return found && attempt(found.candidate, RETRY_AFTER_MS * (1 + random))
 }
@@ -118,33 +121,35 @@ function retrySame<C extends Candidate>(open: readonly C[], state: FallbackState
  * connection broke could bill twice.
  */
 function isMomentary({ code, details }: BrokerError): boolean {
-  const { raw, mayRepeat, isUnasked, retryAfter, status = 503 } = details
+  const { raw, mayRepeat, isUnsent, retryAfter, status = 503 } = details
   const isKnown = details.status !== undefined || raw !== undefined || mayRepeat === true
   const isServerTrouble = isKnown && status >= 500 && status !== 501
-  return code === 'upstream-failed' && isServerTrouble && isUnasked !== true && retryAfter === undefined
+  return code === 'upstream-failed' && isServerTrouble && isUnsent !== true && retryAfter === undefined
 }
 
 /** A candidate that is available again soon enough to wait for, once in a request. */
 function waitFor<C extends Candidate>(
-  open: readonly C[],
+  eligible: readonly C[],
   { history, readiness, timeLeftMs }: FallbackState<C>,
 ): Step<C> | undefined {
   // A request without another candidate may try an open circuit at once; waiting for it would only gather a crowd.
-  const isWorthIt = ({ reason }: Readiness): boolean => history.length > 0 || reason !== 'circuit-open'
+  const mayWaitFor = ({ reason }: Readiness): boolean => history.length > 0 || reason !== 'circuit-open'
   const count = (candidate: C): number =>
     history.filter((tried) => tried.candidate.id === candidate.id).length
-  const waits = open
-    .filter((candidate) => count(candidate) < 2 && !wasSilent(candidate, history))
+  const waits = eligible
+    .filter((candidate) => count(candidate) < 2 && !timedOut(candidate, history))
     .map((candidate) => ({ candidate, ...readiness(candidate) }))
-    .filter(isWorthIt)
-    .filter(({ state, readyInMs }) => state === 'resting' && readyInMs <= Math.min(MAX_WAIT_MS, timeLeftMs))
-    .sort((a, b) => a.readyInMs - b.readyInMs)
+    .filter(mayWaitFor)
+    .filter(
+      ({ state, availableInMs }) => state === 'resting' && availableInMs <= Math.min(MAX_WAIT_MS, timeLeftMs),
+    )
+    .sort((a, b) => a.availableInMs - b.availableInMs)
   const [soonest] = waits
-  if (soonest === undefined || open.some((candidate) => count(candidate) > 1)) return undefined
-  return attempt(soonest.candidate, soonest.readyInMs + TIMER_SLACK_MS)
+  if (soonest === undefined || eligible.some((candidate) => count(candidate) > 1)) return undefined
+  return attempt(soonest.candidate, soonest.availableInMs + TIMER_SLACK_MS)
 }
 
-function wasSilent<C extends Candidate>(candidate: C, history: readonly AttemptFailure<C>[]): boolean {
+function timedOut<C extends Candidate>(candidate: C, history: readonly AttemptFailure<C>[]): boolean {
   return history.some(
     ({ candidate: tried, error }) => tried.id === candidate.id && error.code === 'upstream-timeout',
   )
@@ -152,7 +157,7 @@ function wasSilent<C extends Candidate>(candidate: C, history: readonly AttemptF
 
 /** The failure that the caller gets: the last that came from a provider tells more than that another one cools down. */
 export function reportedFailure<C>(history: readonly AttemptFailure<C>[]): AttemptFailure<C> | undefined {
-  return history.findLast(({ error }) => error.details.isUnasked !== true) ?? history.at(-1)
+  return history.findLast(({ error }) => error.details.isUnsent !== true) ?? history.at(-1)
 }
 
 /** No other attempt can help, as when the broker itself has to stop. */

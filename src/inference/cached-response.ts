@@ -1,59 +1,59 @@
-import { NOTHING } from '../base/money.ts'
-import type { CachedAnswer } from './replay/response-cache.ts'
-import type { AnswerSink } from './response/response-sink.ts'
-import type { Asker } from './request/inference-request.ts'
-import type { Rooms } from './services/services.ts'
+import { ZERO } from '../base/money.ts'
+import type { CachedResponse } from './replay/response-cache.ts'
+import type { ResponseSink } from './response/response-sink.ts'
+import type { RequestContext } from './request/inference-request.ts'
+import type { Services } from './services/services.ts'
 
 /** The provider in the ledger's entry. */
-const CACHE = 'cache'
+const CACHE_PROVIDER = 'cache'
 
 /**
  * Responds from the cache, under a new id, with no usage and no cost. It is a request like any other: rate limits apply to
  * it, and it has an entry in the ledger. Throws `over-limit`, `store-full`.
  */
-export async function tellCached(
-  answer: CachedAnswer,
+export async function sendCached(
+  cached: CachedResponse,
   kind: string,
-  asker: Asker,
-  sink: AnswerSink,
-  { clock, ledger, limits, catalog }: Rooms,
+  context: RequestContext,
+  sink: ResponseSink,
+  { clock, ledger, limits, catalog }: Services,
 ): Promise<void> {
-  const { caller, referer, title } = asker
-  const began = clock.monotonic()
+  const { caller, referer, title } = context
+  const startedMonotonic = clock.monotonic()
   const { id } = sink
-  const { model, streamed } = answer
+  const { model, streamed } = cached
   const startedAt = clock.now()
   const created = Math.floor(startedAt / 1000)
-  const pieces = answer.pieces.map((piece) => renewed(piece, id, created, answer.id))
+  const pieces = cached.pieces.map((piece) => renewed(piece, id, created, cached.id))
   const admission = limits.admit(caller, 0)
   try {
     const request = {
       id,
       caller,
       kind,
-      modelAsked: model,
+      requestedModel: model,
       streamed,
-      most: NOTHING,
+      maxCost: ZERO,
       startedAt,
       referer,
       title,
     }
     const hold = await ledger.hold(request)
-    sink.accept(admission.headers)
-    sink.tried?.([])
+    sink.start(admission.headers)
+    sink.setAttempted?.([])
     if (streamed) for (const piece of pieces) sink.chunk(piece)
-    else sink.answer(pieces[0] ?? '{}')
+    else sink.respond(pieces[0] ?? '{}')
     sink.end()
-    const durationMs = clock.monotonic() - began
+    const durationMs = clock.monotonic() - startedMonotonic
     await ledger.settle(hold, {
       status: 'finished',
       endpoint: undefined,
-      provider: CACHE,
+      provider: CACHE_PROVIDER,
       attempts: [],
-      asked: 0,
-      usage: NOTHING_USED,
+      attemptCount: 0,
+      usage: NO_USAGE,
       countSource: 'reported',
-      cost: NOTHING,
+      cost: ZERO,
       costLow: undefined,
       costHigh: undefined,
       priceVersion: catalog().version,
@@ -63,11 +63,11 @@ export async function tellCached(
       durationMs,
     })
   } finally {
-    admission.leave(0)
+    admission.release(0)
   }
 }
 
-const NOTHING_USED = {
+const NO_USAGE = {
   prompt: 0,
   completion: 0,
   cachedPrompt: 0,
@@ -79,19 +79,19 @@ const NOTHING_USED = {
 
 /** A cached piece under another id and time, with all counts at 0 and without the routing metadata of the first response. */
 function renewed(piece: string, id: string, created: number, source: string): string {
-  const said = JSON.parse(piece) as Record<string, unknown>
-  const { openrouter_metadata: _routed, x_aibroker: envelope, usage, ...rest } = said
+  const fields = JSON.parse(piece) as Record<string, unknown>
+  const { openrouter_metadata: _routed, x_aibroker: envelope, usage, ...rest } = fields
   return JSON.stringify({
     ...rest,
     ...('id' in rest ? { id } : {}),
     ...('created' in rest ? { created } : {}),
-    ...(usage === undefined ? {} : { usage: atNought(usage) }),
+    ...(usage === undefined ? {} : { usage: zeroed(usage) }),
     ...(envelope === undefined ? {} : { x_aibroker: { cached: source, cost: 0 } }),
   })
 }
 
-function atNought(value: unknown): unknown {
+function zeroed(value: unknown): unknown {
   if (typeof value === 'number') return 0
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, atNought(inner)]))
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, zeroed(inner)]))
 }

@@ -1,35 +1,43 @@
 import type { Catalog, Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
-import type { Asking, Provider, Question } from '../providers/provider.ts'
+import type { ProviderCall, Provider, ProviderRequest } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatRequest } from '../wire/openai/chat.ts'
-import { boundsOf, maxCost } from './budget/worst-case.ts'
-import { fitted } from './prompt/fit-context-window.ts'
-import type { BatchListener } from './request/embedding-batches.ts'
-import type { Asker, Errand, InferenceKind } from './request/inference-request.ts'
-import { chatCompleter } from './response/chat-response.ts'
-import type { AnswerFacts, Completer } from './response/response-formatter.ts'
-import { routeAsked } from './select-candidates.ts'
-import type { Rooms } from './services/services.ts'
-import { meterOf, type Meter } from './usage/usage-meter.ts'
+import { maxChatUsage, maxCost } from './budget/worst-case.ts'
+import { fitContextWindow } from './prompt/fit-context-window.ts'
+import type { BatchResponseHandler } from './request/embedding-batches.ts'
+import type { RequestContext, InferenceRequest, InferenceKind } from './request/inference-request.ts'
+import { chatFormatter } from './response/chat-response.ts'
+import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
+import { selectCandidates } from './select-candidates.ts'
+import type { Services } from './services/services.ts'
+import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 
 /** One chat request with its candidates. Throws what routing throws when no endpoint can serve it. */
-export function prepareChat(request: ChatRequest, context: Asker, services: Rooms): Errand | Promise<Errand> {
-  const { body, wishes, streamed, choices } = request
-  const { candidates } = routeAsked({ kind: 'chat', wishes, strategy: services.strategy }, context, services)
+export function prepareChat(
+  request: ChatRequest,
+  context: RequestContext,
+  services: Services,
+): InferenceRequest | Promise<InferenceRequest> {
+  const { body, routing, stream, n } = request
+  const { candidates } = selectCandidates(
+    { kind: 'chat', requested: routing, strategy: services.strategy },
+    context,
+    services,
+  )
   const kind = new ChatKind(request, services.catalog())
-  const inference: Errand = {
+  const inference: InferenceRequest = {
     kind,
     body,
-    modelAsked: wishes.model,
-    streamed,
+    requestedModel: routing.model,
+    stream,
     candidates,
-    most: maxCost(kind, candidates),
-    choices,
-    mayBeShortened: request.maxTokens === undefined,
-    mayBeRescued: streamed && choices === 1,
+    maxCost: maxCost(kind, candidates),
+    n,
+    mayCapTokens: request.maxTokens === undefined,
+    mayResume: stream && n === 1,
   }
-  return fitted(inference, request, services)
+  return fitContextWindow(inference, request, services)
 }
 
 class ChatKind implements InferenceKind {
@@ -44,7 +52,7 @@ class ChatKind implements InferenceKind {
   }
 
   maxUsage(endpoint: Endpoint): UsageBounds {
-    return boundsOf(this.#request, endpoint)
+    return maxChatUsage(this.#request, endpoint)
   }
 
   /** By the model's own list of capabilities; a model that lists none leaves it open. */
@@ -53,16 +61,16 @@ class ChatKind implements InferenceKind {
     return capabilities.length === 0 ? undefined : capabilities.includes('reasoning')
   }
 
-  createMeter(body: JsonBody, endpoint: Endpoint): Meter {
-    return meterOf(body, endpoint)
+  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter {
+    return createUsageMeter(body, endpoint)
   }
 
-  createFormatter(facts: AnswerFacts): Completer {
+  createFormatter(facts: ResponseInfo): ResponseFormatter {
     const { hidesReasoning, plugins } = this.#request
-    return chatCompleter({ hidesReasoning, healsJson: plugins.healsJson })(facts)
+    return chatFormatter({ hidesReasoning, healsJson: plugins.repairsJson })(facts)
   }
 
-  dispatch(provider: Provider, call: Question, listener: BatchListener): Asking {
-    return provider.ask(call, listener)
+  dispatch(provider: Provider, call: ProviderRequest, listener: BatchResponseHandler): ProviderCall {
+    return provider.send(call, listener)
   }
 }

@@ -1,19 +1,19 @@
 import type { Endpoint } from '../catalog/catalog.ts'
 import type { UsageBounds } from '../ledger/cost.ts'
-import type { Asking, Provider, Question } from '../providers/provider.ts'
+import type { ProviderCall, Provider, ProviderRequest } from '../providers/provider.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { CompletionRequest } from '../wire/openai/completion.ts'
-import { boundsOf, maxCost, type ChatBounds } from './budget/worst-case.ts'
+import { maxChatUsage, maxCost, type ChatBounds } from './budget/worst-case.ts'
 import { Execution } from './execution/execution.ts'
-import { fitted } from './prompt/fit-context-window.ts'
-import type { BatchListener } from './request/embedding-batches.ts'
-import type { Asker, Errand, InferenceKind } from './request/inference-request.ts'
-import { completionCompleter } from './response/completion-response.ts'
-import type { AnswerFacts, Completer } from './response/response-formatter.ts'
-import type { AnswerSink } from './response/response-sink.ts'
-import { routeAsked } from './select-candidates.ts'
-import type { Rooms } from './services/services.ts'
-import { meterOf, type Meter } from './usage/usage-meter.ts'
+import { fitContextWindow } from './prompt/fit-context-window.ts'
+import type { BatchResponseHandler } from './request/embedding-batches.ts'
+import type { RequestContext, InferenceRequest, InferenceKind } from './request/inference-request.ts'
+import { completionFormatter } from './response/completion-response.ts'
+import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
+import type { ResponseSink } from './response/response-sink.ts'
+import { selectCandidates } from './select-candidates.ts'
+import type { Services } from './services/services.ts'
+import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 
 /**
  * Responds to one text completion. A router gets it as a completion, any other provider as a chat of one message, since
@@ -21,26 +21,30 @@ import { meterOf, type Meter } from './usage/usage-meter.ts'
  */
 export async function completion(
   request: CompletionRequest,
-  context: Asker,
-  sink: AnswerSink,
-  services: Rooms,
+  context: RequestContext,
+  sink: ResponseSink,
+  services: Services,
 ): Promise<void> {
-  const { body, chatBody, wishes, streamed, choices } = request
-  const { candidates } = routeAsked({ kind: 'chat', wishes, strategy: services.strategy }, context, services)
+  const { body, chatBody, routing, stream, n } = request
+  const { candidates } = selectCandidates(
+    { kind: 'chat', requested: routing, strategy: services.strategy },
+    context,
+    services,
+  )
   const asChat = { ...request, body: chatBody }
   const kind = new CompletionKind(asChat)
-  const inference: Errand = {
+  const inference: InferenceRequest = {
     kind,
     body: chatBody,
-    ofRouters: { route: 'completions', body },
-    modelAsked: wishes.model,
-    streamed,
+    forRouters: { route: 'completions', body },
+    requestedModel: routing.model,
+    stream,
     candidates,
-    most: maxCost(kind, candidates),
-    choices,
-    mayBeShortened: request.maxTokens === undefined,
+    maxCost: maxCost(kind, candidates),
+    n,
+    mayCapTokens: request.maxTokens === undefined,
   }
-  return new Execution(await fitted(inference, asChat, services), context, sink, services).execute()
+  return new Execution(await fitContextWindow(inference, asChat, services), context, sink, services).execute()
 }
 
 class CompletionKind implements InferenceKind {
@@ -53,22 +57,22 @@ class CompletionKind implements InferenceKind {
   }
 
   maxUsage(endpoint: Endpoint): UsageBounds {
-    return boundsOf(this.#request, endpoint)
+    return maxChatUsage(this.#request, endpoint)
   }
 
   reasons(): undefined {
     return undefined
   }
 
-  createMeter(body: JsonBody, endpoint: Endpoint): Meter {
-    return meterOf(body, endpoint)
+  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter {
+    return createUsageMeter(body, endpoint)
   }
 
-  createFormatter(facts: AnswerFacts): Completer {
-    return completionCompleter(facts)
+  createFormatter(facts: ResponseInfo): ResponseFormatter {
+    return completionFormatter(facts)
   }
 
-  dispatch(provider: Provider, call: Question, listener: BatchListener): Asking {
-    return provider.ask(call, listener)
+  dispatch(provider: Provider, call: ProviderRequest, listener: BatchResponseHandler): ProviderCall {
+    return provider.send(call, listener)
   }
 }

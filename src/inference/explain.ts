@@ -1,35 +1,35 @@
 import { asBrokerError, BrokerError } from '../base/errors.ts'
-import { formatDollars, type Money } from '../base/money.ts'
+import { usdText, type Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
-import { costOf, mostItCanCost, type UsageBounds } from '../ledger/cost.ts'
+import { costOf, maxCostOf, type UsageBounds } from '../ledger/cost.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Readiness } from '../providers/keys/key-pool.ts'
-import type { Exclusion, LeftOut } from '../routing/endpoint-candidate.ts'
-import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
-import { grantFor } from './budget/affordable-candidates.ts'
-import { boundsOf, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
-import type { Rooms } from './services/services.ts'
+import type { Exclusion, ExclusionLog } from '../routing/endpoint-candidate.ts'
+import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import { affordableCandidates } from './budget/affordable-candidates.ts'
+import { maxChatUsage, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
+import type { Services } from './services/services.ts'
 import { BYTES_PER_TOKEN } from './usage/token-ratio.ts'
-import { routeFor } from './select-candidates.ts'
+import { selectFor } from './select-candidates.ts'
 
 /** The parts of a request that routing and budgets depend on. */
-export interface Inquiry extends ChatBounds {
+export interface ExplainRequest extends ChatBounds {
   readonly kind: ModelKind
-  readonly wishes: RoutingWishes
+  readonly routing: RoutingPreferences
 }
 
 /** What would happen to a request; no provider is called for it. */
 export interface Explanation {
   /** Best first: the order of the attempts. */
-  readonly candidates: readonly Candidate[]
+  readonly candidates: readonly QuotedCandidate[]
   readonly excluded: readonly Exclusion[]
   /** Models of the caller's list that no endpoint can serve. */
-  readonly leftOut: readonly { readonly model: string; readonly error: BrokerError }[]
+  readonly excludedModels: readonly { readonly model: string; readonly error: BrokerError }[]
   /** Why no endpoint would be tried. */
   readonly error: BrokerError | undefined
 }
 
-export interface Candidate {
+export interface QuotedCandidate {
   readonly endpoint: Endpoint
   readonly quote: Quote
   /** As it is now: an endpoint that cools down is skipped. */
@@ -41,55 +41,60 @@ export interface Quote {
   readonly promptTokens: number
   readonly completionTokens: number
   readonly expected: Money | undefined
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
 }
 
 /** Which endpoints a request would be sent to, in which order, at which price, and why not to the others. */
-export function explain(inquiry: Inquiry, caller: Caller, rooms: Rooms): Explanation {
-  const { kind, wishes } = inquiry
-  const leftOut: LeftOut = { endpoints: [], models: [] }
-  const told = (candidates: readonly Endpoint[], error: BrokerError | undefined): Explanation => ({
-    candidates: candidates.map((endpoint) => candidateOf(endpoint, inquiry, rooms)),
-    excluded: leftOut.endpoints.map((exclusion) => pinnedAway(exclusion, rooms)),
-    leftOut: leftOut.models.map(({ model, error: fault }) => ({ model, error: asBrokerError(fault) })),
+export function explain(request: ExplainRequest, caller: Caller, services: Services): Explanation {
+  const { kind, routing } = request
+  const leftOut: ExclusionLog = { endpoints: [], models: [] }
+  const explanationOf = (candidates: readonly Endpoint[], error: BrokerError | undefined): Explanation => ({
+    candidates: candidates.map((endpoint) => candidateOf(endpoint, request, services)),
+    excluded: leftOut.endpoints.map((exclusion) => excludedByPolicy(exclusion, services)),
+    excludedModels: leftOut.models.map(({ model, error: fault }) => ({ model, error: asBrokerError(fault) })),
     error,
   })
   try {
-    const { candidates } = routeFor({ kind, wishes, strategy: rooms.strategy }, caller, rooms, leftOut)
-    return told(payable(candidates, inquiry, caller, rooms, leftOut), undefined)
+    const { candidates } = selectFor(
+      { kind, requested: routing, strategy: services.strategy },
+      caller,
+      services,
+      leftOut,
+    )
+    return explanationOf(affordable(candidates, request, caller, services, leftOut), undefined)
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error
-    return told([], error)
+    return explanationOf([], error)
   }
 }
 
-function candidateOf(endpoint: Endpoint, inquiry: Inquiry, { providers }: Rooms): Candidate {
+function candidateOf(endpoint: Endpoint, request: ExplainRequest, { providers }: Services): QuotedCandidate {
   const readiness = providers().get(endpoint.provider)?.readiness(endpoint.modelId)
-  return { endpoint, quote: quote(inquiry, endpoint), readiness }
+  return { endpoint, quote: quote(request, endpoint), readiness }
 }
 
 /** The candidates that the caller's budget affords. Throws `over-budget` when it affords none. */
-function payable(
+function affordable(
   candidates: readonly Endpoint[],
-  inquiry: Inquiry,
+  request: ExplainRequest,
   caller: Caller,
-  { limits }: Rooms,
-  { endpoints }: LeftOut,
+  { limits }: Services,
+  { endpoints }: ExclusionLog,
 ): readonly Endpoint[] {
   const allowance = limits.allowance(caller)
   if (allowance === undefined) return candidates
-  const { kind, choices, maxTokens } = inquiry
-  const inquired = { maxUsage: (endpoint: Endpoint) => boundsFor(inquiry, endpoint) }
-  const mayBeShortened = kind === 'chat' && maxTokens === undefined
+  const { kind, n, maxTokens } = request
+  const kindBounds = { maxUsage: (endpoint: Endpoint) => boundsFor(request, endpoint) }
+  const mayCapTokens = kind === 'chat' && maxTokens === undefined
   let left: readonly Endpoint[] = []
   try {
-    left = grantFor(
-      { kind: inquired, candidates, most: undefined, choices, mayBeShortened },
+    left = affordableCandidates(
+      { kind: kindBounds, candidates, maxCost: undefined, n, mayCapTokens },
       allowance,
     ).candidates
     return left
   } finally {
-    const reason = `may cost more than the $${formatDollars(allowance.left)} that ${allowance.name} has left`
+    const reason = `may cost more than the $${usdText(allowance.remaining)} that ${allowance.name} has left`
     for (const endpoint of candidates.filter((each) => !left.includes(each)))
       endpoints.push({
         endpoint,
@@ -100,39 +105,36 @@ function payable(
 }
 
 /** Routing takes a provider that the caller may not use for one that isn't configured, so that the reason is corrected here. */
-function pinnedAway(exclusion: Exclusion, { providers }: Rooms): Exclusion {
+function excludedByPolicy(exclusion: Exclusion, { providers }: Services): Exclusion {
   const isHere = providers().has(exclusion.endpoint.provider)
   if (exclusion.step !== 'Filter by Configured Providers' || !isHere) return exclusion
   return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
 }
 
 /** The expected length of a response without a maximum, in tokens: a page of text. */
-const USUAL_ANSWER = 500
+const EXPECTED_COMPLETION_TOKENS = 500
 
 /** The expected cost is a rule of thumb; the maximum is never below what is billed. */
-function quote(inquiry: Inquiry, endpoint: Endpoint): Quote {
+function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
   const { price } = endpoint
-  const bounds = boundsFor(inquiry, endpoint)
-  const promptTokens = Math.min(
-    Math.ceil(inquiry.body.byteLength / BYTES_PER_TOKEN),
-    bounds.promptTokensAtMost,
-  )
-  const completionTokens = Math.min(USUAL_ANSWER * inquiry.choices, bounds.completionTokensAtMost)
+  const bounds = boundsFor(request, endpoint)
+  const promptTokens = Math.min(Math.ceil(request.body.byteLength / BYTES_PER_TOKEN), bounds.maxPromptTokens)
+  const completionTokens = Math.min(EXPECTED_COMPLETION_TOKENS * request.n, bounds.maxCompletionTokens)
   return {
     promptTokens,
     completionTokens,
     expected:
       price &&
       costOf(
-        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.imagesAtMost },
+        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.maxImages },
         price,
       ),
-    most: price && mostItCanCost(bounds, price),
+    maxCost: price && maxCostOf(bounds, price),
   }
 }
 
-function boundsFor(inquiry: Inquiry, endpoint: Endpoint): UsageBounds {
-  return inquiry.kind === 'chat' ? boundsOf(inquiry, endpoint) : maxPromptUsage(inquiry.body)
+function boundsFor(request: ExplainRequest, endpoint: Endpoint): UsageBounds {
+  return request.kind === 'chat' ? maxChatUsage(request, endpoint) : maxPromptUsage(request.body)
 }
 
 const NO_USAGE = {

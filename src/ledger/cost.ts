@@ -1,4 +1,4 @@
-import { money, NOTHING, type Money } from '../base/money.ts'
+import { money, ZERO, type Money } from '../base/money.ts'
 import type { Price, Rates } from '../catalog/catalog.ts'
 import { plus, rounded, times, type Exact } from './fixed-point.ts'
 import type { Usage } from './types.ts'
@@ -12,19 +12,19 @@ export interface CostParts {
 
 /** The maximum that a request can use; what is absent cannot be used at all. */
 export interface UsageBounds {
-  readonly promptTokensAtMost: number
-  readonly completionTokensAtMost: number
-  readonly charactersAtMost?: number | undefined
-  readonly soundMsAtMost?: number | undefined
-  readonly imagesAtMost?: number | undefined
+  readonly maxPromptTokens: number
+  readonly maxCompletionTokens: number
+  readonly maxCharacters?: number | undefined
+  readonly maxSoundMs?: number | undefined
+  readonly maxImages?: number | undefined
   /** The prompt is text only, so that the rates of sounds and images cannot apply. */
   readonly isText?: boolean | undefined
 }
 
 /** The minimum that a response has used. */
-export interface UsageFloor {
-  readonly promptTokensAtLeast: number
-  readonly completionTokensAtLeast: number
+export interface MinUsage {
+  readonly minPromptTokens: number
+  readonly minCompletionTokens: number
   readonly images?: number | undefined
 }
 
@@ -61,41 +61,41 @@ export function costParts(usage: Usage, price: Price): CostParts | undefined {
  * The maximum that `costOf` can be for any usage within the bounds: every token at the highest rate that could apply to it.
  * `undefined` when a rate that could apply is unknown.
  */
-export function mostItCanCost(bounds: UsageBounds, price: Price): Money | undefined {
+export function maxCostOf(bounds: UsageBounds, price: Price): Money | undefined {
   const isText = bounds.isText === true
-  let [input, output] = [dearestInput(price, isText), dearestOutput(price)]
+  let [input, output] = [maxInputRate(price, isText), maxOutputRate(price)]
   for (const tier of price.tiers ?? []) {
-    if (tier.aboveInputTokens >= bounds.promptTokensAtMost) continue
-    input = higher(input, dearestInput(tier, isText))
-    output = higher(output, dearestOutput(tier))
+    if (tier.aboveInputTokens >= bounds.maxPromptTokens) continue
+    input = higher(input, maxInputRate(tier, isText))
+    output = higher(output, maxOutputRate(tier))
   }
   const exact = sum(
-    tokens(bounds.promptTokensAtMost, input),
-    tokens(bounds.completionTokensAtMost, output),
-    tokens(bounds.charactersAtMost ?? 0, price.characters),
+    tokens(bounds.maxPromptTokens, input),
+    tokens(bounds.maxCompletionTokens, output),
+    tokens(bounds.maxCharacters ?? 0, price.characters),
   )
-  return inMoney(exact, price, { images: bounds.imagesAtMost, soundMs: bounds.soundMsAtMost })
+  return inMoney(exact, price, { images: bounds.maxImages, soundMs: bounds.maxSoundMs })
 }
 
 /**
  * The minimum that `costOf` can be for any usage of at least `min`: every token at the lowest rate that could apply to it.
  * `undefined` when a rate that could apply is unknown.
  */
-export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefined {
+export function minCostOf(min: MinUsage, price: Price): Money | undefined {
   const tiers = price.tiers ?? []
   const reachable = [price, ...tiers].filter(
-    (_, nth) => (tiers[nth]?.aboveInputTokens ?? Infinity) >= floor.promptTokensAtLeast,
+    (_, nth) => (tiers[nth]?.aboveInputTokens ?? Infinity) >= min.minPromptTokens,
   )
-  let least: Sum
+  let cheapest: Sum
   for (const rates of reachable) {
     const exact = sum(
-      tokens(floor.promptTokensAtLeast, lowest(rates.input, promptRates(rates))),
-      tokens(floor.completionTokensAtLeast, lowest(rates.output, completionRates(rates))),
+      tokens(min.minPromptTokens, lowest(rates.input, promptRates(rates))),
+      tokens(min.minCompletionTokens, lowest(rates.output, completionRates(rates))),
     )
     if (exact === undefined) return undefined
-    if (least === undefined || exact < least) least = exact
+    if (cheapest === undefined || exact < cheapest) cheapest = exact
   }
-  return inMoney(least, price, floor)
+  return inMoney(cheapest, price, min)
 }
 
 /**
@@ -103,12 +103,12 @@ export function leastItCanCost(floor: UsageFloor, price: Price): Money | undefin
  * `afford` does not even cover the rest of the request, or a rate is unknown.
  */
 export function tokensAffordable(bounds: UsageBounds, price: Price, afford: Money): number | undefined {
-  const fits = (completionTokensAtMost: number): boolean => {
-    const cost = mostItCanCost({ ...bounds, completionTokensAtMost }, price)
+  const fits = (maxCompletionTokens: number): boolean => {
+    const cost = maxCostOf({ ...bounds, maxCompletionTokens }, price)
     return cost !== undefined && cost <= afford
   }
   if (!fits(0)) return undefined
-  let [enough, tooMany] = [0, bounds.completionTokensAtMost + 1]
+  let [enough, tooMany] = [0, bounds.maxCompletionTokens + 1]
   while (tooMany - enough > 1) {
     const middle = Math.floor((enough + tooMany) / 2)
     if (fits(middle)) enough = middle
@@ -160,28 +160,28 @@ function completionRates(rates: Rates): Money[] {
 }
 
 /** Unknown when the input rate is, whatever other rates are known. */
-function dearestInput(rates: Rates, isText: boolean): Money | undefined {
-  const text = withDearer(withDearer(rates.input, rates.cachedInput), rates.cacheWrite)
-  return isText ? text : withDearer(withDearer(text, rates.audioInput), rates.image)
+function maxInputRate(rates: Rates, isText: boolean): Money | undefined {
+  const text = maxRate(maxRate(rates.input, rates.cachedInput), rates.cacheWrite)
+  return isText ? text : maxRate(maxRate(text, rates.audioInput), rates.image)
 }
 
-function dearestOutput({ output, reasoning, audioOutput }: Rates): Money | undefined {
-  return withDearer(withDearer(output, reasoning), audioOutput)
+function maxOutputRate({ output, reasoning, audioOutput }: Rates): Money | undefined {
+  return maxRate(maxRate(output, reasoning), audioOutput)
 }
 
-function withDearer(usual: Money | undefined, rate: Money | undefined): Money | undefined {
+function maxRate(usual: Money | undefined, rate: Money | undefined): Money | undefined {
   return usual === undefined || rate === undefined || rate <= usual ? usual : rate
 }
 
 /** The higher of two rates; unknown as soon as one is. */
 function higher(a: Money | undefined, b: Money | undefined): Money | undefined {
-  return a === undefined || b === undefined ? undefined : withDearer(a, b)
+  return a === undefined || b === undefined ? undefined : maxRate(a, b)
 }
 
 /** The lowest of the rates; unknown when the usual rate is, whatever other rates are known. */
 function lowest(usual: Money | undefined, rates: readonly Money[]): Money | undefined {
   if (usual === undefined) return undefined
-  return rates.reduce((least, rate) => (rate < least ? rate : least), usual)
+  return rates.reduce((cheapest, rate) => (rate < cheapest ? rate : cheapest), usual)
 }
 
 function tokens(count: number, rate: Money | undefined): Sum {
@@ -199,21 +199,19 @@ function sum(...parts: readonly Sum[]): Sum {
 }
 
 /** Usage that is not counted in tokens. */
-interface Beside {
+interface NonTokenUsage {
   readonly images?: number | undefined
   readonly soundMs?: number | undefined
 }
 
 /** The amount rounded half up, with the flat fees. */
-function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: Beside): Money | undefined {
+function inMoney(exact: Sum, price: Price, { images = 0, soundMs = 0 }: NonTokenUsage): Money | undefined {
   if (exact === undefined) return undefined
   const { perRequest, perImage } = price
   const used = soundMs === 0 ? rounded(exact) : withSound(exact, soundMs, price)
   if (used === undefined) return undefined
-  const pictures = images === 0 || perImage === undefined ? NOTHING : BigInt(images) * perImage
-  return perRequest === undefined && pictures === NOTHING
-    ? used
-    : money(used + (perRequest ?? NOTHING) + pictures)
+  const pictures = images === 0 || perImage === undefined ? ZERO : BigInt(images) * perImage
+  return perRequest === undefined && pictures === ZERO ? used : money(used + (perRequest ?? ZERO) + pictures)
 }
 
 /** Sound is priced by the hour and measured in milliseconds. Its cost is rounded once, together with that of the tokens. */

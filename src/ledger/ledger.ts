@@ -1,6 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
-import { money, NOTHING, type Money } from '../base/money.ts'
-import { Roster, type Placed } from '../base/collections/swap-set.ts'
+import { money, ZERO, type Money } from '../base/money.ts'
+import { SwapSet, type SwapSetMember } from '../base/collections/swap-set.ts'
 import type { Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Store } from '../store/store.ts'
@@ -11,7 +11,7 @@ import { HoldsTable } from './entries/holds-table.ts'
 import type {
   AddressUsage,
   Balance,
-  Doubtful,
+  NeedsReview,
   Entry,
   Hold,
   HoldRequest,
@@ -23,7 +23,7 @@ import type {
 } from './types.ts'
 import { loadBalances } from './balances/load-balances.ts'
 import type { Period } from './balances/periods.ts'
-import { correctionOf, type Correction, type Rerating, type ReratingResult } from './reprice.ts'
+import { correctionOf, type Correction, type Repricing, type RepricingResult } from './reprice.ts'
 import { RollUp } from './usage/roll-up.ts'
 import { UsageReports } from './usage/usage-reports.ts'
 import { verifyChains, type Verdict } from './entries/verify.ts'
@@ -42,7 +42,7 @@ export interface Ledger {
    * Sets aside more for a running request. The returned hold replaces the old one. As durable as `hold`, and rejects as
    * `hold` does; then the old hold stays.
    */
-  raise(hold: Hold, most: Money): Promise<Hold>
+  increaseHold(hold: Hold, maxCost: Money): Promise<Hold>
   /**
    * Turns a hold into its entry. With a full disk it resolves when there is space again. Settling twice is a bug and throws
    * `internal`.
@@ -64,7 +64,7 @@ export interface Ledger {
    * Resolves when every entry that was settled before is in the database; entries are written a moment after `settle` is
    * called.
    */
-  written(): Promise<void>
+  whenWritten(): Promise<void>
   usage(filter?: UsageFilter): Promise<AddressUsage[]>
   summary(filter?: UsageFilter): Promise<UsageSummary>
   /** Usage totals, split by any of address, context, token, model and day. */
@@ -75,9 +75,9 @@ export interface Ledger {
   /** The cost of an entry with its corrections; `undefined` while it is unknown. */
   correctedCost(entry: Entry): Money | undefined
   /** The entries that need an administrator's attention, of requests that started at `since` (Unix seconds) or later. */
-  doubtful(since: number): Doubtful
+  needsReview(since: number): NeedsReview
   /** Computes past costs again and books the differences as entries of their own; no entry ever changes. */
-  rerate(rerating: Rerating): Promise<ReratingResult>
+  reprice(repricing: Repricing): Promise<RepricingResult>
   /** Checks that every row is still as it was written; reports the first one that is not. */
   verify(): Promise<Verdict>
   /**
@@ -87,7 +87,7 @@ export interface Ledger {
 }
 
 /** What a ledger needs. */
-export interface LedgerParts {
+export interface LedgerOptions {
   readonly store: Store
   /** The time that selects the periods for which balances are loaded, in milliseconds since the epoch. */
   readonly now?: number | undefined
@@ -96,12 +96,12 @@ export interface LedgerParts {
 }
 
 /** A ledger on a store whose migrations have run. Holds that are open in it count in the balances from the start. */
-export function createLedger({ store, now = Date.now(), onUnsettled }: LedgerParts): Ledger {
+export function createLedger({ store, now = Date.now(), onUnsettled }: LedgerOptions): Ledger {
   return new StoredLedger(store, now, onUnsettled)
 }
 
 /** Number of entries that are repriced before other events get their turn. */
-const RERATED_AT_ONCE = 200
+const REPRICED_AT_ONCE = 200
 
 class StoredLedger implements Ledger {
   readonly #store: Store
@@ -111,11 +111,11 @@ class StoredLedger implements Ledger {
   readonly #rollUp: RollUp
   #balances: Balances
   /** Holds that the previous process left open. */
-  readonly #left: readonly OpenHold[]
-  readonly #open = new Roster<OpenHold>()
-  readonly #onUnsettled: LedgerParts['onUnsettled']
+  readonly #orphans: readonly OpenHold[]
+  readonly #open = new SwapSet<OpenHold>()
+  readonly #onUnsettled: LedgerOptions['onUnsettled']
 
-  constructor(store: Store, now: number, onUnsettled: LedgerParts['onUnsettled']) {
+  constructor(store: Store, now: number, onUnsettled: LedgerOptions['onUnsettled']) {
     this.#store = store
     this.#onUnsettled = onUnsettled
     this.#holds = new HoldsTable(store)
@@ -123,20 +123,20 @@ class StoredLedger implements Ledger {
     this.#rollUp = new RollUp(store)
     this.#reports = new UsageReports(store, this.#rollUp)
     this.#balances = loadBalances(store, now)
-    this.#left = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
-    for (const hold of this.#left) this.#setAside(hold)
+    this.#orphans = this.#holds.all().map((hold) => new OpenHold(hold, hold.rowid))
+    for (const hold of this.#orphans) this.#addOpen(hold)
   }
 
   hold(request: HoldRequest): Promise<Hold> {
-    const held = request.most ?? NOTHING
+    const held = request.maxCost ?? ZERO
     // Counted before it is written, so that concurrent requests see each other's holds.
     this.#balances.add(request.caller, request.startedAt, { held })
     const hold = new OpenHold(request, NOT_WRITTEN)
     this.#open.add(hold)
     return new Promise((resolve, reject) => {
       this.#store.queue({
-        isPatient: false,
-        isSingle: request.group === undefined,
+        waitsForSpace: false,
+        autocommit: request.group === undefined,
         run: () => this.#holds.insert(request),
         resolve: (rowid) => {
           hold.rowid = rowid
@@ -144,31 +144,31 @@ class StoredLedger implements Ledger {
         },
         reject: (error) => {
           this.#open.delete(hold)
-          this.#balances.add(request.caller, hold.bookedAt, { held: money(NOTHING - held) })
+          this.#balances.add(request.caller, hold.bookedAt, { held: money(ZERO - held) })
           reject(error)
         },
       })
     })
   }
 
-  async raise(hold: Hold, most: Money): Promise<Hold> {
+  async increaseHold(hold: Hold, maxCost: Money): Promise<Hold> {
     const { caller } = hold
-    const more = money(most - (hold.most ?? NOTHING))
+    const more = money(maxCost - (hold.maxCost ?? ZERO))
     const before = this.#openHold(hold)
     this.#balances.add(caller, before?.bookedAt ?? hold.startedAt, { held: more })
-    if (before !== undefined) before.raisedBy = more
+    if (before !== undefined) before.increase = more
     try {
-      await this.#store.write(() => this.#holds.raise(hold, most))
-      const raised = new OpenHold({ ...hold, most }, hold.rowid)
+      await this.#store.write(() => this.#holds.increase(hold, maxCost))
+      const increased = new OpenHold({ ...hold, maxCost }, hold.rowid)
       if (before !== undefined) {
-        raised.bookedAt = before.bookedAt
+        increased.bookedAt = before.bookedAt
         this.#open.delete(before)
       }
-      this.#open.add(raised)
-      return raised
+      this.#open.add(increased)
+      return increased
     } catch (error) {
-      if (before !== undefined) before.raisedBy = NOTHING
-      this.#balances.add(caller, before?.bookedAt ?? hold.startedAt, { held: money(NOTHING - more) })
+      if (before !== undefined) before.increase = ZERO
+      this.#balances.add(caller, before?.bookedAt ?? hold.startedAt, { held: money(ZERO - more) })
       throw error
     }
   }
@@ -186,8 +186,8 @@ class StoredLedger implements Ledger {
   }
 
   async recover(): Promise<number> {
-    await Promise.all(this.#left.map((hold) => this.#close(hold, interrupted(hold))))
-    return this.#left.length
+    await Promise.all(this.#orphans.map((hold) => this.#close(hold, interrupted(hold))))
+    return this.#orphans.length
   }
 
   balance(caller: Caller): Balance {
@@ -195,28 +195,28 @@ class StoredLedger implements Ledger {
   }
 
   balanceIn(account: Account, period: Period, now: number): Balance {
-    if (this.#balances.isAheadOf(now)) this.#countAnew(now)
+    if (this.#balances.isAheadOf(now)) this.#reloadBalances(now)
     return this.#balances.in(account, period, now)
   }
 
   async usage(filter: UsageFilter = {}): Promise<AddressUsage[]> {
-    await this.written()
+    await this.whenWritten()
     return this.#reports.byAddress(filter)
   }
 
   async summary(filter: UsageFilter = {}): Promise<UsageSummary> {
-    await this.written()
+    await this.whenWritten()
     return this.#reports.summary(filter)
   }
 
   async groups(filter: UsageFilter, split: readonly UsageSplit[]): Promise<UsageGroup[]> {
-    await this.written()
+    await this.whenWritten()
     return this.#reports.groups(filter, split)
   }
 
-  written(): Promise<void> {
+  whenWritten(): Promise<void> {
     // With a full disk this resolves at once, and reports lack what is not written yet.
-    return this.#store.caughtUp()
+    return this.#store.whenDrained()
   }
 
   entries(filter: EntryFilter): Iterable<Entry> {
@@ -230,22 +230,20 @@ class StoredLedger implements Ledger {
   correctedCost({ id, cost }: Entry): Money | undefined {
     const corrections = this.#entries.adjustmentsOf(id)
     if (corrections.length === 0) return cost
-    return money(
-      corrections.reduce((sum, { cost: by }) => sum + (by ?? NOTHING), cost ?? (NOTHING as bigint)),
-    )
+    return money(corrections.reduce((sum, { cost: by }) => sum + (by ?? ZERO), cost ?? (ZERO as bigint)))
   }
 
-  doubtful(since: number): Doubtful {
-    return this.#entries.doubtful(since)
+  needsReview(since: number): NeedsReview {
+    return this.#entries.needsReview(since)
   }
 
-  async rerate(rerating: Rerating): Promise<ReratingResult> {
-    let [looked, adjusted, difference] = [0, 0, NOTHING]
-    for (const entry of this.#entries.newestFirst(rerating)) {
-      const correction = correctionOf(entry, this.#entries.adjustmentsOf(entry.id), rerating)
-      if (++looked % RERATED_AT_ONCE === 0) await new Promise(setImmediate)
+  async reprice(repricing: Repricing): Promise<RepricingResult> {
+    let [looked, adjusted, difference] = [0, 0, ZERO]
+    for (const entry of this.#entries.newestFirst(repricing)) {
+      const correction = correctionOf(entry, this.#entries.adjustmentsOf(entry.id), repricing)
+      if (++looked % REPRICED_AT_ONCE === 0) await new Promise(setImmediate)
       if (correction === undefined) continue
-      if (rerating.isTrial !== true) await this.#correct(correction)
+      if (repricing.isDryRun !== true) await this.#correct(correction)
       adjusted++
       difference = money(difference + correction.cost)
     }
@@ -259,7 +257,7 @@ class StoredLedger implements Ledger {
   }
 
   async verify(): Promise<Verdict> {
-    await this.written()
+    await this.whenWritten()
     return verifyChains(this.#store)
   }
 
@@ -272,13 +270,13 @@ class StoredLedger implements Ledger {
     const open = this.#openHold(hold)
     if (open === undefined || open.spent !== undefined) return Promise.reject(settledTwice(hold.id))
     // Counted before it is written: the next request must not wait for the disk to use money that was held in vain.
-    const spent = settlement.cost ?? settlement.costHigh ?? NOTHING
+    const spent = settlement.cost ?? settlement.costHigh ?? ZERO
     open.spent = spent
-    this.#balances.add(caller, open.bookedAt, { spent, held: money(NOTHING - (hold.most ?? NOTHING)) })
+    this.#balances.add(caller, open.bookedAt, { spent, held: money(ZERO - (hold.maxCost ?? ZERO)) })
     const writeEntry = this.#entries.writing(hold, settlement)
     return new Promise((resolve, reject) => {
       this.#store.queue({
-        isPatient: true,
+        waitsForSpace: true,
         run: () => {
           this.#holds.delete(hold)
           writeEntry()
@@ -307,20 +305,20 @@ class StoredLedger implements Ledger {
    * When the clock has gone back, hours and days that were over are running again, and the balances no longer have what was
    * spent in them. It is loaded from the store; what was booked under later times counts for the current period.
    */
-  #countAnew(now: number): void {
+  #reloadBalances(now: number): void {
     const balances = loadBalances(this.#store, now)
     for (const hold of this.#open.list()) {
-      const { caller, most, raisedBy, spent } = hold
+      const { caller, maxCost, increase, spent } = hold
       hold.bookedAt = Math.min(hold.startedAt, now)
-      const held = spent === undefined ? money((most ?? NOTHING) + raisedBy) : undefined
+      const held = spent === undefined ? money((maxCost ?? ZERO) + increase) : undefined
       balances.add(caller, hold.bookedAt, { held, spent })
     }
     this.#balances = balances
   }
 
-  #setAside(hold: OpenHold): void {
+  #addOpen(hold: OpenHold): void {
     this.#open.add(hold)
-    this.#balances.add(hold.caller, hold.startedAt, { held: hold.most ?? NOTHING })
+    this.#balances.add(hold.caller, hold.startedAt, { held: hold.maxCost ?? ZERO })
   }
 }
 
@@ -328,20 +326,20 @@ class StoredLedger implements Ledger {
 const NOT_WRITTEN = -1
 
 /** An open hold of this ledger, with the amounts that are being written. */
-class OpenHold implements Hold, Placed {
+class OpenHold implements Hold, SwapSetMember {
   place = -1
   /** The cost of the settled request, while its entry is being written. */
   spent: Money | undefined
   /** The amount that an increase adds, while it is being written. */
-  raisedBy = NOTHING
+  increase = ZERO
   /** The time under which the balances count the hold: its start, unless the clock has gone back to before it. */
   bookedAt: number
   readonly id: string
   readonly caller: Caller
   readonly kind: string
-  readonly modelAsked: string
+  readonly requestedModel: string
   readonly streamed: boolean
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
   readonly startedAt: number
   readonly group: string | undefined
   readonly referer: string | undefined
@@ -352,9 +350,9 @@ class OpenHold implements Hold, Placed {
     this.id = request.id
     this.caller = request.caller
     this.kind = request.kind
-    this.modelAsked = request.modelAsked
+    this.requestedModel = request.requestedModel
     this.streamed = request.streamed
-    this.most = request.most
+    this.maxCost = request.maxCost
     this.startedAt = request.startedAt
     this.bookedAt = request.startedAt
     this.group = request.group
@@ -365,8 +363,8 @@ class OpenHold implements Hold, Placed {
 }
 
 /** The process died with its knowledge of how far the request came, so the cost is between nothing and all that was held. */
-function interrupted({ most }: Hold): EntrySettlement {
-  const isFree = most === NOTHING
+function interrupted({ maxCost }: Hold): EntrySettlement {
+  const isFree = maxCost === ZERO
   return {
     status: 'interrupted',
     endpoint: undefined,
@@ -374,9 +372,9 @@ function interrupted({ most }: Hold): EntrySettlement {
     attempts: [],
     usage: undefined,
     countSource: isFree ? 'none' : 'bounded',
-    cost: isFree ? NOTHING : undefined,
-    costLow: isFree ? undefined : NOTHING,
-    costHigh: isFree ? undefined : most,
+    cost: isFree ? ZERO : undefined,
+    costLow: isFree ? undefined : ZERO,
+    costHigh: isFree ? undefined : maxCost,
     priceVersion: undefined,
     finishReason: undefined,
     error: 'the broker stopped before the request ended',

@@ -1,4 +1,4 @@
-import { money, NOTHING, type Money } from '../base/money.ts'
+import { money, ZERO, type Money } from '../base/money.ts'
 import { randomLetters } from '../base/ids.ts'
 import type { Price } from '../catalog/catalog.ts'
 import { costOf } from './cost.ts'
@@ -6,7 +6,7 @@ import type { Adjustment, EntrySettlement } from './entries/entry-row.ts'
 import { OUTRUN, type Entry, type LedgerRequest } from './types.ts'
 
 /** The prices with which past costs are computed again, and the period. */
-export interface Rerating {
+export interface Repricing {
   /** The correct price of an endpoint (`provider/model_id`); `undefined` leaves its entries unchanged. */
   readonly priceOf: (endpoint: string) => Price | undefined
   readonly priceVersion: string
@@ -14,13 +14,13 @@ export interface Rerating {
   readonly since?: number | undefined
   readonly until?: number | undefined
   /** Only computes what would be booked, and books nothing. */
-  readonly isTrial?: boolean | undefined
+  readonly isDryRun?: boolean | undefined
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
 /** The result of repricing; serialized to callers as it is, save for `difference`. */
-export interface ReratingResult {
+export interface RepricingResult {
   /** Entries that were examined. */
   readonly looked: number
   /** Entries that were corrected. */
@@ -48,7 +48,7 @@ export interface Correction {
 export function correctionOf(
   entry: Entry,
   earlier: readonly Entry[],
-  rerating: Rerating,
+  repricing: Repricing,
 ): Correction | undefined {
   const { endpoint, usage, adjusts } = entry
   if (
@@ -59,29 +59,33 @@ export function correctionOf(
     entry.attempts.some(({ code, gavePart }) => code === OUTRUN || gavePart === true)
   )
     return undefined
-  const price = rerating.priceOf(endpoint)
-  const should = price === undefined ? undefined : costOf(usage, price)
-  if (should === undefined) return undefined
+  const price = repricing.priceOf(endpoint)
+  const correctCost = price === undefined ? undefined : costOf(usage, price)
+  if (correctCost === undefined) return undefined
   const isPriced = entry.cost !== undefined || earlier.length > 0
-  const before = earlier.reduce((sum, { cost }) => sum + (cost ?? NOTHING), entry.cost ?? (NOTHING as bigint))
-  if (isPriced && before === should) return undefined
-  const cost = money(should - before)
-  const uncertain = isPriced ? NOTHING : money(NOTHING - (entry.costHigh ?? NOTHING))
+  const before = earlier.reduce((sum, { cost }) => sum + (cost ?? ZERO), entry.cost ?? (ZERO as bigint))
+  if (isPriced && before === correctCost) return undefined
+  const cost = money(correctCost - before)
+  const uncertain = isPriced ? ZERO : money(ZERO - (entry.costHigh ?? ZERO))
   return {
-    request: { ...entry, id: `adj-${Math.floor(rerating.now / 1000)}-${randomLetters(20)}`, streamed: false },
+    request: {
+      ...entry,
+      id: `adj-${Math.floor(repricing.now / 1000)}-${randomLetters(20)}`,
+      streamed: false,
+    },
     settlement: {
       status: 'adjusted',
       endpoint,
       provider: entry.provider,
       model: entry.model,
       attempts: [],
-      asked: 0,
+      attemptCount: 0,
       usage: undefined,
       countSource: entry.countSource,
       cost,
       costLow: undefined,
       costHigh: undefined,
-      priceVersion: rerating.priceVersion,
+      priceVersion: repricing.priceVersion,
       finishReason: undefined,
       error: undefined,
       firstTokenMs: undefined,
@@ -91,7 +95,7 @@ export function correctionOf(
       adjusts: entry.id,
       uncertain,
       unpriced: !isPriced && entry.costHigh === undefined ? -1 : 0,
-      bookedAt: rerating.now,
+      bookedAt: repricing.now,
     },
     cost,
     spent: money(cost + uncertain),

@@ -44,7 +44,7 @@ export interface LedgerRequest {
   readonly caller: Caller
   /** The kind of request: `chat`, `embedding`, … */
   readonly kind: string
-  readonly modelAsked: string
+  readonly requestedModel: string
   readonly streamed: boolean
   /** Milliseconds since the epoch. */
   readonly startedAt: number
@@ -58,7 +58,7 @@ export interface LedgerRequest {
 /** A request for which money is set aside before anything is sent upstream. */
 export interface HoldRequest extends LedgerRequest {
   /** The maximum that it can cost; `undefined` when no candidate has a known price. */
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
 }
 
 /** Money set aside for a running request; in memory and in the store until it is settled. */
@@ -109,7 +109,7 @@ export interface Settlement {
   /** Failed attempts; the last attempt is among them only if another endpoint was to continue its response. */
   readonly attempts: readonly FailedAttempt[]
   /** Number of all attempts; by default the failed ones and the one that responded. */
-  readonly asked?: number | undefined
+  readonly attemptCount?: number | undefined
   readonly usage: Usage | undefined
   readonly countSource: CountSource
   /** What it cost; `undefined` is unpriced, and never counts as free. */
@@ -213,15 +213,15 @@ export interface Balance {
 }
 
 /** Entries that need an administrator's attention. */
-export interface Doubtful {
+export interface NeedsReview {
   /** Entries whose price is unknown. */
-  readonly unpriced: Some
+  readonly unpriced: CountWithLatest
   /** Entries whose cost as the provider reported it is too far from our own figure to be accepted. */
-  readonly disputed: Some
+  readonly disputed: CountWithLatest
 }
 
 /** How many entries there are, and the newest one. */
-export interface Some {
+export interface CountWithLatest {
   readonly count: number
   /** Id of the newest entry; absent when there is none. */
   readonly newest: string | undefined

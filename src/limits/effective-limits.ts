@@ -3,7 +3,7 @@ import { BrokerError } from '../base/errors.ts'
 import {
   accountsOf,
   addressAccount,
-  EVERYBODY,
+  ALL_REQUESTS,
   payerAccount,
   tokenAccount,
   type Account,
@@ -13,7 +13,7 @@ import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
 import { readRule, type Rule } from './limit-rule.ts'
 
 /** One rule that applies to a caller, and the account under which it counts. */
-export interface Bound {
+export interface EffectiveLimit {
   readonly account: Account
   /** A name for people: `context “lab” of 10.0.0.1`. */
   readonly name: string
@@ -30,48 +30,48 @@ export interface StoredRule {
 const MAX_CACHED = 10_000
 
 /** Finds the limits that apply to a caller. */
-export class RuleBounds {
+export class EffectiveLimits {
   /** By the key of their subject. */
   readonly #rules: ReadonlyMap<string, StoredRule>
-  readonly #cache = new BoundedMap<string, readonly Bound[]>(MAX_CACHED)
+  readonly #cache = new BoundedMap<string, readonly EffectiveLimit[]>(MAX_CACHED)
 
   constructor(rules: ReadonlyMap<string, StoredRule>) {
     this.#rules = rules
   }
 
   /** Widest first; usually none. */
-  of(caller: Caller): readonly Bound[] {
-    if (this.#rules.size === 0) return NO_BOUNDS
+  of(caller: Caller): readonly EffectiveLimit[] {
+    if (this.#rules.size === 0) return NO_LIMITS
     const key = accountsOf(caller).join('\n')
     return this.#cache.getOrCreate(key, () => this.#find(caller))
   }
 
-  rulesChanged(): void {
+  clearCache(): void {
     this.#cache.clear()
   }
 
-  #find(caller: Caller): Bound[] {
+  #find(caller: Caller): EffectiveLimit[] {
     const { ip, context, token } = caller
-    const bounds: Bound[] = []
-    const bind = (account: Account, name: string, ...keys: readonly string[]): void => {
+    const limits: EffectiveLimit[] = []
+    const addLimit = (account: Account, name: string, ...keys: readonly string[]): void => {
       const found = keys.flatMap((key) => this.#rules.get(key) ?? [])
-      if (found.length > 0) bounds.push({ account, name, rule: together(found) })
+      if (found.length > 0) limits.push({ account, name, rule: merged(found) })
     }
-    bind(EVERYBODY, 'this broker', 'everybody')
-    bind(addressAccount(ip), ip, `address ${ip}`)
-    bind(
+    addLimit(ALL_REQUESTS, 'this broker', 'everybody')
+    addLimit(addressAccount(ip), ip, `address ${ip}`)
+    addLimit(
       payerAccount(caller),
       context === undefined ? ip : `context “${context}” of ${ip}`,
       'default',
       ...(context === undefined ? [] : [`context ${context}`, `payer ${ip} ${context}`]),
     )
-    if (token !== undefined) bind(tokenAccount(token), `token ${token}`, `token ${token}`)
-    return bounds
+    if (token !== undefined) addLimit(tokenAccount(token), `token ${token}`, `token ${token}`)
+    return limits
   }
 }
 
 /** Merges rules: a more specific one replaces the fields that it sets. Throws `over-budget` for a rule that can't be parsed. */
-function together(found: readonly StoredRule[]): Rule {
+function merged(found: readonly StoredRule[]): Rule {
   try {
     return readRule(Object.assign({}, ...found.map(({ rule }) => rule)))
   } catch (error) {
@@ -113,4 +113,4 @@ function nameOf(subject: LimitSubject): string {
   }
 }
 
-const NO_BOUNDS: readonly Bound[] = []
+const NO_LIMITS: readonly EffectiveLimit[] = []

@@ -1,4 +1,4 @@
-import { dollars, type Money } from '../base/money.ts'
+import { parseUsd, type Money } from '../base/money.ts'
 import { PERIODS, type Period } from '../ledger/balances/periods.ts'
 import type { LimitRule } from '../wire/rpc/limit-rule.ts'
 
@@ -8,8 +8,8 @@ export interface Rule {
   readonly tokensPerMinute: number | undefined
   readonly concurrent: number | undefined
   readonly budgets: readonly Budget[]
-  readonly mayBeUnpriced: boolean
-  readonly pin: Pin | undefined
+  readonly allowUnpriced: boolean
+  readonly restriction: Restriction | undefined
   /** Whether a slow endpoint may be hedged; `undefined` when the rule doesn't state it. */
   readonly mayHedge: boolean | undefined
 }
@@ -17,11 +17,11 @@ export interface Rule {
 /** Maximum money in a period. */
 export interface Budget {
   readonly period: Period
-  readonly most: Money
+  readonly max: Money
 }
 
 /** The providers and models that requests may use, fallbacks included. */
-export interface Pin {
+export interface Restriction {
   readonly providers: ReadonlySet<string> | undefined
   /** Names, or prefixes of names followed by `*`. */
   readonly models: readonly string[] | undefined
@@ -35,8 +35,8 @@ export function readRule(rule: LimitRule): Rule {
     tokensPerMinute: rule.tokens_per_minute,
     concurrent: rule.concurrent,
     budgets: budgetsOf(rule),
-    mayBeUnpriced: rule.allow_unpriced ?? false,
-    pin: pinOf(rule),
+    allowUnpriced: rule.allow_unpriced ?? false,
+    restriction: restrictionOf(rule),
     mayHedge: rule.hedge,
   }
 }
@@ -50,11 +50,11 @@ function budgetsOf(rule: LimitRule): Budget[] {
   }
   return PERIODS.flatMap((period) => {
     const text = texts[period]
-    return text === undefined ? [] : [{ period, most: dollars(text) }]
+    return text === undefined ? [] : [{ period, max: parseUsd(text) }]
   })
 }
 
-function pinOf({ providers, models, local_only = false }: LimitRule): Pin | undefined {
+function restrictionOf({ providers, models, local_only = false }: LimitRule): Restriction | undefined {
   if (providers === undefined && models === undefined && !local_only) return undefined
   return {
     providers: providers === undefined ? undefined : new Set(providers),

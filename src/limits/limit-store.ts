@@ -4,10 +4,10 @@ import type { Caller } from '../auth/caller.ts'
 import { readContextLabel } from '../auth/context-label.ts'
 import type { Store } from '../store/store.ts'
 import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
-import { RuleBounds, type Bound, type StoredRule } from './effective-limits.ts'
+import { EffectiveLimits, type EffectiveLimit, type StoredRule } from './effective-limits.ts'
 
 /** Stores all limit rules. Changes take effect with the next request and survive a restart. */
-export interface RuleBook {
+export interface LimitStore {
   list(): readonly StoredRule[]
   /** The rule of one subject as it was set. Throws `bad-context`. */
   get(subject: LimitSubject): LimitRule | undefined
@@ -16,20 +16,20 @@ export interface RuleBook {
   /** False when the subject had no rule. */
   remove(subject: LimitSubject): Promise<boolean>
   /** All limits that apply to a caller, widest first; usually none. */
-  boundsOf(caller: Caller): readonly Bound[]
+  limitsFor(caller: Caller): readonly EffectiveLimit[]
 }
 
-export function openRuleBook(store: Store, clock: Clock): RuleBook {
-  return new StoredRuleBook(store, clock)
+export function openLimitStore(store: Store, clock: Clock): LimitStore {
+  return new SqliteLimitStore(store, clock)
 }
 
-class StoredRuleBook implements RuleBook {
+class SqliteLimitStore implements LimitStore {
   readonly #store: Store
   readonly #clock: Clock
   readonly #put
   readonly #delete
   readonly #rules = new Map<string, StoredRule>()
-  readonly #bounds = new RuleBounds(this.#rules)
+  readonly #effective = new EffectiveLimits(this.#rules)
 
   constructor(store: Store, clock: Clock) {
     this.#store = store
@@ -60,18 +60,18 @@ class StoredRuleBook implements RuleBook {
       this.#put.run(key, JSON.stringify(rule), Math.floor(this.#clock.now() / 1000)),
     )
     this.#rules.set(key, { subject: subjectOf(key), rule })
-    this.#bounds.rulesChanged()
+    this.#effective.clearCache()
   }
 
   async remove(subject: LimitSubject): Promise<boolean> {
     const key = keyOf(subject)
     await this.#store.write(() => this.#delete.run(key))
-    this.#bounds.rulesChanged()
+    this.#effective.clearCache()
     return this.#rules.delete(key)
   }
 
-  boundsOf(caller: Caller): readonly Bound[] {
-    return this.#bounds.of(caller)
+  limitsFor(caller: Caller): readonly EffectiveLimit[] {
+    return this.#effective.of(caller)
   }
 }
 
@@ -105,7 +105,7 @@ function subjectOf(key: string): LimitSubject {
 }
 
 /** Looks limits up in a fixed list of rules. */
-export function boundsOfRules(rules: readonly StoredRule[]): Pick<RuleBook, 'boundsOf'> {
-  const bounds = new RuleBounds(new Map(rules.map((stored) => [keyOf(stored.subject), stored])))
-  return { boundsOf: (caller) => bounds.of(caller) }
+export function fixedLimits(rules: readonly StoredRule[]): Pick<LimitStore, 'limitsFor'> {
+  const effective = new EffectiveLimits(new Map(rules.map((stored) => [keyOf(stored.subject), stored])))
+  return { limitsFor: (caller) => effective.of(caller) }
 }

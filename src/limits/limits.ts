@@ -4,60 +4,60 @@ import type { Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/balances/periods.ts'
-import { Gauge } from './rate-counter.ts'
-import type { RuleBook } from './limit-store.ts'
-import type { Bound } from './effective-limits.ts'
-import type { Pin } from './limit-rule.ts'
+import { RateCounter } from './rate-counter.ts'
+import type { LimitStore } from './limit-store.ts'
+import type { EffectiveLimit } from './effective-limits.ts'
+import type { Restriction } from './limit-rule.ts'
 
 /** Rate limits, concurrency, budgets and restrictions of callers. */
 export interface Limits {
   /** Admits one request, or throws `over-limit`. `tokens` is the expected length of its prompt. */
-  admit(caller: Caller, tokens: number): Admission
+  admit(caller: Caller, tokens: number): LimitAdmission
   /** What remains of the tightest of the caller's budgets; `undefined` when it has none. */
   allowance(caller: Caller): Allowance | undefined
   /** The allowed models and providers of a caller. A request must comply with every one. */
-  pinsOf(caller: Caller): readonly Pin[]
+  restrictionsFor(caller: Caller): readonly Restriction[]
   /** Every budget that applies to the caller, with what is used of it. */
-  standing(caller: Caller): readonly Standing[]
+  budgetStatus(caller: Caller): readonly BudgetStatus[]
 }
 
 /** An admitted request. */
-export interface Admission {
+export interface LimitAdmission {
   /** The `x-ratelimit-…` headers of the tightest limits. */
   readonly headers: Readonly<Record<string, string>>
   /** Whether a slow endpoint may be hedged; `undefined` when no rule states it. */
   readonly mayHedge: boolean | undefined
   /** Must be called once, when the request has ended. */
-  leave(tokensUsed: number): void
+  release(tokensUsed: number): void
 }
 
 /** What remains of a budget. */
 export interface Allowance {
   /** Never negative. */
-  readonly left: Money
+  readonly remaining: Money
   /** Whether endpoints without a known price may be used in spite of the budget. */
-  readonly mayBeUnpriced: boolean
+  readonly allowUnpriced: boolean
   /** Whose budget it is, for people. */
   readonly name: string
   readonly period: Period
 }
 
 /** A budget and what is used of it. */
-export interface Standing {
+export interface BudgetStatus {
   readonly account: Account
   readonly name: string
   readonly period: Period
-  readonly most: Money
+  readonly max: Money
   readonly spent: Money
   readonly held: Money
   /** Milliseconds since the epoch; `undefined` for a total, which never resets. */
   readonly resetsAt: number | undefined
   /** Whether endpoints without a known price may be used in spite of the budget. */
-  readonly mayBeUnpriced: boolean
+  readonly allowUnpriced: boolean
 }
 
 export interface LimitsParts {
-  readonly rules: Pick<RuleBook, 'boundsOf'>
+  readonly rules: Pick<LimitStore, 'limitsFor'>
   readonly ledger: Pick<Ledger, 'balanceIn'>
   readonly clock: Clock
 }
@@ -67,88 +67,91 @@ export function createLimits(parts: LimitsParts): Limits {
 }
 
 /** With more rate counters than this, those of accounts that are idle for a minute are deleted. */
-const MOST_GAUGES = 1000
+const MAX_COUNTERS = 1000
 
 class LiveLimits implements Limits {
   readonly #parts: LimitsParts
-  readonly #gauges = new Map<Account, Gauge>()
+  readonly #counters = new Map<Account, RateCounter>()
 
   constructor(parts: LimitsParts) {
     this.#parts = parts
   }
 
-  admit(caller: Caller, tokens: number): Admission {
-    const all = this.#parts.rules.boundsOf(caller)
-    if (all.length === 0) return UNBOUND
+  admit(caller: Caller, tokens: number): LimitAdmission {
+    const all = this.#parts.rules.limitsFor(caller)
+    if (all.length === 0) return UNLIMITED
     const mayHedge = mayHedgeBy(all)
-    const bounds = all.filter(isAboutRates)
-    if (bounds.length === 0) return { ...UNBOUND, mayHedge }
+    const applicable = all.filter(hasRateLimit)
+    if (applicable.length === 0) return { ...UNLIMITED, mayHedge }
     const second = this.#second()
-    const gauges = bounds.map((bound) => this.#gaugeOf(bound.account))
-    for (const [index, gauge] of gauges.entries()) {
-      const bound = bounds[index]
-      if (bound !== undefined) gauge.check(bound, tokens, second)
+    const counters = applicable.map((limit) => this.#counterOf(limit.account))
+    for (const [index, counter] of counters.entries()) {
+      const limit = applicable[index]
+      if (limit !== undefined) counter.check(limit, tokens, second)
     }
-    for (const gauge of gauges) gauge.enter(tokens, second)
+    for (const counter of counters) counter.start(tokens, second)
     return {
-      headers: tightest(bounds.map(({ rule }, index) => gauges[index]?.headers(rule, second) ?? {})),
+      headers: tightest(applicable.map(({ rule }, index) => counters[index]?.headers(rule, second) ?? {})),
       mayHedge,
-      leave: (used) => {
-        for (const gauge of gauges) gauge.leave(tokens, used, this.#second())
+      release: (used) => {
+        for (const counter of counters) counter.finish(tokens, used, this.#second())
       },
     }
   }
 
   allowance(caller: Caller): Allowance | undefined {
-    const bounds = this.#parts.rules.boundsOf(caller)
-    if (bounds.length === 0) return undefined
-    let least: Allowance | undefined
-    for (const { name, period, most, spent, held, mayBeUnpriced } of this.#budgets(bounds)) {
-      const left = most - spent - held
-      const isLeast = least === undefined || left < least.left
-      least = {
-        left: isLeast ? money(left > 0n ? left : 0n) : (least?.left ?? money(0n)),
-        mayBeUnpriced: mayBeUnpriced && (least?.mayBeUnpriced ?? true),
-        name: isLeast ? name : (least?.name ?? name),
-        period: isLeast ? period : (least?.period ?? period),
+    const applicable = this.#parts.rules.limitsFor(caller)
+    if (applicable.length === 0) return undefined
+    let smallest: Allowance | undefined
+    for (const { name, period, max, spent, held, allowUnpriced } of this.#budgets(applicable)) {
+      const remaining = max - spent - held
+      const isSmallest = smallest === undefined || remaining < smallest.remaining
+      smallest = {
+        remaining: isSmallest ? money(remaining > 0n ? remaining : 0n) : (smallest?.remaining ?? money(0n)),
+        allowUnpriced: allowUnpriced && (smallest?.allowUnpriced ?? true),
+        name: isSmallest ? name : (smallest?.name ?? name),
+        period: isSmallest ? period : (smallest?.period ?? period),
       }
     }
-    return least
+    return smallest
   }
 
-  pinsOf(caller: Caller): readonly Pin[] {
-    const bounds = this.#parts.rules.boundsOf(caller)
-    return bounds.length === 0 ? NO_PINS : bounds.flatMap(({ rule }) => rule.pin ?? [])
+  restrictionsFor(caller: Caller): readonly Restriction[] {
+    const applicable = this.#parts.rules.limitsFor(caller)
+    return applicable.length === 0
+      ? NO_RESTRICTIONS
+      : applicable.flatMap(({ rule }) => rule.restriction ?? [])
   }
 
-  standing(caller: Caller): readonly Standing[] {
-    return [...this.#budgets(this.#parts.rules.boundsOf(caller))]
+  budgetStatus(caller: Caller): readonly BudgetStatus[] {
+    return [...this.#budgets(this.#parts.rules.limitsFor(caller))]
   }
 
-  *#budgets(bounds: readonly Bound[]): Generator<Standing> {
+  *#budgets(applicable: readonly EffectiveLimit[]): Generator<BudgetStatus> {
     const now = this.#parts.clock.now()
-    for (const { account, name, rule } of bounds) {
-      for (const { period, most } of rule.budgets) {
+    for (const { account, name, rule } of applicable) {
+      for (const { period, max } of rule.budgets) {
         const { spent, held } = this.#parts.ledger.balanceIn(account, period, now)
         const resetsAt = periodEnd(period, now)
-        yield { account, name, period, most, spent, held, resetsAt, mayBeUnpriced: rule.mayBeUnpriced }
+        yield { account, name, period, max, spent, held, resetsAt, allowUnpriced: rule.allowUnpriced }
       }
     }
   }
 
-  #gaugeOf(account: Account): Gauge {
-    let gauge = this.#gauges.get(account)
-    if (gauge === undefined) {
-      if (this.#gauges.size >= MOST_GAUGES) this.#forgetIdle()
-      gauge = new Gauge()
-      this.#gauges.set(account, gauge)
+  #counterOf(account: Account): RateCounter {
+    let counter = this.#counters.get(account)
+    if (counter === undefined) {
+      if (this.#counters.size >= MAX_COUNTERS) this.#deleteIdle()
+      counter = new RateCounter()
+      this.#counters.set(account, counter)
     }
-    return gauge
+    return counter
   }
 
-  #forgetIdle(): void {
+  #deleteIdle(): void {
     const second = this.#second()
-    for (const [account, gauge] of this.#gauges) if (gauge.isIdle(second)) this.#gauges.delete(account)
+    for (const [account, counter] of this.#counters)
+      if (counter.isIdle(second)) this.#counters.delete(account)
   }
 
   #second(): number {
@@ -156,17 +159,17 @@ class LiveLimits implements Limits {
   }
 }
 
-const UNBOUND: Admission = { headers: {}, mayHedge: undefined, leave: () => undefined }
-const NO_PINS: readonly Pin[] = []
+const UNLIMITED: LimitAdmission = { headers: {}, mayHedge: undefined, release: () => undefined }
+const NO_RESTRICTIONS: readonly Restriction[] = []
 
 /** One rule that forbids hedging is enough. */
-function mayHedgeBy(bounds: readonly Bound[]): boolean | undefined {
+function mayHedgeBy(applicable: readonly EffectiveLimit[]): boolean | undefined {
   let may: boolean | undefined
-  for (const { rule } of bounds) if (rule.mayHedge !== undefined) may = rule.mayHedge && (may ?? true)
+  for (const { rule } of applicable) if (rule.mayHedge !== undefined) may = rule.mayHedge && (may ?? true)
   return may
 }
 
-function isAboutRates({ rule }: Bound): boolean {
+function hasRateLimit({ rule }: EffectiveLimit): boolean {
   return (
     rule.concurrent !== undefined ||
     rule.requestsPerMinute !== undefined ||
@@ -179,10 +182,10 @@ function tightest(all: readonly Record<string, string>[]): Record<string, string
   const chosen: Record<string, string> = {}
   for (const name of ['requests', 'tokens']) {
     const remaining = `x-ratelimit-remaining-${name}`
-    const [least] = all
+    const [smallest] = all
       .filter((headers) => headers[remaining] !== undefined)
       .sort((a, b) => Number(a[remaining]) - Number(b[remaining]))
-    for (const [header, value] of Object.entries(least ?? {}))
+    for (const [header, value] of Object.entries(smallest ?? {}))
       if (header.endsWith(name)) chosen[header] = value
   }
   return chosen

@@ -1,9 +1,9 @@
 import { BrokerError } from '../base/errors.ts'
-import type { Bound } from './effective-limits.ts'
+import type { EffectiveLimit } from './effective-limits.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
 /** Counts the requests and tokens of one account in the last minute, and its running requests. */
-export class Gauge {
+export class RateCounter {
   readonly #requests = new SlidingWindow()
   readonly #tokens = new SlidingWindow()
   #running = 0
@@ -11,7 +11,7 @@ export class Gauge {
   #expected = 0
 
   /** Throws `over-limit` when one more request would exceed the limit. `second` is the monotonic time. */
-  check({ name, rule }: Bound, tokens: number, second: number): void {
+  check({ name, rule }: EffectiveLimit, tokens: number, second: number): void {
     const { concurrent, requestsPerMinute, tokensPerMinute } = rule
     if (concurrent !== undefined && this.#running >= concurrent)
       throw overLimit(
@@ -40,14 +40,14 @@ export class Gauge {
   }
 
   /** Counts a request that starts, with its expected tokens. */
-  enter(tokens: number, second: number): void {
+  start(tokens: number, second: number): void {
     this.#requests.add(second, 1)
     this.#running++
     this.#expected += tokens
   }
 
   /** Counts a request that ends: `used` replaces what was `expected`. */
-  leave(expected: number, used: number, second: number): void {
+  finish(expected: number, used: number, second: number): void {
     this.#tokens.add(second, used)
     this.#running--
     this.#expected -= expected
@@ -58,13 +58,16 @@ export class Gauge {
   }
 
   /** The headers in OpenAI's names. */
-  headers({ requestsPerMinute, tokensPerMinute }: Bound['rule'], second: number): Record<string, string> {
-    const row = (name: string, most: number | undefined, used: number, reset: number): [string, string][] =>
-      most === undefined
+  headers(
+    { requestsPerMinute, tokensPerMinute }: EffectiveLimit['rule'],
+    second: number,
+  ): Record<string, string> {
+    const row = (name: string, max: number | undefined, used: number, reset: number): [string, string][] =>
+      max === undefined
         ? []
         : [
-            [`x-ratelimit-limit-${name}`, String(most)],
-            [`x-ratelimit-remaining-${name}`, String(Math.max(0, most - used))],
+            [`x-ratelimit-limit-${name}`, String(max)],
+            [`x-ratelimit-remaining-${name}`, String(Math.max(0, max - used))],
             [`x-ratelimit-reset-${name}`, `${reset}s`],
           ]
     return Object.fromEntries([

@@ -23,12 +23,12 @@ export class SlidingWindow {
   }
 
   /** Seconds until at most `max` remains, if nothing is added. */
-  secondsUntil(second: number, most: number): number {
+  secondsUntil(second: number, max: number): number {
     this.#moveTo(second)
-    let left = this.#sum
+    let remaining = this.#sum
     for (let wait = 0; wait < SLOTS; wait++) {
-      if (left <= most) return wait
-      left -= this.#slots[(second + 1 + wait) % SLOTS] ?? 0
+      if (remaining <= max) return wait
+      remaining -= this.#slots[(second + 1 + wait) % SLOTS] ?? 0
     }
     return SLOTS
   }

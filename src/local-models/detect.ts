@@ -16,14 +16,14 @@ export interface DetectedServer {
 }
 
 /** The default ports, from each project's documentation. */
-export const usualLocalServers: readonly LocalServerCandidate[] = [
+export const defaultLocalServers: readonly LocalServerCandidate[] = [
   { name: 'ollama', port: 11434 },
   { name: 'lmstudio', port: 1234 },
   { name: 'llamacpp', port: 8080 },
   { name: 'vllm', port: 8000 },
 ]
 
-const MOST_MODELS = 1000
+const MAX_MODELS = 1000
 
 /** Strict, because any program may listen on a port like 8080: only an exact list of models counts. */
 const modelList = z.object({
@@ -31,20 +31,20 @@ const modelList = z.object({
   // Ollama sends null when it has no models.
   data: z
     .array(z.object({ id: z.string().min(1).max(256), object: z.literal('model') }))
-    .max(MOST_MODELS)
+    .max(MAX_MODELS)
     .nullable(),
 })
 
 /** Finds servers on this host that list models in OpenAI's shape, in the order of the candidates. Requests all concurrently; a failing one is left out. */
 export async function detectLocalServers({
-  candidates = usualLocalServers,
+  candidates = defaultLocalServers,
   timeoutMs = 500,
 }: {
   readonly candidates?: readonly LocalServerCandidate[] | undefined
   readonly timeoutMs?: number | undefined
 } = {}): Promise<readonly DetectedServer[]> {
-  const answers = await Promise.all(candidates.map((candidate) => probe(candidate, timeoutMs)))
-  return answers.filter((answer) => answer !== undefined)
+  const servers = await Promise.all(candidates.map((candidate) => probe(candidate, timeoutMs)))
+  return servers.filter((server) => server !== undefined)
 }
 
 async function probe(

@@ -4,7 +4,7 @@ import { BrokerError } from '../base/errors.ts'
 import type { LocalAddress } from './http-get.ts'
 
 /** The size of the kernel's `sun_path` on macOS, which is smaller than on Linux. */
-const LONGEST_PATH = 103
+const MAX_PATH_BYTES = 103
 
 /** Listens on a Unix socket and replaces a stale socket file. Throws `upstream-down` when the path is too long or in use. */
 export async function listenOn(server: Server, socketPath: string): Promise<void> {
@@ -21,9 +21,9 @@ export async function listenOn(server: Server, socketPath: string): Promise<void
 /** Removes a stale socket file. Throws `upstream-down` when a process listens on the address already, or the path is too long for a socket. */
 export async function clearAddress(address: LocalAddress): Promise<void> {
   const place = 'port' in address ? `127.0.0.1:${address.port}` : address.socketPath
-  if (Buffer.byteLength(place) > LONGEST_PATH)
+  if (Buffer.byteLength(place) > MAX_PATH_BYTES)
     throw new BrokerError('upstream-down', `the socket path is too long: ${place}`)
-  if (await isAnswered(address))
+  if (await isListening(address))
     throw new BrokerError(
       'upstream-down',
       `another process already answers on ${place}: end it, or give the server another place`,
@@ -31,7 +31,7 @@ export async function clearAddress(address: LocalAddress): Promise<void> {
   if ('socketPath' in address) await unlink(address.socketPath).catch(ignoreMissing)
 }
 
-function isAnswered(address: LocalAddress): Promise<boolean> {
+function isListening(address: LocalAddress): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(
       'port' in address ? { host: '127.0.0.1', port: address.port } : { path: address.socketPath },

@@ -4,9 +4,9 @@ import { pino } from 'pino'
 import { systemClock } from '../base/clock.ts'
 import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { loadConfig } from '../config/config.ts'
-import { tellMisuse } from '../runtime/usage-error.ts'
+import { exitOnUsageError } from '../runtime/usage-error.ts'
 import { VERSION } from '../runtime/version.ts'
-import { startServices } from './start.ts'
+import { startMcpHost } from './start.ts'
 
 const program = new Command('hero_aibroker_services')
   .description(
@@ -25,15 +25,15 @@ Example:
   )
   .action(run)
 
-await tellMisuse(program).parseAsync()
+await exitOnUsageError(program).parseAsync()
 
 async function run(): Promise<void> {
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd() })
     const log = pino({ level: config.logLevel }, pino.destination(2))
-    const services = await startServices({ config, environment: process.env, clock: systemClock, log })
-    process.stdout.write(`${services.sockets().join('\n')}\n`)
-    const stop = (): void => void services.close().then(() => process.exit(0), fail)
+    const host = await startMcpHost({ config, environment: process.env, clock: systemClock, log })
+    process.stdout.write(`${host.sockets().join('\n')}\n`)
+    const stop = (): void => void host.close().then(() => process.exit(0), fail)
     process.once('SIGTERM', stop)
     process.once('SIGINT', stop)
   } catch (error) {

@@ -4,20 +4,20 @@ import type { Logger } from 'pino'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import type { Config } from '../config/config.ts'
-import { createDoor } from '../server/http/http-server.ts'
-import { findCaller } from '../server/http/authenticate.ts'
+import { createHttpServer } from '../server/http/http-server.ts'
+import { authenticate } from '../server/http/authenticate.ts'
 import { addHeroRoutes } from '../server/http/hero-routes.ts'
 import { type McpRoutes, registerMcpRoutes } from '../server/mcp/mcp-routes.ts'
 import { type BoundSocket, bindUnixSocket } from '../runtime/bind.ts'
 import { drainable, type Drain } from '../runtime/drain.ts'
 import { lockInstance } from '../runtime/instance-lock.ts'
 import { createPinFile } from '../mcp/upstream/pin-file.ts'
-import { type ToolBroker, createToolBroker } from '../mcp/mcp-gateway.ts'
+import { type McpGateway, createMcpGateway } from '../mcp/mcp-gateway.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const FOLDER = 'hero_aibroker_services'
 
-export interface ServicesOptions {
+export interface McpHostOptions {
   readonly config: Pick<
     Config,
     'socketDir' | 'dataDir' | 'mcpConfigPath' | 'bodyLimitBytes' | 'drainTimeoutMs'
@@ -28,8 +28,8 @@ export interface ServicesOptions {
   readonly log: Pick<Logger, 'info' | 'warn' | 'debug' | 'error'>
 }
 
-export interface Services {
-  readonly toolBroker: ToolBroker
+export interface McpHost {
+  readonly gateway: McpGateway
   /** Paths of the sockets that are open now. */
   sockets(): readonly string[]
   close(): Promise<void>
@@ -40,7 +40,7 @@ export interface Services {
  * are opened and closed as the configuration changes. All share the same running servers. Throws `cannot-start` or
  * `bad-request`.
  */
-export async function startServices(options: ServicesOptions): Promise<Services> {
+export async function startMcpHost(options: McpHostOptions): Promise<McpHost> {
   const { config, environment, clock, log } = options
   const { socketDir, dataDir, mcpConfigPath: configPath } = config
   if (configPath === undefined)
@@ -50,7 +50,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   const lock = await lockInstance(folder)
   stack.defer(() => lock.release())
   const pinStore = createPinFile(join(dataDir, 'mcp-pins.json'))
-  const toolBroker = await createToolBroker({
+  const gateway = await createMcpGateway({
     configPath,
     environment,
     version: VERSION,
@@ -58,12 +58,12 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     log,
     pinStore,
   })
-  stack.defer(() => toolBroker.close())
-  const sockets = new ServerSockets(options, folder, toolBroker)
+  stack.defer(() => gateway.close())
+  const sockets = new ServerSockets(options, folder, gateway)
   stack.defer(() => sockets.close())
   await sockets.start()
   const open = stack.move()
-  return { toolBroker, sockets: () => sockets.paths(), close: () => open.disposeAsync() }
+  return { gateway, sockets: () => sockets.paths(), close: () => open.disposeAsync() }
 }
 
 interface OpenSocket {
@@ -75,18 +75,18 @@ interface OpenSocket {
 
 /** One open socket for each configured server, and one for all of them. */
 class ServerSockets {
-  readonly #options: ServicesOptions
+  readonly #options: McpHostOptions
   readonly #folder: string
-  readonly #toolBroker: ToolBroker
+  readonly #gateway: McpGateway
   readonly #open = new Map<string, OpenSocket>()
   /** Changes are applied one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #unsubscribe = (): void => undefined
 
-  constructor(options: ServicesOptions, folder: string, toolBroker: ToolBroker) {
+  constructor(options: McpHostOptions, folder: string, gateway: McpGateway) {
     this.#options = options
     this.#folder = folder
-    this.#toolBroker = toolBroker
+    this.#gateway = gateway
   }
 
   paths(): readonly string[] {
@@ -97,7 +97,7 @@ class ServerSockets {
   async start(): Promise<void> {
     await this.#matchConfiguration()
     const { log } = this.#options
-    this.#unsubscribe = this.#toolBroker.onListChanged(() => {
+    this.#unsubscribe = this.#gateway.onListChanged(() => {
       this.#changing = this.#changing
         .then(() => this.#matchConfiguration())
         .catch((error: unknown) => log.error({ err: error }, 'the MCP sockets could not be updated'))
@@ -111,10 +111,10 @@ class ServerSockets {
   }
 
   async #matchConfiguration(): Promise<void> {
-    const names = this.#toolBroker.servers().map(({ name }) => name)
-    const wanted = new Map<string, () => ToolBroker>([
-      ['mcp', () => this.#toolBroker],
-      ...names.map((name) => [`mcp_${name}`, () => this.#toolBroker.only(name)] as const),
+    const names = this.#gateway.servers().map(({ name }) => name)
+    const wanted = new Map<string, () => McpGateway>([
+      ['mcp', () => this.#gateway],
+      ...names.map((name) => [`mcp_${name}`, () => this.#gateway.viewOfServer(name)] as const),
     ])
     for (const [name, socket] of this.#open) {
       if (wanted.has(name)) continue
@@ -126,9 +126,9 @@ class ServerSockets {
     }
   }
 
-  async #serve(name: string, toolBroker: ToolBroker): Promise<OpenSocket> {
+  async #serve(name: string, gateway: McpGateway): Promise<OpenSocket> {
     const { config, clock, log } = this.#options
-    const server = createDoor({
+    const server = createHttpServer({
       name,
       bodyLimit: config.bodyLimitBytes,
       trustForwarded: true,
@@ -137,7 +137,7 @@ class ServerSockets {
     const title = name === 'mcp' ? 'MCP servers' : `MCP server ${name.slice('mcp_'.length)}`
     const about = { version: VERSION, title, description: 'Tools over MCP.' }
     addHeroRoutes(server, { ...about, protocol: 'rest', socket: name })
-    const routes = await registerMcpRoutes(server, { toolBroker, findCaller, clock })
+    const routes = await registerMcpRoutes(server, { toolBroker: gateway, authenticate, clock })
     await server.ready()
     const drain = drainable(server.server)
     const bound = await bindUnixSocket(server.server, join(this.#folder, `${name}.sock`))

@@ -1,7 +1,7 @@
-import type { ServerOfOurs } from './shared/server.ts'
+import type { BundledServer } from './shared/server.ts'
 
 /** The bundled MCP servers by program name, `bin/<name>.js`. A program loads its own server only. */
-export const servers: Readonly<Record<string, () => Promise<ServerOfOurs>>> = {
+export const servers: Readonly<Record<string, () => Promise<BundledServer>>> = {
   mcp_serper: async () => (await import('./serper.ts')).serper,
   mcp_serpapi: async () => (await import('./serpapi.ts')).serpapi,
   mcp_exa: async () => (await import('./exa.ts')).exa,

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { ServerOfOurs } from './shared/server.ts'
+import type { BundledServer } from './shared/server.ts'
 import { tool } from './shared/tool.ts'
 
 /** The smallest server: tests a client, a connection and structured results, without key or network. */
-export const ping: ServerOfOurs = {
+export const ping: BundledServer = {
   name: 'mcp_ping',
   title: 'Ping',
   instructions: 'One tool that answers at once. Use it to check that the connection works.',

@@ -3,15 +3,15 @@ import { parseArgs } from 'node:util'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { systemClock } from '../base/clock.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
-import { serveHttp, whereToListen } from './shared/serve-http.ts'
+import { serveHttp, parseListenAddress } from './shared/serve-http.ts'
 import { mcpFactory } from './shared/server.ts'
-import type { ServerOfOurs } from './shared/server.ts'
+import type { BundledServer } from './shared/server.ts'
 
 /** Runs a bundled server with its command-line options until its input ends or a signal arrives. Returns the exit code. */
-export async function runServer(server: ServerOfOurs, args: readonly string[]): Promise<number> {
+export async function runServer(server: BundledServer, args: readonly string[]): Promise<number> {
   guardJsonParse()
   const options = readOptions(args)
-  if (options === undefined) return complain(usage(server))
+  if (options === undefined) return fail(usage(server))
   if (options.help === true) {
     process.stdout.write(`${usage(server)}\n`)
     return 0
@@ -19,21 +19,21 @@ export async function runServer(server: ServerOfOurs, args: readonly string[]): 
   return run(server, options.http)
 }
 
-async function run(server: ServerOfOurs, http: string | undefined): Promise<number> {
+async function run(server: BundledServer, http: string | undefined): Promise<number> {
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve())
   try {
     const open = server.open({ env: process.env, clock: systemClock, random: Math.random })
     const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion() })
-    if (http === undefined) await untilStdioEnds(factory, stop)
+    if (http === undefined) await serveStdioUntilEnd(factory, stop)
     else {
-      await using listening = await serveHttp(factory, whereToListen(http))
+      await using listening = await serveHttp(factory, parseListenAddress(http))
       process.stderr.write(`${server.name} listens on ${listening.address}\n`)
       await stop.promise
     }
     return 0
   } catch (thrown) {
-    return complain(thrown instanceof Error ? thrown.message : String(thrown))
+    return fail(thrown instanceof Error ? thrown.message : String(thrown))
   }
 }
 
@@ -42,7 +42,7 @@ function readVersion(): string {
   return (JSON.parse(file) as { version: string }).version
 }
 
-async function untilStdioEnds(factory: ReturnType<typeof mcpFactory>, stop: PromiseWithResolvers<void>) {
+async function serveStdioUntilEnd(factory: ReturnType<typeof mcpFactory>, stop: PromiseWithResolvers<void>) {
   const handle = serveStdio(factory, { onerror: (error) => void process.stderr.write(`${error.message}\n`) })
   process.stdin.once('close', () => stop.resolve())
   process.stdin.once('end', () => stop.resolve())
@@ -59,7 +59,7 @@ function readOptions(args: readonly string[]) {
   }
 }
 
-function usage(server: ServerOfOurs): string {
+function usage(server: BundledServer): string {
   return [
     `${server.name}: ${server.instructions}`,
     '',
@@ -69,7 +69,7 @@ function usage(server: ServerOfOurs): string {
   ].join('\n')
 }
 
-function complain(message: string): number {
+function fail(message: string): number {
   process.stderr.write(`${message}\n`)
   return 2
 }

@@ -1,26 +1,26 @@
-import type { ServerOfOurs } from './shared/server.ts'
+import type { BundledServer } from './shared/server.ts'
 import { account, placeReviews, scrapePage } from './serper/pages.ts'
 import { imageLookup, verticalSearch } from './serper/vertical-search.ts'
 import { webSearch } from './serper/web-search.ts'
-import { openWire } from './serper/client.ts'
+import { createSerperClient } from './serper/client.ts'
 
 /** Serper (serper.dev): Google's results, paid per query. */
-export const serper: ServerOfOurs = {
+export const serper: BundledServer = {
   name: 'mcp_serper',
   title: 'Serper',
   instructions:
     'Google search through Serper, one credit per query. Start with web_search; use vertical_search for one kind of thing (news, places, papers), scrape_page to read a result.',
-  open(surroundings) {
-    const wire = openWire(surroundings)
+  open(dependencies) {
+    const client = createSerperClient(dependencies)
     return {
-      secrets: wire.secrets,
+      secrets: client.secrets,
       tools: [
-        webSearch(wire),
-        verticalSearch(wire),
-        placeReviews(wire),
-        imageLookup(wire),
-        scrapePage(wire),
-        account(wire),
+        webSearch(client),
+        verticalSearch(client),
+        placeReviews(client),
+        imageLookup(client),
+        scrapePage(client),
+        account(client),
       ],
     }
   },

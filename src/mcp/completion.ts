@@ -40,9 +40,9 @@ function ownerOf(
   { ref }: CompleteRequestParams,
 ) {
   if (ref.type === 'ref/prompt') {
-    const route = prompts.get(ref.name)
-    if (route === undefined || !relay.mayUse(caller, route)) return undefined
-    return { server: route.server, ref: { ...ref, name: route.definition.name } }
+    const entry = prompts.get(ref.name)
+    if (entry === undefined || !relay.mayUse(caller, entry)) return undefined
+    return { server: entry.server, ref: { ...ref, name: entry.definition.name } }
   }
   const owned = resources.templates.find(({ original }) => original === ref.uri)
   return owned && relay.mayRead(caller, owned.server, ref.uri) ? { server: owned.server, ref } : undefined

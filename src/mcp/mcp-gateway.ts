@@ -13,11 +13,11 @@ import type {
 import type { Clock } from '../base/clock.ts'
 import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { randomLetters } from '../base/ids.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import { complete } from './completion.ts'
 import { type ChatLimits, type McpConfig, NO_SERVERS } from './config/config.ts'
 import { readMcpConfig, watchFile } from './config/config-file.ts'
-import type { Peer } from './connection/client-session.ts'
+import type { CallerClient } from './connection/client-session.ts'
 import type { ListKind } from './connection/connection.ts'
 import { type RequestStateSeal, createRequestStateSeal } from './policy/request-state.ts'
 import { type ToolCaller, ToolPolicy } from './policy/tool-policy.ts'
@@ -26,12 +26,12 @@ import { NEVER, RequestRelay, scopeOf } from './request-relay.ts'
 import { Resources } from './resources.ts'
 import { Tools } from './tools.ts'
 import type { CallOptions, CallerSession, ListedTool, ToolList, ToolMeter } from './types.ts'
-import { ServerSet, type ServerTrouble } from './upstream/server-set.ts'
-import { type HeldTool, type PinStore, Pins, forgetfulPinStore } from './upstream/tool-pinning.ts'
-import type { ServerStatus, ToolLog } from './upstream/types.ts'
+import { ServerSet, type ServerProblem } from './upstream/server-set.ts'
+import { type HeldTool, type PinStore, ToolPins, createMemoryPinStore } from './upstream/tool-pinning.ts'
+import type { ServerStatus, McpLog } from './upstream/types.ts'
 import { UpstreamServer } from './upstream/upstream-server.ts'
 
-export interface ToolBrokerOptions {
+export interface McpGatewayOptions {
   /** A file that is read now and whenever it changes; alternative to `config`. */
   readonly configPath?: string | undefined
   readonly config?: McpConfig | undefined
@@ -40,7 +40,7 @@ export interface ToolBrokerOptions {
   /** The version of the broker that servers and callers see. */
   readonly version: string
   readonly clock: Clock
-  readonly log: ToolLog
+  readonly log: McpLog
   readonly meter?: ToolMeter | undefined
   readonly pinStore?: PinStore | undefined
   readonly random?: (() => number) | undefined
@@ -48,23 +48,23 @@ export interface ToolBrokerOptions {
   readonly listWaitMs?: number | undefined
 }
 
-const LIST_WAIT_MS = 10_000
+const DEFAULT_LIST_WAIT_MS = 10_000
 
 /** State that a gateway and its views share. */
-interface Shared {
-  readonly pins: Pins
+interface SharedState {
+  readonly pins: ToolPins
   readonly seals: RequestStateSeal
   policy: ToolPolicy
   chat: ChatLimits
 }
 
 /** Reads the configuration; servers are started on first use. Throws `bad-request`. */
-export async function createToolBroker(options: ToolBrokerOptions): Promise<ToolBroker> {
+export async function createMcpGateway(options: McpGatewayOptions): Promise<McpGateway> {
   const { configPath, environment = {} } = options
   const config = configPath === undefined ? options.config : await readMcpConfig(configPath, environment)
-  const broker = new ToolBroker(options)
-  await broker.configure(config ?? NO_SERVERS)
-  return broker
+  const gateway = new McpGateway(options)
+  await gateway.configure(config ?? NO_SERVERS)
+  return gateway
 }
 
 /**
@@ -73,10 +73,10 @@ export async function createToolBroker(options: ToolBrokerOptions): Promise<Tool
  * (the server's JSON-RPC error about the request, its code in `details.metadata`) and `upstream-failed`. A failure that a
  * tool itself reports is a result with `isError`.
  */
-export class ToolBroker {
-  readonly #options: ToolBrokerOptions
+export class McpGateway {
+  readonly #options: McpGatewayOptions
   readonly #servers: ServerSet
-  readonly #shared: Shared
+  readonly #shared: SharedState
   readonly #relay: RequestRelay
   readonly #tools: Tools
   readonly #prompts: Prompts
@@ -85,9 +85,9 @@ export class ToolBroker {
   #configProblem: string | undefined
   #reloading: Promise<void> = Promise.resolve()
 
-  constructor(options: ToolBrokerOptions, view?: { servers: ServerSet; shared: Shared }) {
+  constructor(options: McpGatewayOptions, view?: { servers: ServerSet; shared: SharedState }) {
     this.#options = options
-    this.#shared = view?.shared ?? sharedParts(options)
+    this.#shared = view?.shared ?? createSharedState(options)
     this.#servers = view?.servers ?? createServerSet(options, this.#shared)
     const { pins, seals } = this.#shared
     this.#relay = new RequestRelay({ servers: this.#servers, policy: () => this.#shared.policy, seals })
@@ -102,9 +102,9 @@ export class ToolBroker {
    * A view of this gateway that contains one server alone, under the server's own names, with the same policy and
    * connections. It is closed together with this gateway.
    */
-  only(server: string): ToolBroker {
+  viewOfServer(server: string): McpGateway {
     const view = { servers: this.#servers.only(server), shared: this.#shared }
-    return new ToolBroker({ ...this.#options, configPath: undefined }, view)
+    return new McpGateway({ ...this.#options, configPath: undefined }, view)
   }
 
   get version(): string {
@@ -219,8 +219,8 @@ export class ToolBroker {
   }
 
   /** Opens a session for a caller whose client accepts requests from servers. Must be closed with `closeSession`. */
-  openSession(peer: Peer): CallerSession {
-    return { id: randomLetters(32), peer }
+  openSession(callerClient: CallerClient): CallerSession {
+    return { id: randomLetters(32), callerClient }
   }
 
   /** Sends a session's log level to the servers it is connected to; later connections send it when they open. */
@@ -240,15 +240,15 @@ export class ToolBroker {
   }
 
   /** The servers that lists are incomplete without, and an invalid configuration file as server `*`. */
-  unavailable(): readonly ServerTrouble[] {
-    const troubles = this.#servers.troubles()
+  unavailable(): readonly ServerProblem[] {
+    const problems = this.#servers.problems()
     return this.#configProblem === undefined
-      ? troubles
-      : [...troubles, { server: '*', reason: this.#configProblem }]
+      ? problems
+      : [...problems, { server: '*', reason: this.#configProblem }]
   }
 
   /** Tools that wait for approval. */
-  held(): readonly HeldTool[] {
+  heldTools(): readonly HeldTool[] {
     return this.#shared.pins.held()
   }
 
@@ -257,10 +257,10 @@ export class ToolBroker {
     if (!this.#shared.pins.approve(server, tool)) {
       throw new BrokerError(
         'not-found',
-        `no tool “${shortName(tool)}” of server “${shortName(server)}” is held`,
+        `no tool “${truncate(tool)}” of server “${truncate(server)}” is held`,
       )
     }
-    await this.#servers.get(server).reconsider()
+    await this.#servers.get(server).applyApproval()
   }
 
   /** Calls `listener` when a list changes, until the returned function is called. */
@@ -276,17 +276,17 @@ export class ToolBroker {
   }
 }
 
-function sharedParts({ pinStore = forgetfulPinStore(), clock }: ToolBrokerOptions): Shared {
+function createSharedState({ pinStore = createMemoryPinStore(), clock }: McpGatewayOptions): SharedState {
   return {
-    pins: new Pins(pinStore),
+    pins: new ToolPins(pinStore),
     seals: createRequestStateSeal(clock),
     policy: new ToolPolicy([], clock),
     chat: NO_SERVERS.chat,
   }
 }
 
-function createServerSet(options: ToolBrokerOptions, { pins }: Shared): ServerSet {
-  const { clock, log, version, random = Math.random, listWaitMs = LIST_WAIT_MS } = options
+function createServerSet(options: McpGatewayOptions, { pins }: SharedState): ServerSet {
+  const { clock, log, version, random = Math.random, listWaitMs = DEFAULT_LIST_WAIT_MS } = options
   const identity = { name: 'hero_aibroker', version }
   return new ServerSet({
     clock,

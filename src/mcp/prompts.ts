@@ -1,6 +1,6 @@
 import type { GetPromptResult, InputRequiredResult, Prompt } from '@modelcontextprotocol/client'
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
 import { NEVER, type RequestRelay } from './request-relay.ts'
 import type { CallOptions } from './types.ts'
@@ -17,7 +17,7 @@ export class Prompts {
     const { servers } = this.#relay
     await servers.list(signal)
     return [...servers.tables.prompts]
-      .filter(([, route]) => this.#relay.mayUse(caller, route))
+      .filter(([, entry]) => this.#relay.mayUse(caller, entry))
       .map(([name, { definition }]) => ({ ...definition, name }))
   }
 
@@ -28,11 +28,11 @@ export class Prompts {
     options: CallOptions,
   ): Promise<GetPromptResult | InputRequiredResult> {
     const { servers } = this.#relay
-    const route = await servers.find(({ prompts }) => prompts.get(name), options.signal ?? NEVER)
-    if (route === undefined || !this.#relay.mayUse(caller, route)) {
-      throw new BrokerError('not-found', `there is no prompt “${shortName(name)}”`)
+    const entry = await servers.find(({ prompts }) => prompts.get(name), options.signal ?? NEVER)
+    if (entry === undefined || !this.#relay.mayUse(caller, entry)) {
+      throw new BrokerError('not-found', `there is no prompt “${truncate(name)}”`)
     }
-    const { server, definition } = route
+    const { server, definition } = entry
     const target = { server, subject: `prompt ${definition.name}` }
     return this.#relay.send(caller, target, options, (connection, relayOptions) =>
       connection.getPrompt(definition.name, args, relayOptions),

@@ -1,12 +1,12 @@
 import { type InputRequiredResult, type Tool, isInputRequiredResult } from '@modelcontextprotocol/client'
-import type { Named } from './config/tool-names.ts'
+import type { NamedItem } from './config/tool-names.ts'
 import type { Connection, RelayOptions } from './connection/connection.ts'
 import type { RequestStateSeal } from './policy/request-state.ts'
 import { withoutServerInfo } from './policy/result-limits.ts'
 import { type ToolCaller, type ToolPolicy, callerKey } from './policy/tool-policy.ts'
 import type { CallOptions, CallerSession } from './types.ts'
 import type { ServerSet } from './upstream/server-set.ts'
-import type { Scope } from './upstream/types.ts'
+import type { ConnectionScope } from './upstream/types.ts'
 
 /** A signal that never fires. */
 export const NEVER = new AbortController().signal
@@ -38,7 +38,7 @@ export class RequestRelay {
   }
 
   /** Policies name tools `server__tool`, also those of a server whose names are listed without prefix. */
-  mayUse(caller: ToolCaller, { server, name }: Named): boolean {
+  mayUse(caller: ToolCaller, { server, name }: NamedItem): boolean {
     return this.#options.policy().mayUse(caller, `${server}__${name}`)
   }
 
@@ -66,7 +66,7 @@ export class RequestRelay {
       requestState: requestState === undefined ? undefined : seals.open(requestState, binding),
       ...(session !== undefined && optionsOfSession(session)),
     }
-    const leave = policy().enter(caller)
+    const leave = policy().startCall(caller)
     try {
       const result = await servers
         .get(server)
@@ -80,16 +80,16 @@ export class RequestRelay {
   }
 }
 
-export function scopeOf(caller: ToolCaller, session: CallerSession | undefined): Scope {
-  if (session === undefined) return { key: `caller ${callerKey(caller)}`, peer: undefined }
-  return { key: `session ${session.id}`, peer: session.peer }
+export function scopeOf(caller: ToolCaller, session: CallerSession | undefined): ConnectionScope {
+  if (session === undefined) return { key: `caller ${callerKey(caller)}`, callerClient: undefined }
+  return { key: `session ${session.id}`, callerClient: session.callerClient }
 }
 
 /** On a shared connection, the settings of the session are sent with each request. */
-function optionsOfSession({ peer }: CallerSession): Partial<RelayOptions> {
+function optionsOfSession({ callerClient }: CallerSession): Partial<RelayOptions> {
   return {
-    clientCapabilities: peer.capabilities,
-    logLevel: peer.logLevel ?? 'info',
-    onLog: (notice) => peer.notify(notice),
+    clientCapabilities: callerClient.capabilities,
+    logLevel: callerClient.logLevel ?? 'info',
+    onLog: (notification) => callerClient.notify(notification),
   }
 }

@@ -5,7 +5,7 @@ import type {
   ResourceTemplateType,
 } from '@modelcontextprotocol/client'
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
 import { NEVER, type RequestRelay, scopeOf } from './request-relay.ts'
 import type { CallOptions } from './types.ts'
@@ -49,7 +49,7 @@ export class Resources {
     )
     const limit = this.#relay.servers.get(owner.server).config.maxResultBytes
     if (JSON.stringify(result).length > limit) {
-      throw new BrokerError('too-large', `resource “${shortName(uri)}” is larger than ${limit} bytes`)
+      throw new BrokerError('too-large', `resource “${truncate(uri)}” is larger than ${limit} bytes`)
     }
     return result
   }
@@ -76,7 +76,7 @@ export class Resources {
         resources.ownersOf(uri).find((owner) => this.#relay.mayRead(caller, owner.server, owner.uri)),
       signal,
     )
-    if (owner === undefined) throw new BrokerError('not-found', `there is no resource “${shortName(uri)}”`)
+    if (owner === undefined) throw new BrokerError('not-found', `there is no resource “${truncate(uri)}”`)
     return owner
   }
 }

@@ -7,22 +7,22 @@ import {
 import type { Clock } from '../base/clock.ts'
 import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { generationId } from '../base/ids.ts'
-import { type Money, NOTHING } from '../base/money.ts'
-import { shortName } from '../base/text.ts'
+import { type Money, ZERO } from '../base/money.ts'
+import { truncate } from '../base/text.ts'
 import { resultWithoutSecrets } from './policy/redact-secrets.ts'
-import { boundResult } from './policy/result-limits.ts'
+import { limitResult } from './policy/result-limits.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
 import { NEVER, type RequestRelay } from './request-relay.ts'
 import type { CallOptions, ListedTool, ToolMeter, ToolOutcome } from './types.ts'
-import type { Route } from './upstream/server-set.ts'
-import type { Pins } from './upstream/tool-pinning.ts'
-import type { ToolLog } from './upstream/types.ts'
+import type { TableEntry } from './upstream/server-set.ts'
+import type { ToolPins } from './upstream/tool-pinning.ts'
+import type { McpLog } from './upstream/types.ts'
 
 interface ToolsOptions {
   readonly relay: RequestRelay
-  readonly pins: Pins
+  readonly pins: ToolPins
   readonly clock: Clock
-  readonly log: ToolLog
+  readonly log: McpLog
   readonly meter?: ToolMeter | undefined
 }
 
@@ -38,14 +38,14 @@ export class Tools {
   listed(caller: ToolCaller): ListedTool[] {
     const { relay } = this.#options
     return [...relay.servers.tables.tools]
-      .filter(([, route]) => relay.mayUse(caller, route))
-      .map(([name, route]) => this.#listed(name, route))
+      .filter(([, entry]) => relay.mayUse(caller, entry))
+      .map(([name, entry]) => this.#listed(name, entry))
   }
 
   async find(caller: ToolCaller, name: string, signal: AbortSignal): Promise<ListedTool | undefined> {
-    const route = await this.#routeOf(name, signal)
-    if (route === undefined || !this.#options.relay.mayUse(caller, route)) return undefined
-    return this.#listed(name, route)
+    const entry = await this.#entryOf(name, signal)
+    if (entry === undefined || !this.#options.relay.mayUse(caller, entry)) return undefined
+    return this.#listed(name, entry)
   }
 
   async call(
@@ -55,12 +55,12 @@ export class Tools {
     options: CallOptions,
   ): Promise<CallToolResult | InputRequiredResult> {
     const { relay } = this.#options
-    const route = await this.#routeOf(name, options.signal ?? NEVER)
-    if (route === undefined) throw this.#noSuchTool(name)
-    if (!relay.mayUse(caller, route)) throw new BrokerError('forbidden', `you may not use tool “${name}”`)
-    const { server, definition } = route
+    const entry = await this.#entryOf(name, options.signal ?? NEVER)
+    if (entry === undefined) throw this.#noSuchTool(name)
+    if (!relay.mayUse(caller, entry)) throw new BrokerError('forbidden', `you may not use tool “${name}”`)
+    const { server, definition } = entry
     const { config } = relay.servers.get(server)
-    const call = await this.#startCall(caller, route, options)
+    const call = await this.#startCall(caller, entry, options)
     try {
       const target = { server, subject: `tool ${definition.name}`, tool: definition }
       const result = await relay.send<CallToolResult>(caller, target, options, (connection, relayOptions) => {
@@ -69,7 +69,7 @@ export class Tools {
       })
       call.settle('finished')
       if (isInputRequiredResult(result)) return result
-      return boundResult(resultWithoutSecrets(result, config.address), config.maxResultBytes)
+      return limitResult(resultWithoutSecrets(result, config.address), config.maxResultBytes)
     } catch (thrown) {
       const error = asBrokerError(thrown)
       call.settle(options.signal?.aborted === true ? 'cancelled' : 'failed', error)
@@ -77,11 +77,11 @@ export class Tools {
     }
   }
 
-  #routeOf(name: string, signal: AbortSignal): Promise<Route<Tool> | undefined> {
+  #entryOf(name: string, signal: AbortSignal): Promise<TableEntry<Tool> | undefined> {
     return this.#options.relay.servers.find(({ tools }) => tools.get(name), signal)
   }
 
-  #listed(name: string, { server, definition }: Route<Tool>): ListedTool {
+  #listed(name: string, { server, definition }: TableEntry<Tool>): ListedTool {
     return { server, definition: { ...definition, name }, price: this.#priceOf(server, definition) }
   }
 
@@ -94,35 +94,35 @@ export class Tools {
     const { pins, relay } = this.#options
     const isHeld = pins.held().some(({ server, tool }) => name === `${server}__${tool}`)
     if (isHeld) return new BrokerError('forbidden', `tool “${name}” changed and waits for approval`)
-    const down = relay.servers.troubles().find(({ server }) => name.startsWith(`${server}__`))
+    const down = relay.servers.problems().find(({ server }) => name.startsWith(`${server}__`))
     if (down !== undefined) {
       return new BrokerError('upstream-down', `server “${down.server}” is not available: ${down.reason}`)
     }
-    return new BrokerError('not-found', `there is no tool “${shortName(name)}”`)
+    return new BrokerError('not-found', `there is no tool “${truncate(name)}”`)
   }
 
   /** Starts metering a call. `settle` reports its end, at the price if `onSent` was called and at zero otherwise. */
   async #startCall(
     caller: ToolCaller,
-    { server, definition }: Route<Tool>,
+    { server, definition }: TableEntry<Tool>,
     { group, onOutcome }: CallOptions,
   ) {
     const { clock, log, meter } = this.#options
-    const started = clock.monotonic()
+    const startedAtMs = clock.monotonic()
     const tool = `${server}__${definition.name}`
     const price = this.#priceOf(server, definition)
     const startedAt = clock.now()
     const id = generationId(startedAt)
     const entry = await meter?.start({ id, caller, server, tool, price, startedAt, group })
-    let wasAsked = false
+    let wasSent = false
     return {
-      onSent: () => void (wasAsked = true),
+      onSent: () => void (wasSent = true),
       settle: (status: ToolOutcome['status'], error?: BrokerError): void => {
-        const durationMs = clock.monotonic() - started
+        const durationMs = clock.monotonic() - startedAtMs
         log.info({ server, tool, status, ms: Math.round(durationMs), error: error?.code }, 'mcp: tool call')
-        const cost = wasAsked ? price : NOTHING
+        const cost = wasSent ? price : ZERO
         const reason = error === undefined ? undefined : `${error.code}: ${error.message}`
-        const outcome = { status, wasAsked, cost, error: reason, durationMs }
+        const outcome = { status, wasSent, cost, error: reason, durationMs }
         entry?.settle(outcome)
         onOutcome?.(outcome)
       },

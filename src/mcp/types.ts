@@ -1,8 +1,8 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import type { Money } from '../base/money.ts'
 import type { RelayOptions } from './connection/connection.ts'
-import type { Peer } from './connection/client-session.ts'
-import type { ServerTrouble } from './upstream/server-set.ts'
+import type { CallerClient } from './connection/client-session.ts'
+import type { ServerProblem } from './upstream/server-set.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
 
 /** A tool under the name that callers use, which is also its `definition.name`. */
@@ -15,13 +15,13 @@ export interface ListedTool {
 
 export interface ToolList {
   readonly tools: readonly ListedTool[]
-  readonly unavailable: readonly ServerTrouble[]
+  readonly unavailable: readonly ServerProblem[]
 }
 
 /** A caller's session, in a protocol revision that has sessions. It has its own connections to servers until it is closed. */
 export interface CallerSession {
   readonly id: string
-  readonly peer: Peer
+  readonly callerClient: CallerClient
 }
 
 /** Options of a call. Without a `session`, servers can send the caller no requests while the call runs. */
@@ -53,7 +53,7 @@ export interface ToolCall {
 export interface ToolOutcome {
   readonly status: 'finished' | 'cancelled' | 'failed'
   /** Whether the call was sent to its server. */
-  readonly wasAsked: boolean
+  readonly wasSent: boolean
   /** The price, or zero if the call was never sent; `undefined` if the price is unknown. */
   readonly cost: Money | undefined
   readonly error: string | undefined

@@ -1,7 +1,7 @@
 import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
-import type { LaneState, Readiness } from './keys/key-pool.ts'
+import type { KeyState, Readiness } from './keys/key-pool.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -10,11 +10,11 @@ export interface Quirks {
   /** It refuses `stream_options`; usage is then not requested. */
   readonly refusesStreamOptions?: boolean | undefined
   /** Maximum number of inputs of one embedding request. */
-  readonly mostInputs?: number | undefined
+  readonly maxInputs?: number | undefined
   /** Sampling fields that it refuses with 400; they are removed. */
-  readonly drops?: readonly string[] | undefined
+  readonly droppedFields?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
-  readonly takesCacheControl?: boolean | undefined
+  readonly acceptsCacheControl?: boolean | undefined
   /** How a request marks the last message as the beginning of the response; by default by that message's role alone. */
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
@@ -69,15 +69,15 @@ export interface ProviderDefinition {
 export type ProviderRoute = 'chat' | 'completions' | 'embeddings'
 
 /** A request to a provider. */
-export interface Question {
+export interface ProviderRequest {
   readonly route: ProviderRoute
   /** The caller's body; everything passes through but the fields that must differ for the provider. */
   readonly body: JsonBody
   /** The provider's own name for the model. */
   readonly modelId: string
-  readonly streamed: boolean
+  readonly stream: boolean
   /** Whether the model is known to reason, or known not to; absent when unknown. */
-  readonly reasons?: boolean | undefined
+  readonly isReasoningModel?: boolean | undefined
   /** Monotonic milliseconds at which the whole request must be complete. */
   readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */
@@ -91,16 +91,16 @@ export interface Question {
  * Handles a provider's response. For a stream: `onChunk` for each chunk, then `onEnd`. For a plain response: `onResponse`,
  * then `onEnd`. `onError` may come instead at any point and is the last call.
  */
-export interface AnswerListener {
-  chunk(json: string, parsed: ChatChunk): void
-  answer(json: string, parsed: ChatChunk): void
+export interface ResponseHandler {
+  onChunk(json: string, parsed: ChatChunk): void
+  onResponse(json: string, parsed: ChatChunk): void
   /** The response is complete. */
-  end(): void
-  fail(error: BrokerError): void
+  onEnd(): void
+  onError(error: BrokerError): void
 }
 
 /** A request in flight. */
-export interface Asking {
+export interface ProviderCall {
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void
@@ -119,20 +119,20 @@ export interface Provider {
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */
-  readonly mostInputs?: number | undefined
+  readonly maxInputs?: number | undefined
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */
-  lanes(): readonly LaneState[]
+  keys(): readonly KeyState[]
   /**
    * Sends a request with the best of the keys. The handler is not called before this returns. When the provider must not
    * get a request now, the handler gets an error that says the request was not sent.
    */
-  ask(question: Question, listener: AnswerListener): Asking
+  send(request: ProviderRequest, handler: ResponseHandler): ProviderCall
   /** `GET` below its base URL, for its list of models. Absent when that would start a managed server. */
-  readonly read?: ((path: string) => Promise<unknown>) | undefined
+  readonly getJson?: ((path: string) => Promise<unknown>) | undefined
   close(): Promise<void>
 }

@@ -6,7 +6,7 @@ export function comparePrices(a: Endpoint, b: Endpoint): number {
 }
 
 /** More expensive first, unknown prices last. */
-export function compareDearer(a: Endpoint, b: Endpoint): number {
+export function comparePricesDescending(a: Endpoint, b: Endpoint): number {
   return a.price === undefined || b.price === undefined ? comparePrices(a, b) : comparePrices(b, a)
 }
 

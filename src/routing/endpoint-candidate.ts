@@ -12,14 +12,14 @@ export interface ProviderState {
 }
 
 /** An endpoint that routing considers, with its model and the state of its provider. */
-export interface Offer {
+export interface EndpointCandidate {
   readonly model: Model
   readonly endpoint: Endpoint
   readonly state: ProviderState
 }
 
 /** The recent performance of an endpoint; unknown values are absent. */
-export interface EndpointFigures {
+export interface EndpointPerformance {
   /** Milliseconds to the first token. */
   readonly latency: Percentile | undefined
   /** Tokens per second. */
@@ -34,15 +34,15 @@ export interface Percentile {
   readonly p99: number
 }
 
-export type FiguresOf = (endpointId: string) => EndpointFigures | undefined
+export type PerformanceOf = (endpointId: string) => EndpointPerformance | undefined
 
 /** What routing depends on besides the request: the catalogue, the configured providers and their performance. */
-export interface RouteSurroundings {
+export interface RoutingInput {
   readonly catalog: Catalog
   readonly providers: ReadonlyMap<string, ProviderState>
-  readonly figuresOf: FiguresOf
+  readonly performanceOf: PerformanceOf
   /** A router's own endpoints for one of its models, as far as they are known. */
-  readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
+  readonly routerEndpoints?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
 /** An endpoint that was excluded for this request. */
@@ -54,7 +54,7 @@ export interface Exclusion {
 }
 
 /** Collects what routing excludes; only passed where the reasons are wanted. */
-export interface LeftOut {
+export interface ExclusionLog {
   readonly endpoints: Exclusion[]
   /** Models of the request that have no candidate. */
   readonly models: { readonly model: string; readonly error: unknown }[]

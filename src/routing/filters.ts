@@ -1,21 +1,21 @@
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
-import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
-import { unmetBehind } from './router-endpoints.ts'
-import { quantizationFits, tooDear } from './price-and-quantization.ts'
-import type { Offer } from './endpoint-candidate.ts'
-import { meansProvider, placeIn } from './provider-slugs.ts'
+import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import { unmetCondition } from './router-endpoints.ts'
+import { quantizationMatches, maxPriceExcess } from './price-and-quantization.ts'
+import type { EndpointCandidate } from './endpoint-candidate.ts'
+import { matchesProvider, indexInSlugs } from './provider-slugs.ts'
 
 /** What a filter may use besides the candidate. */
 export interface FilterContext {
-  readonly wishes: RoutingWishes
+  readonly requested: RoutingPreferences
   /** The providers of the model's candidates that are no routers. */
   readonly direct: ReadonlySet<string>
   /** Suffixes of the model's name, such as `free`. */
   readonly variants: readonly string[]
   /** A router's own endpoints for one of its models, as far as they are known. */
-  readonly behind?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
+  readonly routerEndpoints?: ((modelId: string) => readonly RouterEndpoint[] | undefined) | undefined
 }
 
 /** One hard condition on candidates. */
@@ -23,7 +23,7 @@ export interface Filter {
   /** OpenRouter's name of the step, where it has one. */
   readonly step: string
   /** Why this candidate is excluded; `undefined` when it is not. */
-  readonly fault: (offer: Offer, context: FilterContext) => string | undefined
+  readonly rejectReason: (candidate: EndpointCandidate, context: FilterContext) => string | undefined
   /** The error message when no candidate is left; OpenRouter's wording where it has one, for clients match on it. */
   readonly message: (context: FilterContext) => string
 }
@@ -32,54 +32,54 @@ export interface Filter {
 export const FILTERS: readonly Filter[] = [
   {
     step: 'Filter by Free Variant',
-    fault: ({ endpoint, state }, { variants }) =>
+    rejectReason: ({ endpoint, state }, { variants }) =>
       !variants.includes('free') || isFree(endpoint.price) || state.speaksOpenRouter === true
         ? undefined
         : 'is not free',
-    message: ({ wishes }) => `No endpoints found for ${shortName(wishes.model)}.`,
+    message: ({ requested }) => `No endpoints found for ${truncate(requested.model)}.`,
   },
   {
     step: 'Filter by Allowed Providers',
-    fault: (offer, { wishes: { preferences }, direct }) =>
-      preferences.only === undefined || placeIn(preferences.only, offer, direct) !== -1
+    rejectReason: (candidate, { requested: { preferences }, direct }) =>
+      preferences.only === undefined || indexInSlugs(preferences.only, candidate, direct) !== -1
         ? undefined
-        : `is not among provider.only (${listed(preferences.only)})`,
-    message: ({ wishes }) =>
-      `No allowed providers are available for the selected model: provider.only permits only ${listed(wishes.preferences.only)}.`,
+        : `is not among provider.only (${joined(preferences.only)})`,
+    message: ({ requested }) =>
+      `No allowed providers are available for the selected model: provider.only permits only ${joined(requested.preferences.only)}.`,
   },
   {
     step: 'Filter by Ignored Providers',
-    fault: ({ endpoint }, { wishes: { preferences } }) =>
-      preferences.ignore?.some((slug) => meansProvider(slug, endpoint.provider)) === true
+    rejectReason: ({ endpoint }, { requested: { preferences } }) =>
+      preferences.ignore?.some((slug) => matchesProvider(slug, endpoint.provider)) === true
         ? 'is in provider.ignore'
         : undefined,
     message: () => 'All providers for the requested model have been ignored.',
   },
   {
     step: 'Filter by Fallback',
-    fault: (offer, { wishes: { preferences }, direct }) =>
+    rejectReason: (candidate, { requested: { preferences }, direct }) =>
       preferences.allowFallbacks ||
       preferences.order === undefined ||
-      placeIn(preferences.order, offer, direct) !== -1
+      indexInSlugs(preferences.order, candidate, direct) !== -1
         ? undefined
         : 'is not in provider.order, and fallbacks are off',
-    message: ({ wishes }) =>
-      `No endpoints found: provider.order names ${listed(wishes.preferences.order)}, and allow_fallbacks is off.`,
+    message: ({ requested }) =>
+      `No endpoints found: provider.order names ${joined(requested.preferences.order)}, and allow_fallbacks is off.`,
   },
   {
     step: 'Filter by Router Features',
-    fault: ({ state }, { wishes, variants }) => {
-      const [feature] = routerFeatures(wishes, variants)
+    rejectReason: ({ state }, { requested, variants }) => {
+      const [feature] = routerFeatures(requested, variants)
       return feature === undefined || state.speaksOpenRouter === true
         ? undefined
         : `does not support ${feature}`
     },
-    message: ({ wishes, variants }) =>
-      `${routerFeatures(wishes, variants).join(', ')}: only OpenRouter supports this, and it has no endpoint for ${shortName(wishes.model)} here. Remove it from the request or set OPENROUTER_API_KEY.`,
+    message: ({ requested, variants }) =>
+      `${routerFeatures(requested, variants).join(', ')}: only OpenRouter supports this, and it has no endpoint for ${truncate(requested.model)} here. Remove it from the request or set OPENROUTER_API_KEY.`,
   },
   {
     step: 'Filter by Data Policy',
-    fault: ({ state }, { wishes: { preferences } }) => {
+    rejectReason: ({ state }, { requested: { preferences } }) => {
       if (state.speaksOpenRouter === true) return undefined
       if (preferences.deniesDataCollection && state.privacy?.trains !== false)
         return state.privacy === undefined ? 'has no known data policy' : 'may train on prompts'
@@ -91,7 +91,7 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     step: 'Filter by Distillable Text',
-    fault: ({ state }, { wishes: { preferences } }) =>
+    rejectReason: ({ state }, { requested: { preferences } }) =>
       !preferences.distillableOnly || state.speaksOpenRouter === true
         ? undefined
         : 'is not known to permit distillation',
@@ -100,51 +100,52 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     step: 'Filter by Quantization',
-    fault: ({ endpoint, state }, { wishes: { preferences } }) => {
+    rejectReason: ({ endpoint, state }, { requested: { preferences } }) => {
       if (preferences.quantizations === undefined || state.speaksOpenRouter === true) return undefined
       const own = endpoint.quantization ?? 'unknown'
-      return preferences.quantizations.some((wanted) => quantizationFits(wanted, own))
+      return preferences.quantizations.some((wanted) => quantizationMatches(wanted, own))
         ? undefined
         : `runs at ${own} quantization`
     },
-    message: ({ wishes }) =>
-      `No endpoints found at the quantizations ${listed(wishes.preferences.quantizations)}.`,
+    message: ({ requested }) =>
+      `No endpoints found at the quantizations ${joined(requested.preferences.quantizations)}.`,
   },
   {
     step: 'Filter by Thinking Variant',
-    fault: ({ model, state }, { variants }) =>
+    rejectReason: ({ model, state }, { variants }) =>
       !variants.includes('thinking') ||
       state.speaksOpenRouter === true ||
       model.capabilities.length === 0 ||
       model.capabilities.includes('reasoning')
         ? undefined
         : 'does not reason',
-    message: ({ wishes }) => `No endpoints found for ${shortName(wishes.model)}: the model does not reason.`,
+    message: ({ requested }) =>
+      `No endpoints found for ${truncate(requested.model)}: the model does not reason.`,
   },
   ...(['image', 'audio', 'file', 'video'] as const).map(inputFilter),
   {
     step: 'Filter by Model Output Modalities',
-    fault: ({ model, state }, { wishes: { needs } }) => {
-      const missing = needs.outputs.find((output) => !givesOut(model.capabilities, output))
+    rejectReason: ({ model, state }, { requested: { needs } }) => {
+      const missing = needs.outputs.find((output) => !hasOutput(model.capabilities, output))
       return missing === undefined || state.speaksOpenRouter === true ? undefined : `has no ${missing} output`
     },
-    message: ({ wishes }) =>
-      `No endpoints found that support the requested output modalities: ${wishes.needs.outputs.join(', ')}`,
+    message: ({ requested }) =>
+      `No endpoints found that support the requested output modalities: ${requested.needs.outputs.join(', ')}`,
   },
   {
     step: 'Filter by Max Tokens',
-    fault: ({ endpoint }, { wishes: { needs } }) =>
+    rejectReason: ({ endpoint }, { requested: { needs } }) =>
       needs.maxTokens === undefined || needs.maxTokens <= (endpoint.maxOutputTokens ?? Infinity)
         ? undefined
         : `outputs at most ${endpoint.maxOutputTokens} tokens`,
-    message: ({ wishes }) =>
-      `No endpoints found that can output ${wishes.needs.maxTokens} tokens in one response; lower max_tokens.`,
+    message: ({ requested }) =>
+      `No endpoints found that can output ${requested.needs.maxTokens} tokens in one response; lower max_tokens.`,
   },
   {
     step: 'Filter by Parameters',
-    fault: (offer, { wishes: { preferences, needs } }) => {
-      if (!preferences.requireParameters || offer.state.speaksOpenRouter === true) return undefined
-      const missing = needs.parameters.filter((name) => !knowsParameter(offer, name))
+    rejectReason: (candidate, { requested: { preferences, needs } }) => {
+      if (!preferences.requireParameters || candidate.state.speaksOpenRouter === true) return undefined
+      const missing = needs.parameters.filter((name) => !supportsParameter(candidate, name))
       return missing.length === 0 ? undefined : `does not support ${missing.join(', ')}`
     },
     message: () =>
@@ -152,31 +153,31 @@ export const FILTERS: readonly Filter[] = [
   },
   {
     step: 'Filter by Max Price',
-    fault: ({ endpoint: { price }, state }, { wishes: { preferences } }) => {
+    rejectReason: ({ endpoint: { price }, state }, { requested: { preferences } }) => {
       const { maxPrice } = preferences
       if (maxPrice === undefined) return undefined
       if (price === undefined) return state.speaksOpenRouter === true ? undefined : 'has no known price'
-      return tooDear(price, maxPrice)
+      return maxPriceExcess(price, maxPrice)
     },
     message: () => 'No endpoints found that satisfy the max price for this request',
   },
   {
     step: 'Filter by Endpoints behind OpenRouter',
-    fault: ({ endpoint, state }, { wishes, behind }) => {
-      if (state.speaksOpenRouter !== true || wishes.preferences === NO_PREFERENCES) return undefined
-      const endpoints = behind?.(endpoint.modelId)
-      const unmet = endpoints === undefined ? undefined : unmetBehind(endpoints, wishes)
+    rejectReason: ({ endpoint, state }, { requested, routerEndpoints }) => {
+      if (state.speaksOpenRouter !== true || requested.preferences === NO_PREFERENCES) return undefined
+      const endpoints = routerEndpoints?.(endpoint.modelId)
+      const unmet = endpoints === undefined ? undefined : unmetCondition(endpoints, requested)
       return unmet === undefined
         ? undefined
         : `has ${endpoints?.length} endpoints for it, and none of them meets ${unmet}`
     },
-    message: ({ wishes }) =>
-      `No endpoints found for ${shortName(wishes.model)}: none of those that OpenRouter has for it meets the provider preferences.`,
+    message: ({ requested }) =>
+      `No endpoints found for ${truncate(requested.model)}: none of those that OpenRouter has for it meets the provider preferences.`,
   },
 ]
 
 /** The features of a request that only a router has. */
-function routerFeatures({ needs }: RoutingWishes, variants: readonly string[]): readonly string[] {
+function routerFeatures({ needs }: RoutingPreferences, variants: readonly string[]): readonly string[] {
   return [...needs.routerOnly, ...(variants.includes('online') ? ['“:online”'] : [])]
 }
 
@@ -192,7 +193,7 @@ function inputFilter(input: keyof typeof INPUT_WORDS): Filter {
   const name = `${input.charAt(0).toUpperCase()}${input.slice(1)}`
   return {
     step: `Filter by ${name} Support`,
-    fault: ({ model: { capabilities } }, { wishes: { needs } }) =>
+    rejectReason: ({ model: { capabilities } }, { requested: { needs } }) =>
       // A model without any capability in the file may accept it.
       !needs.inputs.includes(input) ||
       capabilities.length === 0 ||
@@ -203,7 +204,7 @@ function inputFilter(input: keyof typeof INPUT_WORDS): Filter {
   }
 }
 
-function givesOut(capabilities: readonly string[], output: string): boolean {
+function hasOutput(capabilities: readonly string[], output: string): boolean {
   return capabilities.length === 0 || capabilities.includes(`${output}_output`)
 }
 
@@ -216,7 +217,7 @@ const CAPABILITY_OF: Readonly<Record<string, string>> = {
 }
 
 /** Parameters that OpenAI does not have: supported only where a provider lists them. */
-const RARE = [
+const RARE_PARAMETERS = [
   'top_k',
   'min_p',
   'top_a',
@@ -227,17 +228,17 @@ const RARE = [
 ]
 
 /** Whether an endpoint is known to support a parameter. */
-export function knowsParameter({ model, endpoint }: Offer, name: string): boolean {
+export function supportsParameter({ model, endpoint }: EndpointCandidate, name: string): boolean {
   if (endpoint.supportedParameters !== undefined) return endpoint.supportedParameters.includes(name)
   const capability = CAPABILITY_OF[name]
   if (capability !== undefined) return model.capabilities.includes(capability)
-  return !RARE.includes(name)
+  return !RARE_PARAMETERS.includes(name)
 }
 
-function isFree(price: Offer['endpoint']['price']): boolean {
+function isFree(price: EndpointCandidate['endpoint']['price']): boolean {
   return price?.input === 0n && (price.output ?? 0n) === 0n && (price.perRequest ?? 0n) === 0n
 }
 
-function listed(names: readonly string[] = []): string {
-  return shortName(names.join(', '))
+function joined(names: readonly string[] = []): string {
+  return truncate(names.join(', '))
 }

@@ -1,27 +1,35 @@
 import type { Percentiles, ProviderSort } from '../wire/openai/provider-preferences.ts'
-import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
+import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
 import { compareKnown, comparePrices, compareText } from './compare.ts'
-import { knowsParameter } from './filters.ts'
-import type { EndpointFigures, FiguresOf, Offer, Percentile } from './endpoint-candidate.ts'
-import { placeIn } from './provider-slugs.ts'
+import { supportsParameter } from './filters.ts'
+import type {
+  EndpointPerformance,
+  PerformanceOf,
+  EndpointCandidate,
+  Percentile,
+} from './endpoint-candidate.ts'
+import { indexInSlugs } from './provider-slugs.ts'
 
 /** What determines the order of candidates. */
 export interface Ordering {
-  readonly wishes: RoutingWishes
+  readonly requested: RoutingPreferences
   readonly sort: ProviderSort | undefined
   readonly direct: ReadonlySet<string>
-  readonly figuresOf: FiguresOf
+  readonly performanceOf: PerformanceOf
 }
 
-export type Compare = (a: Offer, b: Offer) => number
+export type Compare = (a: EndpointCandidate, b: EndpointCandidate) => number
 
 /** Best first. */
-export function inOrder(offers: readonly Offer[], ordering: Ordering): readonly Offer[] {
-  return [...offers].sort(betterOffer(ordering))
+export function sortCandidates(
+  candidates: readonly EndpointCandidate[],
+  ordering: Ordering,
+): readonly EndpointCandidate[] {
+  return [...candidates].sort(compareCandidates(ordering))
 }
 
 /** Providers of `provider.order` first, then those that support more of the request, then by the requested sort. */
-export function betterOffer(ordering: Ordering): Compare {
+export function compareCandidates(ordering: Ordering): Compare {
   const rules = [byPlace(ordering), byFeatures(ordering), byThresholds(ordering), bySort(ordering)]
   return (a, b) => {
     for (const rule of rules) {
@@ -32,36 +40,38 @@ export function betterOffer(ordering: Ordering): Compare {
   }
 }
 
-function byPlace({ wishes: { preferences }, direct }: Ordering): Compare {
+function byPlace({ requested: { preferences }, direct }: Ordering): Compare {
   const { order } = preferences
   if (order === undefined) return () => 0
-  const place = (offer: Offer): number => {
-    const at = placeIn(order, offer, direct)
+  const rank = (candidate: EndpointCandidate): number => {
+    const at = indexInSlugs(order, candidate, direct)
     return at === -1 ? order.length : at
   }
-  return (a, b) => place(a) - place(b)
+  return (a, b) => rank(a) - rank(b)
 }
 
 /** OpenRouter's soft preference: an endpoint without these is tried last, but not excluded. */
 const SOFT = ['tools', 'response_format', 'verbosity']
 
-function byFeatures({ wishes: { needs } }: Ordering): Compare {
+function byFeatures({ requested: { needs } }: Ordering): Compare {
   const wanted = SOFT.filter((name) => needs.parameters.includes(name))
   if (wanted.length === 0) return () => 0
-  const missing = (offer: Offer): number =>
-    offer.state.speaksOpenRouter === true ? 0 : wanted.filter((name) => !knowsParameter(offer, name)).length
+  const missing = (candidate: EndpointCandidate): number =>
+    candidate.state.speaksOpenRouter === true
+      ? 0
+      : wanted.filter((name) => !supportsParameter(candidate, name)).length
   return (a, b) => missing(a) - missing(b)
 }
 
 /** An endpoint that misses a threshold comes after those that meet it or were never measured. */
-function byThresholds({ wishes: { preferences }, figuresOf }: Ordering): Compare {
+function byThresholds({ requested: { preferences }, performanceOf }: Ordering): Compare {
   const { minThroughput, maxLatency } = preferences
   if (minThroughput === undefined && maxLatency === undefined) return () => 0
-  const misses = ({ endpoint }: Offer): number => {
-    const figures = figuresOf(endpoint.id)
-    const tooSlow = fails(minThroughput, figures?.throughput, (bound, is) => is < bound)
-    const tooLate = fails(maxLatency, figures?.latency, (bound, is) => is > bound * 1000)
-    return (tooSlow ? 1 : 0) + (tooLate ? 1 : 0)
+  const misses = ({ endpoint }: EndpointCandidate): number => {
+    const performance = performanceOf(endpoint.id)
+    const tooSlow = fails(minThroughput, performance?.throughput, (bound, is) => is < bound)
+    const tooHighLatency = fails(maxLatency, performance?.latency, (bound, is) => is > bound * 1000)
+    return (tooSlow ? 1 : 0) + (tooHighLatency ? 1 : 0)
   }
   return (a, b) => misses(a) - misses(b)
 }
@@ -81,23 +91,23 @@ function fails(
 }
 
 /** By default: the priority of the models file, then the price. `exacto` has no other measure here either. */
-function bySort({ sort, figuresOf }: Ordering): Compare {
+function bySort({ sort, performanceOf }: Ordering): Compare {
   const usual: Compare = (a, b) =>
     a.endpoint.priority - b.endpoint.priority || comparePrices(a.endpoint, b.endpoint)
   if (sort === 'price')
     return (a, b) => comparePrices(a.endpoint, b.endpoint) || a.endpoint.priority - b.endpoint.priority
   const measure = sort === undefined ? undefined : MEASURES[sort]
   if (measure === undefined) return usual
-  const measured = ({ endpoint }: Offer) => measure(figuresOf(endpoint.id))
+  const measured = ({ endpoint }: EndpointCandidate) => measure(performanceOf(endpoint.id))
   return (a, b) => compareKnown(measured(a), measured(b)) || usual(a, b)
 }
 
 /** Smaller is better. */
 const MEASURES: Readonly<
-  Partial<Record<ProviderSort, (figures: EndpointFigures | undefined) => number | undefined>>
+  Partial<Record<ProviderSort, (performance: EndpointPerformance | undefined) => number | undefined>>
 > = {
-  throughput: (figures) => negative(figures?.throughput),
-  latency: (figures) => figures?.latency?.p50,
+  throughput: (performance) => negative(performance?.throughput),
+  latency: (performance) => performance?.latency?.p50,
 }
 
 function negative(measured: Percentile | undefined): number | undefined {

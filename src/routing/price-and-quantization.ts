@@ -1,33 +1,33 @@
-import { dollars, formatDollars, type Money } from '../base/money.ts'
+import { parseUsd, usdText, type Money } from '../base/money.ts'
 import type { Price } from '../catalog/catalog.ts'
 import type { MaxPrice } from '../wire/openai/provider-preferences.ts'
 
 /** Whether a quantization matches a requested one; `fp4` and `fp8` also match their variants. */
-export function quantizationFits(wanted: string, own: string): boolean {
+export function quantizationMatches(wanted: string, own: string): boolean {
   if (wanted === own) return true
   return (wanted === 'fp4' && /^(mx|nv)fp4$/.test(own)) || (wanted === 'fp8' && own === 'mxfp8')
 }
 
 /** The rate of a price that exceeds its maximum; `undefined` when no known rate does. */
-export function tooDear(price: Price, maxPrice: MaxPrice): string | undefined {
+export function maxPriceExcess(price: Price, maxPrice: MaxPrice): string | undefined {
   return (
-    above('prompt', price.input, maxPrice.prompt) ??
-    above('completion', price.output, maxPrice.completion) ??
-    above('request', price.perRequest, maxPrice.request) ??
-    above('audio', price.audioInput, maxPrice.audio) ??
-    above('image', price.perImage, maxPrice.image)
+    excessOf('prompt', price.input, maxPrice.prompt) ??
+    excessOf('completion', price.output, maxPrice.completion) ??
+    excessOf('request', price.perRequest, maxPrice.request) ??
+    excessOf('audio', price.audioInput, maxPrice.audio) ??
+    excessOf('image', price.perImage, maxPrice.image)
   )
 }
 
-function above(what: string, rate: Money | undefined, most: string | undefined): string | undefined {
-  if (most === undefined || rate === undefined || rate <= bound(most)) return undefined
-  return `costs $${formatDollars(rate)} for ${what}, more than $${most}`
+function excessOf(what: string, rate: Money | undefined, max: string | undefined): string | undefined {
+  if (max === undefined || rate === undefined || rate <= maxRate(max)) return undefined
+  return `costs $${usdText(rate)} for ${what}, more than $${max}`
 }
 
 /** The maximum in nano-dollars; a float where it is finer than a nano-dollar or beyond all amounts of money. */
-function bound(text: string): bigint | number {
+function maxRate(text: string): bigint | number {
   try {
-    return dollars(text)
+    return parseUsd(text)
   } catch {
     return Number(text) * 1e9
   }

@@ -1,7 +1,7 @@
-import type { Offer } from './endpoint-candidate.ts'
+import type { EndpointCandidate } from './endpoint-candidate.ts'
 
 /** Whether a slug of a request matches this provider: `groq` and `groq/fast` both match Groq. */
-export function meansProvider(slug: string, provider: string): boolean {
+export function matchesProvider(slug: string, provider: string): boolean {
   return slug === provider || slug.startsWith(`${provider}/`)
 }
 
@@ -9,20 +9,20 @@ export function meansProvider(slug: string, provider: string): boolean {
  * The index of a candidate's provider in a list of slugs; -1 when it is not in it. A router matches every slug that none of
  * the `direct` providers of the model matches, because it may reach that provider.
  */
-export function placeIn(
+export function indexInSlugs(
   slugs: readonly string[],
-  { endpoint, state }: Offer,
+  { endpoint, state }: EndpointCandidate,
   direct: ReadonlySet<string>,
 ): number {
   return slugs.findIndex((slug) => {
-    if (meansProvider(slug, endpoint.provider)) return true
-    return state.speaksOpenRouter === true && ![...direct].some((provider) => meansProvider(slug, provider))
+    if (matchesProvider(slug, endpoint.provider)) return true
+    return state.speaksOpenRouter === true && ![...direct].some((provider) => matchesProvider(slug, provider))
   })
 }
 
 /** The providers of the candidates that are no routers. */
-export function directProviders(offers: readonly Offer[]): ReadonlySet<string> {
+export function directProviders(candidates: readonly EndpointCandidate[]): ReadonlySet<string> {
   return new Set(
-    offers.flatMap(({ endpoint, state }) => (state.speaksOpenRouter === true ? [] : [endpoint.provider])),
+    candidates.flatMap(({ endpoint, state }) => (state.speaksOpenRouter === true ? [] : [endpoint.provider])),
   )
 }

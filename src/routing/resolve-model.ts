@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import { shortName } from '../base/text.ts'
+import { truncate } from '../base/text.ts'
 import type { Catalog, Endpoint, Model, ModelKind } from '../catalog/catalog.ts'
 import { findByName } from '../catalog/find-model.ts'
 import { findNearest } from '../base/nearest-names.ts'
@@ -72,6 +72,6 @@ function noSuchModel(name: string, kind: ModelKind, catalog: Catalog): BrokerErr
       : 'GET /v1/models lists the available models'
   return new BrokerError(
     'no-such-model',
-    `No endpoints found for ${shortName(name)}. There is no such model here; ${hint}`,
+    `No endpoints found for ${truncate(name)}. There is no such model here; ${hint}`,
   )
 }

@@ -1,7 +1,7 @@
 import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
-import type { RoutingWishes } from '../wire/openai/routing-preferences.ts'
-import { quantizationFits, tooDear } from './price-and-quantization.ts'
-import { meansProvider } from './provider-slugs.ts'
+import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
+import { quantizationMatches, maxPriceExcess } from './price-and-quantization.ts'
+import { matchesProvider } from './provider-slugs.ts'
 
 /** The slug of OpenRouter itself. */
 const ROUTER = 'openrouter'
@@ -10,24 +10,24 @@ const ROUTER = 'openrouter'
 interface Condition {
   /** Its name in a request. */
   readonly name: string
-  readonly isMet: (endpoint: RouterEndpoint, wishes: RoutingWishes) => boolean
+  readonly isMet: (endpoint: RouterEndpoint, requested: RoutingPreferences) => boolean
 }
 
 const CONDITIONS: readonly Condition[] = [
-  { name: 'provider.only', isMet: ({ tag }, { preferences }) => isNamed(tag, preferences.only) },
+  { name: 'provider.only', isMet: ({ tag }, { preferences }) => isListed(tag, preferences.only) },
   {
     name: 'provider.order without fallbacks',
-    isMet: ({ tag }, { preferences }) => preferences.allowFallbacks || isNamed(tag, preferences.order),
+    isMet: ({ tag }, { preferences }) => preferences.allowFallbacks || isListed(tag, preferences.order),
   },
   {
     name: 'provider.ignore',
     isMet: ({ tag }, { preferences }) =>
-      preferences.ignore?.some((slug) => meansProvider(tag, slug)) !== true,
+      preferences.ignore?.some((slug) => matchesProvider(tag, slug)) !== true,
   },
   {
     name: 'provider.quantizations',
     isMet: ({ quantization }, { preferences }) =>
-      preferences.quantizations?.some((wanted) => quantizationFits(wanted, quantization)) !== false,
+      preferences.quantizations?.some((wanted) => quantizationMatches(wanted, quantization)) !== false,
   },
   {
     name: 'max_tokens',
@@ -41,22 +41,25 @@ const CONDITIONS: readonly Condition[] = [
   {
     name: 'provider.max_price',
     isMet: ({ price }, { preferences: { maxPrice } }) =>
-      price === undefined || maxPrice === undefined || tooDear(price, maxPrice) === undefined,
+      price === undefined || maxPrice === undefined || maxPriceExcess(price, maxPrice) === undefined,
   },
 ]
 
 /** The first condition that, together with those before it, none of a router's endpoints meets; `undefined` when one meets all. */
-export function unmetBehind(endpoints: readonly RouterEndpoint[], wishes: RoutingWishes): string | undefined {
-  let left = endpoints
+export function unmetCondition(
+  endpoints: readonly RouterEndpoint[],
+  requested: RoutingPreferences,
+): string | undefined {
+  let remaining = endpoints
   for (const { name, isMet } of CONDITIONS) {
-    left = left.filter((endpoint) => isMet(endpoint, wishes))
-    if (left.length === 0) return name
+    remaining = remaining.filter((endpoint) => isMet(endpoint, requested))
+    if (remaining.length === 0) return name
   }
   return undefined
 }
 
 /** A list that names no provider besides the router itself is no condition on its endpoints. */
-function isNamed(tag: string, slugs: readonly string[] | undefined): boolean {
+function isListed(tag: string, slugs: readonly string[] | undefined): boolean {
   const others = slugs?.filter((slug) => slug !== ROUTER) ?? []
-  return others.length === 0 || others.some((slug) => meansProvider(tag, slug))
+  return others.length === 0 || others.some((slug) => matchesProvider(tag, slug))
 }

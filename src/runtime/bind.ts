@@ -23,45 +23,45 @@ export interface BoundSocket {
  * which on close unlinks the path it was given without a check, can't remove a successor's socket.
  */
 export async function bindUnixSocket(server: Server, path: string): Promise<BoundSocket> {
-  await clearWay(path)
-  const nursery = nurseryOf(path)
-  await listen(server, path, () => listenUnderUmask(server, nursery))
-  const ours = lstatSync(nursery)
-  renameSync(nursery, path)
+  await prepareSocketPath(path)
+  const temporaryPath = temporaryPathOf(path)
+  await listen(server, path, () => listenUnderUmask(server, temporaryPath))
+  const created = lstatSync(temporaryPath)
+  renameSync(temporaryPath, path)
   return {
     path,
     unbind: () => {
-      if (isSameFile(statOf(path), ours)) rmSync(path, { force: true })
+      if (isSameFile(statOf(path), created)) rmSync(path, { force: true })
     },
   }
 }
 
 /** Creates the private folder of a socket at `path` and removes a stale socket there. Throws `cannot-start` when the path is in use. */
-export async function clearWay(path: string): Promise<void> {
+export async function prepareSocketPath(path: string): Promise<void> {
   checkSocketPath(path)
   makePrivateFolder(dirname(path))
-  await clearStale(path)
-  await clearStale(nurseryOf(path))
+  await removeStale(path)
+  await removeStale(temporaryPathOf(path))
 }
 
 /**
  * Makes `server` listen on a Unix socket that several worker processes share: the first one creates it and moves it into
  * place. The primary must have called `prepareSocketPath` before.
  */
-export async function joinUnixSocket(server: Server, path: string): Promise<void> {
-  const nursery = nurseryOf(path)
-  await listen(server, path, () => server.listen(nursery))
+export async function bindSharedUnixSocket(server: Server, path: string): Promise<void> {
+  const temporaryPath = temporaryPathOf(path)
+  await listen(server, path, () => server.listen(temporaryPath))
   try {
     // Until it is moved, its mode does not matter: only its owner may enter the folder.
-    chmodSync(nursery, SOCKET_MODE)
-    renameSync(nursery, path)
+    chmodSync(temporaryPath, SOCKET_MODE)
+    renameSync(temporaryPath, path)
   } catch (error) {
     // Another worker may have moved it.
-    if (statOf(nursery) !== undefined || statOf(path) === undefined) throw error
+    if (statOf(temporaryPath) !== undefined || statOf(path) === undefined) throw error
   }
 }
 
-function nurseryOf(path: string): string {
+function temporaryPathOf(path: string): string {
   return `${path.slice(0, -1)}~`
 }
 
@@ -85,13 +85,13 @@ function makePrivateFolder(folder: string): void {
   }
 }
 
-async function clearStale(path: string): Promise<void> {
+async function removeStale(path: string): Promise<void> {
   const found = statOf(path)
   if (found === undefined) return
   if (!found.isSocket()) {
     throw new BrokerError('cannot-start', `${path} exists and is not a socket; move it away`)
   }
-  const state = await knock(path)
+  const state = await probe(path)
   if (state === 'ECONNREFUSED') rmSync(path, { force: true })
   else if (state === 'connected') {
     throw new BrokerError('cannot-start', `another process already listens on ${path}; stop it first`)
@@ -104,7 +104,7 @@ async function clearStale(path: string): Promise<void> {
 }
 
 /** Tries to connect; `connected` or the system's error code. */
-async function knock(path: string): Promise<string> {
+async function probe(path: string): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   const socket = createConnection(path)
   socket.once('connect', () => resolve('connected'))
@@ -132,7 +132,9 @@ async function listen(server: Server, where: string, start: () => void): Promise
     start()
     await promise
   } catch (error) {
-    throw new BrokerError('cannot-start', `cannot listen on ${where}: ${whyNot(error)}`, { cause: error })
+    throw new BrokerError('cannot-start', `cannot listen on ${where}: ${listenErrorText(error)}`, {
+      cause: error,
+    })
   } finally {
     server.off('listening', resolve)
     server.off('error', reject)
@@ -140,7 +142,7 @@ async function listen(server: Server, where: string, start: () => void): Promise
 }
 
 /** The system's error with what to do about it, where its own text says too little. */
-function whyNot(error: unknown): string {
+function listenErrorText(error: unknown): string {
   switch (error instanceof Error && 'code' in error ? error.code : undefined) {
     case 'EADDRINUSE':
       return 'another program uses it; stop that program, or choose another port'

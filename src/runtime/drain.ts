@@ -20,58 +20,63 @@ export type Drain = (options: DrainOptions) => Promise<number>
 
 /** Prepares `server` for its graceful stop. Call it before the first request. */
 export function drainable(server: Server): Drain {
-  const answers = watchAnswers(server)
-  return ({ clock, graceMs }) => drain(server, answers, clock, graceMs)
+  const responses = trackResponses(server)
+  return ({ clock, graceMs }) => drain(server, responses, clock, graceMs)
 }
 
 /** The latest response of every connection. Earlier responses on it were fully sent, or there would be no later one. */
-type Answers = ReadonlyMap<Socket, ServerResponse>
+type LatestResponses = ReadonlyMap<Socket, ServerResponse>
 
-function watchAnswers(server: Server): Answers {
-  const answers = new Map<Socket, ServerResponse>()
+function trackResponses(server: Server): LatestResponses {
+  const responses = new Map<Socket, ServerResponse>()
   server.prependListener('request', ({ socket }, response) => {
-    if (!answers.has(socket)) socket.once('close', () => answers.delete(socket))
-    answers.set(socket, response)
+    if (!responses.has(socket)) socket.once('close', () => responses.delete(socket))
+    responses.set(socket, response)
   })
-  return answers
+  return responses
 }
 
-async function drain(server: Server, answers: Answers, clock: Clock, graceMs: number): Promise<number> {
+async function drain(
+  server: Server,
+  responses: LatestResponses,
+  clock: Clock,
+  graceMs: number,
+): Promise<number> {
   if (!server.listening) return 0
   const { promise: closed, resolve } = Promise.withResolvers<void>()
-  let cut = 0
-  server.prependListener('request', partAfterwards)
+  let destroyed = 0
+  server.prependListener('request', closeAfterResponse)
   // `close` of `http.Server` closes connections that it considers idle, and so truncates responses: see `sweepIdle`.
   NetServer.prototype.close.call(server, () => resolve())
-  const cancelSweep = sweepIdle(server, answers, clock)
-  const cancelCut = clock.after(graceMs, () => {
+  const cancelSweep = sweepIdle(server, responses, clock)
+  const cancelDestroy = clock.after(graceMs, () => {
     server.getConnections((_error, count) => {
-      cut = count
+      destroyed = count
       server.closeAllConnections()
     })
   })
   await closed
   cancelSweep()
-  cancelCut()
-  server.off('request', partAfterwards)
-  return cut
+  cancelDestroy()
+  server.off('request', closeAfterResponse)
+  return destroyed
 }
 
 /** A request that arrives on an open connection during the drain is still served, as the last one of its connection. */
-function partAfterwards(_request: unknown, response: ServerResponse): void {
+function closeAfterResponse(_request: unknown, response: ServerResponse): void {
   response.shouldKeepAlive = false
 }
 
 /** Whether the response was ended, but not all of it is in the system's buffers yet. */
-function isUnread({ writableEnded, writableFinished, destroyed }: ServerResponse): boolean {
+function isFlushing({ writableEnded, writableFinished, destroyed }: ServerResponse): boolean {
   return writableEnded && !writableFinished && !destroyed
 }
 
-function sweepIdle(server: Server, answers: Answers, clock: Clock): () => void {
+function sweepIdle(server: Server, responses: LatestResponses, clock: Clock): () => void {
   let cancel = () => {}
   const sweep = () => {
     // Node 24 considers a connection idle once its response was ended, although a slow reader has not received all of it.
-    const isWaiting = [...answers.values()].some(isUnread)
+    const isWaiting = [...responses.values()].some(isFlushing)
     if (!isWaiting) server.closeIdleConnections()
     cancel = clock.after(SWEEP_MS, sweep)
   }

@@ -21,7 +21,7 @@ export async function lockInstance(folder: string): Promise<InstanceLock> {
   const pidFile = join(folder, '.pid')
   for (let tries = 0; tries < TRIES; tries++) {
     const lock = tryLock(folder)
-    if (lock !== undefined) return hold(lock, pidFile)
+    if (lock !== undefined) return writePid(lock, pidFile)
     const pid = readPid(pidFile)
     if (pid !== undefined && isAlive(pid)) throw alreadyRunning(folder, `pid ${pid}`)
     await delay(PAUSE_MS)
@@ -40,7 +40,7 @@ function tryLock(folder: string): FileLock | undefined {
   }
 }
 
-function hold(lock: FileLock, pidFile: string): InstanceLock {
+function writePid(lock: FileLock, pidFile: string): InstanceLock {
   writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 })
   return {
     release() {

@@ -35,83 +35,89 @@ export interface LogQuery {
 }
 
 /** A log that keeps its latest lines in memory and forwards each one. */
-export interface LogRing extends Log {
+export interface LogBuffer extends Log {
   read(query: LogQuery): LogPage
   /** Resolves when `read` would return a line, after `ms`, or when `signal` aborts. */
   wait(query: LogQuery, ms: number, signal: AbortSignal): Promise<void>
 }
 
-const MOST_LINES = 1000
-const LONGEST_MESSAGE = 2000
+const MAX_LINES = 1000
+const MAX_MESSAGE_LENGTH = 2000
 /** In characters of JSON; larger details are left out. */
-const MOST_DETAILS = 8000
+const MAX_DETAILS_LENGTH = 8000
 
 /** Keeps the latest 1000 lines, and forwards every line to `target`. */
-export function createLogRing({ clock, onward }: { readonly clock: Clock; readonly onward: Log }): LogRing {
+export function createLogBuffer({
+  clock,
+  target,
+}: {
+  readonly clock: Clock
+  readonly target: Log
+}): LogBuffer {
   const lines: LogLine[] = []
   const waiting = new Set<() => void>()
   let last = 0
 
-  const keep = (level: LogLevel) => (details: object, message: string) => {
-    onward[level](details, message)
-    const line = { level, message: message.slice(0, LONGEST_MESSAGE), details: plain(details) }
+  const append = (level: LogLevel) => (details: object, message: string) => {
+    target[level](details, message)
+    const line = { level, message: message.slice(0, MAX_MESSAGE_LENGTH), details: toPlainDetails(details) }
     lines.push({ number: ++last, time: clock.now(), ...line })
-    if (lines.length > MOST_LINES) lines.shift()
+    if (lines.length > MAX_LINES) lines.shift()
     for (const wake of waiting) wake()
   }
 
   const read = ({ after, level, limit }: LogQuery): LogPage => {
-    const isGrave = (line: LogLine): boolean => LOG_LEVELS.indexOf(line.level) >= LOG_LEVELS.indexOf(level)
-    if (after === undefined) return { lines: lines.filter(isGrave).slice(-limit), next: last, missed: 0 }
+    const isAtLevel = (line: LogLine): boolean => LOG_LEVELS.indexOf(line.level) >= LOG_LEVELS.indexOf(level)
+    if (after === undefined) return { lines: lines.filter(isAtLevel).slice(-limit), next: last, missed: 0 }
     // A number from before a restart is greater than any here: then every line is new.
     const from = after > last ? 0 : after
-    const fresh = lines.filter((line) => line.number > from && isGrave(line))
-    const page = fresh.slice(0, limit)
-    const next = fresh.length > page.length ? (page.at(-1)?.number ?? last) : last
+    const unread = lines.filter((line) => line.number > from && isAtLevel(line))
+    const page = unread.slice(0, limit)
+    const next = unread.length > page.length ? (page.at(-1)?.number ?? last) : last
     return { lines: page, next, missed: Math.max(0, (lines[0]?.number ?? 1) - 1 - from) }
   }
 
   return {
-    info: keep('info'),
-    warn: keep('warn'),
-    error: keep('error'),
+    info: append('info'),
+    warn: append('warn'),
+    error: append('error'),
     read,
     wait: (query, ms, signal) =>
       new Promise((resolve) => {
-        const look = (): void => {
+        const check = (): void => {
           if (!signal.aborted && read(query).lines.length === 0) return
           finish()
         }
         const finish = (): void => {
           cancel()
-          waiting.delete(look)
-          signal.removeEventListener('abort', look)
+          waiting.delete(check)
+          signal.removeEventListener('abort', check)
           resolve()
         }
         const cancel = clock.after(ms, finish)
-        waiting.add(look)
-        signal.addEventListener('abort', look)
-        look()
+        waiting.add(check)
+        signal.addEventListener('abort', check)
+        check()
       }),
   }
 }
 
-function plain(details: object): LogLine['details'] {
+function toPlainDetails(details: object): LogLine['details'] {
   try {
     const text = JSON.stringify(details, (_key, value: unknown) =>
-      value instanceof Error ? told(value) : value,
+      value instanceof Error ? errorDetails(value) : value,
     )
-    return text.length > MOST_DETAILS ? { cut: `${text.length} characters` } : JSON.parse(text)
+    return text.length > MAX_DETAILS_LENGTH ? { cut: `${text.length} characters` } : JSON.parse(text)
   } catch {
     return {}
   }
 }
 
-function told(error: Error): object {
+function errorDetails(error: Error): object {
   const { name, message, cause } = error
   return {
     name,
-    message: message.slice(0, LONGEST_MESSAGE),
+    message: message.slice(0, MAX_MESSAGE_LENGTH),
     ...(error instanceof BrokerError ? { code: error.code } : {}),
     ...(cause instanceof Error ? { cause } : {}),
   }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { BrokerError } from '../base/errors.ts'
 
 /** `sun_path` is 108 bytes with its closing zero on Linux; libuv cuts a longer path silently. */
-const LONGEST_PATH = 107
+const MAX_PATH_BYTES = 107
 
 const SERVICE = 'hero_aibroker'
 
@@ -32,10 +32,10 @@ export function socketPaths(socketDir: string): SocketPaths {
 /** Returns the path if it fits into a socket address; otherwise throws `cannot-start`. */
 export function checkSocketPath(path: string): string {
   const length = Buffer.byteLength(path)
-  if (length <= LONGEST_PATH) return path
+  if (length <= MAX_PATH_BYTES) return path
   throw new BrokerError(
     'cannot-start',
-    `the socket path ${path} is ${length} bytes long, the system allows ${LONGEST_PATH}; ` +
+    `the socket path ${path} is ${length} bytes long, the system allows ${MAX_PATH_BYTES}; ` +
       'set HERO_SOCKET_DIR to a shorter folder',
   )
 }

@@ -2,7 +2,7 @@ import type { Command, CommanderError } from 'commander'
 import { ERRORS } from '../base/errors.ts'
 
 /** Exits with the code of `bad-request` on a usage error. Commander's own exit code, 1, stands for a bug. */
-export function tellMisuse(program: Command): Command {
+export function exitOnUsageError(program: Command): Command {
   return program
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride(({ exitCode }: CommanderError) =>

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Log } from './log-buffer.ts'
 
 /** Problems of the daemon itself that only an operator can fix. */
-export interface Alarms {
+export interface Warnings {
   /** Logs the warning when it begins, and then once a minute while it is raised again. */
   raise(name: string, message: string): void
   /** Ends the warning and logs that it is over. */
@@ -12,56 +12,56 @@ export interface Alarms {
   current(): readonly string[]
 }
 
-interface Alarm {
+interface Warning {
   readonly message: string
   readonly raisedAt: number
-  readonly toldAt: number
+  readonly loggedAt: number
 }
 
-const TELL_AGAIN_MS = 60_000
-const FORGET_MS = 5 * 60_000
+const REPEAT_MS = 60_000
+const EXPIRE_MS = 5 * 60_000
 
 /** Warnings by name, kept in memory and written to `log`. */
-export function createAlarms({ clock, log }: { readonly clock: Clock; readonly log: Log }): Alarms {
-  const alarms = new Map<string, Alarm>()
+export function createWarnings({ clock, log }: { readonly clock: Clock; readonly log: Log }): Warnings {
+  const warnings = new Map<string, Warning>()
   return {
     raise(name, message) {
       const now = clock.monotonic()
-      const before = alarms.get(name)
-      const isNews = before === undefined || now - before.toldAt >= TELL_AGAIN_MS
-      alarms.set(name, { message, raisedAt: now, toldAt: isNews ? now : before.toldAt })
-      if (isNews) log.error({ alarm: name }, message)
+      const before = warnings.get(name)
+      const isDue = before === undefined || now - before.loggedAt >= REPEAT_MS
+      warnings.set(name, { message, raisedAt: now, loggedAt: isDue ? now : before.loggedAt })
+      if (isDue) log.error({ alarm: name }, message)
     },
     clear(name) {
-      if (alarms.delete(name)) log.info({ alarm: name }, 'this is over')
+      if (warnings.delete(name)) log.info({ alarm: name }, 'this is over')
     },
     current() {
       const now = clock.monotonic()
-      return [...alarms.values()]
-        .filter(({ raisedAt }) => now - raisedAt < FORGET_MS)
+      return [...warnings.values()]
+        .filter(({ raisedAt }) => now - raisedAt < EXPIRE_MS)
         .map(({ message }) => message)
     },
   }
 }
 
 export const OPEN_FILES = 'open-files'
-export const NO_MORE_FILES =
+export const OPEN_FILES_EXHAUSTED =
   'this broker can open no more files or connections: raise its limit (`ulimit -n`), or lower AIBROKER_MAX_OPEN_REQUESTS'
 
-const LOOK_EVERY_MS = 5_000
+const CHECK_INTERVAL_MS = 5_000
 
 /** Checks periodically that a file can be opened: a connection that can't be accepted causes no event. Returns a function that stops it. */
-export function watchOpenFiles(alarms: Alarms, clock: Clock): () => void {
-  let cancel = clock.after(LOOK_EVERY_MS, look)
+export function watchOpenFiles(warnings: Warnings, clock: Clock): () => void {
+  let cancel = clock.after(CHECK_INTERVAL_MS, check)
   return () => cancel()
 
-  function look(): void {
-    if (!canOpenOne()) alarms.raise(OPEN_FILES, NO_MORE_FILES)
-    cancel = clock.after(LOOK_EVERY_MS, look)
+  function check(): void {
+    if (!canOpenFile()) warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED)
+    cancel = clock.after(CHECK_INTERVAL_MS, check)
   }
 }
 
-function canOpenOne(): boolean {
+function canOpenFile(): boolean {
   try {
     closeSync(openSync('/dev/null', 'r'))
     return true

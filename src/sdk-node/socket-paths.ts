@@ -14,14 +14,14 @@ type Environment = Readonly<Record<string, string | undefined>>
  * the folder because Hero's tools renamed the variable twice. `~` is the home folder.
  */
 export function defaultSockets(environment: Environment): BrokerSockets {
-  const home = given(environment, 'HOME') ?? homedir()
+  const home = readVariable(environment, 'HOME') ?? homedir()
   const pathIn = (name: string) => {
-    const path = given(environment, name)
+    const path = readVariable(environment, name)
     return path === undefined ? undefined : resolve(path.replace(/^~(?=\/|$)/, home))
   }
   const varFolder = pathIn('PATH_VAR') ?? join(pathIn('PATH_ROOT') ?? join(home, 'hero'), 'var')
-  const named = pathIn('PATH_SOCKETS') ?? pathIn('PATH_SOCKET') ?? pathIn('HERO_SOCKET_DIR')
-  return socketsIn(join(named ?? join(varFolder, 'sockets'), 'hero_aibroker'))
+  const configuredFolder = pathIn('PATH_SOCKETS') ?? pathIn('PATH_SOCKET') ?? pathIn('HERO_SOCKET_DIR')
+  return socketsIn(join(configuredFolder ?? join(varFolder, 'sockets'), 'hero_aibroker'))
 }
 
 /** The two sockets, from the path of either of them or of their folder. */
@@ -37,7 +37,7 @@ function socketsIn(folder: string): BrokerSockets {
 }
 
 /** The value of a variable; an empty one counts as absent. */
-function given(environment: Environment, name: string): string | undefined {
+function readVariable(environment: Environment, name: string): string | undefined {
   const value = environment[name]?.trim()
   return value === '' ? undefined : value
 }

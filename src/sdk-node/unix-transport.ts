@@ -16,8 +16,8 @@ export interface UnixOptions {
 export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {}): Transport {
   return async ({ door, method, path, body, accept, signal }) => {
     const socketPath = sockets[door]
-    const wish = accept === undefined ? {} : { accept }
-    const headers = { host: 'localhost', ...JSON_BODY, ...options.headers, ...wish }
+    const acceptHeader = accept === undefined ? {} : { accept }
+    const headers = { host: 'localhost', ...JSON_BODY, ...options.headers, ...acceptHeader }
     const outgoing = request({ socketPath, method, path, headers, signal, agent: false }).end(body)
     try {
       const [incoming]: IncomingMessage[] = await once(outgoing, 'response')
@@ -25,13 +25,13 @@ export function unixTransport(sockets: BrokerSockets, options: UnixOptions = {})
       return { status: incoming.statusCode ?? 0, body: readBody(incoming, socketPath, signal) }
     } catch (cause) {
       signal?.throwIfAborted()
-      throw unanswered(socketPath, cause)
+      throw connectionError(socketPath, cause)
     }
   }
 }
 
 /** `forbidden` for a socket that this user may not open: another user's broker may be running, so that starting one would not help. */
-function unanswered(socketPath: string, cause: unknown): BrokerError {
+function connectionError(socketPath: string, cause: unknown): BrokerError {
   const isForbidden = cause instanceof Error && 'code' in cause && cause.code === 'EACCES'
   return isForbidden
     ? new BrokerError('forbidden', `this user may not open ${socketPath}; it belongs to another user`, {

@@ -1,6 +1,6 @@
 import { chatAnswer, chatChunk } from './chat-types.ts'
 import type { ChatAnswer, ChatChunk, ChatRequest } from './chat-types.ts'
-import { askRest, chunksOf, wholeOf } from './rest-call.ts'
+import { callRest, readChunks, readResponse } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
@@ -15,13 +15,16 @@ export interface ChatClient {
 }
 
 export function createChatClient(transport: Transport): ChatClient {
-  const ask = (request: object, options?: CallOptions) => askRest(transport, CHAT_PATH, request, options)
+  const send = (request: object, options?: CallOptions) => callRest(transport, CHAT_PATH, request, options)
   return {
     async chat(request, options) {
-      return wholeOf(await ask({ ...request, stream: false }, options), chatAnswer)
+      return readResponse(await send({ ...request, stream: false }, options), chatAnswer)
     },
     async *streamChat(request, options) {
-      yield* chunksOf(await ask({ stream_options: WITH_USAGE, ...request, stream: true }, options), chatChunk)
+      yield* readChunks(
+        await send({ stream_options: WITH_USAGE, ...request, stream: true }, options),
+        chatChunk,
+      )
     },
   }
 }

@@ -43,17 +43,17 @@ const common = {
   usage: usage.nullish(),
 }
 
-const said = { content: text, reasoning: text, tool_calls: toolCalls }
+const messageFields = { content: text, reasoning: text, tool_calls: toolCalls }
 
 export const chatAnswer = z.looseObject({
   ...common,
-  choices: z.array(z.looseObject({ message: z.looseObject(said), finish_reason: text })),
+  choices: z.array(z.looseObject({ message: z.looseObject(messageFields), finish_reason: text })),
 })
 
 /** The last chunk of a stream carries `usage`. */
 export const chatChunk = z.looseObject({
   ...common,
-  choices: z.array(z.looseObject({ delta: z.looseObject(said), finish_reason: text })),
+  choices: z.array(z.looseObject({ delta: z.looseObject(messageFields), finish_reason: text })),
 })
 
 /** A complete chat response. */

@@ -1,4 +1,4 @@
-import { askRest } from './rest-call.ts'
+import { callRest } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
@@ -22,7 +22,7 @@ export function createLedgerClient(transport: Transport): LedgerClient {
       for (const [name, value] of Object.entries({ since, until, ip: address }))
         if (value !== undefined) query.set(name, String(value))
       const path = `/billing/export.${format}?${query.toString()}`
-      yield* (await askRest(transport, path, undefined, options)).body
+      yield* (await callRest(transport, path, undefined, options)).body
     },
   }
 }

@@ -11,7 +11,7 @@ import type {
   ListedModel,
   ModelList,
 } from './openai-types.ts'
-import { askRest, chunksOf, wholeOf } from './rest-call.ts'
+import { callRest, readChunks, readResponse } from './rest-call.ts'
 import type { CallOptions } from './rpc-client.ts'
 import type { Transport } from './transport.ts'
 
@@ -33,47 +33,49 @@ export interface OpenAiClient {
 }
 
 /** With `stream: true` resolves to the chunks; leaving their loop closes the connection. Without it resolves to the complete response. */
-export interface Create<Request, Answer, Chunk> {
+export interface Create<Request, Result, Chunk> {
   (
     request: Request & { readonly stream: true },
     options?: CallOptions,
   ): Promise<AsyncGenerator<Chunk, void, void>>
-  (request: Request & { readonly stream?: false | undefined }, options?: CallOptions): Promise<Answer>
+  (request: Request & { readonly stream?: false | undefined }, options?: CallOptions): Promise<Result>
 }
 
 export function createOpenAiClient(transport: Transport): OpenAiClient {
-  const get = (path: string, options?: CallOptions) => askRest(transport, path, undefined, options)
+  const get = (path: string, options?: CallOptions) => callRest(transport, path, undefined, options)
   return {
     chat: { completions: { create: creator(transport, CHAT_PATH, chatAnswer, chatChunk) } },
     completions: { create: creator(transport, '/v1/completions', completion, completion) },
     embeddings: {
       async create(request, options) {
-        return wholeOf(await askRest(transport, '/v1/embeddings', request, options), embeddings)
+        return readResponse(await callRest(transport, '/v1/embeddings', request, options), embeddings)
       },
     },
     models: {
-      list: async (options) => wholeOf(await get('/v1/models', options), modelList),
+      list: async (options) => readResponse(await get('/v1/models', options), modelList),
       async retrieve(id, options) {
         const path = id.split('/').map(encodeURIComponent).join('/')
-        return wholeOf(await get(`/v1/models/${path}`, options), listedModel)
+        return readResponse(await get(`/v1/models/${path}`, options), listedModel)
       },
     },
   }
 }
 
-function creator<Request extends object, Answer extends z.ZodType, Chunk extends z.ZodType>(
+function creator<Request extends object, Result extends z.ZodType, Chunk extends z.ZodType>(
   transport: Transport,
   path: string,
-  answer: Answer,
-  chunk: Chunk,
-): Create<Request, z.output<Answer>, z.output<Chunk>> {
+  responseSchema: Result,
+  chunkSchema: Chunk,
+): Create<Request, z.output<Result>, z.output<Chunk>> {
   const create = async (
     request: Request & { readonly stream?: boolean | undefined },
     options?: CallOptions,
   ) => {
-    const came = await askRest(transport, path, request, options)
-    return request.stream === true ? chunksOf(came, chunk) : wholeOf(came, answer)
+    const response = await callRest(transport, path, request, options)
+    return request.stream === true
+      ? readChunks(response, chunkSchema)
+      : readResponse(response, responseSchema)
   }
   // The result depends on `stream`, which overloads can express and a single signature cannot.
-  return create as Create<Request, z.output<Answer>, z.output<Chunk>>
+  return create as Create<Request, z.output<Result>, z.output<Chunk>>
 }

@@ -2,12 +2,12 @@ import { z } from 'zod'
 
 import { BrokerError, ERRORS } from '../base/errors.ts'
 import type { ErrorCode, ErrorDetails } from '../base/errors.ts'
-import type { RpcAnswer } from '../wire/rpc/message.ts'
+import type { RpcResponse } from '../wire/rpc/message.ts'
 
 /** Turns the error of an RPC response into the `BrokerError` that the broker threw. */
-export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']>): BrokerError {
-  const { code: word, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
-  return new BrokerError(isErrorCode(word) ? word : wordForRpc(code), message, {
+export function rpcError({ code, message, data }: NonNullable<RpcResponse['error']>): BrokerError {
+  const { code: brokerCode, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
+  return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForRpc(code), message, {
     details: readDetails({ provider, status, raw, retryAfter, metadata }),
   })
 }
@@ -16,10 +16,10 @@ export function rpcError({ code, message, data }: NonNullable<RpcAnswer['error']
 export function restError(status: number, body: unknown): BrokerError {
   const parsed = envelope.safeParse(body)
   if (!parsed.success)
-    return new BrokerError(wordForHttp(status, {}), `the broker responded with HTTP ${status}`)
+    return new BrokerError(codeForHttp(status, {}), `the broker responded with HTTP ${status}`)
   const { message, code, metadata } = parsed.data.error
   const {
-    code: word,
+    code: brokerCode,
     provider_name: provider,
     provider_status,
     raw,
@@ -27,7 +27,7 @@ export function restError(status: number, body: unknown): BrokerError {
     ...rest
   } = metadata ?? {}
   const http = typeof code === 'number' ? code : status
-  return new BrokerError(isErrorCode(word) ? word : wordForHttp(http, metadata ?? {}), message, {
+  return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForHttp(http, metadata ?? {}), message, {
     details: readDetails({ provider, status: provider_status, raw, retryAfter, metadata: rest }),
   })
 }
@@ -41,10 +41,10 @@ const envelope = z.object({
 })
 
 /** Details that only the broker itself uses. */
-type Unread = 'headers' | 'isUnasked' | 'mayRepeat' | 'mayBill' | 'routed'
+type BrokerOnlyDetail = 'headers' | 'isUnsent' | 'mayRepeat' | 'mayBeCharged' | 'routed'
 
 /** A detail of an unexpected type is dropped, so that it cannot hide the error itself. */
-function readDetails(given: Record<Exclude<keyof ErrorDetails, Unread>, unknown>): ErrorDetails {
+function readDetails(given: Record<Exclude<keyof ErrorDetails, BrokerOnlyDetail>, unknown>): ErrorDetails {
   return details.parse(given)
 }
 
@@ -56,22 +56,22 @@ const details = z.object({
   metadata: z.record(z.string(), z.unknown()),
 })
 
-function isErrorCode(word: unknown): word is ErrorCode {
-  return typeof word === 'string' && Object.hasOwn(ERRORS, word)
+function isErrorCode(brokerCode: unknown): brokerCode is ErrorCode {
+  return typeof brokerCode === 'string' && Object.hasOwn(ERRORS, brokerCode)
 }
 
 /** Without our own code: JSON-RPC's codes blame the request, except that an unknown method is `not-found` on this broker. */
-function wordForRpc(code: number): ErrorCode {
+function codeForRpc(code: number): ErrorCode {
   if (code === -32601) return 'not-found'
-  return errorCodes.find((word) => ERRORS[word].rpc === code) ?? 'bad-request'
+  return errorCodes.find((brokerCode) => ERRORS[brokerCode].rpc === code) ?? 'bad-request'
 }
 
 /** Without our own code, as from an old broker or a proxy: status, `error_type` and provider identify most errors. */
-function wordForHttp(status: number, metadata: Readonly<Record<string, unknown>>): ErrorCode {
-  const fits = errorCodes.filter((word) => ERRORS[word].http === status)
-  const typed = fits.filter((word) => ERRORS[word].type === metadata['error_type'])
+function codeForHttp(status: number, metadata: Readonly<Record<string, unknown>>): ErrorCode {
+  const fits = errorCodes.filter((brokerCode) => ERRORS[brokerCode].http === status)
+  const typed = fits.filter((brokerCode) => ERRORS[brokerCode].type === metadata['error_type'])
   const ours = metadata['provider_name'] === undefined
-  const sure = typed.find((word) => word.startsWith('upstream-') !== ours)
+  const sure = typed.find((brokerCode) => brokerCode.startsWith('upstream-') !== ours)
   return sure ?? typed[0] ?? fits[0] ?? (status >= 500 ? 'internal' : 'bad-request')
 }
 

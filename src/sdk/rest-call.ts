@@ -7,33 +7,33 @@ import { parseJson, readText } from './transport.ts'
 import type { Transport, TransportAnswer } from './transport.ts'
 
 /** Sends a REST request: a POST with a body, a GET without one. Throws the broker's own `BrokerError`. */
-export async function askRest(
+export async function callRest(
   transport: Transport,
   path: string,
   body: object | undefined,
   { signal }: CallOptions = {},
 ): Promise<TransportAnswer> {
-  const answer = await transport({
+  const response = await transport({
     door: 'rest',
     method: body === undefined ? 'GET' : 'POST',
     path,
     body: body === undefined ? undefined : JSON.stringify(body),
     signal,
   })
-  if (answer.status === 200) return answer
-  throw restError(answer.status, parseJson(await readText(answer.body)))
+  if (response.status === 200) return response
+  throw restError(response.status, parseJson(await readText(response.body)))
 }
 
 /** The complete response, validated by `schema`; fields that the schema doesn't name stay. Throws `internal` if it doesn't match. */
-export async function wholeOf<S extends z.ZodType>(
+export async function readResponse<S extends z.ZodType>(
   { body }: TransportAnswer,
   schema: S,
 ): Promise<z.output<S>> {
-  return recognised(parseJson(await readText(body)), schema)
+  return validate(parseJson(await readText(body)), schema)
 }
 
 /** The response chunk by chunk. Throws `upstream-failed` when the stream ends before `[DONE]`, so that a truncated response cannot look complete. */
-export async function* chunksOf<S extends z.ZodType>(
+export async function* readChunks<S extends z.ZodType>(
   { body }: TransportAnswer,
   schema: S,
 ): AsyncGenerator<z.output<S>, void, void> {
@@ -48,10 +48,10 @@ export async function* chunksOf<S extends z.ZodType>(
 function readChunk<S extends z.ZodType>(payload: string, schema: S): z.output<S> {
   const json = parseJson(payload)
   if (typeof json === 'object' && json !== null && 'error' in json) throw restError(502, json)
-  return recognised(json, schema)
+  return validate(json, schema)
 }
 
-function recognised<S extends z.ZodType>(json: unknown, schema: S): z.output<S> {
+function validate<S extends z.ZodType>(json: unknown, schema: S): z.output<S> {
   const read = schema.safeParse(json)
   if (read.success) return read.data
   throw new BrokerError('internal', 'the broker sent a response that this client does not know')

@@ -1,7 +1,7 @@
 import { BrokerError } from '../base/errors.ts'
-import { findFault } from '../wire/openai/field-error.ts'
-import { rpcAnswer, STREAM_TYPE } from '../wire/rpc/message.ts'
-import type { RpcAnswer } from '../wire/rpc/message.ts'
+import { findProblem } from '../wire/openai/field-error.ts'
+import { rpcResponse, STREAM_TYPE } from '../wire/rpc/message.ts'
+import type { RpcResponse } from '../wire/rpc/message.ts'
 import { methods } from '../wire/rpc/methods.ts'
 import type { MethodName, Params, Result, StreamName } from '../wire/rpc/methods.ts'
 import { eventsIn } from '../wire/sse.ts'
@@ -50,26 +50,26 @@ export interface RpcClient {
 export function createRpcClient(transport: Transport): RpcClient {
   return {
     async call(method, ...[params, options]) {
-      const answer = await post(transport, message(method, params, 0), options)
-      return readResult(method, readAnswer(answer))
+      const response = await post(transport, message(method, params, 0), options)
+      return readResult(method, parseRpcResponse(response))
     },
 
     async *stream(method, ...[params, options]) {
       const body = JSON.stringify(message(method, params, 0))
       const request = { door: 'rpc', method: 'POST', path: '/rpc', body, accept: STREAM_TYPE } as const
-      const answer = await transport({ ...request, signal: options?.signal })
-      if (answer.status !== 200) throw restError(answer.status, parseJson(await readText(answer.body)))
-      for await (const payload of eventsIn(answer.body))
-        yield readResult(method, readAnswer(parseJson(payload)))
+      const response = await transport({ ...request, signal: options?.signal })
+      if (response.status !== 200) throw restError(response.status, parseJson(await readText(response.body)))
+      for await (const payload of eventsIn(response.body))
+        yield readResult(method, parseRpcResponse(parseJson(payload)))
       throw new BrokerError('unreachable', 'the broker closed the connection')
     },
 
     async batch(calls, options) {
       if (calls.length === 0) return [] as never
       const messages = calls.map(([method, params], id) => message(method, params, id))
-      const answers = readBatch(await post(transport, messages, options))
+      const responses = readBatch(await post(transport, messages, options))
       const results = calls.map(([method], id) =>
-        Promise.resolve().then(() => readResult(method, answers.get(id))),
+        Promise.resolve().then(() => readResult(method, responses.get(id))),
       )
       // Each element of the tuple has the result type of its method, but `map` returns a plain array type.
       return (await Promise.allSettled(results)) as never
@@ -83,34 +83,34 @@ function message(method: MethodName, params: object | undefined, id: number) {
 
 async function post(transport: Transport, body: unknown, options: CallOptions = {}): Promise<unknown> {
   const request = { door: 'rpc', method: 'POST', path: '/rpc', body: JSON.stringify(body) } as const
-  const answer = await transport({ ...request, signal: options.signal })
-  const json = parseJson(await readText(answer.body))
-  if (answer.status !== 200 || json === undefined) throw restError(answer.status, json)
+  const response = await transport({ ...request, signal: options.signal })
+  const json = parseJson(await readText(response.body))
+  if (response.status !== 200 || json === undefined) throw restError(response.status, json)
   return json
 }
 
-function readBatch(answers: unknown): ReadonlyMap<unknown, RpcAnswer> {
+function readBatch(responses: unknown): ReadonlyMap<unknown, RpcResponse> {
   // A batch that is refused as a whole gets a single response instead of an array.
-  if (!Array.isArray(answers)) throw rpcError(readAnswer(answers).error ?? NO_ANSWER)
-  return new Map(answers.map(readAnswer).map((answer) => [answer.id, answer]))
+  if (!Array.isArray(responses)) throw rpcError(parseRpcResponse(responses).error ?? NO_RESPONSE)
+  return new Map(responses.map(parseRpcResponse).map((response) => [response.id, response]))
 }
 
-function readAnswer(json: unknown): RpcAnswer {
-  const answer = rpcAnswer.safeParse(json)
-  if (!answer.success)
+function parseRpcResponse(json: unknown): RpcResponse {
+  const response = rpcResponse.safeParse(json)
+  if (!response.success)
     throw new BrokerError('internal', 'the response is not JSON-RPC; is this the broker’s rpc.sock?')
-  return answer.data
+  return response.data
 }
 
-const NO_ANSWER = { code: -32603, message: 'the broker sent no response to this call' }
+const NO_RESPONSE = { code: -32603, message: 'the broker sent no response to this call' }
 
 /** The result as received, validated by the contract's schema; fields that a newer broker adds stay. */
-function readResult<M extends MethodName>(method: M, answer: RpcAnswer | undefined): Result<M> {
-  if (answer === undefined) throw rpcError(NO_ANSWER)
-  if (answer.error) throw rpcError(answer.error)
-  const checked = methods[method].result.safeParse(answer.result)
-  if (checked.success) return answer.result as Result<M>
-  const { path, words } = findFault(methods[method].result, answer.result)
+function readResult<M extends MethodName>(method: M, response: RpcResponse | undefined): Result<M> {
+  if (response === undefined) throw rpcError(NO_RESPONSE)
+  if (response.error) throw rpcError(response.error)
+  const checked = methods[method].result.safeParse(response.result)
+  if (checked.success) return response.result as Result<M>
+  const { path, words } = findProblem(methods[method].result, response.result)
   throw new BrokerError(
     'internal',
     `the broker responded to ${method} in a shape this client does not know ` +

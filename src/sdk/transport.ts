@@ -44,13 +44,13 @@ export function httpTransport(baseUrl: string, { headers, fetch }: HttpOptions =
       signal?.throwIfAborted()
       throw new BrokerError('unreachable', `no broker answers at ${root}`, { cause })
     })
-    return { status: response.status, body: response.body === null ? nothing() : readAll(response.body) }
+    return { status: response.status, body: response.body === null ? emptyBody() : readAll(response.body) }
   }
 }
 
 export const JSON_BODY = { 'content-type': 'application/json' } as const
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+async function* emptyBody(): AsyncGenerator<Uint8Array> {}
 
 /** Reads the stream by a reader, because not every browser can iterate over a stream yet. */
 async function* readAll(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -48,9 +48,9 @@ export class Checkpoints {
    */
   async #checkpoint(): Promise<void> {
     try {
-      await this.#ask('copy')
+      await this.#runStep('copy')
       this.#queue.pause()
-      await this.#ask('restart')
+      await this.#runStep('restart')
     } catch {
       this.#worker = undefined
     } finally {
@@ -58,7 +58,7 @@ export class Checkpoints {
     }
   }
 
-  async #ask(step: CheckpointStep): Promise<void> {
+  async #runStep(step: CheckpointStep): Promise<void> {
     const worker = (this.#worker ??= startWorker(this.#path))
     // The thread keeps the process alive only while a step is running.
     worker.ref()

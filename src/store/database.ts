@@ -5,7 +5,7 @@ import { lockFile, type FileLock } from './file-lock.ts'
 import { migrate } from './migrate.ts'
 
 /** How long opening waits for another program. Later the event loop never waits: the write queue retries instead. */
-const OPENING_PATIENCE_MS = 5000
+const OPEN_TIMEOUT_MS = 5000
 
 /**
  * `power-safe-soon`: acknowledged rows survive a crash of the program at once, and a power cut 50 ms after the end of the
@@ -21,7 +21,7 @@ export function openDatabase(
   migrations: readonly string[],
 ): DatabaseSync {
   createPrivately(path)
-  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: OPENING_PATIENCE_MS })
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: OPEN_TIMEOUT_MS })
   try {
     // Checkpoints sync the disk, so they run in a separate thread: see checkpoints.ts.
     database.exec(`

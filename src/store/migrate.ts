@@ -7,7 +7,7 @@ import { prepare } from './sql.ts'
  */
 export function migrate(database: DatabaseSync, migrations: readonly string[]): void {
   const version = Number(prepare(database, 'PRAGMA user_version').get()?.['user_version'])
-  if (version > migrations.length) throw fromTheFuture(version, migrations.length)
+  if (version > migrations.length) throw newerDatabase(version, migrations.length)
   if (version === migrations.length) return
   database.exec('BEGIN IMMEDIATE')
   try {
@@ -19,7 +19,7 @@ export function migrate(database: DatabaseSync, migrations: readonly string[]): 
   }
 }
 
-function fromTheFuture(version: number, known: number): BrokerError {
+function newerDatabase(version: number, known: number): BrokerError {
   const message = `the database has version ${version}, this program knows ${known}: use the newer program`
   return new BrokerError('cannot-start', message)
 }

@@ -4,7 +4,7 @@ import { providerPriority } from './migrations/0002-provider-priority.ts'
 import { keptAnswers } from './migrations/0003-kept-answers.ts'
 import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
-import { whoAnswered } from './migrations/0006-who-answered.ts'
+import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
 
 /**
@@ -16,7 +16,7 @@ export const MIGRATIONS: readonly string[] = [
   keptAnswers,
   chainedEntries,
   requestGroups,
-  whoAnswered,
+  laterEntryColumns,
   upstreamIds,
 ]
 

@@ -1,5 +1,5 @@
 /** SQLite's primary result codes that concern the disk or the file rather than the statement: a retry can help. */
-const PLACE_CODES: ReadonlySet<number> = new Set([
+const STORAGE_CODES: ReadonlySet<number> = new Set([
   5, // SQLITE_BUSY
   8, // SQLITE_READONLY
   10, // SQLITE_IOERR
@@ -9,8 +9,8 @@ const PLACE_CODES: ReadonlySet<number> = new Set([
 const BUSY = 5
 
 /** True when the disk or another program is the cause, not the statement. */
-export function isPlaceTrouble(error: unknown): boolean {
-  return PLACE_CODES.has(primaryCode(error))
+export function isStorageError(error: unknown): boolean {
+  return STORAGE_CODES.has(primaryCode(error))
 }
 
 /** True when another program holds the lock. */

@@ -19,11 +19,11 @@ export interface Store {
    */
   write<T>(job: () => T): Promise<T>
   /** Like `write`, for what must not be lost: waits until there is space again. */
-  writeEventually<T>(job: () => T): Promise<T>
+  writeWithRetry<T>(job: () => T): Promise<T>
   /** Queues a write with callbacks instead of a promise, which saves 0.3 µs. */
   queue<T>(job: Job<T>): void
   /** Resolves when everything queued so far is committed; with a full disk it resolves at once. */
-  caughtUp(): Promise<void>
+  whenDrained(): Promise<void>
   /** False while the disk is full: check it before accepting a request that will have to be written. */
   isWritable(): boolean
   /** Resolves when everything queued so far is committed and on the disk. */
@@ -94,13 +94,13 @@ function openAlone({
     return {
       prepare: (sql) => prepare(database, sql),
       write: (job) => queue.write(job),
-      writeEventually: (job) => queue.writeEventually(job),
+      writeWithRetry: (job) => queue.writeWithRetry(job),
       queue: (job) => queue.queue(job),
-      caughtUp: () => queue.caughtUp(),
+      whenDrained: () => queue.whenDrained(),
       isWritable: () => queue.isWritable,
       async flush() {
-        const written = queue.writeEventually(() => undefined)
-        await queue.caughtUp()
+        const written = queue.writeWithRetry(() => undefined)
+        await queue.whenDrained()
         await written
         await sync.now()
       },

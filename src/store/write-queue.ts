@@ -2,29 +2,29 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { prepare } from './sql.ts'
-import { isBusy, isPlaceTrouble } from './sqlite-errors.ts'
+import { isBusy, isStorageError } from './sqlite-errors.ts'
 
 /** In larger transactions the last jobs wait too long: 64 had the best p99. */
-const MOST_JOBS_AT_ONCE = 64
+const MAX_JOBS_PER_TRANSACTION = 64
 /**
  * Jobs that no request waits for (`waitsForSpace`) are gathered for a moment, or until they fill a transaction: many rows
  * then share the pages that are written for them, and the transactions that a request waits for stay small. The moment is
  * longer while there are many such jobs.
  */
-const PATIENT_MS = 2
-const BUSY_PATIENT_MS = 10
+const GATHER_MS = 2
+const BUSY_GATHER_MS = 10
 const BUSY_JOBS = 8
 const BUSY_RETRY_MS = 10
 /** When another program holds the write lock for longer than this, it counts as a full disk. */
-const BUSY_PATIENCE_MS = 2000
+const BUSY_TIMEOUT_MS = 2000
 const FULL_RETRY_MS = 1000
 
 /** SQL for a transaction, which may have other jobs in it. A job may run more than once, and does nothing but SQL. */
 export interface Job<T = unknown> {
   /** The job waits while the disk is full; others are rejected with `store-full`. */
-  readonly isPatient: boolean
+  readonly waitsForSpace: boolean
   /** The job is one statement, which needs no explicit transaction when it is alone. */
-  readonly isSingle?: boolean | undefined
+  readonly autocommit?: boolean | undefined
   run(): T
   /** Called after the commit. */
   resolve(value: T): void
@@ -48,15 +48,15 @@ export class WriteQueue {
   #gathering: Job[] = []
   #isTurnPlanned = false
   /** Number of jobs that a request waits for: in this turn so far, and in the one before. */
-  #came = 0
-  #cameBefore = 0
-  #patientTurn: NodeJS.Timeout | undefined
-  #patientMs = PATIENT_MS
+  #jobsThisTurn = 0
+  #jobsLastTurn = 0
+  #gatherTimer: NodeJS.Timeout | undefined
+  #gatherMs = GATHER_MS
   /** There was a commit after the last call of `afterCommit`. */
   #hasCommitted = false
   #state: 'open' | 'paused' | 'closed' = 'open'
   /** `onFull` was last called with a reason. */
-  #isAlarmed = false
+  #isFullReported = false
   /** Why nothing can be written now; `undefined` when writing works. */
   #full: unknown
   #busySince: number | undefined
@@ -75,28 +75,28 @@ export class WriteQueue {
 
   /** Resolves with the result of the job once it is committed; rejects with `store-full` while the disk is full. */
   write<T>(run: () => T): Promise<T> {
-    return new Promise((resolve, reject) => this.queue({ isPatient: false, run, resolve, reject }))
+    return new Promise((resolve, reject) => this.queue({ waitsForSpace: false, run, resolve, reject }))
   }
 
   /** Like `write`, but waits for space instead of rejecting. */
-  writeEventually<T>(run: () => T): Promise<T> {
-    return new Promise((resolve, reject) => this.queue({ isPatient: true, run, resolve, reject }))
+  writeWithRetry<T>(run: () => T): Promise<T> {
+    return new Promise((resolve, reject) => this.queue({ waitsForSpace: true, run, resolve, reject }))
   }
 
   /** Queues a job, or rejects it at once. */
   queue<T>(job: Job<T>): void {
-    const { isPatient } = job
+    const { waitsForSpace } = job
     if (this.#state === 'closed') return job.reject(closedError())
-    if (isPatient) return this.#add(job)
+    if (waitsForSpace) return this.#add(job)
     if (this.#full !== undefined) return job.reject(storeFull(this.#full))
     this.#jobs.push(job)
-    if (++this.#came === 1 && this.#cameBefore <= 1) this.#turnAtOnce()
+    if (++this.#jobsThisTurn === 1 && this.#jobsLastTurn <= 1) this.#runTurnNow()
     this.#planTurn()
     return undefined
   }
 
   /** Resolves when everything queued so far is committed or rejected. */
-  async caughtUp(): Promise<void> {
+  async whenDrained(): Promise<void> {
     this.#gather()
     await this.write(() => undefined).catch(() => undefined)
   }
@@ -116,7 +116,7 @@ export class WriteQueue {
     this.#state = 'closed'
     this.#gather()
     this.#stopRetrying()
-    while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#turn()
+    while (this.#jobs.length > 0 && this.#cancelRetry === undefined) this.#runTurn()
     this.#stopRetrying()
     for (const job of this.#jobs.splice(0)) job.reject(storeFull(this.#full ?? closedError()))
   }
@@ -125,17 +125,17 @@ export class WriteQueue {
    * Commits a job that comes alone at once, instead of at the end of the turn of the event loop: until then everything that
    * is ready is read, and with 32 streams that is some twenty chunks. Only when the turn before had at most one job.
    */
-  #turnAtOnce(): void {
-    if (this.#isTurnPlanned || this.#isBarred()) return
+  #runTurnNow(): void {
+    if (this.#isTurnPlanned || this.#isBlocked()) return
     // The next turn is planned first, so that `afterCommit` is called there and the owner of this job goes on at once.
     this.#openTurn()
-    this.#turn()
+    this.#runTurn()
   }
 
-  #add(patient: Job): void {
-    this.#gathering.push(patient)
-    if (this.#gathering.length >= MOST_JOBS_AT_ONCE) this.#gather()
-    else this.#patientTurn ??= setTimeout(() => this.#gather(), this.#patientMs)
+  #add(job: Job): void {
+    this.#gathering.push(job)
+    if (this.#gathering.length >= MAX_JOBS_PER_TRANSACTION) this.#gather()
+    else this.#gatherTimer ??= setTimeout(() => this.#gather(), this.#gatherMs)
   }
 
   /** Moves the gathered jobs to the next turn. */
@@ -145,17 +145,17 @@ export class WriteQueue {
   }
 
   #takeGathered(): void {
-    clearTimeout(this.#patientTurn)
-    this.#patientTurn = undefined
-    this.#patientMs = this.#gathering.length < BUSY_JOBS ? PATIENT_MS : BUSY_PATIENT_MS
+    clearTimeout(this.#gatherTimer)
+    this.#gatherTimer = undefined
+    this.#gatherMs = this.#gathering.length < BUSY_JOBS ? GATHER_MS : BUSY_GATHER_MS
     for (const job of this.#gathering.splice(0)) this.#jobs.push(job)
   }
 
   #planTurn(): void {
-    if (!this.#isTurnPlanned && !this.#isBarred() && this.#jobs.length > 0) this.#openTurn()
+    if (!this.#isTurnPlanned && !this.#isBlocked() && this.#jobs.length > 0) this.#openTurn()
   }
 
-  #isBarred(): boolean {
+  #isBlocked(): boolean {
     return this.#state === 'paused' || this.#cancelRetry !== undefined
   }
 
@@ -163,22 +163,22 @@ export class WriteQueue {
     this.#isTurnPlanned = true
     setImmediate(() => {
       this.#isTurnPlanned = false
-      this.#cameBefore = this.#came
-      this.#came = 0
-      if (!this.#isBarred() && this.#state !== 'closed') this.#turn()
-      this.#sayCommitted()
+      this.#jobsLastTurn = this.#jobsThisTurn
+      this.#jobsThisTurn = 0
+      if (!this.#isBlocked() && this.#state !== 'closed') this.#runTurn()
+      this.#reportCommitted()
     })
   }
 
-  #sayCommitted(): void {
+  #reportCommitted(): void {
     if (!this.#hasCommitted) return
     this.#hasCommitted = false
-    if (this.#isAlarmed && this.#full === undefined) this.#tell(undefined)
+    if (this.#isFullReported && this.#full === undefined) this.#reportFull(undefined)
     this.#afterCommit()
   }
 
-  #turn(): void {
-    const jobs = this.#jobs.splice(0, MOST_JOBS_AT_ONCE)
+  #runTurn(): void {
+    const jobs = this.#jobs.splice(0, MAX_JOBS_PER_TRANSACTION)
     if (jobs.length === 0) return
     const values = this.#tryTogether(jobs)
     // Outside the `try`: a committed job must not run again because its `resolve` throws.
@@ -191,7 +191,7 @@ export class WriteQueue {
     try {
       return this.#commitTogether(jobs)
     } catch (error) {
-      if (isPlaceTrouble(error)) this.#stall(jobs, error)
+      if (isStorageError(error)) this.#stall(jobs, error)
       else this.#commitOneByOne(jobs, error)
       return undefined
     }
@@ -208,7 +208,7 @@ export class WriteQueue {
   #commit(jobs: readonly Job[]): readonly unknown[] {
     const [first] = jobs
     // Saves 2 of 11 µs; for the first request in a while it saves 10 µs.
-    if (jobs.length === 1 && first?.isSingle === true) return [first.run()]
+    if (jobs.length === 1 && first?.autocommit === true) return [first.run()]
     return this.#transaction(() => jobs.map((job) => job.run()))
   }
 
@@ -216,27 +216,27 @@ export class WriteQueue {
     if (jobs.length === 1) return jobs[0]?.reject(firstError)
     // Called when all jobs are done: an owner that writes again at once would get between a job that was undone and its next
     // run.
-    const ends: (() => void)[] = []
+    const callbacks: (() => void)[] = []
     for (const [index, job] of jobs.entries()) {
       try {
         const [value] = this.#commitTogether([job])
-        ends.push(() => job.resolve(value))
+        callbacks.push(() => job.resolve(value))
       } catch (error) {
-        if (isPlaceTrouble(error)) {
+        if (isStorageError(error)) {
           this.#stall(jobs.slice(index), error)
           break
         }
-        ends.push(() => job.reject(error))
+        callbacks.push(() => job.reject(error))
       }
     }
-    for (const end of ends) end()
+    for (const end of callbacks) end()
   }
 
   /** Nothing of `jobs` is in the database: they go back to the head of the queue and are retried later. */
   #stall(jobs: readonly Job[], error: unknown): void {
     this.#jobs.unshift(...jobs)
     this.#takeGathered()
-    const isShort = isBusy(error) && this.#isWithinPatience()
+    const isShort = isBusy(error) && this.#isWithinBusyTimeout()
     this.#cancelRetry = this.#clock.after(isShort ? BUSY_RETRY_MS : FULL_RETRY_MS, () => {
       this.#cancelRetry = undefined
       this.#takeGathered()
@@ -244,7 +244,7 @@ export class WriteQueue {
       if (this.#jobs.length === 0) this.#full = undefined
       this.#planTurn()
     })
-    if (!isShort) this.#refuseTheImpatient(error)
+    if (!isShort) this.#rejectNonWaiting(error)
   }
 
   #stopRetrying(): void {
@@ -252,21 +252,21 @@ export class WriteQueue {
     this.#cancelRetry = undefined
   }
 
-  #isWithinPatience(): boolean {
+  #isWithinBusyTimeout(): boolean {
     this.#busySince ??= this.#clock.monotonic()
-    return this.#clock.monotonic() - this.#busySince < BUSY_PATIENCE_MS
+    return this.#clock.monotonic() - this.#busySince < BUSY_TIMEOUT_MS
   }
 
-  #tell(reason: unknown): void {
-    this.#isAlarmed = reason !== undefined
+  #reportFull(reason: unknown): void {
+    this.#isFullReported = reason !== undefined
     this.#onFull(reason)
   }
 
-  #refuseTheImpatient(error: unknown): void {
+  #rejectNonWaiting(error: unknown): void {
     this.#full = error
-    if (!this.#isAlarmed) this.#tell(error)
-    const refused = this.#jobs.filter((job) => !job.isPatient)
-    this.#jobs = this.#jobs.filter((job) => job.isPatient)
+    if (!this.#isFullReported) this.#reportFull(error)
+    const refused = this.#jobs.filter((job) => !job.waitsForSpace)
+    this.#jobs = this.#jobs.filter((job) => job.waitsForSpace)
     for (const job of refused) job.reject(storeFull(error))
   }
 }

@@ -1,16 +1,16 @@
 import type { Clock } from '../base/clock.ts'
 import { BoundedMap } from '../base/collections/bounded-map.ts'
 import { OUTRUN, type Entry, type Settlement } from '../ledger/types.ts'
-import type { EndpointFigures, Percentile } from '../routing/endpoint-candidate.ts'
+import type { EndpointPerformance, Percentile } from '../routing/endpoint-candidate.ts'
 
 /** Latency, throughput and uptime of each endpoint, measured from requests that have ended. */
-export interface EndpointFiguresBook {
+export interface EndpointStats {
   /** Records a request that has ended. */
-  note(settlement: Settlement): void
+  record(settlement: Settlement): void
   /** Loads ledger entries of earlier processes, newest first. */
-  recall(entries: Iterable<Entry>): void
+  load(entries: Iterable<Entry>): void
   /** The statistics of the last 30 minutes; `undefined` when the endpoint had no request in that time. */
-  readonly of: (endpointId: string) => EndpointFigures | undefined
+  readonly of: (endpointId: string) => EndpointPerformance | undefined
   /** Milliseconds until the first token at the 95th percentile; `undefined` when there are too few responses to tell. */
   slowMs(endpointId: string): number | undefined
   /** Percentage of the attempts within the last `ms` that succeeded; `undefined` without any. */
@@ -26,51 +26,51 @@ type EndedRequest = Pick<
 interface Sample {
   readonly at: number
   /** `undefined` when the attempt was given up before it could succeed. */
-  readonly answered: boolean | undefined
+  readonly succeeded: boolean | undefined
   readonly latencyMs: number | undefined
   readonly tokensPerSecond: number | undefined
 }
 
 /** Number of the latest samples that are kept per endpoint; those of a busy endpoint do not cover the whole day. */
-const MOST_SAMPLES = 512
+const MAX_SAMPLES = 512
 
 const WINDOW_MS = 30 * 60_000
 const DAY_MS = 24 * 60 * 60_000
 /** With fewer samples the 95th percentile says nothing. */
-const LEAST_KNOWN = 20
+const MIN_SAMPLES = 20
 /** A bound, because callers can name any model of some providers. */
-const MOST_ENDPOINTS = 4096
+const MAX_ENDPOINTS = 4096
 
 /** In memory: after a restart the statistics are loaded from the ledger, so nothing else has to be stored. */
-export function createEndpointFigures(clock: Clock): EndpointFiguresBook {
-  const book = new BoundedMap<string, Samples>(MOST_ENDPOINTS)
+export function createEndpointStats(clock: Clock): EndpointStats {
+  const samplesByEndpoint = new BoundedMap<string, Samples>(MAX_ENDPOINTS)
   const newSamples = (): Samples => new Samples(clock)
 
   function add(endpointId: string, sample: Sample): void {
-    book.getOrCreate(endpointId, newSamples).add(sample)
+    samplesByEndpoint.getOrCreate(endpointId, newSamples).add(sample)
   }
 
-  function note(ended: EndedRequest, at: number): void {
+  function record(ended: EndedRequest, at: number): void {
     for (const { endpoint, code, ms } of ended.attempts) add(endpoint, sampleOfAttempt(at, code, ms))
     if (ended.endpoint !== undefined && ended.status !== 'cancelled') add(ended.endpoint, sampleOf(at, ended))
   }
 
   return {
-    note: (settlement) => note(settlement, clock.now()),
-    recall(entries) {
+    record: (settlement) => record(settlement, clock.now()),
+    load(entries) {
       for (const { durationMs, ...entry } of [...entries].reverse())
-        if (durationMs !== undefined) note({ ...entry, durationMs }, entry.startedAt + durationMs)
+        if (durationMs !== undefined) record({ ...entry, durationMs }, entry.startedAt + durationMs)
     },
-    of: (endpointId) => book.get(endpointId)?.workedOut().figures,
-    slowMs: (endpointId) => book.get(endpointId)?.workedOut().slowMs,
+    of: (endpointId) => samplesByEndpoint.get(endpointId)?.statistics().figures,
+    slowMs: (endpointId) => samplesByEndpoint.get(endpointId)?.statistics().slowMs,
     uptime(endpointId, ms) {
       const since = clock.now() - Math.min(ms, DAY_MS)
-      const samples = book
+      const samples = samplesByEndpoint
         .get(endpointId)
         ?.since(since)
-        .filter(({ answered }) => answered !== undefined)
+        .filter(({ succeeded }) => succeeded !== undefined)
       if (samples === undefined || samples.length === 0) return undefined
-      return (100 * samples.filter(({ answered }) => answered).length) / samples.length
+      return (100 * samples.filter(({ succeeded }) => succeeded).length) / samples.length
     },
   }
 }
@@ -80,7 +80,7 @@ class Samples {
   readonly #clock: Clock
   readonly #latest: Sample[] = []
   #next = 0
-  #known: WorkedOut | undefined
+  #cached: Statistics | undefined
   #newSince = 0
 
   constructor(clock: Clock) {
@@ -89,7 +89,7 @@ class Samples {
 
   add(sample: Sample): void {
     this.#latest[this.#next] = sample
-    this.#next = (this.#next + 1) % MOST_SAMPLES
+    this.#next = (this.#next + 1) % MAX_SAMPLES
     this.#newSince++
   }
 
@@ -98,32 +98,32 @@ class Samples {
   }
 
   /** Cached, because sorting 512 samples takes 200 µs. */
-  workedOut(): WorkedOut {
+  statistics(): Statistics {
     const now = this.#clock.now()
-    const known = this.#known
-    if (known !== undefined && now - known.at < GOOD_FOR_MS && this.#newSince < goodForMore(known))
-      return known
+    const cached = this.#cached
+    if (cached !== undefined && now - cached.at < MAX_AGE_MS && this.#newSince < maxNewSamples(cached))
+      return cached
     this.#newSince = 0
-    return (this.#known = workedOutOf(this.since(now - WINDOW_MS), now))
+    return (this.#cached = computeStatistics(this.since(now - WINDOW_MS), now))
   }
 }
 
 /** Statistics of many samples are used for so long, or until a sixteenth of the samples is new. */
-const GOOD_FOR_MS = 1000
+const MAX_AGE_MS = 1000
 const MANY = 64
 
-function goodForMore({ count }: WorkedOut): number {
+function maxNewSamples({ count }: Statistics): number {
   return count < MANY ? 1 : count / 16
 }
 
-interface WorkedOut {
+interface Statistics {
   readonly at: number
   readonly count: number
-  readonly figures: EndpointFigures | undefined
+  readonly figures: EndpointPerformance | undefined
   readonly slowMs: number | undefined
 }
 
-function workedOutOf(samples: readonly Sample[], at: number): WorkedOut {
+function computeStatistics(samples: readonly Sample[], at: number): Statistics {
   const count = samples.length
   if (count === 0) return { at, count, figures: undefined, slowMs: undefined }
   const latencies = samples.flatMap(({ latencyMs }) => latencyMs ?? []).sort((a, b) => a - b)
@@ -132,7 +132,7 @@ function workedOutOf(samples: readonly Sample[], at: number): WorkedOut {
     at,
     count,
     figures: { latency: percentiles(latencies), throughput: percentiles(speeds) },
-    slowMs: latencies.length < LEAST_KNOWN ? undefined : nearestRank(latencies, 0.95),
+    slowMs: latencies.length < MIN_SAMPLES ? undefined : nearestRank(latencies, 0.95),
   }
 }
 
@@ -144,7 +144,7 @@ function sampleOfAttempt(at: number, code: string, ms: number): Sample {
   const isOutrun = code === OUTRUN
   return {
     at,
-    answered: isOutrun ? undefined : false,
+    succeeded: isOutrun ? undefined : false,
     latencyMs: isOutrun ? ms : undefined,
     tokensPerSecond: undefined,
   }
@@ -156,7 +156,7 @@ function sampleOf(at: number, { status, firstTokenMs, durationMs, usage }: Ended
   const tookSeconds = seconds > 0.001 ? seconds : durationMs / 1000
   return {
     at,
-    answered: status === 'finished',
+    succeeded: status === 'finished',
     latencyMs: firstTokenMs,
     tokensPerSecond: usage === undefined || tookSeconds <= 0 ? undefined : usage.completion / tookSeconds,
   }

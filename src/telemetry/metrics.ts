@@ -1,11 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import type { Money } from '../base/money.ts'
-import { addMoney, NOTHING } from '../base/money.ts'
+import { addMoney, ZERO } from '../base/money.ts'
 import type { Settlement } from '../ledger/types.ts'
 import { createHistogram, type Histogram } from './histogram.ts'
 
 /** Counters of a set of requests. */
-export interface Figures {
+export interface RequestMetrics {
   readonly requests: Readonly<Record<CountedStatus, number>>
   readonly tokens: {
     readonly prompt: number
@@ -25,7 +25,7 @@ export const COUNTED_STATUSES = ['finished', 'cancelled', 'broken', 'exhausted',
 
 export type CountedStatus = (typeof COUNTED_STATUSES)[number]
 
-export interface EndpointMetrics extends Figures {
+export interface EndpointMetrics extends RequestMetrics {
   readonly endpoint: string
   readonly provider: string
   /** Attempts after which the request went to the next endpoint, by error code. */
@@ -35,33 +35,33 @@ export interface EndpointMetrics extends Figures {
 /** Counters of this process, from its start. */
 export interface Metrics {
   /** Counts a request that has ended. */
-  note(settlement: Settlement): void
+  record(settlement: Settlement): void
   /** Counts an HTTP response of a listener. */
-  answered(listener: string, status: number): void
+  recordResponse(listener: string, status: number): void
   /** Start of the process, in Unix seconds. */
   readonly since: number
-  readonly total: Figures
+  readonly total: RequestMetrics
   endpoints(): readonly EndpointMetrics[]
-  answers(): readonly { readonly door: string; readonly status: number; readonly count: number }[]
+  httpResponses(): readonly { readonly door: string; readonly status: number; readonly count: number }[]
 }
 
 /**
  * A bound, because callers can name any model of some providers. Further endpoints are counted together, as `others`: no
  * counter is ever dropped, because counters must not go back.
  */
-const MOST_ENDPOINTS = 2048
+const MAX_ENDPOINTS = 2048
 const OTHERS = 'others'
 
 /** Counters that all start at zero. */
 export function createMetrics(clock: Clock): Metrics {
   const total = new Counters()
   const endpoints = new Map<string, EndpointCounters>()
-  const answers = new Map<string, Map<number, number>>()
+  const httpResponses = new Map<string, Map<number, number>>()
 
-  function endpointOf(id: string): EndpointCounters {
+  function countersOf(id: string): EndpointCounters {
     const known = endpoints.get(id)
     if (known !== undefined) return known
-    const name = endpoints.size < MOST_ENDPOINTS ? id : OTHERS
+    const name = endpoints.size < MAX_ENDPOINTS ? id : OTHERS
     const counters = endpoints.get(name) ?? new EndpointCounters(name)
     endpoints.set(name, counters)
     return counters
@@ -70,34 +70,34 @@ export function createMetrics(clock: Clock): Metrics {
   return {
     since: Math.floor(clock.now() / 1000),
     total,
-    note(settlement) {
-      total.note(settlement)
-      if (settlement.endpoint !== undefined) endpointOf(settlement.endpoint).note(settlement)
+    record(settlement) {
+      total.record(settlement)
+      if (settlement.endpoint !== undefined) countersOf(settlement.endpoint).record(settlement)
       for (const { endpoint, code } of settlement.attempts)
-        increase(endpointOf(endpoint).failedAttempts, code)
+        increase(countersOf(endpoint).failedAttempts, code)
     },
-    answered(listener, status) {
-      const counts = answers.get(listener) ?? new Map<number, number>()
-      answers.set(listener, counts)
+    recordResponse(listener, status) {
+      const counts = httpResponses.get(listener) ?? new Map<number, number>()
+      httpResponses.set(listener, counts)
       increase(counts, status)
     },
     endpoints: () => [...endpoints.values()],
-    answers: () =>
-      [...answers].flatMap(([listener, counts]) =>
+    httpResponses: () =>
+      [...httpResponses].flatMap(([listener, counts]) =>
         [...counts].map(([status, count]) => ({ door: listener, status, count })),
       ),
   }
 }
 
-class Counters implements Figures {
+class Counters implements RequestMetrics {
   readonly requests = { finished: 0, cancelled: 0, broken: 0, exhausted: 0, failed: 0 }
   readonly tokens = { prompt: 0, completion: 0, cachedPrompt: 0, reasoning: 0 }
   readonly duration = createHistogram()
   readonly firstToken = createHistogram()
-  cost = NOTHING
+  cost = ZERO
   unpriced = 0
 
-  note({ status, usage, cost, endpoint, durationMs, firstTokenMs }: Settlement): void {
+  record({ status, usage, cost, endpoint, durationMs, firstTokenMs }: Settlement): void {
     // Entries of requests that a crash interrupted, and corrections of earlier costs, are not requests of this process.
     if (status === 'interrupted' || status === 'adjusted') return
     this.requests[status]++

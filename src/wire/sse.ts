@@ -1,4 +1,4 @@
-import { GrowingBytes } from '../base/collections/byte-buffer.ts'
+import { ByteBuffer } from '../base/collections/byte-buffer.ts'
 
 /** Raised when an event is larger than the bound. */
 export class EventTooLarge extends Error {}
@@ -17,7 +17,7 @@ export class EventSplitter {
   readonly #onEvent: (payload: string) => void
   readonly #maxBytes: number
   /** The start of a line whose end hasn't arrived yet. */
-  readonly #line = new GrowingBytes()
+  readonly #line = new ByteBuffer()
   #payload: string | undefined
 
   constructor(onEvent: (payload: string) => void, maxBytes = 16 * 1024 * 1024) {

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
-import { createGate } from '../../src/auth/verify-bearer.ts'
+import { createBearerVerifier } from '../../src/auth/verify-bearer.ts'
 import { verifyJwt } from '../../src/auth/jwt.ts'
 import { openTokens } from '../../src/auth/tokens.ts'
 import { API_KEYS_MIGRATIONS } from '../../src/store/migrations.ts'
@@ -21,30 +21,30 @@ function openHere(folder: string, clock = manualClock()) {
 test('a token is stored as a keyed hash only, and is valid after a restart', async () => {
   using folder = tempFolder()
   const first = openHere(folder.path)
-  const { facts, token } = await first.tokens.create({ label: 'ci' })
+  const { info, token } = await first.tokens.create({ label: 'ci' })
   await first.store.close()
   for (const path of [first.path, first.keyPath])
     expect(readFileSync(path, 'latin1')).not.toContain(token.reveal())
   expect(statSync(first.keyPath).mode & 0o777).toBe(0o600)
   const again = openHere(folder.path)
-  expect(again.tokens.find(token.reveal())).toEqual(facts)
-  expect(again.tokens.list()).toEqual([facts])
+  expect(again.tokens.find(token.reveal())).toEqual(info)
+  expect(again.tokens.list()).toEqual([info])
   await again.store.close()
 })
 
 test('a token that is unknown, disabled, expired or deleted is refused', async () => {
   using folder = tempFolder()
   const { tokens, clock, store } = openHere(folder.path)
-  const { facts, token } = await tokens.create({ label: 'ci', expiresAt: clock.now() / 1000 + 60 })
+  const { info, token } = await tokens.create({ label: 'ci', expiresAt: clock.now() / 1000 + 60 })
   const find = () => tokens.find(token.reveal())
   expect(() => tokens.find(`${token.reveal()}x`)).toThrow('not known')
-  await tokens.setDisabled(facts.id, true)
+  await tokens.setDisabled(info.id, true)
   expect(find).toThrow('disabled')
-  await tokens.setDisabled(facts.id, false)
-  expect(find().id).toBe(facts.id)
+  await tokens.setDisabled(info.id, false)
+  expect(find().id).toBe(info.id)
   clock.advance(60_000)
   expect(find).toThrow('expired')
-  expect(await tokens.remove(facts.id)).toBe(true)
+  expect(await tokens.remove(info.id)).toBe(true)
   expect(find).toThrow('not known')
   await expect(tokens.setDisabled('tok-none', true)).rejects.toMatchObject({ code: 'not-found' })
   await store.close()
@@ -55,10 +55,10 @@ test.each([true, false])(
   async (isDisabled) => {
     using folder = tempFolder()
     const { tokens, store } = openHere(folder.path)
-    const { facts, token } = await tokens.create({ label: 'ci' })
+    const { info, token } = await tokens.create({ label: 'ci' })
     const [removed, changed] = await Promise.allSettled([
-      tokens.remove(facts.id),
-      tokens.setDisabled(facts.id, isDisabled),
+      tokens.remove(info.id),
+      tokens.setDisabled(info.id, isDisabled),
     ])
     expect(removed).toMatchObject({ value: true })
     expect(changed).toMatchObject({ reason: { code: 'not-found' } })
@@ -105,14 +105,14 @@ test.each([
 test('the admin token, tokens and JWTs are verified, and a foreign bearer is nothing', async () => {
   using folder = tempFolder()
   const { tokens, clock, store } = openHere(folder.path)
-  const { facts, token } = await tokens.create({ label: 'ci' })
-  const gate = createGate({ adminToken: new Secret('root'), heroSecret: secret, tokens, clock })
-  expect(gate.look(undefined)).toBeUndefined()
-  expect(gate.look('sk-dummy')).toBeUndefined()
-  expect(gate.look('root')).toEqual({ isAdmin: true, token: undefined })
-  expect(gate.look(token.reveal())).toEqual({ isAdmin: false, token: facts.id })
-  await gate.verifyAhead(jwt(HS256, {}))
-  expect(gate.look(jwt(HS256, {}))).toEqual({ isAdmin: true, token: undefined })
-  expect(() => gate.look('hb-unknown')).toThrow('not known')
+  const { info, token } = await tokens.create({ label: 'ci' })
+  const verifier = createBearerVerifier({ adminToken: new Secret('root'), heroSecret: secret, tokens, clock })
+  expect(verifier.verify(undefined)).toBeUndefined()
+  expect(verifier.verify('sk-dummy')).toBeUndefined()
+  expect(verifier.verify('root')).toEqual({ isAdmin: true, token: undefined })
+  expect(verifier.verify(token.reveal())).toEqual({ isAdmin: false, token: info.id })
+  await verifier.verifyAhead(jwt(HS256, {}))
+  expect(verifier.verify(jwt(HS256, {}))).toEqual({ isAdmin: true, token: undefined })
+  expect(() => verifier.verify('hb-unknown')).toThrow('not known')
   await store.close()
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { dollars, formatDollars, money } from '../../src/base/money.ts'
+import { parseUsd, usdText, money } from '../../src/base/money.ts'
 
 describe('an amount in dollars', () => {
   test.each([
@@ -12,26 +12,26 @@ describe('an amount in dollars', () => {
     ['-0.000000001', -1n],
     [0.1, 100_000_000n],
   ])('reads %s exactly', (decimal, nano) => {
-    expect(dollars(decimal)).toBe(nano)
+    expect(parseUsd(decimal)).toBe(nano)
   })
 
   test.each(['', '.', 'abc', '1,5', '0x10', '1e99999', 'NaN', 'Infinity'])('of “%s” is refused', (text) => {
-    expect(() => dollars(text)).toThrow(RangeError)
+    expect(() => parseUsd(text)).toThrow(RangeError)
   })
 
   test('of a million digits is refused without parsing it', () => {
     for (const text of ['1'.repeat(1_000_000), `${'1'.repeat(1_000_000)}x`])
-      expect(() => dollars(text)).toThrow(/not a sane amount/)
+      expect(() => parseUsd(text)).toThrow(/not a sane amount/)
   })
 
   test('that is finer than a nano-dollar is refused instead of rounded', () => {
-    expect(() => dollars('0.0000000001')).toThrow(/finer/)
+    expect(() => parseUsd('0.0000000001')).toThrow(/finer/)
   })
 
   test('is formatted so that parsing gives the same amount', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 24n), max: 10n ** 24n }), (nano) => {
-        expect(dollars(formatDollars(money(nano)))).toBe(nano)
+        expect(parseUsd(usdText(money(nano)))).toBe(nano)
       }),
     )
   })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MOST_DEPTH, MOST_PARTS, parseJson } from '../../src/base/parse-json.ts'
+import { MAX_JSON_DEPTH, MAX_JSON_PARTS, parseJson } from '../../src/base/parse-json.ts'
 
 const outcome = (read: () => unknown): unknown => {
   try {
@@ -16,7 +16,7 @@ test('JSON is parsed up to the maximum of levels, and refused with one more', ()
     ['{"a":', '}'],
     ['[{"":1,"b":', '}]'],
   ] as const) {
-    const levels = open.startsWith('[{') ? MOST_DEPTH / 2 : MOST_DEPTH
+    const levels = open.startsWith('[{') ? MAX_JSON_DEPTH / 2 : MAX_JSON_DEPTH
     const nested = (depth: number): string => `${open.repeat(depth)}1${close.repeat(depth)}`
     expect(outcome(() => parseJson(nested(levels)))).toBeTypeOf('object')
     expect(() => parseJson(nested(levels + 1))).toThrow(/more than 2048 levels/)
@@ -26,19 +26,19 @@ test('JSON is parsed up to the maximum of levels, and refused with one more', ()
 test('JSON is parsed up to the maximum of lists, objects and strings; numbers don’t count', () => {
   for (const part of ['{}', '[]', '""']) {
     const list = (count: number): string => `[${`${part},`.repeat(count - 2)}${part}]`
-    expect(parseJson(list(MOST_PARTS))).toHaveLength(MOST_PARTS - 1)
-    expect(() => parseJson(list(MOST_PARTS + 1))).toThrow(/more than 1000000 strings/)
+    expect(parseJson(list(MAX_JSON_PARTS))).toHaveLength(MAX_JSON_PARTS - 1)
+    expect(() => parseJson(list(MAX_JSON_PARTS + 1))).toThrow(/more than 1000000 strings/)
   }
-  expect(parseJson(`[${'1,'.repeat(2 * MOST_PARTS)}1]`)).toHaveLength(2 * MOST_PARTS + 1)
+  expect(parseJson(`[${'1,'.repeat(2 * MAX_JSON_PARTS)}1]`)).toHaveLength(2 * MAX_JSON_PARTS + 1)
 })
 
 test('brackets in strings are not counted as levels', () => {
-  const text = '[{'.repeat(MOST_DEPTH)
+  const text = '[{'.repeat(MAX_JSON_DEPTH)
   expect(parseJson(JSON.stringify([text, `\\"${text}`]))).toEqual([text, `\\"${text}`])
 })
 
 test('JSON within the bounds is parsed as by the engine, valid or not, with a reviver or without', () => {
-  const padding = ' '.repeat(MOST_DEPTH)
+  const padding = ' '.repeat(MAX_JSON_DEPTH)
   const edit = fc.record({ at: fc.nat(), with: fc.constantFrom('', '"', ']', '{', ',', '\\') })
   fc.assert(
     fc.property(fc.json(), fc.option(edit), (json, broken) => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { jsonText, shortName, shownUrl } from '../../src/base/text.ts'
+import { jsonText, truncate, redactUrl } from '../../src/base/text.ts'
 
 test('a name is shown whole up to 100 characters, and cut there when it is longer', () => {
-  expect(shortName('x'.repeat(100))).toBe('x'.repeat(100))
-  expect(shortName('x'.repeat(101))).toBe(`${'x'.repeat(100)}…`)
+  expect(truncate('x'.repeat(100))).toBe('x'.repeat(100))
+  expect(truncate('x'.repeat(101))).toBe(`${'x'.repeat(100)}…`)
 })
 
 test.each([
@@ -15,7 +15,7 @@ test.each([
   ['ada:s3cret@host/v1', '***@host/v1'],
   ['https://host/v1?key=s3cret#s3cret', 'https://host/v1?***'],
 ])('the URL %s is shown as %s', (url, shown) => {
-  expect(shownUrl(url)).toBe(shown)
+  expect(redactUrl(url)).toBe(shown)
 })
 
 test.each(['', 'plain', 'a "quote"', 'back\\slash', 'line\nbreak', 'ü€😀', '\u2028\ud800'])(

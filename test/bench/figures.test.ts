@@ -72,5 +72,5 @@ function figures(id: string, times: number) {
 
 function slice(cpuMicroseconds: number | undefined, p50: number): Slice {
   const times = { p50, p99: p50 * 2 }
-  return { answers: 100, chunks: 100, seconds: 1, first: times, whole: times, cpuMicroseconds }
+  return { responses: 100, chunks: 100, seconds: 1, first: times, whole: times, cpuMicroseconds }
 }

@@ -1,16 +1,16 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { AnswerReader, type Answer } from '../../bench/load/response-reader.ts'
+import { LoadResponseReader, type LoadResponse } from '../../bench/load/response-reader.ts'
 import { check } from '../../bench/load/check.ts'
 import {
   contentLength,
-  plainAnswer,
+  plainResponse,
   streamChunk,
   streamEnd,
   streamHead,
 } from '../../bench/upstream/prebuilt.ts'
 
-const plain = plainAnswer(1_500)
+const plain = plainResponse(1_500)
 const stream = Buffer.concat([streamHead, streamChunk, streamChunk, streamChunk, streamEnd])
 const wantedPlain = { type: 'plain', contentLength: contentLength(1_500) } as const
 const wantedStream = { type: 'stream', chunks: 3 } as const
@@ -19,11 +19,11 @@ test('responses are read whole, wherever the connection cuts them', () => {
   const bytes = Buffer.concat([plain, stream, plain])
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: bytes.length - 1 })), (cuts) => {
-      const { answers, firsts } = read(cutAt(bytes, cuts))
-      expect(answers).toHaveLength(3)
+      const { answers: responses, firsts } = read(cutAt(bytes, cuts))
+      expect(responses).toHaveLength(3)
       expect(firsts).toBe(3)
       for (const [at, wanted] of [wantedPlain, wantedStream, wantedPlain].entries()) {
-        check(answers[at] ?? { status: 0, body: Buffer.of() }, wanted)
+        check(responses[at] ?? { status: 0, body: Buffer.of() }, wanted)
       }
     }),
   )
@@ -34,26 +34,32 @@ test('a response without length or chunks is an error', () => {
 })
 
 test.each([
-  ['another status', plain, wantedPlain, (answer: Answer) => ({ ...answer, status: 502 }), 'status 502'],
+  [
+    'another status',
+    plain,
+    wantedPlain,
+    (response: LoadResponse) => ({ ...response, status: 502 }),
+    'status 502',
+  ],
   ['other content', plain, { ...wantedPlain, contentLength: 7 }, same, 'other content'],
   ['a truncated response', plain, wantedPlain, half, 'incomplete response'],
   ['a missing chunk', stream, { ...wantedStream, chunks: 6 }, same, '6 events instead of more than 6'],
   ['a stream cut short', stream, { ...wantedStream, chunks: 1 }, half, 'without its finish'],
-  ['a stream that continues after [DONE]', stream, wantedStream, goesOn, 'does not end with [DONE]'],
+  ['a stream that continues after [DONE]', stream, wantedStream, continues, 'does not end with [DONE]'],
 ] as const)('%s fails the bench', (_name, bytes, wanted, spoil, message) => {
-  const [answer] = read([bytes]).answers
-  expect(() => check(spoil(answer ?? { status: 0, body: Buffer.of() }), wanted)).toThrow(message)
+  const [response] = read([bytes]).answers
+  expect(() => check(spoil(response ?? { status: 0, body: Buffer.of() }), wanted)).toThrow(message)
 })
 
 function read(pieces: readonly Buffer[]) {
-  const answers: Answer[] = []
+  const responses: LoadResponse[] = []
   let firsts = 0
-  const reader = new AnswerReader(
+  const reader = new LoadResponseReader(
     () => firsts++,
-    (answer) => answers.push(answer),
+    (response) => responses.push(response),
   )
   for (const piece of pieces) reader.feed(piece)
-  return { answers, firsts }
+  return { answers: responses, firsts }
 }
 
 function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
@@ -61,14 +67,14 @@ function cutAt(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   return places.slice(1).map((end, at) => bytes.subarray(places[at], end))
 }
 
-function same(answer: Answer): Answer {
-  return answer
+function same(response: LoadResponse): LoadResponse {
+  return response
 }
 
-function half({ status, body }: Answer): Answer {
+function half({ status, body }: LoadResponse): LoadResponse {
   return { status, body: body.subarray(0, body.length / 2) }
 }
 
-function goesOn({ status, body }: Answer): Answer {
+function continues({ status, body }: LoadResponse): LoadResponse {
   return { status, body: Buffer.concat([body, Buffer.from('data: {}\n\n')]) }
 }

@@ -6,12 +6,12 @@ import { expect, test } from 'vitest'
 import { BrokerError } from '../../src/base/errors.ts'
 import type { StreamHandlers } from '../../src/server/rpc/calls/handler-types.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
-import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { startInProcessDaemon } from '../support/in-process-daemon.ts'
 import { exampleHandlers } from '../support/rpc-handlers.ts'
-import { runHere } from '../support/run-cli.ts'
+import { runInProcess } from '../support/run-cli.ts'
 import { says, startScriptedBroker } from '../support/scripted-broker.ts'
 
-const chatting = says('Hello')
+const chatScript = says('Hello')
 
 test.each([
   ['providers', 'providers.list'],
@@ -35,37 +35,37 @@ test.each([
   ['contexts delete lab', 'contexts.delete'],
   ['ledger verify', 'ledger.verify'],
 ] as const)('%s --json prints the result of %s unchanged', async (line, method) => {
-  await using broker = await startScriptedBroker(chatting)
-  const { out } = await runHere([...line.split(' '), '--json', '--socket', broker.sockets.rpc])
+  await using broker = await startScriptedBroker(chatScript)
+  const { out } = await runInProcess([...line.split(' '), '--json', '--socket', broker.sockets.rpc])
   expect(JSON.parse(out)).toEqual(methods[method].example.result)
 })
 
 test('one command creates a token with a monthly budget, which works, is limited, and can be disabled', async () => {
-  await using broker = await startDaemonHere()
-  const made = await runHere(
+  await using broker = await startInProcessDaemon()
+  const created = await runInProcess(
     ['tokens', 'create', 'ada', '--usd-per-month', '$5', '--expires', '2099-01-01'],
     broker,
   )
-  expect(made).toMatchObject({ exit: 0, err: '' })
-  const [token = '', note = ''] = made.out.split('\n')
+  expect(created).toMatchObject({ exit: 0, err: '' })
+  const [token = '', note = ''] = created.out.split('\n')
   expect(token).toMatch(/^\S{20,}$/)
   const [, id = ''] = /^(\S+): \$5\.00 a month\./.exec(note) ?? []
 
   const asAda = { environment: { ...broker.environment, AIBROKER_TOKEN: token } }
-  expect((await runHere(['chat', 'hello'], asAda)).out).toContain('You said')
-  const left = await runHere(['limits', 'left', '--token', id], broker)
+  expect((await runInProcess(['chat', 'hello'], asAda)).out).toContain('You said')
+  const left = await runInProcess(['limits', 'left', '--token', id], broker)
   expect(left.out).toMatch(/month +\$5\.00 +\$0\.00 +\$0\.00 +\$5\.00/)
 
-  expect((await runHere(['tokens'], broker)).out).toMatch(
+  expect((await runInProcess(['tokens'], broker)).out).toMatch(
     /ada +good until \d{4}-\d\d-\d\d +\$0\.00 +\$5\.00 a month/,
   )
-  expect((await runHere(['tokens', 'disable', id], broker)).out).toContain('is disabled')
-  expect(await runHere(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
-  expect((await runHere(['tokens', 'delete', id], broker)).out).toBe(`${id} is deleted\n`)
+  expect((await runInProcess(['tokens', 'disable', id], broker)).out).toContain('is disabled')
+  expect(await runInProcess(['chat', 'hello'], asAda)).toMatchObject({ exit: 3, out: '' })
+  expect((await runInProcess(['tokens', 'delete', id], broker)).out).toBe(`${id} is deleted\n`)
 })
 
 test('limits are set with the field names of the contract, shown in one line, and apply at once', async () => {
-  await using broker = await startDaemonHere()
+  await using broker = await startInProcessDaemon()
   const set = [
     'limits',
     'set',
@@ -76,16 +76,20 @@ test('limits are set with the field names of the contract, shown in one line, an
     'openai/*',
     'loopback',
   ]
-  expect((await runHere(set, broker)).out).toBe('context:lab@10.0.0.1: $0.50 a day, only openai/* loopback\n')
-  expect((await runHere(['limits', 'set', 'default', '--requests-per-minute', '1'], broker)).exit).toBe(0)
-  expect((await runHere(['limits'], broker)).out).toMatch(/^default +1 requests a minute$/m)
-  expect((await runHere(['chat', 'one'], broker)).exit).toBe(0)
-  expect(await runHere(['chat', 'two'], broker)).toMatchObject({
+  expect((await runInProcess(set, broker)).out).toBe(
+    'context:lab@10.0.0.1: $0.50 a day, only openai/* loopback\n',
+  )
+  expect((await runInProcess(['limits', 'set', 'default', '--requests-per-minute', '1'], broker)).exit).toBe(
+    0,
+  )
+  expect((await runInProcess(['limits'], broker)).out).toMatch(/^default +1 requests a minute$/m)
+  expect((await runInProcess(['chat', 'one'], broker)).exit).toBe(0)
+  expect(await runInProcess(['chat', 'two'], broker)).toMatchObject({
     exit: 6,
     err: expect.stringContaining('try again'),
   })
-  expect((await runHere(['limits', 'remove', 'default'], broker)).out).toBe('default: no limit\n')
-  expect((await runHere(['chat', 'two'], broker)).exit).toBe(0)
+  expect((await runInProcess(['limits', 'remove', 'default'], broker)).out).toBe('default: no limit\n')
+  expect((await runInProcess(['chat', 'two'], broker)).exit).toBe(0)
 })
 
 test.each([
@@ -96,36 +100,38 @@ test.each([
   ['priority set groq first', 'whole number'],
   ['tokens create x --expires soon', '30m, 24h'],
 ])('“%s” exits with 2 and an error that names valid values', async (line, advice) => {
-  const run = await runHere([...line.split(' '), '--socket', '/nowhere'])
+  const run = await runInProcess([...line.split(' '), '--socket', '/nowhere'])
   expect(run).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(advice) })
 })
 
 test('a token that expires beyond the last date of JavaScript is listed', async () => {
   const tokens = [{ ...methods['tokens.list'].example.result[0], expires_at: Number.MAX_SAFE_INTEGER }]
   const handlers = { ...exampleHandlers, 'tokens.list': async () => tokens as never }
-  await using broker = await startScriptedBroker(chatting, { handlers })
-  const run = await runHere(['tokens', '--socket', broker.sockets.rpc])
+  await using broker = await startScriptedBroker(chatScript, { handlers })
+  const run = await runInProcess(['tokens', '--socket', broker.sockets.rpc])
   expect(run).toMatchObject({ exit: 0, err: '' })
   expect(run.out).toContain('good until +275760-09-13')
 })
 
 test('providers are listed and tested, and priorities are set and cleared', async () => {
-  await using broker = await startDaemonHere()
-  const { out } = await runHere(['providers'], broker)
+  await using broker = await startInProcessDaemon()
+  const { out } = await runInProcess(['providers'], broker)
   expect(out).toMatch(/^local +ready +0 +\d+ +\S+loopback\.sock$/m)
   expect(out).toMatch(/^openai +set OPENAI_API_KEY +0 +\d+ +api\.openai\.com$/m)
-  expect((await runHere(['providers', 'test', 'local'], broker)).out).toMatch(
+  expect((await runInProcess(['providers', 'test', 'local'], broker)).out).toMatch(
     /^ok {2}no key needed: \d+ models, /,
   )
-  expect(await runHere(['providers', 'test', 'grok'], broker)).toMatchObject({ exit: 5, out: '' })
-  expect((await runHere(['priority'], broker)).out).toContain('the models file decides')
-  expect((await runHere(['priority', 'set', 'local', '7'], broker)).out).toMatch(/^local +7$/m)
-  expect((await runHere(['priority', 'clear', 'local'], broker)).out).toContain('the models file decides')
+  expect(await runInProcess(['providers', 'test', 'grok'], broker)).toMatchObject({ exit: 5, out: '' })
+  expect((await runInProcess(['priority'], broker)).out).toContain('the models file decides')
+  expect((await runInProcess(['priority', 'set', 'local', '7'], broker)).out).toMatch(/^local +7$/m)
+  expect((await runInProcess(['priority', 'clear', 'local'], broker)).out).toContain(
+    'the models file decides',
+  )
 })
 
 test('a refused key exits with 8, after a line for each key', async () => {
-  await using broker = await startScriptedBroker(chatting)
-  const run = await runHere(['providers', 'test', 'groq', '--socket', broker.sockets.rpc])
+  await using broker = await startScriptedBroker(chatScript)
+  const run = await runInProcess(['providers', 'test', 'groq', '--socket', broker.sockets.rpc])
   expect(run.exit).toBe(8)
   expect(run.out).toBe('ok  key 1: 19 models, 182 ms\nno  key 2: Invalid API Key (HTTP 401), 95 ms\n')
 })
@@ -135,30 +141,30 @@ test.each([
   ['models bogus', 'models has show, refresh'],
   ['limits show', 'limits has set, remove, left'],
 ])('the unknown command “%s” is refused, naming the known ones', async (line, names) => {
-  const { exit, out, err } = await runHere(line.split(' '))
+  const { exit, out, err } = await runInProcess(line.split(' '))
   expect(err).toContain(`error: unknown command '${line.split(' ').slice(0, 2).join(' ')}'; ${names}\n`)
   expect({ exit, out }).toEqual({ exit: 2, out: '' })
 })
 
 test('the ledger is verified and exported, and the export never overwrites a file', async () => {
-  await using broker = await startDaemonHere()
-  await runHere(['chat', 'hello'], broker)
-  expect((await runHere(['ledger', 'verify'], broker)).out).toBe(
+  await using broker = await startInProcessDaemon()
+  await runInProcess(['chat', 'hello'], broker)
+  expect((await runInProcess(['ledger', 'verify'], broker)).out).toBe(
     'intact  1 row of 1 payer, each as it was written\n',
   )
-  const csv = await runHere(['ledger', 'export'], broker)
+  const csv = await runInProcess(['ledger', 'export'], broker)
   expect(csv.out.trimEnd().split('\r\n')).toHaveLength(2)
   const file = join(broker.folder, 'rows.json')
-  expect((await runHere(['ledger', 'export', '--format', 'json', '--out', file], broker)).exit).toBe(0)
+  expect((await runInProcess(['ledger', 'export', '--format', 'json', '--out', file], broker)).exit).toBe(0)
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
-  expect(await runHere(['ledger', 'export', '--out', file], broker)).toMatchObject({
+  expect(await runInProcess(['ledger', 'export', '--out', file], broker)).toMatchObject({
     exit: 2,
     err: `hero_aibroker: can’t write ${file}: the file exists already and was not changed\n`,
   })
-  const nowhere = join(file, 'x')
-  expect(await runHere(['ledger', 'export', '--out', nowhere], broker)).toMatchObject({
+  const badPath = join(file, 'x')
+  expect(await runInProcess(['ledger', 'export', '--out', badPath], broker)).toMatchObject({
     exit: 2,
-    err: `hero_aibroker: can’t write ${nowhere}: the folder does not exist\n`,
+    err: `hero_aibroker: can’t write ${badPath}: the folder does not exist\n`,
   })
   expect(JSON.parse(await readFile(file, 'utf8'))).toHaveLength(1)
 })
@@ -166,8 +172,8 @@ test('the ledger is verified and exported, and the export never overwrites a fil
 test('a tampered row is named and the exit code is 1', async () => {
   const broken = { seq: 7, id: 'gen-1', address: '10.0.0.1', context: 'lab', reason: 'its hash differs' }
   const handlers = { ...exampleHandlers, 'ledger.verify': async () => ({ rows: 9, payers: 1, broken }) }
-  await using broker = await startScriptedBroker(chatting, { handlers })
-  const run = await runHere(['ledger', 'verify', '--socket', broker.sockets.rpc])
+  await using broker = await startScriptedBroker(chatScript, { handlers })
+  const run = await runInProcess(['ledger', 'verify', '--socket', broker.sockets.rpc])
   expect(run.exit).toBe(1)
   expect(run.err).toContain(
     'row 7 (gen-1, 10.0.0.1, context “lab”) is not what was written: its hash differs',
@@ -185,13 +191,13 @@ const LINE = {
 test('the log is shown line by line, without control characters', async () => {
   const seen: unknown[] = []
   const tail = async (params: unknown) => (seen.push(params), { lines: [LINE], next: 1, missed: 0 })
-  await using broker = await startScriptedBroker(chatting, {
+  await using broker = await startScriptedBroker(chatScript, {
     handlers: { ...exampleHandlers, 'logs.tail': tail },
   })
-  const { out } = await runHere(['logs', '--level', 'warn', '-n', '5', '--socket', broker.sockets.rpc])
+  const { out } = await runInProcess(['logs', '--level', 'warn', '-n', '5', '--socket', broker.sockets.rpc])
   expect(out).toBe('2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n')
   expect(seen).toEqual([{ level: 'warn', limit: 5 }])
-  const json = await runHere(['logs', '--json', '--socket', broker.sockets.rpc])
+  const json = await runInProcess(['logs', '--json', '--socket', broker.sockets.rpc])
   expect(JSON.parse(json.out)).toEqual(LINE)
 })
 
@@ -204,8 +210,8 @@ test.each(['logs -f', 'logs tail'])('%s follows the log until the broker stops',
     yield { lines: [LINE], next: 7, missed: 4 }
     throw new BrokerError('stopping', 'the broker is stopping')
   }
-  await using broker = await startScriptedBroker(chatting, { streams: { 'logs.tail': tail } })
-  const run = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+  await using broker = await startScriptedBroker(chatScript, { streams: { 'logs.tail': tail } })
+  const run = await runInProcess([...line.split(' '), '--socket', broker.sockets.rpc])
   expect(run).toMatchObject({
     exit: 7,
     out: '… 4 lines were dropped before they could be read\n2026-01-02T03:04:05.678Z warn  odd[2J model=a why="two words"\n',
@@ -214,7 +220,7 @@ test.each(['logs -f', 'logs tail'])('%s follows the log until the broker stops',
 })
 
 test('an invalid number of lines exits with 2', async () => {
-  const run = await runHere(['logs', '-n', 'many'])
+  const run = await runInProcess(['logs', '-n', 'many'])
   expect(run).toMatchObject({
     exit: 2,
     err: expect.stringContaining('a whole number from 1 to 1000') as string,
@@ -222,49 +228,49 @@ test('an invalid number of lines exits with 2', async () => {
 })
 
 test('a rule with a misspelt provider is refused', async () => {
-  await using broker = await startDaemonHere()
+  await using broker = await startInProcessDaemon()
   for (const line of ['limits set default', 'tokens create ci', 'contexts pin lab']) {
-    const run = await runHere([...line.split(' '), '--providers', 'opnai'], broker)
+    const run = await runInProcess([...line.split(' '), '--providers', 'opnai'], broker)
     expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no provider “opnai” here') as string })
   }
-  expect((await runHere(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
+  expect((await runInProcess(['limits', 'set', 'default', '--providers', 'openai'], broker)).exit).toBe(0)
 })
 
 test('a limit can allow or forbid hedging', async () => {
-  await using broker = await startDaemonHere()
-  const set = (...argv: string[]) => runHere(['limits', 'set', 'context:lab', ...argv], broker)
+  await using broker = await startInProcessDaemon()
+  const set = (...argv: string[]) => runInProcess(['limits', 'set', 'context:lab', ...argv], broker)
   expect((await set('--hedge', '--concurrent', '3')).out).toBe('context:lab: 3 at once, hedged\n')
   expect((await set('--no-hedge')).out).toBe('context:lab: never hedged\n')
-  expect((await runHere(['limits', '--json'], broker)).out).toContain('"hedge": false')
+  expect((await runInProcess(['limits', '--json'], broker)).out).toContain('"hedge": false')
 })
 
 test('config lists the settings that were set first, and reload prints the new counts', async () => {
-  await using broker = await startDaemonHere()
-  const [, first = ''] = (await runHere(['config'], broker)).out.split('\n')
+  await using broker = await startInProcessDaemon()
+  const [, first = ''] = (await runInProcess(['config'], broker)).out.split('\n')
   expect(first).toMatch(/^\S+ +\S+ +environment +[A-Z_]+$/)
-  expect((await runHere(['config', 'reload'], broker)).out).toMatch(
+  expect((await runInProcess(['config', 'reload'], broker)).out).toMatch(
     /^\d+ models, 1 provider, 0 keys; models from \S+yml$/m,
   )
 })
 
 test('a model is shown with its endpoints; providers without a key come last and are named', async () => {
-  await using broker = await startDaemonHere()
-  const { out } = await runHere(['models', 'show', 'gpt-4o-mini'], broker)
+  await using broker = await startInProcessDaemon()
+  const { out } = await runInProcess(['models', 'show', 'gpt-4o-mini'], broker)
   expect(out).toMatch(/^gpt-4o-mini +GPT-4o mini/m)
   expect(out).toMatch(/^openai\/gpt-4o-mini +\d+ +\S+ +\$0\.15 +\$0\.075 +\$0\.60 +\d{4}-\d\d-\d\d$/m)
   expect(out).toContain('openai, openrouter: no key here.')
-  expect(await runHere(['models', 'show', 'gpt-4o-mimi'], broker)).toMatchObject({
+  expect(await runInProcess(['models', 'show', 'gpt-4o-mimi'], broker)).toMatchObject({
     exit: 5,
     err: expect.stringContaining('did you mean “gpt-4o-mini”') as string,
   })
-  expect((await runHere(['models', 'refresh'], broker)).out).toContain(
+  expect((await runInProcess(['models', 'refresh'], broker)).out).toContain(
     'No configured provider publishes a list',
   )
 })
 
 test('a context is shown, pinned, unpinned and deleted', async () => {
-  await using broker = await startDaemonHere()
-  const here = (...argv: string[]) => runHere(['contexts', ...argv], broker)
+  await using broker = await startInProcessDaemon()
+  const here = (...argv: string[]) => runInProcess(['contexts', ...argv], broker)
   expect((await here()).out).toContain('No request has named a context yet')
   expect(await here('show', 'lab')).toMatchObject({ exit: 5 })
   expect(await here('pin', 'lab')).toMatchObject({
@@ -282,17 +288,17 @@ test('a context is shown, pinned, unpinned and deleted', async () => {
 })
 
 test('files are sent with a message as content parts of their type', async () => {
-  await using broker = await startDaemonHere()
+  await using broker = await startInProcessDaemon()
   const files = { 'dot.png': 'PNG', 'notes.txt': 'two\nlines', 'voice.wav': 'RIFF', 'page.pdf': '%PDF' }
   const paths: string[] = []
   for (const [name, text] of Object.entries(files)) {
     paths.push(join(broker.folder, name))
     await writeFile(join(broker.folder, name), text)
   }
-  await using scripted = await startScriptedBroker(chatting)
-  const run = await runHere(['chat', 'look', '--socket', scripted.sockets.rest, '--file', ...paths])
+  await using scripted = await startScriptedBroker(chatScript)
+  const run = await runInProcess(['chat', 'look', '--socket', scripted.sockets.rest, '--file', ...paths])
   expect(run.exit).toBe(0)
-  expect(scripted.asked[0]?.messages).toEqual([
+  expect(scripted.chatRequests[0]?.messages).toEqual([
     {
       role: 'user',
       content: [
@@ -304,12 +310,12 @@ test('files are sent with a message as content parts of their type', async () =>
       ],
     },
   ])
-  const real = await runHere(['chat', 'look', '--file', join(broker.folder, 'notes.txt')], broker)
+  const real = await runInProcess(['chat', 'look', '--file', join(broker.folder, 'notes.txt')], broker)
   expect(real).toMatchObject({ exit: 0, err: '' })
 
   await writeFile(join(broker.folder, 'blob.bin'), Buffer.from([0xff, 0xfe, 0x00]))
-  const odd = await runHere(['chat', 'look', '--file', join(broker.folder, 'blob.bin')], broker)
+  const odd = await runInProcess(['chat', 'look', '--file', join(broker.folder, 'blob.bin')], broker)
   expect(odd).toMatchObject({ exit: 2, err: expect.stringContaining('neither text nor one of .png') })
-  const absent = await runHere(['chat', 'look', '--file', join(broker.folder, 'absent.png')], broker)
+  const absent = await runInProcess(['chat', 'look', '--file', join(broker.folder, 'absent.png')], broker)
   expect(absent).toMatchObject({ exit: 5, err: expect.stringContaining('absent.png') })
 })

@@ -24,7 +24,11 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     expect(await screen.see('ms')).toContain('gpt-4o-mini · Groq · 9 + 4 tokens · $0.0000039 ·')
     await screen.type('again', 'Enter')
     await screen.see(/› again[^]*Hello there[^]*ms/)
-    expect(broker.asked[1]?.messages.map(({ content }) => content)).toEqual(['hi', 'Hello there', 'again'])
+    expect(broker.chatRequests[1]?.messages.map(({ content }) => content)).toEqual([
+      'hi',
+      'Hello there',
+      'again',
+    ])
     await screen.type('/cost', 'Enter')
     await screen.see('2 answers, 18 + 8 tokens, $0.0000078')
     await screen.type('C-d')
@@ -44,7 +48,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.type('sure?', 'Enter')
     await screen.see(/sure\?[^]*I see/)
     const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,UE5H' } }
-    expect(broker.asked[1]?.messages.map(({ content }) => content)).toEqual([
+    expect(broker.chatRequests[1]?.messages.map(({ content }) => content)).toEqual([
       [{ type: 'text', text: 'what is it?' }, image],
       'I see',
       'sure?',
@@ -52,21 +56,21 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
   })
 
   test('the terminal shows a wait of more than a second until the response comes', async () => {
-    const come = Promise.withResolvers<void>()
+    const released = Promise.withResolvers<void>()
     await using broker = await startScriptedBroker(async (request, response) => {
-      await come.promise
+      await released.promise
       await says('At last')(request, response)
     })
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
     await screen.see('waiting … 1 s')
-    come.resolve()
+    released.resolve()
     expect(await screen.see('At last')).not.toContain('waiting')
   })
 
   test('Ctrl-C stops the response and not the conversation', async () => {
     await using broker = await startScriptedBroker(async (request, response) =>
-      broker.asked.length === 1 ? stalls(request, response) : says('Fine')(request, response),
+      broker.chatRequests.length === 1 ? stalls(request, response) : says('Fine')(request, response),
     )
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
@@ -80,7 +84,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.type('half a thought', 'C-c')
     await screen.type('/quit', 'Enter')
     await screen.see('ended with 0')
-    expect(broker.asked).toHaveLength(2)
+    expect(broker.chatRequests).toHaveLength(2)
   })
 
   test('the up arrow recalls the last message, and a backslash continues it in the next line', async () => {
@@ -92,7 +96,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.see(/ms[^]*› first/)
     await screen.type('\\', 'Enter', 'second', 'Enter')
     await screen.see(/second[^]*Fine[^]*ms/)
-    expect(broker.asked.at(-1)?.messages.at(-1)?.content).toBe('first\nsecond')
+    expect(broker.chatRequests.at(-1)?.messages.at(-1)?.content).toBe('first\nsecond')
   })
 
   test('a paste of several lines is one message', async () => {
@@ -103,7 +107,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     await screen.see('three')
     await screen.type('Enter')
     await screen.see('Fine')
-    expect(broker.asked.map(({ messages }) => messages[0]?.content)).toEqual(['one\ntwo\nthree'])
+    expect(broker.chatRequests.map(({ messages }) => messages[0]?.content)).toEqual(['one\ntwo\nthree'])
   })
 
   test('/model, /system, /new and /save do what /help describes', async () => {
@@ -123,7 +127,7 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
     expect(await readFile(file, 'utf8')).toBe(
       '## system\n\nbe brief\n\n## user\n\nhi\n\n## assistant\n\nFine\n',
     )
-    expect(broker.asked[1]).toMatchObject({
+    expect(broker.chatRequests[1]).toMatchObject({
       model: 'gpt-4o',
       messages: [
         { role: 'system', content: 'be brief' },
@@ -134,14 +138,14 @@ describe.skipIf(!hasTmux())('a conversation in a terminal (needs tmux)', () => {
 
   test('a failed response is reported and not kept in the history; the conversation continues', async () => {
     await using broker = await startScriptedBroker((request, response) =>
-      broker.asked.length === 1 ? void response.end() : says('Fine')(request, response),
+      broker.chatRequests.length === 1 ? void response.end() : says('Fine')(request, response),
     )
     await using screen = await startChat(broker)
     await screen.type('hi', 'Enter')
     await screen.see('failed the response ended before it was complete')
     await screen.type('again', 'Enter')
     await screen.see('Fine')
-    expect(broker.asked[1]?.messages).toEqual([{ role: 'user', content: 'again' }])
+    expect(broker.chatRequests[1]?.messages).toEqual([{ role: 'user', content: 'again' }])
   })
 
   test('Markdown is rendered', async () => {

@@ -7,23 +7,23 @@ import { describe, expect, test } from 'vitest'
 import { BrokerError, ERRORS } from '../../src/base/errors.ts'
 import type { ErrorCode } from '../../src/base/errors.ts'
 import { methods } from '../../src/wire/rpc/methods.ts'
-import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { startInProcessDaemon } from '../support/in-process-daemon.ts'
 import { exampleHandlers } from '../support/rpc-handlers.ts'
-import { MAIN, runHere, runProcess } from '../support/run-cli.ts'
+import { MAIN, runInProcess, runProcess } from '../support/run-cli.ts'
 import { HEAD, event, refuses, says, startScriptedBroker } from '../support/scripted-broker.ts'
 
-const chatting = says('Hello', ' there')
+const chatScript = says('Hello', ' there')
 
 describe('the commands that read', () => {
   test('health prints one line', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const run = await runHere(['health', '--socket', broker.sockets.rpc])
+    await using broker = await startScriptedBroker(chatScript)
+    const run = await runInProcess(['health', '--socket', broker.sockets.rpc])
     expect(run).toEqual({ exit: 0, out: 'ok  hero_aibroker 0.1.0, up 13 s\n', err: '' })
   })
 
   test('models prints a table', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
+    await using broker = await startScriptedBroker(chatScript)
+    const { out } = await runInProcess(['models', '--socket', broker.sockets.rpc])
     expect(out.split('\n').slice(0, 2)).toEqual([
       'MODEL        CONTEXT     IN    OUT  CAN                  FROM',
       'gpt-4o-mini     128k  $0.15  $0.60  tool_calling vision  openai',
@@ -34,31 +34,31 @@ describe('the commands that read', () => {
     const [model] = methods['models.list'].example.result
     const id = '\u001B[31mred\u0007\n\tname'
     const endpoints = model.endpoints.map((one) => ({ ...one, id, provider: id }))
-    const strange = { ...model, id, tier: id, capabilities: [id], endpoints }
+    const hostile = { ...model, id, tier: id, capabilities: [id], endpoints }
     const handlers = {
       ...exampleHandlers,
-      'models.list': async () => [strange],
-      'models.get': async () => strange,
+      'models.list': async () => [hostile],
+      'models.get': async () => hostile,
     } as never
-    await using broker = await startScriptedBroker(chatting, { handlers })
+    await using broker = await startScriptedBroker(chatScript, { handlers })
     for (const line of ['models', 'models --quiet', 'models show x']) {
-      const { out } = await runHere([...line.split(' '), '--socket', broker.sockets.rpc])
+      const { out } = await runInProcess([...line.split(' '), '--socket', broker.sockets.rpc])
       expect(out).toContain('[31mred')
       // oxlint-disable-next-line no-control-regex -- they are what is looked for
       expect(out).not.toMatch(/[\u0000-\u0008\u000B-\u001F]/)
     }
-    const { out } = await runHere(['models', '--socket', broker.sockets.rpc])
+    const { out } = await runInProcess(['models', '--socket', broker.sockets.rpc])
     expect(out).toMatch(/^\[31mred name +128k/m)
   })
 
   test('models sends its filters to the broker, and says when no model matches', async () => {
     const seen: unknown[] = []
     const list = async (params: unknown) => (seen.push(params), [])
-    await using broker = await startScriptedBroker(chatting, {
+    await using broker = await startScriptedBroker(chatScript, {
       handlers: { ...exampleHandlers, 'models.list': list },
     })
     const ask = (line: string, ...more: string[]) =>
-      runHere(['models', '--socket', broker.sockets.rpc, ...line.split(' '), ...more])
+      runInProcess(['models', '--socket', broker.sockets.rpc, ...line.split(' '), ...more])
     const { out } = await ask(
       '--can vision --provider groq --kind chat --context 128k --max-price $1 -s',
       'a b',
@@ -96,9 +96,9 @@ describe('the commands that read', () => {
       endpoints: [{ ...known.endpoints[0], input_usd_per_million }],
     }))
     const handlers = { ...exampleHandlers, 'models.list': async () => models as never }
-    await using broker = await startScriptedBroker(chatting, { handlers })
+    await using broker = await startScriptedBroker(chatScript, { handlers })
     const by = async (order: string) =>
-      (await runHere(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
+      (await runInProcess(['models', '-q', '--sort', order, '--socket', broker.sockets.rpc])).out
         .trim()
         .split('\n')
     expect(await by('price')).toEqual(['cheap', 'expensive', 'a-riddle'])
@@ -107,8 +107,8 @@ describe('the commands that read', () => {
   })
 
   test('info prints sockets, files and providers', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const { out } = await runHere(['info', '--socket', broker.sockets.rpc])
+    await using broker = await startScriptedBroker(chatScript)
+    const { out } = await runInProcess(['info', '--socket', broker.sockets.rpc])
     for (const fact of ['rpc.sock', 'modelsconfig.yml', 'cheapest', 'Groq', 'ready'])
       expect(out).toContain(fact)
   })
@@ -118,9 +118,9 @@ describe('the commands that read', () => {
     const totals = { ...methods['usage.summary'].example.result.totals, unpriced: 2, uncertain_usd: '0.01' }
     const summary = async (params: unknown) => (seen.push(params), { totals, models: [] })
     const handlers = { ...exampleHandlers, 'usage.summary': summary }
-    await using broker = await startScriptedBroker(chatting, { handlers })
+    await using broker = await startScriptedBroker(chatScript, { handlers })
     const span = ['--since', '2026-01-01', '--until', '1767312000']
-    const { out } = await runHere(['usage', '--socket', broker.sockets.rpc, ...span])
+    const { out } = await runInProcess(['usage', '--socket', broker.sockets.rpc, ...span])
     expect(seen).toEqual([{ since: 1_767_225_600, until: 1_767_312_000 }])
     expect(out).toContain('$0.0003072 + ?')
     expect(out).toContain('2 responses of unknown price')
@@ -128,12 +128,12 @@ describe('the commands that read', () => {
   })
 
   test('usage is grouped by token, day or address, filtered by token or context, with a total', async () => {
-    await using broker = await startDaemonHere()
-    const made = await runHere(['tokens', 'create', 'ada', '--json'], broker)
+    await using broker = await startInProcessDaemon()
+    const made = await runInProcess(['tokens', 'create', 'ada', '--json'], broker)
     const { id, token } = JSON.parse(made.out) as { id: string; token: string }
-    await runHere(['chat', 'hello'], broker)
-    await runHere(['chat', 'hello'], { environment: { ...broker.environment, AIBROKER_TOKEN: token } })
-    const usage = async (line: string) => (await runHere(['usage', ...line.split(' ')], broker)).out
+    await runInProcess(['chat', 'hello'], broker)
+    await runInProcess(['chat', 'hello'], { environment: { ...broker.environment, AIBROKER_TOKEN: token } })
+    const usage = async (line: string) => (await runInProcess(['usage', ...line.split(' ')], broker)).out
     const byToken = await usage('--by token')
     expect(byToken).toMatch(/^TOKEN +REQUESTS/)
     expect(byToken).toMatch(new RegExp(`^${id} +1 `, 'm'))
@@ -143,7 +143,7 @@ describe('the commands that read', () => {
     expect(await usage(`--token ${id}`)).toMatch(/^MODEL[^]*^total +1 /m)
     expect(await usage('--context lab')).toBe('There were no requests in that time.\n')
     expect(JSON.parse(await usage('--by address --json'))).toMatchObject([{ address: 'local', requests: 2 }])
-    expect(await runHere(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
+    expect(await runInProcess(['usage', '--by', 'day', '--plot'], broker)).toMatchObject({ exit: 2 })
   })
 
   test.each([
@@ -152,27 +152,27 @@ describe('the commands that read', () => {
     ['models', 'models.list'],
     ['usage', 'usage.summary'],
   ] as const)('%s --json prints the result of %s unchanged', async (command, method) => {
-    await using broker = await startScriptedBroker(chatting)
-    const { out } = await runHere([command, '--json', '--socket', broker.sockets.rpc])
+    await using broker = await startScriptedBroker(chatScript)
+    const { out } = await runInProcess([command, '--json', '--socket', broker.sockets.rpc])
     expect(JSON.parse(out)).toEqual(methods[method].example.result)
   })
 })
 
 describe('the socket of the broker', () => {
   test('is found in Hero’s socket folder', async () => {
-    await using broker = await startScriptedBroker(chatting)
+    await using broker = await startScriptedBroker(chatScript)
     await symlink(broker.folder, join(broker.folder, 'hero_aibroker'))
     const environment = { HERO_SOCKET_DIR: broker.folder }
-    expect(await runHere(['health'], { environment })).toMatchObject({ exit: 0 })
+    expect(await runInProcess(['health'], { environment })).toMatchObject({ exit: 0 })
   })
 
   test('is found beside the rest.sock of --socket', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    expect(await runHere(['health', '--socket', broker.sockets.rest])).toMatchObject({ exit: 0 })
+    await using broker = await startScriptedBroker(chatScript)
+    expect(await runInProcess(['health', '--socket', broker.sockets.rest])).toMatchObject({ exit: 0 })
   })
 
   test('without a broker listening gives one line of error and exit code 7', async () => {
-    const { exit, out, err } = await runHere(['health'])
+    const { exit, out, err } = await runInProcess(['health'])
     expect(exit).toBe(7)
     expect(out).toBe('')
     expect(err).toBe(
@@ -184,28 +184,30 @@ describe('the socket of the broker', () => {
 
 describe('a single chat message', () => {
   test('prints the response as plain text, ending in one newline', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const run = await runHere(['chat', 'say', 'hello', '--socket', broker.sockets.rest])
+    await using broker = await startScriptedBroker(chatScript)
+    const run = await runInProcess(['chat', 'say', 'hello', '--socket', broker.sockets.rest])
     expect(run).toEqual({ exit: 0, out: 'Hello there\n', err: '' })
-    expect(broker.asked).toMatchObject([
+    expect(broker.chatRequests).toMatchObject([
       { model: 'auto', messages: [{ role: 'user', content: 'say hello' }] },
     ])
   })
 
   test('is read from a pipe', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const run = await runHere(['chat', '--socket', broker.sockets.rest], { input: 'hi\n' })
+    await using broker = await startScriptedBroker(chatScript)
+    const run = await runInProcess(['chat', '--socket', broker.sockets.rest], { input: 'hi\n' })
     expect(run.out).toBe('Hello there\n')
-    expect(broker.asked[0]?.messages).toEqual([{ role: 'user', content: 'hi' }])
+    expect(broker.chatRequests[0]?.messages).toEqual([{ role: 'user', content: 'hi' }])
   })
 
   test.each([
     ['before the command', (model: string[], rest: string[]) => [...model, 'chat', ...rest]],
     ['after it', (model: string[], rest: string[]) => ['chat', ...model, ...rest]],
   ])('uses the model named %s, and the system text', async (_, place) => {
-    await using broker = await startScriptedBroker(chatting)
-    await runHere(place(['-m', 'gpt-4o'], ['hi', '--system', 'be brief', '--socket', broker.sockets.rest]))
-    expect(broker.asked[0]).toMatchObject({
+    await using broker = await startScriptedBroker(chatScript)
+    await runInProcess(
+      place(['-m', 'gpt-4o'], ['hi', '--system', 'be brief', '--socket', broker.sockets.rest]),
+    )
+    expect(broker.chatRequests[0]).toMatchObject({
       model: 'gpt-4o',
       messages: [
         { role: 'system', content: 'be brief' },
@@ -215,34 +217,34 @@ describe('a single chat message', () => {
   })
 
   test('with --json prints the complete response unchanged', async () => {
-    await using broker = await startScriptedBroker(chatting)
-    const { out } = await runHere(['chat', 'hi', '--json', '--socket', broker.sockets.rest])
+    await using broker = await startScriptedBroker(chatScript)
+    const { out } = await runInProcess(['chat', 'hi', '--json', '--socket', broker.sockets.rest])
     expect(JSON.parse(out)).toMatchObject({ id: 'gen-1-abc', usage: { cost: 0.0000039 } })
-    expect(broker.asked[0]?.stream).toBe(false)
+    expect(broker.chatRequests[0]?.stream).toBe(false)
   })
 
   test('that is missing exits with 2', async () => {
-    expect(await runHere(['chat'])).toMatchObject({
+    expect(await runInProcess(['chat'])).toMatchObject({
       exit: 2,
       err: expect.stringContaining('there is no message'),
     })
   })
 
   test('is stopped by Ctrl-C, which closes the connection and exits with 130', async () => {
-    const left = Promise.withResolvers<void>()
+    const closed = Promise.withResolvers<void>()
     const started = Promise.withResolvers<void>()
     await using broker = await startScriptedBroker(async (_request, response) => {
       response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'one' } }] }))
       started.resolve()
       await once(response, 'close')
-      left.resolve()
+      closed.resolve()
     })
     const argv = [MAIN, 'chat', 'hi', '--socket', broker.sockets.rest]
     const run = await runProcess(process.execPath, argv, {
       during: (child) => child.stdout?.once('data', () => child.kill('SIGINT')),
     })
     await started.promise
-    await left.promise
+    await closed.promise
     expect(run).toEqual({ exit: 130, out: 'one\n', err: '' })
   })
 })
@@ -252,8 +254,8 @@ describe('failures', () => {
     '%s prints one line and exits with the code of its row',
     async (code) => {
       const info = () => Promise.reject(new BrokerError(code, 'said so'))
-      await using broker = await startScriptedBroker(chatting, { handlers: { ...exampleHandlers, info } })
-      const { exit, out, err } = await runHere(['info', '--socket', broker.sockets.rpc])
+      await using broker = await startScriptedBroker(chatScript, { handlers: { ...exampleHandlers, info } })
+      const { exit, out, err } = await runInProcess(['info', '--socket', broker.sockets.rpc])
       expect({ exit, out }).toEqual({ exit: ERRORS[code].exit, out: '' })
       expect(err).toMatch(/^hero_aibroker: said so.*\n$/)
     },
@@ -262,7 +264,7 @@ describe('failures', () => {
   test('of a chat name the provider and when to try again', async () => {
     const metadata = { error_type: 'rate_limit_exceeded', provider_name: 'Groq', retry_after_seconds: 7 }
     await using broker = await startScriptedBroker(refuses(429, 'too many requests', metadata))
-    expect(await runHere(['chat', 'hi', '--socket', broker.sockets.rest])).toEqual({
+    expect(await runInProcess(['chat', 'hi', '--socket', broker.sockets.rest])).toEqual({
       exit: 8,
       out: '',
       err: 'hero_aibroker: too many requests (Groq); try again in 7 s\n',
@@ -271,7 +273,7 @@ describe('failures', () => {
 
   test('of an upstream can’t control the terminal', async () => {
     await using broker = await startScriptedBroker(refuses(502, 'bad \u001B]0;owned\u0007 \u001B[2Jluck', {}))
-    const { err } = await runHere(['chat', 'hi', '--socket', broker.sockets.rest])
+    const { err } = await runInProcess(['chat', 'hi', '--socket', broker.sockets.rest])
     expect(err).toBe('hero_aibroker: bad ]0;owned [2Jluck\n')
   })
 
@@ -280,24 +282,24 @@ describe('failures', () => {
     [['usage', '--since', 'foo'], 'Use 30m, 24h, 7d, today'],
     [['health', '--what'], 'unknown option'],
   ])('of %j exit with 2 and print a hint', async (argv, hint) => {
-    expect(await runHere(argv)).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(hint) })
+    expect(await runInProcess(argv)).toMatchObject({ exit: 2, out: '', err: expect.stringContaining(hint) })
   })
 })
 
 describe('help', () => {
   test('is shown without arguments, and the help of every command has examples', async () => {
-    const bare = await runHere([])
+    const bare = await runInProcess([])
     expect(bare).toMatchObject({ exit: 0, err: '' })
     expect(bare.out).toContain('Usage: hero_aibroker')
     for (const command of ['chat', 'models', 'usage', 'info', 'health']) {
-      expect((await runHere([command, '--help'])).out).toContain('$ hero_aibroker')
+      expect((await runInProcess([command, '--help'])).out).toContain('$ hero_aibroker')
     }
   })
 })
 
 describe('the program as a process', () => {
   test('prints and exits as it does in this process', async () => {
-    await using broker = await startScriptedBroker(chatting)
+    await using broker = await startScriptedBroker(chatScript)
     expect(
       await runProcess(process.execPath, [MAIN, 'health', '--socket', broker.sockets.rpc]),
     ).toMatchObject({
@@ -313,13 +315,13 @@ describe('the program as a process', () => {
   })
 
   test('joins its arguments with the text of a file or a pipe', async () => {
-    await using broker = await startScriptedBroker(chatting)
+    await using broker = await startScriptedBroker(chatScript)
     const file = join(broker.folder, 'diff')
     await writeFile(file, '- old\n+ new\n')
     const chat = `"$NODE" "$MAIN" chat --socket ${broker.sockets.rest} explain`
     await runProcess('sh', ['-c', `${chat} < ${file}`])
     await runProcess('sh', ['-c', `cat ${file} | ${chat}`])
     const joined = [{ role: 'user', content: 'explain\n\n- old\n+ new' }]
-    expect(broker.asked.map(({ messages }) => messages)).toEqual([joined, joined])
+    expect(broker.chatRequests.map(({ messages }) => messages)).toEqual([joined, joined])
   })
 })

@@ -447,11 +447,11 @@ test('metrics count requests, tokens, cost and failures, over RPC and for Promet
   expect(text).toContain('\naibroker_key_requests_total{provider="groq",key="1",outcome="answered"} 1\n')
   expect(text).toContain('\naibroker_duration_seconds_bucket{le="+Inf"} 2\n')
   expect(text).toContain('\naibroker_http_answers_total{door="rest",status="404"} 1\n')
-  expect(linesThatAreNoMetrics(text)).toEqual([])
+  expect(invalidMetricLines(text)).toEqual([])
 })
 
 /** Lines that do not match the grammar of the exposition format. */
-function linesThatAreNoMetrics(text: string): string[] {
+function invalidMetricLines(text: string): string[] {
   const label = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\[\\\\n"])*"'
   const sample = new RegExp(`^[a-z_]+(?:\\{${label}(?:,${label})*\\})? [0-9.e+-]+$`)
   const comment = /^# (?:HELP [a-z_]+ .+|TYPE [a-z_]+ (?:counter|gauge|histogram))$/

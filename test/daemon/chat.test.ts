@@ -107,10 +107,10 @@ test('a caller that disconnects before a plain response stops the provider', asy
     { model: 'gpt-4o-mini', messages },
     { signal: leaving.signal },
   )
-  const asked = await upstream.received(0)
+  const received = await upstream.received(0)
   leaving.abort()
   await expect(answer).rejects.toThrow('aborted')
-  expect(await asked.closed).toBe('hung-up')
+  expect(await received.closed).toBe('hung-up')
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'cancelled', provider: 'openai' }])
 })
 

@@ -24,8 +24,8 @@ test.each(['broken', 'ended'] as const)(
   async (how) => {
     const bytes = Buffer.from(RECORDED)
     await using upstream = await scriptedUpstream(({ body }) => {
-      const said = raw(bytes.subarray(0, Number((body as { model: string }).model)))
-      return how === 'broken' ? [said, cut] : [said]
+      const prefix = raw(bytes.subarray(0, Number((body as { model: string }).model)))
+      return how === 'broken' ? [prefix, cut] : [prefix]
     })
     using folder = tempFolder()
     // A model for each length: an endpoint that keeps failing would be skipped by its circuit breaker.
@@ -46,7 +46,7 @@ test.each(['broken', 'ended'] as const)(
         { model: `m${length}`, stream: true, messages: [{ role: 'user', content: 'hi' }] },
         { agent },
       )
-      const isWhole = status === 200 && text.endsWith('data: [DONE]\n\n') && saidIn(text) === 'Grüße'
+      const isWhole = status === 200 && text.endsWith('data: [DONE]\n\n') && textIn(text) === 'Grüße'
       const isError = status === 502 || (status === 200 && text.includes('"finish_reason":"error"'))
       expect({ length, isWhole, isError, text }).toMatchObject({ isWhole: !isError, isError: !isWhole })
       if (length < finishedFrom) expect({ length, isWhole }).toMatchObject({ isWhole: false })
@@ -58,7 +58,7 @@ test.each(['broken', 'ended'] as const)(
   },
 )
 
-function saidIn(text: string): string {
+function textIn(text: string): string {
   return text
     .split('\n\n')
     .filter((event) => event.startsWith('data: {'))

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { openAsk } from '../support/open-request.ts'
+import { openResponse } from '../support/open-request.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -71,7 +71,7 @@ async function askAs({ sockets }: Broker, name: string): Promise<string> {
   const body = { model: 'gpt-4o-mini', stream: true, messages: [{ role: 'user', content: name }] }
   const headers = { 'x-hero-context': name }
   try {
-    const open = await openAsk({
+    const open = await openResponse({
       socketPath: sockets.rest,
       method: 'POST',
       path: '/v1/chat/completions',

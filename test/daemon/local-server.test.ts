@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ask, openAsk } from '../support/open-request.ts'
+import { sendRequest, openResponse } from '../support/open-request.ts'
 import { startBroker } from '../support/start-broker.ts'
 import { tempFolder, type TempFolder } from '../support/temp-folder.ts'
 
@@ -54,7 +54,9 @@ test('a managed server that needs a port is started on it, and the port is free 
 
   broker.signal('SIGTERM')
   expect((await broker.ended).exit).toBe(0)
-  await expect(ask({ port, method: 'GET', path: '/' })).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  await expect(sendRequest({ port, method: 'GET', path: '/' })).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+  })
 })
 
 test('a managed server may have the name of one of the daemon’s sockets', async () => {
@@ -109,7 +111,7 @@ test('a managed server whose command changed finishes its response before its re
   await using broker = await startBroker({ folder: folder.path, env: modelsFile(folder, commandOf('old')) })
   const body = { model: 'small', messages: [{ role: 'user', content: 'hi' }], stream: true }
   const path = '/v1/chat/completions'
-  const first = await openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body })
+  const first = await openResponse({ socketPath: broker.sockets.rest, method: 'POST', path, body })
   await first.until('I am old')
   modelsFile(folder, commandOf('new'))
   await broker.rpc('config.reload')
@@ -145,7 +147,7 @@ test.skipIf(missing !== undefined)(
       choices: [{ message: { content: ', there was a little girl named Lily. She loved to play' } }],
     })
     const socketPath = join(broker.sockets.folder, 'local_tiny.sock')
-    const { text } = await ask({ socketPath, method: 'GET', path: '/metrics' })
+    const { text } = await sendRequest({ socketPath, method: 'GET', path: '/metrics' })
     const meter = (name: string) => Number(new RegExp(`^llamacpp:${name} (\\d+)`, 'm').exec(text)?.[1])
     await expect
       .poll(() => broker.rows())

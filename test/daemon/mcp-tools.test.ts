@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
 import { isAlive, program } from '../mcp/support.ts'
-import { openAsk } from '../support/open-request.ts'
+import { openResponse } from '../support/open-request.ts'
 import { mcpFile } from '../support/mcp-file.ts'
-import { refusedBroker, startBroker, type Broker } from '../support/start-broker.ts'
+import { runUntilExit, startBroker, type Broker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 const raw = { raw: program('raw', {}, { prices: { echo: '0.001', '*': '0' } }) }
@@ -68,7 +68,7 @@ test('a TCP listener that requires a token requires it for the tools', async () 
 test('a bad MCP file keeps the daemon from starting, and the error locates the mistake', async () => {
   using folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: { command: 'x', url: 'http://y' } })
-  const { exit, stderr } = await refusedBroker({ folder: folder.path, env })
+  const { exit, stderr } = await runUntilExit({ folder: folder.path, env })
   expect(exit).toBe(2)
   expect(stderr).toContain('mcp.json: mcpServers.raw.command: give either a command or a url')
 })
@@ -117,7 +117,7 @@ test('a stopping daemon ends open MCP sessions at once, and every MCP server', a
     env: { ...env, AIBROKER_DRAIN_TIMEOUT_S: '60' },
   })
   const pid = await pidOf(broker, 'raw')
-  const sse = await openAsk({ socketPath: broker.sockets.rest, method: 'GET', path: '/mcp/sse' })
+  const sse = await openResponse({ socketPath: broker.sockets.rest, method: 'GET', path: '/mcp/sse' })
   await sse.until('sessionId')
   broker.signal('SIGTERM')
   expect((await broker.ended).exit).toBe(0)

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openAsk, type OpenAnswer } from '../support/open-request.ts'
+import { openResponse, type OpenResponse } from '../support/open-request.ts'
 import { groqAt, openaiAt, openrouterAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -36,9 +36,14 @@ function limit(broker: Broker, rule: object, subject: object = { scope: 'default
   return broker.rpc('limits.set', { subject, rule })
 }
 
-function stream(broker: Broker, body: object): Promise<OpenAnswer> {
+function stream(broker: Broker, body: object): Promise<OpenResponse> {
   const path = '/v1/chat/completions'
-  return openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body: { ...body, stream: true } })
+  return openResponse({
+    socketPath: broker.sockets.rest,
+    method: 'POST',
+    path,
+    body: { ...body, stream: true },
+  })
 }
 
 test('200 concurrent callers never exceed a budget for ten requests', { timeout: 60_000 }, async () => {
@@ -106,7 +111,7 @@ interface Ending {
   readonly goesOn: object
 }
 
-const said = [chatChunk('one '), chatChunk('two '), chatChunk('three')]
+const output = [chatChunk('one '), chatChunk('two '), chatChunk('three')]
 const rest = [finishChunk(), usageChunk(USAGE), done]
 const reported = { count_source: 'reported', prompt_tokens: 10, completion_tokens: 5 }
 /** “hi” in its frame, and “one two three”. */
@@ -118,26 +123,26 @@ const thrice = { count_source: 'counted', prompt_tokens: 32, completion_tokens: 
 const COSTS = { stops: { reported: 4500, counted: 3000 }, goesOn: { reported: 9850, counted: 7090 } }
 const endings: Readonly<Record<string, Ending>> = {
   'is finished': {
-    steps: [sse(...said, ...rest)],
+    steps: [sse(...output, ...rest)],
     stops: { status: 'finished', ...reported, cost_nano: COSTS.stops.reported },
     goesOn: { status: 'finished', ...reported, cost_nano: COSTS.goesOn.reported },
   },
   'loses its caller': {
-    steps: [sse(...said), 'wait', sse(...rest)],
+    steps: [sse(...output), 'wait', sse(...rest)],
     hangsUp: true,
     stops: { status: 'cancelled', ...counted, cost_nano: COSTS.stops.counted },
     // The stream is read to its end although the caller has disconnected.
     goesOn: { status: 'cancelled', ...reported, cost_nano: COSTS.goesOn.reported },
   },
   'loses its provider': {
-    steps: [sse(...said), cut],
+    steps: [sse(...output), cut],
     // Two continuations broke at the same point: each is billed.
     stops: { status: 'broken', ...twice, cost_nano: 2 * COSTS.stops.counted },
     goesOn: { status: 'broken', ...thrice, cost_nano: 32 * 590 + 9 * 790 },
   },
   'reaches the limit of its hold': {
     steps: [
-      sse(...said, ...Array.from({ length: 400 }, () => chatChunk('and on and on '))),
+      sse(...output, ...Array.from({ length: 400 }, () => chatChunk('and on and on '))),
       raw(': more\n\n'),
       sse(...rest),
     ],
@@ -223,13 +228,13 @@ test('a plausible cost reported by the provider is used; otherwise both figures 
 })
 
 test('with hang-up policy cut, a response that is still billed has its hold as the upper bound', async () => {
-  await using upstream = await scriptedUpstream([sse(...said), stall])
+  await using upstream = await scriptedUpstream([sse(...output), stall])
   await using broker = await startBroker({ env: { ...groqAt(upstream), AIBROKER_HANGUP: 'cut' } })
   const answer = await stream(broker, { ...hello, model: 'groq/llama-3.3-70b-versatile', max_tokens: 5000 })
   await answer.until('three')
   answer.hangUp()
-  const asked = await upstream.received(0)
-  expect(await asked.closed).toBe('hung-up')
+  const received = await upstream.received(0)
+  expect(await received.closed).toBe('hung-up')
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'cancelled', count_source: 'bounded' }])
   const [row] = broker.rows()
   // $0.79 a million.
@@ -346,13 +351,13 @@ test('keys appear in no log line, response, database or RPC result', { timeout: 
   }
   await using broker = await startBroker({ folder: folder.path, env })
   const admin = { authorization: `Bearer ${canary}-admin` }
-  const said: string[] = []
+  const output: string[] = []
   const rpc = async (method: string, params: object = {}): Promise<unknown> => {
     const call = { jsonrpc: '2.0', id: 1, method, params }
     const socketPath = broker.sockets.rpc
     const { text, json: answer } = await broker.post('/rpc', call, { socketPath, headers: admin })
     // The only result that contains a token.
-    if (method !== 'tokens.create') said.push(text)
+    if (method !== 'tokens.create') output.push(text)
     return (answer as { result?: unknown }).result
   }
   const { token } = (await rpc('tokens.create', { label: 'canary' })) as { token: string }
@@ -360,11 +365,11 @@ test('keys appear in no log line, response, database or RPC result', { timeout: 
   for (const headers of [admin, shown, { authorization: `Bearer ${canary}-wrong` }])
     for (const model of ['gpt-4o-mini', 'groq/llama-3.3-70b-versatile'])
       for (const streamed of [false, true])
-        said.push(
+        output.push(
           (await broker.post('/v1/chat/completions', { ...hello, model, stream: streamed }, { headers }))
             .text,
         )
-  said.push(
+  output.push(
     (
       await broker.post(
         '/v1/embeddings',
@@ -382,9 +387,9 @@ test('keys appear in no log line, response, database or RPC result', { timeout: 
     '/v1/key',
     '/nowhere',
   ])
-    for (const headers of [admin, shown]) said.push((await broker.get(path, { headers })).text)
-  said.push((await broker.post('/mcp/tools/broken__x', {}, { headers: admin })).text)
-  said.push((await broker.get('/metrics', { socketPath: broker.sockets.rpc, headers: admin })).text)
+    for (const headers of [admin, shown]) output.push((await broker.get(path, { headers })).text)
+  output.push((await broker.post('/mcp/tools/broken__x', {}, { headers: admin })).text)
+  output.push((await broker.get('/metrics', { socketPath: broker.sockets.rpc, headers: admin })).text)
   const { methods: all } = (await rpc('rpc.discover')) as { methods: { name: string }[] }
   const harmless = /\.(create|delete|disable|remove|set|reload|approve)$/
   for (const { name } of all) if (!harmless.test(name)) await rpc(name, paramsOf(name))
@@ -395,7 +400,7 @@ test('keys appear in no log line, response, database or RPC result', { timeout: 
   const files = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   const kept = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'latin1'))
   expect(kept.length).toBeGreaterThan(2)
-  const everything = [broker.stdout(), broker.stderr(), ...said, ...kept]
+  const everything = [broker.stdout(), broker.stderr(), ...output, ...kept]
   // The surrounding text shows where it leaked.
   const around = new RegExp(`.{0,80}(${canary}|${token}).{0,20}`, 'g')
   expect(everything.flatMap((text) => text.match(around) ?? [])).toEqual([])

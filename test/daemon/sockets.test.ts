@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { refusedBroker, startBroker } from '../support/start-broker.ts'
+import { runUntilExit, startBroker } from '../support/start-broker.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 
 test('the socket folder has mode 0700, the sockets have mode 0660', async () => {
@@ -26,7 +26,7 @@ test('a broker starts where a killed one left its sockets', async () => {
 
 test('a second broker on the same sockets is refused, and the first keeps serving', async () => {
   await using first = await startBroker()
-  const second = await refusedBroker({ folder: first.folder, env: { PATH_VAR: join(first.folder, 'other') } })
+  const second = await runUntilExit({ folder: first.folder, env: { PATH_VAR: join(first.folder, 'other') } })
   expect(second.exit).toBe(1)
   expect(second.stderr).toContain(
     `another hero_aibroker (pid ${first.pid}) already serves ${first.sockets.folder}`,
@@ -42,7 +42,7 @@ test('a broker refuses to replace a socket on which another process listens', as
   const other = createServer().listen(path)
   await once(other, 'listening')
   try {
-    const { exit, stderr } = await refusedBroker({ folder: folder.path })
+    const { exit, stderr } = await runUntilExit({ folder: folder.path })
     expect(exit).toBe(1)
     expect(stderr).toContain(`another process already listens on ${path}`)
     expect(existsSync(path)).toBe(true)
@@ -57,7 +57,7 @@ test('a broker refuses to replace a file at the path of a socket', async () => {
   const path = join(folder.path, 's', 'hero_aibroker', 'rpc.sock')
   mkdirSync(join(path, '..'), { recursive: true })
   writeFileSync(path, 'precious')
-  const { exit, stderr } = await refusedBroker({ folder: folder.path })
+  const { exit, stderr } = await runUntilExit({ folder: folder.path })
   expect(exit).toBe(1)
   expect(stderr).toContain(`${path} exists and is not a socket`)
   expect(readdirSync(join(path, '..')).filter((name) => name.endsWith('.sock'))).toEqual(['rpc.sock'])
@@ -66,7 +66,7 @@ test('a broker refuses to replace a file at the path of a socket', async () => {
 test('a socket path that is too long is refused with the limit', async () => {
   using folder = tempFolder()
   const env = { HERO_SOCKET_DIR: join(folder.path, 'x'.repeat(100)) }
-  const { exit, stderr } = await refusedBroker({ folder: folder.path, env })
+  const { exit, stderr } = await runUntilExit({ folder: folder.path, env })
   expect(exit).toBe(1)
   expect(stderr).toMatch(/bytes long, the system allows 107; set HERO_SOCKET_DIR to a shorter folder/)
 })

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openAsk, type OpenAnswer } from '../support/open-request.ts'
+import { openResponse, type OpenResponse } from '../support/open-request.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -114,9 +114,9 @@ test('idle connections do not delay the stop', async () => {
   agent.destroy()
 })
 
-function openStream(broker: Broker): Promise<OpenAnswer> {
+function openStream(broker: Broker): Promise<OpenResponse> {
   const path = '/v1/chat/completions'
-  return openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body: chat(true) })
+  return openResponse({ socketPath: broker.sockets.rest, method: 'POST', path, body: chat(true) })
 }
 
 function chat(stream: boolean) {

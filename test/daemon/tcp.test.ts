@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { expect, test } from 'vitest'
 import { openaiAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream } from '../support/scripted-upstream.ts'
-import { refusedBroker, startBroker, type Broker } from '../support/start-broker.ts'
+import { runUntilExit, startBroker, type Broker } from '../support/start-broker.ts'
 
 const body = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'hi' }] }
 const whole = {
@@ -45,7 +45,7 @@ test('forwarded headers are trusted on a Unix socket and not on TCP', async () =
 
 test('a port in use is reported, and the daemon exits', async () => {
   await using first = await startBroker({ args: onLoopback })
-  const { exit, stderr } = await refusedBroker({
+  const { exit, stderr } = await runUntilExit({
     args: ['--address', '127.0.0.1', '--port', `${first.port}`],
   })
   expect(exit).toBe(1)
@@ -53,7 +53,7 @@ test('a port in use is reported, and the daemon exits', async () => {
 })
 
 test('the daemon refuses to listen beyond loopback without a token', async () => {
-  const { exit, stderr } = await refusedBroker({ args: ['--address', '0.0.0.0', '--port', '0'] })
+  const { exit, stderr } = await runUntilExit({ args: ['--address', '0.0.0.0', '--port', '0'] })
   expect(exit).toBe(1)
   expect(stderr).toContain('ADMIN_TOKEN')
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { program } from '../mcp/support.ts'
-import { openAsk } from '../support/open-request.ts'
+import { openResponse } from '../support/open-request.ts'
 import { mcpFile } from '../support/mcp-file.ts'
 import { openaiClient } from '../support/openai-client.ts'
 import { openaiAt } from '../support/providers-env.ts'
@@ -173,26 +173,26 @@ test.each([false, true])(
   'a tool call without a price makes the whole response unpriced (streamed: %j)',
   async (stream) => {
     using folder = tempFolder()
-    const asked = call('raw__echo', { word: 'hi' })
-    const delta = { tool_calls: [{ index: 0, ...asked }] }
+    const toolCall = call('raw__echo', { word: 'hi' })
+    const delta = { tool_calls: [{ index: 0, ...toolCall }] }
     const calling = { ...chatChunk(''), choices: [{ index: 0, delta, finish_reason: null }] }
     const rounds = stream
       ? [
           [sse(calling, finishChunk('tool_calls'), usageChunk(usage), done)],
           [sse(chatChunk('it says hi'), finishChunk(), usageChunk(usage), done)],
         ]
-      : [asks(asked), says('it says hi')]
+      : [asks(toolCall), says('it says hi')]
     await using upstream = await scriptedUpstream(inTurn(...rounds))
     await using broker = await brokerWith(upstream, folder, { raw: program('raw') })
     const { text } = await chat(broker, { stream })
     const last = stream ? text.split('\n\n').findLast((event) => event.includes('"usage"')) : text
-    const told = JSON.parse((last ?? '').replace('data: ', '')) as {
+    const reported = JSON.parse((last ?? '').replace('data: ', '')) as {
       usage: object
       x_aibroker: { rounds: number }
     }
-    expect(told.usage).not.toHaveProperty('cost')
-    expect(told.x_aibroker).toMatchObject({ rounds: 2, unpriced: true })
-    expect(told.x_aibroker).not.toHaveProperty('cost')
+    expect(reported.usage).not.toHaveProperty('cost')
+    expect(reported.x_aibroker).toMatchObject({ rounds: 2, unpriced: true })
+    expect(reported.x_aibroker).not.toHaveProperty('cost')
   },
 )
 
@@ -232,8 +232,8 @@ test('a failed tool call is reported to the model, which may retry', async () =>
     choices: [{ message: { content: 'never mind' } }],
     x_aibroker: { tool_calls: [{ status: 'failed' }, { status: 'failed' }, { status: 'failed' }] },
   })
-  const told = sentTo(upstream, 1).messages.slice(2)
-  expect(told.map(({ tool_call_id, content }) => [tool_call_id, content])).toEqual([
+  const reported = sentTo(upstream, 1).messages.slice(2)
+  expect(reported.map(({ tool_call_id, content }) => [tool_call_id, content])).toEqual([
     ['a', expect.stringContaining('Error: the arguments are no JSON object')],
     ['b', 'Error: there is no tool “nobody__has”'],
     ['c', expect.stringMatching(/^Error: /)],
@@ -334,7 +334,7 @@ test('a caller that disconnects during a tool call cancels it, and pays for what
   await using broker = await brokerWith(upstream, folder)
   const body = { model, messages, tools: [mcp], stream: true }
   const path = '/v1/chat/completions'
-  const open = await openAsk({ socketPath: broker.sockets.rest, method: 'POST', path, body })
+  const open = await openResponse({ socketPath: broker.sockets.rest, method: 'POST', path, body })
   await open.until('"status":"running"')
   open.hangUp()
   await expect

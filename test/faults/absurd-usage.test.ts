@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { parseWireUsage } from '../../src/wire/openai/chat.ts'
 import { chatChunk, done, finishChunk, json, sse, usageChunk } from '../support/scripted-upstream.ts'
-import { brokerBefore } from './broker-with-providers.ts'
-import { plainAnswer } from './scripts.ts'
+import { startBrokerWithProviders } from './broker-with-providers.ts'
+import { plainResponse } from './scripts.ts'
 
 const stream = { stream: true }
 
@@ -11,9 +11,9 @@ test.each([false, 0, {}])(
   'a streamed request whose provider sends one JSON body completes, although its finish reason is %j',
   async (finish_reason) => {
     const choice = { index: 0, message: false, finish_reason }
-    await using broker = await brokerBefore([{ script: [json(200, { choices: [choice] })] }])
-    const told = await broker.ask(stream)
-    expect(told).toMatchObject({ status: 200, isDone: true, text: '' })
+    await using broker = await startBrokerWithProviders([{ script: [json(200, { choices: [choice] })] }])
+    const response = await broker.sendChat(stream)
+    expect(response).toMatchObject({ status: 200, isDone: true, text: '' })
     expect(await broker.entry()).toMatchObject({ status: 'finished' })
   },
 )
@@ -22,17 +22,17 @@ describe('usage counts that no model can have', () => {
   const usage = { prompt_tokens: 2 ** 53 - 1, completion_tokens: 2 ** 53 - 1 }
 
   test('are ignored: the row has cost bounds and no hold remains', async () => {
-    await using broker = await brokerBefore([
+    await using broker = await startBrokerWithProviders([
       { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)] },
     ])
-    expect(await broker.ask(stream)).toMatchObject({ isDone: true, text: 'hi' })
+    expect(await broker.sendChat(stream)).toMatchObject({ isDone: true, text: 'hi' })
     const { countSource, costHigh } = await broker.entry()
     expect(countSource).not.toBe('reported')
     expect(costHigh ?? 0n).toBeLessThan(1_000_000_000n)
   })
 
-  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are not parsed as usage: %j', (said) => {
-    expect(parseWireUsage(said)).toBeUndefined()
+  test.each([usage, { prompt_tokens: 1e9 + 1 }])('are not parsed as usage: %j', (reported) => {
+    expect(parseWireUsage(reported)).toBeUndefined()
   })
 
   test.each([
@@ -44,11 +44,11 @@ describe('usage counts that no model can have', () => {
     { prompt_tokens_details: 'none', completion_tokens_details: [] },
     { prompt_cache_hit_tokens: '7' },
   ])('do not invalidate the plausible counts beside them: %j', async (beside) => {
-    const said = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, ...beside }
-    await using broker = await brokerBefore([
-      { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(said), done)] },
+    const reported = { prompt_tokens: 1000, completion_tokens: 200, total_tokens: 1200, ...beside }
+    await using broker = await startBrokerWithProviders([
+      { script: [sse(chatChunk('hi'), finishChunk(), usageChunk(reported), done)] },
     ])
-    const { usage: relayed } = await broker.ask(stream)
+    const { usage: relayed } = await broker.sendChat(stream)
     expect(relayed).toMatchObject({ prompt_tokens: 1000, completion_tokens: 200, cost: 0.0014 })
     expect(await broker.entry()).toMatchObject({ countSource: 'reported', cost: 1_400_000n })
   })
@@ -58,8 +58,8 @@ describe('many more choices than were requested', () => {
   const choices = Array.from({ length: 300_000 }, () => ({}))
 
   test.each([
-    ['in a plain answer', {}, [json(200, { ...plainAnswer('hi'), choices })]],
-    ['in a plain answer to a stream', stream, [json(200, { ...plainAnswer('hi'), choices })]],
+    ['in a plain answer', {}, [json(200, { ...plainResponse('hi'), choices })]],
+    ['in a plain answer to a stream', stream, [json(200, { ...plainResponse('hi'), choices })]],
     ['in a chunk', stream, [sse({ ...chatChunk('hi'), choices })]],
     [
       'in many chunks',
@@ -67,8 +67,8 @@ describe('many more choices than were requested', () => {
       [sse(...Array.from({ length: 200 }, (_, index) => ({ choices: [{ index, delta: {} }] })))],
     ],
   ])('are a failure of the provider: %s', async (_where, body, script) => {
-    await using broker = await brokerBefore([{ script }])
-    const { raw } = await broker.ask(body)
+    await using broker = await startBrokerWithProviders([{ script }])
+    const { raw } = await broker.sendChat(body)
     expect(raw).toContain('many more choices than were asked for')
     expect(raw.length).toBeLessThan(100_000)
   })

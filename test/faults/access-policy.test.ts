@@ -2,12 +2,12 @@
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { ask, type Answer } from '../support/open-request.ts'
+import { sendRequest, type HttpResponse } from '../support/open-request.ts'
 import { json, type Script } from '../support/scripted-upstream.ts'
 import { mcpFile } from '../support/mcp-file.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { program } from '../mcp/support.ts'
-import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
 import { answers, refuses } from './scripts.ts'
 
 const messages = [{ role: 'user', content: 'hi' }]
@@ -17,29 +17,32 @@ const vector = {
   usage: { prompt_tokens: 7, total_tokens: 7 },
 }
 
-function socketOf({ daemon }: BrokerBefore, context: string): string {
+function socketOf({ daemon }: BrokerWithProviders, context: string): string {
   return join(dirname(daemon.sockets.rest), `rest.${context}.sock`)
 }
 
 async function rpc(
-  { daemon }: BrokerBefore,
+  { daemon }: BrokerWithProviders,
   method: string,
   params: object = {},
   headers = {},
-): Promise<Answer> {
+): Promise<HttpResponse> {
   const body = { jsonrpc: '2.0', id: 1, method, params }
-  return ask({ socketPath: daemon.sockets.rpc, method: 'POST', path: '/rpc', headers, body })
+  return sendRequest({ socketPath: daemon.sockets.rpc, method: 'POST', path: '/rpc', headers, body })
 }
 
-function rest(broker: BrokerBefore, path: string, body: object, headers = {}): Promise<Answer> {
-  return ask({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, headers, body })
+function rest(broker: BrokerWithProviders, path: string, body: object, headers = {}): Promise<HttpResponse> {
+  return sendRequest({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, headers, body })
 }
 
 const lab = { 'x-hero-context': 'lab' }
 
 /** Every way for a caller of context “lab” to send a request to a model. */
-const DOORS: Readonly<
-  Record<string, (broker: BrokerBefore, models: { chat: string; embeds: string }) => Promise<Answer>>
+const SENDERS: Readonly<
+  Record<
+    string,
+    (broker: BrokerWithProviders, models: { chat: string; embeds: string }) => Promise<HttpResponse>
+  >
 > = {
   'a chat': (broker, { chat }) => rest(broker, '/v1/chat/completions', { model: chat, messages }, lab),
   'a streamed chat': (broker, { chat }) =>
@@ -57,7 +60,7 @@ const DOORS: Readonly<
     rest(broker, '/v1/completions', { model: chat, prompt: 'hi' }, lab),
   'an embedding': (broker, { embeds }) => rest(broker, '/v1/embeddings', { model: embeds, input: 'hi' }, lab),
   'a chat on the socket of the context': (broker, { chat }) =>
-    ask({
+    sendRequest({
       socketPath: socketOf(broker, 'lab'),
       method: 'POST',
       path: '/v1/chat/completions',
@@ -69,12 +72,12 @@ const DOORS: Readonly<
 }
 
 /** For each of chat and embedding: one provider that fails and one that responds. Only the failing ones are pinned for lab. */
-async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
+async function startWithPinnedProviders(): Promise<BrokerWithProviders & { close: () => void }> {
   const folder = tempFolder()
   const { env } = mcpFile(folder.path, { raw: program('raw') })
   const embeds: Script = [json(200, vector)]
   const embedding = ['embedding']
-  const broker = await brokerBefore(
+  const broker = await startBrokerWithProviders(
     [
       { script: refuses(501) },
       { script: answers('never') },
@@ -87,13 +90,13 @@ async function twoOfEach(): Promise<BrokerBefore & { close: () => void }> {
   return Object.assign(broker, { close: () => folder[Symbol.dispose]() })
 }
 
-describe.each(Object.entries(DOORS))('%s in a pinned context', (_name, door) => {
+describe.each(Object.entries(SENDERS))('%s in a pinned context', (_name, send) => {
   test('tries only the pinned providers, even when they fail', async () => {
-    await using broker = await twoOfEach()
+    await using broker = await startWithPinnedProviders()
     using _ = { [Symbol.dispose]: broker.close }
     const rule = { providers: ['up0', 'up2'] }
     await rpc(broker, 'limits.set', { subject: { scope: 'context', context: 'lab' }, rule })
-    const { text } = await door(broker, { chat: 'm', embeds: 'e' })
+    const { text } = await send(broker, { chat: 'm', embeds: 'e' })
     expect(text).toContain('error')
     const [first = 0, second, embeds = 0, otherEmbeds, other] = broker.seen()
     expect([second, otherEmbeds, other]).toEqual([0, 0, 0])
@@ -102,11 +105,11 @@ describe.each(Object.entries(DOORS))('%s in a pinned context', (_name, door) => 
   })
 
   test('reaches no model outside the pin', async () => {
-    await using broker = await twoOfEach()
+    await using broker = await startWithPinnedProviders()
     using _ = { [Symbol.dispose]: broker.close }
     const rule = { models: ['other*'] }
     await rpc(broker, 'limits.set', { subject: { scope: 'context', context: 'lab' }, rule })
-    const { text } = await door(broker, { chat: 'm', embeds: 'e' })
+    const { text } = await send(broker, { chat: 'm', embeds: 'e' })
     if (text.includes('never')) expect(broker.seen()).toEqual([0, 0, 0, 0, 1])
     else {
       expect(text).toContain('pinned to the models other*')
@@ -116,25 +119,30 @@ describe.each(Object.entries(DOORS))('%s in a pinned context', (_name, door) => 
 })
 
 test('without its pin, the context is served by any provider', async () => {
-  await using broker = await twoOfEach()
+  await using broker = await startWithPinnedProviders()
   using _ = { [Symbol.dispose]: broker.close }
   expect((await rest(broker, '/v1/chat/completions', { model: 'm', messages }, lab)).text).toContain('never')
   expect(broker.seen().slice(0, 2)).toEqual([1, 1])
 })
 
 test('a context’s socket fixes the context, is open to its group alone, and gives no administrator access', async () => {
-  await using broker = await twoOfEach()
+  await using broker = await startWithPinnedProviders()
   using _ = { [Symbol.dispose]: broker.close }
   const socketPath = socketOf(broker, 'lab')
   expect(statSync(socketPath).mode & 0o777).toBe(statSync(broker.daemon.sockets.rest).mode & 0o777)
   const at = { socketPath, headers: { 'x-hero-context': 'free' } }
-  await ask({ ...at, method: 'POST', path: '/v1/chat/completions', body: { model: 'other', messages } })
+  await sendRequest({
+    ...at,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    body: { model: 'other', messages },
+  })
   expect(await broker.entry()).toMatchObject({ caller: { ip: 'local', context: 'lab' } })
-  expect((await ask({ ...at, method: 'GET', path: '/billing/usage' })).status).toBe(401)
+  expect((await sendRequest({ ...at, method: 'GET', path: '/billing/usage' })).status).toBe(401)
 })
 
 test('with roll-up, all addresses of a /64 are one payer with one budget, one limit and one line in billing', async () => {
-  await using broker = await brokerBefore([{ script: answers('hello') }], {
+  await using broker = await startBrokerWithProviders([{ script: answers('hello') }], {
     env: { AIBROKER_ROLL_UP_64: 'on' },
   })
   const from = (address: string) =>
@@ -155,13 +163,13 @@ test('with roll-up, all addresses of a /64 are one payer with one budget, one li
   expect(statuses).toEqual([200, 200, 429, 200])
   await broker.entry()
   const socketPath = broker.daemon.sockets.rest
-  const { json: bill } = await ask({
+  const { json: usage } = await sendRequest({
     socketPath,
     method: 'GET',
     path: `/billing/usage/${encodeURIComponent(node)}`,
   })
-  expect(bill).toMatchObject({ ip: node, requests: 2 })
+  expect(usage).toMatchObject({ ip: node, requests: 2 })
   const headers = { 'x-forwarded-for': '54f:b680:ba6e:7ced:ffff::9' }
-  const { json: key } = await ask({ socketPath, method: 'GET', path: '/v1/key', headers })
+  const { json: key } = await sendRequest({ socketPath, method: 'GET', path: '/v1/key', headers })
   expect(key).toMatchObject({ data: { usage: 0.00004 } })
 })

@@ -9,7 +9,7 @@ import { scriptedUpstream, type Script, type ScriptedUpstream } from '../support
 import { tempFolder } from '../support/temp-folder.ts'
 
 /** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
-export interface ProviderBehind {
+export interface ScriptedProvider {
   readonly script: Script
   readonly keys?: readonly string[]
   /** Further fields of its row in the models file. */
@@ -23,15 +23,15 @@ export interface ProviderBehind {
   readonly model?: string
 }
 
-export interface BrokerBefore extends AsyncDisposable {
+export interface BrokerWithProviders extends AsyncDisposable {
   readonly upstreams: readonly ScriptedUpstream[]
   readonly daemon: Daemon
   /** Number of requests that each provider has received. */
   seen(): number[]
   /** Sends a chat request and reads its response to the end. */
-  ask(body?: object, headers?: Readonly<Record<string, string>>): Promise<Told>
+  sendChat(body?: object, headers?: Readonly<Record<string, string>>): Promise<ReceivedChat>
   /** Sends a chat request; call the result to disconnect without having read anything. */
-  leave(body: string): () => void
+  openChat(body: string): () => void
   /** Calls a method as an administrator. Throws with the broker's error. */
   rpc(method: string, params?: object): Promise<unknown>
   /** Waits until no hold is open and returns the newest ledger entry. */
@@ -43,7 +43,7 @@ export interface BrokerBefore extends AsyncDisposable {
 }
 
 /** The response that a caller received. */
-export interface Told {
+export interface ReceivedChat {
   readonly status: number
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly raw: string
@@ -57,7 +57,7 @@ export interface Told {
   readonly usage: Chunk['usage']
 }
 
-interface Said {
+interface MessageContent {
   readonly content?: string
 }
 
@@ -65,8 +65,8 @@ interface Chunk {
   readonly provider?: string
   readonly id?: string
   readonly choices?: readonly {
-    readonly delta?: Said
-    readonly message?: Said
+    readonly delta?: MessageContent
+    readonly message?: MessageContent
     readonly finish_reason?: string | null
   }[]
   readonly error?: {
@@ -82,23 +82,25 @@ interface Chunk {
 }
 
 /** Starts the whole broker in this process, on real sockets, with scripted providers on theirs. */
-export async function brokerBefore(
-  providers: readonly ProviderBehind[],
+export async function startBrokerWithProviders(
+  providers: readonly ScriptedProvider[],
   options: {
     readonly env?: Readonly<Record<string, string>>
     readonly over?: 'unix' | 'tcp'
     /** Providers keep no requests, for tests that send very many. */
-    readonly isForgetful?: boolean
+    readonly discardsRequests?: boolean
     /** Further lines of every model in the models file. */
     readonly modelLine?: string
   } = {},
-): Promise<BrokerBefore> {
+): Promise<BrokerWithProviders> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(tempFolder())
   const upstreams: ScriptedUpstream[] = []
   for (const { script } of providers)
     upstreams.push(
-      stack.use(await scriptedUpstream(script, { over: options.over, isForgetful: options.isForgetful })),
+      stack.use(
+        await scriptedUpstream(script, { over: options.over, discardsRequests: options.discardsRequests }),
+      ),
     )
   const modelsPath = join(folder.path, 'models.yml')
   writeFileSync(modelsPath, modelsFile(providers, upstreams, options.modelLine))
@@ -121,12 +123,13 @@ export async function brokerBefore(
     upstreams,
     daemon,
     seen: () => upstreams.map(({ requests }) => requests.length),
-    ask: (body = {}, headers = {}) => ask(daemon.sockets.rest, { ...HELLO, ...body }, headers),
-    leave: (body) => openAndLeave(daemon.sockets.rest, body),
-    rpc: (method, params = {}) => call(daemon.sockets.rpc, method, params),
+    sendChat: (body = {}, headers = {}) => sendChat(daemon.sockets.rest, { ...HELLO, ...body }, headers),
+    openChat: (body) => sendAndHangUp(daemon.sockets.rest, body),
+    rpc: (method, params = {}) => callRpc(daemon.sockets.rpc, method, params),
     async entry() {
-      while (daemon.rooms.ledger.openHolds().length > 0) await new Promise((resolve) => setImmediate(resolve))
-      const [newest] = daemon.rooms.ledger.entries({ limit: 1 })
+      while (daemon.services.ledger.openHolds().length > 0)
+        await new Promise((resolve) => setImmediate(resolve))
+      const [newest] = daemon.services.ledger.entries({ limit: 1 })
       if (newest === undefined) throw new Error('there is no entry')
       return newest
     },
@@ -142,7 +145,7 @@ const SILENT = { info: () => undefined, warn: () => undefined, error: () => unde
 const HELLO = { model: 'm', messages: [{ role: 'user', content: 'hi' }] }
 
 function modelsFile(
-  providers: readonly ProviderBehind[],
+  providers: readonly ScriptedProvider[],
   upstreams: readonly ScriptedUpstream[],
   modelLine?: string,
 ): string {
@@ -171,52 +174,52 @@ function modelsFile(
 }
 
 /** Sends one chat request to a Unix socket and reads its response to the end. */
-export function ask(
+export function sendChat(
   socketPath: string,
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
-): Promise<Told> {
+): Promise<ReceivedChat> {
   return new Promise((resolve, reject) => {
     const path = '/v1/chat/completions'
     const sent = { 'content-type': 'application/json', ...headers }
-    const asked = request({ socketPath, path, method: 'POST', headers: sent }, (response) => {
+    const outgoing = request({ socketPath, path, method: 'POST', headers: sent }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
       response.on('error', reject)
       response.on('end', () =>
-        resolve(told(response.statusCode ?? 0, response.headers, Buffer.concat(parts).toString())),
+        resolve(parseChat(response.statusCode ?? 0, response.headers, Buffer.concat(parts).toString())),
       )
     })
-    asked.on('error', reject)
-    asked.end(typeof body === 'string' ? body : JSON.stringify(body))
+    outgoing.on('error', reject)
+    outgoing.end(typeof body === 'string' ? body : JSON.stringify(body))
   })
 }
 
-function openAndLeave(socketPath: string, body: string): () => void {
+function sendAndHangUp(socketPath: string, body: string): () => void {
   const headers = { 'content-type': 'application/json' }
-  const asked = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
-  asked.on('error', () => undefined)
-  asked.end(body)
-  return () => void asked.destroy()
+  const outgoing = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  outgoing.on('error', () => undefined)
+  outgoing.end(body)
+  return () => void outgoing.destroy()
 }
 
-async function call(socketPath: string, method: string, params: object): Promise<unknown> {
+async function callRpc(socketPath: string, method: string, params: object): Promise<unknown> {
   const text = await new Promise<string>((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
-    const asked = request({ socketPath, path: '/rpc', method: 'POST', headers }, (response) => {
+    const outgoing = request({ socketPath, path: '/rpc', method: 'POST', headers }, (response) => {
       const parts: Buffer[] = []
       response.on('data', (part: Buffer) => parts.push(part))
       response.on('end', () => resolve(Buffer.concat(parts).toString()))
     })
-    asked.on('error', reject)
-    asked.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
+    outgoing.on('error', reject)
+    outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }))
   })
-  const answer = JSON.parse(text) as { result?: unknown; error?: unknown }
-  if (answer.error !== undefined) throw new Error(JSON.stringify(answer.error))
-  return answer.result
+  const response = JSON.parse(text) as { result?: unknown; error?: unknown }
+  if (response.error !== undefined) throw new Error(JSON.stringify(response.error))
+  return response.result
 }
 
-function told(status: number, headers: Told['headers'], text: string): Told {
+function parseChat(status: number, headers: ReceivedChat['headers'], text: string): ReceivedChat {
   const isStream = String(headers['content-type']).startsWith('text/event-stream')
   const events = text.split('\n\n').filter((event) => event.startsWith('data: '))
   const datas = isStream ? events.map((event) => event.slice(6)) : [text]

@@ -1,8 +1,8 @@
 // A budget holds, however the requests that share it end.
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dollars, formatDollars, money } from '../../src/base/money.ts'
-import { ask, openAsk } from '../support/open-request.ts'
+import { parseUsd, usdText, money } from '../../src/base/money.ts'
+import { sendRequest, openResponse } from '../support/open-request.ts'
 import {
   chatChunk,
   cut,
@@ -14,21 +14,21 @@ import {
   type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
-import { plainAnswer, refuses, role } from './scripts.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
+import { plainResponse, refuses, role } from './scripts.ts'
 
-const FATES = ['plain', 'stream', 'broken', 'half then whole', 'silent', 'cancelled', 'failed'] as const
+const OUTCOMES = ['plain', 'stream', 'broken', 'half then whole', 'silent', 'cancelled', 'failed'] as const
 
 /** The most expensive provider: it charges for every token that the request allows, and reports usage whenever it can. */
-function worst(request: ReceivedRequest, nth: number): readonly Step[] {
+function mostExpensive(request: ReceivedRequest, nth: number): readonly Step[] {
   const body = request.body as { messages: { content: string }[]; max_tokens: number }
   const usage = { prompt_tokens: request.raw.length, completion_tokens: body.max_tokens }
   const begun = sse(role, chatChunk('so '), chatChunk('far '))
   const whole: Step[] = [begun, sse(finishChunk(), usageChunk(usage), done)]
-  const [{ content: fate } = { content: '' }] = body.messages
-  switch (fate) {
+  const [{ content: outcome } = { content: '' }] = body.messages
+  switch (outcome) {
     case 'plain':
-      return [json(200, { ...plainAnswer('so far'), usage })]
+      return [json(200, { ...plainResponse('so far'), usage })]
     case 'half then whole':
       return nth % 2 === 0 ? [begun, sse(usageChunk(usage)), cut] : whole
     case 'broken':
@@ -44,42 +44,49 @@ function worst(request: ReceivedRequest, nth: number): readonly Step[] {
 }
 
 interface Request {
-  readonly fate: (typeof FATES)[number]
+  readonly outcome: (typeof OUTCOMES)[number]
   readonly maxTokens: number
 }
 
 const request: fc.Arbitrary<Request> = fc.record({
-  fate: fc.constantFrom(...FATES),
+  outcome: fc.constantFrom(...OUTCOMES),
   maxTokens: fc.integer({ min: 1, max: 300 }),
 })
 
-async function act({ daemon }: BrokerBefore, context: string, { fate, maxTokens }: Request): Promise<void> {
-  const answer = await openAsk({
+async function sendOne(
+  { daemon }: BrokerWithProviders,
+  context: string,
+  { outcome, maxTokens }: Request,
+): Promise<void> {
+  const response = await openResponse({
     socketPath: daemon.sockets.rest,
     method: 'POST',
     path: '/v1/chat/completions',
     headers: { 'x-hero-context': context },
     body: {
       model: 'm',
-      messages: [{ role: 'user', content: fate }],
+      messages: [{ role: 'user', content: outcome }],
       max_tokens: maxTokens,
-      stream: fate !== 'plain' && fate !== 'silent',
+      stream: outcome !== 'plain' && outcome !== 'silent',
     },
   })
-  if (fate === 'cancelled' && answer.status === 200) {
-    await answer.until('so ')
-    answer.hangUp()
-  } else await answer.rest()
+  if (outcome === 'cancelled' && response.status === 200) {
+    await response.until('so ')
+    response.hangUp()
+  } else await response.rest()
 }
 
 test(
   'concurrent requests never spend more than their budget, whether they disconnect, break, time out or are retried',
   { timeout: 60_000 },
   async () => {
-    await using broker = await brokerBefore([{ script: worst }, { script: worst }], {
-      env: { AIBROKER_HANGUP: 'cut' },
-    })
-    const { ledger } = broker.daemon.rooms
+    await using broker = await startBrokerWithProviders(
+      [{ script: mostExpensive }, { script: mostExpensive }],
+      {
+        env: { AIBROKER_HANGUP: 'cut' },
+      },
+    )
+    const { ledger } = broker.daemon.services
     let nth = 0
     await fc.assert(
       fc.asyncProperty(
@@ -87,25 +94,25 @@ test(
         fc.integer({ min: 300_000, max: 5_000_000 }),
         async (requests, nano) => {
           const context = `run-${nth++}`
-          const most = money(BigInt(nano))
-          const params = { subject: { scope: 'context', context }, rule: { usd_total: formatDollars(most) } }
+          const limit = money(BigInt(nano))
+          const params = { subject: { scope: 'context', context }, rule: { usd_total: usdText(limit) } }
           const body = { jsonrpc: '2.0', id: 1, method: 'limits.set', params }
-          await ask({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
+          await sendRequest({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
           // The highest sum of spent and held amounts during the run, sampled every millisecond.
           let highest = 0n
           const watching = setInterval(() => {
             const { spent, held } = ledger.balance({ ip: 'local', context })
             if (spent + held > highest) highest = spent + held
           }, 1)
-          await Promise.all(requests.map((one) => act(broker, context, one))).finally(() =>
+          await Promise.all(requests.map((one) => sendOne(broker, context, one))).finally(() =>
             clearInterval(watching),
           )
           broker.skip(130_000)
           await broker.entry().catch(() => undefined)
           const rows = [...ledger.entries({ context })]
           const spent = rows.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? 0n), 0n)
-          expect(spent).toBeLessThanOrEqual(most)
-          expect(highest).toBeLessThanOrEqual(most)
+          expect(spent).toBeLessThanOrEqual(limit)
+          expect(highest).toBeLessThanOrEqual(limit)
           expect(ledger.balance({ ip: 'local', context })).toEqual({ spent, held: 0n })
         },
       ),
@@ -117,28 +124,28 @@ test(
 
 test('an attempt that may be billed without a response prevents a fallback that the budget does not cover', async () => {
   const silent: readonly Step[] = [cut]
-  await using broker = await brokerBefore([{ script: silent }, { script: worst }])
-  const { ledger } = broker.daemon.rooms
-  const told = async (budget: string) => {
+  await using broker = await startBrokerWithProviders([{ script: silent }, { script: mostExpensive }])
+  const { ledger } = broker.daemon.services
+  const run = async (budget: string) => {
     const context = `with-${budget}`
     const params = { subject: { scope: 'context', context }, rule: { usd_total: budget } }
     const body = { jsonrpc: '2.0', id: 1, method: 'limits.set', params }
-    await ask({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
+    await sendRequest({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
     broker.skip(200_000)
     const messages = [{ role: 'user', content: 'plain' }]
-    const { status } = await broker.ask({ max_tokens: 200, messages }, { 'x-hero-context': context })
+    const { status } = await broker.sendChat({ max_tokens: 200, messages }, { 'x-hero-context': context })
     const entry = await broker.entry()
     return {
       status,
-      asked: entry.asked,
+      attemptCount: entry.attemptCount,
       high: entry.costHigh,
-      left: dollars(budget) - ledger.balance(entry.caller).spent,
+      remaining: parseUsd(budget) - ledger.balance(entry.caller).spent,
     }
   }
   // At $2 per million, 200 tokens and the prompt cost a little more than $0.0006.
-  const tight = await told('0.001')
-  expect(tight).toMatchObject({ status: 502, asked: 1 })
-  expect(tight.left).toBeGreaterThan(0n)
-  const wide = await told('0.01')
-  expect(wide).toMatchObject({ status: 200, asked: 2 })
+  const tight = await run('0.001')
+  expect(tight).toMatchObject({ status: 502, attemptCount: 1 })
+  expect(tight.remaining).toBeGreaterThan(0n)
+  const wide = await run('0.01')
+  expect(wide).toMatchObject({ status: 200, attemptCount: 2 })
 })

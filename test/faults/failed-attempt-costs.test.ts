@@ -1,12 +1,12 @@
 // What the ledger records when attempts fail: which provider may have charged, and how much.
 import { expect, test } from 'vitest'
-import { dollars } from '../../src/base/money.ts'
+import { parseUsd } from '../../src/base/money.ts'
 import { chat } from '../../src/inference/chat.ts'
-import type { AnswerSink } from '../../src/inference/response/response-sink.ts'
+import type { ResponseSink } from '../../src/inference/response/response-sink.ts'
 import type { Daemon } from '../../src/daemon/start.ts'
 import { parseChatRequest } from '../../src/wire/openai/chat.ts'
 import { jsonBodyOf } from '../../src/wire/json/json-body.ts'
-import { ask, openAsk } from '../support/open-request.ts'
+import { sendRequest, openResponse } from '../support/open-request.ts'
 import {
   chatChunk,
   cut,
@@ -19,8 +19,8 @@ import {
   wait,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
-import { answers, plainAnswer, refuses, role, says } from './scripts.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
+import { answers, plainResponse, refuses, role, says } from './scripts.ts'
 
 /** Cost of the scripts' whole response: 10 tokens at $1 and 5 at $2 per million. */
 const WHOLE = 20_000n
@@ -28,19 +28,19 @@ const half: Step[] = [sse(role, chatChunk('Once upon '), chatChunk('a time')), c
 
 function rpc({ sockets }: Daemon, method: string, params: object): Promise<unknown> {
   const body = { jsonrpc: '2.0', id: 1, method, params }
-  return ask({ socketPath: sockets.rpc, method: 'POST', path: '/rpc', body })
+  return sendRequest({ socketPath: sockets.rpc, method: 'POST', path: '/rpc', body })
 }
 
-function budget({ daemon }: BrokerBefore, usd_total: string): Promise<unknown> {
+function budget({ daemon }: BrokerWithProviders, usd_total: string): Promise<unknown> {
   return rpc(daemon, 'limits.set', { subject: { scope: 'default' }, rule: { usd_total } })
 }
 
 test('a provider that went silent may bill the request: its cost is in the upper bound only', async () => {
-  await using broker = await brokerBefore([{ script: [cut] }, { script: answers('fine') }])
-  const told = await broker.ask({ max_tokens: 50 })
-  expect(told.usage?.cost).toBe(0.00002)
+  await using broker = await startBrokerWithProviders([{ script: [cut] }, { script: answers('fine') }])
+  const response = await broker.sendChat({ max_tokens: 50 })
+  expect(response.usage?.cost).toBe(0.00002)
   const entry = await broker.entry()
-  expect(entry).toMatchObject({ cost: WHOLE, costLow: WHOLE, countSource: 'reported', asked: 2 })
+  expect(entry).toMatchObject({ cost: WHOLE, costLow: WHOLE, countSource: 'reported', attemptCount: 2 })
   // All 50 tokens may have been generated, and the hold covers no more.
   expect(entry.costHigh).toBeGreaterThan(WHOLE + 50n * 2000n)
   expect(entry.costHigh).toBeLessThan(WHOLE + 50n * 2000n + 1_000_000n)
@@ -49,35 +49,35 @@ test('a provider that went silent may bill the request: its cost is in the upper
 })
 
 test('a refused attempt costs nothing, and the cost is exact', async () => {
-  await using broker = await brokerBefore([{ script: refuses(503) }, { script: answers('fine') }])
-  await broker.ask()
+  await using broker = await startBrokerWithProviders([{ script: refuses(503) }, { script: answers('fine') }])
+  await broker.sendChat()
   const entry = await broker.entry()
-  expect(entry).toMatchObject({ cost: WHOLE, asked: 2, endpoint: 'up1/m1', model: 'm' })
+  expect(entry).toMatchObject({ cost: WHOLE, attemptCount: 2, endpoint: 'up1/m1', model: 'm' })
   expect([entry.costLow, entry.costHigh]).toEqual([undefined, undefined])
 })
 
 test('when no endpoint responds, each silent attempt adds to the upper bound, and one without a price is unpriced', async () => {
-  await using broker = await brokerBefore([{ script: [cut] }, { script: [cut] }])
-  expect((await broker.ask({ max_tokens: 10 })).status).toBe(502)
+  await using broker = await startBrokerWithProviders([{ script: [cut] }, { script: [cut] }])
+  expect((await broker.sendChat({ max_tokens: 10 })).status).toBe(502)
   const both = await broker.entry()
   expect(both).toMatchObject({ status: 'failed', cost: undefined, costLow: 0n, endpoint: undefined })
-  expect(both.costHigh).toBeGreaterThan(BigInt(both.asked ?? 0) * 10n * 2000n)
-  await using unpriced = await brokerBefore([{ script: [cut], price: '' }])
-  await unpriced.ask()
+  expect(both.costHigh).toBeGreaterThan(BigInt(both.attemptCount ?? 0) * 10n * 2000n)
+  await using unpriced = await startBrokerWithProviders([{ script: [cut], price: '' }])
+  await unpriced.sendChat()
   expect(await unpriced.entry()).toMatchObject({ cost: undefined, costHigh: undefined, costSource: 'none' })
-  expect(await unpriced.daemon.rooms.ledger.summary()).toMatchObject({ unpriced: 1, cost: 0n })
+  expect(await unpriced.daemon.services.ledger.summary()).toMatchObject({ unpriced: 1, cost: 0n })
 })
 
 test('a caller who disconnects before any attempt is billed nothing', async () => {
-  await using broker = await brokerBefore([{ script: answers('too late') }])
-  const sink: AnswerSink = {
+  await using broker = await startBrokerWithProviders([{ script: answers('too late') }])
+  const sink: ResponseSink = {
     id: 'gen-gone',
-    accept: () => undefined,
+    start: () => undefined,
     chunk: () => true,
-    answer: () => undefined,
+    respond: () => undefined,
     end: () => undefined,
     fail: () => undefined,
-    isGone: true,
+    disconnected: true,
     watcher: undefined,
   }
   const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
@@ -86,59 +86,62 @@ test('a caller who disconnects before any attempt is billed nothing', async () =
     parseChatRequest(body),
     { caller, referer: undefined, title: undefined },
     sink,
-    broker.daemon.rooms,
+    broker.daemon.services,
   )
   expect(broker.seen()).toEqual([0])
   const entry = await broker.entry()
-  expect(entry).toMatchObject({ status: 'cancelled', endpoint: undefined, cost: 0n, asked: 0 })
+  expect(entry).toMatchObject({ status: 'cancelled', endpoint: undefined, cost: 0n, attemptCount: 0 })
 })
 
 test('the maximum cost of a recovery is held before it is sent, and all parts are billed', async () => {
   const gate = Promise.withResolvers<void>()
-  await using broker = await brokerBefore([
+  await using broker = await startBrokerWithProviders([
     { script: half },
     { script: [wait(gate.promise), ...says('Once upon ', 'a time', ', there was')] },
   ])
-  const pending = broker.ask({ stream: true, max_tokens: 100 })
+  const pending = broker.sendChat({ stream: true, max_tokens: 100 })
   await broker.upstreams[1]?.received(0)
-  const { ledger } = broker.daemon.rooms
+  const { ledger } = broker.daemon.services
   const [hold] = ledger.openHolds()
   // Each attempt may use 100 tokens at $2 per million; the first hold covered only one attempt.
-  expect(hold?.most).toBeGreaterThan(2n * 100n * 2000n)
-  expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.most)
+  expect(hold?.maxCost).toBeGreaterThan(2n * 100n * 2000n)
+  expect(ledger.balance({ ip: 'local', context: undefined }).held).toBe(hold?.maxCost)
   gate.resolve()
   expect((await pending).text).toBe('Once upon a time, there was')
   const entry = await broker.entry()
-  expect(entry).toMatchObject({ status: 'finished', asked: 2 })
+  expect(entry).toMatchObject({ status: 'finished', attemptCount: 2 })
   expect(entry.cost).toBeGreaterThan(WHOLE)
-  expect(entry.costHigh).toBeLessThanOrEqual(hold?.most ?? 0n)
+  expect(entry.costHigh).toBeLessThanOrEqual(hold?.maxCost ?? 0n)
 })
 
 test('a recovery that the budget does not cover is not sent, and the stream ends in its original error', async () => {
-  await using broker = await brokerBefore([{ script: half }, { script: says('Once upon a time, …') }])
+  await using broker = await startBrokerWithProviders([
+    { script: half },
+    { script: says('Once upon a time, …') },
+  ])
   await budget(broker, '0.0005')
-  const told = await broker.ask({ stream: true, max_tokens: 100 })
-  expect([told.text, told.finish, told.isDone]).toEqual(['Once upon a time', 'error', false])
+  const response = await broker.sendChat({ stream: true, max_tokens: 100 })
+  expect([response.text, response.finish, response.isDone]).toEqual(['Once upon a time', 'error', false])
   expect(broker.seen()).toEqual([1, 0])
-  expect(await broker.entry()).toMatchObject({ status: 'broken', endpoint: 'up0/m0', asked: 1 })
+  expect(await broker.entry()).toMatchObject({ status: 'broken', endpoint: 'up0/m0', attemptCount: 1 })
   await budget(broker, '0.01')
-  expect((await broker.ask({ stream: true, max_tokens: 100 })).text).toBe('Once upon a time, …')
+  expect((await broker.sendChat({ stream: true, max_tokens: 100 })).text).toBe('Once upon a time, …')
   expect(broker.seen()).toEqual([2, 1])
 })
 
 test('a caller who disconnects during a recovery is billed for both attempts', async () => {
   const env = { AIBROKER_HANGUP: 'cut' }
-  await using broker = await brokerBefore([{ script: half }, { script: [stall] }], { env })
+  await using broker = await startBrokerWithProviders([{ script: half }, { script: [stall] }], { env })
   const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }
   const path = '/v1/chat/completions'
-  const answer = await openAsk({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, body })
+  const answer = await openResponse({ socketPath: broker.daemon.sockets.rest, method: 'POST', path, body })
   await answer.until('a time')
-  const rescue = await broker.upstreams[1]?.received(0)
+  const recovery = await broker.upstreams[1]?.received(0)
   answer.hangUp()
-  expect(await rescue?.closed).toBe('hung-up')
+  expect(await recovery?.closed).toBe('hung-up')
   const entry = await broker.entry()
-  expect(entry).toMatchObject({ status: 'cancelled', asked: 2, attempts: [{ endpoint: 'up0/m0' }] })
-  const { ledger } = broker.daemon.rooms
+  expect(entry).toMatchObject({ status: 'cancelled', attemptCount: 2, attempts: [{ endpoint: 'up0/m0' }] })
+  const { ledger } = broker.daemon.services
   expect(entry.usage?.prompt).toBeGreaterThan(9)
   expect(entry.costHigh).toBeGreaterThan(entry.cost ?? 0n)
   expect(ledger.openHolds()).toEqual([])
@@ -149,8 +152,8 @@ test('the upper bound of a model with hidden reasoning is the held amount', asyn
     [['chat', 'reasoning'], false],
     [['chat'], true],
   ] as const) {
-    await using broker = await brokerBefore([{ script: half, capabilities }])
-    await broker.ask({ stream: true, max_tokens: 50_000, tools: [] })
+    await using broker = await startBrokerWithProviders([{ script: half, capabilities }])
+    await broker.sendChat({ stream: true, max_tokens: 50_000, tools: [] })
     const { cost = 0n, costHigh = 0n } = await broker.entry()
     expect(costHigh > 50_000n * 2000n).toBe(!isTight)
     expect(costHigh).toBeGreaterThan(cost)
@@ -163,24 +166,24 @@ test.each([false, true])(
     const usage = { prompt_tokens: 10, completion_tokens: 5, cost: 0.5, cost_details: { all: 0.5 } }
     const script = stream
       ? [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)]
-      : [json(200, { ...plainAnswer('hi'), usage })]
-    await using broker = await brokerBefore([{ script, price: '' }])
-    const told = await broker.ask({ stream })
-    expect(told.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 5 })
-    expect(told.usage).not.toHaveProperty('cost')
-    expect(told.usage).not.toHaveProperty('cost_details')
-    expect(told.raw).toContain('"unpriced":true')
+      : [json(200, { ...plainResponse('hi'), usage })]
+    await using broker = await startBrokerWithProviders([{ script, price: '' }])
+    const response = await broker.sendChat({ stream })
+    expect(response.usage).toMatchObject({ prompt_tokens: 10, completion_tokens: 5 })
+    expect(response.usage).not.toHaveProperty('cost')
+    expect(response.usage).not.toHaveProperty('cost_details')
+    expect(response.raw).toContain('"unpriced":true')
     expect(await broker.entry()).toMatchObject({ cost: undefined, costSource: 'none' })
   },
 )
 
 test('a response from two endpoints costs what both charged, even after repricing', async () => {
   const [one, other] = ['input_cost: 1, output_cost: 2, ', 'input_cost: 10, output_cost: 20, ']
-  await using broker = await brokerBefore([
+  await using broker = await startBrokerWithProviders([
     { script: half, price: one },
     { script: says('Once upon ', 'a time', ' there was'), price: other },
   ])
-  expect(await broker.ask({ stream: true })).toMatchObject({
+  expect(await broker.sendChat({ stream: true })).toMatchObject({
     isDone: true,
     text: 'Once upon a time there was',
   })
@@ -191,14 +194,18 @@ test('a response from two endpoints costs what both charged, even after repricin
 test.each(['input_cost: 1, output_cost: 2, ', ''])(
   'GET /generation returns the corrected cost after a rerate (price before: “%s”)',
   async (before) => {
-    await using broker = await brokerBefore([{ script: answers('hi'), price: before }])
-    const { headers } = await broker.ask()
+    await using broker = await startBrokerWithProviders([{ script: answers('hi'), price: before }])
+    const { headers } = await broker.sendChat()
     await broker.entry()
-    const { ledger } = broker.daemon.rooms
-    const price = { input: dollars('5'), output: dollars('10'), source: undefined, date: undefined }
-    await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
+    const { ledger } = broker.daemon.services
+    const price = { input: parseUsd('5'), output: parseUsd('10'), source: undefined, date: undefined }
+    await ledger.reprice({ priceOf: () => price, priceVersion: 'v2', now: Date.now() })
     const path = `/v1/generation?id=${String(headers['x-generation-id'])}`
-    const { json: generation } = await ask({ socketPath: broker.daemon.sockets.rest, method: 'GET', path })
+    const { json: generation } = await sendRequest({
+      socketPath: broker.daemon.sockets.rest,
+      method: 'GET',
+      path,
+    })
     expect(await ledger.summary()).toMatchObject({ cost: 100_000n, unpriced: 0 })
     expect(generation).toMatchObject({
       data: { total_cost: 0.0001, usage: 0.0001, upstream_inference_cost: 0.0001 },

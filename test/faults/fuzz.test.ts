@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { StreamReader } from '../../src/providers/protocols/stream-reader.ts'
 import type { ChatChunk } from '../../src/wire/openai/chat.ts'
 import { chatChunk, done, finishChunk, head, raw, type Script } from '../support/scripted-upstream.ts'
-import { ask, brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { sendChat, startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
 import { answers, expectWhole, says } from './scripts.ts'
 
 /** Multiplies the number of runs; `npm run fuzz` sets it. */
@@ -27,30 +27,30 @@ const nasty = fc.oneof(
 )
 
 describe('the stream reader', () => {
-  interface Heard {
+  interface StreamResult {
     readonly chunks: ChatChunk[]
     end: 'whole' | 'failed' | undefined
   }
 
   /** Checks that the reader never throws and reports its end exactly once. */
-  function read(pieces: readonly Uint8Array[]): Heard {
-    const heard: Heard = { chunks: [], end: undefined }
+  function read(pieces: readonly Uint8Array[]): StreamResult {
+    const received: StreamResult = { chunks: [], end: undefined }
     const close = (end: 'whole' | 'failed'): void => {
-      expect(heard.end).toBeUndefined()
-      heard.end = end
+      expect(received.end).toBeUndefined()
+      received.end = end
     }
     const reader = new StreamReader({
       provider: 'Fuzz',
       choices: 1,
-      chunk: (_json, chunk) => heard.chunks.push(chunk),
-      finishedSpeaking: () => undefined,
-      end: () => close('whole'),
-      fail: () => close('failed'),
+      onChunk: (_json, chunk) => received.chunks.push(chunk),
+      onFinished: () => undefined,
+      onEnd: () => close('whole'),
+      onError: () => close('failed'),
     })
     for (const piece of pieces) reader.data(piece)
     reader.end()
-    expect(heard.end).toBeDefined()
-    return heard
+    expect(received.end).toBeDefined()
+    return received
   }
 
   test('survives any bytes, cut anywhere', () => {
@@ -92,9 +92,9 @@ describe('the stream reader', () => {
             .replaceAll('\r\r', '\r')
           const bytes = Buffer.from(`${stream}data: ${done}${newline}${newline}`)
           const cuts = [0, ...places.map((place) => place % bytes.length).sort((a, b) => a - b), bytes.length]
-          const heard = read(cuts.slice(1).map((to, nth) => bytes.subarray(cuts[nth], to)))
-          expect(heard.end).toBe('whole')
-          expect(heard.chunks).toEqual(events)
+          const received = read(cuts.slice(1).map((to, nth) => bytes.subarray(cuts[nth], to)))
+          expect(received.end).toBe('whole')
+          expect(received.chunks).toEqual(events)
         },
       ),
     )
@@ -108,19 +108,22 @@ const fine: Script = ({ body }) => {
 }
 
 describe('a broker', () => {
-  let broker: BrokerBefore
-  let answer: Script = fine
+  let broker: BrokerWithProviders
+  let currentScript: Script = fine
   beforeAll(async () => {
-    broker = await brokerBefore([
-      { script: (request, nth) => (typeof answer === 'function' ? answer(request, nth) : answer) },
+    broker = await startBrokerWithProviders([
+      {
+        script: (request, nth) =>
+          typeof currentScript === 'function' ? currentScript(request, nth) : currentScript,
+      },
     ])
   })
   afterAll(() => broker[Symbol.asyncDispose]())
 
   async function expectWell(): Promise<void> {
-    answer = fine
+    currentScript = fine
     broker.skip(24 * 3_600_000)
-    expectWhole(await broker.ask(), 'fine')
+    expectWhole(await broker.sendChat(), 'fine')
   }
 
   test('responds to any body with JSON and a status, and never crashes', async () => {
@@ -153,9 +156,9 @@ describe('a broker', () => {
     )
     await fc.assert(
       fc.asyncProperty(body, async (sent) => {
-        const told = await ask(broker.daemon.sockets.rest, sent)
-        expect([200, 400, 404, 413]).toContain(told.status)
-        expect(told.chunks.length).toBeGreaterThan(0)
+        const response = await sendChat(broker.daemon.sockets.rest, sent)
+        expect([200, 400, 404, 413]).toContain(response.status)
+        expect(response.chunks.length).toBeGreaterThan(0)
       }),
       { numRuns: 150 * TIMES },
     )
@@ -180,9 +183,9 @@ describe('a broker', () => {
     await fc.assert(
       fc.asyncProperty(name, async (model) => {
         const before = broker.seen()[0] ?? 0
-        const told = await broker.ask({ model })
-        if (told.status !== 200) expect((broker.seen()[0] ?? 0) - before).toBe(0)
-        expect([200, 400, 404]).toContain(told.status)
+        const response = await broker.sendChat({ model })
+        if (response.status !== 200) expect((broker.seen()[0] ?? 0) - before).toBe(0)
+        expect([200, 400, 404]).toContain(response.status)
       }),
       { numRuns: 100 * TIMES },
     )
@@ -192,15 +195,15 @@ describe('a broker', () => {
   test('forwards no header that a caller or a model name could have injected', async () => {
     const { rest } = broker.daemon.sockets
     const body = JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
-    const wired = (lines: string): Promise<string> =>
+    const sendRaw = (lines: string): Promise<string> =>
       new Promise((resolve) => {
-        let heard = ''
+        let received = ''
         const socket = connect(rest, () =>
           socket.write(
             `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${lines}content-length: ${body.length}\r\n\r\n${body}`,
           ),
         )
-        socket.on('data', (part) => (heard += String(part))).on('close', () => resolve(heard))
+        socket.on('data', (part) => (received += String(part))).on('close', () => resolve(received))
         socket.on('error', () => undefined)
       })
     for (const lines of [
@@ -212,8 +215,8 @@ describe('a broker', () => {
       `x-big: ${'x'.repeat(100_000)}\r\n`,
     ]) {
       const before = broker.seen()[0] ?? 0
-      const heard = await wired(lines)
-      expect(heard).toMatch(/^HTTP\/1\.1 (200|400|431)/)
+      const received = await sendRaw(lines)
+      expect(received).toMatch(/^HTTP\/1\.1 (200|400|431)/)
       for (const { headers } of broker.upstreams[0]?.requests.slice(before) ?? []) {
         expect(headers.authorization).toBe('Bearer sk-x')
         expect(headers.cookie).toBeUndefined()
@@ -238,12 +241,15 @@ describe('a broker', () => {
     )
     await fc.assert(
       fc.asyncProperty(bytes, fc.boolean(), async (sent, stream) => {
-        answer = [head(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' }), raw(sent)]
+        currentScript = [
+          head(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' }),
+          raw(sent),
+        ]
         broker.skip(3_600_000)
-        const told = await broker.ask({ stream })
-        expect([200, 429, 502, 503, 504, 400]).toContain(told.status)
-        if (told.status === 200 && !told.isDone)
-          expect([told.finish, told.error]).toEqual(['error', expect.anything()])
+        const response = await broker.sendChat({ stream })
+        expect([200, 429, 502, 503, 504, 400]).toContain(response.status)
+        if (response.status === 200 && !response.isDone)
+          expect([response.finish, response.error]).toEqual(['error', expect.anything()])
       }),
       { numRuns: 150 * TIMES },
     )

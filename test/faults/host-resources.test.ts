@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { openAsk, type Answer, type OpenAnswer } from '../support/open-request.ts'
+import { openResponse, type HttpResponse, type OpenResponse } from '../support/open-request.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import { chatChunk, inTurn, scriptedUpstream, sse, wait } from '../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../support/start-broker.ts'
@@ -18,16 +18,16 @@ function limit({ pid }: Broker, what: 'nofile' | 'fsize', to: number | 'unlimite
 }
 
 /** Lets the process open exactly `more` further files. */
-function leaveRoomFor(broker: Broker, more: number): void {
+function allowMoreFiles(broker: Broker, more: number): void {
   const used = new Set(readdirSync(`/proc/${broker.pid}/fd`).map(Number))
   let bound = 0
   for (let free = -1; free < more; bound++) if (!used.has(bound)) free++
   limit(broker, 'nofile', bound - 1)
 }
 
-function openStream(broker: Broker): Promise<OpenAnswer> {
+function openStream(broker: Broker): Promise<OpenResponse> {
   const body = { ...hello, stream: true }
-  return openAsk({ socketPath: broker.sockets.rest, method: 'POST', path: '/v1/chat/completions', body })
+  return openResponse({ socketPath: broker.sockets.rest, method: 'POST', path: '/v1/chat/completions', body })
 }
 
 async function warningsOf(broker: Broker): Promise<readonly string[]> {
@@ -50,14 +50,14 @@ describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
     const stream = await openStream(broker)
     await stream.until('be')
 
-    const ask = (): Promise<Answer | undefined> =>
+    const postChat = (): Promise<HttpResponse | undefined> =>
       broker.post('/v1/chat/completions', hello).catch(() => undefined)
     // One descriptor for the caller's connection and none for the provider's. The broker itself may take it meanwhile, hence the retries.
-    let refused: Answer | undefined
+    let refused: HttpResponse | undefined
     await expect
       .poll(async () => {
-        leaveRoomFor(broker, 1)
-        refused = await ask()
+        allowMoreFiles(broker, 1)
+        refused = await postChat()
         return refused?.status
       })
       .toBe(503)
@@ -66,10 +66,10 @@ describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
     expect(refused?.text).toContain('limit of open files')
     await expect.poll(() => linesWith(broker, '"alarm":"open-files"')).toBe(1)
 
-    leaveRoomFor(broker, 0)
-    const crowd = await Promise.all(Array.from({ length: 20 }, ask))
+    allowMoreFiles(broker, 0)
+    const crowd = await Promise.all(Array.from({ length: 20 }, postChat))
     // Each is either cut off before a response or gets 503; none reaches the provider and none waits.
-    for (const told of crowd) expect([undefined, 503]).toContain(told?.status)
+    for (const response of crowd) expect([undefined, 503]).toContain(response?.status)
     expect(upstream.requests).toHaveLength(1)
 
     limit(broker, 'nofile', 4096)
@@ -128,7 +128,7 @@ test('streams open at SIGTERM end complete or with an error event, and every one
       : [sse(chatChunk('be')), wait(new Promise(() => undefined))],
   )
   await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_DRAIN_TIMEOUT_S: '2' } })
-  const streams: OpenAnswer[] = []
+  const streams: OpenResponse[] = []
   for (let nth = 0; nth < 20; nth++) {
     const stream = await openStream(broker)
     await stream.until('be')

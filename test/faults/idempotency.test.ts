@@ -5,7 +5,7 @@ import { startBroker } from '../support/start-broker.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import { chatChunk, cut, inTurn, scriptedUpstream, sse, stall } from '../support/scripted-upstream.ts'
 import { tempFolder } from '../support/temp-folder.ts'
-import { brokerBefore } from './broker-with-providers.ts'
+import { startBrokerWithProviders } from './broker-with-providers.ts'
 import { answers, expectWhole, refuses, says } from './scripts.ts'
 
 const once = { 'idempotency-key': 'order-7' }
@@ -17,55 +17,55 @@ describe.each([
   const good = stream ? says('a ', 'poem') : answers('a poem')
 
   test('is sent once and booked once, and every repeat gets the same response', async () => {
-    await using broker = await brokerBefore([{ script: good }])
-    const first = await broker.ask({ stream }, once)
+    await using broker = await startBrokerWithProviders([{ script: good }])
+    const first = await broker.sendChat({ stream }, once)
     expectWhole(first, 'a poem')
-    const again = await broker.ask({ stream }, once)
-    expect(again.raw).toBe(first.raw)
-    expect(again.headers['x-generation-id']).toBe(first.headers['x-generation-id'])
-    expect([first.headers['idempotent-replayed'], again.headers['idempotent-replayed']]).toEqual([
+    const repeated = await broker.sendChat({ stream }, once)
+    expect(repeated.raw).toBe(first.raw)
+    expect(repeated.headers['x-generation-id']).toBe(first.headers['x-generation-id'])
+    expect([first.headers['idempotent-replayed'], repeated.headers['idempotent-replayed']]).toEqual([
       undefined,
       'true',
     ])
     expect(broker.seen()).toEqual([1])
-    await expect.poll(() => [...broker.daemon.rooms.ledger.entries({ limit: 9 })]).toHaveLength(1)
+    await expect.poll(() => [...broker.daemon.services.ledger.entries({ limit: 9 })]).toHaveLength(1)
   })
 
   test('makes concurrent repeats wait', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
-    const asked = Array.from({ length: 10 }, () => broker.ask({ stream }, once))
+    await using broker = await startBrokerWithProviders([{ script: [() => promise, ...good] }])
+    const pending = Array.from({ length: 10 }, () => broker.sendChat({ stream }, once))
     await broker.upstreams[0]?.received(0)
     await pause(50)
     resolve()
-    const raws = new Set((await Promise.all(asked)).map(({ raw }) => raw))
+    const raws = new Set((await Promise.all(pending)).map(({ raw }) => raw))
     expect(raws.size).toBe(1)
     expect(broker.seen()).toEqual([1])
   })
 
   test('may be repeated after a failure that cost nothing', async () => {
-    await using broker = await brokerBefore([{ script: inTurn(refuses(403), good) }])
-    expect((await broker.ask({ stream }, once)).status).toBe(502)
+    await using broker = await startBrokerWithProviders([{ script: inTurn(refuses(403), good) }])
+    expect((await broker.sendChat({ stream }, once)).status).toBe(502)
     broker.skip(400_000)
-    expectWhole(await broker.ask({ stream }, once), 'a poem')
+    expectWhole(await broker.sendChat({ stream }, once), 'a poem')
   })
 
   test('is completed although its caller disconnected before the response', async () => {
     const { promise, resolve } = Promise.withResolvers<void>()
-    await using broker = await brokerBefore([{ script: [() => promise, ...good] }])
-    const left = request({
+    await using broker = await startBrokerWithProviders([{ script: [() => promise, ...good] }])
+    const abandoned = request({
       socketPath: broker.daemon.sockets.rest,
       path: '/v1/chat/completions',
       method: 'POST',
       headers: { 'content-type': 'application/json', ...once },
     })
-    left.on('error', () => undefined)
-    left.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream }))
+    abandoned.on('error', () => undefined)
+    abandoned.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream }))
     await broker.upstreams[0]?.received(0)
-    left.destroy()
+    abandoned.destroy()
     await pause(30)
     resolve()
-    expectWhole(await broker.ask({ stream }, once), 'a poem')
+    expectWhole(await broker.sendChat({ stream }, once), 'a poem')
     expect(broker.seen()).toEqual([1])
     expect((await broker.entry()).status).toBe('finished')
   })
@@ -73,32 +73,32 @@ describe.each([
 
 describe('an Idempotency-Key', () => {
   test('with another body is refused', async () => {
-    await using broker = await brokerBefore([{ script: answers('x') }])
-    await broker.ask({}, once)
-    const told = await broker.ask({ temperature: 1 }, once)
-    expect([told.status, told.error?.metadata['error_type']]).toEqual([422, 'unprocessable'])
+    await using broker = await startBrokerWithProviders([{ script: answers('x') }])
+    await broker.sendChat({}, once)
+    const response = await broker.sendChat({ temperature: 1 }, once)
+    expect([response.status, response.error?.metadata['error_type']]).toEqual([422, 'unprocessable'])
     expect(broker.seen()).toEqual([1])
   })
 
   test('belongs to its caller alone', async () => {
-    await using broker = await brokerBefore([{ script: answers('x') }])
+    await using broker = await startBrokerWithProviders([{ script: answers('x') }])
     for (const context of ['a', 'b', 'a'])
-      expectWhole(await broker.ask({}, { ...once, 'x-hero-context': context }), 'x')
+      expectWhole(await broker.sendChat({}, { ...once, 'x-hero-context': context }), 'x')
     expect(broker.seen()).toEqual([2])
   })
 
   test('expires', async () => {
-    await using broker = await brokerBefore([{ script: answers('x') }], {
+    await using broker = await startBrokerWithProviders([{ script: answers('x') }], {
       env: { AIBROKER_IDEMPOTENCY_HOURS: '1' },
     })
-    await broker.ask({}, once)
+    await broker.sendChat({}, once)
     broker.skip(3_599_000)
-    await broker.ask({}, once)
+    await broker.sendChat({}, once)
     expect(broker.seen()).toEqual([1])
     broker.skip(2_000)
     // The first response is written to the ledger asynchronously, so its record may expire a moment later, however far the clock was moved.
     const seen = async (): Promise<number[]> => {
-      await broker.ask({}, once)
+      await broker.sendChat({}, once)
       return broker.seen()
     }
     await expect.poll(seen).toEqual([2])
@@ -106,12 +106,16 @@ describe('an Idempotency-Key', () => {
 
   test('replays a broken response that was paid for', async () => {
     const script = inTurn([sse(chatChunk('half')), cut], refuses(503))
-    await using broker = await brokerBefore([{ script }])
-    const first = await broker.ask({ stream: true }, once)
+    await using broker = await startBrokerWithProviders([{ script }])
+    const first = await broker.sendChat({ stream: true }, once)
     expect(first.finish).toBe('error')
     const seen = broker.seen()
-    const again = await broker.ask({ stream: true }, once)
-    expect([again.text, again.finish, again.error?.code]).toEqual(['half', 'error', first.error?.code])
+    const repeated = await broker.sendChat({ stream: true }, once)
+    expect([repeated.text, repeated.finish, repeated.error?.code]).toEqual([
+      'half',
+      'error',
+      first.error?.code,
+    ])
     expect(broker.seen()).toEqual(seen)
   })
 

@@ -1,9 +1,9 @@
 // The sum of the ledger rows equals the totals that every API reports.
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dollarsNumber, formatDollars, money } from '../../src/base/money.ts'
+import { usdNumber, usdText, money } from '../../src/base/money.ts'
 import type { Entry } from '../../src/ledger/types.ts'
-import { ask, openAsk } from '../support/open-request.ts'
+import { sendRequest, openResponse } from '../support/open-request.ts'
 import {
   chatChunk,
   cut,
@@ -13,11 +13,11 @@ import {
   type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
 import { answers, refuses, role, says } from './scripts.ts'
 
 /** How a request ends; its prompt selects the provider's script. */
-const FATES: Readonly<Record<string, readonly Step[]>> = {
+const OUTCOMES: Readonly<Record<string, readonly Step[]>> = {
   plain: answers('hello'),
   stream: says('hel', 'lo'),
   cancelled: [sse(role, chatChunk('hel')), stall],
@@ -35,11 +35,11 @@ const FATES: Readonly<Record<string, readonly Step[]>> = {
 
 function script({ body }: ReceivedRequest): readonly Step[] {
   const { messages, input } = body as { messages?: { content: string }[]; input?: string }
-  return FATES[messages?.[0]?.content ?? input ?? ''] ?? []
+  return OUTCOMES[messages?.[0]?.content ?? input ?? ''] ?? []
 }
 
-interface Wish {
-  readonly fate: string
+interface RequestCase {
+  readonly outcome: string
   readonly model: 'priced' | 'unpriced'
   readonly address: string | undefined
   readonly context: string | undefined
@@ -47,23 +47,23 @@ interface Wish {
   readonly token: number
 }
 
-const wish: fc.Arbitrary<Wish> = fc.record({
-  fate: fc.constantFrom(...Object.keys(FATES)),
+const requestCase: fc.Arbitrary<RequestCase> = fc.record({
+  outcome: fc.constantFrom(...Object.keys(OUTCOMES)),
   model: fc.constantFrom('priced', 'priced', 'unpriced'),
   address: fc.constantFrom(undefined, '10.0.0.7', 'fc00::7'),
   context: fc.constantFrom(undefined, 'lab', 'bound'),
   token: fc.nat(2),
 })
 
-interface Books {
-  readonly broker: BrokerBefore
+interface LedgerSetup {
+  readonly broker: BrokerWithProviders
   /** No token, a token without a rule, a token with a budget. */
   readonly tokens: readonly ({ readonly id: string; readonly token: string } | undefined)[]
 }
 
-async function open(): Promise<Books & AsyncDisposable> {
+async function open(): Promise<LedgerSetup & AsyncDisposable> {
   const embeds = ['embedding']
-  const broker = await brokerBefore(
+  const broker = await startBrokerWithProviders(
     [
       { script, model: 'priced' },
       { script, model: 'unpriced', price: '' },
@@ -78,19 +78,22 @@ async function open(): Promise<Books & AsyncDisposable> {
     undefined,
     await rpc('tokens.create', { label: 'free' }),
     await rpc('tokens.create', { label: 'tight', rule: { usd_total: '0.5', allow_unpriced: true } }),
-  ] as Books['tokens']
+  ] as LedgerSetup['tokens']
   return { broker, tokens, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() }
 }
 
-function rpcOf({ daemon }: BrokerBefore) {
+function rpcOf({ daemon }: BrokerWithProviders) {
   return async (method: string, params: object = {}): Promise<unknown> => {
     const body = { jsonrpc: '2.0', id: 1, method, params }
-    const { json } = await ask({ socketPath: daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
+    const { json } = await sendRequest({ socketPath: daemon.sockets.rpc, method: 'POST', path: '/rpc', body })
     return (json as { result: unknown }).result
   }
 }
 
-function headersOf({ address, context, token }: Wish, { tokens }: Books): Record<string, string> {
+function headersOf(
+  { address, context, token }: RequestCase,
+  { tokens }: LedgerSetup,
+): Record<string, string> {
   const shown = tokens[token]?.token
   return {
     ...(address === undefined ? {} : { 'x-forwarded-for': address }),
@@ -100,30 +103,30 @@ function headersOf({ address, context, token }: Wish, { tokens }: Books): Record
 }
 
 /** Sends a request and waits until its response has ended in whatever way. */
-async function act(wish: Wish, books: Books): Promise<void> {
-  const { fate, model } = wish
-  const socketPath = books.broker.daemon.sockets.rest
-  const headers = headersOf(wish, books)
-  const isEmbedding = fate === 'embedding'
+async function sendOne(requestCase: RequestCase, setup: LedgerSetup): Promise<void> {
+  const { outcome, model } = requestCase
+  const socketPath = setup.broker.daemon.sockets.rest
+  const headers = headersOf(requestCase, setup)
+  const isEmbedding = outcome === 'embedding'
   const body = isEmbedding
-    ? { model: model === 'priced' ? 'embeds' : 'embeds-unpriced', input: fate }
+    ? { model: model === 'priced' ? 'embeds' : 'embeds-unpriced', input: outcome }
     : {
         model,
-        messages: [{ role: 'user', content: fate }],
+        messages: [{ role: 'user', content: outcome }],
         max_tokens: 1000,
-        stream: /stream|cancelled|broken/.test(fate),
+        stream: /stream|cancelled|broken/.test(outcome),
       }
   const path = isEmbedding ? '/v1/embeddings' : '/v1/chat/completions'
-  const answer = await openAsk({ socketPath, method: 'POST', path, headers, body })
-  if (fate === 'cancelled' && answer.status === 200) {
-    await answer.until('hel')
-    answer.hangUp()
-  } else await answer.rest()
+  const response = await openResponse({ socketPath, method: 'POST', path, headers, body })
+  if (outcome === 'cancelled' && response.status === 200) {
+    await response.until('hel')
+    response.hangUp()
+  } else await response.rest()
 }
 
 /** The amount by which these entries reduce a balance, in dollars. */
 function spent(entries: readonly Entry[]): number {
-  return dollarsNumber(money(entries.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? 0n), 0n)))
+  return usdNumber(money(entries.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? 0n), 0n)))
 }
 
 function totals(entries: readonly Entry[]): object {
@@ -133,8 +136,8 @@ function totals(entries: readonly Entry[]): object {
     requests: entries.length,
     prompt_tokens: Number(sum(({ usage }) => usage?.prompt)),
     completion_tokens: Number(sum(({ usage }) => usage?.completion)),
-    cost_usd: formatDollars(money(sum(({ cost }) => cost))),
-    uncertain_usd: formatDollars(money(sum(({ cost, costHigh }) => (cost === undefined ? costHigh : 0n)))),
+    cost_usd: usdText(money(sum(({ cost }) => cost))),
+    uncertain_usd: usdText(money(sum(({ cost, costHigh }) => (cost === undefined ? costHigh : 0n)))),
     unpriced: entries.filter(({ cost, costHigh }) => cost === undefined && costHigh === undefined).length,
   }
 }
@@ -144,14 +147,14 @@ function by(entries: readonly Entry[], name: (entry: Entry) => string): Record<s
   return Object.fromEntries([...groups].map(([key, own]) => [key, totals(own)]))
 }
 
-async function expectBooksAgree(books: Books): Promise<void> {
-  const { broker, tokens } = books
+async function expectTotalsAgree(setup: LedgerSetup): Promise<void> {
+  const { broker, tokens } = setup
   await broker.entry()
-  const { ledger } = broker.daemon.rooms
+  const { ledger } = broker.daemon.services
   const rows = [...ledger.entries({})]
   const socketPath = broker.daemon.sockets.rest
   const get = async (path: string, headers = {}): Promise<Record<string, unknown>> =>
-    (await ask({ socketPath, method: 'GET', path, headers })).json as Record<string, unknown>
+    (await sendRequest({ socketPath, method: 'GET', path, headers })).json as Record<string, unknown>
   const rpc = rpcOf(broker)
   const keyed = (list: unknown, name: string): Record<string, unknown> =>
     Object.fromEntries((list as Record<string, string | null>[]).map((row) => [row[name] ?? '', row]))
@@ -163,14 +166,14 @@ async function expectBooksAgree(books: Books): Promise<void> {
     expect(billing).toMatchObject(totals(own))
     expect(keyed(billing['contexts'], 'context')).toMatchObject(by(own, ({ caller }) => caller.context ?? ''))
     expect(keyed(billing['models'], 'model')).toMatchObject(
-      by(own, ({ model, modelAsked }) => model ?? modelAsked),
+      by(own, ({ model, requestedModel }) => model ?? requestedModel),
     )
   }
   expect(keyed(await rpc('usage.by_token'), 'token')).toMatchObject(
     by(rows, ({ caller }) => caller.token ?? ''),
   )
   expect(await rpc('usage.summary')).toMatchObject({ totals: totals(rows) })
-  const csv = await ask({ socketPath, method: 'GET', path: '/billing/export.csv' })
+  const csv = await sendRequest({ socketPath, method: 'GET', path: '/billing/export.csv' })
   expect(csv.text.trim().split('\r\n')).toHaveLength(rows.length + 1)
 
   const payers = Map.groupBy(rows, ({ caller }) => `${caller.ip} ${caller.context ?? ''}`)
@@ -186,8 +189,9 @@ async function expectBooksAgree(books: Books): Promise<void> {
       number
     >
     expect(total_usage).toBe(spent(own))
-    const left = ledger.balance({ ip, context }).held === 0n && context === 'bound' ? 0.3 - spent(own) : 0
-    expect(total_credits).toBeCloseTo(spent(own) + Math.max(0, left), 9)
+    const remaining =
+      ledger.balance({ ip, context }).held === 0n && context === 'bound' ? 0.3 - spent(own) : 0
+    expect(total_credits).toBeCloseTo(spent(own) + Math.max(0, remaining), 9)
   }
   for (const shown of tokens) {
     if (shown === undefined) continue
@@ -203,19 +207,20 @@ test(
   'the sum of the rows equals the totals of billing, usage, key and credits, however the requests ended',
   { timeout: 60_000 },
   async () => {
-    await using books = await open()
-    const nobody = { address: undefined, context: undefined, token: 0 } as const
-    for (const fate of Object.keys(FATES)) await act({ fate, model: 'priced', ...nobody }, books)
+    await using setup = await open()
+    const anonymous = { address: undefined, context: undefined, token: 0 } as const
+    for (const outcome of Object.keys(OUTCOMES))
+      await sendOne({ outcome, model: 'priced', ...anonymous }, setup)
     await fc.assert(
-      fc.asyncProperty(fc.array(wish, { minLength: 4, maxLength: 12 }), async (wishes) => {
-        await Promise.all(wishes.map((wish) => act(wish, books)))
+      fc.asyncProperty(fc.array(requestCase, { minLength: 4, maxLength: 12 }), async (cases) => {
+        await Promise.all(cases.map((requestCase) => sendOne(requestCase, setup)))
         // Skip the cooldowns, so that providers that just failed are tried again.
-        books.broker.skip(130_000)
-        await expectBooksAgree(books)
+        setup.broker.skip(130_000)
+        await expectTotalsAgree(setup)
       }),
       { numRuns: 8 },
     )
-    const statuses = new Set([...books.broker.daemon.rooms.ledger.entries({})].map(({ status }) => status))
+    const statuses = new Set([...setup.broker.daemon.services.ledger.entries({})].map(({ status }) => status))
     expect([...statuses].sort()).toEqual(
       expect.arrayContaining(['broken', 'cancelled', 'failed', 'finished']),
     )

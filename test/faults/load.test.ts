@@ -2,25 +2,25 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { request, type IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
 import { chatChunk, done, finishChunk, sse, type Step } from '../support/scripted-upstream.ts'
-import { brokerBefore } from './broker-with-providers.ts'
+import { startBrokerWithProviders } from './broker-with-providers.ts'
 import { answers, expectWhole } from './scripts.ts'
 
 const hello = { messages: [{ role: 'user', content: 'hi' }] }
 
 test('requests above the concurrency limit get 503 at once, and requests that end free their slots', async () => {
   const { promise, resolve } = Promise.withResolvers<void>()
-  await using broker = await brokerBefore([{ script: [() => promise, ...answers('done')] }], {
+  await using broker = await startBrokerWithProviders([{ script: [() => promise, ...answers('done')] }], {
     env: { AIBROKER_MAX_OPEN_REQUESTS: '2' },
   })
-  const first = [broker.ask(), broker.ask()]
+  const first = [broker.sendChat(), broker.sendChat()]
   await broker.upstreams[0]?.received(1)
-  const told = await broker.ask()
-  expect(told).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_overloaded' } } })
-  expect(told.headers['retry-after']).toBe('1')
+  const response = await broker.sendChat()
+  expect(response).toMatchObject({ status: 503, error: { metadata: { error_type: 'provider_overloaded' } } })
+  expect(response.headers['retry-after']).toBe('1')
   expect(broker.seen()).toEqual([2])
   resolve()
   for (const each of first) expectWhole(await each, 'done')
-  expectWhole(await broker.ask(), 'done')
+  expectWhole(await broker.sendChat(), 'done')
 })
 
 test('a caller who reads slowly slows only its own provider, and does not time out', async () => {
@@ -37,7 +37,7 @@ test('a caller who reads slowly slows only its own provider, and does not time o
     },
     sse(finishChunk(), done),
   ]
-  await using broker = await brokerBefore([
+  await using broker = await startBrokerWithProviders([
     { script: (_request, nth) => (nth === 0 ? flood : answers('quick')) },
   ])
   const path = '/v1/chat/completions'
@@ -49,12 +49,12 @@ test('a caller who reads slowly slows only its own provider, and does not time o
   const before = written
   // The data waits in the buffers of two sockets, not in the broker's memory.
   expect(before).toBeLessThan(500)
-  expectWhole(await broker.ask(), 'quick')
+  expectWhole(await broker.sendChat(), 'quick')
   broker.skip(300_000)
   await pause(450)
   expect(written).toBe(before)
-  let heard = ''
-  for await (const part of response) heard += String(part).slice(-200)
-  expect(heard).toContain('[DONE]')
+  let received = ''
+  for await (const part of response) received += String(part).slice(-200)
+  expect(received).toContain('[DONE]')
   expect(written).toBe(2000)
 })

@@ -15,7 +15,11 @@ import {
   wire,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type ProviderBehind, type Told } from './broker-with-providers.ts'
+import {
+  startBrokerWithProviders,
+  type ScriptedProvider,
+  type ReceivedChat,
+} from './broker-with-providers.ts'
 import { expectWhole, refuses, role, says } from './scripts.ts'
 
 const STREAM = { 'content-type': 'text/event-stream', 'transfer-encoding': 'chunked' }
@@ -41,30 +45,38 @@ const BREAKS: Readonly<Record<string, Step[]>> = {
 }
 
 /** The stream must not look complete: it has an error chunk with a code, no other finish reason and no `[DONE]`. */
-function expectBroken(told: Told, text: string): void {
-  expect([told.status, told.text, told.isDone, told.finish]).toEqual([200, text, false, 'error'])
-  expect(told.error?.code).toBeGreaterThanOrEqual(429)
-  expect(told.error?.metadata['error_type']).toEqual(expect.any(String))
+function expectBroken(response: ReceivedChat, text: string): void {
+  expect([response.status, response.text, response.isDone, response.finish]).toEqual([
+    200,
+    text,
+    false,
+    'error',
+  ])
+  expect(response.error?.code).toBeGreaterThanOrEqual(429)
+  expect(response.error?.metadata['error_type']).toEqual(expect.any(String))
 }
 
-const behind = (...scripts: ProviderBehind['script'][]): ProviderBehind[] =>
+const providersFor = (...scripts: ScriptedProvider['script'][]): ScriptedProvider[] =>
   scripts.map((script) => ({ script }))
-const ask = { stream: true, temperature: 0 }
+const streamRequest = { stream: true, temperature: 0 }
 
 describe.each(Object.entries(BREAKS))('%s after the first text', (_fault, steps) => {
   test('becomes an error event when no endpoint can complete the response', async () => {
-    await using broker = await brokerBefore(behind(steps, refuses(500)), { over: 'tcp' })
-    expectBroken(await broker.ask(ask), 'Once upon a time')
+    await using broker = await startBrokerWithProviders(providersFor(steps, refuses(500)), { over: 'tcp' })
+    expectBroken(await broker.sendChat(streamRequest), 'Once upon a time')
     // The broken endpoint, the next endpoint, and the broken endpoint once more, which breaks in the same place.
     expect(broker.seen()).toEqual([2, 1])
     expect(await broker.entry()).toMatchObject({ status: 'broken', countSource: 'counted' })
   })
 
   test('is continued unseen by an endpoint that sends the same text', async () => {
-    await using broker = await brokerBefore(behind(steps, says('Once ', 'upon a ti', 'me, there was')), {
-      over: 'tcp',
-    })
-    expectWhole(await broker.ask(ask), 'Once upon a time, there was')
+    await using broker = await startBrokerWithProviders(
+      providersFor(steps, says('Once ', 'upon a ti', 'me, there was')),
+      {
+        over: 'tcp',
+      },
+    )
+    expectWhole(await broker.sendChat(streamRequest), 'Once upon a time, there was')
     expect(broker.seen()).toEqual([1, 1])
     const entry = await broker.entry()
     expect(entry).toMatchObject({
@@ -78,8 +90,8 @@ describe.each(Object.entries(BREAKS))('%s after the first text', (_fault, steps)
 
 describe('a stream that goes silent', () => {
   test('becomes an error event after one timeout', async () => {
-    await using broker = await brokerBefore(behind([begun, stall]))
-    const asked = broker.ask({ ...ask, tools: [] })
+    await using broker = await startBrokerWithProviders(providersFor([begun, stall]))
+    const pending = broker.sendChat({ ...streamRequest, tools: [] })
     const request = await broker.upstreams[0]?.received(0)
     await pause(30)
     broker.skip(121_000)
@@ -87,20 +99,25 @@ describe('a stream that goes silent', () => {
     await broker.upstreams[0]?.received(1)
     await pause(30)
     broker.skip(121_000)
-    const told = await asked
-    expectBroken(told, 'Once upon a time')
-    expect(told.error).toMatchObject({ code: 504, metadata: { time_limit: 'gap', error_type: 'timeout' } })
+    const response = await pending
+    expectBroken(response, 'Once upon a time')
+    expect(response.error).toMatchObject({
+      code: 504,
+      metadata: { time_limit: 'gap', error_type: 'timeout' },
+    })
     expect(await request?.closed).toBe('hung-up')
     expect(broker.seen()).toEqual([2])
   })
 
   test('is complete when it goes silent after its finish reason', async () => {
-    await using broker = await brokerBefore(behind([sse(chatChunk('all'), finishChunk()), stall]))
-    const asked = broker.ask(ask)
+    await using broker = await startBrokerWithProviders(
+      providersFor([sse(chatChunk('all'), finishChunk()), stall]),
+    )
+    const pending = broker.sendChat(streamRequest)
     const request = await broker.upstreams[0]?.received(0)
     await pause(30)
     broker.skip(2_000)
-    expectWhole(await asked, 'all')
+    expectWhole(await pending, 'all')
     expect(await request?.closed).toBe('hung-up')
     expect(broker.seen()).toEqual([1])
   })
@@ -110,7 +127,7 @@ describe('a stream recovery', () => {
   const half = [begun, cut]
 
   test('sends the text so far to an endpoint that continues a prefix', async () => {
-    await using broker = await brokerBefore([
+    await using broker = await startBrokerWithProviders([
       { script: half },
       {
         script: says(', there was', ' a girl'),
@@ -118,24 +135,28 @@ describe('a stream recovery', () => {
         row: 'quirks: { prefix_marker: prefix }',
       },
     ])
-    const told = await broker.ask({ ...ask, max_tokens: 100 })
-    expectWhole(told, 'Once upon a time, there was a girl')
+    const response = await broker.sendChat({ ...streamRequest, max_tokens: 100 })
+    expectWhole(response, 'Once upon a time, there was a girl')
     expect(broker.upstreams[1]?.requests[0]?.body).toMatchObject({
       max_tokens: 96,
       messages: [{ role: 'user' }, { role: 'assistant', content: 'Once upon a time', prefix: true }],
     })
-    expect(new Set(told.chunks.map(({ id }) => id)).size).toBe(1)
-    expect(told.chunks.at(-1)?.provider).toBe('up1')
+    expect(new Set(response.chunks.map(({ id }) => id)).size).toBe(1)
+    expect(response.chunks.at(-1)?.provider).toBe('up1')
   })
 
   test('marks the prefix as the provider documents it, and sends none to a provider that is not known to continue one', async () => {
-    const goesOn = (marker: string) => ({
+    const continuing = (marker: string) => ({
       script: says(', there was', ' a girl'),
       capabilities: ['assistant_prefix'],
       row: `quirks: { prefix_marker: ${marker} }`,
     })
-    await using broker = await brokerBefore([{ script: half }, goesOn('none'), goesOn('partial')])
-    expectWhole(await broker.ask(ask), 'Once upon a time, there was a girl')
+    await using broker = await startBrokerWithProviders([
+      { script: half },
+      continuing('none'),
+      continuing('partial'),
+    ])
+    expectWhole(await broker.sendChat(streamRequest), 'Once upon a time, there was a girl')
     expect(broker.seen()).toEqual([1, 0, 1])
     expect(broker.upstreams[2]?.requests[0]?.body).toMatchObject({
       messages: [{ role: 'user' }, { role: 'assistant', content: 'Once upon a time', partial: true }],
@@ -143,11 +164,11 @@ describe('a stream recovery', () => {
   })
 
   test('adds up usage and cost of all parts, for the caller and for the ledger', async () => {
-    await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
-    const told = await broker.ask(ask)
+    await using broker = await startBrokerWithProviders(providersFor(half, says('Once upon a time.')))
+    const response = await broker.sendChat(streamRequest)
     const entry = await broker.entry()
-    expect(told.usage?.completion_tokens).toBe(entry.usage?.completion)
-    expect(told.usage?.cost).toBe(Number(entry.cost) / 1e9)
+    expect(response.usage?.completion_tokens).toBe(entry.usage?.completion)
+    expect(response.usage?.cost).toBe(Number(entry.cost) / 1e9)
     expect(entry).toMatchObject({ countSource: 'bounded' })
     expect(entry.usage?.completion).toBeGreaterThan(5)
     expect(entry.costLow).toBeGreaterThanOrEqual(20_000n)
@@ -155,43 +176,47 @@ describe('a stream recovery', () => {
   })
 
   test('relays the beginning only once when the endpoint repeats it', async () => {
-    await using broker = await brokerBefore([
+    await using broker = await startBrokerWithProviders([
       { script: half },
       { script: says('Once upon', ' a time', ', there'), capabilities: ['assistant_prefix'] },
     ])
-    expectWhole(await broker.ask(ask), 'Once upon a time, there')
+    expectWhole(await broker.sendChat(streamRequest), 'Once upon a time, there')
     expect(broker.seen()).toEqual([1, 1])
   })
 
   test('requests the whole response from the same model when the prefix is refused, and compares the text', async () => {
     const script = inTurn(refuses(400, 'last message must be from the user'), says('Once upon a time', '!'))
-    await using broker = await brokerBefore([
+    await using broker = await startBrokerWithProviders([
       { script: half },
       { script, capabilities: ['assistant_prefix'] },
     ])
-    expectWhole(await broker.ask(ask), 'Once upon a time!')
+    expectWhole(await broker.sendChat(streamRequest), 'Once upon a time!')
     expect(broker.seen()).toEqual([1, 2])
   })
 
   test('drops a response with another text at once, relays none of it, and bills it', async () => {
     const other = [sse(role, chatChunk('Once upon '), chatChunk('another day')), stall]
-    await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), other))
-    expectBroken(await broker.ask(ask), 'Once upon a time')
+    await using broker = await startBrokerWithProviders(providersFor(inTurn(half, refuses(503)), other))
+    expectBroken(await broker.sendChat(streamRequest), 'Once upon a time')
     expect(await broker.upstreams[1]?.requests[0]?.closed).toBe('hung-up')
     expect(broker.seen()).toEqual([2, 1])
     expect((await broker.entry()).attempts.length).toBe(3)
   })
 
   test('fails when its text is shorter than the delivered text', async () => {
-    await using broker = await brokerBefore(behind(inTurn(half, refuses(503)), says('Once upon')))
-    expectBroken(await broker.ask(ask), 'Once upon a time')
+    await using broker = await startBrokerWithProviders(
+      providersFor(inTurn(half, refuses(503)), says('Once upon')),
+    )
+    expectBroken(await broker.sendChat(streamRequest), 'Once upon a time')
     expect(broker.seen()).toEqual([2, 1])
   })
 
   test('is followed by another recovery when it breaks as well', async () => {
     const further = [sse(chatChunk('Once upon a time there ')), cut]
-    await using broker = await brokerBefore(behind(half, further, says('Once upon a time there was.')))
-    expectWhole(await broker.ask(ask), 'Once upon a time there was.')
+    await using broker = await startBrokerWithProviders(
+      providersFor(half, further, says('Once upon a time there was.')),
+    )
+    expectWhole(await broker.sendChat(streamRequest), 'Once upon a time there was.')
     expect(broker.seen()).toEqual([1, 1, 1])
     expect(await broker.entry()).toMatchObject({ attempts: [{ endpoint: 'up0/m0' }, { endpoint: 'up1/m1' }] })
   })
@@ -203,14 +228,14 @@ describe('a stream recovery', () => {
     ['signed thoughts', { reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] }],
   ])('never comes after %s', async (_what, delta) => {
     const steps = [sse(chatChunk('', { choices: [{ index: 0, delta, finish_reason: null }] })), cut]
-    await using broker = await brokerBefore(behind(steps, says('x')))
-    expectBroken(await broker.ask(ask), '')
+    await using broker = await startBrokerWithProviders(providersFor(steps, says('x')))
+    expectBroken(await broker.sendChat(streamRequest), '')
     expect(broker.seen()).toEqual([1, 0])
   })
 
   test('is not tried for several choices', async () => {
-    await using broker = await brokerBefore(behind(half, says('Once upon a time.')))
-    expectBroken(await broker.ask({ ...ask, n: 2 }), 'Once upon a time')
+    await using broker = await startBrokerWithProviders(providersFor(half, says('Once upon a time.')))
+    expectBroken(await broker.sendChat({ ...streamRequest, n: 2 }), 'Once upon a time')
     expect(broker.seen()).toEqual([1, 0])
   })
 })
@@ -225,8 +250,8 @@ describe('a stream is complete', () => {
       [raw(': hi\n\n'), sse(chatChunk('all')), raw(': hi\n\n'), sse(finishChunk(), done)],
     ],
   ])('%s', async (_how, steps) => {
-    await using broker = await brokerBefore(behind(steps))
-    expectWhole(await broker.ask(ask), 'all')
+    await using broker = await startBrokerWithProviders(providersFor(steps))
+    expectWhole(await broker.sendChat(streamRequest), 'all')
     expect(broker.seen()).toEqual([1])
   })
 
@@ -239,23 +264,23 @@ describe('a stream is complete', () => {
       response.write(bytes.subarray(at, at + 1))
       await new Promise((resolve) => setImmediate(resolve))
     })
-    await using broker = await brokerBefore(behind(steps))
-    expectWhole(await broker.ask(ask), 'é€𝄞')
+    await using broker = await startBrokerWithProviders(providersFor(steps))
+    expectWhole(await broker.sendChat(streamRequest), 'é€𝄞')
     expect(broker.seen()).toEqual([1])
   })
 
   test('although its tenth event is not JSON, which is counted', async () => {
     const words = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map((word) => chatChunk(word))
-    await using broker = await brokerBefore(
-      behind([
+    await using broker = await startBrokerWithProviders(
+      providersFor([
         sse(...words),
         raw('data: {"choices":[{"delta":{"con\n\n'),
         sse(chatChunk('k'), finishChunk(), done),
       ]),
     )
-    expectWhole(await broker.ask(ask), 'abcdefghik')
+    expectWhole(await broker.sendChat(streamRequest), 'abcdefghik')
     expect(broker.seen()).toEqual([1])
-    expect(broker.daemon.rooms.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, state: 'closed' })
+    expect(broker.daemon.services.health.row('up0/m0')).toMatchObject({ malformedEvents: 1, state: 'closed' })
   })
 
   test('only when as many choices have finished as were requested', async () => {
@@ -263,11 +288,11 @@ describe('a stream is complete', () => {
       ...chatChunk('x'),
       choices: [{ index, delta: { content: 'x' }, finish_reason: reason }],
     })
-    await using broker = await brokerBefore(behind([sse(one(0, 'stop'))], says('x')))
-    expectBroken(await broker.ask({ ...ask, n: 2 }), 'x')
+    await using broker = await startBrokerWithProviders(providersFor([sse(one(0, 'stop'))], says('x')))
+    expectBroken(await broker.sendChat({ ...streamRequest, n: 2 }), 'x')
     expect(broker.seen()).toEqual([1, 0])
-    await using both = await brokerBefore(behind([sse(one(0, 'stop'), one(1, 'stop'))]))
-    expectWhole(await both.ask({ ...ask, n: 2 }), 'xx')
+    await using both = await startBrokerWithProviders(providersFor([sse(one(0, 'stop'), one(1, 'stop'))]))
+    expectWhole(await both.sendChat({ ...streamRequest, n: 2 }), 'xx')
   })
 
   test('with the usage that follows its finish reason', async () => {
@@ -276,8 +301,11 @@ describe('a stream is complete', () => {
       () => pause(20),
       sse(usageChunk({ prompt_tokens: 7, completion_tokens: 3 }), done),
     ]
-    await using broker = await brokerBefore(behind(steps))
-    expect((await broker.ask(ask)).usage).toMatchObject({ prompt_tokens: 7, completion_tokens: 3 })
+    await using broker = await startBrokerWithProviders(providersFor(steps))
+    expect((await broker.sendChat(streamRequest)).usage).toMatchObject({
+      prompt_tokens: 7,
+      completion_tokens: 3,
+    })
   })
 })
 
@@ -293,8 +321,8 @@ test('a truncated plain response is never relayed', async () => {
     raw('{"choices":[{"mess'),
     cut,
   ]
-  await using broker = await brokerBefore(behind(start))
-  const told = await broker.ask({ stream: false })
-  expect([told.status, told.text]).toEqual([502, ''])
+  await using broker = await startBrokerWithProviders(providersFor(start))
+  const response = await broker.sendChat({ stream: false })
+  expect([response.status, response.text]).toEqual([502, ''])
   expect(broker.seen()).toEqual([1])
 })

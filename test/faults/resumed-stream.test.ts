@@ -1,10 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { compared, continued, type Replay } from '../../src/inference/execution/resumed-stream.ts'
+import {
+  restOfRestarted,
+  restOfContinued,
+  type RestOfStream,
+} from '../../src/inference/execution/resumed-stream.ts'
 import { chatChunk, finishChunk } from '../support/scripted-upstream.ts'
 
 /** The text relayed to the caller from a response in these pieces; `undefined` when its text differs. */
-function hear(replay: Replay, pieces: readonly string[]): string | undefined {
+function relayedText(replay: RestOfStream, pieces: readonly string[]): string | undefined {
   let text = ''
   for (const chunk of [...pieces.map((piece) => chatChunk(piece)), finishChunk()]) {
     const rest = replay.take(chunk)
@@ -15,7 +19,7 @@ function hear(replay: Replay, pieces: readonly string[]): string | undefined {
   return text
 }
 
-const anAnswer = fc.string({ maxLength: 60 })
+const anyText = fc.string({ maxLength: 60 })
 
 /** The text in pieces, cut at these places. */
 function cutAt(text: string, places: readonly number[]): string[] {
@@ -26,18 +30,18 @@ function cutAt(text: string, places: readonly number[]): string[] {
 describe('a response that started again', () => {
   test('is relayed from the caller’s position, wherever both were cut', () => {
     fc.assert(
-      fc.property(anAnswer, fc.nat(), fc.array(fc.nat(), { maxLength: 8 }), (whole, at, places) => {
-        const told = whole.slice(0, at % (whole.length + 1))
-        expect(told + (hear(compared(told), cutAt(whole, places)) ?? '?')).toBe(whole)
+      fc.property(anyText, fc.nat(), fc.array(fc.nat(), { maxLength: 8 }), (whole, at, places) => {
+        const delivered = whole.slice(0, at % (whole.length + 1))
+        expect(delivered + (relayedText(restOfRestarted(delivered), cutAt(whole, places)) ?? '?')).toBe(whole)
       }),
     )
   })
 
   test('is not relayed when it differs anywhere from the delivered text', () => {
     fc.assert(
-      fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, other, places) => {
-        fc.pre(!other.startsWith(told))
-        expect(hear(compared(told), cutAt(other, places))).toBeUndefined()
+      fc.property(anyText, anyText, fc.array(fc.nat(), { maxLength: 8 }), (delivered, other, places) => {
+        fc.pre(!other.startsWith(delivered))
+        expect(relayedText(restOfRestarted(delivered), cutAt(other, places))).toBeUndefined()
       }),
     )
   })
@@ -46,10 +50,11 @@ describe('a response that started again', () => {
 describe('a response that continues a prefix', () => {
   test('is relayed as it comes, unless it repeats the beginning', () => {
     fc.assert(
-      fc.property(anAnswer, anAnswer, fc.array(fc.nat(), { maxLength: 8 }), (told, rest, places) => {
-        fc.pre(!rest.startsWith(told) || told.length < 16)
-        expect(hear(continued(told), cutAt(rest, places))).toBe(rest)
-        if (told.length >= 16) expect(hear(continued(told), cutAt(told + rest, places))).toBe(rest)
+      fc.property(anyText, anyText, fc.array(fc.nat(), { maxLength: 8 }), (delivered, rest, places) => {
+        fc.pre(!rest.startsWith(delivered) || delivered.length < 16)
+        expect(relayedText(restOfContinued(delivered), cutAt(rest, places))).toBe(rest)
+        if (delivered.length >= 16)
+          expect(relayedText(restOfContinued(delivered), cutAt(delivered + rest, places))).toBe(rest)
       }),
     )
   })
@@ -57,21 +62,21 @@ describe('a response that continues a prefix', () => {
   test('is relayed whole when it only starts like the beginning', () => {
     fc.assert(
       fc.property(
-        anAnswer,
+        anyText,
         fc.nat(),
-        anAnswer,
+        anyText,
         fc.array(fc.nat(), { maxLength: 8 }),
-        (told, at, rest, places) => {
-          const other = told.slice(0, at % (told.length + 1)) + rest
-          fc.pre(!other.startsWith(told))
-          expect(hear(continued(told), cutAt(other, places))).toBe(other)
+        (delivered, at, rest, places) => {
+          const other = delivered.slice(0, at % (delivered.length + 1)) + rest
+          fc.pre(!other.startsWith(delivered))
+          expect(relayedText(restOfContinued(delivered), cutAt(other, places))).toBe(other)
         },
       ),
     )
   })
 
   test('may repeat a quarter of a million characters one by one', () => {
-    const told = 'a little '.repeat(30_000)
-    expect(hear(continued(told), Array.from(`${told}more`))).toBe('more')
+    const delivered = 'a little '.repeat(30_000)
+    expect(relayedText(restOfContinued(delivered), Array.from(`${delivered}more`))).toBe('more')
   })
 })

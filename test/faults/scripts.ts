@@ -13,7 +13,7 @@ import {
   wire,
   type Step,
 } from '../support/scripted-upstream.ts'
-import type { Told } from './broker-with-providers.ts'
+import type { ReceivedChat } from './broker-with-providers.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 }
 
@@ -24,11 +24,11 @@ export function says(...texts: string[]): Step[] {
 
 /** A complete plain response; with the prices of these tests it costs 20,000 nano-dollars. */
 export function answers(text: string): Step[] {
-  return [json(200, plainAnswer(text))]
+  return [json(200, plainResponse(text))]
 }
 
 /** The body of a plain chat response. */
-export function plainAnswer(text: string): object {
+export function plainResponse(text: string): object {
   const choice = { index: 0, message: { role: 'assistant', content: text }, finish_reason: 'stop' }
   return { id: 'x', object: 'chat.completion', choices: [choice], usage: USAGE }
 }
@@ -43,13 +43,13 @@ export const role = chatChunk('', {
   choices: [{ index: 0, delta: { role: 'assistant', content: '' }, finish_reason: null }],
 })
 
-export function expectBroken({ isDone, finish }: Told): void {
+export function expectBroken({ isDone, finish }: ReceivedChat): void {
   expect([isDone, finish]).toEqual([false, 'error'])
 }
 
-export function expectWhole(told: Told, text: string): void {
-  const { status, isDone, finish, error } = told
-  expect({ status, text: told.text, isDone, finish, error }).toEqual({
+export function expectWhole(response: ReceivedChat, text: string): void {
+  const { status, isDone, finish, error } = response
+  expect({ status, text: response.text, isDone, finish, error }).toEqual({
     status: 200,
     text,
     isDone: true,

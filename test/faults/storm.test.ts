@@ -17,7 +17,7 @@ import {
   type Script,
   type Step,
 } from '../support/scripted-upstream.ts'
-import { brokerBefore, type BrokerBefore } from './broker-with-providers.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from './broker-with-providers.ts'
 import { answers, expectBroken, expectWhole, FAULTS, role, says, STREAM_FAULTS } from './scripts.ts'
 
 const SECONDS = Number(process.env['FAULTS_FOR_S'] ?? 0)
@@ -72,18 +72,18 @@ test(
     const listeners = listenersOfProcess()
     const keys = ['sk-1', 'sk-2', 'sk-3', 'sk-4']
     const always: Script = ({ body }) => good(body)
-    await using broker = await brokerBefore(
+    await using broker = await startBrokerWithProviders(
       [{ script: mixed, keys }, { script: mixed, keys }, { script: always }],
       {
         over: 'tcp',
-        isForgetful: true,
+        discardsRequests: true,
         modelLine: 'hedge: true',
       },
     )
     const storm = new Storm(broker)
     // After this round everything that starts lazily, such as the token-counting thread, is running.
     await storm.round(0)
-    await rest(broker)
+    await waitUntilIdle(broker)
     const [sockets, timers] = [openSockets(), broker.timers]
 
     const heaps: number[] = []
@@ -94,13 +94,15 @@ test(
       heaps.push(heapAfterCollection())
     }
 
-    await rest(broker)
-    const { told } = storm
-    expect(told.whole).toBeGreaterThan(told.broken)
-    expect(told.broken).toBeGreaterThan(0)
-    expect(told.whole + told.broken + told.refused + told.left).toBe((1 + heaps.length) * AT_ONCE)
-    for (const { running } of [...broker.daemon.rooms.providers().values()].flatMap((each) => each.lanes()))
-      expect(running).toBe(0)
+    await waitUntilIdle(broker)
+    const { counts } = storm
+    expect(counts.whole).toBeGreaterThan(counts.broken)
+    expect(counts.broken).toBeGreaterThan(0)
+    expect(counts.whole + counts.broken + counts.refused + counts.hungUp).toBe((1 + heaps.length) * AT_ONCE)
+    for (const { inFlight } of [...broker.daemon.services.providers().values()].flatMap((each) =>
+      each.keys(),
+    ))
+      expect(inFlight).toBe(0)
     // Some sockets of the first round may still have been closing when they were counted.
     await expect.poll(() => openSockets()).toBeLessThanOrEqual(sockets)
     await expect.poll(() => broker.timers).toBeLessThanOrEqual(timers)
@@ -123,7 +125,7 @@ test(
 )
 
 /** Waits until no request is running and all kept connections are closed. */
-async function rest(broker: BrokerBefore): Promise<void> {
+async function waitUntilIdle(broker: BrokerWithProviders): Promise<void> {
   await broker.entry()
   broker.skip(LEAP_MS)
   globalAgent.destroy()
@@ -131,42 +133,42 @@ async function rest(broker: BrokerBefore): Promise<void> {
 }
 
 class Storm {
-  readonly told = { whole: 0, broken: 0, refused: 0, left: 0 }
-  readonly #broker: BrokerBefore
+  readonly counts = { whole: 0, broken: 0, refused: 0, hungUp: 0 }
+  readonly #broker: BrokerWithProviders
 
-  constructor(broker: BrokerBefore) {
+  constructor(broker: BrokerWithProviders) {
     this.#broker = broker
   }
 
   async round(nth: number): Promise<void> {
     const leaping = setInterval(() => this.#broker.skip(LEAP_MS), 300)
     const all = Array.from({ length: AT_ONCE }, (_, at) =>
-      at % 8 === 0 ? this.#leave() : this.#ask(at + nth),
+      at % 8 === 0 ? this.#hangUp() : this.#sendChat(at + nth),
     )
     await Promise.all(all).finally(() => clearInterval(leaping))
   }
 
-  async #ask(nth: number): Promise<void> {
-    const response = await this.#broker.ask({ stream: nth % 4 !== 0 })
-    if (response.status !== 200) this.told.refused++
+  async #sendChat(nth: number): Promise<void> {
+    const response = await this.#broker.sendChat({ stream: nth % 4 !== 0 })
+    if (response.status !== 200) this.counts.refused++
     else if (response.error === undefined) {
       expectWhole(response, 'good')
-      this.told.whole++
+      this.counts.whole++
     } else {
       expectBroken(response)
-      this.told.broken++
+      this.counts.broken++
     }
   }
 
-  async #leave(): Promise<void> {
+  async #hangUp(): Promise<void> {
     const headers = { 'content-type': 'application/json' }
     const path = '/v1/chat/completions'
-    const asked = request({ socketPath: this.#broker.daemon.sockets.rest, path, method: 'POST', headers })
-    asked.on('error', () => undefined)
-    asked.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }))
+    const outgoing = request({ socketPath: this.#broker.daemon.sockets.rest, path, method: 'POST', headers })
+    outgoing.on('error', () => undefined)
+    outgoing.end(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }))
     await pause(5)
-    asked.destroy()
-    this.told.left++
+    outgoing.destroy()
+    this.counts.hungUp++
   }
 }
 

@@ -1,15 +1,15 @@
 import { calcPrice } from '@pydantic/genai-prices'
 import * as fc from 'fast-check'
 import { assert, expect, test } from 'vitest'
-import { dollars, dollarsNumber, money, NOTHING } from '../../src/base/money.ts'
+import { parseUsd, usdNumber, money, ZERO } from '../../src/base/money.ts'
 import type { Price, Rates } from '../../src/catalog/catalog.ts'
-import { costOf, costParts, leastItCanCost, mostItCanCost } from '../../src/ledger/cost.ts'
+import { costOf, costParts, minCostOf, maxCostOf } from '../../src/ledger/cost.ts'
 import type { Usage } from '../../src/ledger/types.ts'
 import { usage } from './samples.ts'
 
 function price(rates: Record<string, string>, changes: Partial<Price> = {}): Price {
-  const read = Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, dollars(rate)]))
-  return { input: NOTHING, output: NOTHING, source: undefined, date: undefined, ...read, ...changes }
+  const read = Object.fromEntries(Object.entries(rates).map(([name, rate]) => [name, parseUsd(rate)]))
+  return { input: ZERO, output: ZERO, source: undefined, date: undefined, ...read, ...changes }
 }
 
 const gpt4o = price({ input: '2.5', cachedInput: '1.25', output: '10' })
@@ -19,9 +19,9 @@ const tiered = price(
     tiers: [
       {
         aboveInputTokens: 200_000,
-        input: dollars('2.5'),
-        output: dollars('15'),
-        cachedInput: dollars('0.25'),
+        input: parseUsd('2.5'),
+        output: parseUsd('15'),
+        cachedInput: parseUsd('0.25'),
       },
     ],
   },
@@ -53,7 +53,7 @@ test.each([
   ],
   [
     'images by token and by piece',
-    price({ input: '1', image: '10' }, { perImage: dollars('0.001') }),
+    price({ input: '1', image: '10' }, { perImage: parseUsd('0.001') }),
     { prompt: 100, imagePrompt: 60, images: 2 },
     '0.00264',
   ],
@@ -64,14 +64,14 @@ test.each([
     { prompt: 200_001, cachedPrompt: 1, completion: 100 },
     '0.50150025',
   ],
-  ['a flat fee', price({}, { perRequest: dollars('0.005') }), { prompt: 1 }, '0.005'],
+  ['a flat fee', price({}, { perRequest: parseUsd('0.005') }), { prompt: 1 }, '0.005'],
   ['text to speech', price({ characters: '15' }), { characters: 13 }, '0.000195'],
   // 0.36 dollars an hour, ninety seconds.
   ['transcription', price({ hours: '360000' }), { soundMs: 90_000 }, '0.009'],
   ['a sound below the minimum', price({ hours: '360000' }, { minimumSeconds: 10 }), { soundMs: 10 }, '0.001'],
   ['a part larger than the whole', gpt4o, { prompt: 10, cachedPrompt: 999 }, '0.0000125'],
 ])('the cost of %s is what was worked out by hand', (_, price, counts, expected) => {
-  expect(costOf(usage(counts), price)).toBe(dollars(expected))
+  expect(costOf(usage(counts), price)).toBe(parseUsd(expected))
 })
 
 test('a cost is rounded once, half up', () => {
@@ -112,7 +112,7 @@ test.each(oracleModels)('the cost agrees with genai-prices for %s %s', (provider
       }),
       fromGenaiPrices(theirs.model_price),
     )
-    expect(Math.abs(dollarsNumber(ours ?? NOTHING) - theirs.total_price)).toBeLessThanOrEqual(1e-9)
+    expect(Math.abs(usdNumber(ours ?? ZERO) - theirs.total_price)).toBeLessThanOrEqual(1e-9)
   }
 })
 
@@ -133,12 +133,12 @@ function theirRates(theirs: TheirPrice, start: number): Rates {
   const at = (name: string) => {
     const rate = theirs[name]
     if (rate === undefined) return undefined
-    if (typeof rate === 'number') return dollars(rate)
-    return dollars(rate.tiers.findLast((tier) => tier.start <= start)?.price ?? rate.base)
+    if (typeof rate === 'number') return parseUsd(rate)
+    return parseUsd(rate.tiers.findLast((tier) => tier.start <= start)?.price ?? rate.base)
   }
   return {
-    input: at('input_mtok') ?? NOTHING,
-    output: at('output_mtok') ?? NOTHING,
+    input: at('input_mtok') ?? ZERO,
+    output: at('output_mtok') ?? ZERO,
     cachedInput: at('cache_read_mtok'),
     cacheWrite: at('cache_write_mtok'),
   }
@@ -187,21 +187,21 @@ const anyUsage: fc.Arbitrary<Usage> = fc.record({
 test('no usage within the bounds costs more than the maximum cost', () => {
   fc.assert(
     fc.property(anyPrice, anyUsage, tokens, tokens, (price, counts, morePrompt, moreCompletion) => {
-      const most = mostItCanCost(
+      const maxCost = maxCostOf(
         {
-          promptTokensAtMost: counts.prompt + morePrompt,
-          completionTokensAtMost: counts.completion + moreCompletion,
-          charactersAtMost: counts.characters,
-          soundMsAtMost: counts.soundMs,
-          imagesAtMost: counts.images,
+          maxPromptTokens: counts.prompt + morePrompt,
+          maxCompletionTokens: counts.completion + moreCompletion,
+          maxCharacters: counts.characters,
+          maxSoundMs: counts.soundMs,
+          maxImages: counts.images,
           isText: counts.audioPrompt === 0 && counts.imagePrompt === 0,
         },
         price,
       )
-      if (most === undefined) return
+      if (maxCost === undefined) return
       const cost = costOf(counts, price)
       assert(cost !== undefined, 'a cost with a known bound is known')
-      expect(most).toBeGreaterThanOrEqual(cost)
+      expect(maxCost).toBeGreaterThanOrEqual(cost)
     }),
     { numRuns: 1000 },
   )
@@ -211,32 +211,30 @@ test('no usage of at least the minimum costs less than the minimum cost', () => 
   fc.assert(
     fc.property(anyPrice, anyUsage, fc.nat(3000), fc.nat(3000), (price, any, prompt, completion) => {
       const counts = { ...any, characters: 0, soundMs: 0 }
-      const floor = {
-        promptTokensAtLeast: Math.min(prompt, counts.prompt),
-        completionTokensAtLeast: Math.min(completion, counts.completion),
+      const minUsage = {
+        minPromptTokens: Math.min(prompt, counts.prompt),
+        minCompletionTokens: Math.min(completion, counts.completion),
         images: counts.images,
       }
-      const least = leastItCanCost(floor, price)
+      const minCost = minCostOf(minUsage, price)
       const cost = costOf(counts, price)
-      assert(least !== undefined && cost !== undefined, 'every rate is known')
-      expect(least).toBeLessThanOrEqual(cost)
+      assert(minCost !== undefined && cost !== undefined, 'every rate is known')
+      expect(minCost).toBeLessThanOrEqual(cost)
     }),
     { numRuns: 1000 },
   )
 })
 
 test('usage without a known rate makes the cost unknown, and no usage costs nothing', () => {
-  const onlySpeech: Price = { characters: dollars('15'), source: undefined, date: undefined }
-  expect(costOf(usage({ characters: 13 }), onlySpeech)).toBe(dollars('0.000195'))
+  const onlySpeech: Price = { characters: parseUsd('15'), source: undefined, date: undefined }
+  expect(costOf(usage({ characters: 13 }), onlySpeech)).toBe(parseUsd('0.000195'))
   expect(costOf(usage({ prompt: 1, characters: 13 }), onlySpeech)).toBeUndefined()
-  expect(mostItCanCost({ promptTokensAtMost: 1, completionTokensAtMost: 0 }, onlySpeech)).toBeUndefined()
+  expect(maxCostOf({ maxPromptTokens: 1, maxCompletionTokens: 0 }, onlySpeech)).toBeUndefined()
 })
 
 test('without separate rates and tiers the maximum cost is the cost itself', () => {
   const plain = usage({ prompt: 123, completion: 45 })
-  expect(mostItCanCost({ promptTokensAtMost: 123, completionTokensAtMost: 45 }, gpt4o)).toBe(
-    costOf(plain, gpt4o),
-  )
+  expect(maxCostOf({ maxPromptTokens: 123, maxCompletionTokens: 45 }, gpt4o)).toBe(costOf(plain, gpt4o))
 })
 
 test('the parts of a cost are never negative and add up to it', () => {
@@ -244,9 +242,9 @@ test('the parts of a cost are never negative and add up to it', () => {
     fc.property(anyPrice, anyUsage, (price, counts) => {
       const parts = costParts(counts, price)
       const whole = costOf(counts, price)
-      const [prompt, completion] = [parts?.prompt ?? NOTHING, parts?.completion ?? NOTHING]
+      const [prompt, completion] = [parts?.prompt ?? ZERO, parts?.completion ?? ZERO]
       expect(parts === undefined).toBe(whole === undefined)
-      expect(prompt + completion).toBe(whole ?? NOTHING)
+      expect(prompt + completion).toBe(whole ?? ZERO)
       expect(prompt >= 0n && completion >= 0n).toBe(true)
     }),
   )

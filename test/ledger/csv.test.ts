@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { dollars } from '../../src/base/money.ts'
+import { parseUsd } from '../../src/base/money.ts'
 import { createLedger } from '../../src/ledger/ledger.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
 import { finished, request } from './samples.ts'
@@ -13,7 +13,7 @@ test.skipIf(!isInstalled)(
   async () => {
     await using here = temporaryStore()
     const ledger = createLedger({ store: here.store })
-    const costs = [dollars('1.0000039'), dollars('20'), dollars('0'), undefined]
+    const costs = [parseUsd('1.0000039'), parseUsd('20'), parseUsd('0'), undefined]
     for (const [index, cost] of costs.entries()) {
       const caller = { ip: '127.0.0.1', context: 'lab' }
       await ledger.settle(await ledger.hold(request(`gen-${index}`, { caller })), finished(cost))

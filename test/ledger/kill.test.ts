@@ -10,7 +10,7 @@ test.each([50, 1000, 4000])(
   async (acknowledgements) => {
     await using here = temporaryStore()
     await here.store.close()
-    const said = await killedAfter(acknowledgements, here.path)
+    const acknowledged = await killedAfter(acknowledgements, here.path)
 
     const ledger = createLedger({ store: await here.reopen() })
     const recovered = await ledger.recover()
@@ -20,8 +20,8 @@ test.each([50, 1000, 4000])(
     expect(recovered).toBeGreaterThan(0)
     expect(ledger.openHolds()).toEqual([])
     expect(status.size).toBe(entries.length)
-    expect(said.held.filter((id) => !status.has(id))).toEqual([])
-    expect(said.settled.filter((id) => status.get(id) !== 'finished')).toEqual([])
+    expect(acknowledged.held.filter((id) => !status.has(id))).toEqual([])
+    expect(acknowledged.settled.filter((id) => status.get(id) !== 'finished')).toEqual([])
     const interrupted = entries.filter((entry) => entry.status === 'interrupted')
     expect(interrupted).toHaveLength(recovered)
     expect(interrupted[0]).toMatchObject({
@@ -44,13 +44,13 @@ async function killedAfter(lines: number, path: string): Promise<{ held: string[
   const storm = new URL('./random-writes.ts', import.meta.url).pathname
   const child = spawn(process.execPath, [storm, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   const closed = once(child, 'close')
-  const said: { held: string[]; settled: string[] } = { held: [], settled: [] }
+  const acknowledged: { held: string[]; settled: string[] } = { held: [], settled: [] }
   let count = 0
   for await (const line of createInterface({ input: child.stdout })) {
     const [word, id] = line.split(' ')
-    if (id !== undefined && (word === 'held' || word === 'settled')) said[word].push(id)
+    if (id !== undefined && (word === 'held' || word === 'settled')) acknowledged[word].push(id)
     if (++count === lines) child.kill('SIGKILL')
   }
   expect(await closed).toEqual([null, 'SIGKILL'])
-  return said
+  return acknowledged
 }

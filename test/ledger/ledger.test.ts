@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { money, NOTHING, type Money } from '../../src/base/money.ts'
+import { money, ZERO, type Money } from '../../src/base/money.ts'
 import { addressAccount } from '../../src/auth/accounts.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import type { Hold } from '../../src/ledger/types.ts'
@@ -21,8 +21,8 @@ test('a settled hold becomes one entry with all details', async () => {
   })
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
-  const { most: _most, ...identity } = wanted
-  const expected = { ...identity, ...settlement, asked: 2, firstTokenMs: 12, durationMs: 346 }
+  const { maxCost: _maxCost, ...identity } = wanted
+  const expected = { ...identity, ...settlement, attemptCount: 2, firstTokenMs: 12, durationMs: 346 }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })
@@ -45,7 +45,7 @@ test('a hold that cannot be settled is reported to the ledger’s owner and reco
   const lost: string[] = []
   const onUnsettled = ({ id }: Hold, error: unknown) => lost.push(`${id}: ${(error as Error).message}`)
   const ledger = createLedger({ store: here.store, onUnsettled })
-  const hold = await ledger.hold(request('gen-1', { most: money(9n) }))
+  const hold = await ledger.hold(request('gen-1', { maxCost: money(9n) }))
   here.store.prepare('ALTER TABLE request_logs RENAME TO elsewhere').run()
   await expect(ledger.settle(hold, finished(money(1n)))).rejects.toThrow(/no such table/)
   expect(lost).toEqual(['gen-1: no such table: request_logs'])
@@ -58,7 +58,7 @@ test('a hold that cannot be settled is reported to the ledger’s owner and reco
 test('an unpriced response counts as unpriced, not as free', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
-  await ledger.settle(await ledger.hold(request('gen-1', { most: undefined })), finished(undefined))
+  await ledger.settle(await ledger.hold(request('gen-1', { maxCost: undefined })), finished(undefined))
   expect(await ledger.summary()).toMatchObject({ requests: 1, cost: 0n, unpriced: 1, totalTokens: 15 })
   expect(ledger.find('gen-1')?.cost).toBeUndefined()
 })
@@ -66,15 +66,15 @@ test('an unpriced response counts as unpriced, not as free', async () => {
 test('after a crash an open hold of zero costs nothing, and any other one is between nothing and all that was held', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
-  await ledger.hold(request('free', { most: NOTHING }))
-  await ledger.hold(request('dear', { most: money(9n) }))
-  await ledger.hold(request('unknown', { most: undefined }))
+  await ledger.hold(request('free', { maxCost: ZERO }))
+  await ledger.hold(request('dear', { maxCost: money(9n) }))
+  await ledger.hold(request('unknown', { maxCost: undefined }))
   const reopened = createLedger({ store: await here.crash() })
   await reopened.recover()
   expect(reopened.find('free')).toMatchObject({ status: 'interrupted', cost: 0n, countSource: 'none' })
   expect(reopened.find('dear')).toMatchObject({ cost: undefined, costLow: 0n, costHigh: 9n })
   expect(await reopened.summary()).toMatchObject({ requests: 3, cost: 0n, uncertain: 9n, unpriced: 1 })
-  expect(reopened.doubtful(0)).toEqual({
+  expect(reopened.needsReview(0)).toEqual({
     unpriced: { count: 1, newest: 'unknown' },
     disputed: { count: 0, newest: undefined },
   })
@@ -83,8 +83,8 @@ test('after a crash an open hold of zero costs nothing, and any other one is bet
 test('a hold can be increased: it counts at once, survives a crash, and is released whole', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
-  const hold = await ledger.hold(request('gen-1', { most: money(10n) }))
-  const raising = ledger.raise(hold, money(25n))
+  const hold = await ledger.hold(request('gen-1', { maxCost: money(10n) }))
+  const raising = ledger.increaseHold(hold, money(25n))
   expect(ledger.balance(hold.caller).held).toBe(25n)
   const raised = await raising
   expect(ledger.openHolds()).toEqual([raised])
@@ -110,7 +110,7 @@ test('with a full disk holds are rejected while settlements wait for space, and 
   const pages = store.prepare('PRAGMA page_count').get()?.['page_count']
   store.prepare(`PRAGMA max_page_count = ${String(pages)}`).get()
   const settled = ledger.settle(hold, finished(money(5n), { error: 'x'.repeat(100_000) }))
-  await ledger.written()
+  await ledger.whenWritten()
   const refused = ledger.hold(request('gen-2'))
   await expect(refused).rejects.toMatchObject({ code: 'store-full' })
   expect(ledger.balance(hold.caller)).toEqual({ spent: 5n, held: 0n })
@@ -129,7 +129,7 @@ const payers = [
 const step = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ do: fc.constant('hold' as const), payer: fc.nat(2), most: fc.nat(999) }),
+    arbitrary: fc.record({ do: fc.constant('hold' as const), payer: fc.nat(2), maxCost: fc.nat(999) }),
   },
   {
     weight: 5,
@@ -153,9 +153,9 @@ test('the balance is entries less holds, after any order of hold, increase, sett
       let open: Hold[] = []
       for (const [index, step] of steps.entries()) {
         if (step.do === 'hold') {
-          const most = step.most === 0 ? undefined : money(BigInt(step.most))
+          const maxCost = step.maxCost === 0 ? undefined : money(BigInt(step.maxCost))
           const caller = payers[step.payer] ?? { ip: 'local', context: undefined }
-          open.push(await ledger.hold(request(`gen-${index}`, { caller, most })))
+          open.push(await ledger.hold(request(`gen-${index}`, { caller, maxCost })))
         } else if (step.do === 'settle') {
           const [hold] = open.splice(step.which % (open.length || 1), 1)
           const cost = step.cost === 0 ? undefined : money(BigInt(step.cost))
@@ -164,7 +164,7 @@ test('the balance is entries less holds, after any order of hold, increase, sett
           const at = step.which % (open.length || 1)
           const hold = open[at]
           if (hold !== undefined)
-            open[at] = await ledger.raise(hold, money((hold.most ?? NOTHING) + BigInt(step.more)))
+            open[at] = await ledger.increaseHold(hold, money((hold.maxCost ?? ZERO) + BigInt(step.more)))
         } else if (step.do === 'release') {
           const [hold] = open.splice(step.which % (open.length || 1), 1)
           if (hold !== undefined) await ledger.settle(hold, refused)
@@ -184,7 +184,7 @@ test('the balance is entries less holds, after any order of hold, increase, sett
 })
 
 /** Nothing was sent upstream: what was held is free again. */
-const refused = finished(NOTHING, {
+const refused = finished(ZERO, {
   status: 'failed',
   endpoint: undefined,
   provider: undefined,
@@ -197,8 +197,8 @@ async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<vo
   expect(ledger.openHolds()).toEqual([])
 }
 
-function heldIn({ id, caller, most, rowid }: Hold): object {
-  return { id, caller, most, rowid }
+function heldIn({ id, caller, maxCost, rowid }: Hold): object {
+  return { id, caller, most: maxCost, rowid }
 }
 
 function expectBalanced(ledger: Ledger): void {
@@ -212,14 +212,14 @@ function expectBalanced(ledger: Ledger): void {
         ledger
           .openHolds()
           .filter(isTheirs)
-          .map((hold) => hold.most),
+          .map((hold) => hold.maxCost),
       ),
     })
   }
 }
 
 function sum(amounts: readonly (Money | undefined)[]): bigint {
-  return amounts.reduce<bigint>((total, amount) => total + (amount ?? NOTHING), 0n)
+  return amounts.reduce<bigint>((total, amount) => total + (amount ?? ZERO), 0n)
 }
 
 test('rows of one group are found together, and a row without a group is in none', async () => {
@@ -231,7 +231,7 @@ test('rows of one group are found together, and a row without a group is in none
     ['gen-3', undefined],
   ] as const)
     await ledger.settle(await ledger.hold(request(id, { group })), finished(money(1n)))
-  await ledger.written()
+  await ledger.whenWritten()
   const grouped = here.store.prepare('SELECT id FROM request_logs WHERE group_id = ? ORDER BY id')
   expect(grouped.all('gen-1').map(({ id }) => id)).toEqual(['gen-1', 'gen-2'])
   expect(here.store.prepare('SELECT count(*) AS n FROM request_groups').get()).toEqual({ n: 2n })
@@ -255,10 +255,10 @@ test('the column `attempts` counts all attempts: the failed ones and the one tha
     once: {},
     second: { attempts: [failed] },
     never: { attempts: [failed, failed], ...none },
-    handedOn: { attempts: [failed, failed], asked: 2 },
+    handedOn: { attempts: [failed, failed], attemptCount: 2 },
   }))
     await ledger.settle(await ledger.hold(request(id)), finished(money(1n), changes))
-  await ledger.written()
+  await ledger.whenWritten()
   const rows = here.store.prepare('SELECT id, attempts FROM request_logs ORDER BY seq').all()
   expect(rows.map(({ id, attempts }) => [id, Number(attempts)])).toEqual([
     ['once', 1],
@@ -280,8 +280,8 @@ test('after the clock has gone back, the balance of a period contains what was s
   await spend('tomorrow', tomorrow, 7n)
   expect(ledger.balanceIn(account, 'day', tomorrow)).toEqual({ spent: 7n, held: 0n })
 
-  const open = await ledger.hold(request('open', { startedAt: tomorrow, most: money(100n) }))
-  const second = ledger.hold(request('second', { startedAt: today, most: money(20n) }))
+  const open = await ledger.hold(request('open', { startedAt: tomorrow, maxCost: money(100n) }))
+  const second = ledger.hold(request('second', { startedAt: today, maxCost: money(20n) }))
   for (const period of ['hour', 'day', 'total'] as const)
     expect([period, ledger.balanceIn(account, period, today)]).toEqual([period, { spent: 57n, held: 120n }])
   void ledger.settle(open, finished(money(3n)))
@@ -297,12 +297,14 @@ test('a hold from before the clock went back is released in the period in which 
   const ledger = createLedger({ store: here.store, now: eleven })
   const inHour = (now: number) => ledger.balanceIn(addressAccount('10.0.0.1'), 'hour', now)
   const [settled, raised] = await Promise.all(
-    ['settled', 'raised'].map((id) => ledger.hold(request(id, { startedAt: eleven + 500, most: money(5n) }))),
+    ['settled', 'raised'].map((id) =>
+      ledger.hold(request(id, { startedAt: eleven + 500, maxCost: money(5n) })),
+    ),
   )
   if (settled === undefined || raised === undefined) throw new Error('both are held')
   expect(inHour(eleven - 400)).toEqual({ spent: 0n, held: 10n })
   await ledger.settle(settled, finished(money(1n)))
-  const more = await ledger.raise(raised, money(9n))
+  const more = await ledger.increaseHold(raised, money(9n))
   expect(inHour(eleven - 300)).toEqual({ spent: 1n, held: 9n })
   await ledger.settle(more, finished(money(2n)))
   await ledger.settle(await ledger.hold(request('next', { startedAt: eleven + 1000 })), finished(money(4n)))

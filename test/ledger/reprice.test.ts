@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dollars, money } from '../../src/base/money.ts'
+import { parseUsd, money } from '../../src/base/money.ts'
 import type { Price } from '../../src/catalog/catalog.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import { temporaryStore } from '../store/temporary-store.ts'
@@ -10,14 +10,14 @@ const NOW = 1_700_000_500_000
 
 /** Ten tokens in and five out, as the samples use, cost 20 nano-dollars. */
 const corrected: Price = {
-  input: dollars('0.001'),
-  output: dollars('0.002'),
+  input: parseUsd('0.001'),
+  output: parseUsd('0.002'),
   source: undefined,
   date: undefined,
 }
 
 async function rerate(ledger: Ledger, price: Price | undefined = corrected) {
-  return ledger.rerate({ priceOf: () => price, priceVersion: 'v2', now: NOW })
+  return ledger.reprice({ priceOf: () => price, priceVersion: 'v2', now: NOW })
 }
 
 test('repricing books new entries and leaves the old ones unchanged', async () => {
@@ -43,7 +43,7 @@ test('repricing twice changes nothing the second time, and a third price correct
   await ledger.settle(await ledger.hold(request('one')), finished(money(50n)))
   await rerate(ledger)
   expect(await rerate(ledger)).toMatchObject({ adjusted: 0, difference: 0n })
-  await rerate(ledger, { ...corrected, perRequest: dollars('0.000000001') })
+  await rerate(ledger, { ...corrected, perRequest: parseUsd('0.000000001') })
   expect((await ledger.summary()).cost).toBe(21n)
 })
 
@@ -51,7 +51,12 @@ test('a dry run of repricing reports what would change and books nothing', async
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await ledger.settle(await ledger.hold(request('one')), finished(money(50n)))
-  const trial = await ledger.rerate({ priceOf: () => corrected, priceVersion: 'v2', now: NOW, isTrial: true })
+  const trial = await ledger.reprice({
+    priceOf: () => corrected,
+    priceVersion: 'v2',
+    now: NOW,
+    isDryRun: true,
+  })
   expect(trial).toEqual({ looked: 1, adjusted: 1, difference: -30n })
   expect((await ledger.summary()).cost).toBe(50n)
 })

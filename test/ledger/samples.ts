@@ -7,9 +7,9 @@ export function request(id: string, changes: Partial<HoldRequest> = {}): HoldReq
     id,
     caller: { ip: '10.0.0.1', context: undefined },
     kind: 'chat',
-    modelAsked: 'gpt-4o',
+    requestedModel: 'gpt-4o',
     streamed: false,
-    most: money(1_000_000n),
+    maxCost: money(1_000_000n),
     startedAt: 1_700_000_000_123,
     ...changes,
   }

@@ -1,10 +1,10 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dollars, money } from '../../src/base/money.ts'
+import { parseUsd, money } from '../../src/base/money.ts'
 import type { Caller } from '../../src/auth/caller.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
 import { createLimits, type Limits } from '../../src/limits/limits.ts'
-import { openRuleBook, type RuleBook } from '../../src/limits/limit-store.ts'
+import { openLimitStore, type LimitStore } from '../../src/limits/limit-store.ts'
 import { limitRule } from '../../src/wire/rpc/limit-rule.ts'
 import type { ManualClock } from '../store/manual-clock.ts'
 import { temporaryStore, type TemporaryStore } from '../store/temporary-store.ts'
@@ -17,7 +17,7 @@ interface Scene extends AsyncDisposable {
   readonly here: TemporaryStore
   readonly clock: ManualClock
   readonly ledger: Ledger
-  readonly rules: RuleBook
+  readonly rules: LimitStore
   readonly limits: Limits
 }
 
@@ -25,7 +25,7 @@ function scene(): Scene {
   const here = temporaryStore()
   const { store, clock } = here
   const ledger = createLedger({ store, now: clock.now() })
-  const rules = openRuleBook(store, clock)
+  const rules = openLimitStore(store, clock)
   return {
     here,
     clock,
@@ -53,9 +53,9 @@ test('a stored rule that can’t be parsed refuses its callers, with its subject
   }
   expect(() => at.limits.admit(lab, 0)).toThrow(expect.objectContaining(refused))
   expect(() => at.limits.allowance(lab)).toThrow(expect.objectContaining(refused))
-  at.limits.admit(shop, 0).leave(0)
+  at.limits.admit(shop, 0).release(0)
   await at.rules.remove({ scope: 'context', context: 'lab' })
-  at.limits.admit(lab, 0).leave(0)
+  at.limits.admit(lab, 0).release(0)
 })
 
 test('no period of 60 seconds contains more requests than the rule allows', async () => {
@@ -68,7 +68,7 @@ test('no period of 60 seconds contains more requests than the rule allows', asyn
       for (const wait of waits) {
         at.clock.advance(wait)
         try {
-          at.limits.admit(lab, 0).leave(0)
+          at.limits.admit(lab, 0).release(0)
           admitted.push(at.clock.now())
         } catch (error) {
           expect(error).toMatchObject({ code: 'over-limit' })
@@ -85,7 +85,7 @@ test('no period of 60 seconds contains more requests than the rule allows', asyn
 test('a refusal states when to retry, and the request is admitted then', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 2 })
-  at.limits.admit(lab, 0).leave(0)
+  at.limits.admit(lab, 0).release(0)
   at.clock.advance(20_000)
   const { headers } = at.limits.admit(lab, 0)
   expect(headers).toMatchObject({
@@ -107,7 +107,7 @@ test('a context at its limit does not affect other contexts', async () => {
   const running = at.limits.admit(lab, 0)
   expect(refusalOf(() => at.limits.admit(lab, 0)).message).toContain('context “lab” of 10.0.0.1')
   at.limits.admit(shop, 0)
-  running.leave(0)
+  running.release(0)
   at.limits.admit(lab, 0)
 })
 
@@ -116,8 +116,8 @@ test('expected tokens count from the start of a request, and used ones from its 
   await at.rules.set({ scope: 'address', address: '10.0.0.1' }, { tokens_per_minute: 100 })
   const first = at.limits.admit(lab, 60)
   expect(() => at.limits.admit(shop, 60)).toThrow(/100 tokens a minute/)
-  first.leave(10)
-  at.limits.admit(shop, 60).leave(90)
+  first.release(10)
+  at.limits.admit(shop, 60).release(90)
   expect(() => at.limits.admit(lab, 1)).toThrow(/tokens a minute/)
   at.clock.advance(61_000)
   at.limits.admit(lab, 1)
@@ -131,11 +131,14 @@ test('a request must comply with every rule that applies, and a specific rule re
   await rules.set({ scope: 'context', context: 'lab' }, { usd_per_day: '5' })
   await rules.set({ scope: 'context', context: 'lab', address: '10.0.0.9' }, { usd_per_day: '7' })
   await rules.set({ scope: 'token', token: 't1' }, { usd_per_hour: '0.5', models: ['gpt-4o'] })
-  expect(limits.allowance(shop)?.left).toBe(dollars('1'))
-  expect(limits.allowance(lab)?.left).toBe(dollars('5'))
-  expect(limits.allowance({ ...lab, ip: '10.0.0.9' })?.left).toBe(dollars('7'))
-  expect(limits.allowance({ ...lab, token: 't1' })).toMatchObject({ left: dollars('0.5'), period: 'hour' })
-  expect(limits.pinsOf({ ...lab, token: 't1' })).toMatchObject([
+  expect(limits.allowance(shop)?.remaining).toBe(parseUsd('1'))
+  expect(limits.allowance(lab)?.remaining).toBe(parseUsd('5'))
+  expect(limits.allowance({ ...lab, ip: '10.0.0.9' })?.remaining).toBe(parseUsd('7'))
+  expect(limits.allowance({ ...lab, token: 't1' })).toMatchObject({
+    remaining: parseUsd('0.5'),
+    period: 'hour',
+  })
+  expect(limits.restrictionsFor({ ...lab, token: 't1' })).toMatchObject([
     { isLocalOnly: true },
     { models: ['gpt-4o'] },
   ])
@@ -145,26 +148,28 @@ test('rules survive a restart and take effect with the next request', async () =
   await using at = scene()
   expect(at.limits.allowance(lab)).toBeUndefined()
   await at.rules.set({ scope: 'context', context: 'lab' }, { usd_total: '2' })
-  expect(at.limits.allowance(lab)?.left).toBe(dollars('2'))
-  const reopened = openRuleBook(await at.here.reopen(), at.clock)
+  expect(at.limits.allowance(lab)?.remaining).toBe(parseUsd('2'))
+  const reopened = openLimitStore(await at.here.reopen(), at.clock)
   expect(reopened.list()).toEqual([
     { subject: { scope: 'context', context: 'lab' }, rule: { usd_total: '2' } },
   ])
   expect(await reopened.remove({ scope: 'context', context: 'lab' })).toBe(true)
-  expect(reopened.boundsOf(lab)).toEqual([])
+  expect(reopened.limitsFor(lab)).toEqual([])
 })
 
 test('held and spent money reduces the allowance until the next period', async () => {
   await using at = scene()
   await at.rules.set({ scope: 'default' }, { usd_per_hour: '1' })
   const hold = await at.ledger.hold(
-    request('gen-1', { caller: lab, most: dollars('0.4'), startedAt: at.clock.now() }),
+    request('gen-1', { caller: lab, maxCost: parseUsd('0.4'), startedAt: at.clock.now() }),
   )
-  expect(at.limits.allowance(lab)?.left).toBe(dollars('0.6'))
-  await at.ledger.settle(hold, finished(dollars('0.1')))
-  expect(at.limits.standing(lab)).toMatchObject([{ spent: dollars('0.1'), held: money(0n), period: 'hour' }])
+  expect(at.limits.allowance(lab)?.remaining).toBe(parseUsd('0.6'))
+  await at.ledger.settle(hold, finished(parseUsd('0.1')))
+  expect(at.limits.budgetStatus(lab)).toMatchObject([
+    { spent: parseUsd('0.1'), held: money(0n), period: 'hour' },
+  ])
   at.clock.advance(3_600_000)
-  expect(at.limits.allowance(lab)?.left).toBe(dollars('1'))
+  expect(at.limits.allowance(lab)?.remaining).toBe(parseUsd('1'))
 })
 
 function refusalOf(run: () => unknown): { message: string; details: object } {
@@ -189,5 +194,7 @@ test('a stored rule that is no longer valid does not prevent a start', async () 
   await using at = scene()
   const old = { usd_per_day: '0.0000000001' }
   await at.rules.set({ scope: 'default' }, old)
-  expect(openRuleBook(at.here.store, at.clock).list()).toEqual([{ subject: { scope: 'default' }, rule: old }])
+  expect(openLimitStore(at.here.store, at.clock).list()).toEqual([
+    { subject: { scope: 'default' }, rule: old },
+  ])
 })

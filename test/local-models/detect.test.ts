@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { detectLocalServers, usualLocalServers } from '../../src/local-models/detect.ts'
+import { detectLocalServers, defaultLocalServers } from '../../src/local-models/detect.ts'
 
 const list = (...ids: string[]) => ({
   object: 'list',
@@ -41,7 +41,7 @@ test('detection requests the list of models and sends no key', async () => {
 })
 
 test('detection knows the default ports', () => {
-  expect(Object.fromEntries(usualLocalServers.map(({ name, port }) => [name, port]))).toEqual({
+  expect(Object.fromEntries(defaultLocalServers.map(({ name, port }) => [name, port]))).toEqual({
     ollama: 11434,
     lmstudio: 1234,
     llamacpp: 8080,

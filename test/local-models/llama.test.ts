@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { createManagedServer } from '../../src/local-models/managed/managed-server.ts'
-import { caller, temporaryFolder } from './support.ts'
+import { socketClient, temporaryFolder } from './support.ts'
 
 const gguf =
   process.env['AIBROKER_TEST_GGUF'] ??
@@ -38,10 +38,10 @@ test.skipIf(missing !== undefined)(
         },
       },
     })
-    const { ask, close } = caller(socketPath)
+    const { ask, close } = socketClient(socketPath)
     try {
       expect(server.state().phase).toBe('stopped')
-      const endUse = server.enter()
+      const endUse = server.beginUse()
       await server.ready()
       const answer = (await (
         await ask('/v1/chat/completions', {

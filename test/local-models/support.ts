@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import OpenAI from 'openai'
 import { Agent, fetch } from 'undici'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
-import { startLoopback } from '../../src/local-models/mock/mock-provider.ts'
+import { startMockProvider } from '../../src/local-models/mock/mock-provider.ts'
 
 /** A folder with a short path, for sockets. */
 export async function temporaryFolder() {
@@ -13,7 +13,7 @@ export async function temporaryFolder() {
 }
 
 /** Sends requests to a server on a Unix socket. */
-export function caller(socketPath: string) {
+export function socketClient(socketPath: string) {
   const agent = new Agent({ connect: { socketPath } })
   const ask = (path: string, options: Parameters<typeof fetch>[1] = {}) =>
     fetch(`http://localhost${path}`, { ...options, dispatcher: agent })
@@ -21,11 +21,11 @@ export function caller(socketPath: string) {
 }
 
 /** A mock provider, with plain requests and OpenAI's own client to call it. */
-export async function startedLoopback(clock: Clock = systemClock) {
+export async function startMock(clock: Clock = systemClock) {
   const folder = await temporaryFolder()
   const socketPath = join(folder.path, 'loopback.sock')
-  const loopback = await startLoopback({ socketPath, clock, random: (count) => 'x'.repeat(count) })
-  const { ask, close } = caller(socketPath)
+  const provider = await startMockProvider({ socketPath, clock, random: (count) => 'x'.repeat(count) })
+  const { ask, close } = socketClient(socketPath)
   const client = new OpenAI({
     apiKey: 'none',
     baseURL: 'http://localhost/v1',
@@ -36,14 +36,14 @@ export async function startedLoopback(clock: Clock = systemClock) {
     socketPath,
     client,
     ask,
-    say: (content: string, more: object = {}) =>
+    chat: (content: string, more: object = {}) =>
       ask('/v1/chat/completions', {
         method: 'POST',
         body: JSON.stringify({ model: 'loopback', messages: [{ role: 'user', content }], ...more }),
       }),
     async [Symbol.asyncDispose]() {
       await close()
-      await loopback.close()
+      await provider.close()
       await folder[Symbol.asyncDispose]()
     },
   }
@@ -53,24 +53,24 @@ export async function startedLoopback(clock: Clock = systemClock) {
 export function manualClock() {
   let now = 0
   let timers: { at: number; run: () => void }[] = []
-  let noticed = Promise.withResolvers<void>()
+  let timerAdded = Promise.withResolvers<void>()
   return {
     now: () => now,
     monotonic: () => now,
     after(ms: number, run: () => void) {
       const timer = { at: now + ms, run }
       timers.push(timer)
-      noticed.resolve()
+      timerAdded.resolve()
       return () => {
         timers = timers.filter((other) => other !== timer)
       }
     },
     pending: () => timers.map(({ at }) => at - now),
     /** Resolves when a timer is pending. */
-    async awaited() {
+    async timerPending() {
       while (timers.length === 0) {
-        noticed = Promise.withResolvers()
-        await noticed.promise
+        timerAdded = Promise.withResolvers()
+        await timerAdded.promise
       }
     },
     advance(ms: number) {
@@ -83,8 +83,8 @@ export function manualClock() {
 }
 
 /** A `fetch` for OpenAI's client that connects to a socket. */
-function socketFetch(ask: ReturnType<typeof caller>['ask']): typeof globalThis.fetch {
-  const dial = async (url: string, { body, headers, ...options }: RequestInit) => {
+function socketFetch(ask: ReturnType<typeof socketClient>['ask']): typeof globalThis.fetch {
+  const connectFetch = async (url: string, { body, headers, ...options }: RequestInit) => {
     if (!(body instanceof FormData))
       return ask(new URL(url).pathname, { body, headers, ...options } as object)
     // undici doesn't accept the runtime's own FormData, so it gets the bytes.
@@ -94,5 +94,5 @@ function socketFetch(ask: ReturnType<typeof caller>['ask']): typeof globalThis.f
     return ask(new URL(url).pathname, { ...options, headers: all, body: await encoded.bytes() } as object)
   }
   // The client checks for `Response` to decide whether it can send forms.
-  return Object.assign(dial, { Response }) as unknown as typeof globalThis.fetch
+  return Object.assign(connectFetch, { Response }) as unknown as typeof globalThis.fetch
 }

@@ -1,7 +1,7 @@
 // A managed model server whose every response is its process id: node tiny-chat.ts SOCKET
 import { createServer } from 'node:http'
 
-const answer = JSON.stringify({
+const body = JSON.stringify({
   id: 'tiny-1',
   object: 'chat.completion',
   model: 'tiny',
@@ -13,5 +13,5 @@ const answer = JSON.stringify({
 
 createServer((request, response) => {
   request.resume()
-  response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+  response.writeHead(200, { 'content-type': 'application/json' }).end(body)
 }).listen(process.argv[2])

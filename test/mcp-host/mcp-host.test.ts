@@ -5,9 +5,9 @@ import { Client, type Transport, parseJSONRPCMessage, serializeMessage } from '@
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { bridgeMcp } from '../../src/cli/tools/mcp-bridge.ts'
-import { startServices } from '../../src/mcp-host/start.ts'
-import { startDoor } from '../server/mcp/support.ts'
-import { alice, brokerOf, program, quiet, temporaryFolder, textOf } from '../mcp/support.ts'
+import { startMcpHost } from '../../src/mcp-host/start.ts'
+import { startMcpServer } from '../server/mcp/support.ts'
+import { alice, gatewayOf, program, silentLog, temporaryFolder, textOf } from '../mcp/support.ts'
 
 /** An MCP client on the standard streams of `hero_aibroker mcp`, like that of a desktop application. */
 async function desktopClient(socketPath: string, mode: 'legacy' | { pin: string }) {
@@ -42,27 +42,27 @@ describe.each([
   test('lists tools, calls them and forwards a cancellation', async () => {
     using folder = temporaryFolder()
     const socket = `${folder.path}/rest.sock`
-    await using door = await startDoor({ raw: program('raw') }, { socket })
+    await using server = await startMcpServer({ raw: program('raw') }, { socket })
     await using client = await desktopClient(socket, mode)
     expect((await client.listTools()).tools.map(({ name }) => name)).toContain('raw__echo')
     expect(textOf(await client.callTool({ name: 'raw__echo', arguments: { a: 1 } }))).toBe('{"a":1}')
     const leave = new AbortController()
     const hanging = client.callTool({ name: 'raw__hang' }, { signal: leave.signal }).catch(() => 'left')
-    await expect.poll(() => door.toolBroker.servers()[0]?.callsRunning).toBe(1)
+    await expect.poll(() => server.toolBroker.servers()[0]?.callsRunning).toBe(1)
     leave.abort()
     expect(await hanging).toBe('left')
-    await expect.poll(() => door.toolBroker.servers()[0]?.callsRunning).toBe(0)
+    await expect.poll(() => server.toolBroker.servers()[0]?.callsRunning).toBe(0)
   })
 
   test('ends its session when the client closes the input', async () => {
     using folder = temporaryFolder()
     const socket = `${folder.path}/rest.sock`
-    await using door = await startDoor({ raw: program('raw', {}, { idleMs: 400 }) }, { socket })
+    await using server = await startMcpServer({ raw: program('raw', {}, { idleMs: 400 }) }, { socket })
     {
       await using client = await desktopClient(socket, mode)
       await client.callTool({ name: 'raw__echo' })
     }
-    await expect.poll(() => door.toolBroker.servers()[0]?.connections, { timeout: 5000 }).toBe(0)
+    await expect.poll(() => server.toolBroker.servers()[0]?.connections, { timeout: 5000 }).toBe(0)
   })
 })
 
@@ -91,13 +91,13 @@ test('hero_aibroker_services serves each server on a socket of its own and all o
     bodyLimitBytes: 1024 * 1024,
     drainTimeoutMs: 1000,
   }
-  const log = { ...quiet, error: () => undefined }
-  const services = await startServices({ config, environment: {}, clock: systemClock, log })
+  const log = { ...silentLog, error: () => undefined }
+  const host = await startMcpHost({ config, environment: {}, clock: systemClock, log })
   const sockets = `${folder.path}/hero_aibroker_services`
   const open = (): string[] => readdirSync(sockets).filter((name) => name.endsWith('.sock'))
   try {
     expect(open().sort()).toEqual(['mcp.sock', 'mcp_one.sock', 'mcp_two.sock'])
-    await using broker = await brokerOf({
+    await using broker = await gatewayOf({
       all: { url: `unix:${sockets}/mcp.sock` },
       alone: { url: `unix:${sockets}/mcp_one.sock` },
     })
@@ -110,7 +110,7 @@ test('hero_aibroker_services serves each server on a socket of its own and all o
     await expect.poll(() => open().sort()).toEqual(['mcp.sock', 'mcp_one.sock', 'mcp_three.sock'])
     expect(existsSync(`${config.dataDir}/mcp-pins.json`)).toBe(true)
   } finally {
-    await services.close()
+    await host.close()
   }
   expect(open()).toEqual([])
 })

@@ -33,7 +33,7 @@ for row in hero_aibroker.usage_summary(since=int(midnight.timestamp()))["models"
     print(row["model"], row["cost_usd"])
 `
 
-function answer({ body }: ReceivedRequest): readonly Step[] {
+function respond({ body }: ReceivedRequest): readonly Step[] {
   const { model } = body as { model: string }
   const content = model === 'coder' ? `\`\`\`python\n${PROGRAM}\`\`\`` : 'words'
   const usage = { prompt_tokens: 1000, completion_tokens: 100, total_tokens: 1100 }
@@ -54,7 +54,7 @@ const chat = (broker: Broker, model: string) =>
 describe.skipIf(!(await hasNamespaces()))('mcp_hero with the real broker', () => {
   test('answers “How much did each model cost today?” with a program that a model wrote', async () => {
     using folder = tempFolder()
-    await using upstream = await scriptedUpstream(answer)
+    await using upstream = await scriptedUpstream(respond)
     await using broker = await brokerWith(folder.path, upstream.baseUrl)
     for (const model of ['poet', 'clerk', 'clerk']) await chat(broker, model)
 

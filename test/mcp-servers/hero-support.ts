@@ -108,11 +108,11 @@ export function ledgerScript(
 }
 
 /** A broker whose model returns these programs, one after the other. */
-export function modelScript(programs: readonly string[], asked: unknown[]): Script {
+export function modelScript(programs: readonly string[], modelRequests: unknown[]): Script {
   return (path, body) => {
     if (path !== '/v1/chat/completions') return undefined
-    const program = programs[Math.min(asked.length, programs.length - 1)] ?? ''
-    asked.push(body['messages'])
+    const program = programs[Math.min(modelRequests.length, programs.length - 1)] ?? ''
+    modelRequests.push(body['messages'])
     const content = `Here it is:\n\n\`\`\`python\n${program}\n\`\`\`\n`
     return {
       model: 'scripted',

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { hero } from '../../src/mcp-servers/hero.ts'
 import { hasNamespaces, ledgerDocument, ledgerScript, modelScript, serveOn } from './hero-support.ts'
 import { tempFolder } from '../support/temp-folder.ts'
-import { openHere } from './support.ts'
+import { openInProcess } from './support.ts'
 
 const COSTS = `
 import ledger
@@ -19,18 +19,21 @@ async function machine({
 }: { programs?: string[]; env?: Record<string, string> } = {}) {
   const folder = tempFolder()
   const seen: Parameters<typeof ledgerScript>[0] = []
-  const asked: { role: string; content: string }[][] = []
+  const modelRequests: { role: string; content: string }[][] = []
   const ledger = await serveOn(join(folder.path, 'ledger', 'rpc.sock'), ledgerScript(seen))
-  const broker = await serveOn(join(folder.path, 'hero_aibroker', 'rest.sock'), modelScript(programs, asked))
+  const broker = await serveOn(
+    join(folder.path, 'hero_aibroker', 'rest.sock'),
+    modelScript(programs, modelRequests),
+  )
   const cache = join(folder.path, 'cache')
   const settings = { PATH_SOCKETS: folder.path, MCP_HERO_CACHE: cache, MCP_HERO_ENABLED: 'true', ...env }
-  const connected = await openHere(hero, settings)
+  const connected = await openInProcess(hero, settings)
   await connected.client.listTools()
   return {
     folder: folder.path,
     cache,
     seen,
-    asked,
+    asked: modelRequests,
     tool: connected.tool.bind(connected),
     client: connected.client,
     async [Symbol.asyncDispose]() {

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { whereToListen } from '../../src/mcp-servers/shared/serve-http.ts'
+import { parseListenAddress } from '../../src/mcp-servers/shared/serve-http.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { binOf, startProgram } from './support.ts'
 
@@ -49,10 +49,10 @@ describe('the program of a bundled server', () => {
   })
 
   test('listens only on loopback addresses and Unix sockets', () => {
-    expect(() => whereToListen('0.0.0.0:80')).toThrow(/not loopback/)
-    expect(whereToListen('8901')).toEqual({ host: '127.0.0.1', port: 8901 })
-    expect(whereToListen('[::1]:8901')).toEqual({ host: '::1', port: 8901 })
-    expect(whereToListen('/tmp/a.sock')).toEqual({ path: '/tmp/a.sock' })
-    expect(() => whereToListen(`/tmp/${'a'.repeat(120)}.sock`)).toThrow(/longer than 107 bytes/)
+    expect(() => parseListenAddress('0.0.0.0:80')).toThrow(/not loopback/)
+    expect(parseListenAddress('8901')).toEqual({ host: '127.0.0.1', port: 8901 })
+    expect(parseListenAddress('[::1]:8901')).toEqual({ host: '::1', port: 8901 })
+    expect(parseListenAddress('/tmp/a.sock')).toEqual({ path: '/tmp/a.sock' })
+    expect(() => parseListenAddress(`/tmp/${'a'.repeat(120)}.sock`)).toThrow(/longer than 107 bytes/)
   })
 })

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../src/base/clock.ts'
 import { systemClock } from '../../src/base/clock.ts'
-import type { ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
+import type { BundledServer } from '../../src/mcp-servers/shared/server.ts'
 
 /** A vendor's response: JSON unless `body` is text or bytes. */
 export interface Reply {
@@ -16,7 +16,7 @@ export interface Reply {
 }
 
 /** A request as the replica received it, without its key. */
-export interface Seen {
+export interface SeenRequest {
   readonly method: string
   readonly path: string
   readonly query: Readonly<Record<string, string>>
@@ -27,7 +27,7 @@ export interface Seen {
 
 /** One vendor's documented API, as data. */
 export interface VendorSpec {
-  readonly server: ServerOfOurs
+  readonly server: BundledServer
   /** The variable that the error names when there is no key. */
   readonly keysVariable: string
   readonly urlVariables: readonly string[]
@@ -50,25 +50,25 @@ export interface ErrorRow {
 
 export interface Replica extends AsyncDisposable {
   readonly env: Record<string, string>
-  readonly seen: readonly Seen[]
+  readonly seen: readonly SeenRequest[]
   /** The responses in turn; the last one is repeated. */
   replies: readonly Reply[]
 }
 
 export async function startReplica(spec: VendorSpec): Promise<Replica> {
-  const seen: Seen[] = []
+  const seen: SeenRequest[] = []
   const replica = { replies: [spec.good.reply] as readonly Reply[] }
-  const http = createServer((request, response) => void answer(request, response))
+  const http = createServer((request, response) => void respond(request, response))
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const received = await readRequest(request, spec)
     seen.push(received)
-    const complaint = complaintAbout(received, spec)
+    const problem = problemWith(received, spec)
     const at = Math.min(seen.length, replica.replies.length) - 1
     const reply =
-      complaint === undefined
+      problem === undefined
         ? replica.replies[at]
-        : { status: 400, body: { message: complaint, error: complaint } }
+        : { status: 400, body: { message: problem, error: problem } }
     send(response, reply ?? {})
   }
 
@@ -86,7 +86,7 @@ export async function startReplica(spec: VendorSpec): Promise<Replica> {
   })
 }
 
-async function readRequest(request: IncomingMessage, spec: VendorSpec): Promise<Seen> {
+async function readRequest(request: IncomingMessage, spec: VendorSpec): Promise<SeenRequest> {
   const url = new URL(request.url ?? '/', 'http://replica')
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -110,7 +110,7 @@ async function readRequest(request: IncomingMessage, spec: VendorSpec): Promise<
   }
 }
 
-function complaintAbout(seen: Seen, spec: VendorSpec): string | undefined {
+function problemWith(seen: SeenRequest, spec: VendorSpec): string | undefined {
   if (seen.key === undefined) return 'replica: no key in its place'
   const pattern = Object.keys(spec.paths).find((path) => new RegExp(`^${path}$`).test(seen.path))
   if (pattern === undefined) return `replica: no such path ${seen.path}`
@@ -138,7 +138,7 @@ function asJson(text: string): unknown {
 }
 
 /** A clock whose short waits end at once and are recorded; deadlines run in real time. */
-export function hastyClock(): Clock & { readonly waits: readonly number[] } {
+export function fastForwardClock(): Clock & { readonly waits: readonly number[] } {
   const waits: number[] = []
   let ahead = 0
   return {

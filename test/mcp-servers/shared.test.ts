@@ -64,17 +64,17 @@ describe('the keys of a vendor', () => {
     const clock = { time: 0, now: () => 0, monotonic: () => clock.time, after: () => () => {} }
     const [one, two] = [new Secret('one'), new Secret('two')]
     const pool = createKeyPool([one, two], 'A_KEYS', clock)
-    expect(pool.take()).toBe(one)
-    pool.rest(one, new ToolFailure('rate_limit', 'slow', { retryAfterSeconds: 5 }))
-    expect(pool.take()).toBe(two)
-    pool.rest(two, new ToolFailure('quota', 'empty'))
-    expect(pool.waitMs()).toBe(5_000)
-    expect(() => pool.take()).toThrow('slow')
+    expect(pool.acquire()).toBe(one)
+    pool.coolDown(one, new ToolFailure('rate_limit', 'slow', { retryAfterSeconds: 5 }))
+    expect(pool.acquire()).toBe(two)
+    pool.coolDown(two, new ToolFailure('quota', 'empty'))
+    expect(pool.availableInMs()).toBe(5_000)
+    expect(() => pool.acquire()).toThrow('slow')
     clock.time = 5_000
-    expect(pool.take()).toBe(one)
+    expect(pool.acquire()).toBe(one)
     clock.time = 60_000
-    pool.rest(one, new ToolFailure('auth', 'wrong'))
-    expect(pool.take()).toBe(two)
+    pool.coolDown(one, new ToolFailure('auth', 'wrong'))
+    expect(pool.acquire()).toBe(two)
   })
 
   test('are redacted in any text, in every encoding used in URLs and headers', () => {

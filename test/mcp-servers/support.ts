@@ -5,14 +5,14 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import { servers as loaders } from '../../src/mcp-servers/index.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
-import type { OpenServer, ServerOfOurs } from '../../src/mcp-servers/shared/server.ts'
+import type { OpenServer, BundledServer } from '../../src/mcp-servers/shared/server.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import type { Clock } from '../../src/base/clock.ts'
 
 export type Era = 'legacy' | 'auto'
 
 /** Every bundled server, in the order of the list. */
-export const servers: readonly ServerOfOurs[] = await Promise.all(
+export const servers: readonly BundledServer[] = await Promise.all(
   Object.values(loaders).map((load) => load()),
 )
 
@@ -42,8 +42,8 @@ export async function startProgram(
 }
 
 /** Opens a server inside this process and connects through its HTTP handler, without a socket. */
-export async function openHere(
-  server: ServerOfOurs,
+export async function openInProcess(
+  server: BundledServer,
   env: Record<string, string>,
   { era = 'auto', clock = systemClock }: { era?: Era; clock?: Clock } = {},
 ): Promise<Connected> {

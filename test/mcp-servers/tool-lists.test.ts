@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import { openHere, servers } from './support.ts'
+import { openInProcess, servers } from './support.ts'
 
 const named = servers.map((server) => [server.name, server] as const)
 
 test.each(named)('%s lists the tools of its golden file', async (name, server) => {
-  await using connected = await openHere(server, {}, { clock: systemClock })
+  await using connected = await openInProcess(server, {}, { clock: systemClock })
   const { tools } = await connected.client.listTools()
   await expect(`${JSON.stringify(tools, null, 2)}\n`).toMatchFileSnapshot(`../golden/mcp-tools/${name}.json`)
 })
@@ -13,7 +13,7 @@ test.each(named)('%s lists the tools of its golden file', async (name, server) =
 test.each(named)(
   '%s describes every tool and input field and has an output schema for each tool',
   async (_name, server) => {
-    await using connected = await openHere(server, {}, { clock: systemClock })
+    await using connected = await openInProcess(server, {}, { clock: systemClock })
     const { tools } = await connected.client.listTools()
     expect(tools).not.toEqual([])
     for (const tool of tools) {

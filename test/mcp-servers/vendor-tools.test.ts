@@ -1,22 +1,26 @@
 import { describe, expect, test } from 'vitest'
 
 import type { Reply, VendorSpec } from './replica.ts'
-import { hastyClock, startReplica } from './replica.ts'
+import { fastForwardClock, startReplica } from './replica.ts'
 import { exaSpec } from './replicas/exa.ts'
 import { scraperapiSpec } from './replicas/scraperapi.ts'
 import { scrapflySpec } from './replicas/scrapfly.ts'
 import { serpapiSpec } from './replicas/serpapi.ts'
 import { serperSpec } from './replicas/serper.ts'
-import { openHere } from './support.ts'
+import { openInProcess } from './support.ts'
 
 /** A server connected to its replica, which rejects every path and field that the vendor does not document. */
-async function before(spec: VendorSpec, replies: readonly Reply[], env: Record<string, string> = {}) {
+async function openWithReplica(
+  spec: VendorSpec,
+  replies: readonly Reply[],
+  env: Record<string, string> = {},
+) {
   const replica = await startReplica(spec)
   replica.replies = replies
-  const connected = await openHere(
+  const connected = await openInProcess(
     spec.server,
     { ...replica.env, [spec.keysVariable]: 'key-0123', ...env },
-    { clock: hastyClock() },
+    { clock: fastForwardClock() },
   )
   await connected.client.listTools()
   return {
@@ -40,7 +44,7 @@ const rowsOf = (from: number, count: number) =>
 
 describe('serper', () => {
   test('requests a second page for more than ten results, removes duplicates and adds up the credits', async () => {
-    await using at = await before(
+    await using at = await openWithReplica(
       serperSpec,
       [{ body: { organic: rowsOf(1, 10), credits: 1 } }, { body: { organic: rowsOf(9, 10), credits: 1 } }],
       { SERPER_USD_PER_CREDIT: '0.001' },
@@ -55,7 +59,7 @@ describe('serper', () => {
   })
 
   test('keeps the first page when the second fails', async () => {
-    await using at = await before(serperSpec, [
+    await using at = await openWithReplica(serperSpec, [
       { body: { organic: rowsOf(1, 10), credits: 1 } },
       { status: 400, body: { message: 'Not enough credits' } },
     ])
@@ -75,7 +79,7 @@ describe('serper', () => {
     ['patents', '/patents', 'organic'],
     ['autocomplete', '/autocomplete', 'suggestions'],
   ])('searches %s with the fields of that kind', async (type, path, field) => {
-    await using at = await before(serperSpec, [
+    await using at = await openWithReplica(serperSpec, [
       { body: { [field]: [{ title: 'one', rating: 4.5 }], credits: 1 } },
     ])
     const called = await at.tool('vertical_search', { type, query: 'q', coordinates: '51.05,3.72' })
@@ -84,7 +88,7 @@ describe('serper', () => {
   })
 
   test('reads reviews, pages, images and the balance', async () => {
-    await using at = await before(serperSpec, [
+    await using at = await openWithReplica(serperSpec, [
       { body: { reviews: [{ rating: 5, snippet: 'good' }], nextPageToken: 'n', credits: 1 } },
     ])
     expect((await at.tool('place_reviews', { cid: '1' })).data).toMatchObject({
@@ -109,7 +113,7 @@ describe('serper', () => {
   })
 
   test('rejects private addresses before the vendor is called', async () => {
-    await using at = await before(serperSpec, [{}])
+    await using at = await openWithReplica(serperSpec, [{}])
     const called = await at.tool('scrape_page', { url: 'http://169.254.169.254/' })
     expect(called).toMatchObject({ isError: true, text: expect.stringContaining('private') })
     expect(at.seen).toEqual([])
@@ -123,7 +127,7 @@ describe('serpapi', () => {
         search_metadata: { id: 'i', status },
         error: "Google hasn't returned any results for this query.",
       }
-      await using at = await before(serpapiSpec, [{ body }])
+      await using at = await openWithReplica(serpapiSpec, [{ body }])
       const called = await at.tool('web_search', { query: 'zxqv' })
       expect(called).toMatchObject({ isError: false, data: { results: [] } })
       expect(called.text).toContain('No results')
@@ -137,7 +141,7 @@ describe('serpapi', () => {
     ['ebay', '_nkw'],
     ['google_news', 'q'],
   ])('puts the query where %s wants it', async (engine, field) => {
-    await using at = await before(serpapiSpec, [
+    await using at = await openWithReplica(serpapiSpec, [
       { body: { search_metadata: { id: 'abcdef', status: 'Success' }, video_results: [{ title: 'v' }] } },
     ])
     const called = await at.tool('engine_search', { engine, query: 'cats', params: { gl: 'us' } })
@@ -147,7 +151,7 @@ describe('serpapi', () => {
   })
 
   test('rejects the key, the response format and another engine in params', async () => {
-    await using at = await before(serpapiSpec, [{}])
+    await using at = await openWithReplica(serpapiSpec, [{}])
     for (const name of ['api_key', 'output', 'async', 'engine']) {
       expect(
         (await at.tool('engine_search', { engine: 'bing', query: 'q', params: { [name]: 'x' } })).isError,
@@ -157,7 +161,7 @@ describe('serpapi', () => {
   })
 
   test('translates options to each engine’s own field names', async () => {
-    await using at = await before(serpapiSpec, [{ body: { organic_results: [] } }])
+    await using at = await openWithReplica(serpapiSpec, [{ body: { organic_results: [] } }])
     const wishes = { query: 'q', country: 'be', language: 'nl', page: 2, freshness: 'day' }
     for (const engine of ['google_light', 'bing', 'duckduckgo'])
       await at.tool('web_search', { ...wishes, engine })
@@ -169,7 +173,7 @@ describe('serpapi', () => {
   })
 
   test('finds places, earlier searches, engines and the account, free of charge', async () => {
-    await using at = await before(serpapiSpec, [
+    await using at = await openWithReplica(serpapiSpec, [
       { body: [{ canonical_name: 'Ghent,Flanders,Belgium', country_code: 'BE', target_type: 'City' }] },
     ])
     expect((await at.tool('find_location', { query: 'Ghent' })).data).toMatchObject({
@@ -189,7 +193,7 @@ describe('serpapi', () => {
 
 describe('exa', () => {
   test('requests highlights, which the API does not return by default', async () => {
-    await using at = await before(exaSpec, [exaSpec.good.reply])
+    await using at = await openWithReplica(exaSpec, [exaSpec.good.reply])
     await at.tool('web_search', {
       query: 'q',
       include_domains: ['example.org'],
@@ -208,14 +212,14 @@ describe('exa', () => {
   })
 
   test('drops filters that lite does not support, with a warning', async () => {
-    await using at = await before(exaSpec, [exaSpec.good.reply])
+    await using at = await openWithReplica(exaSpec, [exaSpec.good.reply])
     const called = await at.tool('web_search', { query: 'q', type: 'lite', country: 'be', max_age_hours: 0 })
     expect(called.data['warnings']).toEqual([expect.stringContaining('userLocation, maxAgeHours')])
     expect(at.seen[0]?.body).not.toHaveProperty('userLocation')
   })
 
   test('rejects a category that conflicts with its filters before the vendor is called', async () => {
-    await using at = await before(exaSpec, [{}])
+    await using at = await openWithReplica(exaSpec, [{}])
     const called = await at.tool('web_search', {
       query: 'q',
       category: 'people',
@@ -235,7 +239,7 @@ describe('exa', () => {
       ],
       costDollars: { total: 0.001 },
     }
-    await using at = await before(exaSpec, [{ body }])
+    await using at = await openWithReplica(exaSpec, [{ body }])
     const urls = ['https://a.example/', 'https://b.example/', 'https://c.example/']
     const called = await at.tool('fetch_pages', { urls, max_chars: 500 })
     expect(called.data).toMatchObject({
@@ -252,14 +256,14 @@ describe('exa', () => {
     const statuses = [
       { id: 'https://b.example/', status: 'error', error: { tag: 'CRAWL_TIMEOUT', httpStatusCode: 504 } },
     ]
-    await using at = await before(exaSpec, [{ body: { results: [], statuses } }])
+    await using at = await openWithReplica(exaSpec, [{ body: { results: [], statuses } }])
     const called = await at.tool('fetch_pages', { urls: ['https://b.example/'] })
     expect(called.data).toMatchObject({ error: { kind: 'timeout', code: 'CRAWL_TIMEOUT' } })
     expect(at.seen).toHaveLength(1)
   })
 
   test('returns answers with sources, and finds similar pages by a page’s summary', async () => {
-    await using at = await before(exaSpec, [
+    await using at = await openWithReplica(exaSpec, [
       {
         body: {
           answer: '42',
@@ -290,7 +294,7 @@ describe('exa', () => {
 
 describe('scraperapi', () => {
   test('puts the complete address last in the query', async () => {
-    await using at = await before(scraperapiSpec, [scraperapiSpec.good.reply], {
+    await using at = await openWithReplica(scraperapiSpec, [scraperapiSpec.good.reply], {
       SCRAPERAPI_USD_PER_CREDIT: '0.00049',
     })
     const url = 'https://tides.example/page?a=1&b=2#c'
@@ -320,7 +324,7 @@ describe('scraperapi', () => {
   })
 
   test('reports the cost of a failure that the vendor charged for', async () => {
-    await using at = await before(scraperapiSpec, [
+    await using at = await openWithReplica(scraperapiSpec, [
       { status: 404, headers: { 'sa-statuscode': '404', 'sa-credit-cost': '1' }, body: 'gone' },
     ])
     const called = await at.tool('scrape_page', { url: 'https://a.example/' })
@@ -328,7 +332,7 @@ describe('scraperapi', () => {
   })
 
   test('truncates a long page and reports its length', async () => {
-    await using at = await before(scraperapiSpec, [{ body: 'word '.repeat(10_000) }])
+    await using at = await openWithReplica(scraperapiSpec, [{ body: 'word '.repeat(10_000) }])
     const called = await at.tool('scrape_page', { url: 'https://a.example/', max_chars: 1000 })
     expect(called.data).toMatchObject({ truncated: true, totalChars: 50_000 })
     expect(String(called.data['content']).length).toBeLessThanOrEqual(1000)
@@ -336,7 +340,7 @@ describe('scraperapi', () => {
 
   test('returns an image as an image, unless it is too large', async () => {
     const headers = { 'content-type': 'image/png' }
-    await using at = await before(scraperapiSpec, [{ headers, body: new Uint8Array([1, 2, 3]) }])
+    await using at = await openWithReplica(scraperapiSpec, [{ headers, body: new Uint8Array([1, 2, 3]) }])
     const called = await at.tool('scrape_page', { url: 'https://a.example/i.png' })
     expect(called.blocks[1]).toEqual({ type: 'image', mimeType: 'image/png', data: 'AQID' })
     at.reply({ headers, body: new Uint8Array(1_100_000) })
@@ -352,7 +356,7 @@ describe('scraperapi', () => {
       url: 'https://a.example/',
       statusUrl: 'https://evil.example/steal',
     }
-    await using at = await before(scraperapiSpec, [{ body: job }])
+    await using at = await openWithReplica(scraperapiSpec, [{ body: job }])
     expect((await at.tool('submit_job', { urls: ['https://a.example/'] })).data).toMatchObject({
       jobs: [{ id: 'job-12345678', status: 'running' }],
     })
@@ -370,7 +374,7 @@ describe('scraperapi', () => {
   })
 
   test('reads parsed data, costs and the account', async () => {
-    await using at = await before(scraperapiSpec, [{ body: { name: 'Lamp', price: 3 } }])
+    await using at = await openWithReplica(scraperapiSpec, [{ body: { name: 'Lamp', price: 3 } }])
     expect((await at.tool('scrape_structured', { url: 'https://shop.example/1' })).data).toMatchObject({
       result: { name: 'Lamp' },
     })
@@ -393,7 +397,7 @@ describe('scrapfly', () => {
   })
 
   test('requires a cost budget where there is no fixed price', async () => {
-    await using at = await before(scrapflySpec, [scrapflySpec.good.reply])
+    await using at = await openWithReplica(scrapflySpec, [scrapflySpec.good.reply])
     expect(await at.tool('scrape_page', { url: 'https://a.example/', anti_bot: true })).toMatchObject({
       isError: true,
       text: expect.stringContaining('cost_budget'),
@@ -417,14 +421,14 @@ describe('scrapfly', () => {
   })
 
   test('reports the credits left', async () => {
-    await using at = await before(scrapflySpec, [scrapflySpec.good.reply])
+    await using at = await openWithReplica(scrapflySpec, [scrapflySpec.good.reply])
     expect((await at.tool('scrape_page', { url: 'https://a.example/' })).data).toMatchObject({
       usage: { credits: 6, remaining: 994 },
     })
   })
 
   test("follows the pointer to a large page with the key, on the vendor's host only", async () => {
-    await using at = await before(scrapflySpec, [])
+    await using at = await openWithReplica(scrapflySpec, [])
     at.reply(page({ format: 'clob', content: `${at.env['SCRAPFLY_URL']}/large/page` }), {
       body: 'the large page',
     })
@@ -444,7 +448,7 @@ describe('scrapfly', () => {
       'x-scrapfly-upstream-http-code': '200',
       'x-scrapfly-api-cost': '60',
     }
-    await using at = await before(scrapflySpec, [{ headers, body: new Uint8Array([255, 216]) }])
+    await using at = await openWithReplica(scrapflySpec, [{ headers, body: new Uint8Array([255, 216]) }])
     const called = await at.tool('screenshot', {
       url: 'https://a.example/',
       capture: 'selector',
@@ -464,7 +468,7 @@ describe('scrapfly', () => {
   })
 
   test('extracts data from pages and text', async () => {
-    await using at = await before(scrapflySpec, [
+    await using at = await openWithReplica(scrapflySpec, [
       page({ extracted_data: { data: { title: 'T' }, data_quality: { fulfilled: true } } }),
     ])
     expect((await at.tool('extract', { url: 'https://a.example/', model: 'article' })).data).toMatchObject({

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { VendorSpec } from './replica.ts'
-import { hastyClock, startReplica } from './replica.ts'
+import { fastForwardClock, startReplica } from './replica.ts'
 import { exaSpec } from './replicas/exa.ts'
 import { scraperapiSpec } from './replicas/scraperapi.ts'
 import { scrapflySpec } from './replicas/scrapfly.ts'
 import { serpapiSpec } from './replicas/serpapi.ts'
 import { serperSpec } from './replicas/serper.ts'
-import { openHere } from './support.ts'
+import { openInProcess } from './support.ts'
 import type { Called, Era } from './support.ts'
 
 const specs = [serperSpec, serpapiSpec, exaSpec, scraperapiSpec, scrapflySpec]
@@ -15,11 +15,14 @@ const KEY = 'k-3f9a/secret+one'
 const OTHER_KEY = 'k-77b2/secret+two'
 
 /** A server connected to its replica. The client checks every result against the listed output schema. */
-async function openBefore(spec: VendorSpec, { keys = KEY, era = 'auto' }: { keys?: string; era?: Era } = {}) {
+async function openWithReplica(
+  spec: VendorSpec,
+  { keys = KEY, era = 'auto' }: { keys?: string; era?: Era } = {},
+) {
   const replica = await startReplica(spec)
-  const clock = hastyClock()
+  const clock = fastForwardClock()
   const env = { ...replica.env, ...(keys === '' ? {} : { [spec.keysVariable]: keys }) }
-  const connected = await openHere(spec.server, env, { clock, era })
+  const connected = await openInProcess(spec.server, env, { clock, era })
   await connected.client.listTools()
   return {
     replica,
@@ -37,7 +40,7 @@ const errorOf = (called: Called) => (called.data['error'] ?? {}) as Record<strin
 
 describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_name, spec) => {
   test('sends the key in its place and returns data, readable text and the cost', async () => {
-    await using at = await openBefore(spec)
+    await using at = await openWithReplica(spec)
     const called = await at.call()
     expect(called.text).not.toBe('')
     expect(called).toMatchObject({ isError: false })
@@ -47,7 +50,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test('names the missing variable and sends nothing without a key', async () => {
-    await using at = await openBefore(spec, { keys: '' })
+    await using at = await openWithReplica(spec, { keys: '' })
     const called = await at.call()
     expect(errorOf(called)).toMatchObject({ kind: 'auth', retryable: false })
     expect(called.text).toContain(spec.keysVariable)
@@ -55,7 +58,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test.each(spec.errors.map((row) => [row.title, row] as const))('classifies %s', async (_title, row) => {
-    await using at = await openBefore(spec)
+    await using at = await openWithReplica(spec)
     at.replica.replies = [row.reply]
     const called = await at.call()
     expect(called.isError).toBe(true)
@@ -66,7 +69,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test('retries after a server error of the vendor', async () => {
-    await using at = await openBefore(spec)
+    await using at = await openWithReplica(spec)
     at.replica.replies = [{ status: 500, body: {} }, spec.good.reply]
     const called = await at.call()
     expect(called).toMatchObject({ isError: false })
@@ -79,7 +82,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
     async (kind) => {
       const row = spec.errors.find((candidate) => candidate.kind === kind)
       if (row === undefined) throw new Error(`no ${kind} row`)
-      await using at = await openBefore(spec, { keys: `${KEY},${OTHER_KEY}` })
+      await using at = await openWithReplica(spec, { keys: `${KEY},${OTHER_KEY}` })
       at.replica.replies = [row.reply, spec.good.reply]
       expect((await at.call()).isError).toBe(false)
       expect((await at.call()).isError).toBe(false)
@@ -90,7 +93,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
 
   test('fails at once with a retry time when every key is exhausted', async () => {
     const row = spec.errors.find(({ kind }) => kind === 'quota')
-    await using at = await openBefore(spec, { keys: `${KEY},${OTHER_KEY}` })
+    await using at = await openWithReplica(spec, { keys: `${KEY},${OTHER_KEY}` })
     at.replica.replies = [row?.reply ?? {}]
     await at.call()
     const called = await at.call()
@@ -99,7 +102,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test('redacts a key that the vendor echoes, raw or encoded', async () => {
-    await using at = await openBefore(spec)
+    await using at = await openWithReplica(spec)
     const echo = `${KEY} ${encodeURIComponent(KEY)} https://v.example/?api_key=${encodeURIComponent(KEY)}`
     at.replica.replies = [{ status: 400, body: { message: echo, error: echo } }, withEcho(spec, echo)]
     for (const called of [await at.call(), await at.call()]) {
@@ -111,7 +114,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test('ends a call within 100 ms of its cancellation', async () => {
-    await using at = await openBefore(spec)
+    await using at = await openWithReplica(spec)
     at.replica.replies = [{ stall: true }]
     const abort = new AbortController()
     const call = at.connected.client.callTool(
@@ -126,7 +129,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   })
 
   test('returns errors to legacy clients as text, because they validate errors against the output schema', async () => {
-    await using at = await openBefore(spec, { keys: '', era: 'legacy' })
+    await using at = await openWithReplica(spec, { keys: '', era: 'legacy' })
     const called = await at.call()
     expect(called.data).toEqual({})
     expect(JSON.parse(String(called.blocks[1]?.['text']))).toMatchObject({ error: { kind: 'auth' } })
@@ -135,7 +138,7 @@ describe.each(specs.map((spec) => [spec.server.name, spec] as const))('%s', (_na
   test('rejects a vendor address that is neither https nor loopback', () => {
     const [variable = ''] = spec.urlVariables
     const env = { [variable]: 'http://vendor.example' }
-    expect(() => spec.server.open({ env, clock: hastyClock(), random: () => 0 })).toThrow(variable)
+    expect(() => spec.server.open({ env, clock: fastForwardClock(), random: () => 0 })).toThrow(variable)
   })
 })
 

@@ -3,44 +3,44 @@ import { type IncomingMessage, type ServerResponse, createServer } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { text as bodyOf } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { alice, brokerOf, textOf } from './support.ts'
+import { alice, gatewayOf, textOf } from './support.ts'
 
 const MEGABYTE = 1024 * 1024
 const piece = 'x'.repeat(65_536)
 
 test('an endless event is aborted and its server is cut off', async () => {
-  const wall = endlessly('text/event-stream', 'data: ', piece)
-  await using server = await oddServer({ call: wall.answer })
-  await using broker = await brokerOf({ odd: server.entry })
-  await expect(broker.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
+  const endless = endlessly('text/event-stream', 'data: ', piece)
+  await using server = await oddServer({ call: endless.respond })
+  await using gateway = await gatewayOf({ odd: server.entry })
+  await expect(gateway.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
     code: 'upstream-failed',
     message: 'server “odd” was cut off during the call: it sent a message of more than 16 MB',
   })
-  await expect.poll(() => wall.isCutOff()).toBe(true)
-  expect(wall.sent()).toBeLessThan(40 * MEGABYTE)
+  await expect.poll(() => endless.isCutOff()).toBe(true)
+  expect(endless.sent()).toBeLessThan(40 * MEGABYTE)
 })
 
 test('an endless response fails its call alone', async () => {
-  const wall = endlessly('application/json', '{"x":"', piece)
-  await using server = await oddServer({ call: wall.answer })
-  await using broker = await brokerOf({ odd: server.entry })
-  await expect(broker.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
+  const endless = endlessly('application/json', '{"x":"', piece)
+  await using server = await oddServer({ call: endless.respond })
+  await using gateway = await gatewayOf({ odd: server.entry })
+  await expect(gateway.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
     code: 'upstream-failed',
     message: 'server “odd” sent a message of more than 16 MB',
   })
-  await expect.poll(() => wall.isCutOff()).toBe(true)
-  expect(textOf(await broker.callTool(alice, 'odd__echo', {}))).toBe('echo')
+  await expect.poll(() => endless.isCutOff()).toBe(true)
+  expect(textOf(await gateway.callTool(alice, 'odd__echo', {}))).toBe('echo')
 })
 
 test('a flood of unsolicited messages over HTTP closes the connection', async () => {
   const note = { jsonrpc: '2.0', method: 'notifications/tools/list_changed' }
-  const wall = endlessly('text/event-stream', '', `data: ${JSON.stringify(note)}\n\n`.repeat(100))
-  await using server = await oddServer({ call: wall.answer })
-  await using broker = await brokerOf({ odd: server.entry })
-  await expect(broker.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
+  const endless = endlessly('text/event-stream', '', `data: ${JSON.stringify(note)}\n\n`.repeat(100))
+  await using server = await oddServer({ call: endless.respond })
+  await using gateway = await gatewayOf({ odd: server.entry })
+  await expect(gateway.callTool(alice, 'odd__odd', {})).rejects.toMatchObject({
     message: 'server “odd” was cut off during the call: it floods us with messages',
   })
-  await expect.poll(() => wall.isCutOff()).toBe(true)
+  await expect.poll(() => endless.isCutOff()).toBe(true)
 })
 
 test('a stream that ends at once with retry 0 is reopened at a limited rate', async () => {
@@ -50,8 +50,8 @@ test('a stream that ends at once with retry 0 is reopened at a limited rate', as
     response.writeHead(200, { 'content-type': 'text/event-stream' }).end('retry: 0\nid: 1\ndata: \n\n')
   }
   await using server = await oddServer({ stream })
-  await using broker = await brokerOf({ odd: server.entry })
-  expect(textOf(await broker.callTool(alice, 'odd__echo', {}))).toBe('echo')
+  await using gateway = await gatewayOf({ odd: server.entry })
+  expect(textOf(await gateway.callTool(alice, 'odd__echo', {}))).toBe('echo')
   await expect.poll(() => opened).toBeGreaterThan(5)
   await new Promise((resolve) => setTimeout(resolve, 1500))
   expect(opened).toBeLessThan(60)
@@ -59,8 +59,8 @@ test('a stream that ends at once with retry 0 is reopened at a limited rate', as
 
 test('a server that stops responding after initialize is given up at the start timeout', async () => {
   await using server = await oddServer({ greeted: () => undefined })
-  await using broker = await brokerOf({ odd: { ...server.entry, startTimeoutMs: 300 } })
-  const { unavailable } = await broker.listTools(alice)
+  await using gateway = await gatewayOf({ odd: { ...server.entry, startTimeoutMs: 300 } })
+  const { unavailable } = await gateway.listTools(alice)
   expect(unavailable).toEqual([{ server: 'odd', reason: 'it did not answer in time' }])
 }, 5000)
 
@@ -75,8 +75,8 @@ interface Oddities {
 
 /** An HTTP server with the tools `echo` and `odd`. */
 async function oddServer({ call, stream, greeted }: Oddities) {
-  const http = createServer((request, response) => void answer(request, response))
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const http = createServer((request, response) => void respond(request, response))
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'GET' && stream !== undefined) return stream(response)
     if (request.method !== 'POST') return void response.writeHead(405).end()
     const { id, method, params } = JSON.parse(await bodyOf(request))
@@ -116,7 +116,7 @@ function endlessly(type: string, beginning: string, repeated: string) {
   return {
     sent: () => sent,
     isCutOff: () => isCutOff,
-    answer: (response: ServerResponse): void => {
+    respond: (response: ServerResponse): void => {
       response.writeHead(200, { 'content-type': type }).write(beginning)
       response.once('close', () => (isCutOff = true))
       const go = (): void => {

@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
-import { startDoor } from '../server/mcp/support.ts'
+import { startMcpServer } from '../server/mcp/support.ts'
 import { temporaryFolder, textOf } from './support.ts'
 
 /** A published server from the development dependencies. */
@@ -21,7 +21,7 @@ test.each([
   mkdirSync(`${folder.path}/files`)
   writeFileSync(`${folder.path}/files/hello.txt`, 'hello from a file')
   const files = realpathSync(`${folder.path}/files`)
-  await using door = await startDoor({
+  await using door = await startMcpServer({
     everything: published('server-everything', ['stdio']),
     files: published('server-filesystem', [files]),
   })

@@ -5,13 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { type CallToolResult, type InputRequiredResult, isCallToolResult } from '@modelcontextprotocol/client'
 import { systemClock } from '../../src/base/clock.ts'
 import { parseMcpConfig } from '../../src/mcp/config/config.ts'
-import { type ToolBroker, type ToolBrokerOptions, createToolBroker } from '../../src/mcp/mcp-gateway.ts'
+import { type McpGateway, type McpGatewayOptions, createMcpGateway } from '../../src/mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../src/mcp/policy/tool-policy.ts'
 
 export const alice: ToolCaller = { ip: 'local', context: 'alice' }
 export const bob: ToolCaller = { ip: 'local', context: 'bob' }
 
-export const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
+export const silentLog = { info: () => undefined, warn: () => undefined, debug: () => undefined }
 
 /** A configuration entry that starts one of the servers in `servers/`. */
 export function program(file: string, env: Record<string, string> = {}, more: object = {}): object {
@@ -20,16 +20,22 @@ export function program(file: string, env: Record<string, string> = {}, more: ob
 }
 
 /** A gateway over the given servers (map form), closed with all its processes when it goes out of scope. */
-export async function brokerOf(
+export async function gatewayOf(
   mcpServers: object,
-  { policies = [], ...options }: Partial<ToolBrokerOptions> & { policies?: object[] } = {},
+  { policies = [], ...options }: Partial<McpGatewayOptions> & { policies?: object[] } = {},
 ) {
   const config = parseMcpConfig(JSON.stringify({ mcpServers, policies }), {
     file: 'test.json',
     environment: {},
   })
-  const broker = await createToolBroker({ config, version: '0', clock: systemClock, log: quiet, ...options })
-  return Object.assign(broker, { [Symbol.asyncDispose]: () => broker.close() })
+  const gateway = await createMcpGateway({
+    config,
+    version: '0',
+    clock: systemClock,
+    log: silentLog,
+    ...options,
+  })
+  return Object.assign(gateway, { [Symbol.asyncDispose]: () => gateway.close() })
 }
 
 export function textOf(result: CallToolResult | InputRequiredResult): string {
@@ -53,6 +59,6 @@ export function isAlive(pid: number): boolean {
 }
 
 /** The names of the listed tools. */
-export async function toolNames(broker: Pick<ToolBroker, 'listTools'>, caller = alice): Promise<string[]> {
-  return (await broker.listTools(caller)).tools.map(({ definition }) => definition.name)
+export async function toolNames(gateway: Pick<McpGateway, 'listTools'>, caller = alice): Promise<string[]> {
+  return (await gateway.listTools(caller)).tools.map(({ definition }) => definition.name)
 }

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { faultsOf } from '../support/openrouter-schema.ts'
+import { schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openrouterAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream, type Script } from '../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../support/start-broker.ts'
@@ -65,7 +65,7 @@ test('OpenRouter’s list is added to the models file and survives a restart, an
     expect(await broker.rpc('models.refresh')).toEqual([{ provider: 'openrouter', models: 3 }])
     expect(await idsOf(broker)).toEqual(expect.arrayContaining(['acme/one', 'acme/two', 'acme/three']))
     const { json: body } = await broker.get('/v1/models/acme/one/endpoints')
-    expect(faultsOf('GET /models/{author}/{slug}/endpoints application/json', body)).toEqual([])
+    expect(schemaErrorsOf('GET /models/{author}/{slug}/endpoints application/json', body)).toEqual([])
     expect(body).toMatchObject({ data: { endpoints: [{ tag: 'openrouter' }, { tag: 'deepinfra/fp8' }] } })
 
     listed = [row('acme/one')]
@@ -165,5 +165,5 @@ test('the list of models is sorted and limited as requested, and an unknown sort
   expect(await namesFor('min_age_days=5&sort=newest')).toBe('dear old')
   expect(await namesFor('max_age_days=5')).toBe('new')
   const { status, json: body } = await broker.get('/v1/models?sort=best')
-  expect([status, faultsOf('error 400', body)]).toEqual([400, []])
+  expect([status, schemaErrorsOf('error 400', body)]).toEqual([400, []])
 })

@@ -1,7 +1,7 @@
 import { generateText, streamText } from 'ai'
 import { expect, test } from 'vitest'
 import { clientsOn } from '../support/openrouter-clients.ts'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -25,9 +25,9 @@ const USAGE = {
 const says: Script = ({ body }) =>
   (body as { stream?: boolean }).stream === true
     ? [sse(chatChunk('one '), chatChunk('two'), finishChunk(), usageChunk(USAGE), done)]
-    : [json(200, answer({ content: 'one two' }))]
+    : [json(200, respond({ content: 'one two' }))]
 
-function answer(message: object, reason = 'stop') {
+function respond(message: object, reason = 'stop') {
   return {
     id: 'chatcmpl-1',
     object: 'chat.completion',
@@ -47,7 +47,7 @@ test('an unstreamed response has OpenRouter’s format in every field', async ()
   await using upstream = await scriptedUpstream(says)
   await using broker = await startBroker({ env: openaiAt(upstream) })
   const { json: body, headers } = await broker.post('/api/v1/chat/completions', { model, messages })
-  expect(faultsOf('POST /chat/completions application/json', body)).toEqual([])
+  expect(schemaErrorsOf('POST /chat/completions application/json', body)).toEqual([])
   expect(body).toMatchObject({
     id: headers['x-generation-id'],
     object: 'chat.completion',
@@ -68,7 +68,7 @@ test('every chunk of a stream has OpenRouter’s format, and usage comes last an
   const { text } = await broker.post('/api/v1/chat/completions', { model, messages, stream: true })
   const events = eventsOf(text)
   for (const data of events)
-    expect(faultsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
+    expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
   expect(events.map(({ choices }) => (choices as { delta: object }[])[0]?.delta)).toEqual([
     { role: 'assistant', content: 'one ' },
     { role: 'assistant', content: 'two' },
@@ -88,18 +88,18 @@ test('the real clients read responses and streams', async () => {
 
   const plain = await openai.chat.completions.create({ model, messages })
   expect(plain.choices[0]?.message.content).toBe('one two')
-  let said = ''
+  let received = ''
   for await (const chunk of openai.chat.completions.stream({ model, messages }))
-    said += chunk.choices[0]?.delta.content ?? ''
-  expect(said).toBe('one two')
+    received += chunk.choices[0]?.delta.content ?? ''
+  expect(received).toBe('one two')
 
   const sent = await openrouter.chat.send({ chatRequest: { model, messages, stream: false } })
   expect('choices' in sent && sent.choices[0]?.message.content).toBe('one two')
   const stream = await openrouter.chat.send({ chatRequest: { model, messages, stream: true } })
-  said = ''
+  received = ''
   if ('choices' in stream) throw new Error('no stream')
-  for await (const chunk of stream) said += chunk.choices[0]?.delta.content ?? ''
-  expect(said).toBe('one two')
+  for await (const chunk of stream) received += chunk.choices[0]?.delta.content ?? ''
+  expect(received).toBe('one two')
 
   const generated = await generateText({ model: aiSdk(model), prompt: 'count', maxRetries: 0 })
   expect(generated.text).toBe('one two')

@@ -2,7 +2,7 @@ import { generateObject, generateText, jsonSchema, streamText, tool, type ToolSe
 import { APIError } from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientsOn } from '../support/openrouter-clients.ts'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -46,16 +46,16 @@ afterAll(async () => {
 /** Chooses the script by the caller's message. */
 function scenes(body: unknown): readonly Step[] {
   const { stream, messages } = body as { stream?: boolean; messages: { content: unknown }[] }
-  const said = JSON.stringify(messages)
-  if (said.includes('refuse')) return [json(400, { error: { message: 'context length exceeded' } })]
-  if (said.includes('break'))
+  const received = JSON.stringify(messages)
+  if (received.includes('refuse')) return [json(400, { error: { message: 'context length exceeded' } })]
+  if (received.includes('break'))
     return [sse(chatChunk('one '), { ...chatChunk(''), choices: [{ index: 0, delta: PIECES[0] }] }), cut]
-  if (said.includes('weather'))
+  if (received.includes('weather'))
     return stream === true
       ? streamed(PIECES, 'tool_calls')
       : plain({ content: null, tool_calls: [CALL] }, 'tool_calls')
-  if (said.includes('json')) return plain({ content: '{"city":"Ghent"}' })
-  if (said.includes('think'))
+  if (received.includes('json')) return plain({ content: '{"city":"Ghent"}' })
+  if (received.includes('think'))
     return stream === true
       ? streamed([{ reasoning_content: 'hm ' }, { reasoning_content: 'so' }, { content: 'yes' }])
       : plain({ content: 'yes', reasoning_content: 'hm so' })
@@ -83,8 +83,8 @@ const weather = tool({ inputSchema: jsonSchema<{ city: string }>(parameters) })
 describe('a tool call is read by the client', () => {
   test('of openai', async () => {
     const { openai } = clients
-    const answer = await openai.chat.completions.create({ model, messages: user('weather?'), tools })
-    expect(answer.choices[0]?.message.tool_calls?.[0]).toMatchObject(CALL)
+    const response = await openai.chat.completions.create({ model, messages: user('weather?'), tools })
+    expect(response.choices[0]?.message.tool_calls?.[0]).toMatchObject(CALL)
     const final = await openai.chat.completions
       .stream({ model, messages: user('weather?'), tools })
       .finalChatCompletion()
@@ -93,26 +93,26 @@ describe('a tool call is read by the client', () => {
 
   test('of @openrouter/sdk', async () => {
     const chatRequest = { model, messages: user('weather?'), tools }
-    const answer = await clients.openrouter.chat.send({ chatRequest: { ...chatRequest, stream: false } })
-    expect('choices' in answer && answer.choices[0]?.message.toolCalls?.[0]).toMatchObject(CALL)
+    const response = await clients.openrouter.chat.send({ chatRequest: { ...chatRequest, stream: false } })
+    expect('choices' in response && response.choices[0]?.message.toolCalls?.[0]).toMatchObject(CALL)
     const stream = await clients.openrouter.chat.send({ chatRequest: { ...chatRequest, stream: true } })
     if ('choices' in stream) throw new Error('no stream')
-    let said = ''
+    let received = ''
     for await (const { choices } of stream)
-      said += choices[0]?.delta.toolCalls?.[0]?.function?.arguments ?? ''
-    expect(said).toBe(CALL.function.arguments)
+      received += choices[0]?.delta.toolCalls?.[0]?.function?.arguments ?? ''
+    expect(received).toBe(CALL.function.arguments)
   })
 
   test('of @openrouter/ai-sdk-provider', async () => {
-    const asked = {
+    const options = {
       model: clients.aiSdk(model),
       prompt: 'weather?',
       tools: { weather } as unknown as ToolSet,
       maxRetries: 0,
     }
     const wanted = [{ toolName: 'weather', input: { city: 'Ghent' } }]
-    expect((await generateText(asked)).toolCalls).toMatchObject(wanted)
-    expect(await streamText(asked).toolCalls).toMatchObject(wanted)
+    expect((await generateText(options)).toolCalls).toMatchObject(wanted)
+    expect(await streamText(options).toolCalls).toMatchObject(wanted)
   })
 })
 
@@ -130,9 +130,9 @@ test('the clients get structured output', async () => {
 
 describe('reasoning', () => {
   test('is returned under OpenRouter’s field names', async () => {
-    const asked = { model: clients.aiSdk(model), prompt: 'think', maxRetries: 0 }
-    expect((await generateText(asked)).reasoningText).toBe('hm so')
-    expect(await streamText(asked).reasoningText).toBe('hm so')
+    const options = { model: clients.aiSdk(model), prompt: 'think', maxRetries: 0 }
+    expect((await generateText(options)).reasoningText).toBe('hm so')
+    expect(await streamText(options).reasoningText).toBe('hm so')
     const { text } = await broker.post('/v1/chat/completions', {
       model,
       messages: user('think'),
@@ -140,7 +140,7 @@ describe('reasoning', () => {
     })
     expect(text).not.toContain('reasoning_content')
     for (const data of eventsOf(text))
-      expect(faultsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
+      expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
   })
 
   test('is left out when the caller excludes it', async () => {
@@ -205,7 +205,7 @@ describe('a failure', () => {
       choices: [{ finish_reason: 'error' }],
     })
     for (const data of events)
-      expect(faultsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
+      expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
     const stream = clients.openai.chat.completions.stream({ model, messages: user('break') })
     await expect(stream.finalContent()).rejects.toBeInstanceOf(APIError)
   })
@@ -217,7 +217,7 @@ describe('a failure', () => {
       headers,
     } = await broker.post('/v1/chat/completions', { model: 'no/such', messages: user('x') })
     expect(status).toBe(404)
-    expect(faultsOf('error 404', body)).toEqual([])
+    expect(schemaErrorsOf('error 404', body)).toEqual([])
     expect(headers['x-generation-id']).toMatch(/^gen-\d+-[A-Za-z0-9]{20}$/)
   })
 })

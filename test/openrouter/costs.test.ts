@@ -105,7 +105,7 @@ const CASES: readonly Case[] = [
   },
 ]
 
-const answering: Script = ({ body }) => {
+const script: Script = ({ body }) => {
   const { model, stream } = body as { model: string; stream?: boolean }
   const usage = CASES.find(({ name }) => name === model)?.usage ?? {}
   if (stream === true) return [sse(chatChunk('hi'), finishChunk(), usageChunk(usage), done)]
@@ -117,7 +117,7 @@ const folder = tempFolder()
 let upstream: ScriptedUpstream
 let broker: Broker
 beforeAll(async () => {
-  upstream = await scriptedUpstream(answering)
+  upstream = await scriptedUpstream(script)
   const path = join(folder.path, 'models.yml')
   const rows = CASES.map(
     ({ name, rates }) => `  ${name}: { backends: [{ provider: openai, model_id: ${name}, ${rates} }] }`,

@@ -62,11 +62,11 @@ afterAll(async () => {
 })
 
 async function embed(body: object) {
-  const { status, json: said, headers } = await broker.post('/v1/embeddings', { input: 'hi', ...body })
-  const answer = said as { data?: { embedding: unknown }[]; error?: { message: string }; usage?: object }
+  const { status, json: parsed, headers } = await broker.post('/v1/embeddings', { input: 'hi', ...body })
+  const response = parsed as { data?: { embedding: unknown }[]; error?: { message: string }; usage?: object }
   const id = headers['x-generation-id']
   const row = () => broker.rows().find((each) => each['id'] === id)
-  return { status, answer, vectors: answer.data?.map(({ embedding }) => embedding), row }
+  return { status, answer: response, vectors: response.data?.map(({ embedding }) => embedding), row }
 }
 
 describe('embedding vectors that are longer than the requested dimensions', () => {
@@ -92,8 +92,8 @@ describe('embedding vectors that are longer than the requested dimensions', () =
   })
 
   test('are refused if the model is not known to allow cutting, and booked, because they were billed', async () => {
-    const { status, answer, row } = await embed({ model: 'stubborn', dimensions: 2 })
-    expect([status, answer.error?.message]).toEqual([
+    const { status, answer: response, row } = await embed({ model: 'stubborn', dimensions: 2 })
+    expect([status, response.error?.message]).toEqual([
       502,
       expect.stringMatching(/vectors of 2 numbers and gave 3/),
     ])
@@ -102,17 +102,17 @@ describe('embedding vectors that are longer than the requested dimensions', () =
 
   test('fall back to the next endpoint, one attempt each, and the cost is of both', async () => {
     const before = openai.requests.length
-    const { answer, vectors, row } = await embed({ model: 'rescued', dimensions: 2 })
+    const { answer: response, vectors, row } = await embed({ model: 'rescued', dimensions: 2 })
     expect([vectors, openai.requests.length - before]).toEqual([[[1, 1]], 1])
     // 1,000 tokens at $1 and at $2 a million.
-    expect(answer.usage).toMatchObject({ prompt_tokens: 2000, cost: 0.003 })
+    expect(response.usage).toMatchObject({ prompt_tokens: 2000, cost: 0.003 })
     await expect.poll(row).toMatchObject({ cost_nano: 3_000_000, prompt_tokens: 2000 })
   })
 })
 
 test('embedding vectors that are too short are refused, not padded', async () => {
-  const { status, answer } = await embed({ model: 'known', dimensions: 4 })
-  expect([status, answer.error?.message]).toEqual([502, expect.stringMatching(/of 4 numbers and gave 3/)])
+  const { status, answer: response } = await embed({ model: 'known', dimensions: 4 })
+  expect([status, response.error?.message]).toEqual([502, expect.stringMatching(/of 4 numbers and gave 3/)])
 })
 
 test('without requested dimensions embedding vectors are not changed', async () => {

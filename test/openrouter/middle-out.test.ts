@@ -52,14 +52,14 @@ const chat = [
 ]
 
 async function ask(model: string, extra: object = {}, messages: readonly object[] = chat) {
-  const { status, json: answer } = await broker.post('/v1/chat/completions', { model, messages, ...extra })
+  const { status, json: response } = await broker.post('/v1/chat/completions', { model, messages, ...extra })
   const sent = upstream.requests.at(-1)?.body as { messages: { content: string }[] } & Record<string, unknown>
-  return { status, answer, sent }
+  return { status, answer: response, sent }
 }
 
 describe('a chat that is too long for a small context window', () => {
   test('is sent without its middle, and the response says so', async () => {
-    const { answer, sent } = await ask('small')
+    const { answer: response, sent } = await ask('small')
     const numbers = sent.messages.slice(1, -1).map(({ content }) => Number(content.split(' ')[0]))
     expect(sent.messages.length).toBeLessThan(chat.length)
     expect([sent.messages[0], sent.messages.at(-1)]).toEqual([chat[0], chat.at(-1)])
@@ -67,7 +67,7 @@ describe('a chat that is too long for a small context window', () => {
     // 8,192 tokens, an eighth of them for the answer, and a margin for other tokenizers; 205 tokens a message.
     expect(numbers.length * 205).toBeLessThan(8192 * 0.875)
     expect(numbers.length * 205).toBeGreaterThan(8192 * 0.75)
-    expect(answer).toMatchObject({
+    expect(response).toMatchObject({
       x_aibroker: {
         context_compression: { engine: 'middle-out', removed: chat.length - sent.messages.length },
       },
@@ -107,18 +107,18 @@ describe('a chat that is too long for a small context window', () => {
   })
 
   test('is not compressed if it fits, and the response does not mention it', async () => {
-    const { answer, sent } = await ask('small', {}, chat.slice(-20))
+    const { answer: response, sent } = await ask('small', {}, chat.slice(-20))
     expect(sent.messages).toHaveLength(20)
-    expect(answer).not.toHaveProperty('x_aibroker.context_compression')
+    expect(response).not.toHaveProperty('x_aibroker.context_compression')
   })
 
   test('loses the middle of its text as a text completion', async () => {
     const prompt = `first ${'word and '.repeat(6000)}last`
     const { status } = await broker.post('/v1/completions', { model: 'small', prompt })
     const sent = upstream.requests.at(-1)?.body as { messages: { content: string }[] } | undefined
-    const said = sent?.messages[0]?.content ?? ''
-    expect([status, said.length < prompt.length]).toEqual([200, true])
-    expect(said).toMatch(/^first .*\n\[…\]\n.*last$/s)
+    const sentText = sent?.messages[0]?.content ?? ''
+    expect([status, sentText.length < prompt.length]).toEqual([200, true])
+    expect(sentText).toMatch(/^first .*\n\[…\]\n.*last$/s)
   })
 })
 

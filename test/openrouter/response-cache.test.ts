@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -44,17 +44,17 @@ afterAll(async () => {
 })
 
 /** Every test sends messages of its own. */
-let question = 0
-beforeEach(() => void question++)
+let requestNumber = 0
+beforeEach(() => void requestNumber++)
 
-interface Answer {
+interface ChatResponse {
   id: string
   choices: { message: { content: string } }[]
   usage: { cost: number; total_tokens: number }
 }
 
 async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/completions') {
-  const messages = [{ role: 'user', content: `question ${question}` }]
+  const messages = [{ role: 'user', content: `question ${requestNumber}` }]
   const {
     headers: responseHeaders,
     text,
@@ -75,7 +75,7 @@ async function ask(extra: object = {}, headers: object = {}, path = '/v1/chat/co
     text,
     cached,
     id: String(responseHeaders['x-generation-id']),
-    answer: () => JSON.parse(text) as Answer,
+    response: () => JSON.parse(text) as ChatResponse,
   }
 }
 
@@ -89,11 +89,11 @@ describe('a repeated request with the response cache on', () => {
       { status: 'MISS', ttl: '300' },
       { status: 'HIT', ttl: '300', age: expect.stringMatching(/^\d+$/), 'source-id': first.id },
     ])
-    const [told, repeated] = [first.answer(), again.answer()]
-    expect(faultsOf('POST /chat/completions application/json', repeated)).toEqual([])
-    expect(repeated.choices).toEqual(told.choices)
+    const [original, repeated] = [first.response(), again.response()]
+    expect(schemaErrorsOf('POST /chat/completions application/json', repeated)).toEqual([])
+    expect(repeated.choices).toEqual(original.choices)
     expect(repeated.usage).toMatchObject({ cost: 0, total_tokens: 0 })
-    expect([repeated.id, repeated.id === told.id]).toEqual([again.id, false])
+    expect([repeated.id, repeated.id === original.id]).toEqual([again.id, false])
     expect(repeated).not.toHaveProperty('openrouter_metadata')
   })
 
@@ -104,7 +104,7 @@ describe('a repeated request with the response cache on', () => {
       .poll(() => broker.rows().find((row) => row['id'] === id))
       .toMatchObject({ cost_nano: 0, prompt_tokens: 0, status: 'finished', provider: 'cache' })
     const { json: found } = await broker.get(`/v1/generation?id=${id}`)
-    expect(faultsOf('GET /generation application/json', found)).toEqual([])
+    expect(schemaErrorsOf('GET /generation application/json', found)).toEqual([])
     expect(found).toMatchObject({ data: { id, total_cost: 0 } })
     expect(broker.openHolds()).toBe(0)
   })
@@ -114,8 +114,8 @@ describe('a repeated request with the response cache on', () => {
     const first = await ask({ stream: true })
     const again = await ask({ stream: true })
     expect([plain, first, again].map(({ cached }) => cached['status'])).toEqual(['MISS', 'MISS', 'HIT'])
-    const [told, repeated] = [eventsOf(first.text), eventsOf(again.text)]
-    expect(repeated.map(({ choices }) => choices)).toEqual(told.map(({ choices }) => choices))
+    const [original, repeated] = [eventsOf(first.text), eventsOf(again.text)]
+    expect(repeated.map(({ choices }) => choices)).toEqual(original.map(({ choices }) => choices))
     expect(new Set(repeated.map(({ id }) => id))).toEqual(new Set([again.id]))
     expect(repeated.at(-1)).toMatchObject({ usage: { total_tokens: 0, cost: 0 } })
     expect(again.text.endsWith('data: [DONE]\n\n')).toBe(true)
@@ -124,7 +124,7 @@ describe('a repeated request with the response cache on', () => {
   test('hits with other white space in its body, but not with another order of fields or from another caller', async () => {
     await ask({ seed: 1 })
     expect((await ask({ seed: 1 }, {}, '/api/v1/chat/completions')).cached['status']).toBe('HIT')
-    const messages = [{ role: 'user', content: `question ${question}` }]
+    const messages = [{ role: 'user', content: `question ${requestNumber}` }]
     const spaced = JSON.stringify({ model: 'gpt-4o-mini', messages, seed: 1 }, undefined, 2)
     const { headers } = await broker.post('/v1/chat/completions', JSON.parse(spaced), {
       headers: { 'x-openrouter-cache': 'true' },
@@ -165,7 +165,7 @@ test('the header x-openrouter-cache-clear drops the cached response and sends th
   const cleared = await ask({}, { 'x-openrouter-cache-clear': 'true' })
   const again = await ask()
   expect([cleared.cached['status'], again.cached['source-id']]).toEqual(['MISS', cleared.id])
-  expect(cleared.answer().choices).not.toEqual(first.answer().choices)
+  expect(cleared.response().choices).not.toEqual(first.response().choices)
 })
 
 test('an error is never cached', async () => {

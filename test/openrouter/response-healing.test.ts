@@ -24,13 +24,13 @@ const plugins = [{ id: 'response-healing' }]
 const response_format = { type: 'json_object' }
 
 async function contentFor(body: object): Promise<unknown> {
-  const { json: answer } = await broker.post('/v1/chat/completions', {
+  const { json: response } = await broker.post('/v1/chat/completions', {
     model: 'gpt-4o-mini',
     messages,
     provider: { only: ['openai'] },
     ...body,
   })
-  return (answer as { choices?: { message: { content: unknown } }[] }).choices?.[0]?.message.content
+  return (response as { choices?: { message: { content: unknown } }[] }).choices?.[0]?.message.content
 }
 
 describe('the plugin “response-healing”', () => {
@@ -57,13 +57,13 @@ describe('the plugin “response-healing”', () => {
     ['for a stream', { plugins, response_format, stream: true }],
     ['without a JSON response_format', { plugins }],
   ])('is refused %s', async (_name, body) => {
-    const { status, json: said } = await broker.post('/v1/chat/completions', {
+    const { status, json: parsed } = await broker.post('/v1/chat/completions', {
       model: 'gpt-4o-mini',
       messages,
       provider: { only: ['openai'] },
       ...body,
     })
     expect(status).toBe(400)
-    expect(said).toMatchObject({ error: { message: expect.stringContaining('plain answer in JSON') } })
+    expect(parsed).toMatchObject({ error: { message: expect.stringContaining('plain answer in JSON') } })
   })
 })

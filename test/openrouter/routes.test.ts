@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientsOn } from '../support/openrouter-clients.ts'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openaiAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -30,7 +30,7 @@ let broker: Broker
 let clients: ReturnType<typeof clientsOn>
 
 beforeAll(async () => {
-  upstream = await scriptedUpstream(answers)
+  upstream = await scriptedUpstream(script)
   broker = await startBroker({ env: { ...openaiAt(upstream), ...groqAt(upstream) } })
   clients = clientsOn(broker.sockets.rest)
 }, 30_000)
@@ -40,10 +40,10 @@ afterAll(async () => {
   await upstream[Symbol.asyncDispose]()
 })
 
-function answers({ path, body }: ReceivedRequest): readonly Step[] {
-  const asked = body as { stream?: boolean; input?: unknown; encoding_format?: string }
-  if (path.endsWith('/embeddings')) return [json(200, vectorsFor(asked.input))]
-  if (asked.stream === true) return [sse(chatChunk('one'), finishChunk(), usageChunk(USAGE), done)]
+function script({ path, body }: ReceivedRequest): readonly Step[] {
+  const request = body as { stream?: boolean; input?: unknown; encoding_format?: string }
+  if (path.endsWith('/embeddings')) return [json(200, vectorsFor(request.input))]
+  if (request.stream === true) return [sse(chatChunk('one'), finishChunk(), usageChunk(USAGE), done)]
   const message = { role: 'assistant', content: 'one', reasoning_content: 'hm' }
   const choices = [{ index: 0, message, finish_reason: 'stop' }]
   return [json(200, { id: 'x', object: 'chat.completion', created: 1, model: 'm', choices, usage: USAGE })]
@@ -80,7 +80,7 @@ describe('every route responds as OpenRouter’s document says', () => {
   ])('%s (%s)', async (schema, path) => {
     for (const prefix of ['/v1', '/api/v1']) {
       const { status, json: body } = await broker.get(prefix + path)
-      expect([status, faultsOf(`${schema} application/json`, body)]).toEqual([200, []])
+      expect([status, schemaErrorsOf(`${schema} application/json`, body)]).toEqual([200, []])
     }
   })
 
@@ -94,7 +94,7 @@ describe('every route responds as OpenRouter’s document says', () => {
       model: 'text-embedding-3-small',
       input: 'hi',
     })
-    expect(faultsOf('POST /embeddings application/json', body)).toEqual([])
+    expect(schemaErrorsOf('POST /embeddings application/json', body)).toEqual([])
   })
 })
 
@@ -106,7 +106,7 @@ describe('GET /generation', () => {
       const last = stream ? text.split('data: ').at(-2) : text
       const { usage } = JSON.parse(last ?? '') as { usage: { cost: number; cost_details: object } }
       const { json: body } = await broker.get(`/v1/generation?id=${String(headers['x-generation-id'])}`)
-      expect(faultsOf('GET /generation application/json', body)).toEqual([])
+      expect(schemaErrorsOf('GET /generation application/json', body)).toEqual([])
       const row = broker.rows().find(({ id }) => id === headers['x-generation-id'])
       // $0.15 in, $0.075 cached, no price for writing or sound: those cost as any other; $0.60 out. By hand:
       // 600 × 75 + 400 × 150 = 105,000 and 200 × 600 = 120,000 nano-dollars.
@@ -156,8 +156,11 @@ test('the list of endpoints shows their measured latency, throughput and uptime'
 
 describe('embeddings', () => {
   const vectors = async (body: object): Promise<unknown> => {
-    const { json: answer } = await broker.post('/v1/embeddings', { model: 'text-embedding-3-small', ...body })
-    return (answer as { data: { embedding: unknown }[] }).data.map(({ embedding }) => embedding)
+    const { json: response } = await broker.post('/v1/embeddings', {
+      model: 'text-embedding-3-small',
+      ...body,
+    })
+    return (response as { data: { embedding: unknown }[] }).data.map(({ embedding }) => embedding)
   }
 
   test('keep the order of their inputs', async () => {
@@ -177,11 +180,11 @@ describe('embeddings', () => {
   test('with more inputs than the provider takes are sent in batches and returned as one response at one cost', async () => {
     const before = upstream.requests.length
     const input = Array.from({ length: 2050 }, (_, at) => String(at))
-    const { json: answer, headers } = await broker.post('/v1/embeddings', {
+    const { json: response, headers } = await broker.post('/v1/embeddings', {
       model: 'text-embedding-3-small',
       input,
     })
-    const { data, usage } = answer as { data: { index: number; embedding: number[] }[]; usage: object }
+    const { data, usage } = response as { data: { index: number; embedding: number[] }[]; usage: object }
     expect(upstream.requests.length - before).toBe(2)
     expect(data.map(({ embedding }) => embedding[0])).toEqual(input.map(Number))
     // $0.02 a million: 2,050 tokens are 41,000 nano-dollars.

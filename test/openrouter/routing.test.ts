@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { faultsOf } from '../support/openrouter-schema.ts'
+import { schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openaiAt, openrouterAt } from '../support/providers-env.ts'
 import {
   json,
@@ -49,8 +49,8 @@ const shared = 'llama-3.3-70b'
 
 const ask = (body: object) => broker.post('/v1/chat/completions', { messages, ...body })
 const explain = async (body: object) => {
-  const { json: said } = await broker.post('/v1/explain', { messages, ...body })
-  return said as {
+  const { json: parsed } = await broker.post('/v1/explain', { messages, ...body })
+  return parsed as {
     candidates: { endpoint: string }[]
     excluded: { endpoint: string; step: string; reason: string }[]
     error?: { message: string }
@@ -174,7 +174,7 @@ test('a model that refuses falls back to the next of the list, and the response 
       metadata: { provider_name: 'Groq', previous_errors: [{ code: 400, provider_name: 'OpenAI' }] },
     },
   })
-  expect(faultsOf('error 400', body)).toEqual([])
+  expect(schemaErrorsOf('error 400', body)).toEqual([])
 })
 
 describe('a 404 names the constraint that left no endpoint', () => {
@@ -194,7 +194,7 @@ describe('a 404 names the constraint that left no endpoint', () => {
     [{ quantizations: ['fp8'], ignore: ['openrouter'] }, 'Filter by Quantization', 'fp8'],
   ])('%j', async (provider, step, message) => {
     const { status, json: body } = await ask({ model: shared, provider })
-    expect([status, faultsOf('error 404', body)]).toEqual([404, []])
+    expect([status, schemaErrorsOf('error 404', body)]).toEqual([404, []])
     const { error } = body as { error: { message: string; metadata: Record<string, unknown> } }
     expect(error.message).toContain(message)
     expect(error.metadata).toMatchObject({
@@ -225,7 +225,7 @@ describe('a feature that no provider here has is refused, not dropped', () => {
   ])('%j', async (extra, message) => {
     const provider = 'provider' in extra ? extra.provider : { ignore: ['openrouter'] }
     const { status, json: body } = await ask({ model: shared, ...extra, provider })
-    expect([status, faultsOf('error 400', body)]).toEqual([400, []])
+    expect([status, schemaErrorsOf('error 400', body)]).toEqual([400, []])
     expect((body as { error: { message: string } }).error.message).toContain(message)
   })
 
@@ -298,8 +298,8 @@ test('explain and quote send nothing upstream, and the maximum of a quote is nev
   const { json: quoted } = await broker.post('/v1/quote', { messages, ...body })
   const quote = quoted as { expected_usd: number; most_usd: number }
   expect([openai, groq, router].map(({ requests }) => requests.length)).toEqual(before)
-  const { json: answer } = await ask(body)
-  const { cost } = (answer as { usage: { cost: number } }).usage
+  const { json: response } = await ask(body)
+  const { cost } = (response as { usage: { cost: number } }).usage
   expect(quote.most_usd).toBeGreaterThanOrEqual(cost)
   expect(quote.most_usd).toBeGreaterThanOrEqual(quote.expected_usd)
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { groqAt, openaiAt, openrouterAt } from '../support/providers-env.ts'
 import {
   chatChunk,
@@ -17,12 +17,12 @@ import { startBroker, type Broker } from '../support/start-broker.ts'
 
 const USAGE = { prompt_tokens: 10, completion_tokens: 4, total_tokens: 14 }
 
-const answers: Script = ({ path, body }) => {
-  const { stream, input, model: asked } = body as { stream?: boolean; input?: unknown; model?: string }
+const script: Script = ({ path, body }) => {
+  const { stream, input, model: request } = body as { stream?: boolean; input?: unknown; model?: string }
   if (path.endsWith('/embeddings'))
     return [json(200, { data: [{ index: 0, embedding: [Number(input)] }], usage: USAGE })]
-  if (asked === 'gpt-4o') return [sse(chatChunk('hi')), cut]
-  if (asked === 'gpt-4.1') return [json(400, { error: { message: 'no' } })]
+  if (request === 'gpt-4o') return [sse(chatChunk('hi')), cut]
+  if (request === 'gpt-4.1') return [json(400, { error: { message: 'no' } })]
   if (stream === true) return [sse(chatChunk('hi'), finishChunk(), usageChunk(USAGE), done)]
   const choices = [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }]
   return [
@@ -36,9 +36,9 @@ let router: ScriptedUpstream
 let broker: Broker
 beforeAll(async () => {
   ;[openai, groq, router] = await Promise.all([
-    scriptedUpstream(answers),
+    scriptedUpstream(script),
     scriptedUpstream([json(429, { error: { message: 'busy' } })]),
-    scriptedUpstream(answers),
+    scriptedUpstream(script),
   ])
   broker = await startBroker({ env: { ...openaiAt(openai), ...groqAt(groq), ...openrouterAt(router) } })
 }, 30_000)
@@ -54,7 +54,7 @@ const direct = { only: ['openai'] }
 describe('openrouter_metadata', () => {
   test('reports how a request was routed, in OpenRouter’s format', async () => {
     const { json: body } = await broker.post('/v1/chat/completions', { model, messages }, { headers: wants })
-    expect(faultsOf('POST /chat/completions application/json', body)).toEqual([])
+    expect(schemaErrorsOf('POST /chat/completions application/json', body)).toEqual([])
     expect(body).toMatchObject({
       openrouter_metadata: {
         requested: model,
@@ -95,26 +95,26 @@ describe('openrouter_metadata', () => {
   })
 
   test('is in the last chunk of a stream', async () => {
-    const asked = { model, messages, stream: true, provider: direct }
-    const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    const request = { model, messages, stream: true, provider: direct }
+    const { text } = await broker.post('/v1/chat/completions', request, { headers: wants })
     const events = eventsOf(text)
     expect(events.map((event) => 'openrouter_metadata' in event)).toEqual([false, false, true])
-    expect(faultsOf('POST /chat/completions text/event-stream', { data: events.at(-1) })).toEqual([])
+    expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data: events.at(-1) })).toEqual([])
   })
 
   test.each([
     ['/v1/completions', { model, prompt: 'hi', provider: direct }],
     ['/v1/embeddings', { model: 'text-embedding-3-small', input: '1', provider: direct }],
-  ])('is in the response of %s, too', async (path, asked) => {
-    const { json: body } = await broker.post(path, asked, { headers: wants })
+  ])('is in the response of %s, too', async (path, request) => {
+    const { json: body } = await broker.post(path, request, { headers: wants })
     expect(body).toMatchObject({ openrouter_metadata: { attempt: 1 } })
   })
 
   test('is beside the error when all attempts have failed', async () => {
-    const asked = { model: 'gpt-4.1', messages, provider: direct }
-    const { status, json: body } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    const request = { model: 'gpt-4.1', messages, provider: direct }
+    const { status, json: body } = await broker.post('/v1/chat/completions', request, { headers: wants })
     expect(status).toBe(400)
-    expect(faultsOf('error 404', body)).toEqual([])
+    expect(schemaErrorsOf('error 404', body)).toEqual([])
     expect(body).toMatchObject({
       error: { code: 400 },
       openrouter_metadata: {
@@ -131,8 +131,8 @@ describe('openrouter_metadata', () => {
   })
 
   test('is beside the error in a stream that broke off', async () => {
-    const asked = { model: 'gpt-4o', messages, stream: true, provider: direct }
-    const { text } = await broker.post('/v1/chat/completions', asked, { headers: wants })
+    const request = { model: 'gpt-4o', messages, stream: true, provider: direct }
+    const { text } = await broker.post('/v1/chat/completions', request, { headers: wants })
     const last = eventsOf(text).at(-1)
     expect(last).toMatchObject({
       error: { code: 502 },
@@ -141,25 +141,25 @@ describe('openrouter_metadata', () => {
         endpoints: { available: [{ provider: 'OpenAI', selected: false }] },
       },
     })
-    expect(faultsOf('POST /chat/completions text/event-stream', { data: last })).toEqual([])
+    expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data: last })).toEqual([])
   })
 
   test.each([
     ['/v1/chat/completions', { model, messages, provider: { only: ['azure'], max_price: { prompt: 0 } } }],
     ['/v1/completions', { model: 'no-such', prompt: 'hi' }],
     ['/v1/embeddings', { model: 'no-such', input: 'hi' }],
-  ])('reports at %s that there was no attempt', async (path, asked) => {
-    const { status, json: body } = await broker.post(path, asked, { headers: wants })
+  ])('reports at %s that there was no attempt', async (path, request) => {
+    const { status, json: body } = await broker.post(path, request, { headers: wants })
     expect(status).toBe(404)
     expect(body).toMatchObject({
       openrouter_metadata: {
-        requested: asked.model,
+        requested: request.model,
         attempt: 0,
         region: null,
         endpoints: { total: 0, available: [] },
       },
     })
-    expect((await broker.post(path, asked)).json).not.toHaveProperty('openrouter_metadata')
+    expect((await broker.post(path, request)).json).not.toHaveProperty('openrouter_metadata')
   })
 
   test.each([{}, { 'X-OpenRouter-Metadata': 'disabled' }, { 'X-OpenRouter-Metadata': 'yes' }])(
@@ -185,8 +185,8 @@ describe('headers that steer OpenRouter', () => {
   }
 
   test('are passed on to OpenRouter, and headers that identify the caller are not', async () => {
-    const asked = { model, messages, provider: { only: ['openrouter'] } }
-    await broker.post('/v1/chat/completions', asked, { headers: { ...steering, ...secret } })
+    const request = { model, messages, provider: { only: ['openrouter'] } }
+    await broker.post('/v1/chat/completions', request, { headers: { ...steering, ...secret } })
     const sent = router.requests.at(-1)?.headers ?? {}
     expect(sent).toMatchObject(steering)
     expect(Object.keys(secret).filter((name) => name in sent)).toEqual([])

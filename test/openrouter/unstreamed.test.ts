@@ -1,7 +1,7 @@
 import { streamText } from 'ai'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { clientsOn } from '../support/openrouter-clients.ts'
-import { eventsOf, faultsOf } from '../support/openrouter-schema.ts'
+import { eventsOf, schemaErrorsOf } from '../support/openrouter-schema.ts'
 import { openaiAt, openrouterAt } from '../support/providers-env.ts'
 import { json, scriptedUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts'
 import { startBroker, type Broker } from '../support/start-broker.ts'
@@ -51,7 +51,7 @@ test('an unstreamed response to a stream request is sent as a stream, and billed
   const { status, text, headers } = await stream({ provider: { only: ['openai'] } })
   const events = eventsOf(text)
   for (const data of events)
-    expect(faultsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
+    expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data })).toEqual([])
   expect([status, headers['content-type'], text.endsWith('data: [DONE]\n\n')]).toEqual([
     200,
     'text/event-stream; charset=utf-8',
@@ -73,15 +73,15 @@ test('the clients read an unstreamed response as a stream, with tool calls, too'
   expect(await streamText({ model: aiSdk(model), prompt: 'count', maxRetries: 0 }).text).toBe('one two')
   const sent = await openrouter.chat.send({ chatRequest: { model, messages, stream: true } })
   if ('choices' in sent) throw new Error('no stream')
-  let said = ''
-  for await (const chunk of sent) said += chunk.choices[0]?.delta.content ?? ''
-  expect(said).toBe('one two')
+  let received = ''
+  for await (const chunk of sent) received += chunk.choices[0]?.delta.content ?? ''
+  expect(received).toBe('one two')
 })
 
 test('an unstreamed response of OpenRouter becomes chunks without forbidden nulls, at the cost that it charged', async () => {
   const { text, headers } = await stream({ provider: { only: ['openrouter'] } })
   const [chunk] = eventsOf(text)
-  expect(faultsOf('POST /chat/completions text/event-stream', { data: chunk })).toEqual([])
+  expect(schemaErrorsOf('POST /chat/completions text/event-stream', { data: chunk })).toEqual([])
   expect(chunk).toMatchObject({
     object: 'chat.completion.chunk',
     provider: 'DeepInfra',

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { LeftOut } from '../../src/routing/endpoint-candidate.ts'
+import type { ExclusionLog } from '../../src/routing/endpoint-candidate.ts'
 import { route } from '../../src/routing/route.ts'
 import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
@@ -21,19 +21,19 @@ const catalog = catalogOf({
 const ready = providers('groq', 'openai', 'openrouter', 'local')
 
 function explained(model: string, provider: object = {}, otherModels: readonly string[] = []) {
-  const wishes = { model, otherModels, preferences: parsePreferences(provider), needs: NO_NEEDS }
-  const leftOut: LeftOut = { endpoints: [], models: [] }
-  const around = { catalog, providers: ready, figuresOf: () => undefined }
-  const asked = (): string[] =>
-    route({ kind: 'chat', strategy: 'cheapest', wishes }, around, leftOut).candidates.map(({ id }) => id)
-  return { asked, leftOut }
+  const requested = { model, otherModels, preferences: parsePreferences(provider), needs: NO_NEEDS }
+  const exclusions: ExclusionLog = { endpoints: [], models: [] }
+  const input = { catalog, providers: ready, performanceOf: () => undefined }
+  const candidateIds = (): string[] =>
+    route({ kind: 'chat', strategy: 'cheapest', requested }, input, exclusions).candidates.map(({ id }) => id)
+  return { asked: candidateIds, leftOut: exclusions }
 }
 
 /** The ids of all candidates and excluded endpoints. Each exclusion must have a reason. */
-function everybody({ asked, leftOut }: ReturnType<typeof explained>): string[] {
-  const candidates = asked()
-  expect(leftOut.endpoints.every(({ step, reason }) => step !== '' && reason !== '')).toBe(true)
-  return [...candidates, ...leftOut.endpoints.map(({ endpoint }) => endpoint.id)].sort()
+function allIds({ asked: candidateIds, leftOut: exclusions }: ReturnType<typeof explained>): string[] {
+  const candidates = candidateIds()
+  expect(exclusions.endpoints.every(({ step, reason }) => step !== '' && reason !== '')).toBe(true)
+  return [...candidates, ...exclusions.endpoints.map(({ endpoint }) => endpoint.id)].sort()
 }
 
 const ONE = ['groq/one', 'nobody/one', 'openai/one', 'openrouter/acme/one']
@@ -48,31 +48,34 @@ describe('every endpoint is either a candidate or excluded for a reason', () => 
     { max_price: { prompt: 1.5 } },
     { zdr: true, only: ['openrouter'] },
   ])('with %j', (provider) => {
-    expect(everybody(explained('one', provider))).toEqual(ONE)
+    expect(allIds(explained('one', provider))).toEqual(ONE)
   })
 
   test('beyond the maximum of candidates', () => {
-    const asked = explained('many')
-    expect(everybody(asked)).toHaveLength(9)
-    expect(asked.leftOut.endpoints).toHaveLength(3)
+    const candidateIds = explained('many')
+    expect(allIds(candidateIds)).toHaveLength(9)
+    expect(candidateIds.leftOut.endpoints).toHaveLength(3)
   })
 
   test('when no candidate is left', () => {
-    const { asked, leftOut } = explained('one', { only: ['openai'], max_price: { prompt: 1 } })
-    expect(asked).toThrow(/max price/)
-    expect(leftOut.endpoints.map(({ endpoint }) => endpoint.id).sort()).toEqual(ONE)
+    const { asked: candidateIds, leftOut: exclusions } = explained('one', {
+      only: ['openai'],
+      max_price: { prompt: 1 },
+    })
+    expect(candidateIds).toThrow(/max price/)
+    expect(exclusions.endpoints.map(({ endpoint }) => endpoint.id).sort()).toEqual(ONE)
   })
 
   test('by an automatic choice, except endpoints of providers that are not configured', () => {
     const here = [...catalog.endpoints.keys()].filter((id) => !id.startsWith('nobody/'))
-    expect(everybody(explained('auto'))).toEqual(here.sort())
+    expect(allIds(explained('auto'))).toEqual(here.sort())
   })
 })
 
 test('a requested model without a candidate is reported with its error', () => {
-  const { asked, leftOut } = explained('on', {}, ['one'])
-  expect(asked()).toContain('groq/one')
-  expect(leftOut.models).toMatchObject([{ model: 'on', error: { code: 'no-such-model' } }])
+  const { asked: candidateIds, leftOut: exclusions } = explained('on', {}, ['one'])
+  expect(candidateIds()).toContain('groq/one')
+  expect(exclusions.models).toMatchObject([{ model: 'on', error: { code: 'no-such-model' } }])
 })
 
 test('an automatic choice uses a model at the providers that the preferences allow, not only at the best one', () => {

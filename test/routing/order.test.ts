@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { EndpointFigures, Percentile } from '../../src/routing/endpoint-candidate.ts'
+import type { EndpointPerformance, Percentile } from '../../src/routing/endpoint-candidate.ts'
 import { route } from '../../src/routing/route.ts'
 import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
@@ -31,7 +31,7 @@ const spread = (p50: number, step: number): Percentile => ({
 })
 
 /** Milliseconds to the first token and tokens a second; `new` was never measured. */
-const FIGURES: Readonly<Record<string, EndpointFigures>> = {
+const PERFORMANCE: Readonly<Record<string, EndpointPerformance>> = {
   'dear/one': { latency: spread(900, 1000), throughput: spread(40, -10) },
   'middling/one': { latency: spread(500, 100), throughput: spread(80, -5) },
   'cheap/one': { latency: spread(300, 2000), throughput: spread(120, -40) },
@@ -43,9 +43,9 @@ const all = providers('dear', 'middling', 'cheap', 'new')
 
 function ids(provider: object, models: readonly string[] = ['one']): string[] {
   const [model = '', ...otherModels] = models
-  const wishes = { model, otherModels, preferences: parsePreferences(provider), needs: NO_NEEDS }
-  const around = { catalog, providers: all, figuresOf: (id: string) => FIGURES[id] }
-  return route({ kind: 'chat', strategy: 'best', wishes }, around).candidates.map(({ id }) => id)
+  const requested = { model, otherModels, preferences: parsePreferences(provider), needs: NO_NEEDS }
+  const input = { catalog, providers: all, performanceOf: (id: string) => PERFORMANCE[id] }
+  return route({ kind: 'chat', strategy: 'best', requested }, input).candidates.map(({ id }) => id)
 }
 
 const names = (provider: object): string[] => ids(provider).map((id) => id.split('/')[0] ?? '')

@@ -1,15 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { dollars } from '../../src/base/money.ts'
+import { parseUsd } from '../../src/base/money.ts'
 import type { Catalog, Endpoint } from '../../src/catalog/catalog.ts'
-import { rememberingRoute } from '../../src/routing/plan-cache.ts'
+import { createCachedRoute } from '../../src/routing/plan-cache.ts'
 import { route, type Plan, type RouteQuery } from '../../src/routing/route.ts'
-import type { LeftOut, RouteSurroundings } from '../../src/routing/endpoint-candidate.ts'
+import type { ExclusionLog, RoutingInput } from '../../src/routing/endpoint-candidate.ts'
 import { NO_PREFERENCES } from '../../src/wire/openai/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
 
 function endpointOf(provider: string, model: string, usd: number): Endpoint {
-  const price = { input: dollars(usd), output: dollars(usd), source: undefined, date: undefined }
+  const price = { input: parseUsd(usd), output: parseUsd(usd), source: undefined, date: undefined }
   const rest = { priority: 1, contextWindow: undefined, maxOutputTokens: 1000 }
   return { id: `${provider}/${model}`, provider, modelId: model, model, price, ...rest }
 }
@@ -38,16 +38,16 @@ function catalogOf(cheap: 'a' | 'b'): Catalog {
 const catalogs = { a: catalogOf('a'), b: catalogOf('b') }
 const sets = [['a'], ['a', 'b'], []].map((ids) => new Map(ids.map((id) => [id, { isStandIn: false }])))
 
-const around: fc.Arbitrary<RouteSurroundings> = fc.record({
+const input: fc.Arbitrary<RoutingInput> = fc.record({
   catalog: fc.constantFrom(catalogs.a, catalogs.b),
   providers: fc.constantFrom(...sets),
-  figuresOf: fc.constant(() => undefined),
+  performanceOf: fc.constant(() => undefined),
 })
 
 const query: fc.Arbitrary<RouteQuery> = fc.record({
   kind: fc.constant('chat'),
   strategy: fc.constantFrom('cheapest', 'best'),
-  wishes: fc.record({
+  requested: fc.record({
     model: fc.constantFrom('m', 'n', 'auto', 'a/m', 'm:nitro', 'none'),
     otherModels: fc.constantFrom([], ['n']),
     preferences: fc.constantFrom(NO_PREFERENCES, { ...NO_PREFERENCES, ignore: ['a'] }),
@@ -67,38 +67,44 @@ function outcomeOf(plan: () => Plan): unknown {
 
 test('a cached plan equals a new one, after any sequence of queries, catalogues and providers', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(query, around), { maxLength: 30 }), (questions) => {
-      const remembering = rememberingRoute()
-      for (const [asked, here] of questions)
-        expect(outcomeOf(() => remembering(asked, here))).toEqual(outcomeOf(() => route(asked, here)))
+    fc.property(fc.array(fc.tuple(query, input), { maxLength: 30 }), (queries) => {
+      const cachedRoute = createCachedRoute()
+      for (const [sentQuery, currentInput] of queries)
+        expect(outcomeOf(() => cachedRoute(sentQuery, currentInput))).toEqual(
+          outcomeOf(() => route(sentQuery, currentInput)),
+        )
     }),
   )
 })
 
 test('an equal query gets the same plan object until the catalogue changes', () => {
-  const remembering = rememberingRoute()
-  const wishes = { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
-  const asked: RouteQuery = { kind: 'chat', strategy: 'cheapest', wishes }
-  const here = { catalog: catalogs.a, providers: sets[1] ?? new Map(), figuresOf: () => undefined }
-  const first = remembering(asked, here)
-  expect(remembering({ ...asked }, { ...here })).toBe(first)
-  expect(remembering(asked, { ...here, catalog: catalogs.b })).not.toBe(first)
+  const cachedRoute = createCachedRoute()
+  const requested = { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
+  const sentQuery: RouteQuery = { kind: 'chat', strategy: 'cheapest', requested }
+  const currentInput = {
+    catalog: catalogs.a,
+    providers: sets[1] ?? new Map(),
+    performanceOf: () => undefined,
+  }
+  const first = cachedRoute(sentQuery, currentInput)
+  expect(cachedRoute({ ...sentQuery }, { ...currentInput })).toBe(first)
+  expect(cachedRoute(sentQuery, { ...currentInput, catalog: catalogs.b })).not.toBe(first)
 })
 
 test('a query with an exclusion log gets all exclusions, although its plan is cached', () => {
-  const remembering = rememberingRoute()
-  const surroundings: RouteSurroundings = {
+  const cachedRoute = createCachedRoute()
+  const routingInput: RoutingInput = {
     catalog: catalogs.a,
     providers: new Map([['a', { isStandIn: false }]]),
-    figuresOf: () => undefined,
+    performanceOf: () => undefined,
   }
-  const asked: RouteQuery = {
+  const sentQuery: RouteQuery = {
     kind: 'chat',
     strategy: 'best',
-    wishes: { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS },
+    requested: { model: 'm', otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS },
   }
-  remembering(asked, surroundings)
-  const leftOut: LeftOut = { endpoints: [], models: [] }
-  remembering(asked, surroundings, leftOut)
-  expect(leftOut.endpoints.map(({ endpoint }) => endpoint.id)).toEqual(['b/m'])
+  cachedRoute(sentQuery, routingInput)
+  const exclusions: ExclusionLog = { endpoints: [], models: [] }
+  cachedRoute(sentQuery, routingInput, exclusions)
+  expect(exclusions.endpoints.map(({ endpoint }) => endpoint.id)).toEqual(['b/m'])
 })

@@ -29,9 +29,9 @@ const ids = (
   ready: ReadonlyMap<string, { isStandIn: boolean }>,
   strategy: 'cheapest' | 'best' = 'cheapest',
 ) => {
-  const wishes = { model, otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
-  const around = { catalog, providers: ready, figuresOf: () => undefined }
-  return route({ kind: 'chat', strategy, wishes }, around).candidates.map(({ id }) => id)
+  const requested = { model, otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }
+  const input = { catalog, providers: ready, performanceOf: () => undefined }
+  return route({ kind: 'chat', strategy, requested }, input).candidates.map(({ id }) => id)
 }
 
 describe('the order of candidates', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readRouterEndpoints } from '../../src/catalog/sources/router-endpoints.ts'
-import type { LeftOut } from '../../src/routing/endpoint-candidate.ts'
+import type { ExclusionLog } from '../../src/routing/endpoint-candidate.ts'
 import { route } from '../../src/routing/route.ts'
 import { parsePreferences } from '../../src/wire/openai/provider-preferences.ts'
 import { NO_NEEDS } from '../../src/wire/openai/routing-preferences.ts'
@@ -31,25 +31,27 @@ const catalog = catalogOf({
   },
 })
 
-function asked(provider: object, needs: object = {}, rows: readonly object[] = ROWS, model = 'one') {
+function routed(provider: object, needs: object = {}, rows: readonly object[] = ROWS, model = 'one') {
   const preferences = parsePreferences(provider)
-  const wishes = { model, otherModels: [], preferences, needs: { ...NO_NEEDS, ...needs } }
+  const requested = { model, otherModels: [], preferences, needs: { ...NO_NEEDS, ...needs } }
   const known = readRouterEndpoints(rows, '2026-11-22')
-  const around = {
+  const input = {
     catalog,
     providers: providers('groq', 'openrouter'),
-    figuresOf: () => undefined,
-    behind: () => known,
+    performanceOf: () => undefined,
+    routerEndpoints: () => known,
   }
-  const leftOut: LeftOut = { endpoints: [], models: [] }
+  const exclusions: ExclusionLog = { endpoints: [], models: [] }
   let ids: string[] = []
   try {
-    ids = route({ kind: 'chat', strategy: 'best', wishes }, around, leftOut).candidates.map(({ id }) => id)
+    ids = route({ kind: 'chat', strategy: 'best', requested }, input, exclusions).candidates.map(
+      ({ id }) => id,
+    )
   } catch {
     // No candidate is left.
   }
-  const reason = leftOut.endpoints.find(({ endpoint }) => endpoint.provider === 'openrouter')?.reason
-  return { isAsked: ids.includes('openrouter/acme/one'), reason }
+  const reason = exclusions.endpoints.find(({ endpoint }) => endpoint.provider === 'openrouter')?.reason
+  return { isCandidate: ids.includes('openrouter/acme/one'), reason }
 }
 
 describe('OpenRouter is a candidate when one of its endpoints meets all conditions', () => {
@@ -66,7 +68,7 @@ describe('OpenRouter is a candidate when one of its endpoints meets all conditio
     [{ require_parameters: true }, { parameters: ['tools'] }],
     [{ ignore: ['nobody'] }, { maxTokens: 9000 }],
   ])('%j', (provider, needs) => {
-    expect(asked(provider, needs).isAsked).toBe(true)
+    expect(routed(provider, needs).isCandidate).toBe(true)
   })
 })
 
@@ -81,10 +83,10 @@ describe('OpenRouter is excluded, with the condition that none of its endpoints 
     // Each condition alone is met, but by different endpoints.
     [{ only: ['together'], quantizations: ['fp8'] }, {}, 'provider.quantizations'],
     [{ only: ['deepinfra'] }, { maxTokens: 9000 }, 'max_tokens'],
-  ])('%j', (provider, needs, wish) => {
-    const { isAsked, reason } = asked(provider, needs)
-    expect(isAsked).toBe(false)
-    expect(reason).toMatch(`none of them meets ${wish}`)
+  ])('%j', (provider, needs, condition) => {
+    const { isCandidate, reason } = routed(provider, needs)
+    expect(isCandidate).toBe(false)
+    expect(reason).toMatch(`none of them meets ${condition}`)
   })
 })
 
@@ -92,9 +94,9 @@ test.each([
   ['no rows', []],
   ['a row that can’t be read', [...ROWS, { tag: '' }]],
 ])('OpenRouter is a candidate when its endpoints are unknown (%s)', (_name, rows) => {
-  expect(asked({ quantizations: ['int4'] }, {}, rows).isAsked).toBe(true)
+  expect(routed({ quantizations: ['int4'] }, {}, rows).isCandidate).toBe(true)
 })
 
 test('the endpoints of a variant such as “:nitro” are unknown, so OpenRouter is a candidate', () => {
-  expect(asked({ quantizations: ['int4'] }, {}, ROWS, 'one:nitro').isAsked).toBe(true)
+  expect(routed({ quantizations: ['int4'] }, {}, ROWS, 'one:nitro').isCandidate).toBe(true)
 })

@@ -1,31 +1,34 @@
-import { dollars } from '../../src/base/money.ts'
+import { parseUsd } from '../../src/base/money.ts'
 import type { Catalog, Endpoint, Model } from '../../src/catalog/catalog.ts'
 import type { ProviderState } from '../../src/routing/endpoint-candidate.ts'
 
 /** A short form of an endpoint. */
-export interface Offer {
+export interface SampleEndpoint {
   readonly at: string
   readonly priority?: number
   /** Dollars per million tokens, in and out; absent is unknown. */
   readonly usd?: number
 }
 
-function endpointOf(model: string, { at, priority = 10, usd }: Offer): Endpoint {
+function endpointOf(model: string, { at, priority = 10, usd }: SampleEndpoint): Endpoint {
   const [provider = '', ...rest] = at.split('/')
   const price =
     usd === undefined
       ? undefined
-      : { input: dollars(usd), output: dollars(usd), source: undefined, date: undefined }
+      : { input: parseUsd(usd), output: parseUsd(usd), source: undefined, date: undefined }
   const limits = { contextWindow: undefined, maxOutputTokens: undefined }
   return { id: at, provider, modelId: rest.join('/'), model, priority, price, ...limits }
 }
 
 export function catalogOf(
-  models: Record<string, { tier?: string; kind?: Model['kind']; isDiscovered?: boolean; offers: Offer[] }>,
+  models: Record<
+    string,
+    { tier?: string; kind?: Model['kind']; isDiscovered?: boolean; offers: SampleEndpoint[] }
+  >,
 ): Catalog {
   const rows = Object.entries(models).map(
     ([id, { tier = 'standard', kind = 'chat', isDiscovered, offers }]): Model => {
-      const endpoints = offers.map((offer) => endpointOf(id, offer))
+      const endpoints = offers.map((sample) => endpointOf(id, sample))
       return {
         id,
         displayName: id,

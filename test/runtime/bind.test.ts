@@ -34,8 +34,8 @@ function server(answer = 'ours'): Server {
 }
 
 async function ask(socketPath: string): Promise<string> {
-  const asked = request({ socketPath, agent: false }).end()
-  const [response] = await once(asked, 'response')
+  const sent = request({ socketPath, agent: false }).end()
+  const [response] = await once(sent, 'response')
   let text = ''
   for await (const piece of response) text += String(piece)
   return text
@@ -119,22 +119,22 @@ test('a socket path that the system would truncate is refused before anything is
 })
 
 test('unbinding removes the socket file and leaves the folder empty', async () => {
-  const ours = server()
-  const bound = await bindUnixSocket(ours, path)
+  const first = server()
+  const bound = await bindUnixSocket(first, path)
   bound.unbind()
-  ours.close()
-  await once(ours, 'close')
+  first.close()
+  await once(first, 'close')
   expect(readdirSync(join(temp.path, 'hero_aibroker'))).toEqual([])
 })
 
 test('a successor at the same path survives unbinding and closing', async () => {
-  const ours = server()
-  const bound = await bindUnixSocket(ours, path)
+  const first = server()
+  const bound = await bindUnixSocket(first, path)
   renameSync(path, `${path}.old`)
   await bindUnixSocket(server('successor'), path)
   bound.unbind()
-  ours.close()
-  await once(ours, 'close')
+  first.close()
+  await once(first, 'close')
   expect(await ask(path)).toBe('successor')
 })
 

@@ -36,16 +36,16 @@ afterEach(() => {
 })
 
 /** Sends a request, and returns the server's side of it. */
-async function openRequest(): Promise<{ asked: ReturnType<typeof request>; response: ServerResponse }> {
-  const asked = request({ socketPath: path, agent }).end()
+async function openRequest(): Promise<{ sent: ReturnType<typeof request>; response: ServerResponse }> {
+  const sent = request({ socketPath: path, agent }).end()
   const [, response] = await once(server, 'request')
-  return { asked, response }
+  return { sent, response }
 }
 
 test('a drain waits for an open request and resolves when it has ended', async () => {
-  const { asked, response } = await openRequest()
+  const { sent, response } = await openRequest()
   response.write('first ')
-  const [answer] = await once(asked, 'response')
+  const [answer] = await once(sent, 'response')
   const drained = drain({ clock: systemClock, graceMs: 20_000 })
   response.end('last')
   let text = ''
@@ -58,19 +58,19 @@ test('a drain waits for an open request and resolves when it has ended', async (
 })
 
 test('a draining server accepts no new connection', async () => {
-  const { asked, response } = await openRequest()
+  const { sent, response } = await openRequest()
   const drained = drain({ clock: systemClock, graceMs: 20_000 })
   const late = request({ socketPath: path, agent: false }).end()
   await expect(once(late, 'response')).rejects.toMatchObject({
     code: expect.stringMatching(/ECONNREFUSED|ENOENT/),
   })
   response.end()
-  await once(asked, 'response')
+  await once(sent, 'response')
   await drained
 })
 
 test('connections that are open after the grace period are destroyed and counted', async () => {
-  const { asked } = await openRequest()
+  const { sent } = await openRequest()
   let endGrace = () => {}
   const clock = {
     ...systemClock,
@@ -81,26 +81,26 @@ test('connections that are open after the grace period are destroyed and counted
     },
   }
   const drained = drain({ clock, graceMs: 777 })
-  const hungUp = once(asked, 'response')
+  const hungUp = once(sent, 'response')
   endGrace()
   await expect(hungUp).rejects.toMatchObject({ code: 'ECONNRESET' })
   expect(await drained).toBe(1)
 })
 
 test('idle connections do not delay a drain', async () => {
-  const { asked, response } = await openRequest()
+  const { sent, response } = await openRequest()
   response.end('done')
-  const [answer] = await once(asked, 'response')
+  const [answer] = await once(sent, 'response')
   answer.resume()
   await once(answer, 'end')
   expect(await drain({ clock: systemClock, graceMs: 20_000 })).toBe(0)
 })
 
 test('a drain waits until an ended response has been read', async () => {
-  const { asked, response } = await openRequest()
+  const { sent, response } = await openRequest()
   const long = 'x'.repeat(4 * 1024 * 1024)
   response.end(long)
-  const [answer] = (await once(asked, 'response')) as [IncomingMessage]
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   const sweeps: (() => void)[] = []
   const clock = { ...systemClock, after: (_ms: number, run: () => void) => (sweeps.push(run), () => {}) }
   const drained = drain({ clock, graceMs: 20_000 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { BrokerError } from '../../src/base/errors.ts'
 import { Secret } from '../../src/base/secret.ts'
-import { createLogRing } from '../../src/runtime/log-buffer.ts'
+import { createLogBuffer } from '../../src/runtime/log-buffer.ts'
 import type { LogQuery } from '../../src/runtime/log-buffer.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
@@ -10,17 +10,17 @@ const ALL: LogQuery = { level: 'info', limit: 100 }
 
 function ring() {
   const clock = manualClock()
-  const heard: string[] = []
-  const note = (level: string) => (_details: object, message: string) => heard.push(`${level} ${message}`)
+  const forwarded: string[] = []
+  const note = (level: string) => (_details: object, message: string) => forwarded.push(`${level} ${message}`)
   const onward = { info: note('info'), warn: note('warn'), error: note('error') }
-  return { clock, heard, log: createLogRing({ clock, onward }) }
+  return { clock, heard: forwarded, log: createLogBuffer({ clock, target: onward }) }
 }
 
 test('every line is forwarded and buffered, oldest first', () => {
-  const { log, heard } = ring()
+  const { log, heard: forwarded } = ring()
   log.info({ models: 2 }, 'one')
   log.warn({}, 'two')
-  expect(heard).toEqual(['info one', 'warn two'])
+  expect(forwarded).toEqual(['info one', 'warn two'])
   expect(log.read(ALL)).toMatchObject({
     lines: [
       { number: 1, level: 'info', message: 'one', details: { models: 2 } },

@@ -6,7 +6,7 @@ import { createContext, runInContext } from 'node:vm'
 
 import { expect, test } from 'vitest'
 
-import { startDaemonHere } from '../support/in-process-daemon.ts'
+import { startInProcessDaemon } from '../support/in-process-daemon.ts'
 
 const ENTRY = join(import.meta.dirname, '..', '..', 'src', 'sdk', 'index.ts')
 
@@ -26,10 +26,10 @@ const BROWSER = {
 test('the bundle imports no Node module, and calls and chats by fetch alone', async () => {
   const code = await bundle()
   expect(code).not.toMatch(/\bnode:|\brequire\(|__vite-browser-external/)
-  await using broker = await startDaemonHere({ tcp: true })
+  await using broker = await startInProcessDaemon({ tcp: true })
   const page = createContext({ ...BROWSER, url: `http://127.0.0.1:${broker.daemon.tcp?.port}` })
   runInContext(code, page)
-  const said: unknown = await runInContext(
+  const result: unknown = await runInContext(
     `(async () => {
       const broker = sdk.connect(sdk.httpTransport(url))
       let text = ''
@@ -43,7 +43,7 @@ test('the bundle imports no Node module, and calls and chats by fetch alone', as
     })()`,
     page,
   )
-  expect(said).toEqual({
+  expect(result).toEqual({
     text: expect.stringContaining('hello') as string,
     status: 'ok',
     refused: 'no-such-model',

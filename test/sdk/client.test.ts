@@ -16,7 +16,7 @@ import { HEAD, event, refuses, says, startScriptedBroker } from '../support/scri
 import type { ScriptedBroker } from '../support/scripted-broker.ts'
 
 const clientOf = ({ sockets }: ScriptedBroker) => connect(unixTransport(sockets))
-const question = { model: 'auto', messages: [{ role: 'user', content: 'hi' }] } as const
+const request = { model: 'auto', messages: [{ role: 'user', content: 'hi' }] } as const
 
 describe('an RPC call', () => {
   test('has the params and the result of its contract', async () => {
@@ -73,11 +73,11 @@ describe('an RPC call', () => {
       },
     }
     await using broker = await startScriptedBroker(says(), { handlers })
-    const leaving = new AbortController()
-    const asked = clientOf(broker).call('health', {}, { signal: leaving.signal })
+    const controller = new AbortController()
+    const pending = clientOf(broker).call('health', {}, { signal: controller.signal })
     await started.promise
-    leaving.abort()
-    await expect(asked).rejects.toThrow('aborted')
+    controller.abort()
+    await expect(pending).rejects.toThrow('aborted')
   })
 })
 
@@ -105,16 +105,16 @@ describe('an RPC batch', () => {
 describe('a chat request', () => {
   test('returns the complete response', async () => {
     await using broker = await startScriptedBroker(says('Hello', ' there'))
-    const answer = await clientOf(broker).chat(question)
-    expect(answer.choices[0]?.message.content).toBe('Hello there')
-    expect(answer.usage?.cost).toBe(0.0000039)
-    expect(broker.asked).toEqual([{ ...question, stream: false }])
+    const response = await clientOf(broker).chat(request)
+    expect(response.choices[0]?.message.content).toBe('Hello there')
+    expect(response.usage?.cost).toBe(0.0000039)
+    expect(broker.chatRequests).toEqual([{ ...request, stream: false }])
   })
 
   test('streams chunks, with the usage in the last one', async () => {
     await using broker = await startScriptedBroker(says('Hello', ' there'))
     const chunks: ChatChunk[] = []
-    for await (const chunk of clientOf(broker).streamChat(question)) chunks.push(chunk)
+    for await (const chunk of clientOf(broker).streamChat(request)) chunks.push(chunk)
     expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('Hello there')
     expect(chunks.at(-1)?.usage).toMatchObject({ completion_tokens: 4 })
   })
@@ -124,7 +124,7 @@ describe('a chat request', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.end(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'Hel' } }] }))
     })
-    await expect(drain(clientOf(broker).streamChat(question))).rejects.toThrow('ended before it was complete')
+    await expect(drain(clientOf(broker).streamChat(request))).rejects.toThrow('ended before it was complete')
   })
 
   test('throws when the connection breaks during the stream', async () => {
@@ -132,7 +132,7 @@ describe('a chat request', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'content-length': '9999' })
       response.write(event({ ...HEAD, choices: [] }), () => response.destroy())
     })
-    await expect(drain(clientOf(broker).streamChat(question))).rejects.toMatchObject({ code: 'unreachable' })
+    await expect(drain(clientOf(broker).streamChat(request))).rejects.toMatchObject({ code: 'unreachable' })
   })
 
   test('throws an error that comes inside the stream', async () => {
@@ -144,7 +144,7 @@ describe('a chat request', () => {
       }
       response.end(event({ ...HEAD, choices: [], error }))
     })
-    await expect(drain(clientOf(broker).streamChat(question))).rejects.toMatchObject({
+    await expect(drain(clientOf(broker).streamChat(request))).rejects.toMatchObject({
       code: 'upstream-timeout',
       message: 'Groq was silent',
       details: { provider: 'Groq' },
@@ -159,7 +159,7 @@ describe('a chat request', () => {
     [418, { error_type: 'tea' }, 'bad-request'],
   ])('refused with HTTP %d and %j fails with “%s”', async (status, metadata, code) => {
     await using broker = await startScriptedBroker(refuses(status, 'no', metadata))
-    await expect(clientOf(broker).chat(question)).rejects.toMatchObject({ code, message: 'no' })
+    await expect(clientOf(broker).chat(request)).rejects.toMatchObject({ code, message: 'no' })
   })
 
   test.each(Object.keys(ERRORS) as ErrorCode[])(
@@ -169,7 +169,7 @@ describe('a chat request', () => {
       await using broker = await startScriptedBroker((_request, response) => {
         response.writeHead(status).end(JSON.stringify(body))
       })
-      await expect(clientOf(broker).chat(question)).rejects.toMatchObject({
+      await expect(clientOf(broker).chat(request)).rejects.toMatchObject({
         code,
         message: 'no',
         details: { status: 418, metadata: { error_type: ERRORS[code].type } },
@@ -178,37 +178,37 @@ describe('a chat request', () => {
   )
 
   test('closes the connection when the reader leaves the loop or aborts', async () => {
-    const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const closed = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     await using broker = await startScriptedBroker(async (_request, response) => {
       response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content: 'one' } }] }))
       await once(response, 'close')
-      left[broker.asked.length - 1]?.resolve()
+      closed[broker.chatRequests.length - 1]?.resolve()
     })
-    for await (const _chunk of clientOf(broker).streamChat(question)) break
-    await left[0]?.promise
+    for await (const _chunk of clientOf(broker).streamChat(request)) break
+    await closed[0]?.promise
 
-    const leaving = new AbortController()
-    const answer = clientOf(broker).streamChat(question, { signal: leaving.signal })
-    await answer.next()
-    leaving.abort()
-    await expect(answer.next()).rejects.toThrow('aborted')
-    await left[1]?.promise
+    const controller = new AbortController()
+    const response = clientOf(broker).streamChat(request, { signal: controller.signal })
+    await response.next()
+    controller.abort()
+    await expect(response.next()).rejects.toThrow('aborted')
+    await closed[1]?.promise
   })
 })
 
 describe('the client over HTTP', () => {
   test('streams a chat by fetch', async () => {
     const server = createServer(
-      (_request, response) => void says('Hello', ' there')({ ...question, stream: true }, response),
+      (_request, response) => void says('Hello', ' there')({ ...request, stream: true }, response),
     )
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as AddressInfo
-    const answer: (string | null | undefined)[] = []
-    for await (const { choices } of connect(httpTransport(`http://127.0.0.1:${port}`)).streamChat(question)) {
-      answer.push(choices[0]?.delta.content)
+    const response: (string | null | undefined)[] = []
+    for await (const { choices } of connect(httpTransport(`http://127.0.0.1:${port}`)).streamChat(request)) {
+      response.push(choices[0]?.delta.content)
     }
     server.close()
-    expect(answer.join('')).toBe('Hello there')
+    expect(response.join('')).toBe('Hello there')
   })
 
   test('sends its headers, and fails with “unreachable” without a broker', async () => {
@@ -221,8 +221,8 @@ describe('the client over HTTP', () => {
     expect(await client.call('health')).toEqual(methods.health.example.result)
     expect(seen[0]?.headers).toMatchObject({ authorization: 'Bearer x', 'content-type': 'application/json' })
 
-    const nobody = connect(httpTransport('http://127.0.0.1:1'))
-    await expect(nobody.call('health')).rejects.toMatchObject({ code: 'unreachable' })
+    const unreachable = connect(httpTransport('http://127.0.0.1:1'))
+    await expect(unreachable.call('health')).rejects.toMatchObject({ code: 'unreachable' })
   })
 })
 

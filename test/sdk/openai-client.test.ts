@@ -5,28 +5,31 @@ import { socketsAt } from '../../src/sdk-node/socket-paths.ts'
 import { unixTransport } from '../../src/sdk-node/unix-transport.ts'
 import { connect, httpTransport } from '../../src/sdk/index.ts'
 import type { ChatAnswer, ChatChunk, OpenAiClient, Transport } from '../../src/sdk/index.ts'
-import { startDaemonHere } from '../support/in-process-daemon.ts'
-import type { DaemonHere } from '../support/in-process-daemon.ts'
+import { startInProcessDaemon } from '../support/in-process-daemon.ts'
+import type { InProcessDaemon } from '../support/in-process-daemon.ts'
 import { startScriptedBroker } from '../support/scripted-broker.ts'
 
-const ways: [string, (broker: DaemonHere) => Transport][] = [
+const transports: [string, (broker: InProcessDaemon) => Transport][] = [
   ['a Unix socket', ({ daemon }) => unixTransport(socketsAt(daemon.sockets.folder))],
   ['HTTP', ({ daemon }) => httpTransport(`http://127.0.0.1:${daemon.tcp?.port}`)],
 ]
 const model = 'loopback'
-const question = { model, messages: [{ role: 'user', content: 'hello' }] } as const
+const chatRequest = { model, messages: [{ role: 'user', content: 'hello' }] } as const
 
-describe.each(ways)('the OpenAI client over %s', (_, way) => {
+describe.each(transports)('the OpenAI client over %s', (_, transport) => {
   const start = async () => {
-    const broker = await startDaemonHere({ tcp: true })
-    return { openai: connect(way(broker)).openai, [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose]() }
+    const broker = await startInProcessDaemon({ tcp: true })
+    return {
+      openai: connect(transport(broker)).openai,
+      [Symbol.asyncDispose]: () => broker[Symbol.asyncDispose](),
+    }
   }
 
   test('a chat has the same text in one response and in chunks', async () => {
     await using broker = await start()
-    const whole = await broker.openai.chat.completions.create(question)
+    const whole = await broker.openai.chat.completions.create(chatRequest)
     expectTypeOf(whole).toEqualTypeOf<ChatAnswer>()
-    const stream = await broker.openai.chat.completions.create({ ...question, stream: true })
+    const stream = await broker.openai.chat.completions.create({ ...chatRequest, stream: true })
     expectTypeOf(stream).toEqualTypeOf<AsyncGenerator<ChatChunk, void, void>>()
     let streamed = ''
     for await (const { choices } of stream) streamed += choices[0]?.delta.content ?? ''
@@ -60,7 +63,7 @@ describe.each(ways)('the OpenAI client over %s', (_, way) => {
   const failures: [string, (openai: OpenAiClient) => Promise<unknown>, string][] = [
     [
       'a chat',
-      ({ chat }) => chat.completions.create({ ...question, model: 'nobody/knows' }),
+      ({ chat }) => chat.completions.create({ ...chatRequest, model: 'nobody/knows' }),
       'no-such-model',
     ],
     ['a model', ({ models }) => models.retrieve('nobody/knows'), 'not-found'],
@@ -73,12 +76,12 @@ describe.each(ways)('the OpenAI client over %s', (_, way) => {
 
   test('an aborted stream throws the reason of its signal', async () => {
     await using broker = await start()
-    const leaving = new AbortController()
+    const controller = new AbortController()
     const stream = await broker.openai.chat.completions.create(
-      { ...question, model: 'loopback-slow', stream: true },
-      { signal: leaving.signal },
+      { ...chatRequest, model: 'loopback-slow', stream: true },
+      { signal: controller.signal },
     )
-    leaving.abort()
+    controller.abort()
     const readAll = async () => {
       for await (const _chunk of stream);
     }
@@ -89,5 +92,5 @@ describe.each(ways)('the OpenAI client over %s', (_, way) => {
 test('a response of another shape is an error', async () => {
   await using broker = await startScriptedBroker((_request, response) => void response.end('{"data":[]}'))
   const { openai } = connect(unixTransport(broker.sockets))
-  await expect(openai.chat.completions.create(question)).rejects.toThrow('this client does not know')
+  await expect(openai.chat.completions.create(chatRequest)).rejects.toThrow('this client does not know')
 })

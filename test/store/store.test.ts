@@ -240,7 +240,7 @@ test('with a full disk writes are rejected, and those that must not be lost are 
   const pages = store.prepare('PRAGMA page_count').get()?.['page_count']
   store.prepare(`PRAGMA max_page_count = ${String(pages)}`).get()
   const refused = store.write(() => add('refused', 'x'.repeat(100_000)))
-  const kept = [1, 2].map((n) => store.writeEventually(() => add(`kept ${n}`, 'x'.repeat(100_000))))
+  const kept = [1, 2].map((n) => store.writeWithRetry(() => add(`kept ${n}`, 'x'.repeat(100_000))))
   await expect(refused).rejects.toMatchObject({ code: 'store-full' })
   expect(store.isWritable()).toBe(false)
   await expect(store.write(() => add('late'))).rejects.toMatchObject({ code: 'store-full' })
@@ -259,7 +259,7 @@ test('closing with a full disk rejects what could not be written, and does not w
   await using here = temporaryStore()
   const { store } = here
   store.prepare('PRAGMA max_page_count = 1').get()
-  const kept = store.writeEventually(() => notes(store).add('kept', 'x'.repeat(100_000)))
+  const kept = store.writeWithRetry(() => notes(store).add('kept', 'x'.repeat(100_000)))
   const outcomes = Promise.allSettled([kept])
   await store.close()
   expect(await outcomes).toMatchObject([{ status: 'rejected', reason: { code: 'store-full' } }])

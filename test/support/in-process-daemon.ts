@@ -7,7 +7,7 @@ import type { Daemon } from '../../src/daemon/start.ts'
 import { tempFolder } from './temp-folder.ts'
 
 /** The whole broker on real sockets, inside this process. Only its built-in provider is available. */
-export interface DaemonHere extends AsyncDisposable {
+export interface InProcessDaemon extends AsyncDisposable {
   readonly daemon: Daemon
   /** A folder for anything else that the test needs. */
   readonly folder: string
@@ -16,7 +16,7 @@ export interface DaemonHere extends AsyncDisposable {
 }
 
 /** Starts a daemon; with `tcp` it also listens on a free port of 127.0.0.1. */
-export async function startDaemonHere({ tcp = false } = {}): Promise<DaemonHere> {
+export async function startInProcessDaemon({ tcp = false } = {}): Promise<InProcessDaemon> {
   const folder = tempFolder()
   const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }
   const env = {

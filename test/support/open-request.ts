@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request, type Agent, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 
 /** One HTTP request, over a Unix socket or to a port of this machine. */
-export interface Asked {
+export interface HttpRequest {
   readonly socketPath?: string | undefined
   readonly port?: number | undefined
   /** With `port`; 127.0.0.1 by default. */
@@ -17,7 +17,7 @@ export interface Asked {
 }
 
 /** A response that was read to its end. */
-export interface Answer {
+export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
@@ -26,7 +26,7 @@ export interface Answer {
 }
 
 /** A response whose head has arrived and whose body is still being read. */
-export interface OpenAnswer {
+export interface OpenResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   /** Reads until the body contains `text` and returns everything received so far. Rejects when the body ends before. */
@@ -37,51 +37,60 @@ export interface OpenAnswer {
 }
 
 /** Sends a request and reads its response to the end. */
-export async function ask(asked: Asked): Promise<Answer> {
-  const open = await openAsk(asked)
+export async function sendRequest(options: HttpRequest): Promise<HttpResponse> {
+  const open = await openResponse(options)
   const text = await open.rest()
-  return { status: open.status, headers: open.headers, text, json: parsed(text) }
+  return { status: open.status, headers: open.headers, text, json: parseJson(text) }
 }
 
 /** Sends a request; resolves when the head of the response has arrived. */
-export async function openAsk(asked: Asked): Promise<OpenAnswer> {
-  const outgoing = send(asked)
+export async function openResponse(options: HttpRequest): Promise<OpenResponse> {
+  const outgoing = startRequest(options)
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
   // A server that refuses a body need not read it to its end, so a write error does not matter once a response came.
   outgoing.on('error', () => {})
   incoming.setEncoding('utf8')
   const pieces = incoming.iterator({ destroyOnReturn: false })
-  let said = ''
+  let received = ''
   return {
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,
     async until(text) {
-      while (!said.includes(text)) {
+      while (!received.includes(text)) {
         const next = await pieces.next()
-        if (next.done === true) throw new Error(`the response ended without “${text}”: ${said}`)
-        said += String(next.value)
+        if (next.done === true) throw new Error(`the response ended without “${text}”: ${received}`)
+        received += String(next.value)
       }
-      return said
+      return received
     },
     async rest() {
-      for await (const piece of pieces) said += String(piece)
-      return said
+      for await (const piece of pieces) received += String(piece)
+      return received
     },
     hangUp: () => outgoing.destroy(),
   }
 }
 
 /** Sends a request and returns it, for tests that hang up before the head of the response arrives. */
-export function send({ socketPath, port, host = '127.0.0.1', method, path, headers, body, agent }: Asked) {
+export function startRequest({
+  socketPath,
+  port,
+  host = '127.0.0.1',
+  method,
+  path,
+  headers,
+  body,
+  agent,
+}: HttpRequest) {
   const where = socketPath === undefined ? { host, port } : { socketPath }
   const bytes = bytesOf(body)
-  const given =
+  const bodyHeaders =
     bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }
   const outgoing = request({
     ...where,
     method,
     path,
-    headers: { ...given, ...headers },
+    headers: { ...bodyHeaders, ...headers },
     agent: agent ?? false,
   })
   return outgoing.end(bytes)
@@ -93,7 +102,7 @@ function bytesOf(body: unknown): Buffer | undefined {
   return Buffer.from(JSON.stringify(body))
 }
 
-function parsed(text: string): unknown {
+function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

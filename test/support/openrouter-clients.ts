@@ -6,20 +6,20 @@ import { Agent, fetch as undiciFetch } from 'undici'
 /** The three clients that OpenRouter's users have, each over a Unix socket and with retries switched off. */
 export function clientsOn(socketPath: string) {
   const dispatcher = new Agent({ connect: { socketPath } })
-  const over = ((input: Request | string, init?: object) =>
+  const fetchOverSocket = ((input: Request | string, init?: object) =>
     input instanceof Request
       ? fetchUnpacked(input, dispatcher)
       : undiciFetch(input, { ...init, dispatcher })) as unknown as typeof fetch
   const [baseURL, apiKey] = ['http://localhost/api/v1', 'sk-or-v1-test']
   return {
-    openai: new OpenAI({ baseURL, apiKey, maxRetries: 0, fetch: over }),
+    openai: new OpenAI({ baseURL, apiKey, maxRetries: 0, fetch: fetchOverSocket }),
     openrouter: new OpenRouter({
       apiKey,
       serverURL: baseURL,
       retryConfig: { strategy: 'none' },
-      httpClient: new HTTPClient({ fetcher: over }),
+      httpClient: new HTTPClient({ fetcher: fetchOverSocket }),
     }),
-    aiSdk: createOpenRouter({ baseURL, apiKey, fetch: over }),
+    aiSdk: createOpenRouter({ baseURL, apiKey, fetch: fetchOverSocket }),
     [Symbol.asyncDispose]: () => dispatcher.destroy(),
   }
 }

@@ -10,7 +10,7 @@ const { routes, $defs } = JSON.parse(readFileSync(GOLDEN, 'utf8')) as {
 const ajv = new Ajv2020({ strict: false, allErrors: true })
 
 /** Errors of a response against the schema in OpenRouter's own document; empty when valid. `name` is a key of the golden file’s `routes`. */
-export function faultsOf(name: string, value: unknown): string[] {
+export function schemaErrorsOf(name: string, value: unknown): string[] {
   const schema = routes[name]
   if (schema === undefined) throw new Error(`the golden file has no route “${name}”`)
   const validate = ajv.getSchema(name) ?? ajv.compile({ ...schema, $defs, $id: name })

@@ -1,7 +1,7 @@
 import { connect, type NetConnectOpts, type Socket } from 'node:net'
 
 /** An HTTP response parsed from the bytes of a socket. */
-export interface RawAnswer {
+export interface RawResponse {
   readonly status: number
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>
@@ -9,10 +9,10 @@ export interface RawAnswer {
 }
 
 /** Sends bytes as they are and reads until the server closes; `undefined` when it sent nothing. */
-export async function sendRaw(where: NetConnectOpts, bytes: string): Promise<RawAnswer | undefined> {
+export async function sendRaw(where: NetConnectOpts, bytes: string): Promise<RawResponse | undefined> {
   const socket = connect(where)
   socket.write(bytes)
-  return parseAnswer(await readToEnd(socket))
+  return parseResponse(await readToEnd(socket))
 }
 
 /** Reads until the other side closes or resets the connection. */
@@ -25,7 +25,7 @@ export async function readToEnd(socket: Socket): Promise<string> {
   return await promise
 }
 
-function parseAnswer(text: string): RawAnswer | undefined {
+function parseResponse(text: string): RawResponse | undefined {
   if (text === '') return undefined
   const [head = '', body = ''] = text.split('\r\n\r\n', 2)
   const [statusLine = '', ...lines] = head.split('\r\n')

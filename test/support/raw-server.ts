@@ -8,7 +8,7 @@ export interface RawServer extends AsyncDisposable {
   /** Connections in the order they came, closed ones included. */
   readonly sockets: readonly Socket[]
   /** All bytes received on the nth connection so far. */
-  heard(nth: number): string
+  received(nth: number): string
   /** The nth connection (from 0), as soon as it is open. */
   connected(nth: number): Promise<Socket>
   /** Number of connections that are open now. */
@@ -22,7 +22,7 @@ export async function rawServer(
 ): Promise<RawServer> {
   const folder = tempFolder()
   const sockets: Socket[] = []
-  const heard: string[] = []
+  const received: string[] = []
   const arrivals: PromiseWithResolvers<Socket>[] = []
   const arrival = (nth: number) => (arrivals[nth] ??= Promise.withResolvers())
   let open = 0
@@ -30,12 +30,12 @@ export async function rawServer(
   const server = createServer({ noDelay: true }, (socket) => {
     const nth = sockets.push(socket) - 1
     let waiting = ''
-    heard[nth] = ''
+    received[nth] = ''
     open++
     socket.on('error', () => {})
     socket.on('close', () => open--)
     socket.on('data', (bytes) => {
-      heard[nth] += bytes.toString('latin1')
+      received[nth] += bytes.toString('latin1')
       waiting += bytes.toString('latin1')
       for (let end = requestEnd(waiting); end !== undefined; end = requestEnd(waiting)) {
         waiting = waiting.slice(end)
@@ -51,7 +51,7 @@ export async function rawServer(
     baseUrl:
       port === undefined ? `http+unix://${encodeURIComponent(path)}/v1` : `http://127.0.0.1:${port}/v1`,
     sockets,
-    heard: (nth) => heard[nth] ?? '',
+    received: (nth) => received[nth] ?? '',
     connected: (nth) => arrival(nth).promise,
     get openCount() {
       return open

@@ -7,7 +7,7 @@ import type {
 } from '../../src/providers/transport/upstream.ts'
 
 /** Everything that one call reported to its handler. */
-export interface HeardAnswer {
+export interface RecordedResponse {
   status: number | undefined
   headers: Readonly<Record<string, string | string[] | undefined>>
   body: Buffer
@@ -17,16 +17,16 @@ export interface HeardAnswer {
 }
 
 /** A call under way whose response is being recorded. */
-export interface Listening {
+export interface RecordedCall {
   readonly call: UpstreamCall
   /** Resolves at the first `end` or `error`. */
-  readonly answer: Promise<HeardAnswer>
+  readonly response: Promise<RecordedResponse>
   /** What has been recorded so far. */
-  readonly heard: HeardAnswer
+  readonly recorded: RecordedResponse
 }
 
 /** A small POST request for tests that need any request. */
-export const QUESTION: UpstreamRequest = {
+export const TEST_REQUEST: UpstreamRequest = {
   method: 'POST',
   path: '/chat',
   headers: ['content-type', 'application/json'],
@@ -34,47 +34,50 @@ export const QUESTION: UpstreamRequest = {
 }
 
 /** Sends a request and records its response; `on` adds handlers to each step. */
-export function listenTo(
+export function recordCall(
   upstream: Upstream,
-  request: UpstreamRequest = QUESTION,
+  request: UpstreamRequest = TEST_REQUEST,
   on: Partial<UpstreamHandler> = {},
-): Listening {
-  const heard: HeardAnswer = {
+): RecordedCall {
+  const recorded: RecordedResponse = {
     status: undefined,
     headers: {},
     body: Buffer.alloc(0),
     error: undefined,
     events: [],
   }
-  const { promise, resolve } = Promise.withResolvers<HeardAnswer>()
+  const { promise, resolve } = Promise.withResolvers<RecordedResponse>()
   const call = upstream.send(request, {
     onHeaders(status, headers) {
-      heard.events.push('headers')
-      heard.status = status
-      heard.headers = headers
+      recorded.events.push('headers')
+      recorded.status = status
+      recorded.headers = headers
       on.onHeaders?.(status, headers)
     },
     onData(bytes) {
-      if (heard.events.at(-1) !== 'data') heard.events.push('data')
-      heard.body = Buffer.concat([heard.body, bytes])
+      if (recorded.events.at(-1) !== 'data') recorded.events.push('data')
+      recorded.body = Buffer.concat([recorded.body, bytes])
       on.onData?.(bytes)
     },
     onEnd() {
-      heard.events.push('end')
+      recorded.events.push('end')
       on.onEnd?.()
-      resolve(heard)
+      resolve(recorded)
     },
     onError(error) {
-      heard.events.push('error')
-      heard.error = error
+      recorded.events.push('error')
+      recorded.error = error
       on.onError?.(error)
-      resolve(heard)
+      resolve(recorded)
     },
   })
-  return { call, answer: promise, heard }
+  return { call, response: promise, recorded }
 }
 
 /** Sends a request and returns the recorded response once it has ended. */
-export async function hearAnswer(upstream: Upstream, request?: UpstreamRequest): Promise<HeardAnswer> {
-  return await listenTo(upstream, request).answer
+export async function recordResponse(
+  upstream: Upstream,
+  request?: UpstreamRequest,
+): Promise<RecordedResponse> {
+  return await recordCall(upstream, request).response
 }

@@ -14,8 +14,8 @@ export const exampleStreams: StreamHandlers = {
     yield structuredClone(methods['logs.tail'].example.result) as never
     yield undefined
     if (signal.aborted) return
-    const left = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => left.resolve())
-    await left.promise
+    const disconnected = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => disconnected.resolve())
+    await disconnected.promise
   },
 }

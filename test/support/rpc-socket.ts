@@ -9,7 +9,7 @@ import Fastify from 'fastify'
 import type { FastifyInstance } from 'fastify'
 
 import { registerRpc } from '../../src/server/rpc/rpc-server.ts'
-import type { RpcDoor } from '../../src/server/rpc/rpc-server.ts'
+import type { RpcOptions } from '../../src/server/rpc/rpc-server.ts'
 import { exampleHandlers, exampleStreams } from './rpc-handlers.ts'
 
 /** The RPC server on a Unix socket of its own; disposing it closes the server and removes the socket. */
@@ -23,11 +23,11 @@ export interface RpcSocket extends AsyncDisposable {
     signal?: AbortSignal,
   ) => Promise<{ readonly status: number; readonly text: string }>
   /** Posts one call or a batch; returns the parsed response. */
-  readonly ask: (call: unknown) => Promise<unknown>
+  readonly call: (call: unknown) => Promise<unknown>
 }
 
 /** Starts the RPC server with the example handlers; `options` overrides its options. */
-export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSocket> {
+export async function startRpcSocket(options: Partial<RpcOptions> = {}): Promise<RpcSocket> {
   const folder = await mkdtemp(join(tmpdir(), 'rpc-'))
   const path = join(folder, 'rpc.sock')
   const app: FastifyInstance = Fastify()
@@ -37,19 +37,19 @@ export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSo
   registerRpc(app, {
     handlers: exampleHandlers,
     streams: exampleStreams,
-    findCaller: () => ({ ip: 'local', context: undefined }),
+    authenticate: () => ({ ip: 'local', context: undefined }),
     version: '1.2.3',
-    ...door,
+    ...options,
   })
   await app.listen({ path })
 
-  const post: RpcSocket['post'] = async (body, signal) => send(path, 'POST', '/rpc', body, signal)
+  const post: RpcSocket['post'] = async (body, signal) => sendToSocket(path, 'POST', '/rpc', body, signal)
   return {
     folder,
     path,
     app,
     post,
-    ask: async (call) => JSON.parse((await post(JSON.stringify(call))).text),
+    call: async (call) => JSON.parse((await post(JSON.stringify(call))).text),
     async [Symbol.asyncDispose]() {
       await app.close()
       await rm(folder, { recursive: true })
@@ -58,7 +58,7 @@ export async function startRpcSocket(door: Partial<RpcDoor> = {}): Promise<RpcSo
 }
 
 /** One HTTP request over a Unix socket. */
-export async function send(
+export async function sendToSocket(
   socketPath: string,
   method: string,
   path: string,

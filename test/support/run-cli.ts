@@ -20,7 +20,7 @@ export interface CliOptions {
 }
 
 /** Runs a command line in this process, over streams that are not a terminal. */
-export async function runHere(
+export async function runInProcess(
   argv: readonly string[],
   { input = '', environment = {} }: CliOptions = {},
 ): Promise<CliRun> {

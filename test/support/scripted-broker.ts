@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 
-import type { RpcDoor } from '../../src/server/rpc/rpc-server.ts'
+import type { RpcOptions } from '../../src/server/rpc/rpc-server.ts'
 import { startRpcSocket } from './rpc-socket.ts'
 import type { RpcSocket } from './rpc-socket.ts'
 
@@ -21,20 +21,20 @@ export interface ChatBody {
 export interface ScriptedBroker extends RpcSocket {
   readonly sockets: { readonly rpc: string; readonly rest: string }
   /** The chat requests received, in order. */
-  readonly asked: ChatBody[]
+  readonly chatRequests: ChatBody[]
 }
 
 /** Starts both sockets; `options` overrides options of the RPC server. */
 export async function startScriptedBroker(
   chat: ChatScript,
-  door: Partial<RpcDoor> = {},
+  options: Partial<RpcOptions> = {},
 ): Promise<ScriptedBroker> {
-  const rpc = await startRpcSocket({ roleOf: () => 'admin', ...door })
-  const asked: ChatBody[] = []
+  const rpc = await startRpcSocket({ roleOf: () => 'admin', ...options })
+  const chatRequests: ChatBody[] = []
   const rest = createServer((request, response) => {
     if (request.method === 'GET') return sendJson(response, 200, { status: 'ok' })
     void readBody(request).then(async (body) => {
-      asked.push(body)
+      chatRequests.push(body)
       await chat(body, response)
     })
   })
@@ -43,7 +43,7 @@ export async function startScriptedBroker(
   return {
     ...rpc,
     sockets,
-    asked,
+    chatRequests,
     async [Symbol.asyncDispose]() {
       rest.closeAllConnections()
       await new Promise((resolve) => rest.close(resolve))
@@ -59,7 +59,7 @@ async function readBody(request: IncomingMessage): Promise<ChatBody> {
 /** Sends the pieces as a stream, or joined when no stream was requested, with OpenRouter's fields and a cost. */
 export function says(...pieces: readonly string[]): ChatScript {
   return ({ stream }, response) => {
-    if (!stream) return sendJson(response, 200, wholeAnswer(pieces.join('')))
+    if (!stream) return sendJson(response, 200, wholeResponse(pieces.join('')))
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     for (const content of pieces)
       response.write(event({ ...HEAD, choices: [{ index: 0, delta: { content } }] }))
@@ -92,7 +92,7 @@ export const HEAD = {
 
 export const USAGE = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13, cost: 0.0000039 }
 
-function wholeAnswer(content: string) {
+function wholeResponse(content: string) {
   const choice = { index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }
   return { ...HEAD, object: 'chat.completion', choices: [choice], usage: USAGE }
 }

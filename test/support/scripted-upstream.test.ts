@@ -23,10 +23,10 @@ import {
 
 test('the scripted upstream answers JSON and records requests', async () => {
   await using upstream = await scriptedUpstream([json(429, { error: 'busy' }, { 'retry-after': '3' })])
-  const answer = await post(upstream, '/v1/chat/completions?x=1', { model: 'gpt' })
-  expect(answer.statusCode).toBe(429)
-  expect(answer.headers).toMatchObject({ 'content-type': 'application/json', 'retry-after': '3' })
-  expect(await text(answer)).toBe('{"error":"busy"}')
+  const response = await post(upstream, '/v1/chat/completions?x=1', { model: 'gpt' })
+  expect(response.statusCode).toBe(429)
+  expect(response.headers).toMatchObject({ 'content-type': 'application/json', 'retry-after': '3' })
+  expect(await text(response)).toBe('{"error":"busy"}')
   expect(upstream.requests).toMatchObject([
     { method: 'POST', path: '/v1/chat/completions?x=1', headers: { 'x-key': 'k' }, body: { model: 'gpt' } },
   ])
@@ -41,13 +41,13 @@ test('the scripted upstream streams chunks and stalls on request', async () => {
     wait(go),
     sse(finishChunk(), usageChunk({ prompt_tokens: 1 }), done),
   ])
-  const answer = await post(upstream, '/v1/chat/completions')
-  expect(answer.headers['content-type']).toBe('text/event-stream')
-  const [first] = (await once(answer, 'data')) as [Buffer]
+  const response = await post(upstream, '/v1/chat/completions')
+  expect(response.headers['content-type']).toBe('text/event-stream')
+  const [first] = (await once(response, 'data')) as [Buffer]
   expect(first.toString()).toContain('"content":"one"')
   expect(first.toString()).not.toContain('[DONE]')
   resolve()
-  const rest = await text(answer)
+  const rest = await text(response)
   expect(rest).toContain('"finish_reason":"stop"')
   expect(rest).toContain('"usage":{"prompt_tokens":1}')
   expect(rest.endsWith('data: [DONE]\n\n')).toBe(true)
@@ -55,25 +55,25 @@ test('the scripted upstream streams chunks and stalls on request', async () => {
 
 test('the scripted upstream reports a disconnect before the headers and in the middle of a stream', async () => {
   await using upstream = await scriptedUpstream(inTurn([stall], [sse(chatChunk('one')), stall]))
-  const early = ask(upstream, '/v1/chat/completions')
+  const early = sendRequest(upstream, '/v1/chat/completions')
   early.on('error', () => {})
   const first = await upstream.received(0)
   early.destroy()
   expect(await first.closed).toBe('hung-up')
 
-  const answer = await post(upstream, '/v1/chat/completions')
-  answer.on('error', () => {})
-  await once(answer, 'data')
-  answer.destroy()
+  const response = await post(upstream, '/v1/chat/completions')
+  response.on('error', () => {})
+  await once(response, 'data')
+  response.destroy()
   expect(await (await upstream.received(1)).closed).toBe('hung-up')
 })
 
 test('the step `cut` delivers what came before and then breaks the response', async () => {
   await using upstream = await scriptedUpstream([sse(chatChunk('one')), raw('data: {"cho'), cut])
-  const answer = await post(upstream, '/v1/chat/completions')
+  const response = await post(upstream, '/v1/chat/completions')
   const parts: Buffer[] = []
-  answer.on('data', (part: Buffer) => parts.push(part))
-  const [failure] = await once(answer, 'error')
+  response.on('data', (part: Buffer) => parts.push(part))
+  const [failure] = await once(response, 'error')
   expect(failure).toMatchObject({ code: 'ECONNRESET' })
   expect(Buffer.concat(parts).toString()).toMatch(/"one".*\n\ndata: \{"cho$/)
   expect(await upstream.requests[0]?.closed).toBe('broken')
@@ -109,7 +109,7 @@ test('a script may read the request, and its own failure is not swallowed', asyn
   expect(existsSync(upstream.socketPath ?? '')).toBe(false)
 })
 
-function ask(upstream: ScriptedUpstream, path: string, body: unknown = {}) {
+function sendRequest(upstream: ScriptedUpstream, path: string, body: unknown = {}) {
   const where =
     upstream.socketPath === undefined
       ? { host: '127.0.0.1', port: upstream.port }
@@ -120,12 +120,12 @@ function ask(upstream: ScriptedUpstream, path: string, body: unknown = {}) {
 }
 
 async function post(upstream: ScriptedUpstream, path: string, body: unknown = {}): Promise<IncomingMessage> {
-  const [answer] = (await once(ask(upstream, path, body), 'response')) as [IncomingMessage]
-  return answer
+  const [response] = (await once(sendRequest(upstream, path, body), 'response')) as [IncomingMessage]
+  return response
 }
 
-async function text(answer: IncomingMessage): Promise<string> {
+async function text(response: IncomingMessage): Promise<string> {
   let all = ''
-  for await (const part of answer) all += String(part)
+  for await (const part of response) all += String(part)
   return all
 }

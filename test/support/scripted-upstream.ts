@@ -55,7 +55,7 @@ export async function scriptedUpstream(
   options: {
     readonly over?: 'unix' | 'tcp' | undefined
     /** Keeps no requests in `requests`, for tests that send very many. */
-    readonly isForgetful?: boolean | undefined
+    readonly discardsRequests?: boolean | undefined
   } = {},
 ): Promise<ScriptedUpstream> {
   const requests: ReceivedRequest[] = []
@@ -64,11 +64,11 @@ export async function scriptedUpstream(
   let count = 0
   const arrival = (nth: number) => (arrivals[nth] ??= Promise.withResolvers())
 
-  async function answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function respond(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const closed = endingOf(response)
     const request = await receive(incoming, closed)
     const nth = count++
-    if (options.isForgetful !== true) {
+    if (options.discardsRequests !== true) {
       requests.push(request)
       arrival(nth).resolve(request)
     }
@@ -76,7 +76,7 @@ export async function scriptedUpstream(
   }
 
   const server = createServer({ requestTimeout: 0 }, (incoming, response) => {
-    answer(incoming, response).catch((failure: unknown) => {
+    respond(incoming, response).catch((failure: unknown) => {
       if (!incoming.destroyed || incoming.complete) failures.push(failure)
       response.destroy()
     })
@@ -123,8 +123,8 @@ export function head(status: number, headers: OutgoingHttpHeaders): Step {
 /** A whole JSON response. */
 export function json(status: number, body: unknown, headers: OutgoingHttpHeaders = {}): Step {
   const bytes = JSON.stringify(body)
-  const usual = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) }
-  return (response) => response.writeHead(status, { ...usual, ...headers }).write(bytes)
+  const defaultHeaders = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) }
+  return (response) => response.writeHead(status, { ...defaultHeaders, ...headers }).write(bytes)
 }
 
 /** Events of a stream, one write each: strings as they are (see `done`), anything else as JSON. */
@@ -203,14 +203,14 @@ const chunkHead = {
 function endingOf(response: ServerResponse): Promise<Ending> {
   const socket = response.socket
   // When the client disconnects, `end` or `error` precedes `close`; a script's own `cut` emits only `close`.
-  let leftByPeer = false
-  const leave = () => (leftByPeer = true)
-  socket?.on('end', leave).on('error', leave)
+  let endedByPeer = false
+  const onPeerEnd = () => (endedByPeer = true)
+  socket?.on('end', onPeerEnd).on('error', onPeerEnd)
   return new Promise((resolve) => {
     response.once('close', () => {
-      socket?.off('end', leave).off('error', leave)
+      socket?.off('end', onPeerEnd).off('error', onPeerEnd)
       if (response.writableFinished) resolve('answered')
-      else resolve(leftByPeer ? 'hung-up' : 'broken')
+      else resolve(endedByPeer ? 'hung-up' : 'broken')
     })
   })
 }
@@ -224,12 +224,12 @@ async function receive(incoming: IncomingMessage, closed: Promise<Ending>): Prom
     path: incoming.url ?? '',
     headers: incoming.headers,
     raw: bytes,
-    body: parsed(bytes),
+    body: parseJson(bytes),
     closed,
   }
 }
 
-function parsed(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString())
   } catch {

@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { ask, type Answer, type Asked } from './open-request.ts'
+import { sendRequest, type HttpResponse, type HttpRequest } from './open-request.ts'
 import { tempFolder } from './temp-folder.ts'
 
 /** The program that users start; it keeps compiled code from one start to the next. */
@@ -24,7 +24,7 @@ export interface BrokerOptions {
 }
 
 /** The exit code and the output of a process. */
-export interface Ended {
+export interface ProcessExit {
   readonly exit: number | null
   readonly stdout: string
   readonly stderr: string
@@ -50,8 +50,8 @@ export interface Broker extends AsyncDisposable {
   stdout(): string
   stderr(): string
   /** Sends a GET request to `rest.sock`, unless `more` names another address. */
-  get(path: string, more?: Partial<Asked>): Promise<Answer>
-  post(path: string, body: unknown, more?: Partial<Asked>): Promise<Answer>
+  get(path: string, more?: Partial<HttpRequest>): Promise<HttpResponse>
+  post(path: string, body: unknown, more?: Partial<HttpRequest>): Promise<HttpResponse>
   /** The result of one call on `rpc.sock`. */
   rpc(method: string, params?: object): Promise<unknown>
   /** One row per response that was sent, oldest first. */
@@ -60,7 +60,7 @@ export interface Broker extends AsyncDisposable {
   /** Ids of the rows that belong to one response. */
   groupOf(id: string): string[]
   signal(signal: NodeJS.Signals): void
-  readonly ended: Promise<Ended>
+  readonly ended: Promise<ProcessExit>
 }
 
 /** Resolves when the banner has been printed; rejects with the daemon's error output when it exits instead. */
@@ -69,7 +69,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const folder = options.folder ?? own?.path ?? ''
   const process = launch({ ...options, folder })
   const startedAt = performance.now()
-  const isReady = await Promise.race([bannerOf(process), process.ended.then(() => false)])
+  const isReady = await Promise.race([waitForBanner(process), process.ended.then(() => false)])
   if (!isReady) {
     own?.[Symbol.dispose]()
     const { exit, stderr } = await process.ended
@@ -85,10 +85,10 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 }
 
 /** Runs a daemon that is expected to exit by itself. */
-export async function refusedBroker(options: BrokerOptions): Promise<Ended> {
+export async function runUntilExit(options: BrokerOptions): Promise<ProcessExit> {
   using own = tempFolder()
   const process = launch({ ...options, folder: options.folder ?? own.path })
-  const isReady = await Promise.race([bannerOf(process), process.ended.then(() => false)])
+  const isReady = await Promise.race([waitForBanner(process), process.ended.then(() => false)])
   if (isReady) process.child.kill('SIGKILL')
   const ended = await process.ended
   if (isReady) throw new Error(`the daemon started:\n${ended.stdout}`)
@@ -97,8 +97,8 @@ export async function refusedBroker(options: BrokerOptions): Promise<Ended> {
 
 interface Launched {
   readonly child: ChildProcess
-  readonly said: { stdout: string; stderr: string }
-  readonly ended: Promise<Ended>
+  readonly output: { stdout: string; stderr: string }
+  readonly ended: Promise<ProcessExit>
 }
 
 /** Of this process's environment, the daemon gets only `PATH` and the number of workers. */
@@ -119,40 +119,41 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
     },
   })
   // A test that timed out leaves no process behind either.
-  const endWithUs = () => child.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  child.once('close', () => process.off('exit', endWithUs))
-  const said = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text))
-  const ended = once(child, 'close').then(([exit]) => ({ exit: exit as number | null, ...said }))
-  return { child, said, ended }
+  const killOnExit = () => child.kill('SIGKILL')
+  process.once('exit', killOnExit)
+  child.once('close', () => process.off('exit', killOnExit))
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
+  const ended = once(child, 'close').then(([exit]) => ({ exit: exit as number | null, ...output }))
+  return { child, output, ended }
 }
 
 /** Resolves with true when the banner's last line, the curl command, has been printed. */
-function bannerOf({ child, said }: Launched): Promise<boolean> {
+function waitForBanner({ child, output }: Launched): Promise<boolean> {
   return new Promise((resolve) => {
     child.stdout?.on('data', () => {
-      if (/^ {2}curl .*\n/m.test(said.stdout)) resolve(true)
+      if (/^ {2}curl .*\n/m.test(output.stdout)) resolve(true)
     })
   })
 }
 
-function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: number) {
+function brokerOn({ child, output, ended }: Launched, folder: string, readyMs: number) {
   const sockets = join(folder, 's', 'hero_aibroker')
   const rest = join(sockets, 'rest.sock')
   const rpcSocket = join(sockets, 'rpc.sock')
   const post: Broker['post'] = (path, body, more) =>
-    ask({ socketPath: rest, method: 'POST', path, body, ...more })
+    sendRequest({ socketPath: rest, method: 'POST', path, body, ...more })
   return {
     pid: child.pid ?? 0,
     folder,
     sockets: { folder: sockets, rest, rpc: rpcSocket, web: join(sockets, 'web_v1.sock') },
-    port: Number(/^ {2}tcp .*:(\d+)$/m.exec(said.stdout)?.[1] ?? 0),
+    port: Number(/^ {2}tcp .*:(\d+)$/m.exec(output.stdout)?.[1] ?? 0),
     readyMs,
-    stdout: () => said.stdout,
-    stderr: () => said.stderr,
-    get: (path: string, more?: Partial<Asked>) => ask({ socketPath: rest, method: 'GET', path, ...more }),
+    stdout: () => output.stdout,
+    stderr: () => output.stderr,
+    get: (path: string, more?: Partial<HttpRequest>) =>
+      sendRequest({ socketPath: rest, method: 'GET', path, ...more }),
     post,
     async rpc(method: string, params: object = {}) {
       const call = { jsonrpc: '2.0', id: 1, method, params }
@@ -160,7 +161,7 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
       return (json as { result: unknown }).result
     },
     rows() {
-      untilBooked(folder)
+      waitUntilSettled(folder)
       return query(folder, 'SELECT * FROM request_logs ORDER BY rowid')
     },
     openHolds: () => query(folder, 'SELECT * FROM holds').length,
@@ -174,10 +175,10 @@ function brokerOn({ child, said, ended }: Launched, folder: string, readyMs: num
 }
 
 /** A row is written a few milliseconds after its response was sent; until then its hold is open. Requests still running are not awaited. */
-const BOOKED_WITHIN_MS = 250
+const SETTLED_WITHIN_MS = 250
 
-function untilBooked(folder: string): void {
-  const endMs = performance.now() + BOOKED_WITHIN_MS
+function waitUntilSettled(folder: string): void {
+  const endMs = performance.now() + SETTLED_WITHIN_MS
   while (performance.now() < endMs && query(folder, 'SELECT 1 FROM holds LIMIT 1').length > 0)
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5)
 }

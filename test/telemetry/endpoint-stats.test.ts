@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest'
-import { createEndpointFigures } from '../../src/telemetry/endpoint-stats.ts'
+import { createEndpointStats } from '../../src/telemetry/endpoint-stats.ts'
 import type { Settlement } from '../../src/ledger/types.ts'
 import { manualClock } from '../support/manual-clock.ts'
 
 function bookOf() {
   const clock = manualClock()
-  const book = createEndpointFigures(clock)
+  const book = createEndpointStats(clock)
   const note = (firstTokenMs: number, times = 1): void => {
     const settlement = { attempts: [], endpoint: 'a/m', status: 'finished', firstTokenMs, durationMs: 2000 }
-    for (let nth = 0; nth < times; nth++) book.note(settlement as unknown as Settlement)
+    for (let nth = 0; nth < times; nth++) book.record(settlement as unknown as Settlement)
   }
   return { clock, book, note }
 }

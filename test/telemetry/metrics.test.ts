@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { NOTHING, money } from '../../src/base/money.ts'
+import { ZERO, money } from '../../src/base/money.ts'
 import { createHistogram } from '../../src/telemetry/histogram.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
 import type { Settlement } from '../../src/ledger/types.ts'
@@ -33,9 +33,9 @@ const settlement: Settlement = {
 
 test('requests are counted in total and by endpoint, and an unknown cost does not count as zero', () => {
   const metrics = createMetrics(manualClock())
-  metrics.note(settlement)
-  metrics.note({ ...settlement, cost: undefined })
-  metrics.note({ ...settlement, status: 'failed', endpoint: undefined, usage: undefined, cost: undefined })
+  metrics.record(settlement)
+  metrics.record({ ...settlement, cost: undefined })
+  metrics.record({ ...settlement, status: 'failed', endpoint: undefined, usage: undefined, cost: undefined })
   expect(metrics.total).toMatchObject({
     requests: { finished: 2, cancelled: 0, broken: 0, exhausted: 0, failed: 1 },
     tokens: { prompt: 18, completion: 8, cachedPrompt: 4, reasoning: 2 },
@@ -50,21 +50,21 @@ test('requests are counted in total and by endpoint, and an unknown cost does no
 test('an endpoint that only ever failed is listed with its error codes', () => {
   const metrics = createMetrics(manualClock())
   const missed = { endpoint: 'openai/gpt', code: 'upstream-busy', status: 429, ms: 3 }
-  metrics.note({ ...settlement, attempts: [missed, missed] })
+  metrics.record({ ...settlement, attempts: [missed, missed] })
   const failed = metrics.endpoints().find(({ endpoint }) => endpoint === 'openai/gpt')
   expect(failed?.failedAttempts).toEqual(new Map([['upstream-busy', 2]]))
-  expect(failed?.cost).toBe(NOTHING)
+  expect(failed?.cost).toBe(ZERO)
 })
 
 test('a request that an earlier process left open is not counted', () => {
   const metrics = createMetrics(manualClock())
-  metrics.note({ ...settlement, status: 'interrupted' })
+  metrics.record({ ...settlement, status: 'interrupted' })
   expect(metrics.total.duration.count).toBe(0)
 })
 
 test('ever new endpoint names of callers do not fill the memory', () => {
   const metrics = createMetrics(manualClock())
-  for (let at = 0; at < 5000; at++) metrics.note({ ...settlement, endpoint: `any/model-${at}` })
+  for (let at = 0; at < 5000; at++) metrics.record({ ...settlement, endpoint: `any/model-${at}` })
   expect(metrics.endpoints().length).toBeLessThanOrEqual(2049)
   const counted = metrics.endpoints().map(({ requests }) => requests.finished)
   expect(counted.reduce((sum, one) => sum + one)).toBe(5000)

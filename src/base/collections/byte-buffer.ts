@@ -1,8 +1,8 @@
-const NONE = new Uint8Array()
+const EMPTY = new Uint8Array()
 
 /** Collects bytes that arrive in pieces into one piece of memory. */
-export class GrowingBytes {
-  #memory: Uint8Array = NONE
+export class ByteBuffer {
+  #memory: Uint8Array = EMPTY
   #length = 0
 
   get length(): number {
@@ -20,7 +20,7 @@ export class GrowingBytes {
   /** Returns all bytes and empties the buffer. */
   take(): Uint8Array {
     const all = this.#memory.subarray(0, this.#length)
-    this.#memory = NONE
+    this.#memory = EMPTY
     this.#length = 0
     return all
   }

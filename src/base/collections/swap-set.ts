@@ -1,5 +1,5 @@
 /** A member of at most one `SwapSet`; it carries its index there. */
-export interface Placed {
+export interface SwapSetMember {
   /** Written by the set alone; −1 while the member is in none. */
   place: number
 }
@@ -11,7 +11,7 @@ export interface Placed {
  * such a table has been promoted to the old generation, it keeps all later ones and everything in them alive until the next
  * full collection. Measured: a fifth of all that requests allocate outlived them.
  */
-export class Roster<T extends Placed> {
+export class SwapSet<T extends SwapSetMember> {
   /** Never shrinks: V8 reallocates an array that shrinks and grows, and the old copy keeps its members alive. */
   readonly #all: (T | undefined)[] = []
   #size = 0
@@ -20,40 +20,40 @@ export class Roster<T extends Placed> {
     return this.#size
   }
 
-  has(one: T): boolean {
-    return one.place >= 0 && this.#all[one.place] === one
+  has(member: T): boolean {
+    return member.place >= 0 && this.#all[member.place] === member
   }
 
-  add(one: T): void {
-    if (this.has(one)) return
-    one.place = this.#size
-    this.#all[this.#size++] = one
+  add(member: T): void {
+    if (this.has(member)) return
+    member.place = this.#size
+    this.#all[this.#size++] = member
   }
 
   /** False when it was not a member. */
-  delete(one: T): boolean {
-    if (!this.has(one)) return false
+  delete(member: T): boolean {
+    if (!this.has(member)) return false
     const end = --this.#size
     const last = this.#all[end]
     this.#all[end] = undefined
-    if (last !== undefined && last !== one) {
-      this.#all[one.place] = last
-      last.place = one.place
+    if (last !== undefined && last !== member) {
+      this.#all[member.place] = last
+      last.place = member.place
     }
-    one.place = -1
+    member.place = -1
     return true
   }
 
   /** Members may be deleted meanwhile; those that are added meanwhile are not visited. */
-  each(visit: (one: T) => void): void {
+  forEach(callback: (member: T) => void): void {
     for (let at = this.#size - 1; at >= 0; at--) {
-      const one = this.#all[at]
-      if (one !== undefined) visit(one)
+      const member = this.#all[at]
+      if (member !== undefined) callback(member)
     }
   }
 
   /** A copy. */
   list(): T[] {
-    return this.#all.filter((one) => one !== undefined)
+    return this.#all.filter((member) => member !== undefined)
   }
 }

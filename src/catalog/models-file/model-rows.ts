@@ -29,7 +29,7 @@ const rates = {
 const tier = record({ above_input_tokens: wholeNumber(1), ...rates })
 
 const backendRecord = record({
-  provider: textThat(providerNameFault),
+  provider: textThat(providerNameError),
   model_id: text,
   priority: wholeNumber(0).optional(),
   ...rates,
@@ -41,7 +41,7 @@ const backendRecord = record({
   minimum_seconds: wholeNumber(1).optional(),
   tiers: listOf(tier).optional(),
   price_source: text.optional(),
-  price_date: textThat(dateFault).optional(),
+  price_date: textThat(dateError).optional(),
   price_note: text.optional(),
   context_window: wholeNumber(1).optional(),
   max_output_tokens: wholeNumber(1).optional(),
@@ -60,7 +60,7 @@ const modelRecord = record({
 })
 
 /** The `models:` section. */
-export const modelsSection = mapOf(checked(modelRecord, checkModel), modelNameFault)
+export const modelsSection = mapOf(checked(modelRecord, checkModel), modelNameError)
 
 export type RatesRow = Pick<BackendRow, keyof typeof rates>
 export type BackendRow = z.output<typeof backendRecord>
@@ -69,18 +69,18 @@ export type ModelRow = z.output<typeof modelRecord>
 /** Names that mean automatic selection. */
 const RESERVED = ['auto', 'autocheapest', 'autobest']
 
-function modelNameFault(name: string): string | undefined {
+function modelNameError(name: string): string | undefined {
   if (name === '' || /\s/.test(name)) return 'is not a model name: a name has no spaces'
   if (RESERVED.includes(name)) return 'means automatic selection and can’t be a model; choose another name'
   return undefined
 }
 
-export function providerNameFault(name: string): string | undefined {
+export function providerNameError(name: string): string | undefined {
   const isName = /^[a-z0-9][a-z0-9_.-]*$/i.test(name)
   return isName ? undefined : `“${name}” can’t be a provider’s name; letters, digits, “-”, “_” and “.” can`
 }
 
-function dateFault(date: string): string | undefined {
+function dateError(date: string): string | undefined {
   const day = new Date(`${date}T00:00:00Z`)
   const isDay = !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date) && date.length === 10
   return isDay ? undefined : `“${date}” is not a day; write year-month-day, such as 2026-09-23`

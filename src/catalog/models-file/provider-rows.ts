@@ -1,6 +1,6 @@
-import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
-import { shownUrl } from '../../base/text.ts'
-import { providerNameFault } from './model-rows.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/validate-base-url.ts'
+import { redactUrl } from '../../base/text.ts'
+import { providerNameError } from './model-rows.ts'
 import type { KeyRow, ProviderSetting, ServerSetting, Timeouts } from '../provider-setting.ts'
 import type { z } from 'zod'
 import {
@@ -18,7 +18,7 @@ import {
 } from './yaml-schemas.ts'
 
 const keyRecord = record({
-  env: textThat(variableFault),
+  env: textThat(variableError),
   weight: wholeNumber(1).optional(),
   priority: wholeNumber(0).optional(),
   requests_per_minute: wholeNumber(1, 1_000_000).optional(),
@@ -34,8 +34,8 @@ const timeoutsRecord = record({
 
 const providerRecord = record({
   display_name: text.optional(),
-  base_url: textThat(urlFault).optional(),
-  key_env: textThat(variableFault).optional(),
+  base_url: textThat(urlError).optional(),
+  key_env: textThat(variableError).optional(),
   keys: listOf(keyRecord).optional(),
   timeouts: timeoutsRecord.optional(),
   headers: mapOf(text).optional(),
@@ -43,13 +43,13 @@ const providerRecord = record({
   abort_stops_billing: flag.optional(),
   models: oneOf(['listed', 'any']).optional(),
   command: listOf(text).optional(),
-  ready_path: textThat(pathFault).optional(),
+  ready_path: textThat(pathError).optional(),
   idle_timeout_s: wholeNumber(1).optional(),
   port: wholeNumber(1, 65_535).optional(),
 })
 
 /** The `providers:` section. */
-export const providersSection = mapOf(checked(providerRecord, checkServer), providerNameFault)
+export const providersSection = mapOf(checked(providerRecord, checkServer), providerNameError)
 
 type ProviderRow = z.output<typeof providerRecord>
 
@@ -96,21 +96,21 @@ function toServer(row: ProviderRow): ServerSetting | undefined {
   })
 }
 
-function urlFault(url: string): string | undefined {
-  const fault = baseUrlFault(url)
+function urlError(url: string): string | undefined {
+  const fault = validateBaseUrl(url)
   if (fault === undefined) return undefined
-  return `“${shownUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
+  return `“${redactUrl(url)}” is not an address (${fault}); write ${BASE_URL_FORMS}`
 }
 
 /** The message never quotes the value, for it may be the key itself. */
-function variableFault(name: string): string | undefined {
+function variableError(name: string): string | undefined {
   const isVariable = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
   return isVariable
     ? undefined
     : 'should be the name of a variable, such as ACME_API_KEY, never the key itself'
 }
 
-function pathFault(path: string): string | undefined {
+function pathError(path: string): string | undefined {
   return path.startsWith('/') ? undefined : `“${path}” should start with “/”, such as /health`
 }
 

@@ -14,14 +14,14 @@ const QUIET_MS = 100
  * Reads the file again whenever it changes. The error of an unreadable file goes to `onBad`, and the caller keeps the last
  * good content. The folder is watched, not the file, because many editors replace the file by a new one.
  */
-export function watchModelsConfig(options: {
+export function watchModelsFile(options: {
   readonly path: string
   readonly clock: Clock
   readonly onGood: (file: ModelsFile) => void
   readonly onBad: (error: BrokerError) => void
 }): { close(): void } {
   const { path, clock, onGood, onBad } = options
-  let lastText = textOrNothing(path)
+  let lastText = textIfReadable(path)
   let cancel = (): void => {}
 
   const reload = (): void => {
@@ -48,7 +48,7 @@ export function watchModelsConfig(options: {
   }
 }
 
-function textOrNothing(path: string): string | undefined {
+function textIfReadable(path: string): string | undefined {
   try {
     return readText(path)
   } catch {

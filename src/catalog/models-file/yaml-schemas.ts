@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { dollars, type Money } from '../../base/money.ts'
+import { parseUsd, type Money } from '../../base/money.ts'
 import { findNearest } from '../../base/nearest-names.ts'
 import { AT_KEY, BROKEN_ALIAS } from './yaml-problems.ts'
 
@@ -134,7 +134,7 @@ export function usd(per: string) {
 function amountOf(digits: unknown): Money | undefined {
   if (typeof digits !== 'string') return undefined
   try {
-    const amount = dollars(digits)
+    const amount = parseUsd(digits)
     return amount >= 0n ? amount : undefined
   } catch (error) {
     if (error instanceof RangeError) return undefined

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { dollars, type Money } from '../../base/money.ts'
+import { parseUsd, type Money } from '../../base/money.ts'
 import type { ModelListing, Price, PriceTier, Rates } from '../catalog.ts'
 
 /** One model as OpenRouter lists it. */
@@ -37,21 +37,21 @@ type Row = z.infer<typeof form>
  */
 export function readListing(value: unknown, source: { day: string; before: number }): readonly ListedModel[] {
   const rows = (value as { data?: unknown } | null)?.data
-  if (!Array.isArray(rows) || rows.length === 0) throw absurd('it has no list of models')
+  if (!Array.isArray(rows) || rows.length === 0) throw implausible('it has no list of models')
   const models = rows.flatMap((row: unknown) => {
     const parsed = form.safeParse(row)
     return parsed.success ? [toModel(parsed.data, source.day)] : []
   })
   if (models.length * 2 <= rows.length)
-    throw absurd(`only ${models.length} of its ${rows.length} models can be read`)
+    throw implausible(`only ${models.length} of its ${rows.length} models can be read`)
   if (models.length * 2 <= source.before)
-    throw absurd(`it lists ${models.length} models, after ${source.before} the last time`)
+    throw implausible(`it lists ${models.length} models, after ${source.before} the last time`)
   if (models.every(({ price }) => price?.input === undefined || price.input === 0n))
-    throw absurd('not one of its models has a price')
+    throw implausible('not one of its models has a price')
   return models
 }
 
-function absurd(why: string): BrokerError {
+function implausible(why: string): BrokerError {
   return new BrokerError('upstream-failed', `OpenRouter's catalogue is refused: ${why}`)
 }
 
@@ -84,7 +84,7 @@ export function priceOf(pricing: Readonly<Record<string, unknown>>, day: string)
   return {
     ...rates,
     perRequest: amount(pricing['request'], ''),
-    perImage: filled(amount(pricing['image'], '')),
+    perImage: nonZero(amount(pricing['image'], '')),
     tiers: tiersOf(pricing['overrides'], rates),
     source: 'OpenRouter’s catalogue',
     date: day,
@@ -121,7 +121,7 @@ function tiersOf(overrides: unknown, base: Rates): readonly PriceTier[] | undefi
 }
 
 /** Treats 0 as absent, for most models are listed with `"image": "0"`. */
-function filled(figure: Money | undefined): Money | undefined {
+function nonZero(figure: Money | undefined): Money | undefined {
   return figure === 0n ? undefined : figure
 }
 
@@ -133,7 +133,7 @@ function perMillion(perToken: unknown): Money | undefined {
 function amount(text: unknown, scale: '' | 'e6'): Money | undefined {
   if (typeof text !== 'string' || !/^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text)) return undefined
   try {
-    return dollars(`${text}${scale}`)
+    return parseUsd(`${text}${scale}`)
   } catch {
     return undefined
   }

@@ -6,7 +6,7 @@ import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { UNKNOWN, formatCount, formatSeconds, formatUsd, plural } from '../terminal/format.ts'
-import { sayRule } from './limit-options.ts'
+import { formatRule } from './limit-options.ts'
 import { printTable } from '../terminal/table.ts'
 import { print, printJson } from '../terminal/terminal.ts'
 
@@ -50,7 +50,7 @@ function showCommand(cli: Cli): Command {
 }
 
 const CONTEXT = 'the name that its front sends in X-Hero-Context'
-const UNDER = new Option('--address <ip>', 'only under this address')
+const ADDRESS_OPTION = new Option('--address <ip>', 'only under this address')
 
 interface PinOptions extends Globals {
   readonly providers?: string[] | undefined
@@ -68,7 +68,7 @@ function pinCommand(cli: Cli): Command {
     .option('--providers <names...>', 'only these providers')
     .option('--models <names...>', 'only these models; “openai/*” is every model of an author')
     .option('--local-only', 'only providers that run on this host')
-    .addOption(UNDER)
+    .addOption(ADDRESS_OPTION)
     .action(async (context: string, _options: unknown, command: Command) => {
       const {
         providers,
@@ -92,7 +92,7 @@ function unpinCommand(cli: Cli): Command {
     'hero_aibroker contexts unpin lab',
   ])
     .argument('<context>', CONTEXT)
-    .addOption(UNDER)
+    .addOption(ADDRESS_OPTION)
     .action(async (context: string, _options: unknown, command: Command) => {
       const { address, ...globals } = command.optsWithGlobals<PinOptions>()
       await setPin(cli, globals, { context, pin: {}, address })
@@ -102,11 +102,11 @@ function unpinCommand(cli: Cli): Command {
 async function setPin(
   cli: Cli,
   globals: Globals,
-  wish: { context: string; pin: NonNullable<Context['pin']>; address: string | undefined },
+  params: { context: string; pin: NonNullable<Context['pin']>; address: string | undefined },
 ): Promise<void> {
-  const details = await clientOf(cli, globals).call('contexts.pin', wish)
+  const details = await clientOf(cli, globals).call('contexts.pin', params)
   if (globals.json) return printJson(cli.terminal, details)
-  print(cli.terminal, `${wish.context}: ${sayPin(wish.pin)}`)
+  print(cli.terminal, `${params.context}: ${formatPin(params.pin)}`)
 }
 
 function deleteCommand(cli: Cli): Command {
@@ -125,7 +125,7 @@ function deleteCommand(cli: Cli): Command {
     })
 }
 
-const SPENT = [
+const USAGE_COLUMNS = [
   { title: 'REQUESTS', align: 'right' },
   { title: 'COST', align: 'right' },
   { title: 'LAST USED' },
@@ -134,22 +134,22 @@ const SPENT = [
 function printContexts({ terminal, now }: Cli, contexts: readonly Context[]): void {
   if (contexts.length === 0)
     return print(terminal, 'No request has named a context yet, and no context has a rule.')
-  const rows = contexts.map((one) => [one.context, ...spent(one, now()), sayPin(one.pin)])
-  printTable(terminal, [{ title: 'CONTEXT' }, ...SPENT, { title: 'MAY USE', shrinks: true }], rows)
+  const rows = contexts.map((one) => [one.context, ...usageCells(one, now()), formatPin(one.pin)])
+  printTable(terminal, [{ title: 'CONTEXT' }, ...USAGE_COLUMNS, { title: 'MAY USE', shrinks: true }], rows)
 }
 
 function printDetails({ terminal, now }: Cli, { addresses, rules, ...totals }: Details): void {
-  const all = [['all', ...spent(totals, now())]]
-  const rows = addresses.map((one) => [one.address, ...spent(one, now())])
-  printTable(terminal, [{ title: 'ADDRESS' }, ...SPENT], [...rows, ...(rows.length > 1 ? all : [])])
+  const all = [['all', ...usageCells(totals, now())]]
+  const rows = addresses.map((one) => [one.address, ...usageCells(one, now())])
+  printTable(terminal, [{ title: 'ADDRESS' }, ...USAGE_COLUMNS], [...rows, ...(rows.length > 1 ? all : [])])
   for (const { subject, rule } of rules) {
     const under =
       subject.scope === 'context' && subject.address !== undefined ? ` under ${subject.address}` : ''
-    print(terminal, '', `set${under}: ${sayRule(rule)}`)
+    print(terminal, '', `set${under}: ${formatRule(rule)}`)
   }
 }
 
-function spent(
+function usageCells(
   {
     requests,
     cost_usd,
@@ -164,6 +164,6 @@ function spent(
   return [formatCount(requests), `${formatUsd(cost_usd)}${unknown}`, ago]
 }
 
-function sayPin(pin: Context['pin']): string {
-  return sayRule(pin ?? {}) || 'all providers and models'
+function formatPin(pin: Context['pin']): string {
+  return formatRule(pin ?? {}) || 'all providers and models'
 }

@@ -8,13 +8,13 @@ export type Rule = Params<'limits.set'>['rule']
 
 /** One option per field of a rule, named as in the RPC contract. */
 const OPTIONS: readonly Option[] = [
-  new Option('--requests-per-minute <count>', 'maximum requests in any minute').argParser(wholeNumber),
-  new Option('--tokens-per-minute <count>', 'maximum tokens in any minute').argParser(wholeNumber),
-  new Option('--concurrent <count>', 'maximum concurrent requests').argParser(wholeNumber),
-  new Option('--usd-per-hour <amount>', 'budget per hour, in US dollars').argParser(amount),
-  new Option('--usd-per-day <amount>', 'budget per day (UTC)').argParser(amount),
-  new Option('--usd-per-month <amount>', 'budget per month (UTC)').argParser(amount),
-  new Option('--usd-total <amount>', 'budget in total, without a period').argParser(amount),
+  new Option('--requests-per-minute <count>', 'maximum requests in any minute').argParser(parseCount),
+  new Option('--tokens-per-minute <count>', 'maximum tokens in any minute').argParser(parseCount),
+  new Option('--concurrent <count>', 'maximum concurrent requests').argParser(parseCount),
+  new Option('--usd-per-hour <amount>', 'budget per hour, in US dollars').argParser(parseUsdAmount),
+  new Option('--usd-per-day <amount>', 'budget per day (UTC)').argParser(parseUsdAmount),
+  new Option('--usd-per-month <amount>', 'budget per month (UTC)').argParser(parseUsdAmount),
+  new Option('--usd-total <amount>', 'budget in total, without a period').argParser(parseUsdAmount),
   new Option('--models <names...>', 'only these models; “openai/*” is every model of an author'),
   new Option('--providers <names...>', 'only these providers'),
   new Option('--local-only', 'only providers that run on this host'),
@@ -31,24 +31,24 @@ export function withRuleOptions(command: Command): Command {
 
 /** The rule that a command's options state; `undefined` when they state none. */
 export function ruleOf(command: Command): Rule | undefined {
-  const given = command.opts<Record<string, unknown>>()
+  const options = command.opts<Record<string, unknown>>()
   const fields = OPTIONS.flatMap((option) => {
-    const value = given[option.attributeName()]
+    const value = options[option.attributeName()]
     return value === undefined || option.negate ? [] : [[option.name().replaceAll('-', '_'), value] as const]
   })
   return fields.length === 0 ? undefined : (Object.fromEntries(fields) as Rule)
 }
 
 /** A rule in one line: `$5.00 a month, 60 requests a minute`. */
-export function sayRule(rule: Rule): string {
+export function formatRule(rule: Rule): string {
   const parts = [
-    money(rule.usd_per_hour, 'an hour'),
-    money(rule.usd_per_day, 'a day'),
-    money(rule.usd_per_month, 'a month'),
-    money(rule.usd_total, 'in all'),
-    number(rule.requests_per_minute, 'requests a minute'),
-    number(rule.tokens_per_minute, 'tokens a minute'),
-    number(rule.concurrent, 'at once'),
+    formatBudget(rule.usd_per_hour, 'an hour'),
+    formatBudget(rule.usd_per_day, 'a day'),
+    formatBudget(rule.usd_per_month, 'a month'),
+    formatBudget(rule.usd_total, 'in all'),
+    formatLimit(rule.requests_per_minute, 'requests a minute'),
+    formatLimit(rule.tokens_per_minute, 'tokens a minute'),
+    formatLimit(rule.concurrent, 'at once'),
     rule.models && `only ${rule.models.join(' ')}`,
     rule.providers && `only from ${rule.providers.join(' ')}`,
     rule.local_only === true ? 'only on this host' : undefined,
@@ -58,22 +58,22 @@ export function sayRule(rule: Rule): string {
   return parts.filter((part) => part !== undefined).join(', ')
 }
 
-function money(usd: string | undefined, period: string): string | undefined {
+function formatBudget(usd: string | undefined, period: string): string | undefined {
   return usd === undefined ? undefined : `${formatUsd(usd)} ${period}`
 }
 
-function number(count: number | undefined, what: string): string | undefined {
+function formatLimit(count: number | undefined, what: string): string | undefined {
   return count === undefined ? undefined : `${count} ${what}`
 }
 
-function wholeNumber(text: string): number {
+function parseCount(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text))
     throw new InvalidArgumentError('Use a whole number above zero, such as 60.')
   return Number(text)
 }
 
 /** Parses an amount of US dollars, with or without `$`, into a decimal string. */
-export function amount(text: string): string {
+export function parseUsdAmount(text: string): string {
   const plain = text.replace(/^\$/, '')
   if (!/^\d{1,12}(\.\d{1,9})?$/.test(plain))
     throw new InvalidArgumentError('Use US dollars, such as 5 or 0.25.')

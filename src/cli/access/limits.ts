@@ -6,14 +6,14 @@ import type { Params, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatUsd } from '../terminal/format.ts'
-import { ruleOf, sayRule, withRuleOptions } from './limit-options.ts'
+import { ruleOf, formatRule, withRuleOptions } from './limit-options.ts'
 import { printTable } from '../terminal/table.ts'
 import { print, printJson } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 type Subject = Params<'limits.set'>['subject']
 
-const WHOM =
+const SUBJECT_FORMS =
   'default (each caller by itself), everybody (all callers together), address:10.0.0.1, context:lab, context:lab@10.0.0.1 or token:tok-3kq9'
 
 export function limitsCommand(cli: Cli): Command {
@@ -37,7 +37,7 @@ function setCommand(cli: Cli): Command {
   const command = describeCommand('set', 'Set the limits of a subject; they replace the ones that it had', [
     'hero_aibroker limits set default --requests-per-minute 60',
     'hero_aibroker limits set address:10.0.0.7 --usd-per-month 20',
-  ]).argument('<subject>', WHOM, subjectIn)
+  ]).argument('<subject>', SUBJECT_FORMS, parseSubject)
   return withRuleOptions(command).action(async (subject: Subject, _options: unknown, itself: Command) => {
     const globals = globalsOf(itself)
     const rule = ruleOf(itself)
@@ -48,7 +48,7 @@ function setCommand(cli: Cli): Command {
       )
     const stored = await clientOf(cli, globals).call('limits.set', { subject, rule })
     if (globals.json) return printJson(cli.terminal, stored)
-    print(cli.terminal, `${saySubject(stored.subject)}: ${sayRule(stored.rule)}`)
+    print(cli.terminal, `${formatSubject(stored.subject)}: ${formatRule(stored.rule)}`)
   })
 }
 
@@ -56,16 +56,16 @@ function removeCommand(cli: Cli): Command {
   return describeCommand('remove', 'Remove the limits of a subject', [
     'hero_aibroker limits remove context:lab',
   ])
-    .argument('<subject>', WHOM, subjectIn)
+    .argument('<subject>', SUBJECT_FORMS, parseSubject)
     .action(async (subject: Subject, _options: unknown, command: Command) => {
       const globals = globalsOf(command)
       const result = await clientOf(cli, globals).call('limits.remove', { subject })
       if (globals.json) return printJson(cli.terminal, result)
-      print(cli.terminal, result.removed ? `${saySubject(subject)}: no limit` : 'it had no limit')
+      print(cli.terminal, result.removed ? `${formatSubject(subject)}: no limit` : 'it had no limit')
     })
 }
 
-type Whose = Params<'limits.standing'>
+type BudgetQuery = Params<'limits.standing'>
 
 function leftCommand(cli: Cli): Command {
   return describeCommand('left', 'Show the budgets that apply to a caller and what is left of them', [
@@ -76,7 +76,7 @@ function leftCommand(cli: Cli): Command {
     .option('--context <name>', 'of this context')
     .option('--token <id>', 'of this token')
     .action(async (_options: unknown, command: Command) => {
-      const { address, context, token, ...globals } = command.optsWithGlobals<Globals & Whose>()
+      const { address, context, token, ...globals } = command.optsWithGlobals<Globals & BudgetQuery>()
       const budgets = await clientOf(cli, globals).call('limits.standing', { address, context, token })
       if (globals.json) return printJson(cli.terminal, budgets)
       printBudgets(cli.terminal, budgets)
@@ -85,7 +85,7 @@ function leftCommand(cli: Cli): Command {
 
 function printRules(terminal: Terminal, rules: Result<'limits.list'>): void {
   if (rules.length === 0) return print(terminal, 'No limits are set: every caller may use everything.')
-  const rows = rules.map(({ subject, rule }) => [saySubject(subject), sayRule(rule)])
+  const rows = rules.map(({ subject, rule }) => [formatSubject(subject), formatRule(rule)])
   printTable(terminal, [{ title: 'SUBJECT' }, { title: 'LIMITS', shrinks: true }], rows)
 }
 
@@ -107,7 +107,7 @@ function printBudgets(terminal: Terminal, budgets: Result<'limits.standing'>): v
   printTable(terminal, columns, rows)
 }
 
-function subjectIn(text: string): Subject {
+function parseSubject(text: string): Subject {
   if (text === 'default' || text === 'everybody') return { scope: text }
   const [, scope, name = ''] = /^(address|context|token):(.+)$/.exec(text) ?? []
   if (scope === 'address') return { scope, address: name }
@@ -116,10 +116,10 @@ function subjectIn(text: string): Subject {
     const [context = '', address] = name.split('@')
     return { scope, context, ...(address === undefined ? {} : { address }) }
   }
-  throw new InvalidArgumentError(`Use ${WHOM}.`)
+  throw new InvalidArgumentError(`Use ${SUBJECT_FORMS}.`)
 }
 
-function saySubject(subject: Subject): string {
+function formatSubject(subject: Subject): string {
   if (subject.scope === 'address') return `address:${subject.address}`
   if (subject.scope === 'token') return `token:${subject.token}`
   if (subject.scope !== 'context') return subject.scope

@@ -4,8 +4,8 @@ import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatUsd } from '../terminal/format.ts'
-import { readMomentAhead } from '../terminal/time-argument.ts'
-import { ruleOf, sayRule, withRuleOptions } from './limit-options.ts'
+import { parseFutureTime } from '../terminal/time-argument.ts'
+import { ruleOf, formatRule, withRuleOptions } from './limit-options.ts'
 import { printTable } from '../terminal/table.ts'
 import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -32,25 +32,29 @@ export function tokensCommand(cli: Cli): Command {
 }
 
 function createCommand(cli: Cli): Command {
-  const moment = (text: string) => readMomentAhead(text, cli.now())
+  const parseTime = (text: string) => parseFutureTime(text, cli.now())
   const command = describeCommand('create', 'Create a token; it is shown once and never again', [
     'hero_aibroker tokens create ada --usd-per-month 5',
     'hero_aibroker tokens create ci --expires 30d --models "openai/*" --requests-per-minute 60',
     'export OPENAI_API_KEY=$(hero_aibroker tokens create me --json | jq -r .token)',
   ])
     .argument('<label>', 'a name for people')
-    .option('--expires <when>', 'valid until then: 30d, 12h, a date like 2026-12-31, or unix seconds', moment)
+    .option(
+      '--expires <when>',
+      'valid until then: 30d, 12h, a date like 2026-12-31, or unix seconds',
+      parseTime,
+    )
   return withRuleOptions(command).action(
     async (label: string, { expires }: { readonly expires?: number }, itself: Command) => {
       const globals = globalsOf(itself)
       const params = { label, expires_at: expires, rule: ruleOf(itself) }
-      const made = await clientOf(cli, globals).call('tokens.create', params)
-      if (globals.json) return printJson(cli.terminal, made)
-      print(cli.terminal, made.token)
-      const bounds = made.rule === undefined ? 'without limits of its own' : sayRule(made.rule)
+      const created = await clientOf(cli, globals).call('tokens.create', params)
+      if (globals.json) return printJson(cli.terminal, created)
+      print(cli.terminal, created.token)
+      const limits = created.rule === undefined ? 'without limits of its own' : formatRule(created.rule)
       print(
         cli.terminal,
-        paint(cli.terminal, 'dim', `${made.id}: ${bounds}. Keep it: it is not shown again.`),
+        paint(cli.terminal, 'dim', `${created.id}: ${limits}. Keep it: it is not shown again.`),
       )
     },
   )
@@ -101,7 +105,7 @@ function printTokens(
     withoutControls(one.label),
     stateOf(one, nowMs),
     formatUsd(spent.get(one.id) ?? '0'),
-    one.rule === undefined ? 'as its caller' : sayRule(one.rule),
+    one.rule === undefined ? 'as its caller' : formatRule(one.rule),
   ])
   printTable(terminal, columns, rows, (at) => tokens[at]?.disabled === true)
 }

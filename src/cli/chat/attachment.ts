@@ -12,7 +12,7 @@ export interface Attachment {
   readonly part: ContentPart
 }
 
-const MOST_BYTES = 20 * 1024 * 1024
+const MAX_BYTES = 20 * 1024 * 1024
 
 const IMAGES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
@@ -34,15 +34,15 @@ export async function readAttachment(path: string): Promise<Attachment> {
 async function readBounded(path: string): Promise<Buffer> {
   try {
     const { size } = await stat(path)
-    if (size > MOST_BYTES) throw new BrokerError('too-large', `${path} is larger than 20 MB`)
+    if (size > MAX_BYTES) throw new BrokerError('too-large', `${path} is larger than 20 MB`)
     return await readFile(path)
   } catch (cause) {
     if (cause instanceof BrokerError) throw cause
-    throw new BrokerError('not-found', `can’t read ${path}: ${whyNot(cause)}`, { cause })
+    throw new BrokerError('not-found', `can’t read ${path}: ${failureReason(cause)}`, { cause })
   }
 }
 
-function whyNot(cause: unknown): string {
+function failureReason(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   const code = 'code' in cause ? String(cause.code) : ''
   return REASONS[code] ?? cause.message

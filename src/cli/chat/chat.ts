@@ -6,7 +6,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Client } from '../../sdk/index.ts'
 import { readAttachment } from './attachment.ts'
 import { runChatLoop } from './conversation.ts'
-import { askOnce } from './single-message.ts'
+import { sendMessage } from './single-message.ts'
 import { createSession } from './session.ts'
 import { findTools } from './tools/chat-tools.ts'
 import type { ToolBox } from './tools/chat-tools.ts'
@@ -36,11 +36,12 @@ export function chatCommand(cli: Cli): Command {
       const { system, file = [], tools, yes, ...globals } = command.optsWithGlobals<Globals & ChatOptions>()
       const client = clientOf(cli, globals)
       const session = createSession(globals.model, system, await Promise.all(file.map(readAttachment)))
-      if (tools !== undefined) session.tools = await offeredTools(client, tools, globals)
+      if (tools !== undefined) session.tools = await selectTools(client, tools, globals)
       const message = await readMessage(cli, words)
-      const how = { json: globals.json, yes }
-      if (message !== undefined) return askOnce(cli.terminal, client, session, message, how)
-      if (isInteractive(cli.terminal) && !globals.json) return runChatLoop(cli.terminal, client, session, how)
+      const flags = { json: globals.json, yes }
+      if (message !== undefined) return sendMessage(cli.terminal, client, session, message, flags)
+      if (isInteractive(cli.terminal) && !globals.json)
+        return runChatLoop(cli.terminal, client, session, flags)
       throw new BrokerError('bad-request', 'there is no message; give one: hero_aibroker chat "hello"')
     })
 }
@@ -53,7 +54,7 @@ interface ChatOptions {
 }
 
 /** The tools that `wanted` names. Throws `not-found` when there are none, so that a misspelt name does not go unnoticed. */
-async function offeredTools(client: Client, wanted: string, { json }: Globals): Promise<ToolBox> {
+async function selectTools(client: Client, wanted: string, { json }: Globals): Promise<ToolBox> {
   if (json)
     throw new BrokerError(
       'bad-request',
@@ -69,9 +70,9 @@ async function readMessage(
   { terminal: { input } }: Cli,
   words: readonly string[],
 ): Promise<string | undefined> {
-  const said = words.join(' ').trim()
-  const piped = input.isTTY || (said !== '' && !isPipe(STDIN)) ? '' : await readAll(input)
-  const message = [said, piped.trim()].filter((part) => part !== '').join('\n\n')
+  const text = words.join(' ').trim()
+  const piped = input.isTTY || (text !== '' && !isPipe(STDIN)) ? '' : await readAll(input)
+  const message = [text, piped.trim()].filter((part) => part !== '').join('\n\n')
   return message === '' ? undefined : message
 }
 

@@ -1,13 +1,13 @@
 import { asBrokerError } from '../../base/errors.ts'
 import type { Client } from '../../sdk/index.ts'
-import { sayDetails } from './response-output.ts'
-import { approveAll, approveByHand } from './tools/tool-approval.ts'
+import { formatDetails } from './response-output.ts'
+import { approveAll, approveInteractively } from './tools/tool-approval.ts'
 import { createCompletion } from './line-completion.ts'
-import { createChatLines } from './line-input.ts'
+import { createLineInput } from './line-input.ts'
 import type { Session } from './session.ts'
-import { takeTurn } from './turn.ts'
-import { LEAVE, runWord } from './slash-commands.ts'
-import { sayFailure } from '../terminal/exit-error.ts'
+import { runTurn } from './turn.ts'
+import { QUIT, runSlashCommand } from './slash-commands.ts'
+import { formatFailure } from '../terminal/exit-error.ts'
 import { paint, print, withoutControls } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -18,15 +18,15 @@ export async function runChatLoop(
   session: Session,
   { yes }: { readonly yes: boolean },
 ): Promise<void> {
-  let answering: AbortController | undefined
+  let pending: AbortController | undefined
   const dim = (text: string) => print(terminal, paint(terminal, 'dim', text))
-  using lines = createChatLines(terminal, {
+  using lines = createLineInput(terminal, {
     prompt: paint(terminal, ['bold', 'cyan'], '› '),
     complete: createCompletion(client),
-    onEnd: () => answering?.abort(),
+    onEnd: () => pending?.abort(),
     onInterrupt(typed) {
-      answering?.abort()
-      if (answering === undefined && !typed) dim('Ctrl-D or /quit ends the conversation')
+      pending?.abort()
+      if (pending === undefined && !typed) dim('Ctrl-D or /quit ends the conversation')
     },
   })
 
@@ -36,27 +36,27 @@ export async function runChatLoop(
     if (line === undefined) return print(terminal, '')
     if (line === '') continue
     if (line.startsWith('/')) {
-      const said = await runWord(line, session, client).catch((thrown: unknown) =>
-        sayFailure(asBrokerError(thrown)),
+      const output = await runSlashCommand(line, session, client).catch((thrown: unknown) =>
+        formatFailure(asBrokerError(thrown)),
       )
-      if (said === LEAVE) return
-      dim(said)
+      if (output === QUIT) return
+      dim(output)
       continue
     }
-    answering = new AbortController()
-    lines.hush(true)
-    await answer(line, answering.signal)
-    lines.hush(false)
-    answering = undefined
+    pending = new AbortController()
+    lines.setMuted(true)
+    await respond(line, pending.signal)
+    lines.setMuted(false)
+    pending = undefined
   }
 
-  async function answer(message: string, signal: AbortSignal): Promise<void> {
+  async function respond(message: string, signal: AbortSignal): Promise<void> {
     try {
-      const approve = yes ? approveAll : approveByHand(lines)
-      const heard = await takeTurn(message, { terminal, client, session, approve, signal })
-      dim(`${sayDetails(heard)}\n`)
+      const approve = yes ? approveAll : approveInteractively(lines)
+      const response = await runTurn(message, { terminal, client, session, approve, signal })
+      dim(`${formatDetails(response)}\n`)
     } catch (thrown) {
-      const line = withoutControls(sayFailure(asBrokerError(thrown)))
+      const line = withoutControls(formatFailure(asBrokerError(thrown)))
       print(terminal, `${paint(terminal, 'red', 'failed')} ${line}\n`)
     }
   }

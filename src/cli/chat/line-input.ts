@@ -6,7 +6,7 @@ import type { Complete } from './line-completion.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** What a person types, message by message, with editing and history. */
-export interface ChatLines extends Disposable {
+export interface LineInput extends Disposable {
   /** The next message; `undefined` once Ctrl-D was pressed. */
   next(): Promise<string | undefined>
   /**
@@ -15,10 +15,10 @@ export interface ChatLines extends Disposable {
    */
   ask<T>(question: string, read: (line: string) => T | undefined): Promise<T | undefined>
   /** While muted, typed keys are kept for later and not shown, so that something else can write to the terminal. */
-  hush(quiet: boolean): void
+  setMuted(muted: boolean): void
 }
 
-export interface ChatLinesOptions {
+export interface LineInputOptions {
   readonly prompt: string
   /** Ctrl-C; `typed` when it discarded a line. */
   readonly onInterrupt: (typed: boolean) => void
@@ -33,13 +33,13 @@ type OnCompletion = (error: null, completion: [string[], string]) => void
 /** Bracketed paste: the terminal marks where a paste starts and ends. */
 const PASTE_MODE = { on: '\u001B[?2004h', off: '\u001B[?2004l' }
 
-export function createChatLines(terminal: Terminal, options: ChatLinesOptions): ChatLines {
-  return new TerminalLines(terminal, options)
+export function createLineInput(terminal: Terminal, options: LineInputOptions): LineInput {
+  return new TerminalLineInput(terminal, options)
 }
 
-class TerminalLines implements ChatLines {
+class TerminalLineInput implements LineInput {
   readonly #terminal: Terminal
-  readonly #options: ChatLinesOptions
+  readonly #options: LineInputOptions
   readonly #screen: Screen
   readonly #editor: Interface
   readonly #draft = new MessageDraft()
@@ -50,7 +50,7 @@ class TerminalLines implements ChatLines {
   #takeReply: ((line: string | undefined) => boolean) | undefined
   #isClosed = false
 
-  constructor(terminal: Terminal, options: ChatLinesOptions) {
+  constructor(terminal: Terminal, options: LineInputOptions) {
     this.#terminal = terminal
     this.#options = options
     this.#screen = new Screen(terminal.output)
@@ -86,18 +86,18 @@ class TerminalLines implements ChatLines {
   async ask<T>(question: string, read: (line: string) => T | undefined): Promise<T | undefined> {
     if (this.#isClosed) return undefined
     this.#discardLine()
-    const { quiet } = this.#screen
-    this.#screen.quiet = false
+    const { muted } = this.#screen
+    this.#screen.muted = false
     this.#editor.setPrompt(question)
     this.#editor.prompt()
     const reply = await this.#untilUnderstood(read)
     this.#editor.setPrompt(this.#options.prompt)
-    this.#screen.quiet = quiet
+    this.#screen.muted = muted
     return reply
   }
 
-  hush(quiet: boolean): void {
-    this.#screen.quiet = quiet
+  setMuted(muted: boolean): void {
+    this.#screen.muted = muted
   }
 
   [Symbol.dispose](): void {
@@ -155,11 +155,11 @@ class TerminalLines implements ChatLines {
 
   /** Clears the line in the editor, without the redrawing that this causes. */
   #discardLine(): void {
-    const { quiet } = this.#screen
-    this.#screen.quiet = true
+    const { muted } = this.#screen
+    this.#screen.muted = true
     this.#editor.write('', { ctrl: true, name: 'e' })
     this.#editor.write('', { ctrl: true, name: 'u' })
-    this.#screen.quiet = quiet
+    this.#screen.muted = muted
   }
 }
 
@@ -199,7 +199,7 @@ class MessageDraft {
 
 /** The terminal as the line editor sees it; drawing can be turned off. */
 class Screen extends Writable {
-  quiet = false
+  muted = false
   readonly #output: NodeJS.WriteStream
 
   constructor(output: NodeJS.WriteStream) {
@@ -212,7 +212,7 @@ class Screen extends Writable {
   }
 
   override _write(chunk: string, _encoding: BufferEncoding, done: () => void): void {
-    if (!this.quiet) this.#output.write(chunk)
+    if (!this.muted) this.#output.write(chunk)
     done()
   }
 }

@@ -1,57 +1,57 @@
 import type { ChatRequest, ChatUsage, Client } from '../../sdk/index.ts'
-import { CallReader } from './tools/tool-call-reader.ts'
-import type { Heard } from './session.ts'
+import { ToolCallReader } from './tools/tool-call-reader.ts'
+import type { ReceivedResponse } from './session.ts'
 import { formatCost, formatMs, readCost } from '../terminal/format.ts'
 import { createMarkdownView } from '../terminal/markdown.ts'
 import { paint, withoutControls } from '../terminal/terminal.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** Writes a response as it streams in and returns it. Aborting stops the response and does not throw. */
-export async function writeAnswer(
+export async function printResponse(
   terminal: Terminal,
   client: Client,
   request: ChatRequest,
   signal: AbortSignal,
-): Promise<Heard> {
+): Promise<ReceivedResponse> {
   const startedAt = performance.now()
-  const voice = createVoice(terminal)
+  const printer = createResponsePrinter(terminal)
   let [text, model, provider]: [string, string?, string?] = ['']
   let usage: ChatUsage | undefined
-  const calls = new CallReader()
+  const calls = new ToolCallReader()
   try {
     for await (const chunk of client.streamChat(request, { signal })) {
       const delta = chunk.choices[0]?.delta
       model = chunk.model
       provider = chunk.provider ?? provider
       usage = chunk.usage ?? usage
-      voice.think(delta?.reasoning ?? '')
-      voice.say(delta?.content ?? '')
+      printer.writeReasoning(delta?.reasoning ?? '')
+      printer.writeText(delta?.content ?? '')
       text += delta?.content ?? ''
-      calls.take(delta?.tool_calls)
+      calls.add(delta?.tool_calls)
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown
   } finally {
-    voice.finish()
+    printer.finish()
   }
   const [ms, stopped] = [performance.now() - startedAt, signal.aborted]
-  return { text, calls: calls.whole(), model, provider, usage, ms, stopped }
+  return { text, calls: calls.complete(), model, provider, usage, ms, stopped }
 }
 
-interface Voice {
-  say(text: string): void
-  think(text: string): void
+interface ResponsePrinter {
+  writeText(text: string): void
+  writeReasoning(text: string): void
   /** Ends the last line if it is not complete. */
   finish(): void
 }
 
 /** A terminal gets rendered Markdown, dimmed reasoning and no control characters; a pipe gets the exact text of the model. */
-function createVoice(terminal: Terminal): Voice {
+function createResponsePrinter(terminal: Terminal): ResponsePrinter {
   const { output } = terminal
   const view = createMarkdownView((style, text) => paint(terminal, style, text))
   // Without colours a heading would look like any other line, so Markdown is not rendered.
   const hasColour = paint(terminal, 'bold', 'x') !== 'x'
-  let [atLineStart, thinking] = [true, false]
+  let [atLineStart, isReasoning] = [true, false]
   const write = (text: string) => {
     if (text === '') return
     atLineStart = text.endsWith('\n')
@@ -65,15 +65,15 @@ function createVoice(terminal: Terminal): Voice {
     if (!atLineStart) write('\n')
   }
   return {
-    think(text) {
+    writeReasoning(text) {
       if (!output.isTTY || text === '') return
-      thinking = true
+      isReasoning = true
       write(paint(terminal, 'dim', withoutControls(text)))
     },
-    say(text) {
+    writeText(text) {
       if (text === '') return
-      if (thinking) endLine()
-      thinking = false
+      if (isReasoning) endLine()
+      isReasoning = false
       show(text)
     },
     finish() {
@@ -84,7 +84,7 @@ function createVoice(terminal: Terminal): Voice {
 }
 
 /** `gpt-4o-mini · Groq · 9 + 4 tokens · $0.0000039 · 812 ms` */
-export function sayDetails({ model, provider, usage, ms, stopped }: Heard): string {
+export function formatDetails({ model, provider, usage, ms, stopped }: ReceivedResponse): string {
   const parts = [
     stopped ? 'stopped' : undefined,
     model,

@@ -2,22 +2,22 @@ import { writeFile } from 'node:fs/promises'
 
 import type { Client } from '../../sdk/index.ts'
 import { readAttachment } from './attachment.ts'
-import { sayBill } from './session.ts'
+import { formatTotals } from './session.ts'
 import type { Message, Session } from './session.ts'
 import { findTools } from './tools/chat-tools.ts'
 import { plural } from '../terminal/format.ts'
 
 /** A command that may be typed in a conversation instead of a message. `run` returns the text to show. */
-interface Word {
+interface SlashCommand {
   readonly name: string
   readonly argument?: string
   readonly help: string
   readonly run: (session: Session, argument: string, client: Client) => string | Promise<string>
 }
 
-export const LEAVE = Symbol('quit')
+export const QUIT = Symbol('quit')
 
-const words: readonly Word[] = [
+const commands: readonly SlashCommand[] = [
   {
     name: 'model',
     argument: 'NAME',
@@ -48,7 +48,7 @@ const words: readonly Word[] = [
     help: 'let the model call tools: names, “serper__*” or “*”; “-” for none',
     run: offerTools,
   },
-  { name: 'cost', help: 'what this conversation has cost', run: ({ bill }) => sayBill(bill) },
+  { name: 'cost', help: 'what this conversation has cost', run: ({ totals }) => formatTotals(totals) },
   {
     name: 'new',
     help: 'forget the conversation and start a new one',
@@ -68,24 +68,24 @@ const words: readonly Word[] = [
 ]
 
 /** Runs a line that begins with `/` and returns the text to show, or the symbol that ends the conversation. */
-export async function runWord(
+export async function runSlashCommand(
   line: string,
   session: Session,
   client: Client,
-): Promise<string | typeof LEAVE> {
+): Promise<string | typeof QUIT> {
   const [, name = '', argument = ''] = /^\/(\S*)\s*([^]*)$/.exec(line) ?? []
-  if (name === 'quit' || name === 'exit') return LEAVE
-  const word = words.find((one) => one.name === name)
-  return word === undefined
+  if (name === 'quit' || name === 'exit') return QUIT
+  const command = commands.find((one) => one.name === name)
+  return command === undefined
     ? `there is no /${name}; /help lists the commands`
-    : word.run(session, argument.trim(), client)
+    : command.run(session, argument.trim(), client)
 }
 
 /** All commands, as they are typed. */
-export const WORDS: readonly string[] = [...words.map(({ name }) => `/${name}`), '/quit']
+export const SLASH_COMMANDS: readonly string[] = [...commands.map(({ name }) => `/${name}`), '/quit']
 
 const help = [
-  ...words.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
+  ...commands.map(({ name, argument = '', help }) => `${`/${name} ${argument}`.padEnd(14)}${help}`),
   `${'/quit'.padEnd(14)}end the conversation; so does Ctrl-D`,
   `${'Tab'.padEnd(14)}complete these commands, and names of models, tools and files`,
   `${'Ctrl-C'.padEnd(14)}stop the response`,
@@ -131,20 +131,20 @@ function transcript({ system, messages }: Session): readonly Message[] {
 
 function markdown(session: Session): string {
   return transcript(session)
-    .map((message) => `## ${message.role}\n\n${sayMessage(message)}`)
+    .map((message) => `## ${message.role}\n\n${messageText(message)}`)
     .join('\n\n')
 }
 
-function sayMessage(message: Message): string {
+function messageText(message: Message): string {
   const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : []
-  const said = [
-    sayContent(message.content),
+  const parts = [
+    contentText(message.content),
     ...calls.map(({ function: { name, arguments: text } }) => `${name} ${text}`),
   ]
-  return said.filter((part) => part !== '').join('\n\n')
+  return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function sayContent(content: Message['content']): string {
+function contentText(content: Message['content']): string {
   if (typeof content === 'string') return content
   return content
     .map((part) => (typeof part['text'] === 'string' ? part['text'] : `(${part.type})`))

@@ -1,11 +1,11 @@
-import { addMoney, dollarsNumber } from '../../base/money.ts'
+import { addMoney, usdNumber } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 import type { ChatUsage, Client } from '../../sdk/index.ts'
-import { writeAnswer } from './response-output.ts'
-import { addToBill, questionOf, remember, requestOf } from './session.ts'
-import type { Heard, Message, Session } from './session.ts'
+import { printResponse } from './response-output.ts'
+import { addToTotals, userMessage, remember, requestOf } from './session.ts'
+import type { ReceivedResponse, Message, Session } from './session.ts'
 import { runCalls } from './tools/chat-tools.ts'
-import type { Approve, CallsDone } from './tools/chat-tools.ts'
+import type { Approve, CallResults } from './tools/chat-tools.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { addFields } from '../usage/add-fields.ts'
 
@@ -19,42 +19,45 @@ export interface TurnParts {
 }
 
 /** After so many responses that called tools, the model may call no more and has to respond with text. */
-const MOST_ROUNDS = 20
+const MAX_ROUNDS = 20
 
 /** Sends the message, runs the tools that the model calls and sends their results, until it responds without calls. Aborting stops the turn and does not throw. */
-export async function takeTurn(text: string, parts: TurnParts): Promise<Heard> {
+export async function runTurn(text: string, parts: TurnParts): Promise<ReceivedResponse> {
   const { terminal, client, session, signal } = parts
-  const said: Message[] = [questionOf(session, text)]
-  let whole: Heard | undefined
+  const newMessages: Message[] = [userMessage(session, text)]
+  let merged: ReceivedResponse | undefined
   for (let round = 1; ; round++) {
-    const request = requestOf(session, said, { mayCall: round <= MOST_ROUNDS })
-    const heard = await writeAnswer(terminal, client, request, signal)
-    addToBill(session.bill, heard)
-    whole = whole === undefined ? heard : joined(whole, heard)
-    const done = heard.stopped ? undefined : await runAll(heard, parts)
+    const request = requestOf(session, newMessages, { mayCall: round <= MAX_ROUNDS })
+    const response = await printResponse(terminal, client, request, signal)
+    addToTotals(session.totals, response)
+    merged = merged === undefined ? response : mergeResponses(merged, response)
+    const done = response.stopped ? undefined : await runAll(response, parts)
     if (done === undefined) {
-      remember(session, said, heard.text)
-      return { ...whole, stopped: signal.aborted }
+      remember(session, newMessages, response.text)
+      return { ...merged, stopped: signal.aborted }
     }
-    session.bill.cost = addMoney(session.bill.cost, done.cost)
-    session.bill.unpriced += done.unpriced
-    whole = withCost(whole, done.unpriced === 0 ? done.cost : undefined)
-    said.push({ role: 'assistant', content: heard.text, tool_calls: heard.calls }, ...done.answers)
+    session.totals.cost = addMoney(session.totals.cost, done.cost)
+    session.totals.unpriced += done.unpriced
+    merged = withCost(merged, done.unpriced === 0 ? done.cost : undefined)
+    newMessages.push(
+      { role: 'assistant', content: response.text, tool_calls: response.calls },
+      ...done.messages,
+    )
   }
 }
 
 /** Runs the tool calls of a response; `undefined` when there are none, or the turn was stopped. */
-async function runAll({ calls }: Heard, { session, ...parts }: TurnParts): Promise<CallsDone> {
+async function runAll({ calls }: ReceivedResponse, { session, ...parts }: TurnParts): Promise<CallResults> {
   const { tools: box } = session
   if (box === undefined || calls.length === 0) return undefined
   return runCalls(calls, { ...parts, box })
 }
 
-function joined(before: Heard, heard: Heard): Heard {
-  return { ...heard, usage: sumOf(before.usage, heard.usage), ms: before.ms + heard.ms }
+function mergeResponses(before: ReceivedResponse, response: ReceivedResponse): ReceivedResponse {
+  return { ...response, usage: addUsage(before.usage, response.usage), ms: before.ms + response.ms }
 }
 
-function sumOf(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | undefined {
+function addUsage(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | undefined {
   if (a === undefined || b === undefined) return undefined
   const { prompt_tokens, completion_tokens, total_tokens } = a
   const isCostKnown = typeof a.cost === 'number' && typeof b.cost === 'number'
@@ -65,9 +68,9 @@ function sumOf(a: ChatUsage | undefined, b: ChatUsage | undefined): ChatUsage | 
 }
 
 /** Adds the cost of tool calls. If a part is unknown, the whole cost is unknown. */
-function withCost(heard: Heard, cost: Money | undefined): Heard {
-  const { usage } = heard
-  if (typeof usage?.cost !== 'number') return heard
-  if (cost === undefined) return { ...heard, usage: { ...usage, cost: undefined } }
-  return { ...heard, usage: { ...usage, cost: usage.cost + dollarsNumber(cost) } }
+function withCost(response: ReceivedResponse, cost: Money | undefined): ReceivedResponse {
+  const { usage } = response
+  if (typeof usage?.cost !== 'number') return response
+  if (cost === undefined) return { ...response, usage: { ...usage, cost: undefined } }
+  return { ...response, usage: { ...usage, cost: usage.cost + usdNumber(cost) } }
 }

@@ -4,7 +4,7 @@ import { plural } from '../terminal/format.ts'
 
 type Info = Result<'info'>
 
-export function sameVersion(own: string, { version }: Info): Finding {
+export function checkVersion(own: string, { version }: Info): Finding {
   if (own === version) return { state: 'good', what: `broker and command line are both version ${own}` }
   return {
     state: 'doubtful',
@@ -18,7 +18,7 @@ export function realProviders({ providers }: Info): Info['providers'] {
   return providers.filter(({ name }) => name !== 'local')
 }
 
-export function lookAtProviders(info: Info): Finding[] {
+export function checkProviders(info: Info): Finding[] {
   const real = realProviders(info)
   if (real.length === 0) {
     return [
@@ -36,7 +36,7 @@ export function lookAtProviders(info: Info): Finding[] {
   }))
 }
 
-export function lookAtModels({ models, models_config: { path, problems = [] } }: Info): Finding {
+export function checkModels({ models, models_config: { path, problems = [] } }: Info): Finding {
   if (problems.length > 0) {
     return {
       state: 'doubtful',

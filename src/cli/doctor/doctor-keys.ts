@@ -8,22 +8,22 @@ type Tested = Result<'providers.test'>
 type KeyTest = Tested['keys'][number]
 
 /** Requests the list of models from each real provider with each of its keys, concurrently. This costs nothing. */
-export async function tryKeys(client: Client, info: Result<'info'>): Promise<readonly Finding[]> {
+export async function checkKeys(client: Client, info: Result<'info'>): Promise<readonly Finding[]> {
   const tests = await Promise.all(
     realProviders(info).map(async ({ name, display_name: shown }) => {
       try {
         const { keys } = await client.call('providers.test', { provider: name })
-        return { keys, findings: keys.length === 0 ? [] : [sayKeys(shown, keys)] }
+        return { keys, findings: keys.length === 0 ? [] : [describeKeys(shown, keys)] }
       } catch (thrown) {
         const what = `${shown} was not tested: ${asBrokerError(thrown).message}`
         return { keys: [], findings: [{ state: 'doubtful', what } as const] }
       }
     }),
   )
-  return [...tests.flatMap(({ findings }) => findings), ...lookAtClock(tests.flatMap(({ keys }) => keys))]
+  return [...tests.flatMap(({ findings }) => findings), ...checkClock(tests.flatMap(({ keys }) => keys))]
 }
 
-function sayKeys(provider: string, keys: readonly KeyTest[]): Finding {
+function describeKeys(provider: string, keys: readonly KeyTest[]): Finding {
   const refused = keys.filter(({ ok }) => !ok)
   const slowest = Math.max(...keys.map(({ ms }) => ms))
   if (refused.length === 0) {
@@ -43,13 +43,13 @@ function sayKeys(provider: string, keys: readonly KeyTest[]): Finding {
 }
 
 /** Certificates, budgets and the expiry of tokens depend on the clock. */
-const TOLERABLE_S = 60
+const MAX_CLOCK_OFFSET_S = 60
 
-function lookAtClock(keys: readonly KeyTest[]): readonly Finding[] {
-  const said = keys.flatMap(({ clock_ahead_s: ahead }) => ahead ?? [])
-  const [ahead] = said.toSorted((a, b) => Math.abs(a) - Math.abs(b))
+function checkClock(keys: readonly KeyTest[]): readonly Finding[] {
+  const offsets = keys.flatMap(({ clock_ahead_s: ahead }) => ahead ?? [])
+  const [ahead] = offsets.toSorted((a, b) => Math.abs(a) - Math.abs(b))
   if (ahead === undefined) return []
-  if (Math.abs(ahead) < TOLERABLE_S)
+  if (Math.abs(ahead) < MAX_CLOCK_OFFSET_S)
     return [{ state: 'good', what: 'the clock agrees with those of the providers' }]
   return [
     {

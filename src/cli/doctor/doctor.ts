@@ -8,10 +8,10 @@ import { connect } from '../../sdk/index.ts'
 import type { Client } from '../../sdk/index.ts'
 import { clientOf, describeCommand, socketsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
-import { lookAtHouse } from './doctor-permissions.ts'
-import { lookAtModels, lookAtProviders, sameVersion } from './doctor-info.ts'
-import { tryKeys } from './doctor-keys.ts'
-import { getHealth, tryTo } from './finding.ts'
+import { checkPermissionsAndDisk } from './doctor-permissions.ts'
+import { checkModels, checkProviders, checkVersion } from './doctor-info.ts'
+import { checkKeys } from './doctor-keys.ts'
+import { getHealth, timedCheck } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { plural } from '../terminal/format.ts'
 import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
@@ -32,8 +32,8 @@ export function doctorCommand(cli: Cli): Command {
     .option('--mend', 'fix the permissions of files and sockets that other users of this machine could open')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
-      const found = await examine(cli, options)
-      const findings = options.mend === true ? await Promise.all(found.map(mended)) : found
+      const found = await runChecks(cli, options)
+      const findings = options.mend === true ? await Promise.all(found.map(fixPermissions)) : found
       if (options.json) printJson(cli.terminal, findings)
       else for (const finding of findings) printFinding(cli.terminal, finding)
       const bad = findings.filter(({ state }) => state === 'bad')
@@ -42,40 +42,42 @@ export function doctorCommand(cli: Cli): Command {
 }
 
 /** Checks the two sockets first; if both respond, then the broker's own report, its files, and its providers. */
-async function examine(cli: Cli, options: Options): Promise<readonly Finding[]> {
+async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]> {
   const sockets = socketsOf(cli, options)
   const transport = unixTransport(sockets)
-  const plain = connect(transport)
-  const doors = [
-    await tryTo(`${sockets.rpc} responds`, PATIENCE_S, (signal) => plain.call('health', {}, { signal })),
-    await tryTo(`${sockets.rest} responds`, PATIENCE_S, (signal) => getHealth(transport, signal)),
+  const directClient = connect(transport)
+  const socketChecks = [
+    await timedCheck(`${sockets.rpc} responds`, TIMEOUT_S, (signal) =>
+      directClient.call('health', {}, { signal }),
+    ),
+    await timedCheck(`${sockets.rest} responds`, TIMEOUT_S, (signal) => getHealth(transport, signal)),
   ]
-  if (doors.some(({ state }) => state === 'bad')) return doors
+  if (socketChecks.some(({ state }) => state === 'bad')) return socketChecks
   const client = clientOf(cli, options)
   const info = await client.call('info')
   return [
-    ...doors,
-    sameVersion(cli.version, info),
-    ...(await lookAtHouse(Object.values(sockets), info.data_dir)),
-    ...lookAtProviders(info),
-    ...(await tryKeys(client, info)),
-    lookAtModels(info),
+    ...socketChecks,
+    checkVersion(cli.version, info),
+    ...(await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
+    ...checkProviders(info),
+    ...(await checkKeys(client, info)),
+    checkModels(info),
     ...info.warnings.map((what): Finding => ({ state: 'doubtful', what })),
     ...(options.ask === true ? [await checkChat(client, options.model)] : []),
   ]
 }
 
-const PATIENCE_S = 5
-const PATIENCE_WITH_MODELS_S = 60
+const TIMEOUT_S = 5
+const MODEL_TIMEOUT_S = 60
 
 async function checkChat(client: Client, model: string): Promise<Finding> {
-  const question = { model, max_tokens: 16, messages: [{ role: 'user', content: 'Say yes.' }] } as const
-  return tryTo(`${model} responds to a chat request`, PATIENCE_WITH_MODELS_S, (signal) =>
-    client.chat(question, { signal }),
+  const request = { model, max_tokens: 16, messages: [{ role: 'user', content: 'Say yes.' }] } as const
+  return timedCheck(`${model} responds to a chat request`, MODEL_TIMEOUT_S, (signal) =>
+    client.chat(request, { signal }),
   )
 }
 
-async function mended(finding: Finding): Promise<Finding> {
+async function fixPermissions(finding: Finding): Promise<Finding> {
   const { mend } = finding
   if (mend === undefined) return finding
   try {

@@ -14,7 +14,7 @@ export interface Finding {
 }
 
 /** Runs a check with a timeout. Good when `run` resolves, with the time that it took. */
-export async function tryTo(
+export async function timedCheck(
   what: string,
   seconds: number,
   run: (signal: AbortSignal) => Promise<unknown>,

@@ -6,7 +6,7 @@ import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { UNKNOWN, formatCount, formatSize, formatUsd, plural } from '../terminal/format.ts'
 import { refreshModelsCommand, showModelCommand } from './models-show.ts'
-import { amount } from '../access/limit-options.ts'
+import { parseUsdAmount } from '../access/limit-options.ts'
 import { printTable } from '../terminal/table.ts'
 import type { Column } from '../terminal/table.ts'
 import { paint, print, printJson, withoutControls } from '../terminal/terminal.ts'
@@ -28,11 +28,11 @@ export function modelsCommand(cli: Cli): Command {
     .option('--can <capability>', 'only models that can do this: vision, tool_calling, reasoning …')
     .option('--provider <name>', 'only models that this provider offers')
     .addOption(new Option('--kind <kind>', 'only models of this kind').choices(KINDS))
-    .option('--context <tokens>', 'only models with at least this context window: 128k, 1M', tokens)
+    .option('--context <tokens>', 'only models with at least this context window: 128k, 1M', parseTokenCount)
     .option(
       '--max-price <amount>',
       'only models whose input costs at most this much per million tokens',
-      amount,
+      parseUsdAmount,
     )
     .addOption(
       new Option(
@@ -81,7 +81,7 @@ function queryOf({ search, all, can, provider, kind, context, maxPrice }: Filter
 }
 
 /** `128k`, `1M`, `131072` */
-function tokens(text: string): number {
+function parseTokenCount(text: string): number {
   const [, digits, unit = ''] = /^(\d{1,9})([kM]?)$/.exec(text) ?? []
   if (digits === undefined) throw new InvalidArgumentError('Use a number of tokens, such as 128k or 1M.')
   return Number(digits) * { '': 1, k: 1000, M: 1_000_000 }[unit as '' | 'k' | 'M']
@@ -96,7 +96,7 @@ function sorted(models: readonly Model[], order: Filters['sort']): readonly Mode
 }
 
 function priceOf(model: Model): number {
-  return Number(firstAsked(model)?.input_usd_per_million ?? Infinity)
+  return Number(firstEndpoint(model)?.input_usd_per_million ?? Infinity)
 }
 
 const COLUMNS: readonly Column[] = [
@@ -113,33 +113,35 @@ async function printModels(terminal: Terminal, models: readonly Model[], client:
     printTable(terminal, COLUMNS, models.map(row), (at) => models[at]?.available !== true)
   const { models: known, available } = await client.call('catalog.status')
   const others = known - available
-  const waiting =
+  const unavailableNote =
     others === 0 ? '' : ` ${formatCount(others)} more need a key of their provider: --all shows them.`
   const lines = [
-    models.length === 0 ? `No model matches.${waiting}` : `${plural(models.length, 'model')}.${waiting}`,
+    models.length === 0
+      ? `No model matches.${unavailableNote}`
+      : `${plural(models.length, 'model')}.${unavailableNote}`,
     'Prices in US dollars per million tokens, of the endpoint with the highest priority.',
   ]
   print(terminal, '', ...lines.map((line) => paint(terminal, 'dim', line)))
 }
 
 function row(model: Model): string[] {
-  const first = firstAsked(model)
+  const first = firstEndpoint(model)
   return [
     model.id,
     formatSize(model.context_window),
     formatUsd(first?.input_usd_per_million),
     formatUsd(first?.output_usd_per_million),
     model.kind === 'chat' ? model.capabilities.join(' ') || UNKNOWN : model.kind,
-    whoOffers(model).join(' '),
+    providersOf(model).join(' '),
   ]
 }
 
 /** The providers of the available endpoints; if no endpoint is available, of all endpoints. */
-function whoOffers({ available, endpoints }: Model): string[] {
+function providersOf({ available, endpoints }: Model): string[] {
   return endpoints.filter((one) => one.available || !available).map(({ provider }) => provider)
 }
 
 /** The endpoint whose price is shown: the one that comes first by availability and priority. */
-function firstAsked({ endpoints }: Model) {
+function firstEndpoint({ endpoints }: Model) {
   return endpoints.toSorted((a, b) => Number(b.available) - Number(a.available) || a.priority - b.priority)[0]
 }

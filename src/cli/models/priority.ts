@@ -29,7 +29,7 @@ function setCommand(cli: Cli): Command {
     'hero_aibroker priority set groq 1',
   ])
     .argument('<provider>', 'its name, as “hero_aibroker providers” shows it')
-    .argument('<priority>', 'a whole number; leave gaps for providers that may come between', wholeNumber)
+    .argument('<priority>', 'a whole number; leave gaps for providers that may come between', parsePriority)
     .action((provider: string, priority: number, _options: unknown, command: Command) =>
       change(cli, command, { provider, priority }),
     )
@@ -67,7 +67,7 @@ function printPriorities(terminal: Terminal, priorities: Result<'priority.list'>
   )
 }
 
-function wholeNumber(text: string): number {
+function parsePriority(text: string): number {
   if (!/^\d{1,7}$/.test(text)) throw new InvalidArgumentError('Use a whole number, such as 5.')
   return Number(text)
 }

@@ -2,23 +2,23 @@ export const SHELLS = ['bash', 'zsh', 'fish', 'nu'] as const
 
 export type Shell = (typeof SHELLS)[number]
 
-export interface CommandWords {
+export interface CompletionCommand {
   readonly name: string
   readonly summary: string
-  readonly options: readonly OptionWord[]
+  readonly options: readonly CompletionOption[]
   /** The values of its argument, when these are a fixed set; empty otherwise. */
   readonly choices: readonly string[]
 }
 
-export interface OptionWord {
+export interface CompletionOption {
   readonly long: string
   readonly short: string | undefined
   readonly summary: string
   /** The kind of value that follows it; `undefined` for a flag. */
-  readonly takes: 'model' | 'file' | 'text' | undefined
+  readonly valueKind: 'model' | 'file' | 'text' | undefined
 }
 
-type Script = (commands: readonly CommandWords[], globals: readonly OptionWord[]) => string
+type Script = (commands: readonly CompletionCommand[], globals: readonly CompletionOption[]) => string
 
 /** The command that lists the names of models; silent when no broker is running. */
 const MODELS = 'hero_aibroker models --quiet 2>/dev/null'
@@ -26,7 +26,7 @@ const MODELS = 'hero_aibroker models --quiet 2>/dev/null'
 /** One script per shell that completes commands, options, and names of models, which it gets from the broker. */
 export const completionScripts: Readonly<Record<Shell, Script>> = { bash, zsh, fish, nu }
 
-function bash(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
+function bash(commands: readonly CompletionCommand[], globals: readonly CompletionOption[]): string {
   const names = commands.map(({ name }) => name)
   const cases = commands.map(
     (command) =>
@@ -54,7 +54,7 @@ ${cases.join('\n')}
 complete -o bashdefault -F _hero_aibroker hero_aibroker`
 }
 
-function zsh(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
+function zsh(commands: readonly CompletionCommand[], globals: readonly CompletionOption[]): string {
   const described = commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`)
   const cases = commands.map(({ name, options, choices }) => {
     const values = choices.length === 0 ? [] : [quote(`1:argument:(${choices.join(' ')})`)]
@@ -81,12 +81,14 @@ ${cases.join('\n')}
 if [ "$funcstack[1]" = "_hero_aibroker" ]; then _hero_aibroker "$@"; else compdef _hero_aibroker hero_aibroker; fi`
 }
 
-function zshOption({ long, summary, takes }: OptionWord): string {
+function zshOption({ long, summary, valueKind }: CompletionOption): string {
   const values = { model: ':model:_hero_aibroker_models', file: ':file:_files', text: ':text:' }
-  return quote(`${long}[${summary.replaceAll(/[[\]:]/g, '')}]${takes === undefined ? '' : values[takes]}`)
+  return quote(
+    `${long}[${summary.replaceAll(/[[\]:]/g, '')}]${valueKind === undefined ? '' : values[valueKind]}`,
+  )
 }
 
-function fish(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
+function fish(commands: readonly CompletionCommand[], globals: readonly CompletionOption[]): string {
   const line = (...parts: readonly string[]) =>
     ['complete -c hero_aibroker', ...parts].filter(Boolean).join(' ')
   return [
@@ -103,19 +105,19 @@ function fish(commands: readonly CommandWords[], globals: readonly OptionWord[])
   ].join('\n')
 }
 
-function fishOption({ long, short, summary, takes }: OptionWord): string {
+function fishOption({ long, short, summary, valueKind }: CompletionOption): string {
   const values = { model: `-x -a '(${MODELS})'`, file: '-r -F', text: '-x' }
   return [
     `-l ${long.slice(2)}`,
     short === undefined ? '' : `-s ${short.slice(1)}`,
-    takes === undefined ? '' : values[takes],
+    valueKind === undefined ? '' : values[valueKind],
     `-d ${quote(summary)}`,
   ]
     .filter(Boolean)
     .join(' ')
 }
 
-function nu(commands: readonly CommandWords[], globals: readonly OptionWord[]): string {
+function nu(commands: readonly CompletionCommand[], globals: readonly CompletionOption[]): string {
   return [
     'def "nu-complete hero_aibroker models" [] { ^hero_aibroker models --quiet | lines }',
     ...commands
@@ -128,20 +130,20 @@ function nu(commands: readonly CommandWords[], globals: readonly OptionWord[]): 
   ].join('\n')
 }
 
-function nuExtern(name: string, options: readonly OptionWord[], choosers: readonly string[]): string {
+function nuExtern(name: string, options: readonly CompletionOption[], choosers: readonly string[]): string {
   const values = { model: ': string@"nu-complete hero_aibroker models"', file: ': path', text: ': string' }
   const lines = [
     ...choosers.map((chooser) => `  argument?: string@"nu-complete hero_aibroker ${chooser}"`),
     ...(choosers.length === 0 ? ['  ...words: string'] : []),
-    ...options.map(({ long, short, summary, takes }) => {
+    ...options.map(({ long, short, summary, valueKind }) => {
       const flag = short === undefined ? long : `${long}(${short})`
-      return `  ${flag}${takes === undefined ? '' : values[takes]}  # ${summary}`
+      return `  ${flag}${valueKind === undefined ? '' : values[valueKind]}  # ${summary}`
     }),
   ]
   return `export extern "${name}" [\n${lines.join('\n')}\n]`
 }
 
-function longs(options: readonly OptionWord[]): string[] {
+function longs(options: readonly CompletionOption[]): string[] {
   return options.map(({ long }) => long)
 }
 

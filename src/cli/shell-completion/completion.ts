@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { describeCommand } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { completionScripts, SHELLS } from './completion-scripts.ts'
-import type { CommandWords, OptionWord, Shell } from './completion-scripts.ts'
+import type { CompletionCommand, CompletionOption, Shell } from './completion-scripts.ts'
 import { print } from '../terminal/terminal.ts'
 
 export function completionCommand(cli: Cli): Command {
@@ -21,11 +21,11 @@ export function completionCommand(cli: Cli): Command {
     .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
     .action((shell: Shell, _options: unknown, command: Command) => {
       const program = command.parent ?? command
-      print(cli.terminal, completionScripts[shell](program.commands.map(wordsOf), optionsOf(program)))
+      print(cli.terminal, completionScripts[shell](program.commands.map(completionOf), optionsOf(program)))
     })
 }
 
-function wordsOf(command: Command): CommandWords {
+function completionOf(command: Command): CompletionCommand {
   return {
     name: command.name(),
     summary: command.description(),
@@ -37,11 +37,11 @@ function wordsOf(command: Command): CommandWords {
   }
 }
 
-function optionsOf({ options }: Command): OptionWord[] {
+function optionsOf({ options }: Command): CompletionOption[] {
   return options.map(({ long, short, description, required }) => ({
     long: long ?? '',
     short: short ?? undefined,
     summary: description,
-    takes: !required ? undefined : long === '--model' ? 'model' : long === '--socket' ? 'file' : 'text',
+    valueKind: !required ? undefined : long === '--model' ? 'model' : long === '--socket' ? 'file' : 'text',
   }))
 }

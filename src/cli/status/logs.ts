@@ -83,7 +83,7 @@ function printLine(terminal: Terminal, line: Line, json: boolean): void {
   // One JSON value per line, as programs expect from a log.
   if (json) return print(terminal, JSON.stringify(line))
   const { time, level, message, details } = line
-  const about = Object.entries(details).map(([name, value]) => `${name}=${sayValue(value)}`)
+  const about = Object.entries(details).map(([name, value]) => `${name}=${formatValue(value)}`)
   const text = withoutControls([message, ...about].join(' '))
   print(
     terminal,
@@ -91,7 +91,7 @@ function printLine(terminal: Terminal, line: Line, json: boolean): void {
   )
 }
 
-function sayValue(value: unknown): string {
+function formatValue(value: unknown): string {
   return typeof value === 'string' && !/[\s"]/.test(value) ? value : JSON.stringify(value)
 }
 
@@ -102,16 +102,16 @@ function withOptions(command: Command): Command {
     )
     .addOption(
       new Option('-n, --lines <count>', 'how many of the last lines to show')
-        .argParser(lineCount)
+        .argParser(parseLineCount)
         .default(20),
     )
     .option('-f, --follow', 'follow the log, until Ctrl-C')
 }
 
-function lineCount(text: string): number {
+function parseLineCount(text: string): number {
   const count = Number(text)
-  if (Number.isInteger(count) && count >= 1 && count <= MOST_LINES) return count
-  throw new InvalidArgumentError(`Use a whole number from 1 to ${MOST_LINES}.`)
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_LINES) return count
+  throw new InvalidArgumentError(`Use a whole number from 1 to ${MAX_LINES}.`)
 }
 
-const MOST_LINES = 1000
+const MAX_LINES = 1000

@@ -13,28 +13,29 @@ export interface Failure {
 }
 
 /** For bad arguments, which commander has explained already. */
-const MISUSED = ERRORS['bad-request'].exit
+const USAGE_ERROR = ERRORS['bad-request'].exit
 
 /** The code with which a shell reports a process that Ctrl-C ended. */
 const INTERRUPTED = 130
 
-export function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof CommanderError) return { line: undefined, exit: thrown.exitCode === 0 ? 0 : MISUSED }
+export function toFailure(thrown: unknown): Failure {
+  if (thrown instanceof CommanderError)
+    return { line: undefined, exit: thrown.exitCode === 0 ? 0 : USAGE_ERROR }
   if (thrown instanceof DOMException && thrown.name === 'AbortError')
     return { line: undefined, exit: INTERRUPTED }
   const error = asBrokerError(thrown)
-  return { line: withoutControls(sayFailure(error)), exit: ERRORS[error.code].exit }
+  return { line: withoutControls(formatFailure(error)), exit: ERRORS[error.code].exit }
 }
 
 /** The error as one sentence, with the provider and what would help. */
-export function sayFailure(error: BrokerError): string {
+export function formatFailure(error: BrokerError): string {
   if (error.code === 'unreachable') {
     return `${error.message}; start one with “npm start”, or name its socket with --socket`
   }
   if (error.code === 'internal' && error.cause instanceof Error)
     return `${error.message}: ${error.cause.message}`
   const { provider, retryAfter } = error.details
-  const who = provider === undefined || error.message.includes(provider) ? '' : ` (${provider})`
-  const when = retryAfter === undefined ? '' : `; try again in ${Math.ceil(retryAfter)} s`
-  return `${error.message}${who}${when}`
+  const source = provider === undefined || error.message.includes(provider) ? '' : ` (${provider})`
+  const retryAdvice = retryAfter === undefined ? '' : `; try again in ${Math.ceil(retryAfter)} s`
+  return `${error.message}${source}${retryAdvice}`
 }

@@ -1,4 +1,4 @@
-import { dollars, formatDollars } from '../../base/money.ts'
+import { parseUsd, usdText } from '../../base/money.ts'
 import type { Money } from '../../base/money.ts'
 
 /** Stands for a value that is not known. */
@@ -45,11 +45,11 @@ export function plural(count: number, noun: string): string {
 
 /** Reads the `cost` of a chat response, US dollars as a number; rounds to nano-dollars. */
 export function readCost(cost: number | null | undefined): Money | undefined {
-  return cost === null || cost === undefined ? undefined : dollars(cost.toFixed(9))
+  return cost === null || cost === undefined ? undefined : parseUsd(cost.toFixed(9))
 }
 
 export function formatCost(cost: Money | undefined): string {
-  return cost === undefined ? 'price unknown' : formatUsd(formatDollars(cost))
+  return cost === undefined ? 'price unknown' : formatUsd(usdText(cost))
 }
 
 function trim(decimal: string): string {

@@ -4,7 +4,7 @@ import type { Transport } from '../../sdk/index.ts'
 import type { Terminal } from './terminal.ts'
 
 const SHOWN_AFTER_MS = 1000
-const EVERY_MS = 250
+const UPDATE_INTERVAL_MS = 250
 const ERASE_LINE = '\r\u001B[2K'
 
 /** A transport that shows on the terminal how long a request has been waiting, once that is more than a second. */
@@ -27,7 +27,7 @@ function showWaiting({ errors }: Terminal): Disposable {
     errors.write(
       `${ERASE_LINE}${styleText('dim', `waiting … ${Math.floor(ms / 1000)} s`, { stream: errors })}`,
     )
-  }, EVERY_MS)
+  }, UPDATE_INTERVAL_MS)
   return {
     [Symbol.dispose]() {
       clearInterval(timer)

@@ -10,7 +10,7 @@ export interface Column {
 }
 
 const GAP = '  '
-const NARROWEST = 8
+const MIN_COLUMN_WIDTH = 8
 
 /** Prints a table with a bold header; rows for which `isDim` is true are dimmed. */
 export function printTable(
@@ -32,9 +32,9 @@ export function tableLines(
 ): string[] {
   const lines = [columns.map(({ title }) => title), ...rows.map((row) => row.map(onOneLine))]
   const natural = columns.map((_column, at) =>
-    lines.reduce((most, line) => Math.max(most, (line[at] ?? '').length), 0),
+    lines.reduce((max, line) => Math.max(max, (line[at] ?? '').length), 0),
   )
-  const widths = fit(columns, natural, width)
+  const widths = shrinkColumns(columns, natural, width)
   return lines.map((row) =>
     columns
       .map((column, at) => cell(row[at] ?? '', widths[at] ?? 0, column.align))
@@ -48,14 +48,14 @@ function onOneLine(text: string): string {
   return withoutControls(text.replace(/[\t\r\n]+/g, ' '))
 }
 
-function fit(columns: readonly Column[], natural: readonly number[], width: number): number[] {
+function shrinkColumns(columns: readonly Column[], natural: readonly number[], width: number): number[] {
   const widths = [...natural]
-  let over = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width
+  let excess = widths.reduce((sum, one) => sum + one, GAP.length * (widths.length - 1)) - width
   // Shrink the last columns first, because the first ones hold the names.
-  for (let at = columns.length - 1; at >= 0 && over > 0; at--) {
+  for (let at = columns.length - 1; at >= 0 && excess > 0; at--) {
     if (columns[at]?.shrinks !== true) continue
-    const narrower = Math.max(NARROWEST, (widths[at] ?? 0) - over)
-    over -= Math.max(0, (widths[at] ?? 0) - narrower)
+    const narrower = Math.max(MIN_COLUMN_WIDTH, (widths[at] ?? 0) - excess)
+    excess -= Math.max(0, (widths[at] ?? 0) - narrower)
     widths[at] = Math.min(narrower, widths[at] ?? 0)
   }
   return widths

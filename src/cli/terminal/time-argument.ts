@@ -1,28 +1,31 @@
 import { InvalidArgumentError } from 'commander'
 
-const SECONDS = { m: 60, h: 3600, d: 86_400, w: 604_800 } as const
+const UNIT_SECONDS = { m: 60, h: 3600, d: 86_400, w: 604_800 } as const
 
 /** Parses a time in the past, in unix seconds: `24h` ago, `today`, a date, or unix seconds. Throws for anything else. */
-export function readMoment(text: string, nowMs: number): number {
+export function parsePastTime(text: string, nowMs: number): number {
   const ago = /^(\d{1,6})([mhdw])$/.exec(text)
   if (ago)
-    return Math.max(0, Math.floor(nowMs / 1000) - Number(ago[1]) * SECONDS[ago[2] as keyof typeof SECONDS])
+    return Math.max(
+      0,
+      Math.floor(nowMs / 1000) - Number(ago[1]) * UNIT_SECONDS[ago[2] as keyof typeof UNIT_SECONDS],
+    )
   if (/^\d{9,}$/.test(text)) return Number(text)
-  const date = text === 'today' ? new Date(nowMs).setHours(0, 0, 0, 0) : readDate(text)
+  const date = text === 'today' ? new Date(nowMs).setHours(0, 0, 0, 0) : parseDate(text)
   if (Number.isNaN(date))
     throw new InvalidArgumentError('Use 30m, 24h, 7d, today, a date like 2026-01-31, or unix seconds.')
   return Math.floor(date / 1000)
 }
 
 /** Parses a time in the future, in unix seconds: `30d` from now, a date, or unix seconds. Throws for anything else. */
-export function readMomentAhead(text: string, nowMs: number): number {
+export function parseFutureTime(text: string, nowMs: number): number {
   const ahead = /^(\d{1,6})([mhdw])$/.exec(text)
-  if (ahead === null) return readMoment(text, nowMs)
-  return Math.floor(nowMs / 1000) + Number(ahead[1]) * SECONDS[ahead[2] as keyof typeof SECONDS]
+  if (ahead === null) return parsePastTime(text, nowMs)
+  return Math.floor(nowMs / 1000) + Number(ahead[1]) * UNIT_SECONDS[ahead[2] as keyof typeof UNIT_SECONDS]
 }
 
 /** A date without a time means midnight in the local time zone. */
-function readDate(text: string): number {
+function parseDate(text: string): number {
   if (!/^\d{4}-\d\d-\d\d/.test(text)) return Number.NaN
   return Date.parse(text.length === 10 ? `${text}T00:00:00` : text)
 }

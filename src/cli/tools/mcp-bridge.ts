@@ -34,13 +34,13 @@ export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promi
       undiciFetch(url, { ...init, dispatcher: agent } as unknown as Parameters<typeof undiciFetch>[1]),
   })
   const client = new StdioServerTransport(input, output)
-  const running = new Map<string | number, AbortController>()
+  const pendingCalls = new Map<string | number, AbortController>()
   let initializeId: string | number | undefined
 
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is not an event target
   broker.onmessage = (message) => {
-    const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
-    if (isAnswer && message.id !== undefined) running.delete(message.id)
+    const isResponse = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)
+    if (isResponse && message.id !== undefined) pendingCalls.delete(message.id)
     if (isJSONRPCResultResponse(message) && message.id === initializeId) {
       broker.setProtocolVersion(String(message.result['protocolVersion']))
     }
@@ -49,23 +49,23 @@ export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promi
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is not an event target
   client.onmessage = (message) => {
     const cancelled = cancelledId(message)
-    const stateless = cancelled === undefined ? undefined : running.get(cancelled)
+    const pendingCall = cancelled === undefined ? undefined : pendingCalls.get(cancelled)
     // Without a session a call is cancelled by closing its HTTP request.
-    if (stateless !== undefined) return stateless.abort()
-    void pass(message)
+    if (pendingCall !== undefined) return pendingCall.abort()
+    void forward(message)
   }
 
-  async function pass(message: JSONRPCMessage): Promise<void> {
-    const leave = new AbortController()
+  async function forward(message: JSONRPCMessage): Promise<void> {
+    const controller = new AbortController()
     if (isJSONRPCRequest(message)) {
       if (message.method === 'initialize') initializeId = message.id
-      if (isStateless(message)) running.set(message.id, leave)
+      if (isStateless(message)) pendingCalls.set(message.id, controller)
     }
     try {
-      await broker.send(message, { requestSignal: leave.signal })
+      await broker.send(message, { requestSignal: controller.signal })
     } catch (error) {
-      if (isJSONRPCRequest(message) && !leave.signal.aborted)
-        await client.send(asAnswer(message, error, socketPath))
+      if (isJSONRPCRequest(message) && !controller.signal.aborted)
+        await client.send(toErrorResponse(message, error, socketPath))
     }
   }
 
@@ -76,7 +76,7 @@ export async function bridgeMcp({ socketPath, input, output }: McpBridge): Promi
     input.once('close', resolve)
     output.once('error', () => resolve())
   })
-  for (const leave of running.values()) leave.abort()
+  for (const controller of pendingCalls.values()) controller.abort()
   await broker.terminateSession().catch(() => undefined)
   await broker.close()
   await client.close()
@@ -95,16 +95,16 @@ function cancelledId(message: JSONRPCMessage): string | number | undefined {
 }
 
 /** The JSON-RPC error of the broker's response if it has one, otherwise an error of our own. */
-function asAnswer({ id }: JSONRPCRequest, error: unknown, socketPath: string): JSONRPCMessage {
-  const said = SdkHttpError.isInstance(error) ? refusalIn(error.data['text']) : undefined
-  if (said !== undefined) return { jsonrpc: '2.0', id, error: said }
+function toErrorResponse({ id }: JSONRPCRequest, error: unknown, socketPath: string): JSONRPCMessage {
+  const rpcError = SdkHttpError.isInstance(error) ? rpcErrorIn(error.data['text']) : undefined
+  if (rpcError !== undefined) return { jsonrpc: '2.0', id, error: rpcError }
   const message = SdkHttpError.isInstance(error)
     ? `the broker responded with HTTP status ${error.data.status}`
     : `no broker answers at ${socketPath}; start one with hero_aibroker_server`
   return { jsonrpc: '2.0', id, error: { code: INTERNAL_ERROR, message } }
 }
 
-function refusalIn(text: unknown) {
+function rpcErrorIn(text: unknown) {
   try {
     const { id: _, ...response } = JSON.parse(String(text)) as Record<string, unknown>
     const parsed = parseJSONRPCMessage({ ...response, id: 0 })

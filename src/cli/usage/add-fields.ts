@@ -1,4 +1,4 @@
-import { addMoney, dollars, formatDollars } from '../../base/money.ts'
+import { addMoney, parseUsd, usdText } from '../../base/money.ts'
 
 type Amounts<F extends string> = Readonly<Record<F, number | string>>
 
@@ -10,5 +10,5 @@ export function addFields<T extends Amounts<keyof T & string>>(a: T, b: NoInfer<
 
 function add(a: number | string, b: number | string): number | string {
   if (typeof a === 'number') return a + Number(b)
-  return formatDollars(addMoney(dollars(a), dollars(String(b))))
+  return usdText(addMoney(parseUsd(a), parseUsd(String(b))))
 }

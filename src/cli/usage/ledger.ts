@@ -9,7 +9,7 @@ import type { ExportQuery, Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand, globalsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatCount, plural } from '../terminal/format.ts'
-import { readMoment } from '../terminal/time-argument.ts'
+import { parsePastTime } from '../terminal/time-argument.ts'
 import { paint, print, printJson } from '../terminal/terminal.ts'
 
 export function ledgerCommand(cli: Cli): Command {
@@ -28,12 +28,12 @@ function verifyCommand(cli: Cli): Command {
     const globals = globalsOf(command)
     const result = await clientOf(cli, globals).call('ledger.verify')
     if (globals.json) printJson(cli.terminal, result)
-    else if (result.broken === undefined) print(cli.terminal, sayWhole(cli, result))
+    else if (result.broken === undefined) print(cli.terminal, verifiedText(cli, result))
     if (result.broken !== undefined) throw tampered(result.broken)
   })
 }
 
-function sayWhole({ terminal }: Cli, { rows, payers }: Result<'ledger.verify'>): string {
+function verifiedText({ terminal }: Cli, { rows, payers }: Result<'ledger.verify'>): string {
   const counted = `${formatCount(rows)} ${rows === 1 ? 'row' : 'rows'} of ${plural(payers, 'payer')}`
   return `${paint(terminal, 'green', 'intact')}  ${counted}, each as it was written`
 }
@@ -53,13 +53,13 @@ interface ExportOptions extends Globals {
 }
 
 function exportCommand(cli: Cli): Command {
-  const moment = (text: string) => readMoment(text, cli.now())
+  const parseTime = (text: string) => parsePastTime(text, cli.now())
   return describeCommand('export', 'Export every row as CSV or JSON, newest first', [
     'hero_aibroker ledger export > requests.csv',
     'hero_aibroker ledger export --since 30d --format json --out requests.json',
   ])
-    .option('--since <when>', 'from then on: 24h, 7d, today, 2026-01-31, or unix seconds', moment)
-    .option('--until <when>', 'before then, in the same forms', moment)
+    .option('--since <when>', 'from then on: 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option('--until <when>', 'before then, in the same forms', parseTime)
     .option('--address <ip>', 'only rows of this address')
     .addOption(new Option('--format <format>', 'format of the rows').choices(['csv', 'json']).default('csv'))
     .option('-o, --out <file>', 'write to a new file instead of standard output')

@@ -1,4 +1,4 @@
-import { dollars } from '../../base/money.ts'
+import { parseUsd } from '../../base/money.ts'
 import type { Client, Result } from '../../sdk/index.ts'
 import type { Cli } from '../cli.ts'
 import { formatUsd, plural } from '../terminal/format.ts'
@@ -18,7 +18,7 @@ interface Slice {
 }
 
 const DAY = 86_400
-const WIDEST_BAR = 60
+const MAX_BAR_WIDTH = 60
 
 /** Draws cost over time, or requests if nothing cost anything. Fetches all slices in one batch. */
 export async function printPlot({ terminal, now }: Cli, client: Client, span: Span): Promise<void> {
@@ -31,7 +31,7 @@ export async function printPlot({ terminal, now }: Cli, client: Client, span: Sp
     if (outcome.status === 'rejected') throw outcome.reason
     return outcome.value.totals
   })
-  const width = Math.min(WIDEST_BAR, widthOf(terminal) - 40)
+  const width = Math.min(MAX_BAR_WIDTH, widthOf(terminal) - 40)
   const lengths = barLengths(totals)
   for (const [at, { label }] of slices.entries()) {
     const line = `${label}  ${bar((lengths[at] ?? 0) * width).padEnd(width)}  ${figures(totals[at])}`
@@ -78,10 +78,10 @@ type Totals = Result<'usage.summary'>['totals']
 
 /** Lengths from 0 to 1; the longest bar has 1. */
 function barLengths(totals: readonly Totals[]): number[] {
-  const costs = totals.map(({ cost_usd }) => Number(dollars(cost_usd)))
+  const costs = totals.map(({ cost_usd }) => Number(parseUsd(cost_usd)))
   const values = costs.some((cost) => cost > 0) ? costs : totals.map(({ requests }) => requests)
-  const most = Math.max(...values, 1)
-  return values.map((value) => value / most)
+  const max = Math.max(...values, 1)
+  return values.map((value) => value / max)
 }
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']

@@ -6,7 +6,7 @@ import type { Result } from '../../sdk/index.ts'
 import { clientOf, describeCommand } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatCount, formatUsd, plural } from '../terminal/format.ts'
-import { readMoment } from '../terminal/time-argument.ts'
+import { parsePastTime } from '../terminal/time-argument.ts'
 import { SPLITS, fetchGroups, totalOf } from './usage-split.ts'
 import type { Counts, Filter, Split } from './usage-split.ts'
 import { printPlot } from './usage-plot.ts'
@@ -19,7 +19,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 type Usage = Result<'usage.summary'>
 
 export function usageCommand(cli: Cli): Command {
-  const moment = (text: string) => readMoment(text, cli.now())
+  const parseTime = (text: string) => parsePastTime(text, cli.now())
   return describeCommand('usage', 'Show requests, tokens and cost, in total and per model, caller or day', [
     'hero_aibroker usage',
     'hero_aibroker usage --since 7d --plot',
@@ -27,8 +27,8 @@ export function usageCommand(cli: Cli): Command {
     'hero_aibroker usage --by day --context lab',
     'hero_aibroker usage --since 2026-01-01 --until 2026-02-01 --json',
   ])
-    .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', moment)
-    .option('--until <when>', 'before then, in the same forms', moment)
+    .option('--since <when>', 'from then on: 30m, 24h, 7d, today, 2026-01-31, or unix seconds', parseTime)
+    .option('--until <when>', 'before then, in the same forms', parseTime)
     .addOption(new Option('--by <what>', 'one line per value of this (default: model)').choices(SPLITS))
     .option('--address <ip>', 'only requests of this address')
     .option('--context <name>', 'only requests of this context; "" for requests without one')
@@ -37,14 +37,14 @@ export function usageCommand(cli: Cli): Command {
     .action(async (_options: unknown, command: Command) => {
       const { plot, by, ...options } = command.optsWithGlobals<Globals & Options>()
       const { since, until, address, context, token, ...globals } = options
-      const who = { address, context, token }
-      if (by !== undefined || Object.values(who).some((one) => one !== undefined)) {
+      const filters = { address, context, token }
+      if (by !== undefined || Object.values(filters).some((one) => one !== undefined)) {
         if (plot === true)
           throw new BrokerError(
             'bad-request',
             '--plot shows all requests; leave out --by, --address, --context and --token',
           )
-        return showGroups(cli, globals, by ?? 'model', { since, until, ...who })
+        return showGroups(cli, globals, by ?? 'model', { since, until, ...filters })
       }
       const usage = await clientOf(cli, globals).call('usage.summary', { since, until })
       if (globals.json) return printJson(cli.terminal, usage)
@@ -95,8 +95,8 @@ function printRows(
   print(terminal, paint(terminal, 'bold', header))
   for (const line of lines) print(terminal, line)
   print(terminal, paint(terminal, 'bold', last))
-  const doubts = sayDoubts(totals)
-  if (doubts.length > 0) print(terminal, '', ...doubts.map((doubt) => paint(terminal, 'yellow', doubt)))
+  const notes = describeUncertainty(totals)
+  if (notes.length > 0) print(terminal, '', ...notes.map((note) => paint(terminal, 'yellow', note)))
 }
 
 function row(name: string, counts: Counts): string[] {
@@ -114,7 +114,7 @@ function isExact({ unpriced, uncertain_usd }: Counts): boolean {
   return unpriced === 0 && uncertain_usd === '0'
 }
 
-function sayDoubts({ unpriced, uncertain_usd }: Counts): string[] {
+function describeUncertainty({ unpriced, uncertain_usd }: Counts): string[] {
   return [
     ...(unpriced === 0
       ? []

@@ -3,44 +3,44 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import type { Rooms } from '../../inference/services/services.ts'
+import type { Services } from '../../inference/services/services.ts'
 import type { Config } from '../../config/config.ts'
-import type { Gate } from '../../auth/verify-bearer.ts'
-import { createDoor, type DoorOptions } from '../../server/http/http-server.ts'
+import type { BearerVerifier } from '../../auth/verify-bearer.ts'
+import { createHttpServer, type HttpServerOptions } from '../../server/http/http-server.ts'
 import type { CallerRules } from '../../server/http/node/request-types.ts'
-import { findCaller, isAdmin } from '../../server/http/authenticate.ts'
+import { authenticate, isAdmin } from '../../server/http/authenticate.ts'
 import { addHeroRoutes } from '../../server/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../server/mcp/mount-mcp.ts'
-import { mayListen, requireProof, requireSameMachine } from '../../server/http/tcp-access.ts'
+import { mayListen, requireBearer, requireLocalOrigin } from '../../server/http/tcp-access.ts'
 import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../server/rest/routes.ts'
 import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-types.ts'
 import { prometheusText } from '../../server/rpc/prometheus.ts'
-import { registerRpc, type MountedRpc, type RpcDoor } from '../../server/rpc/rpc-server.ts'
+import { registerRpc, type MountedRpc, type RpcOptions } from '../../server/rpc/rpc-server.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../runtime/bind.ts'
 import { drainable, type Drain } from '../../runtime/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../runtime/socket-paths.ts'
 import type { DaemonLog } from '../log.ts'
-import type { Tools } from '../services/mcp-tools.ts'
+import type { McpTools } from '../services/mcp-tools.ts'
 import { VERSION } from '../../runtime/version.ts'
 
 /** Grace period for callers to read the error that ends their response. */
-const LAST_WORDS_MS = 2000
+const ERROR_RESPONSE_MS = 2000
 
-export interface DoorParts {
+export interface ListenerParts {
   readonly config: Config
   readonly clock: Clock
   readonly log: DaemonLog
-  readonly rooms: Rooms
+  readonly services: Services
   readonly handlers: Handlers
   readonly streams: StreamHandlers
   readonly metrics: Metrics
   readonly sockets: SocketPaths
-  readonly tools: Tools
-  readonly gate: Gate
+  readonly tools: McpTools
+  readonly bearerVerifier: BearerVerifier
 }
 
 /** The open listeners of the daemon. */
-export interface Doors extends AsyncDisposable {
+export interface Listeners extends AsyncDisposable {
   readonly tcp: TcpAddress | undefined
   /** Ends MCP sessions and RPC streams, which otherwise last as long as their clients like, so that a drain can complete. */
   endSessions(): Promise<void>
@@ -51,13 +51,13 @@ export interface TcpAddress {
   readonly port: number
 }
 
-interface BuiltDoor {
-  readonly door: FastifyInstance
+interface BuiltListener {
+  readonly server: FastifyInstance
   readonly mcp: MountedMcp | undefined
   readonly rpc?: MountedRpc | undefined
 }
 
-interface OpenDoor extends BuiltDoor {
+interface OpenListener extends BuiltListener {
   readonly drain: Drain
 }
 
@@ -72,45 +72,51 @@ export function refuseOpenTcp({ listen, adminToken, heroSecret, allowsOpenTcp }:
 }
 
 /** Binds the Unix sockets and, where configured, TCP. Disposing drains: open requests may finish within the drain timeout. */
-export async function openDoors(parts: DoorParts): Promise<Doors> {
+export async function openListeners(parts: ListenerParts): Promise<Listeners> {
   const { config, sockets } = parts
-  const doors = restDoors(config, sockets).map((plan): PlacedDoor => [restDoor(plan, parts), plan.path])
-  return openAll([...doors, [rpcDoor(parts), sockets.rpc]], config.listen, parts)
+  const listeners = restListeners(config, sockets).map((plan): ListenerAtPath => [
+    buildRestListener(plan, parts),
+    plan.path,
+  ])
+  return openAll([...listeners, [buildRpcListener(parts), sockets.rpc]], config.listen, parts)
 }
 
 /** Opens the one listener that a primary does not share with its workers. */
-export function openRpcDoor(parts: DoorParts): Promise<Doors> {
-  return openAll([[rpcDoor(parts), parts.sockets.rpc]], undefined, parts)
+export function openRpcListener(parts: ListenerParts): Promise<Listeners> {
+  return openAll([[buildRpcListener(parts), parts.sockets.rpc]], undefined, parts)
 }
 
 /**
  * Opens the internal listeners, to which workers forward requests: the routes and rules of the shared listeners, on sockets of
  * their own. Their responses are counted by the workers.
  */
-export function openTwins(parts: DoorParts, rules: { readonly tcp: CallerRules['peerOf'] }): Promise<Doors> {
+export function openInternalListeners(
+  parts: ListenerParts,
+  rules: { readonly tcp: CallerRules['peerAddress'] },
+): Promise<Listeners> {
   const { config, sockets } = parts
-  const uncounted = { ...parts, metrics: { ...parts.metrics, answered: () => undefined } }
-  const doors = restDoors(config, sockets).map((plan): PlacedDoor => [
-    restDoor(plan, uncounted),
-    twinPath(sockets, plan.name),
+  const uncounted = { ...parts, metrics: { ...parts.metrics, recordResponse: () => undefined } }
+  const listeners = restListeners(config, sockets).map((plan): ListenerAtPath => [
+    buildRestListener(plan, uncounted),
+    internalSocketPath(sockets, plan.name),
   ])
-  const tcp: PlacedDoor[] =
+  const tcp: ListenerAtPath[] =
     config.listen === undefined
       ? []
-      : [[tcpDoor(config.listen, uncounted, rules.tcp), twinPath(sockets, TCP)]]
-  return openAll([...doors, ...tcp], undefined, parts)
+      : [[buildTcpListener(config.listen, uncounted, rules.tcp), internalSocketPath(sockets, TCP)]]
+  return openAll([...listeners, ...tcp], undefined, parts)
 }
 
-export function twinFolder({ folder }: SocketPaths): string {
+export function internalSocketFolder({ folder }: SocketPaths): string {
   return join(folder, 'w')
 }
 
-export function twinPath(sockets: SocketPaths, door: string): string {
-  return checkSocketPath(join(twinFolder(sockets), `${door}.sock`))
+export function internalSocketPath(sockets: SocketPaths, server: string): string {
+  return checkSocketPath(join(internalSocketFolder(sockets), `${server}.sock`))
 }
 
 /** A listener with inference routes. */
-export interface RestDoor {
+export interface RestListener {
   readonly name: string
   readonly path: string
   readonly prefixes: readonly string[]
@@ -120,7 +126,10 @@ export interface RestDoor {
 
 export const TCP = 'tcp'
 
-export function restDoors({ contextSockets }: Config, { folder, rest, web }: SocketPaths): RestDoor[] {
+export function restListeners(
+  { contextSockets }: Config,
+  { folder, rest, web }: SocketPaths,
+): RestListener[] {
   const ofContexts = contextSockets.map((context) => {
     const name = `rest.${context}`
     return { name, path: checkSocketPath(join(folder, `${name}.sock`)), prefixes: REST_PREFIXES, context }
@@ -132,22 +141,22 @@ export function restDoors({ contextSockets }: Config, { folder, rest, web }: Soc
   ]
 }
 
-type PlacedDoor = readonly [BuiltDoor, string]
+type ListenerAtPath = readonly [BuiltListener, string]
 
 async function openAll(
-  unixDoors: readonly PlacedDoor[],
+  unixListeners: readonly ListenerAtPath[],
   listen: TcpAddress | undefined,
-  parts: DoorParts,
-): Promise<Doors> {
-  const open: OpenDoor[] = []
+  parts: ListenerParts,
+): Promise<Listeners> {
+  const open: OpenListener[] = []
   const files: BoundSocket[] = []
   await using stack = new AsyncDisposableStack()
-  stack.defer(() => closeDoors(open, files, parts))
-  for (const [built, path] of unixDoors) {
-    const { door } = built
-    open.push({ ...built, drain: drainable(door.server) })
-    await door.ready()
-    files.push(await bindUnixSocket(door.server, path))
+  stack.defer(() => closeListeners(open, files, parts))
+  for (const [built, path] of unixListeners) {
+    const { server } = built
+    open.push({ ...built, drain: drainable(server.server) })
+    await server.ready()
+    files.push(await bindUnixSocket(server.server, path))
   }
   const tcp = listen === undefined ? undefined : await openTcp(listen, parts, open)
   const all = stack.move()
@@ -158,107 +167,124 @@ async function openAll(
   }
 }
 
-const ABOUT = { version: VERSION, title: 'Hero AI Broker', description: 'One API for every LLM provider.' }
+const API_INFO = { version: VERSION, title: 'Hero AI Broker', description: 'One API for every LLM provider.' }
 
-function restDoor({ name, prefixes, context }: RestDoor, parts: DoorParts): BuiltDoor {
+function buildRestListener({ name, prefixes, context }: RestListener, parts: ListenerParts): BuiltListener {
   const options = optionsFor(name, parts)
-  const door = createDoor(context === undefined ? options : inContext(context, options))
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: name })
-  addRestRoutes(door, parts.rooms, prefixes)
-  return { door, mcp: addMcp(door, options, parts) }
+  const server = createHttpServer(context === undefined ? options : inContext(context, options))
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name })
+  addRestRoutes(server, parts.services, prefixes)
+  return { server, mcp: addMcp(server, options, parts) }
 }
 
-export function inContext(context: string, options: DoorOptions): DoorOptions {
+export function inContext(context: string, options: HttpServerOptions): HttpServerOptions {
   return { ...options, callers: { ...options.callers, context } }
 }
 
-function rpcDoor(parts: DoorParts): BuiltDoor {
-  const door = createDoor(optionsFor('rpc', parts))
-  addHeroRoutes(door, { ...ABOUT, protocol: 'openrpc', socket: 'rpc' })
-  return { door, mcp: undefined, rpc: addRpc(door, parts) }
+function buildRpcListener(parts: ListenerParts): BuiltListener {
+  const server = createHttpServer(optionsFor('rpc', parts))
+  addHeroRoutes(server, { ...API_INFO, protocol: 'openrpc', socket: 'rpc' })
+  return { server, mcp: undefined, rpc: addRpc(server, parts) }
 }
 
-async function openTcp(listen: TcpAddress, parts: DoorParts, open: OpenDoor[]): Promise<TcpAddress> {
-  const built = tcpDoor(listen, parts)
-  open.push({ ...built, drain: drainable(built.door.server) })
-  await built.door.ready()
-  return await bindTcp(built.door.server, listen.address, listen.port)
+async function openTcp(listen: TcpAddress, parts: ListenerParts, open: OpenListener[]): Promise<TcpAddress> {
+  const built = buildTcpListener(listen, parts)
+  open.push({ ...built, drain: drainable(built.server.server) })
+  await built.server.ready()
+  return await bindTcp(built.server.server, listen.address, listen.port)
 }
 
 /** REST and JSON-RPC on one port. */
-function tcpDoor(listen: TcpAddress, parts: DoorParts, peerOf?: CallerRules['peerOf']): BuiltDoor {
+function buildTcpListener(
+  listen: TcpAddress,
+  parts: ListenerParts,
+  peerAddress?: CallerRules['peerAddress'],
+): BuiltListener {
   const plain = tcpOptions(listen, parts)
-  const options = peerOf === undefined ? plain : { ...plain, callers: { ...plain.callers, peerOf } }
-  const door = createDoor(options)
-  addHeroRoutes(door, { ...ABOUT, protocol: 'rest', socket: TCP })
-  addRestRoutes(door, parts.rooms, REST_PREFIXES)
-  const rpc = addRpc(door, parts)
-  return { door, rpc, mcp: addMcp(door, options, parts) }
+  const options = peerAddress === undefined ? plain : { ...plain, callers: { ...plain.callers, peerAddress } }
+  const server = createHttpServer(options)
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP })
+  addRestRoutes(server, parts.services, REST_PREFIXES)
+  const rpc = addRpc(server, parts)
+  return { server, rpc, mcp: addMcp(server, options, parts) }
 }
 
 /** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
-export function tcpOptions({ address }: TcpAddress, parts: OptionParts): DoorOptions {
-  const { gate, config } = parts
-  const guards = gate.isGuarded ? [requireProof] : config.allowsOpenTcp ? [] : [requireSameMachine(address)]
+export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpServerOptions {
+  const { bearerVerifier, config } = parts
+  const guards = bearerVerifier.isGuarded
+    ? [requireBearer]
+    : config.allowsOpenTcp
+      ? []
+      : [requireLocalOrigin(address)]
   return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
 }
 
-const roleOf: RpcDoor['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
+const roleOf: RpcOptions['roleOf'] = (_caller, request) => (isAdmin(request) ? 'admin' : 'caller')
 
-function addRpc(door: FastifyInstance, parts: DoorParts): MountedRpc {
-  const { handlers, streams, log, rooms, metrics } = parts
-  const prometheus = (): string => prometheusText({ rooms, metrics, version: VERSION })
+function addRpc(server: FastifyInstance, parts: ListenerParts): MountedRpc {
+  const { handlers, streams, log, services, metrics } = parts
+  const prometheus = (): string => prometheusText({ services, metrics, version: VERSION })
   const about = { prometheus, version: VERSION, logger: log }
-  return registerRpc(door, { handlers, streams, findCaller, roleOf, ...about })
+  return registerRpc(server, { handlers, streams, authenticate, roleOf, ...about })
 }
 
 /** TCP has guards of its own against web pages; on a Unix socket the MCP routes check the forwarded headers. */
-function addMcp(door: FastifyInstance, options: DoorOptions, { tools, clock }: DoorParts): MountedMcp {
-  const isGuarded = !door.trustForwarded
-  return mountMcp(door, { toolBroker: () => tools.broker(), clock, door: options, isGuarded })
+function addMcp(
+  server: FastifyInstance,
+  options: HttpServerOptions,
+  { tools, clock }: ListenerParts,
+): MountedMcp {
+  const isGuarded = !server.trustForwarded
+  return mountMcp(server, { toolBroker: () => tools.gateway(), clock, server: options, isGuarded })
 }
 
 /** What the options of a listener depend on. */
 export interface OptionParts {
   readonly config: Config
   readonly log: DaemonLog
-  readonly gate: Gate
-  readonly metrics: { readonly answered: Metrics['answered'] }
+  readonly bearerVerifier: BearerVerifier
+  readonly metrics: { readonly recordResponse: Metrics['recordResponse'] }
 }
 
-export function optionsFor(name: string, { config, log, gate, metrics }: OptionParts): DoorOptions {
-  const onAnswer = (status: number): void => metrics.answered(name, status)
-  const callers = { gate, proxies: config.proxies, rollsUp: config.rollsUp }
-  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onAnswer }
+export function optionsFor(
+  name: string,
+  { config, log, bearerVerifier, metrics }: OptionParts,
+): HttpServerOptions {
+  const onResponse = (status: number): void => metrics.recordResponse(name, status)
+  const callers = { bearerVerifier, proxies: config.proxies, rollsUp: config.rollsUp }
+  return { callers, name, bodyLimit: config.bodyLimitBytes, trustForwarded: true, logger: log, onResponse }
 }
 
-async function closeDoors(
-  open: readonly OpenDoor[],
+async function closeListeners(
+  open: readonly OpenListener[],
   files: readonly BoundSocket[],
-  { config, clock, rooms }: DoorParts,
+  { config, clock, services }: ListenerParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
   await endSessions(open)
-  await drainAll(open, { config, clock, rooms })
+  await drainAll(open, { config, clock, services })
 }
 
-async function endSessions(open: readonly BuiltDoor[]): Promise<void> {
+async function endSessions(open: readonly BuiltListener[]): Promise<void> {
   for (const { rpc } of open) rpc?.endStreams()
   await Promise.all(open.map(async ({ mcp }) => mcp?.close()))
 }
 
 /** Lets open requests finish within the drain timeout, then ends them with an error, then closes the remaining connections. */
 export async function drainAll(
-  open: readonly { readonly door: FastifyInstance; readonly drain: Drain }[],
+  open: readonly { readonly server: FastifyInstance; readonly drain: Drain }[],
   {
     config,
     clock,
-    rooms,
-  }: Pick<DoorParts, 'config' | 'clock'> & { readonly rooms: { readonly running: Rooms['running'] } },
+    services,
+  }: Pick<ListenerParts, 'config' | 'clock'> & {
+    readonly services: { readonly inFlight: Services['inFlight'] }
+  },
 ): Promise<void> {
-  const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
-  const graceMs = config.drainTimeoutMs + LAST_WORDS_MS
+  const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
+  const graceMs = config.drainTimeoutMs + ERROR_RESPONSE_MS
   await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))
   cancelEnd()
-  await Promise.all(open.map(({ door }) => door.close()))
+  await Promise.all(open.map(({ server }) => server.close()))
 }

@@ -2,20 +2,25 @@ import { readFile, rename, writeFile } from 'node:fs/promises'
 import type { Clock } from '../../base/clock.ts'
 import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import { asBrokerError } from '../../base/errors.ts'
-import type { CatalogueRefresh, ListStanding, ModelLists, Refreshed } from '../../catalog/model-lists.ts'
+import type {
+  CatalogueRefresh,
+  ModelListStatus,
+  ModelLists,
+  RefreshedList,
+} from '../../catalog/model-lists.ts'
 import { readListing } from '../../catalog/sources/openrouter-listing.ts'
 import { readRouterEndpoints, type RouterEndpoint } from '../../catalog/sources/router-endpoints.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { DaemonLog } from '../log.ts'
-import type { LiveModels } from './live-catalog.ts'
+import type { LiveCatalog } from './live-catalog.ts'
 
 const HOUR_MS = 3_600_000
 const OPENROUTER = 'openrouter'
 /** Without the query OpenRouter lists only the models that generate text. */
 const ALL_MODELS = '/models?output_modalities=all'
 
-export interface LiveCatalogueParts {
-  readonly models: LiveModels
+export interface CatalogRefreshParts {
+  readonly models: LiveCatalog
   readonly providers: () => ReadonlyMap<string, Provider>
   /** File of the last good copy of OpenRouter's list. */
   readonly copyPath: string
@@ -26,7 +31,7 @@ export interface LiveCatalogueParts {
 }
 
 /** By provider. */
-type Standings = Map<string, ListStanding>
+type ListStatuses = Map<string, ModelListStatus>
 
 /** The last good copy, as it is stored in its file. */
 interface Copy {
@@ -38,36 +43,36 @@ interface Copy {
  * Keeps the model lists that providers publish, in addition to the models file: at once from the last good copy, then
  * fetched in the background, now and every hour. When a list can't be fetched or is implausible, the last good one stays.
  */
-export function openLiveCatalogue(parts: LiveCatalogueParts): ModelLists & { close(): void } {
+export function openCatalogRefresh(parts: CatalogRefreshParts): ModelLists & { close(): void } {
   return new CatalogRefresher(parts)
 }
 
 class CatalogRefresher implements ModelLists {
   readonly isAutomatic: boolean
-  readonly #parts: LiveCatalogueParts
-  readonly #standings: Standings = new Map()
+  readonly #parts: CatalogRefreshParts
+  readonly #statuses: ListStatuses = new Map()
   readonly #endpoints: EndpointLists
-  #running: Promise<readonly Refreshed[]> | undefined
+  #running: Promise<readonly RefreshedList[]> | undefined
   #schedule: { readonly state: 'open'; readonly cancel: () => void } | { readonly state: 'closed' } = {
     state: 'open',
     cancel: () => undefined,
   }
 
-  constructor(parts: LiveCatalogueParts) {
+  constructor(parts: CatalogRefreshParts) {
     this.#parts = parts
     this.isAutomatic = parts.isAutomatic
     this.#endpoints = parts.isAutomatic ? new CachedEndpointLists(parts) : NO_ENDPOINTS
     if (parts.isAutomatic) void this.#start()
   }
 
-  refresh(): Promise<readonly Refreshed[]> {
-    return (this.#running ??= refreshAll(this.#parts, this.#standings).finally(
+  refresh(): Promise<readonly RefreshedList[]> {
+    return (this.#running ??= refreshAll(this.#parts, this.#statuses).finally(
       () => (this.#running = undefined),
     ))
   }
 
-  standing(): readonly ListStanding[] {
-    return [...this.#standings.values()]
+  status(): readonly ModelListStatus[] {
+    return [...this.#statuses.values()]
   }
 
   readonly endpointsOf: ModelLists['endpointsOf'] = (slug) => this.#endpoints.endpointsOf(slug)
@@ -81,7 +86,7 @@ class CatalogRefresher implements ModelLists {
 
   async #start(): Promise<void> {
     try {
-      await loadCopy(this.#parts, this.#standings)
+      await loadCopy(this.#parts, this.#statuses)
       await this.refresh()
     } catch (error) {
       this.#parts.log.error({ err: error }, 'the model lists of the providers could not be read')
@@ -116,10 +121,10 @@ interface FetchedEndpoints {
 
 /** OpenRouter's endpoints of a model: fetched on first use, and again after an hour. */
 class CachedEndpointLists implements EndpointLists {
-  readonly #parts: LiveCatalogueParts
+  readonly #parts: CatalogRefreshParts
   readonly #fetched = new BoundedMap<string, FetchedEndpoints>(MAX_ENDPOINT_LISTS)
 
-  constructor(parts: LiveCatalogueParts) {
+  constructor(parts: CatalogRefreshParts) {
     this.#parts = parts
   }
 
@@ -147,11 +152,11 @@ class CachedEndpointLists implements EndpointLists {
 /** Empty when the request fails. */
 async function fetchEndpoints(
   slug: string,
-  { providers, log }: LiveCatalogueParts,
+  { providers, log }: CatalogRefreshParts,
 ): Promise<readonly object[]> {
   try {
     const path = `/models/${slug.split('/').map(encodeURIComponent).join('/')}/endpoints`
-    return rowsOf(await providers().get(OPENROUTER)?.read?.(path))
+    return rowsOf(await providers().get(OPENROUTER)?.getJson?.(path))
   } catch (error) {
     log.warn(
       { model: slug, problem: asBrokerError(error).message },
@@ -170,23 +175,26 @@ function rowsOf(response: unknown): readonly object[] {
   return Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : []
 }
 
-async function refreshAll(parts: LiveCatalogueParts, standings: Standings): Promise<readonly Refreshed[]> {
+async function refreshAll(
+  parts: CatalogRefreshParts,
+  statuses: ListStatuses,
+): Promise<readonly RefreshedList[]> {
   const readable = [...parts.providers().values()].filter(
-    ({ read, isStandIn }) => read !== undefined && !isStandIn,
+    ({ getJson, isStandIn }) => getJson !== undefined && !isStandIn,
   )
-  return Promise.all(readable.map((provider) => refreshOne(provider, parts, standings)))
+  return Promise.all(readable.map((provider) => refreshOne(provider, parts, statuses)))
 }
 
 async function refreshOne(
   provider: Provider,
-  parts: LiveCatalogueParts,
-  standings: Standings,
-): Promise<Refreshed> {
+  parts: CatalogRefreshParts,
+  statuses: ListStatuses,
+): Promise<RefreshedList> {
   const triedAt = parts.clock.now()
   try {
     const refresh = provider.id === OPENROUTER ? refreshListing : refreshDiscovered
     const refreshed = await refresh(provider, parts)
-    standings.set(provider.id, {
+    statuses.set(provider.id, {
       provider: provider.id,
       models: refreshed.models,
       fetchedAt: triedAt,
@@ -200,39 +208,39 @@ async function refreshOne(
       { provider: provider.id, problem: message },
       'the list of models could not be refreshed; the last good one stays',
     )
-    const before = standings.get(provider.id) ?? { models: 0, fetchedAt: undefined }
-    standings.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
+    const before = statuses.get(provider.id) ?? { models: 0, fetchedAt: undefined }
+    statuses.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
     return { provider: provider.id, models: 0, problem: message }
   }
 }
 
-async function refreshListing(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
-  const list = await provider.read?.(ALL_MODELS)
+async function refreshListing(provider: Provider, parts: CatalogRefreshParts): Promise<CatalogueRefresh> {
+  const list = await provider.getJson?.(ALL_MODELS)
   const fetchedAt = parts.clock.now()
   const models = applyListing({ fetchedAt, list }, parts)
   await saveCopy({ fetchedAt, list }, parts.copyPath)
   return { models }
 }
 
-async function refreshDiscovered(provider: Provider, parts: LiveCatalogueParts): Promise<CatalogueRefresh> {
-  return { models: parts.models.discovered(provider.id, await provider.read?.('/models')) }
+async function refreshDiscovered(provider: Provider, parts: CatalogRefreshParts): Promise<CatalogueRefresh> {
+  return { models: parts.models.setDiscovered(provider.id, await provider.getJson?.('/models')) }
 }
 
 /** Throws when the list is implausible. */
-function applyListing({ fetchedAt, list }: Copy, { models }: LiveCatalogueParts): number {
+function applyListing({ fetchedAt, list }: Copy, { models }: CatalogRefreshParts): number {
   const listed = readListing(list, { day: dayOf(fetchedAt), before: models.listedCount() })
-  models.list(listed)
+  models.setListing(listed)
   return listed.length
 }
 
-async function loadCopy(parts: LiveCatalogueParts, standings: Standings): Promise<void> {
+async function loadCopy(parts: CatalogRefreshParts, statuses: ListStatuses): Promise<void> {
   const text = await readFile(parts.copyPath, 'utf8').catch(() => undefined)
   if (text === undefined) return
   try {
     const copy = JSON.parse(text) as Copy
     const models = applyListing(copy, parts)
     const kept = { models, fetchedAt: copy.fetchedAt, triedAt: undefined, problem: undefined }
-    standings.set(OPENROUTER, { provider: OPENROUTER, ...kept })
+    statuses.set(OPENROUTER, { provider: OPENROUTER, ...kept })
   } catch (error) {
     parts.log.warn({ path: parts.copyPath, problem: String(error) }, 'the kept list of models is of no use')
   }

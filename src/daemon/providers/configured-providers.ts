@@ -20,20 +20,20 @@ import {
 } from '../../providers/transport/base-url.ts'
 import { definitionsOf } from '../../providers/definitions/configured.ts'
 import type { KeySetting } from '../../providers/keys/key-pool.ts'
-import type { HealthBook } from '../../providers/health/endpoint-health.ts'
-import { leanUpstream } from '../../providers/transport/http1/http1-upstream.ts'
-import { openaiChat } from '../../providers/protocols/openai-provider.ts'
+import type { HealthRegistry } from '../../providers/health/endpoint-health.ts'
+import { http1Upstream } from '../../providers/transport/http1/http1-upstream.ts'
+import { openAiProvider } from '../../providers/protocols/openai-provider.ts'
 import type { Provider, ProviderDefinition } from '../../providers/provider.ts'
 import {
-  createWatch,
+  createDeadlineTimer,
   DEFAULT_LIMITS,
   type TimeLimits,
-  type Watch,
+  type DeadlineTimer,
 } from '../../providers/transport/timeouts.ts'
 import { testKeys } from '../../providers/checks/test-keys.ts'
 import { undiciUpstream, type Upstream } from '../../providers/transport/upstream.ts'
 
-export interface ProviderSetParts {
+export interface ConfiguredProvidersParts {
   readonly config: Config
   readonly clock: Clock
   /** Folder of the sockets of managed servers. */
@@ -41,14 +41,14 @@ export interface ProviderSetParts {
   /** Providers that exist only on this host: the mock provider, and servers that were detected. */
   readonly builtIn: readonly ProviderDefinition[]
   /** Health of all endpoints; outlives providers that a reload replaces. */
-  readonly health: HealthBook
+  readonly health: HealthRegistry
   readonly onServerEvent: (event: ManagedServerEvent) => void
   /** Called when a provider that a reload removed could not be closed cleanly. */
-  readonly onTrouble: (provider: string, error: unknown) => void
+  readonly onCloseError: (provider: string, error: unknown) => void
 }
 
 /** The providers that are configured now. */
-export interface ProviderSet {
+export interface ConfiguredProviders {
   /** By id. A new map after each `update`. */
   current(): ReadonlyMap<string, Provider>
   /**
@@ -74,24 +74,24 @@ interface BuiltProvider {
 }
 
 /** Starts without providers: `update` builds those of the models file. */
-export function createProviderSet(parts: ProviderSetParts): ProviderSet {
-  return new RebuildingProviderSet(parts)
+export function createConfiguredProviders(parts: ConfiguredProvidersParts): ConfiguredProviders {
+  return new RebuildableProviders(parts)
 }
 
-class RebuildingProviderSet implements ProviderSet {
-  readonly #parts: ProviderSetParts
+class RebuildableProviders implements ConfiguredProviders {
+  readonly #parts: ConfiguredProvidersParts
   readonly #builtIn: ProviderDefinition[]
-  readonly #watch: Watch
+  readonly #watch: DeadlineTimer
   /** By id: resolves when the last of the providers that a reload removed is closed. */
   readonly #closing = new Map<string, Promise<void>>()
   #settings: ReadonlyMap<string, ProviderSetting> = new Map()
   #built: ReadonlyMap<string, BuiltProvider> = new Map()
   #current: ReadonlyMap<string, Provider> = new Map()
 
-  constructor(parts: ProviderSetParts) {
+  constructor(parts: ConfiguredProvidersParts) {
     this.#parts = parts
     this.#builtIn = [...parts.builtIn]
-    this.#watch = createWatch(parts.clock)
+    this.#watch = createDeadlineTimer(parts.clock)
   }
 
   current(): ReadonlyMap<string, Provider> {
@@ -153,7 +153,7 @@ class RebuildingProviderSet implements ProviderSet {
     try {
       for (const definition of this.#definitions()) {
         const setting = this.#settings.get(definition.id)
-        if (isSetUp(definition, setting, this.#parts.config))
+        if (isConfigured(definition, setting, this.#parts.config))
           next.set(definition.id, this.#keepOrBuild(definition, setting))
       }
     } catch (error) {
@@ -177,7 +177,7 @@ class RebuildingProviderSet implements ProviderSet {
   /** Closes a provider after its running requests. Only a server of the same name, and the end of the program, wait for it. */
   #retire(id: string, built: BuiltProvider): void {
     const closing = Promise.all([this.#closing.get(id), closeBuilt(built)])
-      .then(ignoreResult, (error: unknown) => this.#parts.onTrouble(id, error))
+      .then(ignoreResult, (error: unknown) => this.#parts.onCloseError(id, error))
       .finally(() => {
         if (this.#closing.get(id) === closing) this.#closing.delete(id)
       })
@@ -206,7 +206,7 @@ async function closeBuilt({ provider, server }: BuiltProvider): Promise<void> {
 }
 
 /** A provider that needs a key is only there with one; providers on this host and of the models file need none. */
-function isSetUp(
+function isConfigured(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
   config: Config,
@@ -245,13 +245,14 @@ function build(
   definition: ProviderDefinition,
   setting: ProviderSetting | undefined,
   fingerprint: string,
-  parts: ProviderSetParts,
-  watch: Watch,
+  parts: ConfiguredProvidersParts,
+  watch: DeadlineTimer,
   closingPredecessor: () => Promise<void> | undefined,
 ): BuiltProvider {
-  const server = setting?.server === undefined ? undefined : manage(definition.id, setting.server, parts)
+  const server =
+    setting?.server === undefined ? undefined : createServer(definition.id, setting.server, parts)
   const baseUrl = server === undefined ? definition.baseUrl : baseUrlOf(server)
-  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeLimits, ...setting?.timeouts }
+  const limits = { ...DEFAULT_LIMITS, ...parts.config.timeouts, ...setting?.timeouts }
   const keys = keysFor(definition.id, setting, parts.config)
   const common = {
     definition,
@@ -261,11 +262,11 @@ function build(
     clock: parts.clock,
     enter: server === undefined ? undefined : () => enter(server, closingPredecessor()),
   }
-  const provider = openaiChat({
+  const provider = openAiProvider({
     ...common,
     health: parts.health,
     limits,
-    watch,
+    timer: watch,
   })
   const test: KnownProvider['testKeys'] = (signal) =>
     testKeys({ ...common, keys: keys.map(({ key }) => key) }, signal)
@@ -273,12 +274,16 @@ function build(
 }
 
 /** Only the connect timeout is enforced here; timeouts for silence are enforced by the dispatcher. */
-function upstreamAt(base: BaseUrl, { connectMs }: TimeLimits, { config, clock }: ProviderSetParts): Upstream {
+function upstreamAt(
+  base: BaseUrl,
+  { connectMs }: TimeLimits,
+  { config, clock }: ConfiguredProvidersParts,
+): Upstream {
   if (config.httpClient === 'undici') return undiciUpstream(base, { connectMs })
-  return leanUpstream(base, { clock, timeouts: { connectMs } })
+  return http1Upstream(base, { clock, timeouts: { connectMs } })
 }
 
-function manage(name: string, setting: ServerSetting, parts: ProviderSetParts): ManagedServer {
+function createServer(name: string, setting: ServerSetting, parts: ConfiguredProvidersParts): ManagedServer {
   // The prefix keeps a server named `rest` from taking the path of the broker's own socket.
   const pathPrefix = join(parts.socketFolder, `local_${name}`)
   return createManagedServer({
@@ -299,7 +304,7 @@ function baseUrlOf({ address }: ManagedServer): string {
 
 /** Waits until the previous server of the same name has ended: both would share a socket, and perhaps not fit into memory. */
 async function enter(server: ManagedServer, predecessor: Promise<void> | undefined): Promise<() => void> {
-  const leave = server.enter()
+  const leave = server.beginUse()
   try {
     await predecessor
     await server.ready()

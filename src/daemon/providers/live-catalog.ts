@@ -6,36 +6,36 @@ import { withListing } from '../../catalog/sources/with-listing.ts'
 import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
-export interface LiveModels {
+export interface LiveCatalog {
   file(): ModelsFile
   catalog(): Catalog
   /** What is wrong with the file since it was last applied. */
   problems(): readonly string[]
   /** Replaces the models file. */
-  take(file: ModelsFile): void
+  setFile(file: ModelsFile): void
   /** Adds models that were found on this host. */
-  add(found: readonly Model[]): void
+  addModels(found: readonly Model[]): void
   /** Replaces the models of OpenRouter's list. */
-  list(listed: readonly ListedModel[]): void
+  setListing(listed: readonly ListedModel[]): void
   listedCount(): number
   /** Replaces the models of a provider's own list. Returns how many of them are new to the catalog. */
-  discovered(provider: string, list: unknown): number
+  setDiscovered(provider: string, setListing: unknown): number
   /** Reports a models file that was refused. */
-  problem(message: string): void
+  setProblem(message: string): void
   /** Overrides the file's priority of all endpoints of these providers. */
-  prioritise(priorities: ReadonlyMap<string, number>): void
+  setPriorities(priorities: ReadonlyMap<string, number>): void
 }
 
 /** Reads the file, adds `added` to it, and calls `onChange` after every change of the catalog. Throws what is wrong with the file. */
-export function createLiveModels(
+export function createLiveCatalog(
   path: string,
   added: readonly Model[],
   onChange: () => void = () => undefined,
-): LiveModels {
+): LiveCatalog {
   return new MergedCatalog(readModelsFile(path), added, onChange)
 }
 
-class MergedCatalog implements LiveModels {
+class MergedCatalog implements LiveCatalog {
   readonly #onChange: () => void
   #file: ModelsFile
   #added: readonly Model[]
@@ -65,18 +65,18 @@ class MergedCatalog implements LiveModels {
     return this.#problems
   }
 
-  take(file: ModelsFile): void {
+  setFile(file: ModelsFile): void {
     this.#file = file
     this.#problems = []
     this.#rebuild()
   }
 
-  add(found: readonly Model[]): void {
+  addModels(found: readonly Model[]): void {
     this.#added = [...this.#added, ...found]
     this.#rebuild()
   }
 
-  list(listed: readonly ListedModel[]): void {
+  setListing(listed: readonly ListedModel[]): void {
     this.#listed = listed
     this.#rebuild()
   }
@@ -85,18 +85,18 @@ class MergedCatalog implements LiveModels {
     return this.#listed.length
   }
 
-  discovered(provider: string, list: unknown): number {
+  setDiscovered(provider: string, list: unknown): number {
     const before = this.#catalog.models.size
     this.#discovered = new Map([...this.#discovered, [provider, list]])
     this.#rebuild()
     return this.#catalog.models.size - before
   }
 
-  problem(message: string): void {
+  setProblem(message: string): void {
     this.#problems = [message]
   }
 
-  prioritise(priorities: ReadonlyMap<string, number>): void {
+  setPriorities(priorities: ReadonlyMap<string, number>): void {
     this.#priorities = priorities
     this.#rebuild()
   }

@@ -1,12 +1,12 @@
 import type { Model } from '../../catalog/catalog.ts'
-import { loopbackModels } from '../../local-models/mock/models.ts'
+import { mockModels } from '../../local-models/mock/models.ts'
 import { unixBaseUrl } from '../../providers/transport/base-url.ts'
 import type { ProviderDefinition } from '../../providers/provider.ts'
 
 const LOCAL = 'local'
 
 /** The built-in mock provider. It is called over its socket like any other provider. */
-export function loopbackDefinition(socketPath: string): ProviderDefinition {
+export function mockProviderDefinition(socketPath: string): ProviderDefinition {
   return {
     id: LOCAL,
     displayName: 'Loopback (built-in echo)',
@@ -19,28 +19,26 @@ export function loopbackDefinition(socketPath: string): ProviderDefinition {
 }
 
 /** The models of the mock provider as catalog entries. */
-export function loopbackCatalog(): readonly Model[] {
-  return loopbackModels.map(
-    ({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({
-      id,
-      displayName,
-      kind,
-      tier: 'free',
-      capabilities,
-      contextWindow,
-      maxOutputTokens,
-      endpoints: [
-        {
-          id: `${LOCAL}/${id}`,
-          provider: LOCAL,
-          modelId: id,
-          model: id,
-          priority: 1,
-          contextWindow,
-          maxOutputTokens,
-          price,
-        },
-      ],
-    }),
-  )
+export function mockProviderModels(): readonly Model[] {
+  return mockModels.map(({ id, displayName, kind, capabilities, contextWindow, maxOutputTokens, price }) => ({
+    id,
+    displayName,
+    kind,
+    tier: 'free',
+    capabilities,
+    contextWindow,
+    maxOutputTokens,
+    endpoints: [
+      {
+        id: `${LOCAL}/${id}`,
+        provider: LOCAL,
+        modelId: id,
+        model: id,
+        priority: 1,
+        contextWindow,
+        maxOutputTokens,
+        price,
+      },
+    ],
+  }))
 }

@@ -1,20 +1,20 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
-import { createGate, type Gate } from '../../auth/verify-bearer.ts'
+import { createBearerVerifier, type BearerVerifier } from '../../auth/verify-bearer.ts'
 import { openTokens, type Tokens } from '../../auth/tokens.ts'
 import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
 import { openStore } from '../../store/store.ts'
 
 /** Opens the API tokens, which have a database of their own, and creates the verifier of bearer tokens. `stack` closes the database. */
-export function openKeys(
+export function openApiKeys(
   { dataDir, adminToken, heroSecret }: Config,
   clock: Clock,
   stack: AsyncDisposableStack,
-): { tokens: Tokens; gate: Gate } {
+): { tokens: Tokens; bearerVerifier: BearerVerifier } {
   const path = join(dataDir, 'apikeys.db')
   const options = { path, clock, durability: 'full', migrations: API_KEYS_MIGRATIONS } as const
   const store = stack.adopt(openStore(options), (open) => open.close())
   const tokens = openTokens({ store, keyPath: join(dataDir, 'apikeys.key'), clock })
-  return { tokens, gate: createGate({ adminToken, heroSecret, tokens, clock }) }
+  return { tokens, bearerVerifier: createBearerVerifier({ adminToken, heroSecret, tokens, clock }) }
 }

@@ -4,19 +4,19 @@ import { createToolMeter } from '../../inference/tools/tool-billing.ts'
 import type { Config } from '../../config/config.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
-import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import type { McpGateway } from '../../mcp/mcp-gateway.ts'
 import type { DaemonLog } from '../log.ts'
 import { VERSION } from '../../runtime/version.ts'
 
 /** The tools of all MCP servers that are configured. */
-export interface Tools extends AsyncDisposable {
+export interface McpTools extends AsyncDisposable {
   /** Absent without an MCP file: then the MCP libraries are not even loaded. */
-  readonly configured: ToolBroker | undefined
+  readonly configured: McpGateway | undefined
   /** `configured`, or a gateway without servers, for listeners that get an MCP request all the same. */
-  broker(): Promise<ToolBroker>
+  gateway(): Promise<McpGateway>
 }
 
-export interface ToolParts {
+export interface McpToolsParts {
   readonly config: Pick<Config, 'dataDir' | 'mcpConfigPath'>
   /** Variables that the MCP file may refer to. */
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -27,13 +27,13 @@ export interface ToolParts {
 }
 
 /** Reads the MCP file, if one is configured. Servers start when they are first used. Throws `bad-request` for a bad file. */
-export async function openTools(parts: ToolParts): Promise<Tools> {
+export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
   const configPath = parts.config.mcpConfigPath
-  const configured = configPath === undefined ? undefined : await loadBroker(parts, configPath)
-  let empty: Promise<ToolBroker> | undefined
+  const configured = configPath === undefined ? undefined : await loadGateway(parts, configPath)
+  let empty: Promise<McpGateway> | undefined
   return {
     configured,
-    broker: () => (configured === undefined ? (empty ??= loadBroker(parts)) : Promise.resolve(configured)),
+    gateway: () => (configured === undefined ? (empty ??= loadGateway(parts)) : Promise.resolve(configured)),
     async [Symbol.asyncDispose]() {
       await configured?.close()
       await (await empty?.catch(() => undefined))?.close()
@@ -41,15 +41,15 @@ export async function openTools(parts: ToolParts): Promise<Tools> {
   }
 }
 
-async function loadBroker(
-  { config, environment, clock, log, ledger, limits }: ToolParts,
+async function loadGateway(
+  { config, environment, clock, log, ledger, limits }: McpToolsParts,
   configPath?: string,
-): Promise<ToolBroker> {
-  const [{ createToolBroker }, { createPinFile }] = await Promise.all([
+): Promise<McpGateway> {
+  const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
     import('../../mcp/mcp-gateway.ts'),
     import('../../mcp/upstream/pin-file.ts'),
   ])
-  return createToolBroker({
+  return createMcpGateway({
     configPath,
     environment,
     version: VERSION,

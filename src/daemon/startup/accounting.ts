@@ -1,20 +1,20 @@
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
-import { openRuleBook, type RuleBook } from '../../limits/limit-store.ts'
-import { createEndpointFigures, type EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
+import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
+import { createEndpointStats, type EndpointStats } from '../../telemetry/endpoint-stats.ts'
 import type { DaemonLog } from '../log.ts'
-import { clearOldRows } from '../services/row-retention.ts'
+import { startRowRetention } from '../services/row-retention.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonAccounting {
   readonly ledger: Ledger
-  readonly rules: RuleBook
+  readonly limitStore: LimitStore
   readonly limits: Limits
   readonly tokenCounter: TokenCounter
   /** Seeded with the latest entries of the ledger. */
-  readonly figures: EndpointFiguresBook
+  readonly endpointStats: EndpointStats
 }
 
 /** The latest entries from which endpoint statistics are seeded: few, as they delay the start. */
@@ -30,18 +30,18 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
     onUnsettled: ({ id }, error) =>
       log.error({ err: error, id }, 'a request could not be settled: its hold stays until the next start'),
   })
-  const rules = openRuleBook(store, clock)
-  const limits = createLimits({ rules, ledger, clock })
-  const stopClearing = clearOldRows({ ledger, clock, keepDays: config.keepDays }, (error) =>
+  const limitStore = openLimitStore(store, clock)
+  const limits = createLimits({ rules: limitStore, ledger, clock })
+  const stopClearing = startRowRetention({ ledger, clock, keepDays: config.keepDays }, (error) =>
     log.error({ err: error }, 'old rows of the ledger could not be deleted'),
   )
   stack.defer(stopClearing)
   const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   recoverHolds(ledger, log)
-  const figures = createEndpointFigures(clock)
+  const endpointStats = createEndpointStats(clock)
   const since = Math.floor(clock.now() / 1000) - SEED_WINDOW_S
-  figures.recall(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
-  return { ledger, rules, limits, tokenCounter, figures }
+  endpointStats.load(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
+  return { ledger, limitStore, limits, tokenCounter, endpointStats }
 }
 
 /** Turns holds that a killed broker left open into entries with cost bounds. The start does not wait for it. */

@@ -1,18 +1,18 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
-import { createLogRing, type LogRing } from '../../runtime/log-buffer.ts'
+import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
 import { socketPaths, type SocketPaths } from '../../runtime/socket-paths.ts'
-import { createAlarms, watchOpenFiles, type Alarms } from '../../runtime/warnings.ts'
+import { createWarnings, watchOpenFiles, type Warnings } from '../../runtime/warnings.ts'
 import type { DaemonLog } from '../log.ts'
 
 /** What every step of the start needs. */
 export interface DaemonInstance {
   readonly config: Config
   readonly clock: Clock
-  readonly log: LogRing
+  readonly log: LogBuffer
   readonly sockets: SocketPaths
-  readonly warnings: Alarms
+  readonly warnings: Warnings
   /** Monotonic milliseconds. */
   readonly startedAt: number
   /** Closes in reverse order what the steps have opened. */
@@ -23,14 +23,14 @@ export interface DaemonInstance {
 export async function openInstance(
   config: Config,
   clock: Clock,
-  onward: DaemonLog,
+  target: DaemonLog,
   stack: AsyncDisposableStack,
 ): Promise<DaemonInstance> {
-  const log = createLogRing({ clock, onward })
+  const log = createLogBuffer({ clock, target })
   const startedAt = clock.monotonic()
   const sockets = socketPaths(config.socketDir)
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
-  const warnings = createAlarms({ clock, log })
+  const warnings = createWarnings({ clock, log })
   stack.defer(watchOpenFiles(warnings, clock))
   return { config, clock, log, sockets, warnings, startedAt, stack }
 }

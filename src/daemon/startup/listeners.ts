@@ -2,8 +2,8 @@ import type { Flags } from '../../config/config.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
-import { openDoors, type TcpAddress } from '../listeners/listeners.ts'
-import { tellingRules, tellingTokens } from '../workers/primary/broadcast-changes.ts'
+import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
+import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
@@ -25,25 +25,36 @@ export interface BuiltDaemon {
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, stack } = instance
-  const { inference: rooms, tools, metrics } = services
+  const { inference, tools, metrics } = services
   let tcp: TcpAddress | undefined
   const handlers = createHandlers(built, () => tcp)
   const streams = brokerStreams({ logs: log })
-  const { gate } = storage
-  const parts = { config, clock, log, rooms, handlers, streams, metrics, sockets, tools, gate }
+  const { bearerVerifier } = storage
+  const parts = {
+    config,
+    clock,
+    log,
+    services: inference,
+    handlers,
+    streams,
+    metrics,
+    sockets,
+    tools,
+    bearerVerifier,
+  }
   if (config.workers === 1) {
-    tcp = stack.use(await openDoors(parts)).tcp
+    tcp = stack.use(await openListeners(parts)).tcp
     return tcp
   }
-  const { openDoorsWithWorkers } = await loadWorkers()
+  const { openClusteredListeners } = await loadWorkers()
   const state = {
     registry: () => providers.registry.state(),
-    rules: () => accounting.rules.list(),
-    tokens: () => storage.tokens.kept(),
+    rules: () => accounting.limitStore.list(),
+    tokens: () => storage.tokens.stored(),
   }
-  const clustered = stack.use(await openDoorsWithWorkers({ ...parts, flags, state }))
+  const clustered = stack.use(await openClusteredListeners({ ...parts, flags, state }))
   tcp = clustered.tcp
-  broadcast.connect((topic) => clustered.tell(topic))
+  broadcast.connect((topic) => clustered.broadcast(topic))
   return tcp
 }
 
@@ -56,9 +67,9 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
-    rooms: services.inference,
-    rules: tellingRules(accounting.rules, () => broadcast.send('rules')),
-    tokens: tellingTokens(storage.tokens, () => broadcast.send('tokens')),
+    services: services.inference,
+    rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
+    tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),
     version: VERSION,
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
@@ -67,7 +78,7 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
-    alarms: () => warnings.current(),
+    hostWarnings: () => warnings.current(),
     knownProviders: () => registry.known(),
     priorities,
     metrics: services.metrics,

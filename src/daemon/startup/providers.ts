@@ -1,15 +1,15 @@
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
-import { startProbes } from '../../providers/checks/health-probes.ts'
-import { createHealthBook, type HealthBook } from '../../providers/health/endpoint-health.ts'
+import { startHealthProbes } from '../../providers/checks/health-probes.ts'
+import { createHealthRegistry, type HealthRegistry } from '../../providers/health/endpoint-health.ts'
 import type { Store } from '../../store/store.ts'
-import { openSupply, type Supply } from '../providers/provider-registry.ts'
+import { openProviderRegistry, type ProviderRegistry } from '../providers/provider-registry.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonProviders {
-  readonly registry: Supply
-  readonly health: HealthBook
+  readonly registry: ProviderRegistry
+  readonly health: HealthRegistry
   readonly priorities: ProviderPriorities
 }
 
@@ -20,24 +20,32 @@ export async function openProviders(
   broadcast: WorkerBroadcast,
 ): Promise<DaemonProviders> {
   const { config, clock, log, sockets, stack } = instance
-  const health = createHealthBook({ clock })
-  const registry = stack.use(await openSupply({ config, clock, log, health, socketFolder: sockets.folder }))
+  const health = createHealthRegistry({ clock })
+  const registry = stack.use(
+    await openProviderRegistry({ config, clock, log, health, socketFolder: sockets.folder }),
+  )
   registry.onChange = () => broadcast.sendRegistry()
   const { probeEveryMs: everyMs } = config
   if (everyMs !== undefined)
-    stack.defer(startProbes({ providers: () => registry.providers(), health, clock, everyMs }))
+    stack.defer(
+      startHealthProbes({ providers: () => registry.providers(), health, clock, intervalMs: everyMs }),
+    )
   return { registry, health, priorities: livePriorities(store, registry, broadcast) }
 }
 
 /** A priority that an administrator sets is stored and takes effect at once, in every process. */
-function livePriorities(store: Store, registry: Supply, broadcast: WorkerBroadcast): ProviderPriorities {
+function livePriorities(
+  store: Store,
+  registry: ProviderRegistry,
+  broadcast: WorkerBroadcast,
+): ProviderPriorities {
   const priorities = createProviderPriorities(store)
-  registry.prioritise(priorities.all())
+  registry.setPriorities(priorities.all())
   return {
     all: () => priorities.all(),
     async set(provider, priority) {
       await priorities.set(provider, priority)
-      registry.prioritise(priorities.all())
+      registry.setPriorities(priorities.all())
       await broadcast.registrySent()
     },
   }

@@ -1,16 +1,16 @@
 import { join } from 'node:path'
-import type { Gate } from '../../auth/verify-bearer.ts'
+import type { BearerVerifier } from '../../auth/verify-bearer.ts'
 import type { Tokens } from '../../auth/tokens.ts'
-import type { Alarms } from '../../runtime/warnings.ts'
+import type { Warnings } from '../../runtime/warnings.ts'
 import { openStore, type Store } from '../../store/store.ts'
-import { openKeys } from '../services/api-keys.ts'
+import { openApiKeys } from '../services/api-keys.ts'
 import type { DaemonInstance } from './instance.ts'
 
 export interface DaemonStorage {
   /** `requests.db` */
   readonly store: Store
   readonly tokens: Tokens
-  readonly gate: Gate
+  readonly bearerVerifier: BearerVerifier
 }
 
 /** Step 1: opens the databases of requests and of API tokens. Throws `cannot-start`. */
@@ -20,10 +20,10 @@ export function openStorage({ config, clock, warnings, stack }: DaemonInstance):
   const store = stack.adopt(openStore({ path, clock, durability: 'power-safe-soon', onFull }), (open) =>
     open.close(),
   )
-  return { store, ...openKeys(config, clock, stack) }
+  return { store, ...openApiKeys(config, clock, stack) }
 }
 
-function warnWhenFull(warnings: Alarms): (reason: unknown) => void {
+function warnWhenFull(warnings: Warnings): (reason: unknown) => void {
   return (reason) => {
     if (reason === undefined) return warnings.clear('ledger')
     const cause = reason instanceof Error ? reason.message : 'unknown cause'

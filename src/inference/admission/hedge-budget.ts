@@ -1,30 +1,33 @@
-import type { EndpointFiguresBook } from '../../telemetry/endpoint-stats.ts'
-import type { Errand } from '../request/inference-request.ts'
+import type { EndpointStats } from '../../telemetry/endpoint-stats.ts'
+import type { InferenceRequest } from '../request/inference-request.ts'
 import type { Grant } from '../budget/affordable-candidates.ts'
 
 /** When a second endpoint may be tried beside one that is slow to send its first chunk, and how often. */
-export interface Hedges {
+export interface HedgePolicy {
   /** Milliseconds after which this endpoint is unusually late; `undefined` when too little is known of it. */
-  patienceMs(endpointId: string): number | undefined
+  delayMs(endpointId: string): number | undefined
   /** Counts a request that may be hedged: it adds its share to the budget. */
-  enter(): void
+  addRequest(): void
   /** Takes one extra request from the budget; false when there is none left. */
-  take(): boolean
+  acquire(): boolean
 }
 
 /** The maximum of extra requests that the budget accumulates in quiet times. */
-const MOST_SAVED = 10
+const MAX_SAVED = 10
 const WHOLE = 100
 
 /** @param percent extra requests per hundred requests that may be hedged. */
-export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, percent: number): Hedges {
+export function createHedgePolicy(
+  endpointStats: Pick<EndpointStats, 'slowMs'>,
+  percent: number,
+): HedgePolicy {
   let saved = 0
   return {
-    patienceMs: (endpointId) => figures.slowMs(endpointId),
-    enter() {
-      saved = Math.min(MOST_SAVED * WHOLE, saved + percent)
+    delayMs: (endpointId) => endpointStats.slowMs(endpointId),
+    addRequest() {
+      saved = Math.min(MAX_SAVED * WHOLE, saved + percent)
     },
-    take() {
+    acquire() {
       if (saved < WHOLE) return false
       saved -= WHOLE
       return true
@@ -33,10 +36,14 @@ export function createHedges(figures: Pick<EndpointFiguresBook, 'slowMs'>, perce
 }
 
 /** The hedge policy of a request; `undefined` unless it is a stream with a second candidate whose first one has a known latency. */
-export function hedgesFor(errand: Errand, grant: Grant, hedges: Hedges | undefined): Hedges | undefined {
+export function hedgePolicyFor(
+  request: InferenceRequest,
+  grant: Grant,
+  policy: HedgePolicy | undefined,
+): HedgePolicy | undefined {
   const [first, second] = grant.candidates
-  if (!errand.streamed || first === undefined || second === undefined) return undefined
-  if (hedges?.patienceMs(first.id) === undefined) return undefined
-  hedges.enter()
-  return hedges
+  if (!request.stream || first === undefined || second === undefined) return undefined
+  if (policy?.delayMs(first.id) === undefined) return undefined
+  policy.addRequest()
+  return policy
 }

@@ -1,31 +1,31 @@
 import { BrokerError } from '../../base/errors.ts'
-import { Roster, type Placed } from '../../base/collections/swap-set.ts'
+import { SwapSet, type SwapSetMember } from '../../base/collections/swap-set.ts'
 
 /** The requests in flight, so that a broker that has to stop ends each with an error instead of a broken connection. */
-export interface Running {
+export interface InFlight {
   /** Adds a request until it leaves. Throws `stopping` after `stopAll`. */
-  enter(one: Stoppable): void
-  leave(one: Stoppable): void
-  endAll(): void
+  add(request: Stoppable): void
+  remove(request: Stoppable): void
+  stopAll(): void
 }
 
-export interface Stoppable extends Placed {
+export interface Stoppable extends SwapSetMember {
   /** Ends it although its caller is still there. */
   stop(error: BrokerError): void
 }
 
-export function createRunning(): Running {
-  const all = new Roster<Stoppable>()
+export function createInFlight(): InFlight {
+  const all = new SwapSet<Stoppable>()
   let isStopping = false
   return {
-    enter(one) {
+    add(request) {
       if (isStopping) throw stopping()
-      all.add(one)
+      all.add(request)
     },
-    leave: (one) => void all.delete(one),
-    endAll() {
+    remove: (request) => void all.delete(request),
+    stopAll() {
       isStopping = true
-      all.each((one) => one.stop(stopping()))
+      all.forEach((request) => request.stop(stopping()))
     },
   }
 }

@@ -1,11 +1,11 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
-import type { Asker, Errand } from '../request/inference-request.ts'
+import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 
 /** What accounting in another process has to know of a request to reserve its cost. */
-export interface Booking {
-  readonly errand: Errand
-  readonly asker: Asker
+export interface ReservationRequest {
+  readonly request: InferenceRequest
+  readonly context: RequestContext
   /** The generation id. */
   readonly id: string
   /** The expected tokens of the prompt. */
@@ -13,10 +13,10 @@ export interface Booking {
 }
 
 /** The limits and the ledger as one request uses them. */
-export interface Books {
+export interface Accounting {
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle'>
+  readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>
 }
 
 /** Consults accounting in another process. The result answers for this one request from what it learned. Throws what that process throws. */
-export type BookAhead = (booking: Booking) => Promise<Books>
+export type ReserveRemotely = (reservation: ReservationRequest) => Promise<Accounting>

@@ -1,19 +1,19 @@
 import { BrokerError } from '../../base/errors.ts'
-import { formatDollars, type Money } from '../../base/money.ts'
+import { usdText, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import { mostItCanCost, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
+import { maxCostOf, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
 import type { Allowance } from '../../limits/limits.ts'
-import type { Errand, InferenceKind } from '../request/inference-request.ts'
+import type { InferenceRequest, InferenceKind } from '../request/inference-request.ts'
 
 /** What a request may use: the money to set aside, and the candidates with the tokens that each may give. */
 export interface Grant {
   readonly candidates: readonly Endpoint[]
   /** The money to set aside; `undefined` when no price is known. */
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
   /** Tokens of all choices together after which a stream ends; by endpoint id, only where a budget binds. */
   readonly tokens: ReadonlyMap<string, number>
   /** Ids of the endpoints that are asked for fewer tokens than they could give. */
-  readonly shortened: ReadonlySet<string>
+  readonly capped: ReadonlySet<string>
   readonly allowance: Allowance | undefined
 }
 
@@ -22,127 +22,131 @@ export interface Payable {
   readonly kind: Pick<InferenceKind, 'maxUsage'>
   /** Best first. */
   readonly candidates: readonly Endpoint[]
-  readonly most: Money | undefined
-  readonly choices?: number | undefined
-  readonly mayBeShortened?: boolean | undefined
+  readonly maxCost: Money | undefined
+  readonly n?: number | undefined
+  readonly mayCapTokens?: boolean | undefined
 }
 
 const NO_TOKENS: ReadonlyMap<string, number> = new Map()
-const NOBODY: ReadonlySet<string> = new Set()
+const NONE: ReadonlySet<string> = new Set()
 
 /**
  * The candidates that the caller's budget affords. Where the caller set no maximum length and the budget affords less than
  * the model's maximum, the response is capped at what it affords. Throws `over-budget` when no candidate is affordable.
  */
-export function grantFor(errand: Payable, allowance: Allowance | undefined): Grant {
-  const { candidates, most } = errand
-  if (allowance === undefined) return { candidates, most, tokens: NO_TOKENS, shortened: NOBODY, allowance }
-  const offers = candidates.flatMap((endpoint) => offerOf(errand, endpoint, allowance))
-  if (offers.length === 0) throw tooDear(errand, allowance)
+export function affordableCandidates(request: Payable, allowance: Allowance | undefined): Grant {
+  const { candidates, maxCost } = request
+  if (allowance === undefined) return { candidates, maxCost, tokens: NO_TOKENS, capped: NONE, allowance }
+  const affordable = candidates.flatMap((endpoint) => affordableAt(request, endpoint, allowance))
+  if (affordable.length === 0) throw overBudget(request, allowance)
   return {
-    candidates: offers.map(({ endpoint }) => endpoint),
-    most: dearest(offers),
+    candidates: affordable.map(({ endpoint }) => endpoint),
+    maxCost: mostExpensive(affordable),
     tokens: new Map(
-      offers.flatMap(({ endpoint, tokens }) => (tokens === undefined ? [] : [[endpoint.id, tokens]])),
+      affordable.flatMap(({ endpoint, tokens }) => (tokens === undefined ? [] : [[endpoint.id, tokens]])),
     ),
-    shortened: new Set(offers.flatMap(({ endpoint, isShortened }) => (isShortened ? [endpoint.id] : []))),
+    capped: new Set(affordable.flatMap(({ endpoint, isCapped }) => (isCapped ? [endpoint.id] : []))),
     allowance,
   }
 }
 
 /** A request, and what it may use. */
 export interface GrantedRequest {
-  readonly request: Errand
+  readonly request: InferenceRequest
   readonly grant: Grant
 }
 
 /** The maximum that one attempt at an endpoint may use. */
-export function mostUsageAt({ request, grant }: GrantedRequest, endpoint: Endpoint): UsageBounds {
+export function maxAttemptUsage({ request, grant }: GrantedRequest, endpoint: Endpoint): UsageBounds {
   const bounds = request.kind.maxUsage(endpoint)
-  const tokens = grant.shortened.has(endpoint.id) ? grant.tokens.get(endpoint.id) : undefined
-  return tokens === undefined ? bounds : { ...bounds, completionTokensAtMost: tokens }
+  const tokens = grant.capped.has(endpoint.id) ? grant.tokens.get(endpoint.id) : undefined
+  return tokens === undefined ? bounds : { ...bounds, maxCompletionTokens: tokens }
 }
 
 /** How the response to a request is capped at an endpoint; `undefined` when it isn't. */
-export function shorteningOf(grant: Grant, endpoint: Endpoint | undefined): Shortening | undefined {
-  if (endpoint === undefined || grant.allowance === undefined || !grant.shortened.has(endpoint.id))
+export function capAt(grant: Grant, endpoint: Endpoint | undefined): TokenCap | undefined {
+  if (endpoint === undefined || grant.allowance === undefined || !grant.capped.has(endpoint.id))
     return undefined
   const { period } = grant.allowance
   return { max_tokens: grant.tokens.get(endpoint.id) ?? 0, budget: period }
 }
 
 /** The value of `x_aibroker.limited`. */
-export interface Shortening {
+export interface TokenCap {
   /** Of all choices together. */
   readonly max_tokens: number
   /** The period of the budget that binds. */
   readonly budget: string
 }
 
-interface Offer {
+interface AffordableCandidate {
   readonly endpoint: Endpoint
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
   readonly tokens: number | undefined
-  readonly isShortened: boolean
+  readonly isCapped: boolean
 }
 
 /** One candidate with what the budget affords of it; an empty list when that is nothing. */
-function offerOf(errand: Payable, endpoint: Endpoint, { left, mayBeUnpriced }: Allowance): Offer[] {
+function affordableAt(
+  request: Payable,
+  endpoint: Endpoint,
+  { remaining, allowUnpriced }: Allowance,
+): AffordableCandidate[] {
   const { price } = endpoint
-  const bounds = errand.kind.maxUsage(endpoint)
-  const tokens = bounds.completionTokensAtMost
-  const most = price === undefined ? undefined : mostItCanCost(bounds, price)
-  if (price === undefined || most === undefined)
-    return mayBeUnpriced ? [{ endpoint, most: undefined, tokens: undefined, isShortened: false }] : []
-  if (most <= left) return [{ endpoint, most, tokens, isShortened: false }]
-  if (errand.mayBeShortened !== true) return []
-  const { choices = 1 } = errand
-  const affordable = tokensAffordable(bounds, price, left)
-  const perChoice = Math.floor((affordable ?? 0) / choices)
+  const bounds = request.kind.maxUsage(endpoint)
+  const tokens = bounds.maxCompletionTokens
+  const maxCost = price === undefined ? undefined : maxCostOf(bounds, price)
+  if (price === undefined || maxCost === undefined)
+    return allowUnpriced ? [{ endpoint, maxCost: undefined, tokens: undefined, isCapped: false }] : []
+  if (maxCost <= remaining) return [{ endpoint, maxCost, tokens, isCapped: false }]
+  if (request.mayCapTokens !== true) return []
+  const { n = 1 } = request
+  const affordable = tokensAffordable(bounds, price, remaining)
+  const perChoice = Math.floor((affordable ?? 0) / n)
   if (perChoice < 1) return []
-  const completionTokensAtMost = perChoice * choices
+  const completionTokensAtMost = perChoice * n
   return [
     {
       endpoint,
-      most: mostItCanCost({ ...bounds, completionTokensAtMost }, price),
+      maxCost: maxCostOf({ ...bounds, maxCompletionTokens: completionTokensAtMost }, price),
       tokens: completionTokensAtMost,
-      isShortened: true,
+      isCapped: true,
     },
   ]
 }
 
-function dearest(offers: readonly Offer[]): Money | undefined {
-  let most: Money | undefined
-  for (const offer of offers) if (offer.most !== undefined && offer.most > (most ?? -1n)) most = offer.most
-  return most
+function mostExpensive(affordable: readonly AffordableCandidate[]): Money | undefined {
+  let maxCost: Money | undefined
+  for (const each of affordable)
+    if (each.maxCost !== undefined && each.maxCost > (maxCost ?? -1n)) maxCost = each.maxCost
+  return maxCost
 }
 
-function tooDear(errand: Payable, { left, name, period }: Allowance): BrokerError {
-  const whose = `${name} has $${formatDollars(left)} left ${period === 'total' ? 'in total' : `this ${period}`}`
-  const costs = errand.candidates.flatMap((endpoint) => costsOf(errand, endpoint))
+function overBudget(request: Payable, { remaining, name, period }: Allowance): BrokerError {
+  const balance = `${name} has $${usdText(remaining)} left ${period === 'total' ? 'in total' : `this ${period}`}`
+  const costs = request.candidates.flatMap((endpoint) => minCostAt(request, endpoint))
   if (costs.length === 0)
     return new BrokerError(
       'over-budget',
-      `${whose}, and the price of this model is unknown: request a model with a price, or have the limit allow unpriced ones`,
+      `${balance}, and the price of this model is unknown: request a model with a price, or have the limit allow unpriced ones`,
     )
-  const least = costs.reduce((a, b) => (b < a ? b : a))
+  const minCost = costs.reduce((a, b) => (b < a ? b : a))
   const advice =
-    errand.mayBeShortened !== true
+    request.mayCapTokens !== true
       ? 'request fewer max_tokens, or have the budget raised'
       : 'have the budget raised'
   return new BrokerError(
     'over-budget',
-    `This request requires more credits, or fewer max_tokens: ${whose}, this may cost $${formatDollars(least)}; ${advice}`,
+    `This request requires more credits, or fewer max_tokens: ${balance}, this may cost $${usdText(minCost)}; ${advice}`,
   )
 }
 
 /** The minimum that has to be left for this candidate. */
-function costsOf(errand: Payable, endpoint: Endpoint): Money[] {
+function minCostAt(request: Payable, endpoint: Endpoint): Money[] {
   const { price } = endpoint
   if (price === undefined) return []
-  const bounds = errand.kind.maxUsage(endpoint)
-  const shortest =
-    errand.mayBeShortened !== true ? bounds : { ...bounds, completionTokensAtMost: errand.choices ?? 1 }
-  const cost = mostItCanCost(shortest, price)
+  const bounds = request.kind.maxUsage(endpoint)
+  const minUsage = request.mayCapTokens !== true ? bounds : { ...bounds, maxCompletionTokens: request.n ?? 1 }
+  const cost = maxCostOf(minUsage, price)
   return cost === undefined ? [] : [cost]
 }

@@ -1,18 +1,18 @@
 import type { Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import { mostItCanCost, type UsageBounds } from '../../ledger/cost.ts'
+import { maxCostOf, type UsageBounds } from '../../ledger/cost.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
 import type { InferenceKind } from '../request/inference-request.ts'
-import { imagesIn, textTokensAtMost } from '../usage/prompt-text.ts'
+import { imagesIn, maxTextTokens } from '../usage/prompt-text.ts'
 
 /** Assumed length of a response, in tokens, where neither the caller nor the catalog bounds it. */
-const UNKNOWN_OUTPUT = 128_000
+const ASSUMED_MAX_OUTPUT = 128_000
 /** Assumed maximum length of a prompt with media, in tokens, where the context window is unknown. */
-const UNKNOWN_WINDOW = 1_000_000
+const ASSUMED_CONTEXT_WINDOW = 1_000_000
 
 /** The parts of a chat request that bound its cost. */
-export type ChatBounds = Pick<ChatRequest, 'body' | 'maxTokens' | 'choices'>
+export type ChatBounds = Pick<ChatRequest, 'body' | 'maxTokens' | 'n'>
 
 /** The maximum cost at the most expensive of the candidates; `undefined` when none of them has a known price. */
 export function maxCost(
@@ -22,34 +22,37 @@ export function maxCost(
   let max: Money | undefined
   for (const endpoint of candidates) {
     const { price } = endpoint
-    const cost = price === undefined ? undefined : mostItCanCost(kind.maxUsage(endpoint), price)
+    const cost = price === undefined ? undefined : maxCostOf(kind.maxUsage(endpoint), price)
     if (cost !== undefined && cost > (max ?? -1n)) max = cost
   }
   return max
 }
 
 /** The maximum that a chat can use at one endpoint. */
-export function boundsOf(request: ChatBounds, endpoint: Endpoint): UsageBounds {
+export function maxChatUsage(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
-  const answer = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? UNKNOWN_OUTPUT, window)
-  const completionTokensAtMost = answer * request.choices
+  const perChoice = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? ASSUMED_MAX_OUTPUT, window)
+  const completionTokensAtMost = perChoice * request.n
   // An image, a file or a link may stand for any number of tokens, up to the context window.
   if (hasMedia(request))
     return {
-      promptTokensAtMost: Math.max(textTokensAtMost(request.body), endpoint.contextWindow ?? UNKNOWN_WINDOW),
-      completionTokensAtMost,
-      imagesAtMost: endpoint.price?.perImage === undefined ? undefined : imagesIn(request.body),
+      maxPromptTokens: Math.max(
+        maxTextTokens(request.body),
+        endpoint.contextWindow ?? ASSUMED_CONTEXT_WINDOW,
+      ),
+      maxCompletionTokens: completionTokensAtMost,
+      maxImages: endpoint.price?.perImage === undefined ? undefined : imagesIn(request.body),
     }
   return {
-    promptTokensAtMost: Math.min(textTokensAtMost(request.body), window),
-    completionTokensAtMost,
+    maxPromptTokens: Math.min(maxTextTokens(request.body), window),
+    maxCompletionTokens: completionTokensAtMost,
     isText: true,
   }
 }
 
 /** The maximum usage of a request whose response has no tokens: no token is shorter than a byte. */
 export function maxPromptUsage({ byteLength }: JsonBody): UsageBounds {
-  return { promptTokensAtMost: byteLength, completionTokensAtMost: 0 }
+  return { maxPromptTokens: byteLength, maxCompletionTokens: 0 }
 }
 
 function hasMedia({ body }: ChatBounds): boolean {

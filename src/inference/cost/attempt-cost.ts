@@ -1,17 +1,17 @@
-import { money, NOTHING, type Money } from '../../base/money.ts'
+import { money, ZERO, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { CountSource, Settlement, Usage } from '../../ledger/types.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import { countReading } from './estimate-usage.ts'
-import { mostUsageAt, type GrantedRequest } from '../budget/affordable-candidates.ts'
-import type { Ceiling, Meter, Reading } from '../usage/usage-meter.ts'
-import { guessedCost, settledCost, type CostQuestion } from './reconcile-cost.ts'
+import { estimateUsage } from './estimate-usage.ts'
+import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
+import type { UsageCeiling, UsageMeter, UsageReading } from '../usage/usage-meter.ts'
+import { reconcileEstimate, reconcileCost, type CostInput } from './reconcile-cost.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** An attempt as far as its cost is concerned. */
 export interface ChargingAttempt {
   readonly endpoint: Endpoint
-  readonly meter: Meter
+  readonly meter: UsageMeter
   /** The provider's own figure of the cost is what we are billed; otherwise it is usage times price. */
   readonly reportsCost: boolean
   readonly granted: GrantedRequest
@@ -22,59 +22,59 @@ export interface ChargingAttempt {
 }
 
 /** The cost of one response, or of all parts of one that several endpoints gave. */
-export type Bill = Pick<
+export type AttemptCost = Pick<
   Settlement,
   'usage' | 'countSource' | 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'
 >
 
 /** The cost of one attempt after its end: at once where the endpoint reported its usage, otherwise once its tokens are counted. */
-export function settledBillOf(
+export function settledCostOf(
   attempt: ChargingAttempt,
   held: Money | undefined,
   counter: TokenCounter | undefined,
-): Bill | Promise<Bill> {
+): AttemptCost | Promise<AttemptCost> {
   const { endpoint, meter, body } = attempt
-  if (meter.reported !== undefined) return billAt(meter.read(), attempt, false, held)
-  const asked = { body, model: endpoint.modelId }
-  return countReading(meter, ceilingOf(attempt), asked, counter).then((reading) =>
-    billAt(reading, attempt, attempt.isAbandoned, held),
+  if (meter.reported !== undefined) return costAt(meter.read(), attempt, false, held)
+  const sent = { body, model: endpoint.modelId }
+  return estimateUsage(meter, ceilingOf(attempt), sent, counter).then((reading) =>
+    costAt(reading, attempt, attempt.isAbandoned, held),
   )
 }
 
-function billAt(
-  reading: Reading,
+function costAt(
+  reading: UsageReading,
   { endpoint: { price }, meter, reportsCost }: ChargingAttempt,
-  goesOn: boolean,
+  isAbandoned: boolean,
   held: Money | undefined,
-): Bill {
+): AttemptCost {
   const charged = reportsCost ? meter.charged : undefined
-  const question: CostQuestion = { reading, price, charged, goesOn, held }
-  const costs = meter.isEstimate ? guessedCost(question) : settledCost(question)
+  const input: CostInput = { reading, price, charged, isAbandoned, held }
+  const costs = meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
-  const countSource = goesOn ? 'bounded' : reading.countSource
+  const countSource = isAbandoned ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }
 
 /** The cost of one attempt as far as its usage is known now. */
-export function billOf(attempt: ChargingAttempt): Bill {
+export function costSoFar(attempt: ChargingAttempt): AttemptCost {
   const { meter } = attempt
   const reading = meter.reported === undefined ? meter.bounds(ceilingOf(attempt)) : meter.read()
-  return billAt(reading, attempt, false, undefined)
+  return costAt(reading, attempt, false, undefined)
 }
 
 /** The body of an attempt that resumes a stream may be longer than the caller's. */
-function ceilingOf({ endpoint, granted, body }: ChargingAttempt): Ceiling {
+function ceilingOf({ endpoint, granted, body }: ChargingAttempt): UsageCeiling {
   const { request } = granted
-  const max = mostUsageAt(granted, endpoint)
+  const max = maxAttemptUsage(granted, endpoint)
   const longer = Math.max(0, body.byteLength - request.body.byteLength)
   return {
-    most: { ...max, promptTokensAtMost: max.promptTokensAtMost + longer },
-    mayThinkUnseen: request.kind.reasons(endpoint) !== false,
-    choices: request.choices ?? 1,
+    bounds: { ...max, maxPromptTokens: max.maxPromptTokens + longer },
+    mayHideReasoning: request.kind.reasons(endpoint) !== false,
+    choices: request.n ?? 1,
   }
 }
 
-export const NO_BILL: Bill = {
+export const NO_COST: AttemptCost = {
   usage: undefined,
   countSource: 'none',
   cost: undefined,
@@ -86,35 +86,35 @@ export const NO_BILL: Bill = {
  * The sum of all parts. Unknown is contagious: with one unpriced part the whole is unpriced, and what is known of the others
  * is its lower bound; one bounded part makes the whole bounded.
  */
-export function addBills(bills: readonly Bill[]): Bill {
-  const [only] = bills
-  if (only === undefined) return NO_BILL
-  if (bills.length === 1) return only
-  const isExact = bills.every(
+export function addAttemptCosts(parts: readonly AttemptCost[]): AttemptCost {
+  const [only] = parts
+  if (only === undefined) return NO_COST
+  if (parts.length === 1) return only
+  const isExact = parts.every(
     ({ cost, costLow, costHigh }) => cost !== undefined && (costLow ?? costHigh) === undefined,
   )
-  const isUpstreams = bills.every(({ costSource }) => costSource === 'upstream')
-  const disputed = bills.filter(({ flag }) => flag !== undefined)
+  const isReported = parts.every(({ costSource }) => costSource === 'upstream')
+  const disputed = parts.filter(({ flag }) => flag !== undefined)
   return {
-    usage: bills.map(({ usage }) => usage).reduce(addUsage),
-    countSource: worstOf(bills),
-    cost: sumOfKnown(bills.map(({ cost }) => cost)),
-    costLow: isExact ? undefined : sumOfKnown(bills.map(({ cost, costLow }) => costLow ?? cost ?? NOTHING)),
-    costHigh: isExact ? undefined : sumOfKnown(bills.map(highOf)),
-    costSource: isUpstreams ? 'upstream' : undefined,
-    upstreamCost: sumOfKnown((isUpstreams ? bills : disputed).map(({ upstreamCost }) => upstreamCost)),
+    usage: parts.map(({ usage }) => usage).reduce(addUsage),
+    countSource: leastCertainSource(parts),
+    cost: sumOfKnown(parts.map(({ cost }) => cost)),
+    costLow: isExact ? undefined : sumOfKnown(parts.map(({ cost, costLow }) => costLow ?? cost ?? ZERO)),
+    costHigh: isExact ? undefined : sumOfKnown(parts.map(highOf)),
+    costSource: isReported ? 'upstream' : undefined,
+    upstreamCost: sumOfKnown((isReported ? parts : disputed).map(({ upstreamCost }) => upstreamCost)),
     flag: disputed[0]?.flag,
   }
 }
 
 /** The cost with that of undelivered attempts: the usage stays that of the response, the cost is that of all. */
-export function addCosts(bill: Bill, unheard: readonly Bill[]): Bill {
-  const { cost, costLow, costHigh, costSource } = addBills([bill, ...unheard])
-  return { ...bill, cost, costLow, costHigh, costSource }
+export function addUndelivered(delivered: AttemptCost, undelivered: readonly AttemptCost[]): AttemptCost {
+  const { cost, costLow, costHigh, costSource } = addAttemptCosts([delivered, ...undelivered])
+  return { ...delivered, cost, costLow, costHigh, costSource }
 }
 
 /** With a lower bound alone, the upper bound is unknown. */
-function highOf({ cost, costLow, costHigh }: Bill): Money | undefined {
+function highOf({ cost, costLow, costHigh }: AttemptCost): Money | undefined {
   return costHigh ?? (costLow === undefined ? cost : undefined)
 }
 
@@ -150,9 +150,9 @@ function sumOfKnown(amounts: readonly (Money | undefined)[]): Money | undefined 
 const SOURCES: readonly CountSource[] = ['none', 'bounded', 'counted', 'reported']
 
 /** A part without cost and usage, such as a refusal, has no influence on the source of the counts. */
-function worstOf(bills: readonly Bill[]): CountSource {
-  const sources = bills.flatMap(({ usage, cost, countSource }) =>
-    usage === undefined && cost === NOTHING ? [] : countSource,
+function leastCertainSource(parts: readonly AttemptCost[]): CountSource {
+  const sources = parts.flatMap(({ usage, cost, countSource }) =>
+    usage === undefined && cost === ZERO ? [] : countSource,
   )
   return SOURCES.find((source) => sources.includes(source)) ?? 'none'
 }

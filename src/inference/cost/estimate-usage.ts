@@ -1,31 +1,31 @@
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import type { Ceiling, Meter, Reading } from '../usage/usage-meter.ts'
+import type { UsageCeiling, UsageMeter, UsageReading } from '../usage/usage-meter.ts'
 import { promptTextOf, type PromptText } from '../usage/prompt-text.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** Models whose tokenizer we have. gpt-oss has it too, but a long preamble of its own. */
 const OWN_TOKENIZER = /gpt-(?!oss)|\bo[134]\b|text-embedding/
 /** Where texts are joined or cut, and around names, a count may be off by this share, and by this many tokens. */
-const SLACK = 0.03
-const EITHER_WAY = 2
+const RELATIVE_ERROR = 0.03
+const ABSOLUTE_ERROR = 2
 /** Tokens that a chat template adds per message and per request: usual and maximum. */
 const PER_MESSAGE = 4
-const PER_MESSAGE_AT_MOST = 8
+const MAX_PER_MESSAGE = 8
 const PER_REQUEST = 3
-const PER_REQUEST_AT_MOST = 16
+const MAX_PER_REQUEST = 16
 
 /**
  * The usage of a response whose provider reported none, with the tokens counted where a tokenizer can. Only a model's own
  * tokenizer narrows the bounds: another one may be off by any factor.
  */
-export async function countReading(
-  meter: Meter,
-  ceiling: Ceiling,
+export async function estimateUsage(
+  meter: UsageMeter,
+  ceiling: UsageCeiling,
   { body, model }: { readonly body: JsonBody; readonly model: string },
   counter: TokenCounter | undefined,
-): Promise<Reading> {
+): Promise<UsageReading> {
   const reading = meter.bounds(ceiling)
-  const { said } = meter
+  const { text: said } = meter
   if (counter === undefined || said === undefined) return reading
   const prompt = promptTextOf(body)
   if (prompt.media > 0 || prompt.tokens > 0) return reading
@@ -35,9 +35,9 @@ export async function countReading(
   if (text === undefined || extra === undefined || completion === undefined) return reading
   const counted = { text, extra, completion }
   const bounded = OWN_TOKENIZER.test(model)
-    ? drawnIn(reading, closer(counted, prompt, ceiling, meter))
+    ? narrowed(reading, narrowerBounds(counted, prompt, ceiling, meter))
     : reading
-  return within(guessOf(counted, prompt), bounded)
+  return within(estimateOf(counted, prompt), bounded)
 }
 
 interface Counted {
@@ -52,14 +52,14 @@ interface Pair {
   readonly completion: number
 }
 
-function guessOf({ text, extra, completion }: Counted, { messages }: PromptText): Pair {
-  const frame = messages === 0 ? 0 : messages * PER_MESSAGE + PER_REQUEST
-  return { prompt: text + extra + frame, completion }
+function estimateOf({ text, extra, completion }: Counted, { messages }: PromptText): Pair {
+  const templateTokens = messages === 0 ? 0 : messages * PER_MESSAGE + PER_REQUEST
+  return { prompt: text + extra + templateTokens, completion }
 }
 
-function within(guess: Pair, { usage, low, high }: Reading): Reading {
+function within(estimate: Pair, { usage, low, high }: UsageReading): UsageReading {
   const clamp = (name: keyof Pair): number =>
-    Math.min(Math.max(guess[name], low?.[name] ?? 0), high?.[name] ?? Infinity)
+    Math.min(Math.max(estimate[name], low?.[name] ?? 0), high?.[name] ?? Infinity)
   return {
     usage: usage && { ...usage, prompt: clamp('prompt'), completion: clamp('completion') },
     countSource: 'counted',
@@ -69,39 +69,45 @@ function within(guess: Pair, { usage, low, high }: Reading): Reading {
 }
 
 /** Narrower bounds; infinite or 0 where none are known. */
-interface Closer {
+interface NarrowerBounds {
   readonly low: Pair
   readonly high: Pair
 }
 
-function closer({ text, completion }: Counted, prompt: PromptText, ceiling: Ceiling, meter: Meter): Closer {
+function narrowerBounds(
+  { text, completion }: Counted,
+  prompt: PromptText,
+  ceiling: UsageCeiling,
+  meter: UsageMeter,
+): NarrowerBounds {
   const { messages, texts, extras } = prompt
-  const frame = messages === 0 ? 0 : messages * PER_MESSAGE_AT_MOST + PER_REQUEST_AT_MOST
+  const templateTokens = messages === 0 ? 0 : messages * MAX_PER_MESSAGE + MAX_PER_REQUEST
   const isOne = ceiling.choices === 1
   return {
     // Where texts are joined, tokens may have merged or been split.
     low: { prompt: below(text) - texts.length, completion: isOne ? below(completion) : 0 },
     high: {
       // Tools and response formats are shown to the model in a form that only its provider knows.
-      prompt: extras.length === 0 ? above(text) + texts.length + frame : Infinity,
+      prompt: extras.length === 0 ? above(text) + texts.length + templateTokens : Infinity,
       completion:
-        isOne && !ceiling.mayThinkUnseen && completion > 0
-          ? above(completion) + meter.wordlessAtMost(1)
+        isOne && !ceiling.mayHideReasoning && completion > 0
+          ? above(completion) + meter.maxNonTextTokens(1)
           : Infinity,
     },
   }
 }
 
 function below(count: number): number {
-  return Math.floor(count * (1 - SLACK)) - EITHER_WAY
+  return Math.floor(count * (1 - RELATIVE_ERROR)) - ABSOLUTE_ERROR
 }
 
 function above(count: number): number {
-  return Math.ceil(count * (1 + SLACK)) + EITHER_WAY
+  return Math.ceil(count * (1 + RELATIVE_ERROR)) + ABSOLUTE_ERROR
 }
 
-function drawnIn(reading: Reading, closer: Closer): Reading {
-  const { low, high } = reading.low?.prompt === reading.high?.prompt ? withoutPrompt(closer) : closer
+function narrowed(reading: UsageReading, narrowerBounds: NarrowerBounds): UsageReading {
+  const { low, high } =
+    reading.low?.prompt === reading.high?.prompt ? withoutPrompt(narrowerBounds) : narrowerBounds
   return {
     ...reading,
     low: reading.low && {
@@ -118,6 +124,6 @@ function drawnIn(reading: Reading, closer: Closer): Reading {
 }
 
 /** Without bounds of the prompt, for one that the provider counted. */
-function withoutPrompt({ low, high }: Closer): Closer {
+function withoutPrompt({ low, high }: NarrowerBounds): NarrowerBounds {
   return { low: { ...low, prompt: 0 }, high: { ...high, prompt: Infinity } }
 }

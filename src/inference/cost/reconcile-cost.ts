@@ -1,38 +1,41 @@
-import { formatDollars, money, type Money } from '../../base/money.ts'
+import { usdText, money, type Money } from '../../base/money.ts'
 import type { Price } from '../../catalog/catalog.ts'
-import { costOf, leastItCanCost, mostItCanCost } from '../../ledger/cost.ts'
+import { costOf, minCostOf, maxCostOf } from '../../ledger/cost.ts'
 import type { Settlement, Usage } from '../../ledger/types.ts'
-import type { Reading } from '../usage/usage-meter.ts'
+import type { UsageReading } from '../usage/usage-meter.ts'
 
 type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'>
 
 /** A provider's figure is accepted up to this many times ours, and down to this fraction of it: discounts and surcharges are within. */
-const SANE_FACTOR = 3n
+const PLAUSIBLE_FACTOR = 3n
 /** In nano-dollars. Below a ten-thousandth of a dollar, rounding explains any difference. */
-const SMALL = 100_000n
+const NEGLIGIBLE = 100_000n
 
-export interface CostQuestion {
-  readonly reading: Reading
+export interface CostInput {
+  readonly reading: UsageReading
   readonly price: Price | undefined
   /** The cost that the provider reported, where it is used. */
   readonly charged: Money | undefined
   /** The provider may go on billing a response that is no longer read: up to the hold. */
-  readonly goesOn: boolean
+  readonly isAbandoned: boolean
   readonly held: Money | undefined
 }
 
 /** The cost of a settlement and its source: the provider's own figure if it is plausible, otherwise usage × price. */
-export function settledCost({ reading, price, charged, goesOn, held }: CostQuestion): Costs {
-  const own = priced(reading.usage, price, costOf)
-  if (charged === undefined && !goesOn && reading.countSource === 'reported') return ours(own)
-  const [low, high] = [priced(reading.low, price, leastOf), priced(reading.high, price, mostOf)]
+export function reconcileCost({ reading, price, charged, isAbandoned, held }: CostInput): Costs {
+  const computed = priced(reading.usage, price, costOf)
+  if (charged === undefined && !isAbandoned && reading.countSource === 'reported') return atOurPrice(computed)
+  const [low, high] = [
+    priced(reading.low, price, cheapestCost),
+    priced(reading.high, price, mostExpensiveCost),
+  ]
   if (charged === undefined) {
     return {
-      ...bounded(own, low, goesOn ? most(high ?? own, held) : high),
-      costSource: own === undefined ? 'none' : 'price',
+      ...bounded(computed, low, isAbandoned ? greater(high ?? computed, held) : high),
+      costSource: computed === undefined ? 'none' : 'price',
     }
   }
-  if (own === undefined || isSane(charged, own)) {
+  if (computed === undefined || isPlausible(charged, computed)) {
     return {
       cost: charged,
       costLow: undefined,
@@ -41,11 +44,11 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
       upstreamCost: charged,
     }
   }
-  const flag = `the provider reported a cost of $${formatDollars(charged)}, our price makes it $${formatDollars(own)}`
+  const flag = `the provider reported a cost of $${usdText(charged)}, our price makes it $${usdText(computed)}`
   // Which figure is right has to be found out by a person: the true cost is one of them, or between.
-  const [least, greatest] = charged < own ? [charged, own] : [own, charged]
+  const [lower, upper] = charged < computed ? [charged, computed] : [computed, charged]
   return {
-    ...bounded(own, smaller(low ?? own, least), most(high, greatest)),
+    ...bounded(computed, smaller(low ?? computed, lower), greater(high, upper)),
     costSource: 'price',
     upstreamCost: charged,
     flag,
@@ -53,19 +56,19 @@ export function settledCost({ reading, price, charged, goesOn, held }: CostQuest
 }
 
 /** The cost where the provider's figure rests on an estimate: our own estimate with its bounds, unless that figure is beyond them. */
-export function guessedCost(question: CostQuestion): Costs {
-  const { charged } = question
-  const own = settledCost({ ...question, charged: undefined })
-  const { cost, costLow = cost, costHigh = cost } = own
+export function reconcileEstimate(input: CostInput): Costs {
+  const { charged } = input
+  const computed = reconcileCost({ ...input, charged: undefined })
+  const { cost, costLow = cost, costHigh = cost } = computed
   const isWithin =
     costLow !== undefined &&
     costHigh !== undefined &&
     (charged === undefined || (costLow <= charged && charged <= costHigh))
-  return isWithin ? own : settledCost(question)
+  return isWithin ? computed : reconcileCost(input)
 }
 
 /** The usage that the provider reported, at our price. */
-function ours(cost: Money | undefined): Costs {
+function atOurPrice(cost: Money | undefined): Costs {
   return {
     cost,
     costLow: undefined,
@@ -85,14 +88,14 @@ function priced(
 }
 
 /** As if the whole prompt came from a cache. */
-function leastOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
-  return leastItCanCost({ promptTokensAtLeast: prompt, completionTokensAtLeast: completion, images }, price)
+function cheapestCost({ prompt, completion, images }: Usage, price: Price): Money | undefined {
+  return minCostOf({ minPromptTokens: prompt, minCompletionTokens: completion, images }, price)
 }
 
 /** As if all tokens were of the most expensive kind. */
-function mostOf({ prompt, completion, images }: Usage, price: Price): Money | undefined {
-  const bounds = { promptTokensAtMost: prompt, completionTokensAtMost: completion, imagesAtMost: images }
-  return mostItCanCost(bounds, price)
+function mostExpensiveCost({ prompt, completion, images }: Usage, price: Price): Money | undefined {
+  const bounds = { maxPromptTokens: prompt, maxCompletionTokens: completion, maxImages: images }
+  return maxCostOf(bounds, price)
 }
 
 /** Keeps the cost between its bounds, also where a count was rounded. */
@@ -103,17 +106,17 @@ function bounded(cost: Money | undefined, low: Money | undefined, high: Money | 
   return { cost, costLow: bottom < cost ? bottom : cost, costHigh: top > cost ? top : cost }
 }
 
-function isSane(charged: Money, own: Money): boolean {
-  if (charged <= own * SANE_FACTOR && charged * SANE_FACTOR >= own) return true
-  const difference = charged > own ? charged - own : own - charged
-  return difference <= SMALL
+function isPlausible(charged: Money, computed: Money): boolean {
+  if (charged <= computed * PLAUSIBLE_FACTOR && charged * PLAUSIBLE_FACTOR >= computed) return true
+  const difference = charged > computed ? charged - computed : computed - charged
+  return difference <= NEGLIGIBLE
 }
 
 function smaller(a: Money, b: Money): Money {
   return a < b ? a : b
 }
 
-function most(a: Money | undefined, b: Money | undefined): Money | undefined {
+function greater(a: Money | undefined, b: Money | undefined): Money | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return money(a > b ? a : b)
 }

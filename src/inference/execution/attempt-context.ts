@@ -4,21 +4,21 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import type { Grant } from '../budget/affordable-candidates.ts'
-import type { Asker, Errand } from '../request/inference-request.ts'
-import type { AnswerSink } from '../response/response-sink.ts'
+import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
+import type { ResponseSink } from '../response/response-sink.ts'
 import type { UpstreamIds } from '../response/upstream-ids.ts'
-import type { HangUp } from '../services/services.ts'
+import type { HangUpPolicy } from '../services/services.ts'
 import type { DeliveredText } from './delivered-text.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** What all attempts of one request share. */
 export interface AttemptContext {
-  readonly request: Errand
-  readonly context: Asker
-  readonly sink: AnswerSink
+  readonly request: InferenceRequest
+  readonly context: RequestContext
+  readonly sink: ResponseSink
   readonly record: RequestRecord
   readonly grant: Grant
-  readonly hangUp: HangUp
+  readonly hangUp: HangUpPolicy
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds
   readonly providers: Providers
@@ -48,4 +48,4 @@ export function readinessOf(providers: Providers, { provider, modelId }: Endpoin
 }
 
 /** Of a provider that a reload removed. */
-const REMOVED: Readiness = { state: 'resting', readyInMs: Number.POSITIVE_INFINITY, reason: undefined }
+const REMOVED: Readiness = { state: 'resting', availableInMs: Number.POSITIVE_INFINITY, reason: undefined }

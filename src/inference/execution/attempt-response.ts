@@ -1,20 +1,20 @@
 import { jsonText } from '../../base/text.ts'
-import { dollarsNumber, type Money } from '../../base/money.ts'
+import { usdNumber, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
-import { shorteningOf } from '../budget/affordable-candidates.ts'
+import { capAt } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
-import type { AnswerFacts } from '../response/response-formatter.ts'
+import type { ResponseInfo } from '../response/response-formatter.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** What the broker knows of the response that one attempt gives. */
-export class AttemptFacts implements AnswerFacts {
+export class AttemptFacts implements ResponseInfo {
   readonly provider: string
   /** Other attempts were paid before: for the beginning of this response, or for one that was of no use. */
-  readonly isShared: boolean
+  readonly isCombined: boolean
   readonly #shared: AttemptContext
   readonly #attempt: ChargingAttempt
   #costed: Usage | undefined
@@ -25,7 +25,7 @@ export class AttemptFacts implements AnswerFacts {
     this.#attempt = attempt
     this.#shared = shared
     this.provider = provider
-    this.isShared = isResumption || shared.record.responding !== undefined
+    this.isCombined = isResumption || shared.record.responding !== undefined
   }
 
   get id(): string {
@@ -41,11 +41,11 @@ export class AttemptFacts implements AnswerFacts {
   }
 
   usage(): Usage | undefined {
-    return this.isShared ? this.#shared.record.cost().usage : this.#attempt.meter.read().usage
+    return this.isCombined ? this.#shared.record.cost().usage : this.#attempt.meter.read().usage
   }
 
   /** Computed once for the same counts, since several places of a response show it. */
-  parts(usage: Usage): CostParts | undefined {
+  costParts(usage: Usage): CostParts | undefined {
     if (usage === this.#costed) return this.#parts
     const { price } = this.#attempt.endpoint
     this.#costed = usage
@@ -54,9 +54,9 @@ export class AttemptFacts implements AnswerFacts {
   }
 
   cost(): Money | undefined {
-    if (this.isShared) return this.#shared.record.cost().cost
+    if (this.isCombined) return this.#shared.record.cost().cost
     const usage = this.usage()
-    return usage === undefined ? undefined : this.parts(usage)?.whole
+    return usage === undefined ? undefined : this.costParts(usage)?.whole
   }
 
   metadata(): object | undefined {
@@ -68,8 +68,8 @@ export class AttemptFacts implements AnswerFacts {
   envelope(): object {
     const { grant, request, record } = this.#shared
     const { endpoint } = this.#attempt
-    const limited = shorteningOf(grant, endpoint)
-    const note = request.fitting?.get(endpoint.id)?.note
+    const limited = capAt(grant, endpoint)
+    const note = request.compressed?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
       ...(this.#isEstimate ? { estimated: true } : {}),
@@ -80,7 +80,7 @@ export class AttemptFacts implements AnswerFacts {
 
   /** The provider reported no usage, so that the response shows an estimate. */
   get #isEstimate(): boolean {
-    if (this.isShared) return this.#shared.record.cost().countSource !== 'reported'
+    if (this.isCombined) return this.#shared.record.cost().countSource !== 'reported'
     return this.#attempt.meter.read().countSource === 'bounded'
   }
 
@@ -90,8 +90,8 @@ export class AttemptFacts implements AnswerFacts {
     const isUsual =
       record.attempts.length === 0 &&
       !this.#isEstimate &&
-      request.fitting === undefined &&
-      shorteningOf(grant, endpoint) === undefined
+      request.compressed === undefined &&
+      capAt(grant, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())
@@ -119,7 +119,7 @@ export function envelopeOf(
       ms: Math.round(ms),
       message: errors[at]?.message,
     })),
-    ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
+    ...(cost === undefined ? { unpriced: true } : { cost: usdNumber(cost) }),
     latency_ms: Math.round(record.elapsedMs),
   }
 }
@@ -132,7 +132,7 @@ export function usualEnvelope(
   cost: Money | undefined,
 ): string {
   const endpoint = jsonText(id)
-  const price = cost === undefined ? '"unpriced":true' : `"cost":${dollarsNumber(cost)}`
+  const price = cost === undefined ? '"unpriced":true' : `"cost":${usdNumber(cost)}`
   return (
     `{"provider":${jsonText(provider)},"model":${jsonText(model)},"endpoint":${endpoint},"attempts":1,` +
     `"tried":[${endpoint}],"failed_attempts":[],${price},"latency_ms":${Math.round(elapsedMs)}}`

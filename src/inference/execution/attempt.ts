@@ -1,19 +1,19 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { AttemptFailure } from '../../fallback/retry-policy.ts'
-import type { Asking, Provider, Question } from '../../providers/provider.ts'
-import { saysSomething, type ChatChunk } from '../../wire/openai/chat.ts'
+import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
+import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
-import type { BatchListener } from '../request/embedding-batches.ts'
-import { verbatim, type Completer } from '../response/response-formatter.ts'
+import type { BatchResponseHandler } from '../request/embedding-batches.ts'
+import { verbatim, type ResponseFormatter } from '../response/response-formatter.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
-import type { Meter } from '../usage/usage-meter.ts'
+import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, type AttemptContext } from './attempt-context.ts'
 import { AttemptFacts } from './attempt-response.ts'
-import type { Replay } from './resumed-stream.ts'
+import type { RestOfStream } from './resumed-stream.ts'
 
 /** How one attempt ended. */
 export type AttemptOutcome =
@@ -34,7 +34,7 @@ export interface FailedOutcome {
 export interface Resumption {
   /** The caller's request, or the same with the beginning of the response in it. */
   readonly body: JsonBody
-  readonly rest: Replay
+  readonly rest: RestOfStream
 }
 
 /**
@@ -49,16 +49,16 @@ type AttemptState = 'waiting' | 'streaming' | 'draining' | 'closed' | 'abandoned
 const MAX_HELD_BACK = 64
 
 /** One call to one endpoint: what the provider sends goes to the meter and, formatted, to the sink. */
-export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
+export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAttempt {
   readonly #shared: AttemptContext
   readonly endpoint: Endpoint
   readonly #provider: Provider
   readonly #resumption: Resumption | undefined
   readonly body: JsonBody
   readonly #startedAt: number
-  #createdMeter: Meter | undefined
-  #createdFormatter: Completer | undefined
-  #call: Asking | undefined
+  #createdMeter: UsageMeter | undefined
+  #createdFormatter: ResponseFormatter | undefined
+  #call: ProviderCall | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   #state: AttemptState = 'waiting'
   /** While draining: how the attempt will have ended, and what cancels its timer. */
@@ -72,19 +72,19 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     this.endpoint = endpoint
     this.#provider = providerOf(providers, endpoint)
     this.#resumption = resumption
-    this.body = this.#capped(resumption?.body ?? request.fitting?.get(endpoint.id)?.body ?? request.body)
+    this.body = this.#capped(resumption?.body ?? request.compressed?.get(endpoint.id)?.body ?? request.body)
     this.#startedAt = record.elapsedMs
   }
 
-  get meter(): Meter {
+  get meter(): UsageMeter {
     return (this.#createdMeter ??= this.#shared.request.kind.createMeter(this.body, this.endpoint))
   }
 
-  get #formatter(): Completer {
+  get #formatter(): ResponseFormatter {
     return (this.#createdFormatter ??= this.#createFormatter())
   }
 
-  #createFormatter(): Completer {
+  #createFormatter(): ResponseFormatter {
     const { speaksOpenRouter, displayName } = this.#provider
     const isResumption = this.#resumption !== undefined
     if (speaksOpenRouter && !isResumption) return verbatim
@@ -98,7 +98,7 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     if (this.#resumption !== undefined) record.add({ type: 'resumed' })
     return new Promise((resolve) => {
       this.#resolve = resolve
-      if (sink.isGone) {
+      if (sink.disconnected) {
         record.add({ type: 'caller-left' })
         return resolve({ type: 'disconnected' })
       }
@@ -109,15 +109,15 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     })
   }
 
-  #providerCall(): Question {
+  #providerCall(): ProviderRequest {
     const { request, context, deadlineAt } = this.#shared
-    const ofRouters = this.#provider.speaksOpenRouter ? request.ofRouters : undefined
+    const ofRouters = this.#provider.speaksOpenRouter ? request.forRouters : undefined
     return {
       route: ofRouters?.route ?? request.kind.route,
       body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
       modelId: this.endpoint.modelId,
-      streamed: request.streamed,
-      reasons: request.kind.reasons(this.endpoint),
+      stream: request.stream,
+      isReasoningModel: request.kind.reasons(this.endpoint),
       deadlineAt,
       referer: context.referer,
       title: context.title,
@@ -139,7 +139,7 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
   stop(error: BrokerError): void {
     if (this.#drain !== undefined) return this.#abandon(this.#drain.outcome)
     this.#call?.abort()
-    this.fail(error)
+    this.onError(error)
   }
 
   /** Another endpoint sent its first chunk before. This one is not delivered, and may be billed all the same. */
@@ -149,11 +149,11 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     this.#leaveUpstream({ type: 'disconnected' })
   }
 
-  callerReady(): void {
+  onDrain(): void {
     this.#call?.resume()
   }
 
-  callerGone(): void {
+  onDisconnect(): void {
     this.#shared.record.add({ type: 'caller-left', attempt: this })
     this.#leaveUpstream({ type: 'disconnected' })
   }
@@ -183,11 +183,11 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
   #capped(body: JsonBody): JsonBody {
     const { request, grant } = this.#shared
     const { id } = this.endpoint
-    const tokens = grant.shortened.has(id) ? grant.tokens.get(id) : undefined
-    return tokens === undefined ? body : capMaxTokens(body, Math.floor(tokens / (request.choices ?? 1)))
+    const tokens = grant.capped.has(id) ? grant.tokens.get(id) : undefined
+    return tokens === undefined ? body : capMaxTokens(body, Math.floor(tokens / (request.n ?? 1)))
   }
 
-  chunk(json: string, chunk: ChatChunk): void {
+  onChunk(json: string, chunk: ChatChunk): void {
     this.meter.watch(chunk)
     if (this.#state === 'draining') return
     if (this.#state === 'waiting') this.#noteId(chunk)
@@ -213,9 +213,9 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     this.#begin()
     record.add({ type: 'exhausted', reason })
     const last = this.#lastChunk(reason)
-    const text = this.#formatter.chunk(JSON.stringify(last), last)
+    const text = this.#formatter.formatChunk(JSON.stringify(last), last)
     if (text !== undefined) sink.chunk(text)
-    const owed = this.#formatter.last()
+    const owed = this.#formatter.finalChunk()
     if (owed !== undefined) sink.chunk(owed)
     sink.end()
     this.#leaveUpstream({ type: 'completed' })
@@ -238,9 +238,9 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
 
   #pass(json: string, chunk: ChatChunk): void {
     this.#shared.delivered?.watch(chunk)
-    const text = this.#formatter.chunk(json, chunk)
+    const text = this.#formatter.formatChunk(json, chunk)
     if (this.#state === 'waiting') {
-      if (!saysSomething(chunk) && this.#heldBack.length < MAX_HELD_BACK) {
+      if (!hasOutput(chunk) && this.#heldBack.length < MAX_HELD_BACK) {
         if (text !== undefined) this.#heldBack.push(text)
         return
       }
@@ -249,12 +249,12 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     if (text !== undefined) this.#send(text)
   }
 
-  #passRest(json: string, chunk: ChatChunk, rest: Replay): void {
+  #passRest(json: string, chunk: ChatChunk, rest: RestOfStream): void {
     if (this.#state === 'waiting') this.#shared.record.add({ type: 'first-chunk', attempt: this })
     const remaining = rest.take(chunk)
     if (remaining === 'differs') {
       this.#call?.abort()
-      return this.fail(
+      return this.onError(
         new BrokerError('upstream-failed', 'the endpoint gave another response to the restarted request', {
           details: { provider: this.#provider.displayName },
         }),
@@ -268,32 +268,32 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
   }
 
   /** Charged, although the caller sees nothing of it yet. */
-  part(part: ChatChunk): void {
+  onPart(part: ChatChunk): void {
     this.meter.watch(part)
     this.#shared.record.add({ type: 'first-chunk', attempt: this })
   }
 
-  answer(json: string, answer: ChatChunk): void {
+  onResponse(json: string, answer: ChatChunk): void {
     this.meter.watch(answer)
     if (this.#state === 'draining') return
     this.#noteId(answer)
     this.#begin()
-    this.#shared.sink.answer(this.#formatter.answer(json, answer))
+    this.#shared.sink.respond(this.#formatter.formatResponse(json, answer))
   }
 
-  end(): void {
+  onEnd(): void {
     if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
     // A response without any content has been delivered, too.
     this.#begin()
     const { record, request, sink } = this.#shared
     record.add({ type: 'finished' })
-    const last = request.streamed ? this.#formatter.last() : undefined
+    const last = request.stream ? this.#formatter.finalChunk() : undefined
     if (last !== undefined) sink.chunk(last)
     sink.end()
     this.#close({ type: 'completed' })
   }
 
-  fail(error: BrokerError): void {
+  onError(error: BrokerError): void {
     if (this.#isClosed) return
     if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
     const { record } = this.#shared
@@ -311,7 +311,7 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
     record.add({ type: 'first-chunk', attempt: this })
     const { id } = this.endpoint
     const { attempts } = record
-    sink.tried?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
     record.add({ type: 'delivering', attempt: this })
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
@@ -321,7 +321,7 @@ export class Attempt implements BatchListener, CallerWatcher, ChargingAttempt {
   /** What passes verbatim carries the provider's id. */
   #noteId({ id }: ChatChunk): void {
     const { upstreamIds, sink } = this.#shared
-    if (this.#formatter === verbatim && typeof id === 'string') upstreamIds.note(id, sink.id)
+    if (this.#formatter === verbatim && typeof id === 'string') upstreamIds.add(id, sink.id)
   }
 
   #close(outcome: AttemptOutcome, state: 'closed' | 'abandoned' = 'closed'): void {

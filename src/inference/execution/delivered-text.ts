@@ -1,5 +1,5 @@
 import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import { KeptText } from '../../base/collections/text-buffer.ts'
+import { TextBuffer } from '../../base/collections/text-buffer.ts'
 
 /** The maximum number of characters that are kept for a recovery, so that an open stream uses bounded memory. */
 const MAX_CHARACTERS = 1_000_000
@@ -16,7 +16,7 @@ interface NotRepeatable {
 
 /** What has been delivered of a stream, as far as another endpoint needs it to resume the response. */
 export class DeliveredText {
-  #text = new KeptText()
+  #text = new TextBuffer()
   #isSealed = false
 
   get text(): string {
@@ -50,7 +50,7 @@ export class DeliveredText {
 
   #seal(): void {
     this.#isSealed = true
-    this.#text = new KeptText()
+    this.#text = new TextBuffer()
   }
 }
 

@@ -5,18 +5,18 @@ import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
 import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
-import type { Admission } from '../../limits/limits.ts'
+import type { LimitAdmission } from '../../limits/limits.ts'
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
-import { hedgesFor } from '../admission/hedge-budget.ts'
+import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
-import type { Booking, Books } from '../budget/accounting.ts'
-import { grantFor, shorteningOf, type Grant } from '../budget/affordable-candidates.ts'
+import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
+import { affordableCandidates, capAt, type Grant } from '../budget/affordable-candidates.ts'
 import { withPrefix } from '../request/derived-body.ts'
-import type { Asker, Errand } from '../request/inference-request.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../response/response-sink.ts'
-import type { Rooms } from '../services/services.ts'
+import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
+import type { ResponseSink, ResponseSource, CallerWatcher } from '../response/response-sink.ts'
+import type { Services } from '../services/services.ts'
 import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
 import { Attempt, type AttemptOutcome, type FailedOutcome, type Resumption } from './attempt.ts'
 import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
@@ -26,7 +26,7 @@ import { HedgedAttempts } from './hedged-attempts.ts'
 import { withMetadata } from './openrouter-metadata.ts'
 import { RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
-import { compared, continued } from './resumed-stream.ts'
+import { restOfRestarted, restOfContinued } from './resumed-stream.ts'
 
 /** Capability of a model, in the catalog's words: it continues the beginning of a response. */
 const CONTINUES = 'assistant_prefix'
@@ -36,17 +36,17 @@ const DISCONNECTED: AttemptOutcome = { type: 'disconnected' }
 /** One request on its way through its candidates. */
 export class Execution implements Stoppable, CallerWatcher {
   place = -1
-  readonly #request: Errand
-  readonly #context: Asker
-  readonly #sink: AnswerSink
-  readonly #services: Rooms
+  readonly #request: InferenceRequest
+  readonly #context: RequestContext
+  readonly #sink: ResponseSink
+  readonly #services: Services
   readonly #catalog: Catalog
   readonly #record: RequestRecord
   readonly #deadlineAt: number
   readonly #estimatedTokens: number
   /** The ledger and the limits that account for this request. */
-  #accounting: Books
-  #admission: Admission | undefined
+  #accounting: Accounting
+  #admission: LimitAdmission | undefined
   #reservation: Reservation | undefined
   #shared: AttemptContext | undefined
   #attempt: Attempt | undefined
@@ -57,7 +57,7 @@ export class Execution implements Stoppable, CallerWatcher {
   /** Known once it is settled. */
   #tokensUsed = 0
 
-  constructor(request: Errand, context: Asker, sink: AnswerSink, services: Rooms) {
+  constructor(request: InferenceRequest, context: RequestContext, sink: ResponseSink, services: Services) {
     const { clock, timeLimits = DEFAULT_LIMITS } = services
     this.#request = request
     this.#context = context
@@ -75,10 +75,10 @@ export class Execution implements Stoppable, CallerWatcher {
    * Whatever happens, the hold is settled.
    */
   async execute(): Promise<void> {
-    const { running, bookAhead } = this.#services
-    running.enter(this)
+    const { inFlight, reserveRemotely } = this.#services
+    inFlight.add(this)
     try {
-      if (bookAhead !== undefined) this.#accounting = await bookAhead(this.#booking())
+      if (reserveRemotely !== undefined) this.#accounting = await reserveRemotely(this.#booking())
       const admission = this.#admit()
       // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
       const grant = this.#afford()
@@ -94,42 +94,42 @@ export class Execution implements Stoppable, CallerWatcher {
         if (settling instanceof Promise) await settling
       }
     } finally {
-      running.leave(this)
-      this.#admission?.leave(this.#tokensUsed)
+      inFlight.remove(this)
+      this.#admission?.release(this.#tokensUsed)
     }
   }
 
   /** For accounting in another process, which is consulted first and then answers from what it learned. */
-  #booking(): Booking {
+  #booking(): ReservationRequest {
     return {
-      errand: this.#request,
-      asker: this.#context,
+      request: this.#request,
+      context: this.#context,
       id: this.#sink.id,
       tokens: this.#estimatedTokens,
     }
   }
 
   /** Throws `over-limit`. */
-  #admit(): Admission {
+  #admit(): LimitAdmission {
     this.#admission = this.#accounting.limits.admit(this.#context.caller, this.#estimatedTokens)
     return this.#admission
   }
 
   /** Throws `over-budget`. */
   #afford(): Grant {
-    return grantFor(this.#request, this.#accounting.limits.allowance(this.#context.caller))
+    return affordableCandidates(this.#request, this.#accounting.limits.allowance(this.#context.caller))
   }
 
-  #hold({ most }: Grant): Promise<Hold> {
-    const { kind, modelAsked, streamed, group } = this.#request
+  #hold({ maxCost }: Grant): Promise<Hold> {
+    const { kind, requestedModel, stream, group } = this.#request
     const { caller, referer, title } = this.#context
     return this.#accounting.ledger.hold({
       id: this.#sink.id,
       caller,
       kind: kind.name,
-      modelAsked,
-      streamed,
-      most,
+      requestedModel,
+      streamed: stream,
+      maxCost,
       startedAt: this.#services.clock.now(),
       referer,
       title,
@@ -138,13 +138,13 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   /** From here on there is a hold to settle. */
-  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: Admission): void {
+  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: LimitAdmission): void {
     this.#reservation = new Reservation(hold, this.#accounting)
-    this.#sink.accept(withCapHeader(headers, grant))
+    this.#sink.start(withCapHeader(headers, grant))
     const shared = this.#newContext(hold, grant)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
-    const hedges = hedgesFor(this.#request, grant, this.#services.hedges)
+    const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
   }
 
@@ -162,7 +162,7 @@ export class Execution implements Stoppable, CallerWatcher {
       providers,
       created: Math.floor(startedAt / 1000),
       deadlineAt: this.#deadlineAt,
-      delivered: this.#request.mayBeRescued === true ? new DeliveredText() : undefined,
+      delivered: this.#request.mayResume === true ? new DeliveredText() : undefined,
     }
   }
 
@@ -223,9 +223,9 @@ export class Execution implements Stoppable, CallerWatcher {
 
   #resumption({ candidate, mode }: Recovery<Endpoint>, { text }: DeliveredText): Resumption {
     const { body } = this.#request
-    if (mode === 'restart') return { body, rest: compared(text) }
+    if (mode === 'restart') return { body, rest: restOfRestarted(text) }
     const { prefixMarker } = providerOf(this.#services.providers, candidate)
-    return { body: withPrefix(body, text, prefixMarker), rest: continued(text) }
+    return { body: withPrefix(body, text, prefixMarker), rest: restOfContinued(text) }
   }
 
   /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
@@ -261,7 +261,7 @@ export class Execution implements Stoppable, CallerWatcher {
     if (outcome.type !== 'failed') return
     const { error, isPartial } = outcome
     // A plain response is delivered as a whole, so that the caller has seen nothing of one that broke.
-    if (!isPartial || !this.#request.streamed) throw this.#routed(withEarlierErrors(error, this.#record))
+    if (!isPartial || !this.#request.stream) throw this.#routed(withEarlierErrors(error, this.#record))
     const owed = this.#record.mayOwe ? mayCost(error) : error
     this.#sink.fail(this.#routed(owed), brokenResponse(this.#record, this.#services.providers()))
   }
@@ -287,7 +287,7 @@ export class Execution implements Stoppable, CallerWatcher {
   #close(reservation: Reservation, settlement: Settlement): void {
     const { usage } = settlement
     if (usage !== undefined) this.#tokensUsed = usage.prompt + usage.completion
-    this.#services.figures.note(settlement)
+    this.#services.endpointStats.record(settlement)
     reservation.settle(settlement)
   }
 
@@ -313,7 +313,7 @@ export class Execution implements Stoppable, CallerWatcher {
   /** False when the caller disconnected meanwhile. */
   #wait(ms: number): Promise<boolean> {
     const sink = this.#sink
-    if (sink.isGone) {
+    if (sink.disconnected) {
       this.#record.add({ type: 'caller-left' })
       return Promise.resolve(false)
     }
@@ -329,10 +329,10 @@ export class Execution implements Stoppable, CallerWatcher {
     })
   }
 
-  callerReady(): void {}
+  onDrain(): void {}
 
   /** During a wait; attempts have their own watcher. */
-  callerGone(): void {
+  onDisconnect(): void {
     this.#record.add({ type: 'caller-left' })
     this.#wake?.(false)
   }
@@ -359,13 +359,13 @@ function withCapHeader(
   headers: Readonly<Record<string, string>>,
   grant: Grant,
 ): Readonly<Record<string, string>> {
-  const shortening = shorteningOf(grant, grant.candidates[0])
-  if (shortening === undefined) return headers
-  const limited = `max_tokens=${shortening.max_tokens}; budget=${shortening.budget}`
+  const cap = capAt(grant, grant.candidates[0])
+  if (cap === undefined) return headers
+  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
   return { ...headers, 'x-aibroker-limited': limited }
 }
 
-function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): BrokenAnswer {
+function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): ResponseSource {
   const endpoint = record.responding
   return {
     model: endpoint?.model ?? '',

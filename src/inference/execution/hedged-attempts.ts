@@ -1,7 +1,7 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { AttemptFailure } from '../../fallback/retry-policy.ts'
-import type { Hedges } from '../admission/hedge-budget.ts'
+import type { HedgePolicy } from '../admission/hedge-budget.ts'
 import { ForwardingSink } from '../response/forwarding-sink.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import { Attempt, type AttemptOutcome } from './attempt.ts'
@@ -23,7 +23,7 @@ interface Hedge {
  */
 export class HedgedAttempts implements CallerWatcher {
   readonly #shared: AttemptContext
-  readonly #hedges: Hedges
+  readonly #hedges: HedgePolicy
   readonly #reservation: Reservation
   readonly #endings: Promise<unknown>[] = []
   #running: Hedge[] = []
@@ -38,7 +38,7 @@ export class HedgedAttempts implements CallerWatcher {
   #isCovering = false
   #decided: AttemptOutcome | undefined
 
-  constructor(shared: AttemptContext, hedges: Hedges, reservation: Reservation) {
+  constructor(shared: AttemptContext, hedges: HedgePolicy, reservation: Reservation) {
     this.#shared = shared
     this.#hedges = hedges
     this.#reservation = reservation
@@ -54,7 +54,7 @@ export class HedgedAttempts implements CallerWatcher {
     this.#resolve = resolve
     sink.watcher = this
     this.#start(endpoint)
-    const patienceMs = this.#hasHedged ? undefined : this.#hedges.patienceMs(endpoint.id)
+    const patienceMs = this.#hasHedged ? undefined : this.#hedges.delayMs(endpoint.id)
     if (patienceMs !== undefined)
       this.#cancel = clock.after(patienceMs, () => {
         this.#endings.push(this.#hedge(endpoint))
@@ -93,14 +93,14 @@ export class HedgedAttempts implements CallerWatcher {
     const next = grant.candidates.find(
       (candidate) => !tried.has(candidate.id) && readinessOf(providers, candidate).state === 'ready',
     )
-    if (next === undefined || !this.#hedges.take()) return
+    if (next === undefined || !this.#hedges.acquire()) return
     this.#hasHedged = true
     this.#isCovering = true
     // Whatever fails in the accounting, the request goes on with the attempt that is running.
     const isCovered = await this.#reservation.coverBoth(this.#shared, next).catch(() => false)
     this.#isCovering = false
     if (this.#decided !== undefined) this.#end(this.#decided)
-    else if (isCovered && !this.#isResponding && !sink.isGone) this.#start(next)
+    else if (isCovered && !this.#isResponding && !sink.disconnected) this.#start(next)
   }
 
   #responds(hedge: Hedge): void {
@@ -115,15 +115,15 @@ export class HedgedAttempts implements CallerWatcher {
     hedge.attempt.outrun()
   }
 
-  callerReady(): void {
-    this.#leading?.sink.watcher?.callerReady()
+  onDrain(): void {
+    this.#leading?.sink.watcher?.onDrain()
   }
 
-  callerGone(): void {
+  onDisconnect(): void {
     this.#cancel()
     const [first, ...others] = this.#running.filter(({ isOutrun }) => !isOutrun)
     for (const other of others) this.#outrun(other)
-    first?.sink.watcher?.callerGone()
+    first?.sink.watcher?.onDisconnect()
   }
 
   #ended(hedge: Hedge, outcome: AttemptOutcome): void {

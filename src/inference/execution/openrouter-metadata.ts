@@ -1,18 +1,18 @@
 import { ERRORS, withDetails, type BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { Asker, Errand } from '../request/inference-request.ts'
+import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { Providers } from './attempt-context.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** Whether the caller wants to know how its request was routed: OpenRouter's header, under its newer and its older name. */
-export function wantsMetadata({ headers }: Asker): boolean {
+export function wantsMetadata({ headers }: RequestContext): boolean {
   const wanted = headers?.['x-openrouter-metadata'] ?? headers?.['x-openrouter-experimental-metadata']
   return typeof wanted === 'string' && wanted.toLowerCase() === 'enabled'
 }
 
 /** What has happened until the response began. */
 export interface Routed {
-  readonly request: Errand
+  readonly request: InferenceRequest
   readonly record: RequestRecord
   readonly endpoint: Endpoint
   readonly providers: Providers
@@ -22,9 +22,9 @@ export interface Routed {
 export function routerMetadata({ request, record, endpoint, providers }: Routed): object {
   const nameOf = namer(providers)
   const provider = nameOf(endpoint.provider)
-  const pipeline = request.fitting?.has(endpoint.id) !== true ? {} : { pipeline: [COMPRESSED] }
+  const pipeline = request.compressed?.has(endpoint.id) !== true ? {} : { pipeline: [COMPRESSED] }
   return {
-    ...headOf(request.modelAsked, strategyOf(request, endpoint)),
+    ...headOf(request.requestedModel, strategyOf(request, endpoint)),
     summary: `available=${request.candidates.length}, selected=${provider}`,
     attempt: record.attempts.length + 1,
     endpoints: available(request, nameOf, endpoint),
@@ -36,14 +36,14 @@ export function routerMetadata({ request, record, endpoint, providers }: Routed)
 /** The error of a request that failed everywhere, with how it was routed where the caller wants to know. */
 export function withMetadata(
   error: BrokerError,
-  context: Asker,
+  context: RequestContext,
   routed: Omit<Routed, 'endpoint'>,
 ): BrokerError {
   return addRouting(error, context, () => {
     const { request, record } = routed
     const nameOf = namer(routed.providers)
     return {
-      ...headOf(request.modelAsked, strategyOf(request, request.candidates[0])),
+      ...headOf(request.requestedModel, strategyOf(request, request.candidates[0])),
       summary: `available=${request.candidates.length}, selected=none`,
       attempt: record.attempts.length,
       endpoints: available(request, nameOf),
@@ -53,9 +53,9 @@ export function withMetadata(
 }
 
 /** The error of a request that was refused before any attempt, with the routing metadata where the caller wants it. */
-export function withNoAttempts(error: BrokerError, context: Asker, modelAsked: string): BrokerError {
+export function withNoAttempts(error: BrokerError, context: RequestContext, modelAsked: string): BrokerError {
   return addRouting(error, context, () => ({
-    ...headOf(modelAsked, strategyOf({ modelAsked, candidates: [] })),
+    ...headOf(modelAsked, strategyOf({ requestedModel: modelAsked, candidates: [] })),
     summary: 'available=0, selected=none',
     attempt: 0,
     endpoints: { total: 0, available: [] },
@@ -63,7 +63,7 @@ export function withNoAttempts(error: BrokerError, context: Asker, modelAsked: s
 }
 
 /** OpenRouter has no such metadata in its internal errors. */
-function addRouting(error: BrokerError, context: Asker, metadata: () => object): BrokerError {
+function addRouting(error: BrokerError, context: RequestContext, metadata: () => object): BrokerError {
   if (error.code === 'internal' || !wantsMetadata(context)) return error
   return withDetails(error, { routed: metadata() })
 }
@@ -78,7 +78,7 @@ function headOf(requested: string, strategy: string): object {
   return { requested, strategy, region: null, is_byok: false }
 }
 
-function available({ candidates }: Errand, nameOf: NameOf, selected?: Endpoint): object {
+function available({ candidates }: InferenceRequest, nameOf: NameOf, selected?: Endpoint): object {
   return {
     total: candidates.length,
     available: candidates.map(({ id, provider, model }) => ({
@@ -89,7 +89,11 @@ function available({ candidates }: Errand, nameOf: NameOf, selected?: Endpoint):
   }
 }
 
-function failed({ attempts, errors }: RequestRecord, { candidates }: Errand, nameOf: NameOf): object[] {
+function failed(
+  { attempts, errors }: RequestRecord,
+  { candidates }: InferenceRequest,
+  nameOf: NameOf,
+): object[] {
   return attempts.map(({ endpoint: id, status }, at) => ({
     ...namesOf(id, candidates, nameOf),
     status: status ?? ERRORS[errors[at]?.code ?? 'upstream-failed'].http,
@@ -109,10 +113,10 @@ function namesOf(id: string, candidates: readonly Endpoint[], nameOf: NameOf): o
 
 /** OpenRouter's name for how the request was routed. */
 function strategyOf(
-  { modelAsked, candidates: [first] }: Pick<Errand, 'modelAsked' | 'candidates'>,
+  { requestedModel, candidates: [first] }: Pick<InferenceRequest, 'requestedModel' | 'candidates'>,
   responding?: Endpoint,
 ): string {
-  if (/^(openrouter\/)?auto/.test(modelAsked)) return 'auto'
+  if (/^(openrouter\/)?auto/.test(requestedModel)) return 'auto'
   if (first !== undefined && responding !== undefined && first.model !== responding.model) return 'fallback'
-  return modelAsked.endsWith(':free') ? 'free' : 'direct'
+  return requestedModel.endsWith(':free') ? 'free' : 'direct'
 }

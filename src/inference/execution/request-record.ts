@@ -1,18 +1,18 @@
 import type { Clock } from '../../base/clock.ts'
 import { whenReady } from '../../base/when-ready.ts'
-import { NOTHING, type Money } from '../../base/money.ts'
+import { ZERO, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../../ledger/types.ts'
 import {
-  addBills,
-  addCosts,
-  billOf,
-  NO_BILL,
-  settledBillOf,
+  addAttemptCosts,
+  addUndelivered,
+  costSoFar,
+  NO_COST,
+  settledCostOf,
   type ChargingAttempt,
-  type Bill,
+  type AttemptCost,
 } from '../cost/attempt-cost.ts'
 
 /**
@@ -147,7 +147,7 @@ export class RequestRecord {
     if (attempt === this.#delivering) {
       this.#requestFailed(error)
       this.#broken = event
-    } else if (error.details.isUnasked === true) {
+    } else if (error.details.isUnsent === true) {
       // The provider is cooling down, so that the request was not sent.
       this.#started--
     } else {
@@ -181,12 +181,12 @@ export class RequestRecord {
   }
 
   /** The cost of all parts so far; what is known of the last one may still grow. */
-  cost(): Bill {
-    return addBills(this.#parts.map(billOf))
+  cost(): AttemptCost {
+    return addAttemptCosts(this.#parts.map(costSoFar))
   }
 
   /** The cost so far, with what the attempts without a chunk and the undelivered ones may be billed. */
-  maxCostSoFar(): Bill {
+  maxCostSoFar(): AttemptCost {
     const soFar = this.#parts.length === 0 ? FREE : this.cost()
     return withSilent(soFar, [...this.#silent, ...this.#outrun])
   }
@@ -208,7 +208,7 @@ export class RequestRecord {
     return whenReady(parts, (bill) => this.#settlementOf(this.#withUndelivered(bill), durationMs))
   }
 
-  #settlementOf(bill: Bill, durationMs: number): Settlement {
+  #settlementOf(bill: AttemptCost, durationMs: number): Settlement {
     const responder = this.#responder
     return {
       status: this.#status,
@@ -216,7 +216,7 @@ export class RequestRecord {
       provider: responder?.endpoint.provider,
       model: responder?.endpoint.model,
       attempts: this.#failed,
-      asked: this.#started,
+      attemptCount: this.#started,
       usage: bill.usage,
       countSource: bill.countSource,
       cost: bill.cost,
@@ -233,17 +233,17 @@ export class RequestRecord {
     }
   }
 
-  #withUndelivered(parts: Bill): Bill {
+  #withUndelivered(parts: AttemptCost): AttemptCost {
     const bill = this.#withOutrun(parts)
     const silent = this.#allSilent()
     return silent.length === 0 ? bill : withSilent(bill, silent)
   }
 
   /** An endpoint that was left for another one and drained has reported its usage. */
-  #withOutrun(bill: Bill): Bill {
+  #withOutrun(bill: AttemptCost): AttemptCost {
     if (this.#outrun.length === 0) return bill
     const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
-    return known.length === 0 ? bill : addCosts(bill, known.map(billOf))
+    return known.length === 0 ? bill : addUndelivered(bill, known.map(costSoFar))
   }
 
   #allSilent(): readonly ChargingAttempt[] {
@@ -251,22 +251,27 @@ export class RequestRecord {
     return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
   }
 
-  #settledParts(held: Money | undefined, counter: TokenCounter | undefined): Bill | Promise<Bill> {
+  #settledParts(
+    held: Money | undefined,
+    counter: TokenCounter | undefined,
+  ): AttemptCost | Promise<AttemptCost> {
     if (this.#parts.length === 0) return FREE
     // A response of several parts was delivered with its cost, and the ledger must state the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.cost()
     const [only] = this.#parts
-    if (only !== undefined && this.#parts.length === 1) return settledBillOf(only, held, counter)
-    return Promise.all(this.#parts.map(async (part) => settledBillOf(part, held, counter))).then(addBills)
+    if (only !== undefined && this.#parts.length === 1) return settledCostOf(only, held, counter)
+    return Promise.all(this.#parts.map(async (part) => settledCostOf(part, held, counter))).then(
+      addAttemptCosts,
+    )
   }
 }
 
 /** The cost of a refusal: no provider charges for it. */
-const FREE: Bill = { ...NO_BILL, cost: NOTHING }
+const FREE: AttemptCost = { ...NO_COST, cost: ZERO }
 
 /** Whether these attempts are billed is unknown, so that they are in the upper bound alone. Without a response the cost is unknown. */
-function withSilent(bill: Bill, silent: readonly ChargingAttempt[]): Bill {
-  const { cost, costHigh } = addBills([bill, ...silent.map((each) => maxOf(billOf(each)))])
+function withSilent(bill: AttemptCost, silent: readonly ChargingAttempt[]): AttemptCost {
+  const { cost, costHigh } = addAttemptCosts([bill, ...silent.map((each) => maxOf(costSoFar(each)))])
   return {
     ...bill,
     cost: bill.usage === undefined ? undefined : bill.cost,
@@ -275,11 +280,11 @@ function withSilent(bill: Bill, silent: readonly ChargingAttempt[]): Bill {
   }
 }
 
-function maxOf({ cost, costHigh }: Bill): Bill {
-  return { ...NO_BILL, cost: costHigh ?? cost }
+function maxOf({ cost, costHigh }: AttemptCost): AttemptCost {
+  return { ...NO_COST, cost: costHigh ?? cost }
 }
 
 /** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
-function isUnbilled({ details: { status = 0, isUnasked, mayRepeat, mayBill } }: BrokerError): boolean {
-  return (status >= 400 && mayBill !== true) || isUnasked === true || mayRepeat === true
+function isUnbilled({ details: { status = 0, isUnsent, mayRepeat, mayBeCharged } }: BrokerError): boolean {
+  return (status >= 400 && mayBeCharged !== true) || isUnsent === true || mayRepeat === true
 }

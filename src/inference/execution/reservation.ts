@@ -1,25 +1,25 @@
 import { BrokerError } from '../../base/errors.ts'
-import { money, NOTHING, type Money } from '../../base/money.ts'
+import { money, ZERO, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import { mostItCanCost } from '../../ledger/cost.ts'
+import { maxCostOf } from '../../ledger/cost.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
-import type { Books } from '../budget/accounting.ts'
-import { mostUsageAt, type GrantedRequest } from '../budget/affordable-candidates.ts'
+import type { Accounting } from '../budget/accounting.ts'
+import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** The hold of one request, from the moment that the ledger made it until it is settled. */
 export class Reservation {
   #hold: Hold
-  readonly #accounting: Books
+  readonly #accounting: Accounting
 
-  constructor(hold: Hold, accounting: Books) {
+  constructor(hold: Hold, accounting: Accounting) {
     this.#hold = hold
     this.#accounting = accounting
   }
 
   /** The money that is set aside; `undefined` when no price is known. */
   get max(): Money | undefined {
-    return this.#hold.most
+    return this.#hold.maxCost
   }
 
   /**
@@ -34,12 +34,11 @@ export class Reservation {
     byteLength: number,
   ): Promise<boolean> {
     const { price } = endpoint
-    const max = mostUsageAt(granted, endpoint)
+    const max = maxAttemptUsage(granted, endpoint)
     const longer = Math.max(0, byteLength - granted.request.body.byteLength)
-    const next =
-      price && mostItCanCost({ ...max, promptTokensAtMost: max.promptTokensAtMost + longer }, price)
+    const next = price && maxCostOf({ ...max, maxPromptTokens: max.maxPromptTokens + longer }, price)
     const { cost, costHigh = cost } = granted.record.maxCostSoFar()
-    const held = this.#hold.most
+    const held = this.#hold.maxCost
     // The grant admits endpoints without a price only where that is allowed.
     if (next === undefined || costHigh === undefined || held === undefined) return true
     const needed = money(costHigh + next)
@@ -52,9 +51,9 @@ export class Reservation {
    */
   async coverBoth(granted: GrantedRequest, endpoint: Endpoint): Promise<boolean> {
     const { price } = endpoint
-    const next = price && mostItCanCost(mostUsageAt(granted, endpoint), price)
+    const next = price && maxCostOf(maxAttemptUsage(granted, endpoint), price)
     // The grant admits endpoints without a price only where that is allowed.
-    if (next === undefined || this.#hold.most === undefined) return true
+    if (next === undefined || this.#hold.maxCost === undefined) return true
     return this.#raise(next)
   }
 
@@ -62,10 +61,10 @@ export class Reservation {
   async #raise(more: Money): Promise<boolean> {
     const { ledger, limits } = this.#accounting
     const hold = this.#hold
-    const left = limits.allowance(hold.caller)?.left
+    const left = limits.allowance(hold.caller)?.remaining
     if (left !== undefined && more > left) return false
     try {
-      this.#hold = await ledger.raise(hold, money((hold.most ?? NOTHING) + more))
+      this.#hold = await ledger.increaseHold(hold, money((hold.maxCost ?? ZERO) + more))
       return true
     } catch (error) {
       if (error instanceof BrokerError && REFUSALS.has(error.code)) return false

@@ -1,7 +1,7 @@
-import { saysSomething, type ChatChoice, type ChatChunk, type ChatDelta } from '../../wire/openai/chat.ts'
+import { hasOutput, type ChatChoice, type ChatChunk, type ChatDelta } from '../../wire/openai/chat.ts'
 
 /** Takes away from the chunks of a resuming endpoint what the caller has already received. */
-export interface Replay {
+export interface RestOfStream {
   /** The chunk, a part of it, or nothing; `differs` when it contradicts what the caller received. */
   take(chunk: ChatChunk): ChatChunk | undefined | 'differs'
 }
@@ -13,10 +13,10 @@ const MIN_REPETITION = 16
  * For a response that is continued from a prefix: all of it is new but the first chunk with the role. Some endpoints
  * ignore the prefix and repeat it; what looks like a repetition is held back until that is clear, and then left out.
  */
-export function continued(delivered: string): Replay {
+export function restOfContinued(delivered: string): RestOfStream {
   // The length of what is held back; it is the beginning of `delivered`, so that it needs no copy.
   let held = 0
-  let isThrough = delivered.length < MIN_REPETITION
+  let isResumed = delivered.length < MIN_REPETITION
 
   function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined {
     const delta = choice.delta ?? {}
@@ -29,16 +29,16 @@ export function continued(delivered: string): Replay {
       held += repeated
       return undefined
     }
-    isThrough = true
+    isResumed = true
     const text = isRepetition ? piece.slice(repeated) : delivered.slice(0, held) + piece
     return { ...chunk, choices: [{ ...choice, delta: { ...delta, content: text } }] }
   }
 
   return {
     take(chunk) {
-      if (!saysSomething(chunk) && !hasUsage(chunk)) return undefined
+      if (!hasOutput(chunk) && !hasUsage(chunk)) return undefined
       const [choice] = chunk.choices ?? []
-      return isThrough || choice === undefined ? chunk : takeChoice(chunk, choice)
+      return isResumed || choice === undefined ? chunk : takeChoice(chunk, choice)
     },
   }
 }
@@ -47,9 +47,9 @@ export function continued(delivered: string): Replay {
  * For a response that was restarted: held back as long as it repeats what was delivered, then passed on from there.
  * Reasoning that led to the repeated part is left out.
  */
-export function compared(delivered: string): Replay {
+export function restOfRestarted(delivered: string): RestOfStream {
   let at = 0
-  let isThrough = false
+  let isResumed = false
 
   function takeChoice(chunk: ChatChunk, choice: ChatChoice): ChatChunk | undefined | 'differs' {
     const delta = choice.delta ?? {}
@@ -57,10 +57,10 @@ export function compared(delivered: string): Replay {
     const repeated = Math.min(text.length, delivered.length - at)
     if (text.slice(0, repeated) !== delivered.slice(at, at + repeated)) return 'differs'
     at += repeated
-    const goesOn = text.length > repeated || typeof choice.finish_reason === 'string' || callsTools(delta)
-    if (at < delivered.length) return goesOn ? 'differs' : undefined
-    if (!goesOn) return undefined
-    isThrough = true
+    const isNew = text.length > repeated || typeof choice.finish_reason === 'string' || callsTools(delta)
+    if (at < delivered.length) return isNew ? 'differs' : undefined
+    if (!isNew) return undefined
+    isResumed = true
     return {
       ...chunk,
       choices: [{ ...choice, delta: { ...withoutReasoning(delta), content: text.slice(repeated) } }],
@@ -69,7 +69,7 @@ export function compared(delivered: string): Replay {
 
   return {
     take(chunk) {
-      if (isThrough) return chunk
+      if (isResumed) return chunk
       const [choice, ...others] = chunk.choices ?? []
       if (others.length > 0) return 'differs'
       if (choice !== undefined) return takeChoice(chunk, choice)

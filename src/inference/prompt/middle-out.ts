@@ -17,7 +17,7 @@ export interface Compressed {
 }
 
 /** A message is not cut to fewer tokens than this, so that the rest of it still makes sense. */
-const LEAST_LEFT = 64
+const MIN_TOKENS_LEFT = 64
 /** Stands where text was taken out. */
 const GAP = '\n[…]\n'
 
@@ -27,9 +27,9 @@ const GAP = '\n[…]\n'
  * results. The last message to be removed is shortened in its middle instead, when that is enough. When no message is left
  * that may be removed, those that stay are shortened, the longest first. `undefined` when the chat fits as it is.
  */
-export function middleOut(body: JsonBody, size: PromptSize, room: number): Compressed | undefined {
+export function middleOut(body: JsonBody, size: PromptSize, limit: number): Compressed | undefined {
   const messages = body.value['messages'] as readonly Message[]
-  const work = new Compression(messages, size, room)
+  const work = new Compression(messages, size, limit)
   if (work.excess <= 0) return undefined
   work.removeMiddle()
   work.shortenLongest()
@@ -56,11 +56,11 @@ class Compression {
   removed = 0
   shortened = 0
 
-  constructor(messages: readonly Message[], { messages: tokens, rest }: PromptSize, room: number) {
+  constructor(messages: readonly Message[], { messages: tokens, rest }: PromptSize, limit: number) {
     this.#messages = [...messages]
     this.#tokens = [...tokens]
     this.#units = unitsOf(messages)
-    this.excess = tokens.reduce((sum, count) => sum + count, rest) - room
+    this.excess = tokens.reduce((sum, count) => sum + count, rest) - limit
   }
 
   left(): readonly Message[] {
@@ -86,7 +86,7 @@ class Compression {
 
   #isShortened({ at: [only, ...others] }: Unit): boolean {
     if (only === undefined || others.length > 0) return false
-    return (this.#tokens[only] ?? 0) - this.excess >= LEAST_LEFT && this.#shorten(only)
+    return (this.#tokens[only] ?? 0) - this.excess >= MIN_TOKENS_LEFT && this.#shorten(only)
   }
 
   #remove({ at }: Unit): void {
@@ -101,7 +101,7 @@ class Compression {
   /** False when the message has no text that could be cut. */
   #shorten(at: number): boolean {
     const [message, tokens = 0] = [this.#messages[at], this.#tokens[at]]
-    const wanted = Math.max(LEAST_LEFT, tokens - this.excess)
+    const wanted = Math.max(MIN_TOKENS_LEFT, tokens - this.excess)
     const shorter = message === undefined || wanted >= tokens ? undefined : cut(message, wanted / tokens)
     if (shorter === undefined) return false
     this.#messages[at] = shorter
@@ -143,12 +143,12 @@ function cut(message: Message, share: number): Message | undefined {
   if (!Array.isArray(content)) return undefined
   const texts = content.map((part: unknown) => (part as { text?: unknown } | null)?.text)
   const lengths = texts.map((text) => (typeof text === 'string' ? text.length : 0))
-  const longest = lengths.reduce((most, length) => Math.max(most, length), 0)
-  const least = lengths.reduce((sum, length) => sum + length, 0) * (1 - share)
-  if (longest <= least) return undefined
+  const longest = lengths.reduce((max, length) => Math.max(max, length), 0)
+  const toRemove = lengths.reduce((sum, length) => sum + length, 0) * (1 - share)
+  if (longest <= toRemove) return undefined
   const at = lengths.indexOf(longest)
   const parts = content.map((part: object, nth) =>
-    nth === at ? { ...part, text: cutText(String(texts[at]), 1 - least / longest) } : part,
+    nth === at ? { ...part, text: cutText(String(texts[at]), 1 - toRemove / longest) } : part,
   )
   return { ...message, content: parts }
 }

@@ -2,21 +2,21 @@ import { BrokerError } from '../../base/errors.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
-import type { BrokenAnswer } from '../response/response-sink.ts'
+import type { ResponseSource } from '../response/response-sink.ts'
 
 /** A response as it was sent, to be sent again. Serialized as it is into the table `kept_answers`. */
-export interface KeptAnswer {
+export interface StoredResponse {
   /** The generation id. */
   readonly id: string
   readonly streamed: boolean
   /** The chunks of a stream, or the one unstreamed response. */
   readonly pieces: readonly string[]
   /** The error that a stream broke off with. */
-  readonly broken?: { readonly error: BrokerError; readonly about: BrokenAnswer } | undefined
+  readonly broken?: { readonly error: BrokerError; readonly about: ResponseSource } | undefined
 }
 
 /** A request with an `Idempotency-Key`. */
-export interface Repeatable {
+export interface IdempotentRequest {
   /** Hash of the caller, the route and the key that the caller chose. */
   readonly key: string
   /** Hash of the body. */
@@ -24,32 +24,32 @@ export interface Repeatable {
 }
 
 /** Either the first request with its key, which has to be executed, or a repeat with the first one's response. */
-export type Turn = FirstTurn | { readonly type: 'again'; readonly answer: Promise<KeptAnswer> }
+export type Claim = FirstClaim | { readonly type: 'again'; readonly response: Promise<StoredResponse> }
 
 /** The first request must end with exactly one of these calls. */
-export interface FirstTurn {
+export interface FirstClaim {
   readonly type: 'first'
   /** Stores the response for repeats. */
-  keep(answer: KeptAnswer): Promise<void>
+  save(response: StoredResponse): Promise<void>
   /** The response was sent, but is too long to be stored: repeats are refused rather than executed again. */
-  lose(): void
+  discard(): void
   /** Nothing was sent and nothing billed: waiting repeats get this error, later ones may try again. */
-  drop(error: unknown): Promise<void>
+  release(error: unknown): Promise<void>
 }
 
 /** One upstream request for all repeats of a request with the same `Idempotency-Key`. */
-export interface Repeats {
+export interface IdempotencyStore {
   /**
    * Rejects with `store-full`. The response of a repeat rejects with `key-reused` for another body, and with `answer-unknown`
    * when it is not known how the first request ended.
    */
-  enter(request: Repeatable): Promise<Turn>
+  claim(request: IdempotentRequest): Promise<Claim>
 }
 
 /** A longer response is not stored. */
-export const MOST_CHARACTERS = 8 * 1024 * 1024
+export const MAX_STORED_CHARACTERS = 8 * 1024 * 1024
 
-export interface RepeatsOptions {
+export interface IdempotencyOptions {
   readonly store: Store
   readonly clock: Clock
   /** How long responses are kept. */
@@ -57,11 +57,11 @@ export interface RepeatsOptions {
 }
 
 /** Keeps responses in the database, so that repeats find them after a restart, too. */
-export function createRepeats(options: RepeatsOptions): Repeats {
-  return new StoredRepeats(options)
+export function createIdempotencyStore(options: IdempotencyOptions): IdempotencyStore {
+  return new SqlIdempotencyStore(options)
 }
 
-class StoredRepeats implements Repeats {
+class SqlIdempotencyStore implements IdempotencyStore {
   readonly #store: Store
   readonly #clock: Clock
   readonly #keepMs: number
@@ -70,9 +70,9 @@ class StoredRepeats implements Repeats {
   readonly #finish: Statement
   readonly #forget: Statement
   readonly #expire: Statement
-  readonly #running = new Map<string, { readonly body: string; readonly answer: Promise<KeptAnswer> }>()
+  readonly #running = new Map<string, { readonly body: string; readonly response: Promise<StoredResponse> }>()
 
-  constructor({ store, clock, keepMs }: RepeatsOptions) {
+  constructor({ store, clock, keepMs }: IdempotencyOptions) {
     this.#store = store
     this.#clock = clock
     this.#keepMs = keepMs
@@ -85,28 +85,29 @@ class StoredRepeats implements Repeats {
     this.#expire = store.prepare('DELETE FROM kept_answers WHERE started_at_ms <= ?')
   }
 
-  async enter(request: Repeatable): Promise<Turn> {
+  async claim(request: IdempotentRequest): Promise<Claim> {
     const running = this.#running.get(request.key)
     if (running !== undefined)
-      return { type: 'again', answer: sameBody(request, running.body, running.answer) }
+      return { type: 'again', response: sameBody(request, running.body, running.response) }
     const row = this.#find.get(request.key, this.#clock.now() - this.#keepMs)
     if (row === undefined) return this.#first(request)
-    const answer = row['answer'] === null ? Promise.reject(unknownEnd()) : Promise.resolve(row['answer'])
+    const response =
+      row['answer'] === null ? Promise.reject(outcomeUnknown()) : Promise.resolve(row['answer'])
     return {
       type: 'again',
-      answer: sameBody(
+      response: sameBody(
         request,
         row['body'],
-        answer.then((text) => fromText(String(text))),
+        response.then((text) => fromText(String(text))),
       ),
     }
   }
 
-  async #first({ key, body }: Repeatable): Promise<FirstTurn> {
-    const { promise, resolve, reject } = Promise.withResolvers<KeptAnswer>()
+  async #first({ key, body }: IdempotentRequest): Promise<FirstClaim> {
+    const { promise, resolve, reject } = Promise.withResolvers<StoredResponse>()
     // Without repeats nothing waits for the promise, and a rejection would count as unhandled.
     promise.catch(() => undefined)
-    this.#running.set(key, { body, answer: promise })
+    this.#running.set(key, { body, response: promise })
     try {
       await this.#writeStart(key, body)
     } catch (error) {
@@ -116,16 +117,16 @@ class StoredRepeats implements Repeats {
     }
     return {
       type: 'first',
-      keep: async (answer) => {
-        resolve(answer)
-        const text = toText(answer)
+      save: async (response) => {
+        resolve(response)
+        const text = toText(response)
         await this.#end(key, () => this.#finish.run(text, key))
       },
-      lose: () => {
-        reject(unknownEnd())
+      discard: () => {
+        reject(outcomeUnknown())
         this.#running.delete(key)
       },
-      drop: async (error) => {
+      release: async (error) => {
         reject(error)
         await this.#end(key, () => this.#forget.run(key))
       },
@@ -142,8 +143,8 @@ class StoredRepeats implements Repeats {
 
   /** Writes the end of a first request without delay: the caller may have lost the response and come back after a crash. */
   async #end(key: string, job: () => unknown): Promise<void> {
-    const written = this.#store.writeEventually(job)
-    void this.#store.caughtUp()
+    const written = this.#store.writeWithRetry(job)
+    void this.#store.whenDrained()
     await written
     this.#running.delete(key)
   }
@@ -151,38 +152,38 @@ class StoredRepeats implements Repeats {
 
 /** The response, if the repeat has the body of the first request. Rejects with `key-reused` otherwise. */
 async function sameBody(
-  request: Repeatable,
+  request: IdempotentRequest,
   body: unknown,
-  answer: Promise<KeptAnswer>,
-): Promise<KeptAnswer> {
-  if (body === request.body) return await answer
-  await answer.catch(() => undefined)
+  response: Promise<StoredResponse>,
+): Promise<StoredResponse> {
+  if (body === request.body) return await response
+  await response.catch(() => undefined)
   throw new BrokerError(
     'key-reused',
     'this Idempotency-Key was used before with another body; choose a new key for a new request',
   )
 }
 
-function unknownEnd(): BrokerError {
+function outcomeUnknown(): BrokerError {
   return new BrokerError(
     'answer-unknown',
     'the first request with this Idempotency-Key was interrupted, or its response was too long to keep; it may have been billed, so it is not sent again: choose a new key to send it again',
   )
 }
 
-function toText({ broken, ...answer }: KeptAnswer): string {
-  if (broken === undefined) return JSON.stringify(answer)
+function toText({ broken, ...response }: StoredResponse): string {
+  if (broken === undefined) return JSON.stringify(response)
   const { error, about } = broken
   const { code, message, details } = error
-  return JSON.stringify({ ...answer, broken: { code, message, details, about } })
+  return JSON.stringify({ ...response, broken: { code, message, details, about } })
 }
 
 /** Reads what `toText` wrote. */
-function fromText(text: string): KeptAnswer {
-  const { broken, ...answer } = JSON.parse(text) as Omit<KeptAnswer, 'broken'> & {
-    broken?: Pick<BrokerError, 'code' | 'message' | 'details'> & { about: BrokenAnswer }
+function fromText(text: string): StoredResponse {
+  const { broken, ...response } = JSON.parse(text) as Omit<StoredResponse, 'broken'> & {
+    broken?: Pick<BrokerError, 'code' | 'message' | 'details'> & { about: ResponseSource }
   }
-  if (broken === undefined) return answer
+  if (broken === undefined) return response
   const { code, message, details, about } = broken
-  return { ...answer, broken: { error: new BrokerError(code, message, { details }), about } }
+  return { ...response, broken: { error: new BrokerError(code, message, { details }), about } }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 
 /** A response as it was sent, for later requests that are equal. */
-export interface CachedAnswer {
+export interface CachedResponse {
   /** Generation id of the request that it was first sent for. */
   readonly id: string
   readonly model: string
@@ -17,50 +17,50 @@ export interface CachedAnswer {
  * Responses that callers want cached for a while. In memory: a request whose response is gone is sent upstream again. When
  * the cache is full, the responses that were stored first are dropped.
  */
-export interface AnswerCache {
-  find(key: string): CachedAnswer | undefined
-  keep(key: string, answer: CachedAnswer): void
-  drop(key: string): void
+export interface ResponseCache {
+  find(key: string): CachedResponse | undefined
+  store(key: string, response: CachedResponse): void
+  remove(key: string): void
 }
 
 /** Maximum length of one cached response. */
-export const MOST_CACHED_CHARACTERS = 1024 * 1024
+export const MAX_CACHED_CHARACTERS = 1024 * 1024
 /** Maximum length of all cached responses together. */
-const MOST_CHARACTERS = 64 * MOST_CACHED_CHARACTERS
+const MAX_TOTAL_CHARACTERS = 64 * MAX_CACHED_CHARACTERS
 
-export function createAnswerCache(clock: Clock): AnswerCache {
-  const answers = new Map<string, CachedAnswer>()
+export function createResponseCache(clock: Clock): ResponseCache {
+  const responses = new Map<string, CachedResponse>()
   let characters = 0
 
-  function drop(key: string): void {
-    const answer = answers.get(key)
-    if (answer === undefined) return
-    answers.delete(key)
-    characters -= sizeOf(answer)
+  function remove(key: string): void {
+    const response = responses.get(key)
+    if (response === undefined) return
+    responses.delete(key)
+    characters -= sizeOf(response)
   }
 
   return {
-    drop,
+    remove,
     find(key) {
-      const answer = answers.get(key)
-      if (answer === undefined || answer.expiresAt > clock.monotonic()) return answer
-      drop(key)
+      const response = responses.get(key)
+      if (response === undefined || response.expiresAt > clock.monotonic()) return response
+      remove(key)
       return undefined
     },
-    keep(key, answer) {
-      drop(key)
-      if (sizeOf(answer) > MOST_CACHED_CHARACTERS) return
-      answers.set(key, answer)
-      characters += sizeOf(answer)
+    store(key, response) {
+      remove(key)
+      if (sizeOf(response) > MAX_CACHED_CHARACTERS) return
+      responses.set(key, response)
+      characters += sizeOf(response)
       // Oldest first.
-      for (const other of answers.keys()) {
-        if (characters <= MOST_CHARACTERS) break
-        drop(other)
+      for (const other of responses.keys()) {
+        if (characters <= MAX_TOTAL_CHARACTERS) break
+        remove(other)
       }
     },
   }
 }
 
-function sizeOf({ pieces }: CachedAnswer): number {
+function sizeOf({ pieces }: CachedResponse): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0)
 }

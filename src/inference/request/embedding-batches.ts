@@ -1,22 +1,24 @@
 import type { BrokerError } from '../../base/errors.ts'
-import type { AnswerListener, Asking, Provider, Question } from '../../providers/provider.ts'
+import type { ResponseHandler, ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
-import { inPieces } from '../../wire/openai/embedding.ts'
+import { splitInputs } from '../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { isEstimate } from '../usage/usage-meter.ts'
 
 /** Handles a response that may come in several parts. */
-export interface BatchListener extends AnswerListener {
+export interface BatchResponseHandler extends ResponseHandler {
   /** A part of the response has arrived and will be billed, whatever happens to the rest. */
-  part(response: ChatChunk): void
+  onPart(response: ChatChunk): void
 }
 
 /** Requests embeddings in batches, one after the other, where the provider has a maximum of inputs per request. */
-export function inBatches(provider: Provider, question: Question, listener: BatchListener): Asking {
-  const pieces = inPieces(question.body, provider.mostInputs ?? Number.POSITIVE_INFINITY)
-  return pieces.length === 1
-    ? provider.ask(question, listener)
-    : new Batches(provider, question, pieces, listener)
+export function sendInBatches(
+  provider: Provider,
+  call: ProviderRequest,
+  listener: BatchResponseHandler,
+): ProviderCall {
+  const pieces = splitInputs(call.body, provider.maxInputs ?? Number.POSITIVE_INFINITY)
+  return pieces.length === 1 ? provider.send(call, listener) : new Batches(provider, call, pieces, listener)
 }
 
 interface Sum {
@@ -25,47 +27,52 @@ interface Sum {
   isReported: boolean
 }
 
-class Batches implements Asking {
+class Batches implements ProviderCall {
   readonly #provider: Provider
-  readonly #question: Question
+  readonly #call: ProviderRequest
   readonly #pieces: readonly JsonBody[]
-  readonly #listener: BatchListener
+  readonly #listener: BatchResponseHandler
   readonly #sum: Sum = { data: [], promptTokens: 0, isReported: true }
-  #asking: Asking | undefined
+  #current: ProviderCall | undefined
   #isOver = false
 
-  constructor(provider: Provider, question: Question, pieces: readonly JsonBody[], listener: BatchListener) {
+  constructor(
+    provider: Provider,
+    call: ProviderRequest,
+    pieces: readonly JsonBody[],
+    listener: BatchResponseHandler,
+  ) {
     this.#provider = provider
-    this.#question = question
+    this.#call = call
     this.#pieces = pieces
     this.#listener = listener
-    this.#ask(0)
+    this.#send(0)
   }
 
   abort(): void {
     this.#isOver = true
-    this.#asking?.abort()
+    this.#current?.abort()
   }
 
   pause(): void {
-    this.#asking?.pause()
+    this.#current?.pause()
   }
 
   resume(): void {
-    this.#asking?.resume()
+    this.#current?.resume()
   }
 
-  #ask(nth: number): void {
+  #send(nth: number): void {
     const body = this.#pieces[nth]
     if (this.#isOver) return
-    if (body === undefined) return this.#tell()
-    this.#asking = this.#provider.ask(
-      { ...this.#question, body },
+    if (body === undefined) return this.#respond()
+    this.#current = this.#provider.send(
+      { ...this.#call, body },
       {
-        chunk: () => undefined,
-        answer: (_json, response) => this.#take(response),
-        end: () => this.#ask(nth + 1),
-        fail: (error: BrokerError) => this.#listener.fail(error),
+        onChunk: () => undefined,
+        onResponse: (_json, response) => this.#take(response),
+        onEnd: () => this.#send(nth + 1),
+        onError: (error: BrokerError) => this.#listener.onError(error),
       },
     )
   }
@@ -78,16 +85,16 @@ class Batches implements Asking {
     const tokens = (response.usage as { prompt_tokens?: unknown } | null | undefined)?.prompt_tokens
     if (typeof tokens === 'number' && !isEstimate(response)) this.#sum.promptTokens += tokens
     else this.#sum.isReported = false
-    this.#listener.part(this.#whole([]))
+    this.#listener.onPart(this.#response([]))
   }
 
-  #tell(): void {
-    const response = this.#whole(this.#sum.data)
-    this.#listener.answer(JSON.stringify(response), response)
-    this.#listener.end()
+  #respond(): void {
+    const response = this.#response(this.#sum.data)
+    this.#listener.onResponse(JSON.stringify(response), response)
+    this.#listener.onEnd()
   }
 
-  #whole(data: readonly unknown[]): ChatChunk {
+  #response(data: readonly unknown[]): ChatChunk {
     const { promptTokens, isReported } = this.#sum
     return isReported
       ? { data, usage: { prompt_tokens: promptTokens, total_tokens: promptTokens } }

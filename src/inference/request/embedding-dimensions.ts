@@ -1,10 +1,10 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
-import type { BatchListener } from './embedding-batches.ts'
+import type { BatchResponseHandler } from './embedding-batches.ts'
 import { asBase64, asFloats, type Vector } from '../response/embedding-response.ts'
 
 /** The vectors that were requested, and of which model. */
-export interface WantedVectors {
+export interface RequestedVectors {
   readonly dimensions: number
   /** The provider's own name for the model. */
   readonly modelId: string
@@ -28,33 +28,38 @@ const MATRYOSHKA: readonly RegExp[] = [
  * it are truncated and normalized. Any other length is a failure that was billed: vectors of two lengths in one index are
  * worse than none.
  */
-export function rightDimensions(wanted: WantedVectors, listener: BatchListener): BatchListener {
+export function enforceDimensions(
+  requested: RequestedVectors,
+  listener: BatchResponseHandler,
+): BatchResponseHandler {
   let isRefused = false
   return {
-    chunk: (json, chunk) => listener.chunk(json, chunk),
-    part: (part) => listener.part(part),
-    answer(json, response) {
+    onChunk: (json, chunk) => listener.onChunk(json, chunk),
+    onPart: (part) => listener.onPart(part),
+    onResponse(json, response) {
       const vectors = (response.data ?? []) as readonly Vector[]
-      if (vectors.every(({ embedding }) => lengthOf(embedding) === wanted.dimensions))
-        return listener.answer(json, response)
-      const shorter = maySlice(wanted) ? vectors.map((vector) => sliced(vector, wanted.dimensions)) : []
+      if (vectors.every(({ embedding }) => lengthOf(embedding) === requested.dimensions))
+        return listener.onResponse(json, response)
+      const shorter = mayTruncate(requested)
+        ? vectors.map((vector) => truncated(vector, requested.dimensions))
+        : []
       if (shorter.length === 0 || shorter.includes(undefined)) return refuse(response, vectors)
       const right = { ...response, data: shorter }
-      return listener.answer(JSON.stringify(right), right)
+      return listener.onResponse(JSON.stringify(right), right)
     },
-    end() {
-      if (!isRefused) listener.end()
+    onEnd() {
+      if (!isRefused) listener.onEnd()
     },
-    fail: (error) => listener.fail(error),
+    onError: (error) => listener.onError(error),
   }
 
   function refuse(response: ChatChunk, [first]: readonly Vector[]): void {
     isRefused = true
-    listener.part({ ...response, data: [] })
-    listener.fail(
+    listener.onPart({ ...response, data: [] })
+    listener.onError(
       new BrokerError(
         'upstream-failed',
-        `${wanted.modelId} was asked for vectors of ${wanted.dimensions} numbers and gave ${lengthOf(first?.embedding) ?? 'none'}; leave “dimensions” out, or use a model that supports it`,
+        `${requested.modelId} was asked for vectors of ${requested.dimensions} numbers and gave ${lengthOf(first?.embedding) ?? 'none'}; leave “dimensions” out, or use a model that supports it`,
         // The status prevents a retry at the same endpoint, which would only be billed again.
         { details: { status: 200 } },
       ),
@@ -62,7 +67,7 @@ export function rightDimensions(wanted: WantedVectors, listener: BatchListener):
   }
 }
 
-function maySlice({ modelId, capabilities }: WantedVectors): boolean {
+function mayTruncate({ modelId, capabilities }: RequestedVectors): boolean {
   return capabilities.includes('matryoshka') || MATRYOSHKA.some((name) => name.test(modelId))
 }
 
@@ -72,7 +77,7 @@ function lengthOf(embedding: unknown): number | undefined {
 }
 
 /** Truncated and normalized, in its encoding; `undefined` when it is too short. */
-function sliced(vector: Vector, dimensions: number): Vector | undefined {
+function truncated(vector: Vector, dimensions: number): Vector | undefined {
   const floats = asFloats(vector.embedding)
   if (!Array.isArray(floats) || floats.length < dimensions) return undefined
   const beginning = (floats as readonly number[]).slice(0, dimensions)

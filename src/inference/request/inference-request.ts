@@ -2,14 +2,14 @@ import type { Caller } from '../../auth/caller.ts'
 import type { Money } from '../../base/money.ts'
 import type { Endpoint, ModelKind } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
-import type { Asking, Provider, ProviderRoute, Question } from '../../providers/provider.ts'
+import type { ProviderCall, Provider, ProviderRoute, ProviderRequest } from '../../providers/provider.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
-import type { AnswerFacts, Completer } from '../response/response-formatter.ts'
-import type { Meter } from '../usage/usage-meter.ts'
-import type { BatchListener } from './embedding-batches.ts'
+import type { ResponseInfo, ResponseFormatter } from '../response/response-formatter.ts'
+import type { UsageMeter } from '../usage/usage-meter.ts'
+import type { BatchResponseHandler } from './embedding-batches.ts'
 
 /** Who sent a request, and the app that it was sent with. */
-export interface Asker {
+export interface RequestContext {
   readonly caller: Caller
   readonly referer: string | undefined
   readonly title: string | undefined
@@ -18,26 +18,26 @@ export interface Asker {
 }
 
 /** One request to a model, of whatever kind: all that the pipeline has to know of it. */
-export interface Errand {
+export interface InferenceRequest {
   readonly kind: InferenceKind
   readonly body: JsonBody
   /** What providers that speak OpenRouter are sent instead. */
-  readonly ofRouters?: { readonly route: ProviderRoute; readonly body: JsonBody } | undefined
+  readonly forRouters?: { readonly route: ProviderRoute; readonly body: JsonBody } | undefined
   /** As the caller wrote it. */
-  readonly modelAsked: string
-  readonly streamed: boolean
+  readonly requestedModel: string
+  readonly stream: boolean
   /** Best first. */
   readonly candidates: readonly Endpoint[]
   /** The maximum that it can cost; `undefined` when no candidate has a known price. */
-  readonly most: Money | undefined
+  readonly maxCost: Money | undefined
   /** How many choices were requested; one without it. */
-  readonly choices?: number | undefined
+  readonly n?: number | undefined
   /** The caller named no maximum length of the response, so that a budget may. */
-  readonly mayBeShortened?: boolean | undefined
+  readonly mayCapTokens?: boolean | undefined
   /** A stream of one choice, which another endpoint may resume when it breaks. */
-  readonly mayBeRescued?: boolean | undefined
+  readonly mayResume?: boolean | undefined
   /** By endpoint id: what is sent instead to an endpoint whose context window is too small for the whole prompt. */
-  readonly fitting?: ReadonlyMap<string, Fitting> | undefined
+  readonly compressed?: ReadonlyMap<string, CompressedPrompt> | undefined
   /** The request that this one is a part of: entries of one group belong to one response. */
   readonly group?: string | undefined
 }
@@ -56,15 +56,15 @@ export interface InferenceKind {
   /** Whether the endpoint's model is known to reason, or not to; `undefined` when that is unknown. */
   reasons(endpoint: Endpoint): boolean | undefined
   /** A fresh meter for one attempt with this body at this endpoint. */
-  createMeter(body: JsonBody, endpoint: Endpoint): Meter
+  createMeter(body: JsonBody, endpoint: Endpoint): UsageMeter
   /** What puts the response of one attempt into OpenRouter's shape. */
-  createFormatter(facts: AnswerFacts): Completer
+  createFormatter(facts: ResponseInfo): ResponseFormatter
   /** Sends the request to a provider, in one call or in several. */
-  dispatch(provider: Provider, call: Question, listener: BatchListener): Asking
+  dispatch(provider: Provider, call: ProviderRequest, listener: BatchResponseHandler): ProviderCall
 }
 
 /** A body that was compressed to fit an endpoint, and what `x_aibroker` says of that. */
-export interface Fitting {
+export interface CompressedPrompt {
   readonly body: JsonBody
   readonly note: object
 }

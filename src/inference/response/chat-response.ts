@@ -1,13 +1,13 @@
-import { dollarsNumber } from '../../base/money.ts'
+import { usdNumber } from '../../base/money.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
-import { additions, type AnswerFacts, type Completer } from './response-formatter.ts'
-import { endingOf } from './finish-reason.ts'
-import { mendJson } from './repair-json.ts'
-import { textAnswer, TextChunks } from './plain-text-response.ts'
-import { wireUsageOf } from './usage-json.ts'
+import { extraFields, type ResponseInfo, type ResponseFormatter } from './response-formatter.ts'
+import { finishReasonsOf } from './finish-reason.ts'
+import { repairJson } from './repair-json.ts'
+import { plainTextResponse, PlainTextChunks } from './plain-text-response.ts'
+import { usageJson } from './usage-json.ts'
 
 /** Options of the request that the broker applies to the response itself; the provider does not get them. */
-export interface ChatWishes {
+export interface ChatFormatOptions {
   /** The model may reason, but its reasoning is left out of the response. */
   readonly hidesReasoning: boolean
   /** Malformed JSON in an unstreamed response is repaired. */
@@ -18,8 +18,8 @@ export interface ChatWishes {
  * Formats chat responses, plain and streamed, as OpenRouter does, according to its OpenAPI document and to what its clients
  * were seen to accept.
  */
-export function chatCompleter(wishes: ChatWishes): (facts: AnswerFacts) => Completer {
-  return (facts) => new ChatCompleter(facts, wishes)
+export function chatFormatter(options: ChatFormatOptions): (info: ResponseInfo) => ResponseFormatter {
+  return (info) => new ChatFormatter(info, options)
 }
 
 /** `obfuscation` is the padding that OpenAI adds to its chunks to hide the length of words from the network. */
@@ -31,57 +31,60 @@ function reasoningFields(): string[] {
   return ['reasoning', 'reasoning_content', 'reasoning_details']
 }
 
-class ChatCompleter implements Completer {
-  readonly #facts: AnswerFacts
+class ChatFormatter implements ResponseFormatter {
+  readonly #info: ResponseInfo
   readonly #hidesReasoning: boolean
   readonly #healsJson: boolean
   /** The finish reasons of each choice, which are repeated in the chunk with the usage. */
-  #ended: Map<number, object> | undefined
+  #finishReasons: Map<number, object> | undefined
   /** The provider's own `created`, in Unix seconds. */
   #created: number | undefined
-  #textChunks: TextChunks | undefined
+  #textChunks: PlainTextChunks | undefined
   #usage: unknown
   #tail: Record<string, unknown> = {}
 
-  constructor(facts: AnswerFacts, { hidesReasoning, healsJson = false }: ChatWishes) {
-    this.#facts = facts
+  constructor(info: ResponseInfo, { hidesReasoning, healsJson = false }: ChatFormatOptions) {
+    this.#info = info
     this.#hidesReasoning = hidesReasoning
     this.#healsJson = healsJson
   }
 
-  answer(json: string, response: ChatChunk): string {
-    const metadata = this.#facts.metadata()
+  formatResponse(json: string, response: ChatChunk): string {
+    const metadata = this.#info.metadata()
     const isUsual = !this.#healsJson && metadata === undefined
     return (
-      (isUsual ? textAnswer(json, response, this.#facts) : undefined) ?? this.#wholeAnswer(response, metadata)
+      (isUsual ? plainTextResponse(json, response, this.#info) : undefined) ??
+      this.#fullResponse(response, metadata)
     )
   }
 
-  #wholeAnswer(response: ChatChunk, metadata: object | undefined): string {
-    const usage = this.#facts.usage()
+  #fullResponse(response: ChatChunk, metadata: object | undefined): string {
+    const usage = this.#info.usage()
     return JSON.stringify({
       ...this.#head('chat.completion', response),
       system_fingerprint: null,
-      ...additions(response, TOP_FIELDS),
-      choices: (response.choices ?? []).map((choice, at) => this.#wholeChoice(choice, at)),
-      ...(usage === undefined ? {} : { usage: wireUsageOf(usage, this.#facts.parts(usage), response.usage) }),
+      ...extraFields(response, TOP_FIELDS),
+      choices: (response.choices ?? []).map((choice, at) => this.#responseChoice(choice, at)),
+      ...(usage === undefined
+        ? {}
+        : { usage: usageJson(usage, this.#info.costParts(usage), response.usage) }),
       openrouter_metadata: metadata,
-      x_aibroker: this.#facts.envelope(),
+      x_aibroker: this.#info.envelope(),
     })
   }
 
-  chunk(_json: string, chunk: ChatChunk): string | undefined {
+  formatChunk(_json: string, chunk: ChatChunk): string | undefined {
     this.#created ??= createdAt(chunk)
-    this.#textChunks ??= new TextChunks(this.#facts, this.#created ?? this.#facts.created)
-    return this.#textChunks.tell(chunk) ?? this.#otherChunk(chunk)
+    this.#textChunks ??= new PlainTextChunks(this.#info, this.#created ?? this.#info.created)
+    return this.#textChunks.format(chunk) ?? this.#fullChunk(chunk)
   }
 
-  #otherChunk(chunk: ChatChunk): string | undefined {
+  #fullChunk(chunk: ChatChunk): string | undefined {
     if (chunk.usage !== undefined && chunk.usage !== null) this.#usage = chunk.usage
     const choices = chunk.choices ?? []
     // The usage goes into the last chunk, whenever the provider sends it.
     if (choices.length === 0 && this.#usage !== undefined) return undefined
-    const added = additions(chunk, TOP_FIELDS)
+    const added = extraFields(chunk, TOP_FIELDS)
     if (typeof added['service_tier'] === 'string') this.#tail = { service_tier: added['service_tier'] }
     return JSON.stringify({
       ...this.#head('chat.completion.chunk', chunk),
@@ -90,67 +93,67 @@ class ChatCompleter implements Completer {
     })
   }
 
-  last(): string | undefined {
-    const usage = this.#facts.usage()
+  finalChunk(): string | undefined {
+    const usage = this.#info.usage()
     if (usage === undefined) return undefined
     return JSON.stringify({
       ...this.#head('chat.completion.chunk', {}),
       ...this.#tail,
-      choices: [...(this.#ended ?? [])].map(([index, ending]) => ({
+      choices: [...(this.#finishReasons ?? [])].map(([index, ending]) => ({
         index,
         delta: { role: 'assistant', content: '' },
         ...ending,
       })),
-      usage: { ...wireUsageOf(usage, this.#facts.parts(usage), this.#usage), ...this.#sharedCost() },
-      openrouter_metadata: this.#facts.metadata(),
-      x_aibroker: this.#facts.envelope(),
+      usage: { ...usageJson(usage, this.#info.costParts(usage), this.#usage), ...this.#sharedCost() },
+      openrouter_metadata: this.#info.metadata(),
+      x_aibroker: this.#info.envelope(),
     })
   }
 
   #sharedCost(): object {
-    if (!this.#facts.isShared) return {}
-    const cost = this.#facts.cost()
-    const dollars = cost === undefined ? undefined : dollarsNumber(cost)
+    if (!this.#info.isCombined) return {}
+    const cost = this.#info.cost()
+    const dollars = cost === undefined ? undefined : usdNumber(cost)
     // `undefined` removes the figure of one endpoint's price alone: JSON leaves it out. Details cover all endpoints or are
     // absent.
     return { cost: dollars, cost_details: undefined }
   }
 
   #head(object: string, chunk: ChatChunk): Record<string, unknown> {
-    const { id, model, provider } = this.#facts
+    const { id, model, provider } = this.#info
     return {
       id,
       object,
-      created: this.#created ?? createdAt(chunk) ?? this.#facts.created,
+      created: this.#created ?? createdAt(chunk) ?? this.#info.created,
       model,
       provider,
     }
   }
 
-  #wholeChoice(choice: ChatChoice, at: number): object {
+  #responseChoice(choice: ChatChoice, at: number): object {
     const message = choice.message ?? {}
     return {
       index: choice.index ?? at,
       logprobs: null,
-      ...additions(choice, CHOICE_FIELDS),
-      ...endingOf(choice),
+      ...extraFields(choice, CHOICE_FIELDS),
+      ...finishReasonsOf(choice),
       message: {
         role: 'assistant',
-        content: this.#healsJson ? mended(message.content) : (message.content ?? null),
+        content: this.#healsJson ? repairedContent(message.content) : (message.content ?? null),
         refusal: message.refusal ?? null,
         reasoning: null,
         ...this.#reasoning(message),
         ...toolCalls(message, true),
-        ...additions(message, MESSAGE_FIELDS),
+        ...extraFields(message, MESSAGE_FIELDS),
       },
     }
   }
 
   #chunkChoice(choice: ChatChoice, at: number): object {
     const delta = choice.delta ?? {}
-    const ending = endingOf(choice)
+    const ending = finishReasonsOf(choice)
     const index = choice.index ?? at
-    if (typeof choice.finish_reason === 'string') (this.#ended ??= new Map()).set(index, ending)
+    if (typeof choice.finish_reason === 'string') (this.#finishReasons ??= new Map()).set(index, ending)
     return {
       index,
       delta: {
@@ -159,18 +162,18 @@ class ChatCompleter implements Completer {
         ...(typeof delta.refusal === 'string' ? { refusal: delta.refusal } : {}),
         ...this.#reasoning(delta),
         ...toolCalls(delta, false),
-        ...additions(delta, MESSAGE_FIELDS),
+        ...extraFields(delta, MESSAGE_FIELDS),
       },
-      ...additions(choice, CHOICE_FIELDS),
+      ...extraFields(choice, CHOICE_FIELDS),
       ...ending,
     }
   }
 
   /** The reasoning under OpenRouter's field names, whatever the provider calls it. */
-  #reasoning(said: ChatDelta): object {
+  #reasoning(delta: ChatDelta): object {
     if (this.#hidesReasoning) return {}
-    const text = textOf(said.reasoning) ?? textOf(said.reasoning_content)
-    const details = Array.isArray(said.reasoning_details) ? said.reasoning_details : undefined
+    const text = textOf(delta.reasoning) ?? textOf(delta.reasoning_content)
+    const details = Array.isArray(delta.reasoning_details) ? delta.reasoning_details : undefined
     if (text === undefined) return details === undefined ? {} : { reasoning_details: details }
     return {
       reasoning: text,
@@ -179,8 +182,8 @@ class ChatCompleter implements Completer {
   }
 }
 
-function mended(content: unknown): unknown {
-  return typeof content === 'string' ? (mendJson(content) ?? content) : (content ?? null)
+function repairedContent(content: unknown): unknown {
+  return typeof content === 'string' ? (repairJson(content) ?? content) : (content ?? null)
 }
 
 function createdAt({ created }: ChatChunk): number | undefined {
@@ -192,8 +195,8 @@ function toolCalls({ tool_calls: calls }: ChatDelta, whole: boolean): object {
   if (!Array.isArray(calls) || calls.length === 0) return {}
   return {
     tool_calls: calls.map((call: Readonly<Record<string, unknown>>, index) => {
-      const known = additions(call, new Set(['function']))
-      const named = additions(objectOf(call['function']), NONE)
+      const known = extraFields(call, new Set(['function']))
+      const named = extraFields(objectOf(call['function']), NONE)
       const given = whole ? { arguments: '{}', ...named } : named
       return { index, type: 'function', ...known, function: given }
     }),

@@ -1,5 +1,5 @@
-import { dollarsNumber } from '../../base/money.ts'
-import type { AnswerFacts, Completer } from './response-formatter.ts'
+import { usdNumber } from '../../base/money.ts'
+import type { ResponseInfo, ResponseFormatter } from './response-formatter.ts'
 
 /** One vector of an embedding: an array of numbers or a base64 text. */
 export interface Vector {
@@ -8,9 +8,9 @@ export interface Vector {
 }
 
 /** Formats embeddings as OpenRouter does, in the requested encoding, whichever one the provider used. */
-export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: AnswerFacts) => Completer {
-  return (facts) => ({
-    answer(_json, response) {
+export function embeddingFormatter(encoding: 'float' | 'base64'): (info: ResponseInfo) => ResponseFormatter {
+  return (info) => ({
+    formatResponse(_json, response) {
       const vectors = Array.isArray(response.data) ? (response.data as readonly Vector[]) : []
       const data = inOrder(vectors).map(({ embedding }, index) => ({
         object: 'embedding',
@@ -19,17 +19,17 @@ export function embeddingCompleter(encoding: 'float' | 'base64'): (facts: Answer
       }))
       return JSON.stringify({
         object: 'list',
-        id: facts.id,
-        provider: facts.provider,
-        model: facts.model,
+        id: info.id,
+        provider: info.provider,
+        model: info.model,
         data,
-        ...usageOf(facts),
-        openrouter_metadata: facts.metadata(),
-        x_aibroker: facts.envelope(),
+        ...usageOf(info),
+        openrouter_metadata: info.metadata(),
+        x_aibroker: info.envelope(),
       })
     },
-    chunk: () => undefined,
-    last: () => undefined,
+    formatChunk: () => undefined,
+    finalChunk: () => undefined,
   })
 }
 
@@ -52,15 +52,15 @@ export function asBase64(embedding: unknown): unknown {
   return bytes.toString('base64')
 }
 
-function usageOf(facts: AnswerFacts): object {
-  const counts = facts.usage()
+function usageOf(info: ResponseInfo): object {
+  const counts = info.usage()
   if (counts === undefined) return {}
-  const cost = facts.cost()
+  const cost = info.cost()
   return {
     usage: {
       prompt_tokens: counts.prompt,
       total_tokens: counts.prompt,
-      ...(cost === undefined ? {} : { cost: dollarsNumber(cost) }),
+      ...(cost === undefined ? {} : { cost: usdNumber(cost) }),
       is_byok: false,
     },
   }

@@ -5,7 +5,7 @@ import type { ChatChoice } from '../../wire/openai/chat.ts'
 type FinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'error'
 
 /** Finish reasons of providers that have other names for them; seen in the wild or in their documentation. */
-const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
+const FINISH_REASONS: ReadonlyMap<string, FinishReason> = new Map(
   Object.entries<FinishReason>({
     length: 'length',
     max_tokens: 'length',
@@ -26,24 +26,27 @@ const OTHER_WORDS: ReadonlyMap<string, FinishReason> = new Map(
 
 /** The finish reason under OpenRouter's name; any other one (`eos`, `end_turn`, `completed`) is a `stop`. */
 function finishReasonOf(native: string): FinishReason {
-  return OTHER_WORDS.get(native) ?? 'stop'
+  return FINISH_REASONS.get(native) ?? 'stop'
 }
 
-interface Ending {
+interface FinishReasons {
   readonly finish_reason: FinishReason | null
   readonly native_finish_reason: string | null
 }
 
 /** OpenRouter's and the provider's own finish reason of a choice; null while it goes on. */
-export function endingOf({ finish_reason: native, native_finish_reason: told }: ChatChoice): Ending {
+export function finishReasonsOf({
+  finish_reason: native,
+  native_finish_reason: stated,
+}: ChatChoice): FinishReasons {
   if (typeof native !== 'string') return { finish_reason: null, native_finish_reason: null }
-  const nativeReason = typeof told === 'string' && told !== '' ? told : native
+  const nativeReason = typeof stated === 'string' && stated !== '' ? stated : native
   return { finish_reason: finishReasonOf(native), native_finish_reason: nativeReason }
 }
 
 /** Both finish reasons of a choice as members of a JSON object, without the braces. */
-export function endingText(choice: ChatChoice): string {
-  const { finish_reason: ours, native_finish_reason: native } = endingOf(choice)
+export function finishReasonsJson(choice: ChatChoice): string {
+  const { finish_reason: ours, native_finish_reason: native } = finishReasonsOf(choice)
   if (ours === null || native === null) return '"finish_reason":null,"native_finish_reason":null'
   return `"finish_reason":"${ours}","native_finish_reason":${jsonText(native)}`
 }

@@ -1,11 +1,11 @@
 import type { BrokerError } from '../../base/errors.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from './response-sink.ts'
+import type { ResponseSink, ResponseSource, CallerWatcher } from './response-sink.ts'
 
 /** A sink that passes everything on to another sink. A sink that changes only some of it extends this class. */
-export class ForwardingSink implements AnswerSink {
-  protected readonly target: AnswerSink
+export class ForwardingSink implements ResponseSink {
+  protected readonly target: ResponseSink
 
-  constructor(target: AnswerSink) {
+  constructor(target: ResponseSink) {
     this.target = target
   }
 
@@ -13,8 +13,8 @@ export class ForwardingSink implements AnswerSink {
     return this.target.id
   }
 
-  get isGone(): boolean {
-    return this.target.isGone
+  get disconnected(): boolean {
+    return this.target.disconnected
   }
 
   get watcher(): CallerWatcher | undefined {
@@ -25,27 +25,27 @@ export class ForwardingSink implements AnswerSink {
     this.target.watcher = watcher
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
-    this.target.accept(headers)
+  start(headers: Readonly<Record<string, string>>): void {
+    this.target.start(headers)
   }
 
-  tried(endpoints: readonly string[]): void {
-    this.target.tried?.(endpoints)
+  setAttempted(endpoints: readonly string[]): void {
+    this.target.setAttempted?.(endpoints)
   }
 
   chunk(json: string): boolean {
     return this.target.chunk(json)
   }
 
-  answer(json: string): void {
-    this.target.answer(json)
+  respond(json: string): void {
+    this.target.respond(json)
   }
 
   end(): void {
     this.target.end()
   }
 
-  fail(error: BrokerError, about: BrokenAnswer): void {
+  fail(error: BrokerError, about: ResponseSource): void {
     this.target.fail(error, about)
   }
 }

@@ -1,16 +1,16 @@
 import { jsonText } from '../../base/text.ts'
 import type { ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
 import { stringSpanOf } from '../../wire/json/json-fields.ts'
-import type { AnswerFacts } from './response-formatter.ts'
-import { endingText } from './finish-reason.ts'
-import { wireUsageText } from './usage-json.ts'
+import type { ResponseInfo } from './response-formatter.ts'
+import { finishReasonsJson } from './finish-reason.ts'
+import { usageJsonText } from './usage-json.ts'
 
 /**
  * Fast path for an unstreamed response that is one text and nothing else, as nearly all are: the text is copied from the
  * provider's JSON as it is, and the JSON around it is a template instead of an object that is built and serialized.
  * `undefined` when the response has anything else in it. Measured: saves 3 of 127 µs per request.
  */
-export function textAnswer(json: string, response: ChatChunk, facts: AnswerFacts): string | undefined {
+export function plainTextResponse(json: string, response: ChatChunk, info: ResponseInfo): string | undefined {
   const { choices, created, service_tier: tier } = response
   const [choice] = choices ?? []
   if (
@@ -22,19 +22,19 @@ export function textAnswer(json: string, response: ChatChunk, facts: AnswerFacts
     return undefined
   const message = choice.message ?? {}
   if ((choice.index ?? 0) !== 0 || !isText(message)) return undefined
-  const began = Number.isInteger(created) ? (created as number) : facts.created
+  const began = Number.isInteger(created) ? (created as number) : info.created
   const service = tier === null || tier === undefined ? '' : `,"service_tier":${JSON.stringify(tier)}`
   const marks = message.annotations === undefined ? '' : ',"annotations":[]'
-  const usage = facts.usage()
+  const usage = info.usage()
   const counts =
-    usage === undefined ? '' : `,"usage":${wireUsageText(usage, facts.parts(usage), response.usage)}`
+    usage === undefined ? '' : `,"usage":${usageJsonText(usage, info.costParts(usage), response.usage)}`
   return (
-    `{"id":${jsonText(facts.id)},"object":"chat.completion","created":${began},` +
-    `"model":${jsonText(facts.model)},"provider":${jsonText(facts.provider)},` +
+    `{"id":${jsonText(info.id)},"object":"chat.completion","created":${began},` +
+    `"model":${jsonText(info.model)},"provider":${jsonText(info.provider)},` +
     `"system_fingerprint":${valueText(response.system_fingerprint)}${service},` +
-    `"choices":[{"index":0,"logprobs":null,${endingText(choice)},` +
+    `"choices":[{"index":0,"logprobs":null,${finishReasonsJson(choice)},` +
     `"message":{"role":"assistant","content":${literalOf(message.content, json)},"refusal":null,"reasoning":null${marks}}}]` +
-    `${counts},"x_aibroker":${facts.envelopeText()}}`
+    `${counts},"x_aibroker":${info.envelopeText()}}`
   )
 }
 
@@ -77,7 +77,7 @@ const TAIL = '},"finish_reason":null,"native_finish_reason":null}]}'
  * Fast path for chunks that carry a piece of text and nothing else, as nearly all do: the head is written once, the tail is
  * constant, and only the text between them changes. Takes half the CPU of building and serializing the whole chunk.
  */
-export class TextChunks {
+export class PlainTextChunks {
   readonly #parts: ChunkHead
   readonly #created: number
   #head = ''
@@ -92,7 +92,7 @@ export class TextChunks {
   }
 
   /** The formatted chunk; `undefined` when the provider's chunk has more in it than text. */
-  tell(chunk: ChatChunk): string | undefined {
+  format(chunk: ChatChunk): string | undefined {
     const text = textOf(chunk)
     if (text === undefined) return undefined
     const { system_fingerprint: fingerprint, service_tier: tier } = chunk

@@ -1,25 +1,25 @@
 /** How many opening brackets are tried as the start of the JSON, because prose before it may have brackets, too. */
-const MOST_STARTS = 16
-const MOST_DEPTH = 256
+const MAX_STARTS = 16
+const MAX_DEPTH = 256
 
 /**
  * Repairs JSON that a model got wrong: a fence or prose around it, trailing or missing commas, comments, keys without quotes,
  * single quotes, line breaks in strings, Python's literals, an end that was cut off. Repairing never changes the meaning of
  * what is there, and numbers keep their digits. `undefined` when the text is valid already, or cannot be made valid.
  */
-export function mendJson(text: string): string | undefined {
+export function repairJson(text: string): string | undefined {
   if (isJson(text)) return undefined
-  let longest: Mended | undefined
+  let longest: Repaired | undefined
   for (const start of startsIn(text)) {
     if (longest !== undefined && start < longest.to) continue
-    const mended = new Mender(text, start).mend()
-    if (mended === undefined || !isJson(mended.json)) continue
-    if (longest === undefined || mended.to - mended.from > longest.to - longest.from) longest = mended
+    const repaired = new Repairer(text, start).repair()
+    if (repaired === undefined || !isJson(repaired.json)) continue
+    if (longest === undefined || repaired.to - repaired.from > longest.to - longest.from) longest = repaired
   }
   return longest?.json
 }
 
-interface Mended {
+interface Repaired {
   readonly json: string
   /** The part of the text that it was made of: from `from`, before `to`. */
   readonly from: number
@@ -39,7 +39,7 @@ function startsIn(text: string): number[] {
   const starts: number[] = []
   for (const { index } of text.matchAll(/[{[]/g)) {
     starts.push(index)
-    if (starts.length === MOST_STARTS) break
+    if (starts.length === MAX_STARTS) break
   }
   return starts
 }
@@ -50,7 +50,7 @@ const NUMBER = /[+-]?[\d.]+(?:[eE][+-]?\d*)?/y
 /** The sign of a number whose digits were cut off. */
 const CUT_NUMBER = /[+-]$/y
 const NOT_SPACE = /\S/g
-const WORDS: readonly (readonly [string, string])[] = [
+const LITERALS: readonly (readonly [string, string])[] = [
   ['true', 'true'],
   ['false', 'false'],
   ['null', 'null'],
@@ -60,10 +60,10 @@ const WORDS: readonly (readonly [string, string])[] = [
 ]
 
 /** Thrown inside when the text cannot be repaired. */
-class Hopeless extends Error {}
+class NotRepairable extends Error {}
 
 /** Reads malformed JSON from one opening bracket on and writes valid JSON. */
-class Mender {
+class Repairer {
   readonly #text: string
   readonly #from: number
   #at: number
@@ -75,11 +75,11 @@ class Mender {
     this.#at = from
   }
 
-  mend(): Mended | undefined {
+  repair(): Repaired | undefined {
     try {
       return { json: this.#value(), from: this.#from, to: this.#at }
     } catch (error) {
-      if (error instanceof Hopeless) return undefined
+      if (error instanceof NotRepairable) return undefined
       throw error
     }
   }
@@ -89,12 +89,12 @@ class Mender {
     if (next === '{') return this.#list('{', '}', () => this.#member())
     if (next === '[') return this.#list('[', ']', () => this.#value())
     if (next === '"' || next === "'") return this.#string(next)
-    return this.#number() ?? this.#word()
+    return this.#number() ?? this.#literal()
   }
 
   /** Members or elements up to the closing bracket, which may be missing. */
   #list(open: '{' | '[', close: '}' | ']', read: () => string | undefined): string {
-    if (++this.#depth > MOST_DEPTH) throw new Hopeless()
+    if (++this.#depth > MAX_DEPTH) throw new NotRepairable()
     this.#at++
     const parts: string[] = []
     for (;;) {
@@ -115,25 +115,25 @@ class Mender {
     const next = this.#peek()
     const name = next === '"' || next === "'" ? this.#string(next) : this.#name()
     if (this.#peek() === ':') this.#at++
-    else if (this.#peek() !== '') throw new Hopeless()
+    else if (this.#peek() !== '') throw new NotRepairable()
     return this.#peek() === '' ? undefined : `${name}:${this.#value()}`
   }
 
   #name(): string {
-    return JSON.stringify(this.#match(NAME) ?? hopeless())
+    return JSON.stringify(this.#match(NAME) ?? notRepairable())
   }
 
   #string(quote: string): string {
-    let said = ''
+    let content = ''
     for (this.#at++; this.#at < this.#text.length; this.#at++) {
       const letter = this.#text.charAt(this.#at)
       if (letter === quote) {
         this.#at++
         break
       }
-      said += letter === '\\' ? this.#escape() : letter < ' ' || letter === '"' ? escaped(letter) : letter
+      content += letter === '\\' ? this.#escape() : letter < ' ' || letter === '"' ? escaped(letter) : letter
     }
-    return `"${said}"`
+    return `"${content}"`
   }
 
   /** Escapes that JSON knows are copied; one that was cut off is dropped. */
@@ -162,12 +162,12 @@ class Mender {
       .replace(/(?<![.eE+-])[.eE+-]+$/, '')
   }
 
-  #word(): string {
-    const word = this.#match(NAME) ?? hopeless()
+  #literal(): string {
+    const word = this.#match(NAME) ?? notRepairable()
     const isAtEnd = this.#at === this.#text.length
-    const [, meant] =
-      WORDS.find(([name]) => name === word || (isAtEnd && name.startsWith(word))) ?? hopeless()
-    return meant
+    const [, meaning] =
+      LITERALS.find(([name]) => name === word || (isAtEnd && name.startsWith(word))) ?? notRepairable()
+    return meaning
   }
 
   /** The next character that is not space or a comment; empty at the end of the text. */
@@ -206,6 +206,6 @@ function escaped(letter: string): string {
   return JSON.stringify(letter).slice(1, -1)
 }
 
-function hopeless(): never {
-  throw new Hopeless()
+function notRepairable(): never {
+  throw new NotRepairable()
 }

@@ -4,17 +4,17 @@ import type { Usage } from '../../ledger/types.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 
 /** Formats the response of one attempt as OpenRouter does. One formatter per attempt: it keeps state between chunks. */
-export interface Completer {
+export interface ResponseFormatter {
   /** Formats an unstreamed response. */
-  answer(json: string, parsed: ChatChunk): string
+  formatResponse(json: string, parsed: ChatChunk): string
   /** Formats a chunk; `undefined` when its content goes into the final chunk instead. */
-  chunk(json: string, parsed: ChatChunk): string | undefined
+  formatChunk(json: string, parsed: ChatChunk): string | undefined
   /** The chunk with the usage that ends a stream; `undefined` when there is none to send. */
-  last(): string | undefined
+  finalChunk(): string | undefined
 }
 
 /** What the broker knows about a response that the provider's JSON does not have. */
-export interface AnswerFacts {
+export interface ResponseInfo {
   readonly id: string
   /** Unix seconds, for providers that send no `created`. */
   readonly created: number
@@ -23,11 +23,11 @@ export interface AnswerFacts {
   /** The catalog's name of the model that responds. */
   readonly model: string
   /** More than one endpoint contributed to the response. */
-  readonly isShared: boolean
+  readonly isCombined: boolean
   /** The counts as far as they are known now. */
   usage(): Usage | undefined
   /** What such a usage costs at the endpoint; `undefined` without a known price. */
-  parts(usage: Usage): CostParts | undefined
+  costParts(usage: Usage): CostParts | undefined
   /** What all endpoints that contributed to the response charge together, as far as it is known now. */
   cost(): Money | undefined
   /** OpenRouter's `openrouter_metadata`; `undefined` when the caller doesn't want it. */
@@ -39,14 +39,14 @@ export interface AnswerFacts {
 }
 
 /** Passes on a response that OpenRouter has formatted already. */
-export const verbatim: Completer = {
-  answer: (json) => json,
-  chunk: (json) => json,
-  last: () => undefined,
+export const verbatim: ResponseFormatter = {
+  formatResponse: (json) => json,
+  formatChunk: (json) => json,
+  finalChunk: () => undefined,
 }
 
 /** The fields of a response beyond the known ones: the provider's own additions, without nulls. */
-export function additions(response: object, known: ReadonlySet<string>): Record<string, unknown> {
+export function extraFields(response: object, known: ReadonlySet<string>): Record<string, unknown> {
   const added: Record<string, unknown> = {}
   const fields = response as Readonly<Record<string, unknown>>
   for (const name in fields) {

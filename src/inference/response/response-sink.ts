@@ -1,7 +1,7 @@
 import type { BrokerError } from '../../base/errors.ts'
 
 /** The model and the provider whose response broke off. */
-export interface BrokenAnswer {
+export interface ResponseSource {
   readonly model: string
   /** Display name. */
   readonly provider: string | undefined
@@ -14,32 +14,32 @@ export interface BrokenAnswer {
  */
 export interface CallerWatcher {
   /** The caller disconnected. */
-  callerGone(): void
+  onDisconnect(): void
   /** A slow caller can take more chunks. */
-  callerReady(): void
+  onDrain(): void
 }
 
 /** Where a response is written: the server's side of one request. */
-export interface AnswerSink {
+export interface ResponseSink {
   /** The generation id: the response carries it, and the ledger knows the request by it. */
   readonly id: string
   /** The hold is written and the request is about to be sent upstream. An HTTP response carries the headers. */
-  accept(headers: Readonly<Record<string, string>>): void
+  start(headers: Readonly<Record<string, string>>): void
   /**
    * Ids of the endpoints that were attempted so far, the one that responds last. Called before the response begins, for sinks
    * whose response has headers.
    */
-  tried?(endpoints: readonly string[]): void
+  setAttempted?(endpoints: readonly string[]): void
   /** Writes one chunk, as JSON. False when the caller is slow: `watcher.onDrain` is called when it can take more. */
   chunk(json: string): boolean
   /** Writes an unstreamed response, as JSON. */
-  answer(json: string): void
+  respond(json: string): void
   /** The response is complete. */
   end(): void
   /** After the first chunk: reports in the stream that the response broke off. */
-  fail(error: BrokerError, about: BrokenAnswer): void
+  fail(error: BrokerError, about: ResponseSource): void
   /** The caller has disconnected. */
-  readonly isGone: boolean
+  readonly disconnected: boolean
   /** Gets the caller's events while a response is under way. */
   watcher: CallerWatcher | undefined
 }

@@ -6,9 +6,9 @@ import type { Store } from '../../store/store.ts'
  * caller knows it by that id; the ledger knows it by the generation id.
  */
 export interface UpstreamIds {
-  note(upstreamId: string, requestId: string): void
+  add(upstreamId: string, requestId: string): void
   /** The generation id for an upstream id; any other id is returned as it is. */
-  ours(id: string): string
+  resolve(id: string): string
 }
 
 /** Old ids are deleted each time so many new ones have been added. */
@@ -31,26 +31,26 @@ export function createUpstreamIds({
   const find = store.prepare('SELECT request_id FROM upstream_ids WHERE id = ?')
   const clear = store.prepare('DELETE FROM upstream_ids WHERE noted_at < ?')
   /** Added, and not yet in the database. */
-  const fresh = new Map<string, string>()
-  let notes = 0
+  const unwritten = new Map<string, string>()
+  let added = 0
 
   return {
-    note(upstreamId, requestId) {
+    add(upstreamId, requestId) {
       const now = Math.floor(clock.now() / 1000)
-      const isTimeToClear = notes++ % CLEAR_EVERY === 0
-      fresh.set(upstreamId, requestId)
+      const isTimeToClear = added++ % CLEAR_EVERY === 0
+      unwritten.set(upstreamId, requestId)
       store
-        .writeEventually(() => {
+        .writeWithRetry(() => {
           insert.run(upstreamId, requestId, now)
           if (isTimeToClear) clear.run(now - keepDays * DAY_S)
         })
         // The id is lost when the broker stops with a full disk; the id in `X-Generation-Id` still finds the response.
         .catch(() => undefined)
-        .finally(() => fresh.delete(upstreamId))
+        .finally(() => unwritten.delete(upstreamId))
     },
-    ours(id) {
-      const row = fresh.has(id) ? undefined : find.get(id)
-      return fresh.get(id) ?? (row === undefined ? id : String(row['request_id']))
+    resolve(id) {
+      const row = unwritten.has(id) ? undefined : find.get(id)
+      return unwritten.get(id) ?? (row === undefined ? id : String(row['request_id']))
     },
   }
 }

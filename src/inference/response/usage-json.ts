@@ -1,4 +1,4 @@
-import { dollarsNumber } from '../../base/money.ts'
+import { usdNumber } from '../../base/money.ts'
 import type { CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
 
@@ -9,28 +9,28 @@ import type { Usage } from '../../ledger/types.ts'
  *
  * @param parts what the usage costs.
  */
-export function wireUsageOf(
+export function usageJson(
   usage: Usage,
   parts: CostParts | undefined,
-  said: unknown,
+  reported: unknown,
 ): Record<string, unknown> {
-  return JSON.parse(wireUsageText(usage, parts, said)) as Record<string, unknown>
+  return JSON.parse(usageJsonText(usage, parts, reported)) as Record<string, unknown>
 }
 
 /** What `usageJson` returns, as JSON text, written without building the object. */
-export function wireUsageText(usage: Usage, parts: CostParts | undefined, said: unknown): string {
-  const told = objectOf(said)
-  const toldPrompt = objectOf(told['prompt_tokens_details'])
-  const toldCompletion = objectOf(told['completion_tokens_details'])
+export function usageJsonText(usage: Usage, parts: CostParts | undefined, reported: unknown): string {
+  const fields = objectOf(reported)
+  const promptFields = objectOf(fields['prompt_tokens_details'])
+  const completionFields = objectOf(fields['completion_tokens_details'])
   const { prompt, completion, cachedPrompt, cacheWrite, audioPrompt, reasoning, audioCompletion } = usage
   const cost = parts === undefined ? '' : `${costText(parts)},`
   return (
     `{"prompt_tokens":${prompt},"completion_tokens":${completion},"total_tokens":${prompt + completion},${cost}"is_byok":false,` +
     `"prompt_tokens_details":{"cached_tokens":${cachedPrompt},"cache_write_tokens":${cacheWrite},"audio_tokens":${audioPrompt},` +
-    `"video_tokens":0${more(toldPrompt, PROMPT_DETAILS)}},` +
-    `"completion_tokens_details":{"image_tokens":${JSON.stringify(toldCompletion['image_tokens'] ?? 0)},` +
-    `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${more(toldCompletion, COMPLETION_DETAILS)}}` +
-    `${more(told, KNOWN)}}`
+    `"video_tokens":0${extraMembers(promptFields, PROMPT_DETAILS)}},` +
+    `"completion_tokens_details":{"image_tokens":${JSON.stringify(completionFields['image_tokens'] ?? 0)},` +
+    `"reasoning_tokens":${reasoning},"audio_tokens":${audioCompletion}${extraMembers(completionFields, COMPLETION_DETAILS)}}` +
+    `${extraMembers(fields, KNOWN)}}`
   )
 }
 
@@ -42,20 +42,20 @@ const PROMPT_DETAILS = new Set(['cached_tokens', 'cache_write_tokens', 'audio_to
 const COMPLETION_DETAILS = new Set(['image_tokens', 'reasoning_tokens', 'audio_tokens'])
 
 /** The provider's further fields as members to append to a JSON object; no nulls. */
-function more(said: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
+function extraMembers(reported: Readonly<Record<string, unknown>>, known: ReadonlySet<string>): string {
   let text = ''
-  for (const name in said)
-    if (said[name] !== null && !known.has(name))
-      text += `,${JSON.stringify(name)}:${JSON.stringify(said[name])}`
+  for (const name in reported)
+    if (reported[name] !== null && !known.has(name))
+      text += `,${JSON.stringify(name)}:${JSON.stringify(reported[name])}`
   return text
 }
 
 /** The prompt's part is rounded, the completion's is the rest. */
 function costText({ whole, prompt, completion }: CostParts): string {
-  const cost = dollarsNumber(whole)
+  const cost = usdNumber(whole)
   return (
     `"cost":${cost},"cost_details":{"upstream_inference_cost":${cost},` +
-    `"upstream_inference_prompt_cost":${dollarsNumber(prompt)},"upstream_inference_completions_cost":${dollarsNumber(completion)}}`
+    `"upstream_inference_prompt_cost":${usdNumber(prompt)},"upstream_inference_completions_cost":${usdNumber(completion)}}`
   )
 }
 

@@ -1,19 +1,24 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { Catalog, Endpoint, Model } from '../../catalog/catalog.ts'
-import type { Pin } from '../../limits/limit-rule.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
 import type { Provider } from '../../providers/provider.ts'
 
 /** The part of the catalog and of the providers that a caller's access policies allow; no fallback leads out of it. */
-export interface Pinned {
+export interface Allowed {
   readonly catalog: Catalog
   readonly providers: ReadonlyMap<string, Provider>
 }
 
-export function pinned({ catalog, providers }: Pinned, pins: readonly Pin[]): Pinned {
-  if (pins.length === 0) return { catalog, providers }
-  const allowed = new Map([...providers].filter(([, provider]) => pins.every((pin) => mayAsk(pin, provider))))
-  if (pins.every(({ models }) => models === undefined)) return { catalog, providers: allowed }
-  const mayServe = ({ model }: Endpoint): boolean => pins.every((pin) => mayUse(pin, model))
+export function allowedBy({ catalog, providers }: Allowed, restrictions: readonly Restriction[]): Allowed {
+  if (restrictions.length === 0) return { catalog, providers }
+  const allowed = new Map(
+    [...providers].filter(([, provider]) =>
+      restrictions.every((restriction) => mayUseProvider(restriction, provider)),
+    ),
+  )
+  if (restrictions.every(({ models }) => models === undefined)) return { catalog, providers: allowed }
+  const mayServe = ({ model }: Endpoint): boolean =>
+    restrictions.every((restriction) => mayUseModel(restriction, model))
   const models = new Map<string, Model>()
   for (const [id, model] of catalog.models) {
     const endpoints = model.endpoints.filter(mayServe)
@@ -24,14 +29,14 @@ export function pinned({ catalog, providers }: Pinned, pins: readonly Pin[]): Pi
 }
 
 /** Adds the access policy to the error of a model that it excludes; any other error is returned as it is. */
-export function explainPin(error: unknown, pins: readonly Pin[]): unknown {
-  if (pins.length === 0 || !(error instanceof BrokerError)) return error
+export function explainExclusion(error: unknown, restrictions: readonly Restriction[]): unknown {
+  if (restrictions.length === 0 || !(error instanceof BrokerError)) return error
   if (error.code !== 'no-such-model' && error.code !== 'none-fits') return error
-  const words = pins.flatMap(wordsOf).join(' and ')
+  const words = restrictions.flatMap(describe).join(' and ')
   return new BrokerError(error.code, `${error.message} (this caller is pinned to ${words})`, { cause: error })
 }
 
-function wordsOf({ providers, models, isLocalOnly }: Pin): string[] {
+function describe({ providers, models, isLocalOnly }: Restriction): string[] {
   return [
     ...(providers === undefined ? [] : [`the providers ${[...providers].join(', ')}`]),
     ...(models === undefined ? [] : [`the models ${models.join(', ')}`]),
@@ -39,11 +44,11 @@ function wordsOf({ providers, models, isLocalOnly }: Pin): string[] {
   ]
 }
 
-function mayAsk({ providers, isLocalOnly }: Pin, provider: Provider): boolean {
+function mayUseProvider({ providers, isLocalOnly }: Restriction, provider: Provider): boolean {
   return (providers?.has(provider.id) ?? true) && (!isLocalOnly || provider.isLocal)
 }
 
-function mayUse({ models }: Pin, model: string): boolean {
+function mayUseModel({ models }: Restriction, model: string): boolean {
   return (
     models?.some((name) => (name.endsWith('*') ? model.startsWith(name.slice(0, -1)) : model === name)) ??
     true

@@ -1,18 +1,18 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
-import { NOTHING, type Money } from '../../base/money.ts'
-import { shortName } from '../../base/text.ts'
-import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import { ZERO, type Money } from '../../base/money.ts'
+import { truncate } from '../../base/text.ts'
+import type { McpGateway } from '../../mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
 import type { ListedTool } from '../../mcp/types.ts'
-import type { CallEnding } from './tool-response.ts'
-import type { AskedCall } from './tool-round.ts'
+import type { CallOutcome } from './tool-response.ts'
+import type { RequestedCall } from './tool-round.ts'
 import { errorText, resultText } from './tool-result.ts'
-import type { ToolSet } from './tool-selection.ts'
+import type { ToolSelection } from './tool-selection.ts'
 
 /** What all tool calls of one chat share. */
-export interface CallSurroundings {
-  readonly tools: ToolBroker
-  readonly set: ToolSet
+export interface ToolCallContext {
+  readonly tools: McpGateway
+  readonly set: ToolSelection
   readonly caller: ToolCaller
   /** The group id that all ledger rows of the chat have. */
   readonly group: string
@@ -23,33 +23,33 @@ export interface CallSurroundings {
  * Runs one call. A failure becomes a result that the model reads. Rejects only when `signal` aborts, or with an `internal`
  * error, which is a bug.
  */
-export async function runCall(
-  call: AskedCall,
-  around: CallSurroundings,
+export async function runToolCall(
+  call: RequestedCall,
+  context: ToolCallContext,
   signal: AbortSignal,
-): Promise<CallEnding> {
-  const { set, maxResultCharacters } = around
+): Promise<CallOutcome> {
+  const { set, maxResultCharacters } = context
   const tool = set.find(call.name)
   try {
     const args = argumentsOf(call)
-    if (set.isSearch(call.name)) return instantly(set.search(JSON.stringify(args['query'] ?? '')))
-    if (tool === undefined) throw new BrokerError('not-found', `there is no tool “${shortName(call.name)}”`)
-    return await callTool(tool, args, around, signal)
+    if (set.isSearch(call.name)) return immediateOutcome(set.search(JSON.stringify(args['query'] ?? '')))
+    if (tool === undefined) throw new BrokerError('not-found', `there is no tool “${truncate(call.name)}”`)
+    return await callTool(tool, args, context, signal)
   } catch (thrown) {
     const { code, message } = asBrokerError(thrown)
     // A bug is not shown to the model.
     if (code === 'internal') throw thrown
-    return { ...instantly(errorText(message.slice(0, maxResultCharacters))), failed: true }
+    return { ...immediateOutcome(errorText(message.slice(0, maxResultCharacters))), failed: true }
   }
 }
 
 async function callTool(
   { definition: { name } }: ListedTool,
   args: Record<string, unknown>,
-  { tools, caller, group, maxResultCharacters }: CallSurroundings,
+  { tools, caller, group, maxResultCharacters }: ToolCallContext,
   signal: AbortSignal,
-): Promise<CallEnding> {
-  let cost: Money | undefined = NOTHING
+): Promise<CallOutcome> {
+  let cost: Money | undefined = ZERO
   let ms = 0
   const onOutcome = (outcome: { readonly cost: Money | undefined; readonly durationMs: number }): void => {
     cost = outcome.cost
@@ -71,11 +71,11 @@ async function callTool(
   }
 }
 
-function instantly(result: string): CallEnding {
-  return { failed: false, result, ms: 0, cost: NOTHING }
+function immediateOutcome(result: string): CallOutcome {
+  return { failed: false, result, ms: 0, cost: ZERO }
 }
 
-function argumentsOf({ arguments: text }: AskedCall): Record<string, unknown> {
+function argumentsOf({ arguments: text }: RequestedCall): Record<string, unknown> {
   const value = text.trim() === '' ? {} : parsed(text)
   if (typeof value === 'object' && value !== null && !Array.isArray(value))
     return value as Record<string, unknown>

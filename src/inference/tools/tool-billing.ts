@@ -1,12 +1,12 @@
 import { BrokerError } from '../../base/errors.ts'
-import { formatDollars } from '../../base/money.ts'
+import { usdText } from '../../base/money.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Hold } from '../../ledger/types.ts'
 import type { Allowance, Limits } from '../../limits/limits.ts'
 import type { ToolCall, ToolMeter, ToolOutcome } from '../../mcp/types.ts'
 
 /** What the billing of tool calls needs. */
-export interface ToolMeterOptions {
+export interface ToolBillingOptions {
   readonly ledger: Ledger
   readonly limits: Pick<Limits, 'allowance'>
   readonly log: { error(details: object, message: string): void }
@@ -20,18 +20,18 @@ const PRICE_VERSION = 'mcp'
  * kind `tool` when the call has ended. A call that never reached its server costs nothing; the cost of a call without a
  * configured price is unknown. Throws `over-budget` for a call that the caller's budget cannot pay.
  */
-export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): ToolMeter {
+export function createToolMeter({ ledger, limits, log }: ToolBillingOptions): ToolMeter {
   return {
     async start(call) {
       // There is no `await` between this check and the hold, so no other request can hold the same money.
-      refuseTooDear(call, limits)
+      assertAffordable(call, limits)
       const hold = await ledger.hold({
         id: call.id,
         caller: call.caller,
         kind: 'tool',
-        modelAsked: call.tool,
+        requestedModel: call.tool,
         streamed: false,
-        most: call.price,
+        maxCost: call.price,
         startedAt: call.startedAt,
         group: call.group,
       })
@@ -49,32 +49,29 @@ export function createToolMeter({ ledger, limits, log }: ToolMeterOptions): Tool
   }
 }
 
-function refuseTooDear({ caller, tool, price }: ToolCall, limits: Pick<Limits, 'allowance'>): void {
+function assertAffordable({ caller, tool, price }: ToolCall, limits: Pick<Limits, 'allowance'>): void {
   const allowance = limits.allowance(caller)
   if (allowance === undefined) return
-  if (price === undefined) return refuseUnpriced(tool, allowance)
-  if (price <= allowance.left) return
+  if (price === undefined) return assertUnpricedAllowed(tool, allowance)
+  if (price <= allowance.remaining) return
   throw new BrokerError(
     'over-budget',
-    `${allowance.name} has $${formatDollars(allowance.left)} left, a call of “${tool}” costs $${formatDollars(price)}`,
+    `${allowance.name} has $${usdText(allowance.remaining)} left, a call of “${tool}” costs $${usdText(price)}`,
   )
 }
 
-function refuseUnpriced(tool: string, { name, mayBeUnpriced }: Allowance): void {
-  if (mayBeUnpriced) return
+function assertUnpricedAllowed(tool: string, { name, allowUnpriced }: Allowance): void {
+  if (allowUnpriced) return
   throw new BrokerError(
     'over-budget',
     `${name} has a budget, and “${tool}” has no price: set one in the file of MCP servers ("prices", 0 if it is free), or let the limit allow unpriced calls`,
   )
 }
 
-function settlementOf(
-  { server, tool }: ToolCall,
-  { status, wasAsked, cost, error, durationMs }: ToolOutcome,
-) {
+function settlementOf({ server, tool }: ToolCall, { status, wasSent, cost, error, durationMs }: ToolOutcome) {
   return {
     status,
-    endpoint: wasAsked ? `${server}/${tool.slice(server.length + '__'.length)}` : undefined,
+    endpoint: wasSent ? `${server}/${tool.slice(server.length + '__'.length)}` : undefined,
     provider: server,
     attempts: [],
     usage: undefined,

@@ -1,21 +1,21 @@
 import { BrokerError } from '../../base/errors.ts'
-import { formatDollars, money, NOTHING, type Money } from '../../base/money.ts'
-import { addBills, NO_BILL, type Bill } from '../cost/attempt-cost.ts'
+import { usdText, money, ZERO, type Money } from '../../base/money.ts'
+import { addAttemptCosts, NO_COST, type AttemptCost } from '../cost/attempt-cost.ts'
 
 /** What a chat with tools has cost so far, over all its rounds and calls, and the maximum that it may cost. */
-export class ToolPurse {
-  readonly #most: Money
-  readonly #rounds: Bill[] = []
-  #tools: Money = NOTHING
+export class ToolBudget {
+  readonly #maxCost: Money
+  readonly #rounds: AttemptCost[] = []
+  #tools: Money = ZERO
   #hasUnpricedCalls = false
 
-  constructor(most: Money) {
-    this.#most = most
+  constructor(maxCost: Money) {
+    this.#maxCost = maxCost
   }
 
   /** Adds the ledger entry of a round. */
-  addRound(entry: Bill | undefined): void {
-    this.#rounds.push(entry ?? NO_BILL)
+  addRound(entry: AttemptCost | undefined): void {
+    this.#rounds.push(entry ?? NO_COST)
   }
 
   addCall(cost: Money | undefined): void {
@@ -24,13 +24,13 @@ export class ToolPurse {
   }
 
   /** A round has been sent upstream, so there may be something to pay. */
-  get mayOwe(): boolean {
+  get hasCharges(): boolean {
     return this.#rounds.length > 0
   }
 
   /** Usage and cost of all rounds together, without tool calls. */
-  get rounds(): Bill {
-    return addBills(this.#rounds)
+  get rounds(): AttemptCost {
+    return addAttemptCosts(this.#rounds)
   }
 
   /** The cost of all rounds and calls; `undefined` as soon as the cost of one is unknown. */
@@ -45,13 +45,13 @@ export class ToolPurse {
   }
 
   /** Throws `over-budget` when nothing is left, or less than `next`, the price of the next calls. */
-  check(next: Money = NOTHING): void {
-    const rounds = this.#rounds.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? NOTHING), 0n)
+  check(next: Money = ZERO): void {
+    const rounds = this.#rounds.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? ZERO), 0n)
     const spent = money(rounds + this.#tools)
-    if (spent < this.#most && spent + next <= this.#most) return
+    if (spent < this.#maxCost && spent + next <= this.#maxCost) return
     throw new BrokerError(
       'over-budget',
-      `the rounds and tool calls of this answer have cost $${formatDollars(spent)} of the $${formatDollars(this.#most)} they may`,
+      `the rounds and tool calls of this answer have cost $${usdText(spent)} of the $${usdText(this.#maxCost)} they may`,
     )
   }
 }

@@ -1,15 +1,15 @@
-import { dollarsNumber, type Money } from '../../base/money.ts'
-import type { AnswerSink } from '../response/response-sink.ts'
-import type { ToolPurse } from './tool-budget.ts'
-import type { AskedCall, ToolRound } from './tool-round.ts'
+import { usdNumber, type Money } from '../../base/money.ts'
+import type { ResponseSink } from '../response/response-sink.ts'
+import type { ToolBudget } from './tool-budget.ts'
+import type { RequestedCall, ToolRound } from './tool-round.ts'
 import { cut } from './tool-result.ts'
-import { wireUsageOf } from '../response/usage-json.ts'
+import { usageJson } from '../response/usage-json.ts'
 
 /** Characters of a result that the caller is shown; the model sees more. */
-const RESULT_SHOWN = 2000
+const MAX_RESULT_SHOWN = 2000
 
 /** A call that the broker ran, as the caller sees it in `x_aibroker`. */
-export interface ShownCall {
+export interface ReportedCall {
   readonly id: string
   readonly name: string
   /** Absent for the search over tools, which is the broker's own. */
@@ -24,7 +24,7 @@ export interface ShownCall {
 }
 
 /** How a call ended. */
-export interface CallEnding {
+export interface CallOutcome {
   readonly failed: boolean
   readonly result: string
   readonly ms: number
@@ -33,36 +33,40 @@ export interface CallEnding {
 }
 
 /** Reports the running tool calls to the caller, and at the end writes all rounds as one response. */
-export class ToolTeller {
-  readonly #sink: AnswerSink
+export class ToolResponseWriter {
+  readonly #sink: ResponseSink
   readonly #streamed: boolean
-  readonly #calls: ShownCall[] = []
+  readonly #calls: ReportedCall[] = []
 
-  constructor(sink: AnswerSink, streamed: boolean) {
+  constructor(sink: ResponseSink, streamed: boolean) {
     this.#sink = sink
     this.#streamed = streamed
   }
 
   /** Reports that a call begins; the returned function reports how it ended. */
-  begin(call: AskedCall, server: string | undefined, round: ToolRound): (outcome: CallEnding) => void {
-    const shown: ShownCall = { ...call, server, status: 'running' }
-    this.#show(shown, round)
+  startCall(
+    call: RequestedCall,
+    server: string | undefined,
+    round: ToolRound,
+  ): (outcome: CallOutcome) => void {
+    const shown: ReportedCall = { ...call, server, status: 'running' }
+    this.#report(shown, round)
     return ({ failed, result, ms, cost }) => {
-      const ended: ShownCall = {
+      const ended: ReportedCall = {
         ...shown,
         status: failed ? 'failed' : 'finished',
-        result: cut(result, RESULT_SHOWN),
+        result: cut(result, MAX_RESULT_SHOWN),
         ms: Math.round(ms),
-        ...(cost === undefined ? { unpriced: true } : { cost: dollarsNumber(cost) }),
+        ...(cost === undefined ? { unpriced: true } : { cost: usdNumber(cost) }),
       }
       this.#calls.push(ended)
-      this.#show(ended, round)
+      this.#report(ended, round)
     }
   }
 
-  #show(call: ShownCall, { head }: ToolRound): void {
-    if (!this.#streamed || this.#sink.isGone) return
-    const choices = [{ index: 0, delta: { role: 'assistant', content: '' }, ...OPEN }]
+  #report(call: ReportedCall, { head }: ToolRound): void {
+    if (!this.#streamed || this.#sink.disconnected) return
+    const choices = [{ index: 0, delta: { role: 'assistant', content: '' }, ...NOT_FINISHED }]
     // Not in `delta.tool_calls`: a client would take it for a call that it has to run itself.
     const x_aibroker = { tool_call: call }
     this.#sink.chunk(JSON.stringify({ ...head, id: this.#sink.id, choices, x_aibroker }))
@@ -72,49 +76,49 @@ export class ToolTeller {
    * Writes the last round's response, with the usage and the cost of all rounds and calls. `own` are calls of the caller's
    * own tools, which the caller has to run.
    */
-  finish(round: ToolRound, own: readonly AskedCall[], rounds: number, purse: ToolPurse): void {
+  finish(round: ToolRound, own: readonly RequestedCall[], rounds: number, budget: ToolBudget): void {
     const sums = {
       group: this.#sink.id,
       rounds,
       tool_calls: this.#calls,
-      ...(purse.cost === undefined ? UNPRICED : costField(purse.cost)),
+      ...(budget.cost === undefined ? UNPRICED : costField(budget.cost)),
       // Applies to all rounds and overrides the `x_aibroker` object of the last one.
-      estimated: purse.rounds.countSource === 'reported' ? undefined : true,
+      estimated: budget.rounds.countSource === 'reported' ? undefined : true,
     }
-    if (round.answered === undefined) this.#finishStream(round, own, purse, sums)
-    else this.#finishAnswer(round, round.answered, own, purse, sums)
+    if (round.response === undefined) this.#finishStream(round, own, budget, sums)
+    else this.#finishResponse(round, round.response, own, budget, sums)
     this.#sink.end()
   }
 
-  #finishStream(round: ToolRound, own: readonly AskedCall[], purse: ToolPurse, sums: object): void {
+  #finishStream(round: ToolRound, own: readonly RequestedCall[], budget: ToolBudget, sums: object): void {
     const head = { ...round.head, id: this.#sink.id }
-    const ending = endingOf(round, own)
+    const finishReasons = roundFinishReasons(round, own)
     const delta = { role: 'assistant', content: '' }
     const calls = own.length === 0 ? {} : { tool_calls: wireCalls(own) }
     this.#sink.chunk(
-      JSON.stringify({ ...head, choices: [{ index: 0, delta: { ...delta, ...calls }, ...ending }] }),
+      JSON.stringify({ ...head, choices: [{ index: 0, delta: { ...delta, ...calls }, ...finishReasons }] }),
     )
-    const choices = [{ index: 0, delta, ...ending }]
-    this.#sink.chunk(JSON.stringify({ ...head, choices, ...usageField(round, purse), x_aibroker: sums }))
+    const choices = [{ index: 0, delta, ...finishReasons }]
+    this.#sink.chunk(JSON.stringify({ ...head, choices, ...usageField(round, budget), x_aibroker: sums }))
   }
 
-  #finishAnswer(
+  #finishResponse(
     round: ToolRound,
-    answered: Readonly<Record<string, unknown>>,
-    own: readonly AskedCall[],
-    purse: ToolPurse,
+    response: Readonly<Record<string, unknown>>,
+    own: readonly RequestedCall[],
+    budget: ToolBudget,
     sums: object,
   ): void {
-    const [choice] = answered['choices'] as readonly { readonly message?: object }[]
+    const [choice] = response['choices'] as readonly { readonly message?: object }[]
     const { tool_calls: _calls, ...text } = (choice?.message ?? {}) as Record<string, unknown>
     const message = own.length === 0 ? text : { ...text, tool_calls: wireCalls(own) }
-    const envelope = answered['x_aibroker'] as object | undefined
-    this.#sink.answer(
+    const envelope = response['x_aibroker'] as object | undefined
+    this.#sink.respond(
       JSON.stringify({
-        ...answered,
+        ...response,
         id: this.#sink.id,
-        choices: [{ ...choice, ...endingOf(round, own), message }],
-        ...usageField(round, purse),
+        choices: [{ ...choice, ...roundFinishReasons(round, own), message }],
+        ...usageField(round, budget),
         x_aibroker: { ...envelope, ...sums },
       }),
     )
@@ -123,16 +127,16 @@ export class ToolTeller {
 
 /** Removes the cost from the `x_aibroker` object of the last round, which is not the cost of all rounds. */
 const UNPRICED = { cost: undefined, unpriced: true }
-const OPEN = { finish_reason: null, native_finish_reason: null }
+const NOT_FINISHED = { finish_reason: null, native_finish_reason: null }
 
 /** `length` when the model asked for further calls of the broker's tools after its last round: the response was cut short. */
-function endingOf({ ending }: ToolRound, own: readonly AskedCall[]): object {
-  return ending['finish_reason'] === 'tool_calls' && own.length === 0
-    ? { ...ending, finish_reason: 'length' }
-    : ending
+function roundFinishReasons({ finishReasons }: ToolRound, own: readonly RequestedCall[]): object {
+  return finishReasons['finish_reason'] === 'tool_calls' && own.length === 0
+    ? { ...finishReasons, finish_reason: 'length' }
+    : finishReasons
 }
 
-function wireCalls(calls: readonly AskedCall[]): readonly object[] {
+function wireCalls(calls: readonly RequestedCall[]): readonly object[] {
   return calls.map(({ id, name, arguments: text }, index) => ({
     index,
     id,
@@ -141,12 +145,12 @@ function wireCalls(calls: readonly AskedCall[]): readonly object[] {
   }))
 }
 
-function usageField({ usage: said }: ToolRound, purse: ToolPurse): object {
-  const { usage } = purse.rounds
+function usageField({ usage: reported }: ToolRound, budget: ToolBudget): object {
+  const { usage } = budget.rounds
   if (usage === undefined) return {}
-  return { usage: { ...wireUsageOf(usage, undefined, said), ...costField(purse.cost) } }
+  return { usage: { ...usageJson(usage, undefined, reported), ...costField(budget.cost) } }
 }
 
 function costField(cost: Money | undefined): object {
-  return cost === undefined ? {} : { cost: dollarsNumber(cost) }
+  return cost === undefined ? {} : { cost: usdNumber(cost) }
 }

@@ -1,11 +1,11 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { ChatChoice, ChatChunk, ChatDelta } from '../../wire/openai/chat.ts'
-import { saysSomething } from '../../wire/openai/chat.ts'
+import { hasOutput } from '../../wire/openai/chat.ts'
 import { ForwardingSink } from '../response/forwarding-sink.ts'
-import type { AnswerSink, BrokenAnswer } from '../response/response-sink.ts'
+import type { ResponseSink, ResponseSource } from '../response/response-sink.ts'
 
 /** A tool call that a model requests. */
-export interface AskedCall {
+export interface RequestedCall {
   readonly id: string
   readonly name: string
   /** As the model wrote them: JSON, if it got them right. */
@@ -29,14 +29,14 @@ export class ToolRound extends ForwardingSink {
   readonly #id: string
   readonly #calls = new Map<number, { id: string; name: string; arguments: string }>()
   #content = ''
-  #details: unknown[] = []
-  #ending: Fields = { finish_reason: null, native_finish_reason: null }
+  #reasoningDetails: unknown[] = []
+  #finishReasons: Fields = { finish_reason: null, native_finish_reason: null }
   #head: Fields = {}
   #usage: unknown
-  #answer: Fields | undefined
+  #response: Fields | undefined
   #isBroken = false
 
-  constructor(id: string, target: AnswerSink) {
+  constructor(id: string, target: ResponseSink) {
     super(target)
     this.#id = id
   }
@@ -45,14 +45,14 @@ export class ToolRound extends ForwardingSink {
     return this.#id
   }
 
-  get calls(): readonly AskedCall[] {
+  get calls(): readonly RequestedCall[] {
     const named = [...this.#calls.values()].filter(({ name }) => name !== '')
     return named.map((call, at) => (call.id === '' ? { ...call, id: `call_${this.id}_${at}` } : call))
   }
 
   /** Both finish reasons. */
-  get ending(): Fields {
-    return this.#ending
+  get finishReasons(): Fields {
+    return this.#finishReasons
   }
 
   /** The fields that are the same in every chunk: model, provider, time. */
@@ -61,8 +61,8 @@ export class ToolRound extends ForwardingSink {
   }
 
   /** The whole response, when it is not a stream. */
-  get answered(): Fields | undefined {
-    return this.#answer
+  get response(): Fields | undefined {
+    return this.#response
   }
 
   /** As the provider reported it. */
@@ -85,13 +85,13 @@ export class ToolRound extends ForwardingSink {
         type: 'function',
         function: { name, arguments: text },
       })),
-      ...(this.#details.length === 0 ? {} : { reasoning_details: this.#details }),
+      ...(this.#reasoningDetails.length === 0 ? {} : { reasoning_details: this.#reasoningDetails }),
     }
   }
 
   /** Only the first round, which has the id of the whole response, starts the response. */
-  override accept(headers: Readonly<Record<string, string>>): void {
-    if (this.#id === this.target.id) this.target.accept(headers)
+  override start(headers: Readonly<Record<string, string>>): void {
+    if (this.#id === this.target.id) this.target.start(headers)
   }
 
   override chunk(json: string): boolean {
@@ -101,48 +101,48 @@ export class ToolRound extends ForwardingSink {
     if (usage !== undefined && usage !== null) this.#usage = usage
     const [choice] = choices ?? []
     if (choice === undefined) return true
-    this.#takeChoice(choice, choice.delta ?? {})
+    this.#addChoice(choice, choice.delta ?? {})
     const { tool_calls: _calls, ...delta } = choice.delta ?? {}
     const textChoice = { ...choice, delta, finish_reason: null, native_finish_reason: null }
-    if (!saysSomething({ choices: [textChoice] })) return true
+    if (!hasOutput({ choices: [textChoice] })) return true
     return this.target.chunk(JSON.stringify({ ...head, id: this.target.id, choices: [textChoice] }))
   }
 
-  override answer(json: string): void {
+  override respond(json: string): void {
     const { choices, usage, ...head } = JSON.parse(json) as ChatChunk
     this.#head = head
     this.#usage = usage
     const [choice] = choices ?? []
-    if (choice !== undefined) this.#takeChoice(choice, choice.message ?? {})
-    this.#answer = { ...head, choices }
+    if (choice !== undefined) this.#addChoice(choice, choice.message ?? {})
+    this.#response = { ...head, choices }
   }
 
   override end(): void {
     // Whether the whole response ends here is decided once the calls are known.
   }
 
-  override fail(error: BrokerError, about: BrokenAnswer): void {
+  override fail(error: BrokerError, about: ResponseSource): void {
     this.#isBroken = true
     super.fail(error, about)
   }
 
-  #takeChoice(choice: ChatChoice, said: ChatDelta): void {
-    if (typeof said.content === 'string') this.#content += said.content
-    const details: readonly unknown[] = Array.isArray(said.reasoning_details) ? said.reasoning_details : []
+  #addChoice(choice: ChatChoice, delta: ChatDelta): void {
+    if (typeof delta.content === 'string') this.#content += delta.content
+    const details: readonly unknown[] = Array.isArray(delta.reasoning_details) ? delta.reasoning_details : []
     for (const detail of details) {
       // Details of format `unknown` are our own, made of plain reasoning text: no provider expects them back.
-      if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#details.push(detail)
+      if ((detail as { format?: unknown } | null)?.format !== 'unknown') this.#reasoningDetails.push(detail)
     }
-    for (const [at, piece] of ((said.tool_calls ?? []) as readonly CallPiece[]).entries())
-      this.#takeCall(at, piece)
+    for (const [at, piece] of ((delta.tool_calls ?? []) as readonly CallPiece[]).entries())
+      this.#addCall(at, piece)
     if (typeof choice.finish_reason === 'string')
-      this.#ending = {
+      this.#finishReasons = {
         finish_reason: choice.finish_reason,
         native_finish_reason: choice.native_finish_reason ?? choice.finish_reason,
       }
   }
 
-  #takeCall(at: number, { index = at, id, function: named }: CallPiece): void {
+  #addCall(at: number, { index = at, id, function: named }: CallPiece): void {
     const call = this.#calls.get(index) ?? { id: '', name: '', arguments: '' }
     // Id and name come once, but some providers repeat them in every piece.
     if (call.id === '') call.id = id ?? ''

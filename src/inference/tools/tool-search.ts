@@ -6,17 +6,13 @@ const IN_TITLE = 2
 const IN_TEXT = 1
 
 /** The tools that match a query of a few words, best first; tools that share no word with it are left out. */
-export function searchTools(
-  tools: readonly ListedTool[],
-  query: string,
-  most: number,
-): readonly ListedTool[] {
+export function searchTools(tools: readonly ListedTool[], query: string, max: number): readonly ListedTool[] {
   const words = wordsOf(query)
   return tools
     .map((tool) => ({ tool, score: scoreOf(tool, words) }))
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score)
-    .slice(0, most)
+    .slice(0, max)
     .map(({ tool }) => tool)
 }
 

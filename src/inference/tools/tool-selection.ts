@@ -1,14 +1,14 @@
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/text.ts'
-import { fitsAny } from '../../mcp/policy/wildcard.ts'
+import { truncate } from '../../base/text.ts'
+import { matchesAny } from '../../mcp/policy/wildcard.ts'
 import type { ListedTool, ToolList } from '../../mcp/types.ts'
-import type { McpWish } from '../../wire/openai/mcp-tools.ts'
+import type { McpToolEntry } from '../../wire/openai/mcp-tools.ts'
 import { searchTools } from './tool-search.ts'
 
 /** Maximum number of tools that one search returns. */
-const MOST_FOUND = 8
+const MAX_FOUND = 8
 /** Characters of a description in the result of a search. */
-const DESCRIPTION_SHOWN = 200
+const MAX_DESCRIPTION_SHOWN = 200
 
 /** A tool in the form in which a model gets it. */
 interface FunctionTool {
@@ -17,7 +17,7 @@ interface FunctionTool {
 }
 
 /** The broker's tools of one chat. The model is shown all of them, or a search function and the tools that it has found. */
-export class ToolSet {
+export class ToolSelection {
   readonly #tools: ReadonlyMap<string, ListedTool>
   readonly #shown: Set<string>
   /** The name of the search; absent when all tools are shown. */
@@ -51,40 +51,41 @@ export class ToolSet {
 
   /** Shows the tools that match from now on, and returns their list for the model. */
   search(query: string): string {
-    const found = searchTools([...this.#tools.values()], query, MOST_FOUND)
+    const found = searchTools([...this.#tools.values()], query, MAX_FOUND)
     for (const { definition } of found) this.#shown.add(definition.name)
     if (found.length === 0) return 'No tool fits. Try other words.'
     const lines = found.map(
-      ({ definition: { name, description = '' } }) => `${name}: ${description.slice(0, DESCRIPTION_SHOWN)}`,
+      ({ definition: { name, description = '' } }) =>
+        `${name}: ${description.slice(0, MAX_DESCRIPTION_SHOWN)}`,
     )
     return `These tools can be called now:\n${lines.join('\n')}`
   }
 }
 
 /** The tools that the request selects. Throws `not-found` or `upstream-down` for a named server that has none. */
-export function wishedTools(
+export function selectTools(
   { tools, unavailable }: ToolList,
-  wishes: readonly McpWish[],
+  selectors: readonly McpToolEntry[],
 ): readonly ListedTool[] {
-  for (const { server } of wishes) {
+  for (const { server } of selectors) {
     if (server === undefined || tools.some((tool) => tool.server === server)) continue
     const down = unavailable.find((trouble) => trouble.server === server)
     if (down !== undefined)
       throw new BrokerError('upstream-down', `server “${server}” is not available: ${down.reason}`)
     throw new BrokerError(
       'not-found',
-      `no MCP server “${shortName(server)}” offers you a tool; mcp.list_tools shows who does`,
+      `no MCP server “${truncate(server)}” offers you a tool; mcp.list_tools shows who does`,
     )
   }
-  return tools.filter((tool) => wishes.some((wish) => isWished(tool, wish)))
+  return tools.filter((tool) => selectors.some((selector) => isSelected(tool, selector)))
 }
 
-function isWished({ server, definition: { name } }: ListedTool, wish: McpWish): boolean {
-  if (wish.server !== undefined && wish.server !== server) return false
-  if (wish.allowed === undefined) return true
+function isSelected({ server, definition: { name } }: ListedTool, selector: McpToolEntry): boolean {
+  if (selector.server !== undefined && selector.server !== server) return false
+  if (selector.allowed === undefined) return true
   const prefix = `${server}__`
   const own = name.startsWith(prefix) ? name.slice(prefix.length) : name
-  return fitsAny(wish.allowed, name) || fitsAny(wish.allowed, own)
+  return matchesAny(selector.allowed, name) || matchesAny(selector.allowed, own)
 }
 
 function functionOf({ definition: { name, description, inputSchema } }: ListedTool): FunctionTool {

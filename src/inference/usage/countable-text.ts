@@ -1,7 +1,7 @@
 /** Maximum length of all texts together: a tokenizer takes a second or two for so many characters, in any language. */
-const MOST_LETTERS = 1_000_000
+const MAX_CHARACTERS = 1_000_000
 /** Maximum sum of the squared lengths of all runs: half a second, or one run of 10,000 characters. */
-const MOST_WORK = 100_000_000
+const MAX_WORK = 100_000_000
 
 /**
  * Whether texts can be counted while a request waits. Tokenizers take digits by threes and split at white space; a run
@@ -9,15 +9,15 @@ const MOST_WORK = 100_000_000
  * of its length: 0.35 seconds for 20,000 characters, 4.8 for 80,000. Long white space is such a piece, too.
  */
 export function isCountable(texts: readonly string[]): boolean {
-  if (lettersOf(texts) > MOST_LETTERS) return false
+  if (totalLength(texts) > MAX_CHARACTERS) return false
   let work = 0
   for (const text of texts) work += workOf(text)
-  return work <= MOST_WORK
+  return work <= MAX_WORK
 }
 
 /** The length of all texts together, in UTF-16 units. */
-export function lettersOf(texts: readonly string[]): number {
-  return texts.reduce((letters, text) => letters + text.length, 0)
+export function totalLength(texts: readonly string[]): number {
+  return texts.reduce((length, text) => length + text.length, 0)
 }
 
 /** The sum of the squared lengths of all runs. */

@@ -21,7 +21,7 @@ const TOOLS_TOKENS = 640
  * An upper bound of the prompt's tokens when it is all text: no token is shorter than a byte, and the frame that a provider
  * puts around messages is shorter than JSON's.
  */
-export function textTokensAtMost({ byteLength, fields }: JsonBody): number {
+export function maxTextTokens({ byteLength, fields }: JsonBody): number {
   const isChat = fields.has('messages')
   return byteLength + (isChat ? TEMPLATE_TOKENS : 0) + (fields.has('tools') ? TOOLS_TOKENS : 0)
 }

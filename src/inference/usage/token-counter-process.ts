@@ -23,8 +23,8 @@ const tables = {
 
 process.on('message', (job: CountJob) => {
   void countAll(job).then(
-    (counts) => answer({ counts }),
-    () => answer({ counts: undefined }),
+    (counts) => respond({ counts }),
+    () => respond({ counts: undefined }),
   )
 })
 
@@ -33,6 +33,6 @@ async function countAll({ model, texts }: CountJob): Promise<number[]> {
   return texts.map((text) => count(text))
 }
 
-function answer(result: CountResult): void {
+function respond(result: CountResult): void {
   process.send?.(result)
 }

@@ -2,7 +2,7 @@ import { fork, type ChildProcess, type StdioOptions } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../base/clock.ts'
-import { isCountable, lettersOf } from './countable-text.ts'
+import { isCountable, totalLength } from './countable-text.ts'
 import type { CountJob, CountResult } from './token-counter-process.ts'
 
 /** Counts tokens with the model's own tokenizer, or one that is close to it. */
@@ -15,10 +15,10 @@ export interface TokenCounter {
 /** The tables of a tokenizer take 60 MB, so the process ends after so long without a count. */
 const IDLE_MS = 20_000
 /** A count that takes longer is given up, because bounds will do instead; the process that is busy with it is killed. */
-const PATIENCE_MS = 5_000
+const TIMEOUT_MS = 5_000
 /** Waiting texts are in memory, so their number and their total length are bounded. */
-const MOST_WAITING = 1_000
-const MOST_LETTERS_WAITING = 4_000_000
+const MAX_WAITING = 1_000
+const MAX_WAITING_CHARACTERS = 4_000_000
 
 /**
  * Counts in a process of its own, which is started when first needed. On the event loop, encoding a long response would block
@@ -33,22 +33,22 @@ type OnCounts = (counts: readonly number[] | undefined) => void
 const QUIET: StdioOptions = ['ignore', 'ignore', 'inherit', 'ipc']
 
 /** A count that waits for the process. */
-interface Waiting {
+interface QueuedCount {
   readonly job: CountJob
-  readonly letters: number
-  readonly answer: OnCounts
+  readonly characters: number
+  readonly onResult: OnCounts
 }
 
 /** The count that the process is busy with; its caller may have given up on it. */
-interface Running {
-  readonly answer: OnCounts
-  readonly cancelPatience: () => void
+interface ActiveCount {
+  readonly onResult: OnCounts
+  readonly cancelTimeout: () => void
 }
 
 class ProcessCounter implements TokenCounter {
   readonly #clock: Clock
-  readonly #waiting = new Set<Waiting>()
-  #running: Running | undefined
+  readonly #waiting = new Set<QueuedCount>()
+  #running: ActiveCount | undefined
   #child: ChildProcess | undefined
   #cancelIdle: () => void = () => undefined
 
@@ -57,27 +57,27 @@ class ProcessCounter implements TokenCounter {
   }
 
   async count(model: string, texts: readonly string[]): Promise<readonly number[] | undefined> {
-    const letters = lettersOf(texts)
-    if (!isCountable(texts) || !this.#hasRoomFor(letters)) return undefined
+    const characters = totalLength(texts)
+    if (!isCountable(texts) || !this.#canQueue(characters)) return undefined
     return new Promise((resolve) => {
-      const cancel = this.#clock.after(PATIENCE_MS, () => {
+      const cancel = this.#clock.after(TIMEOUT_MS, () => {
         this.#waiting.delete(waiting)
         resolve(undefined)
       })
-      const answer: OnCounts = (counts) => {
+      const onResult: OnCounts = (counts) => {
         cancel()
         resolve(counts)
       }
-      const waiting: Waiting = { job: { model, texts }, letters, answer }
+      const waiting: QueuedCount = { job: { model, texts }, characters, onResult }
       this.#waiting.add(waiting)
       this.#next()
     })
   }
 
-  #hasRoomFor(letters: number): boolean {
-    if (this.#waiting.size >= MOST_WAITING) return false
-    for (const { letters: others } of this.#waiting) letters += others
-    return letters <= MOST_LETTERS_WAITING
+  #canQueue(characters: number): boolean {
+    if (this.#waiting.size >= MAX_WAITING) return false
+    for (const { characters: others } of this.#waiting) characters += others
+    return characters <= MAX_WAITING_CHARACTERS
   }
 
   #next(): void {
@@ -88,10 +88,10 @@ class ProcessCounter implements TokenCounter {
     this.#run(first)
   }
 
-  #run({ job, answer }: Waiting): void {
+  #run({ job, onResult }: QueuedCount): void {
     this.#cancelIdle()
-    const cancelPatience = this.#clock.after(PATIENCE_MS, () => this.#replace())
-    this.#running = { answer, cancelPatience }
+    const cancelTimeout = this.#clock.after(TIMEOUT_MS, () => this.#replace())
+    this.#running = { onResult, cancelTimeout }
     try {
       this.#child ??= this.#start()
       this.#child.send(job)
@@ -104,8 +104,8 @@ class ProcessCounter implements TokenCounter {
   #finish(counts: readonly number[] | undefined): void {
     const running = this.#running
     this.#running = undefined
-    running?.cancelPatience()
-    running?.answer(counts)
+    running?.cancelTimeout()
+    running?.onResult(counts)
   }
 
   /** The process hangs: it is killed, and another one counts what waits. */
@@ -119,13 +119,13 @@ class ProcessCounter implements TokenCounter {
   async close(): Promise<void> {
     const child = this.#child
     if (child === undefined) return
-    this.#forget(child)
+    this.#onProcessEnd(child)
     child.kill('SIGKILL')
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
   }
 
   /** The process is gone: all waiting counts get `undefined`, and the next count starts another process. */
-  #forget(child: ChildProcess): void {
+  #onProcessEnd(child: ChildProcess): void {
     if (this.#child !== child) return
     this.#child = undefined
     this.#cancelIdle()
@@ -137,7 +137,7 @@ class ProcessCounter implements TokenCounter {
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     this.#finish(undefined)
-    for (const { answer } of waiting) answer(undefined)
+    for (const { onResult } of waiting) onResult(undefined)
   }
 
   #start(): ChildProcess {
@@ -147,13 +147,13 @@ class ProcessCounter implements TokenCounter {
     const child = fork(path, { env: {}, execArgv: [], serialization: 'advanced', stdio: QUIET })
     child.unref()
     child.channel?.unref()
-    child.on('message', ({ counts }: CountResult) => this.#heard(child, counts))
-    child.on('error', () => this.#forget(child))
-    child.on('exit', () => this.#forget(child))
+    child.on('message', ({ counts }: CountResult) => this.#onCounts(child, counts))
+    child.on('error', () => this.#onProcessEnd(child))
+    child.on('exit', () => this.#onProcessEnd(child))
     return child
   }
 
-  #heard(child: ChildProcess, counts: readonly number[] | undefined): void {
+  #onCounts(child: ChildProcess, counts: readonly number[] | undefined): void {
     if (this.#child !== child) return
     this.#finish(counts)
     this.#next()

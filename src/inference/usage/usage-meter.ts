@@ -1,14 +1,14 @@
-import { nearestMoney, type Money } from '../../base/money.ts'
+import { roundUsd, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
 import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from '../../wire/openai/chat.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
-import { KeptText } from '../../base/collections/text-buffer.ts'
+import { TextBuffer } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
 
 /** The usage that a meter has measured, and where it comes from. */
-export interface Reading {
+export interface UsageReading {
   readonly usage: Usage | undefined
   readonly countSource: CountSource
   /** Lower and upper bound, when the counts are not the provider's own. */
@@ -17,21 +17,21 @@ export interface Reading {
 }
 
 /** Limits of a response whose usage the provider did not report. */
-export interface Ceiling {
+export interface UsageCeiling {
   /** The maximum that the request can use. */
-  readonly most: UsageBounds
+  readonly bounds: UsageBounds
   /** The model may have used reasoning tokens that it did not show, up to its limit. */
-  readonly mayThinkUnseen: boolean
+  readonly mayHideReasoning: boolean
   readonly choices: number
 }
 
 /** Measures the usage of one response from its chunks; the result can be read at any moment. */
-export class Meter {
+export class UsageMeter {
   readonly #body: JsonBody
   readonly #images: number
   #reported: Usage | undefined
   /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
-  #charactersReported = 0
+  #charactersAtReport = 0
   #charged: Money | undefined
   #isEstimate = false
   #finishReason: string | undefined
@@ -40,7 +40,7 @@ export class Meter {
   #chunksWithText = 0
   #calls = 0
   /** All received text, for a tokenizer; given up when it is too long. */
-  #said: KeptText | undefined = new KeptText()
+  #text: TextBuffer | undefined = new TextBuffer()
 
   /**
    * @param body the request.
@@ -56,8 +56,8 @@ export class Meter {
   }
 
   /** All text of the response; `undefined` when it was too long to keep. */
-  get said(): string | undefined {
-    return this.#said?.toString()
+  get text(): string | undefined {
+    return this.#text?.toString()
   }
 
   /** An estimate of the completion tokens so far that is never far too low: a chunk with text has at least one. */
@@ -76,7 +76,7 @@ export class Meter {
     if (reported === undefined || this.#chunksWithText === 0) return reported
     if (reported.prompt === 0) return undefined
     if (this.#characters === 0) return reported
-    const isBehind = this.#characters > this.#charactersReported
+    const isBehind = this.#characters > this.#charactersAtReport
     return isBehind || reported.completion === 0 ? undefined : reported
   }
 
@@ -96,24 +96,24 @@ export class Meter {
   /** Measures one chunk, or an unstreamed response. */
   watch(chunk: ChatChunk): void {
     const { usage = null } = chunk
-    const isReport = usage !== null && this.#takeUsage(usage, isEstimate(chunk))
-    if (Array.isArray(chunk.data)) this.#takeVectors(isReport)
+    const isReport = usage !== null && this.#addUsage(usage, isEstimate(chunk))
+    if (Array.isArray(chunk.data)) this.#addVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
-    if (isReport) this.#charactersReported = this.#characters
+    if (isReport) this.#charactersAtReport = this.#characters
   }
 
-  #takeUsage(value: unknown, isEstimate: boolean): boolean {
+  #addUsage(value: unknown, isEstimate: boolean): boolean {
     const usage = parseWireUsage(value)
     // Some providers repeat a running total in every chunk: the last one counts.
     if (usage === undefined) return false
     this.#isEstimate = isEstimate
     this.#reported = isEstimate ? undefined : this.#withImages(usageOfWire(usage))
-    this.#charged = isCharge(usage.cost) ? nearestMoney(usage.cost) : undefined
+    this.#charged = isCharge(usage.cost) ? roundUsd(usage.cost) : undefined
     return true
   }
 
   /** A report that came with earlier batches does not cover this one. */
-  #takeVectors(isReport: boolean): void {
+  #addVectors(isReport: boolean): void {
     this.#chunksWithText++
     if (!isReport) this.#reported = undefined
   }
@@ -124,67 +124,67 @@ export class Meter {
 
   #watchChoice(choice: ChatChoice): void {
     if (typeof choice.finish_reason === 'string') this.#finishReason = choice.finish_reason
-    const characters = this.#takeText(choice)
+    const characters = this.#addText(choice)
     if (characters === 0) return
     this.#characters += characters
     this.#chunksWithText++
   }
 
   /** Keeps the text of a choice and returns its length. */
-  #takeText(choice: ChatChoice): number {
+  #addText(choice: ChatChoice): number {
     let characters = 0
     for (const text of textsIn(choice)) {
       if (typeof text !== 'string' || text === '') continue
       characters += text.length
-      this.#said?.add(text)
+      this.#text?.add(text)
     }
     const calls = (choice.delta ?? choice.message)?.tool_calls
     if (Array.isArray(calls)) for (const call of calls) if (isFilled(call.function?.name)) this.#calls++
-    if (this.#characters > MOST_KEPT) this.#said = undefined
+    if (this.#characters > MAX_KEPT_CHARACTERS) this.#text = undefined
     return characters
   }
 
   /** The usage as far as it is known now; without a report it is an estimate, as soon as there was any text. */
-  read(): Reading {
+  read(): UsageReading {
     const { reported } = this
     if (reported !== undefined)
       return { usage: reported, countSource: 'reported', low: undefined, high: undefined }
     if (this.#chunksWithText === 0)
       return { usage: undefined, countSource: 'none', low: undefined, high: undefined }
-    return { usage: this.#guess(), countSource: 'bounded', low: undefined, high: undefined }
+    return { usage: this.#estimate(), countSource: 'bounded', low: undefined, high: undefined }
   }
 
   /**
    * Without a report, the counts are bounded by what was sent and received. That can be the prompt alone, because a provider
    * may bill it before the first text.
    */
-  bounds(ceiling: Ceiling): Reading {
+  bounds(ceiling: UsageCeiling): UsageReading {
     const { texts, tokens } = promptTextOf(this.#body)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
     const low = this.#counts(
-      tokens + Math.ceil(characters / MOST_CHARACTERS_PER_TOKEN),
-      Math.ceil(this.#characters / MOST_CHARACTERS_PER_TOKEN),
+      tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN),
+      Math.ceil(this.#characters / MAX_CHARACTERS_PER_TOKEN),
     )
-    const high = this.#counts(ceiling.most.promptTokensAtMost, this.#completionAtMost(ceiling))
-    return { usage: within(low, this.#guess(), high), countSource: 'bounded', low, high }
+    const high = this.#counts(ceiling.bounds.maxPromptTokens, this.#maxCompletion(ceiling))
+    return { usage: within(low, this.#estimate(), high), countSource: 'bounded', low, high }
   }
 
-  #completionAtMost({ most, mayThinkUnseen, choices }: Ceiling): number {
-    const asked = most.completionTokensAtMost
-    const seen = this.#characters * MOST_BYTES_PER_CHARACTER + this.wordlessAtMost(choices)
+  #maxCompletion({ bounds, mayHideReasoning, choices }: UsageCeiling): number {
+    const requested = bounds.maxCompletionTokens
+    const seen = this.#characters * MAX_BYTES_PER_CHARACTER + this.maxNonTextTokens(choices)
     // A model that exceeds the requested maximum keeps to no limit.
-    if (this.#characters / CHARACTERS_PER_TOKEN > asked) return mayThinkUnseen ? seen + asked : seen
-    return mayThinkUnseen || this.#characters === 0 ? asked : Math.min(seen, asked)
+    if (this.#characters / CHARACTERS_PER_TOKEN > requested) return mayHideReasoning ? seen + requested : seen
+    return mayHideReasoning || this.#characters === 0 ? requested : Math.min(seen, requested)
   }
 
   /** Maximum number of completion tokens that are not text. */
-  wordlessAtMost(choices: number): number {
-    const underWay = this.#finishReason === undefined ? UNDER_WAY_TOKENS : 0
+  maxNonTextTokens(choices: number): number {
+    const underWay = this.#finishReason === undefined ? IN_FLIGHT_TOKENS : 0
     return choices * ENDING_TOKENS + this.#calls * CALL_TOKENS + underWay
   }
 
   /** An estimate by rules of thumb. */
-  #guess(): Usage {
+  #estimate(): Usage {
     const { texts, extras, tokens, messages, media } = promptTextOf(this.#body)
     const characters = [...texts, ...extras].reduce((sum, text) => sum + text.length, 0)
     return this.#counts(
@@ -206,12 +206,12 @@ export class Meter {
 }
 
 /** A meter for one request to `endpoint`. Images are counted only where each of them has a price. */
-export function meterOf(body: JsonBody, { price }: Endpoint): Meter {
-  return new Meter(body, price?.perImage === undefined ? 0 : imagesIn(body))
+export function createUsageMeter(body: JsonBody, { price }: Endpoint): UsageMeter {
+  return new UsageMeter(body, price?.perImage === undefined ? 0 : imagesIn(body))
 }
 
 /** Characters of one response that are kept for a tokenizer. */
-const MOST_KEPT = 400_000
+const MAX_KEPT_CHARACTERS = 400_000
 /** OpenAI's rule of thumb for English text. */
 const CHARACTERS_PER_TOKEN = 4
 /** Tokens that a chat template puts around a message. */
@@ -219,20 +219,20 @@ const MESSAGE_TOKENS = 4
 /** What OpenAI counts for a square image in high detail. */
 const MEDIA_TOKENS = 765
 /** The longest tokens of cl100k and o200k, rows of spaces, have so many characters; the lower bound relies on it. */
-const MOST_CHARACTERS_PER_TOKEN = 128
+const MAX_CHARACTERS_PER_TOKEN = 128
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
-const MOST_BYTES_PER_CHARACTER = 3
+const MAX_BYTES_PER_CHARACTER = 3
 /** Tokens without text: the end of a response, and the marks around a tool call. */
 const ENDING_TOKENS = 16
 const CALL_TOKENS = 64
 /** Tokens that a provider may have generated before it notices that the connection is closed. */
-const UNDER_WAY_TOKENS = 256
+const IN_FLIGHT_TOKENS = 256
 
 /** US dollars: more than any response costs, and less than a row of the ledger can hold. */
-const MOST_CHARGED = 1_000_000
+const MAX_CHARGED = 1_000_000
 
 function isCharge(usd: unknown): usd is number {
-  return typeof usd === 'number' && usd >= 0 && usd <= MOST_CHARGED
+  return typeof usd === 'number' && usd >= 0 && usd <= MAX_CHARGED
 }
 
 /** The counts in the chunk are an estimate of the upstream broker that sent it. */

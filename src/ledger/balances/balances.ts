@@ -1,10 +1,10 @@
-import { money, NOTHING, type Money } from '../../base/money.ts'
+import { money, ZERO, type Money } from '../../base/money.ts'
 import { accountsOf, payerAccount, type Account } from '../../auth/accounts.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { Balance } from '../types.ts'
 import { periodIndex, PERIODS, type Period } from './periods.ts'
 
-const NO_BALANCE: Balance = { spent: NOTHING, held: NOTHING }
+const NO_BALANCE: Balance = { spent: ZERO, held: ZERO }
 
 /** What a request adds to a balance; both amounts may be negative. */
 interface Change {
@@ -49,9 +49,9 @@ export class Balances {
    * Adds what was booked before this process started. `spent` is all that was spent in the period that contains `now`; to be
    * called from the longest period to the shortest, each of which takes its part out of the longer one.
    */
-  take(period: Period, caller: Caller, now: number, spent: Money): void {
+  load(period: Period, caller: Caller, now: number, spent: Money): void {
     const moment = this.#momentOf(now)
-    for (const account of accountsOf(caller)) this.#windowsOf(account).take(moment, period, spent)
+    for (const account of accountsOf(caller)) this.#windowsOf(account).load(moment, period, spent)
   }
 
   /** Cached, because most requests start in the same hour as the one before. */
@@ -85,14 +85,14 @@ class Windows {
 
   add(moment: Moment, change: Change): void {
     if (moment.hour > this.#now.hour) this.#moveTo(moment)
-    this.#sums[shortestOf(moment, this.#now)].add(change.spent ?? NOTHING, change.held ?? NOTHING)
+    this.#sums[shortestOf(moment, this.#now)].add(change.spent ?? ZERO, change.held ?? ZERO)
   }
 
-  take(moment: Moment, period: Period, spent: Money): void {
+  load(moment: Moment, period: Period, spent: Money): void {
     if (moment.hour > this.#now.hour) this.#moveTo(moment)
-    this.#sums[period].add(spent, NOTHING)
+    this.#sums[period].add(spent, ZERO)
     const around = PERIODS[PERIODS.indexOf(period) + 1]
-    if (around !== undefined) this.#sums[around].add(money(NOTHING - spent), NOTHING)
+    if (around !== undefined) this.#sums[around].add(money(ZERO - spent), ZERO)
   }
 
   /** The balance of a period with the periods inside it; `undefined` when nothing was booked in it. */
@@ -111,7 +111,7 @@ class Windows {
   #moveTo(moment: Moment): void {
     for (let at = 0; at < PERIODS.length - 1; at++) {
       const [period, around] = [PERIODS[at] ?? 'hour', PERIODS[at + 1] ?? 'total']
-      if (moment[period] > this.#now[period]) this.#sums[period].pourInto(this.#sums[around])
+      if (moment[period] > this.#now[period]) this.#sums[period].moveTo(this.#sums[around])
     }
     this.#now = moment
   }
@@ -125,17 +125,17 @@ function shortestOf(moment: Moment, now: Moment): Period {
 }
 
 class Sum {
-  spent = NOTHING
-  held = NOTHING
+  spent = ZERO
+  held = ZERO
 
   add(spent: Money, held: Money): void {
-    if (spent !== NOTHING) this.spent = money(this.spent + spent)
-    if (held !== NOTHING) this.held = money(this.held + held)
+    if (spent !== ZERO) this.spent = money(this.spent + spent)
+    if (held !== ZERO) this.held = money(this.held + held)
   }
 
-  pourInto(other: Sum): void {
+  moveTo(other: Sum): void {
     other.add(this.spent, this.held)
-    this.spent = NOTHING
-    this.held = NOTHING
+    this.spent = ZERO
+    this.held = ZERO
   }
 }

@@ -28,10 +28,10 @@ export function loadBalances(store: Store, now: number): Balances {
   for (const period of ['total', 'month', 'day'] as const) {
     const start = periodStart(period, now)
     const rows = [...days.all(Math.floor(start / DAY_MS)), ...rest.all(start / 1000)]
-    for (const row of rows) balances.take(period, callerFrom(row), now, spentIn(row))
+    for (const row of rows) balances.load(period, callerFrom(row), now, spentIn(row))
   }
   for (const row of hour.all(periodStart('hour', now) / 1000))
-    balances.take('hour', callerFrom(row), now, spentIn(row))
+    balances.load('hour', callerFrom(row), now, spentIn(row))
   return balances
 }
 

@@ -3,7 +3,7 @@ import type { Store } from '../../store/store.ts'
 import { count, maybeText } from './row-readers.ts'
 import { chainedHash, ChainHeads, NO_HASH } from './hash-chain.ts'
 import { entryFrom, ROW_COLUMNS, rowValues, type Adjustment, type EntrySettlement } from './entry-row.ts'
-import type { Doubtful, Entry, LedgerRequest, Some, UsageFilter } from '../types.ts'
+import type { NeedsReview, Entry, LedgerRequest, CountWithLatest, UsageFilter } from '../types.ts'
 
 const PAGE = 256
 
@@ -71,11 +71,11 @@ export class EntriesTable {
     this.#disputed = store.prepare(
       `SELECT count(*) AS count, ${since} upstream_cost_nano IS NOT NULL AND cost_source <> 'upstream'`,
     )
-    this.#heads.take(store.prepare('SELECT ip, context, hash FROM chain_heads').all())
+    this.#heads.load(store.prepare('SELECT ip, context, hash FROM chain_heads').all())
     const later = store.prepare(`
       SELECT ip, context, hash FROM request_logs
       WHERE seq > (SELECT value FROM ledger_marks WHERE name = 'rolled_up') ORDER BY seq`)
-    this.#heads.take(later.all())
+    this.#heads.load(later.all())
   }
 
   /** Returns a job that writes one row: the last step of a write of the store. It may run again after a rollback. */
@@ -97,8 +97,11 @@ export class EntriesTable {
     }
   }
 
-  doubtful(since: number): Doubtful {
-    return { unpriced: someOf(this.#unpriced.get(since)), disputed: someOf(this.#disputed.get(since)) }
+  needsReview(since: number): NeedsReview {
+    return {
+      unpriced: countWithLatest(this.#unpriced.get(since)),
+      disputed: countWithLatest(this.#disputed.get(since)),
+    }
   }
 
   find(id: string): Entry | undefined {
@@ -158,8 +161,8 @@ function literalOf(value: SqlValue | undefined): string {
   return typeof value === 'string' ? `'${value}'` : String(value)
 }
 
-function someOf(row: Row | undefined): Some {
+function countWithLatest(row: Row | undefined): CountWithLatest {
   return row === undefined ? NONE : { count: count(row, 'count'), newest: maybeText(row, 'id') }
 }
 
-const NONE: Some = { count: 0, newest: undefined }
+const NONE: CountWithLatest = { count: 0, newest: undefined }

@@ -48,7 +48,7 @@ export class ChainHeads {
   }
 
   /** Loads the hashes of rows with `ip`, `context` and `hash`; later rows come last. */
-  take(rows: Iterable<Row>): void {
+  load(rows: Iterable<Row>): void {
     for (const row of rows) {
       const hash = maybeText(row, 'hash')
       const context = maybeText(row, 'context')

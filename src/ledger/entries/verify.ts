@@ -37,7 +37,7 @@ const SLICE = 500
  */
 export async function verifyChains(database: Readable): Promise<Verdict> {
   const heads = new ChainHeads()
-  heads.take(database.prepare('SELECT ip, context, hash FROM chain_anchors').all())
+  heads.load(database.prepare('SELECT ip, context, hash FROM chain_anchors').all())
   const marks = new Map(
     database
       .prepare('SELECT name, value FROM ledger_marks')

@@ -1,7 +1,7 @@
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 import { count } from '../entries/row-readers.ts'
-import { DAY_GROWS, ROW_SUMS } from './usage-sums.ts'
+import { DAY_UPSERT, ROW_SUMS } from './usage-sums.ts'
 
 /** Number of rows that are added up in one write, which takes about 2 ms. */
 const SLICE = 500
@@ -17,11 +17,11 @@ export class RollUp {
   readonly #setMark: Statement
   readonly #lastSeq: Statement
   readonly #addDays: Statement
-  readonly #takeHeads: Statement
-  readonly #takeAnchors: Statement
+  readonly #updateHeads: Statement
+  readonly #updateAnchors: Statement
   readonly #oldest: Statement
   readonly #deleteRows: Statement
-  #fresh: number
+  #newRows: number
   #running: Promise<void> | undefined
 
   constructor(store: Store) {
@@ -33,16 +33,16 @@ export class RollUp {
       INSERT INTO usage_days
       SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), ifnull(answered_model, model), ${ROW_SUMS}
       FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3, 4, 5
-      ON CONFLICT DO UPDATE SET ${DAY_GROWS}`)
+      ON CONFLICT DO UPDATE SET ${DAY_UPSERT}`)
     // With max() SQLite takes the other columns from the row that has the maximum.
     const lastOfPayers = `
       SELECT ip, ifnull(context, ''), max(seq), hash FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY ip, context
       ON CONFLICT DO UPDATE SET seq = excluded.seq, hash = excluded.hash`
-    this.#takeHeads = store.prepare(`INSERT INTO chain_heads ${lastOfPayers}`)
-    this.#takeAnchors = store.prepare(`INSERT INTO chain_anchors ${lastOfPayers}`)
+    this.#updateHeads = store.prepare(`INSERT INTO chain_heads ${lastOfPayers}`)
+    this.#updateAnchors = store.prepare(`INSERT INTO chain_anchors ${lastOfPayers}`)
     this.#oldest = store.prepare('SELECT seq, started_at FROM request_logs ORDER BY seq LIMIT ?')
     this.#deleteRows = store.prepare('DELETE FROM request_logs WHERE seq <= ?')
-    this.#fresh = this.lastSeq() - this.upTo()
+    this.#newRows = this.lastSeq() - this.upTo()
   }
 
   /** Every row up to this one is in `usage_days`. */
@@ -63,7 +63,7 @@ export class RollUp {
 
   /** To be called for each new row; now and then it starts adding them up. */
   rowAdded(): void {
-    if (++this.#fresh < SLICE || this.#running !== undefined) return
+    if (++this.#newRows < SLICE || this.#running !== undefined) return
     // Started only after `#running` is set, because its own writes may add further rows at once.
     this.#running = Promise.resolve()
       .then(() => this.run())
@@ -75,7 +75,7 @@ export class RollUp {
   /** Adds up all new rows, in slices. */
   async run(): Promise<void> {
     for (let isMore = true; isMore;) isMore = await this.#store.write(() => this.#slice())
-    this.#fresh = 0
+    this.#newRows = 0
   }
 
   /** Runs inside a write of the store; true when there is more. */
@@ -85,7 +85,7 @@ export class RollUp {
     const to = Math.min(from + SLICE, last)
     if (to > from) {
       this.#addDays.run(from, to)
-      this.#takeHeads.run(from, to)
+      this.#updateHeads.run(from, to)
       this.#setMark.run(to, 'rolled_up')
     }
     return to < last
@@ -108,15 +108,15 @@ export class RollUp {
 
   #clearSlice(before: number): number {
     // The newest row stays, whatever its age, so that its number is never assigned again.
-    const most = Math.min(this.upTo(), this.lastSeq() - 1)
+    const maxSeq = Math.min(this.upTo(), this.lastSeq() - 1)
     const rows = this.#oldest
       .all(SLICE)
       .map((row) => ({ seq: count(row, 'seq'), at: count(row, 'started_at') }))
-    const firstKept = rows.findIndex(({ seq, at }) => at >= before || seq > most)
+    const firstKept = rows.findIndex(({ seq, at }) => at >= before || seq > maxSeq)
     const old = firstKept === -1 ? rows : rows.slice(0, firstKept)
     const end = old.at(-1)?.seq
     if (end === undefined) return 0
-    this.#takeAnchors.run(0, end)
+    this.#updateAnchors.run(0, end)
     this.#deleteRows.run(end)
     this.#setMark.run(end, 'cleared')
     return old.length

@@ -12,7 +12,7 @@ import type {
 } from '../types.ts'
 import type { RollUp } from './roll-up.ts'
 import { addUsageTotals } from './add-usage.ts'
-import { DAY_SUMS, NO_USAGE, ROW_SUMS, totalsFrom } from './usage-sums.ts'
+import { DAY_SUMS, ZERO_TOTALS, ROW_SUMS, totalsFrom } from './usage-sums.ts'
 
 /** Number of entries that are added up before other events get their turn: about 5 ms. */
 const SLICE = 5000
@@ -49,12 +49,12 @@ export class UsageReports {
   async byAddress(filter: UsageFilter): Promise<AddressUsage[]> {
     const groups = await this.groups(filter, ['ip', 'model'])
     const byIp = Map.groupBy(groups, ({ ip = '' }) => ip)
-    return [...byIp].map(([ip, own]) => ({ ip, ...added(own), models: byModel(own) })).sort(dearestFirst)
+    return [...byIp].map(([ip, own]) => ({ ip, ...sumOf(own), models: byModel(own) })).sort(byCostDescending)
   }
 
   async summary(filter: UsageFilter): Promise<UsageSummary> {
     const groups = await this.groups(filter, ['model'])
-    return { ...added(groups), models: byModel(groups) }
+    return { ...sumOf(groups), models: byModel(groups) }
   }
 
   /** The totals, split: by day if days are among the split, otherwise most expensive first. */
@@ -69,7 +69,7 @@ export class UsageReports {
         ...(before === undefined ? totals : addUsageTotals(before, totals)),
       })
     }
-    return [...groups.values()].sort(split.includes('day') ? earliestFirst : dearestFirst)
+    return [...groups.values()].sort(split.includes('day') ? byDay : byCostDescending)
   }
 
   async *#rows(filter: UsageFilter, split: readonly UsageSplit[]): AsyncGenerator<Row> {
@@ -88,7 +88,7 @@ export class UsageReports {
           ]
     for (const [from, to] of edges)
       if (from < to && Math.floor(from / DAY_S) >= cleared)
-        yield* this.#walk(filter, split, from, to, lastSeq)
+        yield* this.#readSlices(filter, split, from, to, lastSeq)
   }
 
   /** Reads in one turn of the event loop, so that no row is on both sides of the mark. */
@@ -105,7 +105,7 @@ export class UsageReports {
     return [...days, ...this.#statement('rest', split).all(...filterValues(filter), ...rest)]
   }
 
-  async *#walk(
+  async *#readSlices(
     filter: UsageFilter,
     split: readonly UsageSplit[],
     since: number,
@@ -186,22 +186,22 @@ function dayText(day: number): string {
 
 function byModel(groups: readonly UsageGroup[]): ModelUsage[] {
   const models = Map.groupBy(groups, ({ model = '' }) => model)
-  return [...models].map(([model, own]) => ({ model, ...added(own) })).sort(dearestFirst)
+  return [...models].map(([model, own]) => ({ model, ...sumOf(own) })).sort(byCostDescending)
 }
 
 /** The sum of groups, without their names. */
-function added(groups: readonly UsageTotals[]): UsageTotals {
-  return groups.reduce(addUsageTotals, NO_USAGE)
+function sumOf(groups: readonly UsageTotals[]): UsageTotals {
+  return groups.reduce(addUsageTotals, ZERO_TOTALS)
 }
 
 /** By known cost, then by number of requests. */
-function dearestFirst(a: UsageTotals, b: UsageTotals): number {
+function byCostDescending(a: UsageTotals, b: UsageTotals): number {
   if (a.cost === b.cost) return b.requests - a.requests
   return a.cost < b.cost ? 1 : -1
 }
 
-function earliestFirst(a: UsageGroup, b: UsageGroup): number {
+function byDay(a: UsageGroup, b: UsageGroup): number {
   const [one = '', other = ''] = [a.day, b.day]
-  if (one === other) return dearestFirst(a, b)
+  if (one === other) return byCostDescending(a, b)
   return one < other ? -1 : 1
 }

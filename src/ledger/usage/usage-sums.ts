@@ -1,4 +1,4 @@
-import { NOTHING } from '../../base/money.ts'
+import { ZERO } from '../../base/money.ts'
 import type { Row } from '../../store/sql.ts'
 import { amount, count } from '../entries/row-readers.ts'
 import type { UsageTotals } from '../types.ts'
@@ -28,20 +28,20 @@ export const DAY_SUMS = `
   min(first_seen) AS first_seen, max(last_seen) AS last_seen`
 
 /** SQL that adds new totals to an existing row of `usage_days`. */
-export const DAY_GROWS = `
+export const DAY_UPSERT = `
   ${ADDED.map((column) => `${column} = ${column} + excluded.${column}`).join(', ')},
   first_seen = min(first_seen, excluded.first_seen), last_seen = max(last_seen, excluded.last_seen)`
 
 /** The totals of no entries. */
-export const NO_USAGE: UsageTotals = {
+export const ZERO_TOTALS: UsageTotals = {
   requests: 0,
   promptTokens: 0,
   completionTokens: 0,
   totalTokens: 0,
   cachedTokens: 0,
   reasoningTokens: 0,
-  cost: NOTHING,
-  uncertain: NOTHING,
+  cost: ZERO,
+  uncertain: ZERO,
   unpriced: 0,
   firstSeen: undefined,
   lastSeen: undefined,

@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs'
 import { type Clock, wait } from '../../base/clock.ts'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
-import { createBackOff, type BackOff } from '../../base/backoff.ts'
+import { createBackoff, type Backoff } from '../../base/backoff.ts'
 import { httpGet, type LocalAddress } from '../http-get.ts'
-import { endLeftover } from './process-record.ts'
-import { fillIn, scrubbedEnvironment } from './server-command.ts'
+import { endOrphan } from './process-record.ts'
+import { substituteAddress, scrubbedEnvironment } from './server-command.ts'
 import { startProcess, type ServerProcess } from './server-process.ts'
 import { clearAddress } from '../listen.ts'
 
@@ -58,7 +58,7 @@ export interface ManagedServer {
    */
   ready(signal?: AbortSignal): Promise<void>
   /** Counts a request, before `ready`; the returned function ends it. Idle time counts from the end of the last request. */
-  enter(): () => void
+  beginUse(): () => void
   state(): ManagedServerState
   /** Ends the server with all of its child processes, and resolves when none is left. */
   close(): Promise<void>
@@ -101,7 +101,7 @@ interface Settings extends ManagedServerOptions {
 class SupervisedServer implements ManagedServer {
   readonly address: LocalAddress
   readonly #settings: Settings
-  readonly #backoff: BackOff
+  readonly #backoff: Backoff
   #phase: ManagedServerState['phase'] = 'stopped'
   /** The process of this run; `undefined` once nothing of it runs any more. */
   #process: ServerProcess | undefined
@@ -115,7 +115,7 @@ class SupervisedServer implements ManagedServer {
   constructor(settings: Settings) {
     this.address = settings.address
     this.#settings = settings
-    this.#backoff = createBackOff(settings.clock)
+    this.#backoff = createBackoff(settings.clock)
   }
 
   async ready(signal?: AbortSignal): Promise<void> {
@@ -128,7 +128,7 @@ class SupervisedServer implements ManagedServer {
     await orAborted(this.#starting, signal)
   }
 
-  enter(): () => void {
+  beginUse(): () => void {
     let isInUse = true
     this.#uses += 1
     this.#cancelIdleTimer()
@@ -178,7 +178,7 @@ class SupervisedServer implements ManagedServer {
       await this.#process?.stop()
       this.#throwIfClosed()
       this.#phase = 'stopped'
-      this.#backoff.fail()
+      this.#backoff.recordFailure()
       this.#lastFailure = asBrokerError(thrown).message
       throw thrown
     }
@@ -187,11 +187,11 @@ class SupervisedServer implements ManagedServer {
   /** Ends what a killed broker left running at the same address, then starts a process of our own. */
   async #launch(): Promise<ServerProcess> {
     const { command, env, recordPath, graceMs, clock } = this.#settings
-    await endLeftover(recordPath, graceMs, clock)
+    await endOrphan(recordPath, graceMs, clock)
     await clearAddress(this.address)
     this.#throwIfClosed()
     const started = await startProcess({
-      command: fillIn(command, this.address),
+      command: substituteAddress(command, this.address),
       env: scrubbedEnvironment(env),
       recordPath,
       graceMs,
@@ -226,8 +226,8 @@ class SupervisedServer implements ManagedServer {
     if (this.#phase !== 'running') return
     this.#cancelIdleTimer()
     this.#phase = 'stopped'
-    if (ranMs >= STABLE_MS) this.#backoff.forgive()
-    this.#backoff.fail()
+    if (ranMs >= STABLE_MS) this.#backoff.reset()
+    this.#backoff.recordFailure()
     this.#lastFailure = `${this.#settings.name} died while it was running`
   }
 
@@ -252,7 +252,7 @@ class SupervisedServer implements ManagedServer {
 
   #throwIfCoolingDown(): void {
     const { name } = this.#settings
-    const cooldownMs = this.#backoff.restMs()
+    const cooldownMs = this.#backoff.cooldownMs()
     if (cooldownMs === 0) return
     const retryAfter = Math.ceil(cooldownMs / 1000)
     throw new BrokerError(

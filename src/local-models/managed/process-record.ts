@@ -6,16 +6,16 @@ import { z } from 'zod'
 import { type Clock, wait } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 
-const identified = z.object({ pid: z.int().min(2), identity: z.string() })
-type Identified = z.infer<typeof identified>
-const recordSchema = identified.extend({ owner: identified })
+const processIdentity = z.object({ pid: z.int().min(2), identity: z.string() })
+type ProcessIdentity = z.infer<typeof processIdentity>
+const recordSchema = processIdentity.extend({ owner: processIdentity })
 
 /** A killed process is gone at once, unless the kernel is still freeing its memory. */
 const KILL_MS = 5000
 const POLL_MS = 20
 
 /** The text of the record, or `undefined` on a system where processes can't be identified reliably (no `/proc`). */
-export function recordOf(pid: number): string | undefined {
+export function createRecord(pid: number): string | undefined {
   const identity = identityOf(pid)
   const owner = identityOf(process.pid)
   if (identity === undefined || owner === undefined) return undefined
@@ -23,7 +23,7 @@ export function recordOf(pid: number): string | undefined {
 }
 
 /** Ends the process that the record names, if it still runs and its broker doesn't. Throws `internal` if its broker still runs. */
-export async function endLeftover(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
+export async function endOrphan(recordPath: string, graceMs: number, clock: Clock): Promise<void> {
   const record = await readRecord(recordPath)
   if (record !== undefined && isRunning(record)) {
     if (isRunning(record.owner))
@@ -31,16 +31,16 @@ export async function endLeftover(recordPath: string, graceMs: number, clock: Cl
         'internal',
         `process ${record.owner.pid} runs this server already (${recordPath})`,
       )
-    endGroup(record.pid, 'SIGTERM')
-    await untilGone(record, graceMs, clock)
-    endGroup(record.pid, 'SIGKILL')
-    await untilGone(record, KILL_MS, clock)
+    signalGroup(record.pid, 'SIGTERM')
+    await waitUntilGone(record, graceMs, clock)
+    signalGroup(record.pid, 'SIGKILL')
+    await waitUntilGone(record, KILL_MS, clock)
   }
   await rm(recordPath, { force: true })
 }
 
 /** Sends a signal to a whole process group; false when there is no such group. */
-export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
+export function signalGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean {
   try {
     return process.kill(-leader, signal)
   } catch {
@@ -48,8 +48,8 @@ export function endGroup(leader: number, signal: 'SIGTERM' | 'SIGKILL'): boolean
   }
 }
 
-async function untilGone(process: Identified, mostMs: number, clock: Clock): Promise<void> {
-  const deadline = clock.monotonic() + mostMs
+async function waitUntilGone(process: ProcessIdentity, maxMs: number, clock: Clock): Promise<void> {
+  const deadline = clock.monotonic() + maxMs
   while (isRunning(process) && clock.monotonic() < deadline) await wait(clock, POLL_MS)
 }
 
@@ -61,7 +61,7 @@ async function readRecord(path: string): Promise<z.infer<typeof recordSchema> | 
   }
 }
 
-function isRunning({ pid, identity }: Identified): boolean {
+function isRunning({ pid, identity }: ProcessIdentity): boolean {
   return identityOf(pid) === identity
 }
 

@@ -1,7 +1,7 @@
 import type { LocalAddress } from '../http-get.ts'
 
 /** The command with its address filled in for `{socket}` and `{port}`. */
-export function fillIn(command: readonly string[], address: LocalAddress): string[] {
+export function substituteAddress(command: readonly string[], address: LocalAddress): string[] {
   const [name, value] =
     'port' in address ? ['{port}', String(address.port)] : ['{socket}', address.socketPath]
   return command.map((word) => word.replaceAll(name, value))

@@ -1,9 +1,9 @@
 // The response of the mock provider: a pure function of the request.
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/text.ts'
+import { truncate } from '../../base/text.ts'
 import { readBehaviour, type Behaviour } from './directives.ts'
-import type { LoopbackModel } from './models.ts'
+import type { MockModel } from './models.ts'
 import { smallestJson } from './json/smallest-json.ts'
 import { countTokens, countWords, tokensOf } from './tokens.ts'
 
@@ -18,7 +18,7 @@ const tool = z.looseObject({
 })
 
 /** OpenAI accepts four. The search for each takes time that grows with its length and that of the response. */
-const MOST_STOPS = 16
+const MAX_STOPS = 16
 const stop = z.string().max(256)
 
 /** The fields of a chat request that change the response; all others are ignored. */
@@ -30,7 +30,7 @@ export const chatRequest = z.looseObject({
   n: z.literal(1, { error: 'loopback gives one choice only' }).nullish(),
   max_tokens: z.int().min(1).nullish(),
   max_completion_tokens: z.int().min(1).nullish(),
-  stop: z.union([stop, z.array(stop).max(MOST_STOPS)]).nullish(),
+  stop: z.union([stop, z.array(stop).max(MAX_STOPS)]).nullish(),
   tools: z.array(tool).nullish(),
   tool_choice: z
     .union([
@@ -54,10 +54,10 @@ interface ToolCall {
 }
 
 /** The complete response, decided before its first byte is sent. */
-export interface Answer {
+export interface MockResponse {
   readonly behaviour: Behaviour
   /** Reasoning and content, token by token. */
-  readonly thoughts: readonly string[]
+  readonly reasoningTokens: readonly string[]
   readonly tokens: readonly string[]
   readonly toolCall: ToolCall | undefined
   readonly finishReason: string
@@ -66,7 +66,7 @@ export interface Answer {
 }
 
 /** Decides the response. Throws `bad-request` for an invalid directive, tool or schema, and for a prompt beyond the context window. */
-export function answer(request: ChatRequest, model: LoopbackModel): Answer {
+export function decideResponse(request: ChatRequest, model: MockModel): MockResponse {
   const promptTokens = request.messages.reduce((sum, { content }) => sum + countTokens(textOf(content)), 0)
   if (promptTokens > model.contextWindow)
     throw new BrokerError(
@@ -74,41 +74,41 @@ export function answer(request: ChatRequest, model: LoopbackModel): Answer {
       `the maximum context length of ${model.id} is ${model.contextWindow} tokens; this prompt has ${promptTokens}`,
     )
   const last = request.messages.at(-1)
-  const [said, behaviour] = readBehaviour(
+  const [input, behaviour] = readBehaviour(
     last?.role === 'tool' ? '' : textOf(last?.content),
     model.directives,
   )
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const toolCall = callFor(request, behaviour)
-  const thoughts = cycle([' hm'], Math.min(behaviour.think, limit))
+  const reasoningTokens = cycle([' hm'], Math.min(behaviour.think, limit))
   const words =
     toolCall === undefined
-      ? speak(wordsFor(request, said), behaviour, stopsOf(request), limit - thoughts.length)
+      ? limitTokens(textFor(request, input), behaviour, stopsOf(request), limit - reasoningTokens.length)
       : { tokens: [], finishReason: 'tool_calls' }
   return {
     behaviour,
-    thoughts,
+    reasoningTokens,
     toolCall,
     tokens: words.tokens,
     finishReason: behaviour.finishReason ?? words.finishReason,
     promptTokens,
-    completionTokens: thoughts.length + words.tokens.length + countTokens(toolCall?.arguments ?? ''),
+    completionTokens: reasoningTokens.length + words.tokens.length + countTokens(toolCall?.arguments ?? ''),
   }
 }
 
 /** The sentence that repeats `input` and counts its words and characters. */
-function echo(said: string): string {
-  const words = plural(countWords(said), 'word')
-  const characters = plural(Array.from(said).length, 'character')
-  return `You said “${said}” (${words}, ${characters}). I am loopback, a built-in echo, not a language model.`
+function echo(input: string): string {
+  const words = plural(countWords(input), 'word')
+  const characters = plural(Array.from(input).length, 'character')
+  return `You said “${input}” (${words}, ${characters}). I am loopback, a built-in echo, not a language model.`
 }
 
-function wordsFor({ messages, response_format: format }: ChatRequest, said: string): string {
+function textFor({ messages, response_format: format }: ChatRequest, input: string): string {
   const last = messages.at(-1)
   if (format?.type === 'json_schema') return JSON.stringify(smallestJson(format.json_schema?.schema))
-  if (format?.type === 'json_object') return JSON.stringify({ you_said: said, i_am: 'a built-in echo' })
+  if (format?.type === 'json_object') return JSON.stringify({ you_said: input, i_am: 'a built-in echo' })
   if (last?.role === 'tool') return echo(textOf(last.content)).replace('You', 'The tool')
-  return echo(said)
+  return echo(input)
 }
 
 function callFor({ tools, tool_choice: choice }: ChatRequest, behaviour: Behaviour): ToolCall | undefined {
@@ -117,13 +117,12 @@ function callFor({ tools, tool_choice: choice }: ChatRequest, behaviour: Behavio
     behaviour.call?.name ?? named ?? (choice === 'required' ? tools?.[0]?.function.name : undefined)
   if (name === undefined) return undefined
   const wanted = tools?.find((tool) => tool.function.name === name)
-  if (wanted === undefined)
-    throw new BrokerError('bad-request', `“${shortName(name)}” is not among the tools`)
+  if (wanted === undefined) throw new BrokerError('bad-request', `“${truncate(name)}” is not among the tools`)
   const parameters = wanted.function['parameters'] ?? { type: 'object' }
   return { name, arguments: behaviour.call?.arguments ?? JSON.stringify(smallestJson(parameters)) }
 }
 
-function speak(text: string, { repeat, chunks }: Behaviour, stops: readonly string[], limit: number) {
+function limitTokens(text: string, { repeat, chunks }: Behaviour, stops: readonly string[], limit: number) {
   const wanted = tokensFor(text, { repeat, chunks }, limit + 1)
   const whole = wanted.join('')
   const cut = stops
@@ -134,14 +133,18 @@ function speak(text: string, { repeat, chunks }: Behaviour, stops: readonly stri
   return { tokens: tokens.slice(0, limit), finishReason: 'length' }
 }
 
-function tokensFor(text: string, { repeat, chunks }: Pick<Behaviour, 'repeat' | 'chunks'>, most: number) {
+function tokensFor(
+  text: string,
+  { repeat, chunks }: Pick<Behaviour, 'repeat' | 'chunks'>,
+  maxTokens: number,
+) {
   const once = tokensOf(text)
   const [first = '', ...rest] = once
-  const again = [`\n${first}`, ...rest]
-  return [...once, ...cycle(again, Math.min(chunks ?? once.length * repeat, most) - once.length)].slice(
-    0,
-    chunks,
-  )
+  const nextLine = [`\n${first}`, ...rest]
+  return [
+    ...once,
+    ...cycle(nextLine, Math.min(chunks ?? once.length * repeat, maxTokens) - once.length),
+  ].slice(0, chunks)
 }
 
 function cycle(pieces: readonly string[], length: number): string[] {

@@ -1,20 +1,20 @@
-import { answer, chatRequest, type Answer, type ChatRequest } from './answer.ts'
-import { errorBody, pause, readJson, sendJson, silence, write, type Exchange } from './exchange.ts'
+import { decideResponse, chatRequest, type MockResponse, type ChatRequest } from './answer.ts'
+import { errorBody, pause, readJson, sendJson, untilDisconnect, write, type Exchange } from './exchange.ts'
 import { modelFor, parse, refuse } from './parse-request.ts'
 
 /** `POST /v1/chat/completions`, plain and streamed. */
 export async function chat(exchange: Exchange): Promise<void> {
   const request = parse(chatRequest, await readJson(exchange))
-  const said = answer(request, modelFor(request.model, 'chat'))
-  if (await refuse(exchange, said.behaviour)) return
+  const mockResponse = decideResponse(request, modelFor(request.model, 'chat'))
+  if (await refuse(exchange, mockResponse.behaviour)) return
   const head = {
     id: `chatcmpl-${exchange.random(24)}`,
     created: Math.floor(exchange.clock.now() / 1000),
     model: request.model,
     system_fingerprint: 'loopback',
   }
-  if (request.stream === true) await stream(exchange, head, request, said)
-  else await tellAtOnce(exchange, head, said)
+  if (request.stream === true) await stream(exchange, head, request, mockResponse)
+  else await sendWhole(exchange, head, mockResponse)
 }
 
 interface Head {
@@ -24,43 +24,53 @@ interface Head {
   readonly system_fingerprint: string
 }
 
-async function tellAtOnce(exchange: Exchange, head: Head, said: Answer): Promise<void> {
-  const { behaviour, toolCall } = said
-  await pause(exchange, behaviour.everyMs * (said.thoughts.length + said.tokens.length))
+async function sendWhole(exchange: Exchange, head: Head, mockResponse: MockResponse): Promise<void> {
+  const { behaviour, toolCall } = mockResponse
+  await pause(
+    exchange,
+    behaviour.everyMs * (mockResponse.reasoningTokens.length + mockResponse.tokens.length),
+  )
   const message = {
     role: 'assistant',
-    content: toolCall === undefined ? said.tokens.join('') : null,
-    ...(said.thoughts.length === 0 ? {} : { reasoning: said.thoughts.join('') }),
+    content: toolCall === undefined ? mockResponse.tokens.join('') : null,
+    ...(mockResponse.reasoningTokens.length === 0
+      ? {}
+      : { reasoning: mockResponse.reasoningTokens.join('') }),
     ...(toolCall === undefined ? {} : { tool_calls: [toolCallOf(exchange, toolCall)] }),
   }
-  const whole = {
+  const body = {
     ...head,
     object: 'chat.completion',
-    choices: [{ index: 0, message, logprobs: null, finish_reason: said.finishReason }],
-    ...(behaviour.reportsUsage ? { usage: usageOf(said) } : {}),
+    choices: [{ index: 0, message, logprobs: null, finish_reason: mockResponse.finishReason }],
+    ...(behaviour.reportsUsage ? { usage: usageOf(mockResponse) } : {}),
   }
-  if (behaviour.ending === 'finish') return sendJson(exchange, whole)
+  if (behaviour.ending === 'finish') return sendJson(exchange, body)
   if (behaviour.ending === 'error') return sendJson(exchange, midwayError)
-  const text = JSON.stringify(whole)
+  const text = JSON.stringify(body)
   const length = Buffer.byteLength(text)
   exchange.response.writeHead(200, { 'content-type': 'application/json', 'content-length': length })
   await write(exchange, text.slice(0, Math.floor(text.length / 2)))
   await breakOff(exchange, behaviour.ending)
 }
 
-async function stream(exchange: Exchange, head: Head, request: ChatRequest, said: Answer): Promise<void> {
-  const { behaviour } = said
+async function stream(
+  exchange: Exchange,
+  head: Head,
+  request: ChatRequest,
+  mockResponse: MockResponse,
+): Promise<void> {
+  const { behaviour } = mockResponse
   exchange.response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' })
   const start = `data: ${JSON.stringify({ ...head, object: 'chat.completion.chunk' }).slice(0, -1)}`
   const chunk = (delta: object, finishReason: string | null = null) =>
     `${start},"choices":[{"index":0,"delta":${JSON.stringify(delta)},"logprobs":null,"finish_reason":${JSON.stringify(finishReason)}}]}\n\n`
 
   await write(exchange, chunk({ role: 'assistant', content: '' }))
-  const deltas = deltasOf(exchange, said)
-  const most = behaviour.ending === 'finish' ? Infinity : behaviour.endAfter
+  const deltas = deltasOf(exchange, mockResponse)
+  const maxChunks = behaviour.ending === 'finish' ? Infinity : behaviour.endAfter
   let sent = 0
   for (const delta of deltas) {
-    if (sent >= most) break
+    if (sent >= maxChunks) break
     await pause(exchange, behaviour.everyMs)
     if (exchange.signal.aborted) return
     await write(exchange, chunk(delta))
@@ -78,15 +88,18 @@ async function stream(exchange: Exchange, head: Head, request: ChatRequest, said
     case 'stall':
       return breakOff(exchange, behaviour.ending)
     case 'finish':
-      await write(exchange, chunk({}, said.finishReason))
+      await write(exchange, chunk({}, mockResponse.finishReason))
       if (request.stream_options?.include_usage === true && behaviour.reportsUsage)
-        await write(exchange, `${start},"choices":[],"usage":${JSON.stringify(usageOf(said))}}\n\n`)
+        await write(exchange, `${start},"choices":[],"usage":${JSON.stringify(usageOf(mockResponse))}}\n\n`)
       exchange.response.end('data: [DONE]\n\n')
   }
 }
 
-function* deltasOf(exchange: Exchange, { thoughts, tokens, toolCall }: Answer): Generator<object> {
-  for (const reasoning of thoughts) yield { reasoning }
+function* deltasOf(
+  exchange: Exchange,
+  { reasoningTokens, tokens, toolCall }: MockResponse,
+): Generator<object> {
+  for (const reasoning of reasoningTokens) yield { reasoning }
   for (const content of tokens) yield { content }
   if (toolCall === undefined) return
   const { id, type, function: call } = toolCallOf(exchange, toolCall)
@@ -101,18 +114,18 @@ function toolCallOf({ random }: Exchange, call: { readonly name: string; readonl
   return { id: `call_${random(24)}`, type: 'function', function: call }
 }
 
-function usageOf({ promptTokens, completionTokens, thoughts }: Answer): object {
+function usageOf({ promptTokens, completionTokens, reasoningTokens }: MockResponse): object {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: 0 },
-    completion_tokens_details: { reasoning_tokens: thoughts.length },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens.length },
   }
 }
 
 async function breakOff(exchange: Exchange, how: 'cut' | 'tear' | 'stall'): Promise<void> {
-  if (how === 'stall') return silence(exchange)
+  if (how === 'stall') return untilDisconnect(exchange)
   // End the socket, which flushes, instead of destroying it: what was written must arrive before the connection closes.
   // Node 26 passes it to the socket only at the end of the tick.
   await new Promise(setImmediate)

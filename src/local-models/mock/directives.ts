@@ -49,7 +49,7 @@ const plainBehaviour: Behaviour = {
  * Everything that may follow `loopback:` on a line of the last message. The input of embeddings and speech and the prompt
  * of transcriptions may hold `delay`, `status` and `usage`; the rest has no effect there. The documentation prints this table.
  */
-export const loopbackDirectives: readonly Directive[] = [
+export const mockDirectives: readonly Directive[] = [
   {
     syntax: 'delay TIME',
     does: 'waits before the first byte',
@@ -151,16 +151,16 @@ export const loopbackDirectives: readonly Directive[] = [
 
 const LINE = /^[ \t]*loopback:[ \t]*(\S.*)\r?$/gim
 /** Longer numbers are mistakes. */
-const LONGEST_NUMBER = 7
+const MAX_DIGITS = 7
 /** Longer waits outlive the timeout of every client. */
-const LONGEST_WAIT_MS = 600_000
+const MAX_WAIT_MS = 600_000
 
 /** Splits the text into the part without directive lines, and the behaviour that `given` and these lines describe. Throws `bad-request` for an unknown directive. */
 export function readBehaviour(text: string, given: readonly string[] = []): [string, Behaviour] {
-  const asked = [...text.matchAll(LINE)].map((match) => (match[1] ?? '').trimEnd())
-  const parts = [...given, ...asked].map(readDirective)
+  const lines = [...text.matchAll(LINE)].map((match) => (match[1] ?? '').trimEnd())
+  const parts = [...given, ...lines].map(readDirective)
   const rest =
-    asked.length === 0
+    lines.length === 0
       ? text
       : text
           .replace(LINE, '')
@@ -170,18 +170,15 @@ export function readBehaviour(text: string, given: readonly string[] = []): [str
 }
 
 function readDirective(words: string): Partial<Behaviour> {
-  for (const { pattern, read } of loopbackDirectives) {
+  for (const { pattern, read } of mockDirectives) {
     const match = pattern.exec(words)
-    if (
-      match !== null &&
-      !match.some((part) => /^\d+$/.test(part ?? '') && (part ?? '').length > LONGEST_NUMBER)
-    )
+    if (match !== null && !match.some((part) => /^\d+$/.test(part ?? '') && (part ?? '').length > MAX_DIGITS))
       return read(match.slice(1))
   }
-  const known = loopbackDirectives.map((directive) => directive.syntax).join(', ')
+  const known = mockDirectives.map((directive) => directive.syntax).join(', ')
   throw new BrokerError('bad-request', `loopback doesn't know “${words.slice(0, 80)}”; it knows: ${known}`)
 }
 
 function milliseconds(count: string | undefined, unit: string | undefined): number {
-  return Math.min(Number(count) * (unit === 's' ? 1000 : 1), LONGEST_WAIT_MS)
+  return Math.min(Number(count) * (unit === 's' ? 1000 : 1), MAX_WAIT_MS)
 }

@@ -13,7 +13,7 @@ const embeddingRequest = z.looseObject({
   encoding_format: z.enum(['float', 'base64']).nullish(),
 })
 
-const USUAL_DIMENSIONS = 64
+const DEFAULT_DIMENSIONS = 64
 
 /** `POST /v1/embeddings`: one vector per input, in the order of the inputs. */
 export async function embeddings(exchange: Exchange): Promise<void> {
@@ -28,7 +28,7 @@ export async function embeddings(exchange: Exchange): Promise<void> {
     return {
       object: 'embedding',
       index,
-      embedding: encode(embed(text, request.dimensions ?? USUAL_DIMENSIONS)),
+      embedding: encode(embed(text, request.dimensions ?? DEFAULT_DIMENSIONS)),
     }
   })
   const tokens = inputs.reduce((sum, text) => sum + countTokens(text), 0)

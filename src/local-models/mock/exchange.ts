@@ -13,7 +13,7 @@ export interface Exchange {
   readonly signal: AbortSignal
 }
 
-const LARGEST_BODY = 32 * 1024 * 1024
+const MAX_BODY_BYTES = 32 * 1024 * 1024
 
 /** The whole body. Throws `too-large` beyond 32 MiB. */
 export async function readBody({ request }: Exchange): Promise<Buffer> {
@@ -21,7 +21,7 @@ export async function readBody({ request }: Exchange): Promise<Buffer> {
   let size = 0
   for await (const piece of request as AsyncIterable<Buffer>) {
     size += piece.length
-    if (size > LARGEST_BODY)
+    if (size > MAX_BODY_BYTES)
       throw new BrokerError('too-large', 'the loopback provider accepts at most 32 MiB')
     pieces.push(piece)
   }
@@ -86,7 +86,7 @@ export async function pause({ clock, signal }: Exchange, ms: number): Promise<vo
 }
 
 /** Waits until the caller disconnects. */
-export async function silence({ signal }: Exchange): Promise<void> {
+export async function untilDisconnect({ signal }: Exchange): Promise<void> {
   if (signal.aborted) return
   await new Promise<void>((resolve) => {
     signal.addEventListener('abort', () => resolve(), { once: true })

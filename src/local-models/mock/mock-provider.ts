@@ -9,9 +9,9 @@ import { speech, transcriptions } from './audio.ts'
 import { chat } from './chat.ts'
 import { embeddings } from './embeddings.ts'
 import { sendError, sendJson, type Exchange } from './exchange.ts'
-import { loopbackDescription, loopbackModels } from './models.ts'
+import { mockDescription, mockModels } from './models.ts'
 
-export interface LoopbackOptions {
+export interface MockProviderOptions {
   readonly socketPath: string
   readonly clock: Clock
   /** Random letters and digits for ids; the system's randomness when absent. */
@@ -19,7 +19,7 @@ export interface LoopbackOptions {
 }
 
 /** A running mock provider. */
-export interface Loopback {
+export interface MockProvider {
   /** Ends all responses and removes the socket. */
   close(): Promise<void>
 }
@@ -31,15 +31,15 @@ const routes: Readonly<Record<string, (exchange: Exchange) => void | Promise<voi
   'POST /v1/audio/transcriptions': transcriptions,
   'GET /v1/models': listModels,
   'GET /health': (exchange) =>
-    sendJson(exchange, { status: 'ok', name: 'loopback', description: loopbackDescription }),
+    sendJson(exchange, { status: 'ok', name: 'loopback', description: mockDescription }),
 }
 
 /** Starts the mock provider. Replaces a stale socket file; throws `upstream-down` when a process listens on it. */
-export async function startLoopback({
+export async function startMockProvider({
   socketPath,
   clock,
   random = randomLetters,
-}: LoopbackOptions): Promise<Loopback> {
+}: MockProviderOptions): Promise<MockProvider> {
   const server = createServer((request, response) => void serve({ request, response, clock, random }))
   await listenOn(server, socketPath)
   await chmod(socketPath, 0o600)
@@ -78,7 +78,7 @@ function untilClosed(response: ServerResponse): AbortSignal {
 }
 
 function listModels(exchange: Exchange): void {
-  const data = loopbackModels.map(({ id, displayName, description, kind, contextWindow }) => ({
+  const data = mockModels.map(({ id, displayName, description, kind, contextWindow }) => ({
     id,
     object: 'model',
     created: 0,

@@ -1,8 +1,8 @@
-import { NOTHING } from '../../base/money.ts'
+import { ZERO } from '../../base/money.ts'
 import type { ModelKind, Price } from '../../catalog/catalog.ts'
 
 /** A model of the mock provider. */
-export interface LoopbackModel {
+export interface MockModel {
   readonly id: string
   readonly displayName: string
   readonly description: string
@@ -17,14 +17,14 @@ export interface LoopbackModel {
 }
 
 /** The description of the mock provider wherever it is listed. */
-export const loopbackDescription =
+export const mockDescription =
   'Built-in echo for trying things out: it repeats and counts what it was given. It is not a language model.'
 
 const free: Price = {
-  input: NOTHING,
-  output: NOTHING,
-  characters: NOTHING,
-  hours: NOTHING,
+  input: ZERO,
+  output: ZERO,
+  characters: ZERO,
+  hours: ZERO,
   source: 'built in',
   date: undefined,
 }
@@ -36,12 +36,12 @@ const chat = {
   capabilities: ['tool_calling', 'json_mode', 'structured_outputs', 'streaming'],
 }
 
-export const loopbackModels: readonly LoopbackModel[] = [
+export const mockModels: readonly MockModel[] = [
   {
     ...chat,
     id: 'loopback',
     displayName: 'Loopback (built-in echo)',
-    description: loopbackDescription,
+    description: mockDescription,
     directives: [],
   },
   {

@@ -1,28 +1,28 @@
 // Steps that all routes of the mock provider share.
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/text.ts'
-import { fieldFault } from '../../wire/openai/field-error.ts'
+import { truncate } from '../../base/text.ts'
+import { fieldError } from '../../wire/openai/field-error.ts'
 import type { ModelKind } from '../../catalog/catalog.ts'
 import type { Behaviour } from './directives.ts'
 import { errorBody, pause, sendJson, type Exchange } from './exchange.ts'
-import { loopbackModels, type LoopbackModel } from './models.ts'
+import { mockModels, type MockModel } from './models.ts'
 
 /** Validates the request by `schema`. Throws `bad-request`, naming the field. */
 export function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const { success, data } = schema.safeParse(value)
   if (success) return data
-  throw fieldFault(schema, value)
+  throw fieldError(schema, value)
 }
 
 /** The model of that kind. Throws `no-such-model`, naming those that exist. */
-export function modelFor(id: string, kind: ModelKind): LoopbackModel {
-  const found = loopbackModels.find((model) => model.id === id && model.kind === kind)
+export function modelFor(id: string, kind: ModelKind): MockModel {
+  const found = mockModels.find((model) => model.id === id && model.kind === kind)
   if (found !== undefined) return found
-  const known = loopbackModels.filter((model) => model.kind === kind).map((model) => model.id)
+  const known = mockModels.filter((model) => model.kind === kind).map((model) => model.id)
   throw new BrokerError(
     'no-such-model',
-    `loopback has no ${kind} model “${shortName(id)}”; it has: ${known.join(', ')}`,
+    `loopback has no ${kind} model “${truncate(id)}”; it has: ${known.join(', ')}`,
   )
 }
 

@@ -4,11 +4,11 @@ import { showUsage } from '../shared/format.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { LONG_TIMEOUT_MS } from './client.ts'
-import type { ExaWire } from './client.ts'
+import type { ExaClient } from './client.ts'
 
 const MAX_CITATION_CHARS = 4000
 
-export const answer = (wire: ExaWire) =>
+export const answer = (client: ExaClient) =>
   tool({
     name: 'answer',
     title: 'Answer with sources',
@@ -35,7 +35,7 @@ export const answer = (wire: ExaWire) =>
     }),
     async run({ query, include_text, country }, signal) {
       const body = { query, text: include_text, userLocation: country?.toUpperCase() }
-      const { reply, usage } = await wire.post('/answer', body, LONG_TIMEOUT_MS, signal)
+      const { reply, usage } = await client.post('/answer', body, LONG_TIMEOUT_MS, signal)
       const answer = typeof reply.answer === 'string' ? reply.answer : JSON.stringify(reply.answer ?? '')
       const citations = (reply.citations ?? []).map((row) => ({
         url: row.url ?? row.id ?? '',

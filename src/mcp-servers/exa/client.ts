@@ -4,14 +4,14 @@ import type { Secret } from '../../base/secret.ts'
 import { baseUrl } from '../shared/http/base-url.ts'
 import type { FailureKind, ToolFailure } from '../shared/tool-failure.ts'
 import { jsonOf, recordOf } from '../shared/http/send.ts'
-import type { HttpAnswer, HttpQuestion } from '../shared/http/send.ts'
-import type { Surroundings } from '../shared/server.ts'
+import type { FetchResponse, FetchRequest } from '../shared/http/send.ts'
+import type { ServerDependencies } from '../shared/server.ts'
 import type { Usage } from '../shared/schemas.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 import { createVendor } from '../shared/vendor.ts'
 
 /** Exa's API, as documented in November 2026: JSON posted with the key in a header; responses state their cost. */
-export interface ExaWire {
+export interface ExaClient {
   readonly secrets: readonly Secret[]
   post(
     path: string,
@@ -62,24 +62,24 @@ const replyShape = z.looseObject({
 export const TIMEOUT_MS = 30_000
 export const LONG_TIMEOUT_MS = 60_000
 
-export function openWire(surroundings: Surroundings): ExaWire {
-  const api = baseUrl(surroundings.env, 'EXA_URL', 'https://api.exa.ai')
+export function createExaClient(dependencies: ServerDependencies): ExaClient {
+  const api = baseUrl(dependencies.env, 'EXA_URL', 'https://api.exa.ai')
   const vendor = createVendor(
     { keyVariables: ['EXA_API_KEYS', 'EXA_API_KEY'], retries: 2, withKey, failureIn },
-    surroundings,
+    dependencies,
   )
   return {
     secrets: vendor.secrets,
     async post(path, body, timeoutMs, signal) {
-      const answer = await vendor.ask({ url: api(path), body, timeoutMs }, signal)
-      const reply = replyShape.parse(jsonOf(answer))
-      return { reply, usage: { requests: answer.requests, costUsd: reply.costDollars?.total } }
+      const response = await vendor.send({ url: api(path), body, timeoutMs }, signal)
+      const reply = replyShape.parse(jsonOf(response))
+      return { reply, usage: { requests: response.requests, costUsd: reply.costDollars?.total } }
     },
   }
 }
 
-function withKey(question: HttpQuestion, key: string): HttpQuestion {
-  return { ...question, headers: { ...question.headers, 'x-api-key': key } }
+function withKey(request: FetchRequest, key: string): FetchRequest {
+  return { ...request, headers: { ...request.headers, 'x-api-key': key } }
 }
 
 const KIND_OF_TAG: Readonly<Record<string, FailureKind>> = {
@@ -91,13 +91,13 @@ const KIND_OF_TAG: Readonly<Record<string, FailureKind>> = {
   INVALID_URLS: 'bad_request',
 }
 
-function failureIn(answer: HttpAnswer): ToolFailure | undefined {
-  if (answer.status < 300) return undefined
-  const { error, tag } = recordOf(answer)
+function failureIn(response: FetchResponse): ToolFailure | undefined {
+  if (response.status < 300) return undefined
+  const { error, tag } = recordOf(response)
   const kind = typeof tag === 'string' ? KIND_OF_TAG[tag] : undefined
-  return failureOfStatus(answer, {
+  return failureOfStatus(response, {
     message: error,
     code: tag,
-    kind: kind ?? (answer.status === 410 ? 'bad_request' : undefined),
+    kind: kind ?? (response.status === 410 ? 'bad_request' : undefined),
   })
 }

@@ -8,7 +8,7 @@ import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { contentsFor } from './contents.ts'
 import { TIMEOUT_MS } from './client.ts'
-import type { ExaWire, Reply, Row } from './client.ts'
+import type { ExaClient, Reply, Row } from './client.ts'
 
 const pageRow = z.object({
   url: z.string(),
@@ -22,7 +22,7 @@ const pageRow = z.object({
     .optional(),
 })
 
-export const fetchPages = (wire: ExaWire) =>
+export const fetchPages = (client: ExaClient) =>
   tool({
     name: 'fetch_pages',
     title: 'Read pages',
@@ -52,16 +52,16 @@ export const fetchPages = (wire: ExaWire) =>
     }),
     async run({ urls, content, max_chars, max_age_hours, subpages }, signal) {
       const body = { urls, ...contentsFor(content, max_chars), maxAgeHours: max_age_hours, subpages }
-      const { reply, usage } = await wire.post('/contents', body, TIMEOUT_MS, signal)
+      const { reply, usage } = await client.post('/contents', body, TIMEOUT_MS, signal)
       const failures = failuresIn(reply)
       const pages = (reply.results ?? []).map((row) => presentPage(row, max_chars))
-      const [worst] = failures
-      if (pages.length === 0 && worst !== undefined) throw allFailed(worst, failures.length)
+      const [firstFailure] = failures
+      if (pages.length === 0 && firstFailure !== undefined) throw allFailed(firstFailure, failures.length)
       const truncated = pages.some((page) => page.truncated)
       const data = { provider: 'exa', pages, failures, usage, truncated }
       const lost = failures.map(({ url, kind, tag }) => `FAILED ${url}: ${kind} (${tag})`)
-      const shown = pages.map((page) => `# ${page.title ?? page.url}\n${page.url}\n\n${page.content}`)
-      return { data, text: [...shown, ...lost, showUsage(usage)].join('\n\n') }
+      const texts = pages.map((page) => `# ${page.title ?? page.url}\n${page.url}\n\n${page.content}`)
+      return { data, text: [...texts, ...lost, showUsage(usage)].join('\n\n') }
     },
   })
 

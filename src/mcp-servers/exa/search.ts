@@ -7,7 +7,7 @@ import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { contentsFor } from './contents.ts'
 import { LONG_TIMEOUT_MS, TIMEOUT_MS } from './client.ts'
-import type { ExaWire, Row } from './client.ts'
+import type { ExaClient, Row } from './client.ts'
 
 const domains = z
   .array(
@@ -70,7 +70,7 @@ const output = searchShape.extend({
   ),
 })
 
-export const webSearch = (wire: ExaWire) =>
+export const webSearch = (client: ExaClient) =>
   tool({
     name: 'web_search',
     title: 'Search by meaning',
@@ -84,7 +84,7 @@ export const webSearch = (wire: ExaWire) =>
     }),
     output,
     async run(args, signal) {
-      return search(wire, args, signal)
+      return search(client, args, signal)
     },
   })
 
@@ -96,9 +96,9 @@ function conflictsOf(args: Input): string[] {
   )
 }
 
-async function search(wire: ExaWire, args: Input, signal: AbortSignal) {
+async function search(client: ExaClient, args: Input, signal: AbortSignal) {
   const { body, warnings } = bodyFor(args)
-  const { reply, usage } = await wire.post(
+  const { reply, usage } = await client.post(
     '/search',
     body,
     args.type === 'deep' ? LONG_TIMEOUT_MS : TIMEOUT_MS,
@@ -173,7 +173,7 @@ function presentRow(row: Row, maxChars: number) {
   }
 }
 
-export const findSimilar = (wire: ExaWire) =>
+export const findSimilar = (client: ExaClient) =>
   tool({
     name: 'find_similar',
     title: 'Find similar pages',
@@ -185,7 +185,7 @@ export const findSimilar = (wire: ExaWire) =>
     }),
     output,
     async run({ url, limit }, signal) {
-      const page = await wire.post('/contents', { urls: [url], summary: true }, TIMEOUT_MS, signal)
+      const page = await client.post('/contents', { urls: [url], summary: true }, TIMEOUT_MS, signal)
       const [row] = page.reply.results ?? []
       const about = [row?.title, row?.summary].filter((part) => part != null && part !== '').join('. ')
       const own = new URL(url).hostname
@@ -194,7 +194,7 @@ export const findSimilar = (wire: ExaWire) =>
         limit,
         exclude_domains: [own],
       })
-      const found = await search(wire, args, signal)
+      const found = await search(client, args, signal)
       const requests = page.usage.requests + found.data.usage.requests
       const usage = { requests, costUsd: sumUsd([page.usage.costUsd, found.data.usage.costUsd]) }
       const data = { ...found.data, usage }

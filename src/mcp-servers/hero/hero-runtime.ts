@@ -1,45 +1,45 @@
 import type { Clock } from '../../base/clock.ts'
 import { ToolFailure } from '../shared/tool-failure.ts'
-import type { Surroundings } from '../shared/server.ts'
-import { createLibrary } from './services/service-registry.ts'
-import type { Library } from './services/service-registry.ts'
+import type { ServerDependencies } from '../shared/server.ts'
+import { createServiceRegistry } from './services/service-registry.ts'
+import type { ServiceRegistry } from './services/service-registry.ts'
 import { readSettings } from './settings.ts'
 import type { HeroSettings } from './settings.ts'
 
 /** The settings and state that the five tools share. */
-export interface HeroRoom {
+export interface HeroRuntime {
   readonly settings: HeroSettings
-  readonly library: Library
+  readonly registry: ServiceRegistry
   readonly clock: Clock
   /** Throws `disabled` unless the operator has enabled the server. */
-  mustBeOn(): void
+  assertEnabled(): void
   /** Runs `work`, at most `PLACES` at a time. Throws `busy` above that, so that programs cannot start each other without limit. */
-  inPlace<T>(work: () => Promise<T>): Promise<T>
+  runLimited<T>(work: () => Promise<T>): Promise<T>
 }
 
-const PLACES = 2
+const MAX_RUNNING = 2
 
-export function createHero({ env, clock }: Surroundings): HeroRoom {
+export function createHeroRuntime({ env, clock }: ServerDependencies): HeroRuntime {
   const settings = readSettings(env)
-  let taken = 0
+  let running = 0
   return {
     settings,
-    library: createLibrary(settings),
+    registry: createServiceRegistry(settings),
     clock,
-    mustBeOn() {
-      if (settings.isOn) return
+    assertEnabled() {
+      if (settings.isEnabled) return
       throw new ToolFailure(
         'disabled',
         'mcp_hero is disabled because it runs generated code: the operator enables it with MCP_HERO_ENABLED=true',
       )
     },
-    async inPlace(work) {
-      if (taken >= PLACES) throw new ToolFailure('busy', `${PLACES} programs are running already`)
-      taken++
+    async runLimited(work) {
+      if (running >= MAX_RUNNING) throw new ToolFailure('busy', `${MAX_RUNNING} programs are running already`)
+      running++
       try {
         return await work()
       } finally {
-        taken--
+        running--
       }
     },
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { tool } from '../shared/tool.ts'
-import type { HeroRoom } from './hero-runtime.ts'
+import type { HeroRuntime } from './hero-runtime.ts'
 import { SERVICE_NAME } from './services/service-registry.ts'
 import type { KnownService } from './services/service-registry.ts'
 
@@ -23,9 +23,9 @@ function rowOf({ service }: KnownService): z.input<typeof serviceRow> {
   return { name, title, version, summary, methods: methods.length, hash }
 }
 
-const onHere = { openWorldHint: false, idempotentHint: true } as const
+const LOCAL_HINTS = { openWorldHint: false, idempotentHint: true } as const
 
-export const listServices = (room: HeroRoom) =>
+export const listServices = (runtime: HeroRuntime) =>
   tool({
     name: 'list_services',
     title: 'List services',
@@ -40,10 +40,10 @@ export const listServices = (room: HeroRoom) =>
         .array(z.object({ name: z.string(), reason: z.string() }))
         .describe('Found, but not usable now.'),
     }),
-    annotations: onHere,
+    annotations: LOCAL_HINTS,
     async run({ filter }, signal) {
-      room.mustBeOn()
-      const { known, silent } = await room.library.look(signal)
+      runtime.assertEnabled()
+      const { known, silent } = await runtime.registry.discover(signal)
       const word = (filter ?? '').toLowerCase()
       const services = known
         .map(rowOf)
@@ -52,12 +52,12 @@ export const listServices = (room: HeroRoom) =>
         ...services.map(({ name, methods, summary }) => `${name} (${methods} methods): ${summary}`),
         ...silent.map(({ name, reason }) => `${name}: SILENT, ${reason}`),
       ]
-      const none = `No services in ${room.settings.socketFolder}.`
+      const none = `No services in ${runtime.settings.socketFolder}.`
       return { data: { services, silent: [...silent] }, text: lines.length === 0 ? none : lines.join('\n') }
     },
   })
 
-export const registerService = (room: HeroRoom) =>
+export const registerService = (runtime: HeroRuntime) =>
   tool({
     name: 'register_service',
     title: 'Register a service',
@@ -71,18 +71,18 @@ export const registerService = (room: HeroRoom) =>
         .describe('Its OpenRPC document, if it does not serve one.'),
     }),
     output: z.object({ service: serviceRow }),
-    annotations: { ...onHere, readOnlyHint: false },
+    annotations: { ...LOCAL_HINTS, readOnlyHint: false },
     async run({ name, spec }, signal) {
-      room.mustBeOn()
+      runtime.assertEnabled()
       const known = await (spec === undefined
-        ? room.library.find(name, signal)
-        : room.library.register(name, spec, signal))
+        ? runtime.registry.find(name, signal)
+        : runtime.registry.register(name, spec, signal))
       const service = rowOf(known)
       return { data: { service }, text: `${name}: ${service.methods} methods. ${service.summary}` }
     },
   })
 
-export const getInterface = (room: HeroRoom) =>
+export const getInterface = (runtime: HeroRuntime) =>
   tool({
     name: 'get_interface',
     title: "See a service's interface",
@@ -98,10 +98,10 @@ export const getInterface = (room: HeroRoom) =>
       module: z.string().describe('What a program imports.'),
       client: z.string().optional().describe('Python source, standard library only.'),
     }),
-    annotations: onHere,
+    annotations: LOCAL_HINTS,
     async run({ service: name, client }, signal) {
-      room.mustBeOn()
-      const known = await room.library.find(name, signal)
+      runtime.assertEnabled()
+      const known = await runtime.registry.find(name, signal)
       const module = known.module.replace(/\.py$/, '')
       const source = client ? known.client : undefined
       const data = { service: rowOf(known), interface: known.interface, module, client: source }

@@ -6,7 +6,7 @@ import { BrokerError } from '../../base/errors.ts'
 
 /** The operator's settings for `mcp_hero`; requests cannot change them. */
 export interface HeroSettings {
-  readonly isOn: boolean
+  readonly isEnabled: boolean
   /** Folder of service folders with an `rpc.sock` in each. */
   readonly socketFolder: string
   /** The folder of generated clients and interfaces. */
@@ -43,7 +43,7 @@ export interface Limits {
 type Env = Readonly<Record<string, string | undefined>>
 
 const MEGABYTE = 1024 * 1024
-const ON = new Set(['1', 'true', 'yes', 'on'])
+const TRUE_WORDS = new Set(['1', 'true', 'yes', 'on'])
 
 /** Reads the settings from the environment. Throws `bad-request` naming an invalid variable. */
 export function readSettings(env: Env): HeroSettings {
@@ -51,12 +51,12 @@ export function readSettings(env: Env): HeroSettings {
   const seconds = numberFrom(env, 'MCP_HERO_SECONDS', 30, 600)
   const secret = env['HERO_SECRET'] ?? ''
   return {
-    isOn: ON.has((env['MCP_HERO_ENABLED'] ?? '').toLowerCase()),
+    isEnabled: TRUE_WORDS.has((env['MCP_HERO_ENABLED'] ?? '').toLowerCase()),
     socketFolder,
-    cacheFolder: set(env, 'MCP_HERO_CACHE') ?? join(varFolderFrom(env), 'hero_aibroker', 'mcp_hero'),
-    modelSocket: set(env, 'MCP_HERO_MODEL_SOCKET') ?? join(socketFolder, 'hero_aibroker', 'rest.sock'),
-    model: set(env, 'MCP_HERO_MODEL') ?? 'auto',
-    python: set(env, 'MCP_HERO_PYTHON') ?? findPython(),
+    cacheFolder: readValue(env, 'MCP_HERO_CACHE') ?? join(varFolderFrom(env), 'hero_aibroker', 'mcp_hero'),
+    modelSocket: readValue(env, 'MCP_HERO_MODEL_SOCKET') ?? join(socketFolder, 'hero_aibroker', 'rest.sock'),
+    model: readValue(env, 'MCP_HERO_MODEL') ?? 'auto',
+    python: readValue(env, 'MCP_HERO_PYTHON') ?? findPython(),
     isolation: isolationFrom(env),
     tries: numberFrom(env, 'MCP_HERO_TRIES', 3, 10),
     limits: {
@@ -67,28 +67,29 @@ export function readSettings(env: Env): HeroSettings {
       outputBytes: numberFrom(env, 'MCP_HERO_OUTPUT_KB', 64, 4096) * 1024,
       calls: numberFrom(env, 'MCP_HERO_CALLS', 100, 10_000),
     },
-    methods: set(env, 'MCP_HERO_METHODS')
+    methods: readValue(env, 'MCP_HERO_METHODS')
       ?.split(',')
       .map((pattern) => pattern.trim()),
     secret: secret === '' ? undefined : new Secret(secret),
-    context: set(env, 'MCP_HERO_CONTEXT'),
+    context: readValue(env, 'MCP_HERO_CONTEXT'),
   }
 }
 
-function set(env: Env, name: string): string | undefined {
+function readValue(env: Env, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value
 }
 
 /** The folder of sockets; the variables are those that Hero's services have used, newest first. */
 function socketFolderFrom(env: Env): string {
-  const named = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR'].map((name) => set(env, name))
+  const named = ['PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR'].map((name) => readValue(env, name))
   return named.find((path) => path !== undefined) ?? join(varFolderFrom(env), 'sockets')
 }
 
 function varFolderFrom(env: Env): string {
   return (
-    set(env, 'PATH_VAR') ?? join(set(env, 'PATH_ROOT') ?? join(set(env, 'HOME') ?? homedir(), 'hero'), 'var')
+    readValue(env, 'PATH_VAR') ??
+    join(readValue(env, 'PATH_ROOT') ?? join(readValue(env, 'HOME') ?? homedir(), 'hero'), 'var')
   )
 }
 
@@ -100,15 +101,15 @@ function findPython(): string {
 }
 
 function isolationFrom(env: Env): Isolation {
-  const value = set(env, 'MCP_HERO_ISOLATION') ?? 'namespaces'
+  const value = readValue(env, 'MCP_HERO_ISOLATION') ?? 'namespaces'
   if (value === 'namespaces' || value === 'filters') return value
   throw new BrokerError('bad-request', `MCP_HERO_ISOLATION is namespaces or filters, not “${value}”`)
 }
 
-function numberFrom(env: Env, name: string, usual: number, most: number): number {
-  const text = set(env, name)
-  if (text === undefined) return usual
+function numberFrom(env: Env, name: string, defaultValue: number, max: number): number {
+  const text = readValue(env, name)
+  if (text === undefined) return defaultValue
   const value = Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new BrokerError('bad-request', `${name} is a whole number from 1 to ${most}, not “${text}”`)
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value
+  throw new BrokerError('bad-request', `${name} is a whole number from 1 to ${max}, not “${text}”`)
 }

@@ -5,7 +5,7 @@ import { jsonOf } from '../shared/http/send.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
-import type { ScraperApiWire } from './client.ts'
+import type { ScraperApiClient } from './client.ts'
 
 const number = z
   .union([z.number(), z.string().transform(Number)])
@@ -21,7 +21,7 @@ const accountReply = z.looseObject({
   subscriptionDate: text,
 })
 
-export const estimateCost = (wire: ScraperApiWire) =>
+export const estimateCost = (client: ScraperApiClient) =>
   tool({
     name: 'estimate_cost',
     title: 'What would it cost?',
@@ -30,8 +30,8 @@ export const estimateCost = (wire: ScraperApiWire) =>
     output: z.object({ provider: z.string(), url: z.string(), credits: z.number().optional() }),
     annotations: { idempotentHint: true },
     async run({ url, ...options }, signal) {
-      const answer = await wire.get('/account/urlcost', { ...vendorOptions(options), url }, signal)
-      const credits = costReply.parse(jsonOf(answer)).credits ?? undefined
+      const response = await client.get('/account/urlcost', { ...vendorOptions(options), url }, signal)
+      const credits = costReply.parse(jsonOf(response)).credits ?? undefined
       return {
         data: { provider: 'scraperapi', url, credits },
         text: `${credits ?? 'an unknown number of'} credits`,
@@ -39,7 +39,7 @@ export const estimateCost = (wire: ScraperApiWire) =>
     },
   })
 
-export const account = (wire: ScraperApiWire) =>
+export const account = (client: ScraperApiClient) =>
   accountTool({
     title: 'Credit left',
     description:
@@ -55,7 +55,7 @@ export const account = (wire: ScraperApiWire) =>
       renewed: z.string().optional(),
     }),
     async read(signal) {
-      const reply = accountReply.parse(jsonOf(await wire.get('/account', {}, signal)))
+      const reply = accountReply.parse(jsonOf(await client.get('/account', {}, signal)))
       const used = reply.requestCount ?? undefined
       const limit = reply.requestLimit ?? undefined
       const left = used === undefined || limit === undefined ? undefined : limit - used

@@ -2,25 +2,25 @@ import type { Secret } from '../../base/secret.ts'
 import { baseUrl } from '../shared/http/base-url.ts'
 import type { FailureKind, ToolFailure } from '../shared/tool-failure.ts'
 import { textOf } from '../shared/http/send.ts'
-import type { HttpAnswer, HttpQuestion } from '../shared/http/send.ts'
-import type { Surroundings } from '../shared/server.ts'
+import type { FetchResponse, FetchRequest } from '../shared/http/send.ts'
+import type { ServerDependencies } from '../shared/server.ts'
 import { creditPrice } from '../shared/cost.ts'
 import type { Usage } from '../shared/schemas.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 import { createVendor } from '../shared/vendor.ts'
-import type { VendorAnswer } from '../shared/vendor.ts'
+import type { VendorResponse } from '../shared/vendor.ts'
 
 export type Options = Readonly<Record<string, string | number | boolean | undefined>>
 
 /** ScraperAPI's API, as documented in November 2026: the key in the query string (in the body for jobs), facts in headers. */
-export interface ScraperApiWire {
+export interface ScraperApiClient {
   readonly secrets: readonly Secret[]
   /** The body of the response is the page. */
-  scrape(target: string, options: Options, signal: AbortSignal): Promise<VendorAnswer>
-  get(path: string, query: Options, signal: AbortSignal): Promise<VendorAnswer>
-  startJob(body: object, isBatch: boolean, signal: AbortSignal): Promise<VendorAnswer>
-  readJob(id: string, signal: AbortSignal): Promise<VendorAnswer>
-  usage(answer: VendorAnswer): Usage
+  scrape(target: string, options: Options, signal: AbortSignal): Promise<VendorResponse>
+  get(path: string, query: Options, signal: AbortSignal): Promise<VendorResponse>
+  startJob(body: object, isBatch: boolean, signal: AbortSignal): Promise<VendorResponse>
+  readJob(id: string, signal: AbortSignal): Promise<VendorResponse>
+  usage(response: VendorResponse): Usage
 }
 
 /** The service itself retries for 70 s. */
@@ -28,42 +28,42 @@ const SCRAPE_TIMEOUT_MS = 80_000
 const TIMEOUT_MS = 20_000
 const MAX_PAGE_BYTES = 16 * 1024 * 1024
 
-export function openWire(surroundings: Surroundings): ScraperApiWire {
-  const { env } = surroundings
+export function createScraperApiClient(dependencies: ServerDependencies): ScraperApiClient {
+  const { env } = dependencies
   const api = baseUrl(env, 'SCRAPERAPI_URL', 'https://api.scraperapi.com')
   const jobs = baseUrl(env, 'SCRAPERAPI_ASYNC_URL', 'https://async.scraperapi.com')
-  const dollarsFor = creditPrice(env, 'SCRAPERAPI_USD_PER_CREDIT')
+  const usdFor = creditPrice(env, 'SCRAPERAPI_USD_PER_CREDIT')
   const keyVariables = ['SCRAPERAPI_API_KEYS', 'SCRAPERAPI_API_KEY', 'SCRAPERAPI_KEY']
-  const vendor = createVendor({ keyVariables, retries: 1, withKey, failureIn }, surroundings)
+  const vendor = createVendor({ keyVariables, retries: 1, withKey, failureIn }, dependencies)
   return {
     secrets: vendor.secrets,
     scrape(target, options, signal) {
       const url = api('/', { ...options, url: target })
-      return vendor.ask(
+      return vendor.send(
         { url, timeoutMs: SCRAPE_TIMEOUT_MS, maxBytes: MAX_PAGE_BYTES, headers: { accept: '*/*' } },
         signal,
       )
     },
-    get: (path, query, signal) => vendor.ask({ url: api(path, query), timeoutMs: TIMEOUT_MS }, signal),
+    get: (path, query, signal) => vendor.send({ url: api(path, query), timeoutMs: TIMEOUT_MS }, signal),
     startJob: (body, isBatch, signal) =>
-      vendor.ask({ url: jobs(isBatch ? '/batchjobs' : '/jobs'), body, timeoutMs: TIMEOUT_MS }, signal),
+      vendor.send({ url: jobs(isBatch ? '/batchjobs' : '/jobs'), body, timeoutMs: TIMEOUT_MS }, signal),
     readJob: (id, signal) =>
-      vendor.ask({ url: jobs(`/jobs/${id}`), timeoutMs: TIMEOUT_MS, maxBytes: MAX_PAGE_BYTES }, signal),
-    usage(answer) {
-      const credits = numberOf(answer.headers.get('sa-credit-cost'))
-      return { requests: answer.requests, credits, costUsd: dollarsFor(credits) }
+      vendor.send({ url: jobs(`/jobs/${id}`), timeoutMs: TIMEOUT_MS, maxBytes: MAX_PAGE_BYTES }, signal),
+    usage(response) {
+      const credits = numberOf(response.headers.get('sa-credit-cost'))
+      return { requests: response.requests, credits, costUsd: usdFor(credits) }
     },
   }
 }
 
 /** Jobs take the key in the body; all other requests in the query, before `url`, which must be last. */
-function withKey(question: HttpQuestion, key: string): HttpQuestion {
-  if (typeof question.body === 'object') return { ...question, body: { apiKey: key, ...question.body } }
-  const url = new URL(question.url)
+function withKey(request: FetchRequest, key: string): FetchRequest {
+  if (typeof request.body === 'object') return { ...request, body: { apiKey: key, ...request.body } }
+  const url = new URL(request.url)
   const rest = [...url.searchParams]
   url.search = ''
   for (const [name, value] of [['api_key', key] as const, ...rest]) url.searchParams.append(name, value)
-  return { ...question, url }
+  return { ...request, url }
 }
 
 export function numberOf(text: string | null): number | undefined {
@@ -71,16 +71,16 @@ export function numberOf(text: string | null): number | undefined {
 }
 
 /** A 403 is the site's if the site's status is present, else the vendor's: credit, plan, or `max_cost`. */
-function failureIn(answer: HttpAnswer): ToolFailure | undefined {
-  if (answer.status < 300) return undefined
-  const siteStatus = answer.headers.get('sa-statuscode')
+function failureIn(response: FetchResponse): ToolFailure | undefined {
+  if (response.status < 300) return undefined
+  const siteStatus = response.headers.get('sa-statuscode')
   const words =
-    siteStatus === null ? textOf(answer).trim().replace(/\s+/g, ' ') : `the site answered ${siteStatus}`
-  const credits = numberOf(answer.headers.get('sa-credit-cost'))
-  return failureOfStatus(answer, {
+    siteStatus === null ? textOf(response).trim().replace(/\s+/g, ' ') : `the site answered ${siteStatus}`
+  const credits = numberOf(response.headers.get('sa-credit-cost'))
+  return failureOfStatus(response, {
     message: words,
     credits,
-    ...verdict(answer.status, siteStatus !== null, words),
+    ...verdict(response.status, siteStatus !== null, words),
   })
 }
 

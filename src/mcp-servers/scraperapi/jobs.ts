@@ -6,7 +6,7 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
-import type { ScraperApiWire } from './client.ts'
+import type { ScraperApiClient } from './client.ts'
 
 const jobReply = z.looseObject({
   id: text,
@@ -19,7 +19,7 @@ const jobsReply = z.union([z.array(jobReply), jobReply.transform((job) => [job])
 
 const jobId = z.string().regex(/^[A-Za-z0-9-]{8,64}$/, 'an id as submit_job returned it')
 
-export const submitJob = (wire: ScraperApiWire) =>
+export const submitJob = (client: ScraperApiClient) =>
   tool({
     name: 'submit_job',
     title: 'Start reading many pages',
@@ -39,7 +39,7 @@ export const submitJob = (wire: ScraperApiWire) =>
       const apiParams = vendorOptions(options)
       const [url] = urls
       const body = urls.length === 1 ? { url, apiParams } : { urls, apiParams }
-      const started = jobsReply.parse(jsonOf(await wire.startJob(body, urls.length > 1, signal)))
+      const started = jobsReply.parse(jsonOf(await client.startJob(body, urls.length > 1, signal)))
       const jobs = started.flatMap((job, index) =>
         job.id == null
           ? []
@@ -52,7 +52,7 @@ export const submitJob = (wire: ScraperApiWire) =>
     },
   })
 
-export const getJob = (wire: ScraperApiWire) =>
+export const getJob = (client: ScraperApiClient) =>
   tool({
     name: 'get_job',
     title: 'Fetch a page read in the background',
@@ -71,7 +71,7 @@ export const getJob = (wire: ScraperApiWire) =>
     }),
     annotations: { idempotentHint: true },
     async run({ job_id, max_chars }, signal) {
-      const job = jobReply.parse(jsonOf(await wire.readJob(job_id, signal)))
+      const job = jobReply.parse(jsonOf(await client.readJob(job_id, signal)))
       const body = job.response?.body
       const whole = body == null ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
       const content = whole === undefined ? undefined : cut(whole, max_chars)

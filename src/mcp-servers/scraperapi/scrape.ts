@@ -6,14 +6,14 @@ import { showPage, showUsage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { capJson, cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
-import type { VendorAnswer } from '../shared/vendor.ts'
+import type { VendorResponse } from '../shared/vendor.ts'
 import { scrapeOptions, vendorOptions } from './options.ts'
 import { numberOf } from './client.ts'
-import type { ScraperApiWire } from './client.ts'
+import type { ScraperApiClient } from './client.ts'
 
 const MAX_IMAGE_BYTES = 1024 * 1024
 
-export const scrapePage = (wire: ScraperApiWire) =>
+export const scrapePage = (client: ScraperApiClient) =>
   tool({
     name: 'scrape_page',
     title: 'Read a page through a proxy',
@@ -22,28 +22,32 @@ export const scrapePage = (wire: ScraperApiWire) =>
     input: z.strictObject({ url: targetUrl, ...scrapeOptions, max_chars: maxChars }),
     output: pageShape,
     async run({ url, max_chars, ...options }, signal) {
-      const answer = await wire.scrape(url, vendorOptions(options), signal)
-      const contentType = answer.headers.get('content-type') ?? undefined
+      const response = await client.scrape(url, vendorOptions(options), signal)
+      const contentType = response.headers.get('content-type') ?? undefined
       const facts = {
         provider: 'scraperapi',
         url,
-        finalUrl: answer.headers.get('sa-final-url') ?? undefined,
-        status: numberOf(answer.headers.get('sa-statuscode')),
+        finalUrl: response.headers.get('sa-final-url') ?? undefined,
+        status: numberOf(response.headers.get('sa-statuscode')),
         contentType,
-        usage: wire.usage(answer),
+        usage: client.usage(response),
       }
-      if (contentType?.startsWith('image/') === true) return imageAnswer(answer, contentType, facts)
-      const content = cut(textOf(answer), max_chars)
+      if (contentType?.startsWith('image/') === true) return imageOutput(response, contentType, facts)
+      const content = cut(textOf(response), max_chars)
       const { text, totalChars } = content
-      const truncated = content.truncated || answer.isCut
+      const truncated = content.truncated || response.isTruncated
       const data = { ...facts, format: options.format, content: text, truncated, totalChars }
       return { data, text: showPage(data) }
     },
   })
 
-function imageAnswer<Facts extends { usage: VendorUsage }>(answer: VendorAnswer, type: string, facts: Facts) {
-  const { length } = answer.bytes
-  if (length > MAX_IMAGE_BYTES || answer.isCut) {
+function imageOutput<Facts extends { usage: VendorUsage }>(
+  response: VendorResponse,
+  type: string,
+  facts: Facts,
+) {
+  const { length } = response.bytes
+  if (length > MAX_IMAGE_BYTES || response.isTruncated) {
     throw new ToolFailure('target_error', `the picture has ${length} bytes, more than ${MAX_IMAGE_BYTES}`, {
       credits: facts.usage.credits,
       next: 'Look for a smaller version of the picture.',
@@ -52,12 +56,12 @@ function imageAnswer<Facts extends { usage: VendorUsage }>(answer: VendorAnswer,
   const mimeType = type.split(';')[0] ?? type
   const content = `[${mimeType}, ${length} bytes]`
   const data = { ...facts, format: 'image', content, truncated: false, totalChars: content.length }
-  return { data, text: content, images: [{ data: Buffer.from(answer.bytes).toString('base64'), mimeType }] }
+  return { data, text: content, images: [{ data: Buffer.from(response.bytes).toString('base64'), mimeType }] }
 }
 
-type VendorUsage = ReturnType<ScraperApiWire['usage']>
+type VendorUsage = ReturnType<ScraperApiClient['usage']>
 
-export const scrapeStructured = (wire: ScraperApiWire) =>
+export const scrapeStructured = (client: ScraperApiClient) =>
   tool({
     name: 'scrape_structured',
     title: 'Read a page as data',
@@ -77,20 +81,20 @@ export const scrapeStructured = (wire: ScraperApiWire) =>
       truncated: z.boolean(),
     }),
     async run({ url, country, max_cost, max_chars }, signal) {
-      const answer = await wire.scrape(url, { autoparse: true, country_code: country, max_cost }, signal)
-      const { value, truncated } = capJson(parsed(answer, wire), max_chars)
-      const usage = wire.usage(answer)
+      const response = await client.scrape(url, { autoparse: true, country_code: country, max_cost }, signal)
+      const { value, truncated } = capJson(parsed(response, client), max_chars)
+      const usage = client.usage(response)
       const data = { provider: 'scraperapi', url, result: value, usage, truncated }
       return { data, text: `${JSON.stringify(value, null, 1)}\n\n${showUsage(usage)}` }
     },
   })
 
-function parsed(answer: VendorAnswer, wire: ScraperApiWire): unknown {
+function parsed(response: VendorResponse, client: ScraperApiClient): unknown {
   try {
-    return JSON.parse(textOf(answer))
+    return JSON.parse(textOf(response))
   } catch {
     throw new ToolFailure('bad_request', 'the vendor has no parser for this page', {
-      credits: wire.usage(answer).credits,
+      credits: client.usage(response).credits,
       next: 'Use scrape_page for this address.',
     })
   }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { accountTool } from '../shared/account-tool.ts'
 import { number, text } from '../shared/lenient-schemas.ts'
 import { jsonOf } from '../shared/http/send.ts'
-import type { ScrapflyWire } from './client.ts'
+import type { ScrapflyClient } from './client.ts'
 
 const usageReply = z.looseObject({
   current: number,
@@ -25,7 +25,7 @@ const accountReply = z.looseObject({
     .catch(undefined),
 })
 
-export const account = (wire: ScrapflyWire) =>
+export const account = (client: ScrapflyClient) =>
   accountTool({
     title: 'Credit left',
     description:
@@ -41,7 +41,7 @@ export const account = (wire: ScrapflyWire) =>
       concurrencyLimit: z.number().optional(),
     }),
     async read(signal) {
-      const { project, subscription } = accountReply.parse(jsonOf(await wire.get('/account', {}, signal)))
+      const { project, subscription } = accountReply.parse(jsonOf(await client.get('/account', {}, signal)))
       const scrape = subscription?.usage?.scrape
       const data = {
         provider: 'scrapfly',

@@ -6,7 +6,7 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { scrapeReply } from './scrape.ts'
-import type { ScrapflyWire } from './client.ts'
+import type { ScrapflyClient } from './client.ts'
 
 const MODELS = [
   'article',
@@ -64,7 +64,7 @@ const input = z
     },
   )
 
-export const extract = (wire: ScrapflyWire) =>
+export const extract = (client: ScrapflyClient) =>
   tool({
     name: 'extract',
     title: 'Turn a page into data',
@@ -81,8 +81,8 @@ export const extract = (wire: ScrapflyWire) =>
     }),
     async run(args, signal) {
       const { extracted, usage } = await (args.content === undefined
-        ? fromPage(wire, args, signal)
-        : fromContent(wire, args, args.content, signal))
+        ? fromPage(client, args, signal)
+        : fromContent(client, args, args.content, signal))
       const { value, truncated } = capJson(extracted.data ?? null, args.max_chars)
       const quality = extracted.data_quality ?? undefined
       const data = { provider: 'scrapfly', url: args.url, data: value, quality, usage, truncated }
@@ -94,27 +94,27 @@ type Args = z.output<typeof input>
 
 const extractedShape = z.looseObject({ data: z.unknown().optional(), data_quality: z.unknown().optional() })
 
-function wishOf({ prompt, model, template }: Args) {
+function extractionOptions({ prompt, model, template }: Args) {
   return { extraction_prompt: prompt, extraction_model: model, extraction_template: template }
 }
 
-async function fromPage(wire: ScrapflyWire, args: Args, signal: AbortSignal) {
-  const query = { ...wishOf(args), render_js: args.render_js ? true : undefined, url: args.url }
-  const answer = await wire.get('/scrape', query, signal)
-  const reply = scrapeReply.parse(jsonOf(answer))
+async function fromPage(client: ScrapflyClient, args: Args, signal: AbortSignal) {
+  const query = { ...extractionOptions(args), render_js: args.render_js ? true : undefined, url: args.url }
+  const response = await client.get('/scrape', query, signal)
+  const reply = scrapeReply.parse(jsonOf(response))
   const extracted = extractedShape
     .catch({ data: undefined, data_quality: undefined })
     .parse(reply.result.extracted_data)
-  return { extracted, usage: wire.usage(answer, reply.context?.cost?.total) }
+  return { extracted, usage: client.usage(response, reply.context?.cost?.total) }
 }
 
-async function fromContent(wire: ScrapflyWire, args: Args, content: string, signal: AbortSignal) {
+async function fromContent(client: ScrapflyClient, args: Args, content: string, signal: AbortSignal) {
   const document = { type: args.content_type, text: content }
-  const answer = await wire.post(
+  const response = await client.post(
     '/extraction',
-    { ...wishOf(args), content_type: args.content_type },
+    { ...extractionOptions(args), content_type: args.content_type },
     document,
     signal,
   )
-  return { extracted: extractedShape.parse(jsonOf(answer)), usage: wire.usage(answer) }
+  return { extracted: extractedShape.parse(jsonOf(response)), usage: client.usage(response) }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { FailureKind, ToolFailure } from '../shared/tool-failure.ts'
 import { recordOf } from '../shared/http/send.ts'
-import type { HttpAnswer } from '../shared/http/send.ts'
+import type { FetchResponse } from '../shared/http/send.ts'
 import { failureOfStatus } from '../shared/http/statuses.ts'
 
 /** Scrapfly's error codes, most specific first; from its error reference, November 2026. */
@@ -50,21 +50,21 @@ const envelope = z.looseObject({
 })
 
 /** The failure in a response, if any; a failed scrape may have status 200. The vendor's `retryable` overrides the default. */
-export function failureIn(answer: HttpAnswer): ToolFailure | undefined {
-  const isJson = (answer.headers.get('content-type') ?? '').includes('json')
-  const body = envelope.parse(isJson ? recordOf(answer) : {})
+export function failureIn(response: FetchResponse): ToolFailure | undefined {
+  const isJson = (response.headers.get('content-type') ?? '').includes('json')
+  const body = envelope.parse(isJson ? recordOf(response) : {})
   const { result } = body
-  if (answer.status < 300 && result?.success !== false) return undefined
-  const { headers } = answer
+  if (response.status < 300 && result?.success !== false) return undefined
+  const { headers } = response
   const code = result?.error?.code ?? headers.get('x-scrapfly-reject-code') ?? body.code ?? undefined
   const message =
     result?.error?.message ?? headers.get('x-scrapfly-reject-description') ?? body.message ?? body.reason
-  return failureOfStatus(answer, {
+  return failureOfStatus(response, {
     message,
     code,
     kind:
       KINDS.find(([prefix]) => code?.startsWith(prefix))?.[1] ??
-      (answer.status < 300 ? 'target_error' : undefined),
+      (response.status < 300 ? 'target_error' : undefined),
     retryable: result?.error?.retryable ?? booleanOf(headers.get('x-scrapfly-reject-retryable')),
     credits: headerNumber(headers, 'x-scrapfly-api-cost'),
   })

@@ -7,7 +7,7 @@ import { showPage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
-import type { Options, ScrapflyWire } from './client.ts'
+import type { Options, ScrapflyClient } from './client.ts'
 
 export const scrapeReply = z.looseObject({
   context: z
@@ -26,7 +26,7 @@ export const scrapeReply = z.looseObject({
 
 type Reply = z.output<typeof scrapeReply>
 
-export const scrapePage = (wire: ScrapflyWire) =>
+export const scrapePage = (client: ScrapflyClient) =>
   tool({
     name: 'scrape_page',
     title: 'Read a page',
@@ -72,9 +72,9 @@ export const scrapePage = (wire: ScrapflyWire) =>
       }),
     output: pageShape,
     async run({ url, max_chars, ...args }, signal) {
-      const answer = await wire.get('/scrape', { ...optionsFor(args), url }, signal)
-      const reply = scrapeReply.parse(jsonOf(answer))
-      const whole = await contentOf(reply, wire, signal)
+      const response = await client.get('/scrape', { ...optionsFor(args), url }, signal)
+      const reply = scrapeReply.parse(jsonOf(response))
+      const whole = await contentOf(reply, client, signal)
       const content = cut(whole.text, max_chars)
       const data = {
         provider: 'scrapfly',
@@ -86,13 +86,13 @@ export const scrapePage = (wire: ScrapflyWire) =>
         content: content.text,
         truncated: content.truncated || whole.isCut,
         totalChars: content.totalChars,
-        usage: wire.usage(answer, reply.context?.cost?.total),
+        usage: client.usage(response, reply.context?.cost?.total),
       }
       return { data, text: showPage(data) }
     },
   })
 
-interface Wanted {
+interface ScrapeArguments {
   readonly format: string
   readonly only_content: boolean
   readonly country?: string | undefined
@@ -105,7 +105,7 @@ interface Wanted {
   readonly cache_ttl_s?: number | undefined
 }
 
-function optionsFor(args: Wanted): Options {
+function optionsFor(args: ScrapeArguments): Options {
   const isPruned = args.format === 'markdown' && args.only_content
   return {
     format: isPruned ? 'markdown:only_content' : args.format,
@@ -121,7 +121,7 @@ function optionsFor(args: Wanted): Options {
 }
 
 /** Large pages stay on the vendor's host; a pointer to another host is not followed. */
-async function contentOf({ result }: Reply, wire: ScrapflyWire, signal: AbortSignal) {
+async function contentOf({ result }: Reply, client: ScrapflyClient, signal: AbortSignal) {
   const content = result.content ?? ''
   if (result.format === 'binary' || result.format === 'blob') {
     throw new ToolFailure(
@@ -133,7 +133,7 @@ async function contentOf({ result }: Reply, wire: ScrapflyWire, signal: AbortSig
     )
   }
   if (result.format !== 'clob') return { text: content, isCut: false }
-  const answer = await wire.follow(content, signal)
-  if (answer !== undefined) return { text: textOf(answer), isCut: answer.isCut }
+  const response = await client.follow(content, signal)
+  if (response !== undefined) return { text: textOf(response), isCut: response.isTruncated }
   throw new ToolFailure('upstream', "the large page is not on the vendor's host", { retryable: false })
 }

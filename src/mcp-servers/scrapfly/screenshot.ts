@@ -5,11 +5,11 @@ import { showUsage } from '../shared/format.ts'
 import { targetUrl } from '../shared/http/target-url.ts'
 import { tool } from '../shared/tool.ts'
 import { headerNumber } from './failure-in.ts'
-import type { ScrapflyWire } from './client.ts'
+import type { ScrapflyClient } from './client.ts'
 
 const MAX_IMAGE_BYTES = 1024 * 1024
 
-export const screenshot = (wire: ScrapflyWire) =>
+export const screenshot = (client: ScrapflyClient) =>
   tool({
     name: 'screenshot',
     title: 'Picture of a page',
@@ -61,7 +61,7 @@ export const screenshot = (wire: ScrapflyWire) =>
       const options = [dark_mode ? 'dark_mode' : '', block_banners ? 'block_banners' : ''].filter(
         (word) => word !== '',
       )
-      const answer = await wire.get(
+      const response = await client.get(
         '/screenshot',
         {
           format: image_format,
@@ -74,22 +74,22 @@ export const screenshot = (wire: ScrapflyWire) =>
         },
         signal,
       )
-      const mimeType = answer.headers.get('content-type')?.split(';')[0] ?? ''
-      const usage = wire.usage(answer)
-      const bytes = answer.bytes.length
+      const mimeType = response.headers.get('content-type')?.split(';')[0] ?? ''
+      const usage = client.usage(response)
+      const bytes = response.bytes.length
       if (!mimeType.startsWith('image/'))
         throw new ToolFailure('upstream', 'no picture came', { retryable: false })
-      if (bytes > MAX_IMAGE_BYTES || answer.isCut) throw tooLarge(bytes, usage.credits)
+      if (bytes > MAX_IMAGE_BYTES || response.isTruncated) throw tooLarge(bytes, usage.credits)
       const data = {
         provider: 'scrapfly',
         url,
-        finalUrl: answer.headers.get('x-scrapfly-upstream-url') ?? undefined,
-        status: headerNumber(answer.headers, 'x-scrapfly-upstream-http-code'),
+        finalUrl: response.headers.get('x-scrapfly-upstream-url') ?? undefined,
+        status: headerNumber(response.headers, 'x-scrapfly-upstream-http-code'),
         mimeType,
         bytes,
         usage,
       }
-      const images = [{ data: Buffer.from(answer.bytes).toString('base64'), mimeType }]
+      const images = [{ data: Buffer.from(response.bytes).toString('base64'), mimeType }]
       return { data, text: `Picture of ${url} (${mimeType}, ${bytes} bytes)\n${showUsage(usage)}`, images }
     },
   })

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { accountTool } from '../shared/account-tool.ts'
 import { number, text } from '../shared/lenient-schemas.ts'
 import { tool } from '../shared/tool.ts'
-import type { SerpapiWire } from './client.ts'
+import type { SerpapiClient } from './client.ts'
 
 const accountReply = z.looseObject({
   plan_name: text,
@@ -13,7 +13,7 @@ const accountReply = z.looseObject({
   account_rate_limit_per_hour: number,
 })
 
-export const account = (wire: SerpapiWire) =>
+export const account = (client: SerpapiClient) =>
   accountTool({
     title: 'Searches left',
     description:
@@ -27,7 +27,7 @@ export const account = (wire: SerpapiWire) =>
       limitPerHour: z.number().optional(),
     }),
     async read(signal) {
-      const reply = accountReply.parse(await wire.free('/account.json', {}, signal))
+      const reply = accountReply.parse(await client.free('/account.json', {}, signal))
       const data = {
         provider: 'serpapi',
         plan: reply.plan_name ?? undefined,
@@ -44,7 +44,7 @@ const placesReply = z
   .array(z.looseObject({ canonical_name: text, country_code: text, target_type: text }))
   .catch([])
 
-export const findLocation = (wire: SerpapiWire) =>
+export const findLocation = (client: SerpapiClient) =>
   tool({
     name: 'find_location',
     title: 'Find a place name',
@@ -62,7 +62,7 @@ export const findLocation = (wire: SerpapiWire) =>
     }),
     annotations: { idempotentHint: true },
     async run({ query, limit }, signal) {
-      const places = placesReply.parse(await wire.free('/locations.json', { q: query, limit }, signal))
+      const places = placesReply.parse(await client.free('/locations.json', { q: query, limit }, signal))
       const locations = places
         .slice(0, limit)
         .flatMap(({ canonical_name: name, country_code, target_type }) =>

@@ -4,12 +4,12 @@ import { showUsage } from '../shared/format.ts'
 import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { ENGINES, queryKeyOf } from './engines.ts'
-import type { Found, SerpapiWire } from './client.ts'
+import type { SerpapiReply, SerpapiClient } from './client.ts'
 
 /** Set by this server alone: the key, the response format, and whether to wait. */
-const REFUSED = ['api_key', 'output', 'async', 'engine', 'zero_trace']
+const RESERVED_PARAMS = ['api_key', 'output', 'async', 'engine', 'zero_trace']
 /** Left out in compact mode: echoes of the request and links, not results. */
-const PADDING = new Set([
+const OMITTED_WHEN_COMPACT = new Set([
   'search_metadata',
   'search_parameters',
   'search_information',
@@ -32,7 +32,7 @@ const foundShape = z.object({
 
 const mode = z.enum(['compact', 'full']).default('compact').describe('compact leaves out echoes and links.')
 
-export const engineSearch = (wire: SerpapiWire) =>
+export const engineSearch = (client: SerpapiClient) =>
   tool({
     name: 'engine_search',
     title: 'Search on any engine',
@@ -47,8 +47,8 @@ export const engineSearch = (wire: SerpapiWire) =>
           z.union([z.string().max(2048), z.number(), z.boolean()]),
         )
         .default({})
-        .refine((params) => REFUSED.every((name) => !(name in params)), {
-          message: `these are set by the server: ${REFUSED.join(', ')}`,
+        .refine((params) => RESERVED_PARAMS.every((name) => !(name in params)), {
+          message: `these are set by the server: ${RESERVED_PARAMS.join(', ')}`,
         })
         .describe("The engine's other fields, for example { gl: 'us' }."),
       mode,
@@ -56,12 +56,12 @@ export const engineSearch = (wire: SerpapiWire) =>
     }),
     output: foundShape,
     async run({ engine, query, params, mode, max_chars }, signal) {
-      const asked = query === undefined ? {} : { [queryKeyOf(engine)]: query }
-      return present(await wire.search({ ...params, ...asked, engine }, signal), mode, max_chars)
+      const queryField = query === undefined ? {} : { [queryKeyOf(engine)]: query }
+      return present(await client.search({ ...params, ...queryField, engine }, signal), mode, max_chars)
     },
   })
 
-export const getSearch = (wire: SerpapiWire) =>
+export const getSearch = (client: SerpapiClient) =>
   tool({
     name: 'get_search',
     title: 'Fetch an earlier search',
@@ -77,12 +77,12 @@ export const getSearch = (wire: SerpapiWire) =>
     }),
     output: foundShape,
     async run({ search_id, mode, max_chars }, signal) {
-      return present(await wire.archived(search_id, signal), mode, max_chars)
+      return present(await client.archived(search_id, signal), mode, max_chars)
     },
   })
 
-function present({ reply, usage }: Found, mode: 'compact' | 'full', maxChars: number) {
-  const kept = Object.entries(reply).filter(([name]) => mode === 'full' || !PADDING.has(name))
+function present({ reply, usage }: SerpapiReply, mode: 'compact' | 'full', maxChars: number) {
+  const kept = Object.entries(reply).filter(([name]) => mode === 'full' || !OMITTED_WHEN_COMPACT.has(name))
   const capped = capJson(Object.fromEntries(kept), maxChars)
   const result = capped.value as Record<string, unknown>
   const data = { provider: 'serpapi', searchId: idIn(reply), result, usage, truncated: capped.truncated }
@@ -90,7 +90,7 @@ function present({ reply, usage }: Found, mode: 'compact' | 'full', maxChars: nu
   return { data, text: `${JSON.stringify(result, null, 1)}${note}\n\n${showUsage(usage)}` }
 }
 
-function idIn(reply: Found['reply']): string | undefined {
+function idIn(reply: SerpapiReply['reply']): string | undefined {
   const metadata = z.looseObject({ id: z.string() }).safeParse(reply['search_metadata'])
   return metadata.success ? metadata.data.id : undefined
 }

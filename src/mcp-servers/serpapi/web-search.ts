@@ -4,9 +4,9 @@ import { country, freshness, language, periodOf, query, searchShape } from '../s
 import type { SearchRow } from '../shared/schemas.ts'
 import { showSearch } from '../shared/format.ts'
 import { tool } from '../shared/tool.ts'
-import type { Query, SerpapiWire } from './client.ts'
+import type { Query, SerpapiClient } from './client.ts'
 
-export const webSearch = (wire: SerpapiWire) =>
+export const webSearch = (client: SerpapiClient) =>
   tool({
     name: 'web_search',
     title: 'Web search on a chosen engine',
@@ -35,7 +35,7 @@ export const webSearch = (wire: SerpapiWire) =>
     }),
     output: searchShape,
     async run(args, signal) {
-      const { reply, usage } = await wire.search(queryFor(args), signal)
+      const { reply, usage } = await client.search(queryFor(args), signal)
       const results = organicRows(reply)
       const warnings = ignoredBy(args)
       const data = {
@@ -52,7 +52,7 @@ export const webSearch = (wire: SerpapiWire) =>
     },
   })
 
-interface Wanted {
+interface SearchArguments {
   readonly query: string
   readonly engine: 'google_light' | 'google' | 'bing' | 'duckduckgo'
   readonly location?: string | undefined
@@ -66,7 +66,7 @@ interface Wanted {
 }
 
 /** Translates the options to the engine's own field names. */
-function queryFor(args: Wanted): Query {
+function queryFor(args: SearchArguments): Query {
   const { query: q, engine, location, country, language, page, safe, device } = args
   const common = { engine, q, no_cache: args.no_cache ? true : undefined }
   const skip = (page - 1) * 10
@@ -90,9 +90,9 @@ function queryFor(args: Wanted): Query {
   return { ...common, location, gl: country, hl: language, tbs, safe: safe ? 'active' : 'off', start, device }
 }
 
-const dayOf = (value: Wanted['freshness']) => (value === 'hour' ? 'd' : value?.[0])
+const dayOf = (value: SearchArguments['freshness']) => (value === 'hour' ? 'd' : value?.[0])
 
-function ignoredBy({ engine, location, freshness, device }: Wanted): string[] {
+function ignoredBy({ engine, location, freshness, device }: SearchArguments): string[] {
   const ignored = [
     location !== undefined && (engine === 'bing' || engine === 'duckduckgo') ? 'location' : undefined,
     freshness !== undefined && engine === 'bing' ? 'freshness' : undefined,

@@ -7,7 +7,7 @@ import { targetUrl } from '../shared/http/target-url.ts'
 import { capJson, cut } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { rowsAt } from './vertical-search.ts'
-import type { SerperWire } from './client.ts'
+import type { SerperClient } from './client.ts'
 
 const MAX_REVIEW_CHARS = 50_000
 const SORTS = {
@@ -19,7 +19,7 @@ const SORTS = {
 
 const placeId = z.string().min(1).max(300).optional()
 
-export const placeReviews = (wire: SerperWire) =>
+export const placeReviews = (client: SerperClient) =>
   tool({
     name: 'place_reviews',
     title: 'Reviews of a place',
@@ -50,18 +50,18 @@ export const placeReviews = (wire: SerperWire) =>
     }),
     async run({ cid, fid, place_id, sort, page_token, country, language }, signal) {
       const id = { cid, fid, placeId: place_id, sortBy: SORTS[sort], nextPageToken: page_token }
-      const paid = await wire.search('/reviews', { ...id, gl: country, hl: language }, signal)
+      const paid = await client.search('/reviews', { ...id, gl: country, hl: language }, signal)
       const kept = capJson(rowsAt(paid.reply, 'reviews'), MAX_REVIEW_CHARS)
       const reviews = kept.value as Record<string, unknown>[]
       const token = paid.reply['nextPageToken']
-      const usage = wire.usage([paid])
+      const usage = client.usage([paid])
       const next_page_token = typeof token === 'string' ? token : undefined
       const data = { provider: 'serper', reviews, next_page_token, usage, truncated: kept.truncated }
       return { data, text: `${showRows(reviews)}\n\n${showUsage(usage)}` }
     },
   })
 
-export const scrapePage = (wire: SerperWire) =>
+export const scrapePage = (client: SerperClient) =>
   tool({
     name: 'scrape_page',
     title: 'Read a page',
@@ -77,7 +77,7 @@ export const scrapePage = (wire: SerperWire) =>
     }),
     output: pageShape,
     async run({ url, markdown, max_chars }, signal) {
-      const paid = await wire.scrape({ url, includeMarkdown: markdown }, signal)
+      const paid = await client.scrape({ url, includeMarkdown: markdown }, signal)
       const { text, markdown: marked, metadata } = pageReply.parse(paid.reply)
       const content = cut((markdown ? marked : undefined) ?? text ?? '', max_chars)
       const data = {
@@ -88,19 +88,19 @@ export const scrapePage = (wire: SerperWire) =>
         content: content.text,
         truncated: content.truncated,
         totalChars: content.totalChars,
-        usage: wire.usage([paid]),
+        usage: client.usage([paid]),
       }
       return { data, text: showPage(data) }
     },
   })
 
 const pageReply = z.looseObject({
-  text: text,
+  text,
   markdown: text,
   metadata: z.looseObject({ title: text }).nullish().catch(undefined),
 })
 
-export const account = (wire: SerperWire) =>
+export const account = (client: SerperClient) =>
   accountTool({
     title: 'Credit left',
     description:
@@ -111,7 +111,7 @@ export const account = (wire: SerperWire) =>
       rateLimit: z.number().optional().describe('Requests per second that the plan allows.'),
     }),
     async read(signal) {
-      const { reply } = await wire.account(signal)
+      const { reply } = await client.account(signal)
       const number = (value: unknown) => (typeof value === 'number' ? value : undefined)
       const balance = number(reply['balance'])
       const rateLimit = number(reply['rateLimit'])

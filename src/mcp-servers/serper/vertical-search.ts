@@ -7,7 +7,7 @@ import { capJson } from '../shared/text.ts'
 import { tool } from '../shared/tool.ts'
 import { locale } from './locale.ts'
 import { organicRows } from './web-search.ts'
-import type { Reply, SerperWire } from './client.ts'
+import type { Reply, SerperClient } from './client.ts'
 
 const MAX_VERTICAL_CHARS = 50_000
 
@@ -24,7 +24,7 @@ const ROWS_OF = {
   autocomplete: 'suggestions',
 } as const
 
-export const verticalSearch = (wire: SerperWire) =>
+export const verticalSearch = (client: SerperClient) =>
   tool({
     name: 'vertical_search',
     title: 'Google search of one kind',
@@ -73,11 +73,11 @@ export const verticalSearch = (wire: SerperWire) =>
         page,
         tbs: periodOf(freshness),
       }
-      const paid = await wire.search(`/${type}`, body, signal)
+      const paid = await client.search(`/${type}`, body, signal)
       const rows = rowsAt(paid.reply, ROWS_OF[type])
       const kept = capJson(rows.slice(0, limit), MAX_VERTICAL_CHARS)
       const results = kept.value as Record<string, unknown>[]
-      const usage = wire.usage([paid])
+      const usage = client.usage([paid])
       const data = { provider: 'serper', type, query, results, usage, truncated: kept.truncated }
       return { data, text: `${showRows(results)}\n\n${showUsage(usage)}` }
     },
@@ -93,7 +93,7 @@ export function rowsAt(reply: Reply, field: string): Record<string, unknown>[] {
   return Array.isArray(rows) ? rows.filter((row) => typeof row === 'object' && row !== null) : []
 }
 
-export const imageLookup = (wire: SerperWire) =>
+export const imageLookup = (client: SerperClient) =>
   tool({
     name: 'image_lookup',
     title: 'Search by image',
@@ -102,13 +102,13 @@ export const imageLookup = (wire: SerperWire) =>
     input: z.strictObject({ image_url: targetUrl, country: locale.country, language: locale.language }),
     output: searchShape,
     async run({ image_url, country, language }, signal) {
-      const paid = await wire.search('/lens', { url: image_url, gl: country, hl: language }, signal)
+      const paid = await client.search('/lens', { url: image_url, gl: country, hl: language }, signal)
       const results = organicRows([paid])
       const data = {
         provider: 'serper',
         query: image_url,
         results,
-        usage: wire.usage([paid]),
+        usage: client.usage([paid]),
         truncated: false,
       }
       return { data, text: showSearch(data) }

@@ -5,12 +5,12 @@ import type { SearchRow } from '../shared/schemas.ts'
 import { showSearch } from '../shared/format.ts'
 import { tool } from '../shared/tool.ts'
 import { locale } from './locale.ts'
-import type { Paid, Reply, SerperWire } from './client.ts'
+import type { PaidReply, Reply, SerperClient } from './client.ts'
 
 /** More than ten rows in one request are best effort since September 2025, and more expensive; so pages are requested. */
 const ROWS_PER_PAGE = 10
 
-export const webSearch = (wire: SerperWire) =>
+export const webSearch = (client: SerperClient) =>
   tool({
     name: 'web_search',
     title: 'Google search',
@@ -38,8 +38,8 @@ export const webSearch = (wire: SerperWire) =>
     }),
     async run({ query, country, language, location, limit, page, freshness, autocorrect }, signal) {
       const body = { q: query, gl: country, hl: language, location, autocorrect, tbs: periodOf(freshness) }
-      const { paid, warnings } = await turnPages(
-        wire,
+      const { paid, warnings } = await searchPages(
+        client,
         { ...body, num: Math.min(limit, ROWS_PER_PAGE) },
         page,
         limit,
@@ -52,7 +52,7 @@ export const webSearch = (wire: SerperWire) =>
         results: organicRows(paid).slice(0, limit),
         ...extras(first.reply),
         warnings: warnings.length === 0 ? undefined : warnings,
-        usage: wire.usage(paid),
+        usage: client.usage(paid),
         truncated: warnings.length > 0,
       }
       return { data, text: showSearch(data) }
@@ -60,25 +60,28 @@ export const webSearch = (wire: SerperWire) =>
   })
 
 /** Fetches one page or two. If the second fails, a warning is returned, because the first is already paid for. */
-async function turnPages(
-  wire: SerperWire,
+async function searchPages(
+  client: SerperClient,
   body: object,
   page: number,
   limit: number,
   signal: AbortSignal,
-): Promise<{ paid: [Paid, ...Paid[]]; warnings: string[] }> {
-  const first = await wire.search('/search', { ...body, page }, signal)
+): Promise<{ paid: [PaidReply, ...PaidReply[]]; warnings: string[] }> {
+  const first = await client.search('/search', { ...body, page }, signal)
   if (limit <= ROWS_PER_PAGE || (first.reply.organic?.length ?? 0) === 0)
     return { paid: [first], warnings: [] }
   try {
-    return { paid: [first, await wire.search('/search', { ...body, page: page + 1 }, signal)], warnings: [] }
+    return {
+      paid: [first, await client.search('/search', { ...body, page: page + 1 }, signal)],
+      warnings: [],
+    }
   } catch (thrown) {
     if (!(thrown instanceof ToolFailure) || thrown.kind === 'cancelled') throw thrown
     return { paid: [first], warnings: [`the second page failed (${thrown.kind}: ${thrown.message})`] }
   }
 }
 
-export function organicRows(paid: readonly Paid[]): SearchRow[] {
+export function organicRows(paid: readonly PaidReply[]): SearchRow[] {
   const seen = new Set<string>()
   const rows: SearchRow[] = []
   for (const row of paid.flatMap(({ reply }) => reply.organic ?? [])) {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { type Answer, type Tool, tool } from './tool.ts'
+import { type ToolOutput, type Tool, tool } from './tool.ts'
 
 interface AccountTool<Output extends z.ZodObject> {
   readonly title: string
   readonly description: string
   readonly output: Output
-  read(signal: AbortSignal): Promise<Answer<z.input<Output>>>
+  read(signal: AbortSignal): Promise<ToolOutput<z.input<Output>>>
 }
 
 /** The tool `account` of vendors with credits: what is left. It takes no arguments and is free. */

@@ -1,4 +1,4 @@
-import { dollars, dollarsNumber, money, NOTHING } from '../../base/money.ts'
+import { parseUsd, usdNumber, money, ZERO } from '../../base/money.ts'
 
 /** Returns a function that converts credits to dollars by the operator's price of a credit; `undefined` without a price. */
 export function creditPrice(
@@ -7,10 +7,10 @@ export function creditPrice(
 ): (credits: number | undefined) => number | undefined {
   const text = env[variable] ?? ''
   if (text === '') return () => undefined
-  const price = dollars(text)
+  const price = parseUsd(text)
   return (credits) => {
     if (credits === undefined || !Number.isFinite(credits)) return undefined
-    return dollarsNumber(money((price * BigInt(Math.round(credits * 1000))) / 1000n))
+    return usdNumber(money((price * BigInt(Math.round(credits * 1000))) / 1000n))
   }
 }
 
@@ -18,5 +18,5 @@ export function creditPrice(
 export function sumUsd(costs: readonly (number | undefined)[]): number | undefined {
   const known = costs.filter((cost) => cost !== undefined)
   if (known.length === 0) return undefined
-  return dollarsNumber(known.reduce((sum, cost) => money(sum + dollars(cost.toFixed(9))), NOTHING))
+  return usdNumber(known.reduce((sum, cost) => money(sum + parseUsd(cost.toFixed(9))), ZERO))
 }

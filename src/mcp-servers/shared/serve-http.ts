@@ -9,17 +9,17 @@ import type { McpServerFactory } from '@modelcontextprotocol/server'
 import { BrokerError } from '../../base/errors.ts'
 
 /** Where a server listens: a Unix socket or a loopback port. */
-export type Where = { readonly path: string } | { readonly host: string; readonly port: number }
+export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
 
 /** Linux has 108 bytes for the path and its terminating zero; longer paths are silently truncated. */
-const LONGEST_PATH = 107
+const MAX_PATH_BYTES = 107
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
 /** Reads `--http`: a path is a Unix socket, `[host:]port` a loopback port. Throws `bad-request`. */
-export function whereToListen(text: string): Where {
+export function parseListenAddress(text: string): ListenAddress {
   if (text.includes('/')) {
-    if (Buffer.byteLength(text) <= LONGEST_PATH) return { path: text }
-    throw new BrokerError('bad-request', `the socket path is longer than ${LONGEST_PATH} bytes: ${text}`)
+    if (Buffer.byteLength(text) <= MAX_PATH_BYTES) return { path: text }
+    throw new BrokerError('bad-request', `the socket path is longer than ${MAX_PATH_BYTES} bytes: ${text}`)
   }
   const match = /^(?:(.*):)?(\d{1,5})$/.exec(text)
   const host = match?.[1] ?? '127.0.0.1'
@@ -40,14 +40,14 @@ export interface Listening extends AsyncDisposable {
 }
 
 /** Serves MCP at `/mcp`, both protocol eras. Requests with a foreign `Host` or `Origin` are rejected, so that no browser page gets in. */
-export async function serveHttp(factory: McpServerFactory, where: Where): Promise<Listening> {
+export async function serveHttp(factory: McpServerFactory, listenAddress: ListenAddress): Promise<Listening> {
   const handler = createMcpHandler(factory)
   const serveMcp = toNodeHandler(handler)
   const hostIsOurs = localhostHostValidation()
   const originIsOurs = localhostOriginValidation()
-  const http = createServer((request, response) => void answer(request, response))
+  const http = createServer((request, response) => void handle(request, response))
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!hostIsOurs(request, response) || !originIsOurs(request, response)) return
     const path = request.url?.split('?')[0]
     // A request to a server always has a method and a URL; the general type can't express this.
@@ -57,7 +57,7 @@ export async function serveHttp(factory: McpServerFactory, where: Where): Promis
     response.end(JSON.stringify(path === '/health' ? { status: 'ok' } : { error: 'MCP is at /mcp' }))
   }
 
-  await listen(http, where)
+  await listen(http, listenAddress)
   return {
     address: addressOf(http),
     async [Symbol.asyncDispose]() {
@@ -69,9 +69,13 @@ export async function serveHttp(factory: McpServerFactory, where: Where): Promis
   }
 }
 
-async function listen(http: Server, where: Where): Promise<void> {
-  if ('path' in where) await removeStale(where.path)
-  http.listen('path' in where ? { path: where.path } : { host: where.host, port: where.port })
+async function listen(http: Server, listenAddress: ListenAddress): Promise<void> {
+  if ('path' in listenAddress) await removeStale(listenAddress.path)
+  http.listen(
+    'path' in listenAddress
+      ? { path: listenAddress.path }
+      : { host: listenAddress.host, port: listenAddress.port },
+  )
   await once(http, 'listening')
 }
 

@@ -6,7 +6,7 @@ import { register } from './tool.ts'
 import type { Tool } from './tool.ts'
 
 /** The environment, clock and random numbers of the process that a server runs in. */
-export interface Surroundings {
+export interface ServerDependencies {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   /** Returns a number in [0, 1), for jitter. */
@@ -14,13 +14,13 @@ export interface Surroundings {
 }
 
 /** A bundled MCP server: a row in `mcp-servers/index.ts`. */
-export interface ServerOfOurs {
+export interface BundledServer {
   readonly name: string
   readonly title: string
   /** Tells the model what the tools of this server are for. */
   readonly instructions: string
   /** Reads the keys and settings. Throws `bad-request` naming an invalid variable. */
-  open(surroundings: Surroundings): OpenServer
+  open(dependencies: ServerDependencies): OpenServer
 }
 
 /** A server with its keys and tools, for the lifetime of the process. */
@@ -34,7 +34,7 @@ const LIST_TTL_MS = 3_600_000
 
 /** Returns a factory of protocol instances, one per connection or request, that share the keys and tools. */
 export function mcpFactory(
-  server: ServerOfOurs,
+  server: BundledServer,
   open: OpenServer,
   { clock, version }: { clock: Clock; version: string },
 ) {

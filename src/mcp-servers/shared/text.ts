@@ -20,8 +20,8 @@ export interface Cut {
 export function cut(text: string, maxChars: number): Cut {
   if (text.length <= maxChars) return { text, truncated: false, totalChars: text.length }
   const head = text.slice(0, maxChars)
-  const floor = maxChars * 0.8
-  const end = ['\n\n', '\n', ' '].map((edge) => head.lastIndexOf(edge)).find((at) => at >= floor) ?? maxChars
+  const minEnd = maxChars * 0.8
+  const end = ['\n\n', '\n', ' '].map((edge) => head.lastIndexOf(edge)).find((at) => at >= minEnd) ?? maxChars
   return {
     text: head
       .slice(0, end)

@@ -5,7 +5,7 @@ import { ToolFailure } from './tool-failure.ts'
 import { clean, mapStrings } from './text.ts'
 
 /** The result of a tool: data according to its output schema, the same as readable text, and images. */
-export interface Answer<Data> {
+export interface ToolOutput<Data> {
   readonly data: Data
   readonly text: string
   readonly images?: readonly { readonly data: string; readonly mimeType: string }[] | undefined
@@ -19,7 +19,7 @@ interface Definition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly output: Output
   /** Differences from the default hints, which are those of a tool that only reads the open world. */
   readonly annotations?: ToolAnnotations | undefined
-  run(args: z.output<Input>, signal: AbortSignal): Promise<Answer<z.input<Output>>>
+  run(args: z.output<Input>, signal: AbortSignal): Promise<ToolOutput<z.input<Output>>>
 }
 
 /** A tool with its argument types erased; `run` is only called with arguments that its schema accepts. */
@@ -32,7 +32,7 @@ export function tool<Input extends z.ZodObject, Output extends z.ZodObject>(
   return { ...definition, run: (args, signal) => definition.run(args as z.output<Input>, signal) }
 }
 
-interface Outlet {
+interface ResultContext {
   readonly provider: string
   readonly era: 'legacy' | 'modern'
   readonly redact: (text: string) => string
@@ -43,7 +43,7 @@ interface Outlet {
 const PROGRESS_EVERY_MS = 5_000
 
 /** Registers a tool with a protocol instance: cleans and redacts its results and converts its failures. */
-export function register(instance: McpServer, tool: Tool, outlet: Outlet): void {
+export function register(instance: McpServer, tool: Tool, resultContext: ResultContext): void {
   const annotations = {
     title: tool.title,
     readOnlyHint: true,
@@ -56,7 +56,7 @@ export function register(instance: McpServer, tool: Tool, outlet: Outlet): void 
   instance.registerTool(
     tool.name,
     { title, description, inputSchema: tool.input, outputSchema: tool.output, annotations },
-    (args, context) => call(tool, args, context, outlet),
+    (args, context) => call(tool, args, context, resultContext),
   )
 }
 
@@ -64,36 +64,40 @@ async function call(
   tool: Tool,
   args: Record<string, unknown>,
   context: ServerContext,
-  outlet: Outlet,
+  resultContext: ResultContext,
 ): Promise<CallToolResult> {
-  const stopProgress = reportProgress(context, outlet.clock)
-  const tidy = (text: string) => outlet.redact(clean(text))
+  const stopProgress = reportProgress(context, resultContext.clock)
+  const tidy = (text: string) => resultContext.redact(clean(text))
   try {
     return success(await tool.run(args, context.mcpReq.signal), tidy)
   } catch (thrown) {
-    return failure(asFailure(thrown, context.mcpReq.signal), outlet, tidy)
+    return failure(asFailure(thrown, context.mcpReq.signal), resultContext, tidy)
   } finally {
     await stopProgress()
   }
 }
 
-function success(answer: Answer<unknown>, tidy: (text: string) => string): CallToolResult {
-  const images = (answer.images ?? []).map((image) => ({ type: 'image' as const, ...image }))
+function success(output: ToolOutput<unknown>, tidy: (text: string) => string): CallToolResult {
+  const images = (output.images ?? []).map((image) => ({ type: 'image' as const, ...image }))
   return {
-    content: [{ type: 'text', text: tidy(answer.text) }, ...images],
-    structuredContent: mapStrings(answer.data, tidy),
+    content: [{ type: 'text', text: tidy(output.text) }, ...images],
+    structuredContent: mapStrings(output.data, tidy),
   }
 }
 
 /** Clients of the legacy protocol validate even errors against the output schema, so these errors are text only. */
-function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => string): CallToolResult {
+function failure(
+  failed: ToolFailure,
+  resultContext: ResultContext,
+  tidy: (text: string) => string,
+): CallToolResult {
   const { kind, details, retryable, next } = failed
   const { status, code, retryAfterSeconds, credits } = details
   const usage = credits === undefined ? undefined : { credits }
   const error = mapStrings(
     withoutAbsent({
       kind,
-      provider: outlet.provider,
+      provider: resultContext.provider,
       status,
       code,
       message: failed.message,
@@ -110,11 +114,11 @@ function failure(failed: ToolFailure, outlet: Outlet, tidy: (text: string) => st
     content: [
       {
         type: 'text',
-        text: tidy(`${outlet.provider} ${kind}: ${failed.message}\nWhat to do: ${next}${wait}`),
+        text: tidy(`${resultContext.provider} ${kind}: ${failed.message}\nWhat to do: ${next}${wait}`),
       },
       { type: 'text', text: JSON.stringify({ error }) },
     ],
-    ...(outlet.era === 'modern' ? { structuredContent: { error } } : {}),
+    ...(resultContext.era === 'modern' ? { structuredContent: { error } } : {}),
   }
 }
 

@@ -3,11 +3,11 @@ import type { Secret } from '../../base/secret.ts'
 import { ToolFailure } from './tool-failure.ts'
 import { createKeyPool, keysFrom } from './key-pool.ts'
 import { sendOnce } from './http/send.ts'
-import type { HttpAnswer, HttpQuestion } from './http/send.ts'
-import type { Surroundings } from './server.ts'
+import type { FetchResponse, FetchRequest } from './http/send.ts'
+import type { ServerDependencies } from './server.ts'
 
 /** A longer wait is left to the caller. */
-const LONGEST_WAIT_MS = 10_000
+const MAX_WAIT_MS = 10_000
 const FIRST_BACKOFF_MS = 500
 
 export interface VendorDefinition {
@@ -16,18 +16,18 @@ export interface VendorDefinition {
   /** Retries after the first attempt; one for vendors that retry internally. */
   readonly retries: number
   /** Adds the key to a request, in the place where this vendor expects it. */
-  readonly withKey: (question: HttpQuestion, key: string) => HttpQuestion
+  readonly withKey: (request: FetchRequest, key: string) => FetchRequest
   /** The failure that a response reports, if any, including failures inside a 200. */
-  readonly failureIn: (answer: HttpAnswer) => ToolFailure | undefined
+  readonly failureIn: (response: FetchResponse) => ToolFailure | undefined
 }
 
 export interface Vendor {
   readonly secrets: readonly Secret[]
   /** Sends a request with a key of the pool: with the next key when one is rejected or exhausted, and again where a retry can help. */
-  ask(question: HttpQuestion, signal: AbortSignal): Promise<VendorAnswer>
+  send(request: FetchRequest, signal: AbortSignal): Promise<VendorResponse>
 }
 
-export interface VendorAnswer extends HttpAnswer {
+export interface VendorResponse extends FetchResponse {
   /** How many requests were sent, retries included. */
   readonly requests: number
 }
@@ -35,17 +35,20 @@ export interface VendorAnswer extends HttpAnswer {
 /** Failures of the key, not of the request: another key may succeed. */
 const KEY_FAILURES = new Set(['auth', 'quota', 'rate_limit'])
 
-export function createVendor(definition: VendorDefinition, { env, clock, random }: Surroundings): Vendor {
+export function createVendor(
+  definition: VendorDefinition,
+  { env, clock, random }: ServerDependencies,
+): Vendor {
   const keys = keysFrom(env, definition.keyVariables)
   const pool = createKeyPool(keys, definition.keyVariables[0] ?? '', clock)
 
-  return { secrets: keys, ask }
+  return { secrets: keys, send }
 
-  async function ask(question: HttpQuestion, signal: AbortSignal): Promise<VendorAnswer> {
+  async function send(request: FetchRequest, signal: AbortSignal): Promise<VendorResponse> {
     let retries = definition.retries
     for (let requests = 1; ; requests++) {
-      const key = pool.take()
-      const outcome = await tryOnce(question, key, signal)
+      const key = pool.acquire()
+      const outcome = await sendWithKey(request, key, signal)
       if (!(outcome instanceof ToolFailure)) return { ...outcome, requests }
       const wait = nextWait(outcome, key, requests)
       if (wait === undefined || (wait > 0 && retries-- <= 0)) throw outcome
@@ -53,10 +56,10 @@ export function createVendor(definition: VendorDefinition, { env, clock, random 
     }
   }
 
-  async function tryOnce(question: HttpQuestion, key: Secret, signal: AbortSignal) {
+  async function sendWithKey(request: FetchRequest, key: Secret, signal: AbortSignal) {
     try {
-      const answer = await sendOnce(definition.withKey(question, key.reveal()), clock, signal)
-      return definition.failureIn(answer) ?? answer
+      const response = await sendOnce(definition.withKey(request, key.reveal()), clock, signal)
+      return definition.failureIn(response) ?? response
     } catch (thrown) {
       if (thrown instanceof ToolFailure) return thrown
       throw thrown
@@ -66,16 +69,16 @@ export function createVendor(definition: VendorDefinition, { env, clock, random 
   /** Milliseconds until the next attempt: 0 if another key is available, `undefined` if a retry can't help. */
   function nextWait(failure: ToolFailure, key: Secret, requests: number): number | undefined {
     if (KEY_FAILURES.has(failure.kind)) {
-      pool.rest(key, failure)
-      const wait = pool.waitMs()
-      if (wait === 0 || (failure.kind === 'rate_limit' && failure.retryable && wait <= LONGEST_WAIT_MS))
+      pool.coolDown(key, failure)
+      const wait = pool.availableInMs()
+      if (wait === 0 || (failure.kind === 'rate_limit' && failure.retryable && wait <= MAX_WAIT_MS))
         return wait
       return undefined
     }
-    if (!failure.retryable || isTimeoutOfOurs(failure)) return undefined
-    const asked = failure.details.retryAfterSeconds
-    const wait = asked === undefined ? backoff(requests) : asked * 1000
-    return wait <= LONGEST_WAIT_MS ? wait : undefined
+    if (!failure.retryable || isOwnTimeout(failure)) return undefined
+    const retryAfterSeconds = failure.details.retryAfterSeconds
+    const wait = retryAfterSeconds === undefined ? backoff(requests) : retryAfterSeconds * 1000
+    return wait <= MAX_WAIT_MS ? wait : undefined
   }
 
   function backoff(requests: number): number {
@@ -84,7 +87,7 @@ export function createVendor(definition: VendorDefinition, { env, clock, random 
 }
 
 /** Our own timeout is not retried, it would double the wait; a 504 of the vendor's gateway came earlier and is. */
-function isTimeoutOfOurs(failure: ToolFailure): boolean {
+function isOwnTimeout(failure: ToolFailure): boolean {
   return failure.kind === 'timeout' && failure.details.status !== 504
 }
 

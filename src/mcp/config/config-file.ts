@@ -6,7 +6,7 @@ import { BrokerError } from '../../base/errors.ts'
 import { type McpConfig, parseMcpConfig } from './config.ts'
 
 /** Editors write a file in several steps; changes within this time are one. */
-const SETTLE_MS = 150
+const DEBOUNCE_MS = 150
 
 /** Reads the configuration file. Throws `bad-request` naming the file and what is wrong in it. */
 export async function readMcpConfig(
@@ -31,7 +31,7 @@ export function watchFile(path: string, clock: Clock, onChange: () => void): () 
     watcher = watch(dirname(file), { persistent: false }, (_event, name) => {
       if (name !== null && name !== basename(file)) return
       cancel?.()
-      cancel = clock.after(SETTLE_MS, onChange)
+      cancel = clock.after(DEBOUNCE_MS, onChange)
     })
     watcher.on('error', () => watcher?.close())
   } catch {

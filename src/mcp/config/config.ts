@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { type Money, dollars } from '../../base/money.ts'
+import { type Money, parseUsd } from '../../base/money.ts'
 import { isServerName } from './tool-names.ts'
 import { parseServerUrl } from './server-url.ts'
 
@@ -88,7 +88,7 @@ const price = z
   .union([z.string(), z.number()])
   .transform((value, context) => {
     try {
-      return dollars(value)
+      return parseUsd(value)
     } catch (cause) {
       context.addIssue({ code: 'custom', message: cause instanceof Error ? cause.message : 'not an amount' })
       return z.NEVER
@@ -141,7 +141,7 @@ const policyShape = z.strictObject({
 const chatShape = z.strictObject({
   maxRounds: z.number().int().positive().max(100).default(10),
   maxMs: milliseconds.default(300_000),
-  maxCost: price.default(dollars('1')),
+  maxCost: price.default(parseUsd('1')),
   searchAbove: z.number().int().nonnegative().default(40),
   maxResultCharacters: z.number().int().min(256).default(65_536),
 })
@@ -170,7 +170,7 @@ export function parseMcpConfig(
   { file, environment }: { file: string; environment: Readonly<Record<string, string | undefined>> },
 ): McpConfig {
   const parsed = fileShape.safeParse(parseJson(text, file), { reportInput: false })
-  if (!parsed.success) throw wrong(file, firstIssue(parsed.error))
+  if (!parsed.success) throw configError(file, deepestIssue(parsed.error))
   const { mcpServers, policies, chat } = parsed.data
   const named = Array.isArray(mcpServers)
     ? mcpServers.map((server, index) => ({ name: server.name, path: `mcpServers[${index}]`, server }))
@@ -178,15 +178,19 @@ export function parseMcpConfig(
   const seen = new Set<string>()
   const servers = named.map(({ name, path, server }) => {
     if (!isServerName(name)) {
-      throw wrong(
+      throw configError(
         file,
         `${path}: “${name}” is no server name; use at most 24 letters and digits, words joined by one _ or -`,
       )
     }
     // Case alone must not tell two servers apart: names of tools are read by people and models.
-    if (seen.has(name.toLowerCase())) throw wrong(file, `${path}: there are two servers named “${name}”`)
+    if (seen.has(name.toLowerCase()))
+      throw configError(file, `${path}: there are two servers named “${name}”`)
     seen.add(name.toLowerCase())
-    return serverConfig(name, server, (problem) => wrong(file, `${path}.${problem}`), { file, environment })
+    return serverConfig(name, server, (problem) => configError(file, `${path}.${problem}`), {
+      file,
+      environment,
+    })
   })
   return {
     servers,
@@ -229,8 +233,19 @@ function serverConfig(
     return { type: type === 'sse' ? 'sse' : 'http', ...parsed, headers: expandAll('headers', headers) }
   }
   // A disabled server may refer to variables that are not set yet.
-  const off: ServerAddress = { type: 'stdio', command: command ?? '', args: [], env: {}, cwd: undefined }
-  return { name, ...rest, prices: new Map(Object.entries(prices)), address: rest.disabled ? off : address() }
+  const disabledAddress: ServerAddress = {
+    type: 'stdio',
+    command: command ?? '',
+    args: [],
+    env: {},
+    cwd: undefined,
+  }
+  return {
+    name,
+    ...rest,
+    prices: new Map(Object.entries(prices)),
+    address: rest.disabled ? disabledAddress : address(),
+  }
 }
 
 /** `${NAME}` or `${NAME:-default}`, as hosts of MCP servers write it. */
@@ -253,12 +268,12 @@ function parseJson(text: string, file: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw wrong(file, cause instanceof Error ? cause.message : 'not JSON')
+    throw configError(file, cause instanceof Error ? cause.message : 'not JSON')
   }
 }
 
 /** The issue with the deepest path: in a union, the branch that parsed furthest is the one that was meant. */
-function firstIssue(error: z.ZodError): string {
+function deepestIssue(error: z.ZodError): string {
   let issue = error.issues[0]
   let path: PropertyKey[] = [...(issue?.path ?? [])]
   while (issue?.code === 'invalid_union') {
@@ -275,6 +290,6 @@ function pathPart(part: PropertyKey): string {
   return typeof part === 'number' ? `[${part}]` : `.${String(part)}`
 }
 
-function wrong(file: string, problem: string): BrokerError {
+function configError(file: string, problem: string): BrokerError {
   return new BrokerError('bad-request', `${file}: ${problem}`)
 }

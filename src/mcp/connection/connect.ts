@@ -7,8 +7,8 @@ import {
 } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 import type { ServerConfig } from '../config/config.ts'
-import { LONGEST_MESSAGE_BYTES, type ServerTransport } from '../transport/server-transport.ts'
-import type { Peer } from './client-session.ts'
+import { MAX_MESSAGE_BYTES, type ServerTransport } from '../transport/server-transport.ts'
+import type { CallerClient } from './client-session.ts'
 import { Connection, type ListKind } from './connection.ts'
 
 /** Callbacks of a connection to a server. */
@@ -27,7 +27,7 @@ export interface ConnectOptions {
   /** The client name and version that the server sees. */
   readonly identity: Implementation
   /** The caller's client that this connection serves alone; absent for a connection that relays no server requests. */
-  readonly peer: Peer | undefined
+  readonly callerClient: CallerClient | undefined
   readonly prior: PriorDiscovery | undefined
   readonly events: ConnectionEvents
   readonly signal: AbortSignal
@@ -35,9 +35,9 @@ export interface ConnectOptions {
 
 /** Connects and negotiates the protocol revision. Throws the SDK's errors; `transport` is closed in that case. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { config, transport, identity, peer, events, signal } = options
+  const { config, transport, identity, callerClient, events, signal } = options
   const client = new Client(identity, {
-    capabilities: peer === undefined ? {} : relayedCapabilities(peer.capabilities),
+    capabilities: callerClient === undefined ? {} : relayedCapabilities(callerClient.capabilities),
     versionNegotiation: {
       mode: config.era === 'modern' ? { pin: '2026-07-28' } : config.era,
       probe: { timeoutMs: Math.min(5000, config.startTimeoutMs) },
@@ -45,13 +45,13 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
     inputRequired: { autoFulfill: false },
   })
   limitListSize(client)
-  if (peer !== undefined) relayServerRequests(client, peer)
-  relayChangeNotifications(client, events, peer)
+  if (callerClient !== undefined) relayServerRequests(client, callerClient)
+  relayChangeNotifications(client, events, callerClient)
   await negotiate(client, options)
   deliverInSeparateTicks(transport)
   const connection = new Connection(client, config, transport)
-  if (peer !== undefined && connection.era === 'legacy')
-    await relayLogMessages(client, connection, peer, signal)
+  if (callerClient !== undefined && connection.era === 'legacy')
+    await relayLogMessages(client, connection, callerClient, signal)
   // Set after the connect: a failed attempt is reported by its error alone.
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's client is no event target
   client.onclose = () => events.onClosed()
@@ -96,7 +96,7 @@ function limitListSize(client: Client): void {
     if (!request.method.endsWith('/list') || typeof options !== 'object' || options === null) return result
     const bytes = (bytesByList.get(options) ?? 0) + Buffer.byteLength(JSON.stringify(result))
     bytesByList.set(options, bytes)
-    if (bytes > LONGEST_MESSAGE_BYTES)
+    if (bytes > MAX_MESSAGE_BYTES)
       throw new BrokerError('upstream-failed', 'one of its lists is longer than 16 MB')
     return result
   }
@@ -125,23 +125,27 @@ function relayedCapabilities({ sampling, elicitation, roots }: ClientCapabilitie
   }
 }
 
-function relayServerRequests(client: Client, peer: Peer): void {
-  const { sampling, elicitation, roots } = peer.capabilities
+function relayServerRequests(client: Client, callerClient: CallerClient): void {
+  const { sampling, elicitation, roots } = callerClient.capabilities
   if (sampling !== undefined) {
     client.setRequestHandler('sampling/createMessage', (request, context) =>
-      peer.sample(request.params, context.mcpReq.signal),
+      callerClient.sample(request.params, context.mcpReq.signal),
     )
   }
   if (elicitation !== undefined) {
     client.setRequestHandler('elicitation/create', (request, context) =>
-      peer.elicit(request.params, context.mcpReq.signal),
+      callerClient.elicit(request.params, context.mcpReq.signal),
     )
   }
   if (roots !== undefined)
-    client.setRequestHandler('roots/list', (_, context) => peer.roots(context.mcpReq.signal))
+    client.setRequestHandler('roots/list', (_, context) => callerClient.roots(context.mcpReq.signal))
 }
 
-function relayChangeNotifications(client: Client, events: ConnectionEvents, peer: Peer | undefined): void {
+function relayChangeNotifications(
+  client: Client,
+  events: ConnectionEvents,
+  callerClient: CallerClient | undefined,
+): void {
   client.setNotificationHandler('notifications/tools/list_changed', () => events.onListChanged('tools'))
   client.setNotificationHandler('notifications/prompts/list_changed', () => events.onListChanged('prompts'))
   client.setNotificationHandler('notifications/resources/list_changed', () =>
@@ -150,9 +154,9 @@ function relayChangeNotifications(client: Client, events: ConnectionEvents, peer
   client.setNotificationHandler('notifications/resources/updated', ({ params }) =>
     events.onResourceUpdated(params.uri),
   )
-  if (peer !== undefined) {
+  if (callerClient !== undefined) {
     client.setNotificationHandler('notifications/elicitation/complete', ({ method, params }) =>
-      peer.notify({ method, params }),
+      callerClient.notify({ method, params }),
     )
   }
 }
@@ -161,11 +165,12 @@ function relayChangeNotifications(client: Client, events: ConnectionEvents, peer
 async function relayLogMessages(
   client: Client,
   connection: Connection,
-  peer: Peer,
+  callerClient: CallerClient,
   signal: AbortSignal,
 ): Promise<void> {
   client.setNotificationHandler('notifications/message', ({ method, params }) =>
-    peer.notify({ method, params }),
+    callerClient.notify({ method, params }),
   )
-  if (peer.logLevel !== undefined) await connection.setLogLevel(peer.logLevel, signal).catch(() => undefined)
+  if (callerClient.logLevel !== undefined)
+    await connection.setLogLevel(callerClient.logLevel, signal).catch(() => undefined)
 }

@@ -17,7 +17,7 @@ import {
   type Tool,
 } from '@modelcontextprotocol/client'
 import type { ServerConfig } from '../config/config.ts'
-import type { Notice } from './client-session.ts'
+import type { McpNotification } from './client-session.ts'
 import type { ServerTransport } from '../transport/server-transport.ts'
 
 /** Options of a request that the server may answer with `input_required`; the caller then sends it again with its input. */
@@ -29,7 +29,7 @@ export interface RelayOptions {
   readonly inputResponses?: Record<string, unknown> | undefined
   readonly requestState?: string | undefined
   readonly logLevel?: LoggingLevel | undefined
-  readonly onLog?: ((notice: Notice) => void) | undefined
+  readonly onLog?: ((notification: McpNotification) => void) | undefined
   /** The W3C trace context: `traceparent`, `tracestate`, `baggage`. */
   readonly trace?: Record<string, unknown> | undefined
 }
@@ -47,7 +47,7 @@ export class Connection {
   readonly #config: ServerConfig
   readonly #transport: ServerTransport
   /** Without sessions a log message does not name its call, so only one call at a time may receive log messages. */
-  #onLog: ((notice: Notice) => void) | undefined
+  #onLog: ((notification: McpNotification) => void) | undefined
 
   constructor(client: Client, config: ServerConfig, transport: ServerTransport) {
     const discover = client.getDiscoverResult()

@@ -1,10 +1,10 @@
 import { ProtocolError, SdkError, SdkErrorCode } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 
-const LONGEST_MESSAGE = 500
+const MAX_MESSAGE_LENGTH = 500
 
 /** JSON-RPC codes about the caller's own request; the caller gets them unchanged. */
-const ABOUT_THE_REQUEST = new Set([-32602, -32021, -32042, -32002])
+const REQUEST_ERROR_CODES = new Set([-32602, -32021, -32042, -32002])
 
 /**
  * Converts an error of a server or of the SDK. Codes about the request become `upstream-refused` with the server's code and
@@ -15,7 +15,7 @@ export function asUpstreamError(server: string, thrown: unknown, aborted: boolea
   const options = { cause: thrown, details: { provider: server } }
   if (ProtocolError.isInstance(thrown)) {
     const details = { provider: server, metadata: { mcp_code: thrown.code, mcp_data: thrown.data } }
-    const code = ABOUT_THE_REQUEST.has(thrown.code) ? 'upstream-refused' : 'upstream-failed'
+    const code = REQUEST_ERROR_CODES.has(thrown.code) ? 'upstream-refused' : 'upstream-failed'
     return new BrokerError(code, cleanMessage(thrown.message), { cause: thrown, details })
   }
   if (aborted)
@@ -56,5 +56,5 @@ export function startProblem(thrown: unknown): string {
 const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
 function cleanMessage(message: string): string {
-  return message.replace(UNPRINTABLE, '').slice(0, LONGEST_MESSAGE)
+  return message.replace(UNPRINTABLE, '').slice(0, MAX_MESSAGE_LENGTH)
 }

@@ -27,7 +27,7 @@ export interface SupervisedOptions {
  * One connection, opened on first use and shared by concurrent uses, closed when idle. After a failure it is reopened only
  * after a backoff that doubles from half a second to a minute; until then every use fails at once.
  */
-export class Supervised {
+export class SupervisedConnection {
   readonly #options: SupervisedOptions
   readonly #stop = new AbortController()
   #connection: Connection | undefined
@@ -65,7 +65,7 @@ export class Supervised {
 
   /** Runs `work` on the connection, which is opened if necessary. Throws `upstream-down` during the backoff. */
   async use<T>(work: (connection: Connection) => Promise<T>, signal: AbortSignal): Promise<T> {
-    const release = this.hold()
+    const release = this.acquire()
     try {
       return await work(await untilAborted(this.#ready(), signal))
     } finally {
@@ -74,15 +74,15 @@ export class Supervised {
   }
 
   /** Keeps the connection open even when idle, until the returned function is called. */
-  hold(): () => void {
+  acquire(): () => void {
     this.#users++
     this.#cancelIdle?.()
-    let held = true
+    let isHeld = true
     return () => {
-      if (!held) return
-      held = false
+      if (!isHeld) return
+      isHeld = false
       this.#users--
-      if (this.#users === 0) this.#leaveWhenIdle()
+      if (this.#users === 0) this.#closeWhenIdle()
     }
   }
 
@@ -101,12 +101,12 @@ export class Supervised {
   }
 
   #ready(): Promise<Connection> {
-    if (this.#stop.signal.aborted) return Promise.reject(this.#down('is being stopped', undefined))
+    if (this.#stop.signal.aborted) return Promise.reject(this.#downError('is being stopped', undefined))
     if (this.#connection !== undefined) return Promise.resolve(this.#connection)
     const wait = this.#waitMs()
     if (wait > 0 && this.#starting === undefined) {
       return Promise.reject(
-        this.#down(`is down: ${this.#problem ?? 'unknown reason'}`, Math.ceil(wait / 1000)),
+        this.#downError(`is down: ${this.#problem ?? 'unknown reason'}`, Math.ceil(wait / 1000)),
       )
     }
     this.#starting ??= this.#start().finally(() => (this.#starting = undefined))
@@ -118,26 +118,26 @@ export class Supervised {
     const deadline = new AbortController()
     const cancelDeadline = clock.after(startMs, () => deadline.abort())
     if (this.#failures > 0) this.restarts++
-    let closedEarly = false
+    let hasClosedEarly = false
     let connection: Connection | undefined
     const onClosed = (): void => {
-      if (connection === undefined) closedEarly = true
+      if (connection === undefined) hasClosedEarly = true
       else this.#onClosed(connection)
     }
     try {
       connection = await open(onClosed, AbortSignal.any([this.#stop.signal, deadline.signal]))
-      if (closedEarly) throw new BrokerError('upstream-failed', 'it ended before it was ready')
+      if (hasClosedEarly) throw new BrokerError('upstream-failed', 'it ended before it was ready')
     } catch (error) {
       const problem = deadline.signal.aborted ? 'it did not answer in time' : startProblem(error)
       this.#fail(problem, error)
-      throw this.#down(`could not be started: ${problem}`, Math.ceil(this.#waitMs() / 1000), error)
+      throw this.#downError(`could not be started: ${problem}`, Math.ceil(this.#waitMs() / 1000), error)
     } finally {
       cancelDeadline()
     }
     this.#connection = connection
     this.#problem = undefined
     this.#readyAt = clock.monotonic()
-    this.#leaveWhenIdle()
+    this.#closeWhenIdle()
     return connection
   }
 
@@ -159,7 +159,7 @@ export class Supervised {
     onFailure?.(problem, cause)
   }
 
-  #leaveWhenIdle(): void {
+  #closeWhenIdle(): void {
     this.#cancelIdle?.()
     if (this.#users > 0) return
     this.#cancelIdle = this.#options.clock.after(this.#options.idleMs, () => {
@@ -171,7 +171,7 @@ export class Supervised {
     return this.#failures === 0 ? 0 : Math.max(0, this.#retryAt - this.#options.clock.monotonic())
   }
 
-  #down(what: string, retryAfter: number | undefined, cause?: unknown): BrokerError {
+  #downError(what: string, retryAfter: number | undefined, cause?: unknown): BrokerError {
     const { server } = this.#options
     return new BrokerError('upstream-down', `server “${server}” ${what}`, {
       cause,

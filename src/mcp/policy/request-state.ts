@@ -32,16 +32,16 @@ export function createRequestStateSeal(clock: Clock): RequestStateSeal {
     },
     open(sealed, binding) {
       const [payload = '', tag = ''] = sealed.split('.')
-      const given = Buffer.from(tag, 'base64url')
+      const received = Buffer.from(tag, 'base64url')
       const expected = mac(payload, binding)
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw invalid()
+      if (received.length !== expected.length || !timingSafeEqual(received, expected)) throw invalidState()
       const [expires, state]: [number, string] = JSON.parse(Buffer.from(payload, 'base64url').toString())
-      if (clock.now() > expires) throw invalid()
+      if (clock.now() > expires) throw invalidState()
       return state
     },
   }
 }
 
-function invalid(): BrokerError {
+function invalidState(): BrokerError {
   return new BrokerError('bad-request', 'invalid or expired requestState; make the call again from the start')
 }

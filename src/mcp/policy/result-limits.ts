@@ -11,21 +11,21 @@ const TRUNCATED_META_KEY = 'hero-aibroker/truncated'
 const COMMA_BYTES = 1
 const QUOTES_BYTES = 2
 /** Text is measured in pieces of this many characters, halved down to one at the cut; must be a power of two. */
-const LONGEST_STEP = 65_536
+const MAX_STEP = 65_536
 
 /**
  * Limits the JSON of a tool's result to `limit` bytes and removes the server's information about itself. Text is truncated
  * with a note; an image, structured content or other fields that don't fit are left out, because half of one is useless. A
  * result that lost its structured content becomes an error, because the tool's definition promises it.
  */
-export function boundResult(result: CallToolResult, limit: number): CallToolResult {
+export function limitResult(result: CallToolResult, limit: number): CallToolResult {
   const own = withoutServerInfo(result)
   const bytes = sizeOf(own)
   if (bytes <= limit) return own
-  const { structuredContent, content, isError, ...beside } = own
+  const { structuredContent, content, isError, ...otherFields } = own
   const keepsStructure = structuredContent !== undefined && sizeOf(structuredContent) <= limit / 2
   const lostStructure = structuredContent !== undefined && !keepsStructure
-  const kept = sizeOf(beside) <= limit / 4 ? beside : {}
+  const kept = sizeOf(otherFields) <= limit / 4 ? otherFields : {}
   const frame = {
     ...kept,
     ...(keepsStructure && { structuredContent }),
@@ -43,13 +43,13 @@ export function withoutServerInfo<T extends { _meta?: Record<string, unknown> | 
   return { ...result, _meta: meta }
 }
 
-function cutContent(content: readonly ContentBlock[], room: number, limit: number): ContentBlock[] {
-  const lastWord = note(`[left out: all that follows, the limit is ${limit} bytes]`)
-  let left = room - sizeOf(lastWord)
+function cutContent(content: readonly ContentBlock[], maxBytes: number, limit: number): ContentBlock[] {
+  const finalNote = note(`[left out: all that follows, the limit is ${limit} bytes]`)
+  let left = maxBytes - sizeOf(finalNote)
   const kept: ContentBlock[] = []
   for (const block of content) {
     const fitting = fit(block, left, limit)
-    if (fitting === undefined) return [...kept, lastWord]
+    if (fitting === undefined) return [...kept, finalNote]
     kept.push(fitting)
     left -= sizeOf(fitting) + COMMA_BYTES
   }
@@ -57,13 +57,13 @@ function cutContent(content: readonly ContentBlock[], room: number, limit: numbe
 }
 
 /** The block, as much of its text as fits, or a note in its place; `undefined` if even the note does not fit. */
-function fit(block: ContentBlock, room: number, limit: number): ContentBlock | undefined {
+function fit(block: ContentBlock, maxBytes: number, limit: number): ContentBlock | undefined {
   const size = sizeOf(block)
-  if (size <= room) return block
-  const spare = block.type === 'text' ? room - sizeOf(cutBlock(block, '', limit)) : -1
-  if (block.type === 'text' && spare >= 0) return cutBlock(block, cutText(block.text, spare), limit)
-  const word = note(`[left out: ${block.type} of ${size} bytes, the limit is ${limit}]`)
-  return sizeOf(word) <= room ? word : undefined
+  if (size <= maxBytes) return block
+  const textBytes = block.type === 'text' ? maxBytes - sizeOf(cutBlock(block, '', limit)) : -1
+  if (block.type === 'text' && textBytes >= 0) return cutBlock(block, cutText(block.text, textBytes), limit)
+  const replacement = note(`[left out: ${block.type} of ${size} bytes, the limit is ${limit}]`)
+  return sizeOf(replacement) <= maxBytes ? replacement : undefined
 }
 
 function cutBlock(block: TextContent, text: string, limit: number): TextContent {
@@ -78,7 +78,7 @@ function note(text: string): TextContent {
 function cutText(text: string, bytes: number): string {
   let end = 0
   let left = bytes
-  for (let step = LONGEST_STEP; step >= 1; step /= 2) {
+  for (let step = MAX_STEP; step >= 1; step /= 2) {
     for (;;) {
       const piece = text.slice(end, end + step)
       const size = sizeOf(piece) - QUOTES_BYTES

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Caller } from '../../auth/caller.ts'
 import type { PolicyConfig } from '../config/config.ts'
-import { fitsAny } from './wildcard.ts'
+import { matchesAny } from './wildcard.ts'
 
 /** A caller, with the subject of its token if it sent one. */
 export interface ToolCaller extends Caller {
@@ -19,8 +19,8 @@ const MINUTE_MS = 60_000
  * How many callers without running calls are remembered. Callers choose their context, so a caller can get a full bucket
  * anyway by choosing another.
  */
-const MOST_RESTING = 10_000
-const OPEN: PolicyConfig = {
+const MAX_IDLE_CALLERS = 10_000
+const OPEN_POLICY: PolicyConfig = {
   ips: undefined,
   contexts: undefined,
   tokens: undefined,
@@ -29,7 +29,7 @@ const OPEN: PolicyConfig = {
   callsPerMinute: undefined,
   maxConcurrentCalls: 32,
 }
-const CLOSED: PolicyConfig = { ...OPEN, allow: [] }
+const CLOSED_POLICY: PolicyConfig = { ...OPEN_POLICY, allow: [] }
 
 interface Usage {
   running: number
@@ -44,7 +44,7 @@ export class ToolPolicy {
   /** By caller key: callers with running calls, which are never evicted. */
   readonly #busy = new Map<string, Usage>()
   /** By caller key: callers without running calls, least recently used first. */
-  readonly #resting = new Map<string, Usage>()
+  readonly #idle = new Map<string, Usage>()
 
   constructor(policies: readonly PolicyConfig[], clock: Clock) {
     this.#policies = policies
@@ -53,18 +53,18 @@ export class ToolPolicy {
 
   /** Whether `caller` may use `name`, which is `server__tool`. */
   mayUse(caller: ToolCaller, name: string): boolean {
-    const { allow, deny } = this.#of(caller)
-    return fitsAny(allow, name) && !fitsAny(deny, name)
+    const { allow, deny } = this.#policyOf(caller)
+    return matchesAny(allow, name) && !matchesAny(deny, name)
   }
 
   /** Patterns of the tools that chats of this caller get without naming any. */
   chatTools(caller: ToolCaller): readonly string[] {
-    return this.#of(caller).chatTools ?? []
+    return this.#policyOf(caller).chatTools ?? []
   }
 
   /** Counts the start of a call; the returned function counts its end. Throws `over-limit`. */
-  enter(caller: ToolCaller): () => void {
-    const policy = this.#of(caller)
+  startCall(caller: ToolCaller): () => void {
+    const policy = this.#policyOf(caller)
     const key = callerKey(caller)
     const usage = this.#usageOf(key, policy)
     if (policy.maxConcurrentCalls !== undefined && usage.running >= policy.maxConcurrentCalls) {
@@ -83,48 +83,48 @@ export class ToolPolicy {
 
   #start(key: string, usage: Usage): void {
     if (usage.running++ > 0) return
-    this.#resting.delete(key)
+    this.#idle.delete(key)
     this.#busy.set(key, usage)
   }
 
   #end(key: string, usage: Usage): void {
     if (--usage.running > 0) return
     this.#busy.delete(key)
-    this.#rest(key, usage)
+    this.#markIdle(key, usage)
   }
 
   /** Marks a caller as most recently used, and evicts the least recently used one above the limit. */
-  #rest(key: string, usage: Usage): void {
-    this.#resting.delete(key)
-    this.#resting.set(key, usage)
-    if (this.#resting.size <= MOST_RESTING) return
-    const [oldest] = this.#resting.keys()
-    if (oldest !== undefined) this.#resting.delete(oldest)
+  #markIdle(key: string, usage: Usage): void {
+    this.#idle.delete(key)
+    this.#idle.set(key, usage)
+    if (this.#idle.size <= MAX_IDLE_CALLERS) return
+    const [leastRecent] = this.#idle.keys()
+    if (leastRecent !== undefined) this.#idle.delete(leastRecent)
   }
 
-  #of(caller: ToolCaller): PolicyConfig {
-    if (this.#policies.length === 0) return OPEN
-    return this.#policies.find((policy) => matches(policy, caller)) ?? CLOSED
+  #policyOf(caller: ToolCaller): PolicyConfig {
+    if (this.#policies.length === 0) return OPEN_POLICY
+    return this.#policies.find((policy) => matches(policy, caller)) ?? CLOSED_POLICY
   }
 
   #usageOf(key: string, { callsPerMinute = 0 }: PolicyConfig): Usage {
     const now = this.#clock.monotonic()
-    const known = this.#busy.get(key) ?? this.#resting.get(key)
+    const known = this.#busy.get(key) ?? this.#idle.get(key)
     const usage = known ?? { running: 0, calls: callsPerMinute, filledAt: now }
     usage.calls = Math.min(
       callsPerMinute,
       usage.calls + ((now - usage.filledAt) / MINUTE_MS) * callsPerMinute,
     )
     usage.filledAt = now
-    if (usage.running === 0) this.#rest(key, usage)
+    if (usage.running === 0) this.#markIdle(key, usage)
     return usage
   }
 }
 
 function matches({ ips, contexts, tokens }: PolicyConfig, { ip, context, token }: ToolCaller): boolean {
-  const fits = (wanted: readonly string[] | undefined, given: string | undefined): boolean =>
+  const matchesList = (wanted: readonly string[] | undefined, given: string | undefined): boolean =>
     wanted === undefined || (given !== undefined && wanted.includes(given))
-  return fits(ips, ip) && fits(contexts, context) && fits(tokens, token)
+  return matchesList(ips, ip) && matchesList(contexts, context) && matchesList(tokens, token)
 }
 
 function overLimit(message: string, retryAfter: number): BrokerError {

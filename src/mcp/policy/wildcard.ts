@@ -1,10 +1,10 @@
 /** Whether a name matches one of the patterns, in which `*` matches any text. */
-export function fitsAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => fits(pattern, name))
+export function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => matchesPattern(pattern, name))
 }
 
 /** Scans both once and backtracks only to the last `*`, so that no pattern takes exponential time as a regular expression can. */
-function fits(pattern: string, name: string): boolean {
+function matchesPattern(pattern: string, name: string): boolean {
   let p = 0
   let n = 0
   let star = -1

@@ -5,7 +5,7 @@ import {
 } from '@modelcontextprotocol/client'
 import { Agent, fetch as undiciFetch } from 'undici'
 import type { Clock } from '../../base/clock.ts'
-import { boundedResponse } from './bounded-response.ts'
+import { limitResponse } from './bounded-response.ts'
 import type { ServerAddress } from '../config/config.ts'
 import { createMessageRateLimit, createStreamRateLimit } from './rate-limits.ts'
 import type { ServerTransport } from './server-transport.ts'
@@ -28,22 +28,22 @@ export function createHttpTransport(
     connect: { timeout: 10_000, ...(address.socketPath !== undefined && { socketPath: address.socketPath }) },
   })
   let cutOffReason: string | undefined
-  const bounds = {
+  const limits = {
     server,
-    mayFlow: createMessageRateLimit(clock),
-    onStreamTooMuch: (problem: string): void => {
+    isWithinLimit: createMessageRateLimit(clock),
+    onLimitExceeded: (problem: string): void => {
       cutOffReason = problem
       void transport.close().catch(() => undefined)
     },
   }
-  const mayOpen = createStreamRateLimit(clock)
+  const waitForTurn = createStreamRateLimit(clock)
   const request: FetchLike = async (url, init) => {
-    if (init?.method === undefined || init.method === 'GET') await mayOpen(init?.signal ?? undefined)
+    if (init?.method === undefined || init.method === 'GET') await waitForTurn(init?.signal ?? undefined)
     // The two fetches differ only in the module that their types come from.
     const options = { ...init, redirect: 'error', dispatcher: agent } as unknown as Parameters<
       typeof undiciFetch
     >[1]
-    return boundedResponse(await undiciFetch(url, options), bounds)
+    return limitResponse(await undiciFetch(url, options), limits)
   }
   const options = { fetch: request, requestInit: { headers: { ...address.headers } } }
   const transport =

@@ -7,7 +7,7 @@ import type { Clock } from '../../base/clock.ts'
 /** How long a program may take to exit after its input was closed, and again after SIGTERM. */
 const GRACE_MS = 1000
 /** Every process of a tree inherits this variable, so that one which left the process group is still found. */
-const MARK = 'HERO_AIBROKER_TREE'
+const TREE_VARIABLE = 'HERO_AIBROKER_TREE'
 
 export interface Program {
   readonly command: string
@@ -27,26 +27,26 @@ export interface ProcessTree {
 export function startProcessTree(program: Program, clock: Clock): ProcessTree {
   const mark = randomLetters(20)
   const child = spawn(program.command, [...program.args], {
-    env: { ...getDefaultEnvironment(), ...program.env, [MARK]: mark },
+    env: { ...getDefaultEnvironment(), ...program.env, [TREE_VARIABLE]: mark },
     cwd: program.cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
     shell: false,
     detached: true,
     windowsHide: true,
   })
-  const gone = new Promise<void>((resolve) => {
+  const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
   })
   let ending: Promise<void> | undefined
   const end = async (): Promise<void> => {
     child.stdin.end()
-    await Promise.race([gone, wait(clock)])
+    await Promise.race([exited, wait(clock)])
     signalGroup(child, 'SIGTERM')
-    if (isRunning(child)) await Promise.race([gone, wait(clock)])
+    if (isRunning(child)) await Promise.race([exited, wait(clock)])
     signalGroup(child, 'SIGKILL')
     await killMarked(mark)
-    if (child.pid !== undefined) await gone
+    if (child.pid !== undefined) await exited
     for (const pipe of child.stdio) pipe?.destroy()
   }
   return { child, end: () => (ending ??= end()) }
@@ -77,7 +77,7 @@ async function killMarked(mark: string): Promise<void> {
     entries.map(async (entry) => {
       if (!/^\d+$/.test(entry)) return
       const environment = await readFile(`/proc/${entry}/environ`, 'latin1').catch(() => '')
-      if (!environment.split('\0').includes(`${MARK}=${mark}`)) return
+      if (!environment.split('\0').includes(`${TREE_VARIABLE}=${mark}`)) return
       try {
         process.kill(Number(entry), 'SIGKILL')
       } catch {

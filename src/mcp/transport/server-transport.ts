@@ -1,7 +1,7 @@
 import type { Transport } from '@modelcontextprotocol/client'
 
 /** The maximum length of one message, and of all pages of one list. */
-export const LONGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 export const TOO_LONG = 'it sent a message of more than 16 MB'
 export const FLOODS = 'it floods us with messages'
 

@@ -3,10 +3,10 @@ import type { Clock } from '../../base/clock.ts'
 import { type MessageRateLimit, createMessageRateLimit } from './rate-limits.ts'
 import { createLineReader } from './line-reader.ts'
 import { type ProcessTree, type Program, startProcessTree } from './process-tree.ts'
-import { FLOODS, LONGEST_MESSAGE_BYTES, type ServerTransport, TOO_LONG } from './server-transport.ts'
+import { FLOODS, MAX_MESSAGE_BYTES, type ServerTransport, TOO_LONG } from './server-transport.ts'
 
 /** The maximum number of bytes queued for a server that does not read its input. */
-const LONGEST_QUEUE_BYTES = 32 * 1024 * 1024
+const MAX_QUEUE_BYTES = 32 * 1024 * 1024
 const STDERR_BYTES_PER_SECOND = 256 * 1024
 
 /**
@@ -29,7 +29,7 @@ class StdioTransport implements ServerTransport {
   readonly #clock: Clock
   readonly #onGarbage: (line: string) => void
   readonly #isWithinLimit: MessageRateLimit
-  readonly #reader = createLineReader(LONGEST_MESSAGE_BYTES, (line) => this.#onLine(line))
+  readonly #reader = createLineReader(MAX_MESSAGE_BYTES, (line) => this.#onLine(line))
   #tree: ProcessTree | undefined
   #isClosed = false
   #cutOffReason: string | undefined
@@ -61,7 +61,7 @@ class StdioTransport implements ServerTransport {
     return new Promise((resolve, reject) => {
       const stdin = this.#tree?.child.stdin
       if (stdin === undefined || this.#isClosed) return reject(new Error('the server is not running'))
-      if (stdin.writableLength > LONGEST_QUEUE_BYTES)
+      if (stdin.writableLength > MAX_QUEUE_BYTES)
         return reject(new Error('the server does not read its input'))
       stdin.write(serializeMessage(message), (error) => (error ? reject(error) : resolve()))
     })

@@ -1,26 +1,26 @@
 import { BrokerError } from '../../base/errors.ts'
 import type { ServerConfig } from '../config/config.ts'
-import type { Supervised } from '../connection/supervised-connection.ts'
+import type { SupervisedConnection } from '../connection/supervised-connection.ts'
 
 /** The connections of one server that each serve a single caller or session, at most `maxConnections` of them. */
 export class CallerConnections {
   readonly #config: Pick<ServerConfig, 'name' | 'maxConnections'>
-  readonly #connections = new Map<string, Supervised>()
+  readonly #connections = new Map<string, SupervisedConnection>()
 
   constructor(config: Pick<ServerConfig, 'name' | 'maxConnections'>) {
     this.#config = config
   }
 
-  get all(): readonly Supervised[] {
+  get all(): readonly SupervisedConnection[] {
     return [...this.#connections.values()]
   }
 
-  get(key: string): Supervised | undefined {
+  get(key: string): SupervisedConnection | undefined {
     return this.#connections.get(key)
   }
 
   /** The connection of `key`, made by `create` if there is none. Throws `upstream-busy` when all connections are in use. */
-  getOrAdd(key: string, create: () => Supervised): Supervised {
+  getOrAdd(key: string, create: () => SupervisedConnection): SupervisedConnection {
     const known = this.#connections.get(key)
     if (known !== undefined) return known
     if (this.#connections.size >= this.#config.maxConnections) this.#closeOneIdle()

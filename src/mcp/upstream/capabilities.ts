@@ -1,11 +1,11 @@
 import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/client'
 import type { ServerConfig } from '../config/config.ts'
 import type { Connection, ListKind } from '../connection/connection.ts'
-import { cleanTools } from './sanitize-tools.ts'
-import { fitsAny } from '../policy/wildcard.ts'
+import { sanitizeTools } from './sanitize-tools.ts'
+import { matchesAny } from '../policy/wildcard.ts'
 
 /** The lists of one server, under its own names. */
-export interface Offer {
+export interface ServerLists {
   readonly tools: readonly Tool[]
   readonly prompts: readonly Prompt[]
   readonly resources: readonly Resource[]
@@ -14,16 +14,16 @@ export interface Offer {
   readonly problems: readonly string[]
 }
 
-export const NO_OFFER: Offer = { tools: [], prompts: [], resources: [], templates: [], problems: [] }
+export const NO_LISTS: ServerLists = { tools: [], prompts: [], resources: [], templates: [], problems: [] }
 
 /** Loads all lists of a server concurrently. Throws if the tools fail; another list that fails is empty and named in `problems`. */
-export async function loadOffer(
+export async function loadLists(
   connection: Connection,
   config: ServerConfig,
   signal: AbortSignal,
-): Promise<Offer> {
+): Promise<ServerLists> {
   const problems: string[] = []
-  const orNone = async <T>(what: string, list: Promise<T[]>): Promise<T[]> => {
+  const orEmpty = async <T>(what: string, list: Promise<T[]>): Promise<T[]> => {
     try {
       return await list
     } catch {
@@ -33,17 +33,19 @@ export async function loadOffer(
   }
   const [tools, prompts, resources, templates] = await Promise.all([
     connection.listTools(signal),
-    orNone('prompts', connection.listPrompts(signal)),
-    orNone('resources', connection.listResources(signal)),
-    orNone('resource templates', connection.listResourceTemplates(signal)),
+    orEmpty('prompts', connection.listPrompts(signal)),
+    orEmpty('resources', connection.listResources(signal)),
+    orEmpty('resource templates', connection.listResourceTemplates(signal)),
   ])
-  const clean = cleanTools(tools)
-  const allowed = clean.tools.filter(({ name }) => fitsAny(config.allow, name) && !fitsAny(config.deny, name))
-  return { tools: allowed, prompts, resources, templates, problems: [...problems, ...clean.refused] }
+  const sanitized = sanitizeTools(tools)
+  const allowed = sanitized.tools.filter(
+    ({ name }) => matchesAny(config.allow, name) && !matchesAny(config.deny, name),
+  )
+  return { tools: allowed, prompts, resources, templates, problems: [...problems, ...sanitized.rejected] }
 }
 
 /** Which lists differ between two loads. */
-export function changedLists(before: Offer, after: Offer): ListKind[] {
+export function changedLists(before: ServerLists, after: ServerLists): ListKind[] {
   const differ = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b)
   return [
     ...(differ(before.tools, after.tools) ? (['tools'] as const) : []),

@@ -1,7 +1,7 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 import type { Connection } from '../connection/connection.ts'
-import { loadOffer } from './capabilities.ts'
+import { loadLists } from './capabilities.ts'
 import type { UpstreamServerOptions } from './types.ts'
 
 /**
@@ -21,7 +21,7 @@ export class DriftCheck {
   async compare(connection: Connection, signal: AbortSignal): Promise<void> {
     const { config, pins } = this.#server
     if (config.review === 'off') return
-    const { tools } = await loadOffer(connection, config, signal)
+    const { tools } = await loadLists(connection, config, signal)
     const drifted = tools.filter((tool) => !pins.isApproved(config.name, tool))
     this.#drifted.set(connection, new Set(drifted.map(({ name }) => name)))
   }

@@ -1,5 +1,5 @@
 import type { Connection } from '../connection/connection.ts'
-import { NO_OFFER, type Offer, changedLists, loadOffer } from './capabilities.ts'
+import { NO_LISTS, type ServerLists, changedLists, loadLists } from './capabilities.ts'
 import type { UpstreamServerOptions } from './types.ts'
 
 /** Lists of a server that is not connected, and so announces no changes, are reloaded after this time. */
@@ -9,7 +9,7 @@ const RESUBSCRIBE_DELAY_MS = 5000
 /** The lists of one server as last loaded, without the tools that wait for approval. */
 export class LoadedLists {
   readonly #options: UpstreamServerOptions
-  #offer: Offer | undefined
+  #lists: ServerLists | undefined
   #loadedAt = 0
 
   constructor(options: UpstreamServerOptions) {
@@ -17,12 +17,12 @@ export class LoadedLists {
   }
 
   /** Empty until the first load. */
-  get offer(): Offer {
-    return this.#offer ?? NO_OFFER
+  get lists(): ServerLists {
+    return this.#lists ?? NO_LISTS
   }
 
   get isLoaded(): boolean {
-    return this.#offer !== undefined
+    return this.#lists !== undefined
   }
 
   get isOld(): boolean {
@@ -32,11 +32,11 @@ export class LoadedLists {
   /** Loads the lists and reports each one that changed. */
   async load(connection: Connection, signal: AbortSignal): Promise<void> {
     const { config, pins, clock, onChanged } = this.#options
-    const loaded = await loadOffer(connection, config, signal)
-    const before = this.offer
-    this.#offer = { ...loaded, tools: pins.admit(config, loaded.tools) }
+    const loaded = await loadLists(connection, config, signal)
+    const before = this.lists
+    this.#lists = { ...loaded, tools: pins.filterApproved(config, loaded.tools) }
     this.#loadedAt = clock.monotonic()
-    for (const kind of changedLists(before, this.#offer)) onChanged(kind)
+    for (const kind of changedLists(before, this.#lists)) onChanged(kind)
   }
 
   /** Keeps the lists up to date while `isOpen`: whenever the subscription to changes ends, reloads and subscribes again. */

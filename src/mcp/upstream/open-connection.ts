@@ -1,9 +1,9 @@
 import { type PriorDiscovery, SdkError, SdkErrorCode, SdkHttpError } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
-import type { Peer } from '../connection/client-session.ts'
+import type { CallerClient } from '../connection/client-session.ts'
 import { type ConnectionEvents, connect } from '../connection/connect.ts'
 import type { Connection } from '../connection/connection.ts'
-import { Supervised, type SupervisedOptions } from '../connection/supervised-connection.ts'
+import { SupervisedConnection, type SupervisedOptions } from '../connection/supervised-connection.ts'
 import { withoutSecrets } from '../policy/redact-secrets.ts'
 import { createHttpTransport } from '../transport/http-transport.ts'
 import type { ServerTransport } from '../transport/server-transport.ts'
@@ -14,7 +14,7 @@ import type { UpstreamServerOptions } from './types.ts'
 const START_STEPS = 2
 
 export interface OpenConnectionOptions {
-  readonly peer: Peer | undefined
+  readonly callerClient: CallerClient | undefined
   readonly prior: PriorDiscovery | undefined
   readonly events: ConnectionEvents
   readonly signal: AbortSignal
@@ -53,8 +53,8 @@ function createTransport({
 export function superviseConnection(
   { clock, random, log, config }: Pick<UpstreamServerOptions, 'clock' | 'random' | 'log' | 'config'>,
   open: SupervisedOptions['open'],
-): Supervised {
-  return new Supervised({
+): SupervisedConnection {
+  return new SupervisedConnection({
     server: config.name,
     idleMs: config.idleMs,
     startMs: START_STEPS * config.startTimeoutMs,

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import type { Pin, PinStore } from './tool-pinning.ts'
+import type { ToolPin, PinStore } from './tool-pinning.ts'
 
 const definition = z.looseObject({
   name: z.string(),
@@ -28,7 +28,7 @@ export function createPinFile(path: string): PinStore {
   }
 }
 
-function readPins(path: string): readonly Pin[] {
+function readPins(path: string): readonly ToolPin[] {
   const text = readText(path)
   if (text === undefined) return []
   try {

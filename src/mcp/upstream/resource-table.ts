@@ -1,7 +1,7 @@
 import { type Resource, type ResourceTemplateType, UriTemplate } from '@modelcontextprotocol/client'
 
-const WRAPPED = 'hero-mcp://'
-const LONGEST_URI = 4096
+const WRAPPED_PREFIX = 'hero-mcp://'
+const MAX_URI_LENGTH = 4096
 
 /** A resource or template as callers see it, and the server that owns it. */
 interface Owned<T> {
@@ -31,7 +31,9 @@ export function resourceTable(servers: readonly ServerResources[]): ResourceTabl
   for (const { resource } of all) uses.set(resource.uri, (uses.get(resource.uri) ?? 0) + 1)
   const resources = all.map(({ server, resource }) => {
     const uri =
-      uses.get(resource.uri) === 1 ? resource.uri : `${WRAPPED}${server}/${encodeURIComponent(resource.uri)}`
+      uses.get(resource.uri) === 1
+        ? resource.uri
+        : `${WRAPPED_PREFIX}${server}/${encodeURIComponent(resource.uri)}`
     return { server, original: resource.uri, exposed: { ...resource, uri } }
   })
   const templates = servers.flatMap(({ server, templates }) =>
@@ -44,13 +46,15 @@ export function resourceTable(servers: readonly ServerResources[]): ResourceTabl
     ownersOf(uri) {
       const owned = byUri.get(uri)
       if (owned !== undefined) return [{ server: owned.server, uri: owned.original }]
-      return templates.filter(({ original }) => fits(original, uri)).map(({ server }) => ({ server, uri }))
+      return templates
+        .filter(({ original }) => matchesTemplate(original, uri))
+        .map(({ server }) => ({ server, uri }))
     },
   }
 }
 
-function fits(template: string, uri: string): boolean {
-  if (uri.length > LONGEST_URI) return false
+function matchesTemplate(template: string, uri: string): boolean {
+  if (uri.length > MAX_URI_LENGTH) return false
   try {
     return new UriTemplate(template).match(uri) !== null
   } catch {

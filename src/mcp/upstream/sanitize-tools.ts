@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Tool } from '@modelcontextprotocol/client'
 
-const MOST_TOOLS = 1000
-const LONGEST_DEFINITION = 64 * 1024
-const DEEPEST_SCHEMA = 40
+const MAX_TOOLS = 1000
+const MAX_DEFINITION_LENGTH = 64 * 1024
+const MAX_SCHEMA_DEPTH = 40
 
 /** C0 and C1 controls (except tab and newline), zero-width and bidirectional characters, and Unicode tags: text that a
  * model reads and a person does not see. */
@@ -11,36 +11,36 @@ const INVISIBLE =
   // oxlint-disable-next-line no-control-regex, no-misleading-character-class -- the class is the point
   /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu
 
-export interface CleanTools {
+export interface SanitizedTools {
   readonly tools: readonly Tool[]
   /** Tools that were rejected, and why. */
-  readonly refused: readonly string[]
+  readonly rejected: readonly string[]
 }
 
 /** Removes invisible characters from a server's tools and rejects definitions beyond the limits. */
-export function cleanTools(tools: readonly Tool[]): CleanTools {
+export function sanitizeTools(tools: readonly Tool[]): SanitizedTools {
   const kept = new Map<string, Tool>()
-  const refused: string[] = []
+  const rejected: string[] = []
   for (const tool of tools) {
-    const problem = kept.size >= MOST_TOOLS ? `more than ${MOST_TOOLS} tools` : problemOf(tool)
+    const problem = kept.size >= MAX_TOOLS ? `more than ${MAX_TOOLS} tools` : problemOf(tool)
     if (problem === undefined && !kept.has(tool.name)) kept.set(tool.name, withoutInvisible(tool) as Tool)
-    else refused.push(`${tool.name.slice(0, 128).replace(INVISIBLE, '')}: ${problem ?? 'named twice'}`)
+    else rejected.push(`${tool.name.slice(0, 128).replace(INVISIBLE, '')}: ${problem ?? 'named twice'}`)
   }
-  return { tools: [...kept.values()], refused: refused.slice(0, 20) }
+  return { tools: [...kept.values()], rejected: rejected.slice(0, 20) }
 }
 
 function problemOf(tool: Tool): string | undefined {
-  if (depthOf(tool.inputSchema) > DEEPEST_SCHEMA) return `its schema is deeper than ${DEEPEST_SCHEMA}`
+  if (depthOf(tool.inputSchema) > MAX_SCHEMA_DEPTH) return `its schema is deeper than ${MAX_SCHEMA_DEPTH}`
   const text = JSON.stringify(tool)
-  if (text.length > LONGEST_DEFINITION)
-    return `its definition is longer than ${LONGEST_DEFINITION} characters`
+  if (text.length > MAX_DEFINITION_LENGTH)
+    return `its definition is longer than ${MAX_DEFINITION_LENGTH} characters`
   if (/"\$ref":"(?!#)/.test(text)) return 'its schema refers to another document'
   return undefined
 }
 
 function depthOf(value: unknown, depth = 0): number {
-  if (typeof value !== 'object' || value === null || depth > DEEPEST_SCHEMA) return depth
-  return Object.values(value).reduce<number>((most, part) => Math.max(most, depthOf(part, depth + 1)), depth)
+  if (typeof value !== 'object' || value === null || depth > MAX_SCHEMA_DEPTH) return depth
+  return Object.values(value).reduce<number>((max, part) => Math.max(max, depthOf(part, depth + 1)), depth)
 }
 
 function withoutInvisible(value: unknown): unknown {
@@ -59,8 +59,8 @@ export function definitionHash({
   outputSchema,
   annotations,
 }: Tool): string {
-  const told = { name, title, description, inputSchema, outputSchema, annotations }
-  return createHash('sha256').update(canonical(told)).digest('hex')
+  const visible = { name, title, description, inputSchema, outputSchema, annotations }
+  return createHash('sha256').update(canonical(visible)).digest('hex')
 }
 
 function canonical(value: unknown): string {

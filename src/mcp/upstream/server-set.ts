@@ -4,24 +4,24 @@ import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { ServerConfig } from '../config/config.ts'
 import type { ListKind } from '../connection/connection.ts'
-import { type Named, nameTable } from '../config/tool-names.ts'
+import { type NamedItem, nameTable } from '../config/tool-names.ts'
 import { type ResourceTable, resourceTable } from './resource-table.ts'
 import type { UpstreamServer } from './upstream-server.ts'
 
 /** A tool or prompt and its server, in the table of names that callers see. */
-export interface Route<T> extends Named {
+export interface TableEntry<T> extends NamedItem {
   readonly definition: T
 }
 
 /** The tools, prompts and resources of all servers, by the names that callers see. */
 export interface Tables {
-  readonly tools: ReadonlyMap<string, Route<Tool>>
-  readonly prompts: ReadonlyMap<string, Route<Prompt>>
+  readonly tools: ReadonlyMap<string, TableEntry<Tool>>
+  readonly prompts: ReadonlyMap<string, TableEntry<Prompt>>
   readonly resources: ResourceTable
 }
 
 /** A server whose lists are missing or incomplete, and why. */
-export interface ServerTrouble {
+export interface ServerProblem {
   readonly server: string
   readonly reason: string
 }
@@ -34,10 +34,10 @@ export interface ServerSetOptions {
 }
 
 /** How long list requests wait for a server whose last start failed. */
-const NEXT_WAIT_MS = 250
+const RETRY_WAIT_MS = 250
 
 /** The start of a server, as list requests wait for it. */
-interface Start {
+interface ServerStart {
   /** Until when they wait, in monotonic milliseconds; absent before the start. */
   readonly waitUntil?: number
   readonly hasFailed: boolean
@@ -48,7 +48,7 @@ export class ServerSet {
   readonly #options: ServerSetOptions
   readonly #servers: Map<string, UpstreamServer>
   readonly #listeners: Set<(kind: ListKind) => void>
-  readonly #starts: WeakMap<UpstreamServer, Start>
+  readonly #starts: WeakMap<UpstreamServer, ServerStart>
   /** The name of the server, in a view of a single one. */
   readonly #only: string | undefined
   #tables: Tables | undefined
@@ -57,7 +57,7 @@ export class ServerSet {
     this.#options = options
     this.#servers = view === undefined ? new Map<string, UpstreamServer>() : view.of.#servers
     this.#listeners = view === undefined ? new Set<(kind: ListKind) => void>() : view.of.#listeners
-    this.#starts = view === undefined ? new WeakMap<UpstreamServer, Start>() : view.of.#starts
+    this.#starts = view === undefined ? new WeakMap<UpstreamServer, ServerStart>() : view.of.#starts
     this.#only = view?.only
     this.onListChanged(() => (this.#tables = undefined))
   }
@@ -82,17 +82,17 @@ export class ServerSet {
   /** Replaces servers that are new or configured differently; the others keep their connections. */
   async configure(configs: readonly ServerConfig[]): Promise<void> {
     const wanted = new Map(configs.map((config) => [config.name, config]))
-    const leaving = this.all.filter(({ config }) => !isDeepStrictEqual(config, wanted.get(config.name)))
-    for (const { config } of leaving) this.#servers.delete(config.name)
+    const removed = this.all.filter(({ config }) => !isDeepStrictEqual(config, wanted.get(config.name)))
+    for (const { config } of removed) this.#servers.delete(config.name)
     for (const config of configs) {
       if (this.#servers.has(config.name)) continue
       this.#servers.set(
         config.name,
-        this.#options.create(config, (kind) => this.#tell(kind)),
+        this.#options.create(config, (kind) => this.#notify(kind)),
       )
     }
-    for (const kind of ['tools', 'prompts', 'resources'] as const) this.#tell(kind)
-    await Promise.all(leaving.map((server) => server.close()))
+    for (const kind of ['tools', 'prompts', 'resources'] as const) this.#notify(kind)
+    await Promise.all(removed.map((server) => server.close()))
   }
 
   /** Calls `listener` when a list changes, until the returned function is called. */
@@ -103,40 +103,40 @@ export class ServerSet {
 
   /** The tables of the lists that are loaded. */
   get tables(): Tables {
-    const live = this.all.filter(({ config }) => !config.disabled)
+    const enabled = this.all.filter(({ config }) => !config.disabled)
     this.#tables ??= {
-      tools: nameTable(live.flatMap(({ config, offer }) => this.#routes(config, offer.tools))),
-      prompts: nameTable(live.flatMap(({ config, offer }) => this.#routes(config, offer.prompts))),
-      resources: resourceTable(live.map(({ config, offer }) => ({ server: config.name, ...offer }))),
+      tools: nameTable(enabled.flatMap(({ config, lists }) => this.#entries(config, lists.tools))),
+      prompts: nameTable(enabled.flatMap(({ config, lists }) => this.#entries(config, lists.prompts))),
+      resources: resourceTable(enabled.map(({ config, lists }) => ({ server: config.name, ...lists }))),
     }
     return this.#tables
   }
 
   /** The result of `look` in the tables, as soon as the server that has it is listed; `undefined` if none has it. */
-  async find<T>(look: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
-    const known = look(this.tables)
+  async find<T>(lookUp: (tables: Tables) => T | undefined, signal: AbortSignal): Promise<T | undefined> {
+    const known = lookUp(this.tables)
     if (known !== undefined) return known
-    await this.list(signal, () => look(this.tables) !== undefined)
-    return look(this.tables)
+    await this.list(signal, () => lookUp(this.tables) !== undefined)
+    return lookUp(this.tables)
   }
 
   /** Waits until all lists are loaded or `isEnough`; for a server that hangs, only for `listWaitMs` and only once. */
   async list(signal: AbortSignal, isEnough: () => boolean = () => false): Promise<void> {
     const waiting = new Set<Promise<void>>()
-    const over = new AbortController()
-    const giveUp = (): void => over.abort()
-    signal.addEventListener('abort', giveUp, { once: true })
+    const stopped = new AbortController()
+    const stopWaiting = (): void => stopped.abort()
+    signal.addEventListener('abort', stopWaiting, { once: true })
     for (const server of this.all) {
       const wasListed = server.isListed
       const listed = this.#listOne(server, signal)
-      const ms = wasListed ? 0 : this.#patienceFor(server)
+      const ms = wasListed ? 0 : this.#waitMsFor(server)
       if (ms <= 0) continue
-      const isDone = this.#within(ms, listed, over.signal).finally(() => waiting.delete(isDone))
+      const isDone = this.#settledWithin(ms, listed, stopped.signal).finally(() => waiting.delete(isDone))
       waiting.add(isDone)
     }
     while (waiting.size > 0 && !isEnough() && !signal.aborted) await Promise.race(waiting)
-    signal.removeEventListener('abort', giveUp)
-    giveUp()
+    signal.removeEventListener('abort', stopWaiting)
+    stopWaiting()
   }
 
   async #listOne(server: UpstreamServer, signal: AbortSignal): Promise<void> {
@@ -149,26 +149,26 @@ export class ServerSet {
   }
 
   /** The remaining time that list requests wait for this start, counted from the first of them. */
-  #patienceFor(server: UpstreamServer): number {
+  #waitMsFor(server: UpstreamServer): number {
     const { clock, listWaitMs } = this.#options
     const now = clock.monotonic()
     const { waitUntil, hasFailed } = this.#starts.get(server) ?? { hasFailed: false }
-    const until = waitUntil ?? now + (hasFailed ? NEXT_WAIT_MS : listWaitMs)
+    const until = waitUntil ?? now + (hasFailed ? RETRY_WAIT_MS : listWaitMs)
     this.#starts.set(server, { waitUntil: until, hasFailed })
     return until - now
   }
 
   /** Resolves when the server is listed, after `ms`, or when `over` fires. */
-  #within(ms: number, listed: Promise<void>, over: AbortSignal): Promise<void> {
+  #settledWithin(ms: number, listed: Promise<void>, stopped: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#options.clock.after(ms, resolve)
-      over.addEventListener('abort', () => (cancel(), resolve()), { once: true })
+      stopped.addEventListener('abort', () => (cancel(), resolve()), { once: true })
       void listed.then(resolve)
     })
   }
 
   /** The servers whose lists are missing or incomplete. */
-  troubles(): readonly ServerTrouble[] {
+  problems(): readonly ServerProblem[] {
     return this.all.flatMap((server) => {
       const reason = server.problem ?? (server.isListed ? undefined : 'it is still starting')
       return reason === undefined ? [] : [{ server: server.config.name, reason }]
@@ -179,10 +179,10 @@ export class ServerSet {
     await Promise.all(this.all.map((server) => server.close()))
   }
 
-  #routes<T extends { readonly name: string }>(
+  #entries<T extends { readonly name: string }>(
     { name, prefix }: ServerConfig,
     definitions: readonly T[],
-  ): Route<T>[] {
+  ): TableEntry<T>[] {
     const isPrefixed = prefix && this.#only === undefined
     return definitions.map((definition) => ({
       server: name,
@@ -192,7 +192,7 @@ export class ServerSet {
     }))
   }
 
-  #tell(kind: ListKind): void {
+  #notify(kind: ListKind): void {
     for (const listener of this.#listeners) listener(kind)
   }
 }

@@ -3,7 +3,7 @@ import type { ServerConfig } from '../config/config.ts'
 import { definitionHash } from './sanitize-tools.ts'
 
 /** A tool's definition as it was approved. */
-export interface Pin {
+export interface ToolPin {
   readonly server: string
   readonly tool: string
   readonly hash: string
@@ -12,8 +12,8 @@ export interface Pin {
 
 /** Persistent storage of pins. */
 export interface PinStore {
-  read(): readonly Pin[]
-  write(pins: readonly Pin[]): void
+  read(): readonly ToolPin[]
+  write(pins: readonly ToolPin[]): void
 }
 
 /** A tool that is not listed until it is approved. */
@@ -30,9 +30,9 @@ export interface HeldTool {
  * Remembers the approved definitions of tools. All tools of a server are approved when it is first listed; afterwards a tool
  * that changed, or that is new (a changed tool could hide behind a rename), waits for a person's approval.
  */
-export class Pins {
+export class ToolPins {
   readonly #store: PinStore
-  readonly #pins = new Map<string, Pin>()
+  readonly #pins = new Map<string, ToolPin>()
   readonly #held = new Map<string, HeldTool>()
 
   constructor(store: PinStore) {
@@ -41,16 +41,16 @@ export class Pins {
   }
 
   /** Filters the complete list of one server: returns the approved tools and holds the others. */
-  admit({ name: server, review }: ServerConfig, tools: readonly Tool[]): Tool[] {
-    const firstSight = review !== 'all' && ![...this.#pins.values()].some((pin) => pin.server === server)
+  filterApproved({ name: server, review }: ServerConfig, tools: readonly Tool[]): Tool[] {
+    const isFirstLoad = review !== 'all' && ![...this.#pins.values()].some((pin) => pin.server === server)
     for (const [key, held] of this.#held) if (held.server === server) this.#held.delete(key)
-    const news: Pin[] = []
-    const admitted = tools.filter((tool) => {
+    const newPins: ToolPin[] = []
+    const approvedTools = tools.filter((tool) => {
       const hash = definitionHash(tool)
       const pin = this.#pins.get(keyOf(server, tool.name))
       if (pin?.hash === hash) return true
-      if (review === 'off' || firstSight) {
-        news.push({ server, tool: tool.name, hash, definition: tool })
+      if (review === 'off' || isFirstLoad) {
+        newPins.push({ server, tool: tool.name, hash, definition: tool })
         return true
       }
       const reason = pin === undefined ? 'new' : 'changed'
@@ -63,8 +63,8 @@ export class Pins {
       })
       return false
     })
-    this.#remember(news)
-    return admitted
+    this.#save(newPins)
+    return approvedTools
   }
 
   /** Whether this definition is the approved one. */
@@ -82,11 +82,11 @@ export class Pins {
     const held = this.#held.get(keyOf(server, tool))
     if (held === undefined) return false
     this.#held.delete(keyOf(server, tool))
-    this.#remember([{ server, tool, hash: definitionHash(held.found), definition: held.found }])
+    this.#save([{ server, tool, hash: definitionHash(held.found), definition: held.found }])
     return true
   }
 
-  #remember(pins: readonly Pin[]): void {
+  #save(pins: readonly ToolPin[]): void {
     if (pins.length === 0) return
     for (const pin of pins) this.#pins.set(keyOf(pin.server, pin.tool), pin)
     this.#store.write([...this.#pins.values()])
@@ -94,7 +94,7 @@ export class Pins {
 }
 
 /** A store that keeps pins in memory only. */
-export function forgetfulPinStore(): PinStore {
+export function createMemoryPinStore(): PinStore {
   return { read: () => [], write: () => undefined }
 }
 

@@ -1,23 +1,23 @@
 import type { Implementation } from '@modelcontextprotocol/client'
 import type { Clock } from '../../base/clock.ts'
 import type { ServerConfig } from '../config/config.ts'
-import type { Peer } from '../connection/client-session.ts'
+import type { CallerClient } from '../connection/client-session.ts'
 import type { ListKind } from '../connection/connection.ts'
 import type { SupervisedState } from '../connection/supervised-connection.ts'
-import type { Pins } from './tool-pinning.ts'
+import type { ToolPins } from './tool-pinning.ts'
 
 /** The log of servers and calls; a pino logger fits. */
-export interface ToolLog {
+export interface McpLog {
   info(details: object, message: string): void
   warn(details: object, message: string): void
   debug?(details: object, message: string): void
 }
 
 /** The owner of a connection's state: one caller, or one session of a caller. */
-export interface Scope {
+export interface ConnectionScope {
   readonly key: string
   /** The client of the session; absent for a caller without one. */
-  readonly peer: Peer | undefined
+  readonly callerClient: CallerClient | undefined
 }
 
 export interface ServerStatus {
@@ -36,10 +36,10 @@ export interface ServerStatus {
 export interface UpstreamServerOptions {
   readonly config: ServerConfig
   readonly identity: Implementation
-  readonly pins: Pins
+  readonly pins: ToolPins
   readonly clock: Clock
   /** Returns a number in [0, 1). */
   readonly random: () => number
-  readonly log: ToolLog
+  readonly log: McpLog
   onChanged(kind: ListKind): void
 }

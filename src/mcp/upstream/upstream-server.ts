@@ -1,13 +1,13 @@
 import type { LoggingLevel, PriorDiscovery, Tool } from '@modelcontextprotocol/client'
 import { BrokerError } from '../../base/errors.ts'
 import type { ServerConfig } from '../config/config.ts'
-import type { Peer } from '../connection/client-session.ts'
+import type { CallerClient } from '../connection/client-session.ts'
 import type { Connection } from '../connection/connection.ts'
 import { asUpstreamError } from '../connection/server-errors.ts'
-import { type Supervised, untilAborted } from '../connection/supervised-connection.ts'
+import { type SupervisedConnection, untilAborted } from '../connection/supervised-connection.ts'
 import { errorWithoutSecrets } from '../policy/redact-secrets.ts'
 import { CallerConnections } from './caller-connections.ts'
-import type { Offer } from './capabilities.ts'
+import type { ServerLists } from './capabilities.ts'
 import { type Debounced, createDebounced } from './debounce.ts'
 import { DriftCheck } from './drift-check.ts'
 import { LoadedLists } from './loaded-lists.ts'
@@ -20,7 +20,7 @@ import {
   superviseConnection,
 } from './open-connection.ts'
 import { ResourceWatches } from './resource-watches.ts'
-import type { Scope, ServerStatus, UpstreamServerOptions } from './types.ts'
+import type { ConnectionScope, ServerStatus, UpstreamServerOptions } from './types.ts'
 
 /**
  * One configured MCP server: a shared connection that loads its lists, and connections for callers. Where the protocol has
@@ -30,8 +30,8 @@ import type { Scope, ServerStatus, UpstreamServerOptions } from './types.ts'
 export class UpstreamServer {
   readonly config: ServerConfig
   readonly #options: UpstreamServerOptions
-  readonly #listing: Supervised
-  readonly #own: CallerConnections
+  readonly #sharedConnection: SupervisedConnection
+  readonly #callerConnections: CallerConnections
   readonly #stop = new AbortController()
   readonly #drift: DriftCheck
   readonly #watches = new WeakMap<Connection, ResourceWatches>()
@@ -45,16 +45,18 @@ export class UpstreamServer {
   constructor(options: UpstreamServerOptions) {
     this.config = options.config
     this.#options = options
-    this.#own = new CallerConnections(options.config)
+    this.#callerConnections = new CallerConnections(options.config)
     this.#drift = new DriftCheck(options)
     this.#lists = new LoadedLists(options)
     this.#reloading = createDebounced(options.clock, () => this.reload())
-    this.#listing = superviseConnection(options, (onClosed, signal) => this.#openListing(onClosed, signal))
+    this.#sharedConnection = superviseConnection(options, (onClosed, signal) =>
+      this.#openShared(onClosed, signal),
+    )
   }
 
   /** The lists as last loaded; empty until then. */
-  get offer(): Offer {
-    return this.#lists.offer
+  get lists(): ServerLists {
+    return this.#lists.lists
   }
 
   get isListed(): boolean {
@@ -64,26 +66,26 @@ export class UpstreamServer {
   /** Resolves when the lists are loaded. Throws `upstream-down`. */
   async list(signal: AbortSignal): Promise<void> {
     if (this.isListed) return this.#reloadIfOld()
-    await this.#listing.use(() => Promise.resolve(), signal)
+    await this.#sharedConnection.use(() => Promise.resolve(), signal)
   }
 
   /** Why the lists of this server may be incomplete; `undefined` when they are not. */
   get problem(): string | undefined {
-    return this.config.disabled ? undefined : this.#listing.problem
+    return this.config.disabled ? undefined : this.#sharedConnection.problem
   }
 
   status(): ServerStatus {
-    const slots = [this.#listing, ...this.#own.all]
+    const slots = [this.#sharedConnection, ...this.#callerConnections.all]
     return {
       name: this.config.name,
-      state: this.config.disabled ? 'disabled' : this.#listing.state,
+      state: this.config.disabled ? 'disabled' : this.#sharedConnection.state,
       problem: this.problem,
       era: this.#era,
-      tools: this.offer.tools.length,
+      tools: this.lists.tools.length,
       connections: slots.filter((slot) => slot.connection !== undefined).length,
       restarts: slots.reduce((sum, slot) => sum + slot.restarts, 0),
       callsRunning: this.#callsRunning,
-      warnings: this.offer.problems,
+      warnings: this.lists.problems,
     }
   }
 
@@ -92,7 +94,7 @@ export class UpstreamServer {
    * at `maxConcurrentCalls`, and the upstream errors.
    */
   async use<T>(
-    scope: Scope,
+    scope: ConnectionScope,
     work: (connection: Connection) => Promise<T>,
     { signal, tool }: { signal: AbortSignal; tool?: Tool | undefined },
   ): Promise<T> {
@@ -104,7 +106,7 @@ export class UpstreamServer {
     }
     this.#callsRunning++
     try {
-      return await this.#onConnection(scope, signal, async (connection) => {
+      return await this.#withConnection(scope, signal, async (connection) => {
         if (tool !== undefined) this.#drift.assertApproved(connection, tool)
         return work(connection)
       })
@@ -117,13 +119,13 @@ export class UpstreamServer {
 
   /** Calls `onUpdate` on each change of the resource, until the returned function is called. */
   async watchResource(
-    scope: Scope,
+    scope: ConnectionScope,
     uri: string,
     onUpdate: () => void,
     signal: AbortSignal,
   ): Promise<() => Promise<void>> {
     const slot = await this.#slotFor(scope, signal)
-    const release = slot.hold()
+    const release = slot.acquire()
     try {
       const stop = await slot.use(
         (connection) => this.#watchesOf(connection).add(connection, uri, onUpdate, signal),
@@ -140,35 +142,35 @@ export class UpstreamServer {
   }
 
   /** Sets the level of a session that is connected; a later connection sends the level when it opens. */
-  async setLogLevel(scope: Scope, level: LoggingLevel): Promise<void> {
-    const connection = this.#own.get(scope.key)?.connection
+  async setLogLevel(scope: ConnectionScope, level: LoggingLevel): Promise<void> {
+    const connection = this.#callerConnections.get(scope.key)?.connection
     await connection?.setLogLevel(level, this.#stop.signal).catch(() => undefined)
   }
 
   /** Loads the lists again and reports the ones that changed. */
   async reload(): Promise<void> {
-    const connection = this.#listing.connection
+    const connection = this.#sharedConnection.connection
     if (connection !== undefined) await this.#lists.load(connection, this.#stop.signal)
   }
 
   /** Applies a new approval: loads the lists and filters them again. */
-  async reconsider(): Promise<void> {
-    await this.#listing.use(() => this.reload(), this.#stop.signal)
+  async applyApproval(): Promise<void> {
+    await this.#sharedConnection.use(() => this.reload(), this.#stop.signal)
   }
 
   /** Closes the connection of a session that ended. */
   async closeScope(key: string): Promise<void> {
-    await this.#own.close(key)
+    await this.#callerConnections.close(key)
   }
 
   async close(): Promise<void> {
     this.#reloading.cancel()
     this.#stop.abort()
-    await Promise.all([this.#listing, ...this.#own.all].map((slot) => slot.close()))
+    await Promise.all([this.#sharedConnection, ...this.#callerConnections.all].map((slot) => slot.close()))
   }
 
-  async #onConnection<T>(
-    scope: Scope,
+  async #withConnection<T>(
+    scope: ConnectionScope,
     signal: AbortSignal,
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
@@ -190,25 +192,26 @@ export class UpstreamServer {
       // The server speaks only the stateless revision: this session uses the shared connection.
       if (
         this.#era === 'modern' &&
-        slot !== this.#listing &&
+        slot !== this.#sharedConnection &&
         slot.state === 'backoff' &&
         this.#speaksLegacy
       ) {
         this.#speaksLegacy = false
         await this.closeScope(scope.key)
-        return this.#listing.use(work, signal)
+        return this.#sharedConnection.use(work, signal)
       }
       throw error
     }
   }
 
-  async #slotFor(scope: Scope, signal: AbortSignal): Promise<Supervised> {
+  async #slotFor(scope: ConnectionScope, signal: AbortSignal): Promise<SupervisedConnection> {
     await untilAborted(this.list(signal), signal)
-    const sharesAll =
-      this.config.shared || (this.#era === 'modern' && (scope.peer === undefined || !this.#speaksLegacy))
-    if (sharesAll || this.config.era === 'modern') return this.#listing
-    return this.#own.getOrAdd(scope.key, () =>
-      superviseConnection(this.#options, (onClosed, signal) => this.#openOwn(scope, onClosed, signal)),
+    const isShared =
+      this.config.shared ||
+      (this.#era === 'modern' && (scope.callerClient === undefined || !this.#speaksLegacy))
+    if (isShared || this.config.era === 'modern') return this.#sharedConnection
+    return this.#callerConnections.getOrAdd(scope.key, () =>
+      superviseConnection(this.#options, (onClosed, signal) => this.#openForCaller(scope, onClosed, signal)),
     )
   }
 
@@ -217,7 +220,7 @@ export class UpstreamServer {
     return errorWithoutSecrets(asUpstreamError(name, error, signal.aborted), address)
   }
 
-  async #openListing(onClosed: () => void, signal: AbortSignal): Promise<Connection> {
+  async #openShared(onClosed: () => void, signal: AbortSignal): Promise<Connection> {
     const open = (prior: PriorDiscovery | undefined): Promise<Connection> =>
       this.#connect(undefined, prior, onClosed, signal, () => this.#reloading.trigger())
     const connection = await open(this.#prior).catch((error: unknown) => {
@@ -233,22 +236,28 @@ export class UpstreamServer {
       await connection.close()
       throw cutOffError(connection) ?? error
     }
-    const isOpen = (): boolean => this.#listing.connection === connection
+    const isOpen = (): boolean => this.#sharedConnection.connection === connection
     void this.#lists.follow(connection, isOpen, this.#stop.signal)
     return connection
   }
 
-  async #openOwn(scope: Scope, onClosed: () => void, signal: AbortSignal): Promise<Connection> {
-    const prior = scope.peer === undefined ? this.#prior : ({ kind: 'legacy' } as const)
+  async #openForCaller(
+    scope: ConnectionScope,
+    onClosed: () => void,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const prior = scope.callerClient === undefined ? this.#prior : ({ kind: 'legacy' } as const)
     let opened: Connection | undefined
-    const comparing = createDebounced(this.#options.clock, async () => {
+    const comparison = createDebounced(this.#options.clock, async () => {
       if (opened !== undefined) await this.#compare(opened, signal)
     })
-    const onClosedOwn = (): void => {
-      comparing.cancel()
+    const onCallerConnectionClosed = (): void => {
+      comparison.cancel()
       onClosed()
     }
-    const connection = await this.#connect(scope.peer, prior, onClosedOwn, signal, () => comparing.trigger())
+    const connection = await this.#connect(scope.callerClient, prior, onCallerConnectionClosed, signal, () =>
+      comparison.trigger(),
+    )
     opened = connection
     try {
       await this.#compare(connection, signal)
@@ -265,7 +274,7 @@ export class UpstreamServer {
   }
 
   async #connect(
-    peer: Peer | undefined,
+    callerClient: CallerClient | undefined,
     prior: PriorDiscovery | undefined,
     onClosed: () => void,
     signal: AbortSignal,
@@ -273,7 +282,7 @@ export class UpstreamServer {
   ): Promise<Connection> {
     const watches = new ResourceWatches()
     const connection = await openConnection(this.#options, {
-      peer,
+      callerClient,
       prior,
       events: { onListChanged, onResourceUpdated: (uri) => watches.notify(uri), onClosed },
       signal: AbortSignal.any([signal, this.#stop.signal]),
@@ -289,8 +298,13 @@ export class UpstreamServer {
   }
 
   #reloadIfOld(): void {
-    if (this.config.disabled || this.#listing.state === 'ready' || this.#listing.state === 'backoff') return
+    if (
+      this.config.disabled ||
+      this.#sharedConnection.state === 'ready' ||
+      this.#sharedConnection.state === 'backoff'
+    )
+      return
     if (!this.#lists.isOld) return
-    void this.#listing.use(() => Promise.resolve(), this.#stop.signal).catch(() => undefined)
+    void this.#sharedConnection.use(() => Promise.resolve(), this.#stop.signal).catch(() => undefined)
   }
 }

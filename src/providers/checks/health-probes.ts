@@ -2,18 +2,18 @@ import { withJitter } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { asBrokerError } from '../../base/errors.ts'
 import type { CircuitBreaker } from '../health/circuit-breaker.ts'
-import type { HealthBook } from '../health/endpoint-health.ts'
+import type { HealthRegistry } from '../health/endpoint-health.ts'
 import type { Provider } from '../provider.ts'
 
 /** Probes are spread by this share, so that many brokers do not send them at the same moment. */
 const JITTER = 0.25
 
-export interface ProbesParts {
+export interface HealthProbesParts {
   readonly providers: () => ReadonlyMap<string, Provider>
-  readonly health: HealthBook
+  readonly health: HealthRegistry
   readonly clock: Clock
   /** Mean time between two probes of a provider with an open circuit. */
-  readonly everyMs: number
+  readonly intervalMs: number
   /** In [0, 1), for jitter. */
   readonly random?: (() => number) | undefined
 }
@@ -23,18 +23,18 @@ export interface ProbesParts {
  * When the list comes, the circuits close as after the first byte of a trial, and open again at the next failure. Returns a
  * function that stops the checks.
  */
-export function startProbes({
+export function startHealthProbes({
   providers,
   health,
   clock,
-  everyMs,
+  intervalMs,
   random = Math.random,
-}: ProbesParts): () => void {
+}: HealthProbesParts): () => void {
   let isStopped = false
   let cancel = schedule()
 
   function schedule(): () => void {
-    return clock.after(withJitter(everyMs, JITTER, random), probeAll)
+    return clock.after(withJitter(intervalMs, JITTER, random), probeAll)
   }
 
   function probeAll(): void {
@@ -53,10 +53,10 @@ export function startProbes({
   }
 
   /** Never rejects. */
-  async function probe({ read }: Provider, open: readonly CircuitBreaker[]): Promise<void> {
-    if (read === undefined || open.length === 0) return
+  async function probe({ getJson }: Provider, open: readonly CircuitBreaker[]): Promise<void> {
+    if (getJson === undefined || open.length === 0) return
     const trials = open.map((circuit) => ({ circuit, permit: circuit.acquire(clock.monotonic()) }))
-    const isBack = await read('/models').then(() => true, isReachable)
+    const isBack = await getJson('/models').then(() => true, isReachable)
     for (const { circuit, permit } of trials) {
       if (isBack) circuit.onFirstByte(permit)
       circuit.release(permit, isBack ? 'ignored' : 'failed', clock.monotonic())

@@ -14,8 +14,8 @@ const QUIRKS: Readonly<Record<string, (value: string | number | boolean) => Quir
   prefix_marker: (value) =>
     PREFIX_MARKERS.flatMap((prefixMarker) => (prefixMarker === value ? { prefixMarker } : []))[0],
   most_inputs: (value) =>
-    typeof value === 'number' && Number.isInteger(value) && value > 0 ? { mostInputs: value } : undefined,
-  takes_cache_control: (value) => (typeof value === 'boolean' ? { takesCacheControl: value } : undefined),
+    typeof value === 'number' && Number.isInteger(value) && value > 0 ? { maxInputs: value } : undefined,
+  takes_cache_control: (value) => (typeof value === 'boolean' ? { acceptsCacheControl: value } : undefined),
   speaks_openrouter: (value) => (typeof value === 'boolean' ? { speaksOpenRouter: value } : undefined),
 }
 

@@ -12,7 +12,15 @@ export const groq: ProviderDefinition = {
   // https://console.groq.com/docs/prefilling: the role alone marks the prefix.
   quirks: {
     prefixMarker: 'role',
-    drops: ['logprobs', 'logit_bias', 'top_logprobs', 'top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    droppedFields: [
+      'logprobs',
+      'logit_bias',
+      'top_logprobs',
+      'top_k',
+      'min_p',
+      'top_a',
+      'repetition_penalty',
+    ],
   },
   company: {
     privacyPolicyUrl: 'https://groq.com/privacy-policy',

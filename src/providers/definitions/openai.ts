@@ -12,9 +12,9 @@ export const openai: ProviderDefinition = {
   // `max_tokens` is deprecated there, and reasoning models refuse it.
   quirks: {
     maxTokensField: 'max_completion_tokens',
-    mostInputs: 2048,
+    maxInputs: 2048,
     prefixMarker: 'none',
-    drops: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
   },
   company: {
     privacyPolicyUrl: 'https://openai.com/policies/privacy-policy',

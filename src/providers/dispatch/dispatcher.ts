@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError, type ErrorCode } from '../../base/errors.ts'
-import { createHealthBook, type HealthBook } from '../health/endpoint-health.ts'
-import { createKeyPool, type KeySetting, type LaneState, type Readiness } from '../keys/key-pool.ts'
-import type { ProviderDefinition, Question } from '../provider.ts'
+import { createHealthRegistry, type HealthRegistry } from '../health/endpoint-health.ts'
+import { createKeyPool, type KeySetting, type KeyState, type Readiness } from '../keys/key-pool.ts'
+import type { ProviderDefinition, ProviderRequest } from '../provider.ts'
 import { Permit, type PermitParts } from './permit.ts'
 import { affinityOf } from './session-affinity.ts'
 
@@ -11,7 +11,7 @@ export interface DispatcherParts {
   readonly keys: readonly KeySetting[]
   readonly clock: Clock
   /** Shared by all providers; the dispatcher creates its own by default. */
-  readonly health?: HealthBook | undefined
+  readonly health?: HealthRegistry | undefined
   /** In [0, 1), for jitter. */
   readonly random?: (() => number) | undefined
 }
@@ -20,17 +20,17 @@ export interface DispatcherParts {
 export interface Dispatcher {
   readonly keyCount: number
   /** A permit for one request, or the reason why the provider must not get it now. */
-  acquire(request: Question): Permit | BrokerError
+  acquire(request: ProviderRequest): Permit | BrokerError
   readiness(modelId: string): Readiness
   /** The states of the keys, without the keys. */
-  keys(): readonly LaneState[]
+  keys(): readonly KeyState[]
 }
 
 /** Builds the dispatcher of one provider. */
 export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { definition, clock, random = Math.random } = parts
   const keys = createKeyPool({ keys: parts.keys, clock, random })
-  const health = parts.health ?? createHealthBook({ clock, random })
+  const health = parts.health ?? createHealthRegistry({ clock, random })
   const permitParts: PermitParts = { keys, clock, ignoresFailures: definition.isStandIn ?? false }
   // The last endpoint is kept, because a newly concatenated string has to be hashed anew, twice per request.
   let last = { modelId: '', endpoint: `${definition.id}/` }
@@ -52,7 +52,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       return new Permit(permitParts, endpoint, lease, endpoint.circuit.acquire(now))
     },
     readiness(modelId) {
-      const openMs = health.restMs(endpointOf(modelId))
+      const openMs = health.availableInMs(endpointOf(modelId))
       if (openMs > 0) return circuitOpen(openMs)
       const pool = keys.readiness()
       // A failing key is a reason to take another key; whether the endpoint works is known to its circuit.
@@ -63,7 +63,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
 }
 
 function circuitOpen(readyInMs: number): Readiness {
-  return { state: 'resting', readyInMs, reason: 'circuit-open' }
+  return { state: 'resting', availableInMs: readyInMs, reason: 'circuit-open' }
 }
 
 const UNAVAILABLE: Readonly<
@@ -80,11 +80,11 @@ const UNAVAILABLE: Readonly<
 
 function unavailable(
   { displayName }: ProviderDefinition,
-  { reason = 'circuit-open', readyInMs }: Readiness,
+  { reason = 'circuit-open', availableInMs }: Readiness,
 ): BrokerError {
   const { code, why } = UNAVAILABLE[reason]
-  const retryAfter = Math.ceil(readyInMs / 1000)
+  const retryAfter = Math.ceil(availableInMs / 1000)
   return new BrokerError(code, `${displayName} ${why}; the request was not sent, retry in ${retryAfter} s`, {
-    details: { provider: displayName, retryAfter, isUnasked: true },
+    details: { provider: displayName, retryAfter, isUnsent: true },
   })
 }

@@ -1,4 +1,4 @@
-import type { Question } from '../provider.ts'
+import type { ProviderRequest } from '../provider.ts'
 
 /** Providers cache prompts from about 1,024 tokens on; below that, sharing the load is worth more than the cache. */
 const MIN_PREFIX = 4096
@@ -8,7 +8,7 @@ const MIN_PREFIX = 4096
  * or as a header, the same `prompt_cache_key`, else the same long beginning. `undefined` when there is nothing to gain from
  * using the same key again.
  */
-export function affinityOf({ body, headers }: Pick<Question, 'body' | 'headers'>): number | undefined {
+export function affinityOf({ body, headers }: Pick<ProviderRequest, 'body' | 'headers'>): number | undefined {
   const { value, fields, text } = body
   const named = value['session_id'] ?? headers?.['x-session-id'] ?? value['prompt_cache_key']
   if (typeof named === 'string' && named !== '') return hash(named, 0, named.length)

@@ -40,7 +40,7 @@ export function errorOfStatus(
         status,
         raw: body.slice(0, MAX_RAW),
         retryAfter: retryAfter(headers, nowMs),
-        mayBill: content.mayBill,
+        mayBeCharged: content.mayBill,
       },
     },
   )
@@ -55,7 +55,7 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
     codeOf(status, content),
     content.message ?? 'the provider reported an error in its response',
     {
-      details: { provider, raw: text.slice(0, MAX_RAW), status, mayBill: content.mayBill },
+      details: { provider, raw: text.slice(0, MAX_RAW), status, mayBeCharged: content.mayBill },
     },
   )
 }

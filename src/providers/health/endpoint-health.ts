@@ -15,16 +15,16 @@ export interface HealthRow {
   readonly endpoint: string
   readonly state: CircuitState
   /** Milliseconds until an open circuit lets a request through. */
-  readonly restMs: number
+  readonly availableInMs: number
   readonly malformedEvents: number
 }
 
 /** The health of every endpoint that a request was sent to. */
-export interface HealthBook {
+export interface HealthRegistry {
   /** The health of `endpoint`, created when there is none yet. */
   of(endpoint: string): EndpointHealth
   /** Milliseconds until a request may be sent; 0 when it may be sent now. */
-  restMs(endpoint: string): number
+  availableInMs(endpoint: string): number
   /** `undefined` when no request was sent to it yet. */
   row(endpoint: string): HealthRow | undefined
   rows(): readonly HealthRow[]
@@ -40,7 +40,7 @@ export interface HealthParts {
 }
 
 /** Keeps the health of up to 4096 endpoints in memory. */
-export function createHealthBook({ clock, random = Math.random }: HealthParts): HealthBook {
+export function createHealthRegistry({ clock, random = Math.random }: HealthParts): HealthRegistry {
   const endpoints = new BoundedMap<string, EndpointHealth>(MAX_ENDPOINTS)
   const create = (): EndpointHealth => ({ circuit: new CircuitBreaker(random), malformedEvents: 0 })
 
@@ -48,13 +48,13 @@ export function createHealthBook({ clock, random = Math.random }: HealthParts): 
     const health = endpoints.get(endpoint)
     if (health === undefined) return undefined
     const { circuit, malformedEvents } = health
-    const restMs = circuit.availableInMs(clock.monotonic())
-    return { endpoint, state: circuit.state, restMs, malformedEvents }
+    const availableInMs = circuit.availableInMs(clock.monotonic())
+    return { endpoint, state: circuit.state, availableInMs, malformedEvents }
   }
 
   return {
     of: (endpoint) => endpoints.getOrCreate(endpoint, create),
-    restMs: (endpoint) => endpoints.get(endpoint)?.circuit.availableInMs(clock.monotonic()) ?? 0,
+    availableInMs: (endpoint) => endpoints.get(endpoint)?.circuit.availableInMs(clock.monotonic()) ?? 0,
     row,
     rows: () => [...endpoints.keys()].flatMap((endpoint) => row(endpoint) ?? []),
   }

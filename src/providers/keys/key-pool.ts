@@ -37,22 +37,22 @@ export interface Lease {
 export interface Readiness {
   readonly state: 'ready' | 'shaky' | 'resting'
   /** Milliseconds until a request may be sent; 0 when it may be sent now. */
-  readonly readyInMs: number
+  readonly availableInMs: number
   readonly reason: CooldownReason | 'own-limit' | 'circuit-open' | undefined
 }
 
 /** The state of one key, for people to read. It never shows the key. */
-export interface LaneState {
+export interface KeyState {
   /** The key's number in the configuration, from 1. */
   readonly number: number
   readonly state: 'ready' | CooldownReason | 'own-limit'
-  readonly readyInMs: number
+  readonly availableInMs: number
   /** Requests in flight. */
-  readonly running: number
+  readonly inFlight: number
   /** Requests since the start, or since the provider was configured anew, and how they ended. */
-  readonly asked: number
-  readonly answered: number
-  readonly failed: number
+  readonly requests: number
+  readonly successes: number
+  readonly failures: number
 }
 
 /** The keys of one provider in rotation. A provider that needs no key has one entry without a key. */
@@ -70,7 +70,7 @@ export interface KeyPool {
   failed(lease: Lease, reason: CooldownReason | undefined, retryAfter: number | undefined): void
   /** The readiness of the best key. */
   readiness(): Readiness
-  keys(): readonly LaneState[]
+  keys(): readonly KeyState[]
 }
 
 interface Key {
@@ -181,32 +181,37 @@ function rendezvousScore(key: Key, affinity: number): number {
   return -key.weight / Math.log(unit)
 }
 
-const READY: Readiness = Object.freeze({ state: 'ready', readyInMs: 0, reason: undefined })
+const READY: Readiness = Object.freeze({ state: 'ready', availableInMs: 0, reason: undefined })
 
 function readinessOf({ health, window, inFlight }: Key, now: number): Readiness {
   const { cooldown, until } = health
-  if (isUnusable(health) && until > now) return { state: 'resting', readyInMs: until - now, reason: cooldown }
+  if (isUnusable(health) && until > now)
+    return { state: 'resting', availableInMs: until - now, reason: cooldown }
   // The cooldown is over, but only a success clears a refused key: one request at a time tests it.
-  if (isDenied(health) && inFlight > 0) return { state: 'resting', readyInMs: 1000, reason: cooldown }
+  if (isDenied(health) && inFlight > 0) return { state: 'resting', availableInMs: 1000, reason: cooldown }
   const fullMs = window?.fullForMs(now) ?? 0
-  if (fullMs > 0) return { state: 'resting', readyInMs: fullMs, reason: 'own-limit' }
-  return cooldown === 'failing' && until > now ? { state: 'shaky', readyInMs: 0, reason: cooldown } : READY
+  if (fullMs > 0) return { state: 'resting', availableInMs: fullMs, reason: 'own-limit' }
+  return cooldown === 'failing' && until > now
+    ? { state: 'shaky', availableInMs: 0, reason: cooldown }
+    : READY
 }
 
 function poolReadiness(keys: readonly Readiness[]): Readiness {
-  return keys.reduce((a, b) => ((RANKS[b.state] - RANKS[a.state] || b.readyInMs - a.readyInMs) < 0 ? b : a))
+  return keys.reduce((a, b) =>
+    (RANKS[b.state] - RANKS[a.state] || b.availableInMs - a.availableInMs) < 0 ? b : a,
+  )
 }
 
-function stateOf(key: Key, now: number): LaneState {
-  const { state, readyInMs, reason } = readinessOf(key, now)
-  const cooldownMs = state === 'shaky' ? key.health.until - now : readyInMs
+function stateOf(key: Key, now: number): KeyState {
+  const { state, availableInMs, reason } = readinessOf(key, now)
+  const cooldownMs = state === 'shaky' ? key.health.until - now : availableInMs
   return {
     number: key.index + 1,
     state: state === 'ready' || reason === undefined || reason === 'circuit-open' ? 'ready' : reason,
-    readyInMs: Math.ceil(cooldownMs),
-    running: key.inFlight,
-    asked: key.requests,
-    answered: key.successes,
-    failed: key.failures,
+    availableInMs: Math.ceil(cooldownMs),
+    inFlight: key.inFlight,
+    requests: key.requests,
+    successes: key.successes,
+    failures: key.failures,
   }
 }

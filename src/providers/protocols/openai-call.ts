@@ -1,9 +1,9 @@
 import { BrokerError } from '../../base/errors.ts'
-import { saysSomething, type ChatChunk } from '../../wire/openai/chat.ts'
+import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
-import type { AnswerListener, Asking, ProviderRoute, Question, Quirks } from '../provider.ts'
+import type { ResponseHandler, ProviderCall, ProviderRoute, ProviderRequest, Quirks } from '../provider.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -38,10 +38,10 @@ const ROUTES = {
 } as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
 
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */
-export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
+export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler {
   readonly #parts: OpenAiCallParts
-  readonly #request: Question
-  readonly #handler: AnswerListener
+  readonly #request: ProviderRequest
+  readonly #handler: ResponseHandler
   /**
    * `waiting` until the first token of a stream or the first byte of a plain response; then `receiving`; `closed` once the
    * handler has got its end or the caller has left. The connection of a closed call may still have to come to its end.
@@ -57,7 +57,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
   #body: BodyConsumer | undefined
   #decoder: ContentDecoder | undefined
 
-  constructor(parts: OpenAiCallParts, request: Question, handler: AnswerListener) {
+  constructor(parts: OpenAiCallParts, request: ProviderRequest, handler: ResponseHandler) {
     this.#parts = parts
     this.#request = request
     this.#handler = handler
@@ -92,7 +92,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
     this.#call = upstream.send({ method: 'POST', path, headers, body }, this)
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
-    if (this.#request.streamed) this.#stream = this.#createStreamReader()
+    if (this.#request.stream) this.#stream = this.#createStreamReader()
   }
 
   abort(): void {
@@ -129,7 +129,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
     this.#timeouts?.onHeaders()
     const type = String(headers['content-type'] ?? '')
     if (status !== 200) this.#body = this.#createErrorReader(status, headers)
-    else if (this.#request.streamed && (type === '' || type.startsWith('text/event-stream')))
+    else if (this.#request.stream && (type === '' || type.startsWith('text/event-stream')))
       this.#body = this.#stream
     else this.#body = this.#createPlainReader(type)
     const encoding = headers['content-encoding']
@@ -153,7 +153,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
   onData(bytes: Uint8Array): void {
     if (this.#state === 'closed') return
     this.#timeouts?.onBytes()
-    if (this.#state === 'waiting' && !this.#request.streamed) this.#onFirstByte()
+    if (this.#state === 'waiting' && !this.#request.stream) this.#onFirstByte()
     try {
       if (this.#decoder === undefined) this.#body?.data(bytes)
       else this.#decoder.data(bytes)
@@ -203,10 +203,10 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
     return new StreamReader({
       provider: this.#parts.provider,
       choices: choicesOf(this.#request),
-      chunk: (json, parsed) => this.#onChunk(json, parsed),
-      finishedSpeaking: () => this.#timeouts?.onFinished(),
-      end: () => this.#complete(),
-      fail: (error) => this.#fail(error),
+      onChunk: (json, parsed) => this.#onChunk(json, parsed),
+      onFinished: () => this.#timeouts?.onFinished(),
+      onEnd: () => this.#complete(),
+      onError: (error) => this.#fail(error),
     })
   }
 
@@ -217,8 +217,8 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
       const choices = choicesOf(this.#request)
       const response = parseResponse(body, contentType, { provider, list, choices })
       if (response instanceof BrokerError) return this.#fail(response)
-      if (this.#request.streamed) this.#onUnstreamedResponse(response)
-      else this.#handler.answer(body, response)
+      if (this.#request.stream) this.#onUnstreamedResponse(response)
+      else this.#handler.onResponse(body, response)
       return this.#complete()
     })
   }
@@ -231,8 +231,8 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
 
   #onChunk(json: string, chunk: ChatChunk): void {
     if (this.#state === 'closed') return
-    if (this.#state === 'waiting' && saysSomething(chunk)) this.#onFirstByte()
-    this.#handler.chunk(json, chunk)
+    if (this.#state === 'waiting' && hasOutput(chunk)) this.#onFirstByte()
+    this.#handler.onChunk(json, chunk)
   }
 
   #onFirstByte(): void {
@@ -247,7 +247,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
     this.#state = 'closed'
     this.#timeouts?.onFinished()
     this.#permit?.recordSuccess(this.#stream?.skipped ?? 0)
-    this.#handler.end()
+    this.#handler.onEnd()
   }
 
   #fail(error: BrokerError): void {
@@ -256,7 +256,7 @@ export class OpenAiCall implements Asking, UpstreamHandler, TimeoutHandler {
     const failure = withProvider(error, this.#parts.provider, this.#permit?.lease.key)
     this.#permit?.recordFailure(failure)
     this.#disconnect()
-    this.#handler.fail(failure)
+    this.#handler.onError(failure)
     return undefined
   }
 

@@ -1,7 +1,12 @@
 import { createDispatcher, type DispatcherParts } from '../dispatch/dispatcher.ts'
 import { asUpstreamError, withProvider } from '../errors/upstream-errors.ts'
 import type { Provider } from '../provider.ts'
-import { createWatch, DEFAULT_LIMITS, type TimeLimits, type Watch } from '../transport/timeouts.ts'
+import {
+  createDeadlineTimer,
+  DEFAULT_LIMITS,
+  type TimeLimits,
+  type DeadlineTimer,
+} from '../transport/timeouts.ts'
 import type { Upstream } from '../transport/upstream.ts'
 import { getJson, type GetRequest } from './get-json.ts'
 import { OpenAiCall, type OpenAiCallParts } from './openai-call.ts'
@@ -12,14 +17,14 @@ export interface ProviderParts extends DispatcherParts {
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
-  readonly watch?: Watch | undefined
+  readonly timer?: DeadlineTimer | undefined
   readonly limits?: TimeLimits | undefined
   /** Resolves when the provider can take a request, which may start a managed local server. The result is called after the request. */
   readonly enter?: (() => Promise<() => void>) | undefined
 }
 
 /** A provider that speaks OpenAI's protocol. */
-export function openaiChat(parts: ProviderParts): Provider {
+export function openAiProvider(parts: ProviderParts): Provider {
   const { definition, upstream, clock, enter } = parts
   const dispatcher = createDispatcher(parts)
   const callParts: OpenAiCallParts = {
@@ -27,7 +32,7 @@ export function openaiChat(parts: ProviderParts): Provider {
     upstream,
     clock,
     enter,
-    timer: parts.watch ?? createWatch(clock),
+    timer: parts.timer ?? createDeadlineTimer(clock),
     limits: parts.limits ?? DEFAULT_LIMITS,
     provider: definition.displayName,
     quirks: definition.quirks ?? {},
@@ -42,13 +47,13 @@ export function openaiChat(parts: ProviderParts): Provider {
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     company: definition.company,
-    mostInputs: definition.quirks?.mostInputs,
+    maxInputs: definition.quirks?.maxInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => dispatcher.readiness(modelId),
-    lanes: () => dispatcher.keys(),
-    ask: (request, handler) => new OpenAiCall(callParts, request, handler),
-    read:
+    keys: () => dispatcher.keys(),
+    send: (request, handler) => new OpenAiCall(callParts, request, handler),
+    getJson:
       enter === undefined
         ? (path) =>
             getJson(upstream, getRequest(parts, path)).catch((error: unknown) => {

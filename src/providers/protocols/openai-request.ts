@@ -1,6 +1,6 @@
 import { isObject } from '../../wire/json/json-body.ts'
 import { spliceFields } from '../../wire/json/splice-fields.ts'
-import type { Question, Quirks } from '../provider.ts'
+import type { ProviderRequest, Quirks } from '../provider.ts'
 
 /**
  * Fields of OpenRouter's request that steer a router and mean nothing to a provider; OpenAI and others respond with 400 to
@@ -31,10 +31,10 @@ const ROUTER_FIELDS = [
 const IS_ROUTER_FIELD: ReadonlySet<string> = new Set(ROUTER_FIELDS)
 
 /** The body for a provider: the caller's bytes, with only those fields replaced that must differ. */
-export function requestBody(request: Question, quirks: Quirks): string {
+export function requestBody(request: ProviderRequest, quirks: Quirks): string {
   const changes: Changes = new Map()
   changes.set('model', JSON.stringify(request.modelId))
-  if (request.streamed && quirks.refusesStreamOptions !== true) requestUsage(request, changes)
+  if (request.stream && quirks.refusesStreamOptions !== true) requestUsage(request, changes)
   if (quirks.refusesStreamOptions === true) changes.set('stream_options', undefined)
   if (quirks.speaksOpenRouter === true) prepareForRouter(request, changes)
   else prepareForProvider(request, quirks, changes)
@@ -45,7 +45,7 @@ export function requestBody(request: Question, quirks: Quirks): string {
 type Changes = Map<string, string | undefined>
 
 /** A router gets one model only, because fallback is done here. Preferences pass through without our slug for the router. */
-function prepareForRouter({ body }: Question, changes: Changes): void {
+function prepareForRouter({ body }: ProviderRequest, changes: Changes): void {
   for (const field of ['models', 'route']) if (body.fields.has(field)) changes.set(field, undefined)
   const preferences = body.value['provider']
   if (!isObject(preferences)) return
@@ -68,20 +68,20 @@ function includesRouter(list: unknown): boolean {
 }
 
 /** Reduces the request to OpenAI's protocol. */
-function prepareForProvider(request: Question, quirks: Quirks, changes: Changes): void {
+function prepareForProvider(request: ProviderRequest, quirks: Quirks, changes: Changes): void {
   const { body } = request
-  const { drops } = quirks
+  const { droppedFields } = quirks
   for (const field of body.fields.keys())
-    if (IS_ROUTER_FIELD.has(field) || drops?.includes(field) === true) changes.set(field, undefined)
+    if (IS_ROUTER_FIELD.has(field) || droppedFields?.includes(field) === true) changes.set(field, undefined)
   translateReasoning(request, changes)
-  if (quirks.takesCacheControl !== true && body.fields.has('messages')) removeCacheMarks(request, changes)
+  if (quirks.acceptsCacheControl !== true && body.fields.has('messages')) removeCacheMarks(request, changes)
 }
 
 /** `reasoning` becomes OpenAI's `reasoning_effort`; for a model that does not reason both are removed. */
-function translateReasoning({ body, reasons }: Question, changes: Changes): void {
+function translateReasoning({ body, isReasoningModel }: ProviderRequest, changes: Changes): void {
   const { reasoning, reasoning_effort: given } = body.value
   if (body.fields.has('reasoning')) changes.set('reasoning', undefined)
-  if (reasons === false) {
+  if (isReasoningModel === false) {
     if (body.fields.has('reasoning_effort')) changes.set('reasoning_effort', undefined)
     return
   }
@@ -114,7 +114,7 @@ function effortOf(
 const CACHE_MARKS = ['cache_control', 'prompt_cache_breakpoint'] as const
 
 /** Removes cache marks that this provider does not understand; OpenAI caches by itself and refuses the field. */
-function removeCacheMarks({ body }: Question, changes: Changes): void {
+function removeCacheMarks({ body }: ProviderRequest, changes: Changes): void {
   // A rare part of both names, without the quotes that JSON is full of: 1.7 instead of 10 µs for 17 KB.
   if (!body.text.includes('cache_')) return
   for (const field of ['messages', 'tools'])
@@ -126,14 +126,14 @@ function withoutMarks(name: string, value: unknown): unknown {
 }
 
 /** Without `include_usage` most providers end a stream without its usage. */
-function requestUsage({ body }: Question, changes: Map<string, string | undefined>): void {
+function requestUsage({ body }: ProviderRequest, changes: Map<string, string | undefined>): void {
   const given = body.value['stream_options'] as Record<string, unknown> | null | undefined
   if (given?.['include_usage'] === true) return
   changes.set('stream_options', JSON.stringify({ ...given, include_usage: true }))
 }
 
 function renameMaxTokens(
-  { body }: Question,
+  { body }: ProviderRequest,
   field: 'max_tokens' | 'max_completion_tokens',
   changes: Map<string, string | undefined>,
 ): void {

@@ -1,9 +1,9 @@
 import type { Secret } from '../../base/secret.ts'
 import type { Lease } from '../keys/key-pool.ts'
-import type { ProviderDefinition, Question } from '../provider.ts'
+import type { ProviderDefinition, ProviderRequest } from '../provider.ts'
 
 /** The headers of one request, sent with the key of `lease`. */
-export type HeadersOf = (lease: Lease, request: Question) => string[]
+export type HeadersOf = (lease: Lease, request: ProviderRequest) => string[]
 
 /** Most providers get the same headers with each request. They share one array per key, so its bytes are written only once. */
 export function createHeaders(definition: ProviderDefinition): HeadersOf {
@@ -30,7 +30,7 @@ const ROUTER_HEADERS = [
   'x-anthropic-beta',
 ] as const
 
-function routerHeaders({ headers: received, referer, title }: Question): string[] {
+function routerHeaders({ headers: received, referer, title }: ProviderRequest): string[] {
   const headers: string[] = []
   for (const name of ROUTER_HEADERS) {
     const value = received?.[name]

@@ -2,7 +2,7 @@ import { BrokerError } from '../../base/errors.ts'
 import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
 import { parseObject } from '../../wire/openai/parse-object.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
-import type { Question } from '../provider.ts'
+import type { ProviderRequest } from '../provider.ts'
 
 /** OpenAI's maximum of `n`. */
 const MAX_CHOICES = 128
@@ -59,7 +59,7 @@ export function errorInside(response: ChatChunk): unknown {
 }
 
 /** How many choices a request is due: `n`, for each prompt of a completion. */
-export function choicesOf({ body: { value }, route }: Question): number {
+export function choicesOf({ body: { value }, route }: ProviderRequest): number {
   const n = typeof value['n'] === 'number' ? value['n'] : 1
   const prompt = value['prompt']
   const isList = route === 'completions' && Array.isArray(prompt) && typeof prompt[0] !== 'number'

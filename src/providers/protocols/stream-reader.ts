@@ -9,16 +9,16 @@ import { errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 const DONE = '[DONE]'
 
 /** Gets the parts of a stream: chunks, then exactly one of `end` and `fail`. */
-export interface StreamListener {
+export interface StreamHandler {
   readonly provider: string
   /** How many choices were requested. */
   readonly choices: number
-  chunk(json: string, parsed: ChatChunk): void
+  onChunk(json: string, parsed: ChatChunk): void
   /** Every choice has finished; usage and an end mark may still come. */
-  finishedSpeaking(): void
+  onFinished(): void
   /** The stream is complete. */
-  end(): void
-  fail(error: BrokerError): void
+  onEnd(): void
+  onError(error: BrokerError): void
 }
 
 /**
@@ -26,7 +26,7 @@ export interface StreamListener {
  * with `[DONE]`, as many choices as were requested have begun. Any other end of a stream is a failure.
  */
 export class StreamReader implements BodyConsumer {
-  readonly #handler: StreamListener
+  readonly #handler: StreamHandler
   readonly #splitter = new EventSplitter((payload) => this.#onEvent(payload))
   readonly #parser = new ChunkParser()
   readonly #begun = new Set<number>()
@@ -35,7 +35,7 @@ export class StreamReader implements BodyConsumer {
   /** Events that were not a JSON object and were skipped. */
   skipped = 0
 
-  constructor(handler: StreamListener) {
+  constructor(handler: StreamHandler) {
     this.#handler = handler
   }
 
@@ -57,8 +57,8 @@ export class StreamReader implements BodyConsumer {
   #close(isComplete: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
-    if (isComplete) this.#handler.end()
-    else this.#handler.fail(this.#incomplete())
+    if (isComplete) this.#handler.onEnd()
+    else this.#handler.onError(this.#incomplete())
   }
 
   #onEvent(payload: string): void {
@@ -74,13 +74,13 @@ export class StreamReader implements BodyConsumer {
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#trackChoices(chunk)
     if (this.#hasTooManyChoices(chunk)) return this.#fail(tooManyChoices(this.#handler.provider))
-    this.#handler.chunk(payload, chunk)
-    if (this.#finished.size >= this.#handler.choices) this.#handler.finishedSpeaking()
+    this.#handler.onChunk(payload, chunk)
+    if (this.#finished.size >= this.#handler.choices) this.#handler.onFinished()
   }
 
   #fail(error: BrokerError): void {
     this.#isOver = true
-    this.#handler.fail(error)
+    this.#handler.onError(error)
   }
 
   #trackChoices({ choices }: ChatChunk): void {

@@ -1,6 +1,6 @@
-import { BASE_URL_FORMS, baseUrlFault } from '../../base/validate-base-url.ts'
+import { BASE_URL_FORMS, validateBaseUrl } from '../../base/validate-base-url.ts'
 import { BrokerError } from '../../base/errors.ts'
-import { shownUrl } from '../../base/text.ts'
+import { redactUrl } from '../../base/text.ts'
 
 /** A provider's address, parsed once at start. */
 export interface BaseUrl {
@@ -13,7 +13,7 @@ export interface BaseUrl {
 
 /** Reads `https://host/v1`, `http://host:port/v1` or `http+unix://%2Frun%2Fsome.sock/v1` (the socket's path percent-encoded). */
 export function parseBaseUrl(text: string): BaseUrl {
-  const fault = baseUrlFault(text)
+  const fault = validateBaseUrl(text)
   if (fault !== undefined) throw badUrl(text, fault)
   const url = new URL(text)
   const prefix = url.pathname.replace(/\/+$/, '')
@@ -35,7 +35,7 @@ export function isLocalUrl({ origin, socketPath }: BaseUrl): boolean {
 
 /** The address for people to read: a host, or the path of a Unix socket. An invalid base URL is shown without its secrets. */
 export function hostOf(baseUrl: string): string {
-  if (baseUrlFault(baseUrl) !== undefined) return shownUrl(baseUrl)
+  if (validateBaseUrl(baseUrl) !== undefined) return redactUrl(baseUrl)
   const { origin, socketPath } = parseBaseUrl(baseUrl)
   return socketPath ?? new URL(origin).host
 }
@@ -43,6 +43,6 @@ export function hostOf(baseUrl: string): string {
 function badUrl(text: string, why: string): BrokerError {
   return new BrokerError(
     'bad-request',
-    `“${shownUrl(text)}” can't be a provider's base URL: ${why}; use ${BASE_URL_FORMS}`,
+    `“${redactUrl(text)}” can't be a provider's base URL: ${why}; use ${BASE_URL_FORMS}`,
   )
 }

@@ -1,4 +1,4 @@
-import { GrowingBytes } from '../../base/collections/byte-buffer.ts'
+import { ByteBuffer } from '../../base/collections/byte-buffer.ts'
 import { BrokerError } from '../../base/errors.ts'
 
 /** A plain response or an error body larger than this is refused. */
@@ -21,7 +21,7 @@ export class BodyReader implements BodyConsumer {
   readonly #onBody: (body: string) => void
   #text = ''
   /** Small pieces, and bytes that may end in the middle of a character. */
-  readonly #kept = new GrowingBytes()
+  readonly #kept = new ByteBuffer()
   #bytes = 0
 
   constructor(onBody: (body: string) => void) {

@@ -1,12 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import type { Question } from '../provider.ts'
-import type { TimeLimits, Timed, Watch } from './timeouts.ts'
+import type { ProviderRequest } from '../provider.ts'
+import type { TimeLimits, Timed, DeadlineTimer } from './timeouts.ts'
 
 /** What all requests to one provider share. */
 export interface ResponseTimeoutsParts {
   readonly clock: Clock
-  readonly timer: Watch
+  readonly timer: DeadlineTimer
   readonly limits: TimeLimits
 }
 
@@ -24,7 +24,7 @@ type Phase = 'sending' | 'headers' | 'first-token' | 'next-bytes' | 'end'
 export class ResponseTimeouts implements Timed {
   place = -1
   readonly #parts: ResponseTimeoutsParts
-  readonly #request: Pick<Question, 'streamed' | 'deadlineAt'>
+  readonly #request: Pick<ProviderRequest, 'stream' | 'deadlineAt'>
   readonly #handler: TimeoutHandler
   #phase: Phase = 'sending'
   /** When the request was sent; when the last bytes came; since when only the end is missing. */
@@ -33,7 +33,7 @@ export class ResponseTimeouts implements Timed {
 
   constructor(
     parts: ResponseTimeoutsParts,
-    request: Pick<Question, 'streamed' | 'deadlineAt'>,
+    request: Pick<ProviderRequest, 'stream' | 'deadlineAt'>,
     handler: TimeoutHandler,
   ) {
     this.#parts = parts
@@ -100,7 +100,7 @@ export class ResponseTimeouts implements Timed {
     const { limits } = this.#parts
     if (this.#phase === 'sending' || this.#isPaused) return undefined
     if (this.#phase === 'next-bytes') return silentMs >= limits.gapMs ? 'gap' : undefined
-    if (!this.#request.streamed) return silentMs >= limits.answerMs ? 'answer' : undefined
+    if (!this.#request.stream) return silentMs >= limits.answerMs ? 'answer' : undefined
     if (this.#phase === 'headers' && silentMs >= limits.headersMs) return 'headers'
     return silentMs >= limits.firstTokenMs ? 'first_token' : undefined
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import { Roster, type Placed } from '../../base/collections/swap-set.ts'
+import { SwapSet, type SwapSetMember } from '../../base/collections/swap-set.ts'
 
 /** Maximum times that a provider may be silent, in milliseconds. */
 export interface TimeLimits {
@@ -33,16 +33,16 @@ export const DEFAULT_LIMITS: TimeLimits = {
 }
 
 /** Something that may have to wait for too long. */
-export interface Timed extends Placed {
+export interface Timed extends SwapSetMember {
   /** Compares its deadlines with the time; called on each tick of the timer. */
   check(nowMs: number): void
 }
 
 /** One timer for everything that waits: a chunk costs a number written down, not a timer set anew. */
-export class Watch {
+export class DeadlineTimer {
   readonly #clock: Clock
   readonly #tickMs: number
-  readonly #waiting = new Roster<Timed>()
+  readonly #waiting = new SwapSet<Timed>()
   readonly #check = (timed: Timed): void => timed.check(this.#nowMs)
   readonly #onTick = (): void => this.#tick()
   #nowMs = 0
@@ -80,13 +80,13 @@ export class Watch {
 
   #tick(): void {
     this.#nowMs = this.#clock.monotonic()
-    this.#waiting.each(this.#check)
+    this.#waiting.forEach(this.#check)
     this.#isRunning = this.#waiting.size > 0
     if (this.#isRunning) this.#clock.after(this.#tickMs, this.#onTick)
   }
 }
 
 /** A timer that runs only while something waits, and keeps deadlines to within `tickMs`. */
-export function createWatch(clock: Clock, tickMs = 200): Watch {
-  return new Watch(clock, tickMs)
+export function createDeadlineTimer(clock: Clock, tickMs = 200): DeadlineTimer {
+  return new DeadlineTimer(clock, tickMs)
 }

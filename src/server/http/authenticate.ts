@@ -4,41 +4,41 @@ import {
   firstForwardedAddress,
   lastForwardedAddress,
   LOCAL,
-  nodeOf,
+  networkOf,
 } from '../../auth/address.ts'
 import type { Caller } from '../../auth/caller.ts'
 import { readContextLabel } from '../../auth/context-label.ts'
-import { bearerIn, type Proof } from '../../auth/verify-bearer.ts'
-import type { CallerRules, DoorRequest } from './node/request-types.ts'
+import { bearerOf, type Proof } from '../../auth/verify-bearer.ts'
+import type { CallerRules, HttpRequest } from './node/request-types.ts'
 
 /**
  * Identifies the caller, who also pays. On a Unix socket, and from a trusted proxy, a front may name the caller
  * (`X-Forwarded-For`, `X-Hero-Context`); elsewhere only the peer's address counts and those headers are ignored. Throws
  * `bad-context`, and `unauthorized` for a token of ours that is no longer valid.
  */
-export function findCaller(request: DoorRequest): Caller {
+export function authenticate(request: HttpRequest): Caller {
   const { callerRules } = request.server
-  const caller = callerBehind(request, callerRules)
-  const token = proofOf(request)?.token
-  const ip = callerRules.rollsUp === true ? nodeOf(caller.ip) : caller.ip
+  const caller = resolveCaller(request, callerRules)
+  const token = bearerProof(request)?.token
+  const ip = callerRules.rollsUp === true ? networkOf(caller.ip) : caller.ip
   return { ip, context: callerRules.context ?? caller.context, ...(token === undefined ? {} : { token }) }
 }
 
 /** What the bearer token of a request proves; `undefined` without one. Throws `unauthorized`. */
-export function proofOf({ server, headers }: DoorRequest): Proof | undefined {
-  return server.callerRules.gate?.look(bearerIn(headers.authorization))
+export function bearerProof({ server, headers }: HttpRequest): Proof | undefined {
+  return server.callerRules.bearerVerifier?.verify(bearerOf(headers.authorization))
 }
 
 /**
  * Whether the caller may use the admin calls: because of its token, or because it connects to a Unix socket of a broker that
  * has no admin secret. A request that a front passes on there comes from another caller, who needs a token.
  */
-export function isAdmin(request: DoorRequest): boolean {
-  const { gate } = request.server.callerRules
-  if (proofOf(request)?.isAdmin === true) return true
+export function isAdmin(request: HttpRequest): boolean {
+  const { bearerVerifier } = request.server.callerRules
+  if (bearerProof(request)?.isAdmin === true) return true
   return (
     request.server.trustForwarded &&
-    gate?.isGuarded !== true &&
+    bearerVerifier?.isGuarded !== true &&
     request.server.callerRules.context === undefined &&
     !FRONT_HEADERS.some((name) => request.headers[name] !== undefined)
   )
@@ -47,9 +47,9 @@ export function isAdmin(request: DoorRequest): boolean {
 const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via'] as const
 
 /** Throws `unauthorized` without a token, `forbidden` with one that is not an administrator's. */
-export function requireAdmin(request: DoorRequest): void {
+export function requireAdmin(request: HttpRequest): void {
   if (isAdmin(request)) return
-  if (proofOf(request) === undefined)
+  if (bearerProof(request) === undefined)
     throw new BrokerError(
       'unauthorized',
       'this needs the admin token: send Authorization: Bearer <ADMIN_TOKEN>, or a token signed with HERO_SECRET',
@@ -57,29 +57,29 @@ export function requireAdmin(request: DoorRequest): void {
   throw new BrokerError('forbidden', 'this token is not an administrator’s')
 }
 
-function callerBehind(request: DoorRequest, { proxies, context }: CallerRules): Caller {
+function resolveCaller(request: HttpRequest, { proxies, context }: CallerRules): Caller {
   const { headers } = request
   const forwarded = headers['x-forwarded-for']
   // A socket that belongs to one context ignores the header.
-  const label = headers['x-hero-context']
-  const said = label === undefined || context !== undefined ? undefined : label
+  const headerValue = headers['x-hero-context']
+  const contextHeader = headerValue === undefined || context !== undefined ? undefined : headerValue
   if (request.server.trustForwarded) {
     const ip = forwarded === undefined ? LOCAL : (firstForwardedAddress(String(forwarded)) ?? LOCAL)
-    return { ip, context: readLabel(said) }
+    return { ip, context: readLabel(contextHeader) }
   }
   const peer = socketAddress(request)
   if (proxies?.has(peer) !== true) return { ip: peer, context: undefined }
   const ip = forwarded === undefined ? peer : (lastForwardedAddress(String(forwarded), proxies) ?? peer)
-  return { ip, context: readLabel(said) }
+  return { ip, context: readLabel(contextHeader) }
 }
 
 function readLabel(value: string | string[] | undefined): string | undefined {
   return value === undefined ? undefined : readContextLabel(String(value))
 }
 
-function socketAddress(request: DoorRequest): string {
-  const { peerOf: askElsewhere } = request.server.callerRules
-  const peer = askElsewhere === undefined ? request.socket.remoteAddress : askElsewhere(request)
+function socketAddress(request: HttpRequest): string {
+  const { peerAddress: lookUpPeerAddress } = request.server.callerRules
+  const peer = lookUpPeerAddress === undefined ? request.socket.remoteAddress : lookUpPeerAddress(request)
   const address = peer === undefined ? undefined : canonicalAddress(peer)
   // A peer that hung up has no address any more; its request must not be charged to `local` or to another caller.
   if (address === undefined)

@@ -1,25 +1,25 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
-import type { DoorReply, DoorRequest, DoorRules, Guard } from './node/request-types.ts'
-import { tellError, type RenderedError } from './errors/error-response.ts'
-import type { Handler } from './node/node-server.ts'
-import type { Incoming } from './node/fast-request.ts'
-import { bearerIn } from '../../auth/verify-bearer.ts'
+import type { HttpReply, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
+import { sendRenderedError, type RenderedError } from './errors/error-response.ts'
+import type { RequestListener } from './node/node-server.ts'
+import type { FastRequest } from './node/fast-request.ts'
+import { bearerOf } from '../../auth/verify-bearer.ts'
 
 /** A route of the fast path. What it throws is rendered like any error of its server. */
-export interface ShortRoute {
+export interface FastRoute {
   /** Called before the body is read; throws to refuse. The function it returns is called when the exchange ends, however it ends. */
-  enter(): () => void
-  handle(request: DoorRequest, reply: DoorReply): Promise<void>
+  admit(): () => void
+  handle(request: HttpRequest, reply: HttpReply): Promise<void>
 }
 
 /** What the fast path shares with the rest of its server. */
-export interface ShortWayParts {
-  readonly rules: DoorRules
+export interface FastPathOptions {
+  readonly settings: ServerSettings
   readonly guards: readonly Guard[]
   readonly bodyLimit: number
-  readonly render: (request: DoorRequest, thrown: unknown) => RenderedError
+  readonly render: (request: HttpRequest, thrown: unknown) => RenderedError
 }
 
 /** The content types that clients send; any other one goes through Fastify. */
@@ -30,46 +30,49 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
  * limit. Any other request goes through Fastify, so that no rule is implemented twice. Fastify takes 9 of 88 µs of a request,
  * and three times that of the first request in a while.
  */
-export class ShortWay {
-  readonly #routes = new Map<string, ShortRoute>()
+export class FastPath {
+  readonly #routes = new Map<string, FastRoute>()
 
-  add(url: string, route: ShortRoute): void {
+  add(url: string, route: FastRoute): void {
     this.#routes.set(url, route)
   }
 
   /** Serves the requests that qualify, and passes the others on to Fastify. */
-  before(longWay: Handler, parts: ShortWayParts): Handler {
+  wrap(fastify: RequestListener, options: FastPathOptions): RequestListener {
     return (request, response) => {
       const { url = '' } = request
       const route = request.method === 'POST' ? this.#routes.get(url) : undefined
-      if (route === undefined || !isPlain(request, parts)) return longWay(request, response)
-      return serve(new ShortRequest(request, url, parts.rules), response, route, parts)
+      if (route === undefined || !qualifies(request, options)) return fastify(request, response)
+      return serve(new FastPathRequest(request, url, options.settings), response, route, options)
     }
   }
 }
 
 /** Adds a `POST` route to the fast path and to Fastify, which serves the requests that do not qualify for the fast path. */
-export function addShort(door: FastifyInstance, url: string, route: ShortRoute): void {
-  door.fastPath.add(url, route)
-  door.route({
+export function addInferenceRoute(server: FastifyInstance, url: string, route: FastRoute): void {
+  server.fastPath.add(url, route)
+  server.route({
     method: 'POST',
     url,
-    onRequest: onceIn(() => route.enter()),
+    onRequest: admissionHook(() => route.admit()),
     handler: (request, reply) => route.handle(request, reply),
   })
 }
 
 /** Admits or refuses a request before its body is read. */
-export function onceIn(enter: ShortRoute['enter']): onRequestHookHandler {
+export function admissionHook(admit: FastRoute['admit']): onRequestHookHandler {
   return (_request, reply, done) => {
-    reply.raw.on('close', enter())
+    reply.raw.on('close', admit())
     done()
   }
 }
 
-function isPlain({ headers }: Incoming, { bodyLimit, rules: { callerRules } }: ShortWayParts): boolean {
+function qualifies(
+  { headers }: FastRequest,
+  { bodyLimit, settings: { callerRules } }: FastPathOptions,
+): boolean {
   return (
-    callerRules.gate?.needsVerification(bearerIn(headers.authorization)) !== true &&
+    callerRules.bearerVerifier?.needsVerification(bearerOf(headers.authorization)) !== true &&
     JSON_TYPES.has(headers['content-type'] ?? '') &&
     headers['transfer-encoding'] === undefined &&
     Number(headers['content-length']) <= bodyLimit
@@ -77,60 +80,60 @@ function isPlain({ headers }: Incoming, { bodyLimit, rules: { callerRules } }: S
 }
 
 function serve(
-  request: ShortRequest,
+  request: FastPathRequest,
   response: ServerResponse,
-  route: ShortRoute,
-  parts: ShortWayParts,
+  route: FastRoute,
+  options: FastPathOptions,
 ): void {
-  const reply = new ShortReply(request, response)
-  let leave: (() => void) | undefined
-  response.on('close', () => leave?.())
+  const reply = new FastPathReply(request, response)
+  let release: (() => void) | undefined
+  response.on('close', () => release?.())
   try {
-    for (const guard of parts.guards) guard(request)
-    leave = route.enter()
+    for (const guard of options.guards) guard(request)
+    release = route.admit()
   } catch (refusal) {
-    return fail(reply, refusal, parts)
+    return sendFailure(reply, refusal, options)
   }
-  request.raw.whole((body) => {
+  request.raw.readBody((body) => {
     request.body = body
-    void answer(reply, route, parts)
+    void runRoute(reply, route, options)
   })
 }
 
-async function answer(reply: ShortReply, route: ShortRoute, parts: ShortWayParts): Promise<void> {
+async function runRoute(reply: FastPathReply, route: FastRoute, options: FastPathOptions): Promise<void> {
   try {
     await route.handle(reply.request, reply)
   } catch (thrown) {
-    fail(reply, thrown, parts)
+    sendFailure(reply, thrown, options)
   }
 }
 
 /** Sends an error, or destroys the connection if the response has begun, so that a truncated body cannot look complete. */
-function fail(
-  { request, raw, ownHeaders }: ShortReply,
+function sendFailure(
+  { request, raw, ownHeaders }: FastPathReply,
   thrown: unknown,
-  { render, rules }: ShortWayParts,
+  { render, settings }: FastPathOptions,
 ): void {
   if (!raw.headersSent) {
     try {
-      return tellError(raw, render(request, thrown), ownHeaders)
+      return sendRenderedError(raw, render(request, thrown), ownHeaders)
     } catch (bug) {
-      rules.reportBug(request, bug)
+      settings.reportBug(request, bug)
     }
-  } else rules.reportBug(request, thrown)
+  } else settings.reportBug(request, thrown)
   raw.destroy()
 }
 
-class ShortRequest implements DoorRequest {
+class FastPathRequest implements HttpRequest {
   readonly method = 'POST'
   readonly headers: IncomingHttpHeaders
   readonly socket: Socket
-  readonly raw: Incoming
-  readonly server: DoorRules
+  readonly raw: FastRequest
+  readonly server: ServerSettings
   readonly routeOptions: { readonly url: string }
   body: Uint8Array | undefined
 
-  constructor(raw: Incoming, url: string, server: DoorRules) {
+  constructor(raw: FastRequest, url: string, server: ServerSettings) {
     this.raw = raw
     this.headers = raw.headers
     this.socket = raw.socket
@@ -139,13 +142,13 @@ class ShortRequest implements DoorRequest {
   }
 }
 
-class ShortReply implements DoorReply {
-  readonly request: DoorRequest
+class FastPathReply implements HttpReply {
+  readonly request: HttpRequest
   readonly raw: ServerResponse
   sent = false
   ownHeaders: Readonly<Record<string, string>> | undefined
 
-  constructor(request: DoorRequest, raw: ServerResponse) {
+  constructor(request: HttpRequest, raw: ServerResponse) {
     this.request = request
     this.raw = raw
   }

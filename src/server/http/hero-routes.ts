@@ -14,12 +14,12 @@ export interface HeroService {
 }
 
 /** Adds `GET /health` and `GET /.well-known/heroservice.json`, which Hero expects of every socket. */
-export function addHeroRoutes(door: FastifyInstance, { version, ...manifest }: HeroService): void {
+export function addHeroRoutes(server: FastifyInstance, { version, ...manifest }: HeroService): void {
   const health = JSON.stringify({ status: 'ok', service: SERVICE, version })
   const { protocol, socket, title, description } = manifest
   const service = JSON.stringify({ protocol, name: SERVICE, title, version, description, socket })
-  door.get('/health', (_request, reply) => reply.type('application/json; charset=utf-8').send(health))
-  door.get('/.well-known/heroservice.json', (_request, reply) =>
+  server.get('/health', (_request, reply) => reply.type('application/json; charset=utf-8').send(health))
+  server.get('/.well-known/heroservice.json', (_request, reply) =>
     reply.type('application/json; charset=utf-8').send(service),
   )
 }

@@ -1,26 +1,31 @@
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import { renderError, type RenderedError } from './errors/error-response.ts'
-import type { CallerRules, DoorRequest, DoorRules, Guard } from './node/request-types.ts'
-import { createGroundServer, PATIENCE, type Handler, type Patience } from './node/node-server.ts'
-import { refuseBytes } from './errors/protocol-errors.ts'
-import { createRouteBook } from './errors/not-found.ts'
-import { ShortWay } from './fast-path.ts'
+import type { CallerRules, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
+import {
+  createNodeServer,
+  SERVER_TIMEOUTS,
+  type RequestListener,
+  type ServerTimeouts,
+} from './node/node-server.ts'
+import { refuseMalformedRequest } from './errors/protocol-errors.ts'
+import { createRouteTable } from './errors/not-found.ts'
+import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
 declare module 'fastify' {
-  interface FastifyInstance extends DoorRules {
-    readonly fastPath: ShortWay
+  interface FastifyInstance extends ServerSettings {
+    readonly fastPath: FastPath
   }
 }
 
 /** The part of a logger that a server needs; pino has it. */
-export interface DoorLogger {
+export interface ServerLogger {
   error(details: object, message: string): void
 }
 
 /** How an HTTP server is set up; routes are added afterwards. */
-export interface DoorOptions {
+export interface HttpServerOptions {
   /** The name of this server in log lines: `rest`, `rpc`, … */
   readonly name: string
   /** Maximum bytes of a request body; a route may have its own limit. */
@@ -30,14 +35,14 @@ export interface DoorOptions {
   /** How callers are identified; by their address alone without it. */
   readonly callers?: CallerRules | undefined
   readonly guards?: readonly Guard[] | undefined
-  readonly logger?: DoorLogger | undefined
+  readonly logger?: ServerLogger | undefined
   /** Called with the status of each response once it is sent. */
-  readonly onAnswer?: ((status: number) => void) | undefined
+  readonly onResponse?: ((status: number) => void) | undefined
   /** Wraps the routes: what it returns handles each request that the request checks let pass. */
-  readonly around?: ((serve: Handler) => Handler) | undefined
+  readonly wrap?: ((serve: RequestListener) => RequestListener) | undefined
   /** How this server renders errors, if not in OpenRouter's form. */
   readonly render?: ((thrown: unknown) => RenderedError) | undefined
-  readonly patience?: Partial<Patience> | undefined
+  readonly timeouts?: Partial<ServerTimeouts> | undefined
 }
 
 /**
@@ -46,79 +51,85 @@ export interface DoorOptions {
  * the response, its errors included, is up to the handler.
  * `close()` is a hard stop: drain the server first.
  */
-export function createDoor(options: DoorOptions): FastifyInstance {
-  const { bodyLimit, trustForwarded, guards = [], onAnswer, around = (serve) => serve } = options
-  const patience = { ...PATIENCE, ...options.patience }
-  const rules = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
-  const render = errorRenderer(options, rules)
-  const shortWay = new ShortWay()
-  const door = Fastify({
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { bodyLimit, trustForwarded, guards = [], onResponse, wrap = (serve) => serve } = options
+  const timeouts = { ...SERVER_TIMEOUTS, ...options.timeouts }
+  const settings = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
+  const render = errorRenderer(options, settings)
+  const fastPath = new FastPath()
+  const server = Fastify({
     serverFactory: (handle) => {
-      const longWay = verifyFirst(handle, rules.callerRules.gate)
-      const serve = shortWay.before(longWay, { rules, guards, bodyLimit, render })
-      return createGroundServer(counted(around(serve), onAnswer), bodyLimit, patience)
+      const longWay = verifyFirst(handle, settings.callerRules.bearerVerifier)
+      const serve = fastPath.wrap(longWay, { settings, guards, bodyLimit, render })
+      return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, timeouts)
     },
     bodyLimit,
-    clientErrorHandler: refuseBytes,
-    frameworkErrors: (error, request, reply) => tell(reply, render(request, error)),
+    clientErrorHandler: refuseMalformedRequest,
+    frameworkErrors: (error, request, reply) => sendRendered(reply, render(request, error)),
     logger: false,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 512 },
   })
-  door.decorate('trustForwarded', rules.trustForwarded)
-  door.decorate('callerRules', rules.callerRules)
-  door.decorate('reportBug', rules.reportBug)
-  door.decorate('fastPath', shortWay)
-  acceptRawJson(door)
-  const routes = createRouteBook(door)
-  door.setErrorHandler((error, request, reply) => tell(reply, render(request, error)))
-  door.setNotFoundHandler((request, reply) =>
-    tell(reply, render(request, routes.explainMiss(request, reply))),
+  server.decorate('trustForwarded', settings.trustForwarded)
+  server.decorate('callerRules', settings.callerRules)
+  server.decorate('reportBug', settings.reportBug)
+  server.decorate('fastPath', fastPath)
+  acceptRawJson(server)
+  const routes = createRouteTable(server)
+  server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
+  server.setNotFoundHandler((request, reply) =>
+    sendRendered(reply, render(request, routes.explainNotFound(request, reply))),
   )
   for (const guard of guards) {
-    door.addHook('onRequest', (request, _reply, done) => {
+    server.addHook('onRequest', (request, _reply, done) => {
       guard(request)
       done()
     })
   }
-  door.addHook('preClose', async () => {
-    door.server.close()
-    door.server.closeAllConnections()
+  server.addHook('preClose', async () => {
+    server.server.close()
+    server.server.closeAllConnections()
   })
-  return door
+  return server
 }
 
 /** Reports every response that is sent, whether Fastify, the fast path or a wrapper sent it. */
-function counted(serve: Handler, onAnswer: DoorOptions['onAnswer']): Handler {
-  if (onAnswer === undefined) return serve
+function reportResponses(
+  serve: RequestListener,
+  onResponse: HttpServerOptions['onResponse'],
+): RequestListener {
+  if (onResponse === undefined) return serve
   return (request, response) => {
-    response.on('finish', () => onAnswer(response.statusCode))
+    response.on('finish', () => onResponse(response.statusCode))
     serve(request, response)
   }
 }
 
 /** Bodies stay bytes: they are spliced and passed on upstream, without being serialised again. */
-function acceptRawJson(door: FastifyInstance): void {
-  door.removeAllContentTypeParsers()
+function acceptRawJson(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers()
   for (const type of ['application/json', 'text/plain']) {
-    door.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    server.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   }
 }
 
-function bugReporter({ name, logger }: DoorOptions): DoorRules['reportBug'] {
+function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['reportBug'] {
   return ({ method, routeOptions }, thrown) =>
     logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
 }
 
-function errorRenderer({ bodyLimit, render = renderError }: DoorOptions, { reportBug }: DoorRules) {
-  return (request: DoorRequest, thrown: unknown): RenderedError => {
+function errorRenderer(
+  { bodyLimit, render = renderError }: HttpServerOptions,
+  { reportBug }: ServerSettings,
+) {
+  return (request: HttpRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
     return render(error)
   }
 }
 
-function tell(reply: FastifyReply, { status, headers, body }: RenderedError): void {
+function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
   void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 

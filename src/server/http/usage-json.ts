@@ -1,4 +1,4 @@
-import { formatDollars } from '../../base/money.ts'
+import { usdText } from '../../base/money.ts'
 import type { UsageTotals } from '../../ledger/types.ts'
 import type { Result } from '../../wire/rpc/methods.ts'
 
@@ -11,8 +11,8 @@ export function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals
     total_tokens: totals.totalTokens,
     cached_tokens: totals.cachedTokens,
     reasoning_tokens: totals.reasoningTokens,
-    cost_usd: formatDollars(totals.cost),
-    uncertain_usd: formatDollars(totals.uncertain),
+    cost_usd: usdText(totals.cost),
+    uncertain_usd: usdText(totals.uncertain),
     unpriced: totals.unpriced,
   }
 }

@@ -4,18 +4,18 @@ import { isLoopback } from '../../auth/address.ts'
 import { BrokerError, ERRORS, asBrokerError } from '../../base/errors.ts'
 import { renderError } from '../http/errors/error-response.ts'
 import { refuseForeignPage } from '../http/foreign-pages.ts'
-import type { McpDoor } from './caller-lookup.ts'
+import type { McpAccess } from './caller-lookup.ts'
 import { type LegacySseTransport, createLegacySse } from './transport/legacy-sse.ts'
 import { createProtocolServer } from './protocol/protocol-server.ts'
 import { SessionTable } from './sessions/session-table.ts'
 import { type StreamableHttp, createStreamableHttp } from './transport/streamable-http.ts'
 import { registerToolRoutes } from './tool-routes.ts'
-import { leaveSignal, overSignal, webRequest, writeWebResponse } from './transport/web-response.ts'
+import { disconnectSignal, closeSignal, webRequest, writeWebResponse } from './transport/web-response.ts'
 
 const BODY_LIMIT = 4 * 1024 * 1024
 const PARSE_ERROR = -32700
 
-export interface McpRoutesOptions extends McpDoor {
+export interface McpRoutesOptions extends McpAccess {
   readonly clock?: Clock | undefined
   /** The server's own guards decide which web pages may call; without them only pages of this machine may. */
   readonly isGuarded?: boolean | undefined
@@ -57,7 +57,7 @@ function requireLocalPage({ headers: { host = '', origin }, socket }: FastifyReq
 
 function registerStreamableHttp(
   scope: FastifyInstance,
-  { findCaller }: McpDoor,
+  { authenticate }: McpAccess,
   streamable: StreamableHttp,
 ): void {
   scope.route({
@@ -65,24 +65,24 @@ function registerStreamableHttp(
     url: '/mcp',
     bodyLimit: BODY_LIMIT,
     async handler(request, reply) {
-      const caller = await findCaller(request)
-      const signal = leaveSignal(reply.raw)
+      const caller = await authenticate(request)
+      const signal = disconnectSignal(reply.raw)
       const body = request.body === undefined ? undefined : JSON.stringify(request.body)
-      const asked = { request: webRequest(request.raw, body, signal), body: request.body, caller }
-      const answer = await streamable.answer({ ...asked, over: overSignal(reply.raw) })
+      const call = { request: webRequest(request.raw, body, signal), body: request.body, caller }
+      const response = await streamable.handle({ ...call, finished: closeSignal(reply.raw) })
       reply.hijack()
-      await writeWebResponse(answer, reply.raw, signal)
+      await writeWebResponse(response, reply.raw, signal)
     },
   })
 }
 
 function registerLegacySse(
   scope: FastifyInstance,
-  { toolBroker, findCaller }: McpDoor,
+  { toolBroker, authenticate }: McpAccess,
   { sessions, clock }: { sessions: SessionTable<LegacySseTransport>; clock: Clock },
 ): void {
   scope.get('/mcp/sse', async (request, reply) => {
-    const caller = await findCaller(request)
+    const caller = await authenticate(request)
     sessions.admit(caller)
     const transport = createLegacySse(reply.raw, '/mcp/messages', clock)
     sessions.add(transport.sessionId, caller, transport)
@@ -94,7 +94,7 @@ function registerLegacySse(
     '/mcp/messages',
     { bodyLimit: BODY_LIMIT },
     async (request, reply) => {
-      const caller = await findCaller(request)
+      const caller = await authenticate(request)
       const transport = sessions.get(request.query.sessionId ?? '', caller)
       if (transport === undefined)
         throw new BrokerError('not-found', 'there is no such session; open a new stream')

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import type { ToolBroker } from '../../mcp/mcp-gateway.ts'
+import type { McpGateway } from '../../mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../mcp/policy/tool-policy.ts'
-import { createDoor, type DoorOptions } from '../http/http-server.ts'
-import { findCaller } from '../http/authenticate.ts'
+import { createHttpServer, type HttpServerOptions } from '../http/http-server.ts'
+import { authenticate } from '../http/authenticate.ts'
 import type { McpRoutes } from './mcp-routes.ts'
 
 /** The MCP routes of a server. */
@@ -16,10 +16,10 @@ export interface MountedMcp {
 /** How the MCP routes are mounted. */
 export interface MountOptions {
   /** Called at the first request. */
-  readonly toolBroker: () => Promise<ToolBroker>
+  readonly toolBroker: () => Promise<McpGateway>
   readonly clock: Clock
   /** Options of the server that the routes are mounted on; its trust in callers is read from the server itself. */
-  readonly door: Pick<DoorOptions, 'name' | 'bodyLimit' | 'logger'>
+  readonly server: Pick<HttpServerOptions, 'name' | 'bodyLimit' | 'logger'>
   /** Whether the guards of the server decide which web pages may call. */
   readonly isGuarded: boolean
 }
@@ -33,11 +33,11 @@ interface Inner {
  * Serves everything under `/mcp` on a server that has other routes too. The protocol's libraries are several megabytes, so they
  * are loaded with the first request: an inner server, behind the guards of the outer one, takes over its bytes.
  */
-export function mountMcp(door: FastifyInstance, options: MountOptions): MountedMcp {
+export function mountMcp(server: FastifyInstance, options: MountOptions): MountedMcp {
   let inner: Promise<Inner> | undefined
   let isClosed = false
   const open = (): Promise<Inner> => {
-    inner ??= openInner(door, options).catch((error: unknown) => {
+    inner ??= openInner(server, options).catch((error: unknown) => {
       inner = undefined
       throw error
     })
@@ -47,7 +47,7 @@ export function mountMcp(door: FastifyInstance, options: MountOptions): MountedM
     isClosed = true
     await (await inner?.catch(() => undefined))?.routes.close()
   }
-  door.register(async (scope) => {
+  server.register(async (scope) => {
     // Before the outer server reads the body.
     scope.addHook('onRequest', async (request, reply) => {
       if (isClosed) throw new BrokerError('stopping', 'the broker is stopping and opens no new sessions')
@@ -67,16 +67,16 @@ async function openInner(outer: FastifyInstance, options: MountOptions): Promise
   const { toolBroker, clock, isGuarded } = options
   const { registerMcpRoutes } = await import('./mcp-routes.ts')
   const { trustForwarded, callerRules: callers } = outer
-  const app = createDoor({
-    name: options.door.name,
-    bodyLimit: options.door.bodyLimit,
-    logger: options.door.logger,
+  const app = createHttpServer({
+    name: options.server.name,
+    bodyLimit: options.server.bodyLimit,
+    logger: options.server.logger,
     trustForwarded,
     callers,
   })
   const routes = await registerMcpRoutes(app, {
     toolBroker: await toolBroker(),
-    findCaller: (request): ToolCaller => findCaller(request),
+    authenticate: (request): ToolCaller => authenticate(request),
     clock,
     isGuarded,
   })

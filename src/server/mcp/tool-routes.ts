@@ -2,24 +2,24 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../base/errors.ts'
 import type { ListedTool } from '../../mcp/types.ts'
-import type { McpDoor } from './caller-lookup.ts'
-import { leaveSignal } from './transport/web-response.ts'
+import type { McpAccess } from './caller-lookup.ts'
+import { disconnectSignal } from './transport/web-response.ts'
 
 /**
  * `GET /mcp/tools` and `POST /mcp/tools/:name`: the tools for clients of plain HTTP. The body of a call is the object of its
  * arguments; the response is the result of the tool, with status 200 even if it has `isError`.
  */
-export function registerToolRoutes(app: FastifyInstance, { toolBroker, findCaller }: McpDoor): void {
+export function registerToolRoutes(app: FastifyInstance, { toolBroker, authenticate }: McpAccess): void {
   app.get('/mcp/tools', async (request, reply) => {
-    const caller = await findCaller(request)
-    const { tools, unavailable } = await toolBroker.listTools(caller, leaveSignal(reply.raw))
+    const caller = await authenticate(request)
+    const { tools, unavailable } = await toolBroker.listTools(caller, disconnectSignal(reply.raw))
     return withEtag(request, reply, JSON.stringify({ tools: tools.map(asRow), unavailable }))
   })
 
   app.post<{ Params: { name: string } }>('/mcp/tools/:name', async (request, reply) => {
-    const caller = await findCaller(request)
+    const caller = await authenticate(request)
     return toolBroker.callTool(caller, request.params.name, argumentsOf(request.body), {
-      signal: leaveSignal(reply.raw),
+      signal: disconnectSignal(reply.raw),
     })
   })
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Rooms } from '../../inference/services/services.ts'
-import type { DoorReply, DoorRequest } from '../http/node/request-types.ts'
-import { addShort, onceIn, type ShortRoute } from '../http/fast-path.ts'
+import type { Services } from '../../inference/services/services.ts'
+import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
+import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
@@ -15,10 +15,20 @@ import { MODEL_FILTERS } from './models/model-filters.ts'
 import { getEmbeddingModels, getModel, getModels, getModelsBelow, getModelsCount } from './models/models.ts'
 import { getProviders } from './models/providers.ts'
 
-type Handle = (request: FastifyRequest, reply: FastifyReply, rooms: Rooms, readBody: BodyReader) => unknown
+type Handle = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  services: Services,
+  readBody: BodyReader,
+) => unknown
 /** Wraps the handlers of inference routes. */
-type Around = (handle: ShortRoute['handle']) => ShortRoute['handle']
-type AskHandle = (request: DoorRequest, reply: DoorReply, rooms: Rooms, readBody: BodyReader) => Promise<void>
+type Wrapper = (handle: FastRoute['handle']) => FastRoute['handle']
+type InferenceRouteHandler = (
+  request: HttpRequest,
+  reply: HttpReply,
+  services: Services,
+  readBody: BodyReader,
+) => Promise<void>
 
 interface RoutePlan {
   readonly path: string
@@ -30,18 +40,18 @@ interface RoutePlan {
   readonly query?: readonly string[] | undefined
 }
 
-interface UsualRoute extends RoutePlan {
+interface PlainRoute extends RoutePlan {
   readonly method: 'GET' | 'POST'
   readonly handle: Handle
 }
 
 /** Calls a model, like nearly all requests, and so takes the fast path. */
-interface AskRoute extends RoutePlan {
+interface InferenceRoute extends RoutePlan {
   readonly method: 'POST'
-  readonly infer: AskHandle
+  readonly infer: InferenceRouteHandler
 }
 
-type Route = UsualRoute | AskRoute
+type Route = PlainRoute | InferenceRoute
 
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
@@ -189,14 +199,15 @@ export const ROOT_ROUTES: readonly Route[] = [
  * inference routes.
  */
 export function addRestRoutes(
-  door: FastifyInstance,
-  rooms: Rooms,
+  server: FastifyInstance,
+  services: Services,
   prefixes: readonly string[],
-  around: Around = (handle) => handle,
+  wrap: Wrapper = (handle) => handle,
 ): void {
-  const parts = { rooms, readBody: createBodyReader(), around }
-  for (const route of ROOT_ROUTES) add(door, route, route.path, parts)
-  for (const prefix of prefixes) for (const route of API_ROUTES) add(door, route, prefix + route.path, parts)
+  const parts = { services, readBody: createBodyReader(), wrap }
+  for (const route of ROOT_ROUTES) add(server, route, route.path, parts)
+  for (const prefix of prefixes)
+    for (const route of API_ROUTES) add(server, route, prefix + route.path, parts)
 }
 
 /** Base paths on `rest.sock` and TCP. */
@@ -205,29 +216,32 @@ export const REST_PREFIXES = ['/v1', '/api/v1']
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
 interface RouteParts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly readBody: BodyReader
-  readonly around: Around
+  readonly wrap: Wrapper
 }
 
 function add(
-  door: FastifyInstance,
+  server: FastifyInstance,
   route: Route,
   url: string,
-  { rooms, readBody, around }: RouteParts,
+  { services, readBody, wrap }: RouteParts,
 ): void {
-  const enter = (): (() => void) => rooms.admission.enter()
+  const admit = (): (() => void) => services.concurrencyLimit.acquire()
   if ('infer' in route) {
     const { infer } = route
-    addShort(door, url, { enter, handle: around((request, reply) => infer(request, reply, rooms, readBody)) })
+    addInferenceRoute(server, url, {
+      admit,
+      handle: wrap((request, reply) => infer(request, reply, services, readBody)),
+    })
     return
   }
   const { method, handle } = route
-  door.route({
+  server.route({
     method,
     url,
     // Requests that only read are served however busy the broker is.
-    ...(method === 'POST' && { onRequest: onceIn(enter) }),
-    handler: (request, reply) => handle(request, reply, rooms, readBody),
+    ...(method === 'POST' && { onRequest: admissionHook(admit) }),
+    handler: (request, reply) => handle(request, reply, services, readBody),
   })
 }

@@ -1,13 +1,13 @@
-import { formatDollars } from '../../base/money.ts'
+import { usdText } from '../../base/money.ts'
 import type { Histogram } from '../../telemetry/histogram.ts'
-import type { EndpointMetrics, Figures, Metrics } from '../../telemetry/metrics.ts'
-import type { Rooms } from '../../inference/services/services.ts'
+import type { EndpointMetrics, RequestMetrics, Metrics } from '../../telemetry/metrics.ts'
+import type { Services } from '../../inference/services/services.ts'
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 export interface PrometheusFacts {
   readonly metrics: Metrics
-  readonly rooms: Rooms
+  readonly services: Services
   readonly version: string
 }
 
@@ -24,24 +24,26 @@ export function prometheusText(facts: PrometheusFacts): string {
   ].join('')
 }
 
-function processFamilies({ metrics, rooms, version }: PrometheusFacts): readonly string[] {
-  const answers = metrics.answers().map(({ door, status, count }): Sample => [{ door, status }, count])
+function processFamilies({ metrics, services, version }: PrometheusFacts): readonly string[] {
+  const responses = metrics
+    .httpResponses()
+    .map(({ door, status, count }): Sample => [{ door, status }, count])
   return [
     family('build_info', 'gauge', 'Running version.', [[{ version }, 1]]),
     family('start_time_seconds', 'gauge', 'Start of the process, unix time.', [[{}, metrics.since]]),
     family('resident_memory_bytes', 'gauge', 'Resident memory.', [[{}, process.memoryUsage.rss()]]),
-    family('open_requests', 'gauge', 'Requests in flight.', [[{}, rooms.ledger.openHolds().length]]),
-    family('http_answers_total', 'counter', 'HTTP responses.', answers),
-    family('key_running', 'gauge', 'Requests in flight by key, counted from 1.', keySamples(rooms)),
-    family('key_requests_total', 'counter', 'Requests by key and outcome.', keyOutcomes(rooms)),
+    family('open_requests', 'gauge', 'Requests in flight.', [[{}, services.ledger.openHolds().length]]),
+    family('http_answers_total', 'counter', 'HTTP responses.', responses),
+    family('key_running', 'gauge', 'Requests in flight by key, counted from 1.', keySamples(services)),
+    family('key_requests_total', 'counter', 'Requests by key and outcome.', keyOutcomes(services)),
   ]
 }
 
-function totalFamilies(total: Figures): readonly string[] {
+function totalFamilies(total: RequestMetrics): readonly string[] {
   return [
     family('requests_total', 'counter', 'Requests to models that ended.', statusSamples({}, total)),
     family('tokens_total', 'counter', TOKENS, tokenSamples({}, total)),
-    family('cost_usd_total', 'counter', 'Known cost.', [[{}, formatDollars(total.cost)]]),
+    family('cost_usd_total', 'counter', 'Known cost.', [[{}, usdText(total.cost)]]),
     family('unpriced_total', 'counter', 'Responses without a known price.', [[{}, total.unpriced]]),
     histogram('duration_seconds', 'From the request to the end of the response.', [[{}, total.duration]]),
     histogram('first_token_seconds', 'From the request to the first token.', [[{}, total.firstToken]]),
@@ -55,9 +57,7 @@ function endpointFamilies(endpoints: readonly EndpointMetrics[]): readonly strin
     endpoints.flatMap((endpoint) => samples(labelsOf(endpoint), endpoint))
   const failures = (labels: Labels, { failedAttempts }: EndpointMetrics) =>
     [...failedAttempts].map(([code, count]): Sample => [{ ...labels, code }, count])
-  const costs = (labels: Labels, { cost }: EndpointMetrics): readonly Sample[] => [
-    [labels, formatDollars(cost)],
-  ]
+  const costs = (labels: Labels, { cost }: EndpointMetrics): readonly Sample[] => [[labels, usdText(cost)]]
   const firstTokens = endpoints.map((one) => [labelsOf(one), one.firstToken] as const)
   return [
     family(
@@ -78,11 +78,11 @@ function endpointFamilies(endpoints: readonly EndpointMetrics[]): readonly strin
   ]
 }
 
-function statusSamples(labels: Labels, { requests }: Figures): readonly Sample[] {
+function statusSamples(labels: Labels, { requests }: RequestMetrics): readonly Sample[] {
   return Object.entries(requests).map(([status, count]) => [{ ...labels, status }, count])
 }
 
-function tokenSamples(labels: Labels, { tokens }: Figures): readonly Sample[] {
+function tokenSamples(labels: Labels, { tokens }: RequestMetrics): readonly Sample[] {
   return [
     [{ ...labels, kind: 'prompt' }, tokens.prompt],
     [{ ...labels, kind: 'completion' }, tokens.completion],
@@ -91,19 +91,22 @@ function tokenSamples(labels: Labels, { tokens }: Figures): readonly Sample[] {
   ]
 }
 
-function keySamples(rooms: Rooms): readonly Sample[] {
-  return [...rooms.providers().values()].flatMap((provider) =>
+function keySamples(services: Services): readonly Sample[] {
+  return [...services.providers().values()].flatMap((provider) =>
     provider
-      .lanes()
-      .map(({ number, running, state }): Sample => [{ provider: provider.id, key: number, state }, running]),
+      .keys()
+      .map(({ number, inFlight, state }): Sample => [
+        { provider: provider.id, key: number, state },
+        inFlight,
+      ]),
   )
 }
 
-function keyOutcomes(rooms: Rooms): readonly Sample[] {
-  return [...rooms.providers().values()].flatMap((provider) =>
-    provider.lanes().flatMap(({ number: key, answered, failed }): Sample[] => [
-      [{ provider: provider.id, key, outcome: 'answered' }, answered],
-      [{ provider: provider.id, key, outcome: 'failed' }, failed],
+function keyOutcomes(services: Services): readonly Sample[] {
+  return [...services.providers().values()].flatMap((provider) =>
+    provider.keys().flatMap(({ number: key, successes, failures }): Sample[] => [
+      [{ provider: provider.id, key, outcome: 'answered' }, successes],
+      [{ provider: provider.id, key, outcome: 'failed' }, failures],
     ]),
   )
 }

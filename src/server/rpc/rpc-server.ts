@@ -9,19 +9,19 @@ import { roleMay } from '../../wire/rpc/method.ts'
 import type { Role } from '../../wire/rpc/method.ts'
 import { STREAM_TYPE } from '../../wire/rpc/message.ts'
 import { methods } from '../../wire/rpc/methods.ts'
-import { answerBody } from './calls/execute-body.ts'
-import { createAnswerer } from './calls/execute-call.ts'
-import type { Asker, BugLogger } from './calls/execute-call.ts'
-import { answerStream, streamCallIn } from './calls/stream-call.ts'
+import { executeBody } from './calls/execute-body.ts'
+import { createCallExecutor } from './calls/execute-call.ts'
+import type { CallContext, BugLogger } from './calls/execute-call.ts'
+import { executeStream, streamCallIn } from './calls/stream-call.ts'
 import type { Handlers, StreamHandlers } from './calls/handler-types.ts'
 import { PROMETHEUS_TYPE } from './prometheus.ts'
 
 /** What the RPC routes need. */
-export interface RpcDoor {
+export interface RpcOptions {
   readonly handlers: Handlers
   readonly streams: StreamHandlers
   /** Identifies the caller; throws `unauthorized` when a token is invalid or missing. Called once per HTTP request. */
-  readonly findCaller: (request: FastifyRequest) => Caller | Promise<Caller>
+  readonly authenticate: (request: FastifyRequest) => Caller | Promise<Caller>
   /** The role of a caller. Without it no caller is an administrator. */
   readonly roleOf?: ((caller: Caller, request: FastifyRequest) => Role) | undefined
   /** The counters in Prometheus' format, for administrators at `GET /metrics`. */
@@ -42,32 +42,40 @@ export interface MountedRpc {
  * if a call fails, and 204 when there is no response; a streaming method sends events to clients that accept them. The Fastify
  * instance passes JSON bodies as raw buffers and limits their size.
  */
-export function registerRpc(app: FastifyInstance, door: RpcDoor): MountedRpc {
-  const document = openRpcDocument(methods, door.version)
-  const answerCall = createAnswerer({ ...door.handlers, 'rpc.discover': async () => document }, door.logger)
+export function registerRpc(app: FastifyInstance, options: RpcOptions): MountedRpc {
+  const document = openRpcDocument(methods, options.version)
+  const executeCall = createCallExecutor(
+    { ...options.handlers, 'rpc.discover': async () => document },
+    options.logger,
+  )
 
   app.get('/openrpc.json', () => document)
 
-  const { prometheus } = door
+  const { prometheus } = options
   if (prometheus !== undefined) {
     app.get('/metrics', async (request, reply) => {
-      await createAsker(door, request, reply).as('admin')
+      await createCallContext(options, request, reply).requireRole('admin')
       return reply.type(PROMETHEUS_TYPE).send(prometheus())
     })
   }
 
   const closing = new AbortController()
   app.post('/rpc', async (request, reply) => {
-    const asker = createAsker(door, request, reply)
+    const context = createCallContext(options, request, reply)
     const call = acceptsStream(request) ? streamCallIn(request.body) : undefined
     if (call !== undefined) {
-      const parts = { streams: door.streams, asker, closing: closing.signal, logger: door.logger }
+      const parts = {
+        streams: options.streams,
+        context,
+        closing: closing.signal,
+        logger: options.logger,
+      }
       void reply.type(STREAM_TYPE).header('cache-control', 'no-cache')
-      return reply.send(Readable.from(answerStream(call, parts)))
+      return reply.send(Readable.from(executeStream(call, parts)))
     }
-    const answer = await answerBody(request.body, (value, idTexts) => answerCall(value, idTexts, asker))
-    if (answer === undefined) return reply.code(204).send()
-    return reply.type('application/json; charset=utf-8').send(answer)
+    const response = await executeBody(request.body, (value, idTexts) => executeCall(value, idTexts, context))
+    if (response === undefined) return reply.code(204).send()
+    return reply.type('application/json; charset=utf-8').send(response)
   })
   return { endStreams: () => closing.abort() }
 }
@@ -76,17 +84,17 @@ function acceptsStream({ headers: { accept = '' } }: FastifyRequest): boolean {
   return accept.includes(STREAM_TYPE)
 }
 
-function createAsker(door: RpcDoor, request: FastifyRequest, reply: FastifyReply): Asker {
+function createCallContext(options: RpcOptions, request: FastifyRequest, reply: FastifyReply): CallContext {
   let found: Promise<Caller> | undefined
-  const hangUp = new AbortController()
-  reply.raw.once('close', () => hangUp.abort())
+  const disconnect = new AbortController()
+  reply.raw.once('close', () => disconnect.abort())
   return {
-    signal: hangUp.signal,
-    async as(role) {
+    signal: disconnect.signal,
+    async requireRole(role) {
       if (role === 'open') return undefined
-      found ??= findCaller(door, request)
+      found ??= authenticate(options, request)
       const caller = await found
-      const has = door.roleOf?.(caller, request) ?? 'caller'
+      const has = options.roleOf?.(caller, request) ?? 'caller'
       if (!roleMay(has, role))
         throw new BrokerError('forbidden', `this needs the role “${role}”, you have “${has}”`)
       return caller
@@ -94,6 +102,6 @@ function createAsker(door: RpcDoor, request: FastifyRequest, reply: FastifyReply
   }
 }
 
-async function findCaller(door: RpcDoor, request: FastifyRequest): Promise<Caller> {
-  return door.findCaller(request)
+async function authenticate(options: RpcOptions, request: FastifyRequest): Promise<Caller> {
+  return options.authenticate(request)
 }

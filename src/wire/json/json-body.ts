@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { parseBounded, parseJson } from '../../base/parse-json.ts'
-import { explainJsonFault } from './json-error.ts'
+import { explainJsonError } from './json-error.ts'
 import { skipSpace, topLevelFields, type JsonText } from './json-fields.ts'
 
 /** The body of a request. */
@@ -72,7 +72,7 @@ function parseText(text: string): unknown {
   try {
     return first === OPEN_BRACE ? parseBounded(text) : parseJson(text)
   } catch (cause) {
-    throw new BrokerError('bad-request', `the body is not valid JSON, ${explainJsonFault(text)}`, { cause })
+    throw new BrokerError('bad-request', `the body is not valid JSON, ${explainJsonError(text)}`, { cause })
   }
 }
 

@@ -4,15 +4,15 @@ type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or the 
 const TOKEN =
   /[ \t\r\n]*(?:([{}[\]:,"])|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w))/y
 /** Tried alternately with `ESCAPE`, so that the time is linear in the length of a string. */
-const LETTERS = /[^"\\\u0000-\u001f]*/y
+const PLAIN_CHARACTERS = /[^"\\\u0000-\u001f]*/y
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
 
 /**
  * Explains where and why a text is not JSON: `line 2, column 7: a value is expected`. V8's own message often omits the place
  * and quotes the caller's text instead. Only for texts that `JSON.parse` refused.
  */
-export function explainJsonFault(text: string): string {
-  const { at, expected } = findFault(text)
+export function explainJsonError(text: string): string {
+  const { at, expected } = locateError(text)
   const lines = text.slice(0, at).split('\n')
   const place = `line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`
   if (at >= text.length) return `${place}: it ends too early, ${phrase(expected)}`
@@ -25,7 +25,7 @@ function phrase(expected: Expected): string {
 }
 
 /** Scans the tokens and keeps only the open brackets: deep nesting uses no stack. */
-function findFault(text: string): { at: number; expected: Expected } {
+function locateError(text: string): { at: number; expected: Expected } {
   const open: ('{' | '[')[] = []
   let expected: Expected = 'value'
   let at = 0
@@ -73,10 +73,10 @@ function afterValue(open: readonly string[]): Expected {
 function afterString(text: string, from: number): number | undefined {
   let at = from
   for (;;) {
-    LETTERS.lastIndex = at
-    LETTERS.test(text)
-    if (text[LETTERS.lastIndex] === '"') return LETTERS.lastIndex + 1
-    ESCAPE.lastIndex = LETTERS.lastIndex
+    PLAIN_CHARACTERS.lastIndex = at
+    PLAIN_CHARACTERS.test(text)
+    if (text[PLAIN_CHARACTERS.lastIndex] === '"') return PLAIN_CHARACTERS.lastIndex + 1
+    ESCAPE.lastIndex = PLAIN_CHARACTERS.lastIndex
     if (!ESCAPE.test(text)) return undefined
     at = ESCAPE.lastIndex
   }

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { afterString, BACKSLASH, isClosing, JsonBounds, QUOTE } from '../../base/parse-json.ts'
-import { shortName } from '../../base/text.ts'
+import { truncate } from '../../base/text.ts'
 
 /** Where one member of a JSON object stands in its text; `valueTo` is exclusive. */
 export interface FieldSpan {
@@ -47,7 +47,7 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
     const valueTo = knownEnd?.(name, valueFrom) ?? afterValue(json, valueFrom, bounds)
     if (bounds.excess !== undefined) throw new BrokerError('bad-request', `the body has ${bounds.excess}`)
     if (fields.has(name))
-      throw new BrokerError('bad-request', `the field “${shortName(name)}” stands twice in the body`)
+      throw new BrokerError('bad-request', `the field “${truncate(name)}” stands twice in the body`)
     fields.set(name, { keyFrom, valueFrom, valueTo })
     at = skipSpace(json, valueTo)
     if (json.charCodeAt(at) !== COMMA) break
@@ -57,11 +57,11 @@ export function topLevelFields(json: string, knownEnd?: KnownEnd): Map<string, F
 }
 
 /** Finds the first `maxItems` items of a JSON list. For a text that is not a list the result is meaningless. */
-export function topLevelItems(json: string, most: number): Span[] {
+export function topLevelItems(json: string, maxItems: number): Span[] {
   const items: Span[] = []
   const bounds = new JsonBounds()
   let from = skipSpace(json, json.indexOf('[') + 1)
-  while (items.length < most) {
+  while (items.length < maxItems) {
     const to = afterValue(json, from, bounds)
     if (to === from) break
     items.push({ from, to })

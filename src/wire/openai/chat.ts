@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { fieldFault } from './field-error.ts'
+import { fieldError } from './field-error.ts'
 import { isObject, jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { ownPlugins, type OwnPlugins } from './plugins.ts'
-import { parseWishes, type RoutingWishes } from './routing-preferences.ts'
+import { readPlugins, type RequestedPlugins } from './plugins.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
 
 /** The part of a chat request that the broker interprets; all other fields pass through unchanged. */
 const interpreted = z.looseObject({
@@ -29,38 +29,38 @@ const interpreted = z.looseObject({
 /** A chat request: the fields that we interpret, and the complete body. */
 export interface ChatRequest {
   readonly body: JsonBody
-  readonly wishes: RoutingWishes
-  readonly streamed: boolean
+  readonly routing: RoutingPreferences
+  readonly stream: boolean
   /** The caller's limit of the response, from `max_tokens` or `max_completion_tokens`. */
   readonly maxTokens: number | undefined
   /** The number of requested choices. */
-  readonly choices: number
+  readonly n: number
   /** Whether reasoning is to be left out of the response. */
   readonly hidesReasoning: boolean
-  readonly plugins: OwnPlugins
+  readonly plugins: RequestedPlugins
 }
 
 /** Reads a chat request. Throws `bad-request` naming the field. */
-export function parseChatRequest(said: JsonBody): ChatRequest {
-  const body = thinking(said)
+export function parseChatRequest(received: JsonBody): ChatRequest {
+  const body = applyThinkingSuffix(received)
   const read = readFields(body)
   const { stream, max_tokens, max_completion_tokens, n } = read
   checkEfforts(read)
   const maxTokens = max_completion_tokens ?? max_tokens ?? undefined
-  const plugins = ownPlugins(body)
+  const plugins = readPlugins(body)
   return {
     body,
-    wishes: parseWishes(body, maxTokens, plugins.able),
-    streamed: stream ?? false,
+    routing: parseRoutingPreferences(body, maxTokens, plugins.supported),
+    stream: stream ?? false,
     maxTokens,
-    choices: n ?? 1,
+    n: n ?? 1,
     hidesReasoning: read.reasoning?.exclude ?? read.include_reasoning === false,
     plugins,
   }
 }
 
 /** The suffix `:thinking` of a model's name stands for `reasoning` being enabled; an explicit field wins over the suffix. */
-function thinking(body: JsonBody): JsonBody {
+function applyThinkingSuffix(body: JsonBody): JsonBody {
   const { model, reasoning, reasoning_effort: effort } = body.value
   if (typeof model !== 'string' || !model.includes(':thinking')) return body
   if ((reasoning ?? effort ?? undefined) !== undefined) return body
@@ -124,12 +124,12 @@ function badField(value: Readonly<Record<string, unknown>>): BrokerError {
     // OpenRouter's wording, which clients match.
     return new BrokerError('bad-request', 'Input required: specify "prompt" or "messages"')
   }
-  return fieldFault(interpreted, value)
+  return fieldError(interpreted, value)
 }
 
 /** More tokens than any model reads or writes, and few enough for the ledger at any price. */
-const MOST_TOKENS = 1_000_000_000
-const count = z.int().min(0).max(MOST_TOKENS).nullish()
+const MAX_TOKENS = 1_000_000_000
+const count = z.int().min(0).max(MAX_TOKENS).nullish()
 
 /** An invalid detail is ignored and does not invalidate the counts. */
 const part = count.catch(undefined)
@@ -166,15 +166,16 @@ export function parseWireUsage(value: unknown): WireUsage | undefined {
 function isPlainUsage(value: unknown): value is WireUsage & { readonly prompt_tokens: number } {
   if (!isObject(value) || typeof value['prompt_tokens'] !== 'number') return false
   for (const name in value) {
-    const said = value[name]
+    const field = value[name]
     const isDetails = name.endsWith('_details')
-    if (isDetails ? !(isObject(said) && Object.values(said).every(isTokens)) : !isTokens(said)) return false
+    if (isDetails ? !(isObject(field) && Object.values(field).every(isTokens)) : !isTokens(field))
+      return false
   }
   return true
 }
 
 function isTokens(value: unknown): boolean {
-  return isCount(value) && ((value ?? 0) as number) <= MOST_TOKENS
+  return isCount(value) && ((value ?? 0) as number) <= MAX_TOKENS
 }
 
 /** The fields that we read in a chunk or a response. Any may be missing: providers differ. */
@@ -219,13 +220,15 @@ export interface ChatDelta {
  * Whether a chunk has output. A role, an empty string or a count alone is none: several providers send that at once, and the
  * first token much later.
  */
-export function saysSomething({ choices }: ChatChunk): boolean {
+export function hasOutput({ choices }: ChatChunk): boolean {
   return (choices ?? []).some((choice) => typeof choice.finish_reason === 'string' || hasContent(choice))
 }
 
 function hasContent({ delta, message, text }: ChatChoice): boolean {
-  const said = delta ?? message ?? {}
-  return isFilled(text) || Object.entries(said).some(([field, value]) => field !== 'role' && isFilled(value))
+  const content = delta ?? message ?? {}
+  return (
+    isFilled(text) || Object.entries(content).some(([field, value]) => field !== 'role' && isFilled(value))
+  )
 }
 
 function isFilled(value: unknown): boolean {

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { fieldFault } from './field-error.ts'
+import { fieldError } from './field-error.ts'
 import { jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { COMPRESSION, ownPlugins, type OwnPlugins } from './plugins.ts'
-import { parseWishes, type RoutingWishes } from './routing-preferences.ts'
+import { COMPRESSION, readPlugins, type RequestedPlugins } from './plugins.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
 
 const form = z.looseObject({
   prompt: z.string('should be one text, not a list'),
@@ -20,28 +20,28 @@ export interface CompletionRequest {
   readonly body: JsonBody
   /** The body as a chat of one message, for providers that offer only chat. */
   readonly chatBody: JsonBody
-  readonly wishes: RoutingWishes
-  readonly streamed: boolean
+  readonly routing: RoutingPreferences
+  readonly stream: boolean
   readonly maxTokens: number | undefined
-  readonly choices: number
-  readonly plugins: OwnPlugins
+  readonly n: number
+  readonly plugins: RequestedPlugins
 }
 
 /** Reads a completion request. Throws `bad-request` naming the field. */
 export function parseCompletionRequest(body: JsonBody): CompletionRequest {
   const parsed = form.safeParse(body.value)
-  if (!parsed.success) throw fieldFault(form, body.value)
+  if (!parsed.success) throw fieldError(form, body.value)
   const { prompt, stream, max_tokens, n } = parsed.data
-  const plugins = ownPlugins(body)
-  const wishes = parseWishes(body, max_tokens ?? undefined, [COMPRESSION])
-  const chatOnly = [...wishes.needs.routerOnly, ...beyondChat(parsed.data)]
+  const plugins = readPlugins(body)
+  const routing = parseRoutingPreferences(body, max_tokens ?? undefined, [COMPRESSION])
+  const chatOnly = [...routing.needs.routerOnly, ...beyondChat(parsed.data)]
   return {
     body,
     chatBody: asChat(body, prompt),
-    wishes: { ...wishes, needs: { ...wishes.needs, routerOnly: chatOnly } },
-    streamed: stream ?? false,
+    routing: { ...routing, needs: { ...routing.needs, routerOnly: chatOnly } },
+    stream: stream ?? false,
     maxTokens: max_tokens ?? undefined,
-    choices: n ?? 1,
+    n: n ?? 1,
     plugins,
   }
 }

@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { fieldFault } from './field-error.ts'
+import { fieldError } from './field-error.ts'
 import { jsonBodyOf, type JsonBody } from '../json/json-body.ts'
 import { spliceFields } from '../json/splice-fields.ts'
-import { parseWishes, type RoutingWishes } from './routing-preferences.ts'
+import { parseRoutingPreferences, type RoutingPreferences } from './routing-preferences.ts'
 
 const tokens = z.array(z.int().min(0)).min(1)
 const form = z.looseObject({
@@ -23,7 +23,7 @@ const form = z.looseObject({
 /** An embedding request: the fields that we interpret, and the complete body. */
 export interface EmbeddingRequest {
   readonly body: JsonBody
-  readonly wishes: RoutingWishes
+  readonly routing: RoutingPreferences
   readonly encoding: 'float' | 'base64'
   /** The requested length of each vector. */
   readonly dimensions: number | undefined
@@ -32,23 +32,23 @@ export interface EmbeddingRequest {
 /** Reads an embedding request. Throws `bad-request` naming the field. */
 export function parseEmbeddingRequest(body: JsonBody): EmbeddingRequest {
   const parsed = form.safeParse(body.value)
-  if (!parsed.success) throw fieldFault(form, body.value)
+  if (!parsed.success) throw fieldError(form, body.value)
   const { encoding_format, dimensions } = parsed.data
   return {
     body,
-    wishes: parseWishes(body, undefined),
+    routing: parseRoutingPreferences(body, undefined),
     encoding: encoding_format ?? 'float',
     dimensions: dimensions ?? undefined,
   }
 }
 
 /** Splits a body into bodies of at most `maxInputs` inputs, in order; one token list is one input. */
-export function inPieces(body: JsonBody, most: number): readonly JsonBody[] {
+export function splitInputs(body: JsonBody, maxInputs: number): readonly JsonBody[] {
   const { input } = body.value
-  if (!Array.isArray(input) || typeof input[0] === 'number' || input.length <= most) return [body]
+  if (!Array.isArray(input) || typeof input[0] === 'number' || input.length <= maxInputs) return [body]
   const pieces: JsonBody[] = []
-  for (let from = 0; from < input.length; from += most) {
-    const piece = JSON.stringify(input.slice(from, from + most))
+  for (let from = 0; from < input.length; from += maxInputs) {
+    const piece = JSON.stringify(input.slice(from, from + maxInputs))
     pieces.push(jsonBodyOf(spliceFields(body, new Map([['input', piece]]))))
   }
   return pieces

@@ -1,8 +1,8 @@
-import { shortName } from '../../base/text.ts'
+import { truncate } from '../../base/text.ts'
 import type { z } from 'zod'
 
 /** Describes an issue as the rest of a sentence that begins with the field: `should be a text, but is a number`. */
-export function fieldWords(issue: z.core.$ZodRawIssue): string {
+export function describeIssue(issue: z.core.$ZodRawIssue): string {
   const { input } = issue
   if (input === undefined && issue.code !== 'custom') return 'is missing'
   switch (issue.code) {
@@ -11,11 +11,11 @@ export function fieldWords(issue: z.core.$ZodRawIssue): string {
     case 'invalid_value':
       return `should be ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`
     case 'too_small':
-      return sizeWords(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)
+      return describeSize(issue.origin, issue.inclusive === false ? 'more than' : 'at least', issue.minimum)
     case 'too_big':
-      return sizeWords(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)
+      return describeSize(issue.origin, issue.inclusive === false ? 'less than' : 'at most', issue.maximum)
     case 'unrecognized_keys':
-      return `has “${shortName(issue.keys[0] ?? '')}”, which is not known here`
+      return `has “${truncate(issue.keys[0] ?? '')}”, which is not known here`
     case 'invalid_union':
       return 'has none of the forms that it may have'
     case 'custom':
@@ -47,7 +47,7 @@ function kindOf(value: unknown): string {
 }
 
 /** The bound of a number, or of the length of a text or a list. */
-function sizeWords(origin: string, bound: string, size: number | bigint): string {
+function describeSize(origin: string, bound: string, size: number | bigint): string {
   const unit = origin === 'string' ? 'character' : origin === 'array' ? 'entry' : undefined
   if (unit === undefined) return `should be ${bound} ${size}`
   if (bound === 'at least' && Number(size) === 1) return 'should not be empty'

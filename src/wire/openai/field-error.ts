@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/text.ts'
-import { fieldWords } from './field-descriptions.ts'
+import { truncate } from '../../base/text.ts'
+import { describeIssue } from './field-descriptions.ts'
 
 /** The first problem of an invalid value. */
-export interface FieldFault {
+export interface FieldProblem {
   /** `messages[2].role`; empty for the value itself. */
   readonly path: string
   /** The problem, as the rest of a sentence that begins with the field. */
@@ -12,20 +12,24 @@ export interface FieldFault {
 }
 
 /** The `bad-request` error for a value that `schema` refused; names the field. `under` is the path of the value. */
-export function fieldFault(
+export function fieldError(
   schema: z.ZodType,
   value: unknown,
   under: readonly PropertyKey[] = [],
 ): BrokerError {
-  const { path, words } = findFault(schema, value, under)
+  const { path, words } = findProblem(schema, value, under)
   return new BrokerError('bad-request', `${path === '' ? 'the body' : `the field “${path}”`} ${words}`)
 }
 
 /** Validates a refused value again, this time to describe the problem. */
-export function findFault(schema: z.ZodType, value: unknown, under: readonly PropertyKey[] = []): FieldFault {
-  const { error } = schema.safeParse(value, { error: fieldWords })
+export function findProblem(
+  schema: z.ZodType,
+  value: unknown,
+  under: readonly PropertyKey[] = [],
+): FieldProblem {
+  const { error } = schema.safeParse(value, { error: describeIssue })
   const issue = deepest(error?.issues[0])
-  const path = shortName(pathText([...under, ...issue.path]))
+  const path = truncate(pathText([...under, ...issue.path]))
   return { path, words: issue.message }
 }
 

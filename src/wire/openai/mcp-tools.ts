@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { dollars, type Money } from '../../base/money.ts'
-import { fieldFault } from './field-error.ts'
+import { parseUsd, type Money } from '../../base/money.ts'
+import { fieldError } from './field-error.ts'
 
 /** Tools of the broker that a chat may use, from one entry `{"type": "mcp", …}` of its `tools`. */
-export interface McpWish {
+export interface McpToolEntry {
   /** Only tools of this server; of all servers by default. */
   readonly server: string | undefined
   /** Patterns of tool names, with or without the server in front; every tool by default. */
@@ -28,18 +28,18 @@ const entry = z.strictObject({
 })
 
 /** Whether a request names tools of the broker. Cheap, because it runs for every chat. */
-export function namesMcp(tools: unknown): tools is readonly unknown[] {
+export function hasMcpTools(tools: unknown): tools is readonly unknown[] {
   return Array.isArray(tools) && tools.some(isMcp)
 }
 
 /** Separates the broker's tools from the caller's own. Throws `bad-request` naming the field. */
-export function partTools(tools: unknown): {
-  readonly wishes: readonly McpWish[]
+export function splitTools(tools: unknown): {
+  readonly mcp: readonly McpToolEntry[]
   readonly own: readonly unknown[]
 } {
   const all: readonly unknown[] = Array.isArray(tools) ? tools : []
   return {
-    wishes: all.flatMap((tool, at) => (isMcp(tool) ? [readWish(tool, at)] : [])),
+    mcp: all.flatMap((tool, at) => (isMcp(tool) ? [readMcpTool(tool, at)] : [])),
     own: all.filter((tool) => !isMcp(tool)),
   }
 }
@@ -48,14 +48,14 @@ function isMcp(tool: unknown): boolean {
   return typeof tool === 'object' && tool !== null && 'type' in tool && tool.type === 'mcp'
 }
 
-function readWish(tool: unknown, at: number): McpWish {
+function readMcpTool(tool: unknown, at: number): McpToolEntry {
   if (typeof tool === 'object' && tool !== null && 'server_url' in tool)
     throw new BrokerError(
       'bad-request',
       `tools[${at}].server_url: servers come from the broker's own configuration; name one with server_label`,
     )
   const parsed = entry.safeParse(tool)
-  if (!parsed.success) throw fieldFault(entry, tool, ['tools', at])
+  if (!parsed.success) throw fieldError(entry, tool, ['tools', at])
   const { server_label, allowed_tools, max_rounds, max_cost_usd } = parsed.data
   return {
     server: server_label ?? undefined,
@@ -67,7 +67,7 @@ function readWish(tool: unknown, at: number): McpWish {
 
 function readCost(value: string | number, at: number): Money {
   try {
-    return dollars(value)
+    return parseUsd(value)
   } catch (cause) {
     throw new BrokerError('bad-request', `tools[${at}].max_cost_usd: not an amount of US dollars`, { cause })
   }

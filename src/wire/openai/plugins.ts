@@ -1,13 +1,13 @@
 import type { JsonBody } from '../json/json-body.ts'
 
 /** The plugins of OpenRouter that the broker runs itself, as requested. */
-export interface OwnPlugins {
+export interface RequestedPlugins {
   /** Whether the middle of a prompt that is too long is dropped. `undefined`: only for endpoints with a small context window. */
   readonly compresses: boolean | undefined
   /** Whether invalid JSON in a plain response is repaired. */
-  readonly healsJson: boolean
+  readonly repairsJson: boolean
   /** The names of the plugins that we can run for such a request, whether requested or not. */
-  readonly able: readonly string[]
+  readonly supported: readonly string[]
 }
 
 /** OpenRouter's name of the plugin that shortens a prompt to the context window. */
@@ -15,19 +15,19 @@ export const COMPRESSION = 'context-compression'
 const HEALING = 'response-healing'
 const MIDDLE_OUT = 'middle-out'
 
-const NONE: OwnPlugins = { compresses: undefined, healsJson: false, able: [COMPRESSION] }
-const NONE_OF_JSON: OwnPlugins = { ...NONE, able: [COMPRESSION, HEALING] }
+const NONE: RequestedPlugins = { compresses: undefined, repairsJson: false, supported: [COMPRESSION] }
+const NONE_OF_JSON: RequestedPlugins = { ...NONE, supported: [COMPRESSION, HEALING] }
 
 /** Reads which plugins are on. Never throws: `parseRoutingPreferences` validates the fields. */
-export function ownPlugins({ value, fields }: JsonBody): OwnPlugins {
+export function readPlugins({ value, fields }: JsonBody): RequestedPlugins {
   const usual = isForJson(value) ? NONE_OF_JSON : NONE
   if (!fields.has('plugins') && !fields.has('transforms')) return usual
   const { transforms } = value
   const byTransforms = Array.isArray(transforms) ? transforms.includes(MIDDLE_OUT) : undefined
   return {
     compresses: isOn(value['plugins'], COMPRESSION) ?? byTransforms,
-    healsJson: usual.able.includes(HEALING) && isOn(value['plugins'], HEALING) === true,
-    able: usual.able,
+    repairsJson: usual.supported.includes(HEALING) && isOn(value['plugins'], HEALING) === true,
+    supported: usual.supported,
   }
 }
 

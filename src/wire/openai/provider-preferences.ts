@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fieldFault } from './field-error.ts'
+import { fieldError } from './field-error.ts'
 
 /** Which providers may serve a request, and which are preferred: OpenRouter's `provider` field. */
 export interface ProviderPreferences {
@@ -98,24 +98,24 @@ const form = z.looseObject({
 export function parsePreferences(value: unknown): ProviderPreferences {
   if (value === undefined || value === null) return NO_PREFERENCES
   const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(form, value, ['provider'])
-  const said = parsed.data
-  const sort = typeof said.sort === 'string' ? { by: said.sort, partition: undefined } : said.sort
+  if (!parsed.success) throw fieldError(form, value, ['provider'])
+  const given = parsed.data
+  const sort = typeof given.sort === 'string' ? { by: given.sort, partition: undefined } : given.sort
   return {
-    order: slugList(said.order),
-    only: slugList(said.only),
-    ignore: slugList(said.ignore),
-    allowFallbacks: said.allow_fallbacks ?? true,
-    requireParameters: said.require_parameters ?? false,
-    deniesDataCollection: said.data_collection === 'deny',
-    zeroDataRetention: said.zdr ?? false,
-    distillableOnly: said.enforce_distillable_text ?? false,
-    quantizations: said.quantizations ?? undefined,
+    order: slugList(given.order),
+    only: slugList(given.only),
+    ignore: slugList(given.ignore),
+    allowFallbacks: given.allow_fallbacks ?? true,
+    requireParameters: given.require_parameters ?? false,
+    deniesDataCollection: given.data_collection === 'deny',
+    zeroDataRetention: given.zdr ?? false,
+    distillableOnly: given.enforce_distillable_text ?? false,
+    quantizations: given.quantizations ?? undefined,
     sort: sort?.by ?? undefined,
     sortsAcrossModels: sort?.partition === 'none',
-    maxPrice: maxPriceOf(said.max_price),
-    minThroughput: percentilesOf(said.preferred_min_throughput),
-    maxLatency: percentilesOf(said.preferred_max_latency),
+    maxPrice: maxPriceOf(given.max_price),
+    minThroughput: percentilesOf(given.preferred_min_throughput),
+    maxLatency: percentilesOf(given.preferred_max_latency),
   }
 }
 
@@ -126,11 +126,11 @@ function slugList(list: readonly string[] | null | undefined): readonly string[]
     : list.map((slug) => slug.toLowerCase())
 }
 
-function maxPriceOf(said: z.infer<typeof form>['max_price']): MaxPrice | undefined {
-  if (said === null || said === undefined) return undefined
+function maxPriceOf(given: z.infer<typeof form>['max_price']): MaxPrice | undefined {
+  if (given === null || given === undefined) return undefined
   const text = (value: number | string | null | undefined) =>
     value === null || value === undefined ? undefined : String(value)
-  const { prompt, completion, request, audio, image } = said
+  const { prompt, completion, request, audio, image } = given
   return {
     prompt: text(prompt),
     completion: text(completion),
@@ -141,9 +141,9 @@ function maxPriceOf(said: z.infer<typeof form>['max_price']): MaxPrice | undefin
 }
 
 /** A bare number means the median. */
-function percentilesOf(said: z.infer<typeof percentiles>): Percentiles | undefined {
-  if (said === null || said === undefined) return undefined
-  if (typeof said === 'number') return { p50: said }
-  const { p50, p75, p90, p99 } = said
+function percentilesOf(given: z.infer<typeof percentiles>): Percentiles | undefined {
+  if (given === null || given === undefined) return undefined
+  if (typeof given === 'number') return { p50: given }
+  const { p50, p75, p90, p99 } = given
   return { p50: p50 ?? undefined, p75: p75 ?? undefined, p90: p90 ?? undefined, p99: p99 ?? undefined }
 }

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
-import { shortName } from '../../base/text.ts'
-import { fieldFault } from './field-error.ts'
+import { truncate } from '../../base/text.ts'
+import { fieldError } from './field-error.ts'
 import { isObject, type JsonBody } from '../json/json-body.ts'
 import { COMPRESSION } from './plugins.ts'
 import { parsePreferences, type ProviderPreferences } from './provider-preferences.ts'
 
 /** Which models and providers may serve a request, and what they must support. */
-export interface RoutingWishes {
+export interface RoutingPreferences {
   /** The first choice; `auto` when none was named. */
   readonly model: string
   /** Fallback models, tried in this order. */
@@ -64,11 +64,11 @@ const PARAMETERS: ReadonlySet<string> = new Set([
 ])
 
 /** Longer than the name of any model. */
-const MOST_NAME = 512
+const MAX_NAME_LENGTH = 512
 
 const form = z.looseObject({
-  model: z.string().min(1).max(MOST_NAME).nullish(),
-  models: z.array(z.string().min(1).max(MOST_NAME)).max(32).nullish(),
+  model: z.string().min(1).max(MAX_NAME_LENGTH).nullish(),
+  models: z.array(z.string().min(1).max(MAX_NAME_LENGTH)).max(32).nullish(),
   route: z.enum(['fallback', 'sort']).nullish(),
   plugins: z.array(z.looseObject({ id: z.string(), enabled: z.boolean().nullish() })).nullish(),
   transforms: z.array(z.string()).nullish(),
@@ -80,17 +80,17 @@ const form = z.looseObject({
  * Reads the routing fields of a body; `supported` names the plugins that the broker runs itself. Throws `bad-request` naming
  * the field.
  */
-export function parseWishes(
+export function parseRoutingPreferences(
   { value, fields }: JsonBody,
   maxTokens: number | undefined,
-  able: readonly string[] = [],
-): RoutingWishes {
+  supported: readonly string[] = [],
+): RoutingPreferences {
   const parameters = parametersOf(value, fields)
   const inputs = inputsOf(value['messages'])
   const only = onlyModelOf(value, fields)
   if (only !== undefined) {
-    const needs = { parameters, inputs, outputs: NOTHING, maxTokens, routerOnly: NOTHING }
-    return { model: only, otherModels: NOTHING, preferences: parsePreferences(value['provider']), needs }
+    const needs = { parameters, inputs, outputs: NONE, maxTokens, routerOnly: NONE }
+    return { model: only, otherModels: NONE, preferences: parsePreferences(value['provider']), needs }
   }
   const { model, models, route, plugins, transforms, modalities, tools } = readFields(value)
   const [first, ...others] = [...(model === null || model === undefined ? [] : [model]), ...(models ?? [])]
@@ -105,8 +105,8 @@ export function parseWishes(
       outputs: (modalities ?? []).filter((modality) => modality !== 'text'),
       maxTokens,
       routerOnly: [
-        ...pluginsOf(plugins ?? [], able),
-        ...transformsOf(transforms ?? [], able),
+        ...pluginsOf(plugins ?? [], supported),
+        ...transformsOf(transforms ?? [], supported),
         ...serverToolsOf(tools ?? []),
         ...(typeof value['preset'] === 'string' ? ['“preset”'] : []),
       ],
@@ -114,14 +114,14 @@ export function parseWishes(
   }
 }
 
-const NOTHING: readonly string[] = []
+const NONE: readonly string[] = []
 
 /** The model of a request that has no routing fields but `model` and `provider`, as most; such a request needs no schema. */
 function onlyModelOf(
   { model, tools }: Readonly<Record<string, unknown>>,
   fields: JsonBody['fields'],
 ): string | undefined {
-  const isModel = typeof model === 'string' && model !== '' && model.length <= MOST_NAME
+  const isModel = typeof model === 'string' && model !== '' && model.length <= MAX_NAME_LENGTH
   const isAll = isModel && !FIELDS.some((name) => fields.has(name)) && areFunctions(tools)
   return isAll ? model : undefined
 }
@@ -138,7 +138,7 @@ function isFunction(tool: unknown): boolean {
 
 function readFields(value: Readonly<Record<string, unknown>>): z.infer<typeof form> {
   const parsed = form.safeParse(value)
-  if (!parsed.success) throw fieldFault(form, value)
+  if (!parsed.success) throw fieldError(form, value)
   return parsed.data
 }
 
@@ -172,31 +172,31 @@ const PLUGINS = [
 
 function pluginsOf(
   plugins: readonly { id: string; enabled?: boolean | null | undefined }[],
-  able: readonly string[],
+  supported: readonly string[],
 ): string[] {
   return plugins
-    .filter(({ id, enabled }) => enabled !== false && !able.includes(id))
+    .filter(({ id, enabled }) => enabled !== false && !supported.includes(id))
     .map(({ id }) => {
       if (id === 'response-healing') return `the plugin “${id}” for anything but a plain answer in JSON`
       if (PLUGINS.includes(id)) return `the plugin “${id}”`
       throw new BrokerError(
         'bad-request',
-        `there is no plugin “${shortName(id)}”; known are ${PLUGINS.join(', ')}`,
+        `there is no plugin “${truncate(id)}”; known are ${PLUGINS.join(', ')}`,
       )
     })
 }
 
-function transformsOf(transforms: readonly string[], able: readonly string[]): string[] {
+function transformsOf(transforms: readonly string[], supported: readonly string[]): string[] {
   return transforms.flatMap((name) => {
-    if (name === 'middle-out') return able.includes(COMPRESSION) ? [] : ['the transform “middle-out”']
-    throw new BrokerError('bad-request', `there is no transform “${shortName(name)}”; known is middle-out`)
+    if (name === 'middle-out') return supported.includes(COMPRESSION) ? [] : ['the transform “middle-out”']
+    throw new BrokerError('bad-request', `there is no transform “${truncate(name)}”; known is middle-out`)
   })
 }
 
 function serverToolsOf(tools: readonly { type?: string | null | undefined }[]): string[] {
   return tools.flatMap(({ type }) =>
     typeof type === 'string' && (type.startsWith('openrouter:') || type.startsWith('web_search'))
-      ? [`the tool “${shortName(type)}”`]
+      ? [`the tool “${truncate(type)}”`]
       : [],
   )
 }
@@ -211,7 +211,7 @@ const PARTS: Readonly<Record<string, string>> = {
 
 function inputsOf(messages: unknown): readonly string[] {
   let found: Set<string> | undefined
-  if (!Array.isArray(messages)) return NOTHING
+  if (!Array.isArray(messages)) return NONE
   for (const message of messages as readonly { content?: unknown }[]) {
     if (!Array.isArray(message?.content)) continue
     for (const part of message.content as readonly { type?: unknown }[]) {
@@ -219,5 +219,5 @@ function inputsOf(messages: unknown): readonly string[] {
       if (input !== undefined) (found ??= new Set()).add(input)
     }
   }
-  return found === undefined ? NOTHING : [...found]
+  return found === undefined ? NONE : [...found]
 }

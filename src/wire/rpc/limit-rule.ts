@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-import { dollars } from '../../base/money.ts'
+import { parseUsd } from '../../base/money.ts'
 import { usd } from './units.ts'
 
-const most = z.int().positive()
+const positiveCount = z.int().positive()
 const budget = usd
   .refine((text) => !text.startsWith('-'), 'should not be negative')
   .refine(isMoney, 'should be an amount in whole nano-dollars, such as "2.50"')
@@ -11,9 +11,9 @@ const budget = usd
 /** The limits of an address, a context or a token. An absent field sets no limit. */
 export const limitRule = z
   .strictObject({
-    requests_per_minute: most.optional(),
-    tokens_per_minute: most.optional().describe('Of prompt and response together.'),
-    concurrent: most.optional().describe('Maximum number of concurrent requests.'),
+    requests_per_minute: positiveCount.optional(),
+    tokens_per_minute: positiveCount.optional().describe('Of prompt and response together.'),
+    concurrent: positiveCount.optional().describe('Maximum number of concurrent requests.'),
     usd_per_hour: budget.optional().describe('Hours, days and months are in UTC.'),
     usd_per_day: budget.optional(),
     usd_per_month: budget.optional(),
@@ -61,7 +61,7 @@ export type LimitSubject = z.infer<typeof limitSubject>
 
 function isMoney(text: string): boolean {
   try {
-    dollars(text)
+    parseUsd(text)
     return true
   } catch {
     return false

@@ -10,10 +10,10 @@ export const STREAM_TYPE = 'text/event-stream'
 export const MAX_BATCH = 100
 
 /** Maximum characters of all calls in a body, save those of methods with large params; parsing 64 MB would block the event loop for seconds. */
-export const MOST_LETTERS = 1_000_000
+export const MAX_CALL_CHARACTERS = 1_000_000
 
 /** One response, with the fields that a client needs. */
-export const rpcAnswer = z.object({
+export const rpcResponse = z.object({
   id: z.union([z.string(), z.number(), z.null()]),
   result: z.unknown().optional(),
   error: z
@@ -21,4 +21,4 @@ export const rpcAnswer = z.object({
     .nullish(),
 })
 
-export type RpcAnswer = z.infer<typeof rpcAnswer>
+export type RpcResponse = z.infer<typeof rpcResponse>

@@ -52,7 +52,7 @@ export const methods = {
 } as const satisfies Record<string, Method>
 
 /** The methods whose calls may be as large as a chat. */
-export const TAKE_MUCH: readonly string[] = Object.entries(methods).flatMap(([name, method]) =>
+export const LARGE_METHODS: readonly string[] = Object.entries(methods).flatMap(([name, method]) =>
   'allowsLargeParams' in method ? [name] : [],
 )
 

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { GrowingBytes } from '../../../src/base/collections/byte-buffer.ts'
+import { ByteBuffer } from '../../../src/base/collections/byte-buffer.ts'
 
 test('a buffer returns its pieces as one, repeatedly, although their memory is reused', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 20 }))
   fc.assert(
     fc.property(fc.array(pieces), (rounds) => {
-      const bytes = new GrowingBytes()
+      const bytes = new ByteBuffer()
       for (const round of rounds) {
         for (const piece of round) {
           const lent = piece.slice()
@@ -22,7 +22,7 @@ test('a buffer returns its pieces as one, repeatedly, although their memory is r
 })
 
 test('millions of single bytes take one piece of memory of at most twice their size', () => {
-  const bytes = new GrowingBytes()
+  const bytes = new ByteBuffer()
   const one = Uint8Array.of(7)
   for (let count = 0; count < 3_000_000; count++) bytes.add(one)
   const all = bytes.take()

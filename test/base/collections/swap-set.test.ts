@@ -1,29 +1,29 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Roster } from '../../../src/base/collections/swap-set.ts'
+import { SwapSet } from '../../../src/base/collections/swap-set.ts'
 
-class Guest {
+class Member {
   place = -1
 }
 
-const steps = fc.array(fc.record({ guest: fc.nat({ max: 9 }), comes: fc.boolean() }), { maxLength: 60 })
+const steps = fc.array(fc.record({ member: fc.nat({ max: 9 }), isAdded: fc.boolean() }), { maxLength: 60 })
 
 test('a swap set contains what a Set contains, after any additions and deletions', () => {
   fc.assert(
-    fc.property(steps, (walk) => {
-      const guests = Array.from({ length: 10 }, () => new Guest())
-      const roster = new Roster<Guest>()
-      const set = new Set<Guest>()
-      for (const { guest, comes } of walk) {
-        const one = guests[guest]
+    fc.property(steps, (sequence) => {
+      const members = Array.from({ length: 10 }, () => new Member())
+      const swapSet = new SwapSet<Member>()
+      const set = new Set<Member>()
+      for (const { member, isAdded } of sequence) {
+        const one = members[member]
         if (one === undefined) continue
-        if (comes) {
-          roster.add(one)
+        if (isAdded) {
+          swapSet.add(one)
           set.add(one)
-        } else expect(roster.delete(one)).toBe(set.delete(one))
-        expect(roster.size).toBe(set.size)
-        expect(new Set(roster.list())).toEqual(set)
-        for (const each of guests) expect(roster.has(each)).toBe(set.has(each))
+        } else expect(swapSet.delete(one)).toBe(set.delete(one))
+        expect(swapSet.size).toBe(set.size)
+        expect(new Set(swapSet.list())).toEqual(set)
+        for (const each of members) expect(swapSet.has(each)).toBe(set.has(each))
       }
     }),
   )
@@ -31,19 +31,19 @@ test('a swap set contains what a Set contains, after any additions and deletions
 
 test('an iteration reaches every member that stays, although others are deleted meanwhile', () => {
   fc.assert(
-    fc.property(fc.array(fc.nat({ max: 7 }), { maxLength: 8 }), (leaving) => {
-      const guests = Array.from({ length: 8 }, () => new Guest())
-      const roster = new Roster<Guest>()
-      for (const guest of guests) roster.add(guest)
-      const seen = new Set<Guest>()
-      const leaves = [...leaving]
-      roster.each((guest) => {
-        seen.add(guest)
-        const next = leaves.shift()
-        const other = next === undefined ? undefined : guests[next]
-        if (other !== undefined) roster.delete(other)
+    fc.property(fc.array(fc.nat({ max: 7 }), { maxLength: 8 }), (deletions) => {
+      const members = Array.from({ length: 8 }, () => new Member())
+      const swapSet = new SwapSet<Member>()
+      for (const member of members) swapSet.add(member)
+      const seen = new Set<Member>()
+      const queue = [...deletions]
+      swapSet.forEach((member) => {
+        seen.add(member)
+        const next = queue.shift()
+        const other = next === undefined ? undefined : members[next]
+        if (other !== undefined) swapSet.delete(other)
       })
-      for (const guest of roster.list()) expect(seen).toContain(guest)
+      for (const member of swapSet.list()) expect(seen).toContain(member)
     }),
   )
 })

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 
 import { BrokerError } from '../../../src/base/errors.ts'
-import { formatDollars, money } from '../../../src/base/money.ts'
+import { usdText, money } from '../../../src/base/money.ts'
 import { parseModelsFile, readModelsFile } from '../../../src/catalog/models-file/models-file.ts'
 
 const refusal = (text: string): string => {
@@ -123,12 +123,12 @@ providers:
 })
 
 test.each(['?api-version=s3cret', '#s3cret'])('a base URL followed by “%s” is refused', (rest) => {
-  const said = refusal(`
+  const message = refusal(`
 providers:
   acme: {base_url: "https://acme.example/v1${rest}"}
 `)
-  expect(said).toContain('“https://acme.example/v1?***” is not an address (it ends with its path;')
-  expect(said).not.toContain('s3cret')
+  expect(message).toContain('“https://acme.example/v1?***” is not an address (it ends with its path;')
+  expect(message).not.toContain('s3cret')
 })
 
 test.each([
@@ -179,7 +179,7 @@ test('a price with more digits than a float can hold is exact', () => {
 test('property: any formatted amount is parsed back to the nano-dollar', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: 0n, max: 10n ** 30n }), (nano) => {
-      expect(priceOf(`input_cost: ${formatDollars(money(nano))}`)?.input).toBe(nano)
+      expect(priceOf(`input_cost: ${usdText(money(nano))}`)?.input).toBe(nano)
     }),
   )
 })

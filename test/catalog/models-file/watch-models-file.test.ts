@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Clock } from '../../../src/base/clock.ts'
 import type { BrokerError } from '../../../src/base/errors.ts'
 import type { ModelsFile } from '../../../src/catalog/models-file/models-file.ts'
-import { watchModelsConfig } from '../../../src/catalog/models-file/watch-models-file.ts'
+import { watchModelsFile } from '../../../src/catalog/models-file/watch-models-file.ts'
 
 let folder: string
 let path: string
@@ -58,7 +58,7 @@ test('a deleted file is reported, and read again when it reappears', async () =>
 test('several writes in a row are read once, and nothing is read after close', async () => {
   const clock = heldClock()
   const seen: string[][] = []
-  const watcher = watchModelsConfig({
+  const watcher = watchModelsFile({
     path,
     clock,
     onGood: (file) => seen.push(namesOf(file)),
@@ -67,13 +67,13 @@ test('several writes in a row are read once, and nothing is read after close', a
     },
   })
   writeFileSync(path, withModel('second'))
-  await clock.asked()
+  await clock.requested()
   writeFileSync(path, withModel('third'))
-  await clock.asked()
+  await clock.requested()
   clock.release()
   expect(seen).toEqual([['third']])
   writeFileSync(path, withModel('fourth'))
-  await clock.asked()
+  await clock.requested()
   watcher.close()
   clock.release()
   expect(seen).toEqual([['third']])
@@ -83,7 +83,7 @@ test('several writes in a row are read once, and nothing is read after close', a
 function watching() {
   const good = queue<ModelsFile>()
   const bad = queue<BrokerError>()
-  const watcher = watchModelsConfig({ path, clock: soonClock, onGood: good.put, onBad: bad.put })
+  const watcher = watchModelsFile({ path, clock: soonClock, onGood: good.put, onBad: bad.put })
   return {
     good: good.take,
     bad: bad.take,
@@ -123,17 +123,17 @@ const soonClock: Clock = {
 
 /** A clock whose timers run when they are released. */
 function heldClock() {
-  const asked = queue<true>()
+  const requested = queue<true>()
   const waiting = new Set<() => void>()
   return {
     now: () => 0,
     monotonic: () => 0,
     after(_ms: number, run: () => void) {
       waiting.add(run)
-      asked.put(true)
+      requested.put(true)
       return () => waiting.delete(run)
     },
-    asked: asked.take,
+    requested: requested.take,
     release() {
       for (const run of waiting) run()
       waiting.clear()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { dollars } from '../../../src/base/money.ts'
+import { parseUsd } from '../../../src/base/money.ts'
 import { parseModelsFile } from '../../../src/catalog/models-file/models-file.ts'
 import { priceOf, readListing } from '../../../src/catalog/sources/openrouter-listing.ts'
 import { withListing } from '../../../src/catalog/sources/with-listing.ts'
@@ -28,10 +28,10 @@ describe('OpenRouter’s list', () => {
       overrides: [{ min_prompt_tokens: 200_000, prompt: '0.0000003', completion: '0.0000012' }],
     }
     expect(priceOf(pricing, 'today')).toMatchObject({
-      input: dollars('0.15'),
-      output: dollars('0.6'),
-      cachedInput: dollars('0.075'),
-      tiers: [{ aboveInputTokens: 199_999, input: dollars('0.3'), cachedInput: dollars('0.075') }],
+      input: parseUsd('0.15'),
+      output: parseUsd('0.6'),
+      cachedInput: parseUsd('0.075'),
+      tiers: [{ aboveInputTokens: 199_999, input: parseUsd('0.3'), cachedInput: parseUsd('0.075') }],
     })
     expect(priceOf(pricing, 'today')?.cacheWrite).toBeUndefined()
   })
@@ -80,8 +80,8 @@ models:
   test('fills in what the models file does not set', () => {
     const merged = withListing(catalog, read([row('openai/mini'), row('a/bare')]))
     expect(merged.models.get('mini')).toMatchObject({ displayName: 'Mini', contextWindow: 128_000 })
-    expect(merged.endpoints.get('openrouter/openai/mini')?.price?.input).toBe(dollars('1.5'))
-    expect(merged.endpoints.get('openrouter/a/bare')?.price?.input).toBe(dollars('0.15'))
+    expect(merged.endpoints.get('openrouter/openai/mini')?.price?.input).toBe(parseUsd('1.5'))
+    expect(merged.endpoints.get('openrouter/a/bare')?.price?.input).toBe(parseUsd('0.15'))
     expect(merged.models.size).toBe(2)
   })
 
@@ -105,8 +105,8 @@ models:
     const [dear, free] = [priced('0.003613'), priced('0')].map(
       (listed) => withListing(catalog, read([listed])).endpoints.get('openrouter/b/new')?.price,
     )
-    expect(dear?.perImage).toBe(dollars('0.003613'))
-    expect(free).toMatchObject({ perImage: undefined, output: dollars('100000') })
+    expect(dear?.perImage).toBe(parseUsd('0.003613'))
+    expect(free).toMatchObject({ perImage: undefined, output: parseUsd('100000') })
   })
 
   test('has another version when a price changes', () => {

@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
 import { methods } from '../../../src/wire/rpc/methods.ts'
-import { startDaemonHere } from '../../support/in-process-daemon.ts'
+import { startInProcessDaemon } from '../../support/in-process-daemon.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
-import { MAIN, runHere, runProcess } from '../../support/run-cli.ts'
+import { MAIN, runInProcess, runProcess } from '../../support/run-cli.ts'
 import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
 const info = methods.info.example.result
 
 test('a fresh broker passes all checks, and the doctor names the missing key', async () => {
-  await using broker = await startDaemonHere()
-  const { exit, out } = await runHere(['doctor', '--ask'], broker)
+  await using broker = await startInProcessDaemon()
+  const { exit, out } = await runInProcess(['doctor', '--ask'], broker)
   expect(out).toMatch(/✓ .*rpc\.sock responds in/)
   expect(out).toMatch(/✓ .*rest\.sock responds in/)
   expect(out).toContain('! only the built-in echo is available\n  for real models set OPENROUTER_API_KEY')
@@ -27,7 +27,7 @@ test('a fresh broker passes all checks, and the doctor names the missing key', a
 })
 
 test('without a broker the doctor names the sockets, suggests a start, and exits with 7', async () => {
-  const { exit, out, err } = await runHere(['doctor'])
+  const { exit, out, err } = await runInProcess(['doctor'])
   expect(out).toContain('✗ no broker answers at /nowhere/hero/var/sockets/hero_aibroker/rpc.sock')
   expect(out).toContain('there is no socket: start a broker with “npm start”')
   expect({ exit, err }).toEqual({ exit: 7, err: 'hero_aibroker: 2 checks failed\n' })
@@ -42,7 +42,7 @@ test('the stale socket of a dead broker is distinguished from a missing one', as
   await rename(path, `${path}.kept`)
   server.close()
   await rename(`${path}.kept`, path)
-  const { out } = await runHere(['doctor', '--socket', path])
+  const { out } = await runInProcess(['doctor', '--socket', path])
   expect(out).toContain('the socket of a broker that no longer runs')
 })
 
@@ -63,15 +63,15 @@ test('the socket of another user is distinguished from a missing one', async () 
 })
 
 test('doubtful findings are shown with advice and exit with 0', async () => {
-  const troubled = {
+  const doubtful = {
     ...info,
     providers: [{ ...info.providers[0], state: 'cooling' as const }],
     models_config: { ...info.models_config, problems: ['row 7: no price'] },
     warnings: ['clocks differ'],
   }
-  const handlers = { ...exampleHandlers, info: async () => troubled as never }
+  const handlers = { ...exampleHandlers, info: async () => doubtful as never }
   await using broker = await startScriptedBroker(says(), { handlers })
-  const { exit, out } = await runHere(['doctor', '--socket', broker.path])
+  const { exit, out } = await runInProcess(['doctor', '--socket', broker.path])
   expect(exit).toBe(0)
   expect(out).toContain('! Groq: cooling, 2 keys, 9 models')
   expect(out).toContain('row 7: no price\n  correct the file')
@@ -81,30 +81,30 @@ test('doubtful findings are shown with advice and exit with 0', async () => {
 
 test('--json prints the list of findings', async () => {
   await using broker = await startScriptedBroker(says('yes'))
-  const { out } = await runHere(['doctor', '--json', '--socket', broker.path])
+  const { out } = await runInProcess(['doctor', '--json', '--socket', broker.path])
   expect(JSON.parse(out)).toContainEqual({ state: 'good', what: 'Groq: ready, 2 keys, 9 models' })
 })
 
 test('a file or socket that other users could open is a bad finding, and --mend fixes its permissions', async () => {
-  await using broker = await startDaemonHere()
+  await using broker = await startInProcessDaemon()
   const dataDir = join(broker.folder, 'v', 'hero_aibroker')
   const secrets = join(dataDir, '.env')
   await writeFile(secrets, 'GROQ_API_KEY=secret', { mode: 0o644 })
   await chmod(broker.daemon.sockets.rest, 0o666)
   await chmod(dataDir, 0o755)
-  const sick = await runHere(['doctor'], broker)
-  expect(sick.exit).toBe(7)
-  expect(sick.out).toContain(`✗ ${secrets} is open (644): other users of this machine may read the keys`)
-  expect(sick.out).toContain(`chmod 664 ${broker.daemon.sockets.rest}`)
+  const before = await runInProcess(['doctor'], broker)
+  expect(before.exit).toBe(7)
+  expect(before.out).toContain(`✗ ${secrets} is open (644): other users of this machine may read the keys`)
+  expect(before.out).toContain(`chmod 664 ${broker.daemon.sockets.rest}`)
 
-  const mended = await runHere(['doctor', '--mend'], broker)
-  expect(mended.exit).toBe(0)
-  expect(mended.out).toContain(`✓ fixed: ${secrets} is open`)
+  const fixed = await runInProcess(['doctor', '--mend'], broker)
+  expect(fixed.exit).toBe(0)
+  expect(fixed.out).toContain(`✓ fixed: ${secrets} is open`)
   const modes = await Promise.all(
     [secrets, dataDir, broker.daemon.sockets.rest].map(async (path) => (await stat(path)).mode & 0o777),
   )
   expect(modes).toEqual([0o600, 0o700, 0o664])
-  expect((await runHere(['doctor'], broker)).out).toContain(
+  expect((await runInProcess(['doctor'], broker)).out).toContain(
     '✓ sockets and data are not accessible to other users',
   )
 })
@@ -141,14 +141,14 @@ test.each([
   const testKeys = async () => ({ provider: 'groq', ok: keys.every(({ ok }) => ok), keys })
   const handlers = { ...exampleHandlers, 'providers.test': testKeys }
   await using broker = await startScriptedBroker(says(), { handlers })
-  const run = await runHere(['doctor', '--socket', broker.path])
+  const run = await runInProcess(['doctor', '--socket', broker.path])
   expect(run.out).toContain(shows)
   expect(run.exit).toBe(exit)
 })
 
 test('without the role to test the keys the other checks still run', async () => {
   await using broker = await startScriptedBroker(says(), { roleOf: () => 'caller' })
-  const { exit, out } = await runHere(['doctor', '--socket', broker.path])
+  const { exit, out } = await runInProcess(['doctor', '--socket', broker.path])
   expect(out).toContain('! Groq was not tested: this needs the role “admin”')
   expect(exit).toBe(0)
 })

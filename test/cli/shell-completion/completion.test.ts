@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { SHELLS } from '../../../src/cli/shell-completion/completion-scripts.ts'
-import { runHere, runProcess } from '../../support/run-cli.ts'
+import { runInProcess, runProcess } from '../../support/run-cli.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
 const has = (shell: string) => {
@@ -18,7 +18,7 @@ const has = (shell: string) => {
 }
 
 test.each(SHELLS)('the script for %s names every command and option', async (shell) => {
-  const { out, exit } = await runHere(['completion', shell])
+  const { out, exit } = await runInProcess(['completion', shell])
   expect(exit).toBe(0)
   for (const word of ['chat', 'models', 'usage', 'doctor', 'system', 'max-price', 'since', 'socket']) {
     expect(out).toContain(word)
@@ -26,7 +26,7 @@ test.each(SHELLS)('the script for %s names every command and option', async (she
 })
 
 test('an unknown shell exits with 2', async () => {
-  expect(await runHere(['completion', 'tcsh'])).toMatchObject({
+  expect(await runInProcess(['completion', 'tcsh'])).toMatchObject({
     exit: 2,
     err: expect.stringContaining('bash, zsh'),
   })
@@ -54,7 +54,7 @@ describe.skipIf(!has('fish'))('completion in fish', () => {
   ])('completes “%s” to %j', async (line, words) => {
     using folder = tempFolder()
     await installCommand(folder.path)
-    const { out } = await runHere(['completion', 'fish'])
+    const { out } = await runInProcess(['completion', 'fish'])
     const script = `set -p PATH '${folder.path}'\n${out}\ncomplete -C '${line}'`
     const run = await runProcess('fish', ['--no-config', '-c', script])
     expect(
@@ -69,13 +69,13 @@ describe.skipIf(!has('fish'))('completion in fish', () => {
 test.skipIf(!has('zsh'))('zsh parses its completion script without errors', async () => {
   using folder = tempFolder()
   const path = join(folder.path, '_hero_aibroker')
-  await writeFile(path, (await runHere(['completion', 'zsh'])).out)
+  await writeFile(path, (await runInProcess(['completion', 'zsh'])).out)
   expect(await runProcess('zsh', ['-n', path])).toEqual({ exit: 0, out: '', err: '' })
 })
 
 async function completeInBash(folder: string, line: string): Promise<string[]> {
   await installCommand(folder)
-  const { out } = await runHere(['completion', 'bash'])
+  const { out } = await runInProcess(['completion', 'bash'])
   const words = line.split(' ').map((word) => `'${word}'`)
   const script = [
     `cd '${folder}'; PATH='${folder}':$PATH`,

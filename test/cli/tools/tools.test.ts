@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { program } from '../../mcp/support.ts'
 import { mcpFile } from '../../support/mcp-file.ts'
-import { runHere } from '../../support/run-cli.ts'
+import { runInProcess } from '../../support/run-cli.ts'
 import { startBroker } from '../../support/start-broker.ts'
 import { tempFolder } from '../../support/temp-folder.ts'
 
@@ -12,7 +12,7 @@ test('tools are listed, searched and called on the command line', async () => {
     gone: { command: '/no/such/program' },
   })
   await using broker = await startBroker({ folder: folder.path, env })
-  const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
+  const here = (...argv: string[]) => runInProcess(['--socket', broker.sockets.rpc, ...argv])
 
   const list = await here('tools')
   expect(list.out).toMatch(/^TOOL +SERVER +DESCRIPTION$/m)
@@ -57,7 +57,15 @@ test('a model calls a tool of the command line, and the ledger has rows for both
   const { env } = mcpFile(folder.path, { raw: program('raw', {}, { prices: { echo: '0.001' } }) })
   await using broker = await startBroker({ folder: folder.path, env })
   const question = 'loopback: call raw__echo {"a": 1}'
-  const run = await runHere(['chat', question, '--tools', 'raw__*', '--yes', '--socket', broker.sockets.rpc])
+  const run = await runInProcess([
+    'chat',
+    question,
+    '--tools',
+    'raw__*',
+    '--yes',
+    '--socket',
+    broker.sockets.rpc,
+  ])
   expect(run).toMatchObject({
     exit: 0,
     out: expect.stringContaining('The tool said “{"a":1}”') as string,
@@ -73,7 +81,7 @@ test('a model calls a tool of the command line, and the ledger has rows for both
 
 test('without MCP servers the list of tools is empty and exits with 0', async () => {
   await using broker = await startBroker()
-  const here = (...argv: string[]) => runHere(['--socket', broker.sockets.rpc, ...argv])
+  const here = (...argv: string[]) => runInProcess(['--socket', broker.sockets.rpc, ...argv])
   expect(await here('tools')).toMatchObject({
     exit: 0,
     out: expect.stringContaining('No tools are available'),

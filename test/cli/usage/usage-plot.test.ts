@@ -5,7 +5,7 @@ import { sliceTime } from '../../../src/cli/usage/usage-plot.ts'
 import { methods } from '../../../src/wire/rpc/methods.ts'
 import type { Params } from '../../../src/wire/rpc/methods.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
-import { runHere } from '../../support/run-cli.ts'
+import { runInProcess } from '../../support/run-cli.ts'
 import { says, startScriptedBroker } from '../../support/scripted-broker.ts'
 
 const none = methods['usage.summary'].example.result.totals
@@ -20,7 +20,7 @@ describe('usage --plot', () => {
     }
     const handlers = { ...exampleHandlers, 'usage.summary': summary }
     await using broker = await startScriptedBroker(says(), { handlers })
-    const { out } = await runHere(['usage', '--plot', '--since', '4d', '--socket', broker.path])
+    const { out } = await runInProcess(['usage', '--plot', '--since', '4d', '--socket', broker.path])
     const bars = out.split('\n').filter((line) => /^\d{4}-/.test(line))
     expect(bars[1]).toMatch(/█{60} {2}\$1\.00, 2 requests$/)
     expect(bars[2]).toMatch(/ {2}█{30} {32}\$0\.50, 2 requests$/)

@@ -2,20 +2,20 @@
 import { duplexPair } from 'node:stream'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { money, NOTHING } from '../../../src/base/money.ts'
-import { createAdmission } from '../../../src/inference/admission/concurrency-limit.ts'
-import type { Errand } from '../../../src/inference/request/inference-request.ts'
-import type { Booking } from '../../../src/inference/budget/accounting.ts'
+import { money, ZERO } from '../../../src/base/money.ts'
+import { createConcurrencyLimit } from '../../../src/inference/admission/concurrency-limit.ts'
+import type { InferenceRequest } from '../../../src/inference/request/inference-request.ts'
+import type { ReservationRequest } from '../../../src/inference/budget/accounting.ts'
 import { createUpstreamIds } from '../../../src/inference/response/upstream-ids.ts'
 import type { Endpoint } from '../../../src/catalog/catalog.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import type { Hold } from '../../../src/ledger/types.ts'
 import { createLimits } from '../../../src/limits/limits.ts'
-import { openRuleBook, type RuleBook } from '../../../src/limits/limit-store.ts'
-import { createBooksElsewhere } from '../../../src/daemon/workers/worker/remote-accounting-client.ts'
-import { openLine, type Line } from '../../../src/daemon/workers/ipc/ipc-channel.ts'
+import { openLimitStore, type LimitStore } from '../../../src/limits/limit-store.ts'
+import { createRemoteAccounting } from '../../../src/daemon/workers/worker/remote-accounting-client.ts'
+import { openIpcChannel, type IpcChannel } from '../../../src/daemon/workers/ipc/ipc-channel.ts'
 import type { FromWorker, ToWorker } from '../../../src/daemon/workers/ipc/ipc-messages.ts'
-import { WorkerBooks } from '../../../src/daemon/workers/primary/remote-accounting-server.ts'
+import { RemoteAccountingServer } from '../../../src/daemon/workers/primary/remote-accounting-server.ts'
 import { jsonBodyOf } from '../../../src/wire/json/json-body.ts'
 import { finished } from '../../ledger/samples.ts'
 import { temporaryStore } from '../../store/temporary-store.ts'
@@ -37,78 +37,78 @@ const endpoint: Endpoint = {
 }
 
 /** A request with this maximum cost in nano-dollars, or less if it may be shortened. */
-function errand(most: number, mayBeShortened: boolean): Errand {
+function inferenceRequest(maxCost: number, mayBeShortened: boolean): InferenceRequest {
   return {
     kind: {
       name: 'chat',
       route: 'chat',
-      maxUsage: () => ({ promptTokensAtMost: 1, completionTokensAtMost: most - 1 }),
+      maxUsage: () => ({ maxPromptTokens: 1, maxCompletionTokens: maxCost - 1 }),
       reasons: () => undefined,
-      createMeter: nobodyIsAsked,
-      createFormatter: nobodyIsAsked,
-      dispatch: nobodyIsAsked,
+      createMeter: unreachable,
+      createFormatter: unreachable,
+      dispatch: unreachable,
     },
     body: jsonBodyOf('{}'),
-    modelAsked: 'm',
-    streamed: false,
+    requestedModel: 'm',
+    stream: false,
     candidates: [endpoint],
-    most: money(BigInt(most)),
-    mayBeShortened,
+    maxCost: money(BigInt(maxCost)),
+    mayCapTokens: mayBeShortened,
   }
 }
 
-const nobodyIsAsked = (): never => {
+const unreachable = (): never => {
   throw new Error('nobody is asked here')
 }
 
 interface TestWorker {
-  bookAhead(booking: Booking): ReturnType<ReturnType<typeof createBooksElsewhere>['bookAhead']>
+  reserve(reservation: ReservationRequest): ReturnType<ReturnType<typeof createRemoteAccounting>['reserve']>
   settled(): Promise<void>
   die(): void
 }
 
 interface Scene extends AsyncDisposable {
-  readonly rules: RuleBook
+  readonly rules: LimitStore
   readonly ledger: Ledger
   readonly workers: readonly TestWorker[]
 }
 
-function scene(count: number, mostOpen = 1000): Scene {
+function scene(count: number, maxOpen = 1000): Scene {
   const here = temporaryStore()
   const { store, clock } = here
   const ledger = createLedger({ store, now: clock.now() })
-  const rules = openRuleBook(store, clock)
-  const rooms = {
+  const rules = openLimitStore(store, clock)
+  const services = {
     ledger,
     limits: createLimits({ rules, ledger, clock }),
-    admission: createAdmission(mostOpen),
-    figures: { note: () => undefined },
+    concurrencyLimit: createConcurrencyLimit(maxOpen),
+    endpointStats: { record: () => undefined },
     upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
   }
   const startWorker = (): TestWorker => {
     const [near, far] = duplexPair()
-    const books = new WorkerBooks({
-      rooms,
+    const server = new RemoteAccountingServer({
+      services,
       log: SILENT,
-      answer: (message) => toWorker.send(message),
-      answerSoon: (message) => toWorker.sendSoon(message),
+      respond: (message) => toWorker.send(message),
+      respondDeferred: (message) => toWorker.sendDeferred(message),
     })
-    const toWorker: Line<ToWorker> = openLine<FromWorker, ToWorker>(near, {
+    const toWorker: IpcChannel<ToWorker> = openIpcChannel<FromWorker, ToWorker>(near, {
       onMessage: (message) => {
-        if ('n' in message) books.hear(message)
+        if ('n' in message) server.onMessage(message)
       },
-      onClose: () => books.gone(),
+      onClose: () => server.onWorkerExit(),
     })
-    const toPrimary: Line<FromWorker> = openLine<ToWorker, FromWorker>(far, {
+    const toPrimary: IpcChannel<FromWorker> = openIpcChannel<ToWorker, FromWorker>(far, {
       onMessage: (message) => {
-        if ('n' in message) elsewhere.hear(message)
+        if ('n' in message) client.onMessage(message)
       },
       onClose: () => undefined,
     })
-    const elsewhere = createBooksElsewhere({ send: toPrimary.send, rules, clock })
+    const client = createRemoteAccounting({ send: toPrimary.send, rules, clock })
     return {
-      bookAhead: elsewhere.bookAhead,
-      settled: () => elsewhere.settled(),
+      reserve: client.reserve,
+      settled: () => client.settled(),
       die: () => {
         far.destroy()
         near.destroy()
@@ -124,30 +124,35 @@ function scene(count: number, mostOpen = 1000): Scene {
 }
 
 let lastId = 0
-function booking(most: number, mayBeShortened = false): Booking {
-  const asker = { caller, referer: undefined, title: undefined }
-  return { errand: errand(most, mayBeShortened), asker, id: `gen-${++lastId}`, tokens: 1 }
+function reservation(maxCost: number, mayBeShortened = false): ReservationRequest {
+  const requestContext = { caller, referer: undefined, title: undefined }
+  return {
+    request: inferenceRequest(maxCost, mayBeShortened),
+    context: requestContext,
+    id: `gen-${++lastId}`,
+    tokens: 1,
+  }
 }
 
 /** What the execution of a request does with its reservation. */
-async function run(worker: TestWorker, asked: Booking, spend: boolean): Promise<void> {
-  const { limits, ledger } = await worker.bookAhead(asked)
-  const admission = limits.admit(caller, asked.tokens)
-  const { kind, modelAsked, streamed, most } = asked.errand
+async function run(worker: TestWorker, call: ReservationRequest, spend: boolean): Promise<void> {
+  const { limits, ledger } = await worker.reserve(call)
+  const concurrencyLimit = limits.admit(caller, call.tokens)
+  const { kind, requestedModel, stream, maxCost } = call.request
   // The hold carries what was granted; the request that is passed here is ignored.
   const hold = await ledger.hold({
-    id: asked.id,
+    id: call.id,
     caller,
     kind: kind.name,
-    modelAsked,
-    streamed,
-    most,
+    requestedModel,
+    streamed: stream,
+    maxCost,
     startedAt: 0,
     referer: undefined,
     title: undefined,
   })
-  const settling = ledger.settle(hold, finished(spend ? (hold.most ?? NOTHING) : NOTHING))
-  admission.leave(0)
+  const settling = ledger.settle(hold, finished(spend ? (hold.maxCost ?? ZERO) : ZERO))
+  concurrencyLimit.release(0)
   await settling
 }
 
@@ -158,25 +163,25 @@ test('a budget is never exceeded, whatever workers reserve and spend', { timeout
       fc.array(
         fc.record({
           worker: fc.integer({ min: 0, max: 2 }),
-          most: fc.integer({ min: 2, max: 600 }),
+          maxCost: fc.integer({ min: 2, max: 600 }),
           mayBeShortened: fc.boolean(),
           spend: fc.boolean(),
         }),
         { minLength: 1, maxLength: 25 },
       ),
-      async (budget, asks) => {
+      async (budget, requests) => {
         await using at = scene(3)
         await at.rules.set({ scope: 'default' }, { usd_total: (budget / 1e9).toFixed(9) })
         const ends = await Promise.allSettled(
-          asks.map(({ worker, most, mayBeShortened, spend }) =>
-            run(at.workers[worker] as TestWorker, booking(most, mayBeShortened), spend),
+          requests.map(({ worker, maxCost, mayBeShortened, spend }) =>
+            run(at.workers[worker] as TestWorker, reservation(maxCost, mayBeShortened), spend),
           ),
         )
         for (const end of ends)
           if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'over-budget' })
         const { spent, held } = at.ledger.balance(caller)
         expect(spent).toBeLessThanOrEqual(BigInt(budget))
-        expect(held).toBe(NOTHING)
+        expect(held).toBe(ZERO)
         expect([...at.ledger.entries({})]).toHaveLength(
           ends.filter(({ status }) => status === 'fulfilled').length,
         )
@@ -190,9 +195,9 @@ test('a budget that affords the maximum cost is reserved with one message', asyn
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { usd_total: '1' })
   const [worker] = at.workers
-  const { limits, ledger } = (await worker?.bookAhead(booking(500))) ?? {}
-  expect(limits?.allowance(caller)?.left).toBe(1_000_000_000n)
-  expect(await ledger?.hold({} as Hold)).toMatchObject({ most: 500n })
+  const { limits, ledger } = (await worker?.reserve(reservation(500))) ?? {}
+  expect(limits?.allowance(caller)?.remaining).toBe(1_000_000_000n)
+  expect(await ledger?.hold({} as Hold)).toMatchObject({ maxCost: 500n })
   expect(at.ledger.balance(caller).held).toBe(500n)
 })
 
@@ -200,7 +205,7 @@ test('an admission carries rate limit headers and the hedge permission of its ru
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
   const [worker] = at.workers
-  const { limits } = (await worker?.bookAhead(booking(1))) ?? {}
+  const { limits } = (await worker?.reserve(reservation(1))) ?? {}
   const { headers, mayHedge } = limits?.admit(caller, 1) ?? {}
   expect(mayHedge).toBe(true)
   expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
@@ -211,24 +216,24 @@ test('a hold can be increased as far as the budget allows, by any worker', async
   await at.rules.set({ scope: 'default' }, { usd_total: '0.000001000' })
   const [one, two] = at.workers
   if (one === undefined || two === undefined) throw new Error('two workers were started')
-  const first = await one.bookAhead(booking(500))
-  const second = await two.bookAhead(booking(300))
+  const first = await one.reserve(reservation(500))
+  const second = await two.reserve(reservation(300))
   const [held, other] = [await first.ledger.hold({} as Hold), await second.ledger.hold({} as Hold)]
-  const raised = await first.ledger.raise(held, money(700n))
+  const raised = await first.ledger.increaseHold(held, money(700n))
   expect(at.ledger.balance(caller).held).toBe(1000n)
-  await expect(second.ledger.raise(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
+  await expect(second.ledger.increaseHold(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
   await first.ledger.settle(raised, finished(money(600n)))
-  const last = await second.ledger.raise(other, money(400n))
+  const last = await second.ledger.increaseHold(other, money(400n))
   await second.ledger.settle(last, finished(money(400n)))
-  expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: NOTHING })
+  expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: ZERO })
 })
 
 test('a worker that dies while a hold is increased leaves one row with the higher bound', async () => {
   await using at = scene(1)
   const [worker] = at.workers
-  const { ledger } = (await worker?.bookAhead(booking(100))) ?? {}
+  const { ledger } = (await worker?.reserve(reservation(100))) ?? {}
   const hold = await ledger?.hold({} as Hold)
-  void ledger?.raise(hold ?? ({} as Hold), money(250n))
+  void ledger?.increaseHold(hold ?? ({} as Hold), money(250n))
   // The primary has received it; whether its response has arrived makes no difference.
   await expect.poll(() => at.ledger.balance(caller).held).toBe(250n)
   worker?.die()
@@ -236,7 +241,7 @@ test('a worker that dies while a hold is increased leaves one row with the highe
     .poll(() => [...at.ledger.entries({})])
     .toMatchObject([{ status: 'interrupted', costHigh: 250n }])
   expect(at.ledger.openHolds()).toEqual([])
-  expect(at.ledger.balance(caller).held).toBe(NOTHING)
+  expect(at.ledger.balance(caller).held).toBe(ZERO)
 })
 
 test('a worker that dies leaves no hold and no occupied slot; its open requests get rows with bounds', async () => {
@@ -244,19 +249,19 @@ test('a worker that dies leaves no hold and no occupied slot; its open requests 
   await at.rules.set({ scope: 'default' }, { concurrent: 3 })
   const [one, two] = at.workers
   if (one === undefined || two === undefined) throw new Error('two workers were started')
-  await one.bookAhead(booking(100))
-  await one.bookAhead(booking(200))
-  await two.bookAhead(booking(300))
-  await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
+  await one.reserve(reservation(100))
+  await one.reserve(reservation(200))
+  await two.reserve(reservation(300))
+  await expect(two.reserve(reservation(1))).rejects.toMatchObject({ code: 'overloaded' })
   one.die()
   await expect.poll(() => at.ledger.openHolds()).toHaveLength(1)
   expect([...at.ledger.entries({})]).toMatchObject([
     { status: 'interrupted', cost: undefined, costLow: 0n, costHigh: 200n },
     { status: 'interrupted', cost: undefined, costLow: 0n, costHigh: 100n },
   ])
-  await two.bookAhead(booking(1))
-  await two.bookAhead(booking(1))
-  await expect(two.bookAhead(booking(1))).rejects.toMatchObject({ code: 'overloaded' })
+  await two.reserve(reservation(1))
+  await two.reserve(reservation(1))
+  await expect(two.reserve(reservation(1))).rejects.toMatchObject({ code: 'overloaded' })
 })
 
 test('a request whose balance can’t be read occupies no slot', async () => {
@@ -266,15 +271,15 @@ test('a request whose balance can’t be read occupies no slot', async () => {
   const balance = vi.spyOn(at.ledger, 'balanceIn').mockImplementationOnce(() => {
     throw new Error('the disk is gone')
   })
-  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'internal' })
+  await expect(worker?.reserve(reservation(1))).rejects.toMatchObject({ code: 'internal' })
   expect(balance).toHaveBeenCalledOnce()
-  await worker?.bookAhead(booking(1))
+  await worker?.reserve(reservation(1))
 })
 
 test('an invalid rule refuses a request, and the worker can still end', async () => {
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { usd_total: 'ten' })
   const [worker] = at.workers
-  await expect(worker?.bookAhead(booking(1))).rejects.toMatchObject({ code: 'over-budget' })
+  await expect(worker?.reserve(reservation(1))).rejects.toMatchObject({ code: 'over-budget' })
   await worker?.settled()
 })

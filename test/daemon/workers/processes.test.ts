@@ -3,7 +3,7 @@ import { Agent } from 'node:http'
 import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openAsk, type Answer, type OpenAnswer } from '../../support/open-request.ts'
+import { openResponse, type HttpResponse, type OpenResponse } from '../../support/open-request.ts'
 import { groqAt, openaiAt } from '../../support/providers-env.ts'
 import {
   chatChunk,
@@ -29,22 +29,22 @@ const answer = {
   usage: USAGE,
 }
 
-interface Asked {
+interface WorkersOptions {
   readonly env: Readonly<Record<string, string>>
   readonly folder?: string
   readonly args?: readonly string[]
 }
 
-const startWorkers = ({ env, folder, args = [] }: Asked): Promise<Broker> =>
+const startWorkers = ({ env, folder, args = [] }: WorkersOptions): Promise<Broker> =>
   startBroker({ env, folder, args: ['--workers', `${WORKERS}`, ...args] })
 
 /** Each on a connection of its own, which the workers get in turn. */
-function manyAtOnce<T>(count: number, ask: (nth: number) => Promise<T>): Promise<T[]> {
-  return Promise.all(Array.from({ length: count }, (_, nth) => ask(nth)))
+function manyAtOnce<T>(count: number, send: (nth: number) => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: count }, (_, nth) => send(nth)))
 }
 
-function stream({ sockets }: Broker, body: object = hello): Promise<OpenAnswer> {
-  return openAsk({
+function stream({ sockets }: Broker, body: object = hello): Promise<OpenResponse> {
+  return openResponse({
     socketPath: sockets.rest,
     method: 'POST',
     path: CHAT,
@@ -64,8 +64,8 @@ function pidsOf(broker: Broker): ReadonlyMap<number, number> {
 }
 
 /** Adds the response to `all` when it arrives. */
-async function noted(all: Answer[], asking: Promise<Answer>): Promise<Answer> {
-  const got = await asking
+async function noted(all: HttpResponse[], request: Promise<HttpResponse>): Promise<HttpResponse> {
+  const got = await request
   all.push(got)
   return got
 }
@@ -130,11 +130,11 @@ test(
       subject: { scope: 'context', context: 'lab' },
       rule: { requests_per_minute: 11, concurrent: 100 },
     })
-    const early: Answer[] = []
+    const finished: HttpResponse[] = []
     const headers = { 'x-hero-context': 'lab' }
-    const atOnce = manyAtOnce(60, () => noted(early, broker.post(CHAT, hello)))
-    const perMinute = manyAtOnce(60, () => noted(early, broker.post(CHAT, hello, { headers })))
-    await expect.poll(() => statusesOf(early, 429)).toBe(120 - 7 - 11)
+    const atOnce = manyAtOnce(60, () => noted(finished, broker.post(CHAT, hello)))
+    const perMinute = manyAtOnce(60, () => noted(finished, broker.post(CHAT, hello, { headers })))
+    await expect.poll(() => statusesOf(finished, 429)).toBe(120 - 7 - 11)
     gate.resolve()
     expect(statusesOf(await atOnce, 200)).toBe(7)
     const limited = await perMinute
@@ -157,9 +157,9 @@ test(
     await using broker = await startWorkers({
       env: { ...openaiAt(upstream), AIBROKER_MAX_OPEN_REQUESTS: '9' },
     })
-    const early: Answer[] = []
-    const calls = manyAtOnce(40, () => noted(early, broker.post(CHAT, hello)))
-    await expect.poll(() => statusesOf(early, 503)).toBe(31)
+    const finished: HttpResponse[] = []
+    const calls = manyAtOnce(40, () => noted(finished, broker.post(CHAT, hello)))
+    await expect.poll(() => statusesOf(finished, 503)).toBe(31)
     gate.resolve()
     expect(statusesOf(await calls, 200)).toBe(9)
     expect(upstream.requests).toHaveLength(9)
@@ -214,9 +214,9 @@ models:
   await using broker = await startWorkers({ env })
   // A connection belongs to one worker, which after twenty responses knows what is slow.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  const ask = () => broker.post(CHAT, { ...hello, model: 'm', stream: true }, { agent })
-  for (let nth = 0; nth < 20; nth++) expect((await ask()).text).toContain('quick')
-  expect(await ask()).toMatchObject({ headers: { 'x-aibroker-tried': 'openai/m, groq/m' } })
+  const send = () => broker.post(CHAT, { ...hello, model: 'm', stream: true }, { agent })
+  for (let nth = 0; nth < 20; nth++) expect((await send()).text).toContain('quick')
+  expect(await send()).toMatchObject({ headers: { 'x-aibroker-tried': 'openai/m, groq/m' } })
   agent.destroy()
   await expect.poll(() => broker.openHolds()).toBe(0)
   const [row] = broker.rows().slice(-1)
@@ -237,8 +237,9 @@ test('each request has one row, and every worker reports all of them', { timeout
   const ids = (await plain).map(({ json: body }) => (body as { id: string }).id)
   for (const text of await streamed) ids.push(/"id":"(gen-[^"]+)"/.exec(text)?.[1] ?? '')
   const totals = { requests: 60, prompt_tokens: 600, completion_tokens: 300 }
-  const told = await manyAtOnce(WORKERS * 2, () => broker.get('/billing/usage'))
-  for (const { json: usage } of told) expect(usage).toMatchObject({ addresses: [{ ip: 'local', ...totals }] })
+  const reports = await manyAtOnce(WORKERS * 2, () => broker.get('/billing/usage'))
+  for (const { json: usage } of reports)
+    expect(usage).toMatchObject({ addresses: [{ ip: 'local', ...totals }] })
   expect(
     broker
       .rows()
@@ -337,9 +338,9 @@ test(
     await killed.ended
     await Promise.allSettled(streams.map((one) => one.rest()))
     await expect.poll(() => pids.filter(isAlive)).toEqual([])
-    await using again = await startWorkers({ env, folder: folder.path })
-    await expect.poll(() => again.openHolds()).toBe(0)
-    expect(again.rows().map(({ status }) => status)).toEqual(streams.map(() => 'interrupted'))
+    await using restarted = await startWorkers({ env, folder: folder.path })
+    await expect.poll(() => restarted.openHolds()).toBe(0)
+    expect(restarted.rows().map(({ status }) => status)).toEqual(streams.map(() => 'interrupted'))
   },
 )
 

@@ -1,28 +1,28 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { money, NOTHING } from '../../../src/base/money.ts'
-import { addBills, NO_BILL, type Bill } from '../../../src/inference/cost/attempt-cost.ts'
+import { money, ZERO } from '../../../src/base/money.ts'
+import { addAttemptCosts, NO_COST, type AttemptCost } from '../../../src/inference/cost/attempt-cost.ts'
 import { usage } from '../../ledger/samples.ts'
 
-const exact: Bill = {
-  ...NO_BILL,
+const exact: AttemptCost = {
+  ...NO_COST,
   usage: usage({ prompt: 10, completion: 5, images: 1 }),
   countSource: 'reported',
   cost: money(100n),
 }
-const bounded: Bill = {
+const bounded: AttemptCost = {
   ...exact,
   countSource: 'bounded',
   cost: money(30n),
   costLow: money(20n),
   costHigh: money(90n),
 }
-const refused: Bill = { ...NO_BILL, cost: NOTHING }
-const believed: Bill = { ...exact, costSource: 'upstream', upstreamCost: money(100n) }
-const disputed: Bill = { ...exact, costSource: 'price', upstreamCost: money(9000n), flag: 'too far' }
+const refused: AttemptCost = { ...NO_COST, cost: ZERO }
+const accepted: AttemptCost = { ...exact, costSource: 'upstream', upstreamCost: money(100n) }
+const disputed: AttemptCost = { ...exact, costSource: 'price', upstreamCost: money(9000n), flag: 'too far' }
 
 test('the costs of several attempts are added up, and one with bounds gives the sum bounds', () => {
-  expect(addBills([exact, bounded])).toMatchObject({
+  expect(addAttemptCosts([exact, bounded])).toMatchObject({
     usage: { prompt: 20, completion: 10, images: 2 },
     countSource: 'bounded',
     cost: 130n,
@@ -32,7 +32,7 @@ test('the costs of several attempts are added up, and one with bounds gives the 
 })
 
 test('an attempt without a known cost leaves the sum without a cost, with a lower bound', () => {
-  const unknown = addBills([exact, { ...NO_BILL, usage: undefined }])
+  const unknown = addAttemptCosts([exact, { ...NO_COST, usage: undefined }])
   expect(unknown).toMatchObject({
     usage: { prompt: 10 },
     countSource: 'none',
@@ -41,12 +41,12 @@ test('an attempt without a known cost leaves the sum without a cost, with a lowe
   })
   expect(unknown.costHigh).toBeUndefined()
   // An attempt that has bounds gives the sum bounds.
-  const cutOff: Bill = { ...NO_BILL, costLow: NOTHING, costHigh: money(50n) }
-  expect(addBills([exact, cutOff])).toMatchObject({ cost: undefined, costLow: 100n, costHigh: 150n })
+  const cutOff: AttemptCost = { ...NO_COST, costLow: ZERO, costHigh: money(50n) }
+  expect(addAttemptCosts([exact, cutOff])).toMatchObject({ cost: undefined, costLow: 100n, costHigh: 150n })
 })
 
 test('an attempt that cost nothing does not change the sum', () => {
-  expect(addBills([refused, exact])).toEqual({
+  expect(addAttemptCosts([refused, exact])).toEqual({
     ...exact,
     costSource: undefined,
     upstreamCost: undefined,
@@ -55,9 +55,9 @@ test('an attempt that cost nothing does not change the sum', () => {
 })
 
 test('the providers’ own figures are added up when all are accepted, and a disputed one is flagged', () => {
-  expect(addBills([believed, believed])).toMatchObject({ costSource: 'upstream', upstreamCost: 200n })
-  expect(addBills([believed, exact])).toMatchObject({ costSource: undefined, upstreamCost: undefined })
-  expect(addBills([believed, disputed])).toMatchObject({
+  expect(addAttemptCosts([accepted, accepted])).toMatchObject({ costSource: 'upstream', upstreamCost: 200n })
+  expect(addAttemptCosts([accepted, exact])).toMatchObject({ costSource: undefined, upstreamCost: undefined })
+  expect(addAttemptCosts([accepted, disputed])).toMatchObject({
     costSource: undefined,
     upstreamCost: 9000n,
     flag: 'too far',
@@ -66,10 +66,10 @@ test('the providers’ own figures are added up when all are accepted, and a dis
 })
 
 const amount = fc.bigInt({ min: 0n, max: 1000n })
-const bill: fc.Arbitrary<Bill> = fc
+const attemptCost: fc.Arbitrary<AttemptCost> = fc
   .record({ low: amount, more: amount, rest: amount, known: fc.nat(7) })
   .map(({ low, more, rest, known }) => ({
-    ...NO_BILL,
+    ...NO_COST,
     costLow: (known & 1) === 0 ? undefined : money(low),
     cost: (known & 2) === 0 ? undefined : money(low + more),
     costHigh: (known & 4) === 0 ? undefined : money(low + more + rest),
@@ -77,8 +77,8 @@ const bill: fc.Arbitrary<Bill> = fc
 
 test('the cost of several attempts is always within its bounds', () => {
   fc.assert(
-    fc.property(fc.array(bill, { minLength: 1, maxLength: 5 }), (bills) => {
-      const { cost, costLow = cost, costHigh } = addBills(bills)
+    fc.property(fc.array(attemptCost, { minLength: 1, maxLength: 5 }), (costs) => {
+      const { cost, costLow = cost, costHigh } = addAttemptCosts(costs)
       if (costLow !== undefined && costHigh !== undefined) expect(costLow).toBeLessThanOrEqual(costHigh)
       if (cost === undefined) return
       expect(costLow).toBeLessThanOrEqual(cost)

@@ -1,24 +1,24 @@
 // The loops over candidates, driven with scripted providers and no network.
 import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { NOTHING } from '../../../src/base/money.ts'
+import { ZERO } from '../../../src/base/money.ts'
 import { parseJsonBody } from '../../../src/wire/json/json-body.ts'
 import { parseChatRequest } from '../../../src/wire/openai/chat.ts'
 import type { Catalog, Endpoint } from '../../../src/catalog/catalog.ts'
 import type { Hold, Settlement } from '../../../src/ledger/types.ts'
 import type { Readiness } from '../../../src/providers/keys/key-pool.ts'
-import type { AnswerListener, Provider, Question } from '../../../src/providers/provider.ts'
-import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
-import type { AnswerSink } from '../../../src/inference/response/response-sink.ts'
-import type { Errand, InferenceKind } from '../../../src/inference/request/inference-request.ts'
-import type { Rooms } from '../../../src/inference/services/services.ts'
-import { Meter } from '../../../src/inference/usage/usage-meter.ts'
+import type { ResponseHandler, Provider, ProviderRequest } from '../../../src/providers/provider.ts'
+import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
+import type { ResponseSink } from '../../../src/inference/response/response-sink.ts'
+import type { InferenceRequest, InferenceKind } from '../../../src/inference/request/inference-request.ts'
+import type { Services } from '../../../src/inference/services/services.ts'
+import { UsageMeter } from '../../../src/inference/usage/usage-meter.ts'
 import { Execution } from '../../../src/inference/execution/execution.ts'
 
-const READY: Readiness = { state: 'ready', readyInMs: 0, reason: undefined }
+const READY: Readiness = { state: 'ready', availableInMs: 0, reason: undefined }
 
 /** What one attempt does: respond, fail before its first chunk, or break after it. */
-type Attempt = (listener: AnswerListener) => void
+type Attempt = (listener: ResponseHandler) => void
 
 const chunk = (content: string, finish: string | null = null): [string, object] => {
   const value = { choices: [{ index: 0, delta: { content }, finish_reason: finish }] }
@@ -27,21 +27,21 @@ const chunk = (content: string, finish: string | null = null): [string, object] 
 const responds =
   (...texts: string[]): Attempt =>
   (listener) => {
-    for (const text of texts) listener.chunk(...chunk(text))
-    listener.chunk(...chunk('', 'stop'))
-    listener.end()
+    for (const text of texts) listener.onChunk(...chunk(text))
+    listener.onChunk(...chunk('', 'stop'))
+    listener.onEnd()
   }
 const failure = (message: string, isUnasked = false): BrokerError =>
-  new BrokerError('upstream-failed', message, { details: { status: 502, isUnasked } })
+  new BrokerError('upstream-failed', message, { details: { status: 502, isUnsent: isUnasked } })
 const fails =
   (message: string, isUnasked = false): Attempt =>
   (listener) =>
-    listener.fail(failure(message, isUnasked))
+    listener.onError(failure(message, isUnasked))
 const breaks =
   (message: string, text = 'Once upon'): Attempt =>
   (listener) => {
-    listener.chunk(...chunk(text))
-    listener.fail(failure(message))
+    listener.onChunk(...chunk(text))
+    listener.onError(failure(message))
   }
 
 const endpoint = (id: string, model = 'm'): Endpoint => ({
@@ -79,11 +79,11 @@ interface Outcome {
 const kind: InferenceKind = {
   name: 'chat',
   route: 'chat',
-  maxUsage: () => ({ promptTokensAtMost: 10, completionTokensAtMost: 10 }),
+  maxUsage: () => ({ maxPromptTokens: 10, maxCompletionTokens: 10 }),
   reasons: () => undefined,
-  createMeter: (body) => new Meter(body),
-  createFormatter: chatCompleter({ hidesReasoning: false }),
-  dispatch: (provider, call, listener) => provider.ask(call, listener),
+  createMeter: (body) => new UsageMeter(body),
+  createFormatter: chatFormatter({ hidesReasoning: false }),
+  dispatch: (provider, call, listener) => provider.send(call, listener),
 }
 
 /** Runs one streamed request whose attempts behave as listed, in their order. */
@@ -101,8 +101,8 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     speaksOpenRouter: false,
     prefixMarker: id === continues ? 'role' : 'none',
     readiness: () => READY,
-    lanes: () => [],
-    ask: (call, listener) => {
+    keys: () => [],
+    send: (call, listener) => {
       const attempt = script[outcome.attempts.push(nameOf(id, call, outcome.text)) - 1] ?? responds('more')
       queueMicrotask(() => attempt(listener))
       return { abort: () => {}, pause: () => {}, resume: () => {} }
@@ -110,18 +110,18 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     close: () => Promise.resolve(),
   })
   const providers = new Map(candidates.map(({ id }) => [id, provider(id)]))
-  const sink: AnswerSink = {
+  const sink: ResponseSink = {
     id: 'gen-1',
-    accept: () => {},
+    start: () => {},
     chunk(json) {
       const { choices } = JSON.parse(json) as { choices: { delta: { content: string } }[] }
       written.text += choices[0]?.delta.content ?? ''
       return true
     },
-    answer: () => {},
+    respond: () => {},
     end: () => void (written.isComplete = true),
     fail: (error) => void (written.error = error),
-    isGone: options.isGone ?? false,
+    disconnected: options.isGone ?? false,
     watcher: undefined,
   }
   const services = {
@@ -129,7 +129,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
       now: () => 0,
       monotonic: () => 0,
       after(_ms: number, go: () => void) {
-        queueMicrotask(options.leavesInWait === true ? () => sink.watcher?.callerGone() : go)
+        queueMicrotask(options.leavesInWait === true ? () => sink.watcher?.onDisconnect() : go)
         return () => {}
       },
     },
@@ -150,19 +150,19 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     hangUp: { policy: 'cut' },
     upstreamIds: { note: () => {} },
     figures: { note: () => {} },
-  } as unknown as Rooms
+  } as unknown as Services
   const { streamed = true, mayBeRescued = true } = options
   const body = parseJsonBody(
     new TextEncoder().encode('{"model":"m","messages":[{"role":"user","content":"hi"}]}'),
   )
-  const request: Errand = {
+  const request: InferenceRequest = {
     kind,
     body: parseChatRequest(body).body,
-    modelAsked: 'm',
-    streamed,
+    requestedModel: 'm',
+    stream: streamed,
     candidates,
-    most: NOTHING,
-    mayBeRescued,
+    maxCost: ZERO,
+    mayResume: mayBeRescued,
   }
   const context = { caller: { ip: 'local', context: undefined }, referer: undefined, title: undefined }
   await new Execution(request, context, sink, services).execute().catch((error: unknown) => {
@@ -172,7 +172,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
 }
 
 /** A resumption is known by the text that the caller has already got, and by the prefix in the request. */
-function nameOf(id: string, { body }: Question, delivered: string): string {
+function nameOf(id: string, { body }: ProviderRequest, delivered: string): string {
   if (delivered === '') return id
   const { messages } = body.value as { messages: readonly { role: string }[] }
   return `${messages.at(-1)?.role === 'assistant' ? 'continue' : 'restart'} ${id}`

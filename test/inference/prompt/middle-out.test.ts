@@ -13,11 +13,11 @@ interface Message {
 const length = ({ content }: Message): number => content?.length ?? 1
 const total = (messages: readonly Message[]): number => messages.reduce((sum, each) => sum + length(each), 0)
 
-function squeeze(messages: readonly Message[], room: number) {
+function squeeze(messages: readonly Message[], limit: number) {
   const body = jsonBodyOf(JSON.stringify({ model: 'm', messages, seed: 7 }))
-  const compressed = middleOut(body, { messages: messages.map(length), rest: 0 }, room)
+  const compressed = middleOut(body, { messages: messages.map(length), rest: 0 }, limit)
   const left = (compressed?.body.value['messages'] ?? messages) as Message[]
-  return { compressed, left, told: left.map(({ content }) => content?.[0] ?? 'call').join('') }
+  return { compressed, left, remaining: left.map(({ content }) => content?.[0] ?? 'call').join('') }
 }
 
 const say = (role: string, letter: string, count: number): Message => ({
@@ -34,11 +34,11 @@ describe('a chat with more tokens than the limit', () => {
   ]
 
   test('loses messages from its middle outwards, and nothing else of the request', () => {
-    const { compressed, told } = squeeze(long, 700)
-    expect(told).toBe('sabefgz')
+    const { compressed, remaining } = squeeze(long, 700)
+    expect(remaining).toBe('sabefgz')
     expect(compressed).toMatchObject({ removed: 2, shortened: 0 })
     expect(compressed?.body.value).toMatchObject({ model: 'm', seed: 7 })
-    expect(squeeze(long, 400).told).toBe('sagz')
+    expect(squeeze(long, 400).remaining).toBe('sagz')
   })
 
   test('has the last message to be removed shortened instead, when that is enough', () => {
@@ -51,9 +51,9 @@ describe('a chat with more tokens than the limit', () => {
   test('loses the middle of its text when it is a single message', () => {
     const [beginning, end] = ['beginning '.repeat(50), ' end'.repeat(50)]
     const { left } = squeeze([{ role: 'user', content: beginning + 'x'.repeat(1000) + end }], 500)
-    const said = left[0]?.content ?? ''
-    expect(said.length).toBeLessThanOrEqual(500)
-    expect([said.startsWith('beginning'), said.endsWith('end')]).toEqual([true, true])
+    const content = left[0]?.content ?? ''
+    expect(content.length).toBeLessThanOrEqual(500)
+    expect([content.startsWith('beginning'), content.endsWith('end')]).toEqual([true, true])
   })
 
   test('is not touched when the limit is high enough', () => {
@@ -61,11 +61,11 @@ describe('a chat with more tokens than the limit', () => {
   })
 
   test('loses a tool call together with its results', () => {
-    const { told } = squeeze(
+    const { remaining } = squeeze(
       [say('user', 'a', 100), call, say('tool', 't', 100), say('user', 'b', 50), say('user', 'z', 100)],
       260,
     )
-    expect(told).toBe('abz')
+    expect(remaining).toBe('abz')
   })
 
   test('is cut in the longest text when a message has parts, and images stay', () => {
@@ -83,8 +83,8 @@ describe('a chat with more tokens than the limit', () => {
   })
 
   test('is never cut inside a surrogate pair', () => {
-    for (let room = 64; room < 80; room++) {
-      const { left } = squeeze([{ role: 'user', content: '🦊'.repeat(100) }], room)
+    for (let limit = 64; limit < 80; limit++) {
+      const { left } = squeeze([{ role: 'user', content: '🦊'.repeat(100) }], limit)
       expect(left[0]?.content?.isWellFormed()).toBe(true)
     }
   })
@@ -92,18 +92,18 @@ describe('a chat with more tokens than the limit', () => {
 
 test('messages are removed in the order in which the middle one of those left comes next', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 2, max: 40 }), fc.nat({ max: 400 }), (count, room) => {
+    fc.property(fc.integer({ min: 2, max: 40 }), fc.nat({ max: 400 }), (count, limit) => {
       const messages = Array.from({ length: count }, (_, nth) =>
         say('user', String.fromCharCode(97 + nth), 10),
       )
-      expect(squeeze(messages, room).left).toEqual(withoutMiddle(messages, room))
+      expect(squeeze(messages, limit).left).toEqual(withoutMiddle(messages, limit))
     }),
   )
 })
 
-function withoutMiddle(messages: readonly Message[], room: number): readonly Message[] {
+function withoutMiddle(messages: readonly Message[], limit: number): readonly Message[] {
   const left = [...messages]
-  while (total(left) > room && left.length > 1) left.splice(Math.floor((left.length - 2) / 2), 1)
+  while (total(left) > limit && left.length > 1) left.splice(Math.floor((left.length - 2) / 2), 1)
   return left
 }
 
@@ -138,8 +138,8 @@ const anyMessages = fc
 
 test('any chat fits afterwards if it can; system messages and the last message stay, in order', () => {
   fc.assert(
-    fc.property(anyMessages, fc.integer({ min: 1, max: 3000 }), (messages, room) => {
-      const { left } = squeeze(messages, room)
+    fc.property(anyMessages, fc.integer({ min: 1, max: 3000 }), (messages, limit) => {
+      const { left } = squeeze(messages, limit)
       const first = ({ role, content }: Message): string => `${role} ${content?.[0]}`
       const kept = messages.filter((each) => left.some((other) => first(other) === first(each)))
       expect(kept.map(first)).toEqual(expect.arrayContaining(left.map(first)))
@@ -149,7 +149,7 @@ test('any chat fits afterwards if it can; system messages and the last message s
       for (const [at, { role }] of left.entries())
         if (role === 'tool') expect(['tool', 'assistant']).toContain(left[at - 1]?.role)
       const canShrink = left.some((each) => length(each) > 64 && !each.content?.includes('[…]'))
-      if (canShrink) expect(total(left)).toBeLessThanOrEqual(room)
+      if (canShrink) expect(total(left)).toBeLessThanOrEqual(limit)
     }),
   )
 })

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { createAnswerCache, type CachedAnswer } from '../../../src/inference/replay/response-cache.ts'
+import { createResponseCache, type CachedResponse } from '../../../src/inference/replay/response-cache.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 
-const answer = (text: string, expiresAt = 1000): CachedAnswer => ({
+const response = (text: string, expiresAt = 1000): CachedResponse => ({
   id: 'gen-1',
   model: 'm',
   streamed: false,
@@ -13,10 +13,10 @@ const answer = (text: string, expiresAt = 1000): CachedAnswer => ({
 
 test('a cached response is found until it expires or is removed', () => {
   const clock = manualClock()
-  const cache = createAnswerCache(clock)
-  cache.keep('a', answer('one'))
-  cache.keep('b', answer('two'))
-  cache.drop('b')
+  const cache = createResponseCache(clock)
+  cache.store('a', response('one'))
+  cache.store('b', response('two'))
+  cache.remove('b')
   clock.advance(999)
   expect([cache.find('a')?.pieces, cache.find('b')]).toEqual([['one'], undefined])
   clock.advance(1)
@@ -24,12 +24,12 @@ test('a cached response is found until it expires or is removed', () => {
 })
 
 test('the cache is bounded: the oldest responses are dropped, and one that is too long is not stored', () => {
-  const cache = createAnswerCache(manualClock())
+  const cache = createResponseCache(manualClock())
   const mebibyte = 'x'.repeat(1024 * 1024)
-  cache.keep('long', answer(`${mebibyte}x`))
-  for (let nth = 0; nth < 70; nth++) cache.keep(String(nth), answer(mebibyte))
+  cache.store('long', response(`${mebibyte}x`))
+  for (let nth = 0; nth < 70; nth++) cache.store(String(nth), response(mebibyte))
   expect(cache.find('long')).toBeUndefined()
   expect([5, 6, 69].map((nth) => cache.find(String(nth)) !== undefined)).toEqual([false, true, true])
-  for (let again = 0; again < 100; again++) cache.keep('69', answer(mebibyte))
+  for (let again = 0; again < 100; again++) cache.store('69', response(mebibyte))
   expect(cache.find('6')).toBeDefined()
 })

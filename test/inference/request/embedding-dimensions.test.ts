@@ -1,21 +1,21 @@
 import { expect, test } from 'vitest'
-import { rightDimensions } from '../../../src/inference/request/embedding-dimensions.ts'
+import { enforceDimensions } from '../../../src/inference/request/embedding-dimensions.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 /** The vector that is delivered when one comes that is longer than requested. */
 function cutTo(dimensions: number, embedding: readonly number[]): readonly number[] {
-  const answers: ChatChunk[] = []
-  const wanted = { dimensions, modelId: 'acme-embed', capabilities: ['matryoshka'] }
-  const listener = rightDimensions(wanted, {
-    chunk: () => {},
-    part: () => {},
-    answer: (_json, response) => answers.push(response),
-    end: () => {},
-    fail: () => {},
+  const responses: ChatChunk[] = []
+  const requested = { dimensions, modelId: 'acme-embed', capabilities: ['matryoshka'] }
+  const listener = enforceDimensions(requested, {
+    onChunk: () => {},
+    onPart: () => {},
+    onResponse: (_json, response) => responses.push(response),
+    onEnd: () => {},
+    onError: () => {},
   })
   const response = { data: [{ index: 0, embedding }] }
-  listener.answer(JSON.stringify(response), response)
-  const [vector] = (answers[0]?.data ?? []) as { embedding: number[] }[]
+  listener.onResponse(JSON.stringify(response), response)
+  const [vector] = (responses[0]?.data ?? []) as { embedding: number[] }[]
   return vector?.embedding ?? []
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
-import { TextChunks } from '../../../src/inference/response/plain-text-response.ts'
+import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
+import { PlainTextChunks } from '../../../src/inference/response/plain-text-response.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
 const facts = {
@@ -9,8 +9,8 @@ const facts = {
   created: 7,
   provider: 'Acme',
   model: 'acme/one',
-  isShared: false,
-  parts: () => undefined,
+  isCombined: false,
+  costParts: () => undefined,
   cost: () => undefined,
   metadata: () => undefined,
   usage: () => undefined,
@@ -29,14 +29,14 @@ const chunkOf = (text: string, extra: object = {}): ChatChunk => ({
 test('the fast path formats a text chunk exactly as the slow path does, for any text and fingerprint', () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.option(fc.string()))), (pieces) => {
-      const short = new TextChunks(facts, 7)
+      const short = new PlainTextChunks(facts, 7)
       for (const [text, fingerprint] of pieces) {
-        const told = short.tell(chunkOf(text, { system_fingerprint: fingerprint }))
+        const formatted = short.format(chunkOf(text, { system_fingerprint: fingerprint }))
         // An additional field forces the slow path.
-        const long = chatCompleter({ hidesReasoning: false })(facts)
-        const whole = long.chunk('', chunkOf(text, { system_fingerprint: fingerprint, novel: true }))
+        const long = chatFormatter({ hidesReasoning: false })(facts)
+        const whole = long.formatChunk('', chunkOf(text, { system_fingerprint: fingerprint, novel: true }))
         const { novel, ...same } = JSON.parse(whole ?? '') as Record<string, unknown>
-        expect([novel, JSON.parse(told ?? '')]).toEqual([true, same])
+        expect([novel, JSON.parse(formatted ?? '')]).toEqual([true, same])
       }
     }),
   )
@@ -50,5 +50,5 @@ test.each([
   ['a count', { usage: { prompt_tokens: 1 } }],
   ['a field of its own', { novel: 1 }],
 ])('a chunk with %s does not take the fast path', (_, extra) => {
-  expect(new TextChunks(facts, 7).tell(chunkOf('x', extra))).toBeUndefined()
+  expect(new PlainTextChunks(facts, 7).format(chunkOf('x', extra))).toBeUndefined()
 })

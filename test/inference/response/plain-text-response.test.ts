@@ -1,17 +1,17 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { money } from '../../../src/base/money.ts'
-import { chatCompleter } from '../../../src/inference/response/chat-response.ts'
-import { textAnswer } from '../../../src/inference/response/plain-text-response.ts'
+import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
+import { plainTextResponse } from '../../../src/inference/response/plain-text-response.ts'
 import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
 
-const facts = {
+const info = {
   id: 'gen-1-x',
   created: 7,
   provider: 'Acme “the best”',
   model: 'acme/one',
-  isShared: false,
-  parts: () => ({ whole: money(3n), prompt: money(1n), completion: money(2n) }),
+  isCombined: false,
+  costParts: () => ({ whole: money(3n), prompt: money(1n), completion: money(2n) }),
   cost: () => money(3n),
   metadata: () => undefined,
   usage: () => ({
@@ -27,7 +27,7 @@ const facts = {
   envelopeText: () => '{"provider":"Acme","tried":["a"]}',
 }
 
-const answerOf = (content: unknown, extra: object = {}): object => ({
+const responseOf = (content: unknown, extra: object = {}): object => ({
   id: 'theirs',
   object: 'chat.completion',
   created: 7,
@@ -37,15 +37,15 @@ const answerOf = (content: unknown, extra: object = {}): object => ({
   ...extra,
 })
 
-const tellShort = (json: string) => textAnswer(json, JSON.parse(json) as ChatChunk, facts)
+const formatFast = (json: string) => plainTextResponse(json, JSON.parse(json) as ChatChunk, info)
 
 /** An additional field forces the slow path. */
-function tellLong(answer: object): unknown {
-  const novel = { ...answer, novel: true } as ChatChunk
-  const { novel: _, ...told } = JSON.parse(
-    chatCompleter({ hidesReasoning: false })(facts).answer(JSON.stringify(novel), novel),
+function formatSlow(response: object): unknown {
+  const novel = { ...response, novel: true } as ChatChunk
+  const { novel: _, ...formatted } = JSON.parse(
+    chatFormatter({ hidesReasoning: false })(info).formatResponse(JSON.stringify(novel), novel),
   ) as Record<string, unknown>
-  return told
+  return formatted
 }
 
 const counts = fc.dictionary(
@@ -78,18 +78,18 @@ test('the fast path formats a text response exactly as the slow path does, for a
       extras,
       fc.constantFrom(undefined, 1),
       (text, extra, indent) => {
-        const answer = answerOf(text, extra)
-        const json = JSON.stringify(answer, undefined, indent)
+        const response = responseOf(text, extra)
+        const json = JSON.stringify(response, undefined, indent)
         const same = JSON.parse(json) as object
-        expect(JSON.parse(tellShort(json) ?? '')).toEqual(tellLong(same))
+        expect(JSON.parse(formatFast(json) ?? '')).toEqual(formatSlow(same))
       },
     ),
   )
 })
 
 test('the text keeps the escapes that the provider wrote', () => {
-  const json = JSON.stringify(answerOf('@')).replace('"@"', '"caf\\u00e9\\/\\u00E9"')
-  expect(tellShort(json)).toContain('"content":"caf\\u00e9\\/\\u00E9"')
+  const json = JSON.stringify(responseOf('@')).replace('"@"', '"caf\\u00e9\\/\\u00E9"')
+  expect(formatFast(json)).toContain('"content":"caf\\u00e9\\/\\u00E9"')
 })
 
 test.each([
@@ -100,37 +100,40 @@ test.each([
   ['in the text', {}],
 ])('the text is not mistaken for another “content” %s', (_, extra) => {
   const text = 'say "content":"nothing" or \\"content\\":\\"much\\"'
-  const told = JSON.parse(tellShort(JSON.stringify(answerOf(text, extra))) ?? '') as ChatChunk
-  expect(told.choices?.[0]?.message?.content).toBe(text)
+  const formatted = JSON.parse(formatFast(JSON.stringify(responseOf(text, extra))) ?? '') as ChatChunk
+  expect(formatted.choices?.[0]?.message?.content).toBe(text)
 })
 
 test('when two members are named “content”, the text is serialized again', () => {
-  const json = JSON.stringify(answerOf('ours', { service_tier: { content: 'theirs' } }))
-  const told = JSON.parse(tellShort(json) ?? '') as ChatChunk
-  expect(told.choices?.[0]?.message?.content).toBe('ours')
+  const json = JSON.stringify(responseOf('ours', { service_tier: { content: 'theirs' } }))
+  const formatted = JSON.parse(formatFast(json) ?? '') as ChatChunk
+  expect(formatted.choices?.[0]?.message?.content).toBe('ours')
 })
 
 test.each([
-  ['nothing said', answerOf(null)],
-  ['parts', answerOf([{ type: 'text', text: 'x' }])],
-  ['two choices', answerOf('x', { choices: [{ message: { content: 'x' } }, { message: { content: 'y' } }] })],
-  ['another index', answerOf('x', { choices: [{ index: 1, message: { content: 'x' } }] })],
-  ['a call', answerOf('x', { choices: [{ message: { content: 'x', tool_calls: [{}] } }] })],
-  ['thoughts', answerOf('x', { choices: [{ message: { content: 'x', reasoning: 'hm' } }] })],
-  ['links', answerOf('x', { choices: [{ message: { content: 'x', annotations: [{}] } }] })],
-  ['log probabilities', answerOf('x', { choices: [{ message: { content: 'x' }, logprobs: {} }] })],
-  ['a field of its own', answerOf('x', { novel: 1 })],
-])('a response with %s does not take the fast path', (_, answer) => {
-  expect(tellShort(JSON.stringify(answer))).toBeUndefined()
+  ['nothing said', responseOf(null)],
+  ['parts', responseOf([{ type: 'text', text: 'x' }])],
+  [
+    'two choices',
+    responseOf('x', { choices: [{ message: { content: 'x' } }, { message: { content: 'y' } }] }),
+  ],
+  ['another index', responseOf('x', { choices: [{ index: 1, message: { content: 'x' } }] })],
+  ['a call', responseOf('x', { choices: [{ message: { content: 'x', tool_calls: [{}] } }] })],
+  ['thoughts', responseOf('x', { choices: [{ message: { content: 'x', reasoning: 'hm' } }] })],
+  ['links', responseOf('x', { choices: [{ message: { content: 'x', annotations: [{}] } }] })],
+  ['log probabilities', responseOf('x', { choices: [{ message: { content: 'x' }, logprobs: {} }] })],
+  ['a field of its own', responseOf('x', { novel: 1 })],
+])('a response with %s does not take the fast path', (_, response) => {
+  expect(formatFast(JSON.stringify(response))).toBeUndefined()
 })
 
 test.each(['constructor', '__proto__', 'toString'])(
   'a finish reason “%s” is reported as “stop”',
   (reason) => {
-    const { choices } = JSON.parse(JSON.stringify(answerOf('hi'))) as { choices: object[] }
-    const answer = answerOf('hi', { choices: [{ ...choices[0], finish_reason: reason }] })
-    const told = JSON.parse(tellShort(JSON.stringify(answer)) ?? '') as ChatChunk
-    expect(told.choices?.[0]).toMatchObject({ finish_reason: 'stop', native_finish_reason: reason })
-    expect(tellLong(answer)).toEqual(told)
+    const { choices } = JSON.parse(JSON.stringify(responseOf('hi'))) as { choices: object[] }
+    const response = responseOf('hi', { choices: [{ ...choices[0], finish_reason: reason }] })
+    const formatted = JSON.parse(formatFast(JSON.stringify(response)) ?? '') as ChatChunk
+    expect(formatted.choices?.[0]).toMatchObject({ finish_reason: 'stop', native_finish_reason: reason })
+    expect(formatSlow(response)).toEqual(formatted)
   },
 )

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { mendJson } from '../../../src/inference/response/repair-json.ts'
+import { repairJson } from '../../../src/inference/response/repair-json.ts'
 
 describe('malformed JSON of a model is repaired', () => {
   test.each([
@@ -26,25 +26,25 @@ describe('malformed JSON of a model is repaired', () => {
     ['a text that ends in a literal', '{"a": tr', { a: true }],
     ['a text that ends in a number', '{"a": 1.', { a: 1 }],
     ['a text that ends after a sign', '{"a": [1, -', { a: [1] }],
-  ])('%s', (_name, broken, meant) => {
-    expect(JSON.parse(mendJson(broken) ?? 'null')).toEqual(meant)
+  ])('%s', (_name, broken, expected) => {
+    expect(JSON.parse(repairJson(broken) ?? 'null')).toEqual(expected)
   })
 
   test('and numbers keep digits that a double cannot hold', () => {
-    expect(mendJson('{a: 12345678901234567890.10,}')).toBe('{"a":12345678901234567890.10}')
+    expect(repairJson('{a: 12345678901234567890.10,}')).toBe('{"a":12345678901234567890.10}')
   })
 })
 
 test('a number among a million dots is read without backtracking', () => {
-  expect(mendJson(`{a: ${'.'.repeat(1_000_000)}1}`)).toBeUndefined()
-  expect(mendJson(`{a: 1${'.'.repeat(1_000_000)}}`)).toBe('{"a":1}')
+  expect(repairJson(`{a: ${'.'.repeat(1_000_000)}1}`)).toBeUndefined()
+  expect(repairJson(`{a: 1${'.'.repeat(1_000_000)}}`)).toBe('{"a":1}')
 })
 
 test.each([
   ['fifty million spaces', ' '.repeat(50_000_000)],
   ['a comment of fifty million characters', `/*${'*'.repeat(50_000_000)}*/`],
 ])('JSON after %s is read', (_name, between) => {
-  expect(mendJson(`{a:${between}1}`)).toBe('{"a":1}')
+  expect(repairJson(`{a:${between}1}`)).toBe('{"a":1}')
 })
 
 describe('repairing makes nothing up', () => {
@@ -55,7 +55,7 @@ describe('repairing makes nothing up', () => {
     ['brackets without end', '['.repeat(100_000)],
     ['an empty text', ''],
   ])('%s is not repaired', (_name, text) => {
-    expect(mendJson(text)).toBeUndefined()
+    expect(repairJson(text)).toBeUndefined()
   })
 })
 
@@ -67,10 +67,10 @@ test('JSON that is cut anywhere becomes valid JSON that agrees with what was the
       // The value as JSON can express it: JSON has no −0.
       const value = JSON.parse(whole) as Record<string, unknown>
       const text = whole.slice(0, 1 + (cut % whole.length))
-      const mended = JSON.parse(mendJson(text) ?? text) as Record<string, unknown>
-      const names = Object.keys(mended)
+      const repaired = JSON.parse(repairJson(text) ?? text) as Record<string, unknown>
+      const names = Object.keys(repaired)
       expect(Object.keys(value).slice(0, names.length)).toEqual(names)
-      for (const name of names.slice(0, -1)) expect(mended[name]).toEqual(value[name])
+      for (const name of names.slice(0, -1)) expect(repaired[name]).toEqual(value[name])
     }),
   )
 })
@@ -79,8 +79,8 @@ test('a fence around any JSON and a trailing comma are removed without changing 
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { minLength: 1 }), (value) => {
       const json = JSON.stringify(value)
-      const mended = mendJson(`Here:\n\`\`\`json\n${json.slice(0, -1)},]\n\`\`\``)
-      expect(mended).toBe(json)
+      const repaired = repairJson(`Here:\n\`\`\`json\n${json.slice(0, -1)},]\n\`\`\``)
+      expect(repaired).toBe(json)
     }),
   )
 })

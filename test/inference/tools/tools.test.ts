@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest'
-import { money, NOTHING } from '../../../src/base/money.ts'
-import { NO_BILL } from '../../../src/inference/cost/attempt-cost.ts'
-import { ToolPurse } from '../../../src/inference/tools/tool-budget.ts'
+import { money, ZERO } from '../../../src/base/money.ts'
+import { NO_COST } from '../../../src/inference/cost/attempt-cost.ts'
+import { ToolBudget } from '../../../src/inference/tools/tool-budget.ts'
 import { searchTools } from '../../../src/inference/tools/tool-search.ts'
-import { ToolSet } from '../../../src/inference/tools/tool-selection.ts'
+import { ToolSelection } from '../../../src/inference/tools/tool-selection.ts'
 import type { ListedTool } from '../../../src/mcp/types.ts'
 
 const tool = (name: string, description: string): ListedTool => ({
   server: name.split('__')[0] ?? '',
   definition: { name, description, inputSchema: { type: 'object' } },
-  price: NOTHING,
+  price: ZERO,
 })
 const tools = [
   tool('web__search', 'Finds pages.'),
@@ -33,21 +33,21 @@ test('a tool search returns no more than its maximum', () => {
 })
 
 test('a caller’s own function keeps its name, also when it is that of the tool search', () => {
-  const set = new ToolSet(tools, new Set(['web__search', 'find_tools']), 1)
+  const set = new ToolSelection(tools, new Set(['web__search', 'find_tools']), 1)
   expect(set.functions.map(({ function: { name } }) => name)).toEqual(['find_tools_'])
   expect(set.find('web__search')).toBeUndefined()
 })
 
 test('the cost of a chat with an unpriced round is unknown; its known costs still count towards the maximum', () => {
-  const purse = new ToolPurse(money(100n))
-  purse.addRound({ ...NO_BILL, cost: money(60n) })
-  purse.addCall(money(30n))
-  expect(purse.cost).toBe(90n)
-  purse.addRound({ ...NO_BILL, costHigh: money(5n) })
-  expect(purse.cost).toBeUndefined()
-  const calls = new ToolPurse(money(100n))
+  const budget = new ToolBudget(money(100n))
+  budget.addRound({ ...NO_COST, cost: money(60n) })
+  budget.addCall(money(30n))
+  expect(budget.cost).toBe(90n)
+  budget.addRound({ ...NO_COST, costHigh: money(5n) })
+  expect(budget.cost).toBeUndefined()
+  const calls = new ToolBudget(money(100n))
   calls.addCall(undefined)
   expect(calls.cost).toBeUndefined()
-  expect(() => purse.check(money(5n))).not.toThrow()
-  expect(() => purse.check(money(6n))).toThrow(/have cost/)
+  expect(() => budget.check(money(5n))).not.toThrow()
+  expect(() => budget.check(money(6n))).toThrow(/have cost/)
 })

@@ -3,12 +3,17 @@ import * as cl100k from 'gpt-tokenizer/encoding/cl100k_base'
 import * as o200k from 'gpt-tokenizer/encoding/o200k_base'
 import * as r50k from 'gpt-tokenizer/encoding/r50k_base'
 import { expect, test } from 'vitest'
-import { dollars, money } from '../../../src/base/money.ts'
+import { parseUsd, money } from '../../../src/base/money.ts'
 import type { Endpoint, Price } from '../../../src/catalog/catalog.ts'
-import { countReading } from '../../../src/inference/cost/estimate-usage.ts'
-import { Meter, meterOf, type Ceiling, type Reading } from '../../../src/inference/usage/usage-meter.ts'
-import { boundsOf } from '../../../src/inference/budget/worst-case.ts'
-import { guessedCost, settledCost } from '../../../src/inference/cost/reconcile-cost.ts'
+import { estimateUsage } from '../../../src/inference/cost/estimate-usage.ts'
+import {
+  UsageMeter,
+  createUsageMeter,
+  type UsageCeiling,
+  type UsageReading,
+} from '../../../src/inference/usage/usage-meter.ts'
+import { maxChatUsage } from '../../../src/inference/budget/worst-case.ts'
+import { reconcileEstimate, reconcileCost } from '../../../src/inference/cost/reconcile-cost.ts'
 import { costOf } from '../../../src/ledger/cost.ts'
 import type { Usage } from '../../../src/ledger/types.ts'
 import { usage } from '../../ledger/samples.ts'
@@ -31,10 +36,10 @@ const text = fc.oneof(
     .map((words) => words.join('')),
 )
 
-interface Spoken {
+interface Exchange {
   readonly messages: readonly { readonly role: string; readonly content: string }[]
   readonly tools: readonly object[] | undefined
-  readonly answer: readonly string[]
+  readonly response: readonly string[]
   readonly tokenizer: number
   /** Tokens that a provider counts beyond the texts. */
   readonly frame: number
@@ -43,7 +48,7 @@ interface Spoken {
   readonly isFinished: boolean
 }
 
-const spoken: fc.Arbitrary<Spoken> = fc.record({
+const exchanges: fc.Arbitrary<Exchange> = fc.record({
   messages: fc.array(fc.record({ role: fc.constantFrom('user', 'assistant'), content: text }), {
     minLength: 1,
     maxLength: 4,
@@ -61,7 +66,7 @@ const spoken: fc.Arbitrary<Spoken> = fc.record({
     ),
     { nil: undefined },
   ),
-  answer: fc.array(text, { maxLength: 5 }),
+  response: fc.array(text, { maxLength: 5 }),
   tokenizer: fc.nat(TOKENIZERS.length - 1),
   frame: fc.nat(8),
   preamble: fc.nat(100),
@@ -69,9 +74,9 @@ const spoken: fc.Arbitrary<Spoken> = fc.record({
   isFinished: fc.boolean(),
 })
 
-const MOST_ANSWER = 8000
+const MAX_COMPLETION = 8000
 
-function bodyOf({ messages, tools }: Spoken): JsonBody {
+function bodyOf({ messages, tools }: Exchange): JsonBody {
   return jsonBodyOf(JSON.stringify({ model: 'm', messages, ...(tools === undefined ? {} : { tools }) }))
 }
 
@@ -83,29 +88,29 @@ function endpoint(price?: Price, contextWindow?: number): Endpoint {
     model: 'm',
     priority: 1,
     contextWindow,
-    maxOutputTokens: MOST_ANSWER,
+    maxOutputTokens: MAX_COMPLETION,
     price,
   }
 }
 
-function listen(body: JsonBody, { answer, isFinished }: Spoken): Meter {
-  const meter = new Meter(body)
-  for (const content of answer) meter.watch({ choices: [{ delta: { content } }] })
+function listen(body: JsonBody, { response, isFinished }: Exchange): UsageMeter {
+  const meter = new UsageMeter(body)
+  for (const content of response) meter.watch({ choices: [{ delta: { content } }] })
   if (isFinished) meter.watch({ choices: [{ delta: {}, finish_reason: 'stop' }] })
   return meter
 }
 
-function ceilingOf(body: JsonBody, mayThinkUnseen: boolean): Ceiling {
-  const most = boundsOf({ body, maxTokens: undefined, choices: 1 }, endpoint())
-  return { most, mayThinkUnseen, choices: 1 }
+function ceilingOf(body: JsonBody, mayHideReasoning: boolean): UsageCeiling {
+  const bounds = maxChatUsage({ body, maxTokens: undefined, n: 1 }, endpoint())
+  return { bounds, mayHideReasoning, choices: 1 }
 }
 
 /** The usage that the provider counts with the tokenizer of its model. */
-function truth(said: Spoken, tokenizer: (typeof TOKENIZERS)[number], mayThinkUnseen: boolean) {
-  const { messages, tools, answer, frame, preamble } = said
+function truth(exchange: Exchange, tokenizer: (typeof TOKENIZERS)[number], mayHideReasoning: boolean) {
+  const { messages, tools, response, frame, preamble } = exchange
   const count = (text: string): number => tokenizer.encode(text).length
-  const completion = count(answer.join(''))
-  const hidden = mayThinkUnseen ? Math.min(said.hidden, Math.max(0, MOST_ANSWER - completion)) : 0
+  const completion = count(response.join(''))
+  const hidden = mayHideReasoning ? Math.min(exchange.hidden, Math.max(0, MAX_COMPLETION - completion)) : 0
   return {
     prompt:
       messages.reduce((sum, { content }) => sum + count(content) + frame, 0) +
@@ -115,7 +120,10 @@ function truth(said: Spoken, tokenizer: (typeof TOKENIZERS)[number], mayThinkUns
   }
 }
 
-function expectWithin({ usage, low, high }: Reading, true_: { prompt: number; completion: number }): void {
+function expectWithin(
+  { usage, low, high }: UsageReading,
+  true_: { prompt: number; completion: number },
+): void {
   for (const name of ['prompt', 'completion'] as const) {
     expect(low?.[name]).toBeLessThanOrEqual(true_[name])
     expect(high?.[name]).toBeGreaterThanOrEqual(true_[name])
@@ -126,11 +134,11 @@ function expectWithin({ usage, low, high }: Reading, true_: { prompt: number; co
 
 test('the true usage is between the bounds, for any tokenizer, chat template and hidden reasoning', () => {
   fc.assert(
-    fc.property(spoken, fc.boolean(), (said, mayThinkUnseen) => {
-      const body = bodyOf(said)
-      const reading = listen(body, said).bounds(ceilingOf(body, mayThinkUnseen))
+    fc.property(exchanges, fc.boolean(), (exchange, mayHideReasoning) => {
+      const body = bodyOf(exchange)
+      const reading = listen(body, exchange).bounds(ceilingOf(body, mayHideReasoning))
       expect(reading.countSource).toBe('bounded')
-      expectWithin(reading, truth(said, TOKENIZERS[said.tokenizer] ?? o200k, mayThinkUnseen))
+      expectWithin(reading, truth(exchange, TOKENIZERS[exchange.tokenizer] ?? o200k, mayHideReasoning))
     }),
     { numRuns: 300 },
   )
@@ -143,17 +151,17 @@ const counter = {
 
 test('the true usage is between the bounds of a count: close ones with the model’s own tokenizer, wide enough with another', async () => {
   await fc.assert(
-    fc.asyncProperty(spoken, fc.boolean(), fc.boolean(), async (any, mayThinkUnseen, isOwn) => {
+    fc.asyncProperty(exchanges, fc.boolean(), fc.boolean(), async (any, mayHideReasoning, isOwn) => {
       // OpenAI documents three tokens around a message and three around all; a name may take more.
-      const said = isOwn ? { ...any, preamble: any.preamble % 17 } : any
-      const body = bodyOf(said)
-      const meter = listen(body, said)
-      const asked = { body, model: isOwn ? 'gpt-4o' : 'llama-3.3-70b' }
-      const reading = await countReading(meter, ceilingOf(body, mayThinkUnseen), asked, counter)
+      const exchange = isOwn ? { ...any, preamble: any.preamble % 17 } : any
+      const body = bodyOf(exchange)
+      const meter = listen(body, exchange)
+      const request = { body, model: isOwn ? 'gpt-4o' : 'llama-3.3-70b' }
+      const reading = await estimateUsage(meter, ceilingOf(body, mayHideReasoning), request, counter)
       expect(reading.countSource).toBe('counted')
       expectWithin(
         reading,
-        truth(said, isOwn ? o200k : (TOKENIZERS[said.tokenizer] ?? o200k), mayThinkUnseen),
+        truth(exchange, isOwn ? o200k : (TOKENIZERS[exchange.tokenizer] ?? o200k), mayHideReasoning),
       )
     }),
     { numRuns: 300 },
@@ -177,21 +185,27 @@ const price: fc.Arbitrary<Price> = fc.record({
 
 test('the true cost is between the bounds, whatever part of the prompt was cached and of the completion was reasoning', () => {
   fc.assert(
-    fc.property(spoken, price, fc.nat(), fc.nat(), (said, price, cached, written) => {
-      const body = bodyOf(said)
-      const reading = listen(body, said).bounds(ceilingOf(body, true))
-      const { prompt, completion } = truth(said, TOKENIZERS[said.tokenizer] ?? o200k, true)
+    fc.property(exchanges, price, fc.nat(), fc.nat(), (exchange, price, cached, written) => {
+      const body = bodyOf(exchange)
+      const reading = listen(body, exchange).bounds(ceilingOf(body, true))
+      const { prompt, completion } = truth(exchange, TOKENIZERS[exchange.tokenizer] ?? o200k, true)
       const used: Usage = {
         prompt,
         completion,
         cachedPrompt: cached % (prompt + 1),
         cacheWrite: written % (prompt + 1),
-        reasoning: said.hidden % (completion + 1),
+        reasoning: exchange.hidden % (completion + 1),
         audioPrompt: 0,
         audioCompletion: 0,
       }
       const cost = costOf(used, price) ?? 0n
-      const booked = settledCost({ reading, price, charged: undefined, goesOn: false, held: undefined })
+      const booked = reconcileCost({
+        reading,
+        price,
+        charged: undefined,
+        isAbandoned: false,
+        held: undefined,
+      })
       expect(booked.costLow).toBeLessThanOrEqual(cost)
       expect(booked.costHigh).toBeGreaterThanOrEqual(cost)
       expect(booked.costLow).toBeLessThanOrEqual(booked.cost ?? -1n)
@@ -206,7 +220,7 @@ test('JSON that is no text adds nothing to the lower bound', () => {
   const body = jsonBodyOf(
     JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'hi' }], logit_bias: keys }),
   )
-  const { low, usage } = new Meter(body).bounds(ceilingOf(body, false))
+  const { low, usage } = new UsageMeter(body).bounds(ceilingOf(body, false))
   expect([low?.prompt, usage?.prompt]).toEqual([1, 5])
 })
 
@@ -218,60 +232,60 @@ const seen = jsonBodyOf(
 )
 
 test('an image behind a link may have as many tokens as fit into the context window', () => {
-  const request = { body: seen, maxTokens: 10, choices: 1 }
-  expect(boundsOf(request, endpoint(undefined, 50_000)).promptTokensAtMost).toBe(50_000)
+  const request = { body: seen, maxTokens: 10, n: 1 }
+  expect(maxChatUsage(request, endpoint(undefined, 50_000)).maxPromptTokens).toBe(50_000)
   // Without a known window the bound is far more than any image that was ever billed.
-  expect(boundsOf(request, endpoint()).promptTokensAtMost).toBe(1_000_000)
-  const most = boundsOf(request, endpoint(undefined, 50_000))
-  const { low, usage, high } = new Meter(seen).bounds({ most, mayThinkUnseen: false, choices: 1 })
+  expect(maxChatUsage(request, endpoint()).maxPromptTokens).toBe(1_000_000)
+  const bounds = maxChatUsage(request, endpoint(undefined, 50_000))
+  const { low, usage, high } = new UsageMeter(seen).bounds({ bounds, mayHideReasoning: false, choices: 1 })
   expect([low?.prompt, usage?.prompt, high?.prompt]).toEqual([1, 1538, 50_000])
 })
 
 test('images with a price of their own count in the cost, in the bounds and in the hold', () => {
   const perPicture: Price = {
-    input: dollars('1'),
-    output: dollars('2'),
-    perImage: dollars('0.005'),
+    input: parseUsd('1'),
+    output: parseUsd('2'),
+    perImage: parseUsd('0.005'),
     source: undefined,
     date: undefined,
   }
   const at = endpoint(perPicture, 50_000)
-  const meter = meterOf(seen, at)
+  const meter = createUsageMeter(seen, at)
   meter.watch({ usage: { prompt_tokens: 100, completion_tokens: 10 } })
   const reading = meter.read()
   expect(reading.usage).toMatchObject({ prompt: 100, images: 2 })
-  const booked = settledCost({
+  const booked = reconcileCost({
     reading,
     price: perPicture,
     charged: undefined,
-    goesOn: false,
+    isAbandoned: false,
     held: undefined,
   })
-  expect(booked.cost).toBe(dollars('0.01012'))
-  expect(boundsOf({ body: seen, maxTokens: 10, choices: 1 }, at)).toMatchObject({ imagesAtMost: 2 })
-  expect(meterOf(seen, endpoint()).bounds(ceilingOf(seen, false)).usage).not.toHaveProperty('images')
+  expect(booked.cost).toBe(parseUsd('0.01012'))
+  expect(maxChatUsage({ body: seen, maxTokens: 10, n: 1 }, at)).toMatchObject({ maxImages: 2 })
+  expect(createUsageMeter(seen, endpoint()).bounds(ceilingOf(seen, false)).usage).not.toHaveProperty('images')
 })
 
 test.each([1e308, 1e7])('a charge of $%d that a provider reports is ignored', (cost) => {
-  const meter = new Meter(seen)
+  const meter = new UsageMeter(seen)
   meter.watch({ usage: { prompt_tokens: 100, completion_tokens: 10, cost } })
   expect(meter.charged).toBeUndefined()
   expect(meter.reported).toMatchObject({ prompt: 100 })
 })
 
 test('reported image tokens are priced at their own rate', () => {
-  const meter = new Meter(seen)
+  const meter = new UsageMeter(seen)
   meter.watch({
     usage: { prompt_tokens: 100, completion_tokens: 0, prompt_tokens_details: { image_tokens: 60 } },
   })
   const price = {
-    input: dollars('1'),
-    output: dollars('2'),
-    image: dollars('10'),
+    input: parseUsd('1'),
+    output: parseUsd('2'),
+    image: parseUsd('10'),
     source: undefined,
     date: undefined,
   }
-  expect(costOf(meter.read().usage as Usage, price)).toBe(dollars('0.00064'))
+  expect(costOf(meter.read().usage as Usage, price)).toBe(parseUsd('0.00064'))
 })
 
 const onceUpon = { choices: [{ delta: { content: 'Once upon a time there was a house.' } }] }
@@ -284,13 +298,13 @@ test.each([
   ['without any count for the text', [onceUpon, { usage: { prompt_tokens: 100, total_tokens: 120 } }]],
 ])('usage that a provider reports %s covers the prompt alone', async (_when, chunks) => {
   const body = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
-  const meter = new Meter(body)
+  const meter = new UsageMeter(body)
   for (const chunk of chunks) meter.watch(chunk)
   expect(meter.reported).toBeUndefined()
   expect(meter.completionSoFar).toBeGreaterThan(7)
   const ceiling = ceilingOf(body, false)
   for (const model of ['gpt-4o', 'other']) {
-    const reading = await countReading(meter, ceiling, { body, model }, COUNTER)
+    const reading = await estimateUsage(meter, ceiling, { body, model }, COUNTER)
     expect(reading).toMatchObject({
       usage: { prompt: 100, completion: 9 },
       low: { prompt: 100 },
@@ -301,7 +315,7 @@ test.each([
 })
 
 test('a response with text whose reported usage is all zeros is counted', () => {
-  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  const meter = new UsageMeter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   for (const chunk of [onceUpon, { usage: { prompt_tokens: 0, completion_tokens: 0 } }]) meter.watch(chunk)
   const { usage, countSource } = meter.read()
   expect(countSource).toBe('bounded')
@@ -309,7 +323,7 @@ test('a response with text whose reported usage is all zeros is counted', () => 
 })
 
 test('running totals in every chunk cover the whole response', () => {
-  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  const meter = new UsageMeter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   for (const completion_tokens of [4, 9])
     meter.watch({ ...onceUpon, usage: { prompt_tokens: 3, completion_tokens } })
   meter.watch({ choices: [{ delta: {}, finish_reason: 'stop' }] })
@@ -317,9 +331,9 @@ test('running totals in every chunk cover the whole response', () => {
 })
 
 test('a charge that is reported before the last text does not cover the whole response', () => {
-  const meter = new Meter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
+  const meter = new UsageMeter(jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}'))
   meter.watch({ ...onceUpon, usage: { prompt_tokens: 9, completion_tokens: 9, cost: 0.03 } })
-  expect(meter.charged).toBe(dollars('0.03'))
+  expect(meter.charged).toBe(parseUsd('0.03'))
   meter.watch(onceUpon)
   expect(meter.charged).toBeUndefined()
   meter.watch({ usage: { prompt_tokens: 9, completion_tokens: 18 } })
@@ -328,7 +342,7 @@ test('a charge that is reported before the last text does not cover the whole re
 
 test('embeddings whose reported usage is zero, or that follow embeddings without a report, are counted', () => {
   const body = jsonBodyOf('{"model":"m","input":["a","b"]}')
-  const [nothing, half] = [new Meter(body), new Meter(body)]
+  const [nothing, half] = [new UsageMeter(body), new UsageMeter(body)]
   nothing.watch({ data: [{}], usage: { prompt_tokens: 0, total_tokens: 0 } })
   expect(nothing.reported).toBeUndefined()
   half.watch({ data: [{}], usage: { prompt_tokens: 100, total_tokens: 100 } })
@@ -338,17 +352,17 @@ test('embeddings whose reported usage is zero, or that follow embeddings without
 })
 
 test('a charge that is based on an estimate is replaced by our cost if our bounds contain it, and widens the bounds otherwise', () => {
-  const price: Price = { input: dollars('1'), output: dollars('1'), source: undefined, date: undefined }
+  const price: Price = { input: parseUsd('1'), output: parseUsd('1'), source: undefined, date: undefined }
   const counts = (prompt: number): Usage => usage({ prompt, completion: 10 })
   const reading = { usage: counts(20), countSource: 'counted', low: counts(10), high: counts(40) } as const
-  const question = { reading, price, goesOn: false, held: undefined }
-  const own = settledCost({ ...question, charged: undefined })
+  const question = { reading, price, isAbandoned: false, held: undefined }
+  const own = reconcileCost({ ...question, charged: undefined })
   expect(own.cost).toBeDefined()
-  const within = guessedCost({ ...question, charged: own.costHigh })
+  const within = reconcileEstimate({ ...question, charged: own.costHigh })
   expect(within).toEqual(own)
-  const beyond = guessedCost({ ...question, charged: dollars('3') })
-  expect(beyond).toMatchObject({ cost: own.cost, costHigh: dollars('3'), upstreamCost: dollars('3') })
+  const beyond = reconcileEstimate({ ...question, charged: parseUsd('3') })
+  expect(beyond).toMatchObject({ cost: own.cost, costHigh: parseUsd('3'), upstreamCost: parseUsd('3') })
   expect(beyond.flag).toContain('our price makes it')
-  const unpriced = guessedCost({ ...question, price: undefined, charged: dollars('3') })
-  expect(unpriced).toMatchObject({ cost: dollars('3'), costSource: 'upstream' })
+  const unpriced = reconcileEstimate({ ...question, price: undefined, charged: parseUsd('3') })
+  expect(unpriced).toMatchObject({ cost: parseUsd('3'), costSource: 'upstream' })
 })

@@ -41,7 +41,7 @@ test('loaded sums count in their period and in the longer ones around it once', 
   const balances = new Balances()
   const sums = { total: 1000n, month: 400n, day: 30n, hour: 2n } as const
   for (const period of ['total', 'month', 'day', 'hour'] as const)
-    balances.take(period, caller, NOW, money(sums[period]))
+    balances.load(period, caller, NOW, money(sums[period]))
   for (const period of PERIODS)
     expect(balances.in(addressAccount(caller.ip), period, NOW).spent).toBe(sums[period])
 })

@@ -38,16 +38,16 @@ test('the chain stays valid when a transaction has to be written row by row just
   for (let nth = 0; nth < 128; nth++)
     holds.push(await ledger.hold(request(`b${nth}`, nth === 10 || nth === 100 ? rare : {})))
   // Wait until nothing else is being written, so that later writes are committed at once.
-  await ledger.written()
+  await ledger.whenWritten()
   for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
-  const unspeakable = finished(money(10n ** 30n))
-  await Promise.allSettled(holds.map((hold, nth) => ledger.settle(hold, nth === 20 ? unspeakable : CHEAP)))
+  const unwritable = finished(money(10n ** 30n))
+  await Promise.allSettled(holds.map((hold, nth) => ledger.settle(hold, nth === 20 ? unwritable : CHEAP)))
   expect(await ledger.verify()).toEqual({ rows: 626, payers: 2 })
 })
 
 const CHEAP = finished(money(1n))
 
-const crimes: readonly [string, string, { seq: number }][] = [
+const manipulations: readonly [string, string, { seq: number }][] = [
   ['a cost that was made smaller', "UPDATE request_logs SET cost_nano = 1 WHERE id = 'gen-4'", { seq: 5 }],
   ['a caller that was changed', "UPDATE request_logs SET ip = '10.9.9.9' WHERE id = 'gen-4'", { seq: 5 }],
   ['a removed row', "DELETE FROM request_logs WHERE id = 'gen-4'", { seq: 11 }],
@@ -66,7 +66,7 @@ const crimes: readonly [string, string, { seq: number }][] = [
   ['the end of a chain that was cut off', 'DELETE FROM request_logs WHERE seq > 12', { seq: 13 }],
 ]
 
-test.each(crimes)('%s is detected, and the row is named', async (_, sql, broken) => {
+test.each(manipulations)('%s is detected, and the row is named', async (_, sql, broken) => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
   await book(ledger, 18)

@@ -33,7 +33,7 @@ async function book(ledger: Ledger, rows: readonly Booked[], name: string): Prom
   const all = rows.map(async ({ day, second, context, token, model, cost, high }, index) => {
     const startedAt = (day * DAY_S + second) * 1000
     const caller = { ip: 'local', context, token }
-    const hold = await ledger.hold(request(`${name}-${index}`, { caller, startedAt, modelAsked: 'auto' }))
+    const hold = await ledger.hold(request(`${name}-${index}`, { caller, startedAt, requestedModel: 'auto' }))
     const counts = usage({ prompt: 10, cachedPrompt: 4, completion: 5, reasoning: 3 })
     await ledger.settle(
       hold,
@@ -62,7 +62,7 @@ test('totals are the same before and after old rows are deleted, however they ar
         // Half of them are corrected later: the differences are rows of their own, of the same days.
         const price = { input: money(3_000_000n), output: money(0n), source: undefined, date: undefined }
         const until = 19_003 * DAY_S
-        await ledger.rerate({ priceOf: () => price, priceVersion: 'v2', until, now: until * 1000 })
+        await ledger.reprice({ priceOf: () => price, priceVersion: 'v2', until, now: until * 1000 })
         const whole = await ledger.groups({}, EVERY_SPLIT)
         const singly = await Promise.all(EVERY_SPLIT.map((split) => ledger.groups({}, [split])))
         await ledger.clear(beforeDay)
@@ -117,8 +117,8 @@ function nameOf(group: UsageGroup): string {
 test('rows before the day are deleted, but the newest row stays whatever its age', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
-  const nobody = { context: undefined, token: undefined, model: undefined, high: undefined }
-  const rows = [19_000, 19_001, 19_002].map((day) => ({ ...nobody, day, second: 5, cost: 1 }))
+  const anonymous = { context: undefined, token: undefined, model: undefined, high: undefined }
+  const rows = [19_000, 19_001, 19_002].map((day) => ({ ...anonymous, day, second: 5, cost: 1 }))
   await book(ledger, rows, 'gen')
   expect(await ledger.clear(19_002)).toBe(2)
   expect(await ledger.clear(19_010)).toBe(0)

@@ -10,9 +10,13 @@ async function book(
   row: { id: string; ip: string; context?: string; model?: string; cost?: bigint; at: number },
 ): Promise<void> {
   const caller = { ip: row.ip, context: row.context }
-  const asked = request(row.id, { caller, modelAsked: row.model ?? 'small', startedAt: row.at * 1000 + 999 })
+  const holdRequest = request(row.id, {
+    caller,
+    requestedModel: row.model ?? 'small',
+    startedAt: row.at * 1000 + 999,
+  })
   await ledger.settle(
-    await ledger.hold(asked),
+    await ledger.hold(holdRequest),
     finished(row.cost === undefined ? undefined : money(row.cost)),
   )
 }
@@ -88,14 +92,14 @@ test('a ledger without entries has a summary of zeros', async () => {
 test('usage counts under the model that responded, and the requested name stays in the row', async () => {
   await using here = temporaryStore()
   const ledger = createLedger({ store: here.store })
-  const answers = [
+  const responses = [
     ['gen-1', 'auto', 'gpt-4o'],
     ['gen-2', 'gpt-4o', 'gpt-4o'],
     ['gen-3', 'auto', 'llama-3.3', 1n],
     ['gen-4', 'auto', undefined, 0n],
   ] as const
-  for (const [id, modelAsked, model, cost = 2n] of answers)
-    await ledger.settle(await ledger.hold(request(id, { modelAsked })), finished(money(cost), { model }))
+  for (const [id, requestedModel, model, cost = 2n] of responses)
+    await ledger.settle(await ledger.hold(request(id, { requestedModel })), finished(money(cost), { model }))
   const expected = [
     { model: 'gpt-4o', requests: 2 },
     { model: 'llama-3.3', requests: 1 },
@@ -107,5 +111,5 @@ test('usage counts under the model that responded, and the requested name stays 
   expect((await ledger.groups({ since: 1_700_000_000 }, ['model'])).map(({ model }) => model)).toEqual(
     expected.map(({ model }) => model),
   )
-  expect(ledger.find('gen-1')).toMatchObject({ modelAsked: 'auto', model: 'gpt-4o' })
+  expect(ledger.find('gen-1')).toMatchObject({ requestedModel: 'auto', model: 'gpt-4o' })
 })

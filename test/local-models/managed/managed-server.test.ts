@@ -9,7 +9,7 @@ import {
   createManagedServer,
   type ManagedServerOptions,
 } from '../../../src/local-models/managed/managed-server.ts'
-import { caller, temporaryFolder } from '../support.ts'
+import { socketClient, temporaryFolder } from '../support.ts'
 
 const IDLE_MS = 300_000
 const hasSetpriv = canRun('setpriv', ['--pdeathsig', 'TERM', 'true'])
@@ -39,13 +39,13 @@ describe('a managed server', () => {
 
   test('is ended after the idle timeout, and started again by the next use', async () => {
     const { server, clock, socketPath, started } = await managed()
-    const leave = server.enter()
+    const endUse = server.beginUse()
     await server.ready()
     const { pid } = server.state()
     clock.fire(IDLE_MS)
     expect(server.state()).toMatchObject({ phase: 'running', uses: 1 })
-    leave()
-    leave()
+    endUse()
+    endUse()
     expect(server.state().uses).toBe(0)
     clock.fire(IDLE_MS)
     expect(server.state().phase).toBe('stopping')
@@ -104,11 +104,11 @@ describe('a managed server', () => {
 
   test('keeps starting for the other callers when one aborts', async () => {
     const { server, started } = await managed()
-    const leave = new AbortController()
-    const left = failureOf(server.ready(leave.signal))
+    const endUse = new AbortController()
+    const outcome = failureOf(server.ready(endUse.signal))
     const stays = server.ready()
-    leave.abort('left')
-    expect(await left).toBe('left')
+    endUse.abort('left')
+    expect(await outcome).toBe('left')
     await stays
     expect(started()).toHaveLength(1)
   })
@@ -186,7 +186,7 @@ async function managed({
   const address = options.address ?? { socketPath: join(folder.path, 's.sock') }
   const socketPath = 'socketPath' in address ? address.socketPath : ''
   const clock = adjustableClock()
-  const { ask, close } = caller(socketPath)
+  const { ask, close } = socketClient(socketPath)
   const events: { type: string; pid?: number | undefined }[] = []
   const server = createManagedServer({
     name: 'tiny',

@@ -2,20 +2,20 @@ import { connect } from 'node:net'
 import { assert, property, string } from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { loopbackDirectives, readBehaviour } from '../../../src/local-models/mock/directives.ts'
+import { mockDirectives, readBehaviour } from '../../../src/local-models/mock/directives.ts'
 import { countTokens, tokensOf } from '../../../src/local-models/mock/tokens.ts'
-import { manualClock, startedLoopback } from '../support.ts'
+import { manualClock, startMock } from '../support.ts'
 
-let loopback: Awaited<ReturnType<typeof startedLoopback>>
+let mock: Awaited<ReturnType<typeof startMock>>
 beforeAll(async () => {
-  loopback = await startedLoopback()
+  mock = await startMock()
 })
-afterAll(() => loopback[Symbol.asyncDispose]())
+afterAll(() => mock[Symbol.asyncDispose]())
 
 const streamed = { stream: true, stream_options: { include_usage: true } }
 
 /** The text that arrives before the connection ends, normally or not. */
-async function readAll(answer: Awaited<ReturnType<typeof loopback.say>>) {
+async function readAll(answer: Awaited<ReturnType<typeof mock.chat>>) {
   let text = ''
   const decoder = new TextDecoder()
   try {
@@ -32,7 +32,7 @@ const contentsOf = (text: string) =>
     JSON.parse(match[1] ?? '""'),
   )
 
-test.each(loopbackDirectives.map(({ example, syntax }) => [example, syntax]))(
+test.each(mockDirectives.map(({ example, syntax }) => [example, syntax]))(
   'the documented example “%s” is understood and not repeated',
   (example) => {
     const [rest, behaviour] = readBehaviour(`hello\n${example}`)
@@ -42,7 +42,7 @@ test.each(loopbackDirectives.map(({ example, syntax }) => [example, syntax]))(
 )
 
 test('an unknown directive is refused, naming the known ones', async () => {
-  const answer = await loopback.say('loopback: dance')
+  const answer = await mock.chat('loopback: dance')
   expect(answer.status).toBe(400)
   expect(await answer.text()).toContain('it knows: delay TIME')
 })
@@ -67,14 +67,14 @@ test('directives apply only on lines of their own, in any case, and combine', ()
 
 describe('by a directive the mock provider', () => {
   test('refuses with a status and a Retry-After', async () => {
-    const answer = await loopback.say('loopback: status 429 retry-after 2')
+    const answer = await mock.chat('loopback: status 429 retry-after 2')
     expect(answer.status).toBe(429)
     expect(answer.headers.get('retry-after')).toBe('2')
     expect(await answer.json()).toMatchObject({ error: { code: 429, type: 'rate_limit_error' } })
   })
 
   test('cuts a stream after some chunks, without a finishing chunk', async () => {
-    const { text, whole } = await readAll(await loopback.say('hello\nloopback: cut after 3', streamed))
+    const { text, whole } = await readAll(await mock.chat('hello\nloopback: cut after 3', streamed))
     expect(whole).toBe(false)
     expect(contentsOf(text)).toEqual(['You', ' said', ' “'])
     expect(text.endsWith('\n\n')).toBe(true)
@@ -82,30 +82,30 @@ describe('by a directive the mock provider', () => {
   })
 
   test('cuts a plain response in the middle', async () => {
-    const { text, whole } = await readAll(await loopback.say('hello\nloopback: cut after 3'))
+    const { text, whole } = await readAll(await mock.chat('hello\nloopback: cut after 3'))
     expect(whole).toBe(false)
     expect(text).toMatch(/^\{"id"/)
     expect(() => JSON.parse(text)).toThrow(SyntaxError)
   })
 
   test('cuts a stream in the middle of an event', async () => {
-    const { text, whole } = await readAll(await loopback.say('hello\nloopback: tear after 2', streamed))
+    const { text, whole } = await readAll(await mock.chat('hello\nloopback: tear after 2', streamed))
     expect(whole).toBe(false)
     expect(contentsOf(text)).toEqual(['You', ' said'])
     expect(eventsOf(text).at(-1)).toMatch(/^data: \{"id"[^}]*$/)
   })
 
   test('fails in the middle of a 200, streamed and plain', async () => {
-    const stream = await loopback.say('hello\nloopback: error after 1', streamed)
+    const stream = await mock.chat('hello\nloopback: error after 1', streamed)
     expect(stream.status).toBe(200)
     expect(eventsOf(await stream.text()).at(-1)).toContain('"error":{')
-    const plain = await loopback.say('hello\nloopback: error after 1')
+    const plain = await mock.chat('hello\nloopback: error after 1')
     expect([plain.status, await plain.json()]).toMatchObject([200, { error: { code: 502 } }])
   })
 
   test('sends an exact number of chunks', async () => {
     for (const count of [1, 7, 500]) {
-      const text = await (await loopback.say(`hello\nloopback: chunks ${count}`, streamed)).text()
+      const text = await (await mock.chat(`hello\nloopback: chunks ${count}`, streamed)).text()
       expect(contentsOf(text)).toHaveLength(count)
       expect(text).toContain(`"completion_tokens":${count},`)
       expect(text).toContain('"finish_reason":"stop"')
@@ -113,7 +113,7 @@ describe('by a directive the mock provider', () => {
   })
 
   test('repeats its text, a line each', async () => {
-    const { choices, usage } = await loopback.client.chat.completions.create({
+    const { choices, usage } = await mock.client.chat.completions.create({
       model: 'loopback',
       messages: [{ role: 'user', content: 'hello\nloopback: repeat 100' }],
     })
@@ -124,7 +124,7 @@ describe('by a directive the mock provider', () => {
   })
 
   test('never exceeds its maximum output', async () => {
-    const { choices, usage } = await loopback.client.chat.completions.create({
+    const { choices, usage } = await mock.client.chat.completions.create({
       model: 'loopback',
       messages: [{ role: 'user', content: 'hello\nloopback: repeat 9999999' }],
     })
@@ -133,27 +133,27 @@ describe('by a directive the mock provider', () => {
 
   test('calls a tool with the given arguments, and refuses one that isn’t there', async () => {
     const tools = [{ type: 'function', function: { name: 'look', parameters: {} } }]
-    const answer = await loopback.say('loopback: call look {"at":[1]}', { tools })
+    const answer = await mock.chat('loopback: call look {"at":[1]}', { tools })
     expect(await answer.json()).toMatchObject({
       choices: [{ message: { tool_calls: [{ function: { name: 'look', arguments: '{"at":[1]}' } }] } }],
     })
-    expect((await loopback.say('loopback: call sing', { tools })).status).toBe(400)
+    expect((await mock.chat('loopback: call sing', { tools })).status).toBe(400)
   })
 
   test('reasons first, and counts the reasoning tokens', async () => {
-    const answer = await (await loopback.say('hello\nloopback: think 3')).json()
+    const answer = await (await mock.chat('hello\nloopback: think 3')).json()
     expect(answer).toMatchObject({
       choices: [{ message: { reasoning: ' hm hm hm' } }],
       usage: { completion_tokens_details: { reasoning_tokens: 3 } },
     })
-    const text = await (await loopback.say('hello\nloopback: think 3', streamed)).text()
+    const text = await (await mock.chat('hello\nloopback: think 3', streamed)).text()
     expect(text.match(/"delta":\{"reasoning"/g)).toHaveLength(3)
   })
 
   test('ends with any finish_reason, and reports no usage', async () => {
     const prompt = 'hello\nloopback: finish content_filter\nloopback: usage none'
     for (const more of [{}, streamed]) {
-      const text = await (await loopback.say(prompt, more)).text()
+      const text = await (await mock.chat(prompt, more)).text()
       expect(text).toContain('"finish_reason":"content_filter"')
       expect(text).not.toContain('usage')
     }
@@ -163,13 +163,13 @@ describe('by a directive the mock provider', () => {
 describe('timing of the mock provider', () => {
   test('delay: no byte is sent before it has passed', async () => {
     const clock = manualClock()
-    await using slow = await startedLoopback(clock)
+    await using mockOnClock = await startMock(clock)
     let answered = false
-    const answer = slow.say('hello\nloopback: delay 500ms').then((answer) => {
+    const answer = mockOnClock.chat('hello\nloopback: delay 500ms').then((answer) => {
       answered = true
       return answer
     })
-    await clock.awaited()
+    await clock.timerPending()
     expect(clock.pending()).toEqual([500])
     clock.advance(499)
     expect([answered, clock.pending()]).toEqual([false, [1]])
@@ -179,16 +179,18 @@ describe('timing of the mock provider', () => {
 
   test('every: pauses before each chunk, and before a plain response for the sum', async () => {
     const clock = manualClock()
-    await using slow = await startedLoopback(clock)
-    const stream = slow.say('hello\nloopback: chunks 3 every 20ms', streamed).then((answer) => answer.text())
+    await using mockOnClock = await startMock(clock)
+    const stream = mockOnClock
+      .chat('hello\nloopback: chunks 3 every 20ms', streamed)
+      .then((answer) => answer.text())
     for (let chunk = 0; chunk < 3; chunk++) {
-      await clock.awaited()
+      await clock.timerPending()
       expect(clock.pending()).toEqual([20])
       clock.advance(20)
     }
     expect(contentsOf(await stream)).toHaveLength(3)
-    const plain = slow.say('hello\nloopback: chunks 3 every 20ms')
-    await clock.awaited()
+    const plain = mockOnClock.chat('hello\nloopback: chunks 3 every 20ms')
+    await clock.timerPending()
     expect(clock.pending()).toEqual([60])
     clock.advance(60)
     expect((await plain).status).toBe(200)
@@ -196,30 +198,30 @@ describe('timing of the mock provider', () => {
 
   test('a disconnect of the caller stops the timers', async () => {
     const clock = manualClock()
-    await using slow = await startedLoopback(clock)
-    const leave = new AbortController()
-    const pending = slow.ask('/v1/chat/completions', {
+    await using mockOnClock = await startMock(clock)
+    const controller = new AbortController()
+    const pending = mockOnClock.ask('/v1/chat/completions', {
       method: 'POST',
-      signal: leave.signal,
+      signal: controller.signal,
       body: JSON.stringify({ model: 'loopback-slow', messages: [{ role: 'user', content: 'hello' }] }),
     })
-    await clock.awaited()
-    leave.abort()
+    await clock.timerPending()
+    controller.abort()
     await expect(pending).rejects.toThrow('aborted')
     await expect.poll(() => clock.pending()).toEqual([])
   })
 
   test('a caller who doesn’t read stops the stream by backpressure, and loses nothing', async () => {
     const clock = manualClock()
-    await using slow = await startedLoopback(clock)
-    const socket = connect(slow.socketPath).pause()
+    await using mockOnClock = await startMock(clock)
+    const socket = connect(mockOnClock.socketPath).pause()
     const content = 'hello\nloopback: chunks 20000 every 1ms'
     const body = JSON.stringify({ model: 'loopback', stream: true, messages: [{ role: 'user', content }] })
     socket.write(
       `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     )
     const turn = () => new Promise((next) => setImmediate(next))
-    await clock.awaited()
+    await clock.timerPending()
     let chunks = 0
     for (let idle = 0; idle < 50; idle++) {
       await turn()
@@ -244,12 +246,15 @@ describe('timing of the mock provider', () => {
   })
 
   test('a stalled stream sends nothing more, and ends when the caller disconnects', async () => {
-    const answer = await loopback.say('hello\nloopback: stall after 2', streamed)
+    const answer = await mock.chat('hello\nloopback: stall after 2', streamed)
     const reader = answer.body?.getReader()
     let text = ''
     while (contentsOf(text).length < 2) text += new TextDecoder().decode((await reader?.read())?.value)
     const silence = Symbol('silence')
-    const next = await Promise.race([reader?.read(), new Promise((heard) => setImmediate(heard, silence))])
+    const next = await Promise.race([
+      reader?.read(),
+      new Promise((resolve) => setImmediate(resolve, silence)),
+    ])
     expect(next).toBe(silence)
     await reader?.cancel()
   })

@@ -5,17 +5,17 @@ import { RateLimitError } from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import { embed } from '../../../src/local-models/mock/embeddings.ts'
-import { startLoopback } from '../../../src/local-models/mock/mock-provider.ts'
-import { loopbackModels } from '../../../src/local-models/mock/models.ts'
+import { startMockProvider } from '../../../src/local-models/mock/mock-provider.ts'
+import { mockModels } from '../../../src/local-models/mock/models.ts'
 import { countTokens } from '../../../src/local-models/mock/tokens.ts'
 import { wavSeconds } from '../../../src/local-models/mock/wav.ts'
-import { startedLoopback, temporaryFolder } from '../support.ts'
+import { startMock, temporaryFolder } from '../support.ts'
 
-let loopback: Awaited<ReturnType<typeof startedLoopback>>
+let mock: Awaited<ReturnType<typeof startMock>>
 beforeAll(async () => {
-  loopback = await startedLoopback()
+  mock = await startMock()
 })
-afterAll(() => loopback[Symbol.asyncDispose]())
+afterAll(() => mock[Symbol.asyncDispose]())
 
 const echo =
   'You said “hello there” (2 words, 11 characters). I am loopback, a built-in echo, not a language model.'
@@ -36,7 +36,7 @@ async function all<T>(stream: AsyncIterable<T>): Promise<T[]> {
 
 describe('chat of the mock provider', () => {
   test('repeats and counts the message, and says that it is an echo', async () => {
-    const answer = await loopback.client.chat.completions.create(hello)
+    const answer = await mock.client.chat.completions.create(hello)
     expect(answer.choices).toMatchObject([
       { message: { role: 'assistant', content: echo }, finish_reason: 'stop' },
     ])
@@ -48,7 +48,7 @@ describe('chat of the mock provider', () => {
   })
 
   test('streams a role, one token per chunk, the finish_reason and, on request, the usage', async () => {
-    const stream = await loopback.client.chat.completions.create({
+    const stream = await mock.client.chat.completions.create({
       ...hello,
       stream: true,
       stream_options: { include_usage: true },
@@ -62,16 +62,16 @@ describe('chat of the mock provider', () => {
   })
 
   test('streams no usage chunk without include_usage, and ends with [DONE]', async () => {
-    const text = await (await loopback.say('hello', { stream: true })).text()
+    const text = await (await mock.chat('hello', { stream: true })).text()
     expect(text).not.toContain('"usage"')
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true)
   })
 
   test('max_tokens cuts the response, plain and streamed alike', async () => {
-    const plain = await loopback.client.chat.completions.create({ ...hello, max_tokens: 3 })
+    const plain = await mock.client.chat.completions.create({ ...hello, max_tokens: 3 })
     expect(plain.choices[0]).toMatchObject({ message: { content: 'You said “' }, finish_reason: 'length' })
     expect(plain.usage?.completion_tokens).toBe(3)
-    const stream = await loopback.client.chat.completions.create({
+    const stream = await mock.client.chat.completions.create({
       ...hello,
       max_completion_tokens: 3,
       stream: true,
@@ -82,12 +82,12 @@ describe('chat of the mock provider', () => {
   })
 
   test('a response of exactly max_tokens finishes with “stop”', async () => {
-    const answer = await loopback.client.chat.completions.create({ ...hello, max_tokens: countTokens(echo) })
+    const answer = await mock.client.chat.completions.create({ ...hello, max_tokens: countTokens(echo) })
     expect(answer.choices[0]).toMatchObject({ message: { content: echo }, finish_reason: 'stop' })
   })
 
   test('the earliest stop text ends the response before itself', async () => {
-    const answer = await loopback.client.chat.completions.create({
+    const answer = await mock.client.chat.completions.create({
       ...hello,
       stop: ['characters', 'words', ''],
     })
@@ -101,7 +101,7 @@ describe('chat of the mock provider', () => {
     ['stop texts beyond 16', Array.from({ length: 200_000 }, (_, nth) => `stop ${nth}`), '16'],
     ['stop texts beyond 256 characters', ['x'.repeat(257)], '256'],
   ])('%s are refused', async (_, stop, bound) => {
-    const ask = loopback.client.chat.completions.create({ ...hello, stop })
+    const ask = mock.client.chat.completions.create({ ...hello, stop })
     await expect(ask).rejects.toMatchObject({ status: 400, message: expect.stringContaining(bound) })
   })
 
@@ -110,7 +110,7 @@ describe('chat of the mock provider', () => {
       'required',
       { type: 'function', function: { name: 'get_weather' } },
     ] as const) {
-      const answer = await loopback.client.chat.completions.create({
+      const answer = await mock.client.chat.completions.create({
         ...hello,
         tools: [weather],
         tool_choice,
@@ -126,7 +126,7 @@ describe('chat of the mock provider', () => {
   })
 
   test('a streamed tool call arrives in pieces that join to the same arguments', async () => {
-    const runner = loopback.client.chat.completions.stream({
+    const runner = mock.client.chat.completions.stream({
       ...hello,
       tools: [weather],
       tool_choice: 'required',
@@ -136,14 +136,14 @@ describe('chat of the mock provider', () => {
   })
 
   test('optional tools are not called, and a tool’s result is repeated', async () => {
-    const answer = await loopback.client.chat.completions.create({ ...hello, tools: [weather] })
+    const answer = await mock.client.chat.completions.create({ ...hello, tools: [weather] })
     expect(answer.choices[0]?.message.content).toBe(echo)
     const call = {
       id: 'call_1',
       type: 'function' as const,
       function: { name: 'get_weather', arguments: '{}' },
     }
-    const after = await loopback.client.chat.completions.create({
+    const after = await mock.client.chat.completions.create({
       model: 'loopback',
       messages: [
         { role: 'user', content: 'weather?\nloopback: call get_weather' },
@@ -156,7 +156,7 @@ describe('chat of the mock provider', () => {
   })
 
   test('response_format gives a JSON object or the smallest value of a schema', async () => {
-    const object = await loopback.client.chat.completions.create({
+    const object = await mock.client.chat.completions.create({
       ...hello,
       response_format: { type: 'json_object' },
     })
@@ -166,7 +166,7 @@ describe('chat of the mock provider', () => {
       properties: { age: { type: 'integer', minimum: 18 } },
       required: ['age'],
     }
-    const shaped = await loopback.client.chat.completions.create({
+    const shaped = await mock.client.chat.completions.create({
       ...hello,
       response_format: { type: 'json_schema', json_schema: { name: 'person', schema } },
     })
@@ -174,7 +174,7 @@ describe('chat of the mock provider', () => {
   })
 
   test('content parts that are not text are named', async () => {
-    const answer = await loopback.client.chat.completions.create({
+    const answer = await mock.client.chat.completions.create({
       model: 'loopback',
       messages: [
         {
@@ -190,7 +190,7 @@ describe('chat of the mock provider', () => {
   })
 
   test('a prompt beyond the context window is refused', async () => {
-    const long = loopback.client.chat.completions.create({
+    const long = mock.client.chat.completions.create({
       ...hello,
       messages: [{ role: 'user', content: 'a '.repeat(140_000) }],
     })
@@ -205,8 +205,8 @@ describe('embeddings of the mock provider', () => {
   test('are in order, equal for equal texts, as floats or base64', async () => {
     const ask = { model: 'loopback-embedding', input: ['one', 'two', 'one'], dimensions: 8 }
     // Without a format the client requests base64 and decodes it.
-    const coded = await loopback.client.embeddings.create(ask)
-    const plain = await loopback.client.embeddings.create({ ...ask, encoding_format: 'float' })
+    const coded = await mock.client.embeddings.create(ask)
+    const plain = await mock.client.embeddings.create({ ...ask, encoding_format: 'float' })
     expect(plain.data).toEqual(coded.data)
     expect(plain.data.map(({ index }) => index)).toEqual([0, 1, 2])
     expect(plain.data[0]?.embedding).toEqual(plain.data[2]?.embedding)
@@ -226,42 +226,42 @@ describe('embeddings of the mock provider', () => {
   })
 
   test('of an empty text are refused', async () => {
-    const ask = loopback.client.embeddings.create({ model: 'loopback-embedding', input: [''] })
+    const ask = mock.client.embeddings.create({ model: 'loopback-embedding', input: [''] })
     await expect(ask).rejects.toMatchObject({ status: 400 })
   })
 })
 
 describe('audio of the mock provider', () => {
   test('speech is a WAV of 60 ms per character, and transcription states its length', async () => {
-    const spoken = await loopback.client.audio.speech.create({
+    const speech = await mock.client.audio.speech.create({
       model: 'loopback-speech',
       voice: 'alloy',
       input: 'hello you',
     })
-    expect(spoken.headers.get('content-type')).toBe('audio/wav')
-    const bytes = Buffer.from(await spoken.arrayBuffer())
+    expect(speech.headers.get('content-type')).toBe('audio/wav')
+    const bytes = Buffer.from(await speech.arrayBuffer())
     expect(wavSeconds(bytes)).toBeCloseTo(9 * 0.06)
-    const heard = await loopback.client.audio.transcriptions.create({
+    const transcription = await mock.client.audio.transcriptions.create({
       model: 'loopback-transcription',
       file: new File([bytes], 'hello.wav'),
     })
-    expect(heard).toMatchObject({
+    expect(transcription).toMatchObject({
       text: `I got the sound “hello.wav”, ${bytes.length} bytes, 0.54 seconds long. I am loopback, a built-in ruler, and cannot listen.`,
       usage: { type: 'duration', seconds: 1 },
     })
   })
 
   test('transcription of an unknown format has no duration and no usage', async () => {
-    const heard = await loopback.client.audio.transcriptions.create({
+    const transcription = await mock.client.audio.transcriptions.create({
       model: 'loopback-transcription',
       file: new File(['noise'], 'noise.mp3'),
     })
-    expect(heard.text).toContain('5 bytes, of unknown length')
-    expect(heard).not.toHaveProperty('usage')
+    expect(transcription.text).toContain('5 bytes, of unknown length')
+    expect(transcription).not.toHaveProperty('usage')
   })
 
   test('speech in an unsupported format is refused', async () => {
-    const ask = loopback.client.audio.speech.create({
+    const ask = mock.client.audio.speech.create({
       model: 'loopback-speech',
       voice: 'alloy',
       input: 'x',
@@ -273,17 +273,17 @@ describe('audio of the mock provider', () => {
 
 describe('the server of the mock provider', () => {
   test('lists its models, each with a description and a price of 0', async () => {
-    const { data } = await loopback.client.models.list()
-    expect(data.map((model) => model.id)).toEqual(loopbackModels.map((model) => model.id))
-    for (const model of loopbackModels) {
+    const { data } = await mock.client.models.list()
+    expect(data.map((model) => model.id)).toEqual(mockModels.map((model) => model.id))
+    for (const model of mockModels) {
       expect(model.description).toMatch(/not a language model|cannot/i)
       expect(model.price).toMatchObject({ input: 0n, output: 0n })
     }
-    expect(await (await loopback.ask('/health')).json()).toMatchObject({ status: 'ok' })
+    expect(await (await mock.ask('/health')).json()).toMatchObject({ status: 'ok' })
   })
 
   test('refuses an invalid request with an error in OpenAI’s shape', async () => {
-    const wrong = [
+    const invalid = [
       ['/v1/chat/completions', '{', 400],
       ['/v1/chat/completions', '{"model":"loopback","messages":[]}', 400],
       ['/v1/chat/completions', '{"model":"gpt","messages":[{"role":"user","content":"hi"}]}', 404],
@@ -291,15 +291,15 @@ describe('the server of the mock provider', () => {
       ['/v1/audio/transcriptions', '{}', 400],
       ['/v1/nothing', '{}', 404],
     ] as const
-    for (const [path, body, status] of wrong) {
-      const answer = await loopback.ask(path, { method: 'POST', body })
+    for (const [path, body, status] of invalid) {
+      const answer = await mock.ask(path, { method: 'POST', body })
       expect([path, body, answer.status]).toEqual([path, body, status])
       expect(await answer.json()).toMatchObject({ error: { message: expect.any(String), param: null } })
     }
   })
 
   test('refuses a body beyond 32 MiB', async () => {
-    const answer = await loopback.say('a'.repeat(33 * 1024 * 1024))
+    const answer = await mock.chat('a'.repeat(33 * 1024 * 1024))
     expect(answer.status).toBe(413)
   })
 
@@ -307,16 +307,16 @@ describe('the server of the mock provider', () => {
     await using folder = await temporaryFolder()
     const socketPath = join(folder.path, 's.sock')
     await writeFile(socketPath, '')
-    const first = await startLoopback({ socketPath, clock: systemClock })
+    const first = await startMockProvider({ socketPath, clock: systemClock })
     expect((await stat(socketPath)).mode & 0o777).toBe(0o600)
-    await expect(startLoopback({ socketPath, clock: systemClock })).rejects.toThrow('already answers')
+    await expect(startMockProvider({ socketPath, clock: systemClock })).rejects.toThrow('already answers')
     await first.close()
     await first.close()
     expect(existsSync(socketPath)).toBe(false)
   })
 
   test('sends errors that OpenAI’s client recognises', async () => {
-    const ask = loopback.client.chat.completions.create({ ...hello, model: 'loopback-busy' })
+    const ask = mock.client.chat.completions.create({ ...hello, model: 'loopback-busy' })
     await expect(ask).rejects.toBeInstanceOf(RateLimitError)
   })
 })

@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
-import { boundResult } from '../../../src/mcp/policy/result-limits.ts'
+import { limitResult } from '../../../src/mcp/policy/result-limits.ts'
 
 const LIMIT = 100_000
 const text = (value: string) => ({ type: 'text' as const, text: value })
@@ -17,7 +17,7 @@ test.each<[string, CallToolResult['content']]>([
   ['text with much beside it', [{ ...text('short'), _meta: { x: 'y'.repeat(LIMIT) } }]],
   ['a text behind what just fits', [text('x'.repeat(LIMIT - 400)), text('y'.repeat(LIMIT))]],
 ])('a result with %s is truncated to the limit in JSON', (_, content) => {
-  const bounded = boundResult({ content }, LIMIT)
+  const bounded = limitResult({ content }, LIMIT)
   const bytes = Buffer.byteLength(JSON.stringify(bounded))
   expect(bytes).toBeLessThanOrEqual(LIMIT)
   expect(bounded._meta).toMatchObject({ 'hero-aibroker/truncated': { limit: LIMIT } })
@@ -27,7 +27,7 @@ test.each<[string, CallToolResult['content']]>([
 
 test('a text is truncated close to the limit and never within a character', () => {
   for (const letters of ['\u0001', 'x', '🦀', 'é"']) {
-    const { content } = boundResult({ content: [text(letters.repeat(LIMIT))] }, LIMIT)
+    const { content } = limitResult({ content: [text(letters.repeat(LIMIT))] }, LIMIT)
     const [only] = content
     const kept = only?.type === 'text' ? only.text.replace(/\n\[cut: .*\]$/, '') : ''
     expect(letters.repeat(LIMIT).startsWith(kept)).toBe(true)

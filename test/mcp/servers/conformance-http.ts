@@ -9,12 +9,16 @@ import {
   isLegacyRequest,
 } from '@modelcontextprotocol/server'
 import { conformanceServer } from './conformance-server.ts'
-import { leaveSignal, webRequest, writeWebResponse } from '../../../src/server/mcp/transport/web-response.ts'
+import {
+  disconnectSignal,
+  webRequest,
+  writeWebResponse,
+} from '../../../src/server/mcp/transport/web-response.ts'
 
 const sessions = new Map<string, WebStandardStreamableHTTPServerTransport>()
 const modern = createMcpHandler(conformanceServer, { legacy: 'reject' })
 
-async function answer(request: Request, body: unknown): Promise<Response> {
+async function respond(request: Request, body: unknown): Promise<Response> {
   const parsedBody = body === undefined ? {} : { parsedBody: body }
   if (process.argv[3] === 'modern-only' || !(await isLegacyRequest(request, body)))
     return modern.fetch(request, parsedBody)
@@ -35,11 +39,11 @@ const server = createServer((request, response) => {
   request.on('data', (chunk: Buffer) => chunks.push(chunk))
   request.on('end', () => {
     const text = Buffer.concat(chunks).toString()
-    const signal = leaveSignal(response)
+    const signal = disconnectSignal(response)
     // As a restarted server would.
     if (request.url === '/forget-sessions') sessions.clear()
     const web = webRequest(request, text === '' ? undefined : text, signal)
-    void answer(web, text === '' ? undefined : JSON.parse(text)).then((result) =>
+    void respond(web, text === '' ? undefined : JSON.parse(text)).then((result) =>
       writeWebResponse(result, response, signal),
     )
   })

@@ -25,9 +25,9 @@ const form = (properties: Record<string, { type: 'string' } | { type: 'boolean' 
   properties,
   required: Object.keys(properties),
 })
-const askName = (message: string) =>
+const requestName = (message: string) =>
   inputRequired.elicit({ message, requestedSchema: form({ name: { type: 'string' } }) })
-const ask = (question: string, maxTokens = 100) =>
+const requestMessage = (question: string, maxTokens = 100) =>
   inputRequired.createMessage({
     messages: [{ role: 'user', content: { type: 'text', text: question } }],
     maxTokens,
@@ -50,8 +50,8 @@ export function conformanceServer(): McpServer {
     },
   )
   addContentTools(server)
-  addTalkingTools(server)
-  addAskingTools(server)
+  addNotifyingTools(server)
+  addRequestingTools(server)
   addInputRequiredTools(server)
   addSchemaTools(server)
   addResources(server)
@@ -83,7 +83,7 @@ function addContentTools(server: McpServer): void {
   })
 }
 
-function addTalkingTools(server: McpServer): void {
+function addNotifyingTools(server: McpServer): void {
   server.registerTool(
     'test_tool_with_logging',
     { description: 'Logs while it works' },
@@ -116,7 +116,7 @@ function addTalkingTools(server: McpServer): void {
   )
 }
 
-function addAskingTools(server: McpServer): void {
+function addRequestingTools(server: McpServer): void {
   const elicited = ({ action, content }: { action: string; content?: unknown }): string =>
     `action=${action}, content=${JSON.stringify(content ?? {})}`
   server.registerTool(
@@ -214,12 +214,14 @@ function addInputRequiredTools(server: McpServer): void {
   tool('test_input_required_result_elicitation', (context) => {
     const answer = accepted(context, 'user_name')
     if (typeof answer?.['name'] === 'string') return text(`Hello, ${answer['name']}!`)
-    return inputRequired({ inputRequests: { user_name: askName('What is your name?') } })
+    return inputRequired({ inputRequests: { user_name: requestName('What is your name?') } })
   })
   tool('test_input_required_result_sampling', ({ mcpReq }) => {
     const answer = inputResponse(mcpReq.inputResponses, 'capital_question')
     if (answer.kind !== 'missing') return text(`The model said ${JSON.stringify(answer)}`)
-    return inputRequired({ inputRequests: { capital_question: ask('What is the capital of France?') } })
+    return inputRequired({
+      inputRequests: { capital_question: requestMessage('What is the capital of France?') },
+    })
   })
   tool('test_input_required_result_list_roots', ({ mcpReq }) => {
     const answer = inputResponse(mcpReq.inputResponses, 'client_roots')
@@ -232,8 +234,8 @@ function addInputRequiredTools(server: McpServer): void {
       return text('all there')
     return inputRequired({
       inputRequests: {
-        user_name: askName('What is your name?'),
-        greeting: ask('Generate a greeting', 50),
+        user_name: requestName('What is your name?'),
+        greeting: requestMessage('Generate a greeting', 50),
         client_roots: inputRequired.listRoots(),
       },
       requestState: await states.mint({ step: 1 }),
@@ -263,7 +265,7 @@ function addInputRequiredTools(server: McpServer): void {
       })
       return inputRequired({ inputRequests: { step2 }, requestState: await states.mint({ step: 2 }) })
     }
-    const step1 = askName('Step 1: What is your name?')
+    const step1 = requestName('Step 1: What is your name?')
     return inputRequired({ inputRequests: { step1 }, requestState: await states.mint({ step: 1 }) })
   })
   tool('test_input_required_result_capabilities', ({ mcpReq }) => {
@@ -271,14 +273,16 @@ function addInputRequiredTools(server: McpServer): void {
     const { elicitation, sampling } = envelope[CLIENT_CAPABILITIES_META_KEY] ?? {}
     return inputRequired({
       inputRequests: {
-        ...(elicitation !== undefined && { name: askName('What is your name?') }),
-        ...(sampling !== undefined && { question: ask('What is the capital of France?') }),
+        ...(elicitation !== undefined && { name: requestName('What is your name?') }),
+        ...(sampling !== undefined && { question: requestMessage('What is the capital of France?') }),
       },
     })
   })
-  tool('test_missing_capability', () => inputRequired({ inputRequests: { question: ask('Are you there?') } }))
+  tool('test_missing_capability', () =>
+    inputRequired({ inputRequests: { question: requestMessage('Are you there?') } }),
+  )
   tool('test_streaming_elicitation', () =>
-    inputRequired({ inputRequests: { name: askName('Who are you?') } }),
+    inputRequired({ inputRequests: { name: requestName('Who are you?') } }),
   )
 }
 

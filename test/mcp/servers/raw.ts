@@ -21,10 +21,10 @@ interface Message {
 }
 
 const write = (message: unknown): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
-const answer = (id: Message['id'], result: unknown): void => write({ jsonrpc: '2.0', id, result })
+const respond = (id: Message['id'], result: unknown): void => write({ jsonrpc: '2.0', id, result })
 const refuse = (id: Message['id'], code: number, message: string): void =>
   write({ jsonrpc: '2.0', id, error: { code, message } })
-const text = (words: string): unknown => ({ content: [{ type: 'text', text: words }] })
+const text = (value: string): unknown => ({ content: [{ type: 'text', text: value }] })
 
 function tools(): unknown[] {
   const tool = (name: string, description = name): unknown => ({
@@ -85,15 +85,18 @@ function call(
   switch (name ?? '') {
     case 'remember':
       remembered = String(args['what'])
-      return answer(id, text('remembered'))
+      return respond(id, text('remembered'))
     case 'recall':
-      return answer(id, text(remembered))
+      return respond(id, text(remembered))
     case 'env':
-      return answer(id, text(JSON.stringify(process.env)))
+      return respond(id, text(JSON.stringify(process.env)))
     case 'blame':
-      return answer(id, { content: [{ type: 'text', text: `bad key ${process.env['KEY']}` }], isError: true })
+      return respond(id, {
+        content: [{ type: 'text', text: `bad key ${process.env['KEY']}` }],
+        isError: true,
+      })
     case 'pid':
-      return answer(id, text(String(process.pid)))
+      return respond(id, text(String(process.pid)))
     case 'hang':
       return
     case 'crash':
@@ -103,13 +106,13 @@ function call(
     case 'storm':
       for (let nth = 0; nth < Number(args['times']); nth++)
         write({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' })
-      return answer(id, text('stormed'))
+      return respond(id, text('stormed'))
     case 'give':
-      return answer(id, args['result'])
+      return respond(id, args['result'])
     case 'listed':
-      return answer(id, text(String(listed)))
+      return respond(id, text(String(listed)))
     case 'big':
-      return answer(id, text('x'.repeat(Number(args['bytes']))))
+      return respond(id, text('x'.repeat(Number(args['bytes']))))
     case 'slow':
       for (let step = 1; step <= 3; step++) {
         write({
@@ -118,17 +121,17 @@ function call(
           params: { progressToken: _meta?.progressToken, progress: step, total: 3 },
         })
       }
-      return answer(id, text('done'))
+      return respond(id, text('done'))
     case 'children': {
       // One process in the group, and one that leaves it, as a daemon would.
       const sleepers = [false, true].map(
         (detached) => spawn('sleep', ['600'], { detached, stdio: 'ignore' }).pid,
       )
-      return answer(id, text(JSON.stringify(sleepers)))
+      return respond(id, text(JSON.stringify(sleepers)))
     }
     default:
       return name === 'echo' || name?.startsWith('tool_') === true
-        ? answer(id, text(JSON.stringify(args)))
+        ? respond(id, text(JSON.stringify(args)))
         : refuse(id, -32602, `no tool ${String(name)}`)
   }
 }
@@ -144,17 +147,17 @@ createInterface({ input: process.stdin }).on('line', (line) => {
   if (mode === 'garbage') process.stdout.write('debug: got a line\n')
   if (method === 'initialize') {
     const serverInfo = { name: 'raw', version: '1' }
-    return answer(id, {
+    return respond(id, {
       protocolVersion: '2025-06-18',
       capabilities: { tools: { listChanged: true }, logging: {} },
       serverInfo,
     })
   }
-  if (method === 'ping') return answer(id, {})
+  if (method === 'ping') return respond(id, {})
   if (method === 'tools/list') listed++
-  if (method === 'tools/list') return answer(id, { tools: tools(), ...nextPage(params.cursor) })
+  if (method === 'tools/list') return respond(id, { tools: tools(), ...nextPage(params.cursor) })
   if (method === 'tools/call') return call(id, params)
-  if (method === 'logging/setLevel') return answer(id, {})
+  if (method === 'logging/setLevel') return respond(id, {})
   if (id !== undefined) refuse(id, -32601, 'Method not found')
 })
 // A hanging server does not even exit when its input ends.

@@ -3,25 +3,25 @@ import { BrokerError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { createDispatcher, type Dispatcher } from '../../../src/providers/dispatch/dispatcher.ts'
 import type { Permit } from '../../../src/providers/dispatch/permit.ts'
-import { createHealthBook, type HealthBook } from '../../../src/providers/health/endpoint-health.ts'
-import type { Question } from '../../../src/providers/provider.ts'
+import { createHealthRegistry, type HealthRegistry } from '../../../src/providers/health/endpoint-health.ts'
+import type { ProviderRequest } from '../../../src/providers/provider.ts'
 import { jsonBodyOf } from '../../../src/wire/json/json-body.ts'
 import { manualClock } from '../../support/manual-clock.ts'
 
-const request: Question = {
+const request: ProviderRequest = {
   route: 'chat',
   body: jsonBodyOf('{"messages":[]}'),
   modelId: 'm',
-  streamed: false,
+  stream: false,
   referer: undefined,
   title: undefined,
 }
 const broken = new BrokerError('upstream-failed', 'broken', { details: { status: 503 } })
 const limited = new BrokerError('upstream-busy', 'slow down', { details: { status: 429, retryAfter: 7 } })
 
-function setUp({ isStandIn = false } = {}): { dispatcher: Dispatcher; health: HealthBook } {
+function setUp({ isStandIn = false } = {}): { dispatcher: Dispatcher; health: HealthRegistry } {
   const clock = manualClock()
-  const health = createHealthBook({ clock, random: () => 0 })
+  const health = createHealthRegistry({ clock, random: () => 0 })
   const definition = {
     id: 'acme',
     displayName: 'Acme',
@@ -50,8 +50,8 @@ describe('a permit', () => {
     permit.release()
     permit.release()
     const [after] = dispatcher.keys()
-    expect([before?.running, after?.running]).toEqual([1, 0])
-    expect([after?.asked, after?.answered, after?.failed]).toEqual([1, 1, 0])
+    expect([before?.inFlight, after?.inFlight]).toEqual([1, 0])
+    expect([after?.requests, after?.successes, after?.failures]).toEqual([1, 1, 0])
     expect(health.row('acme/m')?.malformedEvents).toBe(2)
   })
 
@@ -59,7 +59,7 @@ describe('a permit', () => {
     const { dispatcher, health } = setUp()
     for (let nth = 0; nth < 20; nth++) acquire(dispatcher).release()
     const [key] = dispatcher.keys()
-    expect([key?.answered, key?.failed, key?.state]).toEqual([0, 0, 'ready'])
+    expect([key?.successes, key?.failures, key?.state]).toEqual([0, 0, 'ready'])
     expect(health.row('acme/m')?.state).toBe('closed')
   })
 
@@ -70,7 +70,7 @@ describe('a permit', () => {
       permit.recordFailure(broken)
       permit.release()
     }
-    expect(dispatcher.keys()[0]?.failed).toBe(0)
+    expect(dispatcher.keys()[0]?.failures).toBe(0)
     expect(health.row('acme/m')?.state).toBe('closed')
   })
 })

@@ -62,7 +62,7 @@ describe('a key', () => {
       expect(pool.take()).toBeUndefined()
       expect(pool.readiness()).toEqual({
         state: 'resting',
-        readyInMs: 1,
+        availableInMs: 1,
         reason: 'limited',
       } satisfies Readiness)
       clock.advance(1)
@@ -227,7 +227,7 @@ test('after any history a key that is taken was usable, none is lost, and no fai
           )
         pool.release(lease)
       }
-      expect(pool.keys().map(({ running }) => running)).toEqual([0, 0, 0])
+      expect(pool.keys().map(({ inFlight }) => inFlight)).toEqual([0, 0, 0])
       clock.advance(24 * 3_600_000)
       expect(pool.readiness()).toMatchObject({ state: 'ready' })
     }),
@@ -240,8 +240,8 @@ test('jitter only lengthens a cooldown, by less than a tenth', () => {
       const clock = manualClock()
       const pool = createKeyPool({ keys: settings({}), clock, random: () => random })
       fail(pool, limited(10))
-      expect(pool.readiness().readyInMs).toBeGreaterThanOrEqual(10_000)
-      expect(pool.readiness().readyInMs).toBeLessThan(11_000)
+      expect(pool.readiness().availableInMs).toBeGreaterThanOrEqual(10_000)
+      expect(pool.readiness().availableInMs).toBeLessThan(11_000)
     }),
   )
 })

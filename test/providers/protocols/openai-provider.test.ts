@@ -3,13 +3,13 @@ import { systemClock } from '../../../src/base/clock.ts'
 import type { BrokerError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { parseBaseUrl } from '../../../src/providers/transport/base-url.ts'
-import { openaiChat } from '../../../src/providers/protocols/openai-provider.ts'
+import { openAiProvider } from '../../../src/providers/protocols/openai-provider.ts'
 import type {
-  AnswerListener,
-  Asking,
+  ResponseHandler,
+  ProviderCall,
   Provider,
   ProviderDefinition,
-  Question,
+  ProviderRequest,
 } from '../../../src/providers/provider.ts'
 import { parseJsonBody } from '../../../src/wire/json/json-body.ts'
 import { upstreamAt } from '../../support/http-clients.ts'
@@ -46,7 +46,7 @@ function providerAt(
   extra: Partial<ProviderDefinition> = {},
   keys = ['sk-canary'],
 ): Provider {
-  const provider = openaiChat({
+  const provider = openAiProvider({
     definition: {
       id: 'scripted',
       displayName: 'Scripted',
@@ -63,13 +63,13 @@ function providerAt(
   return provider
 }
 
-function requestOf(body: object, streamed = false): Question {
+function requestOf(body: object, streamed = false): ProviderRequest {
   const bytes = new TextEncoder().encode(JSON.stringify(body))
   return {
     route: 'chat',
     body: parseJsonBody(bytes),
     modelId: 'their-name',
-    streamed,
+    stream: streamed,
     referer: undefined,
     title: undefined,
   }
@@ -84,26 +84,26 @@ interface Received {
 /** Sends a request and collects its response to the end; `onChunk` may abort it. */
 function receive(
   provider: Provider,
-  request: Question,
-  onChunk?: (call: Asking, resolve: () => void) => void,
+  request: ProviderRequest,
+  onChunk?: (call: ProviderCall, resolve: () => void) => void,
 ): Promise<Received> {
   const received: Received = { chunks: [], response: undefined, error: undefined }
   return new Promise((resolve) => {
-    const handler: AnswerListener = {
-      chunk(json) {
+    const handler: ResponseHandler = {
+      onChunk(json) {
         received.chunks.push(json)
         onChunk?.(call, () => resolve(received))
       },
-      answer(json) {
+      onResponse(json) {
         received.response = json
       },
-      end: () => resolve(received),
-      fail(error) {
+      onEnd: () => resolve(received),
+      onError(error) {
         received.error = error
         resolve(received)
       },
     }
-    const call = provider.ask(request, handler)
+    const call = provider.send(request, handler)
   })
 }
 

@@ -1,16 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import { findCaller } from '../../../src/server/http/authenticate.ts'
-import { errorOf, openDoor } from './open-server.ts'
+import { authenticate } from '../../../src/server/http/authenticate.ts'
+import { errorOf, openServer } from './open-server.ts'
 
 const routes = {
-  routes: (door: FastifyInstance) => {
-    door.get('/who', (request) => findCaller(request))
+  routes: (server: FastifyInstance) => {
+    server.get('/who', (request) => authenticate(request))
   },
 }
 
 async function who(on: { tcp?: string }, head = '') {
-  await using opened = await openDoor({ ...routes, ...on })
+  await using opened = await openServer({ ...routes, ...on })
   return await opened.send(`GET /who HTTP/1.1${head}`)
 }
 
@@ -19,8 +19,8 @@ test('a caller on a Unix socket without headers is local and has no context', as
 })
 
 test('a front on a Unix socket names the caller and its context', async () => {
-  const answer = await who({}, '\nX-Forwarded-For: unknown, 0400::1, 10.0.0.1\nX-Hero-Context: 7')
-  expect(JSON.parse(answer?.body ?? '')).toEqual({ ip: '400::1', context: '7' })
+  const response = await who({}, '\nX-Forwarded-For: unknown, 0400::1, 10.0.0.1\nX-Hero-Context: 7')
+  expect(JSON.parse(response?.body ?? '')).toEqual({ ip: '400::1', context: '7' })
 })
 
 test('a forwarded list without an address leaves the caller local', async () => {
@@ -42,42 +42,42 @@ test.each([
   ['::1', '::1'],
   ['::ffff:127.0.0.1', '127.0.0.1'],
 ])('on TCP at %s the caller is the peer, whatever the headers say', async (tcp, ip) => {
-  const answer = await who({ tcp }, '\nX-Forwarded-For: 10.0.0.1\nX-Hero-Context: 0')
-  expect(JSON.parse(answer?.body ?? '')).toEqual({ ip })
+  const response = await who({ tcp }, '\nX-Forwarded-For: 10.0.0.1\nX-Hero-Context: 0')
+  expect(JSON.parse(response?.body ?? '')).toEqual({ ip })
 })
 
 describe('caller rules', () => {
-  const routes = (door: FastifyInstance): void => {
-    door.get('/who', (request) => findCaller(request))
+  const routes = (server: FastifyInstance): void => {
+    server.get('/who', (request) => authenticate(request))
   }
-  const ask = async (setup: Parameters<typeof openDoor>[0], lines = ''): Promise<unknown> => {
-    await using opened = await openDoor({ routes, ...setup })
-    const answer = await opened.send(`GET /who HTTP/1.1${lines === '' ? '' : `\n${lines}`}`)
-    return JSON.parse(answer?.body ?? '')
+  const send = async (setup: Parameters<typeof openServer>[0], lines = ''): Promise<unknown> => {
+    await using opened = await openServer({ routes, ...setup })
+    const response = await opened.send(`GET /who HTTP/1.1${lines === '' ? '' : `\n${lines}`}`)
+    return JSON.parse(response?.body ?? '')
   }
 
   test('a trusted proxy on TCP names the caller: the last address of the list that is not a proxy', async () => {
     const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['127.0.0.1', '10.0.0.2']) } }
     const lines = 'x-forwarded-for: 6.6.6.6, 10.0.0.9, 10.0.0.2\nx-hero-context: lab'
-    expect(await ask(setup, lines)).toEqual({ ip: '10.0.0.9', context: 'lab' })
+    expect(await send(setup, lines)).toEqual({ ip: '10.0.0.9', context: 'lab' })
   })
 
   test('headers of a TCP peer that is not a trusted proxy are ignored', async () => {
     const setup = { tcp: '127.0.0.1', callers: { proxies: new Set(['10.0.0.2']) } }
-    expect(await ask(setup, 'x-forwarded-for: 6.6.6.6\nx-hero-context: lab')).toEqual({ ip: '127.0.0.1' })
+    expect(await send(setup, 'x-forwarded-for: 6.6.6.6\nx-hero-context: lab')).toEqual({ ip: '127.0.0.1' })
   })
 
   test('a socket of one context sets it, whatever the header says', async () => {
     const callers = { context: 'lab' }
-    expect(await ask({ callers }, 'x-hero-context: root')).toEqual({ ip: 'local', context: 'lab' })
-    expect(await ask({ callers }, 'x-hero-context: not a label!')).toMatchObject({ context: 'lab' })
+    expect(await send({ callers }, 'x-hero-context: root')).toEqual({ ip: 'local', context: 'lab' })
+    expect(await send({ callers }, 'x-hero-context: not a label!')).toMatchObject({ context: 'lab' })
   })
 
   test('with roll-up an IPv6 /64 is one payer and IPv4 addresses are unchanged', async () => {
     const callers = { rollsUp: true }
-    expect(await ask({ callers }, 'x-forwarded-for: 54f:b680:ba6e:7ced:1:2:3:4')).toEqual({
+    expect(await send({ callers }, 'x-forwarded-for: 54f:b680:ba6e:7ced:1:2:3:4')).toEqual({
       ip: '54f:b680:ba6e:7ced::/64',
     })
-    expect(await ask({ callers }, 'x-forwarded-for: 10.0.0.9')).toEqual({ ip: '10.0.0.9' })
+    expect(await send({ callers }, 'x-forwarded-for: 10.0.0.9')).toEqual({ ip: '10.0.0.9' })
   })
 })

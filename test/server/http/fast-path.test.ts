@@ -3,10 +3,10 @@ import { connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../../src/base/errors.ts'
-import type { DoorReply, DoorRequest, Guard } from '../../../src/server/http/node/request-types.ts'
-import { addShort } from '../../../src/server/http/fast-path.ts'
+import type { HttpReply, HttpRequest, Guard } from '../../../src/server/http/node/request-types.ts'
+import { addInferenceRoute } from '../../../src/server/http/fast-path.ts'
 import { readToEnd, sendRaw } from '../../support/raw-http.ts'
-import { errorOf, openDoor, type OpenDoor } from './open-server.ts'
+import { errorOf, openServer, type OpenServer } from './open-server.ts'
 
 const PLAIN = 'POST /ask HTTP/1.1\ncontent-type: application/json'
 /** Each is equivalent to `PLAIN`, but does not qualify for the fast path. */
@@ -18,18 +18,18 @@ const UNUSUAL = [
 ]
 
 interface Setup {
-  readonly handle?: (request: DoorRequest, reply: DoorReply) => Promise<void>
+  readonly handle?: (request: HttpRequest, reply: HttpReply) => Promise<void>
   readonly guards?: readonly Guard[]
-  readonly enter?: () => () => void
+  readonly admit?: () => () => void
 }
 
-interface ShortDoor extends OpenDoor {
+interface FastPathServer extends OpenServer {
   /** Number of requests in flight, and of all that were admitted. */
   readonly open: { now: number; ever: number }
   readonly statuses: number[]
 }
 
-async function shortDoor({ handle = echo, guards = [], enter }: Setup = {}): Promise<ShortDoor> {
+async function fastPathServer({ handle = echo, guards = [], admit }: Setup = {}): Promise<FastPathServer> {
   const open = { now: 0, ever: 0 }
   const statuses: number[] = []
   const count = (): (() => void) => {
@@ -37,16 +37,16 @@ async function shortDoor({ handle = echo, guards = [], enter }: Setup = {}): Pro
     open.ever++
     return () => open.now--
   }
-  const opened = await openDoor({
+  const opened = await openServer({
     guards,
-    onAnswer: (status) => statuses.push(status),
-    routes: (door) => addShort(door, '/ask', { enter: enter ?? count, handle }),
+    onResponse: (status) => statuses.push(status),
+    routes: (server) => addInferenceRoute(server, '/ask', { admit: admit ?? count, handle }),
   })
   return Object.assign(opened, { open, statuses })
 }
 
 /** Responds with the path that the request took, and its body. */
-async function echo(request: DoorRequest, reply: DoorReply): Promise<void> {
+async function echo(request: HttpRequest, reply: HttpReply): Promise<void> {
   const path = 'id' in request ? 'slow' : 'fast'
   const body = request.body instanceof Uint8Array ? Buffer.from(request.body).toString() : 'none'
   reply.hijack()
@@ -56,19 +56,19 @@ async function echo(request: DoorRequest, reply: DoorReply): Promise<void> {
 
 describe('the fast path', () => {
   test('serves only plain requests, and equivalent ones get the same response from Fastify', async () => {
-    await using opened = await shortDoor()
+    await using opened = await fastPathServer()
     const plain = await opened.send(PLAIN, '{"a":"ü"}')
     expect(plain).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
     expect(plain?.headers.get('x-path')).toBe('fast')
     for (const head of UNUSUAL) {
-      const twin = await opened.send(head, '{"a":"ü"}')
-      expect(twin).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
-      expect(twin?.headers.get('x-path')).toBe('slow')
+      const equivalent = await opened.send(head, '{"a":"ü"}')
+      expect(equivalent).toMatchObject({ status: 200, body: 'POST /ask: {"a":"ü"}' })
+      expect(equivalent?.headers.get('x-path')).toBe('slow')
     }
   })
 
   test('a chunked body is read by Fastify, one without a content type by the fast path', async () => {
-    await using opened = await shortDoor()
+    await using opened = await fastPathServer()
     const chunked =
       'host: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\ncontent-type: application/json'
     expect(
@@ -80,10 +80,10 @@ describe('the fast path', () => {
   })
 
   test('another method gets 405 with the allowed methods', async () => {
-    await using opened = await shortDoor()
-    const answer = await opened.send('GET /ask HTTP/1.1')
-    expect(answer?.status).toBe(405)
-    expect(answer?.headers.get('allow')).toBe('POST')
+    await using opened = await fastPathServer()
+    const response = await opened.send('GET /ask HTTP/1.1')
+    expect(response?.status).toBe(405)
+    expect(response?.headers.get('allow')).toBe('POST')
   })
 
   test.each([
@@ -92,27 +92,27 @@ describe('the fast path', () => {
   ])(
     '%s is rendered with the same body and headers as by Fastify, and a bug is logged',
     async (_name, thrown, bugs) => {
-      const handle = async (_request: DoorRequest, reply: DoorReply): Promise<void> => {
+      const handle = async (_request: HttpRequest, reply: HttpReply): Promise<void> => {
         void reply.headers({ 'x-generation-id': 'gen-1' })
         throw thrown
       }
-      await using opened = await shortDoor({ handle })
-      const short = await opened.send(PLAIN, '{}')
+      await using opened = await fastPathServer({ handle })
+      const fast = await opened.send(PLAIN, '{}')
       expect(opened.bugs).toHaveLength(bugs)
-      const long = await opened.send(UNUSUAL[0] ?? '', '{}')
+      const slow = await opened.send(UNUSUAL[0] ?? '', '{}')
       const withoutDate = (headers = new Map<string, string>()) => new Map([...headers, ['date', '']])
-      expect(short?.body).toBe(long?.body)
-      expect(short?.status).toBe(long?.status)
-      expect(withoutDate(short?.headers as Map<string, string>)).toEqual(
-        withoutDate(long?.headers as Map<string, string>),
+      expect(fast?.body).toBe(slow?.body)
+      expect(fast?.status).toBe(slow?.status)
+      expect(withoutDate(fast?.headers as Map<string, string>)).toEqual(
+        withoutDate(slow?.headers as Map<string, string>),
       )
-      expect(short?.body).not.toContain('cannot read')
+      expect(fast?.body).not.toContain('cannot read')
     },
   )
 })
 
 test('pipelined requests each get their own body, wherever the bytes are cut', async () => {
-  await using opened = await shortDoor()
+  await using opened = await fastPathServer()
   const bodies = fc.array(fc.string({ maxLength: 60 }), { minLength: 1, maxLength: 4 })
   await fc.assert(
     fc.asyncProperty(bodies, fc.array(fc.nat(), { maxLength: 5 }), async (texts, places) => {
@@ -121,30 +121,34 @@ test('pipelined requests each get their own body, wherever the bytes are cut', a
         const length = Buffer.byteLength(text)
         return `POST /ask HTTP/1.1\r\nhost: a\r\n${last}content-type: application/json\r\ncontent-length: ${length}\r\n\r\n${text}`
       })
-      const heard = await sendInPieces(opened, Buffer.from(requests.join('')), places)
-      expect(heard.split('x-path: fast')).toHaveLength(texts.length + 1)
-      expect(heard.split('POST /ask: ')).toHaveLength(texts.length + 1)
-      for (const text of texts) expect(heard).toContain(`POST /ask: ${text}`)
+      const received = await sendInPieces(opened, Buffer.from(requests.join('')), places)
+      expect(received.split('x-path: fast')).toHaveLength(texts.length + 1)
+      expect(received.split('POST /ask: ')).toHaveLength(texts.length + 1)
+      for (const text of texts) expect(received).toContain(`POST /ask: ${text}`)
     }),
     { numRuns: 60 },
   )
   await expect.poll(() => opened.open.now).toBe(0)
 })
 
-async function sendInPieces({ where }: OpenDoor, bytes: Buffer, places: readonly number[]): Promise<string> {
+async function sendInPieces(
+  { where }: OpenServer,
+  bytes: Buffer,
+  places: readonly number[],
+): Promise<string> {
   const socket = connect(where)
   socket.setNoDelay(true)
-  const heard = readToEnd(socket)
+  const received = readToEnd(socket)
   const cuts = [0, ...places.map((place) => place % bytes.length).sort((a, b) => a - b), bytes.length]
   for (const [at, start] of cuts.slice(0, -1).entries()) {
     await new Promise((written) => socket.write(bytes.subarray(start, cuts[at + 1]), written))
   }
-  return heard
+  return received
 }
 
 test('a request whose caller disconnects before the body is complete is never handled, and is released', async () => {
   let served = 0
-  await using opened = await shortDoor({ handle: async () => void served++ })
+  await using opened = await fastPathServer({ handle: async () => void served++ })
   const socket = connect(opened.where)
   socket.write(
     'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{"a"',
@@ -157,13 +161,13 @@ test('a request whose caller disconnects before the body is complete is never ha
 })
 
 test('a request whose caller disconnects during the response is released', async () => {
-  const asked = Promise.withResolvers<DoorReply>()
-  await using opened = await shortDoor({ handle: async (_request, reply) => asked.resolve(reply) })
+  const handled = Promise.withResolvers<HttpReply>()
+  await using opened = await fastPathServer({ handle: async (_request, reply) => handled.resolve(reply) })
   const socket = connect(opened.where)
   socket.write(
     'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
   )
-  const { raw } = await asked.promise
+  const { raw } = await handled.promise
   socket.destroy()
   await once(raw, 'close')
   await expect.poll(() => opened.open.now).toBe(0)
@@ -171,18 +175,18 @@ test('a request whose caller disconnects during the response is released', async
 })
 
 test('a request that was read has ended, so that the connection doesn’t retain it', async () => {
-  const asked = Promise.withResolvers<DoorRequest>()
-  const handle = async (request: DoorRequest, reply: DoorReply): Promise<void> => {
-    asked.resolve(request)
+  const handled = Promise.withResolvers<HttpRequest>()
+  const handle = async (request: HttpRequest, reply: HttpReply): Promise<void> => {
+    handled.resolve(request)
     await echo(request, reply)
   }
-  await using opened = await shortDoor({ handle })
+  await using opened = await fastPathServer({ handle })
   await opened.send(PLAIN, '{}')
-  expect((await asked.promise).raw).toMatchObject({ readableEnded: true, complete: true, aborted: false })
+  expect((await handled.promise).raw).toMatchObject({ readableEnded: true, complete: true, aborted: false })
 })
 
 describe('a bug in a route', () => {
-  const bugs: Readonly<Record<string, (request: DoorRequest, reply: DoorReply) => Promise<void>>> = {
+  const bugs: Readonly<Record<string, (request: HttpRequest, reply: HttpReply) => Promise<void>>> = {
     'in the middle of its response': async (_request, reply) => {
       reply.raw.writeHead(200, { 'content-length': 5 })
       reply.raw.write('ab')
@@ -200,9 +204,9 @@ describe('a bug in a route', () => {
   test.each(Object.entries(bugs))(
     '%s ends the exchange and is logged, and the server keeps serving',
     async (_when, handle) => {
-      await using opened = await shortDoor({ handle })
-      const answer = await opened.send(PLAIN, '{}')
-      expect(answer?.body ?? '').not.toContain('a bug')
+      await using opened = await fastPathServer({ handle })
+      const response = await opened.send(PLAIN, '{}')
+      expect(response?.body ?? '').not.toContain('a bug')
       expect(opened.bugs[0]).toMatchObject({ err: { message: 'a bug' } })
       await expect.poll(() => opened.open.now).toBe(0)
       expect((await opened.send('GET /ask HTTP/1.1'))?.status).toBe(405)
@@ -216,15 +220,17 @@ test('a caller that is refused before its body is read may send another request 
     if (isFull) throw new BrokerError('overloaded', 'come back later')
     return () => undefined
   }
-  await using opened = await shortDoor({ enter })
+  await using opened = await fastPathServer({ admit: enter })
   const socket = connect(opened.where)
-  const heard = readToEnd(socket)
+  const received = readToEnd(socket)
   const head = 'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n'
   socket.write(`${head}\r\n`)
   await once(socket, 'data')
   isFull = false
   socket.write(`{}${head}connection: close\r\n\r\n{}`)
-  expect(await heard).toMatch(/^HTTP\/1.1 503 [^]*come back later[^]*HTTP\/1.1 200 OK[^]*POST \/ask: \{\}$/)
+  expect(await received).toMatch(
+    /^HTTP\/1.1 503 [^]*come back later[^]*HTTP\/1.1 200 OK[^]*POST \/ask: \{\}$/,
+  )
   expect(opened.statuses).toEqual([503, 200])
 })
 
@@ -234,24 +240,24 @@ test('a guard refuses requests of the fast path too', async () => {
       if (headers.authorization === undefined) throw new BrokerError('unauthorized', 'who are you?')
     },
   ]
-  await using opened = await shortDoor({ guards })
-  const answer = await opened.send(PLAIN, '{}')
-  expect(answer?.status).toBe(401)
-  expect(errorOf(answer)).toMatchObject({ message: 'who are you?' })
+  await using opened = await fastPathServer({ guards })
+  const response = await opened.send(PLAIN, '{}')
+  expect(response?.status).toBe(401)
+  expect(errorOf(response)).toMatchObject({ message: 'who are you?' })
   expect(opened.open.ever).toBe(0)
   expect(await opened.send(`${PLAIN}\nauthorization: me`, '{}')).toMatchObject({ status: 200 })
 })
 
 test('a Content-Length above the limit is refused before the body is read', async () => {
-  await using opened = await shortDoor()
+  await using opened = await fastPathServer()
   const head =
     'POST /ask HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 1025\r\n\r\n'
-  const answer = await sendRaw(opened.where, head)
-  expect(answer?.status).toBe(413)
+  const response = await sendRaw(opened.where, head)
+  expect(response?.status).toBe(413)
 })
 
 test('every response is reported with its status', async () => {
-  await using opened = await shortDoor()
+  await using opened = await fastPathServer()
   await opened.send(PLAIN, '{}')
   await opened.send(UNUSUAL[0] ?? '', '{}')
   await opened.send('GET /ask HTTP/1.1')

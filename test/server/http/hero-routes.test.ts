@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { addHeroRoutes } from '../../../src/server/http/hero-routes.ts'
-import { openDoor } from './open-server.ts'
+import { openServer } from './open-server.ts'
 
 test('every socket serves its health and its manifest for Hero', async () => {
-  await using opened = await openDoor({
-    routes: (door) =>
-      addHeroRoutes(door, {
+  await using opened = await openServer({
+    routes: (server) =>
+      addHeroRoutes(server, {
         protocol: 'rest',
         socket: 'rest',
         version: '1.2.3',

@@ -2,11 +2,11 @@ import { connect } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { readToEnd, sendRaw } from '../../support/raw-http.ts'
-import { errorOf, openDoor } from './open-server.ts'
+import { errorOf, openServer } from './open-server.ts'
 
 const routes = {
-  routes: (door: FastifyInstance) => {
-    door.all('/', () => 'reached')
+  routes: (server: FastifyInstance) => {
+    server.all('/', () => 'reached')
   },
 }
 
@@ -65,11 +65,11 @@ describe('a request is refused before any route sees it', () => {
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'HTTP/1.1'],
     ['TLS', '\x16\x03\x01\x02\x00\x01', 400, 'HTTP/1.1'],
   ])('%s', async (_what, bytes, code, words) => {
-    await using opened = await openDoor(routes)
-    const answer = await sendRaw(opened.where, bytes)
-    expect(answer?.status).toBe(code)
-    expect(answer?.headers.get('connection')).toBe('close')
-    expect(errorOf(answer)).toMatchObject({ code, message: expect.stringContaining(words) })
+    await using opened = await openServer(routes)
+    const response = await sendRaw(opened.where, bytes)
+    expect(response?.status).toBe(code)
+    expect(response?.headers.get('connection')).toBe('close')
+    expect(errorOf(response)).toMatchObject({ code, message: expect.stringContaining(words) })
   })
 })
 
@@ -82,29 +82,29 @@ describe('a request reaches its route', () => {
       lines('GET / HTTP/1.1', 'host: a', 'connection: upgrade, close', 'upgrade: h2c'),
     ],
   ])('%s', async (_what, bytes) => {
-    await using opened = await openDoor(routes)
+    await using opened = await openServer(routes)
     expect(await sendRaw(opened.where, bytes)).toMatchObject({ status: 200, body: 'reached' })
   })
 })
 
 describe('a slow client', () => {
-  const patience = { headersMs: 250, requestMs: 400, checkEveryMs: 20 }
+  const timeouts = { headersMs: 250, requestMs: 400, checkEveryMs: 20 }
 
   test.each([
     ['nothing at all', ''],
     ['half a head', 'GET / HTTP/1.1\r\nhost: a\r\nx-'],
     ['half a body', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{'],
   ])('that sends %s gets 408, and the connection is closed', async (_what, bytes) => {
-    await using opened = await openDoor({ ...routes, patience })
-    const answer = await sendRaw(opened.where, bytes)
-    expect(errorOf(answer)).toMatchObject({ code: 408, message: expect.stringContaining('in time') })
+    await using opened = await openServer({ ...routes, timeouts })
+    const response = await sendRaw(opened.where, bytes)
+    expect(errorOf(response)).toMatchObject({ code: 408, message: expect.stringContaining('in time') })
   })
 
   test('a slow response to a complete request is not timed out', async () => {
-    await using opened = await openDoor({
-      patience,
-      routes: (door) => {
-        door.get('/slow', (_request, reply) => {
+    await using opened = await openServer({
+      timeouts,
+      routes: (server) => {
+        server.get('/slow', (_request, reply) => {
           reply.hijack()
           // Ends once a later, incomplete request has timed out.
           void sendRaw(opened.where, 'GET /').then(() => reply.raw.end('all of it'))
@@ -115,9 +115,9 @@ describe('a slow client', () => {
   })
 
   test('garbage after an open request does not end up in its response', async () => {
-    await using opened = await openDoor({
-      routes: (door) => {
-        door.get('/stream', (request, reply) => {
+    await using opened = await openServer({
+      routes: (server) => {
+        server.get('/stream', (request, reply) => {
           reply.hijack()
           reply.raw.write('word')
           request.raw.socket.once('close', () => reply.raw.end())

@@ -1,17 +1,17 @@
 import { systemClock } from '../../../src/base/clock.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { createGate } from '../../../src/auth/verify-bearer.ts'
+import { createBearerVerifier } from '../../../src/auth/verify-bearer.ts'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import { mayListen, requireSameMachine, requireProof } from '../../../src/server/http/tcp-access.ts'
+import { mayListen, requireLocalOrigin, requireBearer } from '../../../src/server/http/tcp-access.ts'
 import { sendRaw } from '../../support/raw-http.ts'
-import { errorOf, openDoor } from './open-server.ts'
+import { errorOf, openServer } from './open-server.ts'
 
 const routes = {
   tcp: '127.0.0.1',
-  routes: (door: FastifyInstance) => {
-    door.get('/', () => 'in')
+  routes: (server: FastifyInstance) => {
+    server.get('/', () => 'in')
   },
 }
 
@@ -30,16 +30,16 @@ describe('a TCP listener with a token', () => {
       throw new BrokerError('unauthorized', 'no tokens here')
     },
   }
-  const gate = createGate({
+  const bearerVerifier = createBearerVerifier({
     adminToken: new Secret('s3cret'),
     heroSecret: undefined,
     tokens,
     clock: systemClock,
   })
-  const guarded = { ...routes, guards: [requireProof], callers: { gate } }
+  const guarded = { ...routes, guards: [requireBearer], callers: { bearerVerifier } }
 
   test.each(['Bearer s3cret', 'bearer  s3cret '])('admits “%s”', async (shown) => {
-    await using opened = await openDoor(guarded)
+    await using opened = await openServer(guarded)
     expect(await opened.send(`GET / HTTP/1.1\nauthorization: ${shown}`)).toMatchObject({
       status: 200,
       body: 'in',
@@ -53,19 +53,19 @@ describe('a TCP listener with a token', () => {
     'authorization: Basic s3cret',
     'authorization: Bearer',
   ])('refuses “%s”, on unknown paths too', async (line) => {
-    await using opened = await openDoor(guarded)
+    await using opened = await openServer(guarded)
     for (const path of ['/', '/unknown']) {
-      const answer = await opened.send(`GET ${path} HTTP/1.1\n${line}`)
-      expect(answer?.headers.get('www-authenticate')).toBe('Bearer')
-      expect(errorOf(answer)).toMatchObject({ code: 401, metadata: { error_type: 'authentication' } })
-      expect(answer?.body).not.toContain('s3cre')
+      const response = await opened.send(`GET ${path} HTTP/1.1\n${line}`)
+      expect(response?.headers.get('www-authenticate')).toBe('Bearer')
+      expect(errorOf(response)).toMatchObject({ code: 401, metadata: { error_type: 'authentication' } })
+      expect(response?.body).not.toContain('s3cre')
     }
   })
 })
 
 describe('a loopback listener without a token', () => {
-  const ask = async (head: string) => {
-    await using opened = await openDoor({ ...routes, guards: [requireSameMachine('127.0.0.1')] })
+  const send = async (head: string) => {
+    await using opened = await openServer({ ...routes, guards: [requireLocalOrigin('127.0.0.1')] })
     return await sendRaw(opened.where, `GET / HTTP/1.1\r\nconnection: close\r\n${head}\r\n\r\n`)
   }
 
@@ -77,7 +77,7 @@ describe('a loopback listener without a token', () => {
     'host: localhost\r\norigin: http://localhost:3000',
     'host: localhost\r\norigin: http://[::1]:3000',
   ])('admits names of this machine: %j', async (head) => {
-    expect(await ask(head)).toMatchObject({ status: 200 })
+    expect(await send(head)).toMatchObject({ status: 200 })
   })
 
   test.each([
@@ -89,7 +89,7 @@ describe('a loopback listener without a token', () => {
     'host: localhost\r\norigin: null',
     'host: localhost\r\norigin: http://localhost.evil.example',
   ])('refuses web pages of other sites: %j', async (head) => {
-    expect(errorOf(await ask(head))).toMatchObject({
+    expect(errorOf(await send(head))).toMatchObject({
       code: 403,
       metadata: { error_type: 'permission_denied' },
     })

@@ -1,12 +1,12 @@
 import { createHmac } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { createGate } from '../../../src/auth/verify-bearer.ts'
+import { createBearerVerifier } from '../../../src/auth/verify-bearer.ts'
 import { systemClock } from '../../../src/base/clock.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
-import { addShort } from '../../../src/server/http/fast-path.ts'
-import { requireProof } from '../../../src/server/http/tcp-access.ts'
-import { errorOf, openDoor } from './open-server.ts'
+import { addInferenceRoute } from '../../../src/server/http/fast-path.ts'
+import { requireBearer } from '../../../src/server/http/tcp-access.ts'
+import { errorOf, openServer } from './open-server.ts'
 
 const secret = 'shared with hero auth'
 
@@ -17,9 +17,9 @@ function jwt(claims: object): string {
 }
 
 const guarded = {
-  guards: [requireProof],
+  guards: [requireBearer],
   callers: {
-    gate: createGate({
+    bearerVerifier: createBearerVerifier({
       adminToken: undefined,
       heroSecret: new Secret(secret),
       tokens: {
@@ -30,9 +30,9 @@ const guarded = {
       clock: systemClock,
     }),
   },
-  routes: (server: Parameters<typeof addShort>[0]) =>
-    addShort(server, '/echo', {
-      enter: () => () => undefined,
+  routes: (server: Parameters<typeof addInferenceRoute>[0]) =>
+    addInferenceRoute(server, '/echo', {
+      admit: () => () => undefined,
       handle: async ({ body }, reply) => {
         reply.hijack()
         reply.raw.end(body)
@@ -42,14 +42,14 @@ const guarded = {
 const POST = 'POST /echo HTTP/1.1\ncontent-type: application/json\nauthorization: Bearer'
 
 test('a JWT is served when it is seen for the first time, body included, and afterwards on the fast path', async () => {
-  await using opened = await openDoor(guarded)
+  await using opened = await openServer(guarded)
   const token = jwt({ sub: 'ada' })
   for (const body of ['{"first":1}', '{"second":2}'])
     expect(await opened.send(`${POST} ${token}`, body)).toMatchObject({ status: 200, body })
 })
 
 test('a JWT that has expired gets 401 each time', async () => {
-  await using opened = await openDoor(guarded)
+  await using opened = await openServer(guarded)
   const token = jwt({ exp: 1 })
   for (const body of ['{"first":1}', '{"second":2}'])
     expect(errorOf(await opened.send(`${POST} ${token}`, body))).toMatchObject({

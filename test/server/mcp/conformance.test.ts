@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { program, temporaryFolder } from '../../mcp/support.ts'
-import { runConformance, startDoor, startHttpFixture } from './support.ts'
+import { runConformance, startMcpServer, startHttpFixture } from './support.ts'
 
 const MINUTES = 60_000
 
@@ -13,8 +13,10 @@ describe.each(['2026-07-28', '2025-11-25'])('the official conformance suite for 
   test(
     'passes with an upstream server on stdio',
     async () => {
-      await using door = await startDoor({ fixture: program('conformance-stdio', {}, { prefix: false }) })
-      const { code, failed } = await runConformance(door.url, requirements)
+      await using server = await startMcpServer({
+        fixture: program('conformance-stdio', {}, { prefix: false }),
+      })
+      const { code, failed } = await runConformance(server.url, requirements)
       expect(failed.filter((line) => !NOT_REQUIRED.test(line))).toEqual([])
       expect(code).toBe(0)
     },
@@ -26,8 +28,8 @@ describe.each(['2026-07-28', '2025-11-25'])('the official conformance suite for 
     async () => {
       using folder = temporaryFolder()
       await using fixture = await startHttpFixture(`${folder.path}/s`)
-      await using door = await startDoor({ fixture: { url: fixture.url, prefix: false } })
-      const { code, failed } = await runConformance(door.url, requirements)
+      await using server = await startMcpServer({ fixture: { url: fixture.url, prefix: false } })
+      const { code, failed } = await runConformance(server.url, requirements)
       expect(failed.filter((line) => !NOT_REQUIRED.test(line))).toEqual([])
       expect(code).toBe(0)
     },

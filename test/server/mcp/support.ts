@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { ToolCaller } from '../../../src/mcp/policy/tool-policy.ts'
-import { createDoor } from '../../../src/server/http/http-server.ts'
+import { createHttpServer } from '../../../src/server/http/http-server.ts'
 import { registerMcpRoutes } from '../../../src/server/mcp/mcp-routes.ts'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { brokerOf } from '../../mcp/support.ts'
+import { gatewayOf } from '../../mcp/support.ts'
 
 /** In these tests a header identifies callers; `nobody` is refused. */
 function findCaller({ headers }: { headers: Record<string, unknown> }): ToolCaller {
@@ -15,13 +15,13 @@ function findCaller({ headers }: { headers: Record<string, unknown> }): ToolCall
 }
 
 /** An MCP server in front of the given upstream servers, on a local port or on a Unix socket. */
-export async function startDoor(
+export async function startMcpServer(
   servers: object,
-  { socket, ...options }: { socket?: string } & Parameters<typeof brokerOf>[1] = {},
+  { socket, ...options }: { socket?: string } & Parameters<typeof gatewayOf>[1] = {},
 ) {
-  const toolBroker = await brokerOf(servers, options)
-  const app = createDoor({ name: 'test', bodyLimit: 1024 * 1024, trustForwarded: true })
-  await registerMcpRoutes(app, { toolBroker, findCaller })
+  const toolBroker = await gatewayOf(servers, options)
+  const app = createHttpServer({ name: 'test', bodyLimit: 1024 * 1024, trustForwarded: true })
+  await registerMcpRoutes(app, { toolBroker, authenticate: findCaller })
   const url = await app.listen(socket === undefined ? { host: '127.0.0.1', port: 0 } : { path: socket })
   return {
     toolBroker,
@@ -39,8 +39,8 @@ export async function startHttpFixture(socket?: string, revisions: 'all' | 'mode
   const child = spawn(process.execPath, [file, socket ?? '0', revisions], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
-  const [said] = (await once(child.stdout, 'data')) as [Buffer]
-  const url = socket === undefined ? `http://127.0.0.1:${said.toString().trim()}/mcp` : `unix:${socket}`
+  const [output] = (await once(child.stdout, 'data')) as [Buffer]
+  const url = socket === undefined ? `http://127.0.0.1:${output.toString().trim()}/mcp` : `unix:${socket}`
   return { url, child, [Symbol.asyncDispose]: () => end(child) }
 }
 

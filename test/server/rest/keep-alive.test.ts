@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { BrokerError } from '../../../src/base/errors.ts'
-import { AnswerOnReply } from '../../../src/server/rest/inference/http-response-sink.ts'
+import { HttpResponseSink } from '../../../src/server/rest/inference/http-response-sink.ts'
 import { manualClock, type ManualClock } from '../../support/manual-clock.ts'
 import { openaiClient } from '../../support/openai-client.ts'
-import { openDoor, type OpenDoor } from '../http/open-server.ts'
+import { openServer, type OpenServer } from '../http/open-server.ts'
 
 const COMMENT = ': OPENROUTER PROCESSING\n\n'
 const MINUTE_MS = 60_000
@@ -16,40 +16,42 @@ const chunk = (content: string, finish_reason: string | null = null) =>
   })
 
 let clock: ManualClock
-let door: OpenDoor
-let sinks: PromiseWithResolvers<AnswerOnReply>
+let server: OpenServer
+let sinks: PromiseWithResolvers<HttpResponseSink>
 beforeEach(async () => {
   clock = manualClock()
   sinks = Promise.withResolvers()
-  door = await openDoor({
+  server = await openServer({
     routes: (fastify) =>
       fastify.post('/v1/chat/completions', (request, reply) => {
         const { stream: streamed } = JSON.parse(String(request.body)) as { stream: boolean }
-        const sink = new AnswerOnReply(reply, clock)
-        sink.expect({ model: 'm', streamed, object: 'chat.completion.chunk' })
-        sink.accept({})
+        const sink = new HttpResponseSink(reply, clock)
+        sink.prepare({ model: 'm', stream: streamed, object: 'chat.completion.chunk' })
+        sink.start({})
         sinks.resolve(sink)
         // The test writes the response later.
         return new Promise(() => undefined)
       }),
   })
 })
-afterEach(() => door[Symbol.asyncDispose]())
+afterEach(() => server[Symbol.asyncDispose]())
 
 /** Sends a request and collects its response as it arrives. */
-async function ask(stream = true) {
-  const { path } = door.where as { path: string }
-  const asked = httpRequest({ socketPath: path, path: '/v1/chat/completions', method: 'POST' })
-  asked.setHeader('content-type', 'application/json')
-  asked.end(JSON.stringify({ stream }))
-  const response = once(asked, 'response').then(([answer]) => answer as IncomingMessage)
+async function send(stream = true) {
+  const { path } = server.where as { path: string }
+  const request = httpRequest({ socketPath: path, path: '/v1/chat/completions', method: 'POST' })
+  request.setHeader('content-type', 'application/json')
+  request.end(JSON.stringify({ stream }))
+  const response = once(request, 'response').then(([incoming]) => incoming as IncomingMessage)
   let text = ''
-  void response.then((answer) => answer.setEncoding('utf8').on('data', (piece: string) => (text += piece)))
+  void response.then((incoming) =>
+    incoming.setEncoding('utf8').on('data', (piece: string) => (text += piece)),
+  )
   return { sink: await sinks.promise, response, text: () => text }
 }
 
 test('a silent stream gets a keep-alive comment, before its first chunk and between chunks, and none while chunks arrive', async () => {
-  const { sink, response, text } = await ask()
+  const { sink, response, text } = await send()
   clock.advance(10_000)
   expect((await response).headers['content-type']).toBe('text/event-stream; charset=utf-8')
   await expect.poll(text).toBe(COMMENT)
@@ -66,20 +68,22 @@ test('a silent stream gets a keep-alive comment, before its first chunk and betw
 })
 
 test('the end of a stream cancels its keep-alive timer', async () => {
-  const { sink, response } = await ask()
+  const { sink, response } = await send()
   sink.chunk(chunk('one', 'stop'))
   sink.end()
-  const answer = await response
-  if (!answer.readableEnded) await once(answer, 'end')
+  const incoming = await response
+  if (!incoming.readableEnded) await once(incoming, 'end')
   await expect.poll(() => clock.waiting).toBe(0)
 })
 
 test('before the first comment an error can set the status, after it the error is sent in the stream', async () => {
-  const { sink, response, text } = await ask()
-  expect(sink.tell(new BrokerError('upstream-failed', 'no'))).toBe(false)
+  const { sink, response, text } = await send()
+  expect(sink.reportError(new BrokerError('upstream-failed', 'no'))).toBe(false)
   clock.advance(10_000)
   expect((await response).statusCode).toBe(200)
-  expect(sink.tell(new BrokerError('upstream-failed', 'no', { details: { provider: 'Groq' } }))).toBe(true)
+  expect(sink.reportError(new BrokerError('upstream-failed', 'no', { details: { provider: 'Groq' } }))).toBe(
+    true,
+  )
   await once(await response, 'end')
   const event = JSON.parse(text().split('data: ')[1] ?? '') as Record<string, unknown>
   // No chunk was sent, so there are no choices, like at OpenRouter.
@@ -87,25 +91,28 @@ test('before the first comment an error can set the status, after it the error i
 })
 
 test('a plain response never gets a keep-alive comment', async () => {
-  const { sink, response, text } = await ask(false)
+  const { sink, response, text } = await send(false)
   clock.advance(MINUTE_MS)
-  sink.answer('{"ok":true}')
-  const answer = await response
-  if (!answer.readableEnded) await once(answer, 'end')
-  expect([answer.headers['content-type'], text()]).toEqual(['application/json; charset=utf-8', '{"ok":true}'])
+  sink.respond('{"ok":true}')
+  const incoming = await response
+  if (!incoming.readableEnded) await once(incoming, 'end')
+  expect([incoming.headers['content-type'], text()]).toEqual([
+    'application/json; charset=utf-8',
+    '{"ok":true}',
+  ])
 })
 
 test('OpenAI’s client skips the keep-alive comments', async () => {
-  const { path } = door.where as { path: string }
+  const { path } = server.where as { path: string }
   await using client = openaiClient(path)
-  const asked = client.chat.completions.create({ model: 'm', messages: [], stream: true })
+  const request = client.chat.completions.create({ model: 'm', messages: [], stream: true })
   const sink = await sinks.promise
   clock.advance(10_000)
   sink.chunk(chunk('one '))
   clock.advance(20_000)
   sink.chunk(chunk('two', 'stop'))
   sink.end()
-  let said = ''
-  for await (const each of await asked) said += each.choices[0]?.delta.content ?? ''
-  expect(said).toBe('one two')
+  let text = ''
+  for await (const each of await request) text += each.choices[0]?.delta.content ?? ''
+  expect(text).toBe('one two')
 })

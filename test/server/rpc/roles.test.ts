@@ -18,7 +18,7 @@ describe('roles of methods', () => {
     '$method needs the role “$needs”: a call with the role “$has” is admitted or refused accordingly',
     async ({ method, needs, has }) => {
       await using socket = await startRpcSocket({ roleOf: () => has })
-      const answer = await socket.ask(callOf(method))
+      const answer = await socket.call(callOf(method))
       if (roleMay(has, needs)) expect(answer).toHaveProperty('result')
       else expect(answer).toMatchObject({ error: { code: -32003, data: { code: 'forbidden' } } })
     },
@@ -26,8 +26,8 @@ describe('roles of methods', () => {
 
   test.each(names)('%s refuses an unidentified caller, unless it is open', async (method) => {
     const findCaller = () => Promise.reject(new BrokerError('unauthorized', 'no such token'))
-    await using socket = await startRpcSocket({ findCaller })
-    const answer = await socket.ask(callOf(method))
+    await using socket = await startRpcSocket({ authenticate: findCaller })
+    const answer = await socket.call(callOf(method))
     if (methods[method].role === 'open') expect(answer).toHaveProperty('result')
     else expect(answer).toMatchObject({ error: { code: -32001, data: { code: 'unauthorized' } } })
   })
@@ -36,7 +36,7 @@ describe('roles of methods', () => {
     '%s refuses every caller when no roles are configured',
     async (method) => {
       await using socket = await startRpcSocket()
-      expect(await socket.ask(callOf(method))).toMatchObject({ error: { code: -32003 } })
+      expect(await socket.call(callOf(method))).toMatchObject({ error: { code: -32003 } })
     },
   )
 })

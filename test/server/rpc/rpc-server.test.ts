@@ -5,14 +5,14 @@ import { BrokerError, ERRORS } from '../../../src/base/errors.ts'
 import type { ErrorCode } from '../../../src/base/errors.ts'
 import { methods } from '../../../src/wire/rpc/methods.ts'
 import { exampleHandlers } from '../../support/rpc-handlers.ts'
-import { send, startRpcSocket } from '../../support/rpc-socket.ts'
+import { sendToSocket, startRpcSocket } from '../../support/rpc-socket.ts'
 
 const health = methods.health.example.result
 
 describe('a call', () => {
   test('gets the result of its handler', async () => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask({ jsonrpc: '2.0', method: 'health', params: {}, id: 1 })).toEqual({
+    expect(await socket.call({ jsonrpc: '2.0', method: 'health', params: {}, id: 1 })).toEqual({
       jsonrpc: '2.0',
       result: health,
       id: 1,
@@ -21,7 +21,7 @@ describe('a call', () => {
 
   test('may omit its params', async () => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
+    expect(await socket.call({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
   })
 
   test.each([
@@ -54,9 +54,9 @@ describe('a call', () => {
       'usage.summary': async (params: unknown) => (seen.push(params), summary),
     }
     await using socket = await startRpcSocket({ handlers })
-    await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params: { since: 5, until: 9 }, id: 1 })
-    await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params: [5, 9], id: 2 })
-    await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params: [5], id: 3 })
+    await socket.call({ jsonrpc: '2.0', method: 'usage.summary', params: { since: 5, until: 9 }, id: 1 })
+    await socket.call({ jsonrpc: '2.0', method: 'usage.summary', params: [5, 9], id: 2 })
+    await socket.call({ jsonrpc: '2.0', method: 'usage.summary', params: [5], id: 3 })
     expect(seen).toEqual([{ since: 5, until: 9 }, { since: 5, until: 9 }, { since: 5 }])
   })
 
@@ -85,7 +85,7 @@ describe('a call', () => {
 describe('a batch', () => {
   test('gets responses in the order of its calls, none for notifications', async () => {
     await using socket = await startRpcSocket()
-    const answer = await socket.ask([
+    const answer = await socket.call([
       { jsonrpc: '2.0', method: 'health', id: 'a' },
       { jsonrpc: '2.0', method: 'health' },
       { jsonrpc: '2.0', method: 'nothing', id: 'b' },
@@ -108,14 +108,14 @@ describe('a batch', () => {
 
   test('must not be empty', async () => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask([])).toMatchObject({ error: { code: -32600 }, id: null })
+    expect(await socket.call([])).toMatchObject({ error: { code: -32600 }, id: null })
   })
 
   test('with too many calls is refused', async () => {
     await using socket = await startRpcSocket()
     const calls = Array.from({ length: 101 }, (_, id) => ({ jsonrpc: '2.0', method: 'health', id }))
-    expect(await socket.ask(calls.slice(1))).toHaveLength(100)
-    expect(await socket.ask(calls)).toMatchObject({ error: { code: -32600 }, id: null })
+    expect(await socket.call(calls.slice(1))).toHaveLength(100)
+    expect(await socket.call(calls)).toMatchObject({ error: { code: -32600 }, id: null })
   })
 })
 
@@ -141,7 +141,7 @@ describe('invalid input', () => {
     ['a number', 42, null],
   ])('%s is an invalid request', async (_, call, id) => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask(call)).toMatchObject({ error: { code: -32600 }, id })
+    expect(await socket.call(call)).toMatchObject({ error: { code: -32600 }, id })
   })
 
   test.each([
@@ -151,7 +151,7 @@ describe('invalid input', () => {
     ['toString', []],
   ])('the unknown method %s is refused with the nearest names', async (method, meant) => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({
+    expect(await socket.call({ jsonrpc: '2.0', method, id: 1 })).toMatchObject({
       error: { code: -32601, data: { did_you_mean: meant } },
     })
   })
@@ -161,7 +161,7 @@ describe('invalid input', () => {
     ['param', { method: 'usage.summary', params: { ['x'.repeat(5_000)]: 1 } }],
   ])('an endless name of a %s is not echoed', async (_, call) => {
     await using socket = await startRpcSocket()
-    const answer = JSON.stringify(await socket.ask({ jsonrpc: '2.0', id: 1, ...call }))
+    const answer = JSON.stringify(await socket.call({ jsonrpc: '2.0', id: 1, ...call }))
     expect(answer).toContain(`“${'x'.repeat(100)}…”`)
     expect(answer.length).toBeLessThan(1_000)
   })
@@ -173,7 +173,7 @@ describe('invalid input', () => {
     [[1, 2, 3], 'usage.summary takes since, until in this order; 3 values were given'],
   ])('the params %j are refused with the name of the field', async (params, message) => {
     await using socket = await startRpcSocket()
-    expect(await socket.ask({ jsonrpc: '2.0', method: 'usage.summary', params, id: 1 })).toMatchObject({
+    expect(await socket.call({ jsonrpc: '2.0', method: 'usage.summary', params, id: 1 })).toMatchObject({
       error: { code: -32602, message, data: { code: 'bad-request' } },
     })
   })
@@ -202,7 +202,7 @@ describe('errors of handlers', () => {
       await using socket = await startRpcSocket({
         handlers: { ...exampleHandlers, health: () => Promise.reject(error) },
       })
-      expect(await socket.ask({ jsonrpc: '2.0', method: 'health', id: 1 })).toEqual({
+      expect(await socket.call({ jsonrpc: '2.0', method: 'health', id: 1 })).toEqual({
         jsonrpc: '2.0',
         error: {
           code: ERRORS[code].rpc,
@@ -228,7 +228,7 @@ describe('errors of handlers', () => {
     const handlers = { ...exampleHandlers, info: async () => ({ open_requests: 1n }) as never }
     await using socket = await startRpcSocket({ handlers })
     const calls = ['info', 'health'].map((method) => ({ jsonrpc: '2.0', method, id: method }))
-    expect(await socket.ask(calls)).toMatchObject([{ error: { code: -32603 } }, { result: health }])
+    expect(await socket.call(calls)).toMatchObject([{ error: { code: -32603 } }, { result: health }])
   })
 })
 
@@ -237,11 +237,11 @@ describe('the caller', () => {
     const findCaller = () => {
       throw new BrokerError('unauthorized', 'no such token')
     }
-    await using socket = await startRpcSocket({ findCaller })
-    expect(await socket.ask({ jsonrpc: '2.0', method: 'info', id: 1 })).toMatchObject({
+    await using socket = await startRpcSocket({ authenticate: findCaller })
+    expect(await socket.call({ jsonrpc: '2.0', method: 'info', id: 1 })).toMatchObject({
       error: { code: -32001, message: 'no such token', data: { code: 'unauthorized' } },
     })
-    expect(await socket.ask({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
+    expect(await socket.call({ jsonrpc: '2.0', method: 'health', id: 1 })).toMatchObject({ result: health })
   })
 
   test('is identified once for a batch and passed to each handler', async () => {
@@ -252,9 +252,9 @@ describe('the caller', () => {
       ...exampleHandlers,
       'models.list': async (_params: unknown, caller: unknown) => (seen.push(caller), []),
     }
-    await using socket = await startRpcSocket({ handlers, findCaller: async () => (found++, caller) })
+    await using socket = await startRpcSocket({ handlers, authenticate: async () => (found++, caller) })
     const call = { jsonrpc: '2.0', method: 'models.list', id: 1 }
-    await socket.ask([call, call])
+    await socket.call([call, call])
     expect(seen).toEqual([caller, caller])
     expect(found).toBe(1)
   })
@@ -263,10 +263,10 @@ describe('the caller', () => {
 describe('discovery', () => {
   test('returns the same document by call and by GET', async () => {
     await using socket = await startRpcSocket()
-    const called = (await socket.ask({ jsonrpc: '2.0', method: 'rpc.discover', id: 1 })) as {
+    const called = (await socket.call({ jsonrpc: '2.0', method: 'rpc.discover', id: 1 })) as {
       result: unknown
     }
-    const got = await send(socket.path, 'GET', '/openrpc.json')
+    const got = await sendToSocket(socket.path, 'GET', '/openrpc.json')
     expect(got.type).toContain('application/json')
     expect(JSON.parse(got.text)).toEqual(called.result)
     expect(called.result).toMatchObject({

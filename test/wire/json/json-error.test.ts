@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { explainJsonFault } from '../../../src/wire/json/json-error.ts'
+import { explainJsonError } from '../../../src/wire/json/json-error.ts'
 
 test.each([
   ['{"a" 1}', 'line 1, column 6: expected :'],
@@ -14,7 +14,7 @@ test.each([
   ['{"a":1', 'line 1, column 7: it ends too early, expected , or the end'],
   ['{} x', 'line 1, column 4: there is something after the end of the object'],
 ])('the error of %j is at %s', (text, fault) => {
-  expect(explainJsonFault(text)).toBe(fault)
+  expect(explainJsonError(text)).toBe(fault)
 })
 
 test('the error of a truncated text is at its end, or at the start of its last literal', () => {
@@ -22,7 +22,7 @@ test('the error of a truncated text is at its end, or at the start of its last l
     fc.property(fc.json({ maxDepth: 3 }), fc.nat(), (json, place) => {
       const text = `{"x":${json}}`
       const cut = text.slice(0, place % text.length)
-      expect(explainJsonFault(cut)).toMatch(/^line 1, column \d+: /)
+      expect(explainJsonError(cut)).toMatch(/^line 1, column \d+: /)
     }),
   )
 })
@@ -32,9 +32,9 @@ test.each([
   ['with a line break in it', `${'x'.repeat(5_000_000)}\n"`, 'a value is expected'],
   ['with escapes that mean nothing', `${'\\\\'.repeat(2_000_000)}\\d"`, 'a value is expected'],
 ])('a string of five million letters %s is told at once', (_name, letters, fault) => {
-  expect(explainJsonFault(`{"a":"${letters}`)).toBe(`line 1, column 6: ${fault}`)
+  expect(explainJsonError(`{"a":"${letters}`)).toBe(`line 1, column 6: ${fault}`)
 })
 
 test('an error in deeply nested JSON is explained without stack overflow', () => {
-  expect(explainJsonFault('['.repeat(200_000))).toMatch(/column 200001: it ends too early/)
+  expect(explainJsonError('['.repeat(200_000))).toMatch(/column 200001: it ends too early/)
 })

@@ -38,9 +38,9 @@ function read(text: string): unknown {
 
 test('a plain chat request is read the same with and without the schema', () => {
   fc.assert(
-    fc.property(request, (asked) => {
+    fc.property(request, (request) => {
       // A rarer field makes the parser use the schema.
-      expect(read(JSON.stringify(asked))).toEqual(read(JSON.stringify({ ...asked, reasoning: null })))
+      expect(read(JSON.stringify(request))).toEqual(read(JSON.stringify({ ...request, reasoning: null })))
     }),
     { numRuns: 3000 },
   )

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { describe, expect, test } from 'vitest'
 
-import { fieldFault, findFault } from '../../../src/wire/openai/field-error.ts'
+import { fieldError, findProblem } from '../../../src/wire/openai/field-error.ts'
 import { limitRule, limitSubject } from '../../../src/wire/rpc/limit-rule.ts'
 import { methods } from '../../../src/wire/rpc/methods.ts'
 
@@ -53,7 +53,7 @@ describe('the problem of an invalid field is described uniformly', () => {
   ])('%j', (change, path, words) => {
     const value = { ...GOOD, ...change }
     expect(form.safeParse(value).success).toBe(false)
-    expect(findFault(form, value)).toEqual({ path, words })
+    expect(findProblem(form, value)).toEqual({ path, words })
   })
 
   test.each([
@@ -64,14 +64,14 @@ describe('the problem of an invalid field is described uniformly', () => {
     [limitRule, { usd_per_day: '-5' }, 'usd_per_day', 'should not be negative'],
     [methods['tokens.create'].params, {}, 'label', 'is missing'],
   ])('in the contract: %#', (schema, value, path, words) => {
-    expect(findFault(schema, value)).toEqual({ path, words })
+    expect(findProblem(schema, value)).toEqual({ path, words })
   })
 })
 
 test('the error of an invalid request names the field and its path', () => {
-  expect(fieldFault(form, { ...GOOD, text: 7 }, ['tools', 2])).toMatchObject({
+  expect(fieldError(form, { ...GOOD, text: 7 }, ['tools', 2])).toMatchObject({
     code: 'bad-request',
     message: 'the field “tools[2].text” should be a text, but is a number',
   })
-  expect(fieldFault(form, [])).toMatchObject({ message: 'the body should be an object, but is a list' })
+  expect(fieldError(form, [])).toMatchObject({ message: 'the body should be an object, but is a list' })
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseJsonBody } from '../../../src/wire/json/json-body.ts'
-import { rememberingTools } from '../../../src/wire/openai/tools-cache.ts'
+import { createCachingParser } from '../../../src/wire/openai/tools-cache.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 const said = (body: object): Uint8Array => bytes(JSON.stringify({ model: 'm', ...body }))
@@ -12,7 +12,7 @@ const toolsOf = (name: string): readonly object[] => [
 
 describe('the tools of a body', () => {
   test('are the same object as in the previous request from the third time on', () => {
-    const parse = rememberingTools()
+    const parse = createCachingParser()
     const [first, second, third, fourth] = [1, 2, 3, 4].map((turn) =>
       parse(said({ turn, tools: toolsOf('a') })),
     )
@@ -22,7 +22,7 @@ describe('the tools of a body', () => {
   })
 
   test('are frozen, so that no request can change those of another', () => {
-    const parse = rememberingTools()
+    const parse = createCachingParser()
     const [, , tools] = [1, 2, 3].map(() => parse(said({ tools: toolsOf('a') })).value['tools'])
     expect(() => Object.assign((tools as [{ function: object }])[0].function, { name: 'b' })).toThrow(
       TypeError,
@@ -30,14 +30,14 @@ describe('the tools of a body', () => {
   })
 
   test('are not confused with cached tools that have the same beginning', () => {
-    const parse = rememberingTools()
+    const parse = createCachingParser()
     for (let turn = 0; turn < 3; turn++) parse(said({ tools: toolsOf('a') }))
     const more = [...toolsOf('a'), { type: 'function', function: { name: 'b' } }]
     expect(parse(said({ tools: more })).value['tools']).toEqual(more)
   })
 
   test('are parsed again after sixteen other sets', () => {
-    const parse = rememberingTools()
+    const parse = createCachingParser()
     const turn = (name: string): unknown => parse(said({ tools: toolsOf(name) })).value['tools']
     for (let at = 0; at < 3; at++) turn('a')
     const kept = turn('a')
@@ -47,7 +47,7 @@ describe('the tools of a body', () => {
   })
 
   test('are read as without a cache, whatever was cached and however the body is broken', () => {
-    const parse = rememberingTools()
+    const parse = createCachingParser()
     const name = fc.constantFrom('a', 'b', '"', '\\', '{"tools":', 'é', '😀')
     const place = fc.constantFrom('tools', 'to\\u006fls', 'tool', 'messages')
     const body = fc.record({ name, place, before: fc.boolean(), after: fc.boolean(), space: fc.boolean() })

@@ -1,17 +1,17 @@
 import { BrokerError } from '../../../base/errors.ts'
-import type { ChatLines } from '../line-input.ts'
+import type { LineInput } from '../line-input.ts'
 import type { Approve, Verdict } from './chat-tools.ts'
 
 /** Asks the person at the keyboard about each call. */
-export function approveByHand(lines: Pick<ChatLines, 'ask'>): Approve {
+export function approveInteractively(lines: Pick<LineInput, 'ask'>): Approve {
   return async () => (await lines.ask('run it? [y]es, [n]o, [a]lways ', readVerdict)) ?? 'stop'
 }
 
 const VERDICTS: readonly Verdict[] = ['yes', 'no', 'always']
 
 function readVerdict(line: string): Verdict | undefined {
-  const said = line.trim().toLowerCase()
-  return said === '' ? undefined : VERDICTS.find((one) => one.startsWith(said))
+  const input = line.trim().toLowerCase()
+  return input === '' ? undefined : VERDICTS.find((one) => one.startsWith(input))
 }
 
 export const approveAll: Approve = async () => 'yes'

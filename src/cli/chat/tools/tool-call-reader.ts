@@ -14,10 +14,10 @@ export type ToolCall = {
 type Piece = NonNullable<ChatChunk['choices'][number]['delta']['tool_calls']>[number]
 
 /** Joins the tool calls of a streamed response from their pieces. */
-export class CallReader {
+export class ToolCallReader {
   readonly #calls: { id: string; name: string; text: string }[] = []
 
-  take(pieces: readonly Piece[] | null | undefined): void {
+  add(pieces: readonly Piece[] | null | undefined): void {
     for (const { index, id, function: part } of pieces ?? []) {
       const call = (this.#calls[index ?? this.#calls.length] ??= { id: '', name: '', text: '' })
       call.id ||= id ?? ''
@@ -27,7 +27,7 @@ export class CallReader {
   }
 
   /** All calls that have a name; a call without one cannot be run. */
-  whole(): readonly ToolCall[] {
+  complete(): readonly ToolCall[] {
     return this.#calls
       .filter(({ name }) => name !== '')
       .map(({ id, name, text }, at) => ({

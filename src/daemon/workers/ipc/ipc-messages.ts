@@ -1,16 +1,16 @@
 import { asBrokerError, BrokerError, type ErrorCode, type ErrorDetails } from '../../../base/errors.ts'
 import type { Money } from '../../../base/money.ts'
-import type { KeptToken } from '../../../auth/token-table.ts'
+import type { StoredToken } from '../../../auth/token-table.ts'
 import type { HoldRequest, Settlement } from '../../../ledger/types.ts'
-import type { Admission, Allowance } from '../../../limits/limits.ts'
+import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
 import type { StoredRule } from '../../../limits/effective-limits.ts'
-import type { SupplyState } from '../../providers/provider-registry.ts'
+import type { RegistryState } from '../../providers/provider-registry.ts'
 
 /** What a worker sends to the primary. */
-export type FromWorker = BookMessage | HouseMessage
+export type FromWorker = AccountingMessage | LifecycleMessage
 
 /** Accounting of request `n` of that worker. */
-export type BookMessage =
+export type AccountingMessage =
   /** Check the limits, and hold what the request can cost. */
   | {
       readonly type: 'reserve'
@@ -19,12 +19,12 @@ export type BookMessage =
       readonly tokens: number
       readonly request: HoldRequest
       /** The maximum cost of every candidate is known: a budget that affords the request as it is needs no second message. */
-      readonly isWhole: boolean
+      readonly hasKnownMaxCost: boolean
     }
   /** The same request, reduced to what its budget affords. */
-  | { readonly type: 'reserve-within'; readonly n: number; readonly most: Money | undefined }
+  | { readonly type: 'reserve-within'; readonly n: number; readonly maxCost: Money | undefined }
   /** Increase the hold to `maxCost`. */
-  | { readonly type: 'increase-hold'; readonly n: number; readonly most: Money }
+  | { readonly type: 'increase-hold'; readonly n: number; readonly maxCost: Money }
   /** The request has ended: settle its hold and release its slot. */
   | { readonly type: 'settle'; readonly n: number; readonly settlement: Settlement }
   /** Release the slot of a request that has no hold. */
@@ -32,32 +32,32 @@ export type BookMessage =
   | { readonly type: 'upstream-id'; readonly theirs: string; readonly ours: string }
 
 /** State of the worker itself, and its telemetry. */
-export type HouseMessage =
-  | { readonly type: 'responses'; readonly door: string; readonly status: number; readonly count: number }
+export type LifecycleMessage =
+  | { readonly type: 'responses'; readonly listener: string; readonly status: number; readonly count: number }
   | { readonly type: 'log'; readonly level: LogLevel; readonly details: object; readonly message: string }
   /** The update or ping with this serial number was received. */
   | { readonly type: 'ack'; readonly serial: number }
   /** All listeners are open. */
   | { readonly type: 'ready'; readonly port: number | undefined }
-  | { readonly type: 'cannot-start'; readonly error: ToldError }
+  | { readonly type: 'cannot-start'; readonly error: SerializedError }
 
 /** What the primary sends to a worker. */
 export type ToWorker =
-  | Booked
-  | { readonly type: 'refused'; readonly n: number; readonly error: ToldError }
-  | { readonly type: 'settled'; readonly n: number; readonly error: ToldError | undefined }
-  | { readonly type: 'update'; readonly serial: number; readonly update: News }
+  | ReservedMessage
+  | { readonly type: 'refused'; readonly n: number; readonly error: SerializedError }
+  | { readonly type: 'settled'; readonly n: number; readonly error: SerializedError | undefined }
+  | { readonly type: 'update'; readonly serial: number; readonly update: StateUpdate }
   /** A heartbeat, to be acknowledged. */
   | { readonly type: 'ping'; readonly serial: number }
   /** Finish open requests, accept no new ones, then end the process. */
   | { readonly type: 'drain' }
 
 /** The request was admitted, or its hold was increased. */
-export interface Booked {
+export interface ReservedMessage {
   readonly type: 'reserved'
   readonly n: number
   /** Only in the first response to a request. */
-  readonly admission: Pick<Admission, 'headers' | 'mayHedge'> | undefined
+  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge'> | undefined
   /** What the caller's budgets leave; `undefined` when it has none. */
   readonly allowance: Allowance | undefined
   /** Row of the hold; `undefined` when the allowance does not afford the request and nothing is held. */
@@ -65,30 +65,30 @@ export interface Booked {
 }
 
 /** State that a worker needs for routing; each update replaces the previous one of its topic. */
-export type News =
-  | { readonly topic: 'registry'; readonly value: SupplyState }
+export type StateUpdate =
+  | { readonly topic: 'registry'; readonly value: RegistryState }
   | { readonly topic: 'rules'; readonly value: readonly StoredRule[] }
-  | { readonly topic: 'tokens'; readonly value: readonly KeptToken[] }
+  | { readonly topic: 'tokens'; readonly value: readonly StoredToken[] }
 
-export type Topic = News['topic']
+export type Topic = StateUpdate['topic']
 
 export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens']
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** A `BrokerError` as plain data. */
-export interface ToldError {
+export interface SerializedError {
   readonly code: ErrorCode
   readonly message: string
   readonly details: ErrorDetails
 }
 
 /** Any thrown value as plain data; its cause stays in the process that threw it. */
-export function toldError(thrown: unknown): ToldError {
+export function serializeError(thrown: unknown): SerializedError {
   const { code, message, details } = asBrokerError(thrown)
   return { code, message, details }
 }
 
-export function errorTold({ code, message, details }: ToldError): BrokerError {
+export function deserializeError({ code, message, details }: SerializedError): BrokerError {
   return new BrokerError(code, message, { details })
 }

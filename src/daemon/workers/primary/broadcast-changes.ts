@@ -1,43 +1,43 @@
 import type { Tokens } from '../../../auth/tokens.ts'
-import type { RuleBook } from '../../../limits/limit-store.ts'
+import type { LimitStore } from '../../../limits/limit-store.ts'
 
 /** The limit rules; a change resolves after `tell` has sent it to all workers. */
-export function tellingRules(rules: RuleBook, tell: () => Promise<void>): RuleBook {
+export function broadcastingRules(rules: LimitStore, broadcast: () => Promise<void>): LimitStore {
   return {
     list: () => rules.list(),
     get: (subject) => rules.get(subject),
-    boundsOf: (caller) => rules.boundsOf(caller),
+    limitsFor: (caller) => rules.limitsFor(caller),
     async set(subject, rule) {
       await rules.set(subject, rule)
-      await tell()
+      await broadcast()
     },
     async remove(subject) {
       const wasThere = await rules.remove(subject)
-      await tell()
+      await broadcast()
       return wasThere
     },
   }
 }
 
 /** The API tokens; a change resolves after `tell` has sent it to all workers. */
-export function tellingTokens(tokens: Tokens, tell: () => Promise<void>): Tokens {
+export function broadcastingTokens(tokens: Tokens, broadcast: () => Promise<void>): Tokens {
   return {
     list: () => tokens.list(),
-    find: (shown) => tokens.find(shown),
-    kept: () => tokens.kept(),
-    async create(wish) {
-      const made = await tokens.create(wish)
-      await tell()
+    find: (token) => tokens.find(token),
+    stored: () => tokens.stored(),
+    async create(request) {
+      const made = await tokens.create(request)
+      await broadcast()
       return made
     },
     async setDisabled(id, isDisabled) {
       const facts = await tokens.setDisabled(id, isDisabled)
-      await tell()
+      await broadcast()
       return facts
     },
     async remove(id) {
       const wasThere = await tokens.remove(id)
-      await tell()
+      await broadcast()
       return wasThere
     },
   }

@@ -1,27 +1,32 @@
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { BrokerError } from '../../../base/errors.ts'
-import { NOTHING, type Money } from '../../../base/money.ts'
+import { ZERO, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
-import type { Admission, Allowance, Limits } from '../../../limits/limits.ts'
+import type { LimitAdmission, Allowance, Limits } from '../../../limits/limits.ts'
 import type { DaemonLog } from '../../log.ts'
-import { toldError, type Booked, type BookMessage, type ToWorker } from '../ipc/ipc-messages.ts'
+import {
+  serializeError,
+  type ReservedMessage,
+  type AccountingMessage,
+  type ToWorker,
+} from '../ipc/ipc-messages.ts'
 
 /** The primary's services that account for the requests of all workers. */
-export interface BookRooms {
-  readonly admission: Rooms['admission']
-  readonly upstreamIds: Rooms['upstreamIds']
+export interface AccountingServices {
+  readonly concurrencyLimit: Services['concurrencyLimit']
+  readonly upstreamIds: Services['upstreamIds']
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'raise' | 'settle' | 'interrupt'>
-  readonly figures: { note(settlement: Settlement): void }
+  readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle' | 'interrupt'>
+  readonly endpointStats: { record(settlement: Settlement): void }
 }
 
-export interface WorkerBooksParts {
-  readonly rooms: BookRooms
+export interface RemoteAccountingServerParts {
+  readonly services: AccountingServices
   readonly log: DaemonLog
-  readonly answer: (message: ToWorker) => void
+  readonly respond: (message: ToWorker) => void
   /** For messages that the worker does not wait for. */
-  readonly answerSoon: (message: ToWorker) => void
+  readonly respondDeferred: (message: ToWorker) => void
 }
 
 /** Money held for a request. While the hold is being increased, the ledger is about to replace it. */
@@ -33,7 +38,7 @@ type Held =
 /** An admitted request of the worker, until it releases its slot. */
 interface OpenRequest {
   readonly request: HoldRequest
-  readonly admission: Admission
+  readonly admission: LimitAdmission
   readonly releaseSlot: () => void
   held: Held
 }
@@ -42,35 +47,35 @@ interface OpenRequest {
  * Accounts for the requests of one worker. The steps are those of a request that the primary executes itself: admit,
  * check the allowance, hold, increase the hold, settle, release.
  */
-export class WorkerBooks {
-  readonly #parts: WorkerBooksParts
+export class RemoteAccountingServer {
+  readonly #parts: RemoteAccountingServerParts
   readonly #open = new Map<number, OpenRequest>()
   #state: 'serving' | 'worker-gone' = 'serving'
 
-  constructor(parts: WorkerBooksParts) {
+  constructor(parts: RemoteAccountingServerParts) {
     this.#parts = parts
   }
 
-  hear(message: BookMessage): void {
-    const { rooms } = this.#parts
+  onMessage(message: AccountingMessage): void {
+    const { services } = this.#parts
     switch (message.type) {
       case 'reserve':
         return this.#reserve(message)
       case 'reserve-within':
-        return this.#reserveWithin(message.n, message.most)
+        return this.#reserveWithin(message.n, message.maxCost)
       case 'increase-hold':
-        return this.#increaseHold(message.n, message.most)
+        return this.#increaseHold(message.n, message.maxCost)
       case 'settle':
         return this.#settle(message.n, message.settlement)
       case 'release':
         return this.#release(message.n, 0)
       case 'upstream-id':
-        return rooms.upstreamIds.note(message.theirs, message.ours)
+        return services.upstreamIds.add(message.theirs, message.ours)
     }
   }
 
   /** The worker died: its open holds become entries with cost bounds, as after a crash of the whole broker. */
-  gone(): void {
+  onWorkerExit(): void {
     this.#state = 'worker-gone'
     for (const [n, { held }] of this.#open) {
       // A hold that is being increased is interrupted when the ledger has replaced it.
@@ -79,37 +84,37 @@ export class WorkerBooks {
     }
   }
 
-  #reserve({ n, tokens, request, isWhole }: Extract<BookMessage, { type: 'reserve' }>): void {
-    const { rooms, answer } = this.#parts
+  #reserve({ n, tokens, request, hasKnownMaxCost }: Extract<AccountingMessage, { type: 'reserve' }>): void {
+    const { services, respond } = this.#parts
     let releaseSlot: (() => void) | undefined
-    let admission: Admission | undefined
+    let admission: LimitAdmission | undefined
     try {
-      releaseSlot = rooms.admission.enter()
-      admission = rooms.limits.admit(request.caller, tokens)
-      const allowance = rooms.limits.allowance(request.caller)
+      releaseSlot = services.concurrencyLimit.acquire()
+      admission = services.limits.admit(request.caller, tokens)
+      const allowance = services.limits.allowance(request.caller)
       const open: OpenRequest = { request, admission, releaseSlot, held: { state: 'none' } }
       this.#open.set(n, open)
       const { headers, mayHedge } = admission
       const sent = { headers, mayHedge }
-      if (allowance === undefined || (isWhole && affords(allowance, request.most)))
+      if (allowance === undefined || (hasKnownMaxCost && affords(allowance, request.maxCost)))
         return this.#hold(n, open, request, allowance, sent)
-      answer({ type: 'reserved', n, admission: sent, allowance, rowid: undefined })
+      respond({ type: 'reserved', n, admission: sent, allowance, rowid: undefined })
     } catch (error) {
       this.#open.delete(n)
-      admission?.leave(0)
+      admission?.release(0)
       releaseSlot?.()
-      answer({ type: 'refused', n, error: toldError(error) })
+      respond({ type: 'refused', n, error: serializeError(error) })
     }
   }
 
   /** The balance check and the hold happen in one turn of the event loop, so no other request can hold the same money. */
-  #reserveWithin(n: number, most: Money | undefined): void {
+  #reserveWithin(n: number, maxCost: Money | undefined): void {
     const open = this.#open.get(n)
     if (open === undefined) return
-    const allowance = this.#parts.rooms.limits.allowance(open.request.caller)
-    const isAffordable = allowance === undefined || most === undefined || affords(allowance, most)
-    if (isAffordable) this.#hold(n, open, { ...open.request, most }, allowance, undefined)
-    else this.#parts.answer({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
+    const allowance = this.#parts.services.limits.allowance(open.request.caller)
+    const isAffordable = allowance === undefined || maxCost === undefined || affords(allowance, maxCost)
+    if (isAffordable) this.#hold(n, open, { ...open.request, maxCost }, allowance, undefined)
+    else this.#parts.respond({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
   }
 
   #hold(
@@ -117,54 +122,54 @@ export class WorkerBooks {
     open: OpenRequest,
     request: HoldRequest,
     allowance: Allowance | undefined,
-    admission: Booked['admission'],
+    admission: ReservedMessage['admission'],
   ): void {
-    const { rooms, answer } = this.#parts
-    rooms.ledger.hold(request).then(
+    const { services, respond } = this.#parts
+    services.ledger.hold(request).then(
       (hold) => {
         if (this.#state === 'worker-gone') return this.#interrupt(hold)
         open.held = { state: 'held', hold }
-        answer({ type: 'reserved', n, admission, allowance, rowid: hold.rowid })
+        respond({ type: 'reserved', n, admission, allowance, rowid: hold.rowid })
       },
       (error: unknown) => {
         if (this.#state === 'worker-gone') return
         this.#release(n, 0)
-        answer({ type: 'refused', n, error: toldError(error) })
+        respond({ type: 'refused', n, error: serializeError(error) })
       },
     )
   }
 
   /** As in `#reserveWithin`, the check and the increase happen in one turn of the event loop. */
-  #increaseHold(n: number, most: Money): void {
-    const { rooms, answer } = this.#parts
+  #increaseHold(n: number, maxCost: Money): void {
+    const { services, respond } = this.#parts
     const open = this.#open.get(n)
     if (open === undefined || open.held.state === 'none') return
     const { hold } = open.held
-    const allowance = rooms.limits.allowance(hold.caller)
-    const increase = most - (hold.most ?? NOTHING)
-    if (allowance !== undefined && increase > allowance.left)
-      return answer({ type: 'refused', n, error: toldError(tooExpensive()) })
+    const allowance = services.limits.allowance(hold.caller)
+    const increase = maxCost - (hold.maxCost ?? ZERO)
+    if (allowance !== undefined && increase > allowance.remaining)
+      return respond({ type: 'refused', n, error: serializeError(tooExpensive()) })
     open.held = { state: 'increasing', hold }
     const finish = (current: Hold, message: ToWorker): void => {
       open.held = { state: 'held', hold: current }
       if (this.#state === 'worker-gone') this.#interrupt(current)
-      else answer(message)
+      else respond(message)
     }
-    rooms.ledger.raise(hold, most).then(
+    services.ledger.increaseHold(hold, maxCost).then(
       (increased) =>
         finish(increased, { type: 'reserved', n, admission: undefined, allowance, rowid: increased.rowid }),
-      (error: unknown) => finish(hold, { type: 'refused', n, error: toldError(error) }),
+      (error: unknown) => finish(hold, { type: 'refused', n, error: serializeError(error) }),
     )
   }
 
   #settle(n: number, settlement: Settlement): void {
-    const { rooms, answerSoon } = this.#parts
+    const { services, respondDeferred } = this.#parts
     const open = this.#open.get(n)
     if (open === undefined || open.held.state === 'none') return
-    rooms.figures.note(settlement)
-    rooms.ledger.settle(open.held.hold, settlement).then(
-      () => answerSoon({ type: 'settled', n, error: undefined }),
-      (error: unknown) => answerSoon({ type: 'settled', n, error: toldError(error) }),
+    services.endpointStats.record(settlement)
+    services.ledger.settle(open.held.hold, settlement).then(
+      () => respondDeferred({ type: 'settled', n, error: undefined }),
+      (error: unknown) => respondDeferred({ type: 'settled', n, error: serializeError(error) }),
     )
     const { usage } = settlement
     this.#release(n, usage === undefined ? 0 : usage.prompt + usage.completion)
@@ -174,13 +179,13 @@ export class WorkerBooks {
     const open = this.#open.get(n)
     if (open === undefined) return
     this.#open.delete(n)
-    open.admission.leave(tokensUsed)
+    open.admission.release(tokensUsed)
     open.releaseSlot()
   }
 
   #interrupt(hold: Hold): void {
-    const { rooms, log } = this.#parts
-    rooms.ledger
+    const { services, log } = this.#parts
+    services.ledger
       .interrupt(hold)
       .catch((error: unknown) =>
         log.error({ err: error, id: hold.id }, 'an open request of a dead worker could not be recorded'),
@@ -192,6 +197,6 @@ function tooExpensive(): BrokerError {
   return new BrokerError('over-budget', 'the remaining budget does not cover another attempt at this request')
 }
 
-function affords({ left }: Allowance, most: Money | undefined): boolean {
-  return most !== undefined && most <= left
+function affords({ remaining }: Allowance, maxCost: Money | undefined): boolean {
+  return maxCost !== undefined && maxCost <= remaining
 }

@@ -5,42 +5,42 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../../base/clock.ts'
 import type { Metrics } from '../../../telemetry/metrics.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Config, Flags } from '../../../config/config.ts'
-import { clearWay } from '../../../runtime/bind.ts'
+import { prepareSocketPath } from '../../../runtime/bind.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
-import { createBackOff, type BackOff } from '../../../base/backoff.ts'
+import { createBackoff, type Backoff } from '../../../base/backoff.ts'
 import type { DaemonLog } from '../../log.ts'
-import { restDoors, type TcpAddress } from '../../listeners/listeners.ts'
-import { LINE_FD, openLine, type Line } from '../ipc/ipc-channel.ts'
+import { restListeners, type TcpAddress } from '../../listeners/listeners.ts'
+import { IPC_FD, openIpcChannel, type IpcChannel } from '../ipc/ipc-channel.ts'
 import {
-  errorTold,
+  deserializeError,
   TOPICS,
   type FromWorker,
-  type News,
+  type StateUpdate,
   type Topic,
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
-import { watchWorker } from './worker-heartbeat.ts'
-import { WorkerBooks, type BookRooms } from './remote-accounting-server.ts'
+import { startHeartbeat } from './worker-heartbeat.ts'
+import { RemoteAccountingServer, type AccountingServices } from './remote-accounting-server.ts'
 
-export interface FleetParts {
+export interface WorkerPoolParts {
   readonly config: Config
   readonly flags: Flags
   readonly clock: Clock
   readonly log: DaemonLog
   readonly sockets: SocketPaths
-  readonly rooms: BookRooms & { readonly running: Rooms['running'] }
-  readonly metrics: { readonly answered: Metrics['answered'] }
+  readonly services: AccountingServices & { readonly inFlight: Services['inFlight'] }
+  readonly metrics: { readonly recordResponse: Metrics['recordResponse'] }
   /** The current state of each topic that workers need. */
-  readonly state: { readonly [T in Topic]: () => Extract<News, { topic: T }>['value'] }
+  readonly state: { readonly [T in Topic]: () => Extract<StateUpdate, { topic: T }>['value'] }
 }
 
 /** The worker processes of a primary. */
-export interface Fleet {
+export interface WorkerPool {
   readonly tcp: TcpAddress | undefined
   /** Sends the current state of `topic` to all workers; resolves when each has acknowledged it or has exited. */
-  tell(topic: Topic): Promise<void>
+  broadcast(topic: Topic): Promise<void>
   /** Removes the sockets, drains the workers within the configured timeout, and ends them. */
   close(): Promise<void>
 }
@@ -50,30 +50,30 @@ const STABLE_MS = 60_000
 /** Grace period beyond the drain itself, for final error responses and the settlements after them. */
 const SETTLE_GRACE_MS = 10_000
 
-interface Hand {
+interface WorkerHandle {
   readonly number: number
   readonly process: Worker
-  readonly line: Line<ToWorker>
+  readonly channel: IpcChannel<ToWorker>
   /** Resolvers of updates and pings that it has not acknowledged yet, by serial number. */
-  readonly unheard: Map<number, () => void>
+  readonly unacknowledged: Map<number, () => void>
   /** Resolves with its TCP port. */
   readonly ready: PromiseWithResolvers<number | undefined>
 }
 
 /** Starts the workers and resolves when all of them serve requests. Throws `cannot-start`, or what kept one from starting. */
-export async function startFleet(parts: FleetParts): Promise<Fleet> {
+export async function startWorkerPool(parts: WorkerPoolParts): Promise<WorkerPool> {
   const { config, sockets } = parts
-  const paths = restDoors(config, sockets).map(({ path }) => path)
-  for (const path of paths) await clearWay(path)
+  const paths = restListeners(config, sockets).map(({ path }) => path)
+  for (const path of paths) await prepareSocketPath(path)
   prepareCluster(parts.flags)
-  const fleet = new RunningFleet(parts, paths)
+  const pool = new RunningWorkerPool(parts, paths)
   try {
-    await fleet.start()
+    await pool.start()
   } catch (error) {
-    await fleet.close()
+    await pool.close()
     throw error
   }
-  return fleet
+  return pool
 }
 
 function prepareCluster(flags: Flags): void {
@@ -87,16 +87,16 @@ function prepareCluster(flags: Flags): void {
   })
 }
 
-class RunningFleet implements Fleet {
-  readonly #parts: FleetParts
+class RunningWorkerPool implements WorkerPool {
+  readonly #parts: WorkerPoolParts
   readonly #paths: readonly string[]
-  readonly #workers = new Map<number, Hand>()
+  readonly #workers = new Map<number, WorkerHandle>()
   readonly #exits = new Set<Promise<void>>()
   #serial = 0
   #state: 'running' | 'closing' = 'running'
   tcp: TcpAddress | undefined
 
-  constructor(parts: FleetParts, paths: readonly string[]) {
+  constructor(parts: WorkerPoolParts, paths: readonly string[]) {
     this.#parts = parts
     this.#paths = paths
   }
@@ -104,24 +104,24 @@ class RunningFleet implements Fleet {
   async start(): Promise<void> {
     const { config, clock } = this.#parts
     const numbers = Array.from({ length: config.workers }, (_, index) => index + 1)
-    const [port] = await Promise.all(numbers.map((number) => this.#startWorker(number, createBackOff(clock))))
+    const [port] = await Promise.all(numbers.map((number) => this.#startWorker(number, createBackoff(clock))))
     if (config.listen !== undefined && port !== undefined) this.tcp = { ...config.listen, port }
   }
 
-  async tell(topic: Topic): Promise<void> {
+  async broadcast(topic: Topic): Promise<void> {
     const value = this.#parts.state[topic]()
     await Promise.all(
-      [...this.#workers.values()].map((worker) => this.#sendUpdate(worker, { topic, value } as News)),
+      [...this.#workers.values()].map((worker) => this.#sendUpdate(worker, { topic, value } as StateUpdate)),
     )
   }
 
   async close(): Promise<void> {
-    const { config, clock, rooms } = this.#parts
+    const { config, clock, services } = this.#parts
     this.#state = 'closing'
     for (const path of this.#paths) rmSync(path, { force: true })
-    for (const { line } of this.#workers.values()) line.send({ type: 'drain' })
+    for (const { channel } of this.#workers.values()) channel.send({ type: 'drain' })
     // Requests that workers forwarded run in this process.
-    const cancelEnd = clock.after(config.drainTimeoutMs, () => rooms.running.endAll())
+    const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
     const cancelKill = clock.after(config.drainTimeoutMs + SETTLE_GRACE_MS, () => {
       for (const { process } of this.#workers.values()) process.process.kill('SIGKILL')
     })
@@ -131,7 +131,7 @@ class RunningFleet implements Fleet {
   }
 
   /** Starts the worker of this number, and restarts it whenever it exits. Resolves with its TCP port when it is ready. */
-  #startWorker(number: number, backOff: BackOff): Promise<number | undefined> {
+  #startWorker(number: number, backOff: Backoff): Promise<number | undefined> {
     const startedAt = this.#parts.clock.monotonic()
     const worker = this.#launch(number)
     const exited = new Promise<void>((resolve) => {
@@ -148,40 +148,40 @@ class RunningFleet implements Fleet {
 
   #restart(
     number: number,
-    backOff: BackOff,
+    backOff: Backoff,
     { startedAt, code, signal }: { startedAt: number; code: number | null; signal: string | null },
   ): void {
     const { clock, log } = this.#parts
-    if (clock.monotonic() - startedAt > STABLE_MS) backOff.forgive()
-    backOff.fail()
-    const restMs = backOff.restMs()
+    if (clock.monotonic() - startedAt > STABLE_MS) backOff.reset()
+    backOff.recordFailure()
+    const restMs = backOff.cooldownMs()
     log.error({ worker: number, code, signal, restMs }, 'a worker ended and is started again')
     clock.after(restMs, () => {
       if (this.#state === 'running') this.#startWorker(number, backOff).catch(() => undefined)
     })
   }
 
-  #launch(number: number): Hand {
+  #launch(number: number): WorkerHandle {
     const { log } = this.#parts
     const child = cluster.fork({ NODE_COMPILE_CACHE: getCompileCacheDir() ?? '' })
-    const accounting = new WorkerBooks({
+    const accounting = new RemoteAccountingServer({
       ...this.#parts,
-      answer: (message) => line.send(message),
-      answerSoon: (message) => line.sendSoon(message),
+      respond: (message) => channel.send(message),
+      respondDeferred: (message) => channel.sendDeferred(message),
     })
-    const line = openLine<FromWorker, ToWorker>(ipcSocketOf(child), {
+    const channel = openIpcChannel<FromWorker, ToWorker>(ipcSocketOf(child), {
       onMessage: (message) => this.#onMessage(worker, accounting, message),
       onClose: () => {
-        accounting.gone()
+        accounting.onWorkerExit()
         this.#workers.delete(number)
-        for (const acknowledge of worker.unheard.values()) acknowledge()
+        for (const acknowledge of worker.unacknowledged.values()) acknowledge()
       },
     })
-    const worker: Hand = {
+    const worker: WorkerHandle = {
       number,
       process: child,
-      line,
-      unheard: new Map(),
+      channel,
+      unacknowledged: new Map(),
       ready: Promise.withResolvers(),
     }
     // After a restart no caller waits for `ready`.
@@ -189,44 +189,45 @@ class RunningFleet implements Fleet {
     this.#workers.set(number, worker)
     this.#watch(worker)
     for (const topic of TOPICS)
-      void this.#sendUpdate(worker, { topic, value: this.#parts.state[topic]() } as News)
+      void this.#sendUpdate(worker, { topic, value: this.#parts.state[topic]() } as StateUpdate)
     return worker
   }
 
-  #sendUpdate(worker: Hand, update: News): Promise<void> {
+  #sendUpdate(worker: WorkerHandle, update: StateUpdate): Promise<void> {
     return this.#request(worker, (serial) => ({ type: 'update', serial, update }))
   }
 
   /** Resolves when the worker has acknowledged the message or has exited. */
-  #request({ line, unheard }: Hand, message: (serial: number) => ToWorker): Promise<void> {
+  #request({ channel, unacknowledged }: WorkerHandle, message: (serial: number) => ToWorker): Promise<void> {
     const serial = ++this.#serial
     return new Promise((resolve) => {
-      unheard.set(serial, resolve)
-      line.send(message(serial))
+      unacknowledged.set(serial, resolve)
+      channel.send(message(serial))
     })
   }
 
-  #watch(worker: Hand): void {
+  #watch(worker: WorkerHandle): void {
     const { clock, log } = this.#parts
     const { number, process, ready } = worker
-    watchWorker({
+    startHeartbeat({
       clock,
       ready: ready.promise,
-      pulse: () => this.#request(worker, (serial) => ({ type: 'ping', serial })),
-      isOver: () => this.#state === 'closing' || this.#workers.get(number) !== worker,
-      end(why) {
-        log.error({ worker: number }, why)
+      ping: () => this.#request(worker, (serial) => ({ type: 'ping', serial })),
+      isExiting: () => this.#state === 'closing' || this.#workers.get(number) !== worker,
+      kill(reason) {
+        log.error({ worker: number }, reason)
         process.process.kill('SIGKILL')
       },
     })
   }
 
-  #onMessage(worker: Hand, accounting: WorkerBooks, message: FromWorker): void {
-    const { number, process, unheard, ready } = worker
+  #onMessage(worker: WorkerHandle, accounting: RemoteAccountingServer, message: FromWorker): void {
+    const { number, process, unacknowledged, ready } = worker
     const { metrics, log } = this.#parts
     switch (message.type) {
       case 'responses':
-        for (let left = message.count; left > 0; left--) metrics.answered(message.door, message.status)
+        for (let left = message.count; left > 0; left--)
+          metrics.recordResponse(message.listener, message.status)
         return
       case 'log':
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
@@ -234,10 +235,10 @@ class RunningFleet implements Fleet {
         log.info({ worker: number, workerPid: process.process.pid }, 'a worker is ready')
         return ready.resolve(message.port)
       case 'cannot-start':
-        return ready.reject(errorTold(message.error))
+        return ready.reject(deserializeError(message.error))
       case 'ack': {
-        unheard.get(message.serial)?.()
-        unheard.delete(message.serial)
+        unacknowledged.get(message.serial)?.()
+        unacknowledged.delete(message.serial)
         return
       }
       case 'reserve':
@@ -246,12 +247,12 @@ class RunningFleet implements Fleet {
       case 'settle':
       case 'release':
       case 'upstream-id':
-        accounting.hear(message)
+        accounting.onMessage(message)
     }
   }
 }
 
 /** The `pipe` of `stdio`, which is duplex. */
 function ipcSocketOf({ process }: Worker): Duplex {
-  return process.stdio[LINE_FD] as Duplex
+  return process.stdio[IPC_FD] as Duplex
 }

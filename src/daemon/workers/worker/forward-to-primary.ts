@@ -1,13 +1,13 @@
 import { Agent, request as send, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream'
 import { BrokerError } from '../../../base/errors.ts'
-import { renderError, tellError } from '../../../server/http/errors/error-response.ts'
+import { renderError, sendRenderedError } from '../../../server/http/errors/error-response.ts'
 
 /** Carries the peer address to the primary's internal TCP listener, which can't see it. A value sent by a caller is dropped. */
 export const PEER_HEADER = 'x-aibroker-peer'
 
 /** Headers of one connection, which must not be forwarded (RFC 9110, 7.6.1). */
-const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
+const CONNECTION_HEADERS: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -16,40 +16,40 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
   PEER_HEADER,
 ])
 
-export interface PassOn {
+export interface Forwarder {
   /** Forwards a request whose body was not read yet. */
   (request: IncomingMessage, response: ServerResponse): void
   /** Forwards a request with the body that was read. */
-  whole(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void
+  withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array): void
   close(): void
 }
 
 /** Forwards requests that a worker does not serve itself to the primary's internal listener, byte for byte. */
-export function createPassOn(twinSocket: string): PassOn {
+export function createForwarder(internalSocket: string): Forwarder {
   const agent = new Agent({ keepAlive: true })
 
   function open(request: IncomingMessage, response: ServerResponse, headers: string[]) {
     const outgoing = send({
-      socketPath: twinSocket,
+      socketPath: internalSocket,
       agent,
       method: request.method,
       path: request.url,
       headers,
     })
-    outgoing.once('response', (incoming) => answer(incoming, response))
+    outgoing.once('response', (incoming) => sendResponse(incoming, response))
     outgoing.on('error', () => {
       // A server that refuses a body may stop reading it; its response is then already being sent.
-      if (!response.headersSent) tellError(response, renderError(starting()))
+      if (!response.headersSent) sendRenderedError(response, renderError(notAvailable()))
     })
     response.once('close', () => outgoing.destroy())
     return outgoing
   }
 
-  const passOn = (request: IncomingMessage, response: ServerResponse): void => {
+  const forward = (request: IncomingMessage, response: ServerResponse): void => {
     request.pipe(open(request, response, headersOf(request)))
   }
-  return Object.assign(passOn, {
-    whole(request: IncomingMessage, response: ServerResponse, body: Uint8Array) {
+  return Object.assign(forward, {
+    withBody(request: IncomingMessage, response: ServerResponse, body: Uint8Array) {
       const headers = headersOf(request, 'content-length', 'transfer-encoding')
       open(request, response, [...headers, 'content-length', String(body.byteLength)]).end(body)
     },
@@ -58,17 +58,18 @@ export function createPassOn(twinSocket: string): PassOn {
 }
 
 function headersOf({ rawHeaders, socket }: IncomingMessage, ...without: readonly string[]): string[] {
-  const headers = filtered(rawHeaders, (name) => OF_THE_CONNECTION.has(name) || without.includes(name))
+  const headers = withoutHeaders(rawHeaders, (name) => CONNECTION_HEADERS.has(name) || without.includes(name))
   const { remoteAddress } = socket
   return remoteAddress === undefined ? headers : [...headers, PEER_HEADER, remoteAddress]
 }
 
-function answer(incoming: IncomingMessage, response: ServerResponse): void {
-  const isOurs = (name: string): boolean => OF_THE_CONNECTION.has(name) || name === 'transfer-encoding'
+function sendResponse(incoming: IncomingMessage, response: ServerResponse): void {
+  const isConnectionHeader = (name: string): boolean =>
+    CONNECTION_HEADERS.has(name) || name === 'transfer-encoding'
   response.writeHead(
     incoming.statusCode ?? 502,
     incoming.statusMessage,
-    filtered(incoming.rawHeaders, isOurs),
+    withoutHeaders(incoming.rawHeaders, isConnectionHeader),
   )
   // Send the head of a stream without waiting for its first event.
   response.flushHeaders()
@@ -76,15 +77,15 @@ function answer(incoming: IncomingMessage, response: ServerResponse): void {
 }
 
 /** Header names and values alternating, as in `rawHeaders`. */
-function filtered(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
-  const kept: string[] = []
+function withoutHeaders(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
+  const remaining: string[] = []
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]]
-    if (!isDropped(name.toLowerCase())) kept.push(name, value)
+    if (!isDropped(name.toLowerCase())) remaining.push(name, value)
   }
-  return kept
+  return remaining
 }
 
-function starting(): BrokerError {
+function notAvailable(): BrokerError {
   return new BrokerError('stopping', 'the broker is starting or stopping; retry in a moment')
 }

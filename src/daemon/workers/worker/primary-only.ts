@@ -1,38 +1,41 @@
-import type { Errand } from '../../../inference/request/inference-request.ts'
+import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
-import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import { readMcpConfig, watchFile } from '../../../mcp/config/config-file.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
 /** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
-export class PassedOn extends Error {}
+export class ForwardRequired extends Error {}
 
 /**
  * Providers that only the primary may call: the requests per minute of a key must be counted in one process, and a server on
  * this host must be started by one.
  */
-export function providersOfThePrimary(settings: ReadonlyMap<string, ProviderSetting>): ReadonlySet<string> {
-  const isOne = ({ server, keys = [] }: ProviderSetting): boolean =>
+export function primaryOnlyProviders(settings: ReadonlyMap<string, ProviderSetting>): ReadonlySet<string> {
+  const isPrimaryOnly = ({ server, keys = [] }: ProviderSetting): boolean =>
     server !== undefined || keys.some(({ requestsPerMinute }) => requestsPerMinute !== undefined)
-  return new Set([...settings.values()].filter(isOne).map(({ name }) => name))
+  return new Set([...settings.values()].filter(isPrimaryOnly).map(({ name }) => name))
 }
 
 /** Throws `ForwardRequired` when a candidate belongs to one of these providers. */
-export function refuseForeign({ candidates }: Errand, ofThePrimary: ReadonlySet<string>): void {
-  if (ofThePrimary.size > 0 && candidates.some(({ provider }) => ofThePrimary.has(provider)))
-    throw new PassedOn()
+export function forwardIfPrimaryOnly(
+  { candidates }: InferenceRequest,
+  primaryOnly: ReadonlySet<string>,
+): void {
+  if (primaryOnly.size > 0 && candidates.some(({ provider }) => primaryOnly.has(provider)))
+    throw new ForwardRequired()
 }
 
 /**
  * The tools of a worker: it reads the policy that decides which callers get tools by default, and forwards every chat with
  * tools. The MCP servers themselves run once, in the primary.
  */
-export async function toolsElsewhere(
+export async function openWorkerTools(
   configPath: string | undefined,
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly tools: ToolBroker; close(): void }> {
+): Promise<{ readonly tools: McpGateway; close(): void }> {
   let policy = new ToolPolicy([], clock)
   const read = async (path: string): Promise<void> => {
     const { policies } = await readMcpConfig(path, environment)
@@ -44,19 +47,19 @@ export async function toolsElsewhere(
       ? () => undefined
       : // A file that can't be parsed changes nothing, as in the primary, which logs it.
         watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
-  const chatTools: ToolBroker['chatTools'] = (caller) => {
-    if (policy.chatTools(caller).length > 0) throw new PassedOn()
+  const chatTools: McpGateway['chatTools'] = (caller) => {
+    if (policy.chatTools(caller).length > 0) throw new ForwardRequired()
     return []
   }
-  return { tools: standIn<ToolBroker>({ chatTools }, () => new PassedOn()), close }
+  return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), close }
 }
 
 /** An object that has only these members; access to any other throws. */
-export function standIn<T extends object>(parts: Partial<T>, because: () => Error): T {
+export function standIn<T extends object>(parts: Partial<T>, createError: () => Error): T {
   return new Proxy(parts, {
     get(target, name) {
       if (Reflect.has(target, name)) return Reflect.get(target, name) as unknown
-      throw because()
+      throw createError()
     },
   }) as T
 }

@@ -1,36 +1,36 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { Clock } from '../../../base/clock.ts'
-import { grantFor } from '../../../inference/budget/affordable-candidates.ts'
-import type { Errand } from '../../../inference/request/inference-request.ts'
-import type { BookAhead, Booking, Books } from '../../../inference/budget/accounting.ts'
-import { mostItCanCost } from '../../../ledger/cost.ts'
+import { affordableCandidates } from '../../../inference/budget/affordable-candidates.ts'
+import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
+import type { ReserveRemotely, ReservationRequest, Accounting } from '../../../inference/budget/accounting.ts'
+import { maxCostOf } from '../../../ledger/cost.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
-import type { Admission, Allowance } from '../../../limits/limits.ts'
-import type { RuleBook } from '../../../limits/limit-store.ts'
+import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
+import type { LimitStore } from '../../../limits/limit-store.ts'
 import {
-  errorTold,
-  type Booked,
+  deserializeError,
+  type ReservedMessage,
   type FromWorker,
-  type ToldError,
+  type SerializedError,
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
 
 /** Limits and ledger of a worker, both of which are the primary's. */
-export interface BooksElsewhere {
-  readonly bookAhead: BookAhead
-  hear(message: Extract<ToWorker, { readonly n: number }>): void
+export interface RemoteAccounting {
+  readonly reserve: ReserveRemotely
+  onMessage(message: Extract<ToWorker, { readonly n: number }>): void
   /** Resolves when every reserved request is settled. */
   settled(): Promise<void>
 }
 
-export interface BooksElsewhereParts {
+export interface RemoteAccountingParts {
   readonly send: (message: FromWorker) => void
-  readonly rules: Pick<RuleBook, 'boundsOf'>
+  readonly rules: Pick<LimitStore, 'limitsFor'>
   readonly clock: Clock
 }
 
 /** Reserves limits and money at the primary before a request is executed. */
-export function createBooksElsewhere(parts: BooksElsewhereParts): BooksElsewhere {
+export function createRemoteAccounting(parts: RemoteAccountingParts): RemoteAccounting {
   return new RemoteAccountingClient(parts)
 }
 
@@ -45,41 +45,41 @@ interface Pending<T> {
 interface PrimaryGrant {
   readonly n: number
   readonly hold: Hold
-  readonly admission: Pick<Admission, 'headers' | 'mayHedge'>
+  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge'>
   readonly allowance: Allowance | undefined
 }
 
-class RemoteAccountingClient implements BooksElsewhere {
-  readonly #parts: BooksElsewhereParts
+class RemoteAccountingClient implements RemoteAccounting {
+  readonly #parts: RemoteAccountingParts
   /** Messages without a response yet, by the request's number. A request has one at a time. */
-  readonly #reservations = new Map<number, Pending<Booked>>()
+  readonly #reservations = new Map<number, Pending<ReservedMessage>>()
   readonly #settlements = new Map<number, Pending<void>>()
   readonly #onIdle: (() => void)[] = []
   #last = 0
   #open = 0
 
-  constructor(parts: BooksElsewhereParts) {
+  constructor(parts: RemoteAccountingParts) {
     this.#parts = parts
   }
 
-  readonly bookAhead: BookAhead = async (booking) => {
+  readonly reserve: ReserveRemotely = async (reservation) => {
     const n = ++this.#last
     this.#open++
     try {
-      return this.#accountingOf(await this.#reserve(n, booking))
+      return this.#accountingOf(await this.#reserve(n, reservation))
     } catch (error) {
       this.#close()
       throw error
     }
   }
 
-  hear(message: Extract<ToWorker, { readonly n: number }>): void {
+  onMessage(message: Extract<ToWorker, { readonly n: number }>): void {
     const { n } = message
     if (message.type === 'settled') return this.#onSettled(n, message.error)
     const pending = this.#reservations.get(n)
     this.#reservations.delete(n)
     if (message.type === 'reserved') pending?.resolve(message)
-    else pending?.reject(errorTold(message.error))
+    else pending?.reject(deserializeError(message.error))
   }
 
   settled(): Promise<void> {
@@ -87,46 +87,52 @@ class RemoteAccountingClient implements BooksElsewhere {
   }
 
   /** Reserves the request as it is, and where its budget does not afford that, what the budget affords. */
-  async #reserve(n: number, booking: Booking): Promise<PrimaryGrant> {
-    const { errand, tokens } = booking
-    let request = this.#holdRequest(booking)
+  async #reserve(n: number, reservation: ReservationRequest): Promise<PrimaryGrant> {
+    const { request: inferenceRequest, tokens } = reservation
+    let request = this.#holdRequest(reservation)
     const { caller } = request
-    const hasBudget = this.#parts.rules.boundsOf(caller).some(({ rule }) => rule.budgets.length > 0)
-    const isWhole = hasBudget && hasKnownMaxCost(errand)
-    let reserved = await this.#request({ type: 'reserve', n, tokens, request, isWhole })
+    const hasBudget = this.#parts.rules.limitsFor(caller).some(({ rule }) => rule.budgets.length > 0)
+    const isFullyKnown = hasBudget && hasKnownMaxCost(inferenceRequest)
+    let reserved = await this.#request({ type: 'reserve', n, tokens, request, hasKnownMaxCost: isFullyKnown })
     const { admission = UNRESTRICTED } = reserved
     let { allowance } = reserved
     while (reserved.rowid === undefined) {
-      const most = affordableCost(errand, allowance, () => this.#parts.send({ type: 'release', n }))
-      request = { ...request, most }
-      reserved = await this.#request({ type: 'reserve-within', n, most })
+      const maxCost = affordableCost(inferenceRequest, allowance, () =>
+        this.#parts.send({ type: 'release', n }),
+      )
+      request = { ...request, maxCost }
+      reserved = await this.#request({ type: 'reserve-within', n, maxCost })
       if (reserved.rowid === undefined) allowance = reserved.allowance
     }
     return { n, hold: { ...request, rowid: reserved.rowid }, admission, allowance }
   }
 
-  #holdRequest({ errand, asker: { caller, referer, title }, id }: Booking): HoldRequest {
+  #holdRequest({
+    request: inferenceRequest,
+    context: { caller, referer, title },
+    id,
+  }: ReservationRequest): HoldRequest {
     return {
       id,
       caller,
-      kind: errand.kind.name,
-      modelAsked: errand.modelAsked,
-      streamed: errand.streamed,
-      most: errand.most,
+      kind: inferenceRequest.kind.name,
+      requestedModel: inferenceRequest.requestedModel,
+      streamed: inferenceRequest.stream,
+      maxCost: inferenceRequest.maxCost,
       startedAt: this.#parts.clock.now(),
       referer,
       title,
-      group: errand.group,
+      group: inferenceRequest.group,
     }
   }
 
   /** Stands in for limits and ledger while this one request is executed. */
-  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Books {
+  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Accounting {
     let granted = allowance
     return {
       limits: {
         // Settling a request also releases it.
-        admit: () => ({ headers, mayHedge, leave: () => undefined }),
+        admit: () => ({ headers, mayHedge, release: () => undefined }),
         // Read once, to select affordable candidates. Whether the hold may be increased later is decided by the primary,
         // by the budget that is left then.
         allowance() {
@@ -137,16 +143,16 @@ class RemoteAccountingClient implements BooksElsewhere {
       },
       ledger: {
         hold: () => Promise.resolve(hold),
-        raise: async (before, most) => {
-          const { rowid = before.rowid } = await this.#request({ type: 'increase-hold', n, most })
-          return { ...before, most, rowid }
+        increaseHold: async (before, maxCost) => {
+          const { rowid = before.rowid } = await this.#request({ type: 'increase-hold', n, maxCost })
+          return { ...before, maxCost, rowid }
         },
         settle: (_hold, settlement) => this.#settle(n, settlement),
       },
     }
   }
 
-  #request(message: Reserve): Promise<Booked> {
+  #request(message: Reserve): Promise<ReservedMessage> {
     return new Promise((resolve, reject) => {
       this.#reservations.set(message.n, { resolve, reject })
       this.#parts.send(message)
@@ -160,12 +166,12 @@ class RemoteAccountingClient implements BooksElsewhere {
     })
   }
 
-  #onSettled(n: number, error: ToldError | undefined): void {
+  #onSettled(n: number, error: SerializedError | undefined): void {
     const pending = this.#settlements.get(n)
     this.#settlements.delete(n)
     this.#close()
     if (error === undefined) pending?.resolve()
-    else pending?.reject(errorTold(error))
+    else pending?.reject(deserializeError(error))
   }
 
   #close(): void {
@@ -176,9 +182,13 @@ class RemoteAccountingClient implements BooksElsewhere {
 const UNRESTRICTED = { headers: {}, mayHedge: undefined }
 
 /** The part of the request's cost that its budget affords. Throws `over-budget` after calling `release`. */
-function affordableCost(errand: Errand, allowance: Allowance | undefined, release: () => void) {
+function affordableCost(
+  inferenceRequest: InferenceRequest,
+  allowance: Allowance | undefined,
+  release: () => void,
+) {
   try {
-    return grantFor(errand, allowance).most
+    return affordableCandidates(inferenceRequest, allowance).maxCost
   } catch (error) {
     release()
     throw error
@@ -186,9 +196,9 @@ function affordableCost(errand: Errand, allowance: Allowance | undefined, releas
 }
 
 /** Whether the maximum cost of every candidate is known: a budget that affords the highest one leaves the request as it is. */
-function hasKnownMaxCost({ candidates, kind }: Errand): boolean {
+function hasKnownMaxCost({ candidates, kind }: InferenceRequest): boolean {
   return candidates.every(
     (endpoint) =>
-      endpoint.price !== undefined && mostItCanCost(kind.maxUsage(endpoint), endpoint.price) !== undefined,
+      endpoint.price !== undefined && maxCostOf(kind.maxUsage(endpoint), endpoint.price) !== undefined,
   )
 }

@@ -1,114 +1,121 @@
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Clock } from '../../../base/clock.ts'
-import { createDoor, type DoorOptions } from '../../../server/http/http-server.ts'
-import { bytesOf, type DoorReply, type DoorRequest } from '../../../server/http/node/request-types.ts'
+import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
+import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
 import { addRestRoutes, REST_PREFIXES } from '../../../server/rest/routes.ts'
-import { bindTcp, joinUnixSocket } from '../../../runtime/bind.ts'
+import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
 import {
   drainAll,
   inContext,
   optionsFor,
-  restDoors,
+  restListeners,
   tcpOptions,
-  twinPath,
+  internalSocketPath,
   type OptionParts,
 } from '../../listeners/listeners.ts'
-import { createPassOn, type PassOn } from './forward-to-primary.ts'
-import { PassedOn } from './primary-only.ts'
+import { createForwarder, type Forwarder } from './forward-to-primary.ts'
+import { ForwardRequired } from './primary-only.ts'
 
-export interface WorkerDoorParts extends OptionParts {
+export interface WorkerListenerParts extends OptionParts {
   readonly clock: Clock
-  readonly rooms: Rooms
+  readonly services: Services
   readonly sockets: SocketPaths
 }
 
-export interface WorkerDoors extends AsyncDisposable {
+export interface WorkerListeners extends AsyncDisposable {
   /** Of the TCP listener. */
   readonly port: number | undefined
 }
 
-interface OpenDoor {
-  readonly door: FastifyInstance
+interface OpenWorkerListener {
+  readonly server: FastifyInstance
   readonly drain: Drain
-  readonly passOn: PassOn
+  readonly forward: Forwarder
 }
 
 /** Opens the listeners that workers share. Disposing drains them. */
-export async function openWorkerDoors(parts: WorkerDoorParts): Promise<WorkerDoors> {
+export async function openWorkerListeners(parts: WorkerListenerParts): Promise<WorkerListeners> {
   const { config, sockets } = parts
-  const open: OpenDoor[] = []
-  for (const { name, path, prefixes, context } of restDoors(config, sockets)) {
+  const open: OpenWorkerListener[] = []
+  for (const { name, path, prefixes, context } of restListeners(config, sockets)) {
     const plain = optionsFor(name, parts)
-    const built = createWorkerDoor(context === undefined ? plain : inContext(context, plain), prefixes, parts)
+    const built = buildWorkerListener(
+      context === undefined ? plain : inContext(context, plain),
+      prefixes,
+      parts,
+    )
     open.push(built)
-    await built.door.ready()
-    await joinUnixSocket(built.door.server, path)
+    await built.server.ready()
+    await bindSharedUnixSocket(built.server.server, path)
   }
   const port = config.listen === undefined ? undefined : await openTcp(config.listen, parts, open)
   return {
     port,
     async [Symbol.asyncDispose]() {
       await drainAll(open, parts)
-      for (const { passOn } of open) passOn.close()
+      for (const { forward } of open) forward.close()
     },
   }
 }
 
 async function openTcp(
   listen: { readonly address: string; readonly port: number },
-  parts: WorkerDoorParts,
-  open: OpenDoor[],
+  parts: WorkerListenerParts,
+  open: OpenWorkerListener[],
 ): Promise<number> {
-  const built = createWorkerDoor(tcpOptions(listen, parts), REST_PREFIXES, parts)
+  const built = buildWorkerListener(tcpOptions(listen, parts), REST_PREFIXES, parts)
   open.push(built)
-  await built.door.ready()
-  const { port } = await bindTcp(built.door.server, listen.address, listen.port)
+  await built.server.ready()
+  const { port } = await bindTcp(built.server.server, listen.address, listen.port)
   return port
 }
 
 /** Serves what a worker can serve, and forwards the rest to the primary's internal listener of the same name. */
-function createWorkerDoor(
-  options: DoorOptions,
+function buildWorkerListener(
+  options: HttpServerOptions,
   prefixes: readonly string[],
-  { rooms, sockets }: WorkerDoorParts,
-): OpenDoor {
-  const passOn = createPassOn(twinPath(sockets, options.name))
-  const ours = new Set(prefixes.flatMap((prefix) => ANSWERED_HERE.map((path) => prefix + path)))
-  const door = createDoor({
+  { services, sockets }: WorkerListenerParts,
+): OpenWorkerListener {
+  const forward = createForwarder(internalSocketPath(sockets, options.name))
+  const servedPaths = new Set(prefixes.flatMap((prefix) => INFERENCE_PATHS.map((path) => prefix + path)))
+  const server = createHttpServer({
     ...options,
-    around: (serve) => (request, response) => {
-      if (isOurs(request, ours)) serve(request, response)
-      else passOn(request, response)
+    wrap: (serve) => (request, response) => {
+      if (isServedHere(request, servedPaths)) serve(request, response)
+      else forward(request, response)
     },
   })
-  addRestRoutes(door, rooms, prefixes, (handle) => async (request, reply) => {
+  addRestRoutes(server, services, prefixes, (handle) => async (request, reply) => {
     try {
       await handle(request, reply)
     } catch (error) {
-      if (!(error instanceof PassedOn)) throw error
-      passOnWhole(request, reply, passOn)
+      if (!(error instanceof ForwardRequired)) throw error
+      forwardWithBody(request, reply, forward)
     }
   })
-  return { door, drain: drainable(door.server), passOn }
+  return { server, drain: drainable(server.server), forward }
 }
 
-const ANSWERED_HERE = ['/chat/completions', '/completions', '/embeddings'] as const
+const INFERENCE_PATHS = ['/chat/completions', '/completions', '/embeddings'] as const
 
 /** Headers that ask for a stored response. */
-const KEPT = ['idempotency-key', 'x-openrouter-cache'] as const
+const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache'] as const
 
 /** Inference is served here, as it costs the most CPU. Responses stored for repeats are stored in one process, the primary. */
-function isOurs({ method, url = '', headers }: IncomingMessage, ours: ReadonlySet<string>): boolean {
-  if (method !== 'POST' || KEPT.some((name) => headers[name] !== undefined)) return false
+function isServedHere(
+  { method, url = '', headers }: IncomingMessage,
+  servedPaths: ReadonlySet<string>,
+): boolean {
+  if (method !== 'POST' || REPLAY_HEADERS.some((name) => headers[name] !== undefined)) return false
   const query = url.indexOf('?')
-  return ours.has(query < 0 ? url : url.slice(0, query))
+  return servedPaths.has(query < 0 ? url : url.slice(0, query))
 }
 
-function passOnWhole(request: DoorRequest, reply: DoorReply, passOn: PassOn): void {
+function forwardWithBody(request: HttpRequest, reply: HttpReply, forward: Forwarder): void {
   reply.hijack()
-  passOn.whole(request.raw, reply.raw, bytesOf(request))
+  forward.withBody(request.raw, reply.raw, bytesOf(request))
 }

@@ -6,48 +6,48 @@ import { systemClock } from '../../../base/clock.ts'
 import { guardJsonParse } from '../../../base/parse-json.ts'
 import { createTokenCounter } from '../../../inference/usage/token-counter.ts'
 import { loadConfig, type Flags } from '../../../config/config.ts'
-import { createGate } from '../../../auth/verify-bearer.ts'
+import { createBearerVerifier } from '../../../auth/verify-bearer.ts'
 import { TokenTable } from '../../../auth/token-table.ts'
-import { expectShortLives, trimMemory } from '../../../runtime/v8-tuning.ts'
+import { disablePretenuring, trimMemory } from '../../../runtime/v8-tuning.ts'
 import { socketPaths } from '../../../runtime/socket-paths.ts'
-import { LINE_FD, openLine } from '../ipc/ipc-channel.ts'
+import { IPC_FD, openIpcChannel } from '../ipc/ipc-channel.ts'
 import {
-  toldError,
+  serializeError,
   TOPICS,
   type FromWorker,
-  type News,
+  type StateUpdate,
   type Topic,
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
-import { toolsElsewhere } from './primary-only.ts'
-import { countAnswers, logTo } from './worker-telemetry.ts'
-import { openWorkerDoors } from './worker-listeners.ts'
-import { createWorkerRooms } from './worker-services.ts'
+import { openWorkerTools } from './primary-only.ts'
+import { createResponseCounter, createIpcLog } from './worker-telemetry.ts'
+import { openWorkerListeners } from './worker-listeners.ts'
+import { createWorkerServices } from './worker-services.ts'
 
 await run()
 
 async function run(): Promise<void> {
   guardJsonParse()
-  expectShortLives()
+  disablePretenuring()
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
   const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
-  const mcp = await toolsElsewhere(config.mcpConfigPath, clock, process.env)
-  const topics = new Set<Topic>()
-  const started = Promise.withResolvers<void>()
+  const mcp = await openWorkerTools(config.mcpConfigPath, clock, process.env)
+  const receivedTopics = new Set<Topic>()
+  const hasState = Promise.withResolvers<void>()
   const drained = Promise.withResolvers<void>()
-  const line = openLine<ToWorker, FromWorker>(new Socket({ fd: LINE_FD }), {
-    onMessage: (message) => hear(message),
+  const channel = openIpcChannel<ToWorker, FromWorker>(new Socket({ fd: IPC_FD }), {
+    onMessage: (message) => onMessage(message),
     // Without the primary there is no accounting, so no request may be served.
     onClose: () => process.exit(1),
   })
   const sockets = socketPaths(config.socketDir)
   const tokens = new TokenTable(join(config.dataDir, 'apikeys.key'), clock)
   const { adminToken, heroSecret } = config
-  const gate = createGate({ adminToken, heroSecret, tokens, clock })
+  const bearerVerifier = createBearerVerifier({ adminToken, heroSecret, tokens, clock })
   const tokenCounter = createTokenCounter(clock)
-  const { send } = line
-  const worker = createWorkerRooms({
+  const { send } = channel
+  const worker = createWorkerServices({
     config,
     clock,
     send,
@@ -56,41 +56,49 @@ async function run(): Promise<void> {
     socketFolder: sockets.folder,
   })
 
-  function hear(message: ToWorker): void {
-    if (message.type === 'update') return take(message.serial, message.update)
+  function onMessage(message: ToWorker): void {
+    if (message.type === 'update') return applyUpdate(message.serial, message.update)
     if (message.type === 'ping') return send({ type: 'ack', serial: message.serial })
     if (message.type === 'drain') return drained.resolve()
-    worker.books.hear(message)
+    worker.accounting.onMessage(message)
   }
 
-  function take(serial: number, update: News): void {
+  function applyUpdate(serial: number, update: StateUpdate): void {
     if (update.topic === 'tokens') tokens.replace(update.value)
-    else worker.take(update)
+    else worker.applyUpdate(update)
     send({ type: 'ack', serial })
-    if (topics.add(update.topic).size === TOPICS.length) started.resolve()
+    if (receivedTopics.add(update.topic).size === TOPICS.length) hasState.resolve()
   }
 
   // Terminals and service managers signal every process of the group; the primary decides when a worker drains.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
-  await started.promise
-  const log = logTo(send)
-  const metrics = countAnswers(send, clock)
+  await hasState.promise
+  const log = createIpcLog(send)
+  const metrics = createResponseCounter(send, clock)
   try {
-    const { rooms } = worker
-    const doors = await openWorkerDoors({ config, clock, log, gate, metrics, rooms, sockets })
-    send({ type: 'ready', port: doors.port })
+    const { services } = worker
+    const listeners = await openWorkerListeners({
+      config,
+      clock,
+      log,
+      bearerVerifier,
+      metrics,
+      services,
+      sockets,
+    })
+    send({ type: 'ready', port: listeners.port })
     trimMemory()
     await drained.promise
-    await doors[Symbol.asyncDispose]()
+    await listeners[Symbol.asyncDispose]()
   } catch (error) {
-    send({ type: 'cannot-start', error: toldError(error) })
+    send({ type: 'cannot-start', error: serializeError(error) })
   }
-  metrics.tell()
+  metrics.flush()
   mcp.close()
   await tokenCounter.close()
-  await worker.books.settled()
+  await worker.accounting.settled()
   await worker.close()
-  await line.flush()
+  await channel.flush()
   cluster.worker?.disconnect()
   process.exit(0)
 }

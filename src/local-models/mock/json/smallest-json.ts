@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/text.ts'
+import { truncate } from '../../../base/text.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 type Spend = (count: number) => void
@@ -8,8 +8,8 @@ type Spend = (count: number) => void
  * The maximum work for one value: values and characters that it holds, and names that are visited on the way. Without the
  * bound a small schema that refers to a long part of itself many times could cost minutes. A larger one is refused.
  */
-const LARGEST = 100_000
-const DEEPEST = 50
+const MAX_WORK = 100_000
+const MAX_DEPTH = 50
 
 /** A value for each `format` that a plain string would violate. */
 const FORMATS: Readonly<Record<string, string>> = {
@@ -32,7 +32,7 @@ const FORMATS: Readonly<Record<string, string>> = {
  * that has no small value.
  */
 export function smallestJson(schema: unknown): unknown {
-  let left = LARGEST
+  let left = MAX_WORK
   const spend: Spend = (count) => {
     left -= count
     if (left < 0) throw tooLarge()
@@ -44,7 +44,7 @@ export function smallestJson(schema: unknown): unknown {
 
   const build = (given: unknown, depth: number): unknown => {
     spend(1)
-    if (depth > DEEPEST) throw tooLarge()
+    if (depth > MAX_DEPTH) throw tooLarge()
     if (!isSchema(given)) return {}
     const node = flatten(given, schema, depth, spend)
     if ('const' in node) return repeat(node['const'])
@@ -98,7 +98,7 @@ function typeOf(node: Schema): Type {
 /** Replaces references by their targets and merges the parts of `allOf`. */
 function flatten(node: Schema, root: unknown, depth: number, spend: Spend): Schema {
   spend(1 + Object.keys(node).length)
-  if (depth > DEEPEST) throw tooLarge()
+  if (depth > MAX_DEPTH) throw tooLarge()
   const { $ref: reference, allOf: parts } = node
   if (typeof reference === 'string') {
     spend(reference.length)
@@ -126,13 +126,13 @@ function joined(parts: readonly Schema[], spend: Spend): Schema {
 
 function lookUp(reference: string, root: unknown): Schema {
   if (!reference.startsWith('#'))
-    throw new BrokerError('bad-request', `“${shortName(reference)}” lies outside the schema`)
+    throw new BrokerError('bad-request', `“${truncate(reference)}” lies outside the schema`)
   let found: unknown = root
   for (const step of reference.split('/').slice(1)) {
     const name = decoded(step, reference).replaceAll('~1', '/').replaceAll('~0', '~')
     found = Object.hasOwn(Object(found), name) ? (found as Schema)[name] : undefined
   }
-  if (!isSchema(found)) throw new BrokerError('bad-request', `“${shortName(reference)}” is not in the schema`)
+  if (!isSchema(found)) throw new BrokerError('bad-request', `“${truncate(reference)}” is not in the schema`)
   return found
 }
 

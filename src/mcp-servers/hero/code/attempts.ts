@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { sumUsd } from '../../shared/cost.ts'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { chooseServices } from './choose-services.ts'
-import type { HeroRoom } from '../hero-runtime.ts'
+import type { HeroRuntime } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 import { usableInterface } from '../services/service-policy.ts'
 import { openRelay } from '../sandbox/relay.ts'
@@ -12,10 +12,10 @@ import { createRunFolder, runInSandbox } from '../sandbox/sandbox.ts'
 import type { RunResult } from '../sandbox/sandbox.ts'
 import { serviceName } from '../service-tools.ts'
 import { writeProgram } from './write-program.ts'
-import type { FailedProgram, Written } from './write-program.ts'
+import type { FailedProgram, WrittenProgram } from './write-program.ts'
 
 /** The outcome of running programs until one succeeds, for `generate_code` and `execute_code`. */
-export interface Done {
+export interface ProgramOutcome {
   readonly code: string
   readonly result: RunResult
   readonly calls: readonly RelayedCall[]
@@ -49,16 +49,16 @@ export const writingShape = z.object({
 
 /** The services of these names, or those chosen by the intent. Throws `not_found` if there are none. */
 export async function servicesFor(
-  room: HeroRoom,
+  runtime: HeroRuntime,
   names: readonly string[] | undefined,
   intent: string,
   signal: AbortSignal,
 ) {
   if (names !== undefined)
-    return Promise.all([...new Set(names)].map((name) => room.library.find(name, signal)))
-  const { known } = await room.library.look(signal)
+    return Promise.all([...new Set(names)].map((name) => runtime.registry.find(name, signal)))
+  const { known } = await runtime.registry.discover(signal)
   if (known.length === 0) {
-    throw new ToolFailure('not_found', `no service in ${room.settings.socketFolder} describes itself`, {
+    throw new ToolFailure('not_found', `no service in ${runtime.settings.socketFolder} describes itself`, {
       next: 'Tell the user: no services are running, or PATH_SOCKETS points elsewhere.',
     })
   }
@@ -73,58 +73,62 @@ interface Task {
 }
 
 /** Has programs written and run until one succeeds or the attempts are used up. */
-export async function writeUntil(room: HeroRoom, task: Task, signal: AbortSignal): Promise<Done> {
-  const most = Math.min(task.tries ?? room.settings.tries, room.settings.tries)
-  const attempts: Done['attempts'][number][] = []
-  const written: Written[] = []
-  const interfaces = task.known.map((known) => usableInterface(known, room.settings.methods))
+export async function writeAndRun(
+  runtime: HeroRuntime,
+  task: Task,
+  signal: AbortSignal,
+): Promise<ProgramOutcome> {
+  const maxAttempts = Math.min(task.tries ?? runtime.settings.tries, runtime.settings.tries)
+  const attempts: ProgramOutcome['attempts'][number][] = []
+  const written: WrittenProgram[] = []
+  const interfaces = task.known.map((known) => usableInterface(known, runtime.settings.methods))
   let failed: FailedProgram | undefined
   for (;;) {
-    const wish = { intent: task.intent, interfaces, failed }
-    const program = await writeProgram(wish, room.settings, new Date(room.clock.now()), signal)
+    const request = { intent: task.intent, interfaces, failed }
+    const program = await writeProgram(request, runtime.settings, new Date(runtime.clock.now()), signal)
     written.push(program)
     const { code } = program
-    const ran = await run(room, code, task.known, task.isCheckOnly, signal)
-    const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, room)
+    const ran = await run(runtime, code, task.known, task.isCheckOnly, signal)
+    const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, runtime)
     attempts.push({ code, error })
-    if (error === undefined || attempts.length >= most)
+    if (error === undefined || attempts.length >= maxAttempts)
       return { code, ...ran, attempts, writing: writingOf(written) }
     failed = { code, error }
   }
 }
 
 /** Runs a program of the caller once. */
-export async function runGiven(
-  room: HeroRoom,
+export async function runProgram(
+  runtime: HeroRuntime,
   code: string,
   known: readonly KnownService[],
   signal: AbortSignal,
-): Promise<Done> {
-  const ran = await run(room, code, known, false, signal)
-  const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, room)
+): Promise<ProgramOutcome> {
+  const ran = await run(runtime, code, known, false, signal)
+  const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, runtime)
   return { code, ...ran, attempts: [{ code, error }], writing: {} }
 }
 
 async function run(
-  room: HeroRoom,
+  runtime: HeroRuntime,
   code: string,
   known: readonly KnownService[],
   checkOnly: boolean,
   signal: AbortSignal,
 ): Promise<{ result: RunResult; calls: readonly RelayedCall[] }> {
   using folder = createRunFolder()
-  await using relay = await openRelay(folder.sockets, checkOnly ? [] : known, room.settings, signal)
+  await using relay = await openRelay(folder.sockets, checkOnly ? [] : known, runtime.settings, signal)
   const clients = Object.fromEntries(known.map(({ module, client }) => [module, client]))
   const job = { modules: { ...clients, 'main.py': code }, checkOnly }
-  return { result: await runInSandbox(job, folder, room.settings, signal), calls: relay.calls }
+  return { result: await runInSandbox(job, folder, runtime.settings, signal), calls: relay.calls }
 }
 
-function errorOf({ ending, stderr, exitCode }: RunResult, { settings }: HeroRoom): string {
+function errorOf({ ending, stderr, exitCode }: RunResult, { settings }: HeroRuntime): string {
   const { seconds, cpuSeconds, outputBytes } = settings.limits
-  const said = stderr.trim() === '' ? `it ended with status ${exitCode ?? 'unknown'}` : stderr.trim()
+  const errorText = stderr.trim() === '' ? `it ended with status ${exitCode ?? 'unknown'}` : stderr.trim()
   const words = {
-    finished: said,
-    failed: said,
+    finished: errorText,
+    failed: errorText,
     time: `it was stopped after ${seconds} seconds`,
     'processor time': `it was stopped after ${cpuSeconds} seconds of processor time`,
     output: `it was stopped for printing more than ${outputBytes} bytes`,
@@ -132,6 +136,6 @@ function errorOf({ ending, stderr, exitCode }: RunResult, { settings }: HeroRoom
   return words[ending]
 }
 
-function writingOf(written: readonly Written[]): z.input<typeof writingShape> {
+function writingOf(written: readonly WrittenProgram[]): z.input<typeof writingShape> {
   return { model: written.at(-1)?.model, costUsd: sumUsd(written.map(({ costUsd }) => costUsd)) }
 }

@@ -2,9 +2,9 @@ import { z } from 'zod'
 
 import { shorten } from '../../shared/text.ts'
 import { tool } from '../../shared/tool.ts'
-import { intent, runGiven, services, servicesFor, tries, writeUntil, writingShape } from './attempts.ts'
-import type { Done } from './attempts.ts'
-import type { HeroRoom } from '../hero-runtime.ts'
+import { intent, runProgram, services, servicesFor, tries, writeAndRun, writingShape } from './attempts.ts'
+import type { ProgramOutcome } from './attempts.ts'
+import type { HeroRuntime } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 
 const isolationShape = z
@@ -15,7 +15,7 @@ const isolationShape = z
   })
   .describe('How the program was isolated.')
 
-export const executeCode = (room: HeroRoom) =>
+export const executeCode = (runtime: HeroRuntime) =>
   tool({
     name: 'execute_code',
     title: 'Run a program',
@@ -53,22 +53,22 @@ export const executeCode = (room: HeroRoom) =>
     }),
     annotations: { readOnlyHint: false, destructiveHint: true, openWorldHint: false },
     async run(args, signal) {
-      room.mustBeOn()
-      return room.inPlace(async () => {
-        const known = await servicesFor(room, args.services, args.intent ?? '', signal)
+      runtime.assertEnabled()
+      return runtime.runLimited(async () => {
+        const known = await servicesFor(runtime, args.services, args.intent ?? '', signal)
         const done = await (args.code === undefined
-          ? writeUntil(
-              room,
+          ? writeAndRun(
+              runtime,
               { intent: args.intent ?? '', tries: args.tries, known, isCheckOnly: false },
               signal,
             )
-          : runGiven(room, args.code, known, signal))
+          : runProgram(runtime, args.code, known, signal))
         return present(done, known)
       })
     },
   })
 
-function present({ code, result, calls, attempts, writing }: Done, known: readonly KnownService[]) {
+function present({ code, result, calls, attempts, writing }: ProgramOutcome, known: readonly KnownService[]) {
   const { ending, stdout, stderr, durationMs, isolation } = result
   const ok = ending === 'finished'
   const data = {
@@ -84,9 +84,9 @@ function present({ code, result, calls, attempts, writing }: Done, known: readon
     isolation: { ...isolation, inForce: [...isolation.inForce], missing: [...isolation.missing] },
     writing,
   }
-  const kept = `Isolation: ${isolation.level}${isolation.missing.map((gap) => `; ${gap}`).join('')}`
+  const isolationText = `Isolation: ${isolation.level}${isolation.missing.map((gap) => `; ${gap}`).join('')}`
   const failure = ok
     ? []
     : [`FAILED (${ending}) after ${attempts.length} tries: ${shorten(attempts.at(-1)?.error ?? '', 1500)}`]
-  return { data, text: [...failure, stdout.trimEnd(), '', kept].join('\n').trim() }
+  return { data, text: [...failure, stdout.trimEnd(), '', isolationText].join('\n').trim() }
 }

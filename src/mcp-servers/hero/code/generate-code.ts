@@ -2,10 +2,10 @@ import { z } from 'zod'
 
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { tool } from '../../shared/tool.ts'
-import { intent, services, servicesFor, tries, writeUntil, writingShape } from './attempts.ts'
-import type { HeroRoom } from '../hero-runtime.ts'
+import { intent, services, servicesFor, tries, writeAndRun, writingShape } from './attempts.ts'
+import type { HeroRuntime } from '../hero-runtime.ts'
 
-export const generateCode = (room: HeroRoom) =>
+export const generateCode = (runtime: HeroRuntime) =>
   tool({
     name: 'generate_code',
     title: 'Write a program',
@@ -20,10 +20,10 @@ export const generateCode = (room: HeroRoom) =>
     }),
     annotations: { openWorldHint: false },
     async run(args, signal) {
-      room.mustBeOn()
-      return room.inPlace(async () => {
-        const known = await servicesFor(room, args.services, args.intent, signal)
-        const done = await writeUntil(room, { ...args, known, isCheckOnly: true }, signal)
+      runtime.assertEnabled()
+      return runtime.runLimited(async () => {
+        const known = await servicesFor(runtime, args.services, args.intent, signal)
+        const done = await writeAndRun(runtime, { ...args, known, isCheckOnly: true }, signal)
         const { code, attempts, writing, result } = done
         if (result.ending !== 'finished') {
           throw new ToolFailure(

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { shorten } from '../../shared/text.ts'
 import type { HeroSettings } from '../settings.ts'
-import { askUnix, jsonOf } from '../services/unix-http.ts'
+import { sendUnixRequest, jsonOf } from '../services/unix-http.ts'
 
 /** A program that failed, for the model to repair. The model sees its error, never its output: data stays here. */
 export interface FailedProgram {
@@ -10,7 +10,7 @@ export interface FailedProgram {
   readonly error: string
 }
 
-export interface Written {
+export interface WrittenProgram {
   readonly code: string
   /** The model that responded, as the broker names it. */
   readonly model: string
@@ -18,7 +18,7 @@ export interface Written {
 }
 
 const TIMEOUT_MS = 120_000
-const MAX_ANSWER_BYTES = 2 * 1024 * 1024
+const MAX_RESPONSE_BYTES = 2 * 1024 * 1024
 const MAX_TOKENS = 4_000
 const MAX_ERROR_CHARS = 3_000
 
@@ -34,19 +34,19 @@ const refusal = z.looseObject({ error: z.looseObject({ message: z.string() }) })
 
 /** Has a model write a program for an intent, through the broker's REST socket. Throws a failure with the broker's message. */
 export async function writeProgram(
-  wish: { intent: string; interfaces: readonly string[]; failed: FailedProgram | undefined },
+  request: { intent: string; interfaces: readonly string[]; failed: FailedProgram | undefined },
   settings: Pick<HeroSettings, 'model' | 'modelSocket'>,
   now: Date,
   signal: AbortSignal,
-): Promise<Written> {
+): Promise<WrittenProgram> {
   const body = JSON.stringify({
     model: settings.model,
-    messages: messagesFor(wish, now),
+    messages: messagesFor(request, now),
     temperature: 0,
     max_tokens: MAX_TOKENS,
     usage: { include: true },
   })
-  const answer = await askUnix(
+  const response = await sendUnixRequest(
     {
       socket: settings.modelSocket,
       path: '/v1/chat/completions',
@@ -54,12 +54,12 @@ export async function writeProgram(
       headers: { 'x-title': 'mcp_hero' },
       body,
       timeoutMs: TIMEOUT_MS,
-      maxBytes: MAX_ANSWER_BYTES,
+      maxBytes: MAX_RESPONSE_BYTES,
     },
     signal,
   )
-  const value = jsonOf(answer)
-  if (answer.status !== 200) throw refusedBy(answer.status, value)
+  const value = jsonOf(response)
+  if (response.status !== 200) throw refusedBy(response.status, value)
   const parsed = completion.safeParse(value)
   const content = parsed.success ? parsed.data.choices[0]?.message.content : undefined
   if (!parsed.success || content == null || content.trim() === '')
@@ -107,8 +107,8 @@ export function programIn(content: string): string {
 }
 
 function refusedBy(status: number, value: unknown): ToolFailure {
-  const said = refusal.safeParse(value)
-  const message = said.success ? shorten(said.data.error.message, 400) : `HTTP ${status}`
+  const parsedRefusal = refusal.safeParse(value)
+  const message = parsedRefusal.success ? shorten(parsedRefusal.data.error.message, 400) : `HTTP ${status}`
   const kind = status === 402 ? 'quota' : status === 429 ? 'rate_limit' : status < 500 ? 'failed' : 'upstream'
   return new ToolFailure(kind, `the broker could not have the program written: ${message}`, { status })
 }

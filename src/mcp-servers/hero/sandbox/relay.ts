@@ -9,7 +9,7 @@ import { ToolFailure } from '../../shared/tool-failure.ts'
 import type { KnownService } from '../services/service-registry.ts'
 import { isAllowed } from '../services/service-policy.ts'
 import type { HeroSettings } from '../settings.ts'
-import { askUnix } from '../services/unix-http.ts'
+import { sendUnixRequest } from '../services/unix-http.ts'
 
 /** One call by generated code. */
 export interface RelayedCall {
@@ -26,7 +26,7 @@ export interface Relay extends AsyncDisposable {
 
 const TIMEOUT_MS = 60_000
 const MAX_REQUEST_BYTES = 1024 * 1024
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 const TOKEN_SECONDS = 300
 
 const rpcRequest = z.looseObject({ method: z.string(), id: z.union([z.string(), z.number()]).nullish() })
@@ -69,13 +69,13 @@ export async function openRelay(
     if (parsed === undefined)
       return refuse(response, null, -32_600, 'only single JSON-RPC calls to /rpc are forwarded')
     const { method, id } = parsed
-    const objection = objectionTo(known, method)
-    if (objection !== undefined) return refuse(response, id ?? null, -32_601, objection)
+    const rejection = rejectReason(known, method)
+    if (rejection !== undefined) return refuse(response, id ?? null, -32_601, rejection)
     const started = performance.now()
     const call = { service: known.service.name, method, ms: 0, ok: false }
     calls.push(call)
     try {
-      const answer = await askUnix(
+      const reply = await sendUnixRequest(
         {
           socket: known.socket,
           path: '/rpc',
@@ -83,12 +83,12 @@ export async function openRelay(
           headers: await headersFor(settings),
           body,
           timeoutMs: TIMEOUT_MS,
-          maxBytes: MAX_ANSWER_BYTES,
+          maxBytes: MAX_RESPONSE_BYTES,
         },
         signal,
       )
-      call.ok = answer.status < 300 && !/^\s*\{[^]*"error"\s*:\s*\{/.test(answer.text.slice(0, 400))
-      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.text)
+      call.ok = reply.status < 300 && !/^\s*\{[^]*"error"\s*:\s*\{/.test(reply.text.slice(0, 400))
+      response.writeHead(reply.status, { 'content-type': 'application/json' }).end(reply.text)
     } catch (thrown) {
       refuse(
         response,
@@ -101,7 +101,7 @@ export async function openRelay(
     }
   }
 
-  function objectionTo({ service }: KnownService, name: string): string | undefined {
+  function rejectReason({ service }: KnownService, name: string): string | undefined {
     const method = service.methods.find((one) => one.name === name)
     if (method === undefined) return `${service.name} documents no method ${name}`
     if (!isAllowed(settings.methods, service.name, method)) {

@@ -60,10 +60,10 @@ export async function runInSandbox(
   settings: Pick<HeroSettings, 'python' | 'isolation' | 'limits'>,
   signal: AbortSignal,
 ): Promise<RunResult> {
-  const best = await runAt('namespaces', job, folder, settings, signal)
+  const best = await runAtLevel('namespaces', job, folder, settings, signal)
   if (best.report.refused.length === 0) return presented(best, 'namespaces')
   if (settings.isolation === 'namespaces') throw notIsolated(best.report, 'namespaces')
-  const next = await runAt('filters', job, folder, settings, signal)
+  const next = await runAtLevel('filters', job, folder, settings, signal)
   if (next.report.refused.length > 0) throw notIsolated(next.report, 'filters')
   return presented(
     { ...next, report: { ...next.report, missing: [...best.report.missing, ...next.report.missing] } },
@@ -71,15 +71,15 @@ export async function runInSandbox(
   )
 }
 
-type Ran = Omit<RunResult, 'isolation'> & { readonly report: GuardReport }
+type RunAttempt = Omit<RunResult, 'isolation'> & { readonly report: GuardReport }
 
-async function runAt(
+async function runAtLevel(
   level: Isolation,
   job: Job,
   folder: RunFolder,
   { python, limits }: Pick<HeroSettings, 'python' | 'limits'>,
   signal: AbortSignal,
-): Promise<Ran> {
+): Promise<RunAttempt> {
   if (signal.aborted) throw new ToolFailure('cancelled', 'the caller cancelled')
   const started = performance.now()
   // A process group of its own, an empty environment, isolated mode: the child inherits nothing from this process.
@@ -173,6 +173,6 @@ function collect(stream: Readable, { outputBytes }: Limits, onOverflow: () => vo
   return () => Buffer.concat(chunks).subarray(0, outputBytes).toString()
 }
 
-function presented({ report, ...result }: Ran, level: Isolation): RunResult {
+function presented({ report, ...result }: RunAttempt, level: Isolation): RunResult {
   return { ...result, isolation: isolationOf(report, level) }
 }

@@ -23,7 +23,7 @@ export interface Method {
   /** Whether the service takes its parameters by position instead of by name. */
   readonly isPositional: boolean
   /** Whether the service reserves it for administrators (`x-role: admin`). */
-  readonly isAdmins: boolean
+  readonly isAdminOnly: boolean
 }
 
 export interface Param {
@@ -117,7 +117,7 @@ function readMethod(method: Document['methods'][number], source: Source): Method
     params: params.filter((param) => param.name !== ''),
     result: expand(result.schema ?? {}, source),
     isPositional: method.paramStructure === 'by-position',
-    isAdmins: method['x-role'] === 'admin',
+    isAdminOnly: method['x-role'] === 'admin',
   }
 }
 

@@ -7,7 +7,7 @@ import { interfaceOf } from './python-client.ts'
  * matches any text; without patterns, all methods are allowed except those that a service reserves for administrators.
  */
 export function isAllowed(patterns: readonly string[] | undefined, service: string, method: Method): boolean {
-  if (patterns === undefined) return !method.isAdmins
+  if (patterns === undefined) return !method.isAdminOnly
   return patterns.some((pattern) => {
     const whole = pattern.includes('/') ? pattern : `*/${pattern}`
     const source = whole.replace(/[^\w*]/g, String.raw`\$&`).replaceAll('*', '.*')

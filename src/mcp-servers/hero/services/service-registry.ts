@@ -6,7 +6,7 @@ import { readOpenRpc } from './openrpc.ts'
 import type { Service } from './openrpc.ts'
 import { clientOf, identifier, interfaceOf } from './python-client.ts'
 import type { HeroSettings } from '../settings.ts'
-import { askUnix, jsonOf } from './unix-http.ts'
+import { sendUnixRequest, jsonOf } from './unix-http.ts'
 
 /** A service that describes itself, with its generated client and interface. */
 export interface KnownService {
@@ -19,15 +19,17 @@ export interface KnownService {
   readonly interface: string
 }
 
-export interface Silent {
+export interface UndescribedService {
   readonly name: string
   readonly reason: string
 }
 
 /** The services in the socket folder. Their documents are fetched on every use; files are generated only on change. */
-export interface Library {
+export interface ServiceRegistry {
   /** All services in the folder: those that describe themselves, and the others with a reason. */
-  look(signal: AbortSignal): Promise<{ known: readonly KnownService[]; silent: readonly Silent[] }>
+  discover(
+    signal: AbortSignal,
+  ): Promise<{ known: readonly KnownService[]; silent: readonly UndescribedService[] }>
   /** One service by name. Throws `not_found`, `network`, `timeout` or `upstream`. */
   find(name: string, signal: AbortSignal): Promise<KnownService>
   /** Registers a document for a service that has a socket but does not describe itself. */
@@ -41,18 +43,18 @@ const TIMEOUT_MS = 3_000
 const MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 const MAX_SERVICES = 200
 
-export function createLibrary(settings: HeroSettings): Library {
+export function createServiceRegistry(settings: HeroSettings): ServiceRegistry {
   const registered = new Map<string, unknown>()
   /** By name and hash of the service. */
   const generated = new Map<string, KnownService>()
 
   return {
-    async look(signal) {
+    async discover(signal) {
       const names = serviceNames(settings.socketFolder)
-      const asked = await Promise.all(names.map((name) => findOrReason(name, signal)))
+      const results = await Promise.all(names.map((name) => findOrReason(name, signal)))
       return {
-        known: asked.filter((one) => 'service' in one),
-        silent: asked.filter((one) => 'reason' in one),
+        known: results.filter((one) => 'service' in one),
+        silent: results.filter((one) => 'reason' in one),
       }
     },
     find,
@@ -64,7 +66,7 @@ export function createLibrary(settings: HeroSettings): Library {
           'spec is not an OpenRPC document: it needs openrpc, info and methods',
         )
       }
-      await askUnix(
+      await sendUnixRequest(
         { socket, path: '/health', method: 'GET', timeoutMs: TIMEOUT_MS, maxBytes: 65_536 },
         signal,
       )
@@ -90,7 +92,7 @@ export function createLibrary(settings: HeroSettings): Library {
     return generate(service, socket)
   }
 
-  async function findOrReason(name: string, signal: AbortSignal): Promise<KnownService | Silent> {
+  async function findOrReason(name: string, signal: AbortSignal): Promise<KnownService | UndescribedService> {
     try {
       return await find(name, signal)
     } catch (thrown) {
@@ -114,19 +116,19 @@ export function createLibrary(settings: HeroSettings): Library {
 
   function generate(service: Service, socket: string): KnownService {
     const id = `${service.name} ${service.hash}`
-    const have = generated.get(id)
-    if (have !== undefined) return have
+    const existing = generated.get(id)
+    if (existing !== undefined) return existing
     const module = `${identifier(service.name)}.py`
-    const made = {
+    const created = {
       service,
       socket,
       module,
       client: clientOf(service, socket),
       interface: interfaceOf(service),
     }
-    keep(made, settings.cacheFolder)
-    generated.set(id, made)
-    return made
+    writeFiles(created, settings.cacheFolder)
+    generated.set(id, created)
+    return created
   }
 }
 
@@ -156,21 +158,21 @@ const discovered = z.looseObject({ result: z.unknown().optional() })
 async function documentOf(socket: string, signal: AbortSignal): Promise<unknown> {
   const common = { socket, timeoutMs: TIMEOUT_MS, maxBytes: MAX_DOCUMENT_BYTES }
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'rpc.discover', params: {} })
-  const answer = await askUnix({ ...common, path: '/rpc', method: 'POST', body }, signal)
-  const reply = discovered.safeParse(jsonOf(answer))
+  const response = await sendUnixRequest({ ...common, path: '/rpc', method: 'POST', body }, signal)
+  const reply = discovered.safeParse(jsonOf(response))
   if (reply.success && reply.data.result !== undefined) return reply.data.result
-  const page = await askUnix({ ...common, path: '/openrpc.json', method: 'GET' }, signal)
+  const page = await sendUnixRequest({ ...common, path: '/openrpc.json', method: 'GET' }, signal)
   return jsonOf(page)
 }
 
 /** Writes the client and `interface.txt` to `<cache>/<hash>/`, for people to read and use; each file is written atomically. */
-function keep(made: KnownService, cacheFolder: string): void {
-  const folder = join(cacheFolder, made.service.hash)
-  if (statSync(join(folder, made.module), { throwIfNoEntry: false }) !== undefined) return
+function writeFiles(created: KnownService, cacheFolder: string): void {
+  const folder = join(cacheFolder, created.service.hash)
+  if (statSync(join(folder, created.module), { throwIfNoEntry: false }) !== undefined) return
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const [name, text] of [
-    [made.module, made.client] as const,
-    ['interface.txt', made.interface] as const,
+    [created.module, created.client] as const,
+    ['interface.txt', created.interface] as const,
   ]) {
     const unfinished = join(folder, `.${name}.${process.pid}`)
     writeFileSync(unfinished, text)

@@ -6,12 +6,12 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 export function baseUrl(
   env: Readonly<Record<string, string | undefined>>,
   variable: string,
-  usual: string,
+  defaultUrl: string,
 ): (path: string, query?: Readonly<Record<string, string | number | boolean | undefined>>) => URL {
   const text = env[variable] ?? ''
-  const base = URL.parse(text === '' ? usual : text)
-  const isFit = base !== null && (base.protocol === 'https:' || LOOPBACK.has(base.hostname))
-  if (!isFit)
+  const base = URL.parse(text === '' ? defaultUrl : text)
+  const isAllowed = base !== null && (base.protocol === 'https:' || LOOPBACK.has(base.hostname))
+  if (!isAllowed)
     throw new BrokerError('bad-request', `${variable} must be an https address, or http on loopback`)
   return (path, query = {}) => {
     const url = new URL(`${base.pathname.replace(/\/$/, '')}${path}`, base)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { ToolFailure } from '../tool-failure.ts'
 
-export interface HttpQuestion {
+export interface FetchRequest {
   readonly url: URL
   readonly method?: 'GET' | 'POST' | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -12,32 +12,32 @@ export interface HttpQuestion {
   readonly maxBytes?: number | undefined
 }
 
-export interface HttpAnswer {
+export interface FetchResponse {
   readonly status: number
   readonly headers: Headers
   readonly bytes: Uint8Array
-  readonly isCut: boolean
+  readonly isTruncated: boolean
 }
 
 const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
 
 /** Sends one request within its timeout and size limit. Throws `timeout`, `network` or `cancelled`; the message never contains the URL. */
 export async function sendOnce(
-  question: HttpQuestion,
+  request: FetchRequest,
   clock: Clock,
   signal: AbortSignal,
-): Promise<HttpAnswer> {
+): Promise<FetchResponse> {
   const deadline = new AbortController()
-  const cancelTimer = clock.after(question.timeoutMs, () => deadline.abort())
+  const cancelTimer = clock.after(request.timeoutMs, () => deadline.abort())
   const either = AbortSignal.any([signal, deadline.signal])
   try {
-    const response = await fetch(question.url, { ...bodyOf(question), signal: either, redirect: 'manual' })
-    const read = await readBody(response, question.maxBytes ?? DEFAULT_MAX_BYTES)
+    const response = await fetch(request.url, { ...bodyOf(request), signal: either, redirect: 'manual' })
+    const read = await readBody(response, request.maxBytes ?? DEFAULT_MAX_BYTES)
     return { status: response.status, headers: response.headers, ...read }
   } catch (thrown) {
     if (signal.aborted) throw new ToolFailure('cancelled', 'the caller cancelled')
     if (deadline.signal.aborted) {
-      throw new ToolFailure('timeout', `no response within ${Math.round(question.timeoutMs / 1000)} s`)
+      throw new ToolFailure('timeout', `no response within ${Math.round(request.timeoutMs / 1000)} s`)
     }
     throw new ToolFailure('network', `the vendor could not be reached (${reasonOf(thrown)})`)
   } finally {
@@ -45,7 +45,7 @@ export async function sendOnce(
   }
 }
 
-function bodyOf({ method, headers, body }: HttpQuestion): RequestInit {
+function bodyOf({ method, headers, body }: FetchRequest): RequestInit {
   if (body === undefined)
     return { method: method ?? 'GET', headers: { accept: 'application/json', ...headers } }
   const isText = typeof body === 'string'
@@ -60,15 +60,15 @@ function bodyOf({ method, headers, body }: HttpQuestion): RequestInit {
 async function readBody(
   response: Response,
   maxBytes: number,
-): Promise<{ bytes: Uint8Array; isCut: boolean }> {
+): Promise<{ bytes: Uint8Array; isTruncated: boolean }> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > maxBytes) return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isCut: true }
+    if (length > maxBytes) return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), isTruncated: true }
   }
-  return { bytes: Buffer.concat(chunks), isCut: false }
+  return { bytes: Buffer.concat(chunks), isTruncated: false }
 }
 
 /** Only the system's error code: messages of `fetch` may contain the URL, and some URLs contain the key. */
@@ -79,31 +79,31 @@ function reasonOf(thrown: unknown): string {
 }
 
 /** The body decoded as UTF-8. */
-export function textOf(answer: HttpAnswer): string {
-  return new TextDecoder().decode(answer.bytes)
+export function textOf(response: FetchResponse): string {
+  return new TextDecoder().decode(response.bytes)
 }
 
 /** The body as JSON. Throws `upstream` if it is not JSON or was truncated. */
-export function jsonOf(answer: HttpAnswer): unknown {
-  if (answer.isCut)
+export function jsonOf(response: FetchResponse): unknown {
+  if (response.isTruncated)
     throw new ToolFailure('upstream', 'the response was too long', {
       retryable: false,
-      status: answer.status,
+      status: response.status,
     })
   try {
-    return JSON.parse(textOf(answer))
+    return JSON.parse(textOf(response))
   } catch {
     throw new ToolFailure('upstream', 'the response was not JSON', {
       retryable: false,
-      status: answer.status,
+      status: response.status,
     })
   }
 }
 
 /** The body as a record, or an empty record if it is none; for reading error bodies. */
-export function recordOf(answer: HttpAnswer): Readonly<Record<string, unknown>> {
+export function recordOf(response: FetchResponse): Readonly<Record<string, unknown>> {
   try {
-    const value: unknown = JSON.parse(textOf(answer))
+    const value: unknown = JSON.parse(textOf(response))
     return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {}
   } catch {
     return {}

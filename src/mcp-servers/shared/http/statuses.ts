@@ -1,7 +1,7 @@
 import { ToolFailure } from '../tool-failure.ts'
 import type { FailureKind } from '../tool-failure.ts'
 import { retryAfter } from './send.ts'
-import type { HttpAnswer } from './send.ts'
+import type { FetchResponse } from './send.ts'
 import { shorten } from '../text.ts'
 
 /** The default meaning of HTTP statuses, unless the vendor's own table differs. */
@@ -22,8 +22,8 @@ const KIND_OF_STATUS: Readonly<Record<number, FailureKind>> = {
 
 /** The failure of an HTTP response. `reported` is what the vendor states in the body. */
 export function failureOfStatus(
-  answer: HttpAnswer,
-  said: {
+  response: FetchResponse,
+  reported: {
     message?: unknown
     code?: unknown
     kind?: FailureKind | undefined
@@ -31,15 +31,17 @@ export function failureOfStatus(
     credits?: number | undefined
   },
 ): ToolFailure {
-  const { status, headers } = answer
+  const { status, headers } = response
   const words =
-    typeof said.message === 'string' && said.message.trim() !== '' ? said.message : `HTTP ${status}`
-  return new ToolFailure(said.kind ?? kindOfStatus(status), shorten(words, 500), {
+    typeof reported.message === 'string' && reported.message.trim() !== ''
+      ? reported.message
+      : `HTTP ${status}`
+  return new ToolFailure(reported.kind ?? kindOfStatus(status), shorten(words, 500), {
     status,
-    code: typeof said.code === 'string' ? said.code : undefined,
-    retryable: said.retryable ?? (status === 501 || status > 504 ? false : undefined),
+    code: typeof reported.code === 'string' ? reported.code : undefined,
+    retryable: reported.retryable ?? (status === 501 || status > 504 ? false : undefined),
     retryAfterSeconds: retryAfter(headers),
-    credits: said.credits,
+    credits: reported.credits,
   })
 }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../base/clock.ts'
-import { createWatch, type Timed, type Watch } from '../timeouts.ts'
+import { createDeadlineTimer, type Timed, type DeadlineTimer } from '../timeouts.ts'
 import type { Connector } from './connect.ts'
 import { Connection, type ConnectionOwner, type ConnectionParts, type Timeouts } from './connection.ts'
 import type { CallHost, HttpCall } from './http-call.ts'
@@ -21,7 +21,7 @@ export class ConnectionPool implements ConnectionOwner, CallHost, Timed {
   place = -1
   readonly #maxConnections: number
   readonly #parts: ConnectionParts
-  readonly #timer: Watch
+  readonly #timer: DeadlineTimer
   readonly #open = new Set<Connection>()
   /** Used as a stack: the least recently used connections stay idle and are closed. */
   readonly #idle: Connection[] = []
@@ -31,7 +31,7 @@ export class ConnectionPool implements ConnectionOwner, CallHost, Timed {
 
   constructor({ connector, timeouts, clock, maxConnections }: ConnectionPoolParts) {
     this.#maxConnections = maxConnections
-    this.#timer = createWatch(clock, tickFor(timeouts))
+    this.#timer = createDeadlineTimer(clock, tickFor(timeouts))
     this.#parts = { connector, timeouts, timer: this.#timer, owner: this }
   }
 

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { asBrokerError, type BrokerError } from '../../../base/errors.ts'
-import type { Timed, Watch } from '../timeouts.ts'
+import type { Timed, DeadlineTimer } from '../timeouts.ts'
 import type { Connector, SocketHandler } from './connect.ts'
 import type { CallHost, HttpCall } from './http-call.ts'
 import { writeRequest } from './request-writer.ts'
@@ -20,7 +20,7 @@ export interface Timeouts {
 export interface ConnectionParts {
   readonly connector: Connector
   readonly timeouts: Timeouts
-  readonly timer: Watch
+  readonly timer: DeadlineTimer
   readonly owner: ConnectionOwner
 }
 

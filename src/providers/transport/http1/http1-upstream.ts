@@ -13,7 +13,7 @@ const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: Infinity, gap
 
 const MAX_CONNECTIONS = 1024
 
-export interface LeanOptions {
+export interface Http1Options {
   readonly clock: Clock
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly tls?: TlsOptions | undefined
@@ -27,7 +27,7 @@ export interface LeanOptions {
  * 64 KB. A request on a kept connection that the provider was just closing is sent once more, on a new connection. Errors
  * have `details.mayRepeat` when the provider cannot have read the request.
  */
-export function leanUpstream(base: BaseUrl, options: LeanOptions): Upstream {
+export function http1Upstream(base: BaseUrl, options: Http1Options): Upstream {
   const { clock, tls, maxConnections = MAX_CONNECTIONS } = options
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts }
   const connector = createConnector(base, tls)

@@ -59,16 +59,16 @@ function headersOf({ code, details }: BrokerError): Record<string, string> {
 }
 
 /** Sends an error. `headers` are sent in addition to those of the error. */
-export function tellError(
+export function sendRenderedError(
   response: ServerResponse,
-  { status, headers: ofError, body }: RenderedError,
+  { status, headers: errorHeaders, body }: RenderedError,
   headers?: Readonly<Record<string, string>>,
 ): void {
   const text = JSON.stringify(body)
   // The reason phrase is given explicitly: an earlier `writeHead` that failed may have left its own behind.
   response.writeHead(status, STATUS_CODES[status], {
     ...headers,
-    ...ofError,
+    ...errorHeaders,
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
   })

@@ -11,8 +11,8 @@ const REASONS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 }
 
 /** Sends an error for bytes that could not be parsed as a request, and closes the connection. */
-export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+export function refuseMalformedRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || hasBegunResponse(socket)) {
     socket.destroy()
     return
   }
@@ -20,11 +20,11 @@ export function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void 
     'bad-request',
     `this is not HTTP/1.1 as we read it: ${error.message}`,
   ]
-  refuseOn(socket, new BrokerError(code, message))
+  sendErrorToSocket(socket, new BrokerError(code, message))
 }
 
 /** Writes an error as a complete HTTP response to a bare socket, and closes it. */
-export function refuseOn(socket: Duplex, error: BrokerError): void {
+export function sendErrorToSocket(socket: Duplex, error: BrokerError): void {
   const { status, headers, body } = renderError(error)
   const text = JSON.stringify(body)
   const lines = [
@@ -38,7 +38,7 @@ export function refuseOn(socket: Duplex, error: BrokerError): void {
 }
 
 /** Whether a response has begun on this connection: a second head in the middle of it would be read as its body. */
-function isAnswering(socket: Duplex): boolean {
+function hasBegunResponse(socket: Duplex): boolean {
   // Node's own default handler reads this field too; there is no public one.
   const { _httpMessage: message } = socket as { _httpMessage?: { headersSent: boolean } | null }
   return message?.headersSent === true

@@ -8,15 +8,15 @@ export type Headers = Readonly<Record<string, string | number>>
  * separately, with a turn of `process.nextTick` for each: 2.5 of 79 µs of a request, and three times that of the first
  * request in a while. Unusual responses are left to Node; the client receives the same bytes either way.
  */
-export class Outgoing<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
+export class FastResponse<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
   #socket: Socket | undefined
   /** How many seconds the server keeps an idle connection. */
-  keptForS = 0
+  keepAliveS = 0
 
   static {
     // Node does not know of a head that it did not write.
     Object.defineProperty(this.prototype, 'headersSent', {
-      get(this: Outgoing): boolean {
+      get(this: FastResponse): boolean {
         return this.#socket !== undefined || hasSentHeaders(this)
       },
     })
@@ -27,7 +27,7 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
    * `finish` after the last. `undefined` when Node has to write the response: the previous response on the connection is not
    * finished, the client speaks HTTP/1.0, a header was set already, or a value is not plain ASCII.
    */
-  straight(headers: Headers): { readonly head: string; readonly socket: Socket } | undefined {
+  takeSocket(headers: Headers): { readonly head: string; readonly socket: Socket } | undefined {
     const { socket } = this
     if (socket?.writable !== true || this.headersSent || this.req.httpVersionMinor === 0) return undefined
     if (this.getHeaderNames().length > 0) return undefined
@@ -43,25 +43,25 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
 
   #connectionText(): string {
     if (!this.shouldKeepAlive) return 'Connection: close\r\n'
-    return `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keptForS}\r\n`
+    return `Connection: keep-alive\r\nKeep-Alive: timeout=${this.keepAliveS}\r\n`
   }
 
   /**
    * Call this when the last byte was given to the socket: once the system has it, the connection is free for the next
    * request. Further calls do nothing.
    */
-  over(): void {
+  finish(): void {
     const socket = this.#socket
     if (socket === undefined || this.finished) return
     // Node reads this field too: it regards a connection as idle when its response has ended.
     this.finished = true
     // After a write that failed at once there is nothing to wait for, and the socket is not yet marked as closed.
     if (socket.destroyed || socket.errored !== null) return
-    if (socket.writableLength === 0) this.#finish(socket)
-    else socket.write('', (error) => (error ? undefined : this.#finish(socket)))
+    if (socket.writableLength === 0) this.#emitFinish(socket)
+    else socket.write('', (error) => (error ? undefined : this.#emitFinish(socket)))
   }
 
-  #finish(socket: Socket): void {
+  #emitFinish(socket: Socket): void {
     // Before Node gets the event, so that it sends nothing more.
     if (!this.shouldKeepAlive) socket.destroySoon()
     this.emit('finish')
@@ -70,7 +70,7 @@ export class Outgoing<R extends IncomingMessage = IncomingMessage> extends Serve
 
 const headersSent = Object.getOwnPropertyDescriptor(OutgoingMessage.prototype, 'headersSent')
 
-function hasSentHeaders(response: Outgoing): boolean {
+function hasSentHeaders(response: FastResponse): boolean {
   return headersSent?.get?.call(response) === true
 }
 

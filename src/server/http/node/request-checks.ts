@@ -2,31 +2,31 @@ import type { IncomingMessage } from 'node:http'
 import { BrokerError } from '../../../base/errors.ts'
 
 /** Maximum number of header lines; more than any well-behaved client sends. */
-export const MOST_HEADERS = 100
+export const MAX_HEADERS = 100
 
 /**
  * Why a request is refused that `node:http` would let pass, before any route sees it; `undefined` when it is fine.
  * Cheap, because it runs for every request.
  */
-export function faultOf(request: IncomingMessage): BrokerError | undefined {
+export function rejectReason(request: IncomingMessage): BrokerError | undefined {
   const { method, url = '', rawHeaders } = request
-  if (method === 'TRACE') return wrongMethod('TRACE')
+  if (method === 'TRACE') return methodNotServed('TRACE')
   // Absolute-form and authority-form belong to proxies, which we are not.
   if (!url.startsWith('/') && url !== '*')
     return badRequest('the request target must be a path such as /v1/models')
-  if (rawHeaders.length > 2 * MOST_HEADERS) {
-    return new BrokerError('headers-too-large', `more than ${MOST_HEADERS} header lines`)
+  if (rawHeaders.length > 2 * MAX_HEADERS) {
+    return new BrokerError('headers-too-large', `more than ${MAX_HEADERS} header lines`)
   }
-  return hostFault(request) ?? upgradeFault(request)
+  return hostError(request) ?? upgradeError(request)
 }
 
 /** The error for a method that no route has. */
-export function wrongMethod(method: string): BrokerError {
+export function methodNotServed(method: string): BrokerError {
   return new BrokerError('wrong-method', `${method} is not served here`)
 }
 
 /** RFC 9112, section 3.2: exactly one Host line; `node:http` keeps the first of several and reports no error. */
-function hostFault({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerError | undefined {
+function hostError({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerError | undefined {
   let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]
@@ -38,7 +38,7 @@ function hostFault({ rawHeaders, httpVersionMinor }: IncomingMessage): BrokerErr
 }
 
 /** We never switch protocols. An offer of `h2c` may be ignored, and Java's own client always makes it. */
-function upgradeFault({ headers }: IncomingMessage): BrokerError | undefined {
+function upgradeError({ headers }: IncomingMessage): BrokerError | undefined {
   const wanted = headers.upgrade
   if (wanted === undefined || wanted === 'h2c') return undefined
   return badRequest('upgrades are not served here; streams come as server-sent events')

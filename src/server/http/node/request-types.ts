@@ -1,45 +1,45 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Gate } from '../../../auth/verify-bearer.ts'
+import type { BearerVerifier } from '../../../auth/verify-bearer.ts'
 
 /** How a server identifies callers. */
 export interface CallerRules {
   /** Verifies bearer tokens; without it none is read. */
-  readonly gate?: Gate | undefined
+  readonly bearerVerifier?: BearerVerifier | undefined
   /** Addresses of TCP peers whose forwarded headers are trusted. */
   readonly proxies?: ReadonlySet<string> | undefined
   /** Whether all addresses of an IPv6 /64 are one payer: a mycelium node has a /64. */
   readonly rollsUp?: boolean | undefined
   /** Where another process accepted the connection: returns the address of its peer. */
-  readonly peerOf?: ((request: DoorRequest) => string | undefined) | undefined
+  readonly peerAddress?: ((request: HttpRequest) => string | undefined) | undefined
   /** The server is for this context alone: file permissions decide who may connect, and the context header is ignored. */
   readonly context?: string | undefined
 }
 
 /** What a request can read about its server. */
-export interface DoorRules {
+export interface ServerSettings {
   /** Whether forwarded headers come from a trusted front: true on Unix sockets only. */
   readonly trustForwarded: boolean
   readonly callerRules: CallerRules
   /** Logs an error of ours after the response has begun: the caller has got it already. */
-  readonly reportBug: (request: DoorRequest, thrown: unknown) => void
+  readonly reportBug: (request: HttpRequest, thrown: unknown) => void
 }
 
 /** The part of a request that a route of the fast path may read. Fastify's request has it too. */
-export interface DoorRequest {
+export interface HttpRequest {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly socket: Socket
   readonly raw: IncomingMessage
   /** Bytes; `undefined` without a body. */
   readonly body: unknown
-  readonly server: DoorRules
+  readonly server: ServerSettings
   readonly routeOptions: { readonly url?: string | undefined }
 }
 
 /** The part of a reply that a route of the fast path may use. Fastify's reply has it too. */
-export interface DoorReply {
-  readonly request: DoorRequest
+export interface HttpReply {
+  readonly request: HttpRequest
   readonly raw: ServerResponse
   /** The response was taken over by the route, or is sent. */
   readonly sent: boolean
@@ -49,11 +49,11 @@ export interface DoorReply {
 }
 
 /** Refuses a request by throwing, before its body is read. */
-export type Guard = (request: DoorRequest) => void
+export type Guard = (request: HttpRequest) => void
 
 const EMPTY = new Uint8Array(0)
 
 /** The body of a request; empty when there was none. */
-export function bytesOf({ body }: Pick<DoorRequest, 'body'>): Uint8Array {
+export function bytesOf({ body }: Pick<HttpRequest, 'body'>): Uint8Array {
   return body instanceof Uint8Array ? body : EMPTY
 }

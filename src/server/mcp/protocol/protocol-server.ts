@@ -10,7 +10,7 @@ import {
   TRACEPARENT_META_KEY,
   TRACESTATE_META_KEY,
 } from '@modelcontextprotocol/server'
-import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../../mcp/policy/tool-policy.ts'
 import type { CallOptions, CallerSession } from '../../../mcp/types.ts'
 import { type SessionPeer, asNotification, createSessionPeer } from '../sessions/client-session.ts'
@@ -20,7 +20,7 @@ import { protocolError, resourceError, toolFailure } from './tool-errors.ts'
 const UNAVAILABLE_META_KEY = 'hero-aibroker/unavailable'
 
 const TRACE_KEYS = [TRACEPARENT_META_KEY, TRACESTATE_META_KEY, BAGGAGE_META_KEY]
-const LISTED_FOR_MS = 10_000
+const LIST_TTL_MS = 10_000
 
 /** The broker as one MCP server for one caller, for a request or for a session. */
 export interface ProtocolServer {
@@ -33,7 +33,7 @@ export interface ProtocolServer {
  * when the request carries everything. What belongs to a session ends when its server is closed.
  */
 export function createProtocolServer(
-  toolBroker: ToolBroker,
+  toolBroker: McpGateway,
   caller: ToolCaller,
   kind: 'session' | 'request',
 ): ProtocolServer {
@@ -48,23 +48,23 @@ export function createProtocolServer(
         logging: {},
       },
       cacheHints: {
-        'tools/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
-        'prompts/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
-        'resources/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
-        'resources/templates/list': { ttlMs: LISTED_FOR_MS, cacheScope: 'private' },
+        'tools/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' },
+        'prompts/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' },
+        'resources/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' },
+        'resources/templates/list': { ttlMs: LIST_TTL_MS, cacheScope: 'private' },
         'server/discover': { ttlMs: 3_600_000, cacheScope: 'public' },
       },
     },
   )
   const peer = kind === 'session' ? createSessionPeer(server) : undefined
   const session = peer === undefined ? undefined : toolBroker.openSession(peer)
-  answerLists(server, toolBroker, caller)
-  answerCalls(server, toolBroker, caller, { session, peer })
+  handleLists(server, toolBroker, caller)
+  handleCalls(server, toolBroker, caller, { session, peer })
   if (session !== undefined && peer !== undefined) serveSession(server, toolBroker, caller, { session, peer })
   return { server, session }
 }
 
-function answerLists(server: Server, toolBroker: ToolBroker, caller: ToolCaller): void {
+function handleLists(server: Server, toolBroker: McpGateway, caller: ToolCaller): void {
   server.setRequestHandler('tools/list', async (_, { mcpReq }) => {
     const { tools, unavailable } = await toolBroker.listTools(caller, mcpReq.signal)
     return {
@@ -89,33 +89,38 @@ interface Envelope {
   readonly [LOG_LEVEL_META_KEY]?: LoggingLevel
 }
 
-interface Sessional {
+interface SessionParts {
   readonly session: CallerSession | undefined
   readonly peer: SessionPeer | undefined
 }
 
-function answerCalls(server: Server, toolBroker: ToolBroker, caller: ToolCaller, sessional: Sessional): void {
+function handleCalls(
+  server: Server,
+  toolBroker: McpGateway,
+  caller: ToolCaller,
+  sessionParts: SessionParts,
+): void {
   server.setRequestHandler('tools/call', ({ params: { name, arguments: args = {} } }, context) =>
-    whileCalling(context, sessional, (options) =>
+    withCallOptions(context, sessionParts, (options) =>
       toolBroker.callTool(caller, name, args, options).catch(toolFailure),
     ),
   )
   server.setRequestHandler('prompts/get', ({ params: { name, arguments: args = {} } }, context) =>
-    whileCalling(context, sessional, (options) =>
+    withCallOptions(context, sessionParts, (options) =>
       toolBroker.getPrompt(caller, name, args, options).catch((error: unknown) => {
         throw protocolError(error)
       }),
     ),
   )
   server.setRequestHandler('resources/read', ({ params: { uri } }, context) =>
-    whileCalling(context, sessional, (options) =>
+    withCallOptions(context, sessionParts, (options) =>
       toolBroker.readResource(caller, uri, options).catch((error: unknown) => {
         throw resourceError(uri, error)
       }),
     ),
   )
   server.setRequestHandler('completion/complete', ({ params }, context) =>
-    whileCalling(context, sessional, (options) =>
+    withCallOptions(context, sessionParts, (options) =>
       toolBroker.complete(caller, params, options).catch((error: unknown) => {
         throw protocolError(error)
       }),
@@ -124,9 +129,9 @@ function answerCalls(server: Server, toolBroker: ToolBroker, caller: ToolCaller,
 }
 
 /** Runs a call with the options of its request, and sends every notification about it before its response. */
-async function whileCalling<T>(
+async function withCallOptions<T>(
   { mcpReq }: ServerContext,
-  { session, peer }: Sessional,
+  { session, peer }: SessionParts,
   run: (options: CallOptions) => Promise<T>,
 ): Promise<T> {
   let sent: Promise<unknown> = Promise.resolve()
@@ -162,7 +167,7 @@ async function whileCalling<T>(
 
 function serveSession(
   server: Server,
-  toolBroker: ToolBroker,
+  toolBroker: McpGateway,
   caller: ToolCaller,
   { session, peer }: { session: CallerSession; peer: SessionPeer },
 ): void {
@@ -190,13 +195,13 @@ function serveSession(
     await stop?.()
     return {}
   })
-  const stopTelling = toolBroker.onListChanged(
+  const unsubscribe = toolBroker.onListChanged(
     (kind) =>
       void server.notification({ method: `notifications/${kind}/list_changed` }).catch(() => undefined),
   )
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's server is no event target
   server.onclose = () => {
-    stopTelling()
+    unsubscribe()
     void toolBroker.closeSession(caller, session)
   }
 }

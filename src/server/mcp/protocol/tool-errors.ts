@@ -9,7 +9,7 @@ const INVALID_PARAMS = -32602
 const RESOURCE_NOT_FOUND = -32002
 
 /** Transient errors: the calling model should see them, because it can wait or choose another tool. */
-const OF_THE_MOMENT: ReadonlySet<string> = new Set([
+const TRANSIENT_ERRORS: ReadonlySet<string> = new Set([
   'over-limit',
   'over-budget',
   'upstream-down',
@@ -22,7 +22,7 @@ const OF_THE_MOMENT: ReadonlySet<string> = new Set([
 /** A failed tool call in the form of MCP: a result with `isError` where the model can react, else a thrown protocol error. */
 export function toolFailure(thrown: unknown): CallToolResult {
   const error = asBrokerError(thrown)
-  if (!OF_THE_MOMENT.has(error.code)) throw protocolError(error)
+  if (!TRANSIENT_ERRORS.has(error.code)) throw protocolError(error)
   const { retryAfter, metadata } = error.details
   const hint = retryAfter === undefined ? '' : `; try again in ${retryAfter} s`
   return {

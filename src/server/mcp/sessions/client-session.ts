@@ -1,11 +1,11 @@
 import type { LoggingLevel, RequestId, Server } from '@modelcontextprotocol/server'
-import type { Notice, Peer } from '../../../mcp/connection/client-session.ts'
+import type { McpNotification, CallerClient } from '../../../mcp/connection/client-session.ts'
 
 /** Long, because people answer these requests. */
-const ANSWER_WITHIN_MS = 600_000
+const CLIENT_TIMEOUT_MS = 600_000
 
 /** The client of a session, as upstream servers reach it through us. */
-export interface SessionPeer extends Peer {
+export interface SessionPeer extends CallerClient {
   logLevel: LoggingLevel | undefined
   /** Relates notifications of servers to this call while it is the newest. The returned function ends that, once all are sent. */
   startCall(id: RequestId): () => Promise<void>
@@ -21,9 +21,9 @@ export function createSessionPeer(server: Server): SessionPeer {
     const id = [...running.keys()].at(-1)
     return id === undefined ? {} : { relatedRequestId: id }
   }
-  const patiently = (signal: AbortSignal) => ({
+  const requestOptions = (signal: AbortSignal) => ({
     signal,
-    timeout: ANSWER_WITHIN_MS,
+    timeout: CLIENT_TIMEOUT_MS,
     resetTimeoutOnProgress: true,
     ...newest(),
   })
@@ -32,9 +32,9 @@ export function createSessionPeer(server: Server): SessionPeer {
     get capabilities() {
       return server.getClientCapabilities() ?? {}
     },
-    sample: (params, signal) => server.createMessage(params, patiently(signal)),
-    elicit: (params, signal) => server.elicitInput(params, patiently(signal)),
-    roots: (signal) => server.listRoots(undefined, patiently(signal)),
+    sample: (params, signal) => server.createMessage(params, requestOptions(signal)),
+    elicit: (params, signal) => server.elicitInput(params, requestOptions(signal)),
+    roots: (signal) => server.listRoots(undefined, requestOptions(signal)),
     notify(notice) {
       const related = newest()
       const sent = server.notification(asNotification(notice), related).catch(() => undefined)
@@ -53,6 +53,6 @@ export function createSessionPeer(server: Server): SessionPeer {
 }
 
 /** A notice as a notification of the SDK, without an undefined `params`. */
-export function asNotification({ method, params }: Notice) {
+export function asNotification({ method, params }: McpNotification) {
   return params === undefined ? { method } : { method, params }
 }

@@ -3,10 +3,10 @@ import { BrokerError } from '../../../base/errors.ts'
 import { type ToolCaller, callerKey } from '../../../mcp/policy/tool-policy.ts'
 
 const IDLE_MS = 60 * 60_000
-const LONGEST_MS = 24 * 60 * 60_000
+const MAX_AGE_MS = 24 * 60 * 60_000
 const SWEEP_MS = 60_000
-const MOST_SESSIONS = 1000
-const MOST_PER_CALLER = 100
+const MAX_SESSIONS = 1000
+const MAX_PER_CALLER = 100
 /** A session unused for this long and without open requests makes room for a new one: many clients never end theirs. */
 const ABANDONED_MS = 60_000
 
@@ -37,12 +37,12 @@ export class SessionTable<T extends { close(): Promise<void> }> {
     const key = callerKey(caller)
     const counts = this.#counts()
     const own = counts.get(key) ?? 0
-    if (own < MOST_PER_CALLER && this.#entries.size < MOST_SESSIONS) return
-    const hasRoom =
-      own >= MOST_PER_CALLER
+    if (own < MAX_PER_CALLER && this.#entries.size < MAX_SESSIONS) return
+    const hasEnded =
+      own >= MAX_PER_CALLER
         ? this.#endAbandoned(({ caller }) => caller === key)
-        : this.#endAbandoned(() => true) || this.#endOneOfMost(counts, own)
-    if (hasRoom) return
+        : this.#endAbandoned(() => true) || this.#endOneOfBusiest(counts, own)
+    if (hasEnded) return
     throw new BrokerError('over-limit', 'too many MCP sessions are open; close some', {
       details: { retryAfter: 60 },
     })
@@ -60,9 +60,9 @@ export class SessionTable<T extends { close(): Promise<void> }> {
   }
 
   /** Ends a session of the busiest caller, so that its many sessions keep no other caller out. */
-  #endOneOfMost(counts: ReadonlyMap<string, number>, own: number): boolean {
-    const [most, number] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
-    return number > own + 1 && this.#endOldest(({ caller }) => caller === most)
+  #endOneOfBusiest(counts: ReadonlyMap<string, number>, own: number): boolean {
+    const [busiest, number] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a))
+    return number > own + 1 && this.#endOldest(({ caller }) => caller === busiest)
   }
 
   /** Ends the session that is unused for longest among those that may end; `false` if there is none. */
@@ -83,13 +83,13 @@ export class SessionTable<T extends { close(): Promise<void> }> {
   }
 
   /** The session of this id if it belongs to this caller, for a request that lasts until the signal fires. */
-  get(id: string, caller: ToolCaller, over?: AbortSignal): T | undefined {
+  get(id: string, caller: ToolCaller, finished?: AbortSignal): T | undefined {
     const entry = this.#entries.get(id)
     if (entry === undefined || entry.caller !== callerKey(caller)) return undefined
     entry.usedAt = this.#clock.monotonic()
-    if (over !== undefined && !over.aborted) {
+    if (finished !== undefined && !finished.aborted) {
       entry.open++
-      over.addEventListener('abort', () => this.#endRequest(entry), { once: true })
+      finished.addEventListener('abort', () => this.#endRequest(entry), { once: true })
     }
     return entry.value
   }
@@ -113,7 +113,7 @@ export class SessionTable<T extends { close(): Promise<void> }> {
   #sweep(): void {
     const now = this.#clock.monotonic()
     for (const [id, { value, openedAt, usedAt }] of this.#entries) {
-      if (now - usedAt < IDLE_MS && now - openedAt < LONGEST_MS) continue
+      if (now - usedAt < IDLE_MS && now - openedAt < MAX_AGE_MS) continue
       this.#entries.delete(id)
       void value.close()
     }

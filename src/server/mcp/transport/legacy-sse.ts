@@ -5,7 +5,7 @@ import { randomLetters } from '../../../base/ids.ts'
 
 const KEEP_ALIVE_MS = 15_000
 /** A client that doesn't read is disconnected before its unread messages fill our memory. */
-const MOST_UNREAD_BYTES = 16 * 1024 * 1024
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 /** The transport of 2024-11-05: responses on one long stream, requests posted to a second URL. */
 export interface LegacySseTransport extends Transport {
@@ -43,7 +43,7 @@ export function createLegacySse(
     send(message: JSONRPCMessage) {
       if (closed) return Promise.reject(new Error('the stream is closed'))
       response.write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
-      if (response.writableLength > MOST_UNREAD_BYTES) response.destroy()
+      if (response.writableLength > MAX_UNREAD_BYTES) response.destroy()
       return Promise.resolve()
     },
     receive(body) {

@@ -6,7 +6,7 @@ const HEADER_MISMATCH = -32020
 const DECIMAL = /^-?\d+(\.\d+)?$/
 const SENTINEL = /^=\?base64\?(.*)\?=$/s
 const CANONICAL_BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-const DEEPEST = 40
+const MAX_DEPTH = 40
 
 /** The error when a header of a call contradicts its argument: a proxy would have routed by a wrong value. */
 export function paramHeaderMismatch(
@@ -32,7 +32,7 @@ interface Annotated {
 /** The annotated properties; only properties reached through properties may be annotated. */
 function annotated(schema: unknown, value: unknown, depth = 0): Annotated[] {
   const properties = isRecord(schema) && isRecord(schema['properties']) ? schema['properties'] : {}
-  if (depth > DEEPEST) return []
+  if (depth > MAX_DEPTH) return []
   return Object.entries(properties).flatMap(([key, property]) => {
     const own = isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined
     const header = isRecord(property) ? property[ANNOTATION] : undefined

@@ -8,26 +8,26 @@ import {
 } from '@modelcontextprotocol/server'
 import type { Clock } from '../../../base/clock.ts'
 import { randomLetters } from '../../../base/ids.ts'
-import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import type { ToolCaller } from '../../../mcp/policy/tool-policy.ts'
 import { paramHeaderMismatch } from './param-headers.ts'
 import { createProtocolServer } from '../protocol/protocol-server.ts'
 import { SessionTable } from '../sessions/session-table.ts'
 import { protocolError } from '../protocol/tool-errors.ts'
 
-interface Asked {
+interface McpCall {
   readonly request: Request
   /** The parsed JSON of the request. */
   readonly body: unknown
   readonly caller: ToolCaller
   /** Fires when the response is closed. */
-  readonly over: AbortSignal
+  readonly finished: AbortSignal
 }
 
 /** The endpoint of the Streamable HTTP transport. */
 export interface StreamableHttp {
   /** Handles one request of either family of revisions. */
-  answer(asked: Asked): Promise<Response>
+  handle(asked: McpCall): Promise<Response>
   close(): Promise<void>
 }
 
@@ -35,12 +35,12 @@ export interface StreamableHttp {
  * Creates one endpoint for both families of revisions. Requests of the newer family carry all they need; those of the older
  * one belong to a session, or stand alone when the client never opened one.
  */
-export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): StreamableHttp {
+export function createStreamableHttp(toolBroker: McpGateway, clock: Clock): StreamableHttp {
   const sessions = new SessionTable<WebStandardStreamableHTTPServerTransport>(clock)
   const modern = createMcpHandler(({ authInfo }) => serverFor(toolBroker, authInfo), { legacy: 'reject' })
-  const stopTelling = tellSubscribers(toolBroker, modern)
+  const unsubscribe = notifySubscribers(toolBroker, modern)
 
-  async function answerModern(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
+  async function handleModern(request: Request, body: unknown, caller: ToolCaller): Promise<Response> {
     const options = { authInfo: asAuthInfo(caller), parsedBody: body }
     const mismatch = await headerMismatch(request, body, caller)
     if (mismatch !== undefined) return errorResponse(400, mismatch, body)
@@ -88,10 +88,10 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
     return response
   }
 
-  async function answerLegacy({ request, body, caller, over }: Asked): Promise<Response> {
+  async function handleLegacy({ request, body, caller, finished }: McpCall): Promise<Response> {
     const id = request.headers.get('mcp-session-id')
     if (id !== null) {
-      const transport = sessions.get(id, caller, over)
+      const transport = sessions.get(id, caller, finished)
       if (transport === undefined)
         return errorResponse(404, { code: -32001, message: 'Session not found' }, body)
       return transport.handleRequest(request, { parsedBody: body })
@@ -107,26 +107,24 @@ export function createStreamableHttp(toolBroker: ToolBroker, clock: Clock): Stre
   }
 
   return {
-    async answer(asked) {
-      const { request, body, caller } = asked
+    async handle(call) {
+      const { request, body, caller } = call
       if (Array.isArray(body))
         return errorResponse(
           400,
           { code: -32600, message: 'batches are not supported; send one message per request' },
           undefined,
         )
-      return (await isLegacyRequest(request, body))
-        ? answerLegacy(asked)
-        : answerModern(request, body, caller)
+      return (await isLegacyRequest(request, body)) ? handleLegacy(call) : handleModern(request, body, caller)
     },
     async close() {
-      stopTelling()
+      unsubscribe()
       await Promise.all([modern.close(), sessions.close()])
     },
   }
 }
 
-function serverFor(toolBroker: ToolBroker, authInfo: { extra?: Record<string, unknown> } | undefined) {
+function serverFor(toolBroker: McpGateway, authInfo: { extra?: Record<string, unknown> } | undefined) {
   // The SDK passes on what `asAuthInfo` returned; nothing else fills it.
   const caller = authInfo?.extra?.['caller'] as ToolCaller
   return createProtocolServer(toolBroker, caller, 'request').server
@@ -137,7 +135,7 @@ function asAuthInfo(caller: ToolCaller) {
   return { token: '', clientId: '', scopes: [], extra: { caller } }
 }
 
-function tellSubscribers(toolBroker: ToolBroker, { notify }: McpHttpHandler): () => void {
+function notifySubscribers(toolBroker: McpGateway, { notify }: McpHttpHandler): () => void {
   return toolBroker.onListChanged((kind) => {
     if (kind === 'tools') notify.toolsChanged()
     else if (kind === 'prompts') notify.promptsChanged()

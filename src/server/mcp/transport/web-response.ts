@@ -18,42 +18,42 @@ export function webRequest(raw: IncomingMessage, body: string | undefined, signa
 }
 
 /** Fires when the caller disconnects before the response is complete. */
-export function leaveSignal(response: ServerResponse): AbortSignal {
-  const leave = new AbortController()
+export function disconnectSignal(response: ServerResponse): AbortSignal {
+  const disconnect = new AbortController()
   response.once('close', () => {
-    if (!response.writableFinished) leave.abort()
+    if (!response.writableFinished) disconnect.abort()
   })
-  if (response.destroyed) leave.abort()
-  return leave.signal
+  if (response.destroyed) disconnect.abort()
+  return disconnect.signal
 }
 
 /** Fires when the response is closed, complete or not. */
-export function overSignal(response: ServerResponse): AbortSignal {
-  const over = new AbortController()
-  response.once('close', () => over.abort())
-  if (response.destroyed) over.abort()
-  return over.signal
+export function closeSignal(response: ServerResponse): AbortSignal {
+  const closed = new AbortController()
+  response.once('close', () => closed.abort())
+  if (response.destroyed) closed.abort()
+  return closed.signal
 }
 
 /** A client that doesn't read is disconnected before messages of upstream servers, which don't wait for it, fill our memory. */
-const MOST_UNREAD_BYTES = 16 * 1024 * 1024
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 /** A large message may take long to read: a client is disconnected only if it reads nothing at all for this long. */
-const UNREAD_FOR_MS = 10_000
+const UNREAD_TIMEOUT_MS = 10_000
 
 /** Writes a response as it arrives, headers at once, and stops when the caller disconnects or doesn't read. */
 export async function writeWebResponse(
-  answer: Response,
+  webResponse: Response,
   response: ServerResponse,
   signal: AbortSignal,
-  { unreadForMs = UNREAD_FOR_MS }: { unreadForMs?: number } = {},
+  { unreadTimeoutMs = UNREAD_TIMEOUT_MS }: { unreadTimeoutMs?: number } = {},
 ): Promise<void> {
-  response.writeHead(answer.status, Object.fromEntries(answer.headers))
+  response.writeHead(webResponse.status, Object.fromEntries(webResponse.headers))
   response.flushHeaders()
   try {
-    for await (const chunk of answer.body ?? []) {
+    for await (const chunk of webResponse.body ?? []) {
       if (signal.aborted) break
       response.write(chunk)
-      if (response.writableLength > MOST_UNREAD_BYTES) await untilRead(response, signal, unreadForMs)
+      if (response.writableLength > MAX_UNREAD_BYTES) await untilDrained(response, signal, unreadTimeoutMs)
     }
   } catch {
     // The caller disconnected, or the stream was ended by its producer: there is nothing more to write.
@@ -62,10 +62,14 @@ export async function writeWebResponse(
 }
 
 /** Resolves when the buffer is drained. `signal` must fire when the response is closed, as happens for a client that doesn't read. */
-async function untilRead(response: ServerResponse, signal: AbortSignal, unreadForMs: number): Promise<void> {
+async function untilDrained(
+  response: ServerResponse,
+  signal: AbortSignal,
+  unreadTimeoutMs: number,
+): Promise<void> {
   const giveUp = (): void => void response.destroy()
   // The timeout of the socket, because only the socket sees the progress within one large write and extends the timeout.
-  response.setTimeout(unreadForMs, giveUp)
+  response.setTimeout(unreadTimeoutMs, giveUp)
   try {
     await once(response, 'drain', { signal })
   } finally {

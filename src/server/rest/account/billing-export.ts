@@ -1,4 +1,4 @@
-import { formatDollars, type Money } from '../../../base/money.ts'
+import { usdText, type Money } from '../../../base/money.ts'
 import type { Entry } from '../../../ledger/types.ts'
 
 /** How many rows are sent in one piece; the event loop gets its turn after each. */
@@ -14,7 +14,7 @@ const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
   context: ({ caller }) => caller.context,
   token: ({ caller }) => caller.token,
   kind: ({ kind }) => kind,
-  model: ({ modelAsked }) => modelAsked,
+  model: ({ requestedModel }) => requestedModel,
   answered_model: ({ model }) => model,
   endpoint: ({ endpoint }) => endpoint,
   status: ({ status }) => status,
@@ -82,5 +82,5 @@ function csvCell(cell: Cell): string {
 }
 
 function dollarsText(amount: Money | undefined): string | undefined {
-  return amount === undefined ? undefined : formatDollars(amount)
+  return amount === undefined ? undefined : usdText(amount)
 }

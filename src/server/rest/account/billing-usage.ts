@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/text.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { truncate } from '../../../base/text.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { canonicalAddress } from '../../../auth/address.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
 import type { UsageFilter, UsageGroup, UsageTotals } from '../../../ledger/types.ts'
@@ -14,7 +14,7 @@ import { wireTotals } from '../../http/usage-json.ts'
 export async function getBillingUsage(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: Rooms,
+  { ledger }: Services,
 ): Promise<object> {
   requireAdmin(request)
   const addresses = await ledger.usage(filterOf(request))
@@ -27,15 +27,15 @@ export async function getBillingUsage(
 export async function getBillingUsageOf(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: Rooms,
+  { ledger }: Services,
 ): Promise<object> {
   requireAdmin(request)
-  const { ip: asked } = request.params as { ip: string }
-  const ip = canonicalAddress(asked) ?? asked
+  const { ip: given } = request.params as { ip: string }
+  const ip = canonicalAddress(given) ?? given
   const filter = { ...filterOf(request), ip }
   const [usage] = await ledger.usage(filter)
   if (usage === undefined)
-    throw new BrokerError('not-found', `no request of “${shortName(ip)}” is known in this period`)
+    throw new BrokerError('not-found', `no request of “${truncate(ip)}” is known in this period`)
   const [contexts, days] = [await ledger.groups(filter, ['context']), await ledger.groups(filter, ['day'])]
   return {
     ip,
@@ -53,10 +53,10 @@ export async function getBillingUsageOf(
 export async function getBillingExport(
   request: FastifyRequest,
   reply: FastifyReply,
-  { ledger }: Rooms,
+  { ledger }: Services,
 ): Promise<FastifyReply> {
   requireAdmin(request)
-  await ledger.written()
+  await ledger.whenWritten()
   const { ip } = request.query as Record<string, unknown>
   const own = typeof ip === 'string' && ip !== '' ? { ip: canonicalAddress(ip) ?? ip } : {}
   const entries = ledger.entries({ ...filterOf(request), ...own })

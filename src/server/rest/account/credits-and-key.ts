@@ -1,39 +1,49 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { dollarsNumber, money, NOTHING, type Money } from '../../../base/money.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
-import type { Standing } from '../../../limits/limits.ts'
+import { usdNumber, money, ZERO, type Money } from '../../../base/money.ts'
+import type { Services } from '../../../inference/services/services.ts'
+import type { BudgetStatus } from '../../../limits/limits.ts'
 import { payerAccount, tokenAccount, type Account } from '../../../auth/accounts.ts'
 import type { Caller } from '../../../auth/caller.ts'
-import { findCaller } from '../../http/authenticate.ts'
+import { authenticate } from '../../http/authenticate.ts'
 
 /**
  * `GET /credits`: what the caller has spent here, and that sum plus what its tightest budget leaves. The broker sells no
  * credits: without a budget both numbers are equal, because OpenRouter's clients accept only numbers; `limit: null` of `/key`
  * says that the caller has no budget.
  */
-export function getCredits(request: FastifyRequest, _reply: FastifyReply, { ledger, limits }: Rooms): object {
-  const caller = findCaller(request)
+export function getCredits(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  { ledger, limits }: Services,
+): object {
+  const caller = authenticate(request)
   const { spent: used } = ledger.balance(caller)
-  const left = limits.allowance(caller)?.left ?? NOTHING
-  return { data: { total_credits: dollarsNumber(money(used + left)), total_usage: dollarsNumber(used) } }
+  const left = limits.allowance(caller)?.remaining ?? ZERO
+  return { data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) } }
 }
 
 /**
  * `GET /key` and `/auth/key`: the caller in the form of an OpenRouter key. With a token the figures are of that token, from
  * whichever address it was used; without one they are of the address with its context.
  */
-export async function getKey(request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): Promise<object> {
-  const caller = findCaller(request)
-  const now = rooms.clock.now()
+export async function getKey(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  services: Services,
+): Promise<object> {
+  const caller = authenticate(request)
+  const now = services.clock.now()
   const [daily, weekly, monthly] = await Promise.all(
-    [startOfDay(now), startOfWeek(now), startOfMonth(now)].map((since) => spentSince(caller, since, rooms)),
+    [startOfDay(now), startOfWeek(now), startOfMonth(now)].map((since) =>
+      spentSince(caller, since, services),
+    ),
   )
   return {
     data: {
       label: labelOf(caller),
-      ...limitOf(caller, rooms),
+      ...limitOf(caller, services),
       include_byok_in_limit: false,
-      usage: dollarsNumber(rooms.ledger.balanceIn(accountOf(caller), 'total', now).spent),
+      usage: usdNumber(services.ledger.balanceIn(accountOf(caller), 'total', now).spent),
       usage_daily: daily,
       usage_weekly: weekly,
       usage_monthly: monthly,
@@ -65,25 +75,25 @@ function labelOf({ ip, context, token }: Caller): string {
 }
 
 /** The budget with the least money left. None of our periods is a week. */
-function limitOf(caller: Caller, { limits }: Rooms): object {
-  const left = ({ most, spent: used, held }: Standing): bigint => most - used - held
-  const [first, ...others] = limits.standing(caller)
+function limitOf(caller: Caller, { limits }: Services): object {
+  const left = ({ max, spent: used, held }: BudgetStatus): bigint => max - used - held
+  const [first, ...others] = limits.budgetStatus(caller)
   if (first === undefined) return { limit: null, limit_reset: null, limit_remaining: null }
-  const tightest = others.reduce((least, other) => (left(other) < left(least) ? other : least), first)
+  const tightest = others.reduce((lowest, other) => (left(other) < left(lowest) ? other : lowest), first)
   const remaining = left(tightest)
   return {
-    limit: dollarsNumber(tightest.most),
+    limit: usdNumber(tightest.max),
     limit_reset: RESETS[tightest.period],
-    limit_remaining: dollarsNumber(money(remaining > 0n ? remaining : 0n)),
+    limit_remaining: usdNumber(money(remaining > 0n ? remaining : 0n)),
   }
 }
 
 const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } as const
 
 /** Counted like the balance: where only bounds of a cost are known, by the upper one. */
-async function spentSince(caller: Caller, since: number, { ledger }: Rooms): Promise<number> {
+async function spentSince(caller: Caller, since: number, { ledger }: Services): Promise<number> {
   const { ip, context = '', token } = caller
-  return dollarsNumber(
+  return usdNumber(
     spent(await ledger.summary({ since, ...(token === undefined ? { ip, context } : { token }) })),
   )
 }

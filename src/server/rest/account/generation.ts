@@ -1,42 +1,42 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
-import { dollarsNumber, NOTHING } from '../../../base/money.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { usdNumber, ZERO } from '../../../base/money.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
-import { findCaller } from '../../http/authenticate.ts'
+import { authenticate } from '../../http/authenticate.ts'
 
 /** `GET /generation?id=`: one of the caller's own requests, from the ledger. Throws `bad-request`, `not-found`. */
 export async function getGeneration(
   request: FastifyRequest,
   _reply: FastifyReply,
-  rooms: Rooms,
+  services: Services,
 ): Promise<object> {
   const { id } = request.query as { id?: unknown }
   if (typeof id !== 'string' || id === '')
     throw new BrokerError('bad-request', 'name the generation: /generation?id=gen-…')
-  const entry = await entryOf(rooms.upstreamIds.ours(id), rooms)
-  if (entry === undefined || !isOwn(entry, findCaller(request)))
+  const entry = await entryOf(services.upstreamIds.resolve(id), services)
+  if (entry === undefined || !isOwn(entry, authenticate(request)))
     throw new BrokerError('not-found', `Generation ${id} not found`)
-  return { data: rowOf(id, entry, rooms) }
+  return { data: rowOf(id, entry, services) }
 }
 
-const PATIENCE_MS = 2000
-const STEP_MS = 10
+const MAX_WAIT_MS = 2000
+const POLL_INTERVAL_MS = 10
 
 /** A caller may ask as soon as its response ends: wait for an entry that is still being written. */
-async function entryOf(id: string, { ledger, clock }: Rooms): Promise<Entry | undefined> {
-  const until = clock.monotonic() + PATIENCE_MS
+async function entryOf(id: string, { ledger, clock }: Services): Promise<Entry | undefined> {
+  const until = clock.monotonic() + MAX_WAIT_MS
   for (;;) {
     const entry = ledger.find(id)
     if (entry !== undefined || clock.monotonic() > until) return entry
     if (!ledger.openHolds().some((hold) => hold.id === id)) return ledger.find(id)
-    await new Promise<void>((resolve) => clock.after(STEP_MS, resolve))
+    await new Promise<void>((resolve) => clock.after(POLL_INTERVAL_MS, resolve))
   }
 }
 
-function isOwn({ caller }: Entry, asking: Caller): boolean {
-  return caller.ip === asking.ip && caller.context === asking.context
+function isOwn({ caller }: Entry, requester: Caller): boolean {
+  return caller.ip === requester.ip && caller.context === requester.context
 }
 
 const API_TYPES: Readonly<Record<string, string>> = {
@@ -46,11 +46,11 @@ const API_TYPES: Readonly<Record<string, string>> = {
   transcription: 'stt',
 }
 
-function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> {
+function rowOf(id: string, entry: Entry, services: Services): Record<string, unknown> {
   const { usage, caller } = entry
-  const known = rooms.ledger.correctedCost(entry)
-  const cost = dollarsNumber(known ?? entry.costHigh ?? NOTHING)
-  const answered = entry.endpoint === undefined ? undefined : rooms.catalog().endpoints.get(entry.endpoint)
+  const known = services.ledger.correctedCost(entry)
+  const cost = usdNumber(known ?? entry.costHigh ?? ZERO)
+  const servedBy = entry.endpoint === undefined ? undefined : services.catalog().endpoints.get(entry.endpoint)
   return {
     id,
     upstream_id: id === entry.id ? null : id,
@@ -60,8 +60,8 @@ function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> 
     workspace_id: null,
     app_id: null,
     external_user: caller.context ?? null,
-    model: answered?.model ?? entry.modelAsked,
-    provider_name: nameOf(entry.provider, rooms),
+    model: servedBy?.model ?? entry.requestedModel,
+    provider_name: nameOf(entry.provider, services),
     router: null,
     api_type: API_TYPES[entry.kind] ?? null,
     data_region: 'global',
@@ -97,8 +97,8 @@ function rowOf(id: string, entry: Entry, rooms: Rooms): Record<string, unknown> 
     user_agent: null,
     response_cache_source_id: null,
     provider_responses: [
-      ...entry.attempts.map((attempt) => failedRow(attempt, rooms)),
-      ...answerRow(entry, rooms),
+      ...entry.attempts.map((attempt) => failedRow(attempt, services)),
+      ...responseRow(entry, services),
     ],
     x_aibroker: {
       status: entry.status,
@@ -115,8 +115,8 @@ function generationTime({ durationMs, firstTokenMs }: Entry): number | null {
   return durationMs === undefined ? null : durationMs - (firstTokenMs ?? 0)
 }
 
-function failedRow({ endpoint, status, ms }: FailedAttempt, rooms: Rooms): object {
-  const { provider, model } = rooms.catalog().endpoints.get(endpoint) ?? {
+function failedRow({ endpoint, status, ms }: FailedAttempt, services: Services): object {
+  const { provider, model } = services.catalog().endpoints.get(endpoint) ?? {
     provider: endpoint.split('/')[0],
     model: endpoint,
   }
@@ -126,12 +126,12 @@ function failedRow({ endpoint, status, ms }: FailedAttempt, rooms: Rooms): objec
     is_byok: false,
     latency: Math.round(ms),
     model_permaslug: model,
-    provider_name: nameOf(provider, rooms),
+    provider_name: nameOf(provider, services),
     status: status ?? null,
   }
 }
 
-function answerRow({ endpoint, provider, firstTokenMs, status }: Entry, rooms: Rooms): object[] {
+function responseRow({ endpoint, provider, firstTokenMs, status }: Entry, services: Services): object[] {
   if (endpoint === undefined) return []
   return [
     {
@@ -139,13 +139,13 @@ function answerRow({ endpoint, provider, firstTokenMs, status }: Entry, rooms: R
       id: endpoint,
       is_byok: false,
       latency: firstTokenMs ?? null,
-      model_permaslug: rooms.catalog().endpoints.get(endpoint)?.model ?? endpoint,
-      provider_name: nameOf(provider, rooms),
+      model_permaslug: services.catalog().endpoints.get(endpoint)?.model ?? endpoint,
+      provider_name: nameOf(provider, services),
       status: status === 'finished' ? 200 : null,
     },
   ]
 }
 
-function nameOf(provider: string | undefined, { providers }: Rooms): string | null {
+function nameOf(provider: string | undefined, { providers }: Services): string | null {
   return provider === undefined ? null : (providers().get(provider)?.displayName ?? provider)
 }

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto'
-import { MOST_CACHED_CHARACTERS, type AnswerCache } from '../../../inference/replay/response-cache.ts'
+import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
-import { tellCached } from '../../../inference/cached-response.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { sendCached } from '../../../inference/cached-response.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
-import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/request-types.ts'
-import { findCaller } from '../../http/authenticate.ts'
-import type { Ask, AskSink, Expected } from './http-response-sink.ts'
-import { askerOf } from './request-context.ts'
+import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
+import { authenticate } from '../../http/authenticate.ts'
+import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
+import { requestContextOf } from './request-context.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
-const USUAL_TTL_S = 300
-const LONGEST_TTL_S = 86_400
+const DEFAULT_TTL_S = 300
+const MAX_TTL_S = 86_400
 
 /** The kind of request of a route; all others are chats. */
 const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
@@ -20,56 +20,67 @@ const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
  * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
  * caller sent `X-OpenRouter-Cache: true`.
  */
-export function outOfCache(reply: DoorReply, rooms: Rooms, ask: Ask): Ask | undefined {
+export function withResponseCache(
+  reply: HttpReply,
+  services: Services,
+  infer: InferenceHandler,
+): InferenceHandler | undefined {
   const { request } = reply
-  const { answers } = rooms
-  const wish = request.headers['x-openrouter-cache']
-  if (answers === undefined || typeof wish !== 'string' || wish.toLowerCase() !== 'true') return undefined
+  const { responseCache: cache } = services
+  const cacheHeader = request.headers['x-openrouter-cache']
+  if (cache === undefined || typeof cacheHeader !== 'string' || cacheHeader.toLowerCase() !== 'true')
+    return undefined
   return async (sink) => {
     const key = keyOf(request)
-    if (isTrue(request.headers['x-openrouter-cache-clear'])) answers.drop(key)
-    const found = answers.find(key)
+    if (isTrue(request.headers['x-openrouter-cache-clear'])) cache.remove(key)
+    const found = cache.find(key)
     const ttlS = ttlOf(request.headers['x-openrouter-cache-ttl'])
-    const now = rooms.clock.monotonic()
-    tellHeaders(reply, { status: found === undefined ? 'MISS' : 'HIT', ttl: ttlS, found, now })
-    if (found === undefined) return ask(new CachingSink({ sink, answers, key, ttlS, rooms }))
+    const now = services.clock.monotonic()
+    setCacheHeaders(reply, { status: found === undefined ? 'MISS' : 'HIT', ttl: ttlS, found, now })
+    if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, services }))
     const { model, streamed } = found
-    sink.expect({ model, streamed, object: 'chat.completion.chunk' })
-    return tellCached(found, KINDS[routeOf(request)] ?? 'chat', askerOf(request, rooms), sink, rooms)
+    sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
+    return sendCached(
+      found,
+      KINDS[routeOf(request)] ?? 'chat',
+      requestContextOf(request, services),
+      sink,
+      services,
+    )
   }
 }
 
-function routeOf({ routeOptions }: DoorRequest): string {
+function routeOf({ routeOptions }: HttpRequest): string {
   return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
 }
 
 /** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
-function keyOf(request: DoorRequest): string {
-  const { ip, context, token } = findCaller(request)
-  const said = JSON.stringify(parseJsonBody(bytesOf(request)).value)
+function keyOf(request: HttpRequest): string {
+  const { ip, context, token } = authenticate(request)
+  const body = JSON.stringify(parseJsonBody(bytesOf(request)).value)
   return createHash('sha256')
-    .update(JSON.stringify([ip, context, token, routeOf(request), said]))
+    .update(JSON.stringify([ip, context, token, routeOf(request), body]))
     .digest('base64')
 }
 
 /** Reads the leading digits and ignores what follows them. */
-function ttlOf(said: string | string[] | undefined): number {
-  const seconds = Number.parseInt(String(said ?? ''), 10)
-  return Number.isNaN(seconds) ? USUAL_TTL_S : Math.min(Math.max(seconds, 1), LONGEST_TTL_S)
+function ttlOf(header: string | string[] | undefined): number {
+  const seconds = Number.parseInt(String(header ?? ''), 10)
+  return Number.isNaN(seconds) ? DEFAULT_TTL_S : Math.min(Math.max(seconds, 1), MAX_TTL_S)
 }
 
-function isTrue(said: string | string[] | undefined): boolean {
-  return typeof said === 'string' && said.toLowerCase() === 'true'
+function isTrue(header: string | string[] | undefined): boolean {
+  return typeof header === 'string' && header.toLowerCase() === 'true'
 }
 
-function tellHeaders(
-  { raw }: DoorReply,
+function setCacheHeaders(
+  { raw }: HttpReply,
   {
     status,
     ttl,
     found,
     now,
-  }: { status: string; ttl: number; found: ReturnType<AnswerCache['find']>; now: number },
+  }: { status: string; ttl: number; found: ReturnType<ResponseCache['find']>; now: number },
 ): void {
   raw.setHeader('x-openrouter-cache-status', status)
   const left = found === undefined ? ttl : Math.ceil((found.expiresAt - now) / 1000)
@@ -80,11 +91,11 @@ function tellHeaders(
 }
 
 interface CachingParts {
-  readonly sink: AskSink
-  readonly answers: AnswerCache
+  readonly sink: ClientResponseSink
+  readonly cache: ResponseCache
   readonly key: string
   readonly ttlS: number
-  readonly rooms: Rooms
+  readonly services: Services
 }
 
 /** Passes a response on, and keeps it in the cache once it is complete. */
@@ -92,7 +103,7 @@ class CachingSink extends ForwardingSink {
   readonly #parts: CachingParts
   readonly #pieces: string[] = []
   #model = ''
-  #streamed = false
+  #stream = false
   #characters = 0
 
   constructor(parts: CachingParts) {
@@ -100,35 +111,35 @@ class CachingSink extends ForwardingSink {
     this.#parts = parts
   }
 
-  expect(expected: Expected): void {
+  prepare(expected: ExpectedResponse): void {
     this.#model = expected.model
-    this.#streamed = expected.streamed
-    this.#parts.sink.expect(expected)
+    this.#stream = expected.stream
+    this.#parts.sink.prepare(expected)
   }
 
   override chunk(json: string): boolean {
-    this.#note(json)
+    this.#record(json)
     return super.chunk(json)
   }
 
-  #note(json: string): void {
+  #record(json: string): void {
     this.#characters += json.length
-    if (this.#characters <= MOST_CACHED_CHARACTERS) this.#pieces.push(json)
+    if (this.#characters <= MAX_CACHED_CHARACTERS) this.#pieces.push(json)
   }
 
-  override answer(json: string): void {
-    this.#note(json)
-    super.answer(json)
+  override respond(json: string): void {
+    this.#record(json)
+    super.respond(json)
   }
 
   override end(): void {
-    const { answers, key, ttlS, rooms } = this.#parts
-    const storedAt = rooms.clock.monotonic()
-    if (this.#characters <= MOST_CACHED_CHARACTERS)
-      answers.keep(key, {
+    const { cache, key, ttlS, services } = this.#parts
+    const storedAt = services.clock.monotonic()
+    if (this.#characters <= MAX_CACHED_CHARACTERS)
+      cache.store(key, {
         id: this.id,
         model: this.#model,
-        streamed: this.#streamed,
+        streamed: this.#stream,
         pieces: this.#pieces,
         storedAt,
         expiresAt: storedAt + ttlS * 1000,

@@ -1,31 +1,35 @@
 import { completion } from '../../../inference/completion.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 
-import type { DoorReply, DoorRequest } from '../../http/node/request-types.ts'
-import type { AskSink } from './http-response-sink.ts'
-import { askerOf } from './request-context.ts'
-import { answerOn, type BodyReader } from './respond.ts'
+import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
+import type { ClientResponseSink } from './http-response-sink.ts'
+import { requestContextOf } from './request-context.ts'
+import { respond, type BodyReader } from './respond.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(
-  request: DoorRequest,
-  reply: DoorReply,
-  rooms: Rooms,
+  request: HttpRequest,
+  reply: HttpReply,
+  services: Services,
   readBody: BodyReader,
 ): Promise<void> {
-  await answerOn(reply, rooms, (sink) => complete(readBody(request), request, sink, rooms))
+  await respond(reply, services, (sink) => complete(readBody(request), request, sink, services))
 }
 
 /** Runs a text completion; also for a chat request that has a prompt and no messages. */
 export async function complete(
   body: JsonBody,
-  request: DoorRequest,
-  sink: AskSink,
-  rooms: Rooms,
+  request: HttpRequest,
+  sink: ClientResponseSink,
+  services: Services,
 ): Promise<void> {
-  const asked = parseCompletionRequest(body)
-  sink.expect({ model: asked.wishes.model, streamed: asked.streamed, object: 'text_completion' })
-  await completion(asked, askerOf(request, rooms), sink, rooms)
+  const completionRequest = parseCompletionRequest(body)
+  sink.prepare({
+    model: completionRequest.routing.model,
+    stream: completionRequest.stream,
+    object: 'text_completion',
+  })
+  await completion(completionRequest, requestContextOf(request, services), sink, services)
 }

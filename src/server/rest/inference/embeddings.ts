@@ -1,20 +1,20 @@
 import { embedding } from '../../../inference/embedding.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
-import type { DoorReply, DoorRequest } from '../../http/node/request-types.ts'
-import { askerOf } from './request-context.ts'
-import { answerOn, type BodyReader } from './respond.ts'
+import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
+import { requestContextOf } from './request-context.ts'
+import { respond, type BodyReader } from './respond.ts'
 
 /** `POST /embeddings`. */
 export async function postEmbeddings(
-  request: DoorRequest,
-  reply: DoorReply,
-  rooms: Rooms,
+  request: HttpRequest,
+  reply: HttpReply,
+  services: Services,
   readBody: BodyReader,
 ): Promise<void> {
-  await answerOn(reply, rooms, async (sink) => {
-    const asked = parseEmbeddingRequest(readBody(request))
-    sink.expect({ model: asked.wishes.model, streamed: false, object: 'list' })
-    await embedding(asked, askerOf(request, rooms), sink, rooms)
+  await respond(reply, services, async (sink) => {
+    const embeddingRequest = parseEmbeddingRequest(readBody(request))
+    sink.prepare({ model: embeddingRequest.routing.model, stream: false, object: 'list' })
+    await embedding(embeddingRequest, requestContextOf(request, services), sink, services)
   })
 }

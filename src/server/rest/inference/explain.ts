@@ -1,9 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { findCaller } from '../../http/authenticate.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import { BrokerError } from '../../../base/errors.ts'
-import { dollarsNumber, type Money } from '../../../base/money.ts'
-import { explain, type Candidate, type Explanation, type Inquiry } from '../../../inference/explain.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { usdNumber, type Money } from '../../../base/money.ts'
+import {
+  explain,
+  type QuotedCandidate,
+  type Explanation,
+  type ExplainRequest,
+} from '../../../inference/explain.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
@@ -19,15 +24,15 @@ import { pricingOf } from '../models/pricing-json.ts'
 export function postExplain(
   request: FastifyRequest,
   _reply: FastifyReply,
-  rooms: Rooms,
+  services: Services,
   readBody: BodyReader,
 ): object {
   const inquiry = inquiryOf(readBody(request))
-  const { candidates, excluded, leftOut, error } = explain(inquiry, findCaller(request), rooms)
+  const { candidates, excluded, excludedModels, error } = explain(inquiry, authenticate(request), services)
   return {
-    model: inquiry.wishes.model,
+    model: inquiry.routing.model,
     kind: inquiry.kind,
-    candidates: candidates.map((candidate) => candidateRow(candidate, rooms)),
+    candidates: candidates.map((candidate) => candidateRow(candidate, services)),
     excluded: excluded.map(({ endpoint, step, reason }) => ({
       endpoint: endpoint.id,
       model: endpoint.model,
@@ -36,7 +41,7 @@ export function postExplain(
       step,
       reason,
     })),
-    ...(leftOut.length === 0 ? {} : { models_left_out: leftOut.map(leftOutRow) }),
+    ...(excludedModels.length === 0 ? {} : { models_left_out: excludedModels.map(skippedModelJson) }),
     ...(error === undefined ? {} : { error: renderError(error).body.error }),
   }
 }
@@ -45,43 +50,46 @@ export function postExplain(
 export function postQuote(
   request: FastifyRequest,
   _reply: FastifyReply,
-  rooms: Rooms,
+  services: Services,
   readBody: BodyReader,
 ): object {
   const inquiry = inquiryOf(readBody(request))
-  const { candidates, error } = explain(inquiry, findCaller(request), rooms)
+  const { candidates, error } = explain(inquiry, authenticate(request), services)
   if (error !== undefined) throw error
   const [first] = candidates
   if (first === undefined) throw new BrokerError('none-fits', 'no endpoint can serve this request')
-  const most = candidates.flatMap(({ quote }) => quote.most ?? [])
+  const max = candidates.flatMap(({ quote }) => quote.maxCost ?? [])
   return {
-    model: inquiry.wishes.model,
+    model: inquiry.routing.model,
     endpoint: first.endpoint.id,
     prompt_tokens: first.quote.promptTokens,
     completion_tokens: first.quote.completionTokens,
-    ...usd({ expected_usd: first.quote.expected, most_usd: largest(most) }),
-    unpriced: candidates.some(({ quote }) => quote.most === undefined),
-    candidates: candidates.map((candidate) => candidateRow(candidate, rooms)),
+    ...usd({ expected_usd: first.quote.expected, most_usd: largest(max) }),
+    unpriced: candidates.some(({ quote }) => quote.maxCost === undefined),
+    candidates: candidates.map((candidate) => candidateRow(candidate, services)),
   }
 }
 
-function leftOutRow({ model, error }: Explanation['leftOut'][number]): object {
+function skippedModelJson({ model, error }: Explanation['excludedModels'][number]): object {
   return { model, reason: error.message }
 }
 
-function inquiryOf(body: JsonBody): Inquiry {
+function inquiryOf(body: JsonBody): ExplainRequest {
   const { value } = body
   if (value['input'] !== undefined)
-    return { kind: 'embedding', ...parseEmbeddingRequest(body), maxTokens: 0, choices: 1 }
+    return { kind: 'embedding', ...parseEmbeddingRequest(body), maxTokens: 0, n: 1 }
   if (value['messages'] === undefined && value['prompt'] !== undefined) {
-    const asked = parseCompletionRequest(body)
-    return { kind: 'chat', ...asked, body: asked.chatBody }
+    const completionRequest = parseCompletionRequest(body)
+    return { kind: 'chat', ...completionRequest, body: completionRequest.chatBody }
   }
   return { kind: 'chat', ...parseChatRequest(body) }
 }
 
-function candidateRow({ endpoint, quote, readiness }: Candidate, { providers, figures }: Rooms): object {
-  const measured = figures.of(endpoint.id)
+function candidateRow(
+  { endpoint, quote, readiness }: QuotedCandidate,
+  { providers, endpointStats }: Services,
+): object {
+  const measured = endpointStats.of(endpoint.id)
   return {
     endpoint: endpoint.id,
     model: endpoint.model,
@@ -89,30 +97,30 @@ function candidateRow({ endpoint, quote, readiness }: Candidate, { providers, fi
     provider_name: providers().get(endpoint.provider)?.displayName ?? endpoint.provider,
     priority: endpoint.priority,
     pricing: pricingOf(endpoint.price),
-    ...usd({ expected_usd: quote.expected, most_usd: quote.most }),
-    ...(quote.most === undefined ? { unpriced: true } : {}),
-    ...restOf(readiness),
+    ...usd({ expected_usd: quote.expected, most_usd: quote.maxCost }),
+    ...(quote.maxCost === undefined ? { unpriced: true } : {}),
+    ...cooldownJson(readiness),
     latency_last_30m: measured?.latency ?? null,
     throughput_last_30m: measured?.throughput ?? null,
   }
 }
 
 /** Why a candidate is skipped for now, and for how long. */
-function restOf(readiness: Candidate['readiness']): object {
+function cooldownJson(readiness: QuotedCandidate['readiness']): object {
   if (readiness?.state !== 'resting') return {}
-  return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.readyInMs) } }
+  return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.availableInMs) } }
 }
 
 function usd(amounts: Readonly<Record<string, Money | undefined>>): Record<string, number> {
   const known = Object.entries(amounts).flatMap(([name, amount]) =>
-    amount === undefined ? [] : [[name, dollarsNumber(amount)] as const],
+    amount === undefined ? [] : [[name, usdNumber(amount)] as const],
   )
   return Object.fromEntries(known)
 }
 
 function largest(amounts: readonly Money[]): Money | undefined {
   return amounts.reduce<Money | undefined>(
-    (most, amount) => (most === undefined || amount > most ? amount : most),
+    (max, amount) => (max === undefined || amount > max ? amount : max),
     undefined,
   )
 }

@@ -2,133 +2,137 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../../base/clock.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { generationId } from '../../../base/ids.ts'
-import type { AnswerSink, BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
-import type { DoorReply } from '../../http/node/request-types.ts'
+import type {
+  ResponseSink,
+  ResponseSource,
+  CallerWatcher,
+} from '../../../inference/response/response-sink.ts'
+import type { HttpReply } from '../../http/node/request-types.ts'
 import { renderError } from '../../http/errors/error-response.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
-import { ReplyWire } from './response-writer.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 const DONE = 'data: [DONE]\n\n'
 /** OpenRouter's keep-alive comment; SSE clients skip comments. */
 const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
 /** A stream that is silent for this long gets a comment, so that no proxy in between closes it as dead. */
-const SILENCE_MS = 10_000
+const KEEP_ALIVE_MS = 10_000
 
 /** What a route knows of a response before it arrives. */
-export interface Expected {
+export interface ExpectedResponse {
   readonly model: string
-  readonly streamed: boolean
+  readonly stream: boolean
   /** The `object` field of its chunks. */
   readonly object: string
 }
 
 /** Where the response to a route's request goes. */
-export type AskSink = AnswerSink & Pick<AnswerOnReply, 'expect'>
+export type ClientResponseSink = ResponseSink & Pick<HttpResponseSink, 'prepare'>
 
 /** Reads the body, prepares the sink, and runs the request. Throws at once when the body is wrong. */
-export type Ask = (sink: AskSink) => Promise<void>
+export type InferenceHandler = (sink: ClientResponseSink) => Promise<void>
 
 /** Writes the response of one request to its caller: chunks become server-sent events, a plain response becomes the body. */
-export class AnswerOnReply implements AnswerSink {
+export class HttpResponseSink implements ResponseSink {
   readonly id: string
-  readonly #reply: DoorReply
+  readonly #reply: HttpReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
-  readonly #wire: ReplyWire
-  #tried = ''
-  #expected: Expected = { model: '', streamed: false, object: '' }
+  readonly #writer: ResponseWriter
+  #attempted = ''
+  #expected: ExpectedResponse = { model: '', stream: false, object: '' }
   #headers: Readonly<Record<string, string>> = {}
-  #hasSpoken = false
-  #wasSilent = false
+  #hasSentChunk = false
+  #isSilent = false
   #cancelKeepAlive: () => void = () => undefined
-  isGone = false
+  disconnected = false
   watcher: CallerWatcher | undefined
 
   /** @param id of a response that is replayed; a new one by default. */
-  constructor(reply: DoorReply, clock: Clock, id = generationId(clock.now())) {
+  constructor(reply: HttpReply, clock: Clock, id = generationId(clock.now())) {
     this.id = id
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
-    this.#wire = new ReplyWire(reply.raw, () => this.watcher?.callerReady())
+    this.#writer = new ResponseWriter(reply.raw, () => this.watcher?.onDrain())
     // Also emitted after a complete response; then nothing is listening any more.
     this.#raw.on('close', () => {
-      this.isGone = true
+      this.disconnected = true
       this.#cancelKeepAlive()
-      this.watcher?.callerGone()
+      this.watcher?.onDisconnect()
     })
   }
 
   /** Call this as soon as the request is parsed. */
-  expect(expected: Expected): void {
+  prepare(expected: ExpectedResponse): void {
     this.#expected = expected
   }
 
-  accept(headers: Readonly<Record<string, string>>): void {
+  start(headers: Readonly<Record<string, string>>): void {
     this.#headers = headers
     // After the upstream request was sent, which happens in this tick.
-    if (this.#expected.streamed) queueMicrotask(() => this.isGone || this.#watchSilence())
+    if (this.#expected.stream) queueMicrotask(() => this.disconnected || this.#scheduleKeepAlive())
   }
 
-  #watchSilence(): void {
-    this.#wasSilent = true
-    this.#cancelKeepAlive = this.#clock.after(SILENCE_MS, () => {
-      if (this.isGone || this.#raw.writableEnded) return
-      if (this.#wasSilent) this.#write(KEEP_ALIVE)
-      this.#watchSilence()
+  #scheduleKeepAlive(): void {
+    this.#isSilent = true
+    this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
+      if (this.disconnected || this.#raw.writableEnded) return
+      if (this.#isSilent) this.#write(KEEP_ALIVE)
+      this.#scheduleKeepAlive()
     })
   }
 
-  tried(endpoints: readonly string[]): void {
-    this.#tried = asHeader(endpoints.join(', '))
+  setAttempted(endpoints: readonly string[]): void {
+    this.#attempted = asHeader(endpoints.join(', '))
   }
 
   chunk(json: string): boolean {
-    this.#hasSpoken = true
-    this.#wasSilent = false
+    this.#hasSentChunk = true
+    this.#isSilent = false
     return this.#write(`data: ${json}\n\n`)
   }
 
   #write(event: string): boolean {
-    if (!this.#wire.hasBegun) this.#beginStream()
-    return this.#wire.writeEvent(event)
+    if (!this.#writer.hasBegun) this.#beginStream()
+    return this.#writer.writeEvent(event)
   }
 
   #beginStream(): void {
     this.#reply.hijack()
-    this.#wire.beginStream({
+    this.#writer.beginStream({
       ...this.#headers,
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       'x-generation-id': this.id,
       // The header that OpenAI’s clients read and expose as `_request_id`.
       'x-request-id': this.id,
-      'x-aibroker-tried': this.#tried,
+      'x-aibroker-tried': this.#attempted,
       // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
   }
 
-  answer(json: string): void {
+  respond(json: string): void {
     this.#reply.hijack()
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
       'x-generation-id': this.id,
       'x-request-id': this.id,
-      'x-aibroker-tried': this.#tried,
+      'x-aibroker-tried': this.#attempted,
     }
-    this.#wire.answer(headers, json)
+    this.#writer.sendBody(headers, json)
   }
 
   end(): void {
-    if (this.#wire.isWhole || this.#raw.writableEnded) return
-    if (!this.#wire.hasBegun) this.#beginStream()
-    this.#wire.last(DONE)
+    if (this.#writer.isComplete || this.#raw.writableEnded) return
+    if (!this.#writer.hasBegun) this.#beginStream()
+    this.#writer.endStream(DONE)
   }
 
-  fail(error: BrokerError, { model, provider }: BrokenAnswer): void {
-    const broken = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
+  fail(error: BrokerError, { model, provider }: ResponseSource): void {
+    const choice = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
     const chunk = {
       id: this.id,
       object: this.#expected.object,
@@ -136,17 +140,17 @@ export class AnswerOnReply implements AnswerSink {
       model,
       provider,
       ...renderError(error).body,
-      choices: this.#hasSpoken ? [{ ...broken, native_finish_reason: 'error' }] : [],
+      choices: this.#hasSentChunk ? [{ ...choice, native_finish_reason: 'error' }] : [],
     }
-    if (!this.#wire.hasBegun) this.#beginStream()
-    this.#wire.last(`data: ${JSON.stringify(chunk)}\n\n`)
+    if (!this.#writer.hasBegun) this.#beginStream()
+    this.#writer.endStream(`data: ${JSON.stringify(chunk)}\n\n`)
   }
 
   /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */
-  tell(error: BrokerError): boolean {
+  reportError(error: BrokerError): boolean {
     // Nothing can be added to a complete response.
-    if (this.#wire.isWhole) return true
-    if (this.isGone) this.#abandon()
+    if (this.#writer.isComplete) return true
+    if (this.disconnected) this.#abandon()
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
     else {
@@ -157,8 +161,8 @@ export class AnswerOnReply implements AnswerSink {
   }
 
   /** Takes the reply over from Fastify when the caller has disconnected. */
-  leaveIfGone(): void {
-    if (this.isGone) this.#abandon()
+  abandonIfDisconnected(): void {
+    if (this.disconnected) this.#abandon()
   }
 
   #abandon(): void {

@@ -1,22 +1,22 @@
 import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
-import type { BrokenAnswer, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import type { ResponseSource, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
-  MOST_CHARACTERS,
-  type FirstTurn,
-  type KeptAnswer,
-  type Repeatable,
+  MAX_STORED_CHARACTERS,
+  type FirstClaim,
+  type StoredResponse,
+  type IdempotentRequest,
 } from '../../../inference/replay/idempotency.ts'
-import { bytesOf, type DoorReply, type DoorRequest } from '../../http/node/request-types.ts'
-import { findCaller } from '../../http/authenticate.ts'
-import type { AnswerOnReply, Expected } from './http-response-sink.ts'
+import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
+import { authenticate } from '../../http/authenticate.ts'
+import type { HttpResponseSink, ExpectedResponse } from './http-response-sink.ts'
 
 /** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
-export function repeatableOf(request: DoorRequest): Repeatable | undefined {
+export function idempotentRequestOf(request: HttpRequest): IdempotentRequest | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
-  const { ip, context } = findCaller(request)
+  const { ip, context } = authenticate(request)
   const route = request.routeOptions.url?.replace(/^(\/api)?\/v1/, '')
   return { key: hash(JSON.stringify([ip, context, route, key])), body: hash(bytesOf(request)) }
 }
@@ -26,12 +26,12 @@ function hash(data: string | Uint8Array): string {
 }
 
 /** Replays a recorded response as it was sent before. */
-export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAnswer): void {
+export function replayResponse(reply: HttpReply, sink: HttpResponseSink, recorded: StoredResponse): void {
   reply.raw.setHeader('idempotent-replayed', 'true')
-  const { pieces, streamed, broken } = answer
-  const [whole = '{}'] = pieces
-  if (!streamed) return sink.answer(whole)
-  sink.expect({ model: broken?.about.model ?? '', streamed, object: 'chat.completion.chunk' })
+  const { pieces, streamed, broken } = recorded
+  const [body = '{}'] = pieces
+  if (!streamed) return sink.respond(body)
+  sink.prepare({ model: broken?.about.model ?? '', stream: streamed, object: 'chat.completion.chunk' })
   for (const piece of pieces) sink.chunk(piece)
   return broken === undefined ? sink.end() : sink.fail(broken.error, broken.about)
 }
@@ -40,26 +40,26 @@ export function tellAgain(reply: DoorReply, sink: AnswerOnReply, answer: KeptAns
  * Passes a response on and records it. It continues when the caller disconnects: a caller that sends an `Idempotency-Key` is
  * expected to come back for the response.
  */
-export class KeepingSink extends ForwardingSink {
-  readonly #sink: AnswerOnReply
+export class RecordingSink extends ForwardingSink {
+  readonly #sink: HttpResponseSink
   readonly #pieces: string[] = []
   #characters = 0
-  readonly #turn: FirstTurn
-  #answer: KeptAnswer | undefined
+  readonly #turn: FirstClaim
+  #response: StoredResponse | undefined
   /** Begins as soon as the response is complete, so that a repeat after a crash gets it. */
-  #kept: Promise<void> | undefined
+  #stored: Promise<void> | undefined
   #watcher: CallerWatcher | undefined
 
-  constructor(sink: AnswerOnReply, turn: FirstTurn) {
+  constructor(sink: HttpResponseSink, turn: FirstClaim) {
     super(sink)
     this.#sink = sink
     this.#turn = turn
     // A disconnect counts as a drain: writes to the socket are skipped from then on, and the request is not aborted.
-    const goOn = (): void => this.#watcher?.callerReady()
-    sink.watcher = { callerReady: goOn, callerGone: goOn }
+    const goOn = (): void => this.#watcher?.onDrain()
+    sink.watcher = { onDrain: goOn, onDisconnect: goOn }
   }
 
-  override get isGone(): boolean {
+  override get disconnected(): boolean {
     return false
   }
 
@@ -73,51 +73,51 @@ export class KeepingSink extends ForwardingSink {
 
   /** Stores the outcome. After an error before the first byte of the response the next repeat runs the request again. */
   async settle(error?: unknown): Promise<void> {
-    if (this.#answer === undefined) await this.#turn.drop(error)
-    else await this.#write(this.#answer)
+    if (this.#response === undefined) await this.#turn.release(error)
+    else await this.#store(this.#response)
   }
 
-  #write(response: KeptAnswer): Promise<void> {
-    if (this.#kept !== undefined) return this.#kept
-    if (this.#characters > MOST_CHARACTERS) {
-      this.#turn.lose()
-      this.#kept = Promise.resolve()
-    } else this.#kept = this.#turn.keep(response)
+  #store(response: StoredResponse): Promise<void> {
+    if (this.#stored !== undefined) return this.#stored
+    if (this.#characters > MAX_STORED_CHARACTERS) {
+      this.#turn.discard()
+      this.#stored = Promise.resolve()
+    } else this.#stored = this.#turn.save(response)
     // `settle` returns this promise and reports the failure.
-    this.#kept.catch(() => undefined)
-    return this.#kept
+    this.#stored.catch(() => undefined)
+    return this.#stored
   }
 
-  expect(expected: Expected): void {
-    this.#sink.expect(expected)
+  prepare(expected: ExpectedResponse): void {
+    this.#sink.prepare(expected)
   }
 
   override chunk(json: string): boolean {
-    this.#keep(json)
-    return this.target.isGone || super.chunk(json)
+    this.#record(json)
+    return this.target.disconnected || super.chunk(json)
   }
 
-  #keep(json: string): void {
+  #record(json: string): void {
     this.#characters += json.length
-    if (this.#characters > MOST_CHARACTERS) this.#pieces.length = 0
+    if (this.#characters > MAX_STORED_CHARACTERS) this.#pieces.length = 0
     else this.#pieces.push(json)
   }
 
-  override answer(json: string): void {
-    this.#keep(json)
-    this.#answer = { id: this.id, streamed: false, pieces: this.#pieces }
-    if (!this.target.isGone) super.answer(json)
+  override respond(json: string): void {
+    this.#record(json)
+    this.#response = { id: this.id, streamed: false, pieces: this.#pieces }
+    if (!this.target.disconnected) super.respond(json)
   }
 
   override end(): void {
-    this.#answer ??= { id: this.id, streamed: true, pieces: this.#pieces }
-    void this.#write(this.#answer)
-    if (!this.target.isGone) super.end()
+    this.#response ??= { id: this.id, streamed: true, pieces: this.#pieces }
+    void this.#store(this.#response)
+    if (!this.target.disconnected) super.end()
   }
 
-  override fail(error: BrokerError, about: BrokenAnswer): void {
-    this.#answer = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
-    void this.#write(this.#answer)
-    if (!this.target.isGone) super.fail(error, about)
+  override fail(error: BrokerError, about: ResponseSource): void {
+    this.#response = { id: this.id, streamed: true, pieces: this.#pieces, broken: { error, about } }
+    void this.#store(this.#response)
+    if (!this.target.disconnected) super.fail(error, about)
   }
 }

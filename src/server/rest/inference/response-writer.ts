@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Outgoing, type Headers } from '../../http/node/fast-response.ts'
+import { FastResponse, type Headers } from '../../http/node/fast-response.ts'
 
 const LAST_CHUNK = '0\r\n\r\n'
 
@@ -8,7 +8,7 @@ const LAST_CHUNK = '0\r\n\r\n'
  * Writes a 200 response: a complete body, or events as they arrive. It writes directly to the socket where possible, each event
  * as one HTTP/1.1 chunk in one write: `ServerResponse.write` makes four pieces of it, at a third more CPU per event.
  */
-export class ReplyWire implements Late {
+export class ResponseWriter implements EndOfTickTask {
   readonly #raw: ServerResponse
   readonly #onDrain: () => void
   /** Set when the bytes are written directly to the socket. */
@@ -33,21 +33,21 @@ export class ReplyWire implements Late {
   }
 
   /** Whether the complete body was given: nothing can be added. */
-  get isWhole(): boolean {
+  get isComplete(): boolean {
     return this.#state === 'complete'
   }
 
   /** Sends a complete body. */
-  answer(headers: Headers, json: string): void {
+  sendBody(headers: Headers, json: string): void {
     const byteLength = Buffer.byteLength(json)
     this.#begin({ ...headers, 'content-length': byteLength })
     this.#encoding = encodingOf(json, byteLength)
     this.#body = json
     this.#state = 'complete'
-    atTurnsEnd(this)
+    flushAtEndOfTick(this)
   }
 
-  turnEnds(): void {
+  onEndOfTick(): void {
     const raw = this.#raw
     const socket = this.#socket
     if (socket === undefined) {
@@ -55,7 +55,7 @@ export class ReplyWire implements Late {
       return
     }
     socket.write(this.#head + this.#body, this.#encoding)
-    overOn(raw)
+    finishResponse(raw)
   }
 
   /** Begins a stream; its head goes out together with the first event. */
@@ -65,10 +65,10 @@ export class ReplyWire implements Late {
 
   #begin(headers: Headers, ofStream?: Headers): void {
     const raw = this.#raw
-    const straight = raw instanceof Outgoing ? raw.straight({ ...headers, ...ofStream }) : undefined
+    const direct = raw instanceof FastResponse ? raw.takeSocket({ ...headers, ...ofStream }) : undefined
     this.#state = 'begun'
-    if (straight === undefined) raw.writeHead(200, headers)
-    else ({ head: this.#head, socket: this.#socket } = straight)
+    if (direct === undefined) raw.writeHead(200, headers)
+    else ({ head: this.#head, socket: this.#socket } = direct)
   }
 
   /** Writes an event. Returns false when the caller reads too slowly; `onDrain` is called when it can take more. */
@@ -90,8 +90,8 @@ export class ReplyWire implements Late {
     return socket.write(text, encodingOf(event, byteLength))
   }
 
-  #whenDrained(hasRoom: boolean, stream: Socket | ServerResponse): boolean {
-    if (hasRoom || this.#waitsForDrain) return hasRoom
+  #whenDrained(hasCapacity: boolean, stream: Socket | ServerResponse): boolean {
+    if (hasCapacity || this.#waitsForDrain) return hasCapacity
     this.#waitsForDrain = true
     stream.once('drain', () => {
       this.#waitsForDrain = false
@@ -101,7 +101,7 @@ export class ReplyWire implements Late {
   }
 
   /** Writes the last event and the end of the stream in one write. */
-  last(event: string): void {
+  endStream(event: string): void {
     const raw = this.#raw
     const socket = this.#socket
     if (socket === undefined) {
@@ -110,7 +110,7 @@ export class ReplyWire implements Late {
     }
     if (!this.#mayWrite(socket)) return
     this.#write(socket, event, LAST_CHUNK)
-    overOn(raw)
+    finishResponse(raw)
   }
 }
 
@@ -123,30 +123,30 @@ function encodingOf(text: string, byteLength: number): Encoding {
   return byteLength === text.length ? 'latin1' : 'utf8'
 }
 
-function overOn(raw: ServerResponse): void {
-  if (raw instanceof Outgoing) raw.over()
+function finishResponse(raw: ServerResponse): void {
+  if (raw instanceof FastResponse) raw.finish()
 }
 
 /** A task that waits for the end of the tick. */
-interface Late {
-  turnEnds(): void
+interface EndOfTickTask {
+  onEndOfTick(): void
 }
 
 // One queue for all servers of the process, because there is one event loop: it is empty after every tick, and sharing it
 // is what makes writes of different servers adjacent.
-let late: Late[] = []
+let queue: EndOfTickTask[] = []
 
 /**
  * Calls a task once this tick of the event loop has read all available input. Writing responses back to back costs less than
  * writing each as soon as it is ready: a sleeping peer is woken for the first of them and finds the others.
  * Measured with 32 callers: 89 instead of 103 µs per request. (Redis also writes its replies just before it sleeps.)
  */
-function atTurnsEnd(one: Late): void {
-  if (late.push(one) === 1) setImmediate(endTurn)
+function flushAtEndOfTick(task: EndOfTickTask): void {
+  if (queue.push(task) === 1) setImmediate(runEndOfTick)
 }
 
-function endTurn(): void {
-  const all = late
-  late = []
-  for (const one of all) one.turnEnds()
+function runEndOfTick(): void {
+  const all = queue
+  queue = []
+  for (const task of all) task.onEndOfTick()
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
 import { pricingOf } from './pricing-json.ts'
@@ -7,43 +7,44 @@ import { pricingOf } from './pricing-json.ts'
 const MINUTE_MS = 60_000
 
 /** The endpoints of a model with their measured performance, including those that OpenRouter offers in its turn. */
-export async function modelEndpoints(model: Model, rooms: Rooms): Promise<Record<string, unknown>> {
-  const own = offered(model, rooms)
+export async function modelEndpoints(model: Model, services: Services): Promise<Record<string, unknown>> {
+  const own = offered(model, services)
   const there = own.find(({ provider }) => provider === 'openrouter')
-  const behind = there === undefined ? [] : await rooms.lists.endpointsOf(there.modelId)
+  const behind = there === undefined ? [] : await services.modelLists.endpointsOf(there.modelId)
   return {
     id: model.id,
     name: model.displayName,
     created: model.listing?.created ?? 0,
     description: model.listing?.description ?? '',
     architecture: architectureOf(model),
-    endpoints: [...own.map((endpoint) => endpointRow(model, endpoint, rooms)), ...behind],
+    endpoints: [...own.map((endpoint) => endpointRow(model, endpoint, services)), ...behind],
   }
 }
 
 /** `GET /endpoints/zdr`: the endpoints that retain no prompts (zero data retention). */
-export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, rooms: Rooms): object {
-  const data = [...rooms.catalog().models.values()].flatMap((model) =>
-    offered(model, rooms)
-      .filter(({ provider }) => rooms.providers().get(provider)?.privacy?.retains === false)
-      .map((endpoint) => endpointRow(model, endpoint, rooms)),
+export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, services: Services): object {
+  const data = [...services.catalog().models.values()].flatMap((model) =>
+    offered(model, services)
+      .filter(({ provider }) => services.providers().get(provider)?.privacy?.retains === false)
+      .map((endpoint) => endpointRow(model, endpoint, services)),
   )
   return { data }
 }
 
-function offered(model: Model, { providers }: Rooms): readonly Endpoint[] {
+function offered(model: Model, { providers }: Services): readonly Endpoint[] {
   return model.endpoints.filter(({ provider }) => providers().has(provider))
 }
 
 function endpointRow(
   model: Model,
   endpoint: Endpoint,
-  { providers, figures }: Rooms,
+  { providers, endpointStats }: Services,
 ): Record<string, unknown> {
   const provider = providers().get(endpoint.provider)?.displayName ?? endpoint.provider
   const slug = slugOf(model)
-  const measured = figures.of(endpoint.id)
-  const uptime = (minutes: number): number | null => figures.uptime(endpoint.id, minutes * MINUTE_MS) ?? null
+  const measured = endpointStats.of(endpoint.id)
+  const uptime = (minutes: number): number | null =>
+    endpointStats.uptime(endpoint.id, minutes * MINUTE_MS) ?? null
   return {
     name: `${provider} | ${slug}`,
     model_id: model.id,

@@ -1,10 +1,10 @@
 import type { Clock } from '../../../base/clock.ts'
 import { BrokerError } from '../../../base/errors.ts'
-import { dollars, type Money } from '../../../base/money.ts'
-import { shortName } from '../../../base/text.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { parseUsd, type Money } from '../../../base/money.ts'
+import { truncate } from '../../../base/text.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
-import { compareDearer, compareKnown, comparePrices } from '../../../routing/compare.ts'
+import { comparePricesDescending, compareKnown, comparePrices } from '../../../routing/compare.ts'
 import { inputsOf, outputsOf, slugOf, supportedParametersOf } from './model-json.ts'
 
 /** A model that can be requested, the endpoint tried first, and its row in the list. */
@@ -15,7 +15,7 @@ export interface Listed {
 }
 
 type Query = Readonly<Record<string, unknown>>
-type Fits = (listed: Listed, wanted: string, rooms: Rooms) => boolean
+type Fits = (listed: Listed, wanted: string, services: Services) => boolean
 
 const OUTPUTS = [
   'text',
@@ -44,10 +44,10 @@ const FILTERS: Readonly<Record<string, Fits>> = {
   min_age_days: ({ model }, wanted, { clock }) => ageInDays(model, clock) >= Number(wanted),
   max_age_days: ({ model }, wanted, { clock }) => ageInDays(model, clock) <= Number(wanted),
   context: ({ model }, wanted) => (model.contextWindow ?? 0) >= Number(wanted),
-  min_price: ({ endpoint }, wanted) => atLeast(endpoint.price?.input, wanted),
-  max_price: ({ endpoint }, wanted) => atMost(endpoint.price?.input, wanted),
-  min_output_price: ({ endpoint }, wanted) => atLeast(endpoint.price?.output, wanted),
-  max_output_price: ({ endpoint }, wanted) => atMost(endpoint.price?.output, wanted),
+  min_price: ({ endpoint }, wanted) => isAtLeast(endpoint.price?.input, wanted),
+  max_price: ({ endpoint }, wanted) => isAtMost(endpoint.price?.input, wanted),
+  min_output_price: ({ endpoint }, wanted) => isAtLeast(endpoint.price?.output, wanted),
+  max_output_price: ({ endpoint }, wanted) => isAtMost(endpoint.price?.output, wanted),
   model_authors: ({ model }, wanted) => list(wanted).includes(slugOf(model).split('/')[0] ?? ''),
   providers: ({ model }, wanted) => model.endpoints.some(({ provider }) => list(wanted).includes(provider)),
   zdr: ({ model }, wanted, { providers }) =>
@@ -59,13 +59,13 @@ const FILTERS: Readonly<Record<string, Fits>> = {
 export const MODEL_FILTERS: readonly string[] = Object.keys(FILTERS)
 
 /** The models that match the query. Like at OpenRouter, only those with text output by default. Throws `bad-request`. */
-export function filtered(models: readonly Listed[], query: Query, rooms: Rooms): readonly Listed[] {
+export function filterModels(models: readonly Listed[], query: Query, services: Services): readonly Listed[] {
   const wanted = { output_modalities: 'text', ...query }
   checkOutputs(wanted.output_modalities)
   return Object.entries(FILTERS).reduce((left: readonly Listed[], [name, fits]) => {
     const value = (wanted as Query)[name]
     if (typeof value !== 'string' || value === '') return left
-    return left.filter((listed) => fits(listed, value, rooms))
+    return left.filter((listed) => fits(listed, value, services))
   }, models)
 }
 
@@ -96,43 +96,46 @@ function ageInDays({ listing }: Model, clock: Clock): number {
   return (clock.now() / 1000 - (listing?.created || Number.NaN)) / DAY_S
 }
 
-function atLeast(rate: Money | undefined, usd: string): boolean {
+function isAtLeast(rate: Money | undefined, usd: string): boolean {
   return rate !== undefined && rate >= amount(usd)
 }
 
-function atMost(rate: Money | undefined, usd: string): boolean {
+function isAtMost(rate: Money | undefined, usd: string): boolean {
   return rate !== undefined && rate <= amount(usd)
 }
 
 function amount(usd: string): Money {
   try {
-    return dollars(usd)
+    return parseUsd(usd)
   } catch (cause) {
-    throw new BrokerError('bad-request', `“${shortName(usd)}” is no price in dollars per million tokens`, {
+    throw new BrokerError('bad-request', `“${truncate(usd)}” is no price in dollars per million tokens`, {
       cause,
     })
   }
 }
 
-type Compare = (a: Listed, b: Listed, rooms: Rooms) => number
+type Compare = (a: Listed, b: Listed, services: Services) => number
 
 /** OpenRouter's sorts that we support; models with an unknown value come last. */
 const SORTS: Readonly<Record<string, Compare>> = {
   newest: (a, b) => createdOf(b) - createdOf(a),
   'pricing-low-to-high': (a, b) => comparePrices(a.endpoint, b.endpoint),
-  'pricing-high-to-low': (a, b) => compareDearer(a.endpoint, b.endpoint),
+  'pricing-high-to-low': (a, b) => comparePricesDescending(a.endpoint, b.endpoint),
   'context-high-to-low': (a, b) => (b.model.contextWindow ?? 0) - (a.model.contextWindow ?? 0),
-  'throughput-high-to-low': (a, b, { figures }) =>
+  'throughput-high-to-low': (a, b, { endpointStats }) =>
     compareKnown(
-      negative(figures.of(a.endpoint.id)?.throughput?.p50),
-      negative(figures.of(b.endpoint.id)?.throughput?.p50),
+      negative(endpointStats.of(a.endpoint.id)?.throughput?.p50),
+      negative(endpointStats.of(b.endpoint.id)?.throughput?.p50),
     ),
-  'latency-low-to-high': (a, b, { figures }) =>
-    compareKnown(figures.of(a.endpoint.id)?.latency?.p50, figures.of(b.endpoint.id)?.latency?.p50),
+  'latency-low-to-high': (a, b, { endpointStats }) =>
+    compareKnown(
+      endpointStats.of(a.endpoint.id)?.latency?.p50,
+      endpointStats.of(b.endpoint.id)?.latency?.p50,
+    ),
 }
 
 /** Sorts by data that we don't have: the list keeps its default order. */
-const UNKNOWN_HERE = [
+const UNSUPPORTED_SORTS = [
   'most-popular',
   'top-weekly',
   'intelligence-high-to-low',
@@ -142,11 +145,11 @@ const UNKNOWN_HERE = [
 ]
 
 /** The models in the order of the `sort` parameter. Throws `bad-request` for an unknown sort. */
-export function inSort(models: readonly Listed[], sort: unknown, rooms: Rooms): readonly Listed[] {
-  if (typeof sort !== 'string' || sort === '' || UNKNOWN_HERE.includes(sort)) return models
+export function sortModels(models: readonly Listed[], sort: unknown, services: Services): readonly Listed[] {
+  if (typeof sort !== 'string' || sort === '' || UNSUPPORTED_SORTS.includes(sort)) return models
   const compare = Object.hasOwn(SORTS, sort) ? SORTS[sort] : undefined
-  if (compare !== undefined) return [...models].sort((a, b) => compare(a, b, rooms))
-  const known = [...Object.keys(SORTS), ...UNKNOWN_HERE].join(', ')
+  if (compare !== undefined) return [...models].sort((a, b) => compare(a, b, services))
+  const known = [...Object.keys(SORTS), ...UNSUPPORTED_SORTS].join(', ')
   throw new BrokerError('bad-request', `“sort” can't be ${sort}; it is one of ${known}`)
 }
 

@@ -42,13 +42,13 @@ export function slugOf(model: Model): string {
 /** OpenRouter's `architecture` object. */
 export function architectureOf(model: Model): Record<string, unknown> {
   const [inputs, outputs] = [inputsOf(model), outputsOf(model)]
-  const said = model.listing?.row['architecture'] as Record<string, unknown> | undefined
+  const listed = model.listing?.row['architecture'] as Record<string, unknown> | undefined
   return {
     modality: `${inputs.join('+')}->${outputs.join('+')}`,
     input_modalities: inputs,
     output_modalities: outputs,
-    tokenizer: textOf(said?.['tokenizer']) ?? 'Other',
-    instruct_type: said?.['instruct_type'] ?? null,
+    tokenizer: textOf(listed?.['tokenizer']) ?? 'Other',
+    instruct_type: listed?.['instruct_type'] ?? null,
   }
 }
 
@@ -81,7 +81,7 @@ export function outputsOf({ kind, capabilities, listing }: Model): readonly stri
 }
 
 /** Parameters that every chat model behind OpenAI's protocol takes; others depend on its capabilities. */
-const USUAL = [
+const COMMON_PARAMETERS = [
   'max_tokens',
   'temperature',
   'top_p',
@@ -100,12 +100,12 @@ const BY_CAPABILITY: Readonly<Record<string, readonly string[]>> = {
 export function supportedParametersOf({ kind, capabilities, listing }: Model): readonly string[] {
   if (listing !== undefined) return listing.supportedParameters
   if (kind !== 'chat') return []
-  return [...USUAL, ...capabilities.flatMap((word) => BY_CAPABILITY[word] ?? [])]
+  return [...COMMON_PARAMETERS, ...capabilities.flatMap((word) => BY_CAPABILITY[word] ?? [])]
 }
 
 function reasoningOf({ capabilities, listing }: Model): object {
-  const said = listing?.row['reasoning']
-  if (typeof said === 'object' && said !== null) return { reasoning: said }
+  const listed = listing?.row['reasoning']
+  if (typeof listed === 'object' && listed !== null) return { reasoning: listed }
   return capabilities.includes('reasoning') ? { reasoning: { mandatory: false } } : {}
 }
 

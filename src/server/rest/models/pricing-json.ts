@@ -1,4 +1,4 @@
-import { formatDollars, type Money } from '../../../base/money.ts'
+import { usdText, type Money } from '../../../base/money.ts'
 import type { Price } from '../../../catalog/catalog.ts'
 
 /** How OpenRouter writes a price that is not known beforehand. */
@@ -21,8 +21,8 @@ export function pricingOf(price: Price | undefined): Record<string, string> {
     prompt: price?.input === undefined ? UNKNOWN : perToken(price.input),
     completion: completionOf(price),
     ...Object.fromEntries(known),
-    ...(price?.perImage === undefined ? {} : { image: formatDollars(price.perImage) }),
-    ...(price?.perRequest === undefined ? {} : { request: formatDollars(price.perRequest) }),
+    ...(price?.perImage === undefined ? {} : { image: usdText(price.perImage) }),
+    ...(price?.perRequest === undefined ? {} : { request: usdText(price.perRequest) }),
   }
 }
 
@@ -34,7 +34,7 @@ function completionOf(price: Price | undefined): string {
 
 /** A price finer than a nano-dollar per token keeps its digits. */
 function perToken(perMillion: Money): string {
-  const [whole = '0', fraction = ''] = formatDollars(perMillion).split('.')
+  const [whole = '0', fraction = ''] = usdText(perMillion).split('.')
   const digits = whole.padStart(7, '0')
   const text = `${digits.slice(0, -6)}.${digits.slice(-6)}${fraction}`
   return text.replace(/0+$/, '').replace(/\.$/, '')

@@ -1,8 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 
 /** `GET /providers`: the configured providers, under the slugs that `provider.order` and similar fields take. */
-export function getProviders(_request: FastifyRequest, _reply: FastifyReply, { providers }: Rooms): object {
+export function getProviders(
+  _request: FastifyRequest,
+  _reply: FastifyReply,
+  { providers }: Services,
+): object {
   const data = [...providers().values()].map(({ id, displayName, company }) => ({
     name: displayName,
     slug: id,

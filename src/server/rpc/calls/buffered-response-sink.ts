@@ -1,8 +1,8 @@
 import { BrokerError } from '../../../base/errors.ts'
-import type { AnswerSink, CallerWatcher } from '../../../inference/response/response-sink.ts'
+import type { ResponseSink, CallerWatcher } from '../../../inference/response/response-sink.ts'
 
 /** Buffers one plain response for a caller that waits for the complete result. */
-export class WholeAnswer implements AnswerSink {
+export class BufferedResponseSink implements ResponseSink {
   readonly id: string
   readonly #signal: AbortSignal
   #json: string | undefined
@@ -12,10 +12,10 @@ export class WholeAnswer implements AnswerSink {
   constructor(id: string, signal: AbortSignal) {
     this.id = id
     this.#signal = signal
-    signal.addEventListener('abort', () => this.watcher?.callerGone())
+    signal.addEventListener('abort', () => this.watcher?.onDisconnect())
   }
 
-  get isGone(): boolean {
+  get disconnected(): boolean {
     return this.#signal.aborted
   }
 
@@ -26,17 +26,17 @@ export class WholeAnswer implements AnswerSink {
     return this.#json
   }
 
-  accept(): void {}
+  start(): void {}
 
   /** Ignored: a result has no headers. */
-  tried(): void {}
+  setAttempted(): void {}
 
   /** Never called: the request is not streamed. */
   chunk(): boolean {
     return true
   }
 
-  answer(json: string): void {
+  respond(json: string): void {
     this.#json = json
   }
 

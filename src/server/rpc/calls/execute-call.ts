@@ -1,7 +1,7 @@
 import { asBrokerError } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { findNearest } from '../../../base/nearest-names.ts'
-import { shortName } from '../../../base/text.ts'
+import { truncate } from '../../../base/text.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { RPC_CODES } from '../../../wire/rpc/message.ts'
 import type { Role } from '../../../wire/rpc/method.ts'
@@ -13,9 +13,9 @@ import { readParams } from './read-params.ts'
 import { RpcFault, faultOf, faultText } from './rpc-error.ts'
 
 /** What the calls of one HTTP request share. */
-export interface Asker {
+export interface CallContext {
   /** The caller, if it has the role; `undefined` for open methods. Throws `unauthorized`, `forbidden`. */
-  readonly as: (role: Role) => Promise<Caller | undefined>
+  readonly requireRole: (role: Role) => Promise<Caller | undefined>
   /** Aborts when the caller disconnects. */
   readonly signal: AbortSignal
 }
@@ -26,7 +26,11 @@ export interface BugLogger {
 }
 
 /** Executes one call and returns the response as JSON text; `undefined` for a notification, which has none. Never throws. */
-export type Answerer = (value: unknown, idTexts: IdTexts, asker: Asker) => Promise<string | undefined>
+export type CallExecutor = (
+  value: unknown,
+  idTexts: IdTexts,
+  context: CallContext,
+) => Promise<string | undefined>
 
 /**
  * A handler that is looked up by name: the contract ties its params to the schema that reads them, in a way that the
@@ -35,26 +39,26 @@ export type Answerer = (value: unknown, idTexts: IdTexts, asker: Asker) => Promi
 type AnyHandler = (params: never, caller: never, signal: AbortSignal) => Promise<unknown>
 
 /** Creates the function that executes calls with these handlers. Bugs are logged with their stack. */
-export function createAnswerer(
+export function createCallExecutor(
   handlers: Readonly<Record<MethodName, AnyHandler>>,
   logger: BugLogger | undefined,
-): Answerer {
-  return async (value, idTexts, asker) => {
+): CallExecutor {
+  return async (value, idTexts, context) => {
     const call = faultOr(() => parseCall(value, idTexts))
     if (call instanceof RpcFault) return faultText(call, idOrNull(value, idTexts))
-    const outcome = await run(call, asker)
+    const outcome = await run(call, context)
     if (call.id === undefined) return undefined
     return outcome instanceof RpcFault ? faultText(outcome, call.id) : resultText(outcome, call.id)
   }
 
   /** Returns the result as JSON text, or the fault. */
-  async function run(call: Call, asker: Asker): Promise<string | RpcFault> {
+  async function run(call: Call, context: CallContext): Promise<string | RpcFault> {
     try {
       if (!isMethodName(call.method)) throw unknownMethod(call.method)
       const method = methods[call.method]
-      const caller = await asker.as(method.role)
+      const caller = await context.requireRole(method.role)
       const params = readParams(call.method, method, call.params)
-      const result = await handlers[call.method](params as never, caller as never, asker.signal)
+      const result = await handlers[call.method](params as never, caller as never, context.signal)
       return JSON.stringify(result)
     } catch (thrown) {
       if (thrown instanceof RpcFault) return thrown
@@ -73,10 +77,11 @@ function faultOr<T>(run: () => T): T | RpcFault {
 }
 
 function unknownMethod(name: string): RpcFault {
-  const meant = findNearest(Object.keys(methods), name, { kind: 'dotted', limit: 3 })
-  const hint = meant.length === 0 ? 'rpc.discover lists them all' : `did you mean ${meant.join(' or ')}?`
-  return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${shortName(name)}”; ${hint}`, {
-    did_you_mean: meant,
+  const suggestions = findNearest(Object.keys(methods), name, { kind: 'dotted', limit: 3 })
+  const hint =
+    suggestions.length === 0 ? 'rpc.discover lists them all' : `did you mean ${suggestions.join(' or ')}?`
+  return new RpcFault(RPC_CODES.methodNotFound, `there is no method “${truncate(name)}”; ${hint}`, {
+    did_you_mean: suggestions,
   })
 }
 

@@ -1,8 +1,8 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { isObject } from '../../../wire/json/json-body.ts'
 import { topLevelFields, topLevelItems } from '../../../wire/json/json-fields.ts'
-import { MAX_BATCH, MOST_LETTERS, RPC_CODES } from '../../../wire/rpc/message.ts'
-import { TAKE_MUCH } from '../../../wire/rpc/methods.ts'
+import { MAX_BATCH, MAX_CALL_CHARACTERS, RPC_CODES } from '../../../wire/rpc/message.ts'
+import { LARGE_METHODS } from '../../../wire/rpc/methods.ts'
 import { RpcFault, faultOf } from './rpc-error.ts'
 
 /** One call, checked against the protocol but not yet against its method. */
@@ -18,7 +18,7 @@ export function parseBody(body: Uint8Array): { readonly value: unknown; readonly
   const text = orParseError(() => new TextDecoder('utf-8', { fatal: true }).decode(body))
   const calls = callTextsIn(text)
   if (calls.length > MAX_BATCH) throw invalid(`a batch may have at most ${MAX_BATCH} calls; split it`)
-  refuseTooMuch(calls)
+  refuseTooLarge(calls)
   const value = orParseError(() => JSON.parse(text) as unknown)
   return { value, idTexts: idTextsOf([value].flat(), calls) }
 }
@@ -38,18 +38,18 @@ function callTextsIn(text: string): readonly string[] {
 }
 
 /** Refuses bodies that are too large before they are parsed. */
-function refuseTooMuch(calls: readonly string[]): void {
-  const letters = calls.reduce((sum, { length }) => sum + length, 0)
-  if (letters <= MOST_LETTERS) return
-  const small = calls.filter((call) => !takesMuch(call))
-  if (small.reduce((sum, { length }) => sum + length, 0) <= MOST_LETTERS) return
-  const message = `the calls of a body may have ${MOST_LETTERS.toLocaleString('en-US')} characters together, not counting ${TAKE_MUCH.join(', ')}`
+function refuseTooLarge(calls: readonly string[]): void {
+  const characters = calls.reduce((sum, { length }) => sum + length, 0)
+  if (characters <= MAX_CALL_CHARACTERS) return
+  const small = calls.filter((call) => !allowsLargeParams(call))
+  if (small.reduce((sum, { length }) => sum + length, 0) <= MAX_CALL_CHARACTERS) return
+  const message = `the calls of a body may have ${MAX_CALL_CHARACTERS.toLocaleString('en-US')} characters together, not counting ${LARGE_METHODS.join(', ')}`
   throw faultOf(new BrokerError('too-large', message))
 }
 
-function takesMuch(call: string): boolean {
+function allowsLargeParams(call: string): boolean {
   const method = fieldText(call, 'method')
-  return TAKE_MUCH.some((name) => JSON.stringify(name) === method)
+  return LARGE_METHODS.some((name) => JSON.stringify(name) === method)
 }
 
 /** The text of the numeric `id`, by call. */

@@ -1,5 +1,5 @@
 import { ERRORS } from '../../../base/errors.ts'
-import { findFault } from '../../../wire/openai/field-error.ts'
+import { findProblem } from '../../../wire/openai/field-error.ts'
 import type { Method } from '../../../wire/rpc/method.ts'
 import type { Call } from './parse-call.ts'
 import { RpcFault } from './rpc-error.ts'
@@ -9,7 +9,7 @@ export function readParams(name: string, method: Method, given: Call['params']):
   const named = Array.isArray(given) ? byName(name, method, given) : given
   const parsed = method.params.safeParse(named)
   if (parsed.success) return parsed.data
-  const { path, words } = findFault(method.params, named)
+  const { path, words } = findProblem(method.params, named)
   const fields = Object.keys(method.params.shape)
   const isStray = !fields.includes(path.split(/[.[]/, 1)[0] ?? '')
   const message = `“${path}” ${isStray ? `is not one of its params (${fields.join(', ')})` : words}`

@@ -3,7 +3,7 @@ import { methods } from '../../../wire/rpc/methods.ts'
 import type { StreamName } from '../../../wire/rpc/methods.ts'
 import { bytesOf } from '../../http/node/request-types.ts'
 import { logBug, resultText } from './execute-call.ts'
-import type { Asker, BugLogger } from './execute-call.ts'
+import type { CallContext, BugLogger } from './execute-call.ts'
 import type { StreamHandlers } from './handler-types.ts'
 import { parseBody, parseCall } from './parse-call.ts'
 import type { Call } from './parse-call.ts'
@@ -30,25 +30,25 @@ export function streamCallIn(body: unknown): StreamCall | undefined {
 /** What a streaming call needs. */
 export interface StreamParts {
   readonly streams: StreamHandlers
-  readonly asker: Asker
+  readonly context: CallContext
   /** Aborts when the broker is stopping. */
   readonly closing: AbortSignal
   readonly logger: BugLogger | undefined
 }
 
 /** The responses to a call as server-sent events, until its caller disconnects or the broker stops. An error is the last event. */
-export async function* answerStream(
+export async function* executeStream(
   call: StreamCall,
   parts: StreamParts,
 ): AsyncGenerator<string, void, void> {
-  const { streams, asker, closing, logger } = parts
+  const { streams, context, closing, logger } = parts
   try {
     const method = methods[call.method]
-    const caller = await asker.as(method.role)
+    const caller = await context.requireRole(method.role)
     const params = readParams(call.method, method, call.params)
-    const signal = AbortSignal.any([asker.signal, closing])
+    const signal = AbortSignal.any([context.signal, closing])
     for await (const result of streams[call.method](params, caller as never, signal))
-      yield result === undefined ? SIGN_OF_LIFE : event(resultText(JSON.stringify(result), call.id))
+      yield result === undefined ? KEEP_ALIVE : event(resultText(JSON.stringify(result), call.id))
     if (closing.aborted) throw new BrokerError('stopping', 'the broker is stopping; call again in a moment')
   } catch (thrown) {
     const fault =
@@ -58,7 +58,7 @@ export async function* answerStream(
 }
 
 /** A comment, which clients of event streams skip. */
-const SIGN_OF_LIFE = ':\n\n'
+const KEEP_ALIVE = ':\n\n'
 
 function event(json: string): string {
   return `data: ${json}\n\n`

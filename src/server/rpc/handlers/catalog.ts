@@ -1,21 +1,25 @@
-import type { ListStanding } from '../../../catalog/model-lists.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { ModelListStatus } from '../../../catalog/model-lists.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface CatalogFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly modelsPath: string
   /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]
 }
 
-export function catalogHandlers({ rooms, modelsPath, problems }: CatalogFacts): HandlersOf<'catalog.status'> {
+export function catalogHandlers({
+  services,
+  modelsPath,
+  problems,
+}: CatalogFacts): HandlersOf<'catalog.status'> {
   return {
     'catalog.status': async () => {
-      const { version, models, endpoints } = rooms.catalog()
-      const providers = rooms.providers()
+      const { version, models, endpoints } = services.catalog()
+      const providers = services.providers()
       const all = [...endpoints.values()]
       return {
         version,
@@ -24,14 +28,14 @@ export function catalogHandlers({ rooms, modelsPath, problems }: CatalogFacts): 
         endpoints: endpoints.size,
         unpriced: all.filter(({ provider, price }) => providers.has(provider) && price === undefined).length,
         models_file: { path: modelsPath, problems: [...problems()] },
-        automatic: rooms.lists.isAutomatic,
-        lists: rooms.lists.standing().map(listRow),
+        automatic: services.modelLists.isAutomatic,
+        lists: services.modelLists.status().map(listRow),
       }
     },
   }
 }
 
-function listRow(standing: ListStanding): Result<'catalog.status'>['lists'][number] {
+function listRow(standing: ModelListStatus): Result<'catalog.status'>['lists'][number] {
   const { provider, models, fetchedAt, triedAt, problem } = standing
   return {
     provider,

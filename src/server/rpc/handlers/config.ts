@@ -1,9 +1,9 @@
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { EffectiveSetting } from '../../../config/config-type.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface ConfigFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file and the keys again. Throws if they are invalid; returns the variables that need a restart. */
@@ -11,7 +11,7 @@ export interface ConfigFacts {
 }
 
 export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'config.reload'> {
-  const { rooms, settings, modelsPath, reload } = facts
+  const { services, settings, modelsPath, reload } = facts
   return {
     'config.get': async () => ({
       settings: settings.map(({ name, value, source, variable }) => ({
@@ -23,10 +23,10 @@ export function configHandlers(facts: ConfigFacts): HandlersOf<'config.get' | 'c
     }),
     'config.reload': async () => {
       const waiting = await reload()
-      const providers = [...rooms.providers().values()]
+      const providers = [...services.providers().values()]
       return {
         path: modelsPath,
-        models: rooms.catalog().models.size,
+        models: services.catalog().models.size,
         providers: providers.length,
         keys: providers.reduce((sum, { keyCount }) => sum + keyCount, 0),
         ...(waiting.length === 0 ? {} : { needs_restart: [...waiting] }),

@@ -8,7 +8,7 @@ import { logsHandlers, logsStreams } from './logs.ts'
 import { mcpHandlers } from './mcp.ts'
 import { metricsHandlers, type MetricsFacts } from './metrics.ts'
 import { modelsHandlers } from './models.ts'
-import { moneyHandlers, type MoneyFacts } from './usage-ledger-limits.ts'
+import { accountingHandlers, type AccountingFacts } from './usage-ledger-limits.ts'
 import { providersHandlers, type ProvidersFacts } from './providers.ts'
 import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
 
@@ -20,7 +20,7 @@ export interface BrokerFacts
     ProvidersFacts,
     MetricsFacts,
     ConfigFacts,
-    MoneyFacts,
+    AccountingFacts,
     ContextsFacts,
     TokensFacts {
   readonly logs: Parameters<typeof logsHandlers>[0]
@@ -30,12 +30,12 @@ export interface BrokerFacts
 export function brokerHandlers(facts: BrokerFacts): Handlers {
   return {
     ...infoHandlers(facts),
-    ...modelsHandlers(facts.rooms),
+    ...modelsHandlers(facts.services),
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
-    ...mcpHandlers(facts.rooms.tools),
-    ...aiHandlers(facts.rooms),
-    ...moneyHandlers(facts),
+    ...mcpHandlers(facts.services.tools),
+    ...aiHandlers(facts.services),
+    ...accountingHandlers(facts),
     ...contextsHandlers(facts),
     ...tokenHandlers(facts),
     ...metricsHandlers(facts),

@@ -1,14 +1,14 @@
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
-import type { LaneState } from '../../../providers/keys/key-pool.ts'
+import type { KeyState } from '../../../providers/keys/key-pool.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { countEndpoints, stateOf } from './providers.ts'
 
 export interface InfoFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly version: string
   readonly uptimeMs: () => number
   readonly isMother: boolean
@@ -19,7 +19,7 @@ export interface InfoFacts {
   /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]
   /** What is wrong with the host or the process, a sentence each. */
-  readonly alarms: () => readonly string[]
+  readonly hostWarnings: () => readonly string[]
 }
 
 export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
@@ -35,9 +35,9 @@ export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
 }
 
 function info(facts: InfoFacts): Result<'info'> {
-  const { rooms } = facts
-  const models = [...rooms.catalog().models.values()]
-  const providers = rooms.providers()
+  const { services } = facts
+  const models = [...services.catalog().models.values()]
+  const providers = services.providers()
   const tcp = facts.tcp()
   const problems = [...facts.problems()]
   return {
@@ -55,9 +55,9 @@ function info(facts: InfoFacts): Result<'info'> {
       models: models.length,
       ...(problems.length === 0 ? {} : { problems }),
     },
-    routing_strategy: rooms.strategy,
-    open_requests: rooms.ledger.openHolds().length,
-    warnings: [...facts.alarms(), ...warnings(problems, models, providers), ...doubts(rooms)],
+    routing_strategy: services.strategy,
+    open_requests: services.ledger.openHolds().length,
+    warnings: [...facts.hostWarnings(), ...warnings(problems, models, providers), ...doubts(services)],
   }
 }
 
@@ -72,16 +72,16 @@ function providerRow(provider: Provider, models: readonly Model[]): Result<'info
 }
 
 /** States of a key that only a person can fix. */
-const KEY_TROUBLE: Readonly<Partial<Record<LaneState['state'], string>>> = {
+const KEY_TROUBLE: Readonly<Partial<Record<KeyState['state'], string>>> = {
   'key-refused': 'is refused by it',
   forbidden: 'lacks a permission that a request needed',
   'no-credit': 'has no credit left there',
 }
 
 function keyWarnings(provider: Provider): string[] {
-  return provider.lanes().flatMap(({ number, state, readyInMs }) => {
+  return provider.keys().flatMap(({ number, state, availableInMs }) => {
     const trouble = KEY_TROUBLE[state]
-    const minutes = Math.ceil(readyInMs / 60_000)
+    const minutes = Math.ceil(availableInMs / 60_000)
     return trouble === undefined
       ? []
       : [`key ${number} of ${provider.displayName} ${trouble}; it is tried again in ${minutes} min`]
@@ -110,8 +110,8 @@ function warnings(
 const DAY_MS = 86_400_000
 
 /** Ledger entries of the last day whose figures an operator should check. */
-function doubts({ ledger, clock }: Rooms): string[] {
-  const { unpriced, disputed } = ledger.doubtful(Math.floor((clock.now() - DAY_MS) / 1000))
+function doubts({ ledger, clock }: Services): string[] {
+  const { unpriced, disputed } = ledger.needsReview(Math.floor((clock.now() - DAY_MS) / 1000))
   const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
   return [
     ...(unpriced.count < 1

@@ -1,11 +1,11 @@
-import type { LogLine, LogRing } from '../../../runtime/log-buffer.ts'
+import type { LogLine, LogBuffer } from '../../../runtime/log-buffer.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf, StreamHandlers } from '../calls/handler-types.ts'
 
-type Logs = Pick<LogRing, 'read' | 'wait'>
+type Logs = Pick<LogBuffer, 'read' | 'wait'>
 type Page = Result<'logs.tail'>
 
-const USUAL_LIMIT = 100
+const DEFAULT_LIMIT = 100
 
 export function logsHandlers(logs: Logs): HandlersOf<'logs.tail'> {
   return {
@@ -19,7 +19,7 @@ export function logsHandlers(logs: Logs): HandlersOf<'logs.tail'> {
 }
 
 /** A stream that is silent for this long gets a keep-alive, so that no proxy in between closes it. */
-const SIGN_OF_LIFE_MS = 15_000
+const KEEP_ALIVE_MS = 15_000
 
 export function logsStreams(logs: Logs): Pick<StreamHandlers, 'logs.tail'> {
   return {
@@ -28,7 +28,7 @@ export function logsStreams(logs: Logs): Pick<StreamHandlers, 'logs.tail'> {
       yield page
       while (!signal.aborted) {
         const after = page.next
-        await logs.wait(queryOf(params, after), SIGN_OF_LIFE_MS, signal)
+        await logs.wait(queryOf(params, after), KEEP_ALIVE_MS, signal)
         page = pageOf(logs, params, after)
         yield page.lines.length === 0 ? undefined : page
       }
@@ -36,7 +36,7 @@ export function logsStreams(logs: Logs): Pick<StreamHandlers, 'logs.tail'> {
   }
 }
 
-function queryOf({ level = 'info', limit = USUAL_LIMIT }: Params<'logs.tail'>, after: number | undefined) {
+function queryOf({ level = 'info', limit = DEFAULT_LIMIT }: Params<'logs.tail'>, after: number | undefined) {
   return { after, level, limit }
 }
 

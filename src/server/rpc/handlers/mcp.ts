@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { formatDollars } from '../../../base/money.ts'
-import { shortName } from '../../../base/text.ts'
-import type { ToolBroker } from '../../../mcp/mcp-gateway.ts'
+import { usdText } from '../../../base/money.ts'
+import { truncate } from '../../../base/text.ts'
+import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import type { ListedTool } from '../../../mcp/types.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import type { Handlers } from '../calls/handler-types.ts'
@@ -9,20 +9,20 @@ import type { Handlers } from '../calls/handler-types.ts'
 type McpMethod = 'mcp.list_tools' | 'mcp.call_tool' | 'mcp.servers' | 'mcp.approve_tool'
 
 /** The methods about tools. Without an MCP gateway no servers are configured: lists are empty then, which is no error. */
-export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMethod> {
+export function mcpHandlers(tools: McpGateway | undefined): Pick<Handlers, McpMethod> {
   return {
     'mcp.list_tools': async (params, caller, signal) => {
       const list = await tools?.listTools(caller, signal)
       return {
-        tools: (list?.tools ?? []).filter(fitting(params)).map(toolRow),
+        tools: (list?.tools ?? []).filter(toolFilter(params)).map(toolRow),
         unavailable: [...(list?.unavailable ?? [])],
       }
     },
     'mcp.call_tool': async ({ name, arguments: args = {} }, caller, signal) => {
       if (tools === undefined)
-        throw new BrokerError('not-found', `there is no tool “${shortName(name)}”: ${NONE}`)
+        throw new BrokerError('not-found', `there is no tool “${truncate(name)}”: ${NONE}`)
       const result = await tools.callTool(caller, name, args, { signal })
-      if (!('content' in result)) throw asksBack(name)
+      if (!('content' in result)) throw needsInput(name)
       return result as Result<'mcp.call_tool'>
     },
     'mcp.servers': async () => (tools === undefined ? [] : serverRows(tools)),
@@ -36,11 +36,11 @@ export function mcpHandlers(tools: ToolBroker | undefined): Pick<Handlers, McpMe
 
 const NONE = 'no MCP servers are configured here (set MCP_CONFIG_PATH)'
 
-function asksBack(name: string): BrokerError {
+function needsInput(name: string): BrokerError {
   return new BrokerError('upstream-refused', `tool “${name}” requests input, which only MCP clients can give`)
 }
 
-function fitting({ search = '', server }: Params<'mcp.list_tools'>): (tool: ListedTool) => boolean {
+function toolFilter({ search = '', server }: Params<'mcp.list_tools'>): (tool: ListedTool) => boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean)
   return ({ server: owner, definition: { name, title, description } }) => {
     const text = `${name} ${title ?? ''} ${description ?? ''}`.toLowerCase()
@@ -58,12 +58,12 @@ function toolRow({ server, definition, price }: ListedTool): Result<'mcp.list_to
     inputSchema,
     ...(outputSchema === undefined ? {} : { outputSchema }),
     ...(annotations === undefined ? {} : { annotations }),
-    ...(price === undefined ? {} : { price_usd: formatDollars(price) }),
+    ...(price === undefined ? {} : { price_usd: usdText(price) }),
   }
 }
 
-function serverRows(tools: ToolBroker): Result<'mcp.servers'> {
-  const held = Map.groupBy(tools.held(), ({ server }) => server)
+function serverRows(tools: McpGateway): Result<'mcp.servers'> {
+  const held = Map.groupBy(tools.heldTools(), ({ server }) => server)
   return tools.servers().map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
     name,
     state,

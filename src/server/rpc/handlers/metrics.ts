@@ -1,37 +1,37 @@
-import { formatDollars } from '../../../base/money.ts'
+import { usdText } from '../../../base/money.ts'
 import type { Histogram } from '../../../telemetry/histogram.ts'
-import type { EndpointMetrics, Figures, Metrics } from '../../../telemetry/metrics.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import type { EndpointMetrics, RequestMetrics, Metrics } from '../../../telemetry/metrics.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface MetricsFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly metrics: Metrics
 }
 
 type ProviderFigures = Result<'metrics.detailed'>['providers'][number]
 
 export function metricsHandlers({
-  rooms,
+  services,
   metrics,
 }: MetricsFacts): HandlersOf<'metrics.get' | 'metrics.detailed'> {
   return {
     'metrics.get': async () => ({
       since: metrics.since,
       ...figuresRow(metrics.total),
-      open_requests: rooms.ledger.openHolds().length,
-      answers: [...metrics.answers()],
+      open_requests: services.ledger.openHolds().length,
+      answers: [...metrics.httpResponses()],
       memory_bytes: process.memoryUsage.rss(),
     }),
     'metrics.detailed': async () => {
       const byProvider = Map.groupBy(metrics.endpoints(), ({ provider }) => provider)
-      const names = new Set([...rooms.providers().keys(), ...byProvider.keys()])
+      const names = new Set([...services.providers().keys(), ...byProvider.keys()])
       return {
         since: metrics.since,
         providers: [...names].map((provider) => ({
           provider,
-          keys: keyRows(provider, rooms),
+          keys: keyRows(provider, services),
           endpoints: (byProvider.get(provider) ?? []).map(endpointRow),
         })),
       }
@@ -39,14 +39,14 @@ export function metricsHandlers({
   }
 }
 
-function keyRows(provider: string, rooms: Rooms): ProviderFigures['keys'] {
-  const lanes = rooms.providers().get(provider)?.lanes() ?? []
-  return lanes.map(({ number, running, asked, answered, failed, state }) => ({
+function keyRows(provider: string, services: Services): ProviderFigures['keys'] {
+  const lanes = services.providers().get(provider)?.keys() ?? []
+  return lanes.map(({ number, inFlight, requests, successes, failures, state }) => ({
     key: number,
-    running,
-    asked,
-    answered,
-    failed,
+    running: inFlight,
+    asked: requests,
+    answered: successes,
+    failed: failures,
     state,
   }))
 }
@@ -59,12 +59,12 @@ function endpointRow(metrics: EndpointMetrics): ProviderFigures['endpoints'][num
   }
 }
 
-function figuresRow({ requests, tokens, cost, unpriced, duration, firstToken }: Figures) {
+function figuresRow({ requests, tokens, cost, unpriced, duration, firstToken }: RequestMetrics) {
   const { prompt, completion, cachedPrompt, reasoning } = tokens
   return {
     requests: { ...requests },
     tokens: { prompt, completion, cached_prompt: cachedPrompt, reasoning },
-    cost_usd: formatDollars(cost),
+    cost_usd: usdText(cost),
     unpriced,
     duration: histogramRow(duration),
     first_token: histogramRow(firstToken),

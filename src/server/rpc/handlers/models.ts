@@ -1,41 +1,46 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { dollars, formatDollars, type Money } from '../../../base/money.ts'
-import { shortName } from '../../../base/text.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { parseUsd, usdText, type Money } from '../../../base/money.ts'
+import { truncate } from '../../../base/text.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Endpoint, Model, Price, Rates } from '../../../catalog/catalog.ts'
 import { findByName, isAvailable, nearestNames } from '../../../catalog/find-model.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
-export function modelsHandlers(rooms: Rooms): HandlersOf<'models.list' | 'models.get' | 'models.refresh'> {
+export function modelsHandlers(
+  services: Services,
+): HandlersOf<'models.list' | 'models.get' | 'models.refresh'> {
   return {
-    'models.list': async (params) => listModels(params, rooms),
+    'models.list': async (params) => listModels(params, services),
     'models.get': async ({ model: name }) => {
-      const found = findByName(rooms.catalog(), name)
-      if (found === undefined) throw noSuchModel(name, rooms)
-      return modelRow(found.model, rooms.providers())
+      const found = findByName(services.catalog(), name)
+      if (found === undefined) throw noSuchModel(name, services)
+      return modelRow(found.model, services.providers())
     },
-    'models.refresh': async () => [...(await rooms.lists.refresh())],
+    'models.refresh': async () => [...(await services.modelLists.refresh())],
   }
 }
 
-function noSuchModel(name: string, rooms: Rooms): BrokerError {
-  const meant = nearestNames(rooms.catalog(), name, 3).map((near) => `“${near}”`)
-  const hint = meant.length === 0 ? 'models.list has them all' : `did you mean ${meant.join(' or ')}?`
-  return new BrokerError('no-such-model', `there is no model “${shortName(name)}” here; ${hint}`)
+function noSuchModel(name: string, services: Services): BrokerError {
+  const suggestions = nearestNames(services.catalog(), name, 3).map((near) => `“${near}”`)
+  const hint =
+    suggestions.length === 0 ? 'models.list has them all' : `did you mean ${suggestions.join(' or ')}?`
+  return new BrokerError('no-such-model', `there is no model “${truncate(name)}” here; ${hint}`)
 }
 
-function listModels(params: Params<'models.list'>, { catalog, providers }: Rooms): Result<'models.list'> {
+function listModels(params: Params<'models.list'>, { catalog, providers }: Services): Result<'models.list'> {
   const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
-  const most = params.input_usd_at_most === undefined ? undefined : dollars(params.input_usd_at_most)
+  const maxInputPrice =
+    params.input_usd_at_most === undefined ? undefined : parseUsd(params.input_usd_at_most)
   const fits = (model: Model): boolean =>
     words.every((word) => `${model.id} ${model.displayName}`.toLowerCase().includes(word)) &&
     (params.kind === undefined || model.kind === params.kind) &&
     (params.capability === undefined || model.capabilities.includes(params.capability)) &&
     (params.provider === undefined || model.endpoints.some(({ provider }) => provider === params.provider)) &&
     (model.contextWindow ?? 0) >= (params.context_at_least ?? 0) &&
-    (most === undefined || model.endpoints.some(({ price }) => (price?.input ?? most + 1n) <= most)) &&
+    (maxInputPrice === undefined ||
+      model.endpoints.some(({ price }) => (price?.input ?? maxInputPrice + 1n) <= maxInputPrice)) &&
     (params.available === undefined || isAvailable(model, providers()) === params.available)
   return [...catalog().models.values()].filter(fits).map((model) => modelRow(model, providers()))
 }
@@ -116,7 +121,7 @@ function usd<F extends AmountField>(amounts: { readonly [N in F]: Money | undefi
   const wire: { [N in F]?: string } = {}
   for (const name of Object.keys(amounts) as F[]) {
     const amount = amounts[name]
-    if (amount !== undefined) wire[name] = formatDollars(amount)
+    if (amount !== undefined) wire[name] = usdText(amount)
   }
   return wire
 }

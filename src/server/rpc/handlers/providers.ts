@@ -1,6 +1,6 @@
 import { BrokerError } from '../../../base/errors.ts'
-import { shortName } from '../../../base/text.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { truncate } from '../../../base/text.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
 import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
@@ -11,25 +11,29 @@ import type { HandlersOf } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
 
 export interface ProvidersFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly knownProviders: () => readonly KnownProvider[]
   readonly priorities: ProviderPriorities
 }
 
 type Names = 'providers.list' | 'providers.test' | 'providers.health' | 'priority.list' | 'priority.set'
 
-export function providersHandlers({ rooms, knownProviders, priorities }: ProvidersFacts): HandlersOf<Names> {
+export function providersHandlers({
+  services,
+  knownProviders,
+  priorities,
+}: ProvidersFacts): HandlersOf<Names> {
   const find = (name: string): KnownProvider => {
     const known = knownProviders()
     const found = known.find(({ definition }) => definition.id === name)
     if (found !== undefined) return found
     const names = known.map(({ definition }) => definition.id).join(', ')
-    throw new BrokerError('not-found', `there is no provider “${shortName(name)}” here; known are ${names}`)
+    throw new BrokerError('not-found', `there is no provider “${truncate(name)}” here; known are ${names}`)
   }
   const allPriorities = (): Result<'priority.list'> => Object.fromEntries(priorities.all())
   return {
     'providers.list': async () => {
-      const models = [...rooms.catalog().models.values()]
+      const models = [...services.catalog().models.values()]
       return knownProviders().map((known) => providerRow(known, models, priorities.all()))
     },
     'providers.test': async ({ provider: name }, _caller, signal) => {
@@ -46,7 +50,7 @@ export function providersHandlers({ rooms, knownProviders, priorities }: Provide
       const wanted = name === undefined ? knownProviders() : [find(name)]
       return healthOf(
         wanted.flatMap(({ provider }) => provider ?? []),
-        rooms,
+        services,
       )
     },
     'priority.list': async () => allPriorities(),
@@ -81,7 +85,7 @@ function providerRow(
 
 /** The state of a provider is that of its best key. */
 export function stateOf(provider: Provider): 'ready' | 'cooling' | 'failing' {
-  const states = provider.lanes().map(({ state }) => state)
+  const states = provider.keys().map(({ state }) => state)
   if (states.includes('ready')) return 'ready'
   return states.some((state) => state === 'limited' || state === 'own-limit') ? 'cooling' : 'failing'
 }

@@ -1,30 +1,35 @@
-import { formatDollars, money } from '../../../base/money.ts'
-import type { Rooms } from '../../../inference/services/services.ts'
+import { usdText, money } from '../../../base/money.ts'
+import type { Services } from '../../../inference/services/services.ts'
 import { payerAddress } from '../../../auth/address.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { UsageFilter, UsageSplit } from '../../../ledger/types.ts'
-import type { RuleBook } from '../../../limits/limit-store.ts'
+import type { LimitStore } from '../../../limits/limit-store.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import { checkProviders } from '../checks/check-providers.ts'
 import { checkSubject } from '../checks/check-subject.ts'
 import type { Handlers } from '../calls/handler-types.ts'
 import { wireTotals } from '../../http/usage-json.ts'
 
-export interface MoneyFacts {
-  readonly rooms: Rooms
-  readonly rules: RuleBook
+export interface AccountingFacts {
+  readonly services: Services
+  readonly rules: LimitStore
   readonly tokens: Tokens
   /** Whether all addresses of an IPv6 /64 are one caller. */
   readonly rollsUp: boolean
 }
 
-type MoneyMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
+type AccountingMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
 
 /** Usage, the ledger and the limits. */
-export function moneyHandlers({ rooms, rules, tokens, rollsUp }: MoneyFacts): Pick<Handlers, MoneyMethod> {
-  const { ledger, limits, clock } = rooms
+export function accountingHandlers({
+  services,
+  rules,
+  tokens,
+  rollsUp,
+}: AccountingFacts): Pick<Handlers, AccountingMethod> {
+  const { ledger, limits, clock } = services
   return {
     'usage.summary': async ({ since, until }) => {
       const { models, ...totals } = await ledger.summary({ since, until })
@@ -34,51 +39,51 @@ export function moneyHandlers({ rooms, rules, tokens, rollsUp }: MoneyFacts): Pi
       }
     },
     'usage.by_address': async (params) =>
-      (await split(rooms, params, 'ip')).map(([address, counts]) => ({ address, ...counts })),
+      (await split(services, params, 'ip')).map(([address, counts]) => ({ address, ...counts })),
     'usage.by_context': async (params) =>
-      (await split(rooms, params, 'context')).map(([context, counts]) => ({ context, ...counts })),
+      (await split(services, params, 'context')).map(([context, counts]) => ({ context, ...counts })),
     'usage.by_token': async (params) =>
-      (await split(rooms, params, 'token')).map(([token, counts]) => ({ token, ...counts })),
+      (await split(services, params, 'token')).map(([token, counts]) => ({ token, ...counts })),
     'usage.by_model': async (params) =>
-      (await split(rooms, params, 'model')).map(([model, counts]) => ({ model, ...counts })),
+      (await split(services, params, 'model')).map(([model, counts]) => ({ model, ...counts })),
     'usage.by_day': async (params) =>
-      (await split(rooms, params, 'day')).map(([day, counts]) => ({ day, ...counts })),
+      (await split(services, params, 'day')).map(([day, counts]) => ({ day, ...counts })),
     'ledger.verify': async () => {
-      const { broken, ...walked } = await ledger.verify()
-      if (broken === undefined) return walked
+      const { broken, ...counts } = await ledger.verify()
+      if (broken === undefined) return counts
       const { ip: address, context, ...row } = broken
-      return { ...walked, broken: { ...row, address, ...(context === undefined ? {} : { context }) } }
+      return { ...counts, broken: { ...row, address, ...(context === undefined ? {} : { context }) } }
     },
     'ledger.rerate': async ({ since, until, trial }) => {
-      const { endpoints, version } = rooms.catalog()
+      const { endpoints, version } = services.catalog()
       const priceOf = (id: string) => endpoints.get(id)?.price
       const options = { priceOf, priceVersion: version, since, until, isTrial: trial, now: clock.now() }
-      const { difference, ...done } = await ledger.rerate(options)
-      return { ...done, difference_usd: formatDollars(difference), price_version: version }
+      const { difference, ...done } = await ledger.reprice(options)
+      return { ...done, difference_usd: usdText(difference), price_version: version }
     },
     'limits.list': async () => rules.list().map(({ subject, rule }) => ({ subject, rule })),
     'limits.set': async ({ subject, rule }) => {
       checkSubject(subject, { tokens, rollsUp })
-      checkProviders(rule.providers, rooms)
+      checkProviders(rule.providers, services)
       await rules.set(subject, rule)
       return { subject, rule }
     },
     'limits.remove': async ({ subject }) => ({ removed: await rules.remove(subject) }),
     'limits.standing': async (params, caller) =>
-      limits.standing(meant(params, caller)).map(({ name, period, most, spent, held, resetsAt }) => ({
+      limits.budgetStatus(subjectOf(params, caller)).map(({ name, period, max, spent, held, resetsAt }) => ({
         name,
         period,
-        budget_usd: formatDollars(most),
-        spent_usd: formatDollars(spent),
-        held_usd: formatDollars(held),
-        left_usd: formatDollars(money(most - spent - held)),
+        budget_usd: usdText(max),
+        spent_usd: usdText(spent),
+        held_usd: usdText(held),
+        left_usd: usdText(money(max - spent - held)),
         ...(resetsAt === undefined ? {} : { resets_at: resetsAt / 1000 }),
       })),
   }
 }
 
 async function split(
-  { ledger }: Rooms,
+  { ledger }: Services,
   params: Params<'usage.by_day'>,
   by: UsageSplit,
 ): Promise<[string, Result<'usage.summary'>['totals']][]> {
@@ -91,7 +96,7 @@ function filterOf({ since, until, address, context, token }: Params<'usage.by_da
   return { since, until, ip, context, token }
 }
 
-function meant({ address, context, token }: Params<'limits.standing'>, caller: Caller): Caller {
+function subjectOf({ address, context, token }: Params<'limits.standing'>, caller: Caller): Caller {
   if (address === undefined && context === undefined && token === undefined) return caller
   return {
     ip: address === undefined ? caller.ip : (payerAddress(address) ?? address),

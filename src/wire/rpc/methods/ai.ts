@@ -8,7 +8,7 @@ const message = z
   .meta({ id: 'ChatMessage', description: 'As in OpenAI’s chat API.' })
 
 /** Errors of a request to a model. */
-const ASKING_ERRORS: readonly ErrorCode[] = [
+const INFERENCE_ERRORS: readonly ErrorCode[] = [
   'no-such-model',
   'none-fits',
   'over-budget',
@@ -45,7 +45,7 @@ export const aiMethods = {
       model: z.string(),
       choices: z.array(z.looseObject({})),
     }),
-    errors: ASKING_ERRORS,
+    errors: INFERENCE_ERRORS,
     role: 'caller',
     allowsLargeParams: true,
     example: {
@@ -73,7 +73,7 @@ export const aiMethods = {
         .describe('Any other field of the embedding request: `provider`, `encoding_format` …'),
     }),
     result: z.looseObject({ model: z.string(), data: z.array(z.looseObject({ index: z.int() })) }),
-    errors: ASKING_ERRORS,
+    errors: INFERENCE_ERRORS,
     role: 'caller',
     allowsLargeParams: true,
     example: {

@@ -44,7 +44,7 @@ const endpoint = z
   .meta({ id: 'Endpoint', description: 'One model as one provider offers it.' })
 
 /** Far longer than any name. */
-const LONGEST_SEARCH = 1000
+const MAX_SEARCH_LENGTH = 1000
 
 const modelKind = z.enum(['chat', 'embedding', 'speech', 'transcription'])
 
@@ -91,7 +91,7 @@ export const modelsMethods = {
     params: z.strictObject({
       search: z
         .string()
-        .max(LONGEST_SEARCH)
+        .max(MAX_SEARCH_LENGTH)
         .optional()
         .describe('Words that must all occur in the id or the display name.'),
       kind: modelKind.optional(),

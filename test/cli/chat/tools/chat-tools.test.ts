@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { BrokerError } from '../../../../src/base/errors.ts'
 import type { Params, Result } from '../../../../src/wire/rpc/methods.ts'
 import { exampleHandlers } from '../../../support/rpc-handlers.ts'
-import { MAIN, runHere } from '../../../support/run-cli.ts'
+import { MAIN, runInProcess } from '../../../support/run-cli.ts'
 import { HEAD, event, says, startScriptedBroker, USAGE } from '../../../support/scripted-broker.ts'
 import type { ChatScript } from '../../../support/scripted-broker.ts'
 import { hasTmux, startTmux } from '../../../support/tmux.ts'
@@ -25,7 +25,7 @@ const tools: Result<'mcp.list_tools'>['tools'] = ['clock__now', 'clock__set', 'f
 )
 
 /** Calls tools, in pieces as providers do; once it has the result of one, it responds with that result as text. */
-const callsThenSays =
+const callsThenResponds =
   (...calls: readonly [name: string, args: string][]): ChatScript =>
   (request, response) => {
     const last = request.messages.at(-1)
@@ -65,13 +65,13 @@ const NOON = { content: [{ type: 'text', text: 'noon' }] }
 
 describe('a single message with tools', () => {
   test('with --yes a tool runs, the model gets its result, and only the final text goes to standard output', async () => {
-    await using broker = await start(callsThenSays(['clock__now', '{"zone":"UTC"}']))
+    await using broker = await start(callsThenResponds(['clock__now', '{"zone":"UTC"}']))
     const argv = ['chat', 'what time is it?', '--tools', 'clock__*', '--yes', '--socket', broker.sockets.rpc]
-    const run = await runHere(argv)
+    const run = await runInProcess(argv)
     expect(run).toMatchObject({ exit: 0, out: 'It says: noon\n' })
     expect(run.err).toBe('tool clock__now {"zone":"UTC"} ($0.001)\nresult noon\n')
     expect(broker.called).toEqual([{ name: 'clock__now', arguments: { zone: 'UTC' } }])
-    const [first, second] = broker.asked
+    const [first, second] = broker.chatRequests
     expect(first?.tools?.map(({ function: { name } }) => name)).toEqual(['clock__now', 'clock__set'])
     const call = {
       id: 'call-0',
@@ -86,8 +86,8 @@ describe('a single message with tools', () => {
   })
 
   test('without --yes and without a terminal no tool runs and the exit code is 3', async () => {
-    await using broker = await start(callsThenSays(['clock__now', '']))
-    const run = await runHere(['chat', 'time?', '--tools', '*', '--socket', broker.sockets.rpc])
+    await using broker = await start(callsThenResponds(['clock__now', '']))
+    const run = await runInProcess(['chat', 'time?', '--tools', '*', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 3, err: expect.stringContaining('--yes lets tools run') })
     expect(broker.called).toEqual([])
   })
@@ -99,39 +99,47 @@ describe('a single message with tools', () => {
       () => Promise.reject(new BrokerError('upstream-down', 'clock is down')),
       'The tool was not run: clock is down.',
     ],
-  ])('the model gets the failure of a tool that %s', async (_, answer, told) => {
-    await using broker = await start(callsThenSays(['clock__now', '{}']), answer)
-    const run = await runHere(['chat', 'time?', '-t', '*', '-y', '--socket', broker.sockets.rpc])
-    expect(run).toMatchObject({ exit: 0, out: `It says: ${told}\n` })
+  ])('the model gets the failure of a tool that %s', async (_, answer, reported) => {
+    await using broker = await start(callsThenResponds(['clock__now', '{}']), answer)
+    const run = await runInProcess(['chat', 'time?', '-t', '*', '-y', '--socket', broker.sockets.rpc])
+    expect(run).toMatchObject({ exit: 0, out: `It says: ${reported}\n` })
   })
 
   test.each([
     ['files__delete', '{}', 'there is no tool “files__delete” here'],
     ['clock__now', '[1]', 'the arguments are not a JSON object'],
   ])('an invalid call of %s with %s is not made', async (name, args, why) => {
-    await using broker = await start(callsThenSays([name, args]))
-    const run = await runHere(['chat', 'time?', '-t', 'clock__now', '-y', '--socket', broker.sockets.rpc])
+    await using broker = await start(callsThenResponds([name, args]))
+    const run = await runInProcess([
+      'chat',
+      'time?',
+      '-t',
+      'clock__now',
+      '-y',
+      '--socket',
+      broker.sockets.rpc,
+    ])
     expect(run).toMatchObject({ exit: 0, out: `It says: The tool was not run: ${why}.\n` })
     expect(broker.called).toEqual([])
   })
 
   test('a model that only calls tools may call no more after 20 rounds', async () => {
-    const always = callsThenSays(['clock__now', '{}'])
+    const always = callsThenResponds(['clock__now', '{}'])
     await using broker = await start((request, response) =>
       request.tool_choice === 'none'
         ? says('Enough')(request, response)
         : always({ ...request, messages: [] }, response),
     )
-    const run = await runHere(['chat', 'time?', '-t', '*', '-y', '--socket', broker.sockets.rpc])
+    const run = await runInProcess(['chat', 'time?', '-t', '*', '-y', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 0, out: 'Enough\n' })
     expect(broker.called).toHaveLength(20)
   })
 
   test('names that match no tool are refused before any chat request is sent', async () => {
     await using broker = await start(says('no'))
-    const run = await runHere(['chat', 'hi', '-t', 'nothing', '--socket', broker.sockets.rpc])
+    const run = await runInProcess(['chat', 'hi', '-t', 'nothing', '--socket', broker.sockets.rpc])
     expect(run).toMatchObject({ exit: 5, err: expect.stringContaining('no tool matches “nothing”') })
-    expect(broker.asked).toEqual([])
+    expect(broker.chatRequests).toEqual([])
   })
 })
 
@@ -143,7 +151,7 @@ describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
     )
 
   test('each call is shown and needs approval: no, yes, or always', async () => {
-    await using broker = await start(callsThenSays(['clock__now', '{"zone":"UTC"}']))
+    await using broker = await start(callsThenResponds(['clock__now', '{"zone":"UTC"}']))
     await using screen = await startChat(broker)
     await screen.type('/tools', 'Enter')
     await screen.see('the model may call no tools')
@@ -182,8 +190,8 @@ describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
   })
 
   test('a call of unknown price makes the cost unknown, never free', async () => {
-    const riddles = tools.map(({ price_usd: _price, ...tool }) => tool)
-    await using broker = await start(callsThenSays(['clock__now', '{}']), async () => NOON, riddles)
+    const unpriced = tools.map(({ price_usd: _price, ...tool }) => tool)
+    await using broker = await start(callsThenResponds(['clock__now', '{}']), async () => NOON, unpriced)
     await using screen = await startChat(broker, '--tools', "'*'", '--yes')
     await screen.type('hello', 'Enter')
     expect(await screen.see(/It says: noon[^]* ms/)).toMatch(/\(price unknown\)[^]* · price unknown · /)
@@ -192,7 +200,7 @@ describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
   })
 
   test('the reply to an approval is not a message and not in the history of the up arrow', async () => {
-    await using broker = await start(callsThenSays(['clock__now', '{}']))
+    await using broker = await start(callsThenResponds(['clock__now', '{}']))
     await using screen = await startChat(broker, '--tools', "'*'")
     await screen.type('hello', 'Enter')
     await screen.see('run it?')
@@ -200,14 +208,14 @@ describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
     await screen.see(/It says: noon[^]*ms/)
     await screen.type('Up', 'Enter')
     await screen.see(/ms\s+› hello[^]*run it\?/)
-    expect(broker.asked.at(-1)?.messages.at(-1)?.content).toBe('hello')
+    expect(broker.chatRequests.at(-1)?.messages.at(-1)?.content).toBe('hello')
   })
 
   test('Ctrl-C at the approval stops the turn, and the conversation continues without it', async () => {
     await using broker = await start((request, response) =>
       request.messages.at(-1)?.content === 'again'
         ? says('Fine')(request, response)
-        : callsThenSays(['clock__now', '{}'])(request, response),
+        : callsThenResponds(['clock__now', '{}'])(request, response),
     )
     await using screen = await startChat(broker, '--tools', "'*'")
     await screen.type('hello', 'Enter')
@@ -217,11 +225,11 @@ describe.skipIf(!hasTmux())('tools in a terminal (needs tmux)', () => {
     await screen.type('again', 'Enter')
     await screen.see('Fine')
     expect(broker.called).toEqual([])
-    expect(broker.asked.at(-1)?.messages).toEqual([{ role: 'user', content: 'again' }])
+    expect(broker.chatRequests.at(-1)?.messages).toEqual([{ role: 'user', content: 'again' }])
   })
 
   test('a single message asks for approval at the terminal too', async () => {
-    await using broker = await start(callsThenSays(['clock__now', '{}']))
+    await using broker = await start(callsThenResponds(['clock__now', '{}']))
     await using screen = await startChat(broker, 'time?', '--tools', "'*'")
     await screen.see('run it?')
     await screen.type('y', 'Enter')

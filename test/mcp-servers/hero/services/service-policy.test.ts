@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 
 import { isAllowed } from '../../../../src/mcp-servers/hero/services/service-policy.ts'
 
-const method = (name: string, isAdmins = false) => ({
+const method = (name: string, isAdminOnly = false) => ({
   name,
-  isAdmins,
+  isAdminOnly,
   summary: '',
   params: [],
   result: {},

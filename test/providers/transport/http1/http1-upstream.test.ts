@@ -2,10 +2,10 @@ import type { Socket } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/base/clock.ts'
 import { parseBaseUrl } from '../../../../src/providers/transport/base-url.ts'
-import { leanUpstream, type LeanOptions } from '../../../../src/providers/transport/http1/http1-upstream.ts'
+import { http1Upstream, type Http1Options } from '../../../../src/providers/transport/http1/http1-upstream.ts'
 import type { Upstream } from '../../../../src/providers/transport/upstream.ts'
 import { manualClock, type ManualClock } from '../../../support/manual-clock.ts'
-import { hearAnswer, listenTo, QUESTION } from '../../../support/received-response.ts'
+import { recordResponse, recordCall, TEST_REQUEST } from '../../../support/received-response.ts'
 import { rawServer, type RawServer } from '../../../support/raw-server.ts'
 
 const open: (() => PromiseLike<unknown>)[] = []
@@ -19,8 +19,8 @@ async function server(...args: Parameters<typeof rawServer>): Promise<RawServer>
   return raw
 }
 
-function upstreamAt({ baseUrl }: Pick<RawServer, 'baseUrl'>, options: Partial<LeanOptions> = {}): Upstream {
-  return leanUpstream(parseBaseUrl(baseUrl), { clock: systemClock, ...options })
+function upstreamAt({ baseUrl }: Pick<RawServer, 'baseUrl'>, options: Partial<Http1Options> = {}): Upstream {
+  return http1Upstream(parseBaseUrl(baseUrl), { clock: systemClock, ...options })
 }
 
 /** A server that sends the same bytes to every request. */
@@ -43,8 +43,8 @@ async function until(isSo: () => boolean): Promise<void> {
 describe('a request', () => {
   test('is sent as a head and a body, with the headers that the RFC requires and no others', async () => {
     const raw = await serverSending(HI)
-    await hearAnswer(upstreamAt(raw))
-    expect(raw.heard(0)).toBe(
+    await recordResponse(upstreamAt(raw))
+    expect(raw.received(0)).toBe(
       'POST /v1/chat HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{"a":1}',
     )
   })
@@ -52,9 +52,9 @@ describe('a request', () => {
   test('without a body has “content-length: 0” where a body is possible', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    await hearAnswer(upstream, { method: 'GET', path: '/models', headers: [], body: undefined })
-    await hearAnswer(upstream, { method: 'POST', path: '/stop', headers: [], body: undefined })
-    expect(raw.heard(0)).toBe(
+    await recordResponse(upstream, { method: 'GET', path: '/models', headers: [], body: undefined })
+    await recordResponse(upstream, { method: 'POST', path: '/stop', headers: [], body: undefined })
+    expect(raw.received(0)).toBe(
       'GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n' +
         'POST /v1/stop HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n',
     )
@@ -68,19 +68,19 @@ describe('a request', () => {
       const text = 'abc☃é🦆'.repeat(size / 10)
       for (const value of ['plain', 'b\xfcrger'])
         for (const body of [text, Buffer.from(text)])
-          await hearAnswer(upstream, { ...QUESTION, headers: ['x', value], body })
+          await recordResponse(upstream, { ...TEST_REQUEST, headers: ['x', value], body })
       const request = (value: string) =>
         `POST /v1/chat HTTP/1.1\r\nhost: localhost\r\nx: ${value}\r\ncontent-length: ${Buffer.byteLength(text)}\r\n\r\n${Buffer.from(text).toString('latin1')}`
       const sent = ['plain', 'plain', 'b\xfcrger', 'b\xfcrger'].map(request).join('')
-      expect(raw.heard(0) === sent).toBe(true)
+      expect(raw.received(0) === sent).toBe(true)
     },
   )
 
   test('over TCP has the host and port in its Host header', async () => {
     const raw = await serverSending(HI, { over: 'tcp' })
     const upstream = upstreamAt({ baseUrl: raw.baseUrl.replace('127.0.0.1', 'localhost') })
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
-    expect(raw.heard(0)).toContain(
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
+    expect(raw.received(0)).toContain(
       `\r\nhost: ${new URL(raw.baseUrl).host.replace('127.0.0.1', 'localhost')}\r\n`,
     )
   })
@@ -100,7 +100,7 @@ describe('a request', () => {
     ['a second host', ['Host', 'elsewhere']],
   ])('with %s is never sent, and no value is shown', async (_name, headers) => {
     const raw = await serverSending(HI)
-    const { error, events } = await hearAnswer(upstreamAt(raw), { ...QUESTION, headers })
+    const { error, events } = await recordResponse(upstreamAt(raw), { ...TEST_REQUEST, headers })
     expect(error).toMatchObject({ code: 'upstream-failed', message: /can’t be sent/ })
     if (headers[1] !== undefined) expect(error?.message).not.toContain(`“${headers[1]}”`)
     expect(events).toEqual(['error'])
@@ -109,9 +109,9 @@ describe('a request', () => {
 
   test.each(['chat', '/a b', '/a\r\nb', '/ü'])('for the path %j is never sent', async (path) => {
     const raw = await serverSending(HI)
-    const { error } = await hearAnswer(
-      leanUpstream({ ...parseBaseUrl(raw.baseUrl), prefix: '' }, { clock: systemClock }),
-      { ...QUESTION, path },
+    const { error } = await recordResponse(
+      http1Upstream({ ...parseBaseUrl(raw.baseUrl), prefix: '' }, { clock: systemClock }),
+      { ...TEST_REQUEST, path },
     )
     expect(error?.code).toBe('upstream-failed')
     expect(raw.sockets).toEqual([])
@@ -122,9 +122,9 @@ describe('a request', () => {
     const upstream = upstreamAt(raw)
     await upstream.close()
     for (const headers of [[], ['bad name', 'x']]) {
-      const { heard, answer } = listenTo(upstream, { ...QUESTION, headers })
-      expect(heard.events).toEqual([])
-      expect((await answer).events).toEqual(['error'])
+      const { recorded, response } = recordCall(upstream, { ...TEST_REQUEST, headers })
+      expect(recorded.events).toEqual([])
+      expect((await response).events).toEqual(['error'])
     }
   })
 })
@@ -133,7 +133,7 @@ describe('a connection', () => {
   test('carries one request after the other', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    for (let nth = 0; nth < 5; nth++) expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    for (let nth = 0; nth < 5; nth++) expect((await recordResponse(upstream)).body.toString()).toBe('hi')
     expect(raw.sockets.length).toBe(1)
   })
 
@@ -141,7 +141,7 @@ describe('a connection', () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
     const second = await new Promise((resolve) => {
-      listenTo(upstream, QUESTION, { onEnd: () => resolve(listenTo(upstream).answer) })
+      recordCall(upstream, TEST_REQUEST, { onEnd: () => resolve(recordCall(upstream).response) })
     })
     expect(second).toMatchObject({ status: 200, events: ['headers', 'data', 'end'] })
     expect(raw.sockets.length).toBe(1)
@@ -150,11 +150,11 @@ describe('a connection', () => {
   test('is taken most recently used first, so that the others stay idle and are closed', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    await Promise.all([1, 2, 3].map(() => hearAnswer(upstream)))
-    const before = raw.sockets.map((_, nth) => raw.heard(nth).length)
-    for (let nth = 0; nth < 4; nth++) await hearAnswer(upstream)
+    await Promise.all([1, 2, 3].map(() => recordResponse(upstream)))
+    const before = raw.sockets.map((_, nth) => raw.received(nth).length)
+    for (let nth = 0; nth < 4; nth++) await recordResponse(upstream)
     const used = raw.sockets
-      .map((_, nth) => raw.heard(nth).length - (before[nth] ?? 0))
+      .map((_, nth) => raw.received(nth).length - (before[nth] ?? 0))
       .filter((more) => more > 0)
     expect(raw.sockets.length).toBe(3)
     expect(used.length).toBe(1)
@@ -168,7 +168,7 @@ describe('a connection', () => {
   ])('is not reused when the provider %s', async (_name, bytes) => {
     const raw = await serverSending(bytes)
     const upstream = upstreamAt(raw)
-    for (let nth = 0; nth < 2; nth++) expect((await hearAnswer(upstream)).events.at(-1)).toBe('end')
+    for (let nth = 0; nth < 2; nth++) expect((await recordResponse(upstream)).events.at(-1)).toBe('end')
     expect(raw.sockets.length).toBe(2)
     await upstream.close()
   })
@@ -176,22 +176,22 @@ describe('a connection', () => {
   test('that receives bytes while idle is closed, so that they cannot pass for the next response', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     const first = await raw.connected(0)
     first.write('HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged')
     await closed(first)
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
     expect(raw.sockets.length).toBe(2)
   })
 
   test('that the provider closes while idle is not reused', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     const first = await raw.connected(0)
     first.end()
     await closed(first)
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
   })
 
   test.each([
@@ -201,9 +201,9 @@ describe('a connection', () => {
     const clock = manualClock()
     const raw = await serverSending(bytes)
     const upstream = upstreamAt(raw, { clock })
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     clock.advance(atLeast)
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     expect(raw.sockets.length).toBe(1)
     clock.advance(atLeast + 2000)
     await closed(await raw.connected(0))
@@ -213,14 +213,14 @@ describe('a connection', () => {
     let hasRequest = false
     const raw = await server(() => {}, { over: 'tcp' })
     const upstream = upstreamAt(raw)
-    const { answer } = listenTo(upstream, { ...QUESTION, body: Buffer.alloc(64 * 1024 * 1024) })
+    const { response } = recordCall(upstream, { ...TEST_REQUEST, body: Buffer.alloc(64 * 1024 * 1024) })
     const socket = await raw.connected(0)
     socket.once('data', () => {
       hasRequest = true
       socket.pause()
       socket.write('HTTP/1.1 413 Too Large\r\ncontent-length: 3\r\n\r\nbig')
     })
-    expect(await answer).toMatchObject({ status: 413, events: ['headers', 'data', 'end'] })
+    expect(await response).toMatchObject({ status: 413, events: ['headers', 'data', 'end'] })
     expect(hasRequest).toBe(true)
     socket.resume()
     await closed(socket)
@@ -234,7 +234,7 @@ describe('requests beyond the maximum of connections', () => {
     const order: number[] = []
     await Promise.all(
       Array.from({ length: 20 }, (_, nth) =>
-        listenTo(upstream, { ...QUESTION, path: `/${nth}` }).answer.then(() => order.push(nth)),
+        recordCall(upstream, { ...TEST_REQUEST, path: `/${nth}` }).response.then(() => order.push(nth)),
       ),
     )
     expect(raw.sockets.length).toBe(2)
@@ -244,30 +244,30 @@ describe('requests beyond the maximum of connections', () => {
   test('get a new connection when one breaks', async () => {
     const raw = await server((socket, nth) => (nth === 0 ? socket.destroy() : socket.write(HI)))
     const upstream = upstreamAt(raw, { maxConnections: 1 })
-    const answers = await Promise.all([1, 2, 3].map(() => hearAnswer(upstream)))
+    const answers = await Promise.all([1, 2, 3].map(() => recordResponse(upstream)))
     expect(answers.map(({ events }) => events.at(-1))).toEqual(['error', 'end', 'end'])
   })
 
   test('are never sent when they are aborted while they wait', async () => {
     const raw = await server((socket) => socket.write(HI))
     const upstream = upstreamAt(raw, { maxConnections: 1 })
-    const calls = [1, 2, 3].map((nth) => listenTo(upstream, { ...QUESTION, path: `/${nth}` }))
+    const calls = [1, 2, 3].map((nth) => recordCall(upstream, { ...TEST_REQUEST, path: `/${nth}` }))
     calls[1]?.call.abort()
-    await calls[2]?.answer
-    expect(raw.heard(0)).toContain('/v1/1 ')
-    expect(raw.heard(0)).not.toContain('/v1/2 ')
-    expect(calls[1]?.heard.events).toEqual([])
+    await calls[2]?.response
+    expect(raw.received(0)).toContain('/v1/1 ')
+    expect(raw.received(0)).not.toContain('/v1/2 ')
+    expect(calls[1]?.recorded.events).toEqual([])
   })
 
   test('fail with a timeout when no connection comes free', async () => {
     const clock = manualClock()
     const raw = await server(() => {})
     const upstream = upstreamAt(raw, { clock, maxConnections: 1, timeouts: { headersMs: 300_000 } })
-    listenTo(upstream)
+    recordCall(upstream)
     await raw.connected(0)
-    const { answer } = listenTo(upstream)
+    const { response } = recordCall(upstream)
     clock.advance(302_000)
-    expect((await answer).error).toMatchObject({ code: 'upstream-timeout', details: { mayRepeat: true } })
+    expect((await response).error).toMatchObject({ code: 'upstream-timeout', details: { mayRepeat: true } })
   })
 })
 
@@ -275,12 +275,12 @@ describe('an aborted call', () => {
   test('is never sent when there was no connection yet', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    const { call, heard } = listenTo(upstream)
+    const { call, recorded } = recordCall(upstream)
     call.abort()
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     await upstream.close()
-    expect(raw.sockets.map((_, nth) => raw.heard(nth)).filter((text) => text !== '').length).toBe(1)
-    expect(heard.events).toEqual([])
+    expect(raw.sockets.map((_, nth) => raw.received(nth)).filter((text) => text !== '').length).toBe(1)
+    expect(recorded.events).toEqual([])
   })
 
   test.each([
@@ -290,15 +290,15 @@ describe('an aborted call', () => {
   ])('%s closes its connection and gets nothing more', async (_name, bytes, events) => {
     const raw = await server((socket) => socket.write(bytes))
     const upstream = upstreamAt(raw)
-    const { call, heard } = listenTo(upstream)
+    const { call, recorded } = recordCall(upstream)
     const socket = await raw.connected(0)
-    await until(() => raw.heard(0) !== '' && heard.events.length >= events)
+    await until(() => raw.received(0) !== '' && recorded.events.length >= events)
     call.abort()
     call.abort()
     await closed(socket)
-    expect(heard.events.length).toBe(events)
+    expect(recorded.events.length).toBe(events)
     await upstream.close()
-    expect(heard.events.length).toBe(events)
+    expect(recorded.events.length).toBe(events)
   })
 
   test.each(['onHeaders', 'onData'] as const)(
@@ -306,22 +306,22 @@ describe('an aborted call', () => {
     async (where) => {
       const raw = await serverSending(`${EVENTS}5\r\nhello\r\n0\r\n\r\n`)
       const upstream = upstreamAt(raw)
-      const { call, heard } = listenTo(upstream, QUESTION, { [where]: () => call.abort() })
+      const { call, recorded } = recordCall(upstream, TEST_REQUEST, { [where]: () => call.abort() })
       await closed(await raw.connected(0))
-      expect(heard.body.toString()).toBe(where === 'onData' ? 'hello' : '')
-      expect(heard.events.at(-1)).toBe(where === 'onData' ? 'data' : 'headers')
+      expect(recorded.body.toString()).toBe(where === 'onData' ? 'hello' : '')
+      expect(recorded.events.at(-1)).toBe(where === 'onData' ? 'data' : 'headers')
     },
   )
 
   test('is a no-op after the end', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    const { call, answer } = listenTo(upstream)
-    await answer
+    const { call, response } = recordCall(upstream)
+    await response
     call.abort()
     call.pause()
     call.resume()
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
     expect(raw.sockets.length).toBe(1)
   })
 })
@@ -331,7 +331,7 @@ describe('a failure', () => {
     const raw = await serverSending(HI, { over: 'tcp' })
     const upstream = upstreamAt(raw)
     await raw[Symbol.asyncDispose]()
-    const { error } = await hearAnswer(upstream)
+    const { error } = await recordResponse(upstream)
     expect(error).toMatchObject({ code: 'upstream-failed', details: { mayRepeat: true } })
     expect(error?.message).toContain(new URL(raw.baseUrl).host)
     expect(error?.message).toContain('ECONNREFUSED')
@@ -342,7 +342,7 @@ describe('a failure', () => {
     const raw = await serverSending(HI, { over: 'tcp' })
     await raw[Symbol.asyncDispose]()
     const upstream = upstreamAt({ baseUrl: raw.baseUrl.replace('127.0.0.1', 'localhost') })
-    expect((await hearAnswer(upstream)).error?.message).toMatch(/localhost:\d+: .*ECONNREFUSED/)
+    expect((await recordResponse(upstream)).error?.message).toMatch(/localhost:\d+: .*ECONNREFUSED/)
   })
 
   const stages: [string, string, RegExp][] = [
@@ -358,7 +358,7 @@ describe('a failure', () => {
 
   test.each(stages)('of a connection that is closed %s is reported once', async (_name, bytes, message) => {
     const raw = await server((socket) => socket.end(bytes))
-    const { error, events } = await hearAnswer(upstreamAt(raw))
+    const { error, events } = await recordResponse(upstreamAt(raw))
     expect(error).toMatchObject({ code: 'upstream-failed', message })
     expect(error?.details.mayRepeat).toBeUndefined()
     expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['error'])
@@ -367,7 +367,7 @@ describe('a failure', () => {
   test.each(stages)('of a connection that is reset %s is reported once', async (_name, bytes) => {
     const raw = await server((socket) => socket.write(bytes, () => socket.resetAndDestroy()), { over: 'tcp' })
     const upstream = upstreamAt(raw)
-    const { error, events } = await hearAnswer(upstream)
+    const { error, events } = await recordResponse(upstream)
     expect(error?.code).toBe('upstream-failed')
     expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['error'])
     await upstream.close()
@@ -376,8 +376,8 @@ describe('a failure', () => {
   test('of a kept connection that the provider was closing is not reported: the request is sent on a new one', async () => {
     const raw = await server((socket, nth) => (nth === 1 ? socket.destroy() : socket.write(HI)))
     const upstream = upstreamAt(raw)
-    await hearAnswer(upstream)
-    const { body, events } = await hearAnswer(upstream)
+    await recordResponse(upstream)
+    const { body, events } = await recordResponse(upstream)
     expect(body.toString()).toBe('hi')
     expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['end'])
     expect(raw.sockets.length).toBe(2)
@@ -386,8 +386,8 @@ describe('a failure', () => {
   test('of the new connection as well is reported: nothing is sent a third time', async () => {
     const raw = await server((socket, nth) => (nth === 0 ? socket.write(HI) : socket.destroy()))
     const upstream = upstreamAt(raw)
-    await hearAnswer(upstream)
-    const { error } = await hearAnswer(upstream)
+    await recordResponse(upstream)
+    const { error } = await recordResponse(upstream)
     expect(error?.code).toBe('upstream-failed')
     expect(error?.details.mayRepeat).toBeUndefined()
     expect(raw.sockets.length).toBe(2)
@@ -401,13 +401,13 @@ describe('a failure', () => {
       return socket.destroy()
     })
     const upstream = upstreamAt(raw, { clock })
-    await hearAnswer(upstream)
-    expect((await hearAnswer(upstream)).error?.details).toEqual({})
+    await recordResponse(upstream)
+    expect((await recordResponse(upstream)).error?.details).toEqual({})
   })
 
   test('to send HTTP is reported at once and closes the connection', async () => {
     const raw = await serverSending('SSH-2.0-OpenSSH_9.6\r\n')
-    const { error } = await hearAnswer(upstreamAt(raw))
+    const { error } = await recordResponse(upstreamAt(raw))
     expect(error).toMatchObject({
       code: 'upstream-failed',
       message: /can’t be understood: it does not begin with HTTP/,
@@ -420,12 +420,12 @@ describe('a failure', () => {
     async (where) => {
       const raw = await serverSending(HI)
       const upstream = upstreamAt(raw)
-      const { answer } = listenTo(upstream, QUESTION, {
+      const { response } = recordCall(upstream, TEST_REQUEST, {
         [where]() {
           throw new TypeError('a bug')
         },
       })
-      const { error } = await answer
+      const { error } = await response
       expect(error).toMatchObject({ code: 'internal', cause: { message: 'a bug' } })
       await upstream.close()
     },
@@ -435,7 +435,7 @@ describe('a failure', () => {
 describe('a response without a length', () => {
   test('ends with the connection', async () => {
     const raw = await server((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nall of it'))
-    const { body, events } = await hearAnswer(upstreamAt(raw))
+    const { body, events } = await recordResponse(upstreamAt(raw))
     expect(body.toString()).toBe('all of it')
     expect(events).toEqual(['headers', 'data', 'end'])
   })
@@ -443,8 +443,10 @@ describe('a response without a length', () => {
   test('fails when the connection is reset', async () => {
     const raw = await server((socket) => socket.write('HTTP/1.1 200 OK\r\n\r\nhalf'), { over: 'tcp' })
     const upstream = upstreamAt(raw)
-    const { answer } = listenTo(upstream, QUESTION, { onData: () => raw.sockets[0]?.resetAndDestroy() })
-    expect((await answer).events.at(-1)).toBe('error')
+    const { response } = recordCall(upstream, TEST_REQUEST, {
+      onData: () => raw.sockets[0]?.resetAndDestroy(),
+    })
+    expect((await response).events.at(-1)).toBe('error')
   })
 })
 
@@ -467,20 +469,20 @@ describe('the silence of a provider', () => {
     ['in the middle of the response', EVENTS, 2, 3000],
   ])('%s ends in a timeout', async (_name, bytes, events, limit) => {
     const { clock, raw, upstream } = await silentAfter(bytes)
-    const { heard, answer } = listenTo(upstream)
+    const { recorded, response } = recordCall(upstream)
     const socket = await raw.connected(0)
-    await until(() => raw.heard(0) !== '' && heard.events.length >= events)
+    await until(() => raw.received(0) !== '' && recorded.events.length >= events)
     clock.advance(limit - 100)
-    expect(heard.error).toBeUndefined()
+    expect(recorded.error).toBeUndefined()
     clock.advance(1500)
-    expect((await answer).error).toMatchObject({ code: 'upstream-timeout', message: /took too long/ })
+    expect((await response).error).toMatchObject({ code: 'upstream-timeout', message: /took too long/ })
     await closed(socket)
   })
 
   test('is measured anew after each piece', async () => {
     const { clock, raw, upstream } = await silentAfter(EVENTS)
     let pieces = 0
-    const { heard, answer } = listenTo(upstream, QUESTION, { onData: () => pieces++ })
+    const { recorded, response } = recordCall(upstream, TEST_REQUEST, { onData: () => pieces++ })
     const socket = await raw.connected(0)
     for (let nth = 1; nth < 10; nth++) {
       await until(() => pieces >= nth)
@@ -488,36 +490,36 @@ describe('the silence of a provider', () => {
       socket.write('5\r\nhello\r\n')
     }
     socket.write('0\r\n\r\n')
-    expect((await answer).error).toBeUndefined()
-    expect(heard.body.length).toBe(50)
+    expect((await response).error).toBeUndefined()
+    expect(recorded.body.length).toBe(50)
   })
 
   test('is not measured while the call is paused', async () => {
     const { clock, raw, upstream } = await silentAfter(EVENTS)
-    const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
+    const { call, recorded, response } = recordCall(upstream, TEST_REQUEST, { onData: () => call.pause() })
     const socket = await raw.connected(0)
-    await until(() => heard.body.length === 5)
+    await until(() => recorded.body.length === 5)
     clock.advance(60_000)
-    expect(heard.events).toEqual(['headers', 'data'])
+    expect(recorded.events).toEqual(['headers', 'data'])
     socket.write('0\r\n\r\n')
     call.resume()
-    expect((await answer).events).toEqual(['headers', 'data', 'end'])
+    expect((await response).events).toEqual(['headers', 'data', 'end'])
   })
 
   test('is measured again from the moment a call is resumed', async () => {
     const { clock, upstream } = await silentAfter(EVENTS)
-    const { call, heard, answer } = listenTo(upstream, QUESTION, { onData: () => call.pause() })
-    await until(() => heard.body.length === 5)
+    const { call, recorded, response } = recordCall(upstream, TEST_REQUEST, { onData: () => call.pause() })
+    await until(() => recorded.body.length === 5)
     clock.advance(60_000)
     call.resume()
     clock.advance(5000)
-    expect((await answer).error?.code).toBe('upstream-timeout')
+    expect((await response).error?.code).toBe('upstream-timeout')
   })
 
   test('needs no timer once nothing is connected', async () => {
     const clock = manualClock()
     const upstream = upstreamAt(await serverSending(HI), { clock })
-    await hearAnswer(upstream)
+    await recordResponse(upstream)
     expect(clock.waiting).toBe(1)
     await upstream.close()
     clock.advance(2000)
@@ -535,7 +537,7 @@ describe('a paused call', () => {
     const upstream = upstreamAt(raw)
     let bytes = 0
     const done = Promise.withResolvers<void>()
-    const call = upstream.send(QUESTION, {
+    const call = upstream.send(TEST_REQUEST, {
       onHeaders: () => call.pause(),
       onData: (piece) => (bytes += piece.length),
       onEnd: () => done.resolve(),
@@ -553,25 +555,25 @@ describe('a paused call', () => {
   test('may be paused before it has a connection', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw, { maxConnections: 1 })
-    const first = listenTo(upstream)
-    const queued = listenTo(upstream)
+    const first = recordCall(upstream)
+    const queued = recordCall(upstream)
     first.call.pause()
     queued.call.pause()
     await raw.connected(0)
     first.call.resume()
-    await first.answer
-    await until(() => raw.heard(0).split('POST').length === 3)
-    expect(queued.heard.events).toEqual([])
+    await first.response
+    await until(() => raw.received(0).split('POST').length === 3)
+    expect(queued.recorded.events).toEqual([])
     queued.call.resume()
-    expect((await queued.answer).body.toString()).toBe('hi')
+    expect((await queued.response).body.toString()).toBe('hi')
   })
 
   test('leaves no paused connection behind', async () => {
     const raw = await serverSending(HI)
     const upstream = upstreamAt(raw)
-    const { call, answer } = listenTo(upstream, QUESTION, { onHeaders: () => call.pause() })
-    await answer
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    const { call, response } = recordCall(upstream, TEST_REQUEST, { onHeaders: () => call.pause() })
+    await response
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
     expect(raw.sockets.length).toBe(1)
   })
 })
@@ -580,10 +582,10 @@ describe('closing the upstream', () => {
   test('lets calls in flight and waiting calls end, refuses new ones, and leaves nothing open', async () => {
     const raw = await server((socket) => setImmediate(() => socket.write(HI)))
     const upstream = upstreamAt(raw, { maxConnections: 2 })
-    await Promise.all([hearAnswer(upstream), hearAnswer(upstream)])
-    const running = [1, 2, 3, 4].map(() => hearAnswer(upstream))
+    await Promise.all([recordResponse(upstream), recordResponse(upstream)])
+    const running = [1, 2, 3, 4].map(() => recordResponse(upstream))
     const closing = upstream.close()
-    const late = await hearAnswer(upstream)
+    const late = await recordResponse(upstream)
     expect(late.error).toMatchObject({ code: 'upstream-failed', details: { mayRepeat: true } })
     expect((await Promise.all(running)).map(({ events }) => events.at(-1))).toEqual([
       'end',

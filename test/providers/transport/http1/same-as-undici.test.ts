@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseBaseUrl } from '../../../../src/providers/transport/base-url.ts'
 import type { Upstream } from '../../../../src/providers/transport/upstream.ts'
-import { hearAnswer, type HeardAnswer } from '../../../support/received-response.ts'
+import { recordResponse, type RecordedResponse } from '../../../support/received-response.ts'
 import { HTTP_CLIENTS, upstreamAt } from '../../../support/http-clients.ts'
 import { rawServer, type RawServer } from '../../../support/raw-server.ts'
 import { cutBytes, validResponse } from './valid-response.ts'
@@ -31,16 +31,16 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-async function responsesTo(pieces: readonly Buffer[], closesAfter: boolean): Promise<HeardAnswer[]> {
+async function responsesTo(pieces: readonly Buffer[], closesAfter: boolean): Promise<RecordedResponse[]> {
   script = pieces
   isClosing = closesAfter
-  const responses: HeardAnswer[] = []
-  for (const client of clients) responses.push(await hearAnswer(client))
+  const responses: RecordedResponse[] = []
+  for (const client of clients) responses.push(await recordResponse(client))
   return responses
 }
 
 /** undici keeps the blanks behind a value, which are not part of it (RFC 9112, 5.1). */
-function trimmed(headers: HeardAnswer['headers']): HeardAnswer['headers'] {
+function trimmed(headers: RecordedResponse['headers']): RecordedResponse['headers'] {
   return Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [name, String(value).replace(/[ \t]+$/, '')]),
   )

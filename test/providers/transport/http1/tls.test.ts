@@ -3,9 +3,9 @@ import { createServer, type TLSSocket, type TlsOptions } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../../src/base/clock.ts'
 import { parseBaseUrl } from '../../../../src/providers/transport/base-url.ts'
-import { leanUpstream } from '../../../../src/providers/transport/http1/http1-upstream.ts'
+import { http1Upstream } from '../../../../src/providers/transport/http1/http1-upstream.ts'
 import type { Upstream } from '../../../../src/providers/transport/upstream.ts'
-import { hearAnswer, listenTo, QUESTION } from '../../../support/received-response.ts'
+import { recordResponse, recordCall, TEST_REQUEST } from '../../../support/received-response.ts'
 import { testAuthority } from '../../../support/test-certificates.ts'
 
 const authority = testAuthority()
@@ -51,7 +51,7 @@ async function tlsServer(options: TlsOptions, onRequest: (socket: TLSSocket) => 
 }
 
 function upstreamAt(url: string, ca: string | undefined = authority.certificate): Upstream {
-  const upstream = leanUpstream(parseBaseUrl(url), { clock: systemClock, tls: { ca } })
+  const upstream = http1Upstream(parseBaseUrl(url), { clock: systemClock, tls: { ca } })
   open.push(() => upstream.close())
   return upstream
 }
@@ -65,8 +65,8 @@ describe('over TLS', () => {
       socket.write(HI),
     )
     const upstream = upstreamAt(`https://localhost:${port}/v1`)
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
-    expect((await hearAnswer(upstream)).body.toString()).toBe('hi')
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
     expect(seen).toEqual([
       { servername: 'localhost', protocol: 'http/1.1', isReused: false, version: 'TLSv1.3' },
     ])
@@ -76,7 +76,7 @@ describe('over TLS', () => {
     const closing = HI.replace('\r\n\r\n', '\r\nconnection: close\r\n\r\n')
     const { port, seen } = await tlsServer(pem, (socket) => socket.write(closing))
     const upstream = upstreamAt(`https://localhost:${port}/v1`)
-    for (let nth = 0; nth < 3; nth++) expect((await hearAnswer(upstream)).status).toBe(200)
+    for (let nth = 0; nth < 3; nth++) expect((await recordResponse(upstream)).status).toBe(200)
     expect(seen.map(({ isReused }) => isReused)).toEqual([false, true, true])
   })
 
@@ -89,33 +89,37 @@ describe('over TLS', () => {
       socket.write(`HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${size}\r\n\r\n`)
       socket.write(Buffer.alloc(size, 'x'))
     })
-    const { call, answer, heard } = listenTo(upstreamAt(`https://localhost:${port}/v1`), QUESTION, {
-      onHeaders() {
-        call.pause()
-        setImmediate(() => setImmediate(() => call.resume()))
+    const { call, response, recorded } = recordCall(
+      upstreamAt(`https://localhost:${port}/v1`),
+      TEST_REQUEST,
+      {
+        onHeaders() {
+          call.pause()
+          setImmediate(() => setImmediate(() => call.resume()))
+        },
       },
-    })
-    await answer
-    expect(heard.error).toBeUndefined()
-    expect(heard.body.length).toBe(size)
+    )
+    await response
+    expect(recorded.error).toBeUndefined()
+    expect(recorded.body.length).toBe(size)
   })
 
   test('a pause before the connection is made does not stop connecting, and holds the response back', async () => {
     const sent = Promise.withResolvers<void>()
     const { port } = await tlsServer(pem, (socket) => socket.write(HI, () => sent.resolve()))
-    const { call, answer, heard } = listenTo(upstreamAt(`https://localhost:${port}/v1`))
+    const { call, response, recorded } = recordCall(upstreamAt(`https://localhost:${port}/v1`))
     call.pause()
     await sent.promise
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
-    expect(heard.events).toEqual([])
+    expect(recorded.events).toEqual([])
     call.resume()
-    expect((await answer).body.toString()).toBe('hi')
+    expect((await response).body.toString()).toBe('hi')
   })
 
   test('an IP address works with a certificate for it', async () => {
     const { certificate, key } = authority.issue('127.0.0.1')
     const { port } = await tlsServer({ cert: certificate, key }, (socket) => socket.write(HI))
-    expect((await hearAnswer(upstreamAt(`https://127.0.0.1:${port}/v1`))).status).toBe(200)
+    expect((await recordResponse(upstreamAt(`https://127.0.0.1:${port}/v1`))).status).toBe(200)
   })
 })
 
@@ -133,7 +137,7 @@ describe('a certificate', () => {
       vi.stubEnv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
       let hasRequest = false
       const { port } = await tlsServer(server, () => (hasRequest = true))
-      const { error } = await hearAnswer(upstreamAt(`https://localhost:${port}/v1`, ca))
+      const { error } = await recordResponse(upstreamAt(`https://localhost:${port}/v1`, ca))
       expect(error).toMatchObject({
         code: 'upstream-failed',
         message: /no connection to localhost/,
@@ -148,6 +152,8 @@ describe('a certificate', () => {
       { ...pem, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
       () => {},
     )
-    expect((await hearAnswer(upstreamAt(`https://localhost:${port}/v1`))).error?.code).toBe('upstream-failed')
+    expect((await recordResponse(upstreamAt(`https://localhost:${port}/v1`))).error?.code).toBe(
+      'upstream-failed',
+    )
   })
 })

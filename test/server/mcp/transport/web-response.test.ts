@@ -3,13 +3,13 @@ import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { leaveSignal, writeWebResponse } from '../../../../src/server/mcp/transport/web-response.ts'
+import { disconnectSignal, writeWebResponse } from '../../../../src/server/mcp/transport/web-response.ts'
 
 const MEGABYTE = 1024 * 1024
 
 test('a client that doesn’t read is disconnected before unread messages fill our memory', async () => {
   let isOver = false
-  const telling = new ReadableStream({
+  const stream = new ReadableStream({
     // The protocol's library writes like this, whether the client reads or not.
     start(controller) {
       for (let megabyte = 0; megabyte < 24; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))
@@ -18,7 +18,9 @@ test('a client that doesn’t read is disconnected before unread messages fill o
   })
   const http = createServer(
     (_, response) =>
-      void writeWebResponse(new Response(telling), response, leaveSignal(response), { unreadForMs: 400 }),
+      void writeWebResponse(new Response(stream), response, disconnectSignal(response), {
+        unreadTimeoutMs: 400,
+      }),
   ).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const client = connect((http.address() as AddressInfo).port, '127.0.0.1').pause()
@@ -30,7 +32,7 @@ test('a client that doesn’t read is disconnected before unread messages fill o
 })
 
 test('a client that reads slowly but steadily gets the complete response', async () => {
-  const telling = new ReadableStream({
+  const stream = new ReadableStream({
     start(controller) {
       for (let megabyte = 0; megabyte < 40; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))
       controller.close()
@@ -38,7 +40,9 @@ test('a client that reads slowly but steadily gets the complete response', async
   })
   const http = createServer(
     (_, response) =>
-      void writeWebResponse(new Response(telling), response, leaveSignal(response), { unreadForMs: 400 }),
+      void writeWebResponse(new Response(stream), response, disconnectSignal(response), {
+        unreadTimeoutMs: 400,
+      }),
   ).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const answer = await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)
@@ -55,14 +59,14 @@ test('a client that reads slowly but steadily gets the complete response', async
 })
 
 test('a client that reads gets the complete response, however large a message is', async () => {
-  const telling = new ReadableStream({
+  const stream = new ReadableStream({
     start(controller) {
       for (let megabyte = 0; megabyte < 48; megabyte++) controller.enqueue(new Uint8Array(MEGABYTE))
       controller.close()
     },
   })
   const http = createServer(
-    (_, response) => void writeWebResponse(new Response(telling), response, leaveSignal(response)),
+    (_, response) => void writeWebResponse(new Response(stream), response, disconnectSignal(response)),
   ).listen(0, '127.0.0.1')
   await once(http, 'listening')
   const answer = await fetch(`http://127.0.0.1:${(http.address() as AddressInfo).port}`)

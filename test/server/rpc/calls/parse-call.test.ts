@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseBody, parseCall } from '../../../../src/server/rpc/calls/parse-call.ts'
-import { MAX_BATCH, MOST_LETTERS } from '../../../../src/wire/rpc/message.ts'
+import { MAX_BATCH, MAX_CALL_CHARACTERS } from '../../../../src/wire/rpc/message.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
@@ -62,16 +62,16 @@ test('a batch with too many calls is refused before anything is parsed', () => {
 })
 
 test('only methods with large params may have long calls; other long calls are refused before they are parsed', () => {
-  const long = 'x'.repeat(MOST_LETTERS)
+  const long = 'x'.repeat(MAX_CALL_CHARACTERS)
   const small = '{"jsonrpc":"2.0","method":"health","id":1}'
   const chat = `{"method":"ai.chat","params":{"x":"${long}"}}`
   for (const body of [
-    `${' '.repeat(MOST_LETTERS)}${small}`,
+    `${' '.repeat(MAX_CALL_CHARACTERS)}${small}`,
     `{"method":"models.list","params":{"search":"${long}"}`,
     `{"method":"ai.chatter","params":"${long}"}`,
     `{"params":{"method":"ai.chat"},"x":"${long}"}`,
     `[${chat},{"method":"models.list","x":"${long}"}]`,
-    `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MOST_LETTERS / 4)}"`).join(',')}]`,
+    `[${Array.from({ length: 4 }, () => `"${'x'.repeat(MAX_CALL_CHARACTERS / 4)}"`).join(',')}]`,
   ])
     expect(() => parseBody(bytes(body))).toThrow('may have 1,000,000 characters together, not counting')
   expect(parseBody(bytes(`[${chat},${small},{"method":"mcp.call_tool","x":"${long}"}]`)).value).toHaveLength(

@@ -1,18 +1,18 @@
 import { BrokerError } from '../../../../base/errors.ts'
-import { formatDollars } from '../../../../base/money.ts'
-import type { Rooms } from '../../../../inference/services/services.ts'
+import { usdText } from '../../../../base/money.ts'
+import type { Services } from '../../../../inference/services/services.ts'
 import { readContextLabel } from '../../../../auth/context-label.ts'
 import type { UsageGroup } from '../../../../ledger/types.ts'
 import type { StoredRule } from '../../../../limits/effective-limits.ts'
-import type { RuleBook } from '../../../../limits/limit-store.ts'
+import type { LimitStore } from '../../../../limits/limit-store.ts'
 import type { LimitRule, LimitSubject } from '../../../../wire/rpc/limit-rule.ts'
 import type { Params, Result } from '../../../../wire/rpc/methods.ts'
 import { checkProviders } from '../../checks/check-providers.ts'
 import type { HandlersOf } from '../../calls/handler-types.ts'
 
 export interface ContextsFacts {
-  readonly rooms: Rooms
-  readonly rules: RuleBook
+  readonly services: Services
+  readonly rules: LimitStore
   /** Contexts with a socket of their own. */
   readonly contextSockets: readonly string[]
 }
@@ -23,11 +23,11 @@ type Names = 'contexts.list' | 'contexts.get' | 'contexts.pin' | 'contexts.delet
 
 /** A context is known by its requests, its rules or its socket. Its pin is part of its rules. */
 export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
-  const { rooms, rules } = facts
+  const { services, rules } = facts
   return {
     'contexts.list': async () => {
       const spent = new Map<string, UsageGroup>()
-      for (const group of await rooms.ledger.groups({}, ['context']))
+      for (const group of await services.ledger.groups({}, ['context']))
         if (group.context !== undefined) spent.set(group.context, group)
       const named = rules
         .list()
@@ -42,7 +42,7 @@ export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
     },
     'contexts.pin': async ({ context, pin, address }) => {
       const name = readContextLabel(context)
-      checkProviders(pin.providers, rooms)
+      checkProviders(pin.providers, services)
       const subject: LimitSubject = {
         scope: 'context',
         context: name,
@@ -59,7 +59,7 @@ export function contextsHandlers(facts: ContextsFacts): HandlersOf<Names> {
   }
 }
 
-async function replacePin(rules: RuleBook, subject: LimitSubject, pin: Pin): Promise<void> {
+async function replacePin(rules: LimitStore, subject: LimitSubject, pin: Pin): Promise<void> {
   const {
     providers: _providers,
     models: _models,
@@ -86,10 +86,10 @@ function summaryOf(
 }
 
 async function detailsOf(context: string, facts: ContextsFacts): Promise<Details> {
-  const { rooms, rules } = facts
+  const { services, rules } = facts
   const [[whole], addresses] = await Promise.all([
-    rooms.ledger.groups({ context }, ['context']),
-    rooms.ledger.groups({ context }, ['ip']),
+    services.ledger.groups({ context }, ['context']),
+    services.ledger.groups({ context }, ['ip']),
   ])
   return {
     ...summaryOf(context, whole, facts),
@@ -98,7 +98,7 @@ async function detailsOf(context: string, facts: ContextsFacts): Promise<Details
   }
 }
 
-function rulesOf(context: string, rules: RuleBook): readonly StoredRule[] {
+function rulesOf(context: string, rules: LimitStore): readonly StoredRule[] {
   return rules.list().filter(({ subject }) => subject.scope === 'context' && subject.context === context)
 }
 
@@ -118,7 +118,7 @@ function spentOf(group: UsageGroup | undefined) {
   const { requests, cost, unpriced, lastSeen } = group
   return {
     requests,
-    cost_usd: formatDollars(cost),
+    cost_usd: usdText(cost),
     unpriced,
     ...(lastSeen === undefined ? {} : { last_used: lastSeen }),
   }

@@ -1,7 +1,7 @@
-import type { Rooms } from '../../../../inference/services/services.ts'
-import type { TokenFacts } from '../../../../auth/token-table.ts'
+import type { Services } from '../../../../inference/services/services.ts'
+import type { TokenInfo } from '../../../../auth/token-table.ts'
 import type { Tokens } from '../../../../auth/tokens.ts'
-import type { RuleBook } from '../../../../limits/limit-store.ts'
+import type { LimitStore } from '../../../../limits/limit-store.ts'
 import type { Result } from '../../../../wire/rpc/methods.ts'
 import { checkProviders } from '../../checks/check-providers.ts'
 import type { Handlers } from '../../calls/handler-types.ts'
@@ -9,15 +9,15 @@ import type { Handlers } from '../../calls/handler-types.ts'
 type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
 
 export interface TokensFacts {
-  readonly rooms: Rooms
+  readonly services: Services
   readonly tokens: Tokens
-  readonly rules: RuleBook
+  readonly rules: LimitStore
 }
 
 /** The tokens that callers may use. The limits of a token are a rule like any other. */
 export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
-  const { rooms, tokens, rules } = facts
-  const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenFacts): Result<'tokens.disable'> => {
+  const { services, tokens, rules } = facts
+  const row = ({ id, label, createdAt, expiresAt, isDisabled }: TokenInfo): Result<'tokens.disable'> => {
     const own = rules.list().find(({ subject }) => subject.scope === 'token' && subject.token === id)
     return {
       id,
@@ -31,8 +31,8 @@ export function tokenHandlers(facts: TokensFacts): Pick<Handlers, TokenMethod> {
   return {
     'tokens.list': async () => tokens.list().map(row),
     'tokens.create': async ({ label, expires_at: expiresAt, rule }) => {
-      checkProviders(rule?.providers, rooms)
-      const { facts: made, token } = await tokens.create({ label, expiresAt })
+      checkProviders(rule?.providers, services)
+      const { info: made, token } = await tokens.create({ label, expiresAt })
       // The token is returned only after its rule is stored.
       if (rule !== undefined) await rules.set({ scope: 'token', token: made.id }, rule)
       return { ...row(made), token: token.reveal() }
