@@ -135,9 +135,9 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     },
     catalog: () => catalogOf(candidates),
     providers: () => providers,
-    running: { enter: () => {}, leave: () => {}, endAll: () => {} },
+    inFlight: { add: () => {}, remove: () => {}, stopAll: () => {} },
     limits: {
-      admit: () => ({ headers: {}, mayHedge: undefined, leave: () => {} }),
+      admit: () => ({ headers: {}, mayHedge: undefined, release: () => {} }),
       allowance: () => undefined,
     },
     ledger: {
@@ -148,8 +148,8 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
       },
     },
     hangUp: { policy: 'cut' },
-    upstreamIds: { note: () => {} },
-    figures: { note: () => {} },
+    upstreamIds: { add: () => {} },
+    endpointStats: { record: () => {} },
   } as unknown as Services
   const { streamed = true, mayBeRescued = true } = options
   const body = parseJsonBody(
