@@ -29,14 +29,14 @@ export function embedding(
     services,
   )
   const kind = new EmbeddingKind(request, services.catalog())
-  const most = maxCost(kind, candidates)
+  const maximum = maxCost(kind, candidates)
   const inference: InferenceRequest = {
     kind,
     body,
     requestedModel: routing.model,
     stream: false,
     candidates,
-    maxCost: most,
+    maxCost: maximum,
   }
   return new Execution(inference, context, sink, services).execute()
 }

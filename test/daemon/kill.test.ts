@@ -34,12 +34,12 @@ test('after kill -9 every request that reached the provider has exactly one row'
   })
   const env = openaiAt(upstream)
   const killed = await startBroker({ folder: folder.path, env })
-  const asking = Array.from({ length: COUNT }, (_, nth) => askAs(killed, `ask-${nth}`))
+  const responses = Array.from({ length: COUNT }, (_, nth) => askAs(killed, `ask-${nth}`))
   // Fewer than all: some are killed before they reach the provider.
   await upstream.received(COUNT - 20)
   killed.signal('SIGKILL')
   await killed.ended
-  await Promise.all(asking)
+  await Promise.all(responses)
   const seen = upstream.requests.map(nameOf)
   expect(new Set(seen).size).toBe(seen.length)
 

@@ -54,10 +54,10 @@ test('200 concurrent callers never exceed a budget for ten requests', { timeout:
     json(200, { ...answer, usage: { prompt_tokens: bytes.length, completion_tokens: 1000 } }),
   ])
   await using broker = await startBroker({ env: openaiAt(upstream) })
-  const most = 1000
-  const body = { ...hello, max_tokens: most }
+  const maxTokens = 1000
+  const body = { ...hello, max_tokens: maxTokens }
   // gpt-4o-mini: $0.15 and $0.60 a million; the prompt is assumed to have as many tokens as the body has bytes.
-  const each = (Buffer.byteLength(JSON.stringify(body)) * 0.15 + most * 0.6) / 1e6
+  const each = (Buffer.byteLength(JSON.stringify(body)) * 0.15 + maxTokens * 0.6) / 1e6
   await limit(broker, { usd_per_day: (each * 10.5).toFixed(9) })
   const agent = new Agent({ maxSockets: 200 })
   const calls = Array.from({ length: 200 }, () => broker.post('/v1/chat/completions', body, { agent }))
@@ -221,7 +221,7 @@ test('a plausible cost reported by the provider is used; otherwise both figures 
       // 100 tokens at $0.15 and 5 at $0.60 a million.
       { cost_nano: 18_000, cost_low_nano: 18_000, cost_high_nano: 500_000_000, cost_source: 'price' },
     ])
-  expect(broker.rows()[1]?.['flag']).toContain('says that it charged $0.5')
+  expect(broker.rows()[1]?.['flag']).toContain('reported a cost of $0.5')
   expect(await warnings()).toContain(
     "in 1 row of the last 24 hours the provider's own figure of the cost is far from ours",
   )

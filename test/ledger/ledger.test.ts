@@ -198,7 +198,7 @@ async function expectRecovery(ledger: Ledger, open: readonly Hold[]): Promise<vo
 }
 
 function heldIn({ id, caller, maxCost, rowid }: Hold): object {
-  return { id, caller, most: maxCost, rowid }
+  return { id, caller, maxCost, rowid }
 }
 
 function expectBalanced(ledger: Ledger): void {

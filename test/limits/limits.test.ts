@@ -61,9 +61,9 @@ test('a stored rule that can’t be parsed refuses its callers, with its subject
 test('no period of 60 seconds contains more requests than the rule allows', async () => {
   const waits = fc.array(fc.nat(40_000), { minLength: 5, maxLength: 60 })
   await fc.assert(
-    fc.asyncProperty(waits, fc.integer({ min: 1, max: 5 }), async (waits, most) => {
+    fc.asyncProperty(waits, fc.integer({ min: 1, max: 5 }), async (waits, max) => {
       await using at = scene()
-      await at.rules.set({ scope: 'default' }, { requests_per_minute: most })
+      await at.rules.set({ scope: 'default' }, { requests_per_minute: max })
       const admitted: number[] = []
       for (const wait of waits) {
         at.clock.advance(wait)
@@ -75,7 +75,7 @@ test('no period of 60 seconds contains more requests than the rule allows', asyn
         }
       }
       for (const from of admitted) {
-        expect(admitted.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(most)
+        expect(admitted.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(max)
       }
     }),
     { numRuns: 30 },

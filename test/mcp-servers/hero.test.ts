@@ -33,7 +33,7 @@ async function machine({
     folder: folder.path,
     cache,
     seen,
-    asked: modelRequests,
+    modelRequests,
     tool: connected.tool.bind(connected),
     client: connected.client,
     async [Symbol.asyncDispose]() {
@@ -120,7 +120,7 @@ describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
       writing: { model: 'scripted', costUsd: 0.002 },
       isolation: { level: 'namespaces', missing: [] },
     })
-    expect(at.asked[0]?.[1]?.content).toContain('ledger.usage_summary(')
+    expect(at.modelRequests[0]?.[1]?.content).toContain('ledger.usage_summary(')
   })
 
   test('that fails is returned to the model with its error but without its output', async () => {
@@ -128,7 +128,7 @@ describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
     await using at = await machine({ programs: [bad, COSTS] })
     const called = await at.tool('execute_code', { intent: 'how much did each model cost?' })
     expect(called.data).toMatchObject({ ok: true, attempts: [{ code: bad, error: expect.any(String) }, {}] })
-    const repair = at.asked[1]?.map(({ content }) => content).join('\n') ?? ''
+    const repair = at.modelRequests[1]?.map(({ content }) => content).join('\n') ?? ''
     expect(repair).toContain('ValueError: off by one')
     expect(repair.replaceAll(bad, '')).not.toContain('a secret figure')
     expect(called.data['writing']).toMatchObject({ costUsd: 0.004 })
@@ -138,7 +138,7 @@ describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
     await using at = await machine({ programs: ['raise SystemExit(3)'], env: { MCP_HERO_TRIES: '2' } })
     const called = await at.tool('execute_code', { intent: 'anything at all', tries: 9 })
     expect(called.data).toMatchObject({ ok: false, ending: 'failed' })
-    expect(at.asked).toHaveLength(2)
+    expect(at.modelRequests).toHaveLength(2)
     expect(called.text).toMatch(/^FAILED \(failed\) after 2 tries/)
   })
 
@@ -177,7 +177,7 @@ for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
     const called = await at.tool('execute_code', { intent: 'wipe the ledger' })
     expect(called.data['stdout']).toMatch(/not allow ledger\/ledger\.wipe[^]*no method secret\.method/)
     expect(at.seen).toEqual([])
-    expect(JSON.stringify(at.asked)).not.toContain('ledger_wipe')
+    expect(JSON.stringify(at.modelRequests)).not.toContain('ledger_wipe')
   })
 
   test('cannot make more calls than the operator allows', async () => {

@@ -162,9 +162,9 @@ describe('serpapi', () => {
 
   test('translates options to each engine’s own field names', async () => {
     await using at = await openWithReplica(serpapiSpec, [{ body: { organic_results: [] } }])
-    const wishes = { query: 'q', country: 'be', language: 'nl', page: 2, freshness: 'day' }
+    const options = { query: 'q', country: 'be', language: 'nl', page: 2, freshness: 'day' }
     for (const engine of ['google_light', 'bing', 'duckduckgo'])
-      await at.tool('web_search', { ...wishes, engine })
+      await at.tool('web_search', { ...options, engine })
     expect(at.seen.map(({ query }) => query)).toMatchObject([
       { gl: 'be', hl: 'nl', start: '10', tbs: 'qdr:d', safe: 'active' },
       { cc: 'be', setlang: 'nl', first: '11', safeSearch: 'strict' },

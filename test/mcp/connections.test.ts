@@ -112,9 +112,9 @@ test('a server of the 2024 revision is reached over its SSE stream', async () =>
 })
 
 test('redirects are not followed, so credentials in headers reach the configured URL only', async () => {
-  const asked: string[] = []
+  const requested: string[] = []
   const elsewhere = createServer((request, response) => {
-    asked.push(request.url ?? '')
+    requested.push(request.url ?? '')
     response.writeHead(307, { location: '/stolen' }).end()
   })
   elsewhere.listen(0, '127.0.0.1')
@@ -125,7 +125,7 @@ test('redirects are not followed, so credentials in headers reach the configured
   })
   expect((await gateway.listTools(alice)).unavailable).toMatchObject([{ server: 'moved' }])
   elsewhere.close()
-  expect(new Set(asked)).toEqual(new Set(['/mcp']))
+  expect(new Set(requested)).toEqual(new Set(['/mcp']))
 })
 
 test('prompts and resources of all servers are one list each, with equal URIs distinguished', async () => {
@@ -148,10 +148,12 @@ test('the requestState of one caller is rejected from another', async () => {
   await using gateway = await gatewayOf({ s: program('conformance-stdio') })
   const name = 's__test_input_required_result_request_state'
   const clientCapabilities = { elicitation: {} }
-  const asked = (await gateway.callTool(alice, name, {}, { clientCapabilities })) as { requestState: string }
+  const requested = (await gateway.callTool(alice, name, {}, { clientCapabilities })) as {
+    requestState: string
+  }
   const again = {
     clientCapabilities,
-    requestState: asked.requestState,
+    requestState: requested.requestState,
     inputResponses: { confirm: { action: 'accept', content: { ok: true } } },
   }
   await expect(gateway.callTool(bob, name, {}, again)).rejects.toMatchObject({ code: 'bad-request' })

@@ -21,12 +21,12 @@ test.each([
   mkdirSync(`${folder.path}/files`)
   writeFileSync(`${folder.path}/files/hello.txt`, 'hello from a file')
   const files = realpathSync(`${folder.path}/files`)
-  await using door = await startMcpServer({
+  await using server = await startMcpServer({
     everything: published('server-everything', ['stdio']),
     files: published('server-filesystem', [files]),
   })
   const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } })
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${door.url}/mcp`)))
+  await client.connect(new StreamableHTTPClientTransport(new URL(`${server.url}/mcp`)))
   try {
     const names = (await client.listTools()).tools.map(({ name }) => name)
     expect(names.filter((name) => name.startsWith('everything__')).length).toBeGreaterThan(8)

@@ -26,11 +26,11 @@ function explained(model: string, provider: object = {}, otherModels: readonly s
   const input = { catalog, providers: ready, performanceOf: () => undefined }
   const candidateIds = (): string[] =>
     route({ kind: 'chat', strategy: 'cheapest', requested }, input, exclusions).candidates.map(({ id }) => id)
-  return { asked: candidateIds, leftOut: exclusions }
+  return { candidateIds, leftOut: exclusions }
 }
 
 /** The ids of all candidates and excluded endpoints. Each exclusion must have a reason. */
-function allIds({ asked: candidateIds, leftOut: exclusions }: ReturnType<typeof explained>): string[] {
+function allIds({ candidateIds, leftOut: exclusions }: ReturnType<typeof explained>): string[] {
   const candidates = candidateIds()
   expect(exclusions.endpoints.every(({ step, reason }) => step !== '' && reason !== '')).toBe(true)
   return [...candidates, ...exclusions.endpoints.map(({ endpoint }) => endpoint.id)].sort()
@@ -58,7 +58,7 @@ describe('every endpoint is either a candidate or excluded for a reason', () => 
   })
 
   test('when no candidate is left', () => {
-    const { asked: candidateIds, leftOut: exclusions } = explained('one', {
+    const { candidateIds, leftOut: exclusions } = explained('one', {
       only: ['openai'],
       max_price: { prompt: 1 },
     })
@@ -73,12 +73,12 @@ describe('every endpoint is either a candidate or excluded for a reason', () => 
 })
 
 test('a requested model without a candidate is reported with its error', () => {
-  const { asked: candidateIds, leftOut: exclusions } = explained('on', {}, ['one'])
+  const { candidateIds, leftOut: exclusions } = explained('on', {}, ['one'])
   expect(candidateIds()).toContain('groq/one')
   expect(exclusions.models).toMatchObject([{ model: 'on', error: { code: 'no-such-model' } }])
 })
 
 test('an automatic choice uses a model at the providers that the preferences allow, not only at the best one', () => {
-  expect(explained('auto', { only: ['openrouter'] }).asked()).toEqual(['openrouter/acme/one'])
-  expect(explained('auto', { order: ['openai'] }).asked()).toContain('openai/one')
+  expect(explained('auto', { only: ['openrouter'] }).candidateIds()).toEqual(['openrouter/acme/one'])
+  expect(explained('auto', { order: ['openai'] }).candidateIds()).toContain('openai/one')
 })

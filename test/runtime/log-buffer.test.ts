@@ -13,11 +13,11 @@ function ring() {
   const forwarded: string[] = []
   const note = (level: string) => (_details: object, message: string) => forwarded.push(`${level} ${message}`)
   const onward = { info: note('info'), warn: note('warn'), error: note('error') }
-  return { clock, heard: forwarded, log: createLogBuffer({ clock, target: onward }) }
+  return { clock, forwarded, log: createLogBuffer({ clock, target: onward }) }
 }
 
 test('every line is forwarded and buffered, oldest first', () => {
-  const { log, heard: forwarded } = ring()
+  const { log, forwarded } = ring()
   log.info({ models: 2 }, 'one')
   log.warn({}, 'two')
   expect(forwarded).toEqual(['info one', 'warn two'])

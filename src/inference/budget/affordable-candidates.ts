@@ -104,12 +104,12 @@ function affordableAt(
   const affordable = tokensAffordable(bounds, price, remaining)
   const perChoice = Math.floor((affordable ?? 0) / n)
   if (perChoice < 1) return []
-  const completionTokensAtMost = perChoice * n
+  const maxCompletionTokens = perChoice * n
   return [
     {
       endpoint,
-      maxCost: maxCostOf({ ...bounds, maxCompletionTokens: completionTokensAtMost }, price),
-      tokens: completionTokensAtMost,
+      maxCost: maxCostOf({ ...bounds, maxCompletionTokens }, price),
+      tokens: maxCompletionTokens,
       isCapped: true,
     },
   ]

@@ -32,7 +32,7 @@ export function maxCost(
 export function maxChatUsage(request: ChatBounds, endpoint: Endpoint): UsageBounds {
   const window = endpoint.contextWindow ?? Number.POSITIVE_INFINITY
   const perChoice = Math.min(request.maxTokens ?? endpoint.maxOutputTokens ?? ASSUMED_MAX_OUTPUT, window)
-  const completionTokensAtMost = perChoice * request.n
+  const maxCompletionTokens = perChoice * request.n
   // An image, a file or a link may stand for any number of tokens, up to the context window.
   if (hasMedia(request))
     return {
@@ -40,12 +40,12 @@ export function maxChatUsage(request: ChatBounds, endpoint: Endpoint): UsageBoun
         maxTextTokens(request.body),
         endpoint.contextWindow ?? ASSUMED_CONTEXT_WINDOW,
       ),
-      maxCompletionTokens: completionTokensAtMost,
+      maxCompletionTokens,
       maxImages: endpoint.price?.perImage === undefined ? undefined : imagesIn(request.body),
     }
   return {
     maxPromptTokens: Math.min(maxTextTokens(request.body), window),
-    maxCompletionTokens: completionTokensAtMost,
+    maxCompletionTokens,
     isText: true,
   }
 }

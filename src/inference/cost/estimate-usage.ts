@@ -25,11 +25,11 @@ export async function estimateUsage(
   counter: TokenCounter | undefined,
 ): Promise<UsageReading> {
   const reading = meter.bounds(ceiling)
-  const { text: said } = meter
-  if (counter === undefined || said === undefined) return reading
+  const { text: output } = meter
+  if (counter === undefined || output === undefined) return reading
   const prompt = promptTextOf(body)
   if (prompt.media > 0 || prompt.tokens > 0) return reading
-  const texts = [prompt.texts.join('\n'), prompt.extras.join('\n'), said]
+  const texts = [prompt.texts.join('\n'), prompt.extras.join('\n'), output]
   const counts = await counter.count(model, texts)
   const [text, extra, completion] = counts ?? []
   if (text === undefined || extra === undefined || completion === undefined) return reading

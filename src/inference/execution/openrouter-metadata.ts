@@ -53,9 +53,13 @@ export function withMetadata(
 }
 
 /** The error of a request that was refused before any attempt, with the routing metadata where the caller wants it. */
-export function withNoAttempts(error: BrokerError, context: RequestContext, modelAsked: string): BrokerError {
+export function withNoAttempts(
+  error: BrokerError,
+  context: RequestContext,
+  requestedModel: string,
+): BrokerError {
   return addRouting(error, context, () => ({
-    ...headOf(modelAsked, strategyOf({ requestedModel: modelAsked, candidates: [] })),
+    ...headOf(requestedModel, strategyOf({ requestedModel, candidates: [] })),
     summary: 'available=0, selected=none',
     attempt: 0,
     endpoints: { total: 0, available: [] },

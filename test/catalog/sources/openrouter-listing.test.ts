@@ -102,10 +102,10 @@ models:
   test('has a price per image, or none where the list has 0', () => {
     const priced = (image: string) =>
       row('b/new', '0.000001', { pricing: { prompt: '0.1', completion: '0.1', image } })
-    const [dear, free] = [priced('0.003613'), priced('0')].map(
+    const [expensive, free] = [priced('0.003613'), priced('0')].map(
       (listed) => withListing(catalog, read([listed])).endpoints.get('openrouter/b/new')?.price,
     )
-    expect(dear?.perImage).toBe(parseUsd('0.003613'))
+    expect(expensive?.perImage).toBe(parseUsd('0.003613'))
     expect(free).toMatchObject({ perImage: undefined, output: parseUsd('100000') })
   })
 

@@ -198,7 +198,7 @@ test('a request ends when its caller disconnects, also while it waits for a cand
   expect(await run([fails('x')], alone)).toMatchObject({
     attempts: ['a'],
     error: undefined,
-    settled: [{ status: 'cancelled', asked: 1 }],
+    settled: [{ status: 'cancelled', attemptCount: 1 }],
   })
 })
 
@@ -208,7 +208,7 @@ test('the caller gets the last failure that came from a provider', async () => {
   expect(error).toMatchObject({ message: 'second' })
   expect(await run([unsent, unsent, unsent, unsent, unsent, unsent])).toMatchObject({
     error: { message: 'cooling down' },
-    settled: [{ status: 'failed', asked: 0 }],
+    settled: [{ status: 'failed', attemptCount: 0 }],
   })
 })
 
@@ -216,7 +216,7 @@ describe('a stream that broke after its first chunk', () => {
   test('is not resumed when it may not be', async () => {
     const outcome = await run([breaks('cut')], { mayBeRescued: false })
     expect(outcome).toMatchObject({ attempts: ['a'], isComplete: false, error: { message: 'cut' } })
-    expect(outcome.settled).toMatchObject([{ status: 'broken', endpoint: 'a', asked: 1 }])
+    expect(outcome.settled).toMatchObject([{ status: 'broken', endpoint: 'a', attemptCount: 1 }])
   })
 
   test('is continued by an endpoint that continues from a prefix', async () => {
@@ -226,7 +226,7 @@ describe('a stream that broke after its first chunk', () => {
       text: 'Once upon a time',
       isComplete: true,
     })
-    expect(outcome.settled).toMatchObject([{ status: 'finished', endpoint: 'c', asked: 2 }])
+    expect(outcome.settled).toMatchObject([{ status: 'finished', endpoint: 'c', attemptCount: 2 }])
   })
 
   test('is restarted on the same model, elsewhere first, when no endpoint continues it', async () => {

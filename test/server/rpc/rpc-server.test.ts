@@ -48,7 +48,7 @@ describe('a call', () => {
 
   test('passes params by name or by position', async () => {
     const seen: unknown[] = []
-    const summary = await exampleHandlers['usage.summary']({}, nobody, new AbortController().signal)
+    const summary = await exampleHandlers['usage.summary']({}, localCaller, new AbortController().signal)
     const handlers = {
       ...exampleHandlers,
       'usage.summary': async (params: unknown) => (seen.push(params), summary),
@@ -74,10 +74,10 @@ describe('a call', () => {
     }
     await using socket = await startRpcSocket({ handlers })
     const leaving = new AbortController()
-    const asked = socket.post('{"jsonrpc":"2.0","method":"models.list","id":1}', leaving.signal)
+    const pending = socket.post('{"jsonrpc":"2.0","method":"models.list","id":1}', leaving.signal)
     await started.promise
     leaving.abort()
-    await expect(asked).rejects.toThrow('aborted')
+    await expect(pending).rejects.toThrow('aborted')
     await aborted.promise
   })
 })
@@ -276,4 +276,4 @@ describe('discovery', () => {
   })
 })
 
-const nobody = { ip: 'local', context: undefined }
+const localCaller = { ip: 'local', context: undefined }

@@ -4,7 +4,7 @@ import { parseJsonBody } from '../../../src/wire/json/json-body.ts'
 import { createCachingParser } from '../../../src/wire/openai/tools-cache.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-const said = (body: object): Uint8Array => bytes(JSON.stringify({ model: 'm', ...body }))
+const bodyOf = (body: object): Uint8Array => bytes(JSON.stringify({ model: 'm', ...body }))
 const padding = 'p'.repeat(2000)
 const toolsOf = (name: string): readonly object[] => [
   { type: 'function', function: { name, description: padding } },
@@ -14,7 +14,7 @@ describe('the tools of a body', () => {
   test('are the same object as in the previous request from the third time on', () => {
     const parse = createCachingParser()
     const [first, second, third, fourth] = [1, 2, 3, 4].map((turn) =>
-      parse(said({ turn, tools: toolsOf('a') })),
+      parse(bodyOf({ turn, tools: toolsOf('a') })),
     )
     expect(second?.value['tools']).not.toBe(first?.value['tools'])
     expect(third?.value['tools']).toBe(second?.value['tools'])
@@ -23,7 +23,7 @@ describe('the tools of a body', () => {
 
   test('are frozen, so that no request can change those of another', () => {
     const parse = createCachingParser()
-    const [, , tools] = [1, 2, 3].map(() => parse(said({ tools: toolsOf('a') })).value['tools'])
+    const [, , tools] = [1, 2, 3].map(() => parse(bodyOf({ tools: toolsOf('a') })).value['tools'])
     expect(() => Object.assign((tools as [{ function: object }])[0].function, { name: 'b' })).toThrow(
       TypeError,
     )
@@ -31,14 +31,14 @@ describe('the tools of a body', () => {
 
   test('are not confused with cached tools that have the same beginning', () => {
     const parse = createCachingParser()
-    for (let turn = 0; turn < 3; turn++) parse(said({ tools: toolsOf('a') }))
+    for (let turn = 0; turn < 3; turn++) parse(bodyOf({ tools: toolsOf('a') }))
     const more = [...toolsOf('a'), { type: 'function', function: { name: 'b' } }]
-    expect(parse(said({ tools: more })).value['tools']).toEqual(more)
+    expect(parse(bodyOf({ tools: more })).value['tools']).toEqual(more)
   })
 
   test('are parsed again after sixteen other sets', () => {
     const parse = createCachingParser()
-    const turn = (name: string): unknown => parse(said({ tools: toolsOf(name) })).value['tools']
+    const turn = (name: string): unknown => parse(bodyOf({ tools: toolsOf(name) })).value['tools']
     for (let at = 0; at < 3; at++) turn('a')
     const kept = turn('a')
     for (let other = 0; other < 16; other++) for (let at = 0; at < 3; at++) turn(`b${other}`)

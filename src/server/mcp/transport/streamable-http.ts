@@ -27,7 +27,7 @@ interface McpCall {
 /** The endpoint of the Streamable HTTP transport. */
 export interface StreamableHttp {
   /** Handles one request of either family of revisions. */
-  handle(asked: McpCall): Promise<Response>
+  handle(call: McpCall): Promise<Response>
   close(): Promise<void>
 }
 

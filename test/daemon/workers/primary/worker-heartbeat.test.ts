@@ -10,7 +10,7 @@ function scene() {
   const clock = manualClock()
   const ready = Promise.withResolvers<void>()
   const kills: string[] = []
-  const at = { clock, ready, said: kills, isResponding: true, pings: 0 }
+  const at = { clock, ready, kills, isResponding: true, pings: 0 }
   startHeartbeat({
     clock,
     ready: ready.promise,
@@ -32,7 +32,7 @@ async function advancePings(clock: ReturnType<typeof manualClock>, times: number
 }
 
 test('a worker that is not ready within the start timeout is killed', () => {
-  const { clock, said: kills } = scene()
+  const { clock, kills } = scene()
   clock.advance(START_TIMEOUT_MS - 1)
   expect(kills).toEqual([])
   clock.advance(1)
@@ -40,7 +40,7 @@ test('a worker that is not ready within the start timeout is killed', () => {
 })
 
 test('a worker that could not start and does not exit is killed', async () => {
-  const { clock, said: kills, ready } = scene()
+  const { clock, kills, ready } = scene()
   ready.reject(new Error('the port is taken'))
   await Promise.resolve()
   clock.advance(START_TIMEOUT_MS)
@@ -52,8 +52,8 @@ test('a ready worker keeps running while it responds to pings, and is killed whe
   at.ready.resolve()
   await Promise.resolve()
   await advancePings(at.clock, 2 * (START_TIMEOUT_MS / PING_INTERVAL_MS))
-  expect(at.said).toEqual([])
+  expect(at.kills).toEqual([])
   at.isResponding = false
   await advancePings(at.clock, 5)
-  expect(at.said).toEqual(['a worker does not respond to pings and is killed'])
+  expect(at.kills).toEqual(['a worker does not respond to pings and is killed'])
 })
