@@ -36,6 +36,7 @@ const HELP = `npm run bench -- [options]
   --stretch 1        multiplies the length of every slice
   --with-portkey     adds Portkey's gateway, installed by npm into a temporary folder (needs a registry);
                      if PORTKEY_FOLDER is set, it is taken from there
+  --before CHECKOUT  adds the daemon of another checkout as before, to compare two versions in one run
   --profile FOLDER   the broker writes a CPU profile into this folder
 `
 
@@ -55,6 +56,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '5' },
     stretch: { type: 'string', default: '1' },
     'with-portkey': { type: 'boolean', default: false },
+    before: { type: 'string' },
     profile: { type: 'string' },
   },
 })
@@ -94,6 +96,7 @@ async function chosenContenders(): Promise<Contender[]> {
   const all = allContenders({
     portkeyFolder: options['with-portkey'] ? portkeyFolder : undefined,
     profileFolder: options.profile,
+    before: options.before,
   })
   const only = options.only?.split(',') ?? all.map(({ name }) => name)
   const unknown = only.filter((name) => all.every((contender) => contender.name !== name))

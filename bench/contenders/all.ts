@@ -1,5 +1,5 @@
 import type { Contender } from './contender.ts'
-import { broker } from './broker.ts'
+import { broker, earlierBroker } from './broker.ts'
 import { direct } from './direct.ts'
 import { nginx } from './nginx.ts'
 import { nodeProxy } from './node-proxy.ts'
@@ -10,9 +10,18 @@ export interface ContenderOptions {
   readonly portkeyFolder?: string | undefined
   /** Folder into which the broker writes a CPU profile when it stops. */
   readonly profileFolder?: string | undefined
+  /** Another checkout of this repository, whose daemon takes part as `before`. */
+  readonly before?: string | undefined
 }
 
 export function allContenders(options: ContenderOptions): Contender[] {
-  const usual = [direct, nginx, nodeProxy, broker(options.profileFolder)]
-  return options.portkeyFolder === undefined ? usual : [...usual, portkey(options.portkeyFolder)]
+  const { profileFolder, before, portkeyFolder } = options
+  return [
+    direct,
+    nginx,
+    nodeProxy,
+    broker(profileFolder),
+    ...(before === undefined ? [] : [earlierBroker(before)]),
+    ...(portkeyFolder === undefined ? [] : [portkey(portkeyFolder)]),
+  ]
 }
