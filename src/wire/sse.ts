@@ -11,7 +11,7 @@ const decoder = new TextDecoder()
 /**
  * Splits a byte stream into server-sent events (WHATWG HTML, 9.2.6) and emits the payload of the `data:` lines of each. Lines
  * may end in LF or CRLF and may be cut anywhere. A lone CR as line end is not supported: no provider was seen to send it,
- * and JSON has none. An unfinished event at the end of the stream is dropped, as the standard says.
+ * and JSON has none. An unfinished event at the end is emitted by `end` alone.
  */
 export class EventSplitter {
   readonly #onEvent: (payload: string) => void
@@ -33,6 +33,15 @@ export class EventSplitter {
       this.#takeLines(decoder.decode(this.#line.length === 0 ? lines : this.#joined(lines)))
     }
     if (end < bytes.length) this.#keep(bytes.subarray(end))
+  }
+
+  /**
+   * The end of the stream. The standard drops an unfinished event; here its data is emitted all the same, because some
+   * providers end a stream right behind their last line. Whether it is whole is for the reader of the data to see.
+   */
+  end(): void {
+    if (this.#line.length > 0) this.#takeLines(`${decoder.decode(this.#line.take())}\n`)
+    this.#dispatch()
   }
 
   #keep(piece: Uint8Array): void {

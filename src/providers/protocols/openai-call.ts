@@ -116,7 +116,9 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   }
 
   onTimeout(error: BrokerError): void {
+    if (this.#stream?.isComplete === true) return this.onLinger()
     this.#fail(error)
+    return undefined
   }
 
   /** A stream without its end mark is at its end; a connection that is still open is closed. */
@@ -205,6 +207,7 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
       choices: choicesOf(this.#request),
       onChunk: (json, parsed) => this.#onChunk(json, parsed),
       onFinished: () => this.#timeouts?.onFinished(),
+      onResumed: () => this.#timeouts?.onResumed(),
       onEnd: () => this.#complete(),
       onError: (error) => this.#fail(error),
     })

@@ -1,8 +1,9 @@
 import { BrokerError } from '../../base/errors.ts'
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
+import { hasContent, type ChatChoice, type ChatChunk } from '../../wire/openai/chat.ts'
 import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
 import { errorOfObject } from '../errors/upstream-errors.ts'
 import type { BodyConsumer } from '../transport/body-reader.ts'
+import { ChunkNormalizer, isFinishing } from './chunk-normalizer.ts'
 import { ChunkParser } from './chunk-parser.ts'
 import { errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 
@@ -16,6 +17,8 @@ export interface StreamHandler {
   onChunk(json: string, parsed: ChatChunk): void
   /** Every choice has finished; usage and an end mark may still come. */
   onFinished(): void
+  /** The stream went on after its finish reasons. */
+  onResumed(): void
   /** The stream is complete. */
   onEnd(): void
   onError(error: BrokerError): void
@@ -29,6 +32,7 @@ export class StreamReader implements BodyConsumer {
   readonly #handler: StreamHandler
   readonly #splitter = new EventSplitter((payload) => this.#onEvent(payload))
   readonly #parser = new ChunkParser()
+  readonly #normalizer: ChunkNormalizer
   readonly #begun = new Set<number>()
   readonly #finished = new Set<number>()
   #isOver = false
@@ -37,6 +41,7 @@ export class StreamReader implements BodyConsumer {
 
   constructor(handler: StreamHandler) {
     this.#handler = handler
+    this.#normalizer = new ChunkNormalizer((json, chunk) => handler.onChunk(json, chunk))
   }
 
   data(bytes: Uint8Array): void {
@@ -49,14 +54,21 @@ export class StreamReader implements BodyConsumer {
     }
   }
 
-  /** No more bytes come, or no more are waited for. */
+  /** Whether every choice that was requested has its finish reason. */
+  get isComplete(): boolean {
+    return this.#finished.size >= this.#handler.choices && this.#isFinished()
+  }
+
+  /** No more bytes come, or no more are waited for. A last event without its blank line counts when it is whole. */
   end(): void {
-    this.#close(this.#finished.size >= this.#handler.choices && this.#isFinished())
+    if (!this.#isOver) this.#splitter.end()
+    this.#close(this.isComplete)
   }
 
   #close(isComplete: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#normalizer.end()
     if (isComplete) this.#handler.onEnd()
     else this.#handler.onError(this.#incomplete())
   }
@@ -74,12 +86,22 @@ export class StreamReader implements BodyConsumer {
     if (error !== undefined) return this.#fail(errorOfObject(this.#handler.provider, error))
     this.#trackChoices(chunk)
     if (this.#hasTooManyChoices(chunk)) return this.#fail(tooManyChoices(this.#handler.provider))
-    this.#handler.onChunk(payload, chunk)
-    if (this.#finished.size >= this.#handler.choices) this.#handler.onFinished()
+    this.#normalizer.add(payload, chunk)
+    if (this.#finished.size >= this.#handler.choices) this.#announceFinish(chunk)
+  }
+
+  /**
+   * A finish reason beside content may be one of many: some providers send one with every chunk. Then only the end of the
+   * stream, or a chunk without content, is taken for the end.
+   */
+  #announceFinish({ choices }: ChatChunk): void {
+    if ((choices ?? []).some(hasContent)) this.#handler.onResumed()
+    else this.#handler.onFinished()
   }
 
   #fail(error: BrokerError): void {
     this.#isOver = true
+    this.#normalizer.end()
     this.#handler.onError(error)
   }
 
@@ -88,7 +110,7 @@ export class StreamReader implements BodyConsumer {
     for (const choice of choices as readonly ChatChoice[]) {
       const index = choice.index ?? 0
       this.#begun.add(index)
-      if (typeof choice.finish_reason === 'string') this.#finished.add(index)
+      if (isFinishing(choice)) this.#finished.add(index)
     }
   }
 

@@ -68,6 +68,11 @@ export class ResponseTimeouts implements Timed {
     if (this.#phase !== 'end') this.#enter('end')
   }
 
+  /** The response goes on although it seemed to have ended. */
+  onResumed(): void {
+    this.#enter('next-bytes')
+  }
+
   /** While the caller reads slowly, the provider's silence is our doing. */
   pause(): void {
     this.#isPaused = true

@@ -224,7 +224,8 @@ export function hasOutput({ choices }: ChatChunk): boolean {
   return (choices ?? []).some((choice) => typeof choice.finish_reason === 'string' || hasContent(choice))
 }
 
-function hasContent({ delta, message, text }: ChatChoice): boolean {
+/** Whether a choice has content beyond its role. */
+export function hasContent({ delta, message, text }: ChatChoice): boolean {
   const content = delta ?? message ?? {}
   return (
     isFilled(text) || Object.entries(content).some(([field, value]) => field !== 'role' && isFilled(value))
