@@ -61,6 +61,8 @@ export interface ErrorDetails {
   readonly provider?: string | undefined
   /** HTTP status of the provider's response. */
   readonly status?: number | undefined
+  /** What a provider's refusal is about, where its status does not say it: see `providers/errors/refusal-kinds.ts`. */
+  readonly refusal?: string | undefined
   /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
   /** Seconds after which a retry makes sense. */

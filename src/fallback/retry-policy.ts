@@ -97,8 +97,9 @@ function wouldRepeatRefusal(candidate: Candidate, history: readonly AttemptFailu
 }
 
 function isKeyFailure({ code, details }: BrokerError): boolean {
-  const { status = 429, isUnsent } = details
-  return code === 'upstream-denied' || (code === 'upstream-busy' && status === 429 && isUnsent !== true)
+  const { status = 429, isUnsent, refusal } = details
+  const isLimit = status === 429 || refusal === 'rate-limited'
+  return code === 'upstream-denied' || (code === 'upstream-busy' && isLimit && isUnsent !== true)
 }
 
 /** The same endpoint again: only after a failure that may be momentary, and once in a request. Never after a timeout, which took long enough. */
@@ -121,7 +122,8 @@ function retrySame<C extends Candidate>(
  * connection broke could bill twice.
  */
 function isMomentary({ code, details }: BrokerError): boolean {
-  const { raw, mayRepeat, isUnsent, retryAfter, status = 503 } = details
+  const { raw, mayRepeat, isUnsent, retryAfter, refusal, status = 503 } = details
+  if (refusal === 'malformed-output') return true
   const isKnown = details.status !== undefined || raw !== undefined || mayRepeat === true
   const isServerTrouble = isKnown && status >= 500 && status !== 501
   return code === 'upstream-failed' && isServerTrouble && isUnsent !== true && retryAfter === undefined

@@ -8,7 +8,7 @@ import type { RpcResponse } from '../wire/rpc/message.ts'
 export function rpcError({ code, message, data }: NonNullable<RpcResponse['error']>): BrokerError {
   const { code: brokerCode, provider, status, raw, retry_after: retryAfter, ...metadata } = data ?? {}
   return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForRpc(code), message, {
-    details: readDetails({ provider, status, raw, retryAfter, metadata }),
+    details: readDetails({ provider, status, raw, retryAfter, metadata, refusal: undefined }),
   })
 }
 
@@ -28,7 +28,14 @@ export function restError(status: number, body: unknown): BrokerError {
   } = metadata ?? {}
   const http = typeof code === 'number' ? code : status
   return new BrokerError(isErrorCode(brokerCode) ? brokerCode : codeForHttp(http, metadata ?? {}), message, {
-    details: readDetails({ provider, status: provider_status, raw, retryAfter, metadata: rest }),
+    details: readDetails({
+      provider,
+      status: provider_status,
+      raw,
+      retryAfter,
+      metadata: rest,
+      refusal: undefined,
+    }),
   })
 }
 

@@ -44,6 +44,7 @@ describe('the stream reader', () => {
       choices: 1,
       onChunk: (_json, chunk) => received.chunks.push(chunk),
       onFinished: () => undefined,
+      onResumed: () => undefined,
       onEnd: () => close('whole'),
       onError: () => close('failed'),
     })

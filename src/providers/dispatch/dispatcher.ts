@@ -47,14 +47,19 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       // A request that is sent to an open circuit has no other endpoint to go to.
       const openMs = endpoint.circuit.forcedRetryInMs(now)
       if (openMs > 0) return unavailable(definition, circuitOpen(openMs))
-      const lease = keys.take(keys.size > 1 ? affinityOf(request) : undefined)
-      if (lease === undefined) return unavailable(definition, keys.readiness())
-      return new Permit(permitParts, endpoint, lease, endpoint.circuit.acquire(now))
+      const { modelId } = request
+      const lease = keys.take(modelId, keys.size > 1 ? affinityOf(request) : undefined)
+      if (lease === undefined) return unavailable(definition, keys.readiness(modelId))
+      return new Permit(permitParts, endpoint, {
+        lease,
+        circuitPermit: endpoint.circuit.acquire(now),
+        modelId,
+      })
     },
     readiness(modelId) {
       const openMs = health.availableInMs(endpointOf(modelId))
       if (openMs > 0) return circuitOpen(openMs)
-      const pool = keys.readiness()
+      const pool = keys.readiness(modelId)
       // A failing key is a reason to take another key; whether the endpoint works is known to its circuit.
       return pool.state === 'shaky' ? { ...pool, state: 'ready' } : pool
     },

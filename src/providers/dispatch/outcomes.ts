@@ -1,5 +1,6 @@
 import type { BrokerError } from '../../base/errors.ts'
 import type { CircuitOutcome } from '../health/circuit-breaker.ts'
+import type { RefusalReason } from '../errors/refusal-kinds.ts'
 import type { CooldownReason } from '../keys/key-health.ts'
 
 /** What one kind of outcome records. */
@@ -35,8 +36,21 @@ export const OUTCOMES = {
 
 export type Outcome = keyof typeof OUTCOMES
 
+/** The outcome of a refusal that says by its words what it is about. */
+const OF_REFUSALS: Readonly<Record<string, Outcome>> = {
+  'no-credit': 'no-credit',
+  'key-refused': 'key-refused',
+  forbidden: 'forbidden',
+  'rate-limited': 'rate-limited',
+  'over-rate-limit': 'request-refused',
+  'not-served': 'unusable-response',
+  'malformed-output': 'request-refused',
+} satisfies Record<RefusalReason, Outcome>
+
 /** The outcome of a request that failed with `error`. */
-export function outcomeOf({ code, details: { status } }: BrokerError): Outcome {
+export function outcomeOf({ code, details: { status, refusal } }: BrokerError): Outcome {
+  const ofRefusal = refusal === undefined ? undefined : OF_REFUSALS[refusal]
+  if (ofRefusal !== undefined) return ofRefusal
   if (code === 'upstream-denied')
     return status === 402 ? 'no-credit' : status === 403 ? 'forbidden' : 'key-refused'
   if (code === 'upstream-busy' && status === 429) return 'rate-limited'

@@ -1,8 +1,28 @@
 import type { ErrorCode } from '../../base/errors.ts'
 
-/** How providers report that a prompt is too long or its content barred. They share no status or code for either. */
-interface RefusalKind {
+/**
+ * What a refusal is about, where its status does not say it: providers report trouble with the account, the key, a rate limit
+ * or the model with 400, 403 and 413 as well.
+ */
+export type RefusalReason =
+  | 'no-credit'
+  | 'key-refused'
+  | 'forbidden'
+  | 'rate-limited'
+  /** A single request is larger than the account's limit per minute: other requests are not affected. */
+  | 'over-rate-limit'
+  | 'not-served'
+  /** The model produced a malformed tool call or malformed JSON; another attempt may succeed. */
+  | 'malformed-output'
+
+export interface Refusal {
   readonly code: ErrorCode
+  /** Absent where the code says it all. */
+  readonly reason?: RefusalReason
+}
+
+/** How providers report one kind of refusal. They share no status or code for any. The sources are in `docs/providers.md`. */
+interface RefusalKind extends Refusal {
   /** Values of `error.code` or `error.type`. */
   readonly names: readonly string[]
   /** Matches the error's message. */
@@ -54,14 +74,143 @@ const REFUSAL_KINDS: readonly RefusalKind[] = [
       'i',
     ),
   },
+  // The next four are about our account or key. Seen in the vendors' documentation and in users' reports, 2025 and 2026.
+  {
+    code: 'upstream-denied',
+    reason: 'no-credit',
+    names: [
+      'insufficient_quota', // OpenAI, with 429: https://platform.openai.com/docs/guides/error-codes
+      'billing_hard_limit_reached', // OpenAI, with 400
+      'billing_not_active', // OpenAI, with 429
+      'Arrearage', // Alibaba, with 400: https://www.alibabacloud.com/help/en/model-studio/error-code
+      'exceeded_current_quota_error', // Moonshot, with 429
+      'insufficient_balance', // MiniMax, DeepSeek
+      'billing_error', // Anthropic
+      'INSUFFICIENT_CREDITS',
+    ],
+    pattern: new RegExp(
+      [
+        'credit balance is too low', // Anthropic, with 400
+        'billing hard limit', // OpenAI
+        'account is (not active|in arrears|suspended|overdue)', // OpenAI, Alibaba, Moonshot
+        'account is in good standing', // Alibaba
+        'insufficient (account )?(balance|credits?|funds)', // DeepSeek, OpenRouter, Together
+        'not enough (balance|credits?)', // xAI, Novita
+        '(used all|run out of|out of) (available |your |its )?(credits|quota for the month)', // xAI, Hugging Face
+        'exceeded your monthly included credits', // Hugging Face
+      ].join('|'),
+      'i',
+    ),
+  },
+  {
+    code: 'upstream-denied',
+    reason: 'key-refused',
+    names: [
+      'invalid_api_key', // OpenAI, Groq
+      'API_KEY_INVALID', // Gemini, with 400: https://ai.google.dev/gemini-api/docs/troubleshooting
+      'API_KEY_EXPIRED',
+      'InvalidApiKey', // Alibaba
+      'invalid_authentication_error', // Moonshot
+    ],
+    pattern: new RegExp(
+      [
+        '(incorrect|invalid|wrong|expired|revoked) (api|access)[ -]?key', // OpenAI, xAI (with 400), Mistral
+        'api[ -]?key (is |was |has been )?(not valid|invalid|incorrect|expired|revoked|disabled)', // Gemini
+      ].join('|'),
+      'i',
+    ),
+  },
+  {
+    code: 'upstream-denied',
+    reason: 'forbidden',
+    names: [
+      'unsupported_country_region_territory', // OpenAI
+      'AccessDenied.Unpurchased', // Alibaba
+      'Model.AccessDenied', // Alibaba
+    ],
+    pattern: new RegExp(
+      [
+        'user location is not supported', // Gemini, with 400
+        'organization must be verified', // OpenAI, with 400
+        'country, region, or territory not supported', // OpenAI
+      ].join('|'),
+      'i',
+    ),
+  },
+  {
+    code: 'upstream-busy',
+    reason: 'over-rate-limit',
+    names: [],
+    // Groq, with 413: the request alone is over the limit of a minute.
+    pattern: /request too large for model .* on (tokens|requests) per (minute|day)/i,
+  },
+  {
+    code: 'upstream-busy',
+    reason: 'rate-limited',
+    names: [
+      'rate_limit_exceeded',
+      'rate_limit_error', // Anthropic
+      'RESOURCE_EXHAUSTED', // Gemini
+      'Throttling', // Alibaba
+      'Throttling.RateQuota',
+      'Throttling.AllocationQuota',
+      'Throttling.BurstRate',
+      'too_many_requests',
+    ],
+    pattern:
+      /\brate limit(ed)? (exceeded|reached)|too many requests|(tokens|requests) per (minute|day|second)/i,
+  },
+  {
+    code: 'upstream-failed',
+    reason: 'not-served',
+    names: [
+      'model_not_found', // OpenAI, Groq
+      'model_decommissioned', // Groq, with 400: https://console.groq.com/docs/deprecations
+      'ModelNotFound', // Alibaba
+      'model_not_available', // Together, with 400
+      'model_not_supported', // Hugging Face, with 400
+      'DeploymentNotFound', // Azure
+      'unknown_model', // GitHub Models, with 400
+    ],
+    pattern: new RegExp(
+      [
+        'model[^.]{0,80} (does not exist|has been (decommissioned|deprecated|retired|removed)|is no longer (supported|available|served))',
+        'model not exist', // DeepSeek, with 400
+        'model[^.]{0,80} (is|was) not (found|available|supported)( |$|\\.|,)', // Gemini, Hugging Face
+        '(not a valid|unknown|unsupported|invalid) model( id| name)?\\b', // OpenRouter, GitHub Models, Mistral
+      ].join('|'),
+      'i',
+    ),
+  },
+  {
+    code: 'upstream-failed',
+    reason: 'malformed-output',
+    names: [
+      'tool_use_failed', // Groq, with 400: https://console.groq.com/docs/tool-use
+      'json_validate_failed', // Groq, with 400
+      'output_parse_failed', // Groq
+    ],
+    pattern: /failed to (call a function|generate json|validate json|parse tool call)/i,
+  },
 ]
 
-/** The kind of a refusal, by the names and the message of the error; `undefined` when they match no known kind. */
-export function refusalKind(names: readonly unknown[], message: string | undefined): ErrorCode | undefined {
-  const kind = REFUSAL_KINDS.find(
-    (each) =>
-      names.some((name) => typeof name === 'string' && each.names.includes(name)) ||
-      (message !== undefined && each.pattern.test(message)),
+/** Statuses whose own meaning is exact: only their names may say more, and only that the account has no credit. */
+const EXACT_STATUSES: ReadonlySet<number> = new Set([429])
+
+/**
+ * What a refusal is about, by the names and the message of the error; `undefined` when they match no known kind. For a 429
+ * only the names count, since messages about rate limits speak of quotas and billing as well.
+ */
+export function refusalOf(
+  status: number | undefined,
+  names: readonly unknown[],
+  message: string | undefined,
+): Refusal | undefined {
+  const isExact = status !== undefined && EXACT_STATUSES.has(status)
+  return REFUSAL_KINDS.find(
+    ({ reason, names: known, pattern }) =>
+      (!isExact || reason === 'no-credit') &&
+      (names.some((name) => typeof name === 'string' && known.includes(name)) ||
+        (!isExact && message !== undefined && pattern.test(message))),
   )
-  return kind?.code
 }

@@ -1,6 +1,7 @@
 import { BrokerError, type ErrorCode } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
-import { refusalKind } from './refusal-kinds.ts'
+import { refusalOf, type RefusalReason } from './refusal-kinds.ts'
+import { retryAfterOf } from './retry-after.ts'
 import type { UpstreamHeaders } from '../transport/upstream.ts'
 
 /** The error code of a provider's status. Other statuses are mapped by their class: 4xx, 5xx. */
@@ -19,8 +20,6 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 }
 
 const MAX_RAW = 2000
-/** Longer `Retry-After` values are shortened to this. */
-const MAX_RETRY_AFTER_S = 24 * 60 * 60
 
 /** The error for a provider's response with a status other than 200. */
 export function errorOfStatus(
@@ -31,19 +30,18 @@ export function errorOfStatus(
   nowMs: number,
 ): BrokerError {
   const content = errorContent(body)
-  return new BrokerError(
-    codeOf(status, content),
-    content.message ?? `${provider} responded with status ${status}`,
-    {
-      details: {
-        provider,
-        status,
-        raw: body.slice(0, MAX_RAW),
-        retryAfter: retryAfter(headers, nowMs),
-        mayBeCharged: content.mayBill,
-      },
+  const { code, refusal } = kindOf(status, content)
+  const isTemporary = code === 'upstream-busy' || status === 503 || headers['retry-after'] !== undefined
+  return new BrokerError(code, content.message ?? `${provider} responded with status ${status}`, {
+    details: {
+      provider,
+      status,
+      refusal,
+      raw: body.slice(0, MAX_RAW),
+      retryAfter: isTemporary ? retryAfterOf(headers, body, nowMs) : undefined,
+      mayBeCharged: content.mayBill,
     },
-  )
+  })
 }
 
 /** The error for an `error` object inside a 200, as OpenRouter and others send it. */
@@ -51,19 +49,20 @@ export function errorOfObject(provider: string, value: unknown): BrokerError {
   const text = JSON.stringify({ error: value })
   const content = errorContent(text)
   const status = statusIn(value)
-  return new BrokerError(
-    codeOf(status, content),
-    content.message ?? 'the provider reported an error in its response',
-    {
-      details: { provider, raw: text.slice(0, MAX_RAW), status, mayBeCharged: content.mayBill },
-    },
-  )
+  const { code, refusal } = kindOf(status, content)
+  return new BrokerError(code, content.message ?? 'the provider reported an error in its response', {
+    details: { provider, raw: text.slice(0, MAX_RAW), status, refusal, mayBeCharged: content.mayBill },
+  })
 }
 
-function codeOf(status: number | undefined, { names, message }: ErrorContent): ErrorCode {
-  const byStatus = status === undefined ? 'upstream-failed' : codeOfStatus(status)
-  const mayBeRefusal = status === undefined || status < 429 || status === 500
-  return (mayBeRefusal ? refusalKind(names, message) : undefined) ?? byStatus
+function kindOf(
+  status: number | undefined,
+  { names, message }: ErrorContent,
+): { readonly code: ErrorCode; readonly refusal?: RefusalReason | undefined } {
+  const mayBeRefusal = status === undefined || status <= 429 || status === 500
+  const refusal = mayBeRefusal ? refusalOf(status, names, message) : undefined
+  if (refusal !== undefined) return { code: refusal.code, refusal: refusal.reason }
+  return { code: status === undefined ? 'upstream-failed' : codeOfStatus(status) }
 }
 
 function codeOfStatus(status: number): ErrorCode {
@@ -83,32 +82,63 @@ interface ErrorContent {
   readonly mayBill?: true | undefined
 }
 
-const NO_CONTENT: ErrorContent = { names: [], message: undefined }
+/** The fields of an error that any vendor is known to use. */
+interface ErrorFields {
+  readonly message?: unknown
+  readonly code?: unknown
+  readonly type?: unknown
+  /** Google's: a name such as `RESOURCE_EXHAUSTED`. */
+  readonly status?: unknown
+  readonly details?: unknown
+  readonly detail?: unknown
+  readonly metadata?: { readonly error_type?: unknown; readonly may_cost?: unknown }
+}
 
-/** Finds the names and the message in the shapes that providers use. */
+/** Finds the names and the message in the shapes that providers use: an object, a text, a list, or no JSON at all. */
 function errorContent(raw: string): ErrorContent {
-  const object = parsed(raw) as {
-    error?:
-      | {
-          message?: unknown
-          code?: unknown
-          type?: unknown
-          metadata?: { error_type?: unknown; may_cost?: unknown }
-        }
-      | string
-    message?: unknown
-    detail?: unknown
-    code?: unknown
-    type?: unknown
-  } | null
-  if (typeof object !== 'object' || object === null) return NO_CONTENT
+  const object = parsed(raw) as (ErrorFields & { readonly error?: ErrorFields | string }) | null | undefined
+  if (typeof object !== 'object' || object === null)
+    return { names: [], message: typeof object === 'string' ? object : plainText(raw) }
   const error = typeof object.error === 'object' && object.error !== null ? object.error : undefined
-  const messages = [error?.message ?? object.error, object.message, object.detail]
+  const messages = [error?.message ?? object.error, object.message, object.detail, detailText(object.detail)]
   return {
-    names: [error?.code, error?.type, error?.metadata?.error_type, object.code, object.type],
+    names: [
+      error?.code,
+      error?.type,
+      error?.status,
+      error?.metadata?.error_type,
+      ...reasonsIn(error?.details),
+      object.code,
+      object.type,
+    ],
     message: messages.find((text): text is string => typeof text === 'string' && text !== ''),
     mayBill: error?.metadata?.may_cost === true ? true : undefined,
   }
+}
+
+/** `reason` of Google's `ErrorInfo`. */
+function reasonsIn(details: unknown): unknown[] {
+  return Array.isArray(details) ? details.map((detail: { reason?: unknown } | null) => detail?.reason) : []
+}
+
+/** FastAPI's list of validation errors, as vLLM and others send it. */
+function detailText(detail: unknown): string | undefined {
+  if (!Array.isArray(detail)) return undefined
+  const [first] = detail as readonly ({ readonly msg?: unknown } | null)[]
+  return typeof first?.msg === 'string' ? first.msg : undefined
+}
+
+const MAX_PLAIN_TEXT = 300
+
+/** The words of a body that is not JSON; of HTML its text, title first. */
+function plainText(raw: string): string | undefined {
+  const text = raw
+    .slice(0, 20_000)
+    .replace(/<(script|style)\b[^>]*>[^<]*<\/\1>/gi, ' ')
+    .replace(/<[^<>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+  return text === '' || text.startsWith('{') ? undefined : text.slice(0, MAX_PLAIN_TEXT)
 }
 
 function parsed(raw: string): unknown {
@@ -118,14 +148,6 @@ function parsed(raw: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** Seconds from `Retry-After` (RFC 9110, 10.2.3): a count or a date. */
-function retryAfter(headers: UpstreamHeaders, nowMs: number): number | undefined {
-  const value = headers['retry-after']
-  if (typeof value !== 'string') return undefined
-  const seconds = /^\d+(\.\d+)?$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
-  return Number.isFinite(seconds) ? Math.min(Math.max(0, Math.ceil(seconds)), MAX_RETRY_AFTER_S) : undefined
 }
 
 /** Anything thrown while a provider's response is handled is a failure of the provider. */

@@ -34,7 +34,7 @@ const JITTER = 0.1
 /** A failed request, as its key sees it. */
 export interface KeyFailure {
   readonly reason: CooldownReason
-  /** Seconds from the provider's `Retry-After`. */
+  /** When the provider wants the next request, in seconds. */
   readonly retryAfter: number | undefined
   readonly now: number
   readonly sentAt: number
@@ -49,7 +49,7 @@ export function afterFailure(health: KeyHealth, failure: KeyFailure): KeyHealth 
   if (reason === 'failing' && (isDenied(health) || (isUnusable(health) && health.until > now)))
     return { ...health, until: Math.max(health.until, now + FAILING.firstMs) }
   // A provider that says “retry at once” has still just refused.
-  const retryAfterMs = retryAfter === undefined ? 0 : Math.max(1, retryAfter) * 1000
+  const retryAfterMs = retryAfter === undefined ? 0 : (retryAfter === 0 ? 1 : retryAfter) * 1000
   // Requests that were in flight together and fail together count as one failure.
   if (health.cooldown === reason && sentAt <= health.since)
     return { ...health, until: Math.max(health.until, now + retryAfterMs) }

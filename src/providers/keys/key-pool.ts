@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
+import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import type { Secret } from '../../base/secret.ts'
 import {
   afterFailure,
@@ -62,16 +63,29 @@ export interface KeyPool {
    * Takes the best key, which counts as in use until it is released; `undefined` when all keys are cooling down. Requests
    * with the same `affinity` get the same key while it is usable; requests without get the least busy key by weight.
    */
-  take(affinity?: number): Lease | undefined
+  take(modelId: string, affinity?: number): Lease | undefined
   release(lease: Lease): void
   /** Records that a request succeeded with this key. */
   succeeded(lease: Lease): void
-  /** Records that a request failed with this key. Without a `reason` the key is not the cause and stays as it is. */
-  failed(lease: Lease, reason: CooldownReason | undefined, retryAfter: number | undefined): void
-  /** The readiness of the best key. */
-  readiness(): Readiness
+  /**
+   * Records that a request failed with this key. Without a `reason` the key is not the cause and stays as it is. With a
+   * `modelId` only that model's requests are affected: for refusals that are known by their words alone.
+   */
+  failed(lease: Lease, failure: FailedRequest): void
+  /** The readiness of the best key for a model. */
+  readiness(modelId: string): Readiness
   keys(): readonly KeyState[]
 }
+
+export interface FailedRequest {
+  readonly reason: CooldownReason | undefined
+  /** When the provider wants the next request, in seconds. */
+  readonly retryAfter: number | undefined
+  readonly modelId?: string | undefined
+}
+
+/** More models of one provider than any models file lists beside each other. */
+const MAX_MODELS = 1000
 
 interface Key {
   readonly index: number
@@ -80,6 +94,8 @@ interface Key {
   readonly priority: number
   readonly window: RpmWindow | undefined
   health: KeyHealth
+  /** Of the models that were refused with this key by words alone. */
+  readonly ofModels: BoundedMap<string, KeyHealth>
   inFlight: number
   requests: number
   successes: number
@@ -101,9 +117,9 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
 
   return {
     size: keys.length,
-    take(affinity) {
+    take(modelId, affinity) {
       const now = clock.monotonic()
-      const key = bestKey(all, now, affinity, turn++)
+      const key = bestKey(all, { now, modelId, affinity, turn: turn++ })
       if (key === undefined) return undefined
       key.inFlight++
       key.requests++
@@ -120,15 +136,16 @@ export function createKeyPool({ keys, clock, random = Math.random }: KeyPoolPart
       key.successes++
       key.health = afterSuccess(key.health, takenAt)
     },
-    failed({ index, takenAt }, reason, retryAfter) {
+    failed({ index, takenAt }, { reason, retryAfter, modelId }) {
       const key = all[index]
       if (key === undefined) return
       key.failures++
       if (reason === undefined) return
       const failure = { reason, retryAfter, now: clock.monotonic(), sentAt: takenAt, random: random() }
-      key.health = afterFailure(key.health, failure)
+      if (modelId === undefined) key.health = afterFailure(key.health, failure)
+      else key.ofModels.set(modelId, afterFailure(key.ofModels.get(modelId) ?? HEALTHY, failure))
     },
-    readiness: () => poolReadiness(all.map((key) => readinessOf(key, clock.monotonic()))),
+    readiness: (modelId) => poolReadiness(all.map((key) => readinessOf(key, clock.monotonic(), modelId))),
     keys: () => all.map((key) => stateOf(key, clock.monotonic())),
   }
 }
@@ -137,7 +154,8 @@ function createKey(setting: Partial<KeySetting>, index: number): Key {
   const { key: secret, weight = 1, priority = 0, requestsPerMinute } = setting
   const window = requestsPerMinute === undefined ? undefined : createRpmWindow(requestsPerMinute)
   const counts = { inFlight: 0, requests: 0, successes: 0, failures: 0 }
-  return { index, secret, weight, priority, window, health: HEALTHY, ...counts }
+  const ofModels = new BoundedMap<string, KeyHealth>(MAX_MODELS)
+  return { index, secret, weight, priority, window, health: HEALTHY, ofModels, ...counts }
 }
 
 const RANKS = { ready: 0, shaky: 1, resting: 2 } as const
@@ -148,16 +166,24 @@ const RANKS = { ready: 0, shaky: 1, resting: 2 } as const
  */
 function bestKey(
   keys: readonly Key[],
-  now: number,
-  affinity: number | undefined,
-  turn: number,
+  {
+    now,
+    modelId,
+    affinity,
+    turn,
+  }: {
+    readonly now: number
+    readonly modelId: string
+    readonly affinity: number | undefined
+    readonly turn: number
+  },
 ): Key | undefined {
   let best: Key | undefined
   let bestRank = RANKS.resting as number
   for (let step = 0; step < keys.length; step++) {
     const key = keys[(turn + step) % keys.length]
     if (key === undefined) continue
-    const rank = RANKS[readinessOf(key, now).state]
+    const rank = RANKS[readinessOf(key, now, modelId).state]
     if (rank === RANKS.resting || rank > bestRank) continue
     if (best === undefined || rank < bestRank || comesBefore(key, best, affinity)) {
       best = key
@@ -183,8 +209,11 @@ function rendezvousScore(key: Key, affinity: number): number {
 
 const READY: Readiness = Object.freeze({ state: 'ready', availableInMs: 0, reason: undefined })
 
-function readinessOf({ health, window, inFlight }: Key, now: number): Readiness {
+function readinessOf({ health, ofModels, window, inFlight }: Key, now: number, modelId?: string): Readiness {
   const { cooldown, until } = health
+  const ofModel = modelId === undefined || ofModels.size === 0 ? undefined : ofModels.get(modelId)
+  if (ofModel !== undefined && isUnusable(ofModel) && ofModel.until > now)
+    return { state: 'resting', availableInMs: ofModel.until - now, reason: ofModel.cooldown }
   if (isUnusable(health) && until > now)
     return { state: 'resting', availableInMs: until - now, reason: cooldown }
   // The cooldown is over, but only a success clears a refused key: one request at a time tests it.

@@ -1,5 +1,6 @@
 import { BrokerError } from '../../base/errors.ts'
 import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
+import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
@@ -15,6 +16,8 @@ import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '.
 import { requestBody } from './openai-request.ts'
 import type { HeadersOf } from './request-headers.ts'
 import { responseAsChunk } from './response-as-chunk.ts'
+import { normalResponse } from './chunk-normalizer.ts'
+import { foldStream, looksLikeEvents } from './fold-stream.ts'
 import { choicesOf, parseResponse } from './response-checks.ts'
 import { StreamReader } from './stream-reader.ts'
 
@@ -53,8 +56,9 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #call: UpstreamCall | undefined
   #leave: (() => void) | undefined
   #stream: StreamReader | undefined
-  /** Set once the status and type of the response are known. */
+  /** Set once the response shows what it is: by its status, or by its first bytes, since labels can be wrong. */
   #body: BodyConsumer | undefined
+  #contentType = ''
   #decoder: ContentDecoder | undefined
 
   constructor(parts: OpenAiCallParts, request: ProviderRequest, handler: ResponseHandler) {
@@ -129,11 +133,8 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
 
   onHeaders(status: number, headers: UpstreamHeaders): void {
     this.#timeouts?.onHeaders()
-    const type = String(headers['content-type'] ?? '')
+    this.#contentType = String(headers['content-type'] ?? '')
     if (status !== 200) this.#body = this.#createErrorReader(status, headers)
-    else if (this.#request.stream && (type === '' || type.startsWith('text/event-stream')))
-      this.#body = this.#stream
-    else this.#body = this.#createPlainReader(type)
     const encoding = headers['content-encoding']
     if (encoding !== undefined) this.#decode(String(encoding))
   }
@@ -157,7 +158,7 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     this.#timeouts?.onBytes()
     if (this.#state === 'waiting' && !this.#request.stream) this.#onFirstByte()
     try {
-      if (this.#decoder === undefined) this.#body?.data(bytes)
+      if (this.#decoder === undefined) this.#bodyFor(bytes).data(bytes)
       else this.#decoder.data(bytes)
     } catch (error) {
       this.#fail(asUpstreamError(error))
@@ -168,10 +169,18 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #onDecoded(bytes: Uint8Array): void {
     if (this.#state === 'closed') return
     try {
-      this.#body?.data(bytes)
+      this.#bodyFor(bytes).data(bytes)
     } catch (error) {
       this.#fail(asUpstreamError(error))
     }
+  }
+
+  /** A stream is requested and comes, whatever its content type says, unless its first byte begins JSON or HTML. */
+  #bodyFor(first: Uint8Array): BodyConsumer {
+    if (this.#body !== undefined) return this.#body
+    const isStream = this.#request.stream && !beginsDocument(first)
+    this.#body = (isStream ? this.#stream : undefined) ?? this.#createPlainReader()
+    return this.#body
   }
 
   onEnd(): void {
@@ -183,7 +192,7 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #onBodyEnd(): void {
     if (this.#state !== 'closed') {
       try {
-        this.#body?.end()
+        this.#bodyFor(NOTHING).end()
       } catch (error) {
         this.#fail(asUpstreamError(error))
       }
@@ -193,7 +202,20 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
 
   onError(error: BrokerError): void {
     this.#call = undefined
+    // What came before the connection broke may be the whole response: then only its end was lost.
+    if (this.#state !== 'closed' && this.#hasWholeResponse()) return this.#onBodyEnd()
     this.#fail(error)
+    return undefined
+  }
+
+  #hasWholeResponse(): boolean {
+    if (this.#decoder !== undefined) return false
+    if (this.#body === this.#stream) return this.#stream?.isComplete === true
+    return (
+      this.#state === 'receiving' &&
+      this.#body instanceof BodyReader &&
+      parseObject(this.#body.peek()) !== undefined
+    )
   }
 
   #createErrorReader(status: number, headers: UpstreamHeaders): BodyConsumer {
@@ -213,17 +235,29 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     })
   }
 
-  #createPlainReader(contentType: string): BodyConsumer {
+  #createPlainReader(): BodyConsumer {
     return new BodyReader((body) => {
-      const { provider } = this.#parts
-      const { list } = ROUTES[this.#request.route]
-      const choices = choicesOf(this.#request)
-      const response = parseResponse(body, contentType, { provider, list, choices })
+      const response = looksLikeEvents(body) ? this.#fold(body) : this.#parse(body)
       if (response instanceof BrokerError) return this.#fail(response)
-      if (this.#request.stream) this.#onUnstreamedResponse(response)
-      else this.#handler.onResponse(body, response)
+      const normal = normalResponse(response)
+      if (this.#request.stream) this.#onUnstreamedResponse(normal)
+      else
+        this.#handler.onResponse(
+          normal === response && !looksLikeEvents(body) ? body : JSON.stringify(normal),
+          normal,
+        )
       return this.#complete()
     })
+  }
+
+  #parse(body: string): ChatChunk | BrokerError {
+    const { provider } = this.#parts
+    const { list } = ROUTES[this.#request.route]
+    return parseResponse(body, this.#contentType, { provider, list, choices: choicesOf(this.#request) })
+  }
+
+  #fold(body: string): ChatChunk | BrokerError {
+    return foldStream(body, this.#parts.provider, choicesOf(this.#request))
   }
 
   /** Some providers respond to a request for a stream in one piece, and bill it. */
@@ -276,4 +310,15 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     this.#leave?.()
     this.#leave = undefined
   }
+}
+
+const NOTHING = new Uint8Array()
+/** White space and the byte order mark, which may precede a document. */
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf])
+/** `{`, `[` and `<`. */
+const DOCUMENT_STARTS: ReadonlySet<number> = new Set([0x7b, 0x5b, 0x3c])
+
+function beginsDocument(bytes: Uint8Array): boolean {
+  const first = bytes.find((byte) => !BLANKS.has(byte))
+  return first !== undefined && DOCUMENT_STARTS.has(first)
 }

@@ -49,13 +49,21 @@ export function errorInside(response: ChatChunk): unknown {
   if (response.error !== undefined && response.error !== null) return response.error
   // vLLM's older shape.
   if (response.object === 'error') return response
-  if (!Array.isArray(response.choices)) return undefined
+  if (!Array.isArray(response.choices)) return errorByMessage(response)
   const broken = (response.choices as readonly (ChatChoice | null)[]).find(
     (choice) => choice?.finish_reason === 'error' || (choice?.error ?? null) !== null,
   )
   return broken === undefined || broken === null
     ? undefined
     : (broken.error ?? { message: 'the provider ended its response with the finish reason “error”' })
+}
+
+/** The data of an `error` event, which some providers send without an `error` field around it. */
+function errorByMessage(
+  response: ChatChunk & { readonly type?: unknown; readonly message?: unknown },
+): unknown {
+  const isError = response.type === 'error' || typeof response.message === 'string'
+  return isError && response.usage === undefined && response.data === undefined ? response : undefined
 }
 
 /** How many choices a request is due: `n`, for each prompt of a completion. */

@@ -51,6 +51,12 @@ export class BodyReader implements BodyConsumer {
     if (this.#kept.length > 0) this.#text += decoder.decode(this.#kept.take())
   }
 
+  /** What has come so far. */
+  peek(): string {
+    this.#takeKept()
+    return this.#text
+  }
+
   end(): void {
     this.#takeKept()
     this.#onBody(this.#text.startsWith(BYTE_ORDER_MARK) ? this.#text.slice(1) : this.#text)

@@ -35,10 +35,27 @@ export interface UpstreamHandler {
 /** The response headers that are read here. A client may leave out all others. */
 export const READ_HEADERS = ['content-type', 'content-encoding', 'retry-after', 'date'] as const
 
+/** Read in failures alone: when the provider wants the next request (see errors/retry-after.ts). */
+export const LIMIT_HEADERS = [
+  'retry-after-ms',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-reset-tokens',
+  'anthropic-ratelimit-requests-remaining',
+  'anthropic-ratelimit-tokens-remaining',
+  'anthropic-ratelimit-input-tokens-remaining',
+  'anthropic-ratelimit-output-tokens-remaining',
+  'anthropic-ratelimit-requests-reset',
+  'anthropic-ratelimit-tokens-reset',
+  'anthropic-ratelimit-input-tokens-reset',
+  'anthropic-ratelimit-output-tokens-reset',
+] as const
+
+type HeaderName = (typeof READ_HEADERS)[number] | (typeof LIMIT_HEADERS)[number]
+
 /** A header that came more than once is a list. */
-export type UpstreamHeaders = Readonly<
-  Partial<Record<(typeof READ_HEADERS)[number], string | string[] | undefined>>
->
+export type UpstreamHeaders = Readonly<Partial<Record<HeaderName, string | string[] | undefined>>>
 
 export interface UpstreamCall {
   /** Closes the connection. The handler is not called any more, not even `onError`. */

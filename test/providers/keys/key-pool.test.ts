@@ -27,12 +27,12 @@ const broken = failure('upstream-failed', { status: 503 })
 
 /** Records an error of a request as the dispatcher does. */
 function recordFailure(pool: KeyPool, lease: Lease, error: BrokerError): void {
-  pool.failed(lease, OUTCOMES[outcomeOf(error)].cooldown, error.details.retryAfter)
+  pool.failed(lease, { reason: OUTCOMES[outcomeOf(error)].cooldown, retryAfter: error.details.retryAfter })
 }
 
 /** Takes a key and fails with it; returns its index. */
 function fail(pool: KeyPool, error: BrokerError): number | undefined {
-  const lease = pool.take()
+  const lease = pool.take('m')
   if (lease === undefined) return undefined
   recordFailure(pool, lease, error)
   pool.release(lease)
@@ -40,7 +40,7 @@ function fail(pool: KeyPool, error: BrokerError): number | undefined {
 }
 
 function use(pool: KeyPool, affinity?: number): number | undefined {
-  const lease = pool.take(affinity)
+  const lease = pool.take('m', affinity)
   if (lease === undefined) return undefined
   pool.succeeded(lease)
   pool.release(lease)
@@ -59,14 +59,14 @@ describe('a key', () => {
       const { pool, clock } = poolOf({})
       fail(pool, error)
       clock.advance(seconds * 1000 - 1)
-      expect(pool.take()).toBeUndefined()
-      expect(pool.readiness()).toEqual({
+      expect(pool.take('m')).toBeUndefined()
+      expect(pool.readiness('m')).toEqual({
         state: 'resting',
         availableInMs: 1,
         reason: 'limited',
       } satisfies Readiness)
       clock.advance(1)
-      expect(pool.take()?.index).toBe(0)
+      expect(pool.take('m')?.index).toBe(0)
     }
   })
 
@@ -79,10 +79,10 @@ describe('a key', () => {
     fail(pool, failure('upstream-denied', { status }))
     expect(stateOf(pool)).toEqual([state])
     clock.advance(299_999)
-    expect(pool.take()).toBeUndefined()
+    expect(pool.take('m')).toBeUndefined()
     clock.advance(1)
-    const trial = pool.take() as Lease
-    expect(pool.take()).toBeUndefined()
+    const trial = pool.take('m') as Lease
+    expect(pool.take('m')).toBeUndefined()
     pool.succeeded(trial)
     pool.release(trial)
     expect(stateOf(pool)).toEqual(['ready'])
@@ -93,7 +93,7 @@ describe('a key', () => {
     const early = [5, 10, 20, 40, 60, 60].map((minutes) => {
       fail(pool, failure('upstream-denied', { status: 401 }))
       clock.advance(minutes * 60_000 - 1)
-      const lease = pool.take()
+      const lease = pool.take('m')
       clock.advance(1)
       return lease
     })
@@ -104,9 +104,9 @@ describe('a key', () => {
   test('that failed is taken only when all others are worse', () => {
     const { pool } = poolOf({}, {})
     expect([fail(pool, broken), fail(pool, limited(9))]).toEqual([0, 1])
-    expect(pool.readiness().state).toBe('shaky')
+    expect(pool.readiness('m').state).toBe('shaky')
     expect(use(pool)).toBe(0)
-    expect(pool.readiness().state).toBe('ready')
+    expect(pool.readiness('m').state).toBe('ready')
   })
 
   test('that keeps failing cools down for five seconds, doubling up to five minutes, until it works', () => {
@@ -125,7 +125,7 @@ describe('a key', () => {
 
   test('that fails under many requests at once counts as failed once', () => {
     const { pool, clock } = poolOf({}, { priority: 1 })
-    const leases = Array.from({ length: 50 }, () => pool.take() as Lease)
+    const leases = Array.from({ length: 50 }, () => pool.take('m') as Lease)
     for (const lease of leases) recordFailure(pool, lease, broken)
     clock.advance(5000)
     expect(use(pool)).toBe(0)
@@ -133,7 +133,7 @@ describe('a key', () => {
 
   test('stays limited when a request from before its limit succeeds', () => {
     const { pool, clock } = poolOf({})
-    const early = pool.take() as Lease
+    const early = pool.take('m') as Lease
     clock.advance(10)
     fail(pool, limited(30))
     pool.succeeded(early)
@@ -144,7 +144,7 @@ describe('a key', () => {
 describe('the load of a key pool', () => {
   test('goes to the least busy key, by weight', () => {
     const { pool } = poolOf({ weight: 3 }, { weight: 1 })
-    const indexes = Array.from({ length: 8 }, () => pool.take()?.index)
+    const indexes = Array.from({ length: 8 }, () => pool.take('m')?.index)
     expect(indexes.filter((index) => index === 0)).toHaveLength(6)
   })
 
@@ -165,7 +165,7 @@ describe('the load of a key pool', () => {
         for (const wait of waits) {
           clock.advance(wait)
           if (use(pool) !== undefined) taken.push(clock.monotonic())
-          else expect(pool.readiness().reason).toBe('own-limit')
+          else expect(pool.readiness('m').reason).toBe('own-limit')
         }
         for (const at of taken)
           expect(taken.filter((each) => each > at - 60_000 && each <= at).length).toBeLessThanOrEqual(
@@ -205,8 +205,8 @@ test('after any history a key that is taken was usable, none is lost, and no fai
       for (const { wait, outcome, retryAfter } of steps) {
         clock.advance(wait)
         const states = pool.keys()
-        const readiness = pool.readiness()
-        const lease = pool.take()
+        const readiness = pool.readiness('m')
+        const lease = pool.take('m')
         expect(lease === undefined).toBe(readiness.state === 'resting')
         if (lease === undefined) continue
         const state = states[lease.index]?.state
@@ -229,7 +229,7 @@ test('after any history a key that is taken was usable, none is lost, and no fai
       }
       expect(pool.keys().map(({ inFlight }) => inFlight)).toEqual([0, 0, 0])
       clock.advance(24 * 3_600_000)
-      expect(pool.readiness()).toMatchObject({ state: 'ready' })
+      expect(pool.readiness('m')).toMatchObject({ state: 'ready' })
     }),
   )
 })
@@ -240,8 +240,8 @@ test('jitter only lengthens a cooldown, by less than a tenth', () => {
       const clock = manualClock()
       const pool = createKeyPool({ keys: settings({}), clock, random: () => random })
       fail(pool, limited(10))
-      expect(pool.readiness().availableInMs).toBeGreaterThanOrEqual(10_000)
-      expect(pool.readiness().availableInMs).toBeLessThan(11_000)
+      expect(pool.readiness('m').availableInMs).toBeGreaterThanOrEqual(10_000)
+      expect(pool.readiness('m').availableInMs).toBeLessThan(11_000)
     }),
   )
 })

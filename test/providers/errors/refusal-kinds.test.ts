@@ -1,0 +1,144 @@
+import { expect, test } from 'vitest'
+import { errorOfStatus } from '../../../src/providers/errors/upstream-errors.ts'
+
+const refusalOf = (status: number, body: unknown) => {
+  const { code, message, details } = errorOfStatus(
+    'Acme',
+    status,
+    {},
+    typeof body === 'string' ? body : JSON.stringify(body),
+    0,
+  )
+  return { code, refusal: details.refusal, message }
+}
+
+test.each([
+  [
+    'Alibaba’s arrears',
+    400,
+    {
+      error: {
+        message: 'Access denied, please make sure your account is in good standing.',
+        code: 'Arrearage',
+      },
+    },
+    'no-credit',
+  ],
+  [
+    'OpenAI’s hard limit',
+    400,
+    { error: { message: 'Billing hard limit has been reached', code: 'billing_hard_limit_reached' } },
+    'no-credit',
+  ],
+  [
+    'OpenAI’s used-up quota',
+    429,
+    { error: { message: 'You exceeded your current quota', code: 'insufficient_quota' } },
+    'no-credit',
+  ],
+  [
+    'Anthropic’s balance',
+    400,
+    {
+      type: 'error',
+      error: {
+        type: 'invalid_request_error',
+        message: 'Your credit balance is too low to access the Anthropic API.',
+      },
+    },
+    'no-credit',
+  ],
+  ['DeepSeek’s balance', 400, { error: { message: 'Insufficient Balance' } }, 'no-credit'],
+  [
+    'xAI’s wrong key',
+    400,
+    { code: 'invalid argument', error: 'Incorrect API key provided: k***.' },
+    'key-refused',
+  ],
+  [
+    'Gemini’s wrong key',
+    400,
+    [
+      {
+        error: {
+          code: 400,
+          message: 'API key not valid.',
+          status: 'INVALID_ARGUMENT',
+          details: [{ reason: 'API_KEY_INVALID' }],
+        },
+      },
+    ],
+    'key-refused',
+  ],
+  [
+    'Gemini’s location',
+    400,
+    { error: { message: 'User location is not supported for the API use.' } },
+    'forbidden',
+  ],
+  [
+    'Groq’s limit per minute',
+    413,
+    {
+      error: {
+        message: 'Request too large for model `m` in organization `o` on tokens per minute (TPM): Limit 8000',
+        code: 'rate_limit_exceeded',
+      },
+    },
+    'over-rate-limit',
+  ],
+  [
+    'a limit with 400',
+    400,
+    { error: { message: 'Too many requests', type: 'rate_limit_error' } },
+    'rate-limited',
+  ],
+  [
+    'Groq’s decommissioned model',
+    400,
+    { error: { message: 'The model `m` has been decommissioned', code: 'model_decommissioned' } },
+    'not-served',
+  ],
+  [
+    'DeepSeek’s unknown model',
+    400,
+    { error: { message: 'Model Not Exist', code: 'invalid_request_error' } },
+    'not-served',
+  ],
+  [
+    'Groq’s malformed tool call',
+    400,
+    { error: { message: 'Failed to call a function.', code: 'tool_use_failed' } },
+    'malformed-output',
+  ],
+] as const)('%s is recognised by its words', (_case, status, body, refusal) => {
+  expect(refusalOf(status, body)).toMatchObject({ refusal })
+})
+
+test.each([
+  ['a wrong parameter', 400, { error: { message: 'temperature must be at most 2', code: 'invalid_value' } }],
+  [
+    'a message about a model’s parameter',
+    400,
+    { error: { message: '`top_k` is not supported by this model' } },
+  ],
+  [
+    'a rate limit that speaks of billing',
+    429,
+    { error: { message: 'Rate limit reached. Check your plan and billing details.' } },
+  ],
+] as const)('%s stays what its status says', (_case, status, body) => {
+  expect(refusalOf(status, body).refusal).toBeUndefined()
+})
+
+test.each([
+  ['a text', '"the model is busy"', 'the model is busy'],
+  [
+    'an HTML page',
+    '<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>',
+    '502 Bad Gateway nginx',
+  ],
+  ['a list of validation errors', '{"detail":[{"loc":["body"],"msg":"field required"}]}', 'field required'],
+] as const)('the provider’s own words are taken from %s', (_shape, body, message) => {
+  expect(refusalOf(422, body).message).toBe(message)
+})
