@@ -11,12 +11,12 @@ import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
-import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
+import type { RequestAccounting } from '../budget/accounting.ts'
 import { affordableCandidates, capAt, type Grant } from '../budget/affordable-candidates.ts'
 import { withPrefix } from '../request/derived-body.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink, ResponseSource, CallerWatcher } from '../response/response-sink.ts'
-import type { Services } from '../services/services.ts'
+import type { InferenceServices } from '../services/services.ts'
 import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
 import { Attempt, type AttemptOutcome, type FailedOutcome, type Resumption } from './attempt.ts'
 import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
@@ -39,13 +39,11 @@ export class Execution implements Stoppable, CallerWatcher {
   readonly #request: InferenceRequest
   readonly #context: RequestContext
   readonly #sink: ResponseSink
-  readonly #services: Services
+  readonly #services: InferenceServices
   readonly #catalog: Catalog
   readonly #record: RequestRecord
   readonly #deadlineAt: number
   readonly #estimatedTokens: number
-  /** The ledger and the limits that account for this request. */
-  #accounting: Accounting
   #admission: LimitAdmission | undefined
   #reservation: Reservation | undefined
   #shared: AttemptContext | undefined
@@ -57,7 +55,12 @@ export class Execution implements Stoppable, CallerWatcher {
   /** Known once it is settled. */
   #tokensUsed = 0
 
-  constructor(request: InferenceRequest, context: RequestContext, sink: ResponseSink, services: Services) {
+  constructor(
+    request: InferenceRequest,
+    context: RequestContext,
+    sink: ResponseSink,
+    services: InferenceServices,
+  ) {
     const { clock, timeLimits = DEFAULT_LIMITS } = services
     this.#request = request
     this.#context = context
@@ -67,7 +70,6 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#record = new RequestRecord(clock, this.#catalog.version)
     this.#deadlineAt = clock.monotonic() + timeLimits.wholeMs
     this.#estimatedTokens = Math.ceil(request.body.byteLength / BYTES_PER_TOKEN)
-    this.#accounting = services
   }
 
   /**
@@ -75,16 +77,17 @@ export class Execution implements Stoppable, CallerWatcher {
    * Whatever happens, the hold is settled.
    */
   async execute(): Promise<void> {
-    const { inFlight, reserveRemotely } = this.#services
+    const { inFlight } = this.#services
     inFlight.add(this)
     try {
-      if (reserveRemotely !== undefined) this.#accounting = await reserveRemotely(this.#booking())
-      const admission = this.#admit()
+      const begun = this.#beginAccounting()
+      const accounting = begun instanceof Promise ? await begun : begun
+      const admission = this.#admit(accounting)
       // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
-      const grant = this.#afford()
-      const hold = await this.#hold(grant)
+      const grant = this.#afford(accounting)
+      const hold = await this.#hold(accounting, grant)
       try {
-        this.#begin(hold, grant, admission)
+        this.#begin(hold, grant, admission, accounting)
         this.#conclude(await this.#tryCandidates(grant.candidates))
       } catch (error) {
         this.#record.add({ type: 'request-failed', error: asBrokerError(error) })
@@ -99,31 +102,26 @@ export class Execution implements Stoppable, CallerWatcher {
     }
   }
 
-  /** For accounting in another process, which is consulted first and then answers from what it learned. */
-  #booking(): ReservationRequest {
-    return {
-      request: this.#request,
-      context: this.#context,
-      id: this.#sink.id,
-      tokens: this.#estimatedTokens,
-    }
+  #beginAccounting(): RequestAccounting | Promise<RequestAccounting> {
+    const { accounting } = this.#services
+    return accounting.begin(this.#request, this.#context, this.#sink.id, this.#estimatedTokens)
   }
 
   /** Throws `over-limit`. */
-  #admit(): LimitAdmission {
-    this.#admission = this.#accounting.limits.admit(this.#context.caller, this.#estimatedTokens)
+  #admit(accounting: RequestAccounting): LimitAdmission {
+    this.#admission = accounting.admit(this.#context.caller, this.#estimatedTokens)
     return this.#admission
   }
 
   /** Throws `over-budget`. */
-  #afford(): Grant {
-    return affordableCandidates(this.#request, this.#accounting.limits.allowance(this.#context.caller))
+  #afford(accounting: RequestAccounting): Grant {
+    return affordableCandidates(this.#request, accounting.allowance(this.#context.caller))
   }
 
-  #hold({ maxCost }: Grant): Promise<Hold> {
+  #hold(accounting: RequestAccounting, { maxCost }: Grant): Promise<Hold> {
     const { kind, requestedModel, stream, group } = this.#request
     const { caller, referer, title } = this.#context
-    return this.#accounting.ledger.hold({
+    return accounting.hold({
       id: this.#sink.id,
       caller,
       kind: kind.name,
@@ -138,14 +136,20 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   /** From here on there is a hold to settle. */
-  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: LimitAdmission): void {
-    this.#reservation = new Reservation(hold, this.#accounting)
+  #begin(
+    hold: Hold,
+    grant: Grant,
+    { headers, mayHedge }: LimitAdmission,
+    accounting: RequestAccounting,
+  ): void {
+    const reservation = new Reservation(hold, accounting)
+    this.#reservation = reservation
     this.#sink.start(withCapHeader(headers, grant))
     const shared = this.#newContext(hold, grant)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
-    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
+    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
 
   #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {

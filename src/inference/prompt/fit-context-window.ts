@@ -4,7 +4,7 @@ import type { RequestedPlugins } from '../../wire/openai/plugins.ts'
 import type { RoutingPreferences } from '../../wire/openai/routing-preferences.ts'
 import type { InferenceRequest, CompressedPrompt } from '../request/inference-request.ts'
 import { middleOut, type PromptSize } from './middle-out.ts'
-import type { Services } from '../services/services.ts'
+import type { InferenceServices } from '../services/services.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 
 /** OpenRouter compresses by default for endpoints whose context window is not larger than this; so does the broker. */
@@ -31,7 +31,7 @@ export interface FittableRequest {
 export function fitContextWindow(
   inferenceRequest: InferenceRequest,
   request: FittableRequest,
-  services: Services,
+  services: InferenceServices,
 ): InferenceRequest | Promise<InferenceRequest> {
   const { compresses } = request.plugins
   if (compresses === false) return inferenceRequest
@@ -44,7 +44,11 @@ function isSmall({ contextWindow }: Endpoint): boolean {
   return contextWindow !== undefined && contextWindow <= SMALL_WINDOW
 }
 
-function mayBeTooLong(request: FittableRequest, endpoint: Endpoint, { providers }: Services): boolean {
+function mayBeTooLong(
+  request: FittableRequest,
+  endpoint: Endpoint,
+  { providers }: InferenceServices,
+): boolean {
   const { contextWindow: window } = endpoint
   if (window === undefined || (request.plugins.compresses !== true && !isSmall(endpoint))) return false
   const limit = promptTokenLimit(window, request, endpoint)
@@ -68,7 +72,7 @@ async function compressFor(
   tight: readonly Endpoint[],
   inferenceRequest: InferenceRequest,
   request: FittableRequest,
-  { tokenCounter }: Services,
+  { tokenCounter }: InferenceServices,
 ): Promise<InferenceRequest> {
   const size = await sizeOf(request.body, inferenceRequest.requestedModel, tokenCounter)
   const fits = new Map<string, CompressedPrompt>()

@@ -1,12 +1,12 @@
 import { usdText } from '../../../base/money.ts'
 import type { Histogram } from '../../../telemetry/histogram.ts'
 import type { EndpointMetrics, RequestMetrics, Metrics } from '../../../telemetry/metrics.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface MetricsFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly metrics: Metrics
 }
 
@@ -39,7 +39,7 @@ export function metricsHandlers({
   }
 }
 
-function keyRows(provider: string, services: Services): ProviderFigures['keys'] {
+function keyRows(provider: string, services: AdminServices): ProviderFigures['keys'] {
   const lanes = services.providers().get(provider)?.keys() ?? []
   return lanes.map(({ number, inFlight, requests, successes, failures, state }) => ({
     key: number,
