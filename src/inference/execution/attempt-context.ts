@@ -48,4 +48,8 @@ export function readinessOf(providers: Providers, { provider, modelId }: Endpoin
 }
 
 /** Of a provider that a reload removed. */
-const REMOVED: Readiness = { state: 'resting', availableInMs: Number.POSITIVE_INFINITY, reason: undefined }
+const REMOVED: Readiness = {
+  state: 'cooling-down',
+  availableInMs: Number.POSITIVE_INFINITY,
+  reason: undefined,
+}

@@ -36,7 +36,7 @@ export interface InferenceServices {
   readonly route: typeof route
   readonly strategy: Strategy
   /** The endpoints behind a router; without it routing trusts what routers state. */
-  readonly routerEndpoints?: Pick<ModelLists, 'known' | 'endpointsOf'> | undefined
+  readonly routerEndpoints?: Pick<ModelLists, 'endpointsOf' | 'cachedEndpointsOf'> | undefined
   readonly endpointStats: EndpointStats
   /** The limits and the ledger. */
   readonly accounting: Accounting
@@ -103,6 +103,6 @@ export function routingInput(
   return {
     ...allowedBy(here, accounting.restrictionsFor(caller)),
     performanceOf: endpointStats.of,
-    routerEndpoints: routerEndpoints?.known,
+    routerEndpoints: routerEndpoints?.cachedEndpointsOf,
   }
 }

@@ -96,7 +96,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     displayName: id,
     keyCount: 1,
     abortStopsBilling: true,
-    isStandIn: false,
+    isMock: false,
     isLocal: false,
     speaksOpenRouter: false,
     prefixMarker: id === continues ? 'role' : 'none',

@@ -107,7 +107,7 @@ function candidateRow(
 
 /** Why a candidate is skipped for now, and for how long. */
 function cooldownJson(readiness: QuotedCandidate['readiness']): object {
-  if (readiness?.state !== 'resting') return {}
+  if (readiness?.state !== 'cooling-down') return {}
   return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.availableInMs) } }
 }
 

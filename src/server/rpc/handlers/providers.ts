@@ -78,7 +78,7 @@ function providerRow(
     host,
     endpoints: countEndpoints(definition.id, models),
     ...(priority === undefined ? {} : { priority }),
-    is_stand_in: definition.isStandIn ?? false,
+    is_stand_in: definition.isMock ?? false,
     abort_stops_billing: definition.abortStopsBilling,
   }
 }
