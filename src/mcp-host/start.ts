@@ -11,7 +11,7 @@ import { type McpRoutes, registerMcpRoutes } from '../server/mcp/mcp-routes.ts'
 import { type BoundSocket, bindUnixSocket } from '../runtime/bind.ts'
 import { drainable, type Drain } from '../runtime/drain.ts'
 import { lockInstance } from '../runtime/instance-lock.ts'
-import { createPinFile } from '../mcp/upstream/pin-file.ts'
+import { createPinFile } from '../mcp/upstream/pinning/pin-file.ts'
 import { type McpGateway, createMcpGateway } from '../mcp/mcp-gateway.ts'
 import { VERSION } from '../runtime/version.ts'
 

@@ -27,7 +27,12 @@ import { Resources } from './resources.ts'
 import { Tools } from './tools.ts'
 import type { CallOptions, CallerSession, ListedTool, ToolList, ToolMeter } from './types.ts'
 import { ServerSet, type ServerProblem } from './upstream/server-set.ts'
-import { type HeldTool, type PinStore, ToolPins, createMemoryPinStore } from './upstream/tool-pinning.ts'
+import {
+  type HeldTool,
+  type PinStore,
+  ToolPins,
+  createMemoryPinStore,
+} from './upstream/pinning/tool-pinning.ts'
 import type { ServerStatus, McpLog } from './upstream/types.ts'
 import { UpstreamServer } from './upstream/upstream-server.ts'
 

@@ -15,7 +15,7 @@ import type { ToolCaller } from './policy/tool-policy.ts'
 import { NEVER, type RequestRelay } from './request-relay.ts'
 import type { CallOptions, ListedTool, ToolMeter, ToolOutcome } from './types.ts'
 import type { TableEntry } from './upstream/server-set.ts'
-import type { ToolPins } from './upstream/tool-pinning.ts'
+import type { ToolPins } from './upstream/pinning/tool-pinning.ts'
 import type { McpLog } from './upstream/types.ts'
 
 interface ToolsOptions {

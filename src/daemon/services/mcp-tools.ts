@@ -47,7 +47,7 @@ async function loadGateway(
 ): Promise<McpGateway> {
   const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
     import('../../mcp/mcp-gateway.ts'),
-    import('../../mcp/upstream/pin-file.ts'),
+    import('../../mcp/upstream/pinning/pin-file.ts'),
   ])
   return createMcpGateway({
     configPath,

@@ -4,7 +4,7 @@ import type { ServerConfig } from '../config/config.ts'
 import type { CallerClient } from '../connection/client-session.ts'
 import type { ListKind } from '../connection/connection.ts'
 import type { SupervisedState } from '../connection/supervised-connection.ts'
-import type { ToolPins } from './tool-pinning.ts'
+import type { ToolPins } from './pinning/tool-pinning.ts'
 
 /** The log of servers and calls; a pino logger fits. */
 export interface McpLog {

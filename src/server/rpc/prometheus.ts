@@ -27,7 +27,7 @@ export function prometheusText(facts: PrometheusFacts): string {
 function processFamilies({ metrics, services, version }: PrometheusFacts): readonly string[] {
   const responses = metrics
     .httpResponses()
-    .map(({ door, status, count }): Sample => [{ door, status }, count])
+    .map(({ listener, status, count }): Sample => [{ door: listener, status }, count])
   return [
     family('build_info', 'gauge', 'Running version.', [[{ version }, 1]]),
     family('start_time_seconds', 'gauge', 'Start of the process, unix time.', [[{}, metrics.since]]),

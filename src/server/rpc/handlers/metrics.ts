@@ -21,7 +21,9 @@ export function metricsHandlers({
       since: metrics.since,
       ...figuresRow(metrics.total),
       open_requests: services.ledger.openHolds().length,
-      answers: [...metrics.httpResponses()],
+      answers: metrics
+        .httpResponses()
+        .map(({ listener, status, count }) => ({ door: listener, status, count })),
       memory_bytes: process.memoryUsage.rss(),
     }),
     'metrics.detailed': async () => {
@@ -40,8 +42,8 @@ export function metricsHandlers({
 }
 
 function keyRows(provider: string, services: AdminServices): ProviderFigures['keys'] {
-  const lanes = services.providers().get(provider)?.keys() ?? []
-  return lanes.map(({ number, inFlight, requests, successes, failures, state }) => ({
+  const keys = services.providers().get(provider)?.keys() ?? []
+  return keys.map(({ number, inFlight, requests, successes, failures, state }) => ({
     key: number,
     running: inFlight,
     asked: requests,

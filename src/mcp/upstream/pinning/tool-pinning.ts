@@ -1,5 +1,5 @@
 import type { Tool } from '@modelcontextprotocol/client'
-import type { ServerConfig } from '../config/config.ts'
+import type { ServerConfig } from '../../config/config.ts'
 import { definitionHash } from './sanitize-tools.ts'
 
 /** A tool's definition as it was approved. */

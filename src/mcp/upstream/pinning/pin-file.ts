@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
-import { BrokerError } from '../../base/errors.ts'
+import { BrokerError } from '../../../base/errors.ts'
 import type { ToolPin, PinStore } from './tool-pinning.ts'
 
 const definition = z.looseObject({

@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import type { Tool } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
-import { sanitizeTools, definitionHash } from '../../../src/mcp/upstream/sanitize-tools.ts'
-import type { ToolPin, PinStore } from '../../../src/mcp/upstream/tool-pinning.ts'
-import { alice, gatewayOf, program, temporaryFolder, textOf, toolNames } from '../support.ts'
+import { sanitizeTools, definitionHash } from '../../../../src/mcp/upstream/pinning/sanitize-tools.ts'
+import type { ToolPin, PinStore } from '../../../../src/mcp/upstream/pinning/tool-pinning.ts'
+import { alice, gatewayOf, program, temporaryFolder, textOf, toolNames } from '../../support.ts'
 
 const tool = (name: string, more: Partial<Tool> = {}): Tool => ({
   name,
