@@ -43,6 +43,11 @@ export function providerOf(providers: Providers, endpoint: Endpoint): Provider {
   return provider
 }
 
+/** How available endpoints are now. */
+export function readinessAt(providers: Providers): (endpoint: Endpoint) => Readiness {
+  return (endpoint) => readinessOf(providers, endpoint)
+}
+
 export function readinessOf(providers: Providers, { provider, modelId }: Endpoint): Readiness {
   return providers().get(provider)?.readiness(modelId) ?? REMOVED
 }

@@ -2,39 +2,40 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { whenReady } from '../../base/when-ready.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
-import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../fallback/retry-policy.ts'
+import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
 import type { LimitAdmission } from '../../limits/limits.ts'
-import type { Readiness } from '../../providers/keys/key-pool.ts'
-import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
 import type { RequestAccounting } from '../budget/accounting.ts'
-import { affordableCandidates, capAt, type Grant } from '../budget/affordable-candidates.ts'
-import { withPrefix } from '../request/derived-body.ts'
+import { affordableCandidates, withCapHeader, type Grant } from '../budget/affordable-candidates.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
-import type { ResponseSink, ResponseSource, CallerWatcher } from '../response/response-sink.ts'
+import type { ResponseSink } from '../response/response-sink.ts'
 import type { InferenceServices } from '../services/services.ts'
 import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
-import { Attempt, type AttemptOutcome, type FailedOutcome, type Resumption } from './attempt.ts'
-import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
+import { Attempt } from './attempt.ts'
+import { readinessAt, type AttemptContext } from './attempt-context.ts'
 import { mayCost, withEarlierErrors } from './attempt-errors.ts'
+import {
+  DISCONNECTED,
+  notAfforded,
+  outcomeOf,
+  type AttemptOutcome,
+  type FailedOutcome,
+} from './attempt-outcome.ts'
+import { brokenResponse } from './attempt-response.ts'
+import { CooldownWait } from './cooldown-wait.ts'
 import { DeliveredText } from './delivered-text.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
 import { withMetadata } from './openrouter-metadata.ts'
-import { RequestRecord } from './request-record.ts'
+import { CALLER_LEFT, RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
-import { restOfRestarted, restOfContinued } from './resumed-stream.ts'
-
-/** Capability of a model, in the catalog's words: it continues the beginning of a response. */
-const CONTINUES = 'assistant_prefix'
-
-const DISCONNECTED: AttemptOutcome = { type: 'disconnected' }
+import { continuesFromPrefix, resumptionBy, type Resumption } from './resumption.ts'
 
 /** One request on its way through its candidates. */
-export class Execution implements Stoppable, CallerWatcher {
+export class Execution implements Stoppable {
   place = -1
   readonly #request: InferenceRequest
   readonly #context: RequestContext
@@ -50,8 +51,8 @@ export class Execution implements Stoppable, CallerWatcher {
   #attempt: Attempt | undefined
   #hedged: HedgedAttempts | undefined
   #stopped: BrokerError | undefined
-  /** Set while it waits for an endpoint to be available again: ends the wait, with whether the caller is still there. */
-  #wake: ((isConnected: boolean) => void) | undefined
+  /** Set while it waits for an endpoint to be available again. */
+  #wait: CooldownWait | undefined
   /** Known once it is settled. */
   #tokensUsed = 0
 
@@ -176,7 +177,7 @@ export class Execution implements Stoppable, CallerWatcher {
    */
   async #tryCandidates(candidates: readonly Endpoint[]): Promise<AttemptOutcome> {
     const history: AttemptFailure<Endpoint>[] = []
-    const readiness = this.#readiness
+    const readiness = readinessAt(this.#services.providers)
     for (;;) {
       const step = nextStep({
         candidates,
@@ -187,7 +188,7 @@ export class Execution implements Stoppable, CallerWatcher {
       })
       if (step.type === 'stop') return outcomeOf(history)
       const { candidate, afterMs } = step
-      if (afterMs > 0 && !(await this.#wait(afterMs))) return DISCONNECTED
+      if (afterMs > 0 && !(await this.#waitFor(afterMs))) return DISCONNECTED
       const outcome = await this.#attemptAt(candidate)
       if (outcome.type !== 'failed') return outcome
       const { error, isPartial, failures = [{ candidate, error }] } = outcome
@@ -206,30 +207,19 @@ export class Execution implements Stoppable, CallerWatcher {
     const delivered = this.#shared?.delivered
     if (delivered === undefined) return failure
     const tried: Recovery<Endpoint>[] = []
-    const readiness = this.#readiness
-    const continues = (endpoint: Endpoint): boolean => delivered.text !== '' && this.#continues(endpoint)
+    const { providers } = this.#services
+    const readiness = readinessAt(providers)
+    const continues = (endpoint: Endpoint): boolean =>
+      delivered.text !== '' && continuesFromPrefix(endpoint, this.#catalog, providers())
     while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
       const next = nextRecovery({ candidates, broken, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)
-      const outcome = await this.#attemptAt(next.candidate, this.#resumption(next, delivered))
+      const resumption = resumptionBy(next, this.#request.body, delivered.text, providers)
+      const outcome = await this.#attemptAt(next.candidate, resumption)
       if (outcome.type !== 'failed' || isFinal(outcome.error)) return outcome
     }
     return failure
-  }
-
-  #continues({ model, provider }: Endpoint): boolean {
-    return (
-      this.#catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
-      this.#services.providers().get(provider)?.prefixMarker !== 'none'
-    )
-  }
-
-  #resumption({ candidate, mode }: Recovery<Endpoint>, { text }: DeliveredText): Resumption {
-    const { body } = this.#request
-    if (mode === 'restart') return { body, rest: restOfRestarted(text) }
-    const { prefixMarker } = providerOf(this.#services.providers, candidate)
-    return { body: withPrefix(body, text, prefixMarker), rest: restOfContinued(text) }
   }
 
   /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
@@ -300,79 +290,27 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#stopped = error
     this.#attempt?.stop(error)
     this.#hedged?.stop(error)
-    this.#wake?.(true)
+    this.#wait?.stop()
   }
 
   #throwIfStopped(): void {
     if (this.#stopped !== undefined) throw withEarlierErrors(this.#stopped, this.#record)
   }
 
-  /** How available an endpoint is now. */
-  readonly #readiness = (endpoint: Endpoint): Readiness => readinessOf(this.#services.providers, endpoint)
-
   #timeLeftMs(): number {
     return this.#deadlineAt - this.#services.clock.monotonic()
   }
 
   /** False when the caller disconnected meanwhile. */
-  #wait(ms: number): Promise<boolean> {
+  async #waitFor(ms: number): Promise<boolean> {
     const sink = this.#sink
-    if (sink.disconnected) {
-      this.#record.add({ type: 'caller-left' })
-      return Promise.resolve(false)
+    if (!sink.disconnected) {
+      this.#wait = new CooldownWait(sink, this.#services.clock, ms)
+      const isConnected = await this.#wait.ended
+      this.#wait = undefined
+      if (isConnected) return true
     }
-    return new Promise((resolve) => {
-      const cancel = this.#services.clock.after(ms, () => this.#wake?.(true))
-      this.#wake = (isConnected) => {
-        cancel()
-        sink.watcher = undefined
-        this.#wake = undefined
-        resolve(isConnected)
-      }
-      sink.watcher = this
-    })
-  }
-
-  onDrain(): void {}
-
-  /** During a wait; attempts have their own watcher. */
-  onDisconnect(): void {
-    this.#record.add({ type: 'caller-left' })
-    this.#wake?.(false)
-  }
-}
-
-function outcomeOf(history: readonly AttemptFailure<Endpoint>[]): AttemptOutcome {
-  const error = reportedFailure(history)?.error
-  return error === undefined ? DISCONNECTED : { type: 'failed', error, isPartial: false }
-}
-
-/** The caller gets the error of the attempt before. */
-function notAfforded({ lastError }: RequestRecord, isPartial: boolean): AttemptOutcome {
-  const error =
-    lastError ??
-    new BrokerError(
-      'upstream-failed',
-      'the response is not complete, and the budget affords no attempt to resume it',
-    )
-  return { type: 'failed', error, isPartial }
-}
-
-/** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
-function withCapHeader(
-  headers: Readonly<Record<string, string>>,
-  grant: Grant,
-): Readonly<Record<string, string>> {
-  const cap = capAt(grant, grant.candidates[0])
-  if (cap === undefined) return headers
-  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
-  return { ...headers, 'x-aibroker-limited': limited }
-}
-
-function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): ResponseSource {
-  const endpoint = record.responding
-  return {
-    model: endpoint?.model ?? '',
-    provider: endpoint === undefined ? undefined : providers.get(endpoint.provider)?.displayName,
+    this.#record.add(CALLER_LEFT)
+    return false
   }
 }

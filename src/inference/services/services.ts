@@ -99,9 +99,10 @@ export function routingInput(
   { catalog, providers, endpointStats, accounting, routerEndpoints }: InferenceServices,
   caller: Caller,
 ): RoutingInput {
-  const here = { catalog: catalog(), providers: providers() }
+  const allowed = allowedBy(catalog(), providers(), accounting.restrictionsFor(caller))
   return {
-    ...allowedBy(here, accounting.restrictionsFor(caller)),
+    catalog: allowed.catalog,
+    providers: allowed.providers,
     performanceOf: endpointStats.of,
     routerEndpoints: routerEndpoints?.cachedEndpointsOf,
   }
