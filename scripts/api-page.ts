@@ -1,15 +1,20 @@
 import { ERRORS } from '../src/base/errors.ts'
 import type { ErrorCode } from '../src/base/errors.ts'
-import { API_ROUTES, REST_PREFIXES, ROOT_ROUTES } from '../src/server/rest/routes.ts'
+import {
+  ACCOUNT_AND_MODEL_ROUTES,
+  INFERENCE_ROUTES,
+  REST_PREFIXES,
+  ROOT_ROUTES,
+} from '../src/server/rest/routes.ts'
 
-type Route = (typeof API_ROUTES)[number]
+type Route = (typeof INFERENCE_ROUTES | typeof ROOT_ROUTES)[number]
 
 /** The reference page of the REST API, generated from the route table and the error table. */
 export function apiPage(): string {
   const parts = [
     HEAD,
     `## Below ${REST_PREFIXES.map((prefix) => `\`${prefix}\``).join(' and ')}`,
-    routeTable(API_ROUTES),
+    routeTable([...INFERENCE_ROUTES, ...ACCOUNT_AND_MODEL_ROUTES]),
     '## At the root',
     routeTable(ROOT_ROUTES),
     TOOLS,

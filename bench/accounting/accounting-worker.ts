@@ -71,7 +71,7 @@ async function reserveAndSettle(): Promise<never> {
   const requestContext = { caller, referer: undefined, title: undefined }
   for (;;) {
     const id = generationId(Date.now())
-    const { ledger } = await accounting.reserve({
+    const reserved = await accounting.reserve({
       request: inferenceRequest,
       context: requestContext,
       id,
@@ -79,7 +79,7 @@ async function reserveAndSettle(): Promise<never> {
     })
     const startedAt = Date.now()
     const { kind, requestedModel, stream, maxCost } = inferenceRequest
-    const hold = await ledger.hold({
+    const hold = await reserved.hold({
       id,
       caller,
       kind: kind.name,
@@ -89,7 +89,7 @@ async function reserveAndSettle(): Promise<never> {
       startedAt,
     })
     // Callers don't wait for the settlement either.
-    void ledger.settle(hold, settlement)
+    void reserved.settle(hold, settlement)
   }
 }
 

@@ -13,7 +13,10 @@ import { createLimits } from '../../src/limits/limits.ts'
 import { openLimitStore } from '../../src/limits/limit-store.ts'
 import { IPC_FD, openIpcChannel } from '../../src/daemon/workers/ipc/ipc-channel.ts'
 import type { FromWorker, ToWorker } from '../../src/daemon/workers/ipc/ipc-messages.ts'
-import { RemoteAccountingServer } from '../../src/daemon/workers/primary/remote-accounting-server.ts'
+import {
+  RemoteAccountingServer,
+  type RemoteAccountingServerParts,
+} from '../../src/daemon/workers/primary/remote-accounting-server.ts'
 import { openStore } from '../../src/store/store.ts'
 
 /** Throughput and cost of a primary that does only the accounting of its workers, in this process. */
@@ -46,11 +49,13 @@ export async function measureAccounting(
     const services = {
       ledger,
       limits: createLimits({ rules, ledger, clock }),
-      concurrencyLimit: createConcurrencyLimit(100_000),
       endpointStats: { record: () => void settled++ },
       upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
     }
-    const children = Array.from({ length: workers }, () => startAccountingWorker(concurrency, services))
+    const http = { concurrencyLimit: createConcurrencyLimit(100_000) }
+    const children = Array.from({ length: workers }, () =>
+      startAccountingWorker(concurrency, { services, http }),
+    )
     await sleep(WARM_UP_MS)
     const [before, cpuBefore, startMs] = [settled, process.cpuUsage(), performance.now()]
     await sleep(forMs)
@@ -72,7 +77,7 @@ export async function measureAccounting(
 
 function startAccountingWorker(
   concurrency: number,
-  services: ConstructorParameters<typeof RemoteAccountingServer>[0]['services'],
+  parts: Pick<RemoteAccountingServerParts, 'services' | 'http'>,
 ): () => Promise<void> {
   const child = spawn(
     process.execPath,
@@ -82,7 +87,7 @@ function startAccountingWorker(
     },
   )
   const accounting = new RemoteAccountingServer({
-    services,
+    ...parts,
     log: SILENT,
     respond: (message) => channel.send(message),
     respondDeferred: (message) => channel.sendDeferred(message),

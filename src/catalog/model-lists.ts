@@ -11,7 +11,7 @@ export interface ModelLists {
   /** Fetches OpenRouter's own endpoints of a model (`author/slug`), in its wire format; none when it is unavailable. Never rejects. */
   endpointsOf(slug: string): Promise<readonly object[]>
   /** The endpoints of a model that were fetched before, for routing; `undefined` while they are unknown. */
-  known(slug: string): readonly RouterEndpoint[] | undefined
+  cachedEndpointsOf(slug: string): readonly RouterEndpoint[] | undefined
 }
 
 /** The outcome of fetching one list. */

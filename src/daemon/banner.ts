@@ -27,7 +27,7 @@ export function banner(daemon: Daemon, config: Config): string {
     `hero_aibroker ${VERSION}${config.isMother ? ', mother of a cascade' : ''}`,
     ...lines,
     '',
-    ...(providers.every(({ isStandIn }) => isStandIn) ? [NO_PROVIDER, ''] : []),
+    ...(providers.every(({ isMock }) => isMock) ? [NO_PROVIDER, ''] : []),
     'Try it:',
     `  ${curlLine(sockets.rest)}`,
     '',
@@ -37,8 +37,8 @@ export function banner(daemon: Daemon, config: Config): string {
 const NO_PROVIDER =
   '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
 
-function providerText({ id, keyCount, isStandIn }: Provider): string {
-  if (isStandIn) return `${id} (built-in echo)`
+function providerText({ id, keyCount, isMock }: Provider): string {
+  if (isMock) return `${id} (built-in echo)`
   if (keyCount === 0) return id
   return `${id} (${keyCount === 1 ? '1 key' : `${keyCount} keys`})`
 }
@@ -46,9 +46,9 @@ function providerText({ id, keyCount, isStandIn }: Provider): string {
 /** Without the models of the built-in echo. */
 function modelsText({ services }: Daemon): string {
   const providers = services.providers()
-  const real = new Map([...providers].filter(([, { isStandIn }]) => !isStandIn))
+  const real = new Map([...providers].filter(([, { isMock }]) => !isMock))
   const models = [...services.catalog().models.values()].filter(({ endpoints }) =>
-    endpoints.some(({ provider }) => providers.get(provider)?.isStandIn !== true),
+    endpoints.some(({ provider }) => providers.get(provider)?.isMock !== true),
   )
   const offered = models.filter((model) => isAvailable(model, real)).length
   const missing = models.length - offered

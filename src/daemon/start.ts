@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { Services } from '../inference/services/services.ts'
+import type { AdminServices } from '../inference/services/services.ts'
 import type { Config, Flags } from '../config/config.ts'
 import type { SocketPaths } from '../runtime/socket-paths.ts'
 import { refuseOpenTcp, type TcpAddress } from './listeners/listeners.ts'
@@ -13,7 +13,7 @@ import { openStorage } from './startup/storage.ts'
 import { WorkerBroadcast } from './workers/primary/worker-broadcast.ts'
 
 export interface Daemon {
-  readonly services: Services
+  readonly services: AdminServices
   readonly sockets: SocketPaths
   readonly tcp: TcpAddress | undefined
   readonly modelsPath: string
@@ -43,7 +43,7 @@ export async function startDaemon(
   const tcp = await startListeners(built, flags)
   const open = stack.move()
   return {
-    services: services.inference,
+    services: services.admin,
     sockets: instance.sockets,
     tcp,
     modelsPath: config.modelsConfigPath,

@@ -62,7 +62,7 @@ export function nextStep<C extends Candidate>(state: FallbackState<C>): Step<C> 
   const fresh = eligible.filter((candidate) => !history.some((tried) => tried.candidate.id === candidate.id))
   const next =
     fresh.find((candidate) => readiness(candidate).state === 'ready') ??
-    fresh.find((candidate) => readiness(candidate).state === 'shaky')
+    fresh.find((candidate) => readiness(candidate).state === 'degraded')
   if (next !== undefined) return attempt(next)
   return (
     retrySame(eligible, state) ??
@@ -112,7 +112,7 @@ function retrySame<C extends Candidate>(
   if (new Set(ids).size < ids.length) return undefined
   const found = history.find(
     ({ candidate, error }) =>
-      isMomentary(error) && eligible.includes(candidate) && readiness(candidate).state !== 'resting',
+      isMomentary(error) && eligible.includes(candidate) && readiness(candidate).state !== 'cooling-down',
   )
   return found && attempt(found.candidate, RETRY_AFTER_MS * (1 + random))
 }
@@ -143,7 +143,8 @@ function waitFor<C extends Candidate>(
     .map((candidate) => ({ candidate, ...readiness(candidate) }))
     .filter(mayWaitFor)
     .filter(
-      ({ state, availableInMs }) => state === 'resting' && availableInMs <= Math.min(MAX_WAIT_MS, timeLeftMs),
+      ({ state, availableInMs }) =>
+        state === 'cooling-down' && availableInMs <= Math.min(MAX_WAIT_MS, timeLeftMs),
     )
     .sort((a, b) => a.availableInMs - b.availableInMs)
   const [soonest] = waits

@@ -40,7 +40,7 @@ function recoveriesAt<C extends Candidate>(
   candidates: readonly C[],
   { broken, readiness, continues }: BrokenStream<C>,
 ): readonly Recovery<C>[] {
-  const available = candidates.filter((candidate) => readiness(candidate).state !== 'resting')
+  const available = candidates.filter((candidate) => readiness(candidate).state !== 'cooling-down')
   const by = (mode: RecoveryMode, able: readonly C[]): Recovery<C>[] =>
     able.map((candidate) => ({ candidate, mode }))
   return [

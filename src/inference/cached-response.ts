@@ -1,8 +1,9 @@
 import { ZERO } from '../base/money.ts'
+import { ZERO_USAGE } from '../ledger/types.ts'
 import type { CachedResponse } from './replay/response-cache.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import type { RequestContext } from './request/inference-request.ts'
-import type { Services } from './services/services.ts'
+import type { InferenceServices, ReplayServices } from './services/services.ts'
 
 /** The provider in the ledger's entry. */
 const CACHE_PROVIDER = 'cache'
@@ -16,7 +17,8 @@ export async function sendCached(
   kind: string,
   context: RequestContext,
   sink: ResponseSink,
-  { clock, ledger, limits, catalog }: Services,
+  { clock, catalog }: Pick<InferenceServices, 'clock' | 'catalog'>,
+  { accounting }: Pick<ReplayServices, 'accounting'>,
 ): Promise<void> {
   const { caller, referer, title } = context
   const startedMonotonic = clock.monotonic()
@@ -25,7 +27,7 @@ export async function sendCached(
   const startedAt = clock.now()
   const created = Math.floor(startedAt / 1000)
   const pieces = cached.pieces.map((piece) => renewed(piece, id, created, cached.id))
-  const admission = limits.admit(caller, 0)
+  const admission = accounting.admit(caller, 0)
   try {
     const request = {
       id,
@@ -38,20 +40,20 @@ export async function sendCached(
       referer,
       title,
     }
-    const hold = await ledger.hold(request)
+    const hold = await accounting.hold(request)
     sink.start(admission.headers)
     sink.setAttempted?.([])
     if (streamed) for (const piece of pieces) sink.chunk(piece)
     else sink.respond(pieces[0] ?? '{}')
     sink.end()
     const durationMs = clock.monotonic() - startedMonotonic
-    await ledger.settle(hold, {
+    await accounting.settle(hold, {
       status: 'finished',
       endpoint: undefined,
       provider: CACHE_PROVIDER,
       attempts: [],
       attemptCount: 0,
-      usage: NO_USAGE,
+      usage: ZERO_USAGE,
       countSource: 'reported',
       cost: ZERO,
       costLow: undefined,
@@ -65,16 +67,6 @@ export async function sendCached(
   } finally {
     admission.release(0)
   }
-}
-
-const NO_USAGE = {
-  prompt: 0,
-  completion: 0,
-  cachedPrompt: 0,
-  cacheWrite: 0,
-  reasoning: 0,
-  audioPrompt: 0,
-  audioCompletion: 0,
 }
 
 /** A cached piece under another id and time, with all counts at 0 and without the routing metadata of the first response. */

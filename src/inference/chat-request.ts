@@ -10,14 +10,14 @@ import type { RequestContext, InferenceRequest, InferenceKind } from './request/
 import { chatFormatter } from './response/chat-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
 import { selectCandidates } from './select-candidates.ts'
-import type { Services } from './services/services.ts'
+import type { InferenceServices } from './services/services.ts'
 import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 
 /** One chat request with its candidates. Throws what routing throws when no endpoint can serve it. */
 export function prepareChat(
   request: ChatRequest,
   context: RequestContext,
-  services: Services,
+  services: InferenceServices,
 ): InferenceRequest | Promise<InferenceRequest> {
   const { body, routing, stream, n } = request
   const { candidates } = selectCandidates(

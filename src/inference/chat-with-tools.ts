@@ -3,6 +3,7 @@ import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { generationId } from '../base/ids.ts'
 import { money, ZERO, type Money } from '../base/money.ts'
 import type { ChatLimits } from '../mcp/config/config.ts'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { McpGateway } from '../mcp/mcp-gateway.ts'
 import { DEFAULT_LIMITS } from '../providers/transport/timeouts.ts'
 import { parseChatRequest, type ChatRequest } from '../wire/openai/chat.ts'
@@ -14,7 +15,7 @@ import { mayCost } from './execution/attempt-errors.ts'
 import type { RequestContext } from './request/inference-request.ts'
 import { prepareChat } from './chat-request.ts'
 import { Execution } from './execution/execution.ts'
-import type { Services } from './services/services.ts'
+import type { InferenceServices, ToolChats } from './services/services.ts'
 import { runToolCall } from './tools/run-tool-call.ts'
 import { ToolBudget } from './tools/tool-budget.ts'
 import { ToolRound, type RequestedCall } from './tools/tool-round.ts'
@@ -26,8 +27,10 @@ interface Loop {
   readonly request: ChatRequest
   readonly context: RequestContext
   readonly sink: ResponseSink
-  readonly services: Services
+  readonly services: InferenceServices
   readonly tools: McpGateway
+  /** Has the costs of the rounds. */
+  readonly ledger: Pick<Ledger, 'find' | 'whenWritten'>
   readonly set: ToolSelection
   /** The caller's own entries of `tools`, and the names of the functions among them. */
   readonly callerTools: readonly unknown[]
@@ -40,27 +43,28 @@ interface Loop {
 }
 
 /**
- * Responds to a chat that may use the broker's tools. Every round is an `Execution` with a ledger entry of its own, every
- * tool call has one too, and all entries belong to one group, whose id is the response's. Calls of the caller's own
- * functions are left to the caller: they end the loop, and calls of the broker's tools beside them are not run. Bounded in
- * rounds, time and money; throws like `Execution.execute`, and `over-budget` or `upstream-timeout` when a bound ends it.
+ * Runs chats that may use the broker's tools, in the primary, which has the MCP servers and the ledger. Every round is an
+ * `Execution` with a ledger entry of its own, every tool call has one too, and all entries belong to one group, whose id is
+ * the response's. Calls of the caller's own functions are left to the caller: they end the loop, and calls of the broker's
+ * tools beside them are not run. Bounded in rounds, time and money; throws like `Execution.execute`, and `over-budget` or
+ * `upstream-timeout` when a bound ends it.
  */
-export async function chatWithTools(
-  request: ChatRequest,
-  context: RequestContext,
-  sink: ResponseSink,
-  services: Services,
-): Promise<void> {
-  const loop = await openLoop(request, context, sink, services)
-  if (loop === undefined) return
-  try {
-    await run(loop)
-  } catch (error) {
-    throw loop.budget.hasCharges ? mayCost(asBrokerError(error)) : error
+export function createToolChats(tools: McpGateway, ledger: Pick<Ledger, 'find' | 'whenWritten'>): ToolChats {
+  return {
+    chatTools: (caller) => tools.chatTools(caller),
+    async run(request, context, sink, services) {
+      const loop = await openLoop({ request, context, sink, services, tools, ledger })
+      if (loop === undefined) return
+      try {
+        await runRounds(loop)
+      } catch (error) {
+        throw loop.budget.hasCharges ? mayCost(asBrokerError(error)) : error
+      }
+    },
   }
 }
 
-async function run(loop: Loop): Promise<void> {
+async function runRounds(loop: Loop): Promise<void> {
   let messages = [...(loop.request.body.value['messages'] as readonly unknown[])]
   for (let nth = 1; ; nth++) {
     const round = await runRound(loop, messages, nth)
@@ -74,21 +78,16 @@ async function run(loop: Loop): Promise<void> {
   }
 }
 
+type OpenedWith = Pick<Loop, 'request' | 'context' | 'sink' | 'services' | 'tools' | 'ledger'>
+
 /** Lists the tools; `undefined` when the caller left meanwhile. */
-async function openLoop(
-  request: ChatRequest,
-  context: RequestContext,
-  sink: ResponseSink,
-  services: Services,
-): Promise<Loop | undefined> {
-  const { tools, clock } = services
-  if (tools === undefined)
-    throw new BrokerError('bad-request', 'tools of type “mcp” need MCP servers, and none are configured here')
+async function openLoop(chat: OpenedWith): Promise<Loop | undefined> {
+  const { request, context, sink, services, tools } = chat
   if (request.n > 1) throw new BrokerError('bad-request', 'n: must be 1 where the broker runs tools')
   const { mcp: named, own: callerTools } = splitTools(request.body.value['tools'])
   const entries = named.length > 0 ? named : [{ ...NO_MCP_REQUEST, allowed: tools.chatTools(context.caller) }]
   const limits = lowerLimits(tools.chatLimits, entries)
-  const deadlineAt = clock.monotonic() + limits.maxMs
+  const deadlineAt = services.clock.monotonic() + limits.maxMs
   const list = await whileConnected({ sink, services, deadlineAt }, (signal) =>
     tools.listTools(context.caller, signal),
   )
@@ -96,20 +95,7 @@ async function openLoop(
   const callerFunctions = new Set(callerTools.flatMap(functionName))
   const set = new ToolSelection(selectTools(list, entries), callerFunctions, limits.searchAbove)
   const [budget, response] = [new ToolBudget(limits.maxCost), new ToolResponseWriter(sink, request.stream)]
-  return {
-    request,
-    context,
-    sink,
-    services,
-    tools,
-    set,
-    callerTools,
-    callerFunctions,
-    limits,
-    deadlineAt,
-    budget,
-    response,
-  }
+  return { ...chat, set, callerTools, callerFunctions, limits, deadlineAt, budget, response }
 }
 
 const NO_MCP_REQUEST: McpToolEntry = {
@@ -135,7 +121,7 @@ async function runRound(
   messages: readonly unknown[],
   nth: number,
 ): Promise<ToolRound | undefined> {
-  const { request, context, sink, services, budget, deadlineAt } = loop
+  const { request, context, sink, services, ledger, budget, deadlineAt } = loop
   budget.check()
   const leftMs = deadlineAt - services.clock.monotonic()
   if (leftMs <= 0) throw timedOut()
@@ -146,8 +132,8 @@ async function runRound(
   const inference = { ...(await prepareChat(roundRequest, context, services)), group: sink.id }
   const timeLimits = { ...(services.timeLimits ?? DEFAULT_LIMITS), wholeMs }
   await new Execution(inference, context, round, { ...services, timeLimits }).execute()
-  await services.ledger.whenWritten()
-  budget.addRound(services.ledger.find(round.id))
+  await ledger.whenWritten()
+  budget.addRound(ledger.find(round.id))
   return sink.disconnected || round.isBroken ? undefined : round
 }
 

@@ -12,7 +12,7 @@ import { completionFormatter } from './response/completion-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import { selectCandidates } from './select-candidates.ts'
-import type { Services } from './services/services.ts'
+import type { InferenceServices } from './services/services.ts'
 import { createUsageMeter, type UsageMeter } from './usage/usage-meter.ts'
 
 /**
@@ -23,7 +23,7 @@ export async function completion(
   request: CompletionRequest,
   context: RequestContext,
   sink: ResponseSink,
-  services: Services,
+  services: InferenceServices,
 ): Promise<void> {
   const { body, chatBody, routing, stream, n } = request
   const { candidates } = selectCandidates(

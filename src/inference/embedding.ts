@@ -12,7 +12,7 @@ import { embeddingFormatter } from './response/embedding-response.ts'
 import type { ResponseInfo, ResponseFormatter } from './response/response-formatter.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import { selectCandidates } from './select-candidates.ts'
-import type { Services } from './services/services.ts'
+import type { InferenceServices } from './services/services.ts'
 import { UsageMeter } from './usage/usage-meter.ts'
 
 /** Responds to one embedding request, with the same routing, fallback and ledger as a chat. Throws like `Execution.execute`. */
@@ -20,7 +20,7 @@ export function embedding(
   request: EmbeddingRequest,
   context: RequestContext,
   sink: ResponseSink,
-  services: Services,
+  services: InferenceServices,
 ): Promise<void> {
   const { body, routing } = request
   const { candidates } = selectCandidates(

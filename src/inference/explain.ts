@@ -2,13 +2,14 @@ import { asBrokerError, BrokerError } from '../base/errors.ts'
 import { usdText, type Money } from '../base/money.ts'
 import type { Endpoint, ModelKind } from '../catalog/catalog.ts'
 import { costOf, maxCostOf, type UsageBounds } from '../ledger/cost.ts'
+import { ZERO_USAGE } from '../ledger/types.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Readiness } from '../providers/keys/key-pool.ts'
 import type { Exclusion, ExclusionLog } from '../routing/endpoint-candidate.ts'
 import type { RoutingPreferences } from '../wire/openai/routing-preferences.ts'
 import { affordableCandidates } from './budget/affordable-candidates.ts'
 import { maxChatUsage, maxPromptUsage, type ChatBounds } from './budget/worst-case.ts'
-import type { Services } from './services/services.ts'
+import type { AdminServices } from './services/services.ts'
 import { BYTES_PER_TOKEN } from './usage/token-ratio.ts'
 import { selectFor } from './select-candidates.ts'
 
@@ -45,7 +46,7 @@ export interface Quote {
 }
 
 /** Which endpoints a request would be sent to, in which order, at which price, and why not to the others. */
-export function explain(request: ExplainRequest, caller: Caller, services: Services): Explanation {
+export function explain(request: ExplainRequest, caller: Caller, services: AdminServices): Explanation {
   const { kind, routing } = request
   const leftOut: ExclusionLog = { endpoints: [], models: [] }
   const explanationOf = (candidates: readonly Endpoint[], error: BrokerError | undefined): Explanation => ({
@@ -68,7 +69,11 @@ export function explain(request: ExplainRequest, caller: Caller, services: Servi
   }
 }
 
-function candidateOf(endpoint: Endpoint, request: ExplainRequest, { providers }: Services): QuotedCandidate {
+function candidateOf(
+  endpoint: Endpoint,
+  request: ExplainRequest,
+  { providers }: Pick<AdminServices, 'providers'>,
+): QuotedCandidate {
   const readiness = providers().get(endpoint.provider)?.readiness(endpoint.modelId)
   return { endpoint, quote: quote(request, endpoint), readiness }
 }
@@ -78,7 +83,7 @@ function affordable(
   candidates: readonly Endpoint[],
   request: ExplainRequest,
   caller: Caller,
-  { limits }: Services,
+  { limits }: Pick<AdminServices, 'limits'>,
   { endpoints }: ExclusionLog,
 ): readonly Endpoint[] {
   const allowance = limits.allowance(caller)
@@ -105,7 +110,7 @@ function affordable(
 }
 
 /** Routing takes a provider that the caller may not use for one that isn't configured, so that the reason is corrected here. */
-function excludedByPolicy(exclusion: Exclusion, { providers }: Services): Exclusion {
+function excludedByPolicy(exclusion: Exclusion, { providers }: Pick<AdminServices, 'providers'>): Exclusion {
   const isHere = providers().has(exclusion.endpoint.provider)
   if (exclusion.step !== 'Filter by Configured Providers' || !isHere) return exclusion
   return { ...exclusion, step: 'Filter by Pin', reason: 'this caller is pinned to others' }
@@ -126,7 +131,7 @@ function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
     expected:
       price &&
       costOf(
-        { ...NO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.maxImages },
+        { ...ZERO_USAGE, prompt: promptTokens, completion: completionTokens, images: bounds.maxImages },
         price,
       ),
     maxCost: price && maxCostOf(bounds, price),
@@ -135,12 +140,4 @@ function quote(request: ExplainRequest, endpoint: Endpoint): Quote {
 
 function boundsFor(request: ExplainRequest, endpoint: Endpoint): UsageBounds {
   return request.kind === 'chat' ? maxChatUsage(request, endpoint) : maxPromptUsage(request.body)
-}
-
-const NO_USAGE = {
-  cachedPrompt: 0,
-  cacheWrite: 0,
-  reasoning: 0,
-  audioPrompt: 0,
-  audioCompletion: 0,
 }

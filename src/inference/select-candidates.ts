@@ -5,11 +5,15 @@ import type { Plan, RouteQuery } from '../routing/route.ts'
 import { NO_PREFERENCES } from '../wire/openai/provider-preferences.ts'
 import type { RequestContext } from './request/inference-request.ts'
 import { explainExclusion } from './services/access-policy.ts'
-import { routingInput, type Services } from './services/services.ts'
+import { routingInput, type InferenceServices } from './services/services.ts'
 import { withNoAttempts } from './execution/openrouter-metadata.ts'
 
 /** The candidates of a request. Throws what routing throws, with the routing metadata where the caller wants it. */
-export function selectCandidates(query: RouteQuery, context: RequestContext, services: Services): Plan {
+export function selectCandidates(
+  query: RouteQuery,
+  context: RequestContext,
+  services: InferenceServices,
+): Plan {
   try {
     return selectFor(query, context.caller, services)
   } catch (error) {
@@ -21,7 +25,7 @@ export function selectCandidates(query: RouteQuery, context: RequestContext, ser
 export function selectFor(
   query: RouteQuery,
   caller: Caller,
-  services: Services,
+  services: InferenceServices,
   excluded?: ExclusionLog,
 ): Plan {
   try {
@@ -29,12 +33,15 @@ export function selectFor(
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    throw explainExclusion(error, services.limits.restrictionsFor(caller))
+    throw explainExclusion(error, services.accounting.restrictionsFor(caller))
   }
 }
 
 /** A request with provider preferences is likely to be followed by another, which needs to know the endpoints behind a router: they are fetched now. */
-function prefetchRouterEndpoints({ candidates }: Plan, { routerEndpoints, providers }: Services): void {
+function prefetchRouterEndpoints(
+  { candidates }: Plan,
+  { routerEndpoints, providers }: InferenceServices,
+): void {
   if (routerEndpoints === undefined) return
   for (const { provider, modelId } of candidates)
     if (providers().get(provider)?.speaksOpenRouter === true && !modelId.includes(':'))

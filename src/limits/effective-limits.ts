@@ -10,7 +10,7 @@ import {
 } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { LimitRule, LimitSubject } from '../wire/rpc/limit-rule.ts'
-import { readRule, type Rule } from './limit-rule.ts'
+import { readRule, type Restriction, type Rule } from './limit-rule.ts'
 
 /** One rule that applies to a caller, and the account under which it counts. */
 export interface EffectiveLimit {
@@ -70,6 +70,11 @@ export class EffectiveLimits {
   }
 }
 
+/** The restrictions on routing among these limits. */
+export function restrictionsOf(limits: readonly EffectiveLimit[]): readonly Restriction[] {
+  return limits.length === 0 ? NO_RESTRICTIONS : limits.flatMap(({ rule }) => rule.restriction ?? [])
+}
+
 /** Merges rules: a more specific one replaces the fields that it sets. Throws `over-budget` for a rule that can't be parsed. */
 function merged(found: readonly StoredRule[]): Rule {
   try {
@@ -114,3 +119,4 @@ function nameOf(subject: LimitSubject): string {
 }
 
 const NO_LIMITS: readonly EffectiveLimit[] = []
+const NO_RESTRICTIONS: readonly Restriction[] = []

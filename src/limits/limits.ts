@@ -6,7 +6,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/balances/periods.ts'
 import { RateCounter } from './rate-counter.ts'
 import type { LimitStore } from './limit-store.ts'
-import type { EffectiveLimit } from './effective-limits.ts'
+import { restrictionsOf, type EffectiveLimit } from './effective-limits.ts'
 import type { Restriction } from './limit-rule.ts'
 
 /** Rate limits, concurrency, budgets and restrictions of callers. */
@@ -117,10 +117,7 @@ class LiveLimits implements Limits {
   }
 
   restrictionsFor(caller: Caller): readonly Restriction[] {
-    const applicable = this.#parts.rules.limitsFor(caller)
-    return applicable.length === 0
-      ? NO_RESTRICTIONS
-      : applicable.flatMap(({ rule }) => rule.restriction ?? [])
+    return restrictionsOf(this.#parts.rules.limitsFor(caller))
   }
 
   budgetStatus(caller: Caller): readonly BudgetStatus[] {
@@ -160,7 +157,6 @@ class LiveLimits implements Limits {
 }
 
 const UNLIMITED: LimitAdmission = { headers: {}, mayHedge: undefined, release: () => undefined }
-const NO_RESTRICTIONS: readonly Restriction[] = []
 
 /** One rule that forbids hedging is enough. */
 function mayHedgeBy(applicable: readonly EffectiveLimit[]): boolean | undefined {

@@ -62,7 +62,7 @@ export interface ProviderDefinition {
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
-  readonly isStandIn?: boolean | undefined
+  readonly isMock?: boolean | undefined
 }
 
 /** The kind of a request, which decides its path at the provider. */
@@ -113,7 +113,7 @@ export interface Provider {
   readonly displayName: string
   readonly keyCount: number
   readonly abortStopsBilling: boolean
-  readonly isStandIn: boolean
+  readonly isMock: boolean
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
   readonly privacy?: Privacy | undefined

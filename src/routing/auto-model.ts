@@ -22,14 +22,14 @@ export function automaticCandidates(
       if (state !== undefined) candidates.push({ model, endpoint, state })
     }
   }
-  const real = candidates.filter(({ state }) => !state.isStandIn)
+  const real = candidates.filter(({ state }) => !state.isMock)
   const chosen = real.filter(({ model }) => model.isDiscovered !== true)
   const pool = [chosen, real, candidates].find((some) => some.length > 0) ?? []
   if (pool.length === 0) throw noProviderForKind(kind)
   for (const { endpoint, state } of exclusions === undefined
     ? []
     : candidates.filter((each) => !pool.includes(each)))
-    exclusions?.endpoints.push({ endpoint, step: STEP, reason: state.isStandIn ? IS_MOCK : IS_DISCOVERED })
+    exclusions?.endpoints.push({ endpoint, step: STEP, reason: state.isMock ? IS_MOCK : IS_DISCOVERED })
   return pool
 }
 

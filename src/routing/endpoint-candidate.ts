@@ -4,7 +4,7 @@ import type { RouterEndpoint } from '../catalog/sources/router-endpoints.ts'
 /** What routing knows about a configured provider. */
 export interface ProviderState {
   /** The built-in mock provider: automatic choices use it only when no other provider is configured. */
-  readonly isStandIn: boolean
+  readonly isMock: boolean
   /** A router such as OpenRouter: it understands provider preferences and chooses among providers of its own. */
   readonly speaksOpenRouter?: boolean | undefined
   /** Its data policy for prompts; absent when unknown. */

@@ -42,7 +42,7 @@ export interface Metrics {
   readonly since: number
   readonly total: RequestMetrics
   endpoints(): readonly EndpointMetrics[]
-  httpResponses(): readonly { readonly door: string; readonly status: number; readonly count: number }[]
+  httpResponses(): readonly { readonly listener: string; readonly status: number; readonly count: number }[]
 }
 
 /**
@@ -84,7 +84,7 @@ export function createMetrics(clock: Clock): Metrics {
     endpoints: () => [...endpoints.values()],
     httpResponses: () =>
       [...httpResponses].flatMap(([listener, counts]) =>
-        [...counts].map(([status, count]) => ({ door: listener, status, count })),
+        [...counts].map(([status, count]) => ({ listener, status, count })),
       ),
   }
 }

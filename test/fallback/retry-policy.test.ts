@@ -10,9 +10,9 @@ import {
 import type { Readiness } from '../../src/providers/keys/key-pool.ts'
 
 const READY: Readiness = { state: 'ready', availableInMs: 0, reason: undefined }
-const DEGRADED: Readiness = { state: 'shaky', availableInMs: 0, reason: 'failing' }
+const DEGRADED: Readiness = { state: 'degraded', availableInMs: 0, reason: 'failing' }
 const coolingDown = (readyInMs: number): Readiness => ({
-  state: 'resting',
+  state: 'cooling-down',
   availableInMs: readyInMs,
   reason: 'circuit-open',
 })
@@ -93,7 +93,7 @@ describe('the retry policy picks', () => {
   })
 
   test('a candidate whose circuit is open, at once, when there is no other', () => {
-    const limited: Readiness = { state: 'resting', availableInMs: 60_000, reason: 'limited' }
+    const limited: Readiness = { state: 'cooling-down', availableInMs: 60_000, reason: 'limited' }
     expect(next({ health: { a: limited, b: coolingDown(3000), c: limited } })).toBe('b')
     expect(next({ candidates: [a], health: { a: limited } })).toBe('a')
   })

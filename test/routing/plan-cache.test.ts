@@ -36,7 +36,7 @@ function catalogOf(cheap: 'a' | 'b'): Catalog {
 }
 
 const catalogs = { a: catalogOf('a'), b: catalogOf('b') }
-const sets = [['a'], ['a', 'b'], []].map((ids) => new Map(ids.map((id) => [id, { isStandIn: false }])))
+const sets = [['a'], ['a', 'b'], []].map((ids) => new Map(ids.map((id) => [id, { isMock: false }])))
 
 const input: fc.Arbitrary<RoutingInput> = fc.record({
   catalog: fc.constantFrom(catalogs.a, catalogs.b),
@@ -95,7 +95,7 @@ test('a query with an exclusion log gets all exclusions, although its plan is ca
   const cachedRoute = createCachedRoute()
   const routingInput: RoutingInput = {
     catalog: catalogs.a,
-    providers: new Map([['a', { isStandIn: false }]]),
+    providers: new Map([['a', { isMock: false }]]),
     performanceOf: () => undefined,
   }
   const sentQuery: RouteQuery = {

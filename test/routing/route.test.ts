@@ -26,7 +26,7 @@ const catalog = catalogOf({
 
 const ids = (
   model: string,
-  ready: ReadonlyMap<string, { isStandIn: boolean }>,
+  ready: ReadonlyMap<string, { isMock: boolean }>,
   strategy: 'cheapest' | 'best' = 'cheapest',
 ) => {
   const requested = { model, otherModels: [], preferences: NO_PREFERENCES, needs: NO_NEEDS }

@@ -51,4 +51,4 @@ export function catalogOf(
 }
 
 export const providers = (...ids: string[]): ReadonlyMap<string, ProviderState> =>
-  new Map(ids.map((id) => [id, { isStandIn: id === 'local', speaksOpenRouter: id === 'openrouter' }]))
+  new Map(ids.map((id) => [id, { isMock: id === 'local', speaksOpenRouter: id === 'openrouter' }]))

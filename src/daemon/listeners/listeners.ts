@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
-import type { Services } from '../../inference/services/services.ts'
+import type { InFlight } from '../../inference/admission/in-flight.ts'
+import type { AdminServices, HttpServices, ReplayServices } from '../../inference/services/services.ts'
 import type { Config } from '../../config/config.ts'
 import type { BearerVerifier } from '../../auth/verify-bearer.ts'
 import { createHttpServer, type HttpServerOptions } from '../../server/http/http-server.ts'
@@ -12,7 +13,12 @@ import { authenticate, isAdmin } from '../../server/http/authenticate.ts'
 import { addHeroRoutes } from '../../server/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../server/mcp/mount-mcp.ts'
 import { mayListen, requireBearer, requireLocalOrigin } from '../../server/http/tcp-access.ts'
-import { addRestRoutes, REST_PREFIXES, WEB_PREFIXES } from '../../server/rest/routes.ts'
+import {
+  addAccountAndModelRoutes,
+  addInferenceRoutes,
+  REST_PREFIXES,
+  WEB_PREFIXES,
+} from '../../server/rest/routes.ts'
 import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-types.ts'
 import { prometheusText } from '../../server/rpc/prometheus.ts'
 import { registerRpc, type MountedRpc, type RpcOptions } from '../../server/rpc/rpc-server.ts'
@@ -30,7 +36,9 @@ export interface ListenerParts {
   readonly config: Config
   readonly clock: Clock
   readonly log: DaemonLog
-  readonly services: Services
+  readonly services: AdminServices
+  readonly http: HttpServices
+  readonly replay: ReplayServices
   readonly handlers: Handlers
   readonly streams: StreamHandlers
   readonly metrics: Metrics
@@ -173,8 +181,14 @@ function buildRestListener({ name, prefixes, context }: RestListener, parts: Lis
   const options = optionsFor(name, parts)
   const server = createHttpServer(context === undefined ? options : inContext(context, options))
   addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name })
-  addRestRoutes(server, parts.services, prefixes)
+  addRestRoutes(server, prefixes, parts)
   return { server, mcp: addMcp(server, options, parts) }
+}
+
+function addRestRoutes(server: FastifyInstance, prefixes: readonly string[], parts: ListenerParts): void {
+  const { services, http, replay } = parts
+  addInferenceRoutes(server, prefixes, { services, http, replay })
+  addAccountAndModelRoutes(server, prefixes, { services, http })
 }
 
 export function inContext(context: string, options: HttpServerOptions): HttpServerOptions {
@@ -204,7 +218,7 @@ function buildTcpListener(
   const options = peerAddress === undefined ? plain : { ...plain, callers: { ...plain.callers, peerAddress } }
   const server = createHttpServer(options)
   addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP })
-  addRestRoutes(server, parts.services, REST_PREFIXES)
+  addRestRoutes(server, REST_PREFIXES, parts)
   const rpc = addRpc(server, parts)
   return { server, rpc, mcp: addMcp(server, options, parts) }
 }
@@ -279,7 +293,7 @@ export async function drainAll(
     clock,
     services,
   }: Pick<ListenerParts, 'config' | 'clock'> & {
-    readonly services: { readonly inFlight: Services['inFlight'] }
+    readonly services: { readonly inFlight: InFlight }
   },
 ): Promise<void> {
   const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())

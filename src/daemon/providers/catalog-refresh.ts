@@ -77,7 +77,8 @@ class CatalogRefresher implements ModelLists {
 
   readonly endpointsOf: ModelLists['endpointsOf'] = (slug) => this.#endpoints.endpointsOf(slug)
 
-  readonly known: ModelLists['known'] = (slug) => this.#endpoints.known(slug)
+  readonly cachedEndpointsOf: ModelLists['cachedEndpointsOf'] = (slug) =>
+    this.#endpoints.cachedEndpointsOf(slug)
 
   close(): void {
     if (this.#schedule.state === 'open') this.#schedule.cancel()
@@ -104,9 +105,9 @@ class CatalogRefresher implements ModelLists {
   }
 }
 
-type EndpointLists = Pick<ModelLists, 'endpointsOf' | 'known'>
+type EndpointLists = Pick<ModelLists, 'endpointsOf' | 'cachedEndpointsOf'>
 
-const NO_ENDPOINTS: EndpointLists = { endpointsOf: async () => [], known: () => undefined }
+const NO_ENDPOINTS: EndpointLists = { endpointsOf: async () => [], cachedEndpointsOf: () => undefined }
 
 /** Callers can name any model, so the number of cached lists is bounded. */
 const MAX_ENDPOINT_LISTS = 512
@@ -139,7 +140,7 @@ class CachedEndpointLists implements EndpointLists {
     return rows
   }
 
-  known(slug: string): readonly RouterEndpoint[] | undefined {
+  cachedEndpointsOf(slug: string): readonly RouterEndpoint[] | undefined {
     return this.#fresh(slug)?.parsed
   }
 
@@ -180,7 +181,7 @@ async function refreshAll(
   statuses: ListStatuses,
 ): Promise<readonly RefreshedList[]> {
   const readable = [...parts.providers().values()].filter(
-    ({ getJson, isStandIn }) => getJson !== undefined && !isStandIn,
+    ({ getJson, isMock }) => getJson !== undefined && !isMock,
   )
   return Promise.all(readable.map((provider) => refreshOne(provider, parts, statuses)))
 }

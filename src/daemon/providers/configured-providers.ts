@@ -192,7 +192,7 @@ function refuseReservedNames(
   settings: ReadonlyMap<string, ProviderSetting>,
   builtIn: readonly ProviderDefinition[],
 ): void {
-  const taken = builtIn.find(({ id, isStandIn }) => isStandIn === true && settings.has(id))
+  const taken = builtIn.find(({ id, isMock }) => isMock === true && settings.has(id))
   if (taken === undefined) return
   throw new BrokerError(
     'bad-request',

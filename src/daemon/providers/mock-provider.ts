@@ -13,7 +13,7 @@ export function mockProviderDefinition(socketPath: string): ProviderDefinition {
     baseUrl: unixBaseUrl(socketPath),
     needsKey: false,
     abortStopsBilling: true,
-    isStandIn: true,
+    isMock: true,
     privacy: { trains: false, retains: false },
   }
 }

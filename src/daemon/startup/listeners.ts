@@ -25,7 +25,7 @@ export interface BuiltDaemon {
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, stack } = instance
-  const { inference, tools, metrics } = services
+  const { admin, http, replay, tools, metrics } = services
   let tcp: TcpAddress | undefined
   const handlers = createHandlers(built, () => tcp)
   const streams = brokerStreams({ logs: log })
@@ -34,7 +34,9 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     config,
     clock,
     log,
-    services: inference,
+    services: admin,
+    http,
+    replay,
     handlers,
     streams,
     metrics,
@@ -67,7 +69,8 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
   return brokerHandlers({
-    services: services.inference,
+    services: services.admin,
+    http: services.http,
     rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
     tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),
     version: VERSION,

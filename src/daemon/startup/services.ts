@@ -4,7 +4,14 @@ import { createInFlight } from '../../inference/admission/in-flight.ts'
 import { createResponseCache } from '../../inference/replay/response-cache.ts'
 import { createIdempotencyStore } from '../../inference/replay/idempotency.ts'
 import { createUpstreamIds } from '../../inference/response/upstream-ids.ts'
-import type { Services } from '../../inference/services/services.ts'
+import { LocalAccounting } from '../../inference/budget/local-accounting.ts'
+import { createToolChats } from '../../inference/chat-with-tools.ts'
+import type {
+  AdminServices,
+  HttpServices,
+  InferenceServices,
+  ReplayServices,
+} from '../../inference/services/services.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
 import { OPEN_FILES_EXHAUSTED, OPEN_FILES, type Warnings } from '../../runtime/warnings.ts'
@@ -17,8 +24,10 @@ import type { DaemonProviders } from './providers.ts'
 import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonServices {
-  /** The services that requests are executed with. */
-  readonly inference: Services
+  /** What requests are executed with, and what the other APIs use besides. */
+  readonly admin: AdminServices
+  readonly http: HttpServices
+  readonly replay: ReplayServices
   readonly tools: McpTools
   readonly metrics: Metrics
 }
@@ -35,31 +44,37 @@ export async function buildServices(
   const tools = stack.use(
     await openMcpTools({ config, environment: process.env, clock, log, ledger, limits }),
   )
-  const inference: Services = {
+  const { configured } = tools
+  const accounting = new LocalAccounting(limits, ledger)
+  const inference: InferenceServices = {
     catalog: () => registry.catalog(),
     providers: () => registry.providers(),
     route: createCachedRoute(),
-    ledger,
-    limits,
+    strategy: config.routingStrategy,
+    routerEndpoints: registry.lists,
+    endpointStats: withMetrics(endpointStats, metrics, warnings),
+    accounting,
+    inFlight: createInFlight(),
+    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
+    clock,
+    timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
+    hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     tokenCounter,
     hangUp: config.hangUp,
-    hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
-    inFlight: createInFlight(),
-    responseCache: createResponseCache(clock),
-    idempotency: createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
-    concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests),
-    endpointStats: withMetrics(endpointStats, metrics, warnings),
-    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
-    modelLists: registry.lists,
-    routerEndpoints: registry.lists,
-    clock,
-    strategy: config.routingStrategy,
-    health,
-    tools: tools.configured,
-    timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     attribution: config.attribution,
+    toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
-  return { inference, tools, metrics }
+  return {
+    admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
+    http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
+    replay: {
+      idempotency: createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
+      responseCache: createResponseCache(clock),
+      accounting,
+    },
+    tools,
+    metrics,
+  }
 }
 
 /** An admitted request fails with this code only when the process is out of file descriptors. */

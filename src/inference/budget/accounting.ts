@@ -1,22 +1,38 @@
-import type { Ledger } from '../../ledger/ledger.ts'
-import type { Limits } from '../../limits/limits.ts'
+import type { Caller } from '../../auth/caller.ts'
+import type { Money } from '../../base/money.ts'
+import type { Hold, HoldRequest, Settlement } from '../../ledger/types.ts'
+import type { Allowance, LimitAdmission } from '../../limits/limits.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 
-/** What accounting in another process has to know of a request to reserve its cost. */
-export interface ReservationRequest {
-  readonly request: InferenceRequest
-  readonly context: RequestContext
-  /** The generation id. */
-  readonly id: string
-  /** The expected tokens of the prompt. */
-  readonly tokens: number
-}
-
-/** The limits and the ledger as one request uses them. */
+/** The limits and the ledger as inference uses them: in the primary they are there, a worker sends messages to them. */
 export interface Accounting {
-  readonly limits: Pick<Limits, 'admit' | 'allowance'>
-  readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>
+  /** The allowed models and providers of a caller. A request must comply with every one. */
+  restrictionsFor(caller: Caller): readonly Restriction[]
+  /**
+   * Begins to account for a request. Accounting in another process reserves its cost now, and what is returned answers for
+   * this one request from what it learned. Throws what that process throws.
+   *
+   * @param id the generation id.
+   * @param tokens the expected tokens of the prompt.
+   */
+  begin(
+    request: InferenceRequest,
+    context: RequestContext,
+    id: string,
+    tokens: number,
+  ): RequestAccounting | Promise<RequestAccounting>
 }
 
-/** Consults accounting in another process. The result answers for this one request from what it learned. Throws what that process throws. */
-export type ReserveRemotely = (reservation: ReservationRequest) => Promise<Accounting>
+/** Accounts for one request, in this order: admit, check the allowance, hold, perhaps increase the hold, settle. */
+export interface RequestAccounting {
+  /** Throws `over-limit`. `tokens` is the expected length of the prompt. */
+  admit(caller: Caller, tokens: number): LimitAdmission
+  /** What remains of the tightest of the caller's budgets; `undefined` when it has none. */
+  allowance(caller: Caller): Allowance | undefined
+  /** Rejects with `store-full`; then nothing may be sent upstream. */
+  hold(request: HoldRequest): Promise<Hold>
+  /** The returned hold replaces the old one, which stays when it rejects: with `store-full` or `over-budget`. */
+  increaseHold(hold: Hold, maxCost: Money): Promise<Hold>
+  settle(hold: Hold, settlement: Settlement): Promise<void>
+}

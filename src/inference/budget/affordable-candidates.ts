@@ -71,6 +71,17 @@ export function capAt(grant: Grant, endpoint: Endpoint | undefined): TokenCap | 
   return { max_tokens: grant.tokens.get(endpoint.id) ?? 0, budget: period }
 }
 
+/** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
+export function withCapHeader(
+  headers: Readonly<Record<string, string>>,
+  grant: Grant,
+): Readonly<Record<string, string>> {
+  const cap = capAt(grant, grant.candidates[0])
+  if (cap === undefined) return headers
+  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
+  return { ...headers, 'x-aibroker-limited': limited }
+}
+
 /** The value of `x_aibroker.limited`. */
 export interface TokenCap {
   /** Of all choices together. */

@@ -1,6 +1,7 @@
 import { money, ZERO, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { CountSource, Settlement, Usage } from '../../ledger/types.ts'
+import { addUsage } from '../../ledger/usage/add-usage.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import { estimateUsage } from './estimate-usage.ts'
 import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
@@ -96,7 +97,7 @@ export function addAttemptCosts(parts: readonly AttemptCost[]): AttemptCost {
   const isReported = parts.every(({ costSource }) => costSource === 'upstream')
   const disputed = parts.filter(({ flag }) => flag !== undefined)
   return {
-    usage: parts.map(({ usage }) => usage).reduce(addUsage),
+    usage: parts.map(({ usage }) => usage).reduce(addKnownUsage),
     countSource: leastCertainSource(parts),
     cost: sumOfKnown(parts.map(({ cost }) => cost)),
     costLow: isExact ? undefined : sumOfKnown(parts.map(({ cost, costLow }) => costLow ?? cost ?? ZERO)),
@@ -118,23 +119,8 @@ function highOf({ cost, costLow, costHigh }: AttemptCost): Money | undefined {
   return costHigh ?? (costLow === undefined ? cost : undefined)
 }
 
-function addUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  return {
-    prompt: a.prompt + b.prompt,
-    completion: a.completion + b.completion,
-    cachedPrompt: a.cachedPrompt + b.cachedPrompt,
-    cacheWrite: a.cacheWrite + b.cacheWrite,
-    reasoning: a.reasoning + b.reasoning,
-    audioPrompt: a.audioPrompt + b.audioPrompt,
-    audioCompletion: a.audioCompletion + b.audioCompletion,
-    imagePrompt: addCounts(a.imagePrompt, b.imagePrompt),
-    images: addCounts(a.images, b.images),
-  }
-}
-
-function addCounts(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : a + b
+function addKnownUsage(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : addUsage(a, b)
 }
 
 /** `undefined` for no amounts, and as soon as one is unknown. */

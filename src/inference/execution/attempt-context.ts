@@ -43,9 +43,18 @@ export function providerOf(providers: Providers, endpoint: Endpoint): Provider {
   return provider
 }
 
+/** How available endpoints are now. */
+export function readinessAt(providers: Providers): (endpoint: Endpoint) => Readiness {
+  return (endpoint) => readinessOf(providers, endpoint)
+}
+
 export function readinessOf(providers: Providers, { provider, modelId }: Endpoint): Readiness {
   return providers().get(provider)?.readiness(modelId) ?? REMOVED
 }
 
 /** Of a provider that a reload removed. */
-const REMOVED: Readiness = { state: 'resting', availableInMs: Number.POSITIVE_INFINITY, reason: undefined }
+const REMOVED: Readiness = {
+  state: 'cooling-down',
+  availableInMs: Number.POSITIVE_INFINITY,
+  reason: undefined,
+}

@@ -3,8 +3,11 @@ import { usdNumber, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
+import type { ChatChunk } from '../../wire/openai/chat.ts'
+import type { Provider } from '../../providers/provider.ts'
 import { capAt } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
+import type { ResponseSource } from '../response/response-sink.ts'
 import type { ResponseInfo } from '../response/response-formatter.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
@@ -98,6 +101,24 @@ export class AttemptFacts implements ResponseInfo {
   }
 }
 
+/** The last chunk of a response that ends because the budget affords no more, as from a model that reached its maximum length. */
+export function lastChunkOf(
+  { sink, created }: AttemptContext,
+  { model }: Endpoint,
+  provider: string,
+  reason: string,
+): ChatChunk {
+  return {
+    id: sink.id,
+    object: 'chat.completion.chunk',
+    created,
+    model,
+    provider,
+    choices: [{ index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' }],
+    x_aibroker: { limited: { reason } },
+  } as ChatChunk
+}
+
 /** The legacy `x_aibroker` object: the endpoint that responded, those that were tried before, and the cost. */
 export function envelopeOf(
   record: RequestRecord,
@@ -137,4 +158,16 @@ export function usualEnvelope(
     `{"provider":${jsonText(provider)},"model":${jsonText(model)},"endpoint":${endpoint},"attempts":1,` +
     `"tried":[${endpoint}],"failed_attempts":[],${price},"latency_ms":${Math.round(elapsedMs)}}`
   )
+}
+
+/** The source of a response that broke off. */
+export function brokenResponse(
+  record: RequestRecord,
+  providers: ReadonlyMap<string, Provider>,
+): ResponseSource {
+  const endpoint = record.responding
+  return {
+    model: endpoint?.model ?? '',
+    provider: endpoint === undefined ? undefined : providers.get(endpoint.provider)?.displayName,
+  }
 }

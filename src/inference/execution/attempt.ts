@@ -1,6 +1,5 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
-import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
 import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
@@ -12,30 +11,11 @@ import { verbatim, type ResponseFormatter } from '../response/response-formatter
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, type AttemptContext } from './attempt-context.ts'
-import { AttemptFacts } from './attempt-response.ts'
+import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
+import { AttemptFacts, lastChunkOf } from './attempt-response.ts'
+import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './resumed-stream.ts'
-
-/** How one attempt ended. */
-export type AttemptOutcome =
-  | { readonly type: 'completed' }
-  | { readonly type: 'disconnected' }
-  | FailedOutcome
-
-export interface FailedOutcome {
-  readonly type: 'failed'
-  readonly error: BrokerError
-  /** The caller has seen a part of the response. */
-  readonly isPartial: boolean
-  /** After hedged attempts: how each failed, the last one as the outcome says. */
-  readonly failures?: readonly AttemptFailure<Endpoint>[] | undefined
-}
-
-/** What makes an attempt one that resumes a broken stream. */
-export interface Resumption {
-  /** The caller's request, or the same with the beginning of the response in it. */
-  readonly body: JsonBody
-  readonly rest: RestOfStream
-}
+import type { Resumption } from './resumption.ts'
 
 /**
  * `waiting` for the first chunk with content, so that another candidate may still take over unseen; `streaming` to the
@@ -59,7 +39,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #createdMeter: UsageMeter | undefined
   #createdFormatter: ResponseFormatter | undefined
   #call: ProviderCall | undefined
-  #resolve: (outcome: AttemptOutcome) => void = () => undefined
+  #resolve: ((outcome: AttemptOutcome) => void) | undefined
   #state: AttemptState = 'waiting'
   /** While draining: how the attempt will have ended, and what cancels its timer. */
   #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
@@ -95,15 +75,15 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   /** Sends the request; resolves when the endpoint has responded or failed, or the caller has left. Never rejects. */
   run(): Promise<AttemptOutcome> {
     const { sink, record } = this.#shared
-    if (this.#resumption !== undefined) record.add({ type: 'resumed' })
+    if (this.#resumption !== undefined) record.add(RESUMED)
     return new Promise((resolve) => {
       this.#resolve = resolve
       if (sink.disconnected) {
-        record.add({ type: 'caller-left' })
-        return resolve({ type: 'disconnected' })
+        record.add(CALLER_LEFT)
+        return resolve(DISCONNECTED)
       }
       sink.watcher = this
-      record.add({ type: 'started' })
+      record.add(STARTED)
       this.#call = this.#shared.request.kind.dispatch(this.#provider, this.#providerCall(), this)
       this.#prepareForResponse()
     })
@@ -146,7 +126,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   outrun(): void {
     const { record } = this.#shared
     record.add({ type: 'outrun', attempt: this, ms: record.elapsedMs - this.#startedAt })
-    this.#leaveUpstream({ type: 'disconnected' })
+    this.#leaveUpstream(DISCONNECTED)
   }
 
   onDrain(): void {
@@ -155,7 +135,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onDisconnect(): void {
     this.#shared.record.add({ type: 'caller-left', attempt: this })
-    this.#leaveUpstream({ type: 'disconnected' })
+    this.#leaveUpstream(DISCONNECTED)
   }
 
   /** Nothing more is delivered. Where an abort doesn't stop the billing, the rest is read for its usage, within a bound. */
@@ -212,28 +192,13 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const reason = `the budget of ${grant.allowance?.name ?? 'the caller'} affords no longer response`
     this.#begin()
     record.add({ type: 'exhausted', reason })
-    const last = this.#lastChunk(reason)
+    const last = lastChunkOf(this.#shared, this.endpoint, this.#provider.displayName, reason)
     const text = this.#formatter.formatChunk(JSON.stringify(last), last)
     if (text !== undefined) sink.chunk(text)
     const owed = this.#formatter.finalChunk()
     if (owed !== undefined) sink.chunk(owed)
     sink.end()
     this.#leaveUpstream({ type: 'completed' })
-  }
-
-  #lastChunk(reason: string): ChatChunk {
-    const { sink, created } = this.#shared
-    return {
-      id: sink.id,
-      object: 'chat.completion.chunk',
-      created,
-      model: this.endpoint.model,
-      provider: this.#provider.displayName,
-      choices: [
-        { index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' },
-      ],
-      x_aibroker: { limited: { reason } },
-    } as ChatChunk
   }
 
   #pass(json: string, chunk: ChatChunk): void {
@@ -286,7 +251,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     // A response without any content has been delivered, too.
     this.#begin()
     const { record, request, sink } = this.#shared
-    record.add({ type: 'finished' })
+    record.add(FINISHED)
     const last = request.stream ? this.#formatter.finalChunk() : undefined
     if (last !== undefined) sink.chunk(last)
     sink.end()
@@ -308,11 +273,10 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     this.#state = 'streaming'
     const { record, sink, onBegin } = this.#shared
     onBegin?.()
-    record.add({ type: 'first-chunk', attempt: this })
+    record.add({ type: 'delivering', attempt: this })
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
-    record.add({ type: 'delivering', attempt: this })
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []
@@ -330,7 +294,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     this.#drain = undefined
     this.#shared.sink.watcher = undefined
     if (this.#heldBack.length > 0) this.#heldBack = []
-    this.#resolve(outcome)
+    this.#resolve?.(outcome)
   }
 
   get #isClosed(): boolean {

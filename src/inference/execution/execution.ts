@@ -2,62 +2,66 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import { whenReady } from '../../base/when-ready.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
-import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../fallback/retry-policy.ts'
+import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
 import type { LimitAdmission } from '../../limits/limits.ts'
-import type { Readiness } from '../../providers/keys/key-pool.ts'
-import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
-import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
-import { affordableCandidates, capAt, type Grant } from '../budget/affordable-candidates.ts'
-import { withPrefix } from '../request/derived-body.ts'
+import type { RequestAccounting } from '../budget/accounting.ts'
+import { affordableCandidates, withCapHeader, type Grant } from '../budget/affordable-candidates.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
-import type { ResponseSink, ResponseSource, CallerWatcher } from '../response/response-sink.ts'
-import type { Services } from '../services/services.ts'
+import type { ResponseSink } from '../response/response-sink.ts'
+import type { InferenceServices } from '../services/services.ts'
 import { BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
-import { Attempt, type AttemptOutcome, type FailedOutcome, type Resumption } from './attempt.ts'
-import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
+import { Attempt } from './attempt.ts'
+import { readinessAt, type AttemptContext } from './attempt-context.ts'
 import { mayCost, withEarlierErrors } from './attempt-errors.ts'
+import {
+  DISCONNECTED,
+  notAfforded,
+  outcomeOf,
+  type AttemptOutcome,
+  type FailedOutcome,
+} from './attempt-outcome.ts'
+import { brokenResponse } from './attempt-response.ts'
+import { CooldownWait } from './cooldown-wait.ts'
 import { DeliveredText } from './delivered-text.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
 import { withMetadata } from './openrouter-metadata.ts'
-import { RequestRecord } from './request-record.ts'
+import { CALLER_LEFT, RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
-import { restOfRestarted, restOfContinued } from './resumed-stream.ts'
-
-/** Capability of a model, in the catalog's words: it continues the beginning of a response. */
-const CONTINUES = 'assistant_prefix'
-
-const DISCONNECTED: AttemptOutcome = { type: 'disconnected' }
+import { continuesFromPrefix, resumptionBy, type Resumption } from './resumption.ts'
 
 /** One request on its way through its candidates. */
-export class Execution implements Stoppable, CallerWatcher {
+export class Execution implements Stoppable {
   place = -1
   readonly #request: InferenceRequest
   readonly #context: RequestContext
   readonly #sink: ResponseSink
-  readonly #services: Services
+  readonly #services: InferenceServices
   readonly #catalog: Catalog
   readonly #record: RequestRecord
   readonly #deadlineAt: number
   readonly #estimatedTokens: number
-  /** The ledger and the limits that account for this request. */
-  #accounting: Accounting
   #admission: LimitAdmission | undefined
   #reservation: Reservation | undefined
   #shared: AttemptContext | undefined
   #attempt: Attempt | undefined
   #hedged: HedgedAttempts | undefined
   #stopped: BrokerError | undefined
-  /** Set while it waits for an endpoint to be available again: ends the wait, with whether the caller is still there. */
-  #wake: ((isConnected: boolean) => void) | undefined
+  /** Set while it waits for an endpoint to be available again. */
+  #wait: CooldownWait | undefined
   /** Known once it is settled. */
   #tokensUsed = 0
 
-  constructor(request: InferenceRequest, context: RequestContext, sink: ResponseSink, services: Services) {
+  constructor(
+    request: InferenceRequest,
+    context: RequestContext,
+    sink: ResponseSink,
+    services: InferenceServices,
+  ) {
     const { clock, timeLimits = DEFAULT_LIMITS } = services
     this.#request = request
     this.#context = context
@@ -67,7 +71,6 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#record = new RequestRecord(clock, this.#catalog.version)
     this.#deadlineAt = clock.monotonic() + timeLimits.wholeMs
     this.#estimatedTokens = Math.ceil(request.body.byteLength / BYTES_PER_TOKEN)
-    this.#accounting = services
   }
 
   /**
@@ -75,16 +78,17 @@ export class Execution implements Stoppable, CallerWatcher {
    * Whatever happens, the hold is settled.
    */
   async execute(): Promise<void> {
-    const { inFlight, reserveRemotely } = this.#services
+    const { inFlight } = this.#services
     inFlight.add(this)
     try {
-      if (reserveRemotely !== undefined) this.#accounting = await reserveRemotely(this.#booking())
-      const admission = this.#admit()
+      const begun = this.#beginAccounting()
+      const accounting = begun instanceof Promise ? await begun : begun
+      const admission = this.#admit(accounting)
       // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
-      const grant = this.#afford()
-      const hold = await this.#hold(grant)
+      const grant = this.#afford(accounting)
+      const hold = await this.#hold(accounting, grant)
       try {
-        this.#begin(hold, grant, admission)
+        this.#begin(hold, grant, admission, accounting)
         this.#conclude(await this.#tryCandidates(grant.candidates))
       } catch (error) {
         this.#record.add({ type: 'request-failed', error: asBrokerError(error) })
@@ -99,31 +103,26 @@ export class Execution implements Stoppable, CallerWatcher {
     }
   }
 
-  /** For accounting in another process, which is consulted first and then answers from what it learned. */
-  #booking(): ReservationRequest {
-    return {
-      request: this.#request,
-      context: this.#context,
-      id: this.#sink.id,
-      tokens: this.#estimatedTokens,
-    }
+  #beginAccounting(): RequestAccounting | Promise<RequestAccounting> {
+    const { accounting } = this.#services
+    return accounting.begin(this.#request, this.#context, this.#sink.id, this.#estimatedTokens)
   }
 
   /** Throws `over-limit`. */
-  #admit(): LimitAdmission {
-    this.#admission = this.#accounting.limits.admit(this.#context.caller, this.#estimatedTokens)
+  #admit(accounting: RequestAccounting): LimitAdmission {
+    this.#admission = accounting.admit(this.#context.caller, this.#estimatedTokens)
     return this.#admission
   }
 
   /** Throws `over-budget`. */
-  #afford(): Grant {
-    return affordableCandidates(this.#request, this.#accounting.limits.allowance(this.#context.caller))
+  #afford(accounting: RequestAccounting): Grant {
+    return affordableCandidates(this.#request, accounting.allowance(this.#context.caller))
   }
 
-  #hold({ maxCost }: Grant): Promise<Hold> {
+  #hold(accounting: RequestAccounting, { maxCost }: Grant): Promise<Hold> {
     const { kind, requestedModel, stream, group } = this.#request
     const { caller, referer, title } = this.#context
-    return this.#accounting.ledger.hold({
+    return accounting.hold({
       id: this.#sink.id,
       caller,
       kind: kind.name,
@@ -138,14 +137,20 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   /** From here on there is a hold to settle. */
-  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: LimitAdmission): void {
-    this.#reservation = new Reservation(hold, this.#accounting)
+  #begin(
+    hold: Hold,
+    grant: Grant,
+    { headers, mayHedge }: LimitAdmission,
+    accounting: RequestAccounting,
+  ): void {
+    const reservation = new Reservation(hold, accounting)
+    this.#reservation = reservation
     this.#sink.start(withCapHeader(headers, grant))
     const shared = this.#newContext(hold, grant)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
-    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
+    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
 
   #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {
@@ -172,7 +177,7 @@ export class Execution implements Stoppable, CallerWatcher {
    */
   async #tryCandidates(candidates: readonly Endpoint[]): Promise<AttemptOutcome> {
     const history: AttemptFailure<Endpoint>[] = []
-    const readiness = this.#readiness
+    const readiness = readinessAt(this.#services.providers)
     for (;;) {
       const step = nextStep({
         candidates,
@@ -183,7 +188,7 @@ export class Execution implements Stoppable, CallerWatcher {
       })
       if (step.type === 'stop') return outcomeOf(history)
       const { candidate, afterMs } = step
-      if (afterMs > 0 && !(await this.#wait(afterMs))) return DISCONNECTED
+      if (afterMs > 0 && !(await this.#waitFor(afterMs))) return DISCONNECTED
       const outcome = await this.#attemptAt(candidate)
       if (outcome.type !== 'failed') return outcome
       const { error, isPartial, failures = [{ candidate, error }] } = outcome
@@ -202,30 +207,19 @@ export class Execution implements Stoppable, CallerWatcher {
     const delivered = this.#shared?.delivered
     if (delivered === undefined) return failure
     const tried: Recovery<Endpoint>[] = []
-    const readiness = this.#readiness
-    const continues = (endpoint: Endpoint): boolean => delivered.text !== '' && this.#continues(endpoint)
+    const { providers } = this.#services
+    const readiness = readinessAt(providers)
+    const continues = (endpoint: Endpoint): boolean =>
+      delivered.text !== '' && continuesFromPrefix(endpoint, this.#catalog, providers())
     while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
       const next = nextRecovery({ candidates, broken, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)
-      const outcome = await this.#attemptAt(next.candidate, this.#resumption(next, delivered))
+      const resumption = resumptionBy(next, this.#request.body, delivered.text, providers)
+      const outcome = await this.#attemptAt(next.candidate, resumption)
       if (outcome.type !== 'failed' || isFinal(outcome.error)) return outcome
     }
     return failure
-  }
-
-  #continues({ model, provider }: Endpoint): boolean {
-    return (
-      this.#catalog.models.get(model)?.capabilities.includes(CONTINUES) === true &&
-      this.#services.providers().get(provider)?.prefixMarker !== 'none'
-    )
-  }
-
-  #resumption({ candidate, mode }: Recovery<Endpoint>, { text }: DeliveredText): Resumption {
-    const { body } = this.#request
-    if (mode === 'restart') return { body, rest: restOfRestarted(text) }
-    const { prefixMarker } = providerOf(this.#services.providers, candidate)
-    return { body: withPrefix(body, text, prefixMarker), rest: restOfContinued(text) }
   }
 
   /** One attempt. When earlier ones may have to be paid, the hold is raised first, so that it covers all of them. */
@@ -296,79 +290,27 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#stopped = error
     this.#attempt?.stop(error)
     this.#hedged?.stop(error)
-    this.#wake?.(true)
+    this.#wait?.stop()
   }
 
   #throwIfStopped(): void {
     if (this.#stopped !== undefined) throw withEarlierErrors(this.#stopped, this.#record)
   }
 
-  /** How available an endpoint is now. */
-  readonly #readiness = (endpoint: Endpoint): Readiness => readinessOf(this.#services.providers, endpoint)
-
   #timeLeftMs(): number {
     return this.#deadlineAt - this.#services.clock.monotonic()
   }
 
   /** False when the caller disconnected meanwhile. */
-  #wait(ms: number): Promise<boolean> {
+  async #waitFor(ms: number): Promise<boolean> {
     const sink = this.#sink
-    if (sink.disconnected) {
-      this.#record.add({ type: 'caller-left' })
-      return Promise.resolve(false)
+    if (!sink.disconnected) {
+      this.#wait = new CooldownWait(sink, this.#services.clock, ms)
+      const isConnected = await this.#wait.ended
+      this.#wait = undefined
+      if (isConnected) return true
     }
-    return new Promise((resolve) => {
-      const cancel = this.#services.clock.after(ms, () => this.#wake?.(true))
-      this.#wake = (isConnected) => {
-        cancel()
-        sink.watcher = undefined
-        this.#wake = undefined
-        resolve(isConnected)
-      }
-      sink.watcher = this
-    })
-  }
-
-  onDrain(): void {}
-
-  /** During a wait; attempts have their own watcher. */
-  onDisconnect(): void {
-    this.#record.add({ type: 'caller-left' })
-    this.#wake?.(false)
-  }
-}
-
-function outcomeOf(history: readonly AttemptFailure<Endpoint>[]): AttemptOutcome {
-  const error = reportedFailure(history)?.error
-  return error === undefined ? DISCONNECTED : { type: 'failed', error, isPartial: false }
-}
-
-/** The caller gets the error of the attempt before. */
-function notAfforded({ lastError }: RequestRecord, isPartial: boolean): AttemptOutcome {
-  const error =
-    lastError ??
-    new BrokerError(
-      'upstream-failed',
-      'the response is not complete, and the budget affords no attempt to resume it',
-    )
-  return { type: 'failed', error, isPartial }
-}
-
-/** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
-function withCapHeader(
-  headers: Readonly<Record<string, string>>,
-  grant: Grant,
-): Readonly<Record<string, string>> {
-  const cap = capAt(grant, grant.candidates[0])
-  if (cap === undefined) return headers
-  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
-  return { ...headers, 'x-aibroker-limited': limited }
-}
-
-function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): ResponseSource {
-  const endpoint = record.responding
-  return {
-    model: endpoint?.model ?? '',
-    provider: endpoint === undefined ? undefined : providers.get(endpoint.provider)?.displayName,
+    this.#record.add(CALLER_LEFT)
+    return false
   }
 }

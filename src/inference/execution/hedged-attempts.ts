@@ -4,8 +4,9 @@ import type { AttemptFailure } from '../../fallback/retry-policy.ts'
 import type { HedgePolicy } from '../admission/hedge-budget.ts'
 import { ForwardingSink } from '../response/forwarding-sink.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
-import { Attempt, type AttemptOutcome } from './attempt.ts'
+import { Attempt } from './attempt.ts'
 import { readinessOf, type AttemptContext } from './attempt-context.ts'
+import type { AttemptOutcome } from './attempt-outcome.ts'
 import type { Reservation } from './reservation.ts'
 
 /** One of the attempts that run at the same time. */

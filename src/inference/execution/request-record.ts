@@ -29,7 +29,7 @@ export type RequestEvent =
   | { readonly type: 'started' }
   /** The first piece of a response is there, so that this endpoint charges for it, whatever follows. May come again. */
   | { readonly type: 'first-chunk'; readonly attempt: ChargingAttempt }
-  /** The caller gets the response of this attempt from now on. */
+  /** The caller gets the response of this attempt from now on; that its first piece is there need not be said before. */
   | { readonly type: 'delivering'; readonly attempt: ChargingAttempt }
   | { readonly type: 'finished' }
   /** The budget was used up, so that the response was cut short. */
@@ -45,6 +45,13 @@ export type RequestEvent =
   | { readonly type: 'caller-left'; readonly attempt?: ChargingAttempt }
   | { readonly type: 'resumed' }
   | { readonly type: 'request-failed'; readonly error: BrokerError }
+
+/** The events without data are the same objects for all requests. */
+export const STARTED: RequestEvent = { type: 'started' }
+export const FINISHED: RequestEvent = { type: 'finished' }
+export const RESUMED: RequestEvent = { type: 'resumed' }
+/** The caller left between two attempts, or before the first. */
+export const CALLER_LEFT: RequestEvent = { type: 'caller-left' }
 
 type FailedEvent = Extract<RequestEvent, { readonly type: 'failed' }>
 
@@ -106,10 +113,9 @@ export class RequestRecord {
         this.#started++
         return
       case 'first-chunk':
-        this.#charge(event.attempt)
-        this.#firstTokenMs ??= this.elapsedMs
-        return
+        return this.#firstChunk(event.attempt)
       case 'delivering':
+        this.#firstChunk(event.attempt)
         this.#delivering = event.attempt
         return
       case 'finished':
@@ -136,6 +142,11 @@ export class RequestRecord {
       case 'request-failed':
         return this.#requestFailed(event.error)
     }
+  }
+
+  #firstChunk(attempt: ChargingAttempt): void {
+    this.#charge(attempt)
+    this.#firstTokenMs ??= this.elapsedMs
   }
 
   #charge(attempt: ChargingAttempt): void {

@@ -3,16 +3,16 @@ import { money, ZERO, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { maxCostOf } from '../../ledger/cost.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
-import type { Accounting } from '../budget/accounting.ts'
+import type { RequestAccounting } from '../budget/accounting.ts'
 import { maxAttemptUsage, type GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** The hold of one request, from the moment that the ledger made it until it is settled. */
 export class Reservation {
   #hold: Hold
-  readonly #accounting: Accounting
+  readonly #accounting: RequestAccounting
 
-  constructor(hold: Hold, accounting: Accounting) {
+  constructor(hold: Hold, accounting: RequestAccounting) {
     this.#hold = hold
     this.#accounting = accounting
   }
@@ -59,12 +59,12 @@ export class Reservation {
 
   /** Nothing waits between the look at the allowance and the raise, so that no other request can hold the same money. */
   async #raise(more: Money): Promise<boolean> {
-    const { ledger, limits } = this.#accounting
+    const accounting = this.#accounting
     const hold = this.#hold
-    const left = limits.allowance(hold.caller)?.remaining
+    const left = accounting.allowance(hold.caller)?.remaining
     if (left !== undefined && more > left) return false
     try {
-      this.#hold = await ledger.increaseHold(hold, money((hold.maxCost ?? ZERO) + more))
+      this.#hold = await accounting.increaseHold(hold, money((hold.maxCost ?? ZERO) + more))
       return true
     } catch (error) {
       if (error instanceof BrokerError && REFUSALS.has(error.code)) return false
@@ -74,7 +74,7 @@ export class Reservation {
 
   /** No request waits for the disk, and the ledger itself reports what it couldn't write. */
   settle(settlement: Settlement): void {
-    this.#accounting.ledger.settle(this.#hold, settlement).catch(() => undefined)
+    this.#accounting.settle(this.#hold, settlement).catch(() => undefined)
   }
 }
 

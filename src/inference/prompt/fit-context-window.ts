@@ -4,15 +4,14 @@ import type { RequestedPlugins } from '../../wire/openai/plugins.ts'
 import type { RoutingPreferences } from '../../wire/openai/routing-preferences.ts'
 import type { InferenceRequest, CompressedPrompt } from '../request/inference-request.ts'
 import { middleOut, type PromptSize } from './middle-out.ts'
-import type { Services } from '../services/services.ts'
+import type { InferenceServices } from '../services/services.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
+import { CAUTIOUS_BYTES_PER_TOKEN, MIN_BYTES_PER_TOKEN } from '../usage/token-ratio.ts'
 
 /** OpenRouter compresses by default for endpoints whose context window is not larger than this; so does the broker. */
 const SMALL_WINDOW = 8192
 /** The share of the window that is kept for the completion when the request sets no maximum. */
 const COMPLETION_SHARE = 1 / 8
-/** Hardly any text has fewer bytes per token than this; a prompt that fits by this measure is not counted. */
-const MIN_BYTES_PER_TOKEN = 2
 /** The model's own tokenizer may count a little more than ours. */
 const MARGIN = 0.95
 
@@ -31,7 +30,7 @@ export interface FittableRequest {
 export function fitContextWindow(
   inferenceRequest: InferenceRequest,
   request: FittableRequest,
-  services: Services,
+  services: InferenceServices,
 ): InferenceRequest | Promise<InferenceRequest> {
   const { compresses } = request.plugins
   if (compresses === false) return inferenceRequest
@@ -44,10 +43,15 @@ function isSmall({ contextWindow }: Endpoint): boolean {
   return contextWindow !== undefined && contextWindow <= SMALL_WINDOW
 }
 
-function mayBeTooLong(request: FittableRequest, endpoint: Endpoint, { providers }: Services): boolean {
+function mayBeTooLong(
+  request: FittableRequest,
+  endpoint: Endpoint,
+  { providers }: InferenceServices,
+): boolean {
   const { contextWindow: window } = endpoint
   if (window === undefined || (request.plugins.compresses !== true && !isSmall(endpoint))) return false
   const limit = promptTokenLimit(window, request, endpoint)
+  // A prompt that fits by the shortest tokens is not counted.
   return (
     limit > 0 &&
     request.body.byteLength > limit * MIN_BYTES_PER_TOKEN &&
@@ -68,7 +72,7 @@ async function compressFor(
   tight: readonly Endpoint[],
   inferenceRequest: InferenceRequest,
   request: FittableRequest,
-  { tokenCounter }: Services,
+  { tokenCounter }: InferenceServices,
 ): Promise<InferenceRequest> {
   const size = await sizeOf(request.body, inferenceRequest.requestedModel, tokenCounter)
   const fits = new Map<string, CompressedPrompt>()
@@ -106,15 +110,13 @@ function uncompressedFirst(
 const PER_MESSAGE = 4
 /** Tokens that many models count for an image, a sound or a file. */
 const PER_MEDIUM = 1000
-/** Used when the tokenizer could not count. */
-const BYTES_PER_TOKEN = 3
 
 async function sizeOf(body: JsonBody, model: string, counter: TokenCounter | undefined): Promise<PromptSize> {
   const { messages, tools } = body.value
   const contents = (messages as readonly unknown[]).map(textAndMedia)
   const texts = [...contents.map(({ text }) => text), tools === undefined ? '' : JSON.stringify(tools)]
   const counts = await counter?.count(model, texts)
-  const tokens = counts ?? texts.map((text) => Math.ceil(Buffer.byteLength(text) / BYTES_PER_TOKEN))
+  const tokens = counts ?? texts.map((text) => Math.ceil(Buffer.byteLength(text) / CAUTIOUS_BYTES_PER_TOKEN))
   return {
     messages: contents.map(({ media }, at) => (tokens[at] ?? 0) + media * PER_MEDIUM + PER_MESSAGE),
     rest: tokens.at(-1) ?? 0,

@@ -9,7 +9,11 @@ export interface Allowed {
   readonly providers: ReadonlyMap<string, Provider>
 }
 
-export function allowedBy({ catalog, providers }: Allowed, restrictions: readonly Restriction[]): Allowed {
+export function allowedBy(
+  catalog: Catalog,
+  providers: ReadonlyMap<string, Provider>,
+  restrictions: readonly Restriction[],
+): Allowed {
   if (restrictions.length === 0) return { catalog, providers }
   const allowed = new Map(
     [...providers].filter(([, provider]) =>

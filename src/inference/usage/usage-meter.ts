@@ -6,6 +6,7 @@ import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from 
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
+import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from './token-ratio.ts'
 
 /** The usage that a meter has measured, and where it comes from. */
 export interface UsageReading {
@@ -212,14 +213,10 @@ export function createUsageMeter(body: JsonBody, { price }: Endpoint): UsageMete
 
 /** Characters of one response that are kept for a tokenizer. */
 const MAX_KEPT_CHARACTERS = 400_000
-/** OpenAI's rule of thumb for English text. */
-const CHARACTERS_PER_TOKEN = 4
 /** Tokens that a chat template puts around a message. */
 const MESSAGE_TOKENS = 4
 /** What OpenAI counts for a square image in high detail. */
 const MEDIA_TOKENS = 765
-/** The longest tokens of cl100k and o200k, rows of spaces, have so many characters; the lower bound relies on it. */
-const MAX_CHARACTERS_PER_TOKEN = 128
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
 const MAX_BYTES_PER_CHARACTER = 3
 /** Tokens without text: the end of a response, and the marks around a tool call. */

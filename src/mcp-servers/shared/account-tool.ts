@@ -5,7 +5,7 @@ interface AccountTool<Output extends z.ZodObject> {
   readonly title: string
   readonly description: string
   readonly output: Output
-  read(signal: AbortSignal): Promise<ToolOutput<z.input<Output>>>
+  readonly read: (signal: AbortSignal) => Promise<ToolOutput<z.input<Output>>>
 }
 
 /** The tool `account` of vendors with credits: what is left. It takes no arguments and is free. */

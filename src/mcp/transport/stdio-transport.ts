@@ -24,7 +24,7 @@ export function createStdioTransport(
 class StdioTransport implements ServerTransport {
   onclose?: () => void
   onerror?: (error: Error) => void
-  onmessage?: <T extends JSONRPCMessage>(message: T) => void
+  onmessage?: (message: JSONRPCMessage) => void
   readonly #program: Program
   readonly #clock: Clock
   readonly #onGarbage: (line: string) => void

@@ -1,7 +1,7 @@
 import type { Prompt, Resource, ResourceTemplateType, Tool } from '@modelcontextprotocol/client'
 import type { ServerConfig } from '../config/config.ts'
 import type { Connection, ListKind } from '../connection/connection.ts'
-import { sanitizeTools } from './sanitize-tools.ts'
+import { sanitizeTools } from './pinning/sanitize-tools.ts'
 import { matchesAny } from '../policy/wildcard.ts'
 
 /** The lists of one server, under its own names. */

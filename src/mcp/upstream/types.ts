@@ -41,5 +41,5 @@ export interface UpstreamServerOptions {
   /** Returns a number in [0, 1). */
   readonly random: () => number
   readonly log: McpLog
-  onChanged(kind: ListKind): void
+  readonly onChanged: (kind: ListKind) => void
 }

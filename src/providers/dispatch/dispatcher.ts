@@ -31,7 +31,7 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
   const { definition, clock, random = Math.random } = parts
   const keys = createKeyPool({ keys: parts.keys, clock, random })
   const health = parts.health ?? createHealthRegistry({ clock, random })
-  const permitParts: PermitParts = { keys, clock, ignoresFailures: definition.isStandIn ?? false }
+  const permitParts: PermitParts = { keys, clock, ignoresFailures: definition.isMock ?? false }
   // The last endpoint is kept, because a newly concatenated string has to be hashed anew, twice per request.
   let last = { modelId: '', endpoint: `${definition.id}/` }
   const endpointOf = (modelId: string): string => {
@@ -61,14 +61,14 @@ export function createDispatcher(parts: DispatcherParts): Dispatcher {
       if (openMs > 0) return circuitOpen(openMs)
       const pool = keys.readiness(modelId)
       // A failing key is a reason to take another key; whether the endpoint works is known to its circuit.
-      return pool.state === 'shaky' ? { ...pool, state: 'ready' } : pool
+      return pool.state === 'degraded' ? { ...pool, state: 'ready' } : pool
     },
     keys: () => keys.keys(),
   }
 }
 
 function circuitOpen(readyInMs: number): Readiness {
-  return { state: 'resting', availableInMs: readyInMs, reason: 'circuit-open' }
+  return { state: 'cooling-down', availableInMs: readyInMs, reason: 'circuit-open' }
 }
 
 const UNAVAILABLE: Readonly<

@@ -32,11 +32,11 @@ export interface Lease {
 }
 
 /**
- * Whether a key or an endpoint can serve a request now. `shaky`: it has just failed and is used when there is nothing
- * better. `resting`: it is cooling down and is not used.
+ * Whether a key or an endpoint can serve a request now. `degraded`: it has just failed and is used when there is
+ * nothing better. `cooling-down`: it is not used.
  */
 export interface Readiness {
-  readonly state: 'ready' | 'shaky' | 'resting'
+  readonly state: 'ready' | 'degraded' | 'cooling-down'
   /** Milliseconds until a request may be sent; 0 when it may be sent now. */
   readonly availableInMs: number
   readonly reason: CooldownReason | 'own-limit' | 'circuit-open' | undefined
@@ -158,10 +158,10 @@ function createKey(setting: Partial<KeySetting>, index: number): Key {
   return { index, secret, weight, priority, window, health: HEALTHY, ofModels, ...counts }
 }
 
-const RANKS = { ready: 0, shaky: 1, resting: 2 } as const
+const RANKS = { ready: 0, degraded: 1, 'cooling-down': 2 } as const
 
 /**
- * Ready before shaky, then by priority, then by affinity or the least busy. The search begins at another key each turn,
+ * Ready before degraded, then by priority, then by affinity or the least busy. The search begins at another key each turn,
  * so that idle keys share the load.
  */
 function bestKey(
@@ -179,12 +179,12 @@ function bestKey(
   },
 ): Key | undefined {
   let best: Key | undefined
-  let bestRank = RANKS.resting as number
+  let bestRank = RANKS['cooling-down'] as number
   for (let step = 0; step < keys.length; step++) {
     const key = keys[(turn + step) % keys.length]
     if (key === undefined) continue
     const rank = RANKS[readinessOf(key, now, modelId).state]
-    if (rank === RANKS.resting || rank > bestRank) continue
+    if (rank === RANKS['cooling-down'] || rank > bestRank) continue
     if (best === undefined || rank < bestRank || comesBefore(key, best, affinity)) {
       best = key
       bestRank = rank
@@ -213,15 +213,16 @@ function readinessOf({ health, ofModels, window, inFlight }: Key, now: number, m
   const { cooldown, until } = health
   const ofModel = modelId === undefined || ofModels.size === 0 ? undefined : ofModels.get(modelId)
   if (ofModel !== undefined && isUnusable(ofModel) && ofModel.until > now)
-    return { state: 'resting', availableInMs: ofModel.until - now, reason: ofModel.cooldown }
+    return { state: 'cooling-down', availableInMs: ofModel.until - now, reason: ofModel.cooldown }
   if (isUnusable(health) && until > now)
-    return { state: 'resting', availableInMs: until - now, reason: cooldown }
+    return { state: 'cooling-down', availableInMs: until - now, reason: cooldown }
   // The cooldown is over, but only a success clears a refused key: one request at a time tests it.
-  if (isDenied(health) && inFlight > 0) return { state: 'resting', availableInMs: 1000, reason: cooldown }
+  if (isDenied(health) && inFlight > 0)
+    return { state: 'cooling-down', availableInMs: 1000, reason: cooldown }
   const fullMs = window?.fullForMs(now) ?? 0
-  if (fullMs > 0) return { state: 'resting', availableInMs: fullMs, reason: 'own-limit' }
+  if (fullMs > 0) return { state: 'cooling-down', availableInMs: fullMs, reason: 'own-limit' }
   return cooldown === 'failing' && until > now
-    ? { state: 'shaky', availableInMs: 0, reason: cooldown }
+    ? { state: 'degraded', availableInMs: 0, reason: cooldown }
     : READY
 }
 
@@ -233,7 +234,7 @@ function poolReadiness(keys: readonly Readiness[]): Readiness {
 
 function stateOf(key: Key, now: number): KeyState {
   const { state, availableInMs, reason } = readinessOf(key, now)
-  const cooldownMs = state === 'shaky' ? key.health.until - now : availableInMs
+  const cooldownMs = state === 'degraded' ? key.health.until - now : availableInMs
   return {
     number: key.index + 1,
     state: state === 'ready' || reason === undefined || reason === 'circuit-open' ? 'ready' : reason,

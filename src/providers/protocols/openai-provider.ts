@@ -43,7 +43,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     displayName: definition.displayName,
     keyCount: dispatcher.keyCount,
     abortStopsBilling: definition.abortStopsBilling,
-    isStandIn: definition.isStandIn ?? false,
+    isMock: definition.isMock ?? false,
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,
     company: definition.company,

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Services } from '../../inference/services/services.ts'
+import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
@@ -7,7 +7,7 @@ import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
-import { createBodyReader, type BodyReader } from './inference/respond.ts'
+import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
 import { getGeneration } from './account/generation.ts'
 import { getZdrEndpoints } from './models/model-endpoints.ts'
@@ -18,16 +18,13 @@ import { getProviders } from './models/providers.ts'
 type Handle = (
   request: FastifyRequest,
   reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
   readBody: BodyReader,
 ) => unknown
-/** Wraps the handlers of inference routes. */
-type Wrapper = (handle: FastRoute['handle']) => FastRoute['handle']
 type InferenceRouteHandler = (
   request: HttpRequest,
   reply: HttpReply,
-  services: Services,
-  readBody: BodyReader,
+  parts: InferenceRouteParts,
 ) => Promise<void>
 
 interface RoutePlan {
@@ -51,13 +48,11 @@ interface InferenceRoute extends RoutePlan {
   readonly infer: InferenceRouteHandler
 }
 
-type Route = PlainRoute | InferenceRoute
-
 const PERIOD = ['since', 'until', 'context']
 const LISTING = [...MODEL_FILTERS, 'sort', 'offset', 'limit']
 
-/** The routes below `/v1` and `/api/v1`. */
-export const API_ROUTES: readonly Route[] = [
+/** The routes below `/v1` and `/api/v1` that call a model. */
+export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
   {
     method: 'POST',
     path: '/chat/completions',
@@ -71,6 +66,10 @@ export const API_ROUTES: readonly Route[] = [
     summary: 'A completion of the text in `prompt`, plain or streamed',
   },
   { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
+]
+
+/** The other routes below `/v1` and `/api/v1`. */
+export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
   {
     method: 'POST',
     path: '/explain',
@@ -162,7 +161,7 @@ export const API_ROUTES: readonly Route[] = [
 ]
 
 /** The routes at the root. */
-export const ROOT_ROUTES: readonly Route[] = [
+export const ROOT_ROUTES: readonly PlainRoute[] = [
   {
     method: 'GET',
     path: '/billing/usage',
@@ -194,54 +193,54 @@ export const ROOT_ROUTES: readonly Route[] = [
   },
 ]
 
-/**
- * Adds the REST routes to a server. `prefixes` are the base paths that clients may use; `wrap` wraps the handlers of
- * inference routes.
- */
-export function addRestRoutes(
-  server: FastifyInstance,
-  services: Services,
-  prefixes: readonly string[],
-  wrap: Wrapper = (handle) => handle,
-): void {
-  const parts = { services, readBody: createBodyReader(), wrap }
-  for (const route of ROOT_ROUTES) add(server, route, route.path, parts)
-  for (const prefix of prefixes)
-    for (const route of API_ROUTES) add(server, route, prefix + route.path, parts)
-}
-
 /** Base paths on `rest.sock` and TCP. */
 export const REST_PREFIXES = ['/v1', '/api/v1']
 /** Base paths on `web_v1.sock`: Hero's router strips `/v1` before it passes a request on. */
 export const WEB_PREFIXES = [...REST_PREFIXES, '']
 
-interface RouteParts {
-  readonly services: Services
-  readonly readBody: BodyReader
-  readonly wrap: Wrapper
+export interface InferenceRouteOptions extends Omit<InferenceRouteParts, 'readBody'> {
+  readonly http: HttpServices
+  /** Wraps the handlers. */
+  readonly wrap?: ((handle: FastRoute['handle']) => FastRoute['handle']) | undefined
 }
 
-function add(
+/** Adds the routes that call a model. `prefixes` are the base paths that clients may use. */
+export function addInferenceRoutes(
   server: FastifyInstance,
-  route: Route,
-  url: string,
-  { services, readBody, wrap }: RouteParts,
+  prefixes: readonly string[],
+  { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
-  const admit = (): (() => void) => services.concurrencyLimit.acquire()
-  if ('infer' in route) {
-    const { infer } = route
-    addInferenceRoute(server, url, {
-      admit,
-      handle: wrap((request, reply) => infer(request, reply, services, readBody)),
+  const parts = { services, replay, readBody: createBodyReader() }
+  const admit = (): (() => void) => http.concurrencyLimit.acquire()
+  for (const prefix of prefixes)
+    for (const { path, infer } of INFERENCE_ROUTES) {
+      const handle = wrap((request, reply) => infer(request, reply, parts))
+      addInferenceRoute(server, prefix + path, { admit, handle })
+    }
+}
+
+export interface AccountAndModelRouteOptions {
+  readonly services: AdminServices
+  readonly http: HttpServices
+}
+
+/** Adds all other REST routes: what they report is known in the primary alone. */
+export function addAccountAndModelRoutes(
+  server: FastifyInstance,
+  prefixes: readonly string[],
+  { services, http }: AccountAndModelRouteOptions,
+): void {
+  const readBody = createBodyReader()
+  // Requests that only read are served however busy the broker is.
+  const onRequest = admissionHook(() => http.concurrencyLimit.acquire())
+  const add = ({ method, handle }: PlainRoute, url: string): void => {
+    server.route({
+      method,
+      url,
+      ...(method === 'POST' && { onRequest }),
+      handler: (request, reply) => handle(request, reply, services, readBody),
     })
-    return
   }
-  const { method, handle } = route
-  server.route({
-    method,
-    url,
-    // Requests that only read are served however busy the broker is.
-    ...(method === 'POST' && { onRequest: admissionHook(admit) }),
-    handler: (request, reply) => handle(request, reply, services, readBody),
-  })
+  for (const route of ROOT_ROUTES) add(route, route.path)
+  for (const prefix of prefixes) for (const route of ACCOUNT_AND_MODEL_ROUTES) add(route, prefix + route.path)
 }

@@ -1,13 +1,13 @@
 import { usdText } from '../../base/money.ts'
 import type { Histogram } from '../../telemetry/histogram.ts'
 import type { EndpointMetrics, RequestMetrics, Metrics } from '../../telemetry/metrics.ts'
-import type { Services } from '../../inference/services/services.ts'
+import type { AdminServices } from '../../inference/services/services.ts'
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
 export interface PrometheusFacts {
   readonly metrics: Metrics
-  readonly services: Services
+  readonly services: AdminServices
   readonly version: string
 }
 
@@ -27,7 +27,7 @@ export function prometheusText(facts: PrometheusFacts): string {
 function processFamilies({ metrics, services, version }: PrometheusFacts): readonly string[] {
   const responses = metrics
     .httpResponses()
-    .map(({ door, status, count }): Sample => [{ door, status }, count])
+    .map(({ listener, status, count }): Sample => [{ door: listener, status }, count])
   return [
     family('build_info', 'gauge', 'Running version.', [[{ version }, 1]]),
     family('start_time_seconds', 'gauge', 'Start of the process, unix time.', [[{}, metrics.since]]),
@@ -91,7 +91,7 @@ function tokenSamples(labels: Labels, { tokens }: RequestMetrics): readonly Samp
   ]
 }
 
-function keySamples(services: Services): readonly Sample[] {
+function keySamples(services: AdminServices): readonly Sample[] {
   return [...services.providers().values()].flatMap((provider) =>
     provider
       .keys()
@@ -102,7 +102,7 @@ function keySamples(services: Services): readonly Sample[] {
   )
 }
 
-function keyOutcomes(services: Services): readonly Sample[] {
+function keyOutcomes(services: AdminServices): readonly Sample[] {
   return [...services.providers().values()].flatMap((provider) =>
     provider.keys().flatMap(({ number: key, successes, failures }): Sample[] => [
       [{ provider: provider.id, key, outcome: 'answered' }, successes],

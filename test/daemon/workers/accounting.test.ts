@@ -5,14 +5,16 @@ import { expect, test, vi } from 'vitest'
 import { money, ZERO } from '../../../src/base/money.ts'
 import { createConcurrencyLimit } from '../../../src/inference/admission/concurrency-limit.ts'
 import type { InferenceRequest } from '../../../src/inference/request/inference-request.ts'
-import type { ReservationRequest } from '../../../src/inference/budget/accounting.ts'
 import { createUpstreamIds } from '../../../src/inference/response/upstream-ids.ts'
 import type { Endpoint } from '../../../src/catalog/catalog.ts'
 import { createLedger, type Ledger } from '../../../src/ledger/ledger.ts'
 import type { Hold } from '../../../src/ledger/types.ts'
 import { createLimits } from '../../../src/limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../../src/limits/limit-store.ts'
-import { createRemoteAccounting } from '../../../src/daemon/workers/worker/remote-accounting-client.ts'
+import {
+  createRemoteAccounting,
+  type ReservationRequest,
+} from '../../../src/daemon/workers/worker/remote-accounting-client.ts'
 import { openIpcChannel, type IpcChannel } from '../../../src/daemon/workers/ipc/ipc-channel.ts'
 import type { FromWorker, ToWorker } from '../../../src/daemon/workers/ipc/ipc-messages.ts'
 import { RemoteAccountingServer } from '../../../src/daemon/workers/primary/remote-accounting-server.ts'
@@ -81,14 +83,15 @@ function scene(count: number, maxOpen = 1000): Scene {
   const services = {
     ledger,
     limits: createLimits({ rules, ledger, clock }),
-    concurrencyLimit: createConcurrencyLimit(maxOpen),
     endpointStats: { record: () => undefined },
     upstreamIds: createUpstreamIds({ store, clock, keepDays: 1 }),
   }
+  const http = { concurrencyLimit: createConcurrencyLimit(maxOpen) }
   const startWorker = (): TestWorker => {
     const [near, far] = duplexPair()
     const server = new RemoteAccountingServer({
       services,
+      http,
       log: SILENT,
       respond: (message) => toWorker.send(message),
       respondDeferred: (message) => toWorker.sendDeferred(message),
@@ -107,7 +110,7 @@ function scene(count: number, maxOpen = 1000): Scene {
     })
     const client = createRemoteAccounting({ send: toPrimary.send, rules, clock })
     return {
-      reserve: client.reserve,
+      reserve: (reservation) => client.reserve(reservation),
       settled: () => client.settled(),
       die: () => {
         far.destroy()
@@ -136,11 +139,11 @@ function reservation(maxCost: number, mayBeShortened = false): ReservationReques
 
 /** What the execution of a request does with its reservation. */
 async function run(worker: TestWorker, call: ReservationRequest, spend: boolean): Promise<void> {
-  const { limits, ledger } = await worker.reserve(call)
-  const concurrencyLimit = limits.admit(caller, call.tokens)
+  const accounting = await worker.reserve(call)
+  const admission = accounting.admit(caller, call.tokens)
   const { kind, requestedModel, stream, maxCost } = call.request
   // The hold carries what was granted; the request that is passed here is ignored.
-  const hold = await ledger.hold({
+  const hold = await accounting.hold({
     id: call.id,
     caller,
     kind: kind.name,
@@ -151,8 +154,8 @@ async function run(worker: TestWorker, call: ReservationRequest, spend: boolean)
     referer: undefined,
     title: undefined,
   })
-  const settling = ledger.settle(hold, finished(spend ? (hold.maxCost ?? ZERO) : ZERO))
-  concurrencyLimit.release(0)
+  const settling = accounting.settle(hold, finished(spend ? (hold.maxCost ?? ZERO) : ZERO))
+  admission.release(0)
   await settling
 }
 
@@ -195,9 +198,9 @@ test('a budget that affords the maximum cost is reserved with one message', asyn
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { usd_total: '1' })
   const [worker] = at.workers
-  const { limits, ledger } = (await worker?.reserve(reservation(500))) ?? {}
-  expect(limits?.allowance(caller)?.remaining).toBe(1_000_000_000n)
-  expect(await ledger?.hold({} as Hold)).toMatchObject({ maxCost: 500n })
+  const accounting = await worker?.reserve(reservation(500))
+  expect(accounting?.allowance(caller)?.remaining).toBe(1_000_000_000n)
+  expect(await accounting?.hold({} as Hold)).toMatchObject({ maxCost: 500n })
   expect(at.ledger.balance(caller).held).toBe(500n)
 })
 
@@ -205,8 +208,8 @@ test('an admission carries rate limit headers and the hedge permission of its ru
   await using at = scene(1)
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
   const [worker] = at.workers
-  const { limits } = (await worker?.reserve(reservation(1))) ?? {}
-  const { headers, mayHedge } = limits?.admit(caller, 1) ?? {}
+  const accounting = await worker?.reserve(reservation(1))
+  const { headers, mayHedge } = accounting?.admit(caller, 1) ?? {}
   expect(mayHedge).toBe(true)
   expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
 })
@@ -218,22 +221,22 @@ test('a hold can be increased as far as the budget allows, by any worker', async
   if (one === undefined || two === undefined) throw new Error('two workers were started')
   const first = await one.reserve(reservation(500))
   const second = await two.reserve(reservation(300))
-  const [held, other] = [await first.ledger.hold({} as Hold), await second.ledger.hold({} as Hold)]
-  const raised = await first.ledger.increaseHold(held, money(700n))
+  const [held, other] = [await first.hold({} as Hold), await second.hold({} as Hold)]
+  const raised = await first.increaseHold(held, money(700n))
   expect(at.ledger.balance(caller).held).toBe(1000n)
-  await expect(second.ledger.increaseHold(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
-  await first.ledger.settle(raised, finished(money(600n)))
-  const last = await second.ledger.increaseHold(other, money(400n))
-  await second.ledger.settle(last, finished(money(400n)))
+  await expect(second.increaseHold(other, money(301n))).rejects.toMatchObject({ code: 'over-budget' })
+  await first.settle(raised, finished(money(600n)))
+  const last = await second.increaseHold(other, money(400n))
+  await second.settle(last, finished(money(400n)))
   expect(at.ledger.balance(caller)).toEqual({ spent: 1000n, held: ZERO })
 })
 
 test('a worker that dies while a hold is increased leaves one row with the higher bound', async () => {
   await using at = scene(1)
   const [worker] = at.workers
-  const { ledger } = (await worker?.reserve(reservation(100))) ?? {}
-  const hold = await ledger?.hold({} as Hold)
-  void ledger?.increaseHold(hold ?? ({} as Hold), money(250n))
+  const accounting = await worker?.reserve(reservation(100))
+  const hold = await accounting?.hold({} as Hold)
+  void accounting?.increaseHold(hold ?? ({} as Hold), money(250n))
   // The primary has received it; whether its response has arrived makes no difference.
   await expect.poll(() => at.ledger.balance(caller).held).toBe(250n)
   worker?.die()

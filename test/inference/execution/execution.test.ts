@@ -11,7 +11,7 @@ import type { ResponseHandler, Provider, ProviderRequest } from '../../../src/pr
 import { chatFormatter } from '../../../src/inference/response/chat-response.ts'
 import type { ResponseSink } from '../../../src/inference/response/response-sink.ts'
 import type { InferenceRequest, InferenceKind } from '../../../src/inference/request/inference-request.ts'
-import type { Services } from '../../../src/inference/services/services.ts'
+import type { InferenceServices } from '../../../src/inference/services/services.ts'
 import { UsageMeter } from '../../../src/inference/usage/usage-meter.ts'
 import { Execution } from '../../../src/inference/execution/execution.ts'
 
@@ -96,7 +96,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     displayName: id,
     keyCount: 1,
     abortStopsBilling: true,
-    isStandIn: false,
+    isMock: false,
     isLocal: false,
     speaksOpenRouter: false,
     prefixMarker: id === continues ? 'role' : 'none',
@@ -136,11 +136,12 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     catalog: () => catalogOf(candidates),
     providers: () => providers,
     inFlight: { add: () => {}, remove: () => {}, stopAll: () => {} },
-    limits: {
+    accounting: {
+      begin() {
+        return this
+      },
       admit: () => ({ headers: {}, mayHedge: undefined, release: () => {} }),
       allowance: () => undefined,
-    },
-    ledger: {
       hold: (request: Hold) => Promise.resolve({ ...request, rowid: 1 }),
       settle(_hold: Hold, settlement: Settlement) {
         outcome.settled.push(settlement)
@@ -150,7 +151,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     hangUp: { policy: 'cut' },
     upstreamIds: { add: () => {} },
     endpointStats: { record: () => {} },
-  } as unknown as Services
+  } as unknown as InferenceServices
   const { streamed = true, mayBeRescued = true } = options
   const body = parseJsonBody(
     new TextEncoder().encode('{"model":"m","messages":[{"role":"user","content":"hi"}]}'),

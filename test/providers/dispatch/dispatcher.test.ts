@@ -19,7 +19,7 @@ const request: ProviderRequest = {
 const broken = new BrokerError('upstream-failed', 'broken', { details: { status: 503 } })
 const limited = new BrokerError('upstream-busy', 'slow down', { details: { status: 429, retryAfter: 7 } })
 
-function setUp({ isStandIn = false } = {}): { dispatcher: Dispatcher; health: HealthRegistry } {
+function setUp({ isMock = false } = {}): { dispatcher: Dispatcher; health: HealthRegistry } {
   const clock = manualClock()
   const health = createHealthRegistry({ clock, random: () => 0 })
   const definition = {
@@ -28,7 +28,7 @@ function setUp({ isStandIn = false } = {}): { dispatcher: Dispatcher; health: He
     baseUrl: 'http://acme/v1',
     needsKey: true,
     abortStopsBilling: true,
-    isStandIn,
+    isMock,
   }
   const keys = [{ key: new Secret('sk-1') }]
   return { dispatcher: createDispatcher({ definition, keys, clock, health, random: () => 0 }), health }
@@ -64,7 +64,7 @@ describe('a permit', () => {
   })
 
   test('ignores the failures of a mock provider', () => {
-    const { dispatcher, health } = setUp({ isStandIn: true })
+    const { dispatcher, health } = setUp({ isMock: true })
     for (let nth = 0; nth < 20; nth++) {
       const permit = acquire(dispatcher)
       permit.recordFailure(broken)

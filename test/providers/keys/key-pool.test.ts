@@ -61,7 +61,7 @@ describe('a key', () => {
       clock.advance(seconds * 1000 - 1)
       expect(pool.take('m')).toBeUndefined()
       expect(pool.readiness('m')).toEqual({
-        state: 'resting',
+        state: 'cooling-down',
         availableInMs: 1,
         reason: 'limited',
       } satisfies Readiness)
@@ -104,7 +104,7 @@ describe('a key', () => {
   test('that failed is taken only when all others are worse', () => {
     const { pool } = poolOf({}, {})
     expect([fail(pool, broken), fail(pool, limited(9))]).toEqual([0, 1])
-    expect(pool.readiness('m').state).toBe('shaky')
+    expect(pool.readiness('m').state).toBe('degraded')
     expect(use(pool)).toBe(0)
     expect(pool.readiness('m').state).toBe('ready')
   })
@@ -207,7 +207,7 @@ test('after any history a key that is taken was usable, none is lost, and no fai
         const states = pool.keys()
         const readiness = pool.readiness('m')
         const lease = pool.take('m')
-        expect(lease === undefined).toBe(readiness.state === 'resting')
+        expect(lease === undefined).toBe(readiness.state === 'cooling-down')
         if (lease === undefined) continue
         const state = states[lease.index]?.state
         if (readiness.state === 'ready') expect(state).toBe('ready')

@@ -175,7 +175,7 @@ describe('a provider’s stream', () => {
     const upstream = await scriptedUpstream(inTurn(...places.map((to) => [raw(bytes.subarray(0, to)), cut])))
     open.push(() => upstream[Symbol.asyncDispose]())
     // As a mock provider, whose circuit stays closed over so many failures.
-    const provider = providerAt(upstream, { isStandIn: true })
+    const provider = providerAt(upstream, { isMock: true })
     for (const place of places) {
       const { chunks, error } = await receive(provider, requestOf(hello, true))
       const texts = chunks.map(

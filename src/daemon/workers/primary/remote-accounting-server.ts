@@ -1,4 +1,5 @@
-import type { Services } from '../../../inference/services/services.ts'
+import type { UpstreamIds } from '../../../inference/response/upstream-ids.ts'
+import type { HttpServices } from '../../../inference/services/services.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { ZERO, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
@@ -14,8 +15,7 @@ import {
 
 /** The primary's services that account for the requests of all workers. */
 export interface AccountingServices {
-  readonly concurrencyLimit: Services['concurrencyLimit']
-  readonly upstreamIds: Services['upstreamIds']
+  readonly upstreamIds: UpstreamIds
   readonly limits: Pick<Limits, 'admit' | 'allowance'>
   readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle' | 'interrupt'>
   readonly endpointStats: { record(settlement: Settlement): void }
@@ -23,6 +23,7 @@ export interface AccountingServices {
 
 export interface RemoteAccountingServerParts {
   readonly services: AccountingServices
+  readonly http: HttpServices
   readonly log: DaemonLog
   readonly respond: (message: ToWorker) => void
   /** For messages that the worker does not wait for. */
@@ -85,11 +86,11 @@ export class RemoteAccountingServer {
   }
 
   #reserve({ n, tokens, request, hasKnownMaxCost }: Extract<AccountingMessage, { type: 'reserve' }>): void {
-    const { services, respond } = this.#parts
+    const { services, http, respond } = this.#parts
     let releaseSlot: (() => void) | undefined
     let admission: LimitAdmission | undefined
     try {
-      releaseSlot = services.concurrencyLimit.acquire()
+      releaseSlot = http.concurrencyLimit.acquire()
       admission = services.limits.admit(request.caller, tokens)
       const allowance = services.limits.allowance(request.caller)
       const open: OpenRequest = { request, admission, releaseSlot, held: { state: 'none' } }

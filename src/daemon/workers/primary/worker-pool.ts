@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../../base/clock.ts'
 import type { Metrics } from '../../../telemetry/metrics.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { InFlight } from '../../../inference/admission/in-flight.ts'
+import type { HttpServices } from '../../../inference/services/services.ts'
 import type { Config, Flags } from '../../../config/config.ts'
 import { prepareSocketPath } from '../../../runtime/bind.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
@@ -30,7 +31,8 @@ export interface WorkerPoolParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly sockets: SocketPaths
-  readonly services: AccountingServices & { readonly inFlight: Services['inFlight'] }
+  readonly services: AccountingServices & { readonly inFlight: InFlight }
+  readonly http: HttpServices
   readonly metrics: { readonly recordResponse: Metrics['recordResponse'] }
   /** The current state of each topic that workers need. */
   readonly state: { readonly [T in Topic]: () => Extract<StateUpdate, { topic: T }>['value'] }

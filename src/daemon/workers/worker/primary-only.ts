@@ -1,7 +1,7 @@
 import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
-import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
+import type { ToolChats } from '../../../inference/services/services.ts'
 import { readMcpConfig, watchFile } from '../../../mcp/config/config-file.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
@@ -28,14 +28,14 @@ export function forwardIfPrimaryOnly(
 }
 
 /**
- * The tools of a worker: it reads the policy that decides which callers get tools by default, and forwards every chat with
- * tools. The MCP servers themselves run once, in the primary.
+ * The chats with tools of a worker: it reads the policy that decides which callers get tools by default, and forwards every
+ * chat with tools. The MCP servers themselves run once, in the primary.
  */
-export async function openWorkerTools(
+export async function openWorkerToolChats(
   configPath: string | undefined,
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly tools: McpGateway; close(): void }> {
+): Promise<{ readonly toolChats: ToolChats; close(): void }> {
   let policy = new ToolPolicy([], clock)
   const read = async (path: string): Promise<void> => {
     const { policies } = await readMcpConfig(path, environment)
@@ -47,19 +47,9 @@ export async function openWorkerTools(
       ? () => undefined
       : // A file that can't be parsed changes nothing, as in the primary, which logs it.
         watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
-  const chatTools: McpGateway['chatTools'] = (caller) => {
-    if (policy.chatTools(caller).length > 0) throw new ForwardRequired()
-    return []
+  const toolChats: ToolChats = {
+    chatTools: (caller) => policy.chatTools(caller),
+    run: () => Promise.reject(new ForwardRequired()),
   }
-  return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), close }
-}
-
-/** An object that has only these members; access to any other throws. */
-export function standIn<T extends object>(parts: Partial<T>, createError: () => Error): T {
-  return new Proxy(parts, {
-    get(target, name) {
-      if (Reflect.has(target, name)) return Reflect.get(target, name) as unknown
-      throw createError()
-    },
-  }) as T
+  return { toolChats, close }
 }

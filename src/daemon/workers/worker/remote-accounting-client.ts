@@ -1,8 +1,9 @@
 import { BrokerError } from '../../../base/errors.ts'
 import type { Clock } from '../../../base/clock.ts'
+import type { Money } from '../../../base/money.ts'
 import { affordableCandidates } from '../../../inference/budget/affordable-candidates.ts'
-import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
-import type { ReserveRemotely, ReservationRequest, Accounting } from '../../../inference/budget/accounting.ts'
+import type { RequestContext, InferenceRequest } from '../../../inference/request/inference-request.ts'
+import type { RequestAccounting } from '../../../inference/budget/accounting.ts'
 import { maxCostOf } from '../../../ledger/cost.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
@@ -15,9 +16,20 @@ import {
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
 
+/** What the primary has to know of a request to reserve its cost. */
+export interface ReservationRequest {
+  readonly request: InferenceRequest
+  readonly context: RequestContext
+  /** The generation id. */
+  readonly id: string
+  /** The expected tokens of the prompt. */
+  readonly tokens: number
+}
+
 /** Limits and ledger of a worker, both of which are the primary's. */
 export interface RemoteAccounting {
-  readonly reserve: ReserveRemotely
+  /** Consults the primary. The result answers for this one request from what it learned. Throws what the primary throws. */
+  reserve(reservation: ReservationRequest): Promise<RequestAccounting>
   onMessage(message: Extract<ToWorker, { readonly n: number }>): void
   /** Resolves when every reserved request is settled. */
   settled(): Promise<void>
@@ -62,11 +74,11 @@ class RemoteAccountingClient implements RemoteAccounting {
     this.#parts = parts
   }
 
-  readonly reserve: ReserveRemotely = async (reservation) => {
+  async reserve(reservation: ReservationRequest): Promise<RequestAccounting> {
     const n = ++this.#last
     this.#open++
     try {
-      return this.#accountingOf(await this.#reserve(n, reservation))
+      return new ReservedRequest(this, await this.#reserve(n, reservation))
     } catch (error) {
       this.#close()
       throw error
@@ -126,30 +138,10 @@ class RemoteAccountingClient implements RemoteAccounting {
     }
   }
 
-  /** Stands in for limits and ledger while this one request is executed. */
-  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Accounting {
-    let granted = allowance
-    return {
-      limits: {
-        // Settling a request also releases it.
-        admit: () => ({ headers, mayHedge, release: () => undefined }),
-        // Read once, to select affordable candidates. Whether the hold may be increased later is decided by the primary,
-        // by the budget that is left then.
-        allowance() {
-          const once = granted
-          granted = undefined
-          return once
-        },
-      },
-      ledger: {
-        hold: () => Promise.resolve(hold),
-        increaseHold: async (before, maxCost) => {
-          const { rowid = before.rowid } = await this.#request({ type: 'increase-hold', n, maxCost })
-          return { ...before, maxCost, rowid }
-        },
-        settle: (_hold, settlement) => this.#settle(n, settlement),
-      },
-    }
+  /** Increases the hold of request `n`; resolves with the one that replaces it. */
+  async increaseHold(n: number, hold: Hold, maxCost: Money): Promise<Hold> {
+    const { rowid = hold.rowid } = await this.#request({ type: 'increase-hold', n, maxCost })
+    return { ...hold, maxCost, rowid }
   }
 
   #request(message: Reserve): Promise<ReservedMessage> {
@@ -159,7 +151,7 @@ class RemoteAccountingClient implements RemoteAccounting {
     })
   }
 
-  #settle(n: number, settlement: Settlement): Promise<void> {
+  settle(n: number, settlement: Settlement): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#settlements.set(n, { resolve, reject })
       this.#parts.send({ type: 'settle', n, settlement })
@@ -176,6 +168,47 @@ class RemoteAccountingClient implements RemoteAccounting {
 
   #close(): void {
     if (--this.#open === 0) for (const resolve of this.#onIdle.splice(0)) resolve()
+  }
+}
+
+/** Accounts for one request that the primary has admitted, and whose cost it holds. */
+class ReservedRequest implements RequestAccounting {
+  readonly #client: RemoteAccountingClient
+  readonly #granted: PrimaryGrant
+  #allowance: Allowance | undefined
+
+  constructor(client: RemoteAccountingClient, granted: PrimaryGrant) {
+    this.#client = client
+    this.#granted = granted
+    this.#allowance = granted.allowance
+  }
+
+  /** Settling a request also releases it. */
+  admit(): LimitAdmission {
+    const { headers, mayHedge } = this.#granted.admission
+    return { headers, mayHedge, release: () => undefined }
+  }
+
+  /**
+   * Read once, to select affordable candidates. Whether the hold may be increased later is decided by the primary, by the
+   * budget that is left then.
+   */
+  allowance(): Allowance | undefined {
+    const allowance = this.#allowance
+    this.#allowance = undefined
+    return allowance
+  }
+
+  hold(): Promise<Hold> {
+    return Promise.resolve(this.#granted.hold)
+  }
+
+  increaseHold(hold: Hold, maxCost: Money): Promise<Hold> {
+    return this.#client.increaseHold(this.#granted.n, hold, maxCost)
+  }
+
+  settle(_hold: Hold, settlement: Settlement): Promise<void> {
+    return this.#client.settle(this.#granted.n, settlement)
   }
 }
 

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { Services } from '../../../inference/services/services.ts'
+import type { HttpServices, InferenceServices } from '../../../inference/services/services.ts'
 import type { Clock } from '../../../base/clock.ts'
+import type { FastRoute } from '../../../server/http/fast-path.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
-import { addRestRoutes, REST_PREFIXES } from '../../../server/rest/routes.ts'
+import { addInferenceRoutes, INFERENCE_ROUTES, REST_PREFIXES } from '../../../server/rest/routes.ts'
 import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
@@ -22,7 +23,8 @@ import { ForwardRequired } from './primary-only.ts'
 
 export interface WorkerListenerParts extends OptionParts {
   readonly clock: Clock
-  readonly services: Services
+  readonly services: InferenceServices
+  readonly http: HttpServices
   readonly sockets: SocketPaths
 }
 
@@ -78,10 +80,10 @@ async function openTcp(
 function buildWorkerListener(
   options: HttpServerOptions,
   prefixes: readonly string[],
-  { services, sockets }: WorkerListenerParts,
+  { services, http, sockets }: WorkerListenerParts,
 ): OpenWorkerListener {
   const forward = createForwarder(internalSocketPath(sockets, options.name))
-  const servedPaths = new Set(prefixes.flatMap((prefix) => INFERENCE_PATHS.map((path) => prefix + path)))
+  const servedPaths = new Set(prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix + path)))
   const server = createHttpServer({
     ...options,
     wrap: (serve) => (request, response) => {
@@ -89,18 +91,19 @@ function buildWorkerListener(
       else forward(request, response)
     },
   })
-  addRestRoutes(server, services, prefixes, (handle) => async (request, reply) => {
-    try {
-      await handle(request, reply)
-    } catch (error) {
-      if (!(error instanceof ForwardRequired)) throw error
-      forwardWithBody(request, reply, forward)
+  const wrap =
+    (handle: FastRoute['handle']): FastRoute['handle'] =>
+    async (request, reply) => {
+      try {
+        await handle(request, reply)
+      } catch (error) {
+        if (!(error instanceof ForwardRequired)) throw error
+        forwardWithBody(request, reply, forward)
+      }
     }
-  })
+  addInferenceRoutes(server, prefixes, { services, http, replay: undefined, wrap })
   return { server, drain: drainable(server.server), forward }
 }
-
-const INFERENCE_PATHS = ['/chat/completions', '/completions', '/embeddings'] as const
 
 /** Headers that ask for a stored response. */
 const REPLAY_HEADERS = ['idempotency-key', 'x-openrouter-cache'] as const

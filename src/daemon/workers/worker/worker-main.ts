@@ -19,7 +19,7 @@ import {
   type Topic,
   type ToWorker,
 } from '../ipc/ipc-messages.ts'
-import { openWorkerTools } from './primary-only.ts'
+import { openWorkerToolChats } from './primary-only.ts'
 import { createResponseCounter, createIpcLog } from './worker-telemetry.ts'
 import { openWorkerListeners } from './worker-listeners.ts'
 import { createWorkerServices } from './worker-services.ts'
@@ -32,7 +32,7 @@ async function run(): Promise<void> {
   const clock = systemClock
   const flags = JSON.parse(process.argv[2] ?? '{}') as Flags
   const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
-  const mcp = await openWorkerTools(config.mcpConfigPath, clock, process.env)
+  const mcp = await openWorkerToolChats(config.mcpConfigPath, clock, process.env)
   const receivedTopics = new Set<Topic>()
   const hasState = Promise.withResolvers<void>()
   const drained = Promise.withResolvers<void>()
@@ -52,7 +52,7 @@ async function run(): Promise<void> {
     clock,
     send,
     tokenCounter,
-    tools: mcp.tools,
+    toolChats: mcp.toolChats,
     socketFolder: sockets.folder,
   })
 
@@ -76,7 +76,7 @@ async function run(): Promise<void> {
   const log = createIpcLog(send)
   const metrics = createResponseCounter(send, clock)
   try {
-    const { services } = worker
+    const { services, http } = worker
     const listeners = await openWorkerListeners({
       config,
       clock,
@@ -84,6 +84,7 @@ async function run(): Promise<void> {
       bearerVerifier,
       metrics,
       services,
+      http,
       sockets,
     })
     send({ type: 'ready', port: listeners.port })

@@ -1,20 +1,15 @@
 import type { Clock } from '../../../base/clock.ts'
-import { BrokerError } from '../../../base/errors.ts'
 import { createConcurrencyLimit } from '../../../inference/admission/concurrency-limit.ts'
 import { createEndpointStats } from '../../../telemetry/endpoint-stats.ts'
 import { createHedgePolicy } from '../../../inference/admission/hedge-budget.ts'
-import type { ModelLists } from '../../../catalog/model-lists.ts'
-import type { IdempotencyStore } from '../../../inference/replay/idempotency.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { HttpServices, InferenceServices, ToolChats } from '../../../inference/services/services.ts'
 import { createInFlight } from '../../../inference/admission/in-flight.ts'
 import type { TokenCounter } from '../../../inference/usage/token-counter.ts'
 import type { Catalog } from '../../../catalog/catalog.ts'
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Config } from '../../../config/config.ts'
-import type { Ledger } from '../../../ledger/ledger.ts'
-import { createLimits, type Limits } from '../../../limits/limits.ts'
+import { restrictionsOf } from '../../../limits/effective-limits.ts'
 import { fixedLimits, type LimitStore } from '../../../limits/limit-store.ts'
-import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import { createHealthRegistry } from '../../../providers/health/endpoint-health.ts'
 import { DEFAULT_LIMITS } from '../../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../../routing/plan-cache.ts'
@@ -22,20 +17,21 @@ import { createConfiguredProviders } from '../../providers/configured-providers.
 import type { RegistryState } from '../../providers/provider-registry.ts'
 import { createRemoteAccounting, type RemoteAccounting } from './remote-accounting-client.ts'
 import type { FromWorker, StateUpdate } from '../ipc/ipc-messages.ts'
-import { primaryOnlyProviders, forwardIfPrimaryOnly, standIn } from './primary-only.ts'
+import { primaryOnlyProviders, forwardIfPrimaryOnly } from './primary-only.ts'
 
 export interface WorkerServicesParts {
   readonly config: Config
   readonly clock: Clock
   readonly socketFolder: string
   readonly send: (message: FromWorker) => void
-  readonly tools: McpGateway
+  readonly toolChats: ToolChats
   readonly tokenCounter: TokenCounter
 }
 
 /** The services of a worker: its own providers; catalog, limit rules and accounting of the primary. */
 export interface WorkerServices {
-  readonly services: Services
+  readonly services: InferenceServices
+  readonly http: HttpServices
   readonly accounting: RemoteAccounting
   applyUpdate(update: Exclude<StateUpdate, { topic: 'tokens' }>): void
   close(): Promise<void>
@@ -44,7 +40,7 @@ export interface WorkerServices {
 const EMPTY: Catalog = { version: '', models: new Map(), endpoints: new Map() }
 
 export function createWorkerServices(parts: WorkerServicesParts): WorkerServices {
-  const { config, clock, send, tools, tokenCounter, socketFolder } = parts
+  const { config, clock, send, toolChats, tokenCounter, socketFolder } = parts
   let catalog = EMPTY
   let primaryOnly: ReadonlySet<string> = new Set()
   let effectiveLimits = fixedLimits([])
@@ -75,38 +71,37 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     catalog = state.catalog
   }
 
-  const services: Services = {
+  const services: InferenceServices = {
     catalog: () => catalog,
     providers: () => providers.current(),
     route: createCachedRoute(),
-    ledger: standIn<Ledger>({}, onlyInPrimary('the ledger')),
-    limits: routingLimits(limitStore, clock),
-    reserveRemotely: async (reservation) => {
-      forwardIfPrimaryOnly(reservation.request, primaryOnly)
-      return accounting.reserve(reservation)
-    },
-    tokenCounter,
-    hangUp: config.hangUp,
-    inFlight: createInFlight(),
-    idempotency: standIn<IdempotencyStore>({}, onlyInPrimary('stored responses')),
-    // Limits one worker; the primary limits all of them together.
-    concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests),
+    strategy: config.routingStrategy,
     endpointStats,
-    hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
+    accounting: {
+      restrictionsFor: (caller) => restrictionsOf(limitStore.limitsFor(caller)),
+      begin(request, context, id, tokens) {
+        forwardIfPrimaryOnly(request, primaryOnly)
+        return accounting.reserve({ request, context, id, tokens })
+      },
+    },
+    inFlight: createInFlight(),
     upstreamIds: {
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       resolve: (id) => id,
     },
-    modelLists: standIn<ModelLists>({}, onlyInPrimary('model lists')),
     clock,
-    strategy: config.routingStrategy,
-    health,
-    tools,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
+    hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
+    tokenCounter,
+    hangUp: config.hangUp,
     attribution: config.attribution,
+    toolChats,
   }
+  // Limits one worker; the primary limits all of them together.
+  const http = { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) }
   return {
     services,
+    http,
     accounting,
     applyUpdate(update) {
       if (update.topic === 'registry') applyRegistry(update.value)
@@ -125,16 +120,6 @@ function rereadKeys(config: Config): void {
   }
 }
 
-/** Only the restrictions on routing; the primary enforces rate limits and budgets. */
-function routingLimits(limitStore: Pick<LimitStore, 'limitsFor'>, clock: Clock): Limits {
-  const ledger = standIn<Ledger>({}, onlyInPrimary('balances'))
-  const limits = createLimits({ rules: limitStore, ledger, clock })
-  return standIn<Limits>(
-    { restrictionsFor: (caller) => limits.restrictionsFor(caller) },
-    onlyInPrimary('limits'),
-  )
-}
-
 /** Managed servers are started once, by the primary, to which every request that might need them is forwarded. */
 function withoutServers(settings: RegistryState['settings']): ReadonlyMap<string, ProviderSetting> {
   return new Map([...settings].map(([name, setting]) => [name, withoutServer(setting)]))
@@ -145,8 +130,4 @@ const UNREACHABLE_URL = 'http://127.0.0.1:9/v1'
 
 function withoutServer(setting: ProviderSetting): ProviderSetting {
   return setting.server === undefined ? setting : { ...setting, server: undefined, baseUrl: UNREACHABLE_URL }
-}
-
-function onlyInPrimary(what: string): () => BrokerError {
-  return () => new BrokerError('internal', `a worker can’t use ${what}: only the primary can`)
 }

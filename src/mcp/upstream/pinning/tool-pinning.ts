@@ -1,6 +1,6 @@
 import type { Tool } from '@modelcontextprotocol/client'
 import type { ServerConfig } from '../../config/config.ts'
-import { definitionHash } from '../sanitize-tools.ts'
+import { definitionHash } from './sanitize-tools.ts'
 
 /** A tool's definition as it was approved. */
 export interface ToolPin {

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import { canonicalAddress } from '../../../auth/address.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
 import type { UsageFilter, UsageGroup, UsageTotals } from '../../../ledger/types.ts'
@@ -14,7 +14,7 @@ import { wireTotals } from '../../http/usage-json.ts'
 export async function getBillingUsage(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: Services,
+  { ledger }: AdminServices,
 ): Promise<object> {
   requireAdmin(request)
   const addresses = await ledger.usage(filterOf(request))
@@ -27,7 +27,7 @@ export async function getBillingUsage(
 export async function getBillingUsageOf(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger }: Services,
+  { ledger }: AdminServices,
 ): Promise<object> {
   requireAdmin(request)
   const { ip: given } = request.params as { ip: string }
@@ -53,7 +53,7 @@ export async function getBillingUsageOf(
 export async function getBillingExport(
   request: FastifyRequest,
   reply: FastifyReply,
-  { ledger }: Services,
+  { ledger }: AdminServices,
 ): Promise<FastifyReply> {
   requireAdmin(request)
   await ledger.whenWritten()

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { usdNumber, money, ZERO, type Money } from '../../../base/money.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { BudgetStatus } from '../../../limits/limits.ts'
 import { payerAccount, tokenAccount, type Account } from '../../../auth/accounts.ts'
 import type { Caller } from '../../../auth/caller.ts'
@@ -14,7 +14,7 @@ import { authenticate } from '../../http/authenticate.ts'
 export function getCredits(
   request: FastifyRequest,
   _reply: FastifyReply,
-  { ledger, limits }: Services,
+  { ledger, limits }: AdminServices,
 ): object {
   const caller = authenticate(request)
   const { spent: used } = ledger.balance(caller)
@@ -29,7 +29,7 @@ export function getCredits(
 export async function getKey(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
 ): Promise<object> {
   const caller = authenticate(request)
   const now = services.clock.now()
@@ -75,7 +75,7 @@ function labelOf({ ip, context, token }: Caller): string {
 }
 
 /** The budget with the least money left. None of our periods is a week. */
-function limitOf(caller: Caller, { limits }: Services): object {
+function limitOf(caller: Caller, { limits }: AdminServices): object {
   const left = ({ max, spent: used, held }: BudgetStatus): bigint => max - used - held
   const [first, ...others] = limits.budgetStatus(caller)
   if (first === undefined) return { limit: null, limit_reset: null, limit_remaining: null }
@@ -91,7 +91,7 @@ function limitOf(caller: Caller, { limits }: Services): object {
 const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } as const
 
 /** Counted like the balance: where only bounds of a cost are known, by the upper one. */
-async function spentSince(caller: Caller, since: number, { ledger }: Services): Promise<number> {
+async function spentSince(caller: Caller, since: number, { ledger }: AdminServices): Promise<number> {
   const { ip, context = '', token } = caller
   return usdNumber(
     spent(await ledger.summary({ since, ...(token === undefined ? { ip, context } : { token }) })),

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { usdNumber, ZERO } from '../../../base/money.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
 import { authenticate } from '../../http/authenticate.ts'
@@ -10,7 +10,7 @@ import { authenticate } from '../../http/authenticate.ts'
 export async function getGeneration(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
 ): Promise<object> {
   const { id } = request.query as { id?: unknown }
   if (typeof id !== 'string' || id === '')
@@ -25,7 +25,7 @@ const MAX_WAIT_MS = 2000
 const POLL_INTERVAL_MS = 10
 
 /** A caller may ask as soon as its response ends: wait for an entry that is still being written. */
-async function entryOf(id: string, { ledger, clock }: Services): Promise<Entry | undefined> {
+async function entryOf(id: string, { ledger, clock }: AdminServices): Promise<Entry | undefined> {
   const until = clock.monotonic() + MAX_WAIT_MS
   for (;;) {
     const entry = ledger.find(id)
@@ -46,7 +46,7 @@ const API_TYPES: Readonly<Record<string, string>> = {
   transcription: 'stt',
 }
 
-function rowOf(id: string, entry: Entry, services: Services): Record<string, unknown> {
+function rowOf(id: string, entry: Entry, services: AdminServices): Record<string, unknown> {
   const { usage, caller } = entry
   const known = services.ledger.correctedCost(entry)
   const cost = usdNumber(known ?? entry.costHigh ?? ZERO)
@@ -115,7 +115,7 @@ function generationTime({ durationMs, firstTokenMs }: Entry): number | null {
   return durationMs === undefined ? null : durationMs - (firstTokenMs ?? 0)
 }
 
-function failedRow({ endpoint, status, ms }: FailedAttempt, services: Services): object {
+function failedRow({ endpoint, status, ms }: FailedAttempt, services: AdminServices): object {
   const { provider, model } = services.catalog().endpoints.get(endpoint) ?? {
     provider: endpoint.split('/')[0],
     model: endpoint,
@@ -131,7 +131,7 @@ function failedRow({ endpoint, status, ms }: FailedAttempt, services: Services):
   }
 }
 
-function responseRow({ endpoint, provider, firstTokenMs, status }: Entry, services: Services): object[] {
+function responseRow({ endpoint, provider, firstTokenMs, status }: Entry, services: AdminServices): object[] {
   if (endpoint === undefined) return []
   return [
     {
@@ -146,6 +146,6 @@ function responseRow({ endpoint, provider, firstTokenMs, status }: Entry, servic
   ]
 }
 
-function nameOf(provider: string | undefined, { providers }: Services): string | null {
+function nameOf(provider: string | undefined, { providers }: AdminServices): string | null {
   return provider === undefined ? null : (providers().get(provider)?.displayName ?? provider)
 }

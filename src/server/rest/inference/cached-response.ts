@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { Clock } from '../../../base/clock.ts'
 import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import { sendCached } from '../../../inference/cached-response.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
@@ -22,14 +23,15 @@ const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
  */
 export function withResponseCache(
   reply: HttpReply,
-  services: Services,
+  services: InferenceServices,
+  replay: ReplayServices | undefined,
   infer: InferenceHandler,
 ): InferenceHandler | undefined {
+  if (replay?.responseCache === undefined) return undefined
   const { request } = reply
-  const { responseCache: cache } = services
+  const { responseCache: cache } = replay
   const cacheHeader = request.headers['x-openrouter-cache']
-  if (cache === undefined || typeof cacheHeader !== 'string' || cacheHeader.toLowerCase() !== 'true')
-    return undefined
+  if (typeof cacheHeader !== 'string' || cacheHeader.toLowerCase() !== 'true') return undefined
   return async (sink) => {
     const key = keyOf(request)
     if (isTrue(request.headers['x-openrouter-cache-clear'])) cache.remove(key)
@@ -37,7 +39,7 @@ export function withResponseCache(
     const ttlS = ttlOf(request.headers['x-openrouter-cache-ttl'])
     const now = services.clock.monotonic()
     setCacheHeaders(reply, { status: found === undefined ? 'MISS' : 'HIT', ttl: ttlS, found, now })
-    if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, services }))
+    if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
     return sendCached(
@@ -46,6 +48,7 @@ export function withResponseCache(
       requestContextOf(request, services),
       sink,
       services,
+      replay,
     )
   }
 }
@@ -95,7 +98,7 @@ interface CachingParts {
   readonly cache: ResponseCache
   readonly key: string
   readonly ttlS: number
-  readonly services: Services
+  readonly clock: Clock
 }
 
 /** Passes a response on, and keeps it in the cache once it is complete. */
@@ -133,8 +136,8 @@ class CachingSink extends ForwardingSink {
   }
 
   override end(): void {
-    const { cache, key, ttlS, services } = this.#parts
-    const storedAt = services.clock.monotonic()
+    const { cache, key, ttlS, clock } = this.#parts
+    const storedAt = clock.monotonic()
     if (this.#characters <= MAX_CACHED_CHARACTERS)
       cache.store(key, {
         id: this.id,

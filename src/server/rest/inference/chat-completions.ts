@@ -1,20 +1,19 @@
 import { chat } from '../../../inference/chat.ts'
-import type { Services } from '../../../inference/services/services.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { complete } from './completions.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type BodyReader } from './respond.ts'
+import { respond, type InferenceRouteParts } from './respond.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
 export function postChatCompletions(
   request: HttpRequest,
   reply: HttpReply,
-  services: Services,
-  readBody: BodyReader,
+  parts: InferenceRouteParts,
 ): Promise<void> {
-  return respond(reply, services, (sink) => {
+  return respond(reply, parts, (sink) => {
+    const { services, readBody } = parts
     const body = readBody(request)
     if (hasOnlyPrompt(body)) return complete(body, request, sink, services)
     const chatRequest = parseChatRequest(body)

@@ -1,21 +1,20 @@
 import { completion } from '../../../inference/completion.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { InferenceServices } from '../../../inference/services/services.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
-
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import type { ClientResponseSink } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type BodyReader } from './respond.ts'
+import { respond, type InferenceRouteParts } from './respond.ts'
 
 /** `POST /completions`: OpenAI's older text completion, plain and streamed. */
 export async function postCompletions(
   request: HttpRequest,
   reply: HttpReply,
-  services: Services,
-  readBody: BodyReader,
+  parts: InferenceRouteParts,
 ): Promise<void> {
-  await respond(reply, services, (sink) => complete(readBody(request), request, sink, services))
+  const { services, readBody } = parts
+  await respond(reply, parts, (sink) => complete(readBody(request), request, sink, services))
 }
 
 /** Runs a text completion; also for a chat request that has a prompt and no messages. */
@@ -23,7 +22,7 @@ export async function complete(
   body: JsonBody,
   request: HttpRequest,
   sink: ClientResponseSink,
-  services: Services,
+  services: InferenceServices,
 ): Promise<void> {
   const completionRequest = parseCompletionRequest(body)
   sink.prepare({

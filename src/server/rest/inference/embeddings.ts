@@ -1,18 +1,17 @@
 import { embedding } from '../../../inference/embedding.ts'
-import type { Services } from '../../../inference/services/services.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { requestContextOf } from './request-context.ts'
-import { respond, type BodyReader } from './respond.ts'
+import { respond, type InferenceRouteParts } from './respond.ts'
 
 /** `POST /embeddings`. */
 export async function postEmbeddings(
   request: HttpRequest,
   reply: HttpReply,
-  services: Services,
-  readBody: BodyReader,
+  parts: InferenceRouteParts,
 ): Promise<void> {
-  await respond(reply, services, async (sink) => {
+  const { services, readBody } = parts
+  await respond(reply, parts, async (sink) => {
     const embeddingRequest = parseEmbeddingRequest(readBody(request))
     sink.prepare({ model: embeddingRequest.routing.model, stream: false, object: 'list' })
     await embedding(embeddingRequest, requestContextOf(request, services), sink, services)

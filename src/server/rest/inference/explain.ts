@@ -8,7 +8,7 @@ import {
   type Explanation,
   type ExplainRequest,
 } from '../../../inference/explain.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
@@ -24,7 +24,7 @@ import { pricingOf } from '../models/pricing-json.ts'
 export function postExplain(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
   readBody: BodyReader,
 ): object {
   const inquiry = inquiryOf(readBody(request))
@@ -50,7 +50,7 @@ export function postExplain(
 export function postQuote(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
   readBody: BodyReader,
 ): object {
   const inquiry = inquiryOf(readBody(request))
@@ -87,7 +87,7 @@ function inquiryOf(body: JsonBody): ExplainRequest {
 
 function candidateRow(
   { endpoint, quote, readiness }: QuotedCandidate,
-  { providers, endpointStats }: Services,
+  { providers, endpointStats }: AdminServices,
 ): object {
   const measured = endpointStats.of(endpoint.id)
   return {
@@ -107,7 +107,7 @@ function candidateRow(
 
 /** Why a candidate is skipped for now, and for how long. */
 function cooldownJson(readiness: QuotedCandidate['readiness']): object {
-  if (readiness?.state !== 'resting') return {}
+  if (readiness?.state !== 'cooling-down') return {}
   return { resting: { reason: readiness.reason, for_ms: Math.ceil(readiness.availableInMs) } }
 }
 

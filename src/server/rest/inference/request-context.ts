@@ -1,10 +1,10 @@
 import type { RequestContext } from '../../../inference/request/inference-request.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { InferenceServices } from '../../../inference/services/services.ts'
 import type { HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 
 /** The caller of a request, with its attribution headers or the configured ones. Throws as `authenticate` does. */
-export function requestContextOf(request: HttpRequest, { attribution }: Services): RequestContext {
+export function requestContextOf(request: HttpRequest, { attribution }: InferenceServices): RequestContext {
   const { headers } = request
   return {
     caller: authenticate(request),

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
 import { pricingOf } from './pricing-json.ts'
@@ -7,7 +7,10 @@ import { pricingOf } from './pricing-json.ts'
 const MINUTE_MS = 60_000
 
 /** The endpoints of a model with their measured performance, including those that OpenRouter offers in its turn. */
-export async function modelEndpoints(model: Model, services: Services): Promise<Record<string, unknown>> {
+export async function modelEndpoints(
+  model: Model,
+  services: AdminServices,
+): Promise<Record<string, unknown>> {
   const own = offered(model, services)
   const there = own.find(({ provider }) => provider === 'openrouter')
   const behind = there === undefined ? [] : await services.modelLists.endpointsOf(there.modelId)
@@ -22,7 +25,11 @@ export async function modelEndpoints(model: Model, services: Services): Promise<
 }
 
 /** `GET /endpoints/zdr`: the endpoints that retain no prompts (zero data retention). */
-export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, services: Services): object {
+export function getZdrEndpoints(
+  _request: FastifyRequest,
+  _reply: FastifyReply,
+  services: AdminServices,
+): object {
   const data = [...services.catalog().models.values()].flatMap((model) =>
     offered(model, services)
       .filter(({ provider }) => services.providers().get(provider)?.privacy?.retains === false)
@@ -31,14 +38,14 @@ export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, 
   return { data }
 }
 
-function offered(model: Model, { providers }: Services): readonly Endpoint[] {
+function offered(model: Model, { providers }: AdminServices): readonly Endpoint[] {
   return model.endpoints.filter(({ provider }) => providers().has(provider))
 }
 
 function endpointRow(
   model: Model,
   endpoint: Endpoint,
-  { providers, endpointStats }: Services,
+  { providers, endpointStats }: AdminServices,
 ): Record<string, unknown> {
   const provider = providers().get(endpoint.provider)?.displayName ?? endpoint.provider
   const slug = slugOf(model)

@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/clock.ts'
 import { BrokerError } from '../../../base/errors.ts'
 import { parseUsd, type Money } from '../../../base/money.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { comparePricesDescending, compareKnown, comparePrices } from '../../../routing/compare.ts'
 import { inputsOf, outputsOf, slugOf, supportedParametersOf } from './model-json.ts'
@@ -15,7 +15,7 @@ export interface Listed {
 }
 
 type Query = Readonly<Record<string, unknown>>
-type Fits = (listed: Listed, wanted: string, services: Services) => boolean
+type Fits = (listed: Listed, wanted: string, services: AdminServices) => boolean
 
 const OUTPUTS = [
   'text',
@@ -59,7 +59,11 @@ const FILTERS: Readonly<Record<string, Fits>> = {
 export const MODEL_FILTERS: readonly string[] = Object.keys(FILTERS)
 
 /** The models that match the query. Like at OpenRouter, only those with text output by default. Throws `bad-request`. */
-export function filterModels(models: readonly Listed[], query: Query, services: Services): readonly Listed[] {
+export function filterModels(
+  models: readonly Listed[],
+  query: Query,
+  services: AdminServices,
+): readonly Listed[] {
   const wanted = { output_modalities: 'text', ...query }
   checkOutputs(wanted.output_modalities)
   return Object.entries(FILTERS).reduce((left: readonly Listed[], [name, fits]) => {
@@ -114,7 +118,7 @@ function amount(usd: string): Money {
   }
 }
 
-type Compare = (a: Listed, b: Listed, services: Services) => number
+type Compare = (a: Listed, b: Listed, services: AdminServices) => number
 
 /** OpenRouter's sorts that we support; models with an unknown value come last. */
 const SORTS: Readonly<Record<string, Compare>> = {
@@ -145,7 +149,11 @@ const UNSUPPORTED_SORTS = [
 ]
 
 /** The models in the order of the `sort` parameter. Throws `bad-request` for an unknown sort. */
-export function sortModels(models: readonly Listed[], sort: unknown, services: Services): readonly Listed[] {
+export function sortModels(
+  models: readonly Listed[],
+  sort: unknown,
+  services: AdminServices,
+): readonly Listed[] {
   if (typeof sort !== 'string' || sort === '' || UNSUPPORTED_SORTS.includes(sort)) return models
   const compare = Object.hasOwn(SORTS, sort) ? SORTS[sort] : undefined
   if (compare !== undefined) return [...models].sort((a, b) => compare(a, b, services))

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
@@ -11,7 +11,7 @@ import { modelEndpoints } from './model-endpoints.ts'
 type Query = Readonly<Record<string, unknown>>
 
 /** `GET /models`: the models that can be requested now. Without `offset` and `limit` the complete list. */
-export function getModels(request: FastifyRequest, reply: FastifyReply, services: Services): object {
+export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
   const rows = sorted(filterModels(listedModels(services), query, services), query, services).map(
     ({ row }) => row,
@@ -21,7 +21,11 @@ export function getModels(request: FastifyRequest, reply: FastifyReply, services
 }
 
 /** `GET /models/count`. */
-export function getModelsCount(request: FastifyRequest, _reply: FastifyReply, services: Services): object {
+export function getModelsCount(
+  request: FastifyRequest,
+  _reply: FastifyReply,
+  services: AdminServices,
+): object {
   return { data: { count: filterModels(listedModels(services), request.query as Query, services).length } }
 }
 
@@ -29,7 +33,7 @@ export function getModelsCount(request: FastifyRequest, _reply: FastifyReply, se
 export function getEmbeddingModels(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
 ): object {
   const query = { ...(request.query as Query), output_modalities: 'embeddings' }
   return page(
@@ -42,7 +46,7 @@ export function getEmbeddingModels(
 export async function getModelsBelow(
   request: FastifyRequest,
   _reply: FastifyReply,
-  services: Services,
+  services: AdminServices,
 ): Promise<object> {
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
@@ -52,27 +56,27 @@ export async function getModelsBelow(
 }
 
 /** `GET /model/{author}/{slug}`. */
-export function getModel(request: FastifyRequest, _reply: FastifyReply, services: Services): object {
+export function getModel(request: FastifyRequest, _reply: FastifyReply, services: AdminServices): object {
   return { data: listed((request.params as { '*': string })['*'], services).row }
 }
 
-function listedModels(services: Services): Listed[] {
+function listedModels(services: AdminServices): Listed[] {
   return [...services.catalog().models.values()].flatMap((model) => toListed(model, services) ?? [])
 }
 
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
-function toListed(model: Model, { providers }: Services): Listed | undefined {
+function toListed(model: Model, { providers }: AdminServices): Listed | undefined {
   const endpoint = model.endpoints.find(({ provider }) => providers().has(provider))
   return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
 }
 
-function listed(name: string, services: Services): Listed {
+function listed(name: string, services: AdminServices): Listed {
   const found = toListed(modelNamed(name, services), services)
   if (found !== undefined) return found
   throw new BrokerError('not-found', `“${name}” is known, but no provider that offers it is set up here`)
 }
 
-function modelNamed(name: string, services: Services): Model {
+function modelNamed(name: string, services: AdminServices): Model {
   const found =
     findByName(services.catalog(), name) ?? findByName(services.catalog(), name.replace(/:[a-z]+$/, ''))
   if (found !== undefined) return found.model
@@ -83,7 +87,7 @@ function modelNamed(name: string, services: Services): Model {
 }
 
 /** By the `sort` parameter, else models with text output first, because OpenRouter lists only those by default. */
-function sorted(models: readonly Listed[], query: Query, services: Services): readonly Listed[] {
+function sorted(models: readonly Listed[], query: Query, services: AdminServices): readonly Listed[] {
   const rank = ({ model }: Listed): number => (outputsOf(model).includes('text') ? 0 : 1)
   return sortModels(
     [...models].sort((a, b) => rank(a) - rank(b)),

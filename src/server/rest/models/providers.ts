@@ -1,11 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 
 /** `GET /providers`: the configured providers, under the slugs that `provider.order` and similar fields take. */
 export function getProviders(
   _request: FastifyRequest,
   _reply: FastifyReply,
-  { providers }: Services,
+  { providers }: AdminServices,
 ): object {
   const data = [...providers().values()].map(({ id, displayName, company }) => ({
     name: displayName,

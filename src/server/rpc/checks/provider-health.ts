@@ -1,4 +1,4 @@
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 
@@ -7,7 +7,7 @@ type Health = Result<'providers.health'>
 const HALF_AN_HOUR_MS = 30 * 60_000
 
 /** The health of the endpoints and keys of these providers. */
-export function healthOf(providers: readonly Provider[], services: Services): Health {
+export function healthOf(providers: readonly Provider[], services: AdminServices): Health {
   const ids = new Set(providers.map(({ id }) => id))
   const used = services.health.rows().map(({ endpoint }) => endpoint)
   const endpoints = new Set([...services.catalog().endpoints.keys(), ...used])
@@ -20,7 +20,7 @@ export function healthOf(providers: readonly Provider[], services: Services): He
   }
 }
 
-function endpointRow(endpoint: string, { health, endpointStats }: Services): Health['endpoints'] {
+function endpointRow(endpoint: string, { health, endpointStats }: AdminServices): Health['endpoints'] {
   const row = health.row(endpoint)
   const measured = endpointStats.of(endpoint)
   const success = endpointStats.uptime(endpoint, HALF_AN_HOUR_MS)

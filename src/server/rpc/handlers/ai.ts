@@ -2,7 +2,7 @@ import { generationId } from '../../../base/ids.ts'
 import type { RequestContext } from '../../../inference/request/inference-request.ts'
 import { chat } from '../../../inference/chat.ts'
 import { embedding } from '../../../inference/embedding.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices, HttpServices } from '../../../inference/services/services.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
@@ -11,19 +11,24 @@ import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 import { BufferedResponseSink } from '../calls/buffered-response-sink.ts'
 
+export interface AiFacts {
+  readonly services: AdminServices
+  readonly http: HttpServices
+}
+
 /** Runs chats and embeddings like the REST routes do. Params win over the same field in `options`. */
-export function aiHandlers(services: Services): HandlersOf<'ai.chat' | 'ai.embed'> {
+export function aiHandlers({ services, http }: AiFacts): HandlersOf<'ai.chat' | 'ai.embed'> {
   return {
     'ai.chat': async ({ options, model = 'auto', ...params }, caller, signal) => {
       const request = parseChatRequest(bodyOf({ ...options, model, ...params, stream: false }))
-      const response = await bufferedResponse(services, caller, signal, (context, sink) =>
+      const response = await bufferedResponse({ services, http }, caller, signal, (context, sink) =>
         chat(request, context, sink, services),
       )
       return response as Result<'ai.chat'>
     },
     'ai.embed': async ({ options, ...params }, caller, signal) => {
       const request = parseEmbeddingRequest(bodyOf({ ...options, ...params }))
-      const response = await bufferedResponse(services, caller, signal, (context, sink) =>
+      const response = await bufferedResponse({ services, http }, caller, signal, (context, sink) =>
         embedding(request, context, sink, services),
       )
       return response as Result<'ai.embed'>
@@ -36,12 +41,12 @@ function bodyOf(request: object) {
 }
 
 async function bufferedResponse(
-  services: Services,
+  { services, http }: AiFacts,
   caller: Caller,
   signal: AbortSignal,
   run: (context: RequestContext, sink: BufferedResponseSink) => Promise<void>,
 ): Promise<unknown> {
-  const release = services.concurrencyLimit.acquire()
+  const release = http.concurrencyLimit.acquire()
   try {
     const sink = new BufferedResponseSink(generationId(services.clock.now()), signal)
     await run({ caller, ...services.attribution }, sink)

@@ -1,11 +1,11 @@
 import type { ModelListStatus } from '../../../catalog/model-lists.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface CatalogFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly modelsPath: string
   /** Errors in the models file since it was last read; empty when it is valid. */
   readonly problems: () => readonly string[]

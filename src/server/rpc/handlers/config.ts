@@ -1,9 +1,9 @@
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { EffectiveSetting } from '../../../config/config-type.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface ConfigFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly settings: readonly EffectiveSetting[]
   readonly modelsPath: string
   /** Reads the models file and the keys again. Throws if they are invalid; returns the variables that need a restart. */

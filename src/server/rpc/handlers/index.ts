@@ -1,4 +1,4 @@
-import { aiHandlers } from './ai.ts'
+import { aiHandlers, type AiFacts } from './ai.ts'
 import { catalogHandlers, type CatalogFacts } from './catalog.ts'
 import { configHandlers, type ConfigFacts } from './config.ts'
 import { contextsHandlers, type ContextsFacts } from './access/contexts.ts'
@@ -15,6 +15,7 @@ import { tokenHandlers, type TokensFacts } from './access/tokens.ts'
 /** What the handlers need. */
 export interface BrokerFacts
   extends
+    AiFacts,
     InfoFacts,
     CatalogFacts,
     ProvidersFacts,
@@ -34,7 +35,7 @@ export function brokerHandlers(facts: BrokerFacts): Handlers {
     ...catalogHandlers(facts),
     ...providersHandlers(facts),
     ...mcpHandlers(facts.services.tools),
-    ...aiHandlers(facts.services),
+    ...aiHandlers(facts),
     ...accountingHandlers(facts),
     ...contextsHandlers(facts),
     ...tokenHandlers(facts),

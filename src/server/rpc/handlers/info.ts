@@ -1,4 +1,4 @@
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { KeyState } from '../../../providers/keys/key-pool.ts'
@@ -8,7 +8,7 @@ import type { HandlersOf } from '../calls/handler-types.ts'
 import { countEndpoints, stateOf } from './providers.ts'
 
 export interface InfoFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly version: string
   readonly uptimeMs: () => number
   readonly isMother: boolean
@@ -110,7 +110,7 @@ function warnings(
 const DAY_MS = 86_400_000
 
 /** Ledger entries of the last day whose figures an operator should check. */
-function doubts({ ledger, clock }: Services): string[] {
+function doubts({ ledger, clock }: AdminServices): string[] {
   const { unpriced, disputed } = ledger.needsReview(Math.floor((clock.now() - DAY_MS) / 1000))
   const rows = (count: number): string => (count === 1 ? '1 row' : `${count} rows`)
   return [

@@ -1,12 +1,12 @@
 import { usdText } from '../../../base/money.ts'
 import type { Histogram } from '../../../telemetry/histogram.ts'
 import type { EndpointMetrics, RequestMetrics, Metrics } from '../../../telemetry/metrics.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface MetricsFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly metrics: Metrics
 }
 
@@ -21,7 +21,9 @@ export function metricsHandlers({
       since: metrics.since,
       ...figuresRow(metrics.total),
       open_requests: services.ledger.openHolds().length,
-      answers: [...metrics.httpResponses()],
+      answers: metrics
+        .httpResponses()
+        .map(({ listener, status, count }) => ({ door: listener, status, count })),
       memory_bytes: process.memoryUsage.rss(),
     }),
     'metrics.detailed': async () => {
@@ -39,9 +41,9 @@ export function metricsHandlers({
   }
 }
 
-function keyRows(provider: string, services: Services): ProviderFigures['keys'] {
-  const lanes = services.providers().get(provider)?.keys() ?? []
-  return lanes.map(({ number, inFlight, requests, successes, failures, state }) => ({
+function keyRows(provider: string, services: AdminServices): ProviderFigures['keys'] {
+  const keys = services.providers().get(provider)?.keys() ?? []
+  return keys.map(({ number, inFlight, requests, successes, failures, state }) => ({
     key: number,
     running: inFlight,
     asked: requests,

@@ -1,7 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { parseUsd, usdText, type Money } from '../../../base/money.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Endpoint, Model, Price, Rates } from '../../../catalog/catalog.ts'
 import { findByName, isAvailable, nearestNames } from '../../../catalog/find-model.ts'
 import type { Provider } from '../../../providers/provider.ts'
@@ -9,7 +9,7 @@ import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export function modelsHandlers(
-  services: Services,
+  services: AdminServices,
 ): HandlersOf<'models.list' | 'models.get' | 'models.refresh'> {
   return {
     'models.list': async (params) => listModels(params, services),
@@ -22,14 +22,17 @@ export function modelsHandlers(
   }
 }
 
-function noSuchModel(name: string, services: Services): BrokerError {
+function noSuchModel(name: string, services: AdminServices): BrokerError {
   const suggestions = nearestNames(services.catalog(), name, 3).map((near) => `“${near}”`)
   const hint =
     suggestions.length === 0 ? 'models.list has them all' : `did you mean ${suggestions.join(' or ')}?`
   return new BrokerError('no-such-model', `there is no model “${truncate(name)}” here; ${hint}`)
 }
 
-function listModels(params: Params<'models.list'>, { catalog, providers }: Services): Result<'models.list'> {
+function listModels(
+  params: Params<'models.list'>,
+  { catalog, providers }: AdminServices,
+): Result<'models.list'> {
   const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
   const maxInputPrice =
     params.input_usd_at_most === undefined ? undefined : parseUsd(params.input_usd_at_most)

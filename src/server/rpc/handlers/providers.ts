@@ -1,6 +1,6 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import type { ProviderPriorities } from '../../../config/provider-priorities.ts'
 import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
@@ -11,7 +11,7 @@ import type { HandlersOf } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
 
 export interface ProvidersFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly knownProviders: () => readonly KnownProvider[]
   readonly priorities: ProviderPriorities
 }
@@ -78,7 +78,7 @@ function providerRow(
     host,
     endpoints: countEndpoints(definition.id, models),
     ...(priority === undefined ? {} : { priority }),
-    is_stand_in: definition.isStandIn ?? false,
+    is_stand_in: definition.isMock ?? false,
     abort_stops_billing: definition.abortStopsBilling,
   }
 }

@@ -1,5 +1,5 @@
 import { usdText, money } from '../../../base/money.ts'
-import type { Services } from '../../../inference/services/services.ts'
+import type { AdminServices } from '../../../inference/services/services.ts'
 import { payerAddress } from '../../../auth/address.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
@@ -13,7 +13,7 @@ import type { Handlers } from '../calls/handler-types.ts'
 import { wireTotals } from '../../http/usage-json.ts'
 
 export interface AccountingFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly rules: LimitStore
   readonly tokens: Tokens
   /** Whether all addresses of an IPv6 /64 are one caller. */
@@ -83,7 +83,7 @@ export function accountingHandlers({
 }
 
 async function split(
-  { ledger }: Services,
+  { ledger }: AdminServices,
   params: Params<'usage.by_day'>,
   by: UsageSplit,
 ): Promise<[string, Result<'usage.summary'>['totals']][]> {

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import type { Tool } from '@modelcontextprotocol/client'
 import { expect, test } from 'vitest'
-import { sanitizeTools, definitionHash } from '../../../../src/mcp/upstream/sanitize-tools.ts'
+import { sanitizeTools, definitionHash } from '../../../../src/mcp/upstream/pinning/sanitize-tools.ts'
 import type { ToolPin, PinStore } from '../../../../src/mcp/upstream/pinning/tool-pinning.ts'
 import { alice, gatewayOf, program, temporaryFolder, textOf, toolNames } from '../../support.ts'
 

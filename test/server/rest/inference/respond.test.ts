@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http'
 import { expect, test } from 'vitest'
 import { BrokerError } from '../../../../src/base/errors.ts'
-import type { Services } from '../../../../src/inference/services/services.ts'
+import type { InferenceServices } from '../../../../src/inference/services/services.ts'
 import { respond } from '../../../../src/server/rest/inference/respond.ts'
 import { manualClock } from '../../../support/manual-clock.ts'
 import { openServer } from '../../http/open-server.ts'
@@ -10,12 +10,12 @@ import { openServer } from '../../http/open-server.ts'
 async function failMidStream(thrown: unknown): Promise<{ received: string; logged: object[] }> {
   const logged: object[] = []
   // A response without an idempotency key needs only the clock of all services.
-  const services = { clock: manualClock() } as unknown as Services
+  const services = { clock: manualClock() } as unknown as InferenceServices
   await using server = await openServer({
     logger: { error: (details) => void logged.push(details) },
     routes: (fastify) =>
       fastify.post('/v1/chat/completions', async (_request, reply) => {
-        await respond(reply, services, async (sink) => {
+        await respond(reply, { services, replay: undefined }, async (sink) => {
           sink.prepare({ model: 'm', stream: true, object: 'chat.completion.chunk' })
           sink.start({})
           sink.chunk('{"choices":[]}')
@@ -57,11 +57,11 @@ test('a failure that is not a bug is sent to the caller and not logged', async (
 test.each([true, false])(
   'a model name that is not ASCII is percent-encoded in the head (streamed: %s)',
   async (streamed) => {
-    const services = { clock: manualClock() } as unknown as Services
+    const services = { clock: manualClock() } as unknown as InferenceServices
     await using server = await openServer({
       routes: (fastify) =>
         fastify.post('/v1/chat/completions', async (_request, reply) => {
-          await respond(reply, services, async (sink) => {
+          await respond(reply, { services, replay: undefined }, async (sink) => {
             sink.prepare({ model: 'm', stream: streamed, object: 'chat.completion.chunk' })
             sink.start({})
             sink.setAttempted?.(['ollama/模型', 'local/b\ud800'])

@@ -1,6 +1,6 @@
 import { BrokerError } from '../../../../base/errors.ts'
 import { usdText } from '../../../../base/money.ts'
-import type { Services } from '../../../../inference/services/services.ts'
+import type { AdminServices } from '../../../../inference/services/services.ts'
 import { readContextLabel } from '../../../../auth/context-label.ts'
 import type { UsageGroup } from '../../../../ledger/types.ts'
 import type { StoredRule } from '../../../../limits/effective-limits.ts'
@@ -11,7 +11,7 @@ import { checkProviders } from '../../checks/check-providers.ts'
 import type { HandlersOf } from '../../calls/handler-types.ts'
 
 export interface ContextsFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly rules: LimitStore
   /** Contexts with a socket of their own. */
   readonly contextSockets: readonly string[]

@@ -1,4 +1,4 @@
-import type { Services } from '../../../../inference/services/services.ts'
+import type { AdminServices } from '../../../../inference/services/services.ts'
 import type { TokenInfo } from '../../../../auth/token-table.ts'
 import type { Tokens } from '../../../../auth/tokens.ts'
 import type { LimitStore } from '../../../../limits/limit-store.ts'
@@ -9,7 +9,7 @@ import type { Handlers } from '../../calls/handler-types.ts'
 type TokenMethod = Extract<keyof Handlers, `tokens.${string}`>
 
 export interface TokensFacts {
-  readonly services: Services
+  readonly services: AdminServices
   readonly tokens: Tokens
   readonly rules: LimitStore
 }

@@ -1,0 +1,52 @@
+import type { Caller } from '../../auth/caller.ts'
+import type { Money } from '../../base/money.ts'
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { Hold, HoldRequest, Settlement } from '../../ledger/types.ts'
+import type { Allowance, LimitAdmission, Limits } from '../../limits/limits.ts'
+import type { Restriction } from '../../limits/limit-rule.ts'
+import type { Accounting, RequestAccounting } from './accounting.ts'
+
+/**
+ * Accounting in the process that keeps the limits and the ledger. It begins at once and is the same for all requests, so
+ * that a request costs no message and no object.
+ */
+export class LocalAccounting implements Accounting, RequestAccounting {
+  readonly #limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance'>
+  readonly #ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>
+
+  constructor(
+    limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance'>,
+    ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>,
+  ) {
+    this.#limits = limits
+    this.#ledger = ledger
+  }
+
+  restrictionsFor(caller: Caller): readonly Restriction[] {
+    return this.#limits.restrictionsFor(caller)
+  }
+
+  begin(): this {
+    return this
+  }
+
+  admit(caller: Caller, tokens: number): LimitAdmission {
+    return this.#limits.admit(caller, tokens)
+  }
+
+  allowance(caller: Caller): Allowance | undefined {
+    return this.#limits.allowance(caller)
+  }
+
+  hold(request: HoldRequest): Promise<Hold> {
+    return this.#ledger.hold(request)
+  }
+
+  increaseHold(hold: Hold, maxCost: Money): Promise<Hold> {
+    return this.#ledger.increaseHold(hold, maxCost)
+  }
+
+  settle(hold: Hold, settlement: Settlement): Promise<void> {
+    return this.#ledger.settle(hold, settlement)
+  }
+}
