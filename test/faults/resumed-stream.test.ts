@@ -4,7 +4,7 @@ import {
   restOfRestarted,
   restOfContinued,
   type RestOfStream,
-} from '../../src/inference/execution/resumed-stream.ts'
+} from '../../src/inference/execution/recovery/resumed-stream.ts'
 import { chatChunk, finishChunk } from '../support/scripted-upstream.ts'
 
 /** The text relayed to the caller from a response in these pieces; `undefined` when its text differs. */

@@ -8,7 +8,7 @@ import type { RequestContext, InferenceRequest } from '../request/inference-requ
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { UpstreamIds } from '../response/upstream-ids.ts'
 import type { HangUpPolicy } from '../services/services.ts'
-import type { DeliveredText } from './delivered-text.ts'
+import type { DeliveredText } from './recovery/delivered-text.ts'
 import type { RequestRecord } from './request-record.ts'
 
 /** What all attempts of one request share. */

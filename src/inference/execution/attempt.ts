@@ -14,8 +14,8 @@ import { providerOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
 import { AttemptFacts, lastChunkOf } from './attempt-response.ts'
 import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
-import type { RestOfStream } from './resumed-stream.ts'
-import type { Resumption } from './resumption.ts'
+import type { RestOfStream } from './recovery/resumed-stream.ts'
+import type { Resumption } from './recovery/resumption.ts'
 
 /**
  * `waiting` for the first chunk with content, so that another candidate may still take over unseen; `streaming` to the

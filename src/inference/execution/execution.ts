@@ -27,12 +27,12 @@ import {
 } from './attempt-outcome.ts'
 import { brokenResponse } from './attempt-response.ts'
 import { CooldownWait } from './cooldown-wait.ts'
-import { DeliveredText } from './delivered-text.ts'
+import { DeliveredText } from './recovery/delivered-text.ts'
 import { HedgedAttempts } from './hedged-attempts.ts'
 import { withMetadata } from './openrouter-metadata.ts'
 import { CALLER_LEFT, RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
-import { continuesFromPrefix, resumptionBy, type Resumption } from './resumption.ts'
+import { continuesFromPrefix, resumptionBy, type Resumption } from './recovery/resumption.ts'
 
 /** One request on its way through its candidates. */
 export class Execution implements Stoppable {

@@ -9,7 +9,7 @@ import { errorWithoutSecrets } from '../policy/redact-secrets.ts'
 import { CallerConnections } from './caller-connections.ts'
 import type { ServerLists } from './capabilities.ts'
 import { type Debounced, createDebounced } from './debounce.ts'
-import { DriftCheck } from './pinning/drift-check.ts'
+import { DriftCheck } from './drift-check.ts'
 import { LoadedLists } from './loaded-lists.ts'
 import {
   cutOffDuringCall,

@@ -1,5 +1,5 @@
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import { TextBuffer } from '../../base/collections/text-buffer.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import { TextBuffer } from '../../../base/collections/text-buffer.ts'
 
 /** The maximum number of characters that are kept for a recovery, so that an open stream uses bounded memory. */
 const MAX_CHARACTERS = 1_000_000

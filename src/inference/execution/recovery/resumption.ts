@@ -1,9 +1,9 @@
-import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
-import type { Recovery } from '../../fallback/stream-recovery.ts'
-import type { Provider } from '../../providers/provider.ts'
-import type { JsonBody } from '../../wire/json/json-body.ts'
-import { withPrefix } from '../request/derived-body.ts'
-import { providerOf, type Providers } from './attempt-context.ts'
+import type { Catalog, Endpoint } from '../../../catalog/catalog.ts'
+import type { Recovery } from '../../../fallback/stream-recovery.ts'
+import type { Provider } from '../../../providers/provider.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
+import { withPrefix } from '../../request/derived-body.ts'
+import { providerOf, type Providers } from '../attempt-context.ts'
 import { restOfContinued, restOfRestarted, type RestOfStream } from './resumed-stream.ts'
 
 /** What makes an attempt one that resumes a broken stream. */

@@ -1,8 +1,8 @@
 import type { Tool } from '@modelcontextprotocol/client'
-import { BrokerError } from '../../../base/errors.ts'
-import type { Connection } from '../../connection/connection.ts'
-import { loadLists } from '../capabilities.ts'
-import type { UpstreamServerOptions } from '../types.ts'
+import { BrokerError } from '../../base/errors.ts'
+import type { Connection } from '../connection/connection.ts'
+import { loadLists } from './capabilities.ts'
+import type { UpstreamServerOptions } from './types.ts'
 
 /**
  * Compares the tools of a caller's own connection with the approved definitions: a program that was replaced after its

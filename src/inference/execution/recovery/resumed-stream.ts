@@ -1,4 +1,4 @@
-import { hasOutput, type ChatChoice, type ChatChunk, type ChatDelta } from '../../wire/openai/chat.ts'
+import { hasOutput, type ChatChoice, type ChatChunk, type ChatDelta } from '../../../wire/openai/chat.ts'
 
 /** Takes away from the chunks of a resuming endpoint what the caller has already received. */
 export interface RestOfStream {
