@@ -1,5 +1,5 @@
 import { BrokerError } from '../base/errors.ts'
-import { whenReady } from '../base/when-ready.ts'
+import { isPending } from '../base/pending.ts'
 import type { ChatRequest } from '../wire/openai/chat.ts'
 import { hasMcpTools } from '../wire/openai/mcp-tools.ts'
 import { prepareChat } from './chat-request.ts'
@@ -23,9 +23,10 @@ export function chat(
   // The callers that the configuration names always get some.
   if (toolChats !== undefined && request.n === 1 && toolChats.chatTools(context.caller).length > 0)
     return toolChats.run(request, context, sink, services)
-  return whenReady(prepareChat(request, context, services), (inference) =>
-    new Execution(inference, context, sink, services).execute(),
-  )
+  const prepared = prepareChat(request, context, services)
+  return isPending(prepared)
+    ? prepared.then((inference) => new Execution(inference, context, sink, services).execute())
+    : new Execution(prepared, context, sink, services).execute()
 }
 
 function noMcpServers(): BrokerError {

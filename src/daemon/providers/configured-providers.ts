@@ -1,3 +1,4 @@
+import { Current } from '../../base/current.ts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
@@ -50,7 +51,7 @@ export interface ConfiguredProvidersParts {
 /** The providers that are configured now. */
 export interface ConfiguredProviders {
   /** By id. A new map after each `update`. */
-  current(): ReadonlyMap<string, Provider>
+  readonly current: () => ReadonlyMap<string, Provider>
   /**
    * Applies the provider settings of the models file; providers that did not change keep their connections. Throws
    * `bad-request` for a setting that can't be applied; then every provider stays as it was.
@@ -86,16 +87,13 @@ class RebuildableProviders implements ConfiguredProviders {
   readonly #closing = new Map<string, Promise<void>>()
   #settings: ReadonlyMap<string, ProviderSetting> = new Map()
   #built: ReadonlyMap<string, BuiltProvider> = new Map()
-  #current: ReadonlyMap<string, Provider> = new Map()
+  readonly #current = new Current<ReadonlyMap<string, Provider>>(new Map())
+  readonly current = this.#current.get
 
   constructor(parts: ConfiguredProvidersParts) {
     this.#parts = parts
     this.#builtIn = [...parts.builtIn]
     this.#watch = createDeadlineTimer(parts.clock)
-  }
-
-  current(): ReadonlyMap<string, Provider> {
-    return this.#current
   }
 
   update(settings: ReadonlyMap<string, ProviderSetting>): void {
@@ -162,7 +160,7 @@ class RebuildableProviders implements ConfiguredProviders {
     }
     for (const [id, built] of this.#built) if (next.get(id) !== built) this.#retire(id, built)
     this.#built = next
-    this.#current = new Map([...next].map(([id, { provider }]) => [id, provider]))
+    this.#current.set(new Map([...next].map(([id, { provider }]) => [id, provider])))
   }
 
   #keepOrBuild(definition: ProviderDefinition, setting: ProviderSetting | undefined): BuiltProvider {

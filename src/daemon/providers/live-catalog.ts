@@ -1,3 +1,4 @@
+import { Current } from '../../base/current.ts'
 import type { Catalog, Model } from '../../catalog/catalog.ts'
 import { discoveredModels } from '../../catalog/sources/discovered-models.ts'
 import { readModelsFile, type ModelsFile } from '../../catalog/models-file/models-file.ts'
@@ -8,7 +9,7 @@ import { withModels, withPriorities } from '../../catalog/sources/merge.ts'
 /** The models file and what this host adds to it. The catalog is replaced as a whole when either changes. */
 export interface LiveCatalog {
   file(): ModelsFile
-  catalog(): Catalog
+  readonly catalog: () => Catalog
   /** What is wrong with the file since it was last applied. */
   problems(): readonly string[]
   /** Replaces the models file. */
@@ -44,21 +45,19 @@ class MergedCatalog implements LiveCatalog {
   #discovered: ReadonlyMap<string, unknown> = new Map()
   #priorities: ReadonlyMap<string, number> = new Map()
   #problems: readonly string[] = []
-  #catalog: Catalog
+  readonly #catalog: Current<Catalog>
+  readonly catalog: () => Catalog
 
   constructor(file: ModelsFile, added: readonly Model[], onChange: () => void) {
     this.#file = file
     this.#added = added
     this.#onChange = onChange
-    this.#catalog = this.#merge()
+    this.#catalog = new Current(this.#merge())
+    this.catalog = this.#catalog.get
   }
 
   file(): ModelsFile {
     return this.#file
-  }
-
-  catalog(): Catalog {
-    return this.#catalog
   }
 
   problems(): readonly string[] {
@@ -86,10 +85,10 @@ class MergedCatalog implements LiveCatalog {
   }
 
   setDiscovered(provider: string, list: unknown): number {
-    const before = this.#catalog.models.size
+    const before = this.catalog().models.size
     this.#discovered = new Map([...this.#discovered, [provider, list]])
     this.#rebuild()
-    return this.#catalog.models.size - before
+    return this.catalog().models.size - before
   }
 
   setProblem(message: string): void {
@@ -102,7 +101,7 @@ class MergedCatalog implements LiveCatalog {
   }
 
   #rebuild(): void {
-    this.#catalog = this.#merge()
+    this.#catalog.set(this.#merge())
     this.#onChange()
   }
 

@@ -21,8 +21,8 @@ import { createConfiguredProviders, type ConfiguredProviders } from './configure
 
 /** The current catalog and providers, from the models file, the keys, and servers that are found on this host. */
 export interface ProviderRegistry extends AsyncDisposable {
-  catalog(): Catalog
-  providers(): ReadonlyMap<string, Provider>
+  readonly catalog: () => Catalog
+  readonly providers: () => ReadonlyMap<string, Provider>
   /** The model lists that providers publish. */
   readonly lists: ModelLists
   /** What is wrong with the models file since it was last applied. */
@@ -85,8 +85,8 @@ export async function openProviderRegistry(parts: ProviderRegistryParts): Promis
   const lists = openLists(parts, models, providers, stack)
   const open = stack.move()
   const registry: ProviderRegistry = {
-    catalog: () => models.catalog(),
-    providers: () => providers.current(),
+    catalog: models.catalog,
+    providers: providers.current,
     lists,
     problems: () => models.problems(),
     known: () => providers.known(),
@@ -111,7 +111,7 @@ function openLists(
 ): ModelLists {
   const lists = openCatalogRefresh({
     models,
-    providers: () => providers.current(),
+    providers: providers.current,
     copyPath: join(config.dataDir, 'openrouter-models.json'),
     isAutomatic: config.refreshesModelLists,
     clock,

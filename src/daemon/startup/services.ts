@@ -14,8 +14,8 @@ import type {
 } from '../../inference/services/services.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
-import { OPEN_FILES_EXHAUSTED, OPEN_FILES, type Warnings } from '../../runtime/warnings.ts'
-import type { EndpointStats } from '../../telemetry/endpoint-stats.ts'
+import { OPEN_FILES_EXHAUSTED, OPEN_FILES } from '../../runtime/warnings.ts'
+import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
 import type { DaemonAccounting } from './accounting.ts'
@@ -47,12 +47,14 @@ export async function buildServices(
   const { configured } = tools
   const accounting = new LocalAccounting(limits, ledger)
   const inference: InferenceServices = {
-    catalog: () => registry.catalog(),
-    providers: () => registry.providers(),
+    catalog: registry.catalog,
+    providers: registry.providers,
     route: createCachedRoute(),
     strategy: config.routingStrategy,
     routerEndpoints: registry.lists,
-    endpointStats: withMetrics(endpointStats, metrics, warnings),
+    endpointStats: withMetrics(endpointStats, metrics, () =>
+      warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
+    ),
     accounting,
     inFlight: createInFlight(),
     upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
@@ -74,21 +76,5 @@ export async function buildServices(
     },
     tools,
     metrics,
-  }
-}
-
-/** An admitted request fails with this code only when the process is out of file descriptors. */
-const OUR_LIMIT = /^overloaded:/
-
-/** Endpoint statistics that also count each settlement in the metrics, and warn when file descriptors run out. */
-function withMetrics(endpointStats: EndpointStats, metrics: Metrics, warnings: Warnings): EndpointStats {
-  return {
-    ...endpointStats,
-    record(settlement) {
-      endpointStats.record(settlement)
-      metrics.record(settlement)
-      if (settlement.error !== undefined && OUR_LIMIT.test(settlement.error))
-        warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED)
-    },
   }
 }

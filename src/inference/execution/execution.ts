@@ -1,6 +1,6 @@
 // The life of one request: select, reserve, attempt, settle.
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
-import { whenReady } from '../../base/when-ready.ts'
+import { isPending } from '../../base/pending.ts'
 import type { Catalog, Endpoint } from '../../catalog/catalog.ts'
 import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-policy.ts'
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
@@ -275,7 +275,9 @@ export class Execution implements Stoppable {
     const reservation = this.#reservation
     if (reservation === undefined) return undefined
     const settlement = this.#record.settlement(reservation.max, this.#services.tokenCounter)
-    return whenReady(settlement, (its) => this.#close(reservation, its))
+    return isPending(settlement)
+      ? settlement.then((its) => this.#close(reservation, its))
+      : this.#close(reservation, settlement)
   }
 
   #close(reservation: Reservation, settlement: Settlement): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts'
-import { whenReady } from '../../base/when-ready.ts'
+import { isPending } from '../../base/pending.ts'
 import { ZERO, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
@@ -216,7 +216,9 @@ export class RequestRecord {
   settlement(held: Money | undefined, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
     const parts = this.#settledParts(held, counter)
-    return whenReady(parts, (bill) => this.#settlementOf(this.#withUndelivered(bill), durationMs))
+    return isPending(parts)
+      ? parts.then((cost) => this.#settlementOf(this.#withUndelivered(cost), durationMs))
+      : this.#settlementOf(this.#withUndelivered(parts), durationMs)
   }
 
   #settlementOf(bill: AttemptCost, durationMs: number): Settlement {

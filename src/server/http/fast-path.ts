@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import type { ConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
 import type { HttpReply, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
 import { sendRenderedError, type RenderedError } from './errors/error-response.ts'
 import type { RequestListener } from './node/node-server.ts'
@@ -9,8 +10,8 @@ import { bearerOf } from '../../auth/verify-bearer.ts'
 
 /** A route of the fast path. What it throws is rendered like any error of its server. */
 export interface FastRoute {
-  /** Called before the body is read; throws to refuse. The function it returns is called when the exchange ends, however it ends. */
-  admit(): () => void
+  /** Admits requests before their bodies are read. */
+  readonly limit: ConcurrencyLimit
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
 }
 
@@ -54,15 +55,15 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
   server.route({
     method: 'POST',
     url,
-    onRequest: admissionHook(() => route.admit()),
+    onRequest: admissionHook(route.limit),
     handler: (request, reply) => route.handle(request, reply),
   })
 }
 
 /** Admits or refuses a request before its body is read. */
-export function admissionHook(admit: FastRoute['admit']): onRequestHookHandler {
+export function admissionHook(limit: ConcurrencyLimit): onRequestHookHandler {
   return (_request, reply, done) => {
-    reply.raw.on('close', admit())
+    reply.raw.on('close', limit.acquire())
     done()
   }
 }
@@ -90,7 +91,7 @@ function serve(
   response.on('close', () => release?.())
   try {
     for (const guard of options.guards) guard(request)
-    release = route.admit()
+    release = route.limit.acquire()
   } catch (refusal) {
     return sendFailure(reply, refusal, options)
   }

@@ -211,11 +211,10 @@ export function addInferenceRoutes(
   { services, replay, http, wrap = (handle) => handle }: InferenceRouteOptions,
 ): void {
   const parts = { services, replay, readBody: createBodyReader() }
-  const admit = (): (() => void) => http.concurrencyLimit.acquire()
   for (const prefix of prefixes)
     for (const { path, infer } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, parts))
-      addInferenceRoute(server, prefix + path, { admit, handle })
+      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, handle })
     }
 }
 
@@ -232,7 +231,7 @@ export function addAccountAndModelRoutes(
 ): void {
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
-  const onRequest = admissionHook(() => http.concurrencyLimit.acquire())
+  const onRequest = admissionHook(http.concurrencyLimit)
   const add = ({ method, handle }: PlainRoute, url: string): void => {
     server.route({
       method,

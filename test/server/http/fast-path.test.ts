@@ -40,7 +40,7 @@ async function fastPathServer({ handle = echo, guards = [], admit }: Setup = {})
   const opened = await openServer({
     guards,
     onResponse: (status) => statuses.push(status),
-    routes: (server) => addInferenceRoute(server, '/ask', { admit: admit ?? count, handle }),
+    routes: (server) => addInferenceRoute(server, '/ask', { limit: { acquire: admit ?? count }, handle }),
   })
   return Object.assign(opened, { open, statuses })
 }

@@ -32,7 +32,7 @@ const guarded = {
   },
   routes: (server: Parameters<typeof addInferenceRoute>[0]) =>
     addInferenceRoute(server, '/echo', {
-      admit: () => () => undefined,
+      limit: { acquire: () => () => undefined },
       handle: async ({ body }, reply) => {
         reply.hijack()
         reply.raw.end(body)

@@ -1,3 +1,4 @@
+import { Current } from '../../../base/current.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { createConcurrencyLimit } from '../../../inference/admission/concurrency-limit.ts'
 import { createEndpointStats } from '../../../telemetry/endpoint-stats.ts'
@@ -41,7 +42,7 @@ const EMPTY: Catalog = { version: '', models: new Map(), endpoints: new Map() }
 
 export function createWorkerServices(parts: WorkerServicesParts): WorkerServices {
   const { config, clock, send, toolChats, tokenCounter, socketFolder } = parts
-  let catalog = EMPTY
+  const catalog = new Current(EMPTY)
   let primaryOnly: ReadonlySet<string> = new Set()
   let effectiveLimits = fixedLimits([])
   const limitStore: Pick<LimitStore, 'limitsFor'> = {
@@ -68,12 +69,12 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     rereadKeys(config)
     providers.add(found)
     providers.update(withoutServers(state.settings))
-    catalog = state.catalog
+    catalog.set(state.catalog)
   }
 
   const services: InferenceServices = {
-    catalog: () => catalog,
-    providers: () => providers.current(),
+    catalog: catalog.get,
+    providers: providers.current,
     route: createCachedRoute(),
     strategy: config.routingStrategy,
     endpointStats,

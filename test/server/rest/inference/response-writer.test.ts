@@ -18,7 +18,7 @@ beforeEach(async () => {
     onResponse: (status) => statuses.push(status),
     routes: (opened) =>
       addInferenceRoute(opened, '/ask', {
-        admit: () => () => undefined,
+        limit: { acquire: () => () => undefined },
         handle: async (request, reply) => {
           reply.hijack()
           await handle(reply, String(request.body))
