@@ -5,6 +5,7 @@ import { createResponseCache } from '../../inference/replay/response-cache.ts'
 import { createIdempotencyStore } from '../../inference/replay/idempotency.ts'
 import { createUpstreamIds } from '../../inference/response/upstream-ids.ts'
 import type { Services } from '../../inference/services/services.ts'
+import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
 import { OPEN_FILES_EXHAUSTED, OPEN_FILES, type Warnings } from '../../runtime/warnings.ts'
@@ -26,14 +27,22 @@ export interface DaemonServices {
 /** Step 4: builds the services that inference needs, MCP tools among them. Throws `bad-request` for a bad MCP file. */
 export async function buildServices(
   instance: DaemonInstance,
-  { store }: DaemonStorage,
+  { store, callerCredentials }: DaemonStorage,
   { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
   { registry, health }: DaemonProviders,
 ): Promise<DaemonServices> {
-  const { config, clock, log, warnings, stack } = instance
+  const { config, clock, log, sockets, warnings, stack } = instance
   const metrics = createMetrics(clock)
   const tools = stack.use(
-    await openMcpTools({ config, environment: process.env, clock, log, ledger, limits }),
+    await openMcpTools({
+      config,
+      environment: process.env,
+      clock,
+      log,
+      ledger,
+      limits,
+      identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+    }),
   )
   const inference: Services = {
     catalog: () => registry.catalog(),

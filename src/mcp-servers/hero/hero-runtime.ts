@@ -19,12 +19,12 @@ export interface HeroRuntime {
 
 const MAX_RUNNING = 2
 
-export function createHeroRuntime({ env, clock }: ServerDependencies): HeroRuntime {
-  const settings = readSettings(env)
+export function createHeroRuntime({ env, clock, isShared }: ServerDependencies): HeroRuntime {
+  const settings = readSettings(env, isShared)
   let running = 0
   return {
     settings,
-    registry: createServiceRegistry(settings),
+    registry: createServiceRegistry(settings, clock),
     clock,
     assertEnabled() {
       if (settings.isEnabled) return

@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
+import { looksLikeCredential } from '../../../auth/caller-credentials.ts'
+import { bearerOf } from '../../../auth/verify-bearer.ts'
 import type { Services } from '../../../inference/services/services.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
@@ -111,6 +113,9 @@ function isServedHere(
   servedPaths: ReadonlySet<string>,
 ): boolean {
   if (method !== 'POST' || REPLAY_HEADERS.some((name) => headers[name] !== undefined)) return false
+  // Only the primary knows which tool calls are running.
+  if (headers.authorization !== undefined && looksLikeCredential(bearerOf(headers.authorization)))
+    return false
   const query = url.indexOf('?')
   return servedPaths.has(query < 0 ? url : url.slice(0, query))
 }
