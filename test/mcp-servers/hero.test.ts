@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hero } from '../../src/mcp-servers/hero.ts'
@@ -121,6 +121,23 @@ describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
       isolation: { level: 'namespaces', missing: [] },
     })
     expect(at.modelRequests[0]?.[1]?.content).toContain('ledger.usage_summary(')
+  })
+
+  test('is written by a model that knows which modules the sandbox lacks', async () => {
+    // A Python without tkinter and with a damaged bz2.
+    await using at = await machine()
+    const python = join(at.folder, 'python3')
+    const broken = `import sys; sys.modules["bz2"] = sys.modules["tkinter"] = None; code = sys.argv[-1]; sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
+    writeFileSync(
+      python,
+      `#!/bin/sh\nfor last; do :; done\nexec /usr/bin/python3 -I -S -B -X utf8 -c '${broken}' "$last"\n`,
+      { mode: 0o755 },
+    )
+    await using there = await machine({ env: { MCP_HERO_PYTHON: python } })
+    await there.tool('execute_code', { intent: 'how much did each model cost?' })
+    const rules = there.modelRequests[0]?.[0]?.content
+    expect(rules).toMatch(/These modules are not there: bz2, .*tkinter\./)
+    expect(rules).not.toMatch(/not there:.*(sqlite3|ssl|lzma|zlib|hashlib)/)
   })
 
   test('that fails is returned to the model with its error but without its output', async () => {

@@ -89,9 +89,11 @@ export async function writeAndRun(
   const attempts: ProgramOutcome['attempts'][number][] = []
   const written: WrittenProgram[] = []
   const interfaces = task.known.map((known) => usableInterface(known, runtime.settings.methods))
+  // Before a program is written, which costs money: nothing can be run where there is no sandbox.
+  const sandbox = await runtime.sandboxFacts(signal)
   let failed: FailedProgram | undefined
   for (;;) {
-    const request = { intent: task.intent, interfaces, failed, caller: task.caller }
+    const request = { intent: task.intent, interfaces, sandbox, failed, caller: task.caller }
     const program = await writeProgram(request, runtime.settings, new Date(runtime.clock.now()), signal)
     written.push(program)
     const { code } = program
