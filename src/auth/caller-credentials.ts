@@ -26,7 +26,7 @@ export interface CredentialBinding {
 export interface CallCredential {
   readonly text: Secret
   /** Ends the credential. */
-  revoke(): void
+  readonly revoke: () => void
 }
 
 interface CallerCredentialsParts {

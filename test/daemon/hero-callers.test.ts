@@ -89,7 +89,7 @@ async function callHero(
 
 const run = async (broker: Broker, code: string, headers: Readonly<Record<string, string>> = {}) => {
   const result = await callHero(broker, 'execute_code', { code, services: ['hero_aibroker'] }, headers)
-  return String(result.structuredContent?.['stdout'] ?? result.content[0]?.text)
+  return (result.structuredContent?.['stdout'] as string | undefined) ?? result.content[0]?.text
 }
 
 async function createToken(broker: Broker, rule: object, admin?: string) {

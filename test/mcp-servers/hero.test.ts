@@ -2,7 +2,14 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hero } from '../../src/mcp-servers/hero.ts'
-import { hasNamespaces, ledgerDocument, ledgerScript, modelScript, serveOn } from './hero-support.ts'
+import {
+  hasNamespaces,
+  ledgerDocument,
+  ledgerScript,
+  modelScript,
+  pythonWithoutNamespaces,
+  serveOn,
+} from './hero-support.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { openInProcess } from './support.ts'
 
@@ -195,6 +202,18 @@ for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
     expect(called.data['stdout']).toMatch(/not allow ledger\/ledger\.wipe[^]*no method secret\.method/)
     expect(at.seen).toEqual([])
     expect(JSON.stringify(at.modelRequests)).not.toContain('ledger_wipe')
+  })
+
+  test('calls services over the connection that is opened for it where there are no namespaces', async () => {
+    using other = tempFolder()
+    const env = { MCP_HERO_PYTHON: pythonWithoutNamespaces(other.path), MCP_HERO_ISOLATION: 'filters' }
+    await using at = await machine({ env })
+    const called = await at.tool('execute_code', { intent: 'how much did each model cost?' })
+    expect(called.data).toMatchObject({
+      stdout: 'gpt-4o 0.0123\nllama 0.0000039\n',
+      isolation: { level: 'filters' },
+    })
+    expect(at.modelRequests[0]?.[0]?.content).toContain('no file to write')
   })
 
   test('cannot make more calls than the operator allows', async () => {

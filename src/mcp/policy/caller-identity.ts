@@ -14,7 +14,7 @@ interface IdentifiedCall {
 /** Hands the caller of a tool call to a server of ours, so that the server acts in the caller's name. */
 export interface CallerIdentity {
   /** The `_meta` of the call. `end` must be called when the call has ended. */
-  begin(call: IdentifiedCall): { readonly meta: Readonly<Record<string, unknown>>; end(): void }
+  begin(call: IdentifiedCall): { readonly meta: Readonly<Record<string, unknown>>; readonly end: () => void }
 }
 
 export interface CallerIdentityParts {

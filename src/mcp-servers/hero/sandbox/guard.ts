@@ -9,7 +9,7 @@
  * new processes, no sockets but Unix ones, no memory that the limits don't count).
  */
 export const GUARD = String.raw`
-import ctypes, errno, json, os, resource, signal, struct, sys, sysconfig, traceback
+import ctypes, errno, json, os, resource, signal, socket, struct, sys, sysconfig, traceback
 
 libc = ctypes.CDLL(None, use_errno=True)
 REFUSED = 97
@@ -36,8 +36,10 @@ DENIED = {
     'setxattr': (188, 5), 'lsetxattr': (189, 6), 'fsetxattr': (190, 7), 'setxattrat': (463, 463),
     'seccomp': (317, 277), 'landlock_create_ruleset': (444, 444),
 }
-# what Landlock does not cover: without namespaces, other files of the account could be changed with these
-METADATA = {
+# what Landlock does not cover: without namespaces, other files of the account could be changed with these, and other
+# sockets of the account reached
+UNCOVERED = {
+    'socket': (41, 198), 'socketpair': (53, 199), 'connect': (42, 203), 'bind': (49, 200),
     'chmod': (90, None), 'fchmod': (91, 52), 'fchmodat': (268, 53), 'fchmodat2': (452, 452), 'chown': (92, None),
     'fchown': (93, 55), 'lchown': (94, None), 'fchownat': (260, 54), 'utime': (132, None), 'utimes': (235, None),
     'futimesat': (261, None), 'utimensat': (280, 88), 'removexattr': (197, 14), 'lremovexattr': (198, 15),
@@ -237,6 +239,7 @@ def set_up_layers(job):
     if job['namespaces']:
         layer('namespaces', lambda: enter_namespaces(job))
     inside = 'namespaces' in layers
+    connections = {} if inside else open_connections(job['sockets'])
     work = '/work' if inside else job['folder'] + '/work'
     sockets = '/sockets' if inside else job['sockets']
     os.chdir(work)
@@ -247,8 +250,18 @@ def set_up_layers(job):
         layer('no capabilities', drop_capabilities)
         if not inside:
             layer('landlock', lambda: landlock(library_folders() + [work]))
-        layer('system call filter', lambda: filter_system_calls(DENIED if inside else {**DENIED, **METADATA}))
-    return layers, missing, work, sockets
+        layer('system call filter', lambda: filter_system_calls(DENIED if inside else {**DENIED, **UNCOVERED}))
+    return layers, missing, work, sockets, connections
+
+
+def open_connections(folder):
+    # One to each socket of the run: without namespaces the code may open none itself.
+    connections = {}
+    for name in sorted(os.listdir(folder)):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(folder + '/' + name)
+        connections[name[:-len('.sock')]] = connection.detach()
+    return connections
 
 
 def run(job, work):
@@ -282,7 +295,7 @@ def start():
     nothing = os.open('/dev/null', os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    layers, missing, work, sockets = set_up_layers(job)
+    layers, missing, work, sockets, connections = set_up_layers(job)
     lacking = [name for name in job['required'] if name not in layers]
     report = {'layers': layers, 'missing': missing, 'refused': lacking}
     os.write(3, json.dumps(report).encode())
@@ -290,6 +303,8 @@ def start():
     if lacking:
         os._exit(REFUSED)
     os.environ.clear()
+    if connections:
+        os.environ['HERO_CONNECTIONS'] = json.dumps(connections)
     os.environ.update({'HERO_SOCKETS': sockets, 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'HOME': work})
     sys.path[:] = [work] + [path for path in sys.path if path]
     run(job, work)

@@ -38,12 +38,12 @@ const MEANING: Readonly<Record<string, string>> = {
   'no capabilities': 'no capabilities and no way to gain privileges',
   landlock: 'Landlock: files outside Python’s library can’t be opened, and none can be written',
   'system call filter':
-    'a system call filter: no new processes, no sockets but Unix ones, no signals to others',
+    'a system call filter: no new processes, no sockets but the listed ones, no signals to others',
 }
 
 const WITHOUT: Readonly<Record<string, string>> = {
   namespaces:
-    'no namespaces: Unix sockets that this account may open are reachable beside the listed ones, and there is no scratch space to write to',
+    'no namespaces: names and sizes of files on this machine can be asked for, and there is no scratch space to write to',
 }
 
 export function isolationOf({ layers, missing }: GuardReport, level: Isolation): IsolationReport {

@@ -69,6 +69,10 @@ export async function openRelay(
     const server = createServer((request, response) => {
       void serve(known, request, response).catch(() => response.destroy())
     })
+    // The sandbox may hold one connection for a whole run, which has a time limit of its own.
+    server.keepAliveTimeout = 0
+    server.headersTimeout = 0
+    server.requestTimeout = 0
     server.listen(join(folder, `${known.service.name}.sock`))
     await once(server, 'listening')
     return server

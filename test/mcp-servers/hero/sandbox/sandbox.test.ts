@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -8,7 +9,9 @@ import { describe, expect, test } from 'vitest'
 import { createRunFolder, runInSandbox } from '../../../../src/mcp-servers/hero/sandbox/sandbox.ts'
 import { readSettings } from '../../../../src/mcp-servers/hero/settings.ts'
 import type { Isolation } from '../../../../src/mcp-servers/hero/settings.ts'
-import { hasNamespaces } from '../../hero-support.ts'
+import { readOpenRpc } from '../../../../src/mcp-servers/hero/services/openrpc.ts'
+import { clientOf } from '../../../../src/mcp-servers/hero/services/python-client.ts'
+import { hasNamespaces, ledgerDocument, pythonWithoutNamespaces } from '../../hero-support.ts'
 import { tempFolder } from '../../../support/temp-folder.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -167,7 +170,7 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
     }
     for (const [name, attempt] of Object.entries(attempts)) {
       const ran = await run(attempt)
-      expect(ran.stdout + ran.stderr, name).toMatch(/^-1 1\n$|PermissionError/)
+      expect(`${name}: ${ran.stdout}${ran.stderr}`).toMatch(/: -1 1\n$|PermissionError/)
     }
   })
 
@@ -267,19 +270,6 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespaces', () => {
-  /** A Python whose `unshare` fails as it does on a kernel without namespaces, and whose Landlock fails if `withLandlock` is false. */
-  function pythonWithoutNamespaces(folder: string, { withLandlock = true } = {}): string {
-    const path = join(folder, 'python3')
-    mkdirSync(folder, { recursive: true })
-    const landlock = withLandlock
-      ? ''
-      : `.replace("check(version, 'landlock')", "raise OSError(38, 'Function not implemented')")`
-    const arrange = `import sys; code = sys.argv[-1].replace("check(libc.unshare(NAMESPACES), 'unshare')", "raise PermissionError(1, 'Operation not permitted')")${landlock}; sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
-    const script = `#!/bin/sh\nfor last; do :; done\nexec ${python} -I -S -B -X utf8 -c '${arrange.replaceAll("'", `'\\''`)}' "$last"\n`
-    writeFileSync(path, script, { mode: 0o755 })
-    return path
-  }
-
   const job = (code: string) => ({ modules: { 'main.py': code }, checkOnly: false })
 
   test('nothing is run and the error states the reason and the setting to change', async () => {
@@ -300,7 +290,7 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespac
     }
     const ran = await runThere('print("ran")')
     expect(ran).toMatchObject({ stdout: 'ran\n', isolation: { level: 'filters' } })
-    expect(ran.isolation.missing[0]).toMatch(/^no namespaces: Unix sockets/)
+    expect(ran.isolation.missing[0]).toMatch(/^no namespaces: names and sizes of files/)
     const attempts = [
       'open("/etc/passwd")',
       'import socket\nsocket.socket(socket.AF_INET)',
@@ -342,9 +332,46 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespac
       using folder = createRunFolder()
       const code = `import os\npath = ${JSON.stringify(file)}\n${attempt}`
       const ran = await runInSandbox(job(code), folder, settings, never)
-      expect(ran.stderr, attempt).toMatch(/PermissionError/)
+      expect(`${attempt}: ${ran.stderr}`).toMatch(/PermissionError: /)
     }
     expect(readFileSync(file, 'utf8')).toBe('mine')
     expect(statSync(file).mode & 0o777).toBe(0o600)
+  })
+
+  test('isolation “filters” lets code reach the sockets of its run and no other of the account', async () => {
+    using other = tempFolder()
+    const path = join(other.path, 'other.sock')
+    const real = createServer((socket) => socket.end('hello'))
+    real.listen(path)
+    await once(real, 'listening')
+    using folder = createRunFolder()
+    const listed = http.createServer((_request, response) => response.end('{"result": "fine"}'))
+    listed.keepAliveTimeout = 0
+    listed.listen(join(folder.sockets, 'ledger.sock'))
+    await once(listed, 'listening')
+    const service = readOpenRpc('ledger', ledgerDocument)
+    const client = service === undefined ? '' : clientOf(service, path)
+    const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
+    const code = `
+import socket, ledger
+print(ledger.usage_summary(since=0), ledger.call("x", {}))
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for attempt in (lambda: socket.socket(socket.AF_UNIX, kind), lambda: socket.socketpair(socket.AF_UNIX, kind)):
+        try:
+            attempt()
+            print("opened")
+        except PermissionError:
+            pass
+try:
+    socket.socket(fileno=ledger.os.dup(ledger.CONNECTION)).connect(${JSON.stringify(path)})
+    print("connected")
+except OSError as error:
+    print("refused")`
+    const modules = { 'ledger.py': client, 'main.py': code }
+    const ran = await runInSandbox({ modules, checkOnly: false }, folder, settings, never)
+    expect(ran).toMatchObject({ stdout: 'fine fine\nrefused\n', stderr: '' })
+    real.close()
+    listed.closeAllConnections()
+    listed.close()
   })
 })
