@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import type { Caller } from './caller.ts'
+import { looksLikeCredential, type CallerCredentials } from './caller-credentials.ts'
 import { JwtVerifier, looksLikeJwt } from './jwt.ts'
 import { TOKEN_PREFIX, type Tokens } from './tokens.ts'
 
@@ -9,9 +12,11 @@ export interface Proof {
   readonly isAdmin: boolean
   /** Id of the token; `undefined` for the admin token and for a JWT. */
   readonly token: string | undefined
+  /** The caller in whose name a running tool call is made: exactly this one, whatever else the request says. */
+  readonly caller?: Caller | undefined
 }
 
-/** Verifies the bearer of a request: the admin token, a token of ours, or a JWT of Hero's auth. */
+/** Verifies the bearer of a request: the admin token, a token of ours, a JWT of Hero's auth, or a credential of a tool call. */
 export interface BearerVerifier {
   /** Whether an admin token or a secret is set; without them every client of a Unix socket is an administrator. */
   readonly isGuarded: boolean
@@ -21,7 +26,7 @@ export interface BearerVerifier {
   verifyAhead(bearer: string): Promise<void>
   /**
    * `undefined` for no bearer and for a foreign one. Throws `unauthorized` for a token of ours that is unknown,
-   * disabled or expired, and for a bad JWT.
+   * disabled or expired, for a bad JWT, and for the credential of a tool call that has ended.
    */
   verify(bearer: string | undefined): Proof | undefined
 }
@@ -31,6 +36,8 @@ export interface BearerVerifierParts {
   /** The secret of Hero's auth, for HS256. */
   readonly heroSecret: Secret | undefined
   readonly tokens: Pick<Tokens, 'find'>
+  /** Where tool calls run; elsewhere no credential is valid. */
+  readonly callerCredentials?: Pick<CallerCredentials, 'find'> | undefined
   readonly clock: Clock
 }
 
@@ -43,6 +50,7 @@ export function createBearerVerifier({
   adminToken,
   heroSecret,
   tokens,
+  callerCredentials,
   clock,
 }: BearerVerifierParts): BearerVerifier {
   const admin = adminToken === undefined ? undefined : digest(adminToken.reveal())
@@ -61,10 +69,18 @@ export function createBearerVerifier({
       if (bearer === undefined) return undefined
       if (bearer.startsWith(TOKEN_PREFIX)) return { isAdmin: false, token: tokens.find(bearer).id }
       if (isAdminToken(bearer)) return { isAdmin: true, token: undefined }
+      if (looksLikeCredential(bearer)) return callerProof(bearer, callerCredentials)
       if (jwts === undefined || !looksLikeJwt(bearer)) return undefined
       return { isAdmin: jwts.claimsOf(bearer, clock.now()).isAdmin, token: undefined }
     },
   }
+}
+
+function callerProof(bearer: string, credentials: BearerVerifierParts['callerCredentials']): Proof {
+  if (credentials === undefined)
+    throw new BrokerError('unauthorized', 'credentials of tool calls are not accepted here')
+  const { caller } = credentials.find(bearer)
+  return { isAdmin: false, token: caller.token, caller }
 }
 
 /** A digest has the same length for every text, so that comparing two takes constant time. */

@@ -13,6 +13,7 @@ import { drainable, type Drain } from '../runtime/drain.ts'
 import { lockInstance } from '../runtime/instance-lock.ts'
 import { createPinFile } from '../mcp/upstream/pinning/pin-file.ts'
 import { type McpGateway, createMcpGateway } from '../mcp/mcp-gateway.ts'
+import { createCallerIdentity } from '../mcp/policy/caller-identity.ts'
 import { VERSION } from '../runtime/version.ts'
 
 const FOLDER = 'hero_aibroker_services'
@@ -57,6 +58,7 @@ export async function startMcpHost(options: McpHostOptions): Promise<McpHost> {
     clock,
     log,
     pinStore,
+    identity: createCallerIdentity({}),
   })
   stack.defer(() => gateway.close())
   const sockets = new ServerSockets(options, folder, gateway)

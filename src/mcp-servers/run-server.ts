@@ -23,7 +23,8 @@ async function run(server: BundledServer, http: string | undefined): Promise<num
   const stop = Promise.withResolvers<void>()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve())
   try {
-    const open = server.open({ env: process.env, clock: systemClock, random: Math.random })
+    const isShared = http !== undefined
+    const open = server.open({ env: process.env, clock: systemClock, random: Math.random, isShared })
     const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion() })
     if (http === undefined) await serveStdioUntilEnd(factory, stop)
     else {

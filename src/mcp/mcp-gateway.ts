@@ -19,6 +19,7 @@ import { type ChatLimits, type McpConfig, NO_SERVERS } from './config/config.ts'
 import { readMcpConfig, watchFile } from './config/config-file.ts'
 import type { CallerClient } from './connection/client-session.ts'
 import type { ListKind } from './connection/connection.ts'
+import type { CallerIdentity } from './policy/caller-identity.ts'
 import { type RequestStateSeal, createRequestStateSeal } from './policy/request-state.ts'
 import { type ToolCaller, ToolPolicy } from './policy/tool-policy.ts'
 import { Prompts } from './prompts.ts'
@@ -47,6 +48,8 @@ export interface McpGatewayOptions {
   readonly clock: Clock
   readonly log: McpLog
   readonly meter?: ToolMeter | undefined
+  /** Hands the callers of tools to servers with `forwardCaller`; without it no server learns them. */
+  readonly identity?: CallerIdentity | undefined
   readonly pinStore?: PinStore | undefined
   readonly random?: (() => number) | undefined
   /** How long a list request waits for servers that are still starting. */

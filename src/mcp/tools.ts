@@ -9,6 +9,7 @@ import { BrokerError, asBrokerError } from '../base/errors.ts'
 import { generationId } from '../base/ids.ts'
 import { type Money, ZERO } from '../base/money.ts'
 import { truncate } from '../base/text.ts'
+import type { CallerIdentity } from './policy/caller-identity.ts'
 import { resultWithoutSecrets } from './policy/redact-secrets.ts'
 import { limitResult } from './policy/result-limits.ts'
 import type { ToolCaller } from './policy/tool-policy.ts'
@@ -24,6 +25,7 @@ interface ToolsOptions {
   readonly clock: Clock
   readonly log: McpLog
   readonly meter?: ToolMeter | undefined
+  readonly identity?: CallerIdentity | undefined
 }
 
 /** The tools of all servers: the list a caller sees, and calls. */
@@ -61,11 +63,14 @@ export class Tools {
     const { server, definition } = entry
     const { config } = relay.servers.get(server)
     const call = await this.#startCall(caller, entry, options)
+    const identity = config.forwardCaller
+      ? this.#options.identity?.begin({ caller, server, call: call.id })
+      : undefined
     try {
       const target = { server, subject: `tool ${definition.name}`, tool: definition }
       const result = await relay.send<CallToolResult>(caller, target, options, (connection, relayOptions) => {
         call.onSent()
-        return connection.callTool(definition, args, relayOptions)
+        return connection.callTool(definition, args, { ...relayOptions, callerMeta: identity?.meta })
       })
       call.settle('finished')
       if (isInputRequiredResult(result)) return result
@@ -74,6 +79,8 @@ export class Tools {
       const error = asBrokerError(thrown)
       call.settle(options.signal?.aborted === true ? 'cancelled' : 'failed', error)
       throw error
+    } finally {
+      identity?.end()
     }
   }
 
@@ -116,6 +123,7 @@ export class Tools {
     const entry = await meter?.start({ id, caller, server, tool, price, startedAt, group })
     let wasSent = false
     return {
+      id,
       onSent: () => void (wasSent = true),
       settle: (status: ToolOutcome['status'], error?: BrokerError): void => {
         const durationMs = clock.monotonic() - startedAtMs

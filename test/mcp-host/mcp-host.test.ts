@@ -103,7 +103,7 @@ test('hero_aibroker_services serves each server on a socket of its own and all o
     })
     const names = (await broker.listTools(alice)).tools.map(({ definition }) => definition.name)
     expect(names).toEqual(expect.arrayContaining(['all__one__echo', 'all__two__echo', 'alone__echo']))
-    expect(names.filter((name) => name.startsWith('alone__'))).toHaveLength(15)
+    expect(names.filter((name) => name.startsWith('alone__'))).toHaveLength(16)
     const pids = ['all__one__pid', 'alone__pid'].map((name) => broker.callTool(alice, name, {}).then(textOf))
     expect(new Set(await Promise.all(pids)).size).toBe(1)
     configure({ one: program('raw'), three: program('raw') })

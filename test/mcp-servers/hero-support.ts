@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
@@ -17,6 +17,20 @@ export async function hasNamespaces(): Promise<boolean> {
     console.warn(`skipped: ${String(thrown)}`)
     return false
   }
+}
+
+/** A Python whose `unshare` fails as it does on a kernel without namespaces, and whose Landlock fails if `withLandlock` is false. */
+export function pythonWithoutNamespaces(folder: string, { withLandlock = true } = {}): string {
+  const path = join(folder, 'python3')
+  mkdirSync(folder, { recursive: true })
+  const { python } = readSettings({})
+  const landlock = withLandlock
+    ? ''
+    : `.replace("check(version, 'landlock')", "raise OSError(38, 'Function not implemented')")`
+  const arrange = `import sys; code = sys.argv[-1].replace("check(libc.unshare(NAMESPACES), 'unshare')", "raise PermissionError(1, 'Operation not permitted')")${landlock}; sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
+  const script = `#!/bin/sh\nfor last; do :; done\nexec ${python} -I -S -B -X utf8 -c '${arrange.replaceAll("'", `'\\''`)}' "$last"\n`
+  writeFileSync(path, script, { mode: 0o755 })
+  return path
 }
 
 /** The response of a scripted server on a Unix socket, as a function of path, parsed body and headers. */

@@ -1,8 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { hero } from '../../src/mcp-servers/hero.ts'
-import { hasNamespaces, ledgerDocument, ledgerScript, modelScript, serveOn } from './hero-support.ts'
+import {
+  hasNamespaces,
+  ledgerDocument,
+  ledgerScript,
+  modelScript,
+  pythonWithoutNamespaces,
+  serveOn,
+} from './hero-support.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { openInProcess } from './support.ts'
 
@@ -123,6 +130,23 @@ describe.skipIf(!(await hasNamespaces()))('a generated program', () => {
     expect(at.modelRequests[0]?.[1]?.content).toContain('ledger.usage_summary(')
   })
 
+  test('is written by a model that knows which modules the sandbox lacks', async () => {
+    // A Python without tkinter and with a damaged bz2.
+    await using at = await machine()
+    const python = join(at.folder, 'python3')
+    const broken = `import sys; sys.modules["bz2"] = sys.modules["tkinter"] = None; code = sys.argv[-1]; sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
+    writeFileSync(
+      python,
+      `#!/bin/sh\nfor last; do :; done\nexec /usr/bin/python3 -I -S -B -X utf8 -c '${broken}' "$last"\n`,
+      { mode: 0o755 },
+    )
+    await using there = await machine({ env: { MCP_HERO_PYTHON: python } })
+    await there.tool('execute_code', { intent: 'how much did each model cost?' })
+    const rules = there.modelRequests[0]?.[0]?.content
+    expect(rules).toMatch(/These modules are not there: bz2, .*tkinter\./)
+    expect(rules).not.toMatch(/not there:.*(sqlite3|ssl|lzma|zlib|hashlib)/)
+  })
+
   test('that fails is returned to the model with its error but without its output', async () => {
     const bad = 'print("a secret figure")\nraise ValueError("off by one")'
     await using at = await machine({ programs: [bad, COSTS] })
@@ -178,6 +202,18 @@ for call in (ledger.ledger_wipe, lambda: ledger.call("secret.method", {})):
     expect(called.data['stdout']).toMatch(/not allow ledger\/ledger\.wipe[^]*no method secret\.method/)
     expect(at.seen).toEqual([])
     expect(JSON.stringify(at.modelRequests)).not.toContain('ledger_wipe')
+  })
+
+  test('calls services over the connection that is opened for it where there are no namespaces', async () => {
+    using other = tempFolder()
+    const env = { MCP_HERO_PYTHON: pythonWithoutNamespaces(other.path), MCP_HERO_ISOLATION: 'filters' }
+    await using at = await machine({ env })
+    const called = await at.tool('execute_code', { intent: 'how much did each model cost?' })
+    expect(called.data).toMatchObject({
+      stdout: 'gpt-4o 0.0123\nllama 0.0000039\n',
+      isolation: { level: 'filters' },
+    })
+    expect(at.modelRequests[0]?.[0]?.content).toContain('no file to write')
   })
 
   test('cannot make more calls than the operator allows', async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
+import { CallerCredentials } from '../../auth/caller-credentials.ts'
 import { createBearerVerifier, type BearerVerifier } from '../../auth/verify-bearer.ts'
 import { openTokens, type Tokens } from '../../auth/tokens.ts'
 import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
@@ -11,10 +12,12 @@ export function openApiKeys(
   { dataDir, adminToken, heroSecret }: Config,
   clock: Clock,
   stack: AsyncDisposableStack,
-): { tokens: Tokens; bearerVerifier: BearerVerifier } {
+): { tokens: Tokens; bearerVerifier: BearerVerifier; callerCredentials: CallerCredentials } {
   const path = join(dataDir, 'apikeys.db')
   const options = { path, clock, durability: 'full', migrations: API_KEYS_MIGRATIONS } as const
   const store = stack.adopt(openStore(options), (open) => open.close())
   const tokens = openTokens({ store, keyPath: join(dataDir, 'apikeys.key'), clock })
-  return { tokens, bearerVerifier: createBearerVerifier({ adminToken, heroSecret, tokens, clock }) }
+  const callerCredentials = new CallerCredentials({ clock, tokens })
+  const parts = { adminToken, heroSecret, tokens, callerCredentials, clock }
+  return { tokens, callerCredentials, bearerVerifier: createBearerVerifier(parts) }
 }

@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { McpGateway } from '../../mcp/mcp-gateway.ts'
+import type { CallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import type { DaemonLog } from '../log.ts'
 import { VERSION } from '../../runtime/version.ts'
 
@@ -24,6 +25,8 @@ export interface McpToolsParts {
   readonly log: DaemonLog
   readonly ledger: Ledger
   readonly limits: Limits
+  /** Hands the caller of a tool to servers of ours. */
+  readonly identity: CallerIdentity
 }
 
 /** Reads the MCP file, if one is configured. Servers start when they are first used. Throws `bad-request` for a bad file. */
@@ -42,7 +45,7 @@ export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
 }
 
 async function loadGateway(
-  { config, environment, clock, log, ledger, limits }: McpToolsParts,
+  { config, environment, clock, log, ledger, limits, identity }: McpToolsParts,
   configPath?: string,
 ): Promise<McpGateway> {
   const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
@@ -56,6 +59,7 @@ async function loadGateway(
     clock,
     log,
     meter: createToolMeter({ ledger, limits, log }),
+    identity,
     // A file of its own: with that of `hero_aibroker_services` each would overwrite the other's approvals.
     pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
   })

@@ -12,6 +12,7 @@ import type {
   InferenceServices,
   ReplayServices,
 } from '../../inference/services/services.ts'
+import { createCallerIdentity } from '../../mcp/policy/caller-identity.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
 import { OPEN_FILES_EXHAUSTED, OPEN_FILES } from '../../runtime/warnings.ts'
@@ -35,14 +36,22 @@ export interface DaemonServices {
 /** Step 4: builds the services that inference needs, MCP tools among them. Throws `bad-request` for a bad MCP file. */
 export async function buildServices(
   instance: DaemonInstance,
-  { store }: DaemonStorage,
+  { store, callerCredentials }: DaemonStorage,
   { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
   { registry, health }: DaemonProviders,
 ): Promise<DaemonServices> {
-  const { config, clock, log, warnings, stack } = instance
+  const { config, clock, log, sockets, warnings, stack } = instance
   const metrics = createMetrics(clock)
   const tools = stack.use(
-    await openMcpTools({ config, environment: process.env, clock, log, ledger, limits }),
+    await openMcpTools({
+      config,
+      environment: process.env,
+      clock,
+      log,
+      ledger,
+      limits,
+      identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+    }),
   )
   const { configured } = tools
   const accounting = new LocalAccounting(limits, ledger)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { CallerCredentials } from '../../auth/caller-credentials.ts'
 import type { BearerVerifier } from '../../auth/verify-bearer.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Warnings } from '../../runtime/warnings.ts'
@@ -11,6 +12,7 @@ export interface DaemonStorage {
   readonly store: Store
   readonly tokens: Tokens
   readonly bearerVerifier: BearerVerifier
+  readonly callerCredentials: CallerCredentials
 }
 
 /** Step 1: opens the databases of requests and of API tokens. Throws `cannot-start`. */

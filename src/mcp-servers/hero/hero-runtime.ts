@@ -1,6 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { ToolFailure } from '../shared/tool-failure.ts'
 import type { ServerDependencies } from '../shared/server.ts'
+import { probeSandbox } from './sandbox/probe.ts'
+import type { SandboxFacts } from './sandbox/probe.ts'
 import { createServiceRegistry } from './services/service-registry.ts'
 import type { ServiceRegistry } from './services/service-registry.ts'
 import { readSettings } from './settings.ts'
@@ -11,6 +13,8 @@ export interface HeroRuntime {
   readonly settings: HeroSettings
   readonly registry: ServiceRegistry
   readonly clock: Clock
+  /** What programs find in the sandbox, looked at once. Throws `disabled` where nothing can be run. */
+  sandboxFacts(signal: AbortSignal): Promise<SandboxFacts>
   /** Throws `disabled` unless the operator has enabled the server. */
   assertEnabled(): void
   /** Runs `work`, at most `PLACES` at a time. Throws `busy` above that, so that programs cannot start each other without limit. */
@@ -19,13 +23,18 @@ export interface HeroRuntime {
 
 const MAX_RUNNING = 2
 
-export function createHeroRuntime({ env, clock }: ServerDependencies): HeroRuntime {
-  const settings = readSettings(env)
+export function createHeroRuntime({ env, clock, isShared }: ServerDependencies): HeroRuntime {
+  const settings = readSettings(env, isShared)
   let running = 0
+  let facts: SandboxFacts | undefined
   return {
     settings,
-    registry: createServiceRegistry(settings),
+    registry: createServiceRegistry(settings, clock),
     clock,
+    async sandboxFacts(signal) {
+      facts ??= await probeSandbox(settings, signal)
+      return facts
+    },
     assertEnabled() {
       if (settings.isEnabled) return
       throw new ToolFailure(

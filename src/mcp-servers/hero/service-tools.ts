@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { tool } from '../shared/tool.ts'
+import { callerOf, requireCaller } from './caller.ts'
 import type { HeroRuntime } from './hero-runtime.ts'
 import { SERVICE_NAME } from './services/service-registry.ts'
 import type { KnownService } from './services/service-registry.ts'
@@ -41,9 +42,9 @@ export const listServices = (runtime: HeroRuntime) =>
         .describe('Found, but not usable now.'),
     }),
     annotations: LOCAL_HINTS,
-    async run({ filter }, signal) {
+    async run({ filter }, signal, info) {
       runtime.assertEnabled()
-      const { known, silent } = await runtime.registry.discover(signal)
+      const { known, silent } = await runtime.registry.discover(callerOf(info, runtime.settings)?.key, signal)
       const word = (filter ?? '').toLowerCase()
       const services = known
         .map(rowOf)
@@ -62,7 +63,7 @@ export const registerService = (runtime: HeroRuntime) =>
     name: 'register_service',
     title: 'Register a service',
     description:
-      'Looks at one service again, or takes an OpenRPC document for one that does not describe itself. The service must have a socket in the folder of this machine; addresses can not be given.',
+      'Looks at one service again, or takes an OpenRPC document for one that does not describe itself; only you will use it, and a document of the service itself always wins. The service must have a socket in the folder of this machine; addresses can not be given.',
     input: z.strictObject({
       name: serviceName,
       spec: z
@@ -72,11 +73,11 @@ export const registerService = (runtime: HeroRuntime) =>
     }),
     output: z.object({ service: serviceRow }),
     annotations: { ...LOCAL_HINTS, readOnlyHint: false },
-    async run({ name, spec }, signal) {
+    async run({ name, spec }, signal, info) {
       runtime.assertEnabled()
       const known = await (spec === undefined
-        ? runtime.registry.find(name, signal)
-        : runtime.registry.register(name, spec, signal))
+        ? runtime.registry.find(name, callerOf(info, runtime.settings)?.key, signal)
+        : runtime.registry.register(name, spec, requireCaller(info, runtime.settings).key, signal))
       const service = rowOf(known)
       return { data: { service }, text: `${name}: ${service.methods} methods. ${service.summary}` }
     },
@@ -99,9 +100,9 @@ export const getInterface = (runtime: HeroRuntime) =>
       client: z.string().optional().describe('Python source, standard library only.'),
     }),
     annotations: LOCAL_HINTS,
-    async run({ service: name, client }, signal) {
+    async run({ service: name, client }, signal, info) {
       runtime.assertEnabled()
-      const known = await runtime.registry.find(name, signal)
+      const known = await runtime.registry.find(name, callerOf(info, runtime.settings)?.key, signal)
       const module = known.module.replace(/\.py$/, '')
       const source = client ? known.client : undefined
       const data = { service: rowOf(known), interface: known.interface, module, client: source }

@@ -19,11 +19,16 @@ export interface HeroSettings {
   readonly isolation: Isolation
   readonly tries: number
   readonly limits: Limits
-  /** Patterns of `service/method` that generated code may call; if absent, all but administrators' methods. */
+  /** Patterns of `service/method` that generated code may call; if absent, all but administrators' methods and `mcp.*`. */
   readonly methods: readonly string[] | undefined
   /** Signs the short-lived token that services see; the secret itself never leaves this process. */
   readonly secret: Secret | undefined
+  /** The context of this program's own user. */
   readonly context: string | undefined
+  /** Whether the broker started this program, and names the caller of each call. */
+  readonly isStartedByBroker: boolean
+  /** Whether calls without a caller are made in the name of this program's own user. */
+  readonly actsForItself: boolean
 }
 
 /** `namespaces` is the full sandbox; `filters` is for kernels without user namespaces. */
@@ -45,11 +50,18 @@ type Env = Readonly<Record<string, string | undefined>>
 const MEGABYTE = 1024 * 1024
 const TRUE_WORDS = new Set(['1', 'true', 'yes', 'on'])
 
-/** Reads the settings from the environment. Throws `bad-request` naming an invalid variable. */
-export function readSettings(env: Env): HeroSettings {
+/** The variable that every program has which the broker started. */
+const STARTED_BY_BROKER = 'HERO_AIBROKER_TREE'
+
+/**
+ * Reads the settings from the environment. `isShared` says that several clients can connect, as to a socket. Throws `bad-request`
+ * naming an invalid variable.
+ */
+export function readSettings(env: Env, isShared = false): HeroSettings {
   const socketFolder = socketFolderFrom(env)
   const seconds = numberFrom(env, 'MCP_HERO_SECONDS', 30, 600)
   const secret = env['HERO_SECRET'] ?? ''
+  const isStartedByBroker = !isShared && readValue(env, STARTED_BY_BROKER) !== undefined
   return {
     isEnabled: TRUE_WORDS.has((env['MCP_HERO_ENABLED'] ?? '').toLowerCase()),
     socketFolder,
@@ -72,7 +84,14 @@ export function readSettings(env: Env): HeroSettings {
       .map((pattern) => pattern.trim()),
     secret: secret === '' ? undefined : new Secret(secret),
     context: readValue(env, 'MCP_HERO_CONTEXT'),
+    isStartedByBroker,
+    actsForItself: switchFrom(env, 'MCP_HERO_ACT_AS_SELF') ?? (!isStartedByBroker && !isShared),
   }
+}
+
+function switchFrom(env: Env, name: string): boolean | undefined {
+  const value = readValue(env, name)?.toLowerCase()
+  return value === undefined ? undefined : TRUE_WORDS.has(value)
 }
 
 function readValue(env: Env, name: string): string | undefined {

@@ -11,6 +11,8 @@ export interface ServerDependencies {
   readonly clock: Clock
   /** Returns a number in [0, 1), for jitter. */
   readonly random: () => number
+  /** Whether anybody who reaches the server's address may call, and not only the process that started it. */
+  readonly isShared?: boolean | undefined
 }
 
 /** A bundled MCP server: a row in `mcp-servers/index.ts`. */

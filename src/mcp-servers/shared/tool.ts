@@ -11,6 +11,12 @@ export interface ToolOutput<Data> {
   readonly images?: readonly { readonly data: string; readonly mimeType: string }[] | undefined
 }
 
+/** What a tool may know about its call besides the arguments. */
+export interface CallInfo {
+  /** The `_meta` of the request. */
+  readonly meta: Readonly<Record<string, unknown>>
+}
+
 interface Definition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly name: string
   readonly title: string
@@ -19,7 +25,7 @@ interface Definition<Input extends z.ZodObject, Output extends z.ZodObject> {
   readonly output: Output
   /** Differences from the default hints, which are those of a tool that only reads the open world. */
   readonly annotations?: ToolAnnotations | undefined
-  run(args: z.output<Input>, signal: AbortSignal): Promise<ToolOutput<z.input<Output>>>
+  run(args: z.output<Input>, signal: AbortSignal, info: CallInfo): Promise<ToolOutput<z.input<Output>>>
 }
 
 /** A tool with its argument types erased; `run` is only called with arguments that its schema accepts. */
@@ -29,7 +35,7 @@ export type Tool = Definition<z.ZodObject, z.ZodObject>
 export function tool<Input extends z.ZodObject, Output extends z.ZodObject>(
   definition: Definition<Input, Output>,
 ): Tool {
-  return { ...definition, run: (args, signal) => definition.run(args as z.output<Input>, signal) }
+  return { ...definition, run: (args, signal, info) => definition.run(args as z.output<Input>, signal, info) }
 }
 
 interface ResultContext {
@@ -69,7 +75,8 @@ async function call(
   const stopProgress = reportProgress(context, resultContext.clock)
   const tidy = (text: string) => resultContext.redact(clean(text))
   try {
-    return success(await tool.run(args, context.mcpReq.signal), tidy)
+    const info = { meta: { ...context.mcpReq._meta } }
+    return success(await tool.run(args, context.mcpReq.signal, info), tidy)
   } catch (thrown) {
     return failure(asFailure(thrown, context.mcpReq.signal), resultContext, tidy)
   } finally {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { BrokerError } from '../../base/errors.ts'
 import { type Money, parseUsd } from '../../base/money.ts'
+import { ACTS_FOR_CALLERS, ownProgramAt } from './own-programs.ts'
 import { isServerName } from './tool-names.ts'
 import { parseServerUrl } from './server-url.ts'
 
@@ -47,6 +48,8 @@ export interface ServerConfig {
   readonly maxConcurrentCalls: number
   readonly maxConnections: number
   readonly maxResultBytes: number
+  /** Whether the server learns who calls its tools, to act in the caller's name. Only programs of this package may. */
+  readonly forwardCaller: boolean
 }
 
 /** What matching callers may do. The first policy that matches a caller applies. */
@@ -123,6 +126,7 @@ const serverShape = z.strictObject({
     .int()
     .min(1024)
     .default(4 * 1024 * 1024),
+  forwardCaller: z.boolean().optional(),
 })
 /** The map form is that of other hosts, whose files contain fields of their own; these are ignored. */
 const foreignServer = z.object(serverShape.shape)
@@ -212,7 +216,7 @@ function serverConfig(
   fail: (problem: string) => BrokerError,
   from: { file: string; environment: Readonly<Record<string, string | undefined>> },
 ): ServerConfig {
-  const { type, command, args, env, cwd, url, headers, prices, ...rest } = input
+  const { type, command, args, env, cwd, url, headers, prices, forwardCaller, ...rest } = input
   const expand = (path: string, value: string): string =>
     expandVariables(value, from.environment, (missing) => fail(`${path}: the variable ${missing} is not set`))
   const expandAll = (path: string, values: Readonly<Record<string, string>>): Record<string, string> =>
@@ -240,11 +244,16 @@ function serverConfig(
     env: {},
     cwd: undefined,
   }
+  const reached = rest.disabled ? disabledAddress : address()
+  const ownProgram = rest.disabled ? undefined : ownProgramAt(reached, from.environment)
+  if (forwardCaller === true && !rest.disabled && ownProgram === undefined)
+    throw fail('forwardCaller: only a program of this package, started by the broker, may learn its callers')
   return {
     name,
     ...rest,
     prices: new Map(Object.entries(prices)),
-    address: rest.disabled ? disabledAddress : address(),
+    address: reached,
+    forwardCaller: ownProgram !== undefined && (forwardCaller ?? ACTS_FOR_CALLERS.has(ownProgram)),
   }
 }
 

@@ -32,6 +32,8 @@ export interface RelayOptions {
   readonly onLog?: ((notification: McpNotification) => void) | undefined
   /** The W3C trace context: `traceparent`, `tracestate`, `baggage`. */
   readonly trace?: Record<string, unknown> | undefined
+  /** What a server of ours receives about the caller. */
+  readonly callerMeta?: Readonly<Record<string, unknown>> | undefined
 }
 
 export type ListKind = 'tools' | 'prompts' | 'resources'
@@ -171,6 +173,7 @@ export class Connection {
     if (wantsLog && this.era === 'modern') this.#onLog = options.onLog
     const meta = {
       ...options.trace,
+      ...options.callerMeta,
       ...(this.era === 'modern' && {
         [CLIENT_CAPABILITIES_META_KEY]: options.clientCapabilities ?? {},
         ...(wantsLog && { [LOG_LEVEL_META_KEY]: options.logLevel }),

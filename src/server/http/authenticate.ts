@@ -13,20 +13,29 @@ import type { CallerRules, HttpRequest } from './node/request-types.ts'
 
 /**
  * Identifies the caller, who also pays. On a Unix socket, and from a trusted proxy, a front may name the caller
- * (`X-Forwarded-For`, `X-Hero-Context`); elsewhere only the peer's address counts and those headers are ignored. Throws
- * `bad-context`, and `unauthorized` for a token of ours that is no longer valid.
+ * (`X-Forwarded-For`, `X-Hero-Context`); elsewhere only the peer's address counts and those headers are ignored. The
+ * credential of a tool call names the caller itself. Throws `bad-context`, and `unauthorized` for a token of ours that is no
+ * longer valid.
  */
 export function authenticate(request: HttpRequest): Caller {
   const { callerRules } = request.server
+  const proof = bearerProof(request)
+  if (proof?.caller !== undefined) return proof.caller
   const caller = resolveCaller(request, callerRules)
-  const token = bearerProof(request)?.token
+  const token = proof?.token
   const ip = callerRules.rollsUp === true ? networkOf(caller.ip) : caller.ip
   return { ip, context: callerRules.context ?? caller.context, ...(token === undefined ? {} : { token }) }
 }
 
-/** What the bearer token of a request proves; `undefined` without one. Throws `unauthorized`. */
+/**
+ * What the bearer token of a request proves; `undefined` without one. The credential of a tool call is for the servers of this
+ * machine, so it proves something on Unix sockets only. Throws `unauthorized`.
+ */
 export function bearerProof({ server, headers }: HttpRequest): Proof | undefined {
-  return server.callerRules.bearerVerifier?.verify(bearerOf(headers.authorization))
+  const proof = server.callerRules.bearerVerifier?.verify(bearerOf(headers.authorization))
+  if (proof?.caller !== undefined && !server.trustForwarded)
+    throw new BrokerError('unauthorized', 'the credential of a tool call is accepted on Unix sockets only')
+  return proof
 }
 
 /**
@@ -35,7 +44,10 @@ export function bearerProof({ server, headers }: HttpRequest): Proof | undefined
  */
 export function isAdmin(request: HttpRequest): boolean {
   const { bearerVerifier } = request.server.callerRules
-  if (bearerProof(request)?.isAdmin === true) return true
+  const proof = bearerProof(request)
+  if (proof?.isAdmin === true) return true
+  // A tool that calls in a caller's name is not the client of the socket.
+  if (proof?.caller !== undefined) return false
   return (
     request.server.trustForwarded &&
     bearerVerifier?.isGuarded !== true &&

@@ -52,6 +52,7 @@ function tools(): unknown[] {
       'storm',
       'listed',
       'give',
+      'meta',
     ].map((name) => tool(name)),
     ...many,
   ]
@@ -109,6 +110,8 @@ function call(
       return respond(id, text('stormed'))
     case 'give':
       return respond(id, args['result'])
+    case 'meta':
+      return respond(id, text(JSON.stringify(_meta ?? {})))
     case 'listed':
       return respond(id, text(String(listed)))
     case 'big':

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { HttpServices, InferenceServices } from '../../../inference/services/services.ts'
+import { looksLikeCredential } from '../../../auth/caller-credentials.ts'
+import { bearerOf } from '../../../auth/verify-bearer.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { FastRoute } from '../../../server/http/fast-path.ts'
 import { createHttpServer, type HttpServerOptions } from '../../../server/http/http-server.ts'
@@ -114,6 +116,9 @@ function isServedHere(
   servedPaths: ReadonlySet<string>,
 ): boolean {
   if (method !== 'POST' || REPLAY_HEADERS.some((name) => headers[name] !== undefined)) return false
+  // Only the primary knows which tool calls are running.
+  if (headers.authorization !== undefined && looksLikeCredential(bearerOf(headers.authorization)))
+    return false
   const query = url.indexOf('?')
   return servedPaths.has(query < 0 ? url : url.slice(0, query))
 }

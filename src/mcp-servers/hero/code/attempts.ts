@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { sumUsd } from '../../shared/cost.ts'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { chooseServices } from './choose-services.ts'
+import type { HeroCaller } from '../caller.ts'
 import type { HeroRuntime } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 import { usableInterface } from '../services/service-policy.ts'
@@ -52,11 +53,12 @@ export async function servicesFor(
   runtime: HeroRuntime,
   names: readonly string[] | undefined,
   intent: string,
+  caller: HeroCaller,
   signal: AbortSignal,
 ) {
   if (names !== undefined)
-    return Promise.all([...new Set(names)].map((name) => runtime.registry.find(name, signal)))
-  const { known } = await runtime.registry.discover(signal)
+    return Promise.all([...new Set(names)].map((name) => runtime.registry.find(name, caller.key, signal)))
+  const { known } = await runtime.registry.discover(caller.key, signal)
   if (known.length === 0) {
     throw new ToolFailure('not_found', `no service in ${runtime.settings.socketFolder} describes itself`, {
       next: 'Tell the user: no services are running, or PATH_SOCKETS points elsewhere.',
@@ -65,10 +67,15 @@ export async function servicesFor(
   return chooseServices(intent, known)
 }
 
-interface Task {
+/** What a program may use, and in whose name it runs. */
+interface Scope {
+  readonly known: readonly KnownService[]
+  readonly caller: HeroCaller
+}
+
+interface Task extends Scope {
   readonly intent: string
   readonly tries?: number | undefined
-  readonly known: readonly KnownService[]
   readonly isCheckOnly: boolean
 }
 
@@ -82,13 +89,15 @@ export async function writeAndRun(
   const attempts: ProgramOutcome['attempts'][number][] = []
   const written: WrittenProgram[] = []
   const interfaces = task.known.map((known) => usableInterface(known, runtime.settings.methods))
+  // Before a program is written, which costs money: nothing can be run where there is no sandbox.
+  const sandbox = await runtime.sandboxFacts(signal)
   let failed: FailedProgram | undefined
   for (;;) {
-    const request = { intent: task.intent, interfaces, failed }
+    const request = { intent: task.intent, interfaces, sandbox, failed, caller: task.caller }
     const program = await writeProgram(request, runtime.settings, new Date(runtime.clock.now()), signal)
     written.push(program)
     const { code } = program
-    const ran = await run(runtime, code, task.known, task.isCheckOnly, signal)
+    const ran = await run(runtime, { ...task, code }, signal)
     const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, runtime)
     attempts.push({ code, error })
     if (error === undefined || attempts.length >= maxAttempts)
@@ -100,26 +109,24 @@ export async function writeAndRun(
 /** Runs a program of the caller once. */
 export async function runProgram(
   runtime: HeroRuntime,
-  code: string,
-  known: readonly KnownService[],
+  { code, known, caller }: Scope & { readonly code: string },
   signal: AbortSignal,
 ): Promise<ProgramOutcome> {
-  const ran = await run(runtime, code, known, false, signal)
+  const ran = await run(runtime, { code, known, caller, isCheckOnly: false }, signal)
   const error = ran.result.ending === 'finished' ? undefined : errorOf(ran.result, runtime)
   return { code, ...ran, attempts: [{ code, error }], writing: {} }
 }
 
 async function run(
   runtime: HeroRuntime,
-  code: string,
-  known: readonly KnownService[],
-  checkOnly: boolean,
+  { code, known, caller, isCheckOnly }: Scope & { readonly code: string; readonly isCheckOnly: boolean },
   signal: AbortSignal,
 ): Promise<{ result: RunResult; calls: readonly RelayedCall[] }> {
   using folder = createRunFolder()
-  await using relay = await openRelay(folder.sockets, checkOnly ? [] : known, runtime.settings, signal)
+  const reachable = { services: isCheckOnly ? [] : known, caller }
+  await using relay = await openRelay(folder.sockets, reachable, runtime.settings, signal)
   const clients = Object.fromEntries(known.map(({ module, client }) => [module, client]))
-  const job = { modules: { ...clients, 'main.py': code }, checkOnly }
+  const job = { modules: { ...clients, 'main.py': code }, checkOnly: isCheckOnly }
   return { result: await runInSandbox(job, folder, runtime.settings, signal), calls: relay.calls }
 }
 

@@ -4,6 +4,7 @@ import { shorten } from '../../shared/text.ts'
 import { tool } from '../../shared/tool.ts'
 import { intent, runProgram, services, servicesFor, tries, writeAndRun, writingShape } from './attempts.ts'
 import type { ProgramOutcome } from './attempts.ts'
+import { requireCaller } from '../caller.ts'
 import type { HeroRuntime } from '../hero-runtime.ts'
 import type { KnownService } from '../services/service-registry.ts'
 
@@ -52,17 +53,18 @@ export const executeCode = (runtime: HeroRuntime) =>
       writing: writingShape.optional(),
     }),
     annotations: { readOnlyHint: false, destructiveHint: true, openWorldHint: false },
-    async run(args, signal) {
+    async run(args, signal, info) {
       runtime.assertEnabled()
+      const caller = requireCaller(info, runtime.settings)
       return runtime.runLimited(async () => {
-        const known = await servicesFor(runtime, args.services, args.intent ?? '', signal)
+        const known = await servicesFor(runtime, args.services, args.intent ?? '', caller, signal)
         const done = await (args.code === undefined
           ? writeAndRun(
               runtime,
-              { intent: args.intent ?? '', tries: args.tries, known, isCheckOnly: false },
+              { intent: args.intent ?? '', tries: args.tries, known, caller, isCheckOnly: false },
               signal,
             )
-          : runProgram(runtime, args.code, known, signal))
+          : runProgram(runtime, { code: args.code, known, caller }, signal))
         return present(done, known)
       })
     },

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { ToolFailure } from '../../shared/tool-failure.ts'
 import { tool } from '../../shared/tool.ts'
 import { intent, services, servicesFor, tries, writeAndRun, writingShape } from './attempts.ts'
+import { requireCaller } from '../caller.ts'
 import type { HeroRuntime } from '../hero-runtime.ts'
 
 export const generateCode = (runtime: HeroRuntime) =>
@@ -19,11 +20,12 @@ export const generateCode = (runtime: HeroRuntime) =>
       writing: writingShape,
     }),
     annotations: { openWorldHint: false },
-    async run(args, signal) {
+    async run(args, signal, info) {
       runtime.assertEnabled()
+      const caller = requireCaller(info, runtime.settings)
       return runtime.runLimited(async () => {
-        const known = await servicesFor(runtime, args.services, args.intent, signal)
-        const done = await writeAndRun(runtime, { ...args, known, isCheckOnly: true }, signal)
+        const known = await servicesFor(runtime, args.services, args.intent, caller, signal)
+        const done = await writeAndRun(runtime, { ...args, known, caller, isCheckOnly: true }, signal)
         const { code, attempts, writing, result } = done
         if (result.ending !== 'finished') {
           throw new ToolFailure(

@@ -4,11 +4,12 @@
  * If a layer that the job requires can't be set up, the run ends before the code starts.
  *
  * Layers, outermost first: namespaces (no network, no other processes, a root folder with nothing but Python's own
- * library, the sockets and a small scratch space), limits of memory, processor time and files, no capabilities,
- * Landlock where there are no namespaces, and a system call filter (no new processes, no sockets but Unix ones).
+ * library, the shared libraries that it loads, the sockets and a small scratch space), limits of memory, processor time and
+ * files, no capabilities, Landlock where there are no namespaces (no file can be written there), and a system call filter (no
+ * new processes, no sockets but Unix ones, no memory that the limits don't count).
  */
 export const GUARD = String.raw`
-import ctypes, errno, json, os, resource, signal, struct, sys, sysconfig, traceback
+import ctypes, errno, json, os, resource, signal, socket, struct, sys, sysconfig, traceback
 
 libc = ctypes.CDLL(None, use_errno=True)
 REFUSED = 97
@@ -29,8 +30,23 @@ DENIED = {
     'mount_setattr': (442, 442), 'swapon': (167, 224), 'swapoff': (168, 225), 'acct': (163, 89),
     'personality': (135, 92), 'quotactl': (179, 60), 'mknod': (133, None), 'mknodat': (259, 33),
     'setpriority': (141, 140), 'sched_setscheduler': (144, 119), 'shmget': (29, 194), 'msgget': (68, 186),
+    # memory that no limit of the address space or of the scratch space counts
+    'memfd_create': (319, 279), 'memfd_secret': (447, 447), 'semget': (64, 190), 'mq_open': (240, 180),
+    'io_setup': (206, 0), 'inotify_init': (253, None), 'inotify_init1': (294, 26), 'fanotify_init': (300, 262),
+    'setxattr': (188, 5), 'lsetxattr': (189, 6), 'fsetxattr': (190, 7), 'setxattrat': (463, 463),
+    'seccomp': (317, 277), 'landlock_create_ruleset': (444, 444),
+}
+# what Landlock does not cover: without namespaces, other files of the account could be changed with these, and other
+# sockets of the account reached
+UNCOVERED = {
+    'socket': (41, 198), 'socketpair': (53, 199), 'connect': (42, 203), 'bind': (49, 200),
+    'chmod': (90, None), 'fchmod': (91, 52), 'fchmodat': (268, 53), 'fchmodat2': (452, 452), 'chown': (92, None),
+    'fchown': (93, 55), 'lchown': (94, None), 'fchownat': (260, 54), 'utime': (132, None), 'utimes': (235, None),
+    'futimesat': (261, None), 'utimensat': (280, 88), 'removexattr': (197, 14), 'lremovexattr': (198, 15),
+    'fremovexattr': (199, 16), 'removexattrat': (466, 466),
 }
 CLONE, CLONE3, SOCKET, TGKILL, PRLIMIT = (56, 220), (435, 435), (41, 198), (234, 131), (302, 261)
+FCNTL, SET_PIPE_SIZE, PRCTL, SET_SECCOMP = (72, 25), 1031, (157, 167), 22
 ARCHITECTURES = {'x86_64': (0, 0xC000003E), 'aarch64': (1, 0xC00000B7)}
 ALLOW, KILL, DENY, ABSENT = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 CLONE_THREAD = 0x00010000
@@ -59,6 +75,8 @@ def write(path, text):
 # ---- namespaces --------------------------------------------------------------------------------------------------
 NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x40000000 | 0x08000000 | 0x04000000  # user mount pid net ipc uts
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+# Each file takes about 1 KB of memory, also an empty one.
+MAX_FILES = 2048
 # statvfs flag -> mount flag: what the source mount has must stay, or the kernel refuses the remount
 KEPT = {8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 
@@ -80,8 +98,27 @@ def bind_readonly(source, target):
 def library_folders():
     paths = sysconfig.get_paths()
     own = [paths['stdlib'], paths['platstdlib']]
-    system = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/usr/share/zoneinfo']
-    return [path for path in dict.fromkeys(own + system) if os.path.isdir(path)]
+    architecture = sysconfig.get_config_var('MULTIARCH') or 'none'
+    shared = [folder + '/' + architecture for folder in ('/lib', '/usr/lib')]
+    if not any(os.path.isdir(folder) for folder in shared):
+        shared = ['/lib', '/lib64', '/usr/lib', '/usr/lib64']
+    folders = dict.fromkeys(path for path in own + shared + ['/usr/share/zoneinfo'] if os.path.isdir(path))
+    # A folder inside another one comes with it; bound first, it would keep the outer one from being bound.
+    return [path for path in folders if not any(path.startswith(outer + '/') for outer in folders)]
+
+
+def bind_library(path, root):
+    # Links such as /lib -> usr/lib are made again, and what they lead to is bound where it is.
+    at = ''
+    for part in path.strip('/').split('/'):
+        at += '/' + part
+        if os.path.islink(at):
+            if not os.path.lexists(root + at):
+                os.makedirs(os.path.dirname(root + at), exist_ok=True)
+                os.symlink(os.readlink(at), root + at)
+            return bind_library(os.path.realpath(path), root)
+    if not os.path.ismount(root + path):
+        bind_readonly(path, root + path)
 
 
 def enter_namespaces(job):
@@ -109,12 +146,10 @@ def become_child():
 
 def build_root(root, job):
     mount(None, '/', None, REC | PRIVATE)
-    mount('none', root, 'tmpfs', NOSUID | NODEV | NOEXEC, 'mode=0755,size=%d' % job['limits']['scratchBytes'])
+    options = 'mode=0755,size=%d,nr_inodes=%d' % (job['limits']['scratchBytes'], MAX_FILES)
+    mount('none', root, 'tmpfs', NOSUID | NODEV | NOEXEC, options)
     for path in library_folders():
-        if os.path.islink(path):
-            os.symlink(os.readlink(path), root + path)
-        elif not os.path.lexists(root + path):
-            bind_readonly(path, root + path)
+        bind_library(path, root)
     bind_readonly(job['sockets'], root + '/sockets')
     os.makedirs(root + '/work')
     os.makedirs(root + '/.old')
@@ -130,7 +165,7 @@ def set_limits(limits):
     cpu = limits['cpuSeconds']
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     for name, value in (('AS', limits['memoryBytes']), ('FSIZE', limits['scratchBytes']), ('NOFILE', 64), ('CORE', 0),
-                        ('NPROC', 512), ('MEMLOCK', 0), ('MSGQUEUE', 0)):
+                        ('NPROC', 512), ('MEMLOCK', 0), ('MSGQUEUE', 0), ('SIGPENDING', 512)):
         number = getattr(resource, 'RLIMIT_' + name, None)
         if number is not None:
             resource.setrlimit(number, (value, value))
@@ -148,28 +183,30 @@ def drop_capabilities():
 READ_FILE, READ_FOLDER = 1 << 2, 1 << 3
 
 
-def landlock(readable, writable):
+def landlock(readable):
     version = libc.syscall(444, None, 0, 1)
     check(version, 'landlock')
     everything = (1 << {1: 13, 2: 14}.get(version, 15)) - 1
-    ruleset = check(libc.syscall(444, struct.pack('Q', everything), 8, 0), 'landlock ruleset')
-    for paths, access in ((readable, READ_FILE | READ_FOLDER), (writable, everything & ~1)):
-        for path in paths:
-            folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            check(libc.syscall(445, ruleset, 1, struct.pack('=Qi', access, folder), 0), 'landlock rule')
-            os.close(folder)
+    # From version 6 on, abstract sockets and signals of other processes too.
+    rules = struct.pack('QQQ', everything, 0, 3) if version >= 6 else struct.pack('Q', everything)
+    ruleset = check(libc.syscall(444, rules, len(rules), 0), 'landlock ruleset')
+    for path in readable:
+        folder = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        rule = struct.pack('=Qi', READ_FILE | READ_FOLDER, folder)
+        check(libc.syscall(445, ruleset, 1, rule, 0), 'landlock rule')
+        os.close(folder)
     check(libc.syscall(446, ruleset, 0), 'landlock enforce')
     os.close(ruleset)
 
 
-def filter_system_calls():
+def filter_system_calls(denied):
     at, architecture = ARCHITECTURES[os.uname().machine]
     load, jump_equal, jump_set, jump_above, give = 0x20, 0x15, 0x45, 0x35, 0x06
     number, argument = 0, 16
     program = [(load, 0, 0, 4), (jump_equal, 1, 0, architecture), (give, 0, 0, KILL), (load, 0, 0, number)]
     if at == 0:  # the x32 numbers would go around the list
         program += [(jump_above, 0, 1, 0x40000000), (give, 0, 0, DENY)]
-    for numbers in DENIED.values():
+    for numbers in denied.values():
         if numbers[at] is not None:
             program += [(jump_equal, 0, 1, numbers[at]), (give, 0, 0, DENY)]
     program += [(jump_equal, 0, 1, CLONE3[at]), (give, 0, 0, ABSENT)]  # the C library then falls back to clone
@@ -177,6 +214,9 @@ def filter_system_calls():
                                  (TGKILL, jump_equal, os.getpid()), (PRLIMIT, jump_equal, 0)):
         program += [(jump_equal, 0, 4, numbers[at]), (load, 0, 0, argument), (test, 0, 1, value),
                     (give, 0, 0, ALLOW), (give, 0, 0, DENY)]
+    for numbers, argument, value in ((FCNTL, 24, SET_PIPE_SIZE), (PRCTL, 16, SET_SECCOMP)):
+        program += [(jump_equal, 0, 4, numbers[at]), (load, 0, 0, argument), (jump_equal, 0, 1, value),
+                    (give, 0, 0, DENY), (give, 0, 0, ALLOW)]
     program += [(give, 0, 0, ALLOW)]
     code = b''.join(struct.pack('HBBI', *step) for step in program)
     steps = ctypes.create_string_buffer(code, len(code))
@@ -199,6 +239,7 @@ def set_up_layers(job):
     if job['namespaces']:
         layer('namespaces', lambda: enter_namespaces(job))
     inside = 'namespaces' in layers
+    connections = {} if inside else open_connections(job['sockets'])
     work = '/work' if inside else job['folder'] + '/work'
     sockets = '/sockets' if inside else job['sockets']
     os.chdir(work)
@@ -208,9 +249,19 @@ def set_up_layers(job):
     if sys.platform == 'linux':
         layer('no capabilities', drop_capabilities)
         if not inside:
-            layer('landlock', lambda: landlock(library_folders(), [work, sockets]))
-        layer('system call filter', filter_system_calls)
-    return layers, missing, work, sockets
+            layer('landlock', lambda: landlock(library_folders() + [work]))
+        layer('system call filter', lambda: filter_system_calls(DENIED if inside else {**DENIED, **UNCOVERED}))
+    return layers, missing, work, sockets, connections
+
+
+def open_connections(folder):
+    # One to each socket of the run: without namespaces the code may open none itself.
+    connections = {}
+    for name in sorted(os.listdir(folder)):
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connection.connect(folder + '/' + name)
+        connections[name[:-len('.sock')]] = connection.detach()
+    return connections
 
 
 def run(job, work):
@@ -244,7 +295,7 @@ def start():
     nothing = os.open('/dev/null', os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    layers, missing, work, sockets = set_up_layers(job)
+    layers, missing, work, sockets, connections = set_up_layers(job)
     lacking = [name for name in job['required'] if name not in layers]
     report = {'layers': layers, 'missing': missing, 'refused': lacking}
     os.write(3, json.dumps(report).encode())
@@ -252,6 +303,8 @@ def start():
     if lacking:
         os._exit(REFUSED)
     os.environ.clear()
+    if connections:
+        os.environ['HERO_CONNECTIONS'] = json.dumps(connections)
     os.environ.update({'HERO_SOCKETS': sockets, 'TZ': 'UTC', 'LANG': 'C.UTF-8', 'HOME': work})
     sys.path[:] = [work] + [path for path in sys.path if path]
     run(job, work)

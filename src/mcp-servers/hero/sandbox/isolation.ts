@@ -32,19 +32,18 @@ export function readReport(text: string, stderr: string): GuardReport {
 /** The meaning of each layer, for the reader of the result. */
 const MEANING: Readonly<Record<string, string>> = {
   namespaces:
-    'own namespaces for users, mounts, processes, network, IPC and host name: no network, no other processes, no files but Python’s library, the sockets and a scratch space',
+    'own namespaces for users, mounts, processes, network, IPC and host name: no network, no other processes, no files but Python’s library with the shared libraries it loads, the sockets and a scratch space',
   limits:
     'limits on memory, processor time, file size and open files; wall time and output are bounded outside',
   'no capabilities': 'no capabilities and no way to gain privileges',
-  landlock: 'Landlock: files outside Python’s library and the scratch space can’t be opened',
+  landlock: 'Landlock: files outside Python’s library can’t be opened, and none can be written',
   'system call filter':
-    'a system call filter: no new processes, no sockets but Unix ones, no signals to others',
+    'a system call filter: no new processes, no sockets but the listed ones, no signals to others',
 }
 
 const WITHOUT: Readonly<Record<string, string>> = {
   namespaces:
-    'no namespaces: Unix sockets that this account may open are reachable beside the listed ones, and the scratch space is bounded per file only',
-  landlock: 'no Landlock: files that this account may read are readable',
+    'no namespaces: names and sizes of files on this machine can be asked for, and there is no scratch space to write to',
 }
 
 export function isolationOf({ layers, missing }: GuardReport, level: Isolation): IsolationReport {

@@ -6,6 +6,8 @@ import { SignJWT } from 'jose/jwt/sign'
 import { z } from 'zod'
 import type { Secret } from '../../../base/secret.ts'
 import { ToolFailure } from '../../shared/tool-failure.ts'
+import { callerHeaders } from '../caller.ts'
+import type { HeroCaller } from '../caller.ts'
 import type { KnownService } from '../services/service-registry.ts'
 import { isAllowed } from '../services/service-policy.ts'
 import type { HeroSettings } from '../settings.ts'
@@ -29,15 +31,28 @@ const MAX_REQUEST_BYTES = 1024 * 1024
 const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 const TOKEN_SECONDS = 300
 
-const rpcRequest = z.looseObject({ method: z.string(), id: z.union([z.string(), z.number()]).nullish() })
+/** All other members are dropped: a service that compares names without regard to case would read them as these. */
+const rpcRequest = z.object({
+  method: z.string(),
+  params: z.union([z.array(z.unknown()), z.record(z.string(), z.unknown())]).optional(),
+  id: z.union([z.string(), z.number(), z.null()]).optional(),
+})
+type RpcRequest = z.output<typeof rpcRequest>
+
+/** What a run can reach, and in whose name. */
+interface Reachable {
+  readonly services: readonly KnownService[]
+  readonly caller: HeroCaller
+}
 
 /**
  * Opens `<folder>/<service>.sock` for each service. Every call is counted and checked: only methods that the service
- * documents and the operator allows are forwarded, with a token that the code never sees.
+ * documents and the operator allows are forwarded, in the caller's name, with a credential that the code never sees. What is
+ * forwarded is written anew from what was checked, never the bytes that the code sent.
  */
 export async function openRelay(
   folder: string,
-  services: readonly KnownService[],
+  { services, caller }: Reachable,
   settings: HeroSettings,
   signal: AbortSignal,
 ): Promise<Relay> {
@@ -54,6 +69,10 @@ export async function openRelay(
     const server = createServer((request, response) => {
       void serve(known, request, response).catch(() => response.destroy())
     })
+    // The sandbox may hold one connection for a whole run, which has a time limit of its own.
+    server.keepAliveTimeout = 0
+    server.headersTimeout = 0
+    server.requestTimeout = 0
     server.listen(join(folder, `${known.service.name}.sock`))
     await once(server, 'listening')
     return server
@@ -80,8 +99,8 @@ export async function openRelay(
           socket: known.socket,
           path: '/rpc',
           method: 'POST',
-          headers: await headersFor(settings),
-          body,
+          headers: await headersFor(known.socket, caller, settings),
+          body: JSON.stringify({ jsonrpc: '2.0', ...parsed }),
           timeoutMs: TIMEOUT_MS,
           maxBytes: MAX_RESPONSE_BYTES,
         },
@@ -113,17 +132,25 @@ export async function openRelay(
   }
 }
 
-async function headersFor({ secret, context }: HeroSettings): Promise<Record<string, string>> {
-  return {
-    ...(secret === undefined ? {} : { authorization: `Bearer ${await mintToken(secret, Date.now())}` }),
-    ...(context === undefined ? {} : { 'x-hero-context': context }),
-  }
+async function headersFor(
+  socket: string,
+  caller: HeroCaller,
+  { secret }: HeroSettings,
+): Promise<Record<string, string>> {
+  const token = secret === undefined ? {} : { authorization: `Bearer ${await mintToken(secret, Date.now())}` }
+  return { ...token, ...callerHeaders(caller, socket) }
 }
 
-/** A JSON web token (HS256) for `mcp_hero`, valid for five minutes. */
+/** A JSON web token (HS256) for `mcp_hero`, valid for five minutes. Its scope is that of a caller, never an administrator's. */
 export async function mintToken(secret: Secret, nowMs: number): Promise<string> {
   const now = Math.floor(nowMs / 1000)
-  return new SignJWT({ iss: 'mcp_hero', sub: 'mcp_hero', iat: now, exp: now + TOKEN_SECONDS })
+  return new SignJWT({
+    iss: 'mcp_hero',
+    sub: 'mcp_hero',
+    scope: 'caller',
+    iat: now,
+    exp: now + TOKEN_SECONDS,
+  })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .sign(new TextEncoder().encode(secret.reveal()))
 }
@@ -139,12 +166,19 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function parseCall(body: string) {
+function parseCall(body: string): RpcRequest | undefined {
   try {
-    return rpcRequest.parse(JSON.parse(body))
+    return rpcRequest.parse(JSON.parse(body, keepDigits))
   } catch {
     return undefined
   }
+}
+
+/** Python's integers have more digits than a double: a number that would change is written again as it came. */
+function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source
+  if (typeof value !== 'number' || source === undefined || String(value) === source) return value
+  return (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON(source)
 }
 
 function refuse(response: ServerResponse, id: string | number | null, code: number, message: string): void {

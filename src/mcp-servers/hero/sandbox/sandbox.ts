@@ -47,7 +47,7 @@ const SIGXCPU_EXIT = 128 + 24
 /** The layers that each level requires; without them nothing is run. */
 const REQUIRED: Readonly<Record<Isolation, readonly string[]>> = {
   namespaces: ['namespaces', 'limits', 'no capabilities', 'system call filter'],
-  filters: ['limits', 'no capabilities', 'system call filter'],
+  filters: ['limits', 'no capabilities', 'landlock', 'system call filter'],
 }
 
 /**

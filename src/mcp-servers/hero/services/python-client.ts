@@ -2,8 +2,9 @@ import type { Method, Param, Schema, Service } from './openrpc.ts'
 
 /** Generates a Python client for a service, which uses only the standard library, and a short interface for the model. */
 
+/** Python's own words, and the names that the generated client uses itself. */
 const KEYWORDS = new Set(
-  'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case type call print self RpcError'.split(
+  'False None True and as assert async await break class continue def del elif else except finally for from global if import in is lambda nonlocal not or pass raise return try while with yield match case type call print self RpcError contextlib http json os socket threading given SERVICE SOCKET CONNECTION TURN UNSET'.split(
     ' ',
   ),
 )
@@ -120,7 +121,7 @@ export function clientOf(service: Service, socket: string): string {
     pythonString(
       `${service.title} ${service.version}: generated from its OpenRPC document ${service.hash.slice(0, 12)}.`,
     ),
-    'import http.client, json, os, socket',
+    'import contextlib, http.client, json, os, socket, threading',
     '',
     `SERVICE = ${pythonString(service.name)}`,
     `SOCKET = ${pythonString(socket)}`,
@@ -131,7 +132,10 @@ export function clientOf(service: Service, socket: string): string {
   ].join('\n')
 }
 
-const TRANSPORT = `UNSET = object()
+const TRANSPORT = `# Where a program may open no sockets, the one connection that was opened for it.
+CONNECTION = json.loads(os.environ.get("HERO_CONNECTIONS", "{}")).get(SERVICE)
+TURN = contextlib.nullcontext() if CONNECTION is None else threading.Lock()
+UNSET = object()
 
 
 class RpcError(Exception):
@@ -144,20 +148,34 @@ class RpcError(Exception):
 
 class _Connection(http.client.HTTPConnection):
     def connect(self):
+        if CONNECTION is not None:
+            self.sock = socket.socket(fileno=os.dup(CONNECTION))
+            self.sock.settimeout(self.timeout)
+            return
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(SOCKET)
 
 
-def call(method, params, timeout=30):
-    """One JSON-RPC call; returns the result or raises RpcError."""
+def _send(body, timeout):
     connection = _Connection("localhost", timeout=timeout)
     try:
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         connection.request("POST", "/rpc", body, {"Content-Type": "application/json"})
-        answer = json.loads(connection.getresponse().read())
+        return connection.getresponse().read()
+    except BaseException:
+        # The late response must not be taken for that of the next call.
+        if CONNECTION is not None and connection.sock is not None:
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        raise
     finally:
         connection.close()
+
+
+def call(method, params, timeout=30):
+    """One JSON-RPC call; returns the result or raises RpcError."""
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    with TURN:
+        answer = json.loads(_send(body, timeout))
     if answer.get("error") is not None:
         error = answer["error"]
         raise RpcError(error.get("code"), error.get("message"), error.get("data"))

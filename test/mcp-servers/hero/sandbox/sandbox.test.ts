@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -8,7 +9,9 @@ import { describe, expect, test } from 'vitest'
 import { createRunFolder, runInSandbox } from '../../../../src/mcp-servers/hero/sandbox/sandbox.ts'
 import { readSettings } from '../../../../src/mcp-servers/hero/settings.ts'
 import type { Isolation } from '../../../../src/mcp-servers/hero/settings.ts'
-import { hasNamespaces } from '../../hero-support.ts'
+import { readOpenRpc } from '../../../../src/mcp-servers/hero/services/openrpc.ts'
+import { clientOf } from '../../../../src/mcp-servers/hero/services/python-client.ts'
+import { hasNamespaces, ledgerDocument, pythonWithoutNamespaces } from '../../hero-support.ts'
 import { tempFolder } from '../../../support/temp-folder.ts'
 
 const MEGABYTE = 1024 * 1024
@@ -149,6 +152,62 @@ print([name for name, number in (("mount", 165 if x86 else 40), ("unshare", 272 
     expect(ran).toMatchObject({ ending: 'failed', stderr: expect.stringContaining('MemoryError') })
   })
 
+  test('cannot keep memory outside its address space', async () => {
+    const machine = 'import os\nx86 = os.uname().machine == "x86_64"\n'
+    const call = (x86: number, arm: number, args: string) =>
+      `${machine}import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\nprint(libc.syscall(${x86} if x86 else ${arm}, ${args}), ctypes.get_errno())`
+    const attempts = {
+      memfd: 'import os\nos.memfd_create("x")',
+      'a secret memfd': call(447, 447, '0'),
+      semaphores: call(64, 190, '0, 32000, 0o1600'),
+      'shared memory': call(29, 194, '0, 1000000, 0o1600'),
+      'a message queue': call(240, 180, 'b"/x", 66, 0o600, None'),
+      'asynchronous I/O': call(206, 0, '65536, ctypes.byref(ctypes.c_ulong())'),
+      'file watches': call(294, 26, '0'),
+      'another filter': call(317, 277, '1, 0, None'),
+      'a filter by prctl': call(157, 167, '22, 2, 0, 0, 0'),
+      'a large pipe': 'import fcntl, os\nfcntl.fcntl(os.pipe()[0], 1031, 1 << 20)',
+    }
+    for (const [name, attempt] of Object.entries(attempts)) {
+      const ran = await run(attempt)
+      expect(`${name}: ${ran.stdout}${ran.stderr}`).toMatch(/: -1 1\n$|PermissionError/)
+    }
+  })
+
+  test.each([
+    ['empty files', 'open(name, "w").close()'],
+    ['folders', 'os.mkdir(name)'],
+    ['symbolic links', 'os.symlink("x" * 4000, name)'],
+    ['hard links', 'open("first", "a").close(); os.link("first", name)'],
+    ['sockets', 's = socket.socket(socket.AF_UNIX); s.bind(name); s.close()'],
+    [
+      'attributes',
+      'open("a%d" % (n // 50), "a").close(); os.setxattr("a%d" % (n // 50), "user.x%d" % n, bytes(60000))',
+    ],
+  ])('can create only a limited number of %s', async (_what, create) => {
+    const code = `
+import os, socket
+n = 0
+try:
+    for n in range(1000000):
+        name = "n%d" % n
+        ${create}
+except OSError as error:
+    print(n, error.strerror)`
+    const ran = await run(code, { bounds: { cpuSeconds: 5 } })
+    expect(ran.stdout).toMatch(/^\d{1,4} (No space left on device|Operation not permitted)\n$/)
+  })
+
+  test('can import the standard library, whatever shared libraries it needs', async () => {
+    const ran = await run(`
+import bz2, ctypes, decimal, hashlib, lzma, sqlite3, ssl, uuid, zlib, zoneinfo
+print(sqlite3.connect(":memory:").execute("select 6 * 7").fetchone()[0])
+print(lzma.decompress(lzma.compress(bz2.decompress(bz2.compress(b"same")))).decode())
+print(ssl.OPENSSL_VERSION.split()[0], zoneinfo.ZoneInfo("Europe/Brussels"))`)
+    expect(ran).toMatchObject({ ending: 'finished', stderr: '' })
+    expect(ran.stdout).toMatch(/^42\nsame\n\w+ Europe\/Brussels\n$/)
+  })
+
   test('dies with the server, even when the server is killed', async () => {
     const sandbox = new URL('../../../../src/mcp-servers/hero/sandbox/sandbox.ts', import.meta.url).href
     const script = `
@@ -211,16 +270,6 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespaces', () => {
-  /** A Python whose `unshare` fails as it does on a kernel without namespaces. */
-  function pythonWithoutNamespaces(folder: string): string {
-    const path = join(folder, 'python3')
-    mkdirSync(folder, { recursive: true })
-    const arrange = `import sys; code = sys.argv[-1].replace("check(libc.unshare(NAMESPACES), 'unshare')", "raise PermissionError(1, 'Operation not permitted')"); sys.argv = ["-c"]; exec(compile(code, "guard", "exec"))`
-    const script = `#!/bin/sh\nfor last; do :; done\nexec ${python} -I -S -B -X utf8 -c '${arrange.replaceAll("'", `'\\''`)}' "$last"\n`
-    writeFileSync(path, script, { mode: 0o755 })
-    return path
-  }
-
   const job = (code: string) => ({ modules: { 'main.py': code }, checkOnly: false })
 
   test('nothing is run and the error states the reason and the setting to change', async () => {
@@ -241,12 +290,88 @@ describe.skipIf(!(await hasNamespaces()))('where the kernel provides no namespac
     }
     const ran = await runThere('print("ran")')
     expect(ran).toMatchObject({ stdout: 'ran\n', isolation: { level: 'filters' } })
-    expect(ran.isolation.missing[0]).toMatch(/^no namespaces: Unix sockets/)
+    expect(ran.isolation.missing[0]).toMatch(/^no namespaces: names and sizes of files/)
     const attempts = [
       'open("/etc/passwd")',
       'import socket\nsocket.socket(socket.AF_INET)',
       'import os\nwhile True: os.fork()',
     ]
     for (const attempt of attempts) expect((await runThere(attempt)).stderr).toMatch(/PermissionError/)
+  })
+
+  test('isolation “filters” runs nothing where there is no Landlock', async () => {
+    using other = tempFolder()
+    using folder = createRunFolder()
+    const python = pythonWithoutNamespaces(other.path, { withLandlock: false })
+    const settings = { python, isolation: 'filters', limits } as const
+    await expect(runInSandbox(job('print("ran")'), folder, settings, never)).rejects.toThrow(
+      /nothing was run[^]*landlock: [^]*Function not implemented/,
+    )
+  })
+
+  test('isolation “filters” lets code change no file of the account, nor fill its disk', async () => {
+    using other = tempFolder()
+    using mine = tempFolder()
+    const file = join(mine.path, 'mine.txt')
+    writeFileSync(file, 'mine', { mode: 0o600 })
+    const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
+    for (const attempt of [
+      'open("x", "w")',
+      'os.mkdir("x")',
+      'os.symlink("x", "y")',
+      'os.chmod(path, 0o777)',
+      'os.utime(path, (0, 0))',
+      'os.chown(path, os.getuid(), os.getgid())',
+      'os.setxattr(path, "user.x", b"y")',
+      'os.truncate(path, 0)',
+      'os.unlink(path)',
+      'os.rename(path, path + "2")',
+      'os.memfd_create("x")',
+      'print(os.listdir(os.path.dirname(path)))',
+    ]) {
+      using folder = createRunFolder()
+      const code = `import os\npath = ${JSON.stringify(file)}\n${attempt}`
+      const ran = await runInSandbox(job(code), folder, settings, never)
+      expect(`${attempt}: ${ran.stderr}`).toMatch(/PermissionError: /)
+    }
+    expect(readFileSync(file, 'utf8')).toBe('mine')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+  })
+
+  test('isolation “filters” lets code reach the sockets of its run and no other of the account', async () => {
+    using other = tempFolder()
+    const path = join(other.path, 'other.sock')
+    const real = createServer((socket) => socket.end('hello'))
+    real.listen(path)
+    await once(real, 'listening')
+    using folder = createRunFolder()
+    const listed = http.createServer((_request, response) => response.end('{"result": "fine"}'))
+    listed.keepAliveTimeout = 0
+    listed.listen(join(folder.sockets, 'ledger.sock'))
+    await once(listed, 'listening')
+    const service = readOpenRpc('ledger', ledgerDocument)
+    const client = service === undefined ? '' : clientOf(service, path)
+    const settings = { python: pythonWithoutNamespaces(other.path), isolation: 'filters', limits } as const
+    const code = `
+import socket, ledger
+print(ledger.usage_summary(since=0), ledger.call("x", {}))
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for attempt in (lambda: socket.socket(socket.AF_UNIX, kind), lambda: socket.socketpair(socket.AF_UNIX, kind)):
+        try:
+            attempt()
+            print("opened")
+        except PermissionError:
+            pass
+try:
+    socket.socket(fileno=ledger.os.dup(ledger.CONNECTION)).connect(${JSON.stringify(path)})
+    print("connected")
+except OSError as error:
+    print("refused")`
+    const modules = { 'ledger.py': client, 'main.py': code }
+    const ran = await runInSandbox({ modules, checkOnly: false }, folder, settings, never)
+    expect(ran).toMatchObject({ stdout: 'fine fine\nrefused\n', stderr: '' })
+    real.close()
+    listed.closeAllConnections()
+    listed.close()
   })
 })

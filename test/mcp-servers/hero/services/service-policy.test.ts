@@ -24,3 +24,10 @@ test('the operator’s patterns match methods with or without the service', () =
   expect(isAllowed(['ledger/*'], 'broker', method('usage.summary'))).toBe(false)
   expect(isAllowed(['ledger/usage.summary'], 'ledger', method('usageXsummary'))).toBe(false)
 })
+
+test('the tools of other MCP servers are allowed only by a pattern that names them', () => {
+  for (const patterns of [undefined, ['*'], ['*/*'], ['hero_aibroker/*'], ['*.call_tool'], ['m*']])
+    expect(isAllowed(patterns, 'hero_aibroker', method('mcp.call_tool'))).toBe(false)
+  for (const patterns of [['mcp.*'], ['mcp.call_tool'], ['hero_aibroker/mcp.*'], ['usage.*', '*/mcp.*']])
+    expect(isAllowed(patterns, 'hero_aibroker', method('mcp.call_tool'))).toBe(true)
+})
