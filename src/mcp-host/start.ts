@@ -82,6 +82,7 @@ class ServerSockets {
   /** Changes are applied one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #unsubscribe = (): void => undefined
+  #state: 'starting' | 'serving' | 'stopping' = 'starting'
 
   constructor(options: McpHostOptions, folder: string, gateway: McpGateway) {
     this.#options = options
@@ -96,6 +97,7 @@ class ServerSockets {
   /** Opens the sockets, and from then on follows changes of the configuration. */
   async start(): Promise<void> {
     await this.#matchConfiguration()
+    this.#state = 'serving'
     const { log } = this.#options
     this.#unsubscribe = this.#gateway.onListChanged(() => {
       this.#changing = this.#changing
@@ -105,6 +107,7 @@ class ServerSockets {
   }
 
   async close(): Promise<void> {
+    this.#state = 'stopping'
     this.#unsubscribe()
     await this.#changing
     await Promise.all([...this.#open.values()].map((socket) => this.#shut(socket)))
@@ -136,7 +139,7 @@ class ServerSockets {
     })
     const title = name === 'mcp' ? 'MCP servers' : `MCP server ${name.slice('mcp_'.length)}`
     const about = { version: VERSION, title, description: 'Tools over MCP.' }
-    addHeroRoutes(server, { ...about, protocol: 'rest', socket: name })
+    addHeroRoutes(server, { ...about, protocol: 'rest', socket: name }, () => this.#state === 'serving')
     const routes = await registerMcpRoutes(server, { toolBroker: gateway, authenticate, clock })
     await server.ready()
     const drain = drainable(server.server)

@@ -84,6 +84,35 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   }
 }
 
+/** A daemon that may not be ready yet. */
+export interface StartingBroker extends Broker {
+  /** Resolves when the banner has been printed; rejects when the daemon exits instead. */
+  readonly ready: Promise<void>
+}
+
+/** Launches the daemon and does not wait until it is ready. */
+export function launchBroker(options: BrokerOptions = {}): StartingBroker {
+  const own = options.folder === undefined ? tempFolder() : undefined
+  const folder = options.folder ?? own?.path ?? ''
+  const process = launch({ ...options, folder })
+  const ready = Promise.race([
+    waitForBanner(process).then(() => undefined),
+    process.ended.then(({ exit, stderr }) => {
+      throw new Error(`the daemon ended with ${exit}: ${stderr}`)
+    }),
+  ])
+  ready.catch(() => undefined)
+  return {
+    ...brokerOn(process, folder, Number.NaN),
+    ready,
+    async [Symbol.asyncDispose]() {
+      process.child.kill('SIGKILL')
+      await process.ended
+      own?.[Symbol.dispose]()
+    },
+  }
+}
+
 /** Runs a daemon that is expected to exit by itself. */
 export async function runUntilExit(options: BrokerOptions): Promise<ProcessExit> {
   using own = tempFolder()

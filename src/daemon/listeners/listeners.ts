@@ -37,6 +37,8 @@ export interface ListenerParts {
   readonly sockets: SocketPaths
   readonly tools: McpTools
   readonly bearerVerifier: BearerVerifier
+  /** Whether all listeners are open and none is stopping. */
+  readonly isServing: () => boolean
 }
 
 /** The open listeners of the daemon. */
@@ -172,7 +174,7 @@ const API_INFO = { version: VERSION, title: 'Hero AI Broker', description: 'One 
 function buildRestListener({ name, prefixes, context }: RestListener, parts: ListenerParts): BuiltListener {
   const options = optionsFor(name, parts)
   const server = createHttpServer(context === undefined ? options : inContext(context, options))
-  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name }, parts.isServing)
   addRestRoutes(server, parts.services, prefixes)
   return { server, mcp: addMcp(server, options, parts) }
 }
@@ -183,7 +185,7 @@ export function inContext(context: string, options: HttpServerOptions): HttpServ
 
 function buildRpcListener(parts: ListenerParts): BuiltListener {
   const server = createHttpServer(optionsFor('rpc', parts))
-  addHeroRoutes(server, { ...API_INFO, protocol: 'openrpc', socket: 'rpc' })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'openrpc', socket: 'rpc' }, parts.isServing)
   return { server, mcp: undefined, rpc: addRpc(server, parts) }
 }
 
@@ -203,7 +205,7 @@ function buildTcpListener(
   const plain = tcpOptions(listen, parts)
   const options = peerAddress === undefined ? plain : { ...plain, callers: { ...plain.callers, peerAddress } }
   const server = createHttpServer(options)
-  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP }, parts.isServing)
   addRestRoutes(server, parts.services, REST_PREFIXES)
   const rpc = addRpc(server, parts)
   return { server, rpc, mcp: addMcp(server, options, parts) }

@@ -5,6 +5,7 @@ import { VERSION } from '../../runtime/version.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
+import type { WorkerPoolParts } from '../workers/primary/worker-pool.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -23,11 +24,14 @@ export interface BuiltDaemon {
 
 /** Step 5: opens the listeners, in worker processes where the configuration asks for some. Returns the TCP address. */
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
-  const { instance, storage, accounting, providers, services, broadcast } = built
+  const { instance, storage, services, broadcast } = built
   const { config, clock, log, sockets, stack } = instance
   const { inference, tools, metrics } = services
   let tcp: TcpAddress | undefined
-  const handlers = createHandlers(built, () => tcp)
+  let sharedSockets: { isServing(): boolean } | undefined
+  let state: 'starting' | 'serving' | 'stopping' = 'starting'
+  const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
   const streams = brokerStreams({ logs: log })
   const { bearerVerifier } = storage
   const parts = {
@@ -41,28 +45,41 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     sockets,
     tools,
     bearerVerifier,
+    isServing,
   }
-  if (config.workers === 1) {
-    tcp = stack.use(await openListeners(parts)).tcp
-    return tcp
+  if (config.workers === 1) tcp = stack.use(await openListeners(parts)).tcp
+  else {
+    const { openClusteredListeners } = await loadWorkers()
+    const clustered = stack.use(
+      await openClusteredListeners({ ...parts, flags, broadcast, state: workerState(built) }),
+    )
+    sharedSockets = clustered
+    tcp = clustered.tcp
   }
-  const { openClusteredListeners } = await loadWorkers()
-  const state = {
+  state = 'serving'
+  stack.defer(() => {
+    state = 'stopping'
+  })
+  return tcp
+}
+
+/** The current state of each topic that workers need. */
+function workerState({ storage, accounting, providers }: BuiltDaemon): WorkerPoolParts['state'] {
+  return {
     registry: () => providers.registry.state(),
     rules: () => accounting.limitStore.list(),
     tokens: () => storage.tokens.stored(),
   }
-  const clustered = stack.use(await openClusteredListeners({ ...parts, flags, state }))
-  tcp = clustered.tcp
-  broadcast.connect((topic) => clustered.broadcast(topic))
-  return tcp
 }
 
 /** Not in a function with `using`: there tsc (6.0) leaves the `.ts` of an import as it is. */
 const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 
 /** The methods of the RPC contract, on what the daemon has built. */
-function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): Handlers {
+function createHandlers(
+  built: BuiltDaemon,
+  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
@@ -74,7 +91,7 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
     sockets: [sockets.rest, sockets.rpc, sockets.web],
-    tcp,
+    ...listeners,
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),

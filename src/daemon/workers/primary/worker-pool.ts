@@ -38,7 +38,11 @@ export interface WorkerPoolParts {
 
 /** The worker processes of a primary. */
 export interface WorkerPool {
+  /** Starts the workers and resolves when all of them serve requests. Throws what kept one from starting. */
+  start(): Promise<void>
   readonly tcp: TcpAddress | undefined
+  /** Whether a worker serves the shared sockets now. */
+  isServing(): boolean
   /** Sends the current state of `topic` to all workers; resolves when each has acknowledged it or has exited. */
   broadcast(topic: Topic): Promise<void>
   /** Removes the sockets, drains the workers within the configured timeout, and ends them. */
@@ -58,22 +62,19 @@ interface WorkerHandle {
   readonly unacknowledged: Map<number, () => void>
   /** Resolves with its TCP port. */
   readonly ready: PromiseWithResolvers<number | undefined>
+  isReady: boolean
 }
 
-/** Starts the workers and resolves when all of them serve requests. Throws `cannot-start`, or what kept one from starting. */
-export async function startWorkerPool(parts: WorkerPoolParts): Promise<WorkerPool> {
+/**
+ * Prepares the shared sockets. The pool is returned before its workers are started, so that its owner can broadcast to them
+ * from then on: a change that happens while they start would be lost otherwise. Throws `cannot-start`.
+ */
+export async function createWorkerPool(parts: WorkerPoolParts): Promise<WorkerPool> {
   const { config, sockets } = parts
   const paths = restListeners(config, sockets).map(({ path }) => path)
   for (const path of paths) await prepareSocketPath(path)
   prepareCluster(parts.flags)
-  const pool = new RunningWorkerPool(parts, paths)
-  try {
-    await pool.start()
-  } catch (error) {
-    await pool.close()
-    throw error
-  }
-  return pool
+  return new RunningWorkerPool(parts, paths)
 }
 
 function prepareCluster(flags: Flags): void {
@@ -106,6 +107,10 @@ class RunningWorkerPool implements WorkerPool {
     const numbers = Array.from({ length: config.workers }, (_, index) => index + 1)
     const [port] = await Promise.all(numbers.map((number) => this.#startWorker(number, createBackoff(clock))))
     if (config.listen !== undefined && port !== undefined) this.tcp = { ...config.listen, port }
+  }
+
+  isServing(): boolean {
+    return this.#state === 'running' && [...this.#workers.values()].some(({ isReady }) => isReady)
   }
 
   async broadcast(topic: Topic): Promise<void> {
@@ -173,7 +178,8 @@ class RunningWorkerPool implements WorkerPool {
       onMessage: (message) => this.#onMessage(worker, accounting, message),
       onClose: () => {
         accounting.onWorkerExit()
-        this.#workers.delete(number)
+        // A successor may have been started already.
+        if (this.#workers.get(number) === worker) this.#workers.delete(number)
         for (const acknowledge of worker.unacknowledged.values()) acknowledge()
       },
     })
@@ -183,6 +189,7 @@ class RunningWorkerPool implements WorkerPool {
       channel,
       unacknowledged: new Map(),
       ready: Promise.withResolvers(),
+      isReady: false,
     }
     // After a restart no caller waits for `ready`.
     worker.ready.promise.catch((error: unknown) => log.debug?.({ err: error }, 'a worker did not start'))
@@ -233,6 +240,7 @@ class RunningWorkerPool implements WorkerPool {
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
         log.info({ worker: number, workerPid: process.process.pid }, 'a worker is ready')
+        worker.isReady = true
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(deserializeError(message.error))

@@ -36,19 +36,19 @@ export async function openWorkerTools(
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<{ readonly tools: McpGateway; close(): void }> {
-  let policy = new ToolPolicy([], clock)
+  // Unknown as long as the file can't be read: the primary, which keeps the last good file, then serves every chat.
+  let policy = configPath === undefined ? new ToolPolicy([], clock) : undefined
   const read = async (path: string): Promise<void> => {
-    const { policies } = await readMcpConfig(path, environment)
-    policy = new ToolPolicy(policies, clock)
+    // A file that can't be parsed changes nothing, as in the primary, which logs it.
+    const config = await readMcpConfig(path, environment).catch(() => undefined)
+    if (config !== undefined) policy = new ToolPolicy(config.policies, clock)
   }
-  if (configPath !== undefined) await read(configPath)
+  // The watch begins before the file is read, so that no change falls between.
   const close =
-    configPath === undefined
-      ? () => undefined
-      : // A file that can't be parsed changes nothing, as in the primary, which logs it.
-        watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
+    configPath === undefined ? () => undefined : watchFile(configPath, clock, () => void read(configPath))
+  if (configPath !== undefined) await read(configPath)
   const chatTools: McpGateway['chatTools'] = (caller) => {
-    if (policy.chatTools(caller).length > 0) throw new ForwardRequired()
+    if (policy === undefined || policy.chatTools(caller).length > 0) throw new ForwardRequired()
     return []
   }
   return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), close }
