@@ -9,6 +9,7 @@ import { authenticate } from '../server/http/authenticate.ts'
 import { addHeroRoutes } from '../server/http/hero-routes.ts'
 import { type McpRoutes, registerMcpRoutes } from '../server/mcp/mcp-routes.ts'
 import { type BoundSocket, bindUnixSocket } from '../runtime/bind.ts'
+import { DrainTimer } from '../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../runtime/drain.ts'
 import { lockInstance } from '../runtime/instance-lock.ts'
 import { createPinFile } from '../mcp/upstream/pin-file.ts'
@@ -32,6 +33,8 @@ export interface McpHost {
   readonly gateway: McpGateway
   /** Paths of the sockets that are open now. */
   sockets(): readonly string[]
+  /** Ends open requests during `close` at once. */
+  hurry(): void
   close(): Promise<void>
 }
 
@@ -59,11 +62,17 @@ export async function startMcpHost(options: McpHostOptions): Promise<McpHost> {
     pinStore,
   })
   stack.defer(() => gateway.close())
-  const sockets = new ServerSockets(options, folder, gateway)
+  const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
+  const sockets = new ServerSockets(options, { folder, gateway, drainTimer })
   stack.defer(() => sockets.close())
   await sockets.start()
   const open = stack.move()
-  return { gateway, sockets: () => sockets.paths(), close: () => open.disposeAsync() }
+  return {
+    gateway,
+    sockets: () => sockets.paths(),
+    hurry: () => drainTimer.hurry(),
+    close: () => open.disposeAsync(),
+  }
 }
 
 interface OpenSocket {
@@ -78,16 +87,21 @@ class ServerSockets {
   readonly #options: McpHostOptions
   readonly #folder: string
   readonly #gateway: McpGateway
+  readonly #drainTimer: DrainTimer
   readonly #open = new Map<string, OpenSocket>()
   /** Changes are applied one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #unsubscribe = (): void => undefined
   #state: 'starting' | 'serving' | 'stopping' = 'starting'
 
-  constructor(options: McpHostOptions, folder: string, gateway: McpGateway) {
+  constructor(
+    options: McpHostOptions,
+    parts: { readonly folder: string; readonly gateway: McpGateway; readonly drainTimer: DrainTimer },
+  ) {
     this.#options = options
-    this.#folder = folder
-    this.#gateway = gateway
+    this.#folder = parts.folder
+    this.#gateway = parts.gateway
+    this.#drainTimer = parts.drainTimer
   }
 
   paths(): readonly string[] {
@@ -148,10 +162,10 @@ class ServerSockets {
   }
 
   async #shut({ server, drain, routes, bound }: OpenSocket): Promise<void> {
-    const { config, clock } = this.#options
+    const { clock } = this.#options
     bound.unbind()
     await routes.close()
-    await drain({ clock, graceMs: config.drainTimeoutMs })
+    await drain({ clock, timer: this.#drainTimer, graceMs: 0 })
     await server.close()
   }
 }

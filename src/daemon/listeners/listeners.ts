@@ -17,6 +17,7 @@ import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-ty
 import { prometheusText } from '../../server/rpc/prometheus.ts'
 import { registerRpc, type MountedRpc, type RpcOptions } from '../../server/rpc/rpc-server.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../runtime/bind.ts'
+import type { DrainTimer } from '../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../runtime/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../runtime/socket-paths.ts'
 import type { DaemonLog } from '../log.ts'
@@ -37,6 +38,7 @@ export interface ListenerParts {
   readonly sockets: SocketPaths
   readonly tools: McpTools
   readonly bearerVerifier: BearerVerifier
+  readonly drainTimer: DrainTimer
   /** Whether all listeners are open and none is stopping. */
   readonly isServing: () => boolean
 }
@@ -261,11 +263,11 @@ export function optionsFor(
 async function closeListeners(
   open: readonly OpenListener[],
   files: readonly BoundSocket[],
-  { config, clock, services }: ListenerParts,
+  parts: ListenerParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
   await endSessions(open)
-  await drainAll(open, { config, clock, services })
+  await drainAll(open, parts)
 }
 
 async function endSessions(open: readonly BuiltListener[]): Promise<void> {
@@ -277,16 +279,15 @@ async function endSessions(open: readonly BuiltListener[]): Promise<void> {
 export async function drainAll(
   open: readonly { readonly server: FastifyInstance; readonly drain: Drain }[],
   {
-    config,
     clock,
+    drainTimer: timer,
     services,
-  }: Pick<ListenerParts, 'config' | 'clock'> & {
+  }: Pick<ListenerParts, 'clock' | 'drainTimer'> & {
     readonly services: { readonly inFlight: Services['inFlight'] }
   },
 ): Promise<void> {
-  const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
-  const graceMs = config.drainTimeoutMs + ERROR_RESPONSE_MS
-  await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))
+  const cancelEnd = timer.after(0, () => services.inFlight.stopAll())
+  await Promise.all(open.map(({ drain }) => drain({ clock, timer, graceMs: ERROR_RESPONSE_MS })))
   cancelEnd()
   await Promise.all(open.map(({ server }) => server.close()))
 }

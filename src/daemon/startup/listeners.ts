@@ -25,7 +25,7 @@ export interface BuiltDaemon {
 /** Step 5: opens the listeners, in worker processes where the configuration asks for some. Returns the TCP address. */
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
   const { instance, storage, services, broadcast } = built
-  const { config, clock, log, sockets, stack } = instance
+  const { config, clock, log, sockets, drainTimer, stack } = instance
   const { inference, tools, metrics } = services
   let tcp: TcpAddress | undefined
   let sharedSockets: { isServing(): boolean } | undefined
@@ -45,6 +45,7 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     sockets,
     tools,
     bearerVerifier,
+    drainTimer,
     isServing,
   }
   if (config.workers === 1) tcp = stack.use(await openListeners(parts)).tcp
@@ -61,6 +62,25 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     state = 'stopping'
   })
   return tcp
+}
+
+/**
+ * Reads the secrets file, the models file and the file of MCP servers again; resolves when every process has applied them.
+ * Throws what is wrong with one of the first two. Returns the variables whose change takes effect at the next start only.
+ */
+export async function reloadConfiguration({
+  providers,
+  services,
+  broadcast,
+}: Pick<BuiltDaemon, 'providers' | 'services' | 'broadcast'>): Promise<readonly string[]> {
+  const mcp = services.tools.configured?.reloadConfig()
+  try {
+    const waiting = providers.registry.reload()
+    await broadcast.registrySent()
+    return waiting
+  } finally {
+    await mcp
+  }
 }
 
 /** The current state of each topic that workers need. */
@@ -103,10 +123,6 @@ function createHandlers(
     settings: config.effective,
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
-    reload: async () => {
-      const waiting = registry.reload()
-      await broadcast.registrySent()
-      return waiting
-    },
+    reload: () => reloadConfiguration(built),
   })
 }

@@ -8,6 +8,7 @@ import type { Metrics } from '../../../telemetry/metrics.ts'
 import type { Services } from '../../../inference/services/services.ts'
 import type { Config, Flags } from '../../../config/config.ts'
 import { prepareSocketPath } from '../../../runtime/bind.ts'
+import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
 import { createBackoff, type Backoff } from '../../../base/backoff.ts'
 import type { DaemonLog } from '../../log.ts'
@@ -30,6 +31,7 @@ export interface WorkerPoolParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly sockets: SocketPaths
+  readonly drainTimer: DrainTimer
   readonly services: AccountingServices & { readonly inFlight: Services['inFlight'] }
   readonly metrics: { readonly recordResponse: Metrics['recordResponse'] }
   /** The current state of each topic that workers need. */
@@ -77,6 +79,8 @@ export async function createWorkerPool(parts: WorkerPoolParts): Promise<WorkerPo
   return new RunningWorkerPool(parts, paths)
 }
 
+const NO_INSPECTOR = '--disable-sigusr1'
+
 function prepareCluster(flags: Flags): void {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   // Round robin by connection: when several processes listen, the kernel distributes connections very unevenly.
@@ -84,6 +88,8 @@ function prepareCluster(flags: Flags): void {
   cluster.setupPrimary({
     exec: fileURLToPath(new URL(`../worker/worker-main.${extension}`, import.meta.url)),
     args: [JSON.stringify(flags)],
+    // Node must not open its inspector on SIGUSR1.
+    execArgv: [...process.execArgv.filter((flag) => flag !== NO_INSPECTOR), NO_INSPECTOR],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
   })
 }
@@ -121,18 +127,24 @@ class RunningWorkerPool implements WorkerPool {
   }
 
   async close(): Promise<void> {
-    const { config, clock, services } = this.#parts
+    const { drainTimer, services } = this.#parts
     this.#state = 'closing'
     for (const path of this.#paths) rmSync(path, { force: true })
-    for (const { channel } of this.#workers.values()) channel.send({ type: 'drain' })
+    this.#sendToAll({ type: 'drain', hurry: drainTimer.isHurrying })
+    const cancelHurry = drainTimer.onHurry(() => this.#sendToAll({ type: 'drain', hurry: true }))
     // Requests that workers forwarded run in this process.
-    const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
-    const cancelKill = clock.after(config.drainTimeoutMs + SETTLE_GRACE_MS, () => {
+    const cancelEnd = drainTimer.after(0, () => services.inFlight.stopAll())
+    const cancelKill = drainTimer.after(SETTLE_GRACE_MS, () => {
       for (const { process } of this.#workers.values()) process.process.kill('SIGKILL')
     })
     await Promise.all(this.#exits)
+    cancelHurry()
     cancelEnd()
     cancelKill()
+  }
+
+  #sendToAll(message: ToWorker): void {
+    for (const { channel } of this.#workers.values()) channel.send(message)
   }
 
   /** Starts the worker of this number, and restarts it whenever it exits. Resolves with its TCP port when it is ready. */

@@ -35,23 +35,23 @@ export async function openWorkerTools(
   configPath: string | undefined,
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly tools: McpGateway; close(): void }> {
+): Promise<{ readonly tools: McpGateway; reload(): Promise<void>; close(): void }> {
   // Unknown as long as the file can't be read: the primary, which keeps the last good file, then serves every chat.
   let policy = configPath === undefined ? new ToolPolicy([], clock) : undefined
-  const read = async (path: string): Promise<void> => {
+  const reload = async (): Promise<void> => {
+    if (configPath === undefined) return
     // A file that can't be parsed changes nothing, as in the primary, which logs it.
-    const config = await readMcpConfig(path, environment).catch(() => undefined)
+    const config = await readMcpConfig(configPath, environment).catch(() => undefined)
     if (config !== undefined) policy = new ToolPolicy(config.policies, clock)
   }
   // The watch begins before the file is read, so that no change falls between.
-  const close =
-    configPath === undefined ? () => undefined : watchFile(configPath, clock, () => void read(configPath))
-  if (configPath !== undefined) await read(configPath)
+  const close = configPath === undefined ? () => undefined : watchFile(configPath, clock, () => void reload())
+  await reload()
   const chatTools: McpGateway['chatTools'] = (caller) => {
     if (policy === undefined || policy.chatTools(caller).length > 0) throw new ForwardRequired()
     return []
   }
-  return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), close }
+  return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), reload, close }
 }
 
 /** An object that has only these members; access to any other throws. */

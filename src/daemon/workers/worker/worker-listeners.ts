@@ -6,6 +6,7 @@ import { createHttpServer, type HttpServerOptions } from '../../../server/http/h
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
 import { addRestRoutes, REST_PREFIXES } from '../../../server/rest/routes.ts'
 import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
+import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
 import {
@@ -24,6 +25,7 @@ export interface WorkerListenerParts extends OptionParts {
   readonly clock: Clock
   readonly services: Services
   readonly sockets: SocketPaths
+  readonly drainTimer: DrainTimer
 }
 
 export interface WorkerListeners extends AsyncDisposable {
