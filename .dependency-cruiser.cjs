@@ -36,9 +36,16 @@ module.exports = {
     never('no-cycles', '.', { circular: true }),
     ...orderRules('src', layers.modules),
     ...Object.entries(layers.inside).flatMap(([module, order]) => orderRules(`src/${module}`, order)),
-    never('clients-use-the-sdk', '^(ui|src/mcp-servers|src/cli)/', {
+    never('clients-use-the-sdk', '^(ui|src/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|sdk-node|mcp-servers|cli)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|cli)/',
+    }),
+    // The bundled servers are programs that others start: they have the signals and outputs of a program, and nothing
+    // else of the broker.
+    never('mcp-servers-use-the-sdk', '^src/mcp-servers/', {
+      path: '^src/',
+      pathNot:
+        '^src/(base|wire|sdk|sdk-node|mcp-servers)/|^src/runtime/(output/|signals|drain|drain-timer|log-buffer)',
     }),
     never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
     {

@@ -19,15 +19,17 @@ const HOME = dirname(dirname(fileURLToPath(import.meta.url)))
  * @param {string[]} args arguments that precede those of the command line
  */
 export async function launch(program, ...args) {
-  process.argv.splice(2, 0, ...args)
-  const source = join(HOME, 'src', `${program}.ts`)
-  const script = existsSync(source) ? source : join(HOME, 'dist', `${program}.js`)
+  ignoreUserSignals()
   if (majorOf(process.versions.node) >= OLDEST) {
+    process.argv.splice(2, 0, ...args)
+    endWithLauncher()
     rememberCompiled()
+    const source = join(HOME, 'src', `${program}.ts`)
+    const script = existsSync(source) ? source : join(HOME, 'dist', `${program}.js`)
     return void (await import(pathToFileURL(script).href))
   }
   const node = findNode(HOME)
-  if (node !== undefined) return runWith(node, script)
+  if (node !== undefined) return runWith(node)
   console.error(
     `hero_aibroker needs Node ${OLDEST} or newer; this is ${process.version}.\n` +
       `Install one from https://nodejs.org, or only for this package:\n` +
@@ -69,15 +71,21 @@ function versionIn(home) {
   return String(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)
 }
 
+/** On SIGUSR1 Node would open its inspector to every user of this machine, and SIGUSR2 would end the program. */
+function ignoreUserSignals() {
+  for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => {})
+}
+
 /**
+ * Launches this program again with a newer Node. The channel between the two is never written to: it closes when the
+ * launcher ends, however it ends.
  * @param {string} node
- * @param {string} script
  */
-function runWith(node, script) {
-  const child = spawn(node, [script, ...process.argv.slice(2)], { stdio: 'inherit' })
+function runWith(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
-    // A terminal sends Ctrl-C to both processes; forwarded, it would arrive twice.
-    const fromTerminal = signal === 'SIGINT' && process.stdin.isTTY
+    // A terminal sends these to both processes; forwarded, they would arrive twice.
+    const fromTerminal = (signal === 'SIGINT' || signal === 'SIGQUIT') && process.stdin.isTTY
     process.on(signal, () => fromTerminal || child.kill(signal))
   }
   child.on('exit', (code, signal) => {
@@ -85,4 +93,14 @@ function runWith(node, script) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)
   })
+}
+
+/** A program whose launcher was killed stops as on SIGTERM; without a launcher there is no channel. */
+function endWithLauncher() {
+  if (process.connected === undefined) return
+  const end = () => process.kill(process.pid, 'SIGTERM')
+  // The launcher may have ended before this line.
+  if (!process.connected) end()
+  else process.once('disconnect', end)
+  process.channel?.unref()
 }

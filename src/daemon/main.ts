@@ -1,15 +1,19 @@
 // The daemon `hero_aibroker_server`.
 import { Command } from 'commander'
-import { pino, type Logger } from 'pino'
+import { isatty } from 'node:tty'
+import type { Logger } from 'pino'
 import { systemClock } from '../base/clock.ts'
-import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
 import { loadConfig, type Config, type Flags } from '../config/config.ts'
 import { banner } from './banner.ts'
+import { openProgramOutput, type ProgramOutput } from '../runtime/output/program-output.ts'
+import { ProgramSignals, type SignalActions } from '../runtime/signals.ts'
 import { exitOnUsageError } from '../runtime/usage-error.ts'
 import { startDaemon, type Daemon } from './start.ts'
 import { disablePretenuring, trimMemory } from '../runtime/v8-tuning.ts'
 import { VERSION } from '../runtime/version.ts'
+
+const CHECK_LOG_MS = 5000
 
 const program = new Command('hero_aibroker_server')
   .description('The LLM broker: one daemon on Unix sockets in front of all providers.')
@@ -45,45 +49,68 @@ Examples:
 }
 
 async function run(flags: Flags): Promise<void> {
+  const signals = new ProgramSignals()
+  const output = openProgramOutput('hero_aibroker_server', systemClock)
   guardJsonParse()
   disablePretenuring()
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd(), argv: flags })
-    const log = pino({ level: config.logLevel }, pino.destination(2))
+    const log = output.openLog(config.logLevel)
     const daemon = await startDaemon(config, systemClock, log, flags)
-    process.stdout.write(`${banner(daemon, config)}\n`)
-    stopOnSignal(daemon, config, log)
+    output.out.write(`${banner(daemon, config)}\n`)
+    signals.serve(actionsOf(daemon, config, { output, log }))
+    warnOfLostLines(daemon, output)
     trimMemory()
   } catch (error) {
-    fail(error)
+    await output.fail(error)
   }
 }
 
-/** The first signal drains, the second one exits at once. */
-function stopOnSignal(daemon: Daemon, config: Config, log: Logger): void {
-  let state: 'running' | 'draining' = 'running'
-  const stop = (signal: NodeJS.Signals): void => {
-    if (state === 'draining') process.exit(130)
-    state = 'draining'
-    reportStopping(signal, config.drainTimeoutMs, log)
-    daemon.close().then(() => process.exit(0), fail)
+interface Outputs {
+  readonly output: ProgramOutput
+  readonly log: Logger
+}
+
+function actionsOf(daemon: Daemon, config: Config, { output, log }: Outputs): SignalActions {
+  let closing: Promise<void> | undefined
+  const close = (): void => {
+    closing ??= daemon.close().then(() => output.exit(0), output.fail)
   }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  return {
+    async reload() {
+      await output.errors.reopen()
+      await daemon.reload()
+    },
+    drain(signal) {
+      reportStopping(signal, config.drainTimeoutMs, { output, log })
+      close()
+    },
+    quit(signal) {
+      log.info({ signal }, 'stopping at once; open requests end with an error')
+      daemon.hurry()
+      close()
+    },
+  }
 }
 
 /** Writes a sentence to a terminal, and a log line elsewhere. */
-function reportStopping(signal: NodeJS.Signals, graceMs: number, log: Logger): void {
-  if (!process.stderr.isTTY) log.info({ signal, graceMs }, 'stopping; open requests may finish')
+function reportStopping(signal: NodeJS.Signals, graceMs: number, { output, log }: Outputs): void {
+  if (!isatty(2)) log.info({ signal, graceMs }, 'stopping; open requests may finish')
   else
-    process.stderr.write(
+    output.errors.write(
       `\nStopping: open requests may finish within ${Math.ceil(graceMs / 1000)} s. Ctrl-C again ends at once.\n`,
     )
 }
 
-function fail(error: unknown): never {
-  const { code, message, stack, cause } = asBrokerError(error)
-  process.stderr.write(`hero_aibroker_server: ${message}\n`)
-  if (code === 'internal') process.stderr.write(`${cause instanceof Error ? cause.stack : stack}\n`)
-  process.exit(ERRORS[code].exit)
+/** Shows in `info` that the log can't be written: the log itself can't say so. */
+function warnOfLostLines(daemon: Daemon, output: ProgramOutput): void {
+  const { warnings } = daemon
+  const problem = output.errors.problem()
+  if (problem === undefined) warnings.clear('log')
+  else
+    warnings.raise(
+      'log',
+      `the log can’t be written (${problem.code}), and ${problem.lost} lines are lost: free space where it is written, or read what it is piped to`,
+    )
+  systemClock.after(CHECK_LOG_MS, () => warnOfLostLines(daemon, output))
 }

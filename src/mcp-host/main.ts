@@ -1,12 +1,12 @@
 // The program `hero_aibroker_services`: runs the configured MCP servers and serves each on a socket of its own, and all on one.
 import { Command } from 'commander'
-import { pino } from 'pino'
 import { systemClock } from '../base/clock.ts'
-import { asBrokerError, ERRORS } from '../base/errors.ts'
 import { loadConfig } from '../config/config.ts'
+import { openProgramOutput, type ProgramOutput } from '../runtime/output/program-output.ts'
+import { ProgramSignals, type SignalActions } from '../runtime/signals.ts'
 import { exitOnUsageError } from '../runtime/usage-error.ts'
 import { VERSION } from '../runtime/version.ts'
-import { startMcpHost } from './start.ts'
+import { startMcpHost, type McpHost } from './start.ts'
 
 const program = new Command('hero_aibroker_services')
   .description(
@@ -28,22 +28,33 @@ Example:
 await exitOnUsageError(program).parseAsync()
 
 async function run(): Promise<void> {
+  const signals = new ProgramSignals()
+  const output = openProgramOutput('hero_aibroker_services', systemClock)
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd() })
-    const log = pino({ level: config.logLevel }, pino.destination(2))
+    const log = output.openLog(config.logLevel)
     const host = await startMcpHost({ config, environment: process.env, clock: systemClock, log })
-    process.stdout.write(`${host.sockets().join('\n')}\n`)
-    const stop = (): void => void host.close().then(() => process.exit(0), fail)
-    process.once('SIGTERM', stop)
-    process.once('SIGINT', stop)
+    output.out.write(`${host.sockets().join('\n')}\n`)
+    signals.serve(actionsOf(host, output))
   } catch (error) {
-    fail(error)
+    await output.fail(error)
   }
 }
 
-function fail(error: unknown): never {
-  const { code, message, stack, cause } = asBrokerError(error)
-  process.stderr.write(`hero_aibroker_services: ${message}\n`)
-  if (code === 'internal') process.stderr.write(`${cause instanceof Error ? cause.stack : stack}\n`)
-  process.exit(ERRORS[code].exit)
+function actionsOf(host: McpHost, output: ProgramOutput): SignalActions {
+  let closing: Promise<void> | undefined
+  const close = (): void => {
+    closing ??= host.close().then(() => output.exit(0), output.fail)
+  }
+  return {
+    async reload() {
+      await output.errors.reopen()
+      await host.gateway.reloadConfig()
+    },
+    drain: close,
+    quit() {
+      host.hurry()
+      close()
+    },
+  }
 }

@@ -9,6 +9,7 @@ import { authenticate } from '../server/http/authenticate.ts'
 import { addHeroRoutes } from '../server/http/hero-routes.ts'
 import { type McpRoutes, registerMcpRoutes } from '../server/mcp/mcp-routes.ts'
 import { type BoundSocket, bindUnixSocket } from '../runtime/bind.ts'
+import { DrainTimer } from '../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../runtime/drain.ts'
 import { lockInstance } from '../runtime/instance-lock.ts'
 import { createPinFile } from '../mcp/upstream/pinning/pin-file.ts'
@@ -33,6 +34,8 @@ export interface McpHost {
   readonly gateway: McpGateway
   /** Paths of the sockets that are open now. */
   sockets(): readonly string[]
+  /** Ends open requests during `close` at once. */
+  hurry(): void
   close(): Promise<void>
 }
 
@@ -61,11 +64,17 @@ export async function startMcpHost(options: McpHostOptions): Promise<McpHost> {
     identity: createCallerIdentity({}),
   })
   stack.defer(() => gateway.close())
-  const sockets = new ServerSockets(options, folder, gateway)
+  const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
+  const sockets = new ServerSockets(options, { folder, gateway, drainTimer })
   stack.defer(() => sockets.close())
   await sockets.start()
   const open = stack.move()
-  return { gateway, sockets: () => sockets.paths(), close: () => open.disposeAsync() }
+  return {
+    gateway,
+    sockets: () => sockets.paths(),
+    hurry: () => drainTimer.hurry(),
+    close: () => open.disposeAsync(),
+  }
 }
 
 interface OpenSocket {
@@ -80,15 +89,21 @@ class ServerSockets {
   readonly #options: McpHostOptions
   readonly #folder: string
   readonly #gateway: McpGateway
+  readonly #drainTimer: DrainTimer
   readonly #open = new Map<string, OpenSocket>()
   /** Changes are applied one after the other. */
   #changing: Promise<void> = Promise.resolve()
   #unsubscribe = (): void => undefined
+  #state: 'starting' | 'serving' | 'stopping' = 'starting'
 
-  constructor(options: McpHostOptions, folder: string, gateway: McpGateway) {
+  constructor(
+    options: McpHostOptions,
+    parts: { readonly folder: string; readonly gateway: McpGateway; readonly drainTimer: DrainTimer },
+  ) {
     this.#options = options
-    this.#folder = folder
-    this.#gateway = gateway
+    this.#folder = parts.folder
+    this.#gateway = parts.gateway
+    this.#drainTimer = parts.drainTimer
   }
 
   paths(): readonly string[] {
@@ -98,6 +113,7 @@ class ServerSockets {
   /** Opens the sockets, and from then on follows changes of the configuration. */
   async start(): Promise<void> {
     await this.#matchConfiguration()
+    this.#state = 'serving'
     const { log } = this.#options
     this.#unsubscribe = this.#gateway.onListChanged(() => {
       this.#changing = this.#changing
@@ -107,6 +123,7 @@ class ServerSockets {
   }
 
   async close(): Promise<void> {
+    this.#state = 'stopping'
     this.#unsubscribe()
     await this.#changing
     await Promise.all([...this.#open.values()].map((socket) => this.#shut(socket)))
@@ -138,7 +155,7 @@ class ServerSockets {
     })
     const title = name === 'mcp' ? 'MCP servers' : `MCP server ${name.slice('mcp_'.length)}`
     const about = { version: VERSION, title, description: 'Tools over MCP.' }
-    addHeroRoutes(server, { ...about, protocol: 'rest', socket: name })
+    addHeroRoutes(server, { ...about, protocol: 'rest', socket: name }, () => this.#state === 'serving')
     const routes = await registerMcpRoutes(server, { toolBroker: gateway, authenticate, clock })
     await server.ready()
     const drain = drainable(server.server)
@@ -147,10 +164,10 @@ class ServerSockets {
   }
 
   async #shut({ server, drain, routes, bound }: OpenSocket): Promise<void> {
-    const { config, clock } = this.#options
+    const { clock } = this.#options
     bound.unbind()
     await routes.close()
-    await drain({ clock, graceMs: config.drainTimeoutMs })
+    await drain({ clock, timer: this.#drainTimer, graceMs: 0 })
     await server.close()
   }
 }

@@ -3,6 +3,11 @@ import { parseArgs } from 'node:util'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { systemClock } from '../base/clock.ts'
 import { guardJsonParse } from '../base/parse-json.ts'
+import { DrainTimer } from '../runtime/drain-timer.ts'
+import { ignoreStreamErrors } from '../runtime/output/standard-streams.ts'
+import { ProgramSignals } from '../runtime/signals.ts'
+import { diagnostics } from './shared/diagnostics.ts'
+import { RunningCalls } from './shared/running-calls.ts'
 import { serveHttp, parseListenAddress } from './shared/serve-http.ts'
 import { mcpFactory } from './shared/server.ts'
 import type { BundledServer } from './shared/server.ts'
@@ -19,18 +24,23 @@ export async function runServer(server: BundledServer, args: readonly string[]):
   return run(server, options.http)
 }
 
+/** How long running calls may continue after a signal. */
+const DRAIN_TIMEOUT_MS = 10_000
+
 async function run(server: BundledServer, http: string | undefined): Promise<number> {
-  const stop = Promise.withResolvers<void>()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.resolve())
+  const stop = stopOnSignals()
+  ignoreStreamErrors()
   try {
     const isShared = http !== undefined
     const open = server.open({ env: process.env, clock: systemClock, random: Math.random, isShared })
-    const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion() })
-    if (http === undefined) await serveStdioUntilEnd(factory, stop)
+    const calls = new RunningCalls()
+    const factory = mcpFactory(server, open, { clock: systemClock, version: readVersion(), calls })
+    if (http === undefined) await serveStdioUntilEnd(factory, calls, stop)
     else {
-      await using listening = await serveHttp(factory, parseListenAddress(http))
-      process.stderr.write(`${server.name} listens on ${listening.address}\n`)
-      await stop.promise
+      const listening = await serveHttp(factory, parseListenAddress(http))
+      diagnostics.write(`${server.name} listens on ${listening.address}\n`)
+      await stop.requested
+      await listening.close(idleWithin(calls, stop.timer), stop.timer)
     }
     return 0
   } catch (thrown) {
@@ -38,16 +48,58 @@ async function run(server: BundledServer, http: string | undefined): Promise<num
   }
 }
 
+interface Stop {
+  readonly requested: Promise<void>
+  readonly timer: DrainTimer
+}
+
+/** The settings are environment variables, so SIGHUP has nothing to read again. */
+function stopOnSignals(): Stop {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = new DrainTimer(systemClock, DRAIN_TIMEOUT_MS)
+  new ProgramSignals().serve({
+    reload: () => Promise.resolve(),
+    drain: () => resolve(),
+    quit() {
+      timer.hurry()
+      resolve()
+    },
+  })
+  return { requested: promise, timer }
+}
+
+/** Resolves when no call is running, or when the time is over. */
+function idleWithin(calls: RunningCalls, timer: DrainTimer): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = timer.after(0, resolve)
+    void calls.idle().then(() => {
+      cancel()
+      // The result of the last call is written first.
+      setImmediate(resolve)
+    })
+  })
+}
+
 function readVersion(): string {
   const file = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   return (JSON.parse(file) as { version: string }).version
 }
 
-async function serveStdioUntilEnd(factory: ReturnType<typeof mcpFactory>, stop: PromiseWithResolvers<void>) {
-  const handle = serveStdio(factory, { onerror: (error) => void process.stderr.write(`${error.message}\n`) })
-  process.stdin.once('close', () => stop.resolve())
-  process.stdin.once('end', () => stop.resolve())
-  await stop.promise
+async function serveStdioUntilEnd(
+  factory: ReturnType<typeof mcpFactory>,
+  calls: RunningCalls,
+  { requested, timer }: Stop,
+): Promise<void> {
+  const handle = serveStdio(factory, { onerror: (error) => diagnostics.write(`${error.message}\n`) })
+  const inputEnded = new Promise<void>((resolve) => {
+    process.stdin.once('close', resolve)
+    process.stdin.once('end', resolve)
+    // The client is gone when it does not read any more.
+    process.stdout.once('error', () => resolve())
+  })
+  const ended = inputEnded.then(() => timer.hurry())
+  await Promise.race([requested, ended])
+  await idleWithin(calls, timer)
   await handle.close()
 }
 
@@ -71,6 +123,6 @@ function usage(server: BundledServer): string {
 }
 
 function fail(message: string): number {
-  process.stderr.write(`${message}\n`)
+  diagnostics.write(`${message}\n`)
   return 2
 }

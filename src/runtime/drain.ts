@@ -1,6 +1,7 @@
 import type { Server, ServerResponse } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
+import type { DrainTimer } from './drain-timer.ts'
 
 /** Interval of closing idle connections: there is no event for a connection that becomes idle after its response. */
 const SWEEP_MS = 20
@@ -8,8 +9,9 @@ const SWEEP_MS = 20
 /** Options of a graceful stop. */
 export interface DrainOptions {
   readonly clock: Clock
-  /** How long open requests may continue. */
+  /** How long open requests may continue; with `timer`, how long beyond its drain timeout. */
   readonly graceMs: number
+  readonly timer?: Pick<DrainTimer, 'after'> | undefined
 }
 
 /**
@@ -21,7 +23,7 @@ export type Drain = (options: DrainOptions) => Promise<number>
 /** Prepares `server` for its graceful stop. Call it before the first request. */
 export function drainable(server: Server): Drain {
   const responses = trackResponses(server)
-  return ({ clock, graceMs }) => drain(server, responses, clock, graceMs)
+  return (options) => drain(server, responses, options)
 }
 
 /** The latest response of every connection. Earlier responses on it were fully sent, or there would be no later one. */
@@ -39,8 +41,7 @@ function trackResponses(server: Server): LatestResponses {
 async function drain(
   server: Server,
   responses: LatestResponses,
-  clock: Clock,
-  graceMs: number,
+  { clock, graceMs, timer = clock }: DrainOptions,
 ): Promise<number> {
   if (!server.listening) return 0
   const { promise: closed, resolve } = Promise.withResolvers<void>()
@@ -49,7 +50,7 @@ async function drain(
   // `close` of `http.Server` closes connections that it considers idle, and so truncates responses: see `sweepIdle`.
   NetServer.prototype.close.call(server, () => resolve())
   const cancelSweep = sweepIdle(server, responses, clock)
-  const cancelDestroy = clock.after(graceMs, () => {
+  const cancelDestroy = timer.after(graceMs, () => {
     server.getConnections((_error, count) => {
       destroyed = count
       server.closeAllConnections()

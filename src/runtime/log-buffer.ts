@@ -59,7 +59,7 @@ export function createLogBuffer({
   let last = 0
 
   const append = (level: LogLevel) => (details: object, message: string) => {
-    target[level](details, message)
+    forward(target, level, details, message)
     const line = { level, message: message.slice(0, MAX_MESSAGE_LENGTH), details: toPlainDetails(details) }
     lines.push({ number: ++last, time: clock.now(), ...line })
     if (lines.length > MAX_LINES) lines.shift()
@@ -99,6 +99,15 @@ export function createLogBuffer({
         signal.addEventListener('abort', check)
         check()
       }),
+  }
+}
+
+/** A log must never end what it reports on. */
+function forward(target: Log, level: LogLevel, details: object, message: string): void {
+  try {
+    target[level](details, message)
+  } catch {
+    // Details that can't be serialized. The line stays in the buffer.
   }
 }
 

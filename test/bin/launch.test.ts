@@ -39,6 +39,37 @@ describe('the launcher', () => {
     expect(run.exit).toBe(9)
   })
 
+  test.each([
+    [
+      'with a handler of SIGTERM, which it calls',
+      'process.on("SIGTERM", () => { console.log("drained"); process.exit() });',
+    ],
+    ['without a handler', ''],
+  ])('a program %s ends when its launcher is killed', async (_name, handler) => {
+    await using home = await packageFolder()
+    await home.program(
+      'dist/cli/main.js',
+      `${handler} console.log("up"); setTimeout(() => console.log("late"), 20_000)`,
+    )
+    const old = await home.oldNode()
+    await home.installNode('24.1.0')
+    const run = await home.launch(old, (child) => child.stdout?.once('data', () => child.kill('SIGKILL')))
+    // The output ends only when the program, which shares it with the launcher, has ended too.
+    expect(run.out.split('\n').slice(1).join('')).toBe(handler === '' ? '' : 'drained')
+  })
+
+  test('SIGUSR1 and SIGUSR2 neither open an inspector nor end a program', async () => {
+    await using home = await packageFolder()
+    await home.program('dist/cli/main.js', 'console.log("up"); setTimeout(() => process.exit(3), 300)')
+    const run = await home.launch(process.execPath, (child) =>
+      child.stdout?.once('data', () => {
+        child.kill('SIGUSR1')
+        child.kill('SIGUSR2')
+      }),
+    )
+    expect(run).toEqual({ exit: 3, out: 'up\n', err: '' })
+  })
+
   test('without a newer Node it prints what to install', async () => {
     await using home = await packageFolder()
     await home.program('dist/cli/main.js', '')

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { request } from 'node:http'
+import { closeSync, existsSync, openSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseListenAddress } from '../../src/mcp-servers/shared/serve-http.ts'
@@ -40,6 +41,59 @@ describe('the program of a bundled server', () => {
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
     expect(existsSync(path)).toBe(false)
+  })
+
+  test.each([['SIGHUP'], ['SIGUSR1'], ['SIGUSR2']] as const)('keeps serving after %s', async (signal) => {
+    await using program = await startProgram('mcp_ping', { era: 'auto' })
+    await program.tool('ping', { message: 'first' })
+    process.kill(program.pid, signal)
+    expect((await program.tool('ping', { message: 'hello' })).data).toMatchObject({ message: 'hello' })
+  })
+
+  test.each([
+    ['SIGTERM', 'waits for the result', false],
+    ['SIGQUIT', 'ends without it', true],
+  ] as const)('a call that is running at %s %s', async (signal, _what, isCut) => {
+    const received = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const vendor = createServer((_request, response) => {
+      received.resolve()
+      void gate.promise.then(() => response.end('{"organic":[]}'))
+    }).listen(0, '127.0.0.1')
+    await once(vendor, 'listening')
+    const { port } = vendor.address() as AddressInfo
+    const env = { SERPER_API_KEY: 'test-key', SERPER_URL: `http://127.0.0.1:${port}` }
+    await using program = await startProgram('mcp_serper', { env })
+    const called = program.tool('web_search', { query: 'hello' }).then(
+      ({ isError }) => (isError ? 'error' : 'result'),
+      () => 'cut',
+    )
+    await received.promise
+    process.kill(program.pid, signal)
+    if (!isCut) gate.resolve()
+    expect(await called).toBe(isCut ? 'cut' : 'result')
+    gate.resolve()
+    vendor.closeAllConnections()
+    vendor.close()
+  })
+
+  test('a full disk behind its errors does not end it', async () => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [binOf('mcp_ping')], { stdio: ['pipe', 'pipe', full] })
+    closeSync(full)
+    child.stdin?.write('this is not JSON\n')
+    const initialize = {
+      protocolVersion: '2025-06-18',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    }
+    child.stdin?.write(
+      `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: initialize })}\n`,
+    )
+    const [response] = (await once(child.stdout ?? child, 'data')) as [Buffer]
+    expect(String(response)).toContain('"id":1')
+    child.stdin?.end()
+    expect(await once(child, 'exit')).toEqual([0, null])
   })
 
   test('exits when its input ends', async () => {

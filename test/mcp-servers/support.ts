@@ -36,9 +36,10 @@ export interface Called {
 export async function startProgram(
   name: string,
   { era = 'auto', env = {} }: { era?: Era; env?: Record<string, string> } = {},
-): Promise<Connected> {
+): Promise<Connected & { readonly pid: number }> {
   const transport = new StdioClientTransport({ command: process.execPath, args: [binOf(name)], env })
-  return connect(transport, era)
+  const connected = await connect(transport, era)
+  return Object.assign(connected, { pid: transport.pid ?? 0 })
 }
 
 /** Opens a server inside this process and connects through its HTTP handler, without a socket. */

@@ -21,6 +21,8 @@ export interface BrokerOptions {
   readonly args?: readonly string[] | undefined
   /** A folder that outlives the broker, for tests that restart it. */
   readonly folder?: string | undefined
+  /** File descriptors that its outputs go to, instead of `stdout()` and `stderr()`. */
+  readonly outputs?: { readonly stdout?: number; readonly stderr?: number } | undefined
 }
 
 /** The exit code and the output of a process. */
@@ -84,6 +86,35 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   }
 }
 
+/** A daemon that may not be ready yet. */
+export interface StartingBroker extends Broker {
+  /** Resolves when the banner has been printed; rejects when the daemon exits instead. */
+  readonly ready: Promise<void>
+}
+
+/** Launches the daemon and does not wait until it is ready. */
+export function launchBroker(options: BrokerOptions = {}): StartingBroker {
+  const own = options.folder === undefined ? tempFolder() : undefined
+  const folder = options.folder ?? own?.path ?? ''
+  const process = launch({ ...options, folder })
+  const ready = Promise.race([
+    waitForBanner(process).then(() => undefined),
+    process.ended.then(({ exit, stderr }) => {
+      throw new Error(`the daemon ended with ${exit}: ${stderr}`)
+    }),
+  ])
+  ready.catch(() => undefined)
+  return {
+    ...brokerOn(process, folder, Number.NaN),
+    ready,
+    async [Symbol.asyncDispose]() {
+      process.child.kill('SIGKILL')
+      await process.ended
+      own?.[Symbol.dispose]()
+    },
+  }
+}
+
 /** Runs a daemon that is expected to exit by itself. */
 export async function runUntilExit(options: BrokerOptions): Promise<ProcessExit> {
   using own = tempFolder()
@@ -102,10 +133,10 @@ interface Launched {
 }
 
 /** Of this process's environment, the daemon gets only `PATH` and the number of workers. */
-function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
+function launch({ env, args = [], folder = '', outputs = {} }: BrokerOptions): Launched {
   const child = spawn(process.execPath, [DAEMON, ...args], {
     cwd: folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', outputs.stdout ?? 'pipe', outputs.stderr ?? 'pipe'],
     env: {
       PATH: process.env['PATH'],
       HOME: folder,
@@ -123,8 +154,8 @@ function launch({ env, args = [], folder = '' }: BrokerOptions): Launched {
   process.once('exit', killOnExit)
   child.once('close', () => process.off('exit', killOnExit))
   const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (output.stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (output.stderr += text))
   const ended = once(child, 'close').then(([exit]) => ({ exit: exit as number | null, ...output }))
   return { child, output, ended }
 }

@@ -23,6 +23,7 @@ import type { Handlers, StreamHandlers } from '../../server/rpc/calls/handler-ty
 import { prometheusText } from '../../server/rpc/prometheus.ts'
 import { registerRpc, type MountedRpc, type RpcOptions } from '../../server/rpc/rpc-server.ts'
 import { bindTcp, bindUnixSocket, type BoundSocket } from '../../runtime/bind.ts'
+import type { DrainTimer } from '../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../runtime/drain.ts'
 import { checkSocketPath, type SocketPaths } from '../../runtime/socket-paths.ts'
 import type { DaemonLog } from '../log.ts'
@@ -45,6 +46,9 @@ export interface ListenerParts {
   readonly sockets: SocketPaths
   readonly tools: McpTools
   readonly bearerVerifier: BearerVerifier
+  readonly drainTimer: DrainTimer
+  /** Whether all listeners are open and none is stopping. */
+  readonly isServing: () => boolean
 }
 
 /** The open listeners of the daemon. */
@@ -180,7 +184,7 @@ const API_INFO = { version: VERSION, title: 'Hero AI Broker', description: 'One 
 function buildRestListener({ name, prefixes, context }: RestListener, parts: ListenerParts): BuiltListener {
   const options = optionsFor(name, parts)
   const server = createHttpServer(context === undefined ? options : inContext(context, options))
-  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: name }, parts.isServing)
   addRestRoutes(server, prefixes, parts)
   return { server, mcp: addMcp(server, options, parts) }
 }
@@ -197,7 +201,7 @@ export function inContext(context: string, options: HttpServerOptions): HttpServ
 
 function buildRpcListener(parts: ListenerParts): BuiltListener {
   const server = createHttpServer(optionsFor('rpc', parts))
-  addHeroRoutes(server, { ...API_INFO, protocol: 'openrpc', socket: 'rpc' })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'openrpc', socket: 'rpc' }, parts.isServing)
   return { server, mcp: undefined, rpc: addRpc(server, parts) }
 }
 
@@ -217,7 +221,7 @@ function buildTcpListener(
   const plain = tcpOptions(listen, parts)
   const options = peerAddress === undefined ? plain : { ...plain, callers: { ...plain.callers, peerAddress } }
   const server = createHttpServer(options)
-  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP })
+  addHeroRoutes(server, { ...API_INFO, protocol: 'rest', socket: TCP }, parts.isServing)
   addRestRoutes(server, REST_PREFIXES, parts)
   const rpc = addRpc(server, parts)
   return { server, rpc, mcp: addMcp(server, options, parts) }
@@ -273,11 +277,11 @@ export function optionsFor(
 async function closeListeners(
   open: readonly OpenListener[],
   files: readonly BoundSocket[],
-  { config, clock, services }: ListenerParts,
+  parts: ListenerParts,
 ): Promise<void> {
   for (const file of files) file.unbind()
   await endSessions(open)
-  await drainAll(open, { config, clock, services })
+  await drainAll(open, parts)
 }
 
 async function endSessions(open: readonly BuiltListener[]): Promise<void> {
@@ -289,16 +293,15 @@ async function endSessions(open: readonly BuiltListener[]): Promise<void> {
 export async function drainAll(
   open: readonly { readonly server: FastifyInstance; readonly drain: Drain }[],
   {
-    config,
     clock,
+    drainTimer: timer,
     services,
-  }: Pick<ListenerParts, 'config' | 'clock'> & {
+  }: Pick<ListenerParts, 'clock' | 'drainTimer'> & {
     readonly services: { readonly inFlight: InFlight }
   },
 ): Promise<void> {
-  const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
-  const graceMs = config.drainTimeoutMs + ERROR_RESPONSE_MS
-  await Promise.all(open.map(({ drain }) => drain({ clock, graceMs })))
+  const cancelEnd = timer.after(0, () => services.inFlight.stopAll())
+  await Promise.all(open.map(({ drain }) => drain({ clock, timer, graceMs: ERROR_RESPONSE_MS })))
   cancelEnd()
   await Promise.all(open.map(({ server }) => server.close()))
 }

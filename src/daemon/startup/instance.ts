@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Config } from '../../config/config.ts'
+import { DrainTimer } from '../../runtime/drain-timer.ts'
 import { lockInstance } from '../../runtime/instance-lock.ts'
 import { createLogBuffer, type LogBuffer } from '../../runtime/log-buffer.ts'
 import { socketPaths, type SocketPaths } from '../../runtime/socket-paths.ts'
@@ -13,6 +14,7 @@ export interface DaemonInstance {
   readonly log: LogBuffer
   readonly sockets: SocketPaths
   readonly warnings: Warnings
+  readonly drainTimer: DrainTimer
   /** Monotonic milliseconds. */
   readonly startedAt: number
   /** Closes in reverse order what the steps have opened. */
@@ -32,5 +34,6 @@ export async function openInstance(
   stack.adopt(await lockInstance(sockets.folder), (lock) => lock.release())
   const warnings = createWarnings({ clock, log })
   stack.defer(watchOpenFiles(warnings, clock))
-  return { config, clock, log, sockets, warnings, startedAt, stack }
+  const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
+  return { config, clock, log, sockets, warnings, drainTimer, startedAt, stack }
 }

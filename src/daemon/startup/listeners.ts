@@ -5,6 +5,7 @@ import { VERSION } from '../../runtime/version.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
+import type { WorkerPoolParts } from '../workers/primary/worker-pool.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -23,11 +24,14 @@ export interface BuiltDaemon {
 
 /** Step 5: opens the listeners, in worker processes where the configuration asks for some. Returns the TCP address. */
 export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<TcpAddress | undefined> {
-  const { instance, storage, accounting, providers, services, broadcast } = built
-  const { config, clock, log, sockets, stack } = instance
+  const { instance, storage, services, broadcast } = built
+  const { config, clock, log, sockets, drainTimer, stack } = instance
   const { admin, http, replay, tools, metrics } = services
   let tcp: TcpAddress | undefined
-  const handlers = createHandlers(built, () => tcp)
+  let sharedSockets: { isServing(): boolean } | undefined
+  let state: 'starting' | 'serving' | 'stopping' = 'starting'
+  const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
   const streams = brokerStreams({ logs: log })
   const { bearerVerifier } = storage
   const parts = {
@@ -43,28 +47,61 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
     sockets,
     tools,
     bearerVerifier,
+    drainTimer,
+    isServing,
   }
-  if (config.workers === 1) {
-    tcp = stack.use(await openListeners(parts)).tcp
-    return tcp
+  if (config.workers === 1) tcp = stack.use(await openListeners(parts)).tcp
+  else {
+    const { openClusteredListeners } = await loadWorkers()
+    const clustered = stack.use(
+      await openClusteredListeners({ ...parts, flags, broadcast, state: workerState(built) }),
+    )
+    sharedSockets = clustered
+    tcp = clustered.tcp
   }
-  const { openClusteredListeners } = await loadWorkers()
-  const state = {
+  state = 'serving'
+  stack.defer(() => {
+    state = 'stopping'
+  })
+  return tcp
+}
+
+/**
+ * Reads the secrets file, the models file and the file of MCP servers again; resolves when every process has applied them.
+ * Throws what is wrong with one of the first two. Returns the variables whose change takes effect at the next start only.
+ */
+export async function reloadConfiguration({
+  providers,
+  services,
+  broadcast,
+}: Pick<BuiltDaemon, 'providers' | 'services' | 'broadcast'>): Promise<readonly string[]> {
+  const mcp = services.tools.configured?.reloadConfig()
+  try {
+    const waiting = providers.registry.reload()
+    await broadcast.registrySent()
+    return waiting
+  } finally {
+    await mcp
+  }
+}
+
+/** The current state of each topic that workers need. */
+function workerState({ storage, accounting, providers }: BuiltDaemon): WorkerPoolParts['state'] {
+  return {
     registry: () => providers.registry.state(),
     rules: () => accounting.limitStore.list(),
     tokens: () => storage.tokens.stored(),
   }
-  const clustered = stack.use(await openClusteredListeners({ ...parts, flags, state }))
-  tcp = clustered.tcp
-  broadcast.connect((topic) => clustered.broadcast(topic))
-  return tcp
 }
 
 /** Not in a function with `using`: there tsc (6.0) leaves the `.ts` of an import as it is. */
 const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 
 /** The methods of the RPC contract, on what the daemon has built. */
-function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): Handlers {
+function createHandlers(
+  built: BuiltDaemon,
+  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance
   const { registry, priorities } = providers
@@ -77,7 +114,7 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     uptimeMs: () => clock.monotonic() - startedAt,
     isMother: config.isMother,
     sockets: [sockets.rest, sockets.rpc, sockets.web],
-    tcp,
+    ...listeners,
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
@@ -89,10 +126,6 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     settings: config.effective,
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
-    reload: async () => {
-      const waiting = registry.reload()
-      await broadcast.registrySent()
-      return waiting
-    },
+    reload: () => reloadConfiguration(built),
   })
 }

@@ -6,7 +6,10 @@ import { createConnection } from 'node:net'
 import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { McpServerFactory } from '@modelcontextprotocol/server'
+import { systemClock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
+import { drainable } from '../../runtime/drain.ts'
+import { DrainTimer } from '../../runtime/drain-timer.ts'
 
 /** Where a server listens: a Unix socket or a loopback port. */
 export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
@@ -34,9 +37,12 @@ export function parseListenAddress(text: string): ListenAddress {
   )
 }
 
+/** Disposing cuts every connection. */
 export interface Listening extends AsyncDisposable {
   /** The socket's path, or the URL of the endpoint. */
   readonly address: string
+  /** Accepts no more connections, waits for `idle`, then ends all sessions; connections are cut when `timer` is over. */
+  close(idle: Promise<unknown>, timer: DrainTimer): Promise<void>
 }
 
 /** Serves MCP at `/mcp`, both protocol eras. Requests with a foreign `Host` or `Origin` are rejected, so that no browser page gets in. */
@@ -57,15 +63,17 @@ export async function serveHttp(factory: McpServerFactory, listenAddress: Listen
     response.end(JSON.stringify(path === '/health' ? { status: 'ok' } : { error: 'MCP is at /mcp' }))
   }
 
+  const drain = drainable(http)
   await listen(http, listenAddress)
+  const close: Listening['close'] = async (idle, timer) => {
+    const drained = drain({ clock: systemClock, timer, graceMs: 0 })
+    await idle
+    await Promise.all([handler.close(), drained])
+  }
   return {
     address: addressOf(http),
-    async [Symbol.asyncDispose]() {
-      await handler.close()
-      http.closeAllConnections()
-      http.close()
-      await once(http, 'close')
-    },
+    close,
+    [Symbol.asyncDispose]: () => close(Promise.resolve(), new DrainTimer(systemClock, 0)),
   }
 }
 

@@ -2,6 +2,7 @@ import { McpServer } from '@modelcontextprotocol/server'
 import type { Clock } from '../../base/clock.ts'
 import type { Secret } from '../../base/secret.ts'
 import { redactor } from './http/redact.ts'
+import { RunningCalls } from './running-calls.ts'
 import { register } from './tool.ts'
 import type { Tool } from './tool.ts'
 
@@ -38,7 +39,11 @@ const LIST_TTL_MS = 3_600_000
 export function mcpFactory(
   server: BundledServer,
   open: OpenServer,
-  { clock, version }: { clock: Clock; version: string },
+  {
+    clock,
+    version,
+    calls = new RunningCalls(),
+  }: { clock: Clock; version: string; calls?: RunningCalls | undefined },
 ) {
   const redact = redactor(open.secrets)
   return ({ era }: { readonly era: 'legacy' | 'modern' }): McpServer => {
@@ -50,7 +55,7 @@ export function mcpFactory(
       },
     )
     for (const tool of open.tools)
-      register(instance, tool, { provider: server.name.replace(/^mcp_/, ''), era, redact, clock })
+      register(instance, tool, { provider: server.name.replace(/^mcp_/, ''), era, redact, clock, calls })
     return instance
   }
 }

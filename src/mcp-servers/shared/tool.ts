@@ -1,6 +1,8 @@
 import type { CallToolResult, McpServer, ServerContext, ToolAnnotations } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
+import { diagnostics } from './diagnostics.ts'
+import type { RunningCalls } from './running-calls.ts'
 import { ToolFailure } from './tool-failure.ts'
 import { clean, mapStrings } from './text.ts'
 
@@ -43,6 +45,7 @@ interface ResultContext {
   readonly era: 'legacy' | 'modern'
   readonly redact: (text: string) => string
   readonly clock: Clock
+  readonly calls: RunningCalls
 }
 
 /** Clients with a timeout shorter than a scrape give up unless they receive progress. */
@@ -62,7 +65,7 @@ export function register(instance: McpServer, tool: Tool, resultContext: ResultC
   instance.registerTool(
     tool.name,
     { title, description, inputSchema: tool.input, outputSchema: tool.output, annotations },
-    (args, context) => call(tool, args, context, resultContext),
+    (args, context) => resultContext.calls.track(() => call(tool, args, context, resultContext)),
   )
 }
 
@@ -136,7 +139,7 @@ function asFailure(thrown: unknown, signal: AbortSignal): ToolFailure {
   if (thrown instanceof z.ZodError)
     return new ToolFailure('upstream', 'the response had an unknown form', { retryable: false })
   // A bug in this server: the model gets a general message, the operator's log the stack.
-  process.stderr.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
+  diagnostics.write(`${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`)
   return new ToolFailure('failed', 'internal error of this server', {
     next: 'Tell the user; the log has more.',
   })

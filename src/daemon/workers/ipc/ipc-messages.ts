@@ -49,8 +49,8 @@ export type ToWorker =
   | { readonly type: 'update'; readonly serial: number; readonly update: StateUpdate }
   /** A heartbeat, to be acknowledged. */
   | { readonly type: 'ping'; readonly serial: number }
-  /** Finish open requests, accept no new ones, then end the process. */
-  | { readonly type: 'drain' }
+  /** Finish open requests, or end them at once (`hurry`), accept no new ones, then end the process. */
+  | { readonly type: 'drain'; readonly hurry: boolean }
 
 /** The request was admitted, or its hold was increased. */
 export interface ReservedMessage {

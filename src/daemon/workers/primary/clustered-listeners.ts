@@ -7,33 +7,40 @@ import {
   type ListenerParts,
   type Listeners,
 } from '../../listeners/listeners.ts'
-import { startWorkerPool, type WorkerPool, type WorkerPoolParts } from './worker-pool.ts'
+import type { WorkerBroadcast } from './worker-broadcast.ts'
+import { createWorkerPool, type WorkerPoolParts } from './worker-pool.ts'
 import { PEER_HEADER } from '../worker/forward-to-primary.ts'
 
 export interface ClusteredListeners extends Listeners {
-  readonly broadcast: WorkerPool['broadcast']
+  /** Whether a worker serves the shared sockets now. */
+  isServing(): boolean
 }
 
 /**
  * Opens the listeners of a broker with workers: workers share the public sockets; the primary keeps `rpc.sock` and the internal
- * listeners, to which workers forward what only the primary can serve.
+ * listeners, to which workers forward what only the primary can serve. Changes are broadcast from before the first worker is
+ * started, and `rpc.sock` opens when all workers are ready.
  */
 export async function openClusteredListeners(
-  parts: ListenerParts & Pick<WorkerPoolParts, 'flags' | 'state'>,
+  parts: ListenerParts &
+    Pick<WorkerPoolParts, 'flags' | 'state'> & { readonly broadcast: Pick<WorkerBroadcast, 'connect'> },
 ): Promise<ClusteredListeners> {
   await using stack = new AsyncDisposableStack()
   stack.defer(() => rmSync(internalSocketFolder(parts.sockets), { recursive: true, force: true }))
   const internal = stack.use(await openInternalListeners(parts, { tcp: forwardedPeer }))
-  const rpc = stack.use(await openRpcListener(parts))
-  const workerPool = await startWorkerPool(parts)
+  const workerPool = await createWorkerPool(parts)
+  let rpc: Listeners | undefined
   stack.defer(async () => {
     await internal.endSessions()
-    await Promise.all([workerPool.close(), rpc[Symbol.asyncDispose]()])
+    await Promise.all([workerPool.close(), rpc?.[Symbol.asyncDispose]()])
   })
+  parts.broadcast.connect((topic) => workerPool.broadcast(topic))
+  await workerPool.start()
+  rpc = await openRpcListener(parts)
   const all = stack.move()
   return {
     tcp: workerPool.tcp,
-    broadcast: (topic) => workerPool.broadcast(topic),
+    isServing: () => workerPool.isServing(),
     endSessions: () => internal.endSessions(),
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   }

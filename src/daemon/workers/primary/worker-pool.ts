@@ -9,6 +9,7 @@ import type { InFlight } from '../../../inference/admission/in-flight.ts'
 import type { HttpServices } from '../../../inference/services/services.ts'
 import type { Config, Flags } from '../../../config/config.ts'
 import { prepareSocketPath } from '../../../runtime/bind.ts'
+import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
 import { createBackoff, type Backoff } from '../../../base/backoff.ts'
 import type { DaemonLog } from '../../log.ts'
@@ -31,6 +32,7 @@ export interface WorkerPoolParts {
   readonly clock: Clock
   readonly log: DaemonLog
   readonly sockets: SocketPaths
+  readonly drainTimer: DrainTimer
   readonly services: AccountingServices & { readonly inFlight: InFlight }
   readonly http: HttpServices
   readonly metrics: { readonly recordResponse: Metrics['recordResponse'] }
@@ -40,7 +42,11 @@ export interface WorkerPoolParts {
 
 /** The worker processes of a primary. */
 export interface WorkerPool {
+  /** Starts the workers and resolves when all of them serve requests. Throws what kept one from starting. */
+  start(): Promise<void>
   readonly tcp: TcpAddress | undefined
+  /** Whether a worker serves the shared sockets now. */
+  isServing(): boolean
   /** Sends the current state of `topic` to all workers; resolves when each has acknowledged it or has exited. */
   broadcast(topic: Topic): Promise<void>
   /** Removes the sockets, drains the workers within the configured timeout, and ends them. */
@@ -60,23 +66,22 @@ interface WorkerHandle {
   readonly unacknowledged: Map<number, () => void>
   /** Resolves with its TCP port. */
   readonly ready: PromiseWithResolvers<number | undefined>
+  isReady: boolean
 }
 
-/** Starts the workers and resolves when all of them serve requests. Throws `cannot-start`, or what kept one from starting. */
-export async function startWorkerPool(parts: WorkerPoolParts): Promise<WorkerPool> {
+/**
+ * Prepares the shared sockets. The pool is returned before its workers are started, so that its owner can broadcast to them
+ * from then on: a change that happens while they start would be lost otherwise. Throws `cannot-start`.
+ */
+export async function createWorkerPool(parts: WorkerPoolParts): Promise<WorkerPool> {
   const { config, sockets } = parts
   const paths = restListeners(config, sockets).map(({ path }) => path)
   for (const path of paths) await prepareSocketPath(path)
   prepareCluster(parts.flags)
-  const pool = new RunningWorkerPool(parts, paths)
-  try {
-    await pool.start()
-  } catch (error) {
-    await pool.close()
-    throw error
-  }
-  return pool
+  return new RunningWorkerPool(parts, paths)
 }
+
+const NO_INSPECTOR = '--disable-sigusr1'
 
 function prepareCluster(flags: Flags): void {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
@@ -85,6 +90,8 @@ function prepareCluster(flags: Flags): void {
   cluster.setupPrimary({
     exec: fileURLToPath(new URL(`../worker/worker-main.${extension}`, import.meta.url)),
     args: [JSON.stringify(flags)],
+    // Node must not open its inspector on SIGUSR1.
+    execArgv: [...process.execArgv.filter((flag) => flag !== NO_INSPECTOR), NO_INSPECTOR],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe'],
   })
 }
@@ -110,6 +117,10 @@ class RunningWorkerPool implements WorkerPool {
     if (config.listen !== undefined && port !== undefined) this.tcp = { ...config.listen, port }
   }
 
+  isServing(): boolean {
+    return this.#state === 'running' && [...this.#workers.values()].some(({ isReady }) => isReady)
+  }
+
   async broadcast(topic: Topic): Promise<void> {
     const value = this.#parts.state[topic]()
     await Promise.all(
@@ -118,18 +129,24 @@ class RunningWorkerPool implements WorkerPool {
   }
 
   async close(): Promise<void> {
-    const { config, clock, services } = this.#parts
+    const { drainTimer, services } = this.#parts
     this.#state = 'closing'
     for (const path of this.#paths) rmSync(path, { force: true })
-    for (const { channel } of this.#workers.values()) channel.send({ type: 'drain' })
+    this.#sendToAll({ type: 'drain', hurry: drainTimer.isHurrying })
+    const cancelHurry = drainTimer.onHurry(() => this.#sendToAll({ type: 'drain', hurry: true }))
     // Requests that workers forwarded run in this process.
-    const cancelEnd = clock.after(config.drainTimeoutMs, () => services.inFlight.stopAll())
-    const cancelKill = clock.after(config.drainTimeoutMs + SETTLE_GRACE_MS, () => {
+    const cancelEnd = drainTimer.after(0, () => services.inFlight.stopAll())
+    const cancelKill = drainTimer.after(SETTLE_GRACE_MS, () => {
       for (const { process } of this.#workers.values()) process.process.kill('SIGKILL')
     })
     await Promise.all(this.#exits)
+    cancelHurry()
     cancelEnd()
     cancelKill()
+  }
+
+  #sendToAll(message: ToWorker): void {
+    for (const { channel } of this.#workers.values()) channel.send(message)
   }
 
   /** Starts the worker of this number, and restarts it whenever it exits. Resolves with its TCP port when it is ready. */
@@ -175,7 +192,8 @@ class RunningWorkerPool implements WorkerPool {
       onMessage: (message) => this.#onMessage(worker, accounting, message),
       onClose: () => {
         accounting.onWorkerExit()
-        this.#workers.delete(number)
+        // A successor may have been started already.
+        if (this.#workers.get(number) === worker) this.#workers.delete(number)
         for (const acknowledge of worker.unacknowledged.values()) acknowledge()
       },
     })
@@ -185,6 +203,7 @@ class RunningWorkerPool implements WorkerPool {
       channel,
       unacknowledged: new Map(),
       ready: Promise.withResolvers(),
+      isReady: false,
     }
     // After a restart no caller waits for `ready`.
     worker.ready.promise.catch((error: unknown) => log.debug?.({ err: error }, 'a worker did not start'))
@@ -235,6 +254,7 @@ class RunningWorkerPool implements WorkerPool {
         return log[message.level]?.({ ...message.details, worker: number }, message.message)
       case 'ready':
         log.info({ worker: number, workerPid: process.process.pid }, 'a worker is ready')
+        worker.isReady = true
         return ready.resolve(message.port)
       case 'cannot-start':
         return ready.reject(deserializeError(message.error))

@@ -35,21 +35,24 @@ export async function openWorkerToolChats(
   configPath: string | undefined,
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly toolChats: ToolChats; close(): void }> {
-  let policy = new ToolPolicy([], clock)
-  const read = async (path: string): Promise<void> => {
-    const { policies } = await readMcpConfig(path, environment)
-    policy = new ToolPolicy(policies, clock)
+): Promise<{ readonly toolChats: ToolChats; reload(): Promise<void>; close(): void }> {
+  // Unknown as long as the file can't be read: the primary, which keeps the last good file, then serves every chat.
+  let policy = configPath === undefined ? new ToolPolicy([], clock) : undefined
+  const reload = async (): Promise<void> => {
+    if (configPath === undefined) return
+    // A file that can't be parsed changes nothing, as in the primary, which logs it.
+    const config = await readMcpConfig(configPath, environment).catch(() => undefined)
+    if (config !== undefined) policy = new ToolPolicy(config.policies, clock)
   }
-  if (configPath !== undefined) await read(configPath)
-  const close =
-    configPath === undefined
-      ? () => undefined
-      : // A file that can't be parsed changes nothing, as in the primary, which logs it.
-        watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
+  // The watch begins before the file is read, so that no change falls between.
+  const close = configPath === undefined ? () => undefined : watchFile(configPath, clock, () => void reload())
+  await reload()
   const toolChats: ToolChats = {
-    chatTools: (caller) => policy.chatTools(caller),
+    chatTools(caller) {
+      if (policy === undefined) throw new ForwardRequired()
+      return policy.chatTools(caller)
+    },
     run: () => Promise.reject(new ForwardRequired()),
   }
-  return { toolChats, close }
+  return { toolChats, reload, close }
 }

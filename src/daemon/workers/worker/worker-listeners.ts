@@ -9,6 +9,7 @@ import { createHttpServer, type HttpServerOptions } from '../../../server/http/h
 import { bytesOf, type HttpReply, type HttpRequest } from '../../../server/http/node/request-types.ts'
 import { addInferenceRoutes, INFERENCE_ROUTES, REST_PREFIXES } from '../../../server/rest/routes.ts'
 import { bindTcp, bindSharedUnixSocket } from '../../../runtime/bind.ts'
+import type { DrainTimer } from '../../../runtime/drain-timer.ts'
 import { drainable, type Drain } from '../../../runtime/drain.ts'
 import type { SocketPaths } from '../../../runtime/socket-paths.ts'
 import {
@@ -28,6 +29,7 @@ export interface WorkerListenerParts extends OptionParts {
   readonly services: InferenceServices
   readonly http: HttpServices
   readonly sockets: SocketPaths
+  readonly drainTimer: DrainTimer
 }
 
 export interface WorkerListeners extends AsyncDisposable {

@@ -9,6 +9,9 @@ import { loadConfig, type Flags } from '../../../config/config.ts'
 import { createBearerVerifier } from '../../../auth/verify-bearer.ts'
 import { TokenTable } from '../../../auth/token-table.ts'
 import { disablePretenuring, trimMemory } from '../../../runtime/v8-tuning.ts'
+import { DrainTimer } from '../../../runtime/drain-timer.ts'
+import { ignoreStreamErrors, logWarningsOfNode } from '../../../runtime/output/standard-streams.ts'
+import { ignoreSignals } from '../../../runtime/signals.ts'
 import { socketPaths } from '../../../runtime/socket-paths.ts'
 import { IPC_FD, openIpcChannel } from '../ipc/ipc-channel.ts'
 import {
@@ -27,6 +30,9 @@ import { createWorkerServices } from './worker-services.ts'
 await run()
 
 async function run(): Promise<void> {
+  // Terminals and service managers signal every process of the group; the primary decides when a worker drains.
+  ignoreSignals()
+  ignoreStreamErrors()
   guardJsonParse()
   disablePretenuring()
   const clock = systemClock
@@ -41,6 +47,7 @@ async function run(): Promise<void> {
     // Without the primary there is no accounting, so no request may be served.
     onClose: () => process.exit(1),
   })
+  const drainTimer = new DrainTimer(clock, config.drainTimeoutMs)
   const sockets = socketPaths(config.socketDir)
   const tokens = new TokenTable(join(config.dataDir, 'apikeys.key'), clock)
   const { adminToken, heroSecret } = config
@@ -59,21 +66,24 @@ async function run(): Promise<void> {
   function onMessage(message: ToWorker): void {
     if (message.type === 'update') return applyUpdate(message.serial, message.update)
     if (message.type === 'ping') return send({ type: 'ack', serial: message.serial })
-    if (message.type === 'drain') return drained.resolve()
+    if (message.type === 'drain') {
+      if (message.hurry) drainTimer.hurry()
+      return drained.resolve()
+    }
     worker.accounting.onMessage(message)
   }
 
   function applyUpdate(serial: number, update: StateUpdate): void {
     if (update.topic === 'tokens') tokens.replace(update.value)
     else worker.applyUpdate(update)
-    send({ type: 'ack', serial })
+    if (update.topic === 'registry') void mcp.reload().then(() => send({ type: 'ack', serial }))
+    else send({ type: 'ack', serial })
     if (receivedTopics.add(update.topic).size === TOPICS.length) hasState.resolve()
   }
 
-  // Terminals and service managers signal every process of the group; the primary decides when a worker drains.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined)
   await hasState.promise
   const log = createIpcLog(send)
+  logWarningsOfNode(log)
   const metrics = createResponseCounter(send, clock)
   try {
     const { services, http } = worker
@@ -86,6 +96,7 @@ async function run(): Promise<void> {
       services,
       http,
       sockets,
+      drainTimer,
     })
     send({ type: 'ready', port: listeners.port })
     trimMemory()

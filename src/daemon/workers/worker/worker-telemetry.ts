@@ -32,14 +32,18 @@ export function createIpcLog(send: Send): Record<LogLevel, (details: object, mes
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
-/** As plain data: errors with their stacks, any other value as text. */
+/** As plain data: errors with their stacks, any other value as text. Never throws: a log must not end a request. */
 function toPlainObject(details: object): object {
-  return Object.fromEntries(
-    Object.entries(details).map(([name, value]: [string, unknown]) => [
-      name,
-      value instanceof Error
-        ? { type: value.name, message: value.message, stack: value.stack }
-        : String(value),
-    ]),
-  )
+  try {
+    return Object.fromEntries(
+      Object.entries(details).map(([name, value]: [string, unknown]) => [
+        name,
+        value instanceof Error
+          ? { type: value.name, message: value.message, stack: value.stack }
+          : String(value),
+      ]),
+    )
+  } catch {
+    return {}
+  }
 }

@@ -1,4 +1,5 @@
 import type { AdminServices } from '../../../inference/services/services.ts'
+import { BrokerError } from '../../../base/errors.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { KeyState } from '../../../providers/keys/key-pool.ts'
@@ -11,6 +12,8 @@ export interface InfoFacts {
   readonly services: AdminServices
   readonly version: string
   readonly uptimeMs: () => number
+  /** Whether all sockets are served. */
+  readonly isServing: () => boolean
   readonly isMother: boolean
   readonly sockets: readonly string[]
   readonly tcp: () => { readonly address: string; readonly port: number } | undefined
@@ -24,12 +27,16 @@ export interface InfoFacts {
 
 export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
   return {
-    health: async () => ({
-      status: 'ok',
-      service: 'hero_aibroker',
-      version: facts.version,
-      uptime_s: facts.uptimeMs() / 1000,
-    }),
+    async health() {
+      if (!facts.isServing())
+        throw new BrokerError('stopping', 'the broker is starting or stopping; retry in a moment')
+      return {
+        status: 'ok',
+        service: 'hero_aibroker',
+        version: facts.version,
+        uptime_s: facts.uptimeMs() / 1000,
+      }
+    },
     info: async () => info(facts),
   }
 }

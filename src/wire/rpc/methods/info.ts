@@ -35,7 +35,7 @@ export const infoMethods = {
       version: z.string(),
       uptime_s: z.number().nonnegative(),
     }),
-    errors: [],
+    errors: ['stopping'],
     role: 'open',
     example: {
       params: {},
