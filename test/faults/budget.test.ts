@@ -11,6 +11,7 @@ import {
   json,
   sse,
   usageChunk,
+  wait,
   type ReceivedRequest,
   type Step,
 } from '../support/scripted-upstream.ts'
@@ -148,4 +149,80 @@ test('an attempt that may be billed without a response prevents a fallback that 
   expect(tight.remaining).toBeGreaterThan(0n)
   const wide = await run('0.01')
   expect(wide).toMatchObject({ status: 200, attemptCount: 2 })
+})
+
+/** Plain English has some five characters per token, and each chunk of most providers is a token. */
+const ENGLISH = ' wonderful'
+const english = (tokens: number): Step => sse(...Array.from({ length: tokens }, () => chatChunk(ENGLISH)))
+
+async function setDefaultBudget(broker: BrokerWithProviders, rule: object): Promise<void> {
+  await broker.rpc('limits.set', { subject: { scope: 'default' }, rule })
+}
+
+test.each([50, 100, 200])(
+  'a stream of %i tokens arrives whole under a budget, and the usage that its provider reports is booked',
+  async (tokens) => {
+    const usage = { prompt_tokens: 10, completion_tokens: tokens, total_tokens: tokens + 10 }
+    await using broker = await startBrokerWithProviders([
+      { script: [english(tokens), sse(finishChunk('length'), usageChunk(usage), done)] },
+    ])
+    await setDefaultBudget(broker, { usd_per_month: '1000' })
+    const { text, finish, isDone } = await broker.sendChat({ stream: true, max_tokens: tokens })
+    expect({ text, finish, isDone }).toEqual({
+      text: ENGLISH.repeat(tokens),
+      finish: 'length',
+      isDone: true,
+    })
+    const entry = await broker.entry()
+    expect(entry).toMatchObject({ status: 'finished', countSource: 'reported', flag: undefined })
+    expect(entry).toMatchObject({ usage: { completion: tokens }, costHigh: undefined })
+    expect(entry.cost).toBe(10n * 1000n + BigInt(tokens) * 2000n)
+  },
+)
+
+test('a provider that goes on beyond max_tokens is relayed as long as the budget has money for what was surely used', async () => {
+  // Each chunk has at least four tokens: no tokenizer knows a token of more than 128 characters.
+  const long = ' '.repeat(512)
+  const chunks = 100
+  const usage = { prompt_tokens: 10, completion_tokens: chunks * 4, total_tokens: chunks * 4 + 10 }
+  const script = [
+    sse(...Array.from({ length: chunks }, () => chatChunk(long))),
+    sse(finishChunk(), usageChunk(usage), done),
+  ]
+  await using broker = await startBrokerWithProviders([{ script }])
+  await setDefaultBudget(broker, { usd_total: '0.01' })
+  const whole = await broker.sendChat({ stream: true, max_tokens: 10 })
+  expect([whole.text.length, whole.finish]).toEqual([chunks * 512, 'stop'])
+  expect(await broker.entry()).toMatchObject({ status: 'finished', usage: { completion: chunks * 4 } })
+})
+
+test.each([
+  { then: 'its end, is finished', more: false, finish: 'stop', status: 'finished' },
+  { then: 'further text, is cut', more: true, finish: 'length', status: 'exhausted' },
+])('a stream that has surely used up its budget, followed by $then', async ({ more, finish, status }) => {
+  const gate = Promise.withResolvers<void>()
+  const usage = { prompt_tokens: 10, completion_tokens: 240, total_tokens: 250 }
+  // At least 240 tokens, of which the budget affords some 150.
+  const script = [
+    sse(...Array.from({ length: 60 }, () => chatChunk(' '.repeat(512))), chatChunk('all')),
+    wait(gate.promise),
+    sse(...(more ? [chatChunk('more')] : []), finishChunk(), usageChunk(usage), done),
+  ]
+  await using broker = await startBrokerWithProviders([{ script }])
+  await setDefaultBudget(broker, { usd_total: '0.0004' })
+  const body = { model: 'm', messages: [{ role: 'user', content: 'hi' }], stream: true }
+  const path = '/v1/chat/completions'
+  const response = await openResponse({
+    socketPath: broker.daemon.sockets.rest,
+    method: 'POST',
+    path,
+    body,
+  })
+  await response.until('all')
+  gate.resolve()
+  const rest = await response.rest()
+  expect(rest.includes('more')).toBe(false)
+  expect(rest).toContain(`"finish_reason":"${finish}"`)
+  expect(rest).toMatch(/data: \[DONE\]\n\n$/)
+  expect(await broker.entry()).toMatchObject({ status, finishReason: finish, countSource: 'reported' })
 })

@@ -65,6 +65,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
   /** While waiting: chunks without content. */
   #heldBack: string[] = []
+  /** The tokens that were surely used when it was last seen whether the hold covers them. */
+  #checkedTokens = 0
+  #isCovering = false
+  /** The money of the caller's budgets is gone: the response ends with its next text. */
+  #isUsedUp = false
 
   constructor(shared: AttemptContext, endpoint: Endpoint, resumption?: Resumption) {
     const { request, record, providers } = shared
@@ -189,21 +194,37 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onChunk(json: string, chunk: ChatChunk): void {
     this.meter.watch(chunk)
-    if (this.#state === 'draining') return
+    if (this.#state === 'draining') return undefined
+    // The finish reason and the usage are taken whatever the response has cost: only more text ends it.
+    if (this.#isUsedUp && goesOn(chunk)) return this.#cutShort()
     if (this.#state === 'waiting') this.#noteId(chunk)
     if (this.#resumption === undefined) this.#pass(json, chunk)
     else this.#passRest(json, chunk, this.#resumption.rest)
-    if (this.#isOverBudget()) this.#cutShort()
+    return this.#coverSpent()
   }
 
-  #isOverBudget(): boolean {
-    const maxTokens = this.#shared.grant.tokens.get(this.endpoint.id)
-    return (
-      maxTokens !== undefined &&
-      !this.#isClosed &&
-      this.meter.finishReason === undefined &&
-      this.meter.completionSoFar > maxTokens
-    )
+  /**
+   * A provider that goes on beyond the granted tokens may use up the hold. Only what it has surely used counts, since a
+   * response that is within its limit must never be cut by an estimate.
+   */
+  #coverSpent(): void {
+    const { grant, record, reservation } = this.#shared
+    const maxTokens = grant.tokens.get(this.endpoint.id)
+    if (maxTokens === undefined || this.#isCovering || this.#isClosed) return
+    const used = this.meter.minCompletion
+    if (used <= Math.max(maxTokens, this.#checkedTokens)) return
+    this.#checkedTokens = used
+    const { cost, costLow: spent = cost } = record.cost()
+    if (spent === undefined) return
+    const covered = reservation.coverSpent(spent)
+    if (covered === true) return
+    this.#isCovering = true
+    // A ledger that fails reports it at the settlement; the response goes on.
+    const onCovered = (isCovered: boolean): void => {
+      this.#isCovering = false
+      this.#isUsedUp = !isCovered
+    }
+    covered.then(onCovered, () => onCovered(true))
   }
 
   /** Ends the response as a model would that reached its maximum length. */
@@ -348,4 +369,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   get isAbandoned(): boolean {
     return this.#state === 'abandoned'
   }
+}
+
+/** Whether a chunk brings more text without an end. */
+function goesOn(chunk: ChatChunk): boolean {
+  return (
+    hasOutput(chunk) && !(chunk.choices ?? []).some(({ finish_reason: reason }) => typeof reason === 'string')
+  )
 }

@@ -139,16 +139,17 @@ export class Execution implements Stoppable, CallerWatcher {
 
   /** From here on there is a hold to settle. */
   #begin(hold: Hold, grant: Grant, { headers, mayHedge }: LimitAdmission): void {
-    this.#reservation = new Reservation(hold, this.#accounting)
+    const reservation = new Reservation(hold, this.#accounting)
+    this.#reservation = reservation
     this.#sink.start(withCapHeader(headers, grant))
-    const shared = this.#newContext(hold, grant)
+    const shared = this.#newContext(hold, grant, reservation)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
-    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
+    if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
 
-  #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {
+  #newContext({ startedAt }: Hold, grant: Grant, reservation: Reservation): AttemptContext {
     const { clock, hangUp, upstreamIds, providers } = this.#services
     return {
       request: this.#request,
@@ -156,6 +157,7 @@ export class Execution implements Stoppable, CallerWatcher {
       sink: this.#sink,
       record: this.#record,
       grant,
+      reservation,
       hangUp,
       clock,
       upstreamIds,

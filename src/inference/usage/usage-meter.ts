@@ -60,11 +60,13 @@ export class UsageMeter {
     return this.#text?.toString()
   }
 
-  /** An estimate of the completion tokens so far that is never far too low: a chunk with text has at least one. */
-  get completionSoFar(): number {
-    return (
-      this.reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
-    )
+  /** Completion tokens that have surely been used so far: as many as were reported, or as few as the text can have. */
+  get minCompletion(): number {
+    return Math.max(this.#reported?.completion ?? 0, this.#minTextTokens)
+  }
+
+  get #minTextTokens(): number {
+    return Math.ceil(this.#characters / MAX_CHARACTERS_PER_TOKEN)
   }
 
   /**
@@ -161,10 +163,7 @@ export class UsageMeter {
   bounds(ceiling: UsageCeiling): UsageReading {
     const { texts, tokens } = promptTextOf(this.#body)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
-    const low = this.#counts(
-      tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN),
-      Math.ceil(this.#characters / MAX_CHARACTERS_PER_TOKEN),
-    )
+    const low = this.#counts(tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), this.#minTextTokens)
     const high = this.#counts(ceiling.bounds.maxPromptTokens, this.#maxCompletion(ceiling))
     return { usage: within(low, this.#estimate(), high), countSource: 'bounded', low, high }
   }
