@@ -55,6 +55,11 @@ export interface ProviderDefinition {
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
+  /**
+   * Whether that also holds for a request without a stream. No vendor documents it, and llama-server was seen to go on to the
+   * end (2026-11).
+   */
+  readonly abortStopsPlainBilling?: boolean | undefined
   readonly quirks?: Quirks | undefined
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -112,7 +117,10 @@ export interface Provider {
   readonly id: string
   readonly displayName: string
   readonly keyCount: number
+  /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
+  /** Whether that also holds for a request without a stream; false when unknown. */
+  readonly abortStopsPlainBilling?: boolean | undefined
   readonly isStandIn: boolean
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean

@@ -30,8 +30,8 @@ export interface BrokerWithProviders extends AsyncDisposable {
   seen(): number[]
   /** Sends a chat request and reads its response to the end. */
   sendChat(body?: object, headers?: Readonly<Record<string, string>>): Promise<ReceivedChat>
-  /** Sends a chat request; call the result to disconnect without having read anything. */
-  openChat(body: string): () => void
+  /** Sends a request, a chat by default; call the result to disconnect without having read anything. */
+  openChat(body: string, path?: string): () => void
   /** Calls a method as an administrator. Throws with the broker's error. */
   rpc(method: string, params?: object): Promise<unknown>
   /** Waits until no hold is open and returns the newest ledger entry. */
@@ -124,7 +124,7 @@ export async function startBrokerWithProviders(
     daemon,
     seen: () => upstreams.map(({ requests }) => requests.length),
     sendChat: (body = {}, headers = {}) => sendChat(daemon.sockets.rest, { ...HELLO, ...body }, headers),
-    openChat: (body) => sendAndHangUp(daemon.sockets.rest, body),
+    openChat: (body, path) => sendAndHangUp(daemon.sockets.rest, body, path),
     rpc: (method, params = {}) => callRpc(daemon.sockets.rpc, method, params),
     async entry() {
       while (daemon.services.ledger.openHolds().length > 0)
@@ -195,9 +195,9 @@ export function sendChat(
   })
 }
 
-function sendAndHangUp(socketPath: string, body: string): () => void {
+function sendAndHangUp(socketPath: string, body: string, path = '/v1/chat/completions'): () => void {
   const headers = { 'content-type': 'application/json' }
-  const outgoing = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  const outgoing = request({ socketPath, path, method: 'POST', headers })
   outgoing.on('error', () => undefined)
   outgoing.end(body)
   return () => void outgoing.destroy()

@@ -90,7 +90,7 @@ function narrowerBounds(
       // Tools and response formats are shown to the model in a form that only its provider knows.
       prompt: extras.length === 0 ? above(text) + texts.length + templateTokens : Infinity,
       completion:
-        isOne && !ceiling.mayHideReasoning && completion > 0
+        isOne && !ceiling.mayHideReasoning && ceiling.mayGoOn !== true && completion > 0
           ? above(completion) + meter.maxNonTextTokens(1)
           : Infinity,
     },

@@ -13,6 +13,7 @@ import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, type AttemptContext } from './attempt-context.ts'
 import { AttemptFacts } from './attempt-response.ts'
+import { isUnbilled } from './request-record.ts'
 import type { RestOfStream } from './resumed-stream.ts'
 
 /** How one attempt ended. */
@@ -61,6 +62,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #call: ProviderCall | undefined
   #resolve: (outcome: AttemptOutcome) => void = () => undefined
   #state: AttemptState = 'waiting'
+  #isCut = false
+  #isStopped = false
   /** While draining: how the attempt will have ended, and what cancels its timer. */
   #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
   /** While waiting: chunks without content. */
@@ -143,6 +146,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   /** Ends the attempt although the caller is still there. */
   stop(error: BrokerError): void {
     if (this.#drain !== undefined) return this.#abandon(this.#drain.outcome)
+    this.#isStopped = true
     this.#call?.abort()
     this.onError(error)
   }
@@ -167,7 +171,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #leaveUpstream(outcome: AttemptOutcome): void {
     if (this.#isClosed) return
     const { hangUp, clock, sink } = this.#shared
-    if (this.#provider.abortStopsBilling) {
+    if (this.#abortStopsBilling) {
+      this.#isCut = true
       this.#call?.abort()
       return this.#close(outcome)
     }
@@ -178,8 +183,14 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     return this.#call?.resume()
   }
 
+  get #abortStopsBilling(): boolean {
+    const { abortStopsBilling, abortStopsPlainBilling } = this.#provider
+    return this.#shared.request.stream ? abortStopsBilling : abortStopsPlainBilling === true
+  }
+
   #abandon(outcome: AttemptOutcome): void {
     if (this.#isClosed) return
+    this.#isCut = true
     this.#call?.abort()
     this.#close(outcome, 'abandoned')
   }
@@ -292,6 +303,10 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   onPart(part: ChatChunk): void {
     this.meter.watch(part)
     this.#shared.record.add({ type: 'first-chunk', attempt: this })
+    if (this.#drain === undefined) return
+    // The parts that were not sent yet would only cost money.
+    this.#call?.abort()
+    this.#close(this.#drain.outcome)
   }
 
   onResponse(json: string, answer: ChatChunk): void {
@@ -316,11 +331,15 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onError(error: BrokerError): void {
     if (this.#isClosed) return
-    if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
+    this.#isCut = !isUnbilled(error)
+    // A provider that closes the connection has stopped. One that we stop waiting for may go on and bill the rest.
+    const isOurs = this.#isStopped || error.code === 'upstream-timeout'
+    const state = this.#isCut && isOurs && !this.#abortStopsBilling ? 'abandoned' : 'closed'
+    if (this.#drain !== undefined) return this.#close(this.#drain.outcome, state)
     const { record } = this.#shared
     record.add({ type: 'failed', attempt: this, error, ms: record.elapsedMs - this.#startedAt })
     const isPartial = this.#state === 'streaming' || this.#resumption !== undefined
-    this.#close({ type: 'failed', error, isPartial })
+    this.#close({ type: 'failed', error, isPartial }, state)
   }
 
   /** The caller gets this response. */
@@ -364,6 +383,10 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   get granted(): GrantedRequest {
     return this.#shared
+  }
+
+  get isCut(): boolean {
+    return this.#isCut
   }
 
   get isAbandoned(): boolean {

@@ -282,7 +282,7 @@ export class Execution implements Stoppable, CallerWatcher {
   #settleNow(): void | Promise<void> {
     const reservation = this.#reservation
     if (reservation === undefined) return undefined
-    const settlement = this.#record.settlement(reservation.max, this.#services.tokenCounter)
+    const settlement = this.#record.settlement(this.#services.tokenCounter)
     return whenReady(settlement, (its) => this.#close(reservation, its))
   }
 

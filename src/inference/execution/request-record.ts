@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { whenReady } from '../../base/when-ready.ts'
-import { ZERO, type Money } from '../../base/money.ts'
+import { ZERO } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
@@ -9,6 +9,7 @@ import {
   addAttemptCosts,
   addUndelivered,
   costSoFar,
+  isUsageKnown,
   NO_COST,
   settledCostOf,
   type ChargingAttempt,
@@ -202,9 +203,9 @@ export class RequestRecord {
   }
 
   /** At once, unless the tokens of a response without reported usage have to be counted. */
-  settlement(held: Money | undefined, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
+  settlement(counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
-    const parts = this.#settledParts(held, counter)
+    const parts = this.#settledParts(counter)
     return whenReady(parts, (bill) => this.#settlementOf(this.#withUndelivered(bill), durationMs))
   }
 
@@ -242,27 +243,22 @@ export class RequestRecord {
   /** An endpoint that was left for another one and drained has reported its usage. */
   #withOutrun(bill: AttemptCost): AttemptCost {
     if (this.#outrun.length === 0) return bill
-    const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
+    const known = this.#outrun.filter(isUsageKnown)
     return known.length === 0 ? bill : addUndelivered(bill, known.map(costSoFar))
   }
 
   #allSilent(): readonly ChargingAttempt[] {
     if (this.#outrun.length === 0) return this.#silent
-    return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
+    return [...this.#silent, ...this.#outrun.filter((attempt) => !isUsageKnown(attempt))]
   }
 
-  #settledParts(
-    held: Money | undefined,
-    counter: TokenCounter | undefined,
-  ): AttemptCost | Promise<AttemptCost> {
+  #settledParts(counter: TokenCounter | undefined): AttemptCost | Promise<AttemptCost> {
     if (this.#parts.length === 0) return FREE
     // A response of several parts was delivered with its cost, and the ledger must state the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.cost()
     const [only] = this.#parts
-    if (only !== undefined && this.#parts.length === 1) return settledCostOf(only, held, counter)
-    return Promise.all(this.#parts.map(async (part) => settledCostOf(part, held, counter))).then(
-      addAttemptCosts,
-    )
+    if (only !== undefined && this.#parts.length === 1) return settledCostOf(only, counter)
+    return Promise.all(this.#parts.map(async (part) => settledCostOf(part, counter))).then(addAttemptCosts)
   }
 }
 
@@ -285,6 +281,8 @@ function maxOf({ cost, costHigh }: AttemptCost): AttemptCost {
 }
 
 /** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
-function isUnbilled({ details: { status = 0, isUnsent, mayRepeat, mayBeCharged } }: BrokerError): boolean {
+export function isUnbilled({
+  details: { status = 0, isUnsent, mayRepeat, mayBeCharged },
+}: BrokerError): boolean {
   return (status >= 400 && mayBeCharged !== true) || isUnsent === true || mayRepeat === true
 }

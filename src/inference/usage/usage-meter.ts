@@ -23,6 +23,8 @@ export interface UsageCeiling {
   /** The model may have used reasoning tokens that it did not show, up to its limit. */
   readonly mayHideReasoning: boolean
   readonly choices: number
+  /** The provider may have gone on to the maximum after the response was no longer read. */
+  readonly mayGoOn?: boolean | undefined
 }
 
 /** Measures the usage of one response from its chunks; the result can be read at any moment. */
@@ -33,6 +35,10 @@ export class UsageMeter {
   /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
   #charactersAtReport = 0
   #charged: Money | undefined
+  /** The report came in a chunk of its own, as the last one does; a running total comes with text. */
+  #isReportFinal = false
+  /** Embeddings, which may come in parts: a report covers the parts before it. */
+  #hasVectors = false
   #isEstimate = false
   #finishReason: string | undefined
   /** UTF-16 units of text received; a chunk with text carries at least one token. */
@@ -82,6 +88,11 @@ export class UsageMeter {
     return isBehind || reported.completion === 0 ? undefined : reported
   }
 
+  /** Whether the report covers a response that was not read to its end: it is no running total, nor that of a part. */
+  get isReportFinal(): boolean {
+    return this.#isReportFinal || (this.#finishReason !== undefined && !this.#hasVectors)
+  }
+
   /**
    * What the provider reports that it charged; OpenRouter and other instances of this broker do. A charge that comes with
    * counts that do not cover the whole response does not cover it either, and is ignored.
@@ -101,7 +112,9 @@ export class UsageMeter {
     const isReport = usage !== null && this.#addUsage(usage, isEstimate(chunk))
     if (Array.isArray(chunk.data)) this.#addVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
-    if (isReport) this.#charactersAtReport = this.#characters
+    if (!isReport) return
+    this.#charactersAtReport = this.#characters
+    this.#isReportFinal = !this.#hasVectors && (chunk.choices ?? []).length === 0
   }
 
   #addUsage(value: unknown, isEstimate: boolean): boolean {
@@ -116,6 +129,7 @@ export class UsageMeter {
 
   /** A report that came with earlier batches does not cover this one. */
   #addVectors(isReport: boolean): void {
+    this.#hasVectors = true
     this.#chunksWithText++
     if (!isReport) this.#reported = undefined
   }
@@ -164,16 +178,20 @@ export class UsageMeter {
     const { texts, tokens } = promptTextOf(this.#body)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
     const low = this.#counts(tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), this.#minTextTokens)
-    const high = this.#counts(ceiling.bounds.maxPromptTokens, this.#maxCompletion(ceiling))
+    const { maxPromptTokens } = ceiling.bounds
+    const high = this.#hasVectors
+      ? this.#withImages({ ...ZERO_USAGE, prompt: maxPromptTokens })
+      : this.#counts(maxPromptTokens, this.#maxCompletion(ceiling))
     return { usage: within(low, this.#estimate(), high), countSource: 'bounded', low, high }
   }
 
-  #maxCompletion({ bounds, mayHideReasoning, choices }: UsageCeiling): number {
+  #maxCompletion({ bounds, mayHideReasoning, mayGoOn, choices }: UsageCeiling): number {
     const requested = bounds.maxCompletionTokens
     const seen = this.#characters * MAX_BYTES_PER_CHARACTER + this.maxNonTextTokens(choices)
     // A model that exceeds the requested maximum keeps to no limit.
     if (this.#characters / CHARACTERS_PER_TOKEN > requested) return mayHideReasoning ? seen + requested : seen
-    return mayHideReasoning || this.#characters === 0 ? requested : Math.min(seen, requested)
+    const isAnyLength = mayHideReasoning || mayGoOn === true || this.#characters === 0
+    return isAnyLength ? requested : Math.min(seen, requested)
   }
 
   /** Maximum number of completion tokens that are not text. */

@@ -217,8 +217,6 @@ test('the true cost is between the bounds, whatever part of the prompt was cache
         reading,
         price,
         charged: undefined,
-        isAbandoned: false,
-        held: undefined,
       })
       expect(booked.costLow).toBeLessThanOrEqual(cost)
       expect(booked.costHigh).toBeGreaterThanOrEqual(cost)
@@ -272,8 +270,6 @@ test('images with a price of their own count in the cost, in the bounds and in t
     reading,
     price: perPicture,
     charged: undefined,
-    isAbandoned: false,
-    held: undefined,
   })
   expect(booked.cost).toBe(parseUsd('0.01012'))
   expect(maxChatUsage({ body: seen, maxTokens: 10, n: 1 }, at)).toMatchObject({ maxImages: 2 })
@@ -369,7 +365,7 @@ test('a charge that is based on an estimate is replaced by our cost if our bound
   const price: Price = { input: parseUsd('1'), output: parseUsd('1'), source: undefined, date: undefined }
   const counts = (prompt: number): Usage => usage({ prompt, completion: 10 })
   const reading = { usage: counts(20), countSource: 'counted', low: counts(10), high: counts(40) } as const
-  const question = { reading, price, isAbandoned: false, held: undefined }
+  const question = { reading, price }
   const own = reconcileCost({ ...question, charged: undefined })
   expect(own.cost).toBeDefined()
   const within = reconcileEstimate({ ...question, charged: own.costHigh })
