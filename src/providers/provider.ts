@@ -106,6 +106,8 @@ export interface ResponseHandler {
 
 /** A request in flight. */
 export interface ProviderCall {
+  /** Whether anything of the request has left this host. If not, it can't be billed. */
+  readonly wasSent: boolean
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void

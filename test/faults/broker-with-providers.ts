@@ -11,6 +11,8 @@ import { tempFolder } from '../support/temp-folder.ts'
 /** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
 export interface ScriptedProvider {
   readonly script: Script
+  /** Where its requests go instead of to the script; empty for a row with a command. */
+  readonly baseUrl?: string
   readonly keys?: readonly string[]
   /** Further fields of its row in the models file. */
   readonly row?: string
@@ -166,9 +168,10 @@ function modelsFile(
     ].join('\n')
   })
   const rows = upstreams.map(({ baseUrl }, nth) => {
-    const row = providers[nth]?.row
+    const { row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
     const more = row === undefined ? '' : `, ${row}`
-    return `  up${nth}: { base_url: "${baseUrl}", key_env: UP${nth}_API_KEY${more} }`
+    const at = elsewhere === '' ? '' : `base_url: "${elsewhere}", `
+    return `  up${nth}: { ${at}key_env: UP${nth}_API_KEY${more} }`
   })
   return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
 }

@@ -17,6 +17,8 @@ export interface ChargingAttempt {
   readonly granted: GrantedRequest
   /** What the endpoint was sent. */
   readonly body: JsonBody
+  /** The request never left this host, so that it cost nothing. */
+  readonly isUnsent: boolean
   /** It ended before the response was complete, and not by the provider's own word. */
   readonly isCut: boolean
   /** It was closed while the provider may go on billing. */

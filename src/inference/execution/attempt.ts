@@ -171,7 +171,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #leaveUpstream(outcome: AttemptOutcome): void {
     if (this.#isClosed) return
     const { hangUp, clock, sink } = this.#shared
-    if (this.#abortStopsBilling) {
+    if (this.#abortStopsBilling || this.isUnsent) {
       this.#isCut = true
       this.#call?.abort()
       return this.#close(outcome)
@@ -383,6 +383,10 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   get granted(): GrantedRequest {
     return this.#shared
+  }
+
+  get isUnsent(): boolean {
+    return this.#call?.wasSent !== true
   }
 
   get isCut(): boolean {

@@ -128,7 +128,7 @@ export class RequestRecord {
       case 'caller-left':
         this.#status = 'cancelled'
         // An endpoint that was sent the request may bill for the prompt, although it hasn't responded.
-        if (event.attempt !== undefined) this.#charge(event.attempt)
+        if (event.attempt?.isUnsent === false) this.#charge(event.attempt)
         return
       case 'resumed':
         if (this.#broken !== undefined) this.#note(this.#broken, true)
@@ -154,7 +154,7 @@ export class RequestRecord {
     } else {
       const gavePart = this.#parts.includes(attempt)
       this.#note(event, gavePart)
-      if (!gavePart && !isUnbilled(error)) this.#silent.push(attempt)
+      if (!gavePart && !attempt.isUnsent && !isUnbilled(error)) this.#silent.push(attempt)
     }
   }
 
@@ -170,7 +170,7 @@ export class RequestRecord {
   }
 
   #attemptOutrun(attempt: ChargingAttempt, ms: number): void {
-    this.#outrun.push(attempt)
+    if (!attempt.isUnsent) this.#outrun.push(attempt)
     this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint sent its first chunk before'))
     this.#failed.push({ endpoint: attempt.endpoint.id, code: OUTRUN, status: undefined, ms: Math.round(ms) })
   }

@@ -50,7 +50,9 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #isPaused = false
   #permit: Permit | undefined
   #timeouts: ResponseTimeouts | undefined
+  /** Until it has ended. */
   #call: UpstreamCall | undefined
+  #sent: UpstreamCall | undefined
   #leave: (() => void) | undefined
   #stream: StreamReader | undefined
   /** Set once the status and type of the response are known. */
@@ -89,10 +91,15 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     const body = requestBody(this.#request, quirks)
     const headers = headersOf(lease, this.#request)
     this.#timeouts?.onSent()
-    this.#call = upstream.send({ method: 'POST', path, headers, body }, this)
+    this.#sent = upstream.send({ method: 'POST', path, headers, body }, this)
+    this.#call = this.#sent
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
     if (this.#request.stream) this.#stream = this.#createStreamReader()
+  }
+
+  get wasSent(): boolean {
+    return this.#sent?.wasSent === true
   }
 
   abort(): void {

@@ -41,6 +41,8 @@ export type UpstreamHeaders = Readonly<
 >
 
 export interface UpstreamCall {
+  /** Whether anything of the request has been written to a connection. If not, the provider cannot know of it. */
+  readonly wasSent: boolean
   /** Closes the connection. The handler is not called any more, not even `onError`. */
   abort(): void
   pause(): void
@@ -88,6 +90,7 @@ const ABORTED = new BrokerError('upstream-failed', 'aborted by us')
 /** One call, between undici and our handler. */
 class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #handler: UpstreamHandler
+  wasSent = false
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
   #isPaused = false
@@ -118,6 +121,7 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#controller = controller
     // The caller may have left while the request waited for a connection.
     if (this.#isOver) controller.abort(ABORTED)
+    else this.wasSent = true
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {
