@@ -2,7 +2,13 @@ import { roundUsd, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
-import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from '../../wire/openai/chat.ts'
+import {
+  parseWireUsage,
+  usageIn,
+  type ChatChoice,
+  type ChatChunk,
+  type WireUsage,
+} from '../../wire/openai/chat.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
@@ -43,7 +49,9 @@ export class UsageMeter {
   #finishReason: string | undefined
   /** UTF-16 units of text received; a chunk with text carries at least one token. */
   #characters = 0
+  /** Chunks with text or vectors. */
   #chunksWithText = 0
+  #textChunks = 0
   #calls = 0
   /** All received text, for a tokenizer; given up when it is too long. */
   #text: TextBuffer | undefined = new TextBuffer()
@@ -69,6 +77,11 @@ export class UsageMeter {
   /** Completion tokens that have surely been used so far: as many as were reported, or as few as the text can have. */
   get minCompletion(): number {
     return Math.max(this.#reported?.completion ?? 0, this.#minTextTokens)
+  }
+
+  /** Chunks with text: providers send each token at most once, so that a chunk is believed to have at least one. */
+  get textChunks(): number {
+    return this.#textChunks
   }
 
   get #minTextTokens(): number {
@@ -108,8 +121,8 @@ export class UsageMeter {
 
   /** Measures one chunk, or an unstreamed response. */
   watch(chunk: ChatChunk): void {
-    const { usage = null } = chunk
-    const isReport = usage !== null && this.#addUsage(usage, isEstimate(chunk))
+    const usage = usageIn(chunk)
+    const isReport = usage !== undefined && usage !== null && this.#addUsage(usage, isEstimate(chunk))
     if (Array.isArray(chunk.data)) this.#addVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
     if (!isReport) return
@@ -144,6 +157,7 @@ export class UsageMeter {
     if (characters === 0) return
     this.#characters += characters
     this.#chunksWithText++
+    this.#textChunks++
   }
 
   /** Keeps the text of a choice and returns its length. */
@@ -189,7 +203,8 @@ export class UsageMeter {
     const requested = bounds.maxCompletionTokens
     const seen = this.#characters * MAX_BYTES_PER_CHARACTER + this.maxNonTextTokens(choices)
     // A model that exceeds the requested maximum keeps to no limit.
-    if (this.#characters / CHARACTERS_PER_TOKEN > requested) return mayHideReasoning ? seen + requested : seen
+    const believed = Math.max(this.#characters / CHARACTERS_PER_TOKEN, this.#textChunks)
+    if (believed > requested) return mayHideReasoning ? seen + requested : seen
     const isAnyLength = mayHideReasoning || mayGoOn === true || this.#characters === 0
     return isAnyLength ? requested : Math.min(seen, requested)
   }
@@ -209,7 +224,7 @@ export class UsageMeter {
         Math.ceil(characters / CHARACTERS_PER_TOKEN) +
         messages * MESSAGE_TOKENS +
         media * MEDIA_TOKENS,
-      Math.ceil(this.#characters / CHARACTERS_PER_TOKEN),
+      Math.max(this.#textChunks, Math.ceil(this.#characters / CHARACTERS_PER_TOKEN)),
     )
   }
 
@@ -288,7 +303,26 @@ function textsIn({ delta, message, text }: ChatChoice): unknown[] {
   if (typeof text === 'string') return [text]
   const part = delta ?? message
   if (part === null || part === undefined) return []
-  const texts: unknown[] = [part.content, part.reasoning ?? part.reasoning_content, part.refusal]
-  for (const call of part.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
+  const { content, refusal, tool_calls: calls, function_call: call, audio } = part
+  const texts: unknown[] = [content, part.reasoning ?? part.reasoning_content, refusal]
+  if (Array.isArray(content)) addPartsOf(content, texts)
+  // Reasoning that is repeated in its details counts once.
+  if (typeof texts[1] !== 'string' && Array.isArray(part.reasoning_details))
+    addPartsOf(part.reasoning_details, texts)
+  if (calls !== undefined && calls !== null)
+    for (const each of calls) texts.push(each.function?.name, each.function?.arguments)
+  if (call !== undefined && call !== null) texts.push(call.name, call.arguments)
+  if (audio !== undefined && audio !== null) texts.push(audio.transcript)
   return texts
+}
+
+/** Adds the texts of a list of parts, which some providers send instead of one text. */
+function addPartsOf(parts: readonly unknown[], texts: unknown[]): void {
+  for (const part of parts) {
+    if (!isObject(part)) continue
+    const { text, thinking, summary } = part
+    texts.push(text, summary)
+    if (!Array.isArray(thinking)) texts.push(thinking)
+    else for (const thought of thinking) if (isObject(thought)) texts.push(thought['text'])
+  }
 }

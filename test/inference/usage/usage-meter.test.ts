@@ -376,3 +376,76 @@ test('a charge that is based on an estimate is replaced by our cost if our bound
   const unpriced = reconcileEstimate({ ...question, price: undefined, charged: parseUsd('3') })
   expect(unpriced).toMatchObject({ cost: parseUsd('3'), costSource: 'upstream' })
 })
+
+const question = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+
+test('each chunk with text is believed to have at least one token, whatever a tokenizer makes of the whole', async () => {
+  const chunk = fc.record({
+    content: fc.constantFrom('a', 'b', ' ', 'word', 'two words', ''),
+    reasoning: fc.constantFrom(undefined, '', 'x'),
+  })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(chunk, { maxLength: 150 }),
+      fc.constantFrom('gpt-4o', 'other'),
+      async (chunks, model) => {
+        const meter = new UsageMeter(question)
+        for (const delta of chunks) meter.watch({ choices: [{ delta }] })
+        const withText = chunks.filter(({ content, reasoning = '' }) => content + reasoning !== '').length
+        for (const maxTokens of [20, 8000]) {
+          const ceiling = { ...ceilingOf(question, false), choices: 1 }
+          const bounds = { ...ceiling.bounds, maxCompletionTokens: maxTokens }
+          const readings = [
+            meter.bounds({ ...ceiling, bounds }),
+            await estimateUsage(meter, { ...ceiling, bounds }, { body: question, model }, counter),
+          ]
+          for (const { usage, low, high } of readings) {
+            expect(usage?.completion).toBeGreaterThanOrEqual(withText)
+            expect(usage?.completion).toBeGreaterThanOrEqual(low?.completion ?? Infinity)
+            expect(usage?.completion).toBeLessThanOrEqual(high?.completion ?? -1)
+          }
+        }
+      },
+    ),
+  )
+})
+
+test('a hundred chunks of one letter are booked as a hundred tokens', async () => {
+  const meter = new UsageMeter(question)
+  for (let nth = 0; nth < 100; nth++) meter.watch({ choices: [{ delta: { content: 'a' } }] })
+  expect(meter.read().usage?.completion).toBe(100)
+  const sent = { body: question, model: 'other' }
+  const { usage } = await estimateUsage(meter, ceilingOf(question, false), sent, counter)
+  expect(usage?.completion).toBe(100)
+})
+
+const counts = { prompt_tokens: 10, completion_tokens: 5 }
+const last = { delta: {}, finish_reason: 'stop' }
+
+test.each([
+  [
+    'in `x_groq` of the last chunk',
+    { choices: [last], x_groq: { id: 'req', usage: { ...counts, total_time: 0.01 } } },
+  ],
+  ['in the last choice', { choices: [{ ...last, usage: counts }] }],
+])('usage %s is read', (_where, chunk) => {
+  const meter = new UsageMeter(question)
+  meter.watch(onceUpon)
+  meter.watch(chunk)
+  expect(meter.reported).toMatchObject({ prompt: 10, completion: 5 })
+})
+
+test.each([
+  ['a list of parts', { content: [{ type: 'text', text: 'some words' }] }],
+  [
+    'a list of thoughts',
+    { content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'some words' }] }] },
+  ],
+  ['details of reasoning', { reasoning_details: [{ type: 'reasoning.text', text: 'some words' }] }],
+  ['an older function call', { function_call: { name: 'f', arguments: '{"some":1}' } }],
+  ['the transcript of a sound', { audio: { transcript: 'some words' } }],
+])('a response that is %s is counted', (_what, delta) => {
+  const meter = new UsageMeter(question)
+  meter.watch({ choices: [{ delta }] })
+  expect(meter.read().usage?.completion).toBeGreaterThanOrEqual(2)
+})
