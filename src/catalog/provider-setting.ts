@@ -13,8 +13,10 @@ export interface ProviderSetting {
   readonly headers: ReadonlyMap<string, string>
   /** Named deviations from its protocol, as written; `providers` defines which exist. */
   readonly quirks: ReadonlyMap<string, string | number | boolean>
-  /** Whether aborting a response also stops its charge. */
+  /** Whether aborting a stream also stops its charge. */
   readonly abortStopsBilling?: boolean | undefined
+  /** Whether aborting a request without a stream also stops its charge. */
+  readonly abortStopsPlainBilling?: boolean | undefined
   /** With `any`, a request for `provider/name` is forwarded although no row lists the model; it then has no known price. */
   readonly models?: 'listed' | 'any' | undefined
   readonly server?: ServerSetting | undefined

@@ -25,6 +25,7 @@ import { loadBalances } from './balances/load-balances.ts'
 import type { Period } from './balances/periods.ts'
 import { correctionOf, type Correction, type Repricing, type RepricingResult } from './reprice.ts'
 import { RollUp } from './usage/roll-up.ts'
+import { spentOf } from './uncertainty.ts'
 import { UsageReports } from './usage/usage-reports.ts'
 import { verifyChains, type Verdict } from './entries/verify.ts'
 
@@ -270,7 +271,7 @@ class StoredLedger implements Ledger {
     const open = this.#openHold(hold)
     if (open === undefined || open.spent !== undefined) return Promise.reject(settledTwice(hold.id))
     // Counted before it is written: the next request must not wait for the disk to use money that was held in vain.
-    const spent = settlement.cost ?? settlement.costHigh ?? ZERO
+    const spent = spentOf(settlement)
     open.spent = spent
     this.#balances.add(caller, open.bookedAt, { spent, held: money(ZERO - (hold.maxCost ?? ZERO)) })
     const writeEntry = this.#entries.writing(hold, settlement)

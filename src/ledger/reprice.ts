@@ -66,7 +66,7 @@ export function correctionOf(
   const before = earlier.reduce((sum, { cost }) => sum + (cost ?? ZERO), entry.cost ?? (ZERO as bigint))
   if (isPriced && before === correctCost) return undefined
   const cost = money(correctCost - before)
-  const uncertain = isPriced ? ZERO : money(ZERO - (entry.costHigh ?? ZERO))
+  const uncertain = changeOfUncertain([entry, ...earlier], isPriced ? before : undefined, correctCost)
   return {
     request: {
       ...entry,
@@ -100,4 +100,13 @@ export function correctionOf(
     cost,
     spent: money(cost + uncertain),
   }
+}
+
+/** The bounds of a cost move with it, in proportion. What had no cost at all is known now. */
+function changeOfUncertain(rows: readonly Entry[], before: bigint | undefined, cost: Money): Money {
+  const uncertain = rows.reduce((sum, row) => sum + (row.uncertain ?? ZERO), ZERO as bigint)
+  if (before === undefined) return money(ZERO - uncertain)
+  if (uncertain === 0n || before <= 0n) return ZERO
+  const scaled = (uncertain * cost + before - 1n) / before
+  return money(scaled - uncertain)
 }

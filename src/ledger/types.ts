@@ -137,6 +137,8 @@ export interface Settlement {
 export interface Entry extends LedgerRequest, Omit<Settlement, 'durationMs' | 'priceVersion'> {
   readonly durationMs: number | undefined
   readonly priceVersion: string | undefined
+  /** What counts against budgets beyond the cost. An adjustment may take a part of it back. */
+  readonly uncertain?: Money | undefined
   /** Id of the entry whose cost this one corrects; its own cost is the difference and may be negative. */
   readonly adjusts?: string | undefined
 }
@@ -169,7 +171,7 @@ export interface UsageTotals {
   readonly reasoningTokens: number
   /** Sum of the costs that are known. */
   readonly cost: Money
-  /** Sum of the upper bounds where only bounds are known; not part of `cost`. */
+  /** What entries with bounds may have cost beyond `cost`, up to their upper bounds. */
   readonly uncertain: Money
   /** Number of entries whose cost is unknown. */
   readonly unpriced: number
@@ -206,7 +208,7 @@ export interface UsageSummary extends UsageTotals {
 
 /** What a payer has spent and has set aside. */
 export interface Balance {
-  /** The costs of its entries; when only bounds are known, the upper one counts. */
+  /** The costs of its entries; where they are uncertain, the upper bounds count. */
   readonly spent: Money
   /** The maximum that its running requests can cost. */
   readonly held: Money

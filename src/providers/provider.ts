@@ -55,6 +55,11 @@ export interface ProviderDefinition {
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
+  /**
+   * Whether that also holds for a request without a stream. No vendor documents it, and llama-server was seen to go on to the
+   * end (2026-11).
+   */
+  readonly abortStopsPlainBilling?: boolean | undefined
   readonly quirks?: Quirks | undefined
   /** Sent with every request. */
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -101,6 +106,8 @@ export interface ResponseHandler {
 
 /** A request in flight. */
 export interface ProviderCall {
+  /** Whether anything of the request has left this host. If not, it can't be billed. */
+  readonly wasSent: boolean
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void
@@ -112,7 +119,10 @@ export interface Provider {
   readonly id: string
   readonly displayName: string
   readonly keyCount: number
+  /** Whether closing the connection of a stream stops its billing. */
   readonly abortStopsBilling: boolean
+  /** Whether that also holds for a request without a stream; false when unknown. */
+  readonly abortStopsPlainBilling?: boolean | undefined
   readonly isMock: boolean
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean

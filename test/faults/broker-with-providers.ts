@@ -11,6 +11,8 @@ import { tempFolder } from '../support/temp-folder.ts'
 /** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
 export interface ScriptedProvider {
   readonly script: Script
+  /** Where its requests go instead of to the script; empty for a row with a command. */
+  readonly baseUrl?: string
   readonly keys?: readonly string[]
   /** Further fields of its row in the models file. */
   readonly row?: string
@@ -30,8 +32,8 @@ export interface BrokerWithProviders extends AsyncDisposable {
   seen(): number[]
   /** Sends a chat request and reads its response to the end. */
   sendChat(body?: object, headers?: Readonly<Record<string, string>>): Promise<ReceivedChat>
-  /** Sends a chat request; call the result to disconnect without having read anything. */
-  openChat(body: string): () => void
+  /** Sends a request, a chat by default; call the result to disconnect without having read anything. */
+  openChat(body: string, path?: string): () => void
   /** Calls a method as an administrator. Throws with the broker's error. */
   rpc(method: string, params?: object): Promise<unknown>
   /** Waits until no hold is open and returns the newest ledger entry. */
@@ -124,7 +126,7 @@ export async function startBrokerWithProviders(
     daemon,
     seen: () => upstreams.map(({ requests }) => requests.length),
     sendChat: (body = {}, headers = {}) => sendChat(daemon.sockets.rest, { ...HELLO, ...body }, headers),
-    openChat: (body) => sendAndHangUp(daemon.sockets.rest, body),
+    openChat: (body, path) => sendAndHangUp(daemon.sockets.rest, body, path),
     rpc: (method, params = {}) => callRpc(daemon.sockets.rpc, method, params),
     async entry() {
       while (daemon.services.ledger.openHolds().length > 0)
@@ -166,9 +168,10 @@ function modelsFile(
     ].join('\n')
   })
   const rows = upstreams.map(({ baseUrl }, nth) => {
-    const row = providers[nth]?.row
+    const { row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
     const more = row === undefined ? '' : `, ${row}`
-    return `  up${nth}: { base_url: "${baseUrl}", key_env: UP${nth}_API_KEY${more} }`
+    const at = elsewhere === '' ? '' : `base_url: "${elsewhere}", `
+    return `  up${nth}: { ${at}key_env: UP${nth}_API_KEY${more} }`
   })
   return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
 }
@@ -195,9 +198,9 @@ export function sendChat(
   })
 }
 
-function sendAndHangUp(socketPath: string, body: string): () => void {
+function sendAndHangUp(socketPath: string, body: string, path = '/v1/chat/completions'): () => void {
   const headers = { 'content-type': 'application/json' }
-  const outgoing = request({ socketPath, path: '/v1/chat/completions', method: 'POST', headers })
+  const outgoing = request({ socketPath, path, method: 'POST', headers })
   outgoing.on('error', () => undefined)
   outgoing.end(body)
   return () => void outgoing.destroy()

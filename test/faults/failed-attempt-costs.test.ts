@@ -1,5 +1,6 @@
 // What the ledger records when attempts fail: which provider may have charged, and how much.
-import { expect, test } from 'vitest'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { describe, expect, test } from 'vitest'
 import { parseUsd } from '../../src/base/money.ts'
 import { chat } from '../../src/inference/chat.ts'
 import type { ResponseSink } from '../../src/inference/response/response-sink.ts'
@@ -213,3 +214,61 @@ test.each(['input_cost: 1, output_cost: 2, ', ''])(
     expect(generation).not.toHaveProperty('data.x_aibroker.unpriced')
   },
 )
+
+describe('a request that never left this host costs nothing', () => {
+  /** It accepts connections and never says a word, so that TLS is never established. */
+  async function silentPort(): Promise<{ readonly baseUrl: string } & AsyncDisposable> {
+    const sockets = new Set<Socket>()
+    const server = createServer((socket) => void sockets.add(socket.on('error', () => undefined)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    return {
+      baseUrl: `https://127.0.0.1:${port}/v1`,
+      async [Symbol.asyncDispose]() {
+        for (const socket of sockets) socket.destroy()
+        await new Promise((resolve) => server.close(resolve))
+      },
+    }
+  }
+  const free = { cost: 0n, costLow: undefined, costHigh: undefined, countSource: 'none' }
+
+  test.each([false, true])(
+    'when its caller leaves before there is a connection (streamed: %j)',
+    async (stream) => {
+      await using port = await silentPort()
+      for (const row of ['abort_stops_billing: false', 'abort_stops_billing: true']) {
+        await using broker = await startBrokerWithProviders([{ script: [], baseUrl: port.baseUrl, row }])
+        const leave = broker.openChat(JSON.stringify({ ...hello, stream }))
+        await expect.poll(() => broker.daemon.services.ledger.openHolds().length).toBe(1)
+        await broker.rpc('info')
+        leave()
+        expect(await broker.entry()).toMatchObject({ status: 'cancelled', ...free })
+      }
+    },
+  )
+
+  test('when no connection is made in time', async () => {
+    await using port = await silentPort()
+    const row = 'timeouts: { connect_ms: 100 }'
+    await using broker = await startBrokerWithProviders([{ script: [], baseUrl: port.baseUrl, row }])
+    expect((await broker.sendChat()).status).toBe(504)
+    expect(await broker.entry()).toMatchObject({ status: 'failed', ...free })
+  })
+
+  test('when the first token was due before there was a connection', async () => {
+    await using port = await silentPort()
+    const row = 'timeouts: { connect_ms: 60000, headers_ms: 100, first_token_ms: 100, answer_ms: 100 }'
+    await using broker = await startBrokerWithProviders([{ script: [], baseUrl: port.baseUrl, row }])
+    expect((await broker.sendChat()).status).toBe(504)
+    expect(await broker.entry()).toMatchObject({ status: 'failed', ...free })
+  })
+
+  test('when its managed server does not start', async () => {
+    const row = 'command: [/nonexistent/server, --at, "{socket}"]'
+    await using broker = await startBrokerWithProviders([{ script: [], baseUrl: '', row }])
+    expect((await broker.sendChat()).status).toBeGreaterThanOrEqual(502)
+    expect(await broker.entry()).toMatchObject({ status: 'failed', ...free })
+  })
+})
+
+const hello = { model: 'm', messages: [{ role: 'user', content: 'hi' }], max_tokens: 5000 }

@@ -82,6 +82,9 @@ describe.skipIf(lacksPrlimit)('a broker without free file descriptors', () => {
     const statuses = broker.rows().map(({ status }) => status)
     expect(statuses.filter((status) => status === 'finished')).toHaveLength(2)
     expect(new Set(statuses)).toEqual(new Set(['finished', 'failed']))
+    // No request left this host without a descriptor, so that none of the failed ones may be billed.
+    for (const row of broker.rows().filter(({ status }) => status === 'failed'))
+      expect(row).toMatchObject({ cost_nano: 0, uncertain_nano: 0, cost_high_nano: null, unpriced: 0 })
     broker.signal('SIGTERM')
     expect((await broker.ended).exit).toBe(0)
   })

@@ -126,7 +126,7 @@ async function sendOne(requestCase: RequestCase, setup: LedgerSetup): Promise<vo
 
 /** The amount by which these entries reduce a balance, in dollars. */
 function spent(entries: readonly Entry[]): number {
-  return usdNumber(money(entries.reduce((sum, { cost, costHigh }) => sum + (cost ?? costHigh ?? 0n), 0n)))
+  return usdNumber(money(entries.reduce((sum, { cost, costHigh }) => sum + (costHigh ?? cost ?? 0n), 0n)))
 }
 
 function totals(entries: readonly Entry[]): object {
@@ -137,7 +137,7 @@ function totals(entries: readonly Entry[]): object {
     prompt_tokens: Number(sum(({ usage }) => usage?.prompt)),
     completion_tokens: Number(sum(({ usage }) => usage?.completion)),
     cost_usd: usdText(money(sum(({ cost }) => cost))),
-    uncertain_usd: usdText(money(sum(({ cost, costHigh }) => (cost === undefined ? costHigh : 0n)))),
+    uncertain_usd: usdText(money(sum(({ cost = 0n, costHigh = cost }) => costHigh - cost))),
     unpriced: entries.filter(({ cost, costHigh }) => cost === undefined && costHigh === undefined).length,
   }
 }

@@ -22,7 +22,14 @@ test('a settled hold becomes one entry with all details', async () => {
   await ledger.settle(hold, settlement)
   expect(ledger.openHolds()).toEqual([])
   const { maxCost: _maxCost, ...identity } = wanted
-  const expected = { ...identity, ...settlement, attemptCount: 2, firstTokenMs: 12, durationMs: 346 }
+  const expected = {
+    ...identity,
+    ...settlement,
+    attemptCount: 2,
+    uncertain: 0n,
+    firstTokenMs: 12,
+    durationMs: 346,
+  }
   expect(ledger.find('gen-1')).toEqual(expected)
   expect([...ledger.entries({ limit: 9 })]).toEqual([expected])
 })

@@ -41,6 +41,7 @@ const providerRecord = record({
   headers: mapOf(text).optional(),
   quirks: mapOf(plainValue).optional(),
   abort_stops_billing: flag.optional(),
+  abort_stops_plain_billing: flag.optional(),
   models: oneOf(['listed', 'any']).optional(),
   command: listOf(text).optional(),
   ready_path: textThat(pathError).optional(),
@@ -64,6 +65,7 @@ export function toProviderSetting(name: string, row: ProviderRow): ProviderSetti
     headers: row.headers ?? new Map<string, string>(),
     quirks: row.quirks ?? new Map<string, string | number | boolean>(),
     abortStopsBilling: row.abort_stops_billing,
+    abortStopsPlainBilling: row.abort_stops_plain_billing,
     models: row.models,
     server: toServer(row),
   })

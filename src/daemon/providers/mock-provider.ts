@@ -13,6 +13,7 @@ export function mockProviderDefinition(socketPath: string): ProviderDefinition {
     baseUrl: unixBaseUrl(socketPath),
     needsKey: false,
     abortStopsBilling: true,
+    abortStopsPlainBilling: true,
     isMock: true,
     privacy: { trains: false, retains: false },
   }

@@ -18,6 +18,10 @@ export interface ChargingAttempt {
   readonly granted: GrantedRequest
   /** What the endpoint was sent. */
   readonly body: JsonBody
+  /** The request never left this host, so that it cost nothing. */
+  readonly isUnsent: boolean
+  /** It ended before the response was complete, and not by the provider's own word. */
+  readonly isCut: boolean
   /** It was closed while the provider may go on billing. */
   readonly isAbandoned: boolean
 }
@@ -31,40 +35,39 @@ export type AttemptCost = Pick<
 /** The cost of one attempt after its end: at once where the endpoint reported its usage, otherwise once its tokens are counted. */
 export function settledCostOf(
   attempt: ChargingAttempt,
-  held: Money | undefined,
   counter: TokenCounter | undefined,
 ): AttemptCost | Promise<AttemptCost> {
   const { endpoint, meter, body } = attempt
-  if (meter.reported !== undefined) return costAt(meter.read(), attempt, false, held)
+  if (isUsageKnown(attempt)) return costAt(meter.read(), attempt)
   const sent = { body, model: endpoint.modelId }
-  return estimateUsage(meter, ceilingOf(attempt), sent, counter).then((reading) =>
-    costAt(reading, attempt, attempt.isAbandoned, held),
-  )
+  return estimateUsage(meter, ceilingOf(attempt), sent, counter).then((reading) => costAt(reading, attempt))
 }
 
-function costAt(
-  reading: UsageReading,
-  { endpoint: { price }, meter, reportsCost }: ChargingAttempt,
-  isAbandoned: boolean,
-  held: Money | undefined,
-): AttemptCost {
-  const charged = reportsCost ? meter.charged : undefined
-  const input: CostInput = { reading, price, charged, isAbandoned, held }
+/** Whether the provider has reported all that it will bill. A running total is less where the response was cut. */
+export function isUsageKnown({ meter, isCut }: ChargingAttempt): boolean {
+  return meter.reported !== undefined && (!isCut || meter.isReportFinal)
+}
+
+function costAt(reading: UsageReading, attempt: ChargingAttempt): AttemptCost {
+  const { endpoint, meter, reportsCost, isCut, isAbandoned } = attempt
+  const { price } = endpoint
+  // A running total of the charge is no more than a lower bound, which the counts give, too.
+  const charged = reportsCost && (!isCut || meter.isReportFinal) ? meter.charged : undefined
+  const input: CostInput = { reading, price, charged }
   const costs = meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
-  const countSource = isAbandoned ? 'bounded' : reading.countSource
+  const countSource = isAbandoned && !isUsageKnown(attempt) ? 'bounded' : reading.countSource
   return { usage: reading.usage, countSource, cost, costLow, costHigh, costSource, upstreamCost, flag }
 }
 
 /** The cost of one attempt as far as its usage is known now. */
 export function costSoFar(attempt: ChargingAttempt): AttemptCost {
   const { meter } = attempt
-  const reading = meter.reported === undefined ? meter.bounds(ceilingOf(attempt)) : meter.read()
-  return costAt(reading, attempt, false, undefined)
+  return costAt(isUsageKnown(attempt) ? meter.read() : meter.bounds(ceilingOf(attempt)), attempt)
 }
 
 /** The body of an attempt that resumes a stream may be longer than the caller's. */
-function ceilingOf({ endpoint, granted, body }: ChargingAttempt): UsageCeiling {
+function ceilingOf({ endpoint, granted, body, isAbandoned }: ChargingAttempt): UsageCeiling {
   const { request } = granted
   const max = maxAttemptUsage(granted, endpoint)
   const longer = Math.max(0, body.byteLength - request.body.byteLength)
@@ -72,6 +75,7 @@ function ceilingOf({ endpoint, granted, body }: ChargingAttempt): UsageCeiling {
     bounds: { ...max, maxPromptTokens: max.maxPromptTokens + longer },
     mayHideReasoning: request.kind.reasons(endpoint) !== false,
     choices: request.n ?? 1,
+    mayGoOn: isAbandoned,
   }
 }
 

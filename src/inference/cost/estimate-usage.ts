@@ -31,9 +31,9 @@ export async function estimateUsage(
   if (prompt.media > 0 || prompt.tokens > 0) return reading
   const texts = [prompt.texts.join('\n'), prompt.extras.join('\n'), output]
   const counts = await counter.count(model, texts)
-  const [text, extra, completion] = counts ?? []
-  if (text === undefined || extra === undefined || completion === undefined) return reading
-  const counted = { text, extra, completion }
+  const [text, extra, received] = counts ?? []
+  if (text === undefined || extra === undefined || received === undefined) return reading
+  const counted = { text, extra, received, completion: Math.max(received, meter.textChunks) }
   const bounded = OWN_TOKENIZER.test(model)
     ? narrowed(reading, narrowerBounds(counted, prompt, ceiling, meter))
     : reading
@@ -43,6 +43,9 @@ export async function estimateUsage(
 interface Counted {
   readonly text: number
   readonly extra: number
+  /** The tokens of the response's text as a whole. */
+  readonly received: number
+  /** The same, or the chunks it came in where they are more: providers do not join tokens of several chunks. */
   readonly completion: number
 }
 
@@ -75,7 +78,7 @@ interface NarrowerBounds {
 }
 
 function narrowerBounds(
-  { text, completion }: Counted,
+  { text, received, completion }: Counted,
   prompt: PromptText,
   ceiling: UsageCeiling,
   meter: UsageMeter,
@@ -85,12 +88,12 @@ function narrowerBounds(
   const isOne = ceiling.choices === 1
   return {
     // Where texts are joined, tokens may have merged or been split.
-    low: { prompt: below(text) - texts.length, completion: isOne ? below(completion) : 0 },
+    low: { prompt: below(text) - texts.length, completion: isOne ? below(received) : 0 },
     high: {
       // Tools and response formats are shown to the model in a form that only its provider knows.
       prompt: extras.length === 0 ? above(text) + texts.length + templateTokens : Infinity,
       completion:
-        isOne && !ceiling.mayHideReasoning && completion > 0
+        isOne && !ceiling.mayHideReasoning && ceiling.mayGoOn !== true && completion > 0
           ? above(completion) + meter.maxNonTextTokens(1)
           : Infinity,
     },

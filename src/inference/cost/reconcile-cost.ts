@@ -16,22 +16,19 @@ export interface CostInput {
   readonly price: Price | undefined
   /** The cost that the provider reported, where it is used. */
   readonly charged: Money | undefined
-  /** The provider may go on billing a response that is no longer read: up to the hold. */
-  readonly isAbandoned: boolean
-  readonly held: Money | undefined
 }
 
 /** The cost of a settlement and its source: the provider's own figure if it is plausible, otherwise usage × price. */
-export function reconcileCost({ reading, price, charged, isAbandoned, held }: CostInput): Costs {
+export function reconcileCost({ reading, price, charged }: CostInput): Costs {
   const computed = priced(reading.usage, price, costOf)
-  if (charged === undefined && !isAbandoned && reading.countSource === 'reported') return atOurPrice(computed)
+  if (charged === undefined && reading.countSource === 'reported') return atOurPrice(computed)
   const [low, high] = [
     priced(reading.low, price, cheapestCost),
     priced(reading.high, price, mostExpensiveCost),
   ]
   if (charged === undefined) {
     return {
-      ...bounded(computed, low, isAbandoned ? greater(high ?? computed, held) : high),
+      ...bounded(computed, low, high),
       costSource: computed === undefined ? 'none' : 'price',
     }
   }

@@ -10,6 +10,7 @@ import type { UpstreamIds } from '../response/upstream-ids.ts'
 import type { HangUpPolicy } from '../services/services.ts'
 import type { DeliveredText } from './recovery/delivered-text.ts'
 import type { RequestRecord } from './request-record.ts'
+import type { Reservation } from './reservation.ts'
 
 /** What all attempts of one request share. */
 export interface AttemptContext {
@@ -18,6 +19,7 @@ export interface AttemptContext {
   readonly sink: ResponseSink
   readonly record: RequestRecord
   readonly grant: Grant
+  readonly reservation: Pick<Reservation, 'coverSpent'>
   readonly hangUp: HangUpPolicy
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds

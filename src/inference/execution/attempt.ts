@@ -13,7 +13,7 @@ import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
 import { AttemptFacts, lastChunkOf } from './attempt-response.ts'
-import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
+import { CALLER_LEFT, FINISHED, isUnbilled, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './recovery/resumed-stream.ts'
 import type { Resumption } from './recovery/resumption.ts'
 
@@ -41,10 +41,17 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #call: ProviderCall | undefined
   #resolve: ((outcome: AttemptOutcome) => void) | undefined
   #state: AttemptState = 'waiting'
+  #isCut = false
+  #isStopped = false
   /** While draining: how the attempt will have ended, and what cancels its timer. */
   #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
   /** While waiting: chunks without content. */
   #heldBack: string[] = []
+  /** The tokens that were surely used when it was last seen whether the hold covers them. */
+  #checkedTokens = 0
+  #isCovering = false
+  /** The money of the caller's budgets is gone: the response ends with its next text. */
+  #isUsedUp = false
 
   constructor(shared: AttemptContext, endpoint: Endpoint, resumption?: Resumption) {
     const { request, record, providers } = shared
@@ -118,6 +125,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   /** Ends the attempt although the caller is still there. */
   stop(error: BrokerError): void {
     if (this.#drain !== undefined) return this.#abandon(this.#drain.outcome)
+    this.#isStopped = true
     this.#call?.abort()
     this.onError(error)
   }
@@ -142,7 +150,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #leaveUpstream(outcome: AttemptOutcome): void {
     if (this.#isClosed) return
     const { hangUp, clock, sink } = this.#shared
-    if (this.#provider.abortStopsBilling) {
+    if (this.#abortStopsBilling || this.isUnsent) {
+      this.#isCut = true
       this.#call?.abort()
       return this.#close(outcome)
     }
@@ -153,8 +162,14 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     return this.#call?.resume()
   }
 
+  get #abortStopsBilling(): boolean {
+    const { abortStopsBilling, abortStopsPlainBilling } = this.#provider
+    return this.#shared.request.stream ? abortStopsBilling : abortStopsPlainBilling === true
+  }
+
   #abandon(outcome: AttemptOutcome): void {
     if (this.#isClosed) return
+    this.#isCut = true
     this.#call?.abort()
     this.#close(outcome, 'abandoned')
   }
@@ -169,21 +184,37 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onChunk(json: string, chunk: ChatChunk): void {
     this.meter.watch(chunk)
-    if (this.#state === 'draining') return
+    if (this.#state === 'draining') return undefined
+    // The finish reason and the usage are taken whatever the response has cost: only more text ends it.
+    if (this.#isUsedUp && goesOn(chunk)) return this.#cutShort()
     if (this.#state === 'waiting') this.#noteId(chunk)
     if (this.#resumption === undefined) this.#pass(json, chunk)
     else this.#passRest(json, chunk, this.#resumption.rest)
-    if (this.#isOverBudget()) this.#cutShort()
+    return this.#coverSpent()
   }
 
-  #isOverBudget(): boolean {
-    const maxTokens = this.#shared.grant.tokens.get(this.endpoint.id)
-    return (
-      maxTokens !== undefined &&
-      !this.#isClosed &&
-      this.meter.finishReason === undefined &&
-      this.meter.completionSoFar > maxTokens
-    )
+  /**
+   * A provider that goes on beyond the granted tokens may use up the hold. Only what it has surely used counts, since a
+   * response that is within its limit must never be cut by an estimate.
+   */
+  #coverSpent(): void {
+    const { grant, record, reservation } = this.#shared
+    const maxTokens = grant.tokens.get(this.endpoint.id)
+    if (maxTokens === undefined || this.#isCovering || this.#isClosed) return
+    const used = this.meter.minCompletion
+    if (used <= Math.max(maxTokens, this.#checkedTokens)) return
+    this.#checkedTokens = used
+    const { cost, costLow: spent = cost } = record.cost()
+    if (spent === undefined) return
+    const covered = reservation.coverSpent(spent)
+    if (covered === true) return
+    this.#isCovering = true
+    // A ledger that fails reports it at the settlement; the response goes on.
+    const onCovered = (isCovered: boolean): void => {
+      this.#isCovering = false
+      this.#isUsedUp = !isCovered
+    }
+    covered.then(onCovered, () => onCovered(true))
   }
 
   /** Ends the response as a model would that reached its maximum length. */
@@ -236,6 +267,10 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   onPart(part: ChatChunk): void {
     this.meter.watch(part)
     this.#shared.record.add({ type: 'first-chunk', attempt: this })
+    if (this.#drain === undefined) return
+    // The parts that were not sent yet would only cost money.
+    this.#call?.abort()
+    this.#close(this.#drain.outcome)
   }
 
   onResponse(json: string, answer: ChatChunk): void {
@@ -260,11 +295,15 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onError(error: BrokerError): void {
     if (this.#isClosed) return
-    if (this.#drain !== undefined) return this.#close(this.#drain.outcome)
+    this.#isCut = !isUnbilled(error)
+    // A provider that closes the connection has stopped. One that we stop waiting for may go on and bill the rest.
+    const isOurs = this.#isStopped || error.code === 'upstream-timeout'
+    const state = this.#isCut && isOurs && !this.#abortStopsBilling ? 'abandoned' : 'closed'
+    if (this.#drain !== undefined) return this.#close(this.#drain.outcome, state)
     const { record } = this.#shared
     record.add({ type: 'failed', attempt: this, error, ms: record.elapsedMs - this.#startedAt })
     const isPartial = this.#state === 'streaming' || this.#resumption !== undefined
-    this.#close({ type: 'failed', error, isPartial })
+    this.#close({ type: 'failed', error, isPartial }, state)
   }
 
   /** The caller gets this response. */
@@ -309,7 +348,22 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     return this.#shared
   }
 
+  get isUnsent(): boolean {
+    return this.#call?.wasSent !== true
+  }
+
+  get isCut(): boolean {
+    return this.#isCut
+  }
+
   get isAbandoned(): boolean {
     return this.#state === 'abandoned'
   }
+}
+
+/** Whether a chunk brings more text without an end. */
+function goesOn(chunk: ChatChunk): boolean {
+  return (
+    hasOutput(chunk) && !(chunk.choices ?? []).some(({ finish_reason: reason }) => typeof reason === 'string')
+  )
 }

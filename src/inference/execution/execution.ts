@@ -146,14 +146,14 @@ export class Execution implements Stoppable {
     const reservation = new Reservation(hold, accounting)
     this.#reservation = reservation
     this.#sink.start(withCapHeader(headers, grant))
-    const shared = this.#newContext(hold, grant)
+    const shared = this.#newContext(hold, grant, reservation)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
 
-  #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {
+  #newContext({ startedAt }: Hold, grant: Grant, reservation: Reservation): AttemptContext {
     const { clock, hangUp, upstreamIds, providers } = this.#services
     return {
       request: this.#request,
@@ -161,6 +161,7 @@ export class Execution implements Stoppable {
       sink: this.#sink,
       record: this.#record,
       grant,
+      reservation,
       hangUp,
       clock,
       upstreamIds,
@@ -274,7 +275,7 @@ export class Execution implements Stoppable {
   #settleNow(): void | Promise<void> {
     const reservation = this.#reservation
     if (reservation === undefined) return undefined
-    const settlement = this.#record.settlement(reservation.max, this.#services.tokenCounter)
+    const settlement = this.#record.settlement(this.#services.tokenCounter)
     return isPending(settlement)
       ? settlement.then((its) => this.#close(reservation, its))
       : this.#close(reservation, settlement)

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts'
 import { isPending } from '../../base/pending.ts'
-import { ZERO, type Money } from '../../base/money.ts'
+import { ZERO } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
@@ -9,6 +9,7 @@ import {
   addAttemptCosts,
   addUndelivered,
   costSoFar,
+  isUsageKnown,
   NO_COST,
   settledCostOf,
   type ChargingAttempt,
@@ -133,7 +134,7 @@ export class RequestRecord {
       case 'caller-left':
         this.#status = 'cancelled'
         // An endpoint that was sent the request may bill for the prompt, although it hasn't responded.
-        if (event.attempt !== undefined) this.#charge(event.attempt)
+        if (event.attempt?.isUnsent === false) this.#charge(event.attempt)
         return
       case 'resumed':
         if (this.#broken !== undefined) this.#note(this.#broken, true)
@@ -164,7 +165,7 @@ export class RequestRecord {
     } else {
       const gavePart = this.#parts.includes(attempt)
       this.#note(event, gavePart)
-      if (!gavePart && !isUnbilled(error)) this.#silent.push(attempt)
+      if (!gavePart && !attempt.isUnsent && !isUnbilled(error)) this.#silent.push(attempt)
     }
   }
 
@@ -180,7 +181,7 @@ export class RequestRecord {
   }
 
   #attemptOutrun(attempt: ChargingAttempt, ms: number): void {
-    this.#outrun.push(attempt)
+    if (!attempt.isUnsent) this.#outrun.push(attempt)
     this.#errors.push(new BrokerError('upstream-timeout', 'another endpoint sent its first chunk before'))
     this.#failed.push({ endpoint: attempt.endpoint.id, code: OUTRUN, status: undefined, ms: Math.round(ms) })
   }
@@ -213,9 +214,9 @@ export class RequestRecord {
   }
 
   /** At once, unless the tokens of a response without reported usage have to be counted. */
-  settlement(held: Money | undefined, counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
+  settlement(counter: TokenCounter | undefined): Settlement | Promise<Settlement> {
     const durationMs = this.elapsedMs
-    const parts = this.#settledParts(held, counter)
+    const parts = this.#settledParts(counter)
     return isPending(parts)
       ? parts.then((cost) => this.#settlementOf(this.#withUndelivered(cost), durationMs))
       : this.#settlementOf(this.#withUndelivered(parts), durationMs)
@@ -255,27 +256,22 @@ export class RequestRecord {
   /** An endpoint that was left for another one and drained has reported its usage. */
   #withOutrun(bill: AttemptCost): AttemptCost {
     if (this.#outrun.length === 0) return bill
-    const known = this.#outrun.filter(({ meter }) => meter.reported !== undefined)
+    const known = this.#outrun.filter(isUsageKnown)
     return known.length === 0 ? bill : addUndelivered(bill, known.map(costSoFar))
   }
 
   #allSilent(): readonly ChargingAttempt[] {
     if (this.#outrun.length === 0) return this.#silent
-    return [...this.#silent, ...this.#outrun.filter(({ meter }) => meter.reported === undefined)]
+    return [...this.#silent, ...this.#outrun.filter((attempt) => !isUsageKnown(attempt))]
   }
 
-  #settledParts(
-    held: Money | undefined,
-    counter: TokenCounter | undefined,
-  ): AttemptCost | Promise<AttemptCost> {
+  #settledParts(counter: TokenCounter | undefined): AttemptCost | Promise<AttemptCost> {
     if (this.#parts.length === 0) return FREE
     // A response of several parts was delivered with its cost, and the ledger must state the same.
     if (this.#parts.length > 1 && this.#status === 'finished') return this.cost()
     const [only] = this.#parts
-    if (only !== undefined && this.#parts.length === 1) return settledCostOf(only, held, counter)
-    return Promise.all(this.#parts.map(async (part) => settledCostOf(part, held, counter))).then(
-      addAttemptCosts,
-    )
+    if (only !== undefined && this.#parts.length === 1) return settledCostOf(only, counter)
+    return Promise.all(this.#parts.map(async (part) => settledCostOf(part, counter))).then(addAttemptCosts)
   }
 }
 
@@ -298,6 +294,8 @@ function maxOf({ cost, costHigh }: AttemptCost): AttemptCost {
 }
 
 /** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
-function isUnbilled({ details: { status = 0, isUnsent, mayRepeat, mayBeCharged } }: BrokerError): boolean {
+export function isUnbilled({
+  details: { status = 0, isUnsent, mayRepeat, mayBeCharged },
+}: BrokerError): boolean {
   return (status >= 400 && mayBeCharged !== true) || isUnsent === true || mayRepeat === true
 }

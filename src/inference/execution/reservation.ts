@@ -11,6 +11,8 @@ import type { RequestRecord } from './request-record.ts'
 export class Reservation {
   #hold: Hold
   readonly #accounting: RequestAccounting
+  /** A raise that is being written. */
+  #raising: Promise<RaiseOutcome> | undefined
 
   constructor(hold: Hold, accounting: RequestAccounting) {
     this.#hold = hold
@@ -42,7 +44,7 @@ export class Reservation {
     // The grant admits endpoints without a price only where that is allowed.
     if (next === undefined || costHigh === undefined || held === undefined) return true
     const needed = money(costHigh + next)
-    return needed <= held || this.#raise(money(needed - held))
+    return needed <= held || (await this.#raise(money(needed - held))) === 'raised'
   }
 
   /**
@@ -54,29 +56,64 @@ export class Reservation {
     const next = price && maxCostOf(maxAttemptUsage(granted, endpoint), price)
     // The grant admits endpoints without a price only where that is allowed.
     if (next === undefined || this.#hold.maxCost === undefined) return true
-    return this.#raise(next)
+    return (await this.#raise(next)) === 'raised'
+  }
+
+  /**
+   * Raises the hold of a running response that has surely cost `spent` already: by as much again, or to just that. False when
+   * the caller's budgets are used up.
+   */
+  coverSpent(spent: Money): true | Promise<boolean> {
+    const held = this.#hold.maxCost
+    return held === undefined || spent <= held ? true : this.#coverMore(spent, held)
+  }
+
+  async #coverMore(spent: Money, held: Money): Promise<boolean> {
+    const needed = money(spent - held)
+    if (needed < held && (await this.#raise(held)) !== 'over-budget') return true
+    // A full disk is no reason to cut a response: its entry is written when there is space.
+    return (await this.#raise(needed)) !== 'over-budget'
+  }
+
+  async #raise(more: Money): Promise<RaiseOutcome> {
+    this.#raising = this.#increase(more)
+    try {
+      return await this.#raising
+    } finally {
+      this.#raising = undefined
+    }
   }
 
   /** Nothing waits between the look at the allowance and the raise, so that no other request can hold the same money. */
-  async #raise(more: Money): Promise<boolean> {
+  async #increase(more: Money): Promise<RaiseOutcome> {
     const accounting = this.#accounting
     const hold = this.#hold
     const left = accounting.allowance(hold.caller)?.remaining
-    if (left !== undefined && more > left) return false
+    if (left !== undefined && more > left) return 'over-budget'
     try {
       this.#hold = await accounting.increaseHold(hold, money((hold.maxCost ?? ZERO) + more))
-      return true
+      return 'raised'
     } catch (error) {
-      if (error instanceof BrokerError && REFUSALS.has(error.code)) return false
+      if (error instanceof BrokerError && (error.code === 'store-full' || error.code === 'over-budget'))
+        return error.code
       throw error
     }
   }
 
   /** No request waits for the disk, and the ledger itself reports what it couldn't write. */
   settle(settlement: Settlement): void {
+    const raising = this.#raising
+    if (raising === undefined) return this.#settle(settlement)
+    // The hold that is settled is the raised one.
+    const settle = (): void => this.#settle(settlement)
+    raising.then(settle, settle)
+    return undefined
+  }
+
+  #settle(settlement: Settlement): void {
     this.#accounting.settle(this.#hold, settlement).catch(() => undefined)
   }
 }
 
-/** The disk is full, or the process that keeps the ledger finds that the amount exceeds a budget. */
-const REFUSALS: ReadonlySet<string> = new Set(['store-full', 'over-budget'])
+/** `over-budget` also when the process that keeps the ledger finds it; `store-full` when the disk is full. */
+type RaiseOutcome = 'raised' | 'over-budget' | 'store-full'

@@ -49,6 +49,10 @@ class Batches implements ProviderCall {
     this.#send(0)
   }
 
+  get wasSent(): boolean {
+    return this.#sum.data.length > 0 || this.#current?.wasSent === true
+  }
+
   abort(): void {
     this.#isOver = true
     this.#current?.abort()

@@ -2,7 +2,13 @@ import { roundUsd, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
-import { parseWireUsage, type ChatChoice, type ChatChunk, type WireUsage } from '../../wire/openai/chat.ts'
+import {
+  parseWireUsage,
+  usageIn,
+  type ChatChoice,
+  type ChatChunk,
+  type WireUsage,
+} from '../../wire/openai/chat.ts'
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
@@ -24,6 +30,8 @@ export interface UsageCeiling {
   /** The model may have used reasoning tokens that it did not show, up to its limit. */
   readonly mayHideReasoning: boolean
   readonly choices: number
+  /** The provider may have gone on to the maximum after the response was no longer read. */
+  readonly mayGoOn?: boolean | undefined
 }
 
 /** Measures the usage of one response from its chunks; the result can be read at any moment. */
@@ -34,11 +42,17 @@ export class UsageMeter {
   /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
   #charactersAtReport = 0
   #charged: Money | undefined
+  /** The report came in a chunk of its own, as the last one does; a running total comes with text. */
+  #isReportFinal = false
+  /** Embeddings, which may come in parts: a report covers the parts before it. */
+  #hasVectors = false
   #isEstimate = false
   #finishReason: string | undefined
   /** UTF-16 units of text received; a chunk with text carries at least one token. */
   #characters = 0
+  /** Chunks with text or vectors. */
   #chunksWithText = 0
+  #textChunks = 0
   #calls = 0
   /** All received text, for a tokenizer; given up when it is too long. */
   #text: TextBuffer | undefined = new TextBuffer()
@@ -61,11 +75,18 @@ export class UsageMeter {
     return this.#text?.toString()
   }
 
-  /** An estimate of the completion tokens so far that is never far too low: a chunk with text has at least one. */
-  get completionSoFar(): number {
-    return (
-      this.reported?.completion ?? Math.max(this.#chunksWithText, this.#characters / CHARACTERS_PER_TOKEN)
-    )
+  /** Completion tokens that have surely been used so far: as many as were reported, or as few as the text can have. */
+  get minCompletion(): number {
+    return Math.max(this.#reported?.completion ?? 0, this.#minTextTokens)
+  }
+
+  /** Chunks with text: providers send each token at most once, so that a chunk is believed to have at least one. */
+  get textChunks(): number {
+    return this.#textChunks
+  }
+
+  get #minTextTokens(): number {
+    return Math.ceil(this.#characters / MAX_CHARACTERS_PER_TOKEN)
   }
 
   /**
@@ -79,6 +100,11 @@ export class UsageMeter {
     if (this.#characters === 0) return reported
     const isBehind = this.#characters > this.#charactersAtReport
     return isBehind || reported.completion === 0 ? undefined : reported
+  }
+
+  /** Whether the report covers a response that was not read to its end: it is no running total, nor that of a part. */
+  get isReportFinal(): boolean {
+    return this.#isReportFinal || (this.#finishReason !== undefined && !this.#hasVectors)
   }
 
   /**
@@ -96,11 +122,13 @@ export class UsageMeter {
 
   /** Measures one chunk, or an unstreamed response. */
   watch(chunk: ChatChunk): void {
-    const { usage = null } = chunk
-    const isReport = usage !== null && this.#addUsage(usage, isEstimate(chunk))
+    const usage = usageIn(chunk)
+    const isReport = usage !== undefined && usage !== null && this.#addUsage(usage, isEstimate(chunk))
     if (Array.isArray(chunk.data)) this.#addVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
-    if (isReport) this.#charactersAtReport = this.#characters
+    if (!isReport) return
+    this.#charactersAtReport = this.#characters
+    this.#isReportFinal = !this.#hasVectors && (chunk.choices ?? []).length === 0
   }
 
   #addUsage(value: unknown, isEstimate: boolean): boolean {
@@ -115,6 +143,7 @@ export class UsageMeter {
 
   /** A report that came with earlier batches does not cover this one. */
   #addVectors(isReport: boolean): void {
+    this.#hasVectors = true
     this.#chunksWithText++
     if (!isReport) this.#reported = undefined
   }
@@ -129,6 +158,7 @@ export class UsageMeter {
     if (characters === 0) return
     this.#characters += characters
     this.#chunksWithText++
+    this.#textChunks++
   }
 
   /** Keeps the text of a choice and returns its length. */
@@ -162,20 +192,22 @@ export class UsageMeter {
   bounds(ceiling: UsageCeiling): UsageReading {
     const { texts, tokens } = promptTextOf(this.#body)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
-    const low = this.#counts(
-      tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN),
-      Math.ceil(this.#characters / MAX_CHARACTERS_PER_TOKEN),
-    )
-    const high = this.#counts(ceiling.bounds.maxPromptTokens, this.#maxCompletion(ceiling))
+    const low = this.#counts(tokens + Math.ceil(characters / MAX_CHARACTERS_PER_TOKEN), this.#minTextTokens)
+    const { maxPromptTokens } = ceiling.bounds
+    const high = this.#hasVectors
+      ? this.#withImages({ ...ZERO_USAGE, prompt: maxPromptTokens })
+      : this.#counts(maxPromptTokens, this.#maxCompletion(ceiling))
     return { usage: within(low, this.#estimate(), high), countSource: 'bounded', low, high }
   }
 
-  #maxCompletion({ bounds, mayHideReasoning, choices }: UsageCeiling): number {
+  #maxCompletion({ bounds, mayHideReasoning, mayGoOn, choices }: UsageCeiling): number {
     const requested = bounds.maxCompletionTokens
     const seen = this.#characters * MAX_BYTES_PER_CHARACTER + this.maxNonTextTokens(choices)
     // A model that exceeds the requested maximum keeps to no limit.
-    if (this.#characters / CHARACTERS_PER_TOKEN > requested) return mayHideReasoning ? seen + requested : seen
-    return mayHideReasoning || this.#characters === 0 ? requested : Math.min(seen, requested)
+    const believed = Math.max(this.#characters / CHARACTERS_PER_TOKEN, this.#textChunks)
+    if (believed > requested) return mayHideReasoning ? seen + requested : seen
+    const isAnyLength = mayHideReasoning || mayGoOn === true || this.#characters === 0
+    return isAnyLength ? requested : Math.min(seen, requested)
   }
 
   /** Maximum number of completion tokens that are not text. */
@@ -193,7 +225,7 @@ export class UsageMeter {
         Math.ceil(characters / CHARACTERS_PER_TOKEN) +
         messages * MESSAGE_TOKENS +
         media * MEDIA_TOKENS,
-      Math.ceil(this.#characters / CHARACTERS_PER_TOKEN),
+      Math.max(this.#textChunks, Math.ceil(this.#characters / CHARACTERS_PER_TOKEN)),
     )
   }
 
@@ -268,7 +300,26 @@ function textsIn({ delta, message, text }: ChatChoice): unknown[] {
   if (typeof text === 'string') return [text]
   const part = delta ?? message
   if (part === null || part === undefined) return []
-  const texts: unknown[] = [part.content, part.reasoning ?? part.reasoning_content, part.refusal]
-  for (const call of part.tool_calls ?? []) texts.push(call.function?.name, call.function?.arguments)
+  const { content, refusal, tool_calls: calls, function_call: call, audio } = part
+  const texts: unknown[] = [content, part.reasoning ?? part.reasoning_content, refusal]
+  if (Array.isArray(content)) addPartsOf(content, texts)
+  // Reasoning that is repeated in its details counts once.
+  if (typeof texts[1] !== 'string' && Array.isArray(part.reasoning_details))
+    addPartsOf(part.reasoning_details, texts)
+  if (calls !== undefined && calls !== null)
+    for (const each of calls) texts.push(each.function?.name, each.function?.arguments)
+  if (call !== undefined && call !== null) texts.push(call.name, call.arguments)
+  if (audio !== undefined && audio !== null) texts.push(audio.transcript)
   return texts
+}
+
+/** Adds the texts of a list of parts, which some providers send instead of one text. */
+function addPartsOf(parts: readonly unknown[], texts: unknown[]): void {
+  for (const part of parts) {
+    if (!isObject(part)) continue
+    const { text, thinking, summary } = part
+    texts.push(text, summary)
+    if (!Array.isArray(thinking)) texts.push(thinking)
+    else for (const thought of thinking) if (isObject(thought)) texts.push(thought['text'])
+  }
 }

@@ -1,5 +1,5 @@
 import type { Row, SqlValue } from '../../store/sql.ts'
-import { count, maybeAmount, maybeCount, maybeText, text } from './row-readers.ts'
+import { amount, count, maybeAmount, maybeCount, maybeText, text } from './row-readers.ts'
 import type {
   CostSource,
   CountSource,
@@ -10,6 +10,7 @@ import type {
   Settlement,
   Usage,
 } from '../types.ts'
+import { uncertainOf } from '../uncertainty.ts'
 
 /** A settlement in which the fields that are unknown after a crash may be absent. */
 export type EntrySettlement = Omit<Settlement, 'durationMs' | 'priceVersion'> &
@@ -80,7 +81,7 @@ export function rowValues(
     cost ?? null,
     costLow ?? null,
     costHigh ?? null,
-    adjustment?.uncertain ?? (cost === undefined ? (costHigh ?? 0) : 0),
+    adjustment?.uncertain ?? uncertainOf(settlement),
     adjustment?.unpriced ?? (cost === undefined && costHigh === undefined ? 1 : 0),
     settlement.upstreamCost ?? null,
     cost === undefined ? 'none' : (settlement.costSource ?? 'price'),
@@ -128,6 +129,7 @@ export function entryFrom(row: Row): Entry {
     cost: maybeAmount(row, 'cost_nano'),
     costLow: maybeAmount(row, 'cost_low_nano'),
     costHigh: maybeAmount(row, 'cost_high_nano'),
+    uncertain: amount(row, 'uncertain_nano'),
     costSource: text(row, 'cost_source') as CostSource,
     upstreamCost: maybeAmount(row, 'upstream_cost_nano'),
     flag: maybeText(row, 'flag'),

@@ -37,6 +37,7 @@ function withSetting(
     displayName: setting.displayName ?? definition.displayName,
     baseUrl: setting.baseUrl ?? definition.baseUrl,
     abortStopsBilling: setting.abortStopsBilling ?? definition.abortStopsBilling,
+    abortStopsPlainBilling: setting.abortStopsPlainBilling ?? definition.abortStopsPlainBilling,
     quirks: { ...definition.quirks, ...quirksOf(setting) },
     headers: { ...definition.headers, ...Object.fromEntries(setting.headers) },
   }
@@ -49,6 +50,7 @@ function definitionFrom(setting: ProviderSetting): ProviderDefinition {
     displayName: setting.displayName ?? setting.name,
     baseUrl: setting.baseUrl ?? '',
     abortStopsBilling: setting.abortStopsBilling ?? setting.server !== undefined,
+    abortStopsPlainBilling: setting.abortStopsPlainBilling,
     needsKey: setting.keyEnv !== undefined,
     quirks: quirksOf(setting),
     headers: Object.fromEntries(setting.headers),

@@ -5,7 +5,7 @@ export const openrouter: ProviderDefinition = {
   displayName: 'OpenRouter',
   baseUrl: 'https://openrouter.ai/api/v1',
   needsKey: true,
-  // True for most of the providers behind it; its documentation lists them under “Stream cancellation”.
+  // For streams only, and true for most of the providers behind it; its documentation lists them under “Stream cancellation”.
   abortStopsBilling: true,
   // It passes an assistant prefix through; whether the provider behind it continues from the prefix is not documented.
   quirks: { speaksOpenRouter: true, prefixMarker: 'none' },

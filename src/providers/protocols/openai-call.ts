@@ -53,7 +53,9 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #isPaused = false
   #permit: Permit | undefined
   #timeouts: ResponseTimeouts | undefined
+  /** Until it has ended. */
   #call: UpstreamCall | undefined
+  #sent: UpstreamCall | undefined
   #leave: (() => void) | undefined
   #stream: StreamReader | undefined
   /** Set once the response shows what it is: by its status, or by its first bytes, since labels can be wrong. */
@@ -93,10 +95,15 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     const body = requestBody(this.#request, quirks)
     const headers = headersOf(lease, this.#request)
     this.#timeouts?.onSent()
-    this.#call = upstream.send({ method: 'POST', path, headers, body }, this)
+    this.#sent = upstream.send({ method: 'POST', path, headers, body }, this)
+    this.#call = this.#sent
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
     if (this.#request.stream) this.#stream = this.#createStreamReader()
+  }
+
+  get wasSent(): boolean {
+    return this.#sent?.wasSent === true
   }
 
   abort(): void {

@@ -43,6 +43,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     displayName: definition.displayName,
     keyCount: dispatcher.keyCount,
     abortStopsBilling: definition.abortStopsBilling,
+    abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
     isLocal: parts.isLocal ?? false,
     privacy: definition.privacy,

@@ -58,6 +58,8 @@ type HeaderName = (typeof READ_HEADERS)[number] | (typeof LIMIT_HEADERS)[number]
 export type UpstreamHeaders = Readonly<Partial<Record<HeaderName, string | string[] | undefined>>>
 
 export interface UpstreamCall {
+  /** Whether anything of the request has been written to a connection. If not, the provider cannot know of it. */
+  readonly wasSent: boolean
   /** Closes the connection. The handler is not called any more, not even `onError`. */
   abort(): void
   pause(): void
@@ -105,6 +107,7 @@ const ABORTED = new BrokerError('upstream-failed', 'aborted by us')
 /** One call, between undici and our handler. */
 class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #handler: UpstreamHandler
+  wasSent = false
   #controller: Dispatcher.DispatchController | undefined
   #isOver = false
   #isPaused = false
@@ -135,6 +138,7 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#controller = controller
     // The caller may have left while the request waited for a connection.
     if (this.#isOver) controller.abort(ABORTED)
+    else this.wasSent = true
   }
 
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: UpstreamHeaders): void {

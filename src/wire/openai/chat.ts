@@ -154,6 +154,16 @@ const wireUsage = z.looseObject({
 
 export type WireUsage = z.infer<typeof wireUsage>
 
+/**
+ * The usage of a chunk. Some providers put it elsewhere: Groq's streams have it in `x_groq` of the last chunk
+ * (https://console.groq.com/docs/api-reference, 2026-11), Moonshot's in the last choice.
+ */
+export function usageIn({ usage, x_groq: extra, choices }: ChatChunk): unknown {
+  if (usage !== undefined && usage !== null) return usage
+  if (isObject(extra) && extra['usage'] !== undefined) return extra['usage']
+  return choices?.[0]?.usage
+}
+
 /** Reads a usage object; `undefined` when it is missing or invalid. */
 export function parseWireUsage(value: unknown): WireUsage | undefined {
   if (isPlainUsage(value)) return value
@@ -189,6 +199,7 @@ export interface ChatChunk {
   /** The vectors of an embedding, which has no choices. */
   readonly data?: unknown
   readonly usage?: unknown
+  readonly x_groq?: unknown
   readonly error?: unknown
   /** The metadata of a response of another aibroker. */
   readonly x_aibroker?: unknown
@@ -198,6 +209,7 @@ export interface ChatChoice {
   readonly index?: number | undefined
   readonly delta?: ChatDelta | null | undefined
   readonly message?: ChatDelta | null | undefined
+  readonly usage?: unknown
   readonly error?: unknown
   readonly finish_reason?: string | null | undefined
   readonly native_finish_reason?: unknown
@@ -211,9 +223,15 @@ export interface ChatDelta {
   readonly reasoning_content?: unknown
   readonly reasoning_details?: unknown
   readonly refusal?: unknown
-  readonly tool_calls?:
-    | readonly { readonly function?: { readonly name?: string; readonly arguments?: string } }[]
-    | null
+  readonly tool_calls?: readonly { readonly function?: CalledFunction }[] | null
+  /** OpenAI's older form of `tool_calls`. */
+  readonly function_call?: CalledFunction | null
+  readonly audio?: { readonly transcript?: unknown } | null
+}
+
+interface CalledFunction {
+  readonly name?: string
+  readonly arguments?: string
 }
 
 /**

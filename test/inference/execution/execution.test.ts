@@ -105,7 +105,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
     send: (call, listener) => {
       const attempt = script[outcome.attempts.push(nameOf(id, call, outcome.text)) - 1] ?? responds('more')
       queueMicrotask(() => attempt(listener))
-      return { abort: () => {}, pause: () => {}, resume: () => {} }
+      return { wasSent: true, abort: () => {}, pause: () => {}, resume: () => {} }
     },
     close: () => Promise.resolve(),
   })

@@ -183,6 +183,20 @@ const price: fc.Arbitrary<Price> = fc.record({
   date: fc.constant(undefined),
 })
 
+test('the tokens that were surely used are never more than the true ones, wherever a stream is cut into chunks', () => {
+  const anyTokenizer = fc.constantFrom(...TOKENIZERS)
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 8 }), fc.nat(9), anyTokenizer, (texts, size, tokenizer) => {
+      const whole = texts.join('')
+      const meter = new UsageMeter(jsonBodyOf('{"model":"m","messages":[]}'))
+      for (let at = 0; at < whole.length; at += size + 1)
+        meter.watch({ choices: [{ delta: { content: whole.slice(at, at + size + 1) } }] })
+      expect(meter.minCompletion).toBeLessThanOrEqual(tokenizer.encode(whole).length)
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('the true cost is between the bounds, whatever part of the prompt was cached and of the completion was reasoning', () => {
   fc.assert(
     fc.property(exchanges, price, fc.nat(), fc.nat(), (exchange, price, cached, written) => {
@@ -203,8 +217,6 @@ test('the true cost is between the bounds, whatever part of the prompt was cache
         reading,
         price,
         charged: undefined,
-        isAbandoned: false,
-        held: undefined,
       })
       expect(booked.costLow).toBeLessThanOrEqual(cost)
       expect(booked.costHigh).toBeGreaterThanOrEqual(cost)
@@ -258,8 +270,6 @@ test('images with a price of their own count in the cost, in the bounds and in t
     reading,
     price: perPicture,
     charged: undefined,
-    isAbandoned: false,
-    held: undefined,
   })
   expect(booked.cost).toBe(parseUsd('0.01012'))
   expect(maxChatUsage({ body: seen, maxTokens: 10, n: 1 }, at)).toMatchObject({ maxImages: 2 })
@@ -301,7 +311,7 @@ test.each([
   const meter = new UsageMeter(body)
   for (const chunk of chunks) meter.watch(chunk)
   expect(meter.reported).toBeUndefined()
-  expect(meter.completionSoFar).toBeGreaterThan(7)
+  expect(meter.minCompletion).toBe(1)
   const ceiling = ceilingOf(body, false)
   for (const model of ['gpt-4o', 'other']) {
     const reading = await estimateUsage(meter, ceiling, { body, model }, COUNTER)
@@ -355,7 +365,7 @@ test('a charge that is based on an estimate is replaced by our cost if our bound
   const price: Price = { input: parseUsd('1'), output: parseUsd('1'), source: undefined, date: undefined }
   const counts = (prompt: number): Usage => usage({ prompt, completion: 10 })
   const reading = { usage: counts(20), countSource: 'counted', low: counts(10), high: counts(40) } as const
-  const question = { reading, price, isAbandoned: false, held: undefined }
+  const question = { reading, price }
   const own = reconcileCost({ ...question, charged: undefined })
   expect(own.cost).toBeDefined()
   const within = reconcileEstimate({ ...question, charged: own.costHigh })
@@ -365,4 +375,77 @@ test('a charge that is based on an estimate is replaced by our cost if our bound
   expect(beyond.flag).toContain('our price makes it')
   const unpriced = reconcileEstimate({ ...question, price: undefined, charged: parseUsd('3') })
   expect(unpriced).toMatchObject({ cost: parseUsd('3'), costSource: 'upstream' })
+})
+
+const question = jsonBodyOf('{"model":"m","messages":[{"role":"user","content":"hi"}]}')
+
+test('each chunk with text is believed to have at least one token, whatever a tokenizer makes of the whole', async () => {
+  const chunk = fc.record({
+    content: fc.constantFrom('a', 'b', ' ', 'word', 'two words', ''),
+    reasoning: fc.constantFrom(undefined, '', 'x'),
+  })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(chunk, { maxLength: 150 }),
+      fc.constantFrom('gpt-4o', 'other'),
+      async (chunks, model) => {
+        const meter = new UsageMeter(question)
+        for (const delta of chunks) meter.watch({ choices: [{ delta }] })
+        const withText = chunks.filter(({ content, reasoning = '' }) => content + reasoning !== '').length
+        for (const maxTokens of [20, 8000]) {
+          const ceiling = { ...ceilingOf(question, false), choices: 1 }
+          const bounds = { ...ceiling.bounds, maxCompletionTokens: maxTokens }
+          const readings = [
+            meter.bounds({ ...ceiling, bounds }),
+            await estimateUsage(meter, { ...ceiling, bounds }, { body: question, model }, counter),
+          ]
+          for (const { usage, low, high } of readings) {
+            expect(usage?.completion).toBeGreaterThanOrEqual(withText)
+            expect(usage?.completion).toBeGreaterThanOrEqual(low?.completion ?? Infinity)
+            expect(usage?.completion).toBeLessThanOrEqual(high?.completion ?? -1)
+          }
+        }
+      },
+    ),
+  )
+})
+
+test('a hundred chunks of one letter are booked as a hundred tokens', async () => {
+  const meter = new UsageMeter(question)
+  for (let nth = 0; nth < 100; nth++) meter.watch({ choices: [{ delta: { content: 'a' } }] })
+  expect(meter.read().usage?.completion).toBe(100)
+  const sent = { body: question, model: 'other' }
+  const { usage } = await estimateUsage(meter, ceilingOf(question, false), sent, counter)
+  expect(usage?.completion).toBe(100)
+})
+
+const counts = { prompt_tokens: 10, completion_tokens: 5 }
+const last = { delta: {}, finish_reason: 'stop' }
+
+test.each([
+  [
+    'in `x_groq` of the last chunk',
+    { choices: [last], x_groq: { id: 'req', usage: { ...counts, total_time: 0.01 } } },
+  ],
+  ['in the last choice', { choices: [{ ...last, usage: counts }] }],
+])('usage %s is read', (_where, chunk) => {
+  const meter = new UsageMeter(question)
+  meter.watch(onceUpon)
+  meter.watch(chunk)
+  expect(meter.reported).toMatchObject({ prompt: 10, completion: 5 })
+})
+
+test.each([
+  ['a list of parts', { content: [{ type: 'text', text: 'some words' }] }],
+  [
+    'a list of thoughts',
+    { content: [{ type: 'thinking', thinking: [{ type: 'text', text: 'some words' }] }] },
+  ],
+  ['details of reasoning', { reasoning_details: [{ type: 'reasoning.text', text: 'some words' }] }],
+  ['an older function call', { function_call: { name: 'f', arguments: '{"some":1}' } }],
+  ['the transcript of a sound', { audio: { transcript: 'some words' } }],
+])('a response that is %s is counted', (_what, delta) => {
+  const meter = new UsageMeter(question)
+  meter.watch({ choices: [{ delta }] })
+  expect(meter.read().usage?.completion).toBeGreaterThanOrEqual(2)
 })

@@ -163,6 +163,7 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
     if (this.#isReused) this.#staleUntilMs = this.#parts.timer.in(MAX_STALE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
+    call.wasSent = true
     writeRequest(this.#socket, call.head, call.body)
   }
 

@@ -15,6 +15,7 @@ export class HttpCall implements UpstreamCall {
   readonly body: string | Uint8Array | undefined
   readonly handler: UpstreamHandler
   host: CallHost | undefined
+  wasSent = false
   /** How long it may wait for a connection, on the clock of the pool's timer. */
   dueMs = Infinity
   #isOver = false

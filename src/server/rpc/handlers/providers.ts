@@ -80,6 +80,7 @@ function providerRow(
     ...(priority === undefined ? {} : { priority }),
     is_stand_in: definition.isMock ?? false,
     abort_stops_billing: definition.abortStopsBilling,
+    abort_stops_plain_billing: definition.abortStopsPlainBilling === true,
   }
 }
 

@@ -20,7 +20,10 @@ const provider = z
     is_stand_in: z
       .boolean()
       .describe('Whether it is built in and never chosen by `auto` while a real provider is available.'),
-    abort_stops_billing: z.boolean().describe('Whether aborting a request also stops its billing.'),
+    abort_stops_billing: z.boolean().describe('Whether aborting a stream also stops its billing.'),
+    abort_stops_plain_billing: z
+      .boolean()
+      .describe('Whether aborting a request without a stream also stops its billing; false when unknown.'),
   })
   .meta({ id: 'ProviderDetails' })
 
@@ -90,6 +93,7 @@ export const providersMethods = {
           priority: 1,
           is_stand_in: false,
           abort_stops_billing: false,
+          abort_stops_plain_billing: false,
         },
       ],
     },
