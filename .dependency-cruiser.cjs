@@ -38,8 +38,14 @@ module.exports = {
     ...Object.entries(layers.inside).flatMap(([module, order]) => orderRules(`src/${module}`, order)),
     never('clients-use-the-sdk', '^(ui|src/mcp-servers|src/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|sdk-node|mcp-servers|cli)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|mcp-servers|cli|offline)/',
     }),
+    {
+      name: 'only-the-command-line-works-offline',
+      severity: 'error',
+      from: { path: '^(ui|src)/', pathNot: '^src/(cli|offline)/' },
+      to: { path: '^src/offline/' },
+    },
     never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
     {
       name: 'only-the-store-imports-the-database',

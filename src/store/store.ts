@@ -6,6 +6,7 @@ import { Checkpoints } from './checkpoints.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { openReadOnly, type ReadOnlyStore } from './read-only.ts'
 import { prepare, type Statement } from './sql.ts'
 import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
@@ -26,6 +27,10 @@ export interface Store {
   whenDrained(): Promise<void>
   /** False while the disk is full: check it before accepting a request that will have to be written. */
   isWritable(): boolean
+  /** What is committed now, on a connection of its own: for readers that take several turns. Delays checkpoints. */
+  snapshot(): ReadOnlyStore
+  /** The path of the file. */
+  readonly path: string
   /** Resolves when everything queued so far is committed and on the disk. */
   flush(): Promise<void>
   /**
@@ -98,6 +103,8 @@ function openAlone({
       queue: (job) => queue.queue(job),
       whenDrained: () => queue.whenDrained(),
       isWritable: () => queue.isWritable,
+      snapshot: () => openReadOnly(path),
+      path,
       async flush() {
         const written = queue.writeWithRetry(() => undefined)
         await queue.whenDrained()

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
@@ -38,10 +39,32 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(stopClearing)
   const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   recoverHolds(ledger, log)
+  stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   const since = Math.floor(clock.now() / 1000) - SEED_WINDOW_S
   endpointStats.load(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
   return { ledger, limitStore, limits, tokenCounter, endpointStats }
+}
+
+const ROLL_UP_INTERVAL_MS = 60_000
+
+/**
+ * Adds new rows up now, every minute and at the end: what a roll-up knows can't be cut off unnoticed. A full disk is reported
+ * elsewhere.
+ */
+function startRollingUp(ledger: Ledger, clock: Clock): () => Promise<void> {
+  const rollUp = (): Promise<void> => ledger.rollUp().catch(() => undefined)
+  let cancel: () => void
+  const run = (): void => {
+    void rollUp()
+    cancel = clock.after(ROLL_UP_INTERVAL_MS, run)
+  }
+  run()
+  return async () => {
+    cancel()
+    await ledger.whenWritten()
+    await rollUp()
+  }
 }
 
 /** Turns holds that a killed broker left open into entries with cost bounds. The start does not wait for it. */
