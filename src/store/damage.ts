@@ -6,8 +6,8 @@ export function damagedDatabase(path: string, cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new BrokerError(
     'cannot-start',
-    `the database ${path} is damaged (${reason}): restore a backup, or stop the broker and write what can be read ` +
-      `into a new file with “hero_aibroker doctor --salvage ${path}”`,
+    `the database ${path} is damaged (${reason}): write what can be read into a new file with ` +
+      `“hero_aibroker doctor --salvage ${path}”, restore a backup, or name another data folder with PATH_VAR`,
     { cause },
   )
 }

@@ -7,6 +7,10 @@ const STORAGE_CODES: ReadonlySet<number> = new Set([
   14, // SQLITE_CANTOPEN
 ])
 const BUSY = 5
+const DAMAGED: ReadonlySet<number> = new Set([
+  11, // SQLITE_CORRUPT
+  26, // SQLITE_NOTADB
+])
 
 /** True when the disk or another program is the cause, not the statement. */
 export function isStorageError(error: unknown): boolean {
@@ -16,6 +20,11 @@ export function isStorageError(error: unknown): boolean {
 /** True when another program holds the lock. */
 export function isBusy(error: unknown): boolean {
   return primaryCode(error) === BUSY
+}
+
+/** True when the content of the file is not what SQLite has written. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGED.has(primaryCode(error))
 }
 
 /** The low byte of the result code; the rest only says which system call failed. */

@@ -3,11 +3,13 @@ import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { damagedDatabase } from './damage.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { openReadOnly, type ReadOnlyStore } from './read-only.ts'
 import { prepare, type Statement } from './sql.ts'
+import { isDamage } from './sqlite-errors.ts'
 import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous. Writes are grouped, and an acknowledged write survives `kill -9`. */
@@ -58,11 +60,12 @@ export function openStore(options: StoreOptions): Store {
     mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 })
     return openAlone(options)
   } catch (error) {
-    throw error instanceof BrokerError ? error : cannotOpen(options.path, error)
+    throw isDamage(error) ? damagedDatabase(options.path, error) : cannotOpen(options.path, error)
   }
 }
 
 function cannotOpen(path: string, cause: unknown): BrokerError {
+  if (cause instanceof BrokerError) return cause
   const reason = cause instanceof Error ? cause.message : String(cause)
   const message = `cannot use the database ${path} (${reason}): repair its folder, or name another one with PATH_VAR`
   return new BrokerError('cannot-start', message, { cause })

@@ -8,6 +8,7 @@ import type { Services } from '../../inference/services/services.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
 import { OPEN_FILES_EXHAUSTED, OPEN_FILES, type Warnings } from '../../runtime/warnings.ts'
+import { reading } from '../../store/damage.ts'
 import type { EndpointStats } from '../../telemetry/endpoint-stats.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
@@ -46,10 +47,12 @@ export async function buildServices(
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
     inFlight: createInFlight(),
     responseCache: createResponseCache(clock),
-    idempotency: createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
+    idempotency: reading(store.path, () =>
+      createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
+    ),
     concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests),
     endpointStats: withMetrics(endpointStats, metrics, warnings),
-    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
+    upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
     modelLists: registry.lists,
     routerEndpoints: registry.lists,
     clock,

@@ -51,9 +51,17 @@ export class ClearedDays {
     this.#putSeal.run(seal.text)
   }
 
+  /** Notes the digest of what the table has now. */
+  seal(): void {
+    this.#putSeal.run(this.#sealOfAll().text)
+  }
+
   #currentSeal(): Seal {
     const stored = this.#seal.get()
-    if (stored !== undefined) return new Seal(text(stored, 'value'))
+    return stored === undefined ? this.#sealOfAll() : new Seal(text(stored, 'value'))
+  }
+
+  #sealOfAll(): Seal {
     const seal = new Seal()
     for (const row of this.#all.iterate()) seal.add(row)
     return seal

@@ -157,7 +157,7 @@ class Walk {
     // Absent after an update from a version without it, until rows are cleared again.
     if (stored !== undefined && text(stored, 'value') !== seal.text)
       this.#problems.add({ kind: 'totals', reason: 'the totals of rows that were cleared away were changed' })
-    if (!isEmpty && this.#marks.cleared === 0)
+    if (!isEmpty && this.#marks.cleared === 0 && stored === undefined)
       this.#problems.add({
         kind: 'totals',
         reason: 'there are totals of cleared rows, but no row was cleared',
