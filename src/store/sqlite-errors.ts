@@ -27,6 +27,21 @@ export function isDamage(error: unknown): boolean {
   return DAMAGED.has(primaryCode(error))
 }
 
+/** What helps when nothing can be written. */
+export function adviceFor(error: unknown): string {
+  switch (primaryCode(error)) {
+    case BUSY:
+      return 'another program holds its lock, such as sqlite3 with an open transaction; end it, and try again'
+    case 8:
+      return 'the file or its folder is read-only; make it writable, and try again'
+    case 10:
+    case 14:
+      return 'the disk or the folder does not work; check them, and try again'
+    default:
+      return 'free some disk space, and try again'
+  }
+}
+
 /** The low byte of the result code; the rest only says which system call failed. */
 function primaryCode(error: unknown): number {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : 0

@@ -9,7 +9,7 @@ import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
 import { openReadOnly, type ReadOnlyStore } from './read-only.ts'
 import { prepare, type Statement } from './sql.ts'
-import { isDamage } from './sqlite-errors.ts'
+import { adviceFor, isBusy, isDamage } from './sqlite-errors.ts'
 import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous. Writes are grouped, and an acknowledged write survives `kill -9`. */
@@ -67,6 +67,12 @@ export function openStore(options: StoreOptions): Store {
 function cannotOpen(path: string, cause: unknown): BrokerError {
   if (cause instanceof BrokerError) return cause
   const reason = cause instanceof Error ? cause.message : String(cause)
+  if (isBusy(cause))
+    return new BrokerError(
+      'cannot-start',
+      `cannot use the database ${path} (${reason}): ${adviceFor(cause)}`,
+      { cause },
+    )
   const message = `cannot use the database ${path} (${reason}): repair its folder, or name another one with PATH_VAR`
   return new BrokerError('cannot-start', message, { cause })
 }
