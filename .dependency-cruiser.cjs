@@ -38,7 +38,7 @@ module.exports = {
     ...Object.entries(layers.inside).flatMap(([module, order]) => orderRules(`src/${module}`, order)),
     never('clients-use-the-sdk', '^(ui|src/cli)/', {
       path: '^src/',
-      pathNot: '^src/(base|wire|sdk|sdk-node|cli)/',
+      pathNot: '^src/(base|wire|sdk|sdk-node|cli|offline)/',
     }),
     // The bundled servers are programs that others start: they have the signals and outputs of a program, and nothing
     // else of the broker.
@@ -47,6 +47,12 @@ module.exports = {
       pathNot:
         '^src/(base|wire|sdk|sdk-node|mcp-servers)/|^src/runtime/(output/|signals|drain|drain-timer|log-buffer)',
     }),
+    {
+      name: 'only-the-command-line-works-offline',
+      severity: 'error',
+      from: { path: '^(ui|src)/', pathNot: '^src/(cli|offline)/' },
+      to: { path: '^src/offline/' },
+    },
     never('wire-and-sdk-run-in-browsers', '^src/(base|wire|sdk)/', { dependencyTypes: ['core'] }),
     {
       name: 'only-the-store-imports-the-database',

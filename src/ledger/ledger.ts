@@ -1,8 +1,9 @@
 import { BrokerError } from '../base/errors.ts'
 import { money, ZERO, type Money } from '../base/money.ts'
 import { SwapSet, type SwapSetMember } from '../base/collections/swap-set.ts'
-import type { Account } from '../auth/accounts.ts'
+import { payerAccount, type Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
+import type { ReadOnlyStore } from '../store/read-only.ts'
 import type { Store } from '../store/store.ts'
 import type { Balances } from './balances/balances.ts'
 import { EntriesTable, type EntryFilter } from './entries/entries-table.ts'
@@ -27,7 +28,10 @@ import { correctionOf, type Correction, type Repricing, type RepricingResult } f
 import { RollUp } from './usage/roll-up.ts'
 import { spentOf } from './uncertainty.ts'
 import { UsageReports } from './usage/usage-reports.ts'
-import { verifyChains, type Verdict } from './entries/verify.ts'
+import { memoryProblems } from './verify/memory-check.ts'
+import type { LedgerHead } from './verify/ledger-head.ts'
+import type { Problem, Verdict } from './verify/verdict.ts'
+import { verifyLedger } from './verify/verify.ts'
 
 /**
  * Accounts for every request: a hold before anything is sent upstream, and one entry when the request has ended. Nothing in
@@ -79,8 +83,13 @@ export interface Ledger {
   needsReview(since: number): NeedsReview
   /** Computes past costs again and books the differences as entries of their own; no entry ever changes. */
   reprice(repricing: Repricing): Promise<RepricingResult>
-  /** Checks that every row is still as it was written; reports the first one that is not. */
-  verify(): Promise<Verdict>
+  /**
+   * Checks that every row is still as it was written, that all totals are their sums, and that the file has what this process
+   * knows of it. A head that was kept elsewhere also proves that no end was cut off and that this is no old copy.
+   */
+  verify(anchor?: LedgerHead): Promise<Verdict>
+  /** Adds new rows up, so that cutting them off is noticed by the file itself. */
+  rollUp(): Promise<void>
   /**
    * Deletes rows that started before that day (counted from 1970-01-01 UTC); totals stay exact. Resolves with their number.
    */
@@ -257,9 +266,29 @@ class StoredLedger implements Ledger {
     this.#rollUp.rowAdded()
   }
 
-  async verify(): Promise<Verdict> {
+  async verify(anchor?: LedgerHead): Promise<Verdict> {
     await this.whenWritten()
-    return verifyChains(this.#store)
+    using snapshot = this.#store.snapshot()
+    // Both are of this moment: nothing else runs between them.
+    const problems = this.#store.isWritable() ? this.#memoryProblems(snapshot) : []
+    return await verifyLedger(snapshot, { anchor, problems })
+  }
+
+  rollUp(): Promise<void> {
+    return this.#rollUp.run()
+  }
+
+  #memoryProblems(snapshot: ReadOnlyStore): readonly Problem[] {
+    const unwritten = new Map<string, bigint>()
+    for (const { caller, spent = ZERO } of this.#open.list()) {
+      const payer = payerAccount(caller)
+      unwritten.set(payer, (unwritten.get(payer) ?? ZERO) + spent)
+    }
+    return memoryProblems(snapshot, {
+      heads: this.#entries.heads,
+      spentBy: (caller) =>
+        this.#balances.of(caller).spent - (unwritten.get(payerAccount(caller)) ?? (ZERO as bigint)),
+    })
   }
 
   clear(beforeDay: number): Promise<number> {
@@ -288,7 +317,9 @@ class StoredLedger implements Ledger {
           resolve()
         },
         reject: (error) => {
+          // The hold stays open, so it counts as one again.
           open.spent = undefined
+          this.#balances.add(caller, open.bookedAt, { spent: money(ZERO - spent), held: hold.maxCost })
           this.#onUnsettled?.(hold, error)
           reject(error)
         },

@@ -1,10 +1,8 @@
 import { unlink } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { BrokerError } from '../base/errors.ts'
+import { MAX_PATH_BYTES } from '../runtime/socket-paths.ts'
 import type { LocalAddress } from './http-get.ts'
-
-/** The size of the kernel's `sun_path` on macOS, which is smaller than on Linux. */
-const MAX_PATH_BYTES = 103
 
 /** Listens on a Unix socket and replaces a stale socket file. Throws `upstream-down` when the path is too long or in use. */
 export async function listenOn(server: Server, socketPath: string): Promise<void> {

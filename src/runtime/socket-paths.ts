@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { BrokerError } from '../base/errors.ts'
 
-/** `sun_path` is 108 bytes with its closing zero on Linux; libuv cuts a longer path silently. */
-const MAX_PATH_BYTES = 107
+/** `sun_path` is 108 bytes with its closing zero on Linux, 104 on macOS; libuv cuts a longer path silently. */
+export const MAX_PATH_BYTES = process.platform === 'darwin' ? 103 : 107
 
 const SERVICE = 'hero_aibroker'
 
@@ -14,6 +14,8 @@ export interface SocketPaths {
   readonly rpc: string
   readonly web: string
   readonly admin: string
+  /** The built-in provider, which the daemon calls itself. */
+  readonly loopback: string
 }
 
 /** The socket paths below Hero's socket folder. Throws `cannot-start` when a path is too long for a socket address. */
@@ -26,6 +28,7 @@ export function socketPaths(socketDir: string): SocketPaths {
     rpc: path('rpc.sock'),
     web: path('web_v1.sock'),
     admin: path('admin.sock'),
+    loopback: path('loopback.sock'),
   }
 }
 

@@ -6,6 +6,7 @@ import { requestGroups } from './migrations/0005-request-groups.ts'
 import { chainedEntries } from './migrations/0004-chained-entries.ts'
 import { laterEntryColumns } from './migrations/0006-who-answered.ts'
 import { upstreamIds } from './migrations/0007-upstream-ids.ts'
+import { clearedDays } from './migrations/0008-cleared-days.ts'
 
 /**
  * The migrations of `requests.db`, in order. A released migration never changes. The database's `user_version` counts them.
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly string[] = [
   requestGroups,
   laterEntryColumns,
   upstreamIds,
+  clearedDays,
 ]
 
 /** The migrations of `apikeys.db`. */

@@ -7,6 +7,10 @@ const STORAGE_CODES: ReadonlySet<number> = new Set([
   14, // SQLITE_CANTOPEN
 ])
 const BUSY = 5
+const DAMAGED: ReadonlySet<number> = new Set([
+  11, // SQLITE_CORRUPT
+  26, // SQLITE_NOTADB
+])
 
 /** True when the disk or another program is the cause, not the statement. */
 export function isStorageError(error: unknown): boolean {
@@ -16,6 +20,26 @@ export function isStorageError(error: unknown): boolean {
 /** True when another program holds the lock. */
 export function isBusy(error: unknown): boolean {
   return primaryCode(error) === BUSY
+}
+
+/** True when the content of the file is not what SQLite has written. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGED.has(primaryCode(error))
+}
+
+/** What helps when nothing can be written. */
+export function adviceFor(error: unknown): string {
+  switch (primaryCode(error)) {
+    case BUSY:
+      return 'another program holds its lock, such as sqlite3 with an open transaction; end it, and try again'
+    case 8:
+      return 'the file or its folder is read-only; make it writable, and try again'
+    case 10:
+    case 14:
+      return 'the disk or the folder does not work; check them, and try again'
+    default:
+      return 'free some disk space, and try again'
+  }
 }
 
 /** The low byte of the result code; the rest only says which system call failed. */

@@ -3,10 +3,13 @@ import { dirname } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { Checkpoints } from './checkpoints.ts'
+import { damagedDatabase } from './damage.ts'
 import { lockForOneBroker, openDatabase, type Durability } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { MIGRATIONS } from './migrations.ts'
+import { openReadOnly, type ReadOnlyStore } from './read-only.ts'
 import { prepare, type Statement } from './sql.ts'
+import { adviceFor, isBusy, isDamage } from './sqlite-errors.ts'
 import { WriteQueue, type Job, type OnFull } from './write-queue.ts'
 
 /** The one SQLite file. Reads are synchronous. Writes are grouped, and an acknowledged write survives `kill -9`. */
@@ -26,6 +29,10 @@ export interface Store {
   whenDrained(): Promise<void>
   /** False while the disk is full: check it before accepting a request that will have to be written. */
   isWritable(): boolean
+  /** What is committed now, on a connection of its own: for readers that take several turns. Delays checkpoints. */
+  snapshot(): ReadOnlyStore
+  /** The path of the file. */
+  readonly path: string
   /** Resolves when everything queued so far is committed and on the disk. */
   flush(): Promise<void>
   /**
@@ -53,12 +60,19 @@ export function openStore(options: StoreOptions): Store {
     mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 })
     return openAlone(options)
   } catch (error) {
-    throw error instanceof BrokerError ? error : cannotOpen(options.path, error)
+    throw isDamage(error) ? damagedDatabase(options.path, error) : cannotOpen(options.path, error)
   }
 }
 
 function cannotOpen(path: string, cause: unknown): BrokerError {
+  if (cause instanceof BrokerError) return cause
   const reason = cause instanceof Error ? cause.message : String(cause)
+  if (isBusy(cause))
+    return new BrokerError(
+      'cannot-start',
+      `cannot use the database ${path} (${reason}): ${adviceFor(cause)}`,
+      { cause },
+    )
   const message = `cannot use the database ${path} (${reason}): repair its folder, or name another one with PATH_VAR`
   return new BrokerError('cannot-start', message, { cause })
 }
@@ -98,6 +112,8 @@ function openAlone({
       queue: (job) => queue.queue(job),
       whenDrained: () => queue.whenDrained(),
       isWritable: () => queue.isWritable,
+      snapshot: () => openReadOnly(path),
+      path,
       async flush() {
         const written = queue.writeWithRetry(() => undefined)
         await queue.whenDrained()

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { prepare } from './sql.ts'
-import { isBusy, isStorageError } from './sqlite-errors.ts'
+import { adviceFor, isBusy, isStorageError } from './sqlite-errors.ts'
 
 /** In larger transactions the last jobs wait too long: 64 had the best p99. */
 const MAX_JOBS_PER_TRANSACTION = 64
@@ -15,7 +15,7 @@ const GATHER_MS = 2
 const BUSY_GATHER_MS = 10
 const BUSY_JOBS = 8
 const BUSY_RETRY_MS = 10
-/** When another program holds the write lock for longer than this, it counts as a full disk. */
+/** How long a job waits while another program holds the write lock. Each job has all of it, however long the lock is held. */
 const BUSY_TIMEOUT_MS = 2000
 const FULL_RETRY_MS = 1000
 
@@ -25,6 +25,8 @@ export interface Job<T = unknown> {
   readonly waitsForSpace: boolean
   /** The job is one statement, which needs no explicit transaction when it is alone. */
   readonly autocommit?: boolean | undefined
+  /** Set by the queue once the job has met a lock: when it stops waiting for it. */
+  giveUpAt?: number | undefined
   run(): T
   /** Called after the commit. */
   resolve(value: T): void
@@ -59,7 +61,6 @@ export class WriteQueue {
   #isFullReported = false
   /** Why nothing can be written now; `undefined` when writing works. */
   #full: unknown
-  #busySince: number | undefined
   #cancelRetry: (() => void) | undefined
 
   constructor(database: DatabaseSync, clock: Clock, afterCommit: () => void, onFull: OnFull) {
@@ -200,7 +201,6 @@ export class WriteQueue {
   #commitTogether(jobs: readonly Job[]): readonly unknown[] {
     const values = this.#commit(jobs)
     this.#full = undefined
-    this.#busySince = undefined
     this.#hasCommitted = true
     return values
   }
@@ -236,25 +236,21 @@ export class WriteQueue {
   #stall(jobs: readonly Job[], error: unknown): void {
     this.#jobs.unshift(...jobs)
     this.#takeGathered()
-    const isShort = isBusy(error) && this.#isWithinBusyTimeout()
-    this.#cancelRetry = this.#clock.after(isShort ? BUSY_RETRY_MS : FULL_RETRY_MS, () => {
+    const isLocked = isBusy(error)
+    this.#cancelRetry = this.#clock.after(isLocked ? BUSY_RETRY_MS : FULL_RETRY_MS, () => {
       this.#cancelRetry = undefined
       this.#takeGathered()
       // Without waiting jobs, the next request finds out whether writing works again.
       if (this.#jobs.length === 0) this.#full = undefined
       this.#planTurn()
     })
-    if (!isShort) this.#rejectNonWaiting(error)
+    if (isLocked) this.#rejectImpatient(error)
+    else this.#rejectNonWaiting(error)
   }
 
   #stopRetrying(): void {
     this.#cancelRetry?.()
     this.#cancelRetry = undefined
-  }
-
-  #isWithinBusyTimeout(): boolean {
-    this.#busySince ??= this.#clock.monotonic()
-    return this.#clock.monotonic() - this.#busySince < BUSY_TIMEOUT_MS
   }
 
   #reportFull(reason: unknown): void {
@@ -264,9 +260,24 @@ export class WriteQueue {
 
   #rejectNonWaiting(error: unknown): void {
     this.#full = error
-    if (!this.#isFullReported) this.#reportFull(error)
-    const refused = this.#jobs.filter((job) => !job.waitsForSpace)
-    this.#jobs = this.#jobs.filter((job) => job.waitsForSpace)
+    this.#reject((job) => !job.waitsForSpace, error)
+  }
+
+  /** Refuses only what has waited for its whole time: the lock may be released at any moment, unlike space on a disk. */
+  #rejectImpatient(error: unknown): void {
+    this.#full = undefined
+    const now = this.#clock.monotonic()
+    this.#reject((job) => {
+      job.giveUpAt ??= now + BUSY_TIMEOUT_MS
+      return !job.waitsForSpace && now >= job.giveUpAt
+    }, error)
+  }
+
+  #reject(isRefused: (job: Job) => boolean, error: unknown): void {
+    const [refused, waiting]: [Job[], Job[]] = [[], []]
+    for (const job of this.#jobs) (isRefused(job) ? refused : waiting).push(job)
+    this.#jobs = waiting
+    if ((refused.length > 0 || this.#full !== undefined) && !this.#isFullReported) this.#reportFull(error)
     for (const job of refused) job.reject(storeFull(error))
   }
 }
@@ -297,8 +308,9 @@ function openTransaction(database: DatabaseSync): Transaction {
 
 function storeFull(cause: unknown): BrokerError {
   const reason = cause instanceof Error ? cause.message : String(cause)
-  const message = `the database cannot be written (${reason}): free some disk space, and try again`
-  return new BrokerError('store-full', message, { cause })
+  return new BrokerError('store-full', `the database cannot be written (${reason}): ${adviceFor(cause)}`, {
+    cause,
+  })
 }
 
 function closedError(): BrokerError {

@@ -71,6 +71,24 @@ test('a socket path that is too long is refused with the limit', async () => {
   expect(stderr).toMatch(/bytes long, the system allows 107; set HERO_SOCKET_DIR to a shorter folder/)
 })
 
+/** A socket folder in which the longest socket of the daemon has a path of so many bytes. */
+function socketDirOf(folder: string, bytes: number): string {
+  const rest = '/hero_aibroker/loopback.sock'.length + folder.length + 1
+  return join(folder, 'x'.repeat(bytes - rest))
+}
+
+test('the longest socket path that fits is served, its built-in provider too; the next is refused like any other', async () => {
+  using folder = tempFolder()
+  const env = (bytes: number) => ({ HERO_SOCKET_DIR: socketDirOf(folder.path, bytes) })
+  const { exit, stderr } = await runUntilExit({ folder: folder.path, env: env(108) })
+  expect(stderr).toContain('loopback.sock is 108 bytes long, the system allows 107')
+  expect(exit).toBe(1)
+  await using broker = await startBroker({ folder: folder.path, env: env(107) })
+  const socketPath = join(socketDirOf(folder.path, 107), 'hero_aibroker', 'rest.sock')
+  const body = { model: 'local/loopback', messages: [{ role: 'user', content: 'hello' }] }
+  expect(await broker.post('/v1/chat/completions', body, { socketPath })).toMatchObject({ status: 200 })
+})
+
 function modeOf(path: string): string {
   return (statSync(path).mode & 0o777).toString(8)
 }

@@ -192,6 +192,22 @@ test('a response from two endpoints costs what both charged, even after repricin
   expect(await broker.rpc('ledger.rerate')).toMatchObject({ looked: 1, adjusted: 0, difference_usd: '0' })
 })
 
+test('a trial rerate returns what it would book, and books nothing', async () => {
+  await using broker = await startBrokerWithProviders([{ script: answers('hi'), price: '' }])
+  await broker.sendChat()
+  await broker.entry()
+  const { services } = broker.daemon
+  const { ledger, catalog } = services
+  const price = { input: parseUsd('5'), output: parseUsd('10'), source: undefined, date: undefined }
+  const { endpoints, ...rest } = catalog()
+  const priced = new Map([...endpoints].map(([id, endpoint]) => [id, { ...endpoint, price }]))
+  Object.assign(services, { catalog: () => ({ ...rest, endpoints: priced }) })
+  expect(await broker.rpc('ledger.rerate', { trial: true })).toMatchObject({ adjusted: 1 })
+  expect(await ledger.summary()).toMatchObject({ cost: 0n, unpriced: 1 })
+  expect(await broker.rpc('ledger.rerate')).toMatchObject({ adjusted: 1 })
+  expect(await ledger.summary()).toMatchObject({ unpriced: 0 })
+})
+
 test.each(['input_cost: 1, output_cost: 2, ', ''])(
   'GET /generation returns the corrected cost after a rerate (price before: “%s”)',
   async (before) => {

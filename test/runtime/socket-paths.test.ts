@@ -8,6 +8,7 @@ test('the sockets are in a folder of their own below Hero’s', () => {
     rpc: '/s/hero_aibroker/rpc.sock',
     web: '/s/hero_aibroker/web_v1.sock',
     admin: '/s/hero_aibroker/admin.sock',
+    loopback: '/s/hero_aibroker/loopback.sock',
   })
 })
 

@@ -233,6 +233,40 @@ test('another program that never releases the lock counts as a full disk', async
   other.exec('COMMIT')
 })
 
+test('a lock is reported as a lock, and every write has its whole time to wait for it', async () => {
+  await using here = temporaryStore()
+  const { store, clock } = here
+  const { add, ids } = notes(store)
+  using other = new DatabaseSync(here.path)
+  other.exec('BEGIN IMMEDIATE')
+  const settled = store.writeWithRetry(() => add('settled'))
+  const early = store.write(() => add('early'))
+  early.catch(() => undefined)
+  const advance = async (ms: number) => {
+    await turnsOfTheLoop()
+    clock.advance(ms)
+    await turnsOfTheLoop()
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  await advance(1500)
+  const late = store.write(() => add('late'))
+  late.catch(() => undefined)
+  await advance(10)
+  await advance(490)
+  await expect(early).rejects.toMatchObject({
+    code: 'store-full',
+    message: expect.stringMatching(/locked.*another program holds its lock/) as string,
+  })
+  // The first refusal leaves the patience of others as it is.
+  expect(store.isWritable()).toBe(true)
+  const later = store.write(() => add('later'))
+  await advance(1000)
+  other.exec('COMMIT')
+  await advance(10)
+  await Promise.all([settled, late, later])
+  expect(ids()).toEqual(expect.arrayContaining(['settled', 'late', 'later']))
+})
+
 test('with a full disk writes are rejected, and those that must not be lost are written once there is space', async () => {
   await using here = temporaryStore()
   const { store, clock } = here

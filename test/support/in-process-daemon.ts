@@ -15,14 +15,17 @@ export interface InProcessDaemon extends AsyncDisposable {
   readonly environment: { readonly HERO_SOCKET_DIR: string }
 }
 
-/** Starts a daemon; with `tcp` it also listens on a free port of 127.0.0.1. */
-export async function startInProcessDaemon({ tcp = false } = {}): Promise<InProcessDaemon> {
+/** Starts a daemon; with `tcp` it also listens on a free port of 127.0.0.1. `varDir` holds its data in place of an own folder. */
+export async function startInProcessDaemon({
+  tcp = false,
+  varDir,
+}: { tcp?: boolean; varDir?: string } = {}): Promise<InProcessDaemon> {
   const folder = tempFolder()
   const environment = { HERO_SOCKET_DIR: join(folder.path, 's') }
   const env = {
     ...environment,
     HOME: folder.path,
-    PATH_VAR: join(folder.path, 'v'),
+    PATH_VAR: varDir ?? join(folder.path, 'v'),
     AIBROKER_DETECT: 'off',
     AIBROKER_CATALOG: 'off',
   }

@@ -9,6 +9,7 @@ import type { Client } from '../../sdk/index.ts'
 import { clientOf, describeCommand, socketsOf } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { checkPermissionsAndDisk } from './doctor-permissions.ts'
+import { checkDatabases, salvageDatabase } from './doctor-databases.ts'
 import { checkModels, checkProviders, checkVersion } from './doctor-info.ts'
 import { checkKeys } from './doctor-keys.ts'
 import { getHealth, timedCheck } from './finding.ts'
@@ -20,6 +21,8 @@ import type { Terminal } from '../terminal/terminal.ts'
 interface Options extends Globals {
   readonly ask?: boolean | undefined
   readonly mend?: boolean | undefined
+  readonly salvage?: string | undefined
+  readonly out?: string | undefined
 }
 
 export function doctorCommand(cli: Cli): Command {
@@ -27,17 +30,26 @@ export function doctorCommand(cli: Cli): Command {
     'hero_aibroker doctor',
     'hero_aibroker doctor --mend',
     'hero_aibroker doctor --ask -m gpt-4o-mini',
+    'hero_aibroker doctor --salvage ~/hero/var/hero_aibroker/requests.db',
   ])
     .option('--ask', 'also send the model a short request, which may cost a little')
     .option('--mend', 'fix the permissions of files and sockets that other users of this machine could open')
+    .option(
+      '--salvage <database>',
+      'write what can be read of a damaged requests.db or apikeys.db into a new file; no broker may use it',
+    )
+    .option('-o, --out <file>', 'the new file of --salvage (default: its name with .salvaged)')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Options>()
+      const { salvage: from, out, json } = options
+      if (from !== undefined) return salvageDatabase(cli, { from, to: out ?? `${from}.salvaged`, json })
       const found = await runChecks(cli, options)
       const findings = options.mend === true ? await Promise.all(found.map(fixPermissions)) : found
       if (options.json) printJson(cli.terminal, findings)
       else for (const finding of findings) printFinding(cli.terminal, finding)
       const bad = findings.filter(({ state }) => state === 'bad')
       if (bad.length > 0) throw new BrokerError('stopping', `${plural(bad.length, 'check')} failed`)
+      return undefined
     })
 }
 
@@ -52,13 +64,15 @@ async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]
     ),
     await timedCheck(`${sockets.rest} responds`, TIMEOUT_S, (signal) => getHealth(transport, signal)),
   ]
-  if (socketChecks.some(({ state }) => state === 'bad')) return socketChecks
+  if (socketChecks.some(({ state }) => state === 'bad'))
+    return [...socketChecks, ...(await checkDatabases(cli.environment))]
   const client = clientOf(cli, options)
   const info = await client.call('info')
   return [
     ...socketChecks,
     checkVersion(cli.version, info),
     ...(await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
+    ...(await checkDatabases(cli.environment, info.data_dir)),
     ...checkProviders(info),
     ...(await checkKeys(client, info)),
     checkModels(info),

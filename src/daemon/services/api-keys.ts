@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts'
 import { CallerCredentials } from '../../auth/caller-credentials.ts'
 import { createBearerVerifier, type BearerVerifier } from '../../auth/verify-bearer.ts'
 import { openTokens, type Tokens } from '../../auth/tokens.ts'
+import { reading } from '../../store/damage.ts'
 import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
 import { openStore } from '../../store/store.ts'
 
@@ -16,7 +17,7 @@ export function openApiKeys(
   const path = join(dataDir, 'apikeys.db')
   const options = { path, clock, durability: 'full', migrations: API_KEYS_MIGRATIONS } as const
   const store = stack.adopt(openStore(options), (open) => open.close())
-  const tokens = openTokens({ store, keyPath: join(dataDir, 'apikeys.key'), clock })
+  const tokens = reading(path, () => openTokens({ store, keyPath: join(dataDir, 'apikeys.key'), clock }))
   const callerCredentials = new CallerCredentials({ clock, tokens })
   const parts = { adminToken, heroSecret, tokens, callerCredentials, clock }
   return { tokens, callerCredentials, bearerVerifier: createBearerVerifier(parts) }

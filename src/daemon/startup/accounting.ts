@@ -1,7 +1,9 @@
+import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
+import { reading } from '../../store/damage.ts'
 import { createEndpointStats, type EndpointStats } from '../../telemetry/endpoint-stats.ts'
 import type { DaemonLog } from '../log.ts'
 import { startRowRetention } from '../services/row-retention.ts'
@@ -24,13 +26,15 @@ const MAX_SEED_ENTRIES = 1000
 /** Step 2: opens the ledger and the limits, and records in the background what a killed broker left unfinished. */
 export function openAccounting(instance: DaemonInstance, { store }: DaemonStorage): DaemonAccounting {
   const { config, clock, log, stack } = instance
-  const ledger = createLedger({
-    store,
-    now: clock.now(),
-    onUnsettled: ({ id }, error) =>
-      log.error({ err: error, id }, 'a request could not be settled: its hold stays until the next start'),
-  })
-  const limitStore = openLimitStore(store, clock)
+  const ledger = reading(store.path, () =>
+    createLedger({
+      store,
+      now: clock.now(),
+      onUnsettled: ({ id }, error) =>
+        log.error({ err: error, id }, 'a request could not be settled: its hold stays until the next start'),
+    }),
+  )
+  const limitStore = reading(store.path, () => openLimitStore(store, clock))
   const limits = createLimits({ rules: limitStore, ledger, clock })
   const stopClearing = startRowRetention({ ledger, clock, keepDays: config.keepDays }, (error) =>
     log.error({ err: error }, 'old rows of the ledger could not be deleted'),
@@ -38,10 +42,44 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(stopClearing)
   const tokenCounter = stack.adopt(createTokenCounter(clock), (counter) => counter.close())
   recoverHolds(ledger, log)
+  stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
-  const since = Math.floor(clock.now() / 1000) - SEED_WINDOW_S
-  endpointStats.load(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
+  seed(endpointStats, ledger, instance)
   return { ledger, limitStore, limits, tokenCounter, endpointStats }
+}
+
+/** A convenience: without it the first requests choose an endpoint without statistics. */
+function seed(endpointStats: EndpointStats, ledger: Ledger, { clock, log }: DaemonInstance): void {
+  const since = Math.floor(clock.now() / 1000) - SEED_WINDOW_S
+  try {
+    endpointStats.load(ledger.entries({ limit: MAX_SEED_ENTRIES, since }))
+  } catch (error) {
+    log.warn(
+      { err: error },
+      'a recent row of the ledger is damaged, so endpoint statistics start empty: run “hero_aibroker ledger verify”',
+    )
+  }
+}
+
+const ROLL_UP_INTERVAL_MS = 60_000
+
+/**
+ * Adds new rows up now, every minute and at the end: what a roll-up knows can't be cut off unnoticed. A full disk is reported
+ * elsewhere.
+ */
+function startRollingUp(ledger: Ledger, clock: Clock): () => Promise<void> {
+  const rollUp = (): Promise<void> => ledger.rollUp().catch(() => undefined)
+  let cancel: () => void
+  const run = (): void => {
+    void rollUp()
+    cancel = clock.after(ROLL_UP_INTERVAL_MS, run)
+  }
+  run()
+  return async () => {
+    cancel()
+    await ledger.whenWritten()
+    await rollUp()
+  }
 }
 
 /** Turns holds that a killed broker left open into entries with cost bounds. The start does not wait for it. */

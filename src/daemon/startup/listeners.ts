@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import type { Flags } from '../../config/config.ts'
+import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
@@ -126,6 +128,7 @@ function createHandlers(
     settings: config.effective,
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
+    signingKeyPath: join(config.dataDir, SIGNING_KEY_FILE),
     reload: () => reloadConfiguration(built),
   })
 }

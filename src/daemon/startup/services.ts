@@ -17,6 +17,7 @@ import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { createCachedRoute } from '../../routing/plan-cache.ts'
 import { OPEN_FILES_EXHAUSTED, OPEN_FILES } from '../../runtime/warnings.ts'
 import { withMetrics } from '../../telemetry/record-settlement.ts'
+import { reading } from '../../store/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
 import type { DaemonAccounting } from './accounting.ts'
@@ -66,7 +67,7 @@ export async function buildServices(
     ),
     accounting,
     inFlight: createInFlight(),
-    upstreamIds: createUpstreamIds({ store, clock, keepDays: config.keepDays }),
+    upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
     clock,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
@@ -79,7 +80,9 @@ export async function buildServices(
     admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
     replay: {
-      idempotency: createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
+      idempotency: reading(store.path, () =>
+        createIdempotencyStore({ store, clock, keepMs: config.keepResponsesMs }),
+      ),
       responseCache: createResponseCache(clock),
       accounting,
     },

@@ -48,7 +48,8 @@ export class EntriesTable {
   readonly #rolledHash: Statement
   readonly #unpriced: Statement
   readonly #disputed: Statement
-  readonly #heads = new ChainHeads()
+  /** The last hash of each payer, in memory. */
+  readonly heads = new ChainHeads()
 
   constructor(store: Store) {
     this.#insert = insertOf(store, () => '?')
@@ -71,11 +72,11 @@ export class EntriesTable {
     this.#disputed = store.prepare(
       `SELECT count(*) AS count, ${since} upstream_cost_nano IS NOT NULL AND cost_source <> 'upstream'`,
     )
-    this.#heads.load(store.prepare('SELECT ip, context, hash FROM chain_heads').all())
+    this.heads.load(store.prepare('SELECT ip, context, hash FROM chain_heads').all())
     const later = store.prepare(`
       SELECT ip, context, hash FROM request_logs
       WHERE seq > (SELECT value FROM ledger_marks WHERE name = 'rolled_up') ORDER BY seq`)
-    this.#heads.load(later.all())
+    this.heads.load(later.all())
   }
 
   /** Returns a job that writes one row: the last step of a write of the store. It may run again after a rollback. */
@@ -86,14 +87,14 @@ export class EntriesTable {
     let hasRun = false
     return () => {
       // After a rollback the heads in memory may belong to rows that do not exist.
-      const before = hasRun ? this.#storedHead(caller) : this.#heads.of(caller)
+      const before = hasRun ? this.#storedHead(caller) : this.heads.of(caller)
       hasRun = true
       const hash = chainedHash(before, row)
       row[ROW_COLUMNS.length] = hash
       // `get` although no row is returned: `run` would build an object with the changes, for 0.3 µs.
       if (isUsual(row)) this.#insertUsual.get(...varyingOf(row))
       else this.#insert.get(...row)
-      this.#heads.set(caller, hash)
+      this.heads.set(caller, hash)
     }
   }
 

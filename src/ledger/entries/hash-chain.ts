@@ -43,6 +43,11 @@ export class ChainHeads {
     return this.#byPayer.get(payerAccount(caller)) ?? NO_HASH
   }
 
+  /** All payers that have one. */
+  payers(): Iterable<[payer: string, hash: string]> {
+    return this.#byPayer.entries()
+  }
+
   set(caller: Pick<Caller, 'ip' | 'context'>, hash: string): void {
     this.#byPayer.set(payerAccount(caller), hash)
   }

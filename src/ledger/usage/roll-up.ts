@@ -1,7 +1,8 @@
 import type { Statement } from '../../store/sql.ts'
 import type { Store } from '../../store/store.ts'
 import { count } from '../entries/row-readers.ts'
-import { DAY_UPSERT, ROW_SUMS } from './usage-sums.ts'
+import { ClearedDays, SUMS_BY_DAY } from './cleared-days.ts'
+import { DAY_UPSERT } from './usage-sums.ts'
 
 /** Number of rows that are added up in one write, which takes about 2 ms. */
 const SLICE = 500
@@ -21,6 +22,7 @@ export class RollUp {
   readonly #updateAnchors: Statement
   readonly #oldest: Statement
   readonly #deleteRows: Statement
+  readonly #clearedDays: ClearedDays
   #newRows: number
   #running: Promise<void> | undefined
 
@@ -29,11 +31,9 @@ export class RollUp {
     this.#mark = store.prepare('SELECT value FROM ledger_marks WHERE name = ?')
     this.#setMark = store.prepare('UPDATE ledger_marks SET value = ? WHERE name = ?')
     this.#lastSeq = store.prepare('SELECT ifnull(max(seq), 0) AS seq FROM request_logs')
-    this.#addDays = store.prepare(`
-      INSERT INTO usage_days
-      SELECT started_at / ${DAY_S}, ip, ifnull(context, ''), ifnull(token, ''), ifnull(answered_model, model), ${ROW_SUMS}
-      FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY 1, 2, 3, 4, 5
-      ON CONFLICT DO UPDATE SET ${DAY_UPSERT}`)
+    this.#addDays = store.prepare(
+      `INSERT INTO usage_days ${SUMS_BY_DAY} ON CONFLICT DO UPDATE SET ${DAY_UPSERT}`,
+    )
     // With max() SQLite takes the other columns from the row that has the maximum.
     const lastOfPayers = `
       SELECT ip, ifnull(context, ''), max(seq), hash FROM request_logs WHERE seq > ? AND seq <= ? GROUP BY ip, context
@@ -42,7 +42,9 @@ export class RollUp {
     this.#updateAnchors = store.prepare(`INSERT INTO chain_anchors ${lastOfPayers}`)
     this.#oldest = store.prepare('SELECT seq, started_at FROM request_logs ORDER BY seq LIMIT ?')
     this.#deleteRows = store.prepare('DELETE FROM request_logs WHERE seq <= ?')
+    this.#clearedDays = new ClearedDays(store)
     this.#newRows = this.lastSeq() - this.upTo()
+    if (this.#newRows < 0) throw rowsAreMissing(this.lastSeq(), this.upTo())
   }
 
   /** Every row up to this one is in `usage_days`. */
@@ -72,10 +74,11 @@ export class RollUp {
       .finally(() => (this.#running = undefined))
   }
 
-  /** Adds up all new rows, in slices. */
+  /** Adds up all new rows, in slices; does nothing when there are none. */
   async run(): Promise<void> {
+    if (this.#newRows === 0) return
     for (let isMore = true; isMore;) isMore = await this.#store.write(() => this.#slice())
-    this.#newRows = 0
+    this.#newRows = this.lastSeq() - this.upTo()
   }
 
   /** Runs inside a write of the store; true when there is more. */
@@ -117,6 +120,7 @@ export class RollUp {
     const end = old.at(-1)?.seq
     if (end === undefined) return 0
     this.#updateAnchors.run(0, end)
+    this.#clearedDays.add(end)
     this.#deleteRows.run(end)
     this.#setMark.run(end, 'cleared')
     return old.length
@@ -124,6 +128,14 @@ export class RollUp {
 
   #markOf(name: string): number {
     const row = this.#mark.get(name)
-    return row === undefined ? 0 : count(row, 'value')
+    if (row === undefined) throw new Error(`the table ledger_marks lacks “${name}”`)
+    return count(row, 'value')
   }
+}
+
+/** New rows would get numbers that were added up already, and never be counted. */
+function rowsAreMissing(lastSeq: number, rolledUp: number): Error {
+  return new Error(
+    `rows ${lastSeq + 1} to ${rolledUp} of the ledger were added up and are missing now: its end was cut off`,
+  )
 }

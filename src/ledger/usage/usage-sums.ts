@@ -11,7 +11,7 @@ export const ROW_SUMS = `
   ifnull(sum(cost_nano), 0) AS cost_nano, sum(uncertain_nano) AS uncertain_nano, sum(unpriced) AS unpriced,
   min(started_at) AS first_seen, max(started_at) AS last_seen`
 
-const ADDED = [
+export const ADDED = [
   'requests',
   'prompt_tokens',
   'completion_tokens',
@@ -21,6 +21,12 @@ const ADDED = [
   'uncertain_nano',
   'unpriced',
 ]
+
+/** The columns that `usage_days` and `cleared_days` are split by, their primary key. */
+export const DAY_KEY: readonly string[] = ['day', 'ip', 'context', 'token', 'model']
+
+/** All columns of `usage_days` and `cleared_days`, in their order. */
+export const DAY_COLUMNS: readonly string[] = [...DAY_KEY, ...ADDED, 'first_seen', 'last_seen']
 
 /** SQL that adds up rows of `usage_days`. */
 export const DAY_SUMS = `

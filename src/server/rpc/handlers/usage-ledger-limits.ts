@@ -1,3 +1,4 @@
+import { BrokerError } from '../../../base/errors.ts'
 import { usdText, money } from '../../../base/money.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { payerAddress } from '../../../auth/address.ts'
@@ -5,6 +6,8 @@ import type { Caller } from '../../../auth/caller.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { UsageFilter, UsageSplit } from '../../../ledger/types.ts'
+import { readAnchor, signAnchor } from '../../../ledger/verify/anchor.ts'
+import { verdictJson } from '../../../ledger/verify/verdict-json.ts'
 import type { LimitStore } from '../../../limits/limit-store.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import { checkProviders } from '../checks/check-providers.ts'
@@ -18,6 +21,8 @@ export interface AccountingFacts {
   readonly tokens: Tokens
   /** Whether all addresses of an IPv6 /64 are one caller. */
   readonly rollsUp: boolean
+  /** File of the key that signs anchors of the ledger. */
+  readonly signingKeyPath: string
 }
 
 type AccountingMethod = Extract<keyof Handlers, `usage.${string}` | `ledger.${string}` | `limits.${string}`>
@@ -28,6 +33,7 @@ export function accountingHandlers({
   rules,
   tokens,
   rollsUp,
+  signingKeyPath,
 }: AccountingFacts): Pick<Handlers, AccountingMethod> {
   const { ledger, limits, clock } = services
   return {
@@ -48,16 +54,21 @@ export function accountingHandlers({
       (await split(services, params, 'model')).map(([model, counts]) => ({ model, ...counts })),
     'usage.by_day': async (params) =>
       (await split(services, params, 'day')).map(([day, counts]) => ({ day, ...counts })),
-    'ledger.verify': async () => {
-      const { broken, ...counts } = await ledger.verify()
-      if (broken === undefined) return counts
-      const { ip: address, context, ...row } = broken
-      return { ...counts, broken: { ...row, address, ...(context === undefined ? {} : { context }) } }
+    'ledger.verify': async ({ anchor }) =>
+      verdictJson(await ledger.verify(anchor === undefined ? undefined : readAnchor(anchor, signingKeyPath))),
+    'ledger.anchor': async () => {
+      const { broken, head } = await ledger.verify()
+      if (broken === undefined) return signAnchor(head, signingKeyPath, Math.floor(clock.now() / 1000))
+      const { seq, reason } = broken
+      throw new BrokerError(
+        'internal',
+        `a ledger that does not verify gets no anchor${seq > 0 ? `; row ${seq}` : ''}: ${reason}`,
+      )
     },
     'ledger.rerate': async ({ since, until, trial }) => {
       const { endpoints, version } = services.catalog()
       const priceOf = (id: string) => endpoints.get(id)?.price
-      const options = { priceOf, priceVersion: version, since, until, isTrial: trial, now: clock.now() }
+      const options = { priceOf, priceVersion: version, since, until, isDryRun: trial, now: clock.now() }
       const { difference, ...done } = await ledger.reprice(options)
       return { ...done, difference_usd: usdText(difference), price_version: version }
     },

@@ -58,6 +58,32 @@ function splitBy<Name extends string>(name: Name, describe: string, example: str
   } as const
 }
 
+const ledgerAnchor = z
+  .strictObject({
+    version: z.literal(1),
+    seq: count.describe('The last entry.'),
+    digest: z.string().max(100).describe('SHA-256 (base64) over the last hash of every payer.'),
+    requests: count.describe('Of all entries up to there.'),
+    cost_usd: usd,
+    uncertain_usd: usd,
+    taken_at: moment,
+    public_key: z.string().max(200).describe('Ed25519 key of the broker, SPKI in base64.'),
+    signature: z.string().max(200),
+  })
+  .meta({ id: 'LedgerAnchor' })
+
+const EXAMPLE_ANCHOR = {
+  version: 1,
+  seq: 1200,
+  digest: 'ucvf7Tg4tYlPpsmQg6Vz6Zb0rTTSBTYsTqTwFUxgWqs=',
+  requests: 1200,
+  cost_usd: '0.4172',
+  uncertain_usd: '0',
+  taken_at: 1_767_225_600,
+  public_key: 'MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=',
+  signature: 'vZ0mbwTlpEJrWCqJ4oZ4eHyyTjXnkGq1Kp6Xw0sVPz8BpOjzuBwaUHCUX3VgJxqtPZsO3s5hNQCNrFTdTBq3Bw==',
+} as const
+
 export const usageMethods = {
   'usage.summary': {
     summary: 'Requests, tokens and cost of a period, in total and per model',
@@ -79,25 +105,65 @@ export const usageMethods = {
   'usage.by_model': splitBy('model', 'per model that responded', 'gpt-4o-mini'),
   'usage.by_day': splitBy('day', 'per day of UTC', '2026-01-31'),
   'ledger.verify': {
-    summary: 'Checks the hash chain of every payer and names the first entry that was tampered with',
-    params: z.strictObject({}),
+    summary:
+      'Checks every entry in the hash chain of its payer, all totals, the balances, and an anchor that was kept elsewhere',
+    params: z.strictObject({
+      anchor: ledgerAnchor
+        .optional()
+        .describe(
+          'From `ledger.anchor`. Proves that the ledger up to there is the same: no end cut off, no old copy.',
+        ),
+    }),
     result: z.object({
       rows: count,
       payers: count,
       broken: z
         .object({
-          seq: count,
+          seq: count.describe('0 when the problem is none of a single entry.'),
           id: z.string(),
           address: z.string(),
           context: z.string().optional(),
           reason: z.string(),
         })
         .optional()
-        .describe('Absent when no entry was changed.'),
+        .describe('The first problem. Absent when there is none.'),
+      problems: z
+        .array(
+          z.object({
+            kind: z
+              .enum(['row', 'totals', 'heads', 'memory', 'anchor', 'marks'])
+              .describe(
+                'An entry; totals of a day; the last hashes of payers at a roll-up; what the running broker knows; the anchor; the bookkeeping of the file.',
+              ),
+            reason: z.string(),
+            seq: count.optional(),
+            id: z.string().optional(),
+            address: z.string().optional(),
+            context: z.string().optional(),
+          }),
+        )
+        .optional()
+        .describe('Everything that is wrong, at most 51. Absent when nothing is.'),
+      head: z
+        .object({ seq: count, digest: z.string() })
+        .optional()
+        .describe('The last entry, and a digest of all up to it.'),
     }),
-    errors: [],
+    errors: ['bad-request'],
     role: 'admin',
-    example: { params: {}, result: { rows: 1200, payers: 3 } },
+    example: {
+      params: {},
+      result: { rows: 1200, payers: 3, head: { seq: 1200, digest: EXAMPLE_ANCHOR.digest } },
+    },
+  },
+  'ledger.anchor': {
+    summary:
+      'Verifies the ledger and returns its signed state, to be kept elsewhere for a later `ledger.verify`',
+    params: z.strictObject({}),
+    result: ledgerAnchor,
+    errors: ['internal'],
+    role: 'admin',
+    example: { params: {}, result: EXAMPLE_ANCHOR },
   },
   'ledger.rerate': {
     summary: 'Recomputes past costs with current prices and books the differences as new entries',
