@@ -7,9 +7,11 @@ import { TOKEN_PREFIX, type Tokens } from './tokens.ts'
 /** What the bearer of a request proves. */
 export interface Proof {
   readonly isAdmin: boolean
-  /** Id of the token; `undefined` for the admin token and for a JWT. */
-  readonly token: string | undefined
+  /** The bearer's id, part of the caller: the id of a token, `admin` for the admin token, `jwt:` and the subject for a JWT. */
+  readonly token: string
 }
+
+const ADMIN_PROOF: Proof = { isAdmin: true, token: 'admin' }
 
 /** Verifies the bearer of a request: the admin token, a token of ours, or a JWT of Hero's auth. */
 export interface BearerVerifier {
@@ -60,9 +62,10 @@ export function createBearerVerifier({
     verify(bearer) {
       if (bearer === undefined) return undefined
       if (bearer.startsWith(TOKEN_PREFIX)) return { isAdmin: false, token: tokens.find(bearer).id }
-      if (isAdminToken(bearer)) return { isAdmin: true, token: undefined }
+      if (isAdminToken(bearer)) return ADMIN_PROOF
       if (jwts === undefined || !looksLikeJwt(bearer)) return undefined
-      return { isAdmin: jwts.claimsOf(bearer, clock.now()).isAdmin, token: undefined }
+      const { isAdmin, bearer: token } = jwts.claimsOf(bearer, clock.now())
+      return { isAdmin, token }
     },
   }
 }

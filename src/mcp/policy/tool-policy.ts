@@ -1,17 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import type { Caller } from '../../auth/caller.ts'
+import { callerKey, type Caller } from '../../auth/caller.ts'
 import type { PolicyConfig } from '../config/config.ts'
 import { matchesAny } from './wildcard.ts'
 
 /** A caller, with the subject of its token if it sent one. */
 export interface ToolCaller extends Caller {
   readonly token?: string | undefined
-}
-
-/** A string that identifies the caller: two are equal exactly if address, context and token are equal. */
-export function callerKey({ ip, context, token }: ToolCaller): string {
-  return JSON.stringify([ip, context ?? null, token ?? null])
 }
 
 const MINUTE_MS = 60_000
