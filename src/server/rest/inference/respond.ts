@@ -1,25 +1,25 @@
 import { asBrokerError } from '../../../base/errors.ts'
-import type { FirstClaim } from '../../../inference/replay/idempotency.ts'
+import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
+import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { Services } from '../../../inference/services/services.ts'
-import type { JsonBody } from '../../../wire/json/json-body.ts'
+import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
+import { requestedModels } from './requested-models.ts'
 
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
  * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
- * the response of the first one.
+ * the response of the first one, if the caller's rules still allow it.
  */
 export async function respond(reply: HttpReply, services: Services, infer: InferenceHandler): Promise<void> {
   const repeatable = idempotentRequestOf(reply.request)
   const turn = repeatable === undefined ? undefined : await services.idempotency.claim(repeatable)
-  if (turn?.type === 'again') {
-    const recorded = await turn.response
-    return replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
-  }
+  if (turn?.type === 'again') return respondAgain(reply, services, turn.response)
   const sink = new HttpResponseSink(reply, services.clock)
   try {
     await (turn === undefined
@@ -30,6 +30,26 @@ export async function respond(reply: HttpReply, services: Services, infer: Infer
     const failure = asBrokerError(error)
     if (!sink.reportError(failure)) throw error
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
+  }
+}
+
+async function respondAgain(
+  reply: HttpReply,
+  services: Services,
+  response: Promise<StoredResponse>,
+): Promise<void> {
+  // It may be refused before the first response is known.
+  response.catch(() => undefined)
+  const { request } = reply
+  const caller = authenticate(request)
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+  const admission = admitReplay({ caller, query }, services)
+  try {
+    const recorded = await response
+    permitStoredResponse(recorded.id, caller, services)
+    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+  } finally {
+    admission.release(0)
   }
 }
 
