@@ -58,7 +58,7 @@ async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]
   return [
     ...socketChecks,
     checkVersion(cli.version, info),
-    ...(await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
+    ...(info.data_dir === '' ? [] : await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
     ...checkProviders(info),
     ...(await checkKeys(client, info)),
     checkModels(info),

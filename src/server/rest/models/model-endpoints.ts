@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../../../inference/services/services.ts'
+import { offeredTo } from '../../../inference/services/offered.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
 import { pricingOf } from './pricing-json.ts'
@@ -22,8 +24,9 @@ export async function modelEndpoints(model: Model, services: Services): Promise<
 }
 
 /** `GET /endpoints/zdr`: the endpoints that retain no prompts (zero data retention). */
-export function getZdrEndpoints(_request: FastifyRequest, _reply: FastifyReply, services: Services): object {
-  const data = [...services.catalog().models.values()].flatMap((model) =>
+export function getZdrEndpoints(request: FastifyRequest, _reply: FastifyReply, services: Services): object {
+  const { catalog } = offeredTo(authenticate(request), services)
+  const data = [...catalog.models.values()].flatMap((model) =>
     offered(model, services)
       .filter(({ provider }) => services.providers().get(provider)?.privacy?.retains === false)
       .map((endpoint) => endpointRow(model, endpoint, services)),

@@ -61,6 +61,8 @@ function splitBy<Name extends string>(name: Name, describe: string, example: str
 export const usageMethods = {
   'usage.summary': {
     summary: 'Requests, tokens and cost of a period, in total and per model',
+    description:
+      'A caller gets its own: those of its address, context and token. An administrator gets those of all callers.',
     params: z.strictObject(period),
     result: z.object({ totals, models: z.array(modelUsage).describe('The highest cost first.') }),
     errors: [],
