@@ -51,11 +51,11 @@ const HEADERS = `## Headers
 
 | header | meaning |
 | --- | --- |
-| \`Authorization: Bearer …\` | a token from \`tokens.create\`, the administrator’s token, or a token signed with \`HERO_SECRET\` |
+| \`Authorization: Bearer …\` | a token from \`tokens.create\`, the administrator’s token, or a JSON Web Token signed with \`HERO_SECRET\`: a caller’s, unless a scope in it says \`admin\` (claims: SECURITY.md) |
 | \`X-Hero-Context\` | on a Unix socket: the context of the request |
 | \`X-Forwarded-For\` | on a Unix socket: the address for which a front end sends the request; it is charged |
 | \`HTTP-Referer\`, \`X-Title\` | the calling application, for the ledger and for OpenRouter |
-| \`Idempotency-Key\` | a repeated request gets the first response and is charged once |
+| \`Idempotency-Key\` | a repeated request of the same caller (address, context and token) gets the first response and is charged once; rate limits, pins and exceeded budgets apply to a repeat |
 | \`X-Generation-Id\`, \`X-Request-Id\` (response) | the id of the request in the ledger and for \`GET /generation\` |
 | \`X-Aibroker-Tried\` (response) | the endpoints that were tried, in order |`
 

@@ -1,11 +1,13 @@
+import { createHash } from 'node:crypto'
 import { BoundedMap } from '../base/collections/bounded-map.ts'
 import { asBrokerError, BrokerError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 
 /** What a token of Hero's auth states about its bearer. */
 export interface Claims {
-  readonly subject: string | undefined
-  /** May use the admin calls. */
+  /** The bearer's id among callers, made of the claim `sub`: `jwt:ada`. */
+  readonly bearer: string
+  /** A scope says that the bearer may use the admin calls. */
   readonly isAdmin: boolean
   /** Unix seconds. */
   readonly expiresAt: number | undefined
@@ -24,8 +26,8 @@ export function looksLikeJwt(text: string): boolean {
 
 /**
  * Verifies a JWT that was signed with the shared secret. HS256 is the only algorithm that is accepted: a token whose header
- * names another one, `none` above all, is refused. A token without scopes holds the secret's own trust, and its bearer is an
- * administrator; a token with scopes needs `admin` or `aibroker.admin` among them. Rejects with `unauthorized`.
+ * names another one, `none` above all, is refused. Its bearer is a caller, and an administrator only if one of its scopes is
+ * an admin scope. Rejects with `unauthorized`.
  */
 export async function verifyJwt(text: string, secret: Secret, nowMs: number): Promise<Claims> {
   // Loaded with the first JWT: most brokers never see one.
@@ -36,10 +38,9 @@ export async function verifyJwt(text: string, secret: Secret, nowMs: number): Pr
       clockTolerance: LEEWAY_S,
       currentDate: new Date(nowMs),
     })
-    const scopes = scopesIn(payload)
     return {
-      subject: typeof payload.sub === 'string' ? payload.sub : undefined,
-      isAdmin: scopes === undefined || scopes.some((scope) => ADMIN_SCOPES.has(scope)),
+      bearer: bearerId(payload.sub),
+      isAdmin: scopesIn(payload).some((scope) => ADMIN_SCOPES.has(scope)),
       expiresAt: payload.exp,
     }
   } catch (error) {
@@ -96,11 +97,32 @@ export class JwtVerifier {
 
 const EXPIRED = 'it has expired'
 
-/** Words of a string, or entries of a list; `undefined` when no claim speaks of scopes. */
-function scopesIn(claims: Readonly<Record<string, unknown>>): string[] | undefined {
-  const found = SCOPE_CLAIMS.flatMap((name) => (claims[name] === undefined ? [] : [claims[name]]))
-  if (found.length === 0) return undefined
-  return found.flat().flatMap((value) => (typeof value === 'string' ? value.split(/[\s,]+/) : []))
+/** Longer subjects are hashed: an id is stored with every ledger entry. */
+const MAX_ID_CHARACTERS = 128
+
+/**
+ * The id of a bearer, without spaces or control characters. A token without a subject does not identify its bearer: all of
+ * them have one id.
+ */
+function bearerId(subject: unknown): string {
+  if (typeof subject !== 'string') return 'jwt:'
+  if (subject.length <= MAX_ID_CHARACTERS && subject.isWellFormed()) {
+    const id = encodeURIComponent(subject)
+    if (id.length <= MAX_ID_CHARACTERS) return `jwt:${id}`
+  }
+  return `jwt:#${createHash('sha256').update(Buffer.from(subject, 'utf16le')).digest('base64url')}`
+}
+
+/** Whether a text is the id of a bearer of JWTs. Only the issuer knows which of them exist. */
+export function isJwtBearer(id: string): boolean {
+  return /^jwt:[!-~]{0,384}$/.test(id)
+}
+
+/** Words of a string, or entries of a list. */
+function scopesIn(claims: Readonly<Record<string, unknown>>): string[] {
+  return SCOPE_CLAIMS.flatMap((name) => claims[name]).flatMap((value) =>
+    typeof value === 'string' ? value.split(/[\s,]+/) : [],
+  )
 }
 
 function refused(reason: string): BrokerError {

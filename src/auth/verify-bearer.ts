@@ -10,11 +10,16 @@ import { TOKEN_PREFIX, type Tokens } from './tokens.ts'
 /** What the bearer of a request proves. */
 export interface Proof {
   readonly isAdmin: boolean
-  /** Id of the token; `undefined` for the admin token and for a JWT. */
+  /**
+   * The bearer's id, part of the caller: the id of a token, `admin` for the admin token, `jwt:` and the subject for a JWT;
+   * `undefined` for a tool call, whose caller is `caller`.
+   */
   readonly token: string | undefined
   /** The caller in whose name a running tool call is made: exactly this one, whatever else the request says. */
   readonly caller?: Caller | undefined
 }
+
+const ADMIN_PROOF: Proof = { isAdmin: true, token: 'admin' }
 
 /** Verifies the bearer of a request: the admin token, a token of ours, a JWT of Hero's auth, or a credential of a tool call. */
 export interface BearerVerifier {
@@ -68,10 +73,11 @@ export function createBearerVerifier({
     verify(bearer) {
       if (bearer === undefined) return undefined
       if (bearer.startsWith(TOKEN_PREFIX)) return { isAdmin: false, token: tokens.find(bearer).id }
-      if (isAdminToken(bearer)) return { isAdmin: true, token: undefined }
+      if (isAdminToken(bearer)) return ADMIN_PROOF
       if (looksLikeCredential(bearer)) return callerProof(bearer, callerCredentials)
       if (jwts === undefined || !looksLikeJwt(bearer)) return undefined
-      return { isAdmin: jwts.claimsOf(bearer, clock.now()).isAdmin, token: undefined }
+      const { isAdmin, bearer: token } = jwts.claimsOf(bearer, clock.now())
+      return { isAdmin, token }
     },
   }
 }

@@ -28,6 +28,8 @@ export interface Config {
   readonly refreshesModelLists: boolean
   /** TCP peers whose `X-Forwarded-For` and `X-Hero-Context` are trusted. */
   readonly proxies: ReadonlySet<string>
+  /** Names of the TCP listener in `Host` headers, besides its addresses and `localhost`. */
+  readonly hosts: readonly string[]
   /** One payer per /64 of IPv6. */
   readonly rollsUp: boolean
   /** Contexts with a socket of their own, `rest.<context>.sock`. */

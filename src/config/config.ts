@@ -39,6 +39,7 @@ export function loadConfig(options: {
     detectsLocalServers: settings.choice('AIBROKER_DETECT', ['on', 'off'], 'on') === 'on',
     refreshesModelLists: settings.choice('AIBROKER_CATALOG', ['on', 'off'], 'on') === 'on',
     proxies: new Set(listOf(settings, 'AIBROKER_TRUSTED_PROXIES', PROXY)),
+    hosts: listOf(settings, 'AIBROKER_HOSTS', HOST),
     rollsUp: settings.choice('AIBROKER_ROLL_UP_64', ['on', 'off'], 'off') === 'on',
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
@@ -84,6 +85,10 @@ interface ListForm {
 }
 
 const PROXY: ListForm = { isValid: (item) => isIP(item) !== 0, expected: 'IP addresses with commas between' }
+const HOST: ListForm = {
+  isValid: (item) => /^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(item),
+  expected: 'host names without ports, with commas between, such as ai.example.org',
+}
 const CONTEXT: ListForm = {
   isValid: (item) => /^[A-Za-z0-9._-]{1,64}$/.test(item),
   expected: 'contexts with commas between, such as lab,shop',

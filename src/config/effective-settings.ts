@@ -37,6 +37,7 @@ const ROWS: readonly Row[] = [
   ['body_limit_bytes', (c) => c.bodyLimitBytes, 'AIBROKER_BODY_LIMIT_MB'],
   ['drain_timeout_ms', (c) => c.drainTimeoutMs, 'AIBROKER_DRAIN_TIMEOUT_S'],
   ['trusted_proxies', (c) => listed(c.proxies), 'AIBROKER_TRUSTED_PROXIES'],
+  ['hosts', (c) => listed(c.hosts), 'AIBROKER_HOSTS'],
   ['roll_up_64', (c) => c.rollsUp, 'AIBROKER_ROLL_UP_64'],
   ['context_sockets', (c) => listed(c.contextSockets), 'AIBROKER_CONTEXT_SOCKETS'],
   ['open_tcp', (c) => c.allowsOpenTcp, '--open-tcp'],

@@ -3,36 +3,40 @@ import { ZERO_USAGE } from '../ledger/types.ts'
 import type { CachedResponse } from './replay/response-cache.ts'
 import type { ResponseSink } from './response/response-sink.ts'
 import type { RequestContext } from './request/inference-request.ts'
+import { admitReplay, permitStoredResponse, type ReplayRequest } from './permit-replay.ts'
 import type { InferenceServices, ReplayServices } from './services/services.ts'
 
 /** The provider in the ledger's entry. */
 const CACHE_PROVIDER = 'cache'
 
 /**
- * Responds from the cache, under a new id, with no usage and no cost. It is a request like any other: rate limits apply to
- * it, and it has an entry in the ledger. Throws `over-limit`, `store-full`.
+ * Responds from the cache, under a new id, with no usage and no cost. It is a request like any other: the caller's rules apply
+ * to it, and it has an entry in the ledger. Throws what `admitReplay` throws, and `store-full`.
  */
 export async function sendCached(
   cached: CachedResponse,
-  kind: string,
+  query: ReplayRequest['query'],
   context: RequestContext,
   sink: ResponseSink,
-  { clock, catalog }: Pick<InferenceServices, 'clock' | 'catalog'>,
-  { accounting }: Pick<ReplayServices, 'accounting'>,
+  services: InferenceServices,
+  replay: ReplayServices,
 ): Promise<void> {
+  const { clock, catalog } = services
+  const { accounting } = replay
   const { caller, referer, title } = context
+  permitStoredResponse(cached.id, caller, services, replay)
+  const admission = admitReplay({ caller, query }, services, replay)
   const startedMonotonic = clock.monotonic()
   const { id } = sink
   const { model, streamed } = cached
   const startedAt = clock.now()
   const created = Math.floor(startedAt / 1000)
   const pieces = cached.pieces.map((piece) => renewed(piece, id, created, cached.id))
-  const admission = accounting.admit(caller, 0)
   try {
     const request = {
       id,
       caller,
-      kind,
+      kind: query.kind,
       requestedModel: model,
       streamed,
       maxCost: ZERO,

@@ -153,10 +153,14 @@ export class McpGateway {
     return this.#reloading
   }
 
-  /** Every tool that `caller` may use, sorted by name, and the servers whose tools are missing with the reason. */
+  /** Every tool that `caller` may use, sorted by name, and its servers whose tools are missing with the reason. */
   async listTools(caller: ToolCaller, signal: AbortSignal = NEVER): Promise<ToolList> {
     await this.#servers.list(signal)
-    return { tools: this.#tools.listed(caller), unavailable: this.unavailable() }
+    const { policy } = this.#shared
+    const unavailable = this.unavailable().filter(
+      ({ server }) => server === '*' || policy.mayUseServer(caller, server),
+    )
+    return { tools: this.#tools.listed(caller), unavailable }
   }
 
   /** The tool of that name, if this caller may use it. */
@@ -245,6 +249,21 @@ export class McpGateway {
   /** The status of every configured server. */
   servers(): readonly ServerStatus[] {
     return this.#servers.all.map((server) => server.status())
+  }
+
+  /** The servers of which a caller may use something, without what other callers do there. */
+  serversFor(caller: ToolCaller): readonly ServerStatus[] {
+    const own = Map.groupBy(this.#tools.listed(caller), ({ server }) => server)
+    return this.servers()
+      .filter(({ name }) => this.#shared.policy.mayUseServer(caller, name))
+      .map((status) => ({
+        ...status,
+        tools: own.get(status.name)?.length ?? 0,
+        connections: 0,
+        restarts: 0,
+        callsRunning: 0,
+        warnings: [],
+      }))
   }
 
   /** The servers that lists are incomplete without, and an invalid configuration file as server `*`. */

@@ -80,12 +80,33 @@ function jwt(header: object, claims: object, key = secret.reveal()): string {
 const HS256 = { alg: 'HS256', typ: 'JWT' }
 
 test.each([
-  ['without scopes', { sub: 'ada' }, true],
+  ['without scopes', { sub: 'ada' }, false],
   ['with the admin scope', { sub: 'ada', scope: 'read aibroker.admin' }, true],
   ['with the admin scope in a list', { sub: 'ada', roles: ['admin'] }, true],
+  ['with an admin role', { sub: 'ada', role: 'admin' }, true],
   ['with other scopes', { sub: 'ada', scope: 'read' }, false],
-])('a JWT %s is verified', async (_, claims, isAdmin) => {
-  expect(await verifyJwt(jwt(HS256, claims), secret, NOW)).toEqual({ subject: 'ada', isAdmin })
+  [
+    'with a scope that only contains the word',
+    { sub: 'ada', scope: 'not-admin admin.read administrator' },
+    false,
+  ],
+  ['with an empty scope', { sub: 'ada', scope: '' }, false],
+  ['with a scope that is no text', { sub: 'ada', scope: { admin: true }, scopes: [['admin']] }, false],
+  ['whose subject is “admin”', { sub: 'admin' }, false],
+])('a JWT %s is verified; only an admin scope makes an administrator', async (_, claims, isAdmin) => {
+  expect(await verifyJwt(jwt(HS256, claims), secret, NOW)).toMatchObject({ isAdmin })
+})
+
+test.each([
+  [{ sub: 'ada' }, 'jwt:ada'],
+  [{ sub: 'ada@example.org' }, 'jwt:ada%40example.org'],
+  [{ sub: 'a b\nc' }, 'jwt:a%20b%0Ac'],
+  [{}, 'jwt:'],
+  [{ sub: 7 }, 'jwt:'],
+  [{ sub: '\ud800' }, expect.stringMatching(/^jwt:#[\w-]{43}$/)],
+  [{ sub: 'x'.repeat(4000) }, expect.stringMatching(/^jwt:#[\w-]{43}$/)],
+])('a JWT with the claims %j belongs to the caller %s', async (claims, bearer) => {
+  expect(await verifyJwt(jwt(HS256, claims), secret, NOW)).toMatchObject({ bearer })
 })
 
 test.each([
@@ -109,10 +130,10 @@ test('the admin token, tokens and JWTs are verified, and a foreign bearer is not
   const verifier = createBearerVerifier({ adminToken: new Secret('root'), heroSecret: secret, tokens, clock })
   expect(verifier.verify(undefined)).toBeUndefined()
   expect(verifier.verify('sk-dummy')).toBeUndefined()
-  expect(verifier.verify('root')).toEqual({ isAdmin: true, token: undefined })
+  expect(verifier.verify('root')).toEqual({ isAdmin: true, token: 'admin' })
   expect(verifier.verify(token.reveal())).toEqual({ isAdmin: false, token: info.id })
-  await verifier.verifyAhead(jwt(HS256, {}))
-  expect(verifier.verify(jwt(HS256, {}))).toEqual({ isAdmin: true, token: undefined })
+  await verifier.verifyAhead(jwt(HS256, { sub: 'ada' }))
+  expect(verifier.verify(jwt(HS256, { sub: 'ada' }))).toEqual({ isAdmin: false, token: 'jwt:ada' })
   expect(() => verifier.verify('hb-unknown')).toThrow('not known')
   await store.close()
 })

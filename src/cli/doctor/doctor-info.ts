@@ -44,5 +44,8 @@ export function checkModels({ models, models_config: { path, problems = [] } }: 
       advice: 'correct the file; the broker reloads it by itself',
     }
   }
-  return { state: models > 0 ? 'good' : 'bad', what: `${plural(models, 'model')} available, from ${path}` }
+  return {
+    state: models > 0 ? 'good' : 'bad',
+    what: `${plural(models, 'model')} available${path === '' ? '' : `, from ${path}`}`,
+  }
 }

@@ -71,8 +71,8 @@ async function runChecks(cli: Cli, options: Options): Promise<readonly Finding[]
   return [
     ...socketChecks,
     checkVersion(cli.version, info),
-    ...(await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
-    ...(await checkDatabases(cli.environment, info.data_dir)),
+    ...(info.data_dir === '' ? [] : await checkPermissionsAndDisk(Object.values(sockets), info.data_dir)),
+    ...(info.data_dir === '' ? [] : await checkDatabases(cli.environment, info.data_dir)),
     ...checkProviders(info),
     ...(await checkKeys(client, info)),
     checkModels(info),

@@ -39,12 +39,21 @@ function facts(info: Info): [name: string, values: readonly string[]][] {
   const { is_mother, mother_count } = info
   return [
     ['sockets', info.sockets],
-    ['tcp', info.tcp === undefined ? ['off'] : [`${info.tcp.address} port ${info.tcp.port}`]],
+    ['tcp', tcpText(info)],
     ['cascade', [`${is_mother ? 'mother, ' : ''}${plural(mother_count, 'broker')} above`]],
-    ['models', [`${info.models} from ${info.models_config.path}`]],
+    [
+      'models',
+      [info.models_config.path === '' ? `${info.models}` : `${info.models} from ${info.models_config.path}`],
+    ],
     ['routing', [info.routing_strategy]],
-    ['data', [info.data_dir]],
+    ['data', info.data_dir === '' ? [] : [info.data_dir]],
   ]
+}
+
+/** Only an administrator is shown where the broker listens. */
+function tcpText({ sockets, tcp }: Info): readonly string[] {
+  if (tcp !== undefined) return [`${tcp.address} port ${tcp.port}`]
+  return sockets.length === 0 ? [] : ['off']
 }
 
 function printProviders(terminal: Terminal, { providers }: Info): void {

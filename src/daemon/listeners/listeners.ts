@@ -12,7 +12,7 @@ import type { CallerRules } from '../../server/http/node/request-types.ts'
 import { authenticate, isAdmin } from '../../server/http/authenticate.ts'
 import { addHeroRoutes } from '../../server/http/hero-routes.ts'
 import { mountMcp, type MountedMcp } from '../../server/mcp/mount-mcp.ts'
-import { mayListen, requireBearer, requireLocalOrigin } from '../../server/http/tcp-access.ts'
+import { mayListen, requireBearer, requireOwnPage } from '../../server/http/tcp-access.ts'
 import {
   addAccountAndModelRoutes,
   addInferenceRoutes,
@@ -230,11 +230,8 @@ function buildTcpListener(
 /** Options of the TCP listener: it does not trust forwarded headers, and its guards depend on the address. */
 export function tcpOptions({ address }: TcpAddress, parts: OptionParts): HttpServerOptions {
   const { bearerVerifier, config } = parts
-  const guards = bearerVerifier.isGuarded
-    ? [requireBearer]
-    : config.allowsOpenTcp
-      ? []
-      : [requireLocalOrigin(address)]
+  const page = requireOwnPage({ address, hosts: config.hosts })
+  const guards = bearerVerifier.isGuarded ? [page, requireBearer] : [page]
   return { ...optionsFor(TCP, parts), trustForwarded: false, guards }
 }
 

@@ -85,6 +85,8 @@ export async function buildServices(
       ),
       responseCache: createResponseCache(clock),
       accounting,
+      limits,
+      ledger,
     },
     tools,
     metrics,

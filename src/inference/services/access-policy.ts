@@ -32,6 +32,22 @@ export function allowedBy(
   return { catalog: { ...catalog, models, endpoints }, providers: allowed }
 }
 
+/** Whether every access policy allows this endpoint. */
+export function mayUseEndpoint(
+  { model, provider }: Pick<Endpoint, 'model' | 'provider'>,
+  providers: ReadonlyMap<string, Provider>,
+  restrictions: readonly Restriction[],
+): boolean {
+  const served = providers.get(provider)
+  return restrictions.every(
+    (restriction) =>
+      mayUseModel(restriction, model) &&
+      (served === undefined
+        ? restriction.providers === undefined && !restriction.isLocalOnly
+        : mayUseProvider(restriction, served)),
+  )
+}
+
 /** Adds the access policy to the error of a model that it excludes; any other error is returned as it is. */
 export function explainExclusion(error: unknown, restrictions: readonly Restriction[]): unknown {
   if (restrictions.length === 0 || !(error instanceof BrokerError)) return error

@@ -81,6 +81,10 @@ export interface ReplayServices {
   readonly responseCache?: ResponseCache | undefined
   /** Accounts for a response from the cache. */
   readonly accounting: RequestAccounting
+  /** The rules of a caller, which apply to a repeat as to any request. */
+  readonly limits: Pick<Limits, 'admit' | 'budgetStatus' | 'restrictionsFor'>
+  /** Knows which endpoint gave a stored response. */
+  readonly ledger: Pick<Ledger, 'find'>
 }
 
 /** What the account, model and administration APIs use besides what inference does: in the primary alone. */

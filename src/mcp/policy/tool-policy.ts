@@ -1,17 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
-import type { Caller } from '../../auth/caller.ts'
+import { callerKey, type Caller } from '../../auth/caller.ts'
 import type { PolicyConfig } from '../config/config.ts'
-import { matchesAny } from './wildcard.ts'
+import { matchesAny, matchesPrefix, mayMatchPrefix } from './wildcard.ts'
 
 /** A caller, with the subject of its token if it sent one. */
 export interface ToolCaller extends Caller {
   readonly token?: string | undefined
-}
-
-/** A string that identifies the caller: two are equal exactly if address, context and token are equal. */
-export function callerKey({ ip, context, token }: ToolCaller): string {
-  return JSON.stringify([ip, context ?? null, token ?? null])
 }
 
 const MINUTE_MS = 60_000
@@ -55,6 +50,16 @@ export class ToolPolicy {
   mayUse(caller: ToolCaller, name: string): boolean {
     const { allow, deny } = this.#policyOf(caller)
     return matchesAny(allow, name) && !matchesAny(deny, name)
+  }
+
+  /** Whether `caller` may use something of a server, whatever its tools are. */
+  mayUseServer(caller: ToolCaller, server: string): boolean {
+    const { allow, deny } = this.#policyOf(caller)
+    const prefix = `${server}__`
+    return (
+      allow.some((pattern) => mayMatchPrefix(pattern, prefix)) &&
+      !deny.some((pattern) => matchesPrefix(pattern, prefix))
+    )
   }
 
   /** Patterns of the tools that chats of this caller get without naming any. */

@@ -24,3 +24,23 @@ function matchesPattern(pattern: string, name: string): boolean {
   while (pattern[p] === '*') p++
   return p === pattern.length
 }
+
+/** Whether a pattern matches some name that begins with `prefix`. */
+export function mayMatchPrefix(pattern: string, prefix: string): boolean {
+  let positions = new Set([0])
+  for (const character of prefix) {
+    const next = new Set<number>()
+    for (const start of positions) {
+      let at = start
+      for (; pattern[at] === '*'; at++) next.add(at)
+      if (pattern[at] === character) next.add(at + 1)
+    }
+    positions = next
+  }
+  return positions.size > 0
+}
+
+/** Whether a pattern matches every name that begins with `prefix`. */
+export function matchesPrefix(pattern: string, prefix: string): boolean {
+  return pattern.endsWith('*') && matchesPattern(pattern, prefix)
+}

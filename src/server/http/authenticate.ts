@@ -39,15 +39,15 @@ export function bearerProof({ server, headers }: HttpRequest): Proof | undefined
 }
 
 /**
- * Whether the caller may use the admin calls: because of its token, or because it connects to a Unix socket of a broker that
- * has no admin secret. A request that a front passes on there comes from another caller, who needs a token.
+ * Whether the caller may use the admin calls: because of its token, or because it connects without one to a Unix socket of a
+ * broker that has no admin secret. A request that a front passes on there comes from another caller, who needs a token.
  */
 export function isAdmin(request: HttpRequest): boolean {
   const { bearerVerifier } = request.server.callerRules
   const proof = bearerProof(request)
-  if (proof?.isAdmin === true) return true
-  // A tool that calls in a caller's name is not the client of the socket.
-  if (proof?.caller !== undefined) return false
+  // A caller's token makes a caller on every listener, and so does a tool that calls in a caller's name: who passes a proof on
+  // must not lend it the rights of the socket.
+  if (proof !== undefined) return proof.isAdmin
   return (
     request.server.trustForwarded &&
     bearerVerifier?.isGuarded !== true &&
@@ -64,7 +64,7 @@ export function requireAdmin(request: HttpRequest): void {
   if (bearerProof(request) === undefined)
     throw new BrokerError(
       'unauthorized',
-      'this needs the admin token: send Authorization: Bearer <ADMIN_TOKEN>, or a token signed with HERO_SECRET',
+      'this needs the admin token: send Authorization: Bearer <ADMIN_TOKEN>, or a token signed with HERO_SECRET whose scope is admin',
     )
   throw new BrokerError('forbidden', 'this token is not an administrator’s')
 }

@@ -24,6 +24,30 @@ export function refuseForeignPage({ host, origin }: PageHeaders, isOwnName: (nam
     )
 }
 
+/**
+ * Refuses a request that a page of any other origin made a browser send: `Host` must name this server, and `Origin`, where there
+ * is one, must be the origin that `Host` names. Throws `forbidden`.
+ */
+export function refuseOtherOrigin({ host, origin }: PageHeaders, isOwnName: (name: string) => boolean): void {
+  if (host !== undefined && !isOwnName(hostName(host)))
+    throw new BrokerError(
+      'forbidden',
+      'the Host header does not name this broker; use its address, or add the name to AIBROKER_HOSTS',
+    )
+  if (origin !== undefined && !isOriginOf(host ?? '', origin))
+    throw new BrokerError(
+      'forbidden',
+      'pages of other sites are refused: Origin is not the scheme, host and port that this request goes to',
+    )
+}
+
+/** TLS may end in front of the broker, so both schemes are its own. */
+function isOriginOf(host: string, origin: string): boolean {
+  const page = URL.parse(origin)
+  if (page === null || page.origin !== origin || !/^https?:$/.test(page.protocol)) return false
+  return URL.parse(`${page.protocol}//${host}`)?.origin === origin
+}
+
 function hostName(host: string): string {
   return host.toLowerCase().replace(/:\d+$/, '')
 }

@@ -61,7 +61,10 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     serverFactory: (handle) => {
       const longWay = verifyFirst(handle, settings.callerRules.bearerVerifier)
       const serve = fastPath.wrap(longWay, { settings, guards, bodyLimit, render })
-      return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, timeouts)
+      return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
+        timeouts,
+        defaultsToJson: trustForwarded,
+      })
     },
     bodyLimit,
     clientErrorHandler: refuseMalformedRequest,

@@ -1,8 +1,8 @@
 import { BrokerError } from '../../base/errors.ts'
 import { canonicalAddress, isLoopback } from '../../auth/address.ts'
-import type { Guard } from './node/request-types.ts'
+import type { Guard, HttpRequest } from './node/request-types.ts'
 import { bearerProof } from './authenticate.ts'
-import { refuseForeignPage } from './foreign-pages.ts'
+import { refuseOtherOrigin } from './foreign-pages.ts'
 
 /** Whether a TCP listener may open: beyond this machine only if callers must show a token. */
 export function mayListen(address: string, hasToken: boolean): boolean {
@@ -17,15 +17,53 @@ export const requireBearer: Guard = (request) => {
   throw unauthorized('this token is not known here')
 }
 
+/** Where a TCP listener listens, and the names under which callers reach it. */
+export interface OwnNames {
+  /** What the listener is bound to. */
+  readonly address: string
+  /** Further names, of a front or in a private DNS. */
+  readonly hosts: readonly string[]
+}
+
 /**
- * Guards a loopback listener against web pages of other sites. `address` is what the listener is bound to. The guard throws
- * `forbidden`.
+ * Guards a TCP listener against web pages of other origins, with a token and without. `Host` must name the broker, so that no
+ * foreign name can be pointed at it; `Origin` must be the broker's own; and a body must be JSON, which a page can't send to
+ * another origin without asking first. The guard throws `forbidden` and `unsupported-media`.
  */
-export function requireLocalOrigin(address: string): Guard {
+export function requireOwnPage({ address, hosts }: OwnNames): Guard {
   const bound = canonicalAddress(address)
-  const isOwnName = (name: string) =>
-    isLoopback(name) || (bound !== undefined && canonicalAddress(unbracket(name)) === bound)
-  return ({ headers }) => refuseForeignPage(headers, isOwnName)
+  const names = new Set(hosts.map((name) => name.toLowerCase()))
+  const isPublic = !isLoopback(address)
+  const isOwnName = (name: string): boolean => {
+    if (isLoopback(name) || names.has(name)) return true
+    const literal = canonicalAddress(unbracket(name))
+    if (!isPublic) return literal !== undefined && literal === bound
+    // An address cannot be pointed elsewhere, and a name without a dot has no public owner.
+    return literal !== undefined || /^[a-z0-9-]+$/.test(name)
+  }
+  let lastHost: string | undefined
+  return ({ headers }) => {
+    const { host, origin } = headers
+    if (host !== lastHost || origin !== undefined) refuseOtherOrigin(headers, isOwnName)
+    lastHost = host
+    requireJson(headers)
+  }
+}
+
+/** Throws `unsupported-media` for a body that is not JSON. */
+function requireJson(headers: HttpRequest['headers']): void {
+  const type = headers['content-type']
+  if (type === 'application/json' || !hasBody(headers)) return
+  if (type?.split(';', 1)[0]?.trim().toLowerCase() === 'application/json') return
+  throw new BrokerError(
+    'unsupported-media',
+    'over TCP a body must be JSON: send Content-Type: application/json',
+  )
+}
+
+function hasBody(headers: HttpRequest['headers']): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
 }
 
 function unauthorized(message: string): BrokerError {

@@ -87,7 +87,7 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/models',
     handle: getModels,
-    summary: 'The models that can be requested now, for OpenAI’s and OpenRouter’s clients',
+    summary: 'The models that the caller may request now, for OpenAI’s and OpenRouter’s clients',
     query: LISTING,
   },
   {
@@ -101,7 +101,7 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/models/count',
     handle: getModelsCount,
-    summary: 'The number of models',
+    summary: 'The number of models that the caller may request now',
     query: MODEL_FILTERS,
   },
   {
@@ -129,7 +129,7 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/providers',
     handle: getProviders,
-    summary: 'The configured providers, under the names that `provider.order` takes',
+    summary: 'The configured providers that the caller may use, under the names that `provider.order` takes',
   },
   {
     method: 'GET',
@@ -141,7 +141,7 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/generation',
     handle: getGeneration,
-    summary: 'One of the caller’s own requests, from the ledger',
+    summary: 'One of the caller’s own requests (same address, context and token), from the ledger',
     query: ['id'],
   },
   {
@@ -149,7 +149,7 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     path: '/credits',
     handle: getCredits,
     summary:
-      'What the caller has spent, and that sum plus what its tightest budget leaves (without a budget both are equal)',
+      'What the caller (address, context and token) has spent, and that sum plus what its tightest budget leaves (without a budget both are equal)',
   },
   {
     method: 'GET',
@@ -166,7 +166,7 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     method: 'GET',
     path: '/billing/usage',
     handle: getBillingUsage,
-    summary: 'What every address spent, the highest first',
+    summary: 'What every address spent, the highest first; for administrators',
     query: PERIOD,
   },
   {
@@ -174,7 +174,7 @@ export const ROOT_ROUTES: readonly PlainRoute[] = [
     path: '/billing/usage/:ip',
     shown: '/billing/usage/{ip}',
     handle: getBillingUsageOf,
-    summary: 'What one address spent, per model, context and day',
+    summary: 'What one address spent, per model, context and day; for administrators',
     query: PERIOD,
   },
   {

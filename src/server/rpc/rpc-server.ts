@@ -97,7 +97,7 @@ function createCallContext(options: RpcOptions, request: FastifyRequest, reply: 
       const has = options.roleOf?.(caller, request) ?? 'caller'
       if (!roleMay(has, role))
         throw new BrokerError('forbidden', `this needs the role “${role}”, you have “${has}”`)
-      return caller
+      return { ...caller, role: has }
     },
   }
 }

@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
-import { authenticate } from '../../../src/server/http/authenticate.ts'
+import { BrokerError } from '../../../src/base/errors.ts'
+import { Secret } from '../../../src/base/secret.ts'
+import { createBearerVerifier } from '../../../src/auth/verify-bearer.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { authenticate, isAdmin } from '../../../src/server/http/authenticate.ts'
 import { errorOf, openServer } from './open-server.ts'
 
 const routes = {
@@ -79,5 +83,45 @@ describe('caller rules', () => {
       ip: '54f:b680:ba6e:7ced::/64',
     })
     expect(await send({ callers }, 'x-forwarded-for: 10.0.0.9')).toEqual({ ip: '10.0.0.9' })
+  })
+})
+
+describe('administrator access on a Unix socket', () => {
+  const tokens = {
+    find: (token: string) => {
+      if (token !== 'hb-one') throw new BrokerError('unauthorized', 'no such token')
+      return { id: 'tok-1', label: '', createdAt: 0, expiresAt: undefined, isDisabled: false }
+    },
+  }
+  const isAdministrator = async (lines: string, adminToken?: string): Promise<unknown> => {
+    const verifierParts = { heroSecret: undefined, tokens, clock: systemClock }
+    const bearerVerifier = createBearerVerifier({
+      ...verifierParts,
+      adminToken: adminToken === undefined ? undefined : new Secret(adminToken),
+    })
+    const adminRoute = (server: FastifyInstance): void => {
+      server.get('/who', (request) => ({ isAdmin: isAdmin(request) }))
+    }
+    await using opened = await openServer({ routes: adminRoute, callers: { bearerVerifier } })
+    const response = await opened.send(`GET /who HTTP/1.1${lines === '' ? '' : `\n${lines}`}`)
+    return JSON.parse(response?.body ?? '').isAdmin ?? response?.status
+  }
+
+  test.each([
+    ['without a bearer', '', true],
+    ['with the dummy key of a client', 'authorization: Bearer sk-dummy', true],
+    ['with a token of a caller', 'authorization: Bearer hb-one', false],
+    ['with an unknown token', 'authorization: Bearer hb-two', 401],
+    ['behind a front', 'x-forwarded-for: 10.0.0.1', false],
+  ])('%s and no admin secret: %s', async (_, lines, expected) => {
+    expect(await isAdministrator(lines)).toBe(expected)
+  })
+
+  test.each([
+    ['without a bearer', '', false],
+    ['with a token of a caller', 'authorization: Bearer hb-one', false],
+    ['with the admin token', 'authorization: Bearer root', true],
+  ])('%s and an admin token: %s', async (_, lines, expected) => {
+    expect(await isAdministrator(lines, 'root')).toBe(expected)
   })
 })

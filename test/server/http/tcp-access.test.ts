@@ -4,7 +4,7 @@ import { createBearerVerifier } from '../../../src/auth/verify-bearer.ts'
 import type { FastifyInstance } from 'fastify'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import { mayListen, requireLocalOrigin, requireBearer } from '../../../src/server/http/tcp-access.ts'
+import { mayListen, requireOwnPage, requireBearer } from '../../../src/server/http/tcp-access.ts'
 import { sendRaw } from '../../support/raw-http.ts'
 import { errorOf, openServer } from './open-server.ts'
 
@@ -65,7 +65,10 @@ describe('a TCP listener with a token', () => {
 
 describe('a loopback listener without a token', () => {
   const send = async (head: string) => {
-    await using opened = await openServer({ ...routes, guards: [requireLocalOrigin('127.0.0.1')] })
+    await using opened = await openServer({
+      ...routes,
+      guards: [requireOwnPage({ address: '127.0.0.1', hosts: [] })],
+    })
     return await sendRaw(opened.where, `GET / HTTP/1.1\r\nconnection: close\r\n${head}\r\n\r\n`)
   }
 
@@ -74,8 +77,8 @@ describe('a loopback listener without a token', () => {
     'host: LOCALHOST:33850',
     'host: 127.0.0.1:33850',
     'host: [::1]:33850',
-    'host: localhost\r\norigin: http://localhost:3000',
-    'host: localhost\r\norigin: http://[::1]:3000',
+    'host: localhost:3000\r\norigin: http://localhost:3000',
+    'host: [::1]:3000\r\norigin: http://[::1]:3000',
   ])('admits names of this machine: %j', async (head) => {
     expect(await send(head)).toMatchObject({ status: 200 })
   })
@@ -87,6 +90,8 @@ describe('a loopback listener without a token', () => {
     'host: 10.0.0.1',
     'host: localhost\r\norigin: https://evil.example',
     'host: localhost\r\norigin: null',
+    'host: localhost\r\norigin: http://localhost:3000',
+    'host: localhost:80\r\norigin: http://[::1]',
     'host: localhost\r\norigin: http://localhost.evil.example',
   ])('refuses web pages of other sites: %j', async (head) => {
     expect(errorOf(await send(head))).toMatchObject({

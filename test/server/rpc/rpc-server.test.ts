@@ -255,7 +255,10 @@ describe('the caller', () => {
     await using socket = await startRpcSocket({ handlers, authenticate: async () => (found++, caller) })
     const call = { jsonrpc: '2.0', method: 'models.list', id: 1 }
     await socket.call([call, call])
-    expect(seen).toEqual([caller, caller])
+    expect(seen).toEqual([
+      { ...caller, role: 'caller' },
+      { ...caller, role: 'caller' },
+    ])
     expect(found).toBe(1)
   })
 })
@@ -276,4 +279,4 @@ describe('discovery', () => {
   })
 })
 
-const localCaller = { ip: 'local', context: undefined }
+const localCaller = { ip: 'local', context: undefined, role: 'caller' } as const

@@ -28,13 +28,19 @@ const MAX_HEADER_BYTES = 32 * 1024
 
 export type RequestListener = (request: FastRequest, response: FastResponse) => void
 
+export interface NodeServerOptions {
+  readonly timeouts: ServerTimeouts
+  /** Whether a body without a content type is taken for JSON: not over TCP, where a page can send one to another origin. */
+  readonly defaultsToJson: boolean
+}
+
 /** Creates a `node:http` server that is stricter than Node's: requests that the request checks refuse never reach `handle`. */
 export function createNodeServer(
   handle: RequestListener,
   bodyLimit: number,
-  timeouts: ServerTimeouts,
+  { timeouts, defaultsToJson }: NodeServerOptions,
 ): Server {
-  const serve = withRequestChecks(handle, Math.floor(timeouts.idleMs / 1000))
+  const serve = withRequestChecks(handle, Math.floor(timeouts.idleMs / 1000), defaultsToJson)
   const server = createServer(
     {
       IncomingMessage: FastRequest,
@@ -58,7 +64,11 @@ export function createNodeServer(
   return server
 }
 
-function withRequestChecks(handle: RequestListener, keepAliveS: number): RequestListener {
+function withRequestChecks(
+  handle: RequestListener,
+  keepAliveS: number,
+  defaultsToJson: boolean,
+): RequestListener {
   return (request, response) => {
     response.keepAliveS = keepAliveS
     const rejection = rejectReason(request)
@@ -66,12 +76,11 @@ function withRequestChecks(handle: RequestListener, keepAliveS: number): Request
       sendRenderedError(response, renderError(rejection), { connection: 'close' })
       return
     }
-    defaultToJson(request.headers)
+    if (defaultsToJson) defaultToJson(request.headers)
     handle(request, response)
   }
 }
 
-/** A body without a content type is taken for JSON. */
 function defaultToJson(headers: IncomingHttpHeaders): void {
   if (headers['content-type'] !== undefined) return
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'

@@ -1,6 +1,7 @@
 import type { Clock } from '../../../base/clock.ts'
 import { BrokerError } from '../../../base/errors.ts'
-import { type ToolCaller, callerKey } from '../../../mcp/policy/tool-policy.ts'
+import { callerKey } from '../../../auth/caller.ts'
+import type { ToolCaller } from '../../../mcp/policy/tool-policy.ts'
 
 const IDLE_MS = 60 * 60_000
 const MAX_AGE_MS = 24 * 60 * 60_000

@@ -2,8 +2,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { usdNumber, money, ZERO, type Money } from '../../../base/money.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import type { BudgetStatus } from '../../../limits/limits.ts'
-import { payerAccount, tokenAccount, type Account } from '../../../auth/accounts.ts'
 import type { Caller } from '../../../auth/caller.ts'
+import { ownUsage } from '../../../ledger/usage/own-usage.ts'
 import { authenticate } from '../../http/authenticate.ts'
 
 /**
@@ -11,20 +11,20 @@ import { authenticate } from '../../http/authenticate.ts'
  * credits: without a budget both numbers are equal, because OpenRouter's clients accept only numbers; `limit: null` of `/key`
  * says that the caller has no budget.
  */
-export function getCredits(
+export async function getCredits(
   request: FastifyRequest,
   _reply: FastifyReply,
   { ledger, limits }: AdminServices,
-): object {
+): Promise<object> {
   const caller = authenticate(request)
-  const { spent: used } = ledger.balance(caller)
+  const used = spent(await ledger.summary(ownUsage(caller)))
   const left = limits.allowance(caller)?.remaining ?? ZERO
   return { data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) } }
 }
 
 /**
- * `GET /key` and `/auth/key`: the caller in the form of an OpenRouter key. With a token the figures are of that token, from
- * whichever address it was used; without one they are of the address with its context.
+ * `GET /key` and `/auth/key`: the caller in the form of an OpenRouter key. The figures are of its own requests: of this address,
+ * context and token. Its limit is the tightest of its budgets, which it may share with other callers.
  */
 export async function getKey(
   request: FastifyRequest,
@@ -33,8 +33,8 @@ export async function getKey(
 ): Promise<object> {
   const caller = authenticate(request)
   const now = services.clock.now()
-  const [daily, weekly, monthly] = await Promise.all(
-    [startOfDay(now), startOfWeek(now), startOfMonth(now)].map((since) =>
+  const [total, daily, weekly, monthly] = await Promise.all(
+    [0, startOfDay(now), startOfWeek(now), startOfMonth(now)].map((since) =>
       spentSince(caller, since, services),
     ),
   )
@@ -43,7 +43,7 @@ export async function getKey(
       label: labelOf(caller),
       ...limitOf(caller, services),
       include_byok_in_limit: false,
-      usage: usdNumber(services.ledger.balanceIn(accountOf(caller), 'total', now).spent),
+      usage: total,
       usage_daily: daily,
       usage_weekly: weekly,
       usage_monthly: monthly,
@@ -92,14 +92,7 @@ const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } a
 
 /** Counted like the balance: where only bounds of a cost are known, by the upper one. */
 async function spentSince(caller: Caller, since: number, { ledger }: AdminServices): Promise<number> {
-  const { ip, context = '', token } = caller
-  return usdNumber(
-    spent(await ledger.summary({ since, ...(token === undefined ? { ip, context } : { token }) })),
-  )
-}
-
-function accountOf(caller: Caller): Account {
-  return caller.token === undefined ? payerAccount(caller) : tokenAccount(caller.token)
+  return usdNumber(spent(await ledger.summary({ since, ...ownUsage(caller) })))
 }
 
 function spent({ cost, uncertain }: { cost: Money; uncertain: Money }): Money {

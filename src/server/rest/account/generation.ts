@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { usdNumber, ZERO } from '../../../base/money.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
-import type { Caller } from '../../../auth/caller.ts'
+import { isSameCaller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 
@@ -16,7 +16,7 @@ export async function getGeneration(
   if (typeof id !== 'string' || id === '')
     throw new BrokerError('bad-request', 'name the generation: /generation?id=gen-…')
   const entry = await entryOf(services.upstreamIds.resolve(id), services)
-  if (entry === undefined || !isOwn(entry, authenticate(request)))
+  if (entry === undefined || !isSameCaller(entry.caller, authenticate(request)))
     throw new BrokerError('not-found', `Generation ${id} not found`)
   return { data: rowOf(id, entry, services) }
 }
@@ -33,10 +33,6 @@ async function entryOf(id: string, { ledger, clock }: AdminServices): Promise<En
     if (!ledger.openHolds().some((hold) => hold.id === id)) return ledger.find(id)
     await new Promise<void>((resolve) => clock.after(POLL_INTERVAL_MS, resolve))
   }
-}
-
-function isOwn({ caller }: Entry, requester: Caller): boolean {
-  return caller.ip === requester.ip && caller.context === requester.context
 }
 
 const API_TYPES: Readonly<Record<string, string>> = {

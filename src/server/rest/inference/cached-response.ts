@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../../base/clock.ts'
+import { callerKey } from '../../../auth/caller.ts'
 import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import { sendCached } from '../../../inference/cached-response.ts'
@@ -9,13 +10,11 @@ import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/reque
 import { authenticate } from '../../http/authenticate.ts'
 import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
+import { inferencePathOf, requestedModels } from './requested-models.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
 const DEFAULT_TTL_S = 300
 const MAX_TTL_S = 86_400
-
-/** The kind of request of a route; all others are chats. */
-const KINDS: Readonly<Record<string, string>> = { '/embeddings': 'embedding' }
 
 /**
  * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
@@ -42,27 +41,16 @@ export function withResponseCache(
     if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
-    return sendCached(
-      found,
-      KINDS[routeOf(request)] ?? 'chat',
-      requestContextOf(request, services),
-      sink,
-      services,
-      replay,
-    )
+    const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+    return sendCached(found, query, requestContextOf(request, services), sink, services, replay)
   }
-}
-
-function routeOf({ routeOptions }: HttpRequest): string {
-  return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
 }
 
 /** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
 function keyOf(request: HttpRequest): string {
-  const { ip, context, token } = authenticate(request)
   const body = JSON.stringify(parseJsonBody(bytesOf(request)).value)
   return createHash('sha256')
-    .update(JSON.stringify([ip, context, token, routeOf(request), body]))
+    .update(JSON.stringify([callerKey(authenticate(request)), inferencePathOf(request), body]))
     .digest('base64')
 }
 

@@ -1,9 +1,9 @@
 import { chat } from '../../../inference/chat.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
-import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
 import { complete } from './completions.ts'
 import { requestContextOf } from './request-context.ts'
+import { hasOnlyPrompt } from './requested-models.ts'
 import { respond, type InferenceRouteParts } from './respond.ts'
 
 /** `POST /chat/completions`: OpenAI's and OpenRouter's chat, plain and streamed. */
@@ -24,9 +24,4 @@ export function postChatCompletions(
     })
     return chat(chatRequest, requestContextOf(request, services), sink, services)
   })
-}
-
-/** OpenRouter's legacy form of a text completion. */
-function hasOnlyPrompt({ value }: JsonBody): boolean {
-  return value['messages'] === undefined && typeof value['prompt'] === 'string'
 }

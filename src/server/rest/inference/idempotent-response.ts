@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BrokerError } from '../../../base/errors.ts'
+import { callerKey } from '../../../auth/caller.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import type { ResponseSource, CallerWatcher } from '../../../inference/response/response-sink.ts'
 import {
@@ -10,15 +11,15 @@ import {
 } from '../../../inference/replay/idempotency.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import { inferencePathOf } from './requested-models.ts'
 import type { HttpResponseSink, ExpectedResponse } from './http-response-sink.ts'
 
 /** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
 export function idempotentRequestOf(request: HttpRequest): IdempotentRequest | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
-  const { ip, context } = authenticate(request)
-  const route = request.routeOptions.url?.replace(/^(\/api)?\/v1/, '')
-  return { key: hash(JSON.stringify([ip, context, route, key])), body: hash(bytesOf(request)) }
+  const owner = [callerKey(authenticate(request)), inferencePathOf(request), key]
+  return { key: hash(JSON.stringify(owner)), body: hash(bytesOf(request)) }
 }
 
 function hash(data: string | Uint8Array): string {

@@ -1,12 +1,15 @@
 import { asBrokerError } from '../../../base/errors.ts'
-import type { FirstClaim } from '../../../inference/replay/idempotency.ts'
+import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
+import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
-import type { JsonBody } from '../../../wire/json/json-body.ts'
+import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
+import { requestedModels } from './requested-models.ts'
 
 /** What the handlers of inference routes share. */
 export interface InferenceRouteParts {
@@ -19,19 +22,15 @@ export interface InferenceRouteParts {
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
  * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
- * the response of the first one.
+ * the response of the first one, if the caller's rules still allow it.
  */
 export async function respond(
   reply: HttpReply,
   { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
   infer: InferenceHandler,
 ): Promise<void> {
-  const repeatable = replay === undefined ? undefined : idempotentRequestOf(reply.request)
-  const turn = repeatable === undefined ? undefined : await replay?.idempotency.claim(repeatable)
-  if (turn?.type === 'again') {
-    const recorded = await turn.response
-    return replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
-  }
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
+  if (turn?.type === 'again') return respondAgain(reply, { services, replay: turn.replay }, turn.response)
   const sink = new HttpResponseSink(reply, services.clock)
   try {
     await (turn === undefined
@@ -42,6 +41,33 @@ export async function respond(
     const failure = asBrokerError(error)
     if (!sink.reportError(failure)) throw error
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
+  }
+}
+
+/** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
+async function claimOf(reply: HttpReply, replay: ReplayServices) {
+  const repeatable = idempotentRequestOf(reply.request)
+  const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
+  return turn?.type === 'again' ? { ...turn, replay } : turn
+}
+
+async function respondAgain(
+  reply: HttpReply,
+  { services, replay }: { readonly services: InferenceServices; readonly replay: ReplayServices },
+  response: Promise<StoredResponse>,
+): Promise<void> {
+  // It may be refused before the first response is known.
+  response.catch(() => undefined)
+  const { request } = reply
+  const caller = authenticate(request)
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+  const admission = admitReplay({ caller, query }, services, replay)
+  try {
+    const recorded = await response
+    permitStoredResponse(recorded.id, caller, services, replay)
+    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+  } finally {
+    admission.release(0)
   }
 }
 

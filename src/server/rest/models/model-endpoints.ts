@@ -1,5 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices } from '../../../inference/services/services.ts'
+import { offeredTo } from '../../../inference/services/offered.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import type { Endpoint, Model } from '../../../catalog/catalog.ts'
 import { architectureOf, slugOf, supportedParametersOf } from './model-json.ts'
 import { pricingOf } from './pricing-json.ts'
@@ -26,11 +28,12 @@ export async function modelEndpoints(
 
 /** `GET /endpoints/zdr`: the endpoints that retain no prompts (zero data retention). */
 export function getZdrEndpoints(
-  _request: FastifyRequest,
+  request: FastifyRequest,
   _reply: FastifyReply,
   services: AdminServices,
 ): object {
-  const data = [...services.catalog().models.values()].flatMap((model) =>
+  const { catalog } = offeredTo(authenticate(request), services)
+  const data = [...catalog.models.values()].flatMap((model) =>
     offered(model, services)
       .filter(({ provider }) => services.providers().get(provider)?.privacy?.retains === false)
       .map((endpoint) => endpointRow(model, endpoint, services)),

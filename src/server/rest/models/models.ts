@@ -2,6 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
+import type { Allowed } from '../../../inference/services/access-policy.ts'
+import { offeredTo, requestableBy } from '../../../inference/services/offered.ts'
+import { authenticate } from '../../http/authenticate.ts'
 import type { Model } from '../../../catalog/catalog.ts'
 import { findByName } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
@@ -10,10 +13,10 @@ import { modelEndpoints } from './model-endpoints.ts'
 
 type Query = Readonly<Record<string, unknown>>
 
-/** `GET /models`: the models that can be requested now. Without `offset` and `limit` the complete list. */
+/** `GET /models`: the models that the caller may request now. Without `offset` and `limit` the complete list. */
 export function getModels(request: FastifyRequest, reply: FastifyReply, services: AdminServices): object {
   const query = request.query as Query
-  const rows = sorted(filterModels(listedModels(services), query, services), query, services).map(
+  const rows = sorted(filterModels(listedModels(request, services), query, services), query, services).map(
     ({ row }) => row,
   )
   void reply.header('cache-control', 'no-cache')
@@ -26,7 +29,9 @@ export function getModelsCount(
   _reply: FastifyReply,
   services: AdminServices,
 ): object {
-  return { data: { count: filterModels(listedModels(services), request.query as Query, services).length } }
+  return {
+    data: { count: filterModels(listedModels(request, services), request.query as Query, services).length },
+  }
 }
 
 /** `GET /embeddings/models`. */
@@ -37,7 +42,9 @@ export function getEmbeddingModels(
 ): object {
   const query = { ...(request.query as Query), output_modalities: 'embeddings' }
   return page(
-    sorted(filterModels(listedModels(services), query, services), query, services).map(({ row }) => row),
+    sorted(filterModels(listedModels(request, services), query, services), query, services).map(
+      ({ row }) => row,
+    ),
     query,
   )
 }
@@ -50,35 +57,37 @@ export async function getModelsBelow(
 ): Promise<object> {
   const path = (request.params as { '*': string })['*']
   const name = path.replace(/\/endpoints$/, '')
+  const allowed = requestableBy(authenticate(request), services)
   return name === path
-    ? listed(name, services).row
-    : { data: await modelEndpoints(modelNamed(name, services), services) }
+    ? listed(name, allowed).row
+    : { data: await modelEndpoints(modelNamed(name, allowed), services) }
 }
 
 /** `GET /model/{author}/{slug}`. */
 export function getModel(request: FastifyRequest, _reply: FastifyReply, services: AdminServices): object {
-  return { data: listed((request.params as { '*': string })['*'], services).row }
+  const allowed = requestableBy(authenticate(request), services)
+  return { data: listed((request.params as { '*': string })['*'], allowed).row }
 }
 
-function listedModels(services: AdminServices): Listed[] {
-  return [...services.catalog().models.values()].flatMap((model) => toListed(model, services) ?? [])
+function listedModels(request: FastifyRequest, services: AdminServices): Listed[] {
+  const { catalog, providers } = offeredTo(authenticate(request), services)
+  return [...catalog.models.values()].flatMap((model) => toListed(model, providers) ?? [])
 }
 
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
-function toListed(model: Model, { providers }: AdminServices): Listed | undefined {
-  const endpoint = model.endpoints.find(({ provider }) => providers().has(provider))
+function toListed(model: Model, providers: Allowed['providers']): Listed | undefined {
+  const endpoint = model.endpoints.find(({ provider }) => providers.has(provider))
   return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
 }
 
-function listed(name: string, services: AdminServices): Listed {
-  const found = toListed(modelNamed(name, services), services)
+function listed(name: string, allowed: Allowed): Listed {
+  const found = toListed(modelNamed(name, allowed), allowed.providers)
   if (found !== undefined) return found
   throw new BrokerError('not-found', `“${name}” is known, but no provider that offers it is set up here`)
 }
 
-function modelNamed(name: string, services: AdminServices): Model {
-  const found =
-    findByName(services.catalog(), name) ?? findByName(services.catalog(), name.replace(/:[a-z]+$/, ''))
+function modelNamed(name: string, { catalog }: Allowed): Model {
+  const found = findByName(catalog, name) ?? findByName(catalog, name.replace(/:[a-z]+$/, ''))
   if (found !== undefined) return found.model
   throw new BrokerError(
     'not-found',

@@ -2,11 +2,11 @@ import { asBrokerError } from '../../../base/errors.ts'
 import type { BrokerError } from '../../../base/errors.ts'
 import { findNearest } from '../../../base/nearest-names.ts'
 import { truncate } from '../../../base/text.ts'
-import type { Caller } from '../../../auth/caller.ts'
 import { RPC_CODES } from '../../../wire/rpc/message.ts'
 import type { Role } from '../../../wire/rpc/method.ts'
 import { isMethodName, methods } from '../../../wire/rpc/methods.ts'
 import type { MethodName } from '../../../wire/rpc/methods.ts'
+import type { RpcCaller } from './handler-types.ts'
 import { idOrNull, parseCall } from './parse-call.ts'
 import type { Call, IdTexts } from './parse-call.ts'
 import { readParams } from './read-params.ts'
@@ -15,7 +15,7 @@ import { RpcFault, faultOf, faultText } from './rpc-error.ts'
 /** What the calls of one HTTP request share. */
 export interface CallContext {
   /** The caller, if it has the role; `undefined` for open methods. Throws `unauthorized`, `forbidden`. */
-  readonly requireRole: (role: Role) => Promise<Caller | undefined>
+  readonly requireRole: (role: Role) => Promise<RpcCaller | undefined>
   /** Aborts when the caller disconnects. */
   readonly signal: AbortSignal
 }

@@ -1,6 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import { networkOf, payerAddress } from '../../../auth/address.ts'
+import { isJwtBearer } from '../../../auth/jwt.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { LimitSubject } from '../../../wire/rpc/limit-rule.ts'
 
@@ -18,7 +19,7 @@ export function checkSubject(subject: LimitSubject, { tokens, rollsUp }: KnownSu
 }
 
 function checkToken(wanted: string, tokens: Pick<Tokens, 'list'>): void {
-  if (tokens.list().some(({ id }) => id === wanted)) return
+  if (isJwtBearer(wanted) || tokens.list().some(({ id }) => id === wanted)) return
   throw new BrokerError(
     'not-found',
     `there is no token “${truncate(wanted)}”; tokens.list lists those that exist`,

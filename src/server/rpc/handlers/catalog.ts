@@ -2,6 +2,7 @@ import type { ModelListStatus } from '../../../catalog/model-lists.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { isAvailable } from '../../../catalog/find-model.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
+import { offeredTo, offeredToAll } from '../../../inference/services/offered.ts'
 import type { HandlersOf } from '../calls/handler-types.ts'
 
 export interface CatalogFacts {
@@ -17,9 +18,10 @@ export function catalogHandlers({
   problems,
 }: CatalogFacts): HandlersOf<'catalog.status'> {
   return {
-    'catalog.status': async () => {
-      const { version, models, endpoints } = services.catalog()
-      const providers = services.providers()
+    'catalog.status': async (_params, caller) => {
+      const isAdmin = caller.role === 'admin'
+      const { catalog, providers } = isAdmin ? offeredToAll(services) : offeredTo(caller, services)
+      const { version, models, endpoints } = catalog
       const all = [...endpoints.values()]
       return {
         version,
@@ -27,9 +29,12 @@ export function catalogHandlers({
         available: [...models.values()].filter((model) => isAvailable(model, providers)).length,
         endpoints: endpoints.size,
         unpriced: all.filter(({ provider, price }) => providers.has(provider) && price === undefined).length,
-        models_file: { path: modelsPath, problems: [...problems()] },
+        models_file: isAdmin ? { path: modelsPath, problems: [...problems()] } : { path: '', problems: [] },
         automatic: services.modelLists.isAutomatic,
-        lists: services.modelLists.status().map(listRow),
+        lists: services.modelLists
+          .status()
+          .filter(({ provider }) => isAdmin || providers.has(provider))
+          .map(listRow),
       }
     },
   }

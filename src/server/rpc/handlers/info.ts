@@ -5,7 +5,9 @@ import { isAvailable } from '../../../catalog/find-model.ts'
 import type { KeyState } from '../../../providers/keys/key-pool.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
-import type { HandlersOf } from '../calls/handler-types.ts'
+import { isSameCaller } from '../../../auth/caller.ts'
+import { offeredTo } from '../../../inference/services/offered.ts'
+import type { HandlersOf, RpcCaller } from '../calls/handler-types.ts'
 import { countEndpoints, stateOf } from './providers.ts'
 
 export interface InfoFacts {
@@ -37,35 +39,55 @@ export function infoHandlers(facts: InfoFacts): HandlersOf<'health' | 'info'> {
         uptime_s: facts.uptimeMs() / 1000,
       }
     },
-    info: async () => info(facts),
+    info: async (_params, caller) => info(facts, caller),
   }
 }
 
-function info(facts: InfoFacts): Result<'info'> {
+function info(facts: InfoFacts, caller: RpcCaller): Result<'info'> {
   const { services } = facts
-  const models = [...services.catalog().models.values()]
-  const providers = services.providers()
-  const tcp = facts.tcp()
-  const problems = [...facts.problems()]
+  const seen = caller.role === 'admin' ? undefined : offeredTo(caller, services)
+  const models = [...(seen?.catalog ?? services.catalog()).models.values()]
+  const providers = seen?.providers ?? services.providers()
+  const facing = seen === undefined ? operatorFacts(facts, models) : callerFacts(models)
+  const holds = services.ledger.openHolds()
   return {
     version: facts.version,
     is_mother: facts.isMother,
     mother_count: 0,
     uptime_s: facts.uptimeMs() / 1000,
-    sockets: [...facts.sockets],
-    ...(tcp === undefined ? {} : { tcp }),
     providers: [...providers.values()].map((provider) => providerRow(provider, models)),
     models: models.filter((model) => isAvailable(model, providers)).length,
+    routing_strategy: services.strategy,
+    open_requests:
+      seen === undefined ? holds.length : holds.filter((hold) => isSameCaller(hold.caller, caller)).length,
+    ...facing,
+  }
+}
+
+type FacingFacts = Pick<Result<'info'>, 'sockets' | 'tcp' | 'data_dir' | 'models_config' | 'warnings'>
+
+/** What concerns the machine, its files and other callers. */
+function operatorFacts(facts: InfoFacts, models: readonly Model[]): FacingFacts {
+  const { services } = facts
+  const tcp = facts.tcp()
+  const problems = [...facts.problems()]
+  const all = warnings(problems, models, services.providers())
+  return {
+    sockets: [...facts.sockets],
+    ...(tcp === undefined ? {} : { tcp }),
     data_dir: facts.dataDir,
     models_config: {
       path: facts.modelsPath,
       models: models.length,
       ...(problems.length === 0 ? {} : { problems }),
     },
-    routing_strategy: services.strategy,
-    open_requests: services.ledger.openHolds().length,
-    warnings: [...facts.hostWarnings(), ...warnings(problems, models, providers), ...doubts(services)],
+    warnings: [...facts.hostWarnings(), ...all, ...doubts(services)],
   }
+}
+
+/** Empty rather than absent, because clients of earlier versions read these fields. */
+function callerFacts(models: readonly Model[]): FacingFacts {
+  return { sockets: [], data_dir: '', models_config: { path: '', models: models.length }, warnings: [] }
 }
 
 function providerRow(provider: Provider, models: readonly Model[]): Result<'info'>['providers'][number] {

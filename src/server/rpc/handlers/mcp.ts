@@ -25,7 +25,12 @@ export function mcpHandlers(tools: McpGateway | undefined): Pick<Handlers, McpMe
       if (!('content' in result)) throw needsInput(name)
       return result as Result<'mcp.call_tool'>
     },
-    'mcp.servers': async () => (tools === undefined ? [] : serverRows(tools)),
+    'mcp.servers': async (_params, caller) => {
+      if (tools === undefined) return []
+      return caller.role === 'admin'
+        ? serverRows(tools.servers(), tools.heldTools())
+        : serverRows(tools.serversFor(caller), [])
+    },
     'mcp.approve_tool': async ({ server, tool }) => {
       if (tools === undefined) throw new BrokerError('not-found', `nothing is held: ${NONE}`)
       await tools.approve(server, tool)
@@ -62,9 +67,12 @@ function toolRow({ server, definition, price }: ListedTool): Result<'mcp.list_to
   }
 }
 
-function serverRows(tools: McpGateway): Result<'mcp.servers'> {
-  const held = Map.groupBy(tools.heldTools(), ({ server }) => server)
-  return tools.servers().map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
+function serverRows(
+  servers: ReturnType<McpGateway['servers']>,
+  heldTools: ReturnType<McpGateway['heldTools']>,
+): Result<'mcp.servers'> {
+  const held = Map.groupBy(heldTools, ({ server }) => server)
+  return servers.map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
     name,
     state,
     ...(problem === undefined ? {} : { problem }),

@@ -2,7 +2,9 @@ import { BrokerError } from '../../../base/errors.ts'
 import { parseUsd, usdText, type Money } from '../../../base/money.ts'
 import { truncate } from '../../../base/text.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
-import type { Endpoint, Model, Price, Rates } from '../../../catalog/catalog.ts'
+import type { Allowed } from '../../../inference/services/access-policy.ts'
+import { offeredTo, offeredToAll, requestableBy } from '../../../inference/services/offered.ts'
+import type { Catalog, Endpoint, Model, Price, Rates } from '../../../catalog/catalog.ts'
 import { findByName, isAvailable, nearestNames } from '../../../catalog/find-model.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
@@ -12,27 +14,29 @@ export function modelsHandlers(
   services: AdminServices,
 ): HandlersOf<'models.list' | 'models.get' | 'models.refresh'> {
   return {
-    'models.list': async (params) => listModels(params, services),
-    'models.get': async ({ model: name }) => {
-      const found = findByName(services.catalog(), name)
-      if (found === undefined) throw noSuchModel(name, services)
-      return modelRow(found.model, services.providers())
+    'models.list': async (params, caller) =>
+      listModels(params, caller.role === 'admin' ? offeredToAll(services) : offeredTo(caller, services)),
+    'models.get': async ({ model: name }, caller) => {
+      const { catalog, providers } =
+        caller.role === 'admin'
+          ? { catalog: services.catalog(), providers: services.providers() }
+          : requestableBy(caller, services)
+      const found = findByName(catalog, name)
+      if (found === undefined) throw noSuchModel(name, catalog)
+      return modelRow(found.model, providers)
     },
     'models.refresh': async () => [...(await services.modelLists.refresh())],
   }
 }
 
-function noSuchModel(name: string, services: AdminServices): BrokerError {
-  const suggestions = nearestNames(services.catalog(), name, 3).map((near) => `“${near}”`)
+function noSuchModel(name: string, catalog: Catalog): BrokerError {
+  const suggestions = nearestNames(catalog, name, 3).map((near) => `“${near}”`)
   const hint =
     suggestions.length === 0 ? 'models.list has them all' : `did you mean ${suggestions.join(' or ')}?`
   return new BrokerError('no-such-model', `there is no model “${truncate(name)}” here; ${hint}`)
 }
 
-function listModels(
-  params: Params<'models.list'>,
-  { catalog, providers }: AdminServices,
-): Result<'models.list'> {
+function listModels(params: Params<'models.list'>, { catalog, providers }: Allowed): Result<'models.list'> {
   const words = (params.search ?? '').toLowerCase().split(/\s+/).filter(Boolean)
   const maxInputPrice =
     params.input_usd_at_most === undefined ? undefined : parseUsd(params.input_usd_at_most)
@@ -44,8 +48,8 @@ function listModels(
     (model.contextWindow ?? 0) >= (params.context_at_least ?? 0) &&
     (maxInputPrice === undefined ||
       model.endpoints.some(({ price }) => (price?.input ?? maxInputPrice + 1n) <= maxInputPrice)) &&
-    (params.available === undefined || isAvailable(model, providers()) === params.available)
-  return [...catalog().models.values()].filter(fits).map((model) => modelRow(model, providers()))
+    (params.available === undefined || isAvailable(model, providers) === params.available)
+  return [...catalog.models.values()].filter(fits).map((model) => modelRow(model, providers))
 }
 
 function modelRow(model: Model, providers: ReadonlyMap<string, Provider>): Result<'models.list'>[number] {

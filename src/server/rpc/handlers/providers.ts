@@ -7,7 +7,8 @@ import type { KnownProvider } from '../../../providers/checks/known-provider.ts'
 import type { Provider } from '../../../providers/provider.ts'
 import type { KeyTest } from '../../../providers/checks/test-keys.ts'
 import type { Result } from '../../../wire/rpc/methods.ts'
-import type { HandlersOf } from '../calls/handler-types.ts'
+import { offeredTo } from '../../../inference/services/offered.ts'
+import type { HandlersOf, RpcCaller } from '../calls/handler-types.ts'
 import { healthOf } from '../checks/provider-health.ts'
 
 export interface ProvidersFacts {
@@ -23,8 +24,12 @@ export function providersHandlers({
   knownProviders,
   priorities,
 }: ProvidersFacts): HandlersOf<Names> {
-  const find = (name: string): KnownProvider => {
-    const known = knownProviders()
+  const visibleTo = (caller: RpcCaller): readonly KnownProvider[] => {
+    if (caller.role === 'admin') return knownProviders()
+    const { providers } = offeredTo(caller, services)
+    return knownProviders().filter(({ definition }) => providers.has(definition.id))
+  }
+  const find = (name: string, known = knownProviders()): KnownProvider => {
     const found = known.find(({ definition }) => definition.id === name)
     if (found !== undefined) return found
     const names = known.map(({ definition }) => definition.id).join(', ')
@@ -32,9 +37,14 @@ export function providersHandlers({
   }
   const allPriorities = (): Result<'priority.list'> => Object.fromEntries(priorities.all())
   return {
-    'providers.list': async () => {
-      const models = [...services.catalog().models.values()]
-      return knownProviders().map((known) => providerRow(known, models, priorities.all()))
+    'providers.list': async (_params, caller) => {
+      const isAdmin = caller.role === 'admin'
+      const { catalog } = isAdmin ? { catalog: services.catalog() } : offeredTo(caller, services)
+      const models = [...catalog.models.values()]
+      return visibleTo(caller).map((known) => ({
+        ...providerRow(known, models, priorities.all()),
+        ...(isAdmin ? {} : { key_variables: [], host: '' }),
+      }))
     },
     'providers.test': async ({ provider: name }, _caller, signal) => {
       const known = find(name)
@@ -46,14 +56,22 @@ export function providersHandlers({
       const keys = (await known.testKeys(signal)).map(keyRow)
       return { provider: name, ok: keys.every(({ ok }) => ok), keys }
     },
-    'providers.health': async ({ provider: name }) => {
-      const wanted = name === undefined ? knownProviders() : [find(name)]
-      return healthOf(
+    'providers.health': async ({ provider: name }, caller) => {
+      const seen = visibleTo(caller)
+      const wanted = name === undefined ? seen : [find(name, seen)]
+      const health = healthOf(
         wanted.flatMap(({ provider }) => provider ?? []),
         services,
       )
+      if (caller.role === 'admin') return health
+      const { endpoints } = offeredTo(caller, services).catalog
+      return { endpoints: health.endpoints.filter(({ endpoint }) => endpoints.has(endpoint)), keys: [] }
     },
-    'priority.list': async () => allPriorities(),
+    'priority.list': async (_params, caller) => {
+      const seen = new Set(visibleTo(caller).map(({ definition }) => definition.id))
+      const all = Object.entries(allPriorities())
+      return Object.fromEntries(caller.role === 'admin' ? all : all.filter(([name]) => seen.has(name)))
+    },
     'priority.set': async ({ provider, priority }) => {
       // The priority of a provider that no longer exists can still be cleared.
       if (!priorities.all().has(provider)) find(provider)

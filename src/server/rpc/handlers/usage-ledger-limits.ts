@@ -2,7 +2,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import { usdText, money } from '../../../base/money.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { payerAddress } from '../../../auth/address.ts'
-import type { Caller } from '../../../auth/caller.ts'
+import { isSameCaller, type Caller } from '../../../auth/caller.ts'
 import { readContextLabel } from '../../../auth/context-label.ts'
 import type { Tokens } from '../../../auth/tokens.ts'
 import type { UsageFilter, UsageSplit } from '../../../ledger/types.ts'
@@ -12,7 +12,8 @@ import type { LimitStore } from '../../../limits/limit-store.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import { checkProviders } from '../checks/check-providers.ts'
 import { checkSubject } from '../checks/check-subject.ts'
-import type { Handlers } from '../calls/handler-types.ts'
+import { ownUsage } from '../../../ledger/usage/own-usage.ts'
+import type { Handlers, RpcCaller } from '../calls/handler-types.ts'
 import { wireTotals } from '../../http/usage-json.ts'
 
 export interface AccountingFacts {
@@ -37,8 +38,9 @@ export function accountingHandlers({
 }: AccountingFacts): Pick<Handlers, AccountingMethod> {
   const { ledger, limits, clock } = services
   return {
-    'usage.summary': async ({ since, until }) => {
-      const { models, ...totals } = await ledger.summary({ since, until })
+    'usage.summary': async ({ since, until }, caller) => {
+      const whose = caller.role === 'admin' ? {} : ownUsage(caller)
+      const { models, ...totals } = await ledger.summary({ since, until, ...whose })
       return {
         totals: wireTotals(totals),
         models: models.map(({ model, ...own }) => ({ model, ...wireTotals(own) })),
@@ -107,11 +109,17 @@ function filterOf({ since, until, address, context, token }: Params<'usage.by_da
   return { since, until, ip, context, token }
 }
 
-function subjectOf({ address, context, token }: Params<'limits.standing'>, caller: Caller): Caller {
+/** Throws `forbidden` when a caller names another one. */
+function subjectOf({ address, context, token }: Params<'limits.standing'>, caller: RpcCaller): Caller {
   if (address === undefined && context === undefined && token === undefined) return caller
-  return {
+  const subject = {
     ip: address === undefined ? caller.ip : (payerAddress(address) ?? address),
     context: context === undefined ? undefined : readContextLabel(context),
     token,
   }
+  if (caller.role === 'admin' || isSameCaller(subject, caller)) return subject
+  throw new BrokerError(
+    'forbidden',
+    'only an administrator sees the budgets of other callers; call this without params for your own',
+  )
 }

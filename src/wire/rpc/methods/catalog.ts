@@ -21,6 +21,8 @@ const list = z
 export const catalogMethods = {
   'catalog.status': {
     summary: 'The sources of the models, their age, and what was refused',
+    description:
+      'A caller’s figures are those of the models that it may use; the path and the problems of the models file are empty for it.',
     params: z.strictObject({}),
     result: z.object({
       version: z.string().describe('Changes with every model, endpoint and price; ledger entries carry it.'),

@@ -44,6 +44,8 @@ export const infoMethods = {
   },
   info: {
     summary: 'What this broker is: its sockets, providers, models file and warnings',
+    description:
+      'A caller sees the providers and models that it may use and its own open requests; sockets, address, paths and warnings are empty or absent for it.',
     params: z.strictObject({}),
     result: z.object({
       version: z.string(),

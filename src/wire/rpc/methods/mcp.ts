@@ -110,6 +110,8 @@ export const mcpMethods = {
   },
   'mcp.servers': {
     summary: 'Every configured MCP server and its state',
+    description:
+      'A caller sees the servers of which it may use something, with the number of its own tools; connections, restarts, calls, warnings and held tools are an administrator’s.',
     params: z.strictObject({}),
     result: z.array(server),
     errors: [],

@@ -91,7 +91,7 @@ export const metricsMethods = {
       memory_bytes: count.describe('Resident set size.'),
     }),
     errors: [],
-    role: 'caller',
+    role: 'admin',
     example: {
       params: {},
       result: {

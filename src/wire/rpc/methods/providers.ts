@@ -75,6 +75,8 @@ const name = z.string().min(1).describe('As `providers.list` names it.')
 export const providersMethods = {
   'providers.list': {
     summary: 'The providers that are configured here, and those that lack only a key',
+    description:
+      'A caller sees the configured ones that it may use, without `key_variables` and `host` (they are empty for it).',
     params: z.strictObject({}),
     result: z.array(provider),
     errors: [],
@@ -123,7 +125,8 @@ export const providersMethods = {
   },
   'providers.health': {
     summary: 'The health of endpoints and keys, as used by routing',
-    description: 'Endpoints that were not used lately and never failed are omitted.',
+    description:
+      'Endpoints that were not used lately and never failed are omitted. A caller sees the endpoints of the providers that it may use, and no keys.',
     params: z.strictObject({ provider: name.optional().describe('Only this one.') }),
     result: z.object({ endpoints: z.array(endpointHealth), keys: z.array(keyHealth) }),
     errors: ['not-found'],

@@ -87,6 +87,8 @@ const EXAMPLE_ANCHOR = {
 export const usageMethods = {
   'usage.summary': {
     summary: 'Requests, tokens and cost of a period, in total and per model',
+    description:
+      'A caller gets its own: those of its address, context and token. An administrator gets those of all callers.',
     params: z.strictObject(period),
     result: z.object({ totals, models: z.array(modelUsage).describe('The highest cost first.') }),
     errors: [],

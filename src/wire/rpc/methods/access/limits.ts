@@ -48,14 +48,16 @@ export const limitsMethods = {
   },
   'limits.standing': {
     summary: 'The budgets of a caller and what is left of them; of the calling one without params',
+    description:
+      'A budget may be shared: that of an address counts the requests of all its contexts and tokens. Only an administrator may name another caller.',
     params: z.strictObject({
       address: z.string().optional(),
       context: z.string().optional(),
       token: z.string().optional().describe('Id of a token.'),
     }),
     result: z.array(standing),
-    errors: ['bad-context'],
-    role: 'admin',
+    errors: ['bad-context', 'forbidden'],
+    role: 'caller',
     example: {
       params: { address: '10.0.0.1', context: 'lab' },
       result: [

@@ -1,0 +1,25 @@
+import type { ReplayRequest } from '../../../inference/permit-replay.ts'
+import { parseChatRequest } from '../../../wire/openai/chat.ts'
+import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
+import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
+import type { HttpRequest } from '../../http/node/request-types.ts'
+
+/** The path of an inference route below its prefix: `/chat/completions`. */
+export function inferencePathOf({ routeOptions }: HttpRequest): string {
+  return (routeOptions.url ?? '').replace(/^(\/api)?\/v1/, '')
+}
+
+/** What the body of an inference route requests. Throws `bad-request`. */
+export function requestedModels(request: HttpRequest, body: JsonBody): ReplayRequest['query'] {
+  const path = inferencePathOf(request)
+  if (path === '/embeddings') return { kind: 'embedding', requested: parseEmbeddingRequest(body).routing }
+  const isCompletion = path === '/completions' || hasOnlyPrompt(body)
+  const { routing } = isCompletion ? parseCompletionRequest(body) : parseChatRequest(body)
+  return { kind: 'chat', requested: routing }
+}
+
+/** OpenRouter's legacy form of a text completion, sent to the route of chats. */
+export function hasOnlyPrompt({ value }: JsonBody): boolean {
+  return value['messages'] === undefined && typeof value['prompt'] === 'string'
+}

@@ -1,0 +1,448 @@
+// The table “Who may see and do what” of SECURITY.md, row by row, over all routes and methods.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ACCOUNT_AND_MODEL_ROUTES, INFERENCE_ROUTES, ROOT_ROUTES } from '../../src/server/rest/routes.ts'
+import { methods, type MethodName } from '../../src/wire/rpc/methods.ts'
+import { startBrokerWithProviders, type BrokerWithProviders } from '../faults/broker-with-providers.ts'
+import { answers } from '../faults/scripts.ts'
+import { program } from '../mcp/support.ts'
+import { mcpFile } from '../support/mcp-file.ts'
+import { sendRequest, type HttpResponse } from '../support/open-request.ts'
+import { json } from '../support/scripted-upstream.ts'
+import { tempFolder } from '../support/temp-folder.ts'
+
+/**
+ * `open`: the same for anyone; `inference`: does something for its caller; `own`: the caller's own figures; `offered`: what the
+ * caller may request; `admin`: refused to callers.
+ */
+type Rule = 'open' | 'inference' | 'own' | 'offered' | 'admin'
+
+const REST_RULES: Readonly<Record<string, Rule>> = {
+  'POST /chat/completions': 'inference',
+  'POST /completions': 'inference',
+  'POST /embeddings': 'inference',
+  'POST /explain': 'offered',
+  'POST /quote': 'offered',
+  'GET /models': 'offered',
+  'GET /models/user': 'offered',
+  'GET /models/count': 'offered',
+  'GET /models/*': 'offered',
+  'GET /model/*': 'offered',
+  'GET /embeddings/models': 'offered',
+  'GET /providers': 'offered',
+  'GET /endpoints/zdr': 'offered',
+  'GET /generation': 'own',
+  'GET /credits': 'own',
+  'GET /key': 'own',
+  'GET /auth/key': 'own',
+  'GET /billing/usage': 'admin',
+  'GET /billing/usage/:ip': 'admin',
+  'GET /billing/export.csv': 'admin',
+  'GET /billing/export.json': 'admin',
+}
+
+const RPC_RULES: Readonly<Record<MethodName, Rule>> = {
+  'rpc.discover': 'open',
+  health: 'open',
+  info: 'offered',
+  'models.list': 'offered',
+  'models.get': 'offered',
+  'models.refresh': 'admin',
+  'catalog.status': 'offered',
+  'providers.list': 'offered',
+  'providers.test': 'admin',
+  'providers.health': 'offered',
+  'priority.list': 'offered',
+  'priority.set': 'admin',
+  'mcp.list_tools': 'offered',
+  'mcp.call_tool': 'inference',
+  'mcp.servers': 'offered',
+  'mcp.approve_tool': 'admin',
+  'ai.chat': 'inference',
+  'ai.embed': 'inference',
+  'usage.summary': 'own',
+  'usage.by_address': 'admin',
+  'usage.by_context': 'admin',
+  'usage.by_token': 'admin',
+  'usage.by_model': 'admin',
+  'usage.by_day': 'admin',
+  'ledger.verify': 'admin',
+  'ledger.anchor': 'admin',
+  'ledger.rerate': 'admin',
+  'limits.list': 'admin',
+  'limits.set': 'admin',
+  'limits.remove': 'admin',
+  'limits.standing': 'own',
+  'contexts.list': 'admin',
+  'contexts.get': 'admin',
+  'contexts.pin': 'admin',
+  'contexts.delete': 'admin',
+  'tokens.list': 'admin',
+  'tokens.create': 'admin',
+  'tokens.disable': 'admin',
+  'tokens.enable': 'admin',
+  'tokens.delete': 'admin',
+  'metrics.get': 'admin',
+  'metrics.detailed': 'admin',
+  'logs.tail': 'admin',
+  'config.get': 'admin',
+  'config.reload': 'admin',
+}
+
+const messages = [{ role: 'user', content: 'hi' }]
+const BODIES: Readonly<Record<string, object>> = {
+  '/chat/completions': { model: 'm', messages },
+  '/completions': { model: 'm', prompt: 'hi' },
+  '/embeddings': { model: 'e', input: 'hi' },
+  '/explain': { model: 'm', messages },
+  '/quote': { model: 'm', messages },
+}
+const PATHS: Readonly<Record<string, readonly string[]>> = {
+  '/models/*': ['/models/m', '/models/m/endpoints'],
+  '/model/*': ['/model/m'],
+  '/billing/usage/:ip': ['/billing/usage/local'],
+}
+const PARAMS: Readonly<Partial<Record<MethodName, object>>> = {
+  'ai.chat': { model: 'm', messages },
+  'ai.embed': { model: 'e', input: 'hi' },
+  'models.get': { model: 'm' },
+  'mcp.call_tool': { name: 'raw__echo', arguments: {} },
+  'providers.health': {},
+  'limits.standing': {},
+  'usage.summary': {},
+}
+
+type Headers = Readonly<Record<string, string>>
+/** One way to ask the broker something. */
+interface Probe {
+  readonly name: string
+  readonly rule: Rule
+  readonly send: (headers: Headers) => Promise<HttpResponse>
+}
+
+const ADMIN = { authorization: 'Bearer root' }
+const UNPROVEN: Headers = {}
+
+let broker: BrokerWithProviders
+let one: { readonly id: string; readonly headers: Headers }
+let two: { readonly id: string; readonly headers: Headers }
+const folder = tempFolder()
+
+beforeAll(async () => {
+  const { env } = mcpFile(
+    folder.path,
+    { raw: program('raw'), other: program('raw') },
+    { policies: [{ contexts: ['narrow'], allow: ['other__*'] }, { allow: ['*'] }] },
+  )
+  const vector = {
+    object: 'list',
+    data: [{ index: 0, embedding: [0.5] }],
+    usage: { prompt_tokens: 7, total_tokens: 7 },
+  }
+  broker = await startBrokerWithProviders(
+    [
+      { script: answers('x') },
+      { script: answers('y'), model: 'narrow-model' },
+      { script: [json(200, vector)], model: 'e', capabilities: ['embedding'] },
+    ],
+    { env: { ...env, ADMIN_TOKEN: 'root' } },
+  )
+  one = await createToken()
+  two = await createToken()
+}, 30_000)
+afterAll(async () => {
+  await broker[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+function rpc(method: string, params: object = {}, headers: Headers = ADMIN): Promise<HttpResponse> {
+  const body = { jsonrpc: '2.0', id: 1, method, params }
+  return sendRequest({ socketPath: broker.daemon.sockets.rpc, method: 'POST', path: '/rpc', headers, body })
+}
+
+function rest(method: string, path: string, headers: Headers, body?: object): Promise<HttpResponse> {
+  return sendRequest({ socketPath: broker.daemon.sockets.rest, method, path, headers, body })
+}
+
+async function result(method: string, params: object = {}, headers: Headers = ADMIN): Promise<unknown> {
+  const { json: answer } = await rpc(method, params, headers)
+  return (answer as { result?: unknown }).result
+}
+
+async function createToken(rule?: object) {
+  const created = await result('tokens.create', { label: 't', ...(rule === undefined ? {} : { rule }) })
+  const { id, token } = created as { id: string; token: string }
+  return { id, headers: { authorization: `Bearer ${token}` } }
+}
+
+async function chat(headers: Headers, more: object = {}): Promise<string> {
+  const response = await rest('POST', '/v1/chat/completions', headers, {
+    ...BODIES['/chat/completions'],
+    ...more,
+  })
+  expect(response.status).toBe(200)
+  await broker.daemon.services.ledger.whenWritten()
+  return (response.json as { id: string }).id
+}
+
+/** Every route and method. */
+function probes(generation = 'gen-none'): Probe[] {
+  const restProbes = [
+    ...INFERENCE_ROUTES.map((route) => ({ ...route, method: 'POST', prefix: '/v1' })),
+    ...ACCOUNT_AND_MODEL_ROUTES.map((route) => ({ ...route, prefix: '/v1' })),
+    ...ROOT_ROUTES.map((route) => ({ ...route, prefix: '' })),
+  ].flatMap(({ method, path, prefix }) =>
+    (PATHS[path] ?? [path === '/generation' ? `${path}?id=${generation}` : path]).map((concrete): Probe => ({
+      name: `${method} ${concrete}`,
+      rule: REST_RULES[`${method} ${path}`] ?? 'admin',
+      send: (headers) => rest(method, prefix + concrete, headers, BODIES[path]),
+    })),
+  )
+  const rpcProbes = (Object.keys(methods) as MethodName[]).map((name): Probe => ({
+    name,
+    rule: RPC_RULES[name],
+    send: (headers) => rpc(name, PARAMS[name] ?? methods[name].example.params, headers),
+  }))
+  const toolProbes: Probe[] = [
+    { name: 'GET /mcp/tools', rule: 'offered', send: (headers) => rest('GET', '/mcp/tools', headers) },
+    {
+      name: 'GET /metrics',
+      rule: 'admin',
+      send: (headers) =>
+        sendRequest({ socketPath: broker.daemon.sockets.rpc, method: 'GET', path: '/metrics', headers }),
+    },
+  ]
+  return [...restProbes, ...rpcProbes, ...toolProbes]
+}
+
+const withRule = (...rules: readonly Rule[]) => probes().filter(({ rule }) => rules.includes(rule))
+
+/** Measured performance and clocks change by themselves. */
+const VOLATILE =
+  /^(uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
+
+function stable(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(stable)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name]) => !VOLATILE.test(name))
+      .map(([name, inner]) => [name, stable(inner)]),
+  )
+}
+
+/** What a caller sees everywhere, the id of a generation of another caller being hidden. */
+async function seenBy(headers: Headers, generation: string): Promise<Record<string, unknown>> {
+  const seen: Record<string, unknown> = {}
+  for (const { name, rule, send } of probes(generation)) {
+    // Its list of endpoints is of those that were used, which is measured performance.
+    if (rule === 'inference' || name === 'providers.health') continue
+    const { status, json: body } = await send(headers)
+    const text = JSON.stringify([status, stable(body)]).replaceAll(generation, 'gen-…')
+    seen[name.replace(generation, 'gen-…')] = JSON.parse(text)
+  }
+  return seen
+}
+
+function isRefused({ status, json: body }: HttpResponse): boolean {
+  const code = (body as { error?: { data?: { code?: string } } } | undefined)?.error?.data?.code
+  return status === 401 || status === 403 || code === 'unauthorized' || code === 'forbidden'
+}
+
+test('every route and method has a rule', () => {
+  const routes = [...API_ROUTES, ...ROOT_ROUTES].map(({ method, path }) => `${method} ${path}`)
+  expect(Object.keys(REST_RULES).toSorted()).toEqual(routes.toSorted())
+  expect(Object.keys(RPC_RULES).toSorted()).toEqual(Object.keys(methods).toSorted())
+})
+
+test('nothing that one token does changes what another token of the same address, or no token, sees', async () => {
+  await result('limits.set', { subject: { scope: 'token', token: one.id }, rule: { usd_per_day: '5' } })
+  const before = [await seenBy(two.headers, 'gen-none'), await seenBy(UNPROVEN, 'gen-none')]
+  const generation = await chat(one.headers)
+  await chat({ ...one.headers, 'idempotency-key': 'k' })
+  await chat({ ...one.headers, 'x-openrouter-cache': 'true' })
+  await rest('POST', '/v1/embeddings', one.headers, BODIES['/embeddings'])
+  await rpc('mcp.call_tool', PARAMS['mcp.call_tool'], one.headers)
+  const after = [await seenBy(two.headers, generation), await seenBy(UNPROVEN, generation)]
+  expect(after).toEqual(before)
+})
+
+/** A test for each row of the table, by the text of its first cell. */
+const ROWS: Readonly<Record<string, () => Promise<void>>> = {
+  'Health, manifests and the RPC contract': async () => {
+    for (const { send } of withRule('open')) expect(await send(UNPROVEN)).toMatchObject({ status: 200 })
+    for (const path of ['/health', '/.well-known/heroservice.json'])
+      expect(await rest('GET', path, UNPROVEN)).toMatchObject({ status: 200 })
+  },
+
+  'Chats, completions, embeddings, quotes, tool calls': async () => {
+    for (const { name, send } of withRule('inference')) {
+      const response = await send(two.headers)
+      expect([name, response.status]).toEqual([name, 200])
+      await broker.daemon.services.ledger.whenWritten()
+      const [entry] = [...broker.daemon.services.ledger.entries({ limit: 1 })]
+      expect([name, entry?.caller]).toEqual([name, { ip: 'local', context: undefined, token: two.id }])
+    }
+    for (const { name, send } of withRule('inference')) {
+      const response = await send({ authorization: 'Bearer hb-unknown' })
+      expect([name, isRefused(response)]).toEqual([name, true])
+    }
+  },
+
+  'A stored response (`Idempotency-Key`, `X-OpenRouter-Cache`)': async () => {
+    for (const replay of [{ 'idempotency-key': 'row' }, { 'x-openrouter-cache': 'true' }])
+      for (const { name, send } of withRule('inference')) {
+        if (!name.startsWith('POST')) continue
+        const before = broker.seen().reduce((sum, count) => sum + count)
+        const fresh = await createToken()
+        for (const headers of [two.headers, fresh.headers, { ...fresh.headers, 'x-hero-context': 'lab' }])
+          for (const time of [1, 2])
+            expect([name, time, (await send({ ...headers, ...replay })).status]).toEqual([name, time, 200])
+        expect([name, broker.seen().reduce((sum, count) => sum + count) - before]).toEqual([name, 3])
+      }
+  },
+
+  'One request (`/v1/generation`)': async () => {
+    const path = `/v1/generation?id=${await chat(one.headers)}`
+    expect(await rest('GET', path, one.headers)).toMatchObject({ status: 200 })
+    for (const headers of [
+      two.headers,
+      UNPROVEN,
+      ADMIN,
+      { ...one.headers, 'x-hero-context': 'lab' },
+      { ...one.headers, 'x-forwarded-for': '10.0.0.1' },
+    ])
+      expect(await rest('GET', path, headers)).toMatchObject({ status: 404 })
+  },
+
+  'Usage (`/v1/credits`, `/v1/key`, `usage.summary`)': async () => {
+    const fresh = await createToken()
+    const requestsOf = async (headers: Headers) => {
+      const { totals } = (await result('usage.summary', {}, headers)) as { totals: { requests: number } }
+      return totals.requests
+    }
+    const before = await requestsOf(ADMIN)
+    await chat(fresh.headers)
+    await chat({ ...fresh.headers, 'x-hero-context': 'lab' })
+    const dollars = 0.00002
+    expect((await rest('GET', '/v1/credits', fresh.headers)).json).toMatchObject({
+      data: { total_usage: dollars },
+    })
+    for (const path of ['/v1/key', '/v1/auth/key'])
+      expect((await rest('GET', path, fresh.headers)).json).toMatchObject({
+        data: {
+          usage: dollars,
+          usage_daily: dollars,
+          usage_weekly: dollars,
+          usage_monthly: dollars,
+          label: fresh.id,
+        },
+      })
+    expect(await requestsOf(fresh.headers)).toBe(1)
+    expect(await requestsOf({ ...fresh.headers, 'x-hero-context': 'lab' })).toBe(1)
+    expect(await requestsOf({ ...fresh.headers, 'x-hero-context': 'other' })).toBe(0)
+    expect(await requestsOf(ADMIN)).toBe(before + 2)
+  },
+
+  'Budgets (`limits.standing`, the limit in `/v1/key`)': async () => {
+    const fresh = await createToken({ usd_per_day: '5' })
+    const own = [{ name: `token ${fresh.id}`, budget_usd: '5' }]
+    expect(await result('limits.standing', {}, fresh.headers)).toMatchObject(own)
+    expect(await result('limits.standing', { token: fresh.id }, fresh.headers)).toMatchObject(own)
+    expect((await rest('GET', '/v1/key', fresh.headers)).json).toMatchObject({ data: { limit: 5 } })
+    for (const params of [{ token: fresh.id }, { address: '10.0.0.1' }, { context: 'lab' }])
+      expect(isRefused(await rpc('limits.standing', params, two.headers))).toBe(true)
+    expect(await result('limits.standing', { token: fresh.id })).toMatchObject(own)
+  },
+
+  'Lists of models, providers, endpoints, servers and tools': async () => {
+    const pinned = await createToken({ models: ['narrow*'] })
+    const tied = await createToken({ providers: ['up1'] })
+    for (const { name, send } of withRule('offered')) {
+      expect([name, /loopback|"local/i.exec((await send(two.headers)).text)]).toEqual([name, null])
+      for (const { headers } of [pinned, tied]) {
+        const { status, text } = await send({ ...headers, 'x-hero-context': 'narrow' })
+        // A request for a model may name it in its refusal, and an explanation says what is left out.
+        if (status === 404 || text.includes('"error"') || text.includes('"excluded"')) continue
+        expect([name, /up0\/|"m"|"up2"|"raw|m0/.exec(text)]).toEqual([name, null])
+      }
+    }
+    const { json: list } = await rest('GET', '/v1/models?output_modalities=all', tied.headers)
+    expect(list).toMatchObject({ data: [{ id: 'narrow-model' }], total_count: 1 })
+    expect(await rest('GET', '/v1/models/m', tied.headers)).toMatchObject({ status: 404 })
+    expect(await rest('GET', '/v1/models/m', two.headers)).toMatchObject({ status: 200 })
+    expect(await result('models.list', {}, pinned.headers)).toMatchObject([{ id: 'narrow-model' }])
+    expect(await result('providers.list', {}, tied.headers)).toMatchObject([{ name: 'up1' }])
+  },
+
+  'Sockets, paths, hosts, keys, warnings, counts of other callers (`info`, `catalog.status`, `providers.list`, `providers.health`, `mcp.servers`)':
+    async () => {
+      for (const { name, send } of withRule('offered', 'own')) {
+        const { text } = await send(two.headers)
+        expect([name, /\/hero_aibroker|models\.yml|API_KEY|\.sock|sk-x/.exec(text)]).toEqual([name, null])
+      }
+      expect(await result('info', {}, two.headers)).toMatchObject({ sockets: [], data_dir: '', warnings: [] })
+      expect(await result('info')).toMatchObject({ data_dir: expect.stringContaining('/') })
+      expect(await result('providers.health', {}, two.headers)).toMatchObject({ keys: [] })
+    },
+
+  'Measured performance of endpoints': async () => {
+    await chat(one.headers)
+    const { endpoints } = (await result('providers.health', {}, two.headers)) as { endpoints: object[] }
+    expect(endpoints).toContainEqual(expect.objectContaining({ endpoint: 'up0/m0' }))
+    const tied = await createToken({ providers: ['up1'] })
+    const seen = (await result('providers.health', {}, tied.headers)) as { endpoints: object[] }
+    expect(seen.endpoints).not.toContainEqual(expect.objectContaining({ endpoint: 'up0/m0' }))
+  },
+
+  'An MCP session': async () => {
+    const accept = { accept: 'application/json, text/event-stream' }
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    }
+    const open = await rest(
+      'POST',
+      '/mcp',
+      { ...one.headers, ...accept },
+      { jsonrpc: '2.0', id: 1, method: 'initialize', params },
+    )
+    const id = String(open.headers['mcp-session-id'])
+    const list = (headers: Headers) =>
+      rest(
+        'POST',
+        '/mcp',
+        { ...headers, ...accept, 'mcp-session-id': id },
+        { jsonrpc: '2.0', id: 2, method: 'tools/list' },
+      )
+    expect(await list(one.headers)).toMatchObject({ status: 200 })
+    for (const headers of [two.headers, UNPROVEN, { ...one.headers, 'x-hero-context': 'lab' }])
+      expect(await list(headers)).toMatchObject({ status: 404 })
+  },
+
+  'Everything else: `/billing`, `/metrics`, `metrics.*`, tokens, limits, contexts, config, logs, ledger':
+    async () => {
+      for (const { name, send } of withRule('admin'))
+        for (const headers of [UNPROVEN, one.headers, { authorization: 'Bearer sk-dummy' }])
+          expect([name, isRefused(await send(headers))]).toEqual([name, true])
+      expect(await rest('GET', '/billing/usage', ADMIN)).toMatchObject({ status: 200 })
+      expect(await result('metrics.get')).toHaveProperty('requests')
+    },
+}
+
+const table = readFileSync(join(import.meta.dirname, '..', '..', 'SECURITY.md'), 'utf8')
+const rows = [...table.matchAll(/^\| (.+?) \| .+ \| .+ \|$/gm)].map(([, what = '']) => what)
+/** Tested in test/daemon/browser-pages.test.ts. */
+const OF_BROWSERS = 'A page in a browser, over TCP'
+
+test('every row of the table in SECURITY.md has a test', () => {
+  expect(Object.keys(ROWS)).toEqual(rows.filter((what) => !['what', '---', OF_BROWSERS].includes(what)))
+  expect(rows).toContain(OF_BROWSERS)
+})
+
+test.each(Object.entries(ROWS))('SECURITY.md: %s', { timeout: 30_000 }, async (_row, run) => {
+  await run()
+  expect.hasAssertions()
+})
