@@ -5,7 +5,10 @@ import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
 import { capAt } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
-import type { ResponseInfo } from '../response/response-formatter.ts'
+import { boundsJson } from '../response/cost-json.ts'
+import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
+import type { ChatChunk } from '../../wire/openai/chat.ts'
+import { isObject } from '../../wire/json/json-body.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -72,6 +75,7 @@ export class AttemptFacts implements ResponseInfo {
     const note = request.compressed?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
+      ...boundsJson(record.maxCostSoFar()),
       ...(this.#isEstimate ? { estimated: true } : {}),
       ...(limited === undefined ? {} : { limited }),
       ...note,
@@ -95,6 +99,23 @@ export class AttemptFacts implements ResponseInfo {
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())
+  }
+}
+
+/**
+ * Passes a response of another broker on as it is, unless other attempts here may have to be paid, too: then the bounds of
+ * all of them replace its own.
+ */
+export function verbatimWithBounds(record: RequestRecord): ResponseFormatter {
+  const pass = (json: string, response: ChatChunk): string => {
+    if (!record.mayOweOthers) return json
+    const envelope = isObject(response.x_aibroker) ? response.x_aibroker : {}
+    return JSON.stringify({ ...response, x_aibroker: { ...envelope, ...boundsJson(record.maxCostSoFar()) } })
+  }
+  return {
+    formatResponse: pass,
+    formatChunk: (json, chunk) => (isObject(chunk.usage) ? pass(json, chunk) : json),
+    finalChunk: () => undefined,
   }
 }
 

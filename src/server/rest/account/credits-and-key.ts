@@ -4,22 +4,28 @@ import type { Services } from '../../../inference/services/services.ts'
 import type { BudgetStatus } from '../../../limits/limits.ts'
 import { payerAccount, tokenAccount, type Account } from '../../../auth/accounts.ts'
 import type { Caller } from '../../../auth/caller.ts'
+import type { UsageFilter } from '../../../ledger/types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import { wireCost } from '../../http/usage-json.ts'
 
 /**
  * `GET /credits`: what the caller has spent here, and that sum plus what its tightest budget leaves. The broker sells no
  * credits: without a budget both numbers are equal, because OpenRouter's clients accept only numbers; `limit: null` of `/key`
  * says that the caller has no budget.
  */
-export function getCredits(
+export async function getCredits(
   request: FastifyRequest,
   _reply: FastifyReply,
   { ledger, limits }: Services,
-): object {
+): Promise<object> {
   const caller = authenticate(request)
+  const totals = await ledger.summary({ ip: caller.ip, context: caller.context ?? '' })
   const { spent: used } = ledger.balance(caller)
   const left = limits.allowance(caller)?.remaining ?? ZERO
-  return { data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) } }
+  return {
+    data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) },
+    x_aibroker: wireCost(totals),
+  }
 }
 
 /**
@@ -38,6 +44,7 @@ export async function getKey(
       spentSince(caller, since, services),
     ),
   )
+  const totals = await services.ledger.summary(filterOf(caller))
   return {
     data: {
       label: labelOf(caller),
@@ -66,6 +73,7 @@ export async function getKey(
         note: 'This field is deprecated and safe to ignore.',
       },
     },
+    x_aibroker: wireCost(totals),
   }
 }
 
@@ -92,10 +100,11 @@ const RESETS = { hour: 'hourly', day: 'daily', month: 'monthly', total: null } a
 
 /** Counted like the balance: where only bounds of a cost are known, by the upper one. */
 async function spentSince(caller: Caller, since: number, { ledger }: Services): Promise<number> {
-  const { ip, context = '', token } = caller
-  return usdNumber(
-    spent(await ledger.summary({ since, ...(token === undefined ? { ip, context } : { token }) })),
-  )
+  return usdNumber(spent(await ledger.summary({ since, ...filterOf(caller) })))
+}
+
+function filterOf({ ip, context = '', token }: Caller): UsageFilter {
+  return token === undefined ? { ip, context } : { token }
 }
 
 function accountOf(caller: Caller): Account {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { usdNumber, ZERO } from '../../../base/money.ts'
+import { certaintyOf, costJson } from '../../../inference/response/cost-json.ts'
 import type { Services } from '../../../inference/services/services.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
@@ -48,8 +49,9 @@ const API_TYPES: Readonly<Record<string, string>> = {
 
 function rowOf(id: string, entry: Entry, services: Services): Record<string, unknown> {
   const { usage, caller } = entry
-  const known = services.ledger.correctedCost(entry)
-  const cost = usdNumber(known ?? entry.costHigh ?? ZERO)
+  const costs = services.ledger.correctedCost(entry)
+  // OpenRouter's clients expect a number: what is known. What it may be beyond that is in `x_aibroker`.
+  const cost = usdNumber(costs.cost ?? costs.costLow ?? ZERO)
   const servedBy = entry.endpoint === undefined ? undefined : services.catalog().endpoints.get(entry.endpoint)
   return {
     id,
@@ -74,7 +76,7 @@ function rowOf(id: string, entry: Entry, services: Services): Record<string, unk
     total_cost: cost,
     usage: cost,
     cache_discount: null,
-    upstream_inference_cost: known === undefined ? null : cost,
+    upstream_inference_cost: costs.cost === undefined ? null : cost,
     is_byok: false,
     latency: entry.firstTokenMs ?? null,
     generation_time: generationTime(entry),
@@ -105,7 +107,8 @@ function rowOf(id: string, entry: Entry, services: Services): Record<string, unk
       endpoint: entry.endpoint ?? null,
       title: entry.title ?? null,
       count_source: entry.countSource,
-      ...(known === undefined ? { unpriced: true } : {}),
+      certainty: certaintyOf(costs),
+      ...costJson(costs),
       ...(entry.error === undefined ? {} : { error: entry.error }),
     },
   }
