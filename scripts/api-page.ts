@@ -68,7 +68,8 @@ const ENVELOPE = `## Additional response fields
 | \`provider\`, \`model\`, \`endpoint\` | the provider, model and endpoint of the response |
 | \`attempts\`, \`tried\`, \`failed_attempts\` | number of attempts, the endpoints tried, and the reasons of the failed attempts |
 | \`cost\` | US dollars, as in the ledger; \`unpriced: true\` instead when the price is unknown |
-| \`estimated\` | the provider reported no usable counts: \`usage\` and \`cost\` are estimates, and the ledger records a tokenizer’s counts with cost bounds (\`GET /generation\`) |
+| \`cost_low\`, \`cost_high\` | bounds of a cost that is not exact; without \`cost_high\` it may be any. Budgets count the upper one |
+| \`estimated\` | the provider reported no usable counts: \`usage\` and \`cost\` are estimates, and the ledger records a tokenizer’s counts with cost bounds (\`x_aibroker\` of \`GET /generation\` has the same fields) |
 | \`limited\` | the response was shortened because the budget covers no more |
 | \`context_compression\` | what was removed from a prompt that was too long |
 | \`latency_ms\` | from the request to this response or chunk |`

@@ -24,7 +24,13 @@ import type {
 } from './types.ts'
 import { loadBalances } from './balances/load-balances.ts'
 import type { Period } from './balances/periods.ts'
-import { correctionOf, type Correction, type Repricing, type RepricingResult } from './reprice.ts'
+import {
+  correctedBy,
+  correctionOf,
+  type Correction,
+  type Repricing,
+  type RepricingResult,
+} from './reprice.ts'
 import { RollUp } from './usage/roll-up.ts'
 import { spentOf } from './uncertainty.ts'
 import { UsageReports } from './usage/usage-reports.ts'
@@ -77,8 +83,8 @@ export interface Ledger {
   /** Entries by their start, newest first; read page by page, so that any number of them needs no more memory than a page. */
   entries(filter: EntryFilter): Iterable<Entry>
   find(id: string): Entry | undefined
-  /** The cost of an entry with its corrections; `undefined` while it is unknown. */
-  correctedCost(entry: Entry): Money | undefined
+  /** The cost of an entry with its bounds and with its corrections; `undefined` while it is unknown. */
+  correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'>
   /** The entries that need an administrator's attention, of requests that started at `since` (Unix seconds) or later. */
   needsReview(since: number): NeedsReview
   /** Computes past costs again and books the differences as entries of their own; no entry ever changes. */
@@ -237,10 +243,9 @@ class StoredLedger implements Ledger {
     return this.#entries.find(id)
   }
 
-  correctedCost({ id, cost }: Entry): Money | undefined {
-    const corrections = this.#entries.adjustmentsOf(id)
-    if (corrections.length === 0) return cost
-    return money(corrections.reduce((sum, { cost: by }) => sum + (by ?? ZERO), cost ?? (ZERO as bigint)))
+  correctedCost(entry: Entry): Pick<Settlement, 'cost' | 'costLow' | 'costHigh'> {
+    const corrections = this.#entries.adjustmentsOf(entry.id)
+    return corrections.length === 0 ? entry : correctedBy(entry, corrections)
   }
 
   needsReview(since: number): NeedsReview {

@@ -110,3 +110,17 @@ function changeOfUncertain(rows: readonly Entry[], before: bigint | undefined, c
   const scaled = (uncertain * cost + before - 1n) / before
   return money(scaled - uncertain)
 }
+
+/** The cost of an entry with its corrections. The lower bound moves with the cost, as the upper one does. */
+export function correctedBy(
+  { cost, costLow, costHigh, uncertain = ZERO }: Entry,
+  corrections: readonly Entry[],
+): Pick<Entry, 'cost' | 'costLow' | 'costHigh'> {
+  const before: bigint = cost ?? ZERO
+  const corrected = corrections.reduce((sum, { cost: by }) => sum + (by ?? ZERO), before)
+  const above = corrections.reduce((sum, { uncertain: by }) => sum + (by ?? ZERO), uncertain as bigint)
+  const isBounded = cost !== undefined && (costLow ?? costHigh) !== undefined
+  if (!isBounded) return { cost: money(corrected), costLow: undefined, costHigh: undefined }
+  const low = costLow === undefined || before <= 0n ? costLow : money((costLow * corrected) / before)
+  return { cost: money(corrected), costLow: low, costHigh: costHigh && money(corrected + above) }
+}

@@ -121,6 +121,6 @@ function describeUncertainty({ unpriced, uncertain_usd }: Counts): string[] {
       : [`${plural(unpriced, 'response')} of unknown price; not included in the cost.`]),
     ...(uncertain_usd === '0'
       ? []
-      : [`Interrupted responses may have cost up to ${formatUsd(uncertain_usd)} more.`]),
+      : [`Responses of uncertain cost may have cost up to ${formatUsd(uncertain_usd)} more.`]),
   ]
 }

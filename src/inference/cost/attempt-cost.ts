@@ -53,7 +53,8 @@ function costAt(reading: UsageReading, attempt: ChargingAttempt): AttemptCost {
   const { price } = endpoint
   // A running total of the charge is no more than a lower bound, which the counts give, too.
   const charged = reportsCost && (!isCut || meter.isReportFinal) ? meter.charged : undefined
-  const input: CostInput = { reading, price, charged }
+  const chargedBounds = reportsCost ? meter.chargedBounds : undefined
+  const input: CostInput = { reading, price, charged, chargedBounds }
   const costs = meter.isEstimate ? reconcileEstimate(input) : reconcileCost(input)
   const { cost, costLow, costHigh, costSource, upstreamCost, flag } = costs
   const countSource = isAbandoned && !isUsageKnown(attempt) ? 'bounded' : reading.countSource

@@ -1,8 +1,8 @@
-import { usdText, money, type Money } from '../../base/money.ts'
+import { usdText, money, ZERO, type Money } from '../../base/money.ts'
 import type { Price } from '../../catalog/catalog.ts'
 import { costOf, minCostOf, maxCostOf } from '../../ledger/cost.ts'
 import type { Settlement, Usage } from '../../ledger/types.ts'
-import type { UsageReading } from '../usage/usage-meter.ts'
+import type { ChargeBounds, UsageReading } from '../usage/usage-meter.ts'
 
 type Costs = Pick<Settlement, 'cost' | 'costLow' | 'costHigh' | 'costSource' | 'upstreamCost' | 'flag'>
 
@@ -16,10 +16,30 @@ export interface CostInput {
   readonly price: Price | undefined
   /** The cost that the provider reported, where it is used. */
   readonly charged: Money | undefined
+  /** How far that is uncertain, where the provider states it: a guess stays one, however many brokers pass it on. */
+  readonly chargedBounds?: ChargeBounds | undefined
 }
 
 /** The cost of a settlement and its source: the provider's own figure if it is plausible, otherwise usage × price. */
-export function reconcileCost({ reading, price, charged }: CostInput): Costs {
+export function reconcileCost(input: CostInput): Costs {
+  return withinCharge(costsOf(input), input.chargedBounds)
+}
+
+/** Widens the bounds by those of the charge. What is charged at least is the cost, if ours is less. */
+function withinCharge(costs: Costs, charge: ChargeBounds | undefined): Costs {
+  if (charge === undefined) return costs
+  const { cost, costLow = cost, costHigh = cost } = costs
+  const { low, high } = charge
+  return {
+    ...costs,
+    cost: cost !== undefined && cost < low ? low : cost,
+    costLow: costLow === undefined ? low : smaller(costLow, low),
+    // An unknown cost is not bounded by that of another broker's part of it.
+    costHigh: high === undefined || costHigh === undefined ? high : greater(costHigh, high),
+  }
+}
+
+function costsOf({ reading, price, charged }: CostInput): Costs {
   const computed = priced(reading.usage, price, costOf)
   if (charged === undefined && reading.countSource === 'reported') return atOurPrice(computed)
   const [low, high] = [
@@ -52,16 +72,20 @@ export function reconcileCost({ reading, price, charged }: CostInput): Costs {
   }
 }
 
-/** The cost where the provider's figure rests on an estimate: our own estimate with its bounds, unless that figure is beyond them. */
+/**
+ * The cost where the provider's figure rests on an estimate: our own estimate with its bounds, unless that figure is beyond
+ * them. A figure without bounds has ours, and without those any amount is possible.
+ */
 export function reconcileEstimate(input: CostInput): Costs {
-  const { charged } = input
-  const computed = reconcileCost({ ...input, charged: undefined })
-  const { cost, costLow = cost, costHigh = cost } = computed
+  const { charged, chargedBounds } = input
+  const own = costsOf({ ...input, charged: undefined })
+  const { cost, costLow = cost, costHigh = cost } = own
   const isWithin =
     costLow !== undefined &&
     costHigh !== undefined &&
     (charged === undefined || (costLow <= charged && charged <= costHigh))
-  return isWithin ? computed : reconcileCost(input)
+  if (isWithin) return withinCharge(own, chargedBounds)
+  return withinCharge(costsOf(input), chargedBounds ?? { low: costLow ?? ZERO, high: costHigh })
 }
 
 /** The usage that the provider reported, at our price. */

@@ -8,7 +8,9 @@ import type { Provider } from '../../providers/provider.ts'
 import { capAt } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import type { ResponseSource } from '../response/response-sink.ts'
-import type { ResponseInfo } from '../response/response-formatter.ts'
+import { boundsJson } from '../response/cost-json.ts'
+import type { ResponseFormatter, ResponseInfo } from '../response/response-formatter.ts'
+import { isObject } from '../../wire/json/json-body.ts'
 import type { AttemptContext } from './attempt-context.ts'
 import { routerMetadata, wantsMetadata } from './openrouter-metadata.ts'
 import type { RequestRecord } from './request-record.ts'
@@ -75,6 +77,7 @@ export class AttemptFacts implements ResponseInfo {
     const note = request.compressed?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
+      ...boundsJson(record.maxCostSoFar()),
       ...(this.#isEstimate ? { estimated: true } : {}),
       ...(limited === undefined ? {} : { limited }),
       ...note,
@@ -117,6 +120,23 @@ export function lastChunkOf(
     choices: [{ index: 0, delta: { content: '' }, finish_reason: 'length', native_finish_reason: 'budget' }],
     x_aibroker: { limited: { reason } },
   } as ChatChunk
+}
+
+/**
+ * Passes a response of another broker on as it is, unless other attempts here may have to be paid, too: then the bounds of
+ * all of them replace its own.
+ */
+export function verbatimWithBounds(record: RequestRecord): ResponseFormatter {
+  const pass = (json: string, response: ChatChunk): string => {
+    if (!record.mayOweOthers) return json
+    const envelope = isObject(response.x_aibroker) ? response.x_aibroker : {}
+    return JSON.stringify({ ...response, x_aibroker: { ...envelope, ...boundsJson(record.maxCostSoFar()) } })
+  }
+  return {
+    formatResponse: pass,
+    formatChunk: (json, chunk) => (isObject(chunk.usage) ? pass(json, chunk) : json),
+    finalChunk: () => undefined,
+  }
 }
 
 /** The legacy `x_aibroker` object: the endpoint that responded, those that were tried before, and the cost. */

@@ -7,12 +7,12 @@ import type { GrantedRequest } from '../budget/affordable-candidates.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
-import { verbatim, type ResponseFormatter } from '../response/response-formatter.ts'
+import type { ResponseFormatter } from '../response/response-formatter.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
 import { providerOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
-import { AttemptFacts, lastChunkOf } from './attempt-response.ts'
+import { AttemptFacts, lastChunkOf, verbatimWithBounds } from './attempt-response.ts'
 import { CALLER_LEFT, FINISHED, isUnbilled, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './recovery/resumed-stream.ts'
 import type { Resumption } from './recovery/resumption.ts'
@@ -72,11 +72,16 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   #createFormatter(): ResponseFormatter {
-    const { speaksOpenRouter, displayName } = this.#provider
+    const { displayName } = this.#provider
     const isResumption = this.#resumption !== undefined
-    if (speaksOpenRouter && !isResumption) return verbatim
+    if (this.#isVerbatim) return verbatimWithBounds(this.#shared.record)
     const facts = new AttemptFacts(this, this.#shared, displayName, isResumption)
     return this.#shared.request.kind.createFormatter(facts)
+  }
+
+  /** Another broker's response passes on as it is. */
+  get #isVerbatim(): boolean {
+    return this.#provider.speaksOpenRouter && this.#resumption === undefined
   }
 
   /** Sends the request; resolves when the endpoint has responded or failed, or the caller has left. Never rejects. */
@@ -324,7 +329,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   /** What passes verbatim carries the provider's id. */
   #noteId({ id }: ChatChunk): void {
     const { upstreamIds, sink } = this.#shared
-    if (this.#formatter === verbatim && typeof id === 'string') upstreamIds.add(id, sink.id)
+    if (this.#isVerbatim && typeof id === 'string') upstreamIds.add(id, sink.id)
   }
 
   #close(outcome: AttemptOutcome, state: 'closed' | 'abandoned' = 'closed'): void {

@@ -200,12 +200,18 @@ export class RequestRecord {
   /** The cost so far, with what the attempts without a chunk and the undelivered ones may be billed. */
   maxCostSoFar(): AttemptCost {
     const soFar = this.#parts.length === 0 ? FREE : this.cost()
-    return withSilent(soFar, [...this.#silent, ...this.#outrun])
+    const silent = [...this.#silent, ...this.#outrun]
+    return silent.length === 0 ? soFar : withSilent(soFar, silent)
   }
 
   /** An attempt may have to be paid. */
   get mayOwe(): boolean {
     return this.#parts.length > 0 || this.#silent.length > 0 || this.#outrun.length > 0
+  }
+
+  /** More than one attempt may have to be paid. */
+  get mayOweOthers(): boolean {
+    return this.#parts.length > 1 || this.#silent.length > 0 || this.#outrun.length > 0
   }
 
   /** Why the response broke off, or the last attempt failed. */

@@ -38,13 +38,6 @@ export interface ResponseInfo {
   envelopeText(): string
 }
 
-/** Passes on a response that OpenRouter has formatted already. */
-export const verbatim: ResponseFormatter = {
-  formatResponse: (json) => json,
-  formatChunk: (json) => json,
-  finalChunk: () => undefined,
-}
-
 /** The fields of a response beyond the known ones: the provider's own additions, without nulls. */
 export function extraFields(response: object, known: ReadonlySet<string>): Record<string, unknown> {
   const added: Record<string, unknown> = {}

@@ -1,4 +1,5 @@
 import { usdNumber, type Money } from '../../base/money.ts'
+import { boundsJson } from '../response/cost-json.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { ToolBudget } from './tool-budget.ts'
 import type { RequestedCall, ToolRound } from './tool-round.ts'
@@ -81,7 +82,12 @@ export class ToolResponseWriter {
       group: this.#sink.id,
       rounds,
       tool_calls: this.#calls,
-      ...(budget.cost === undefined ? UNPRICED : costField(budget.cost)),
+      ...(budget.cost === undefined
+        ? { ...UNPRICED, known_cost: usdNumber(budget.knownCost) }
+        : costField(budget.cost)),
+      // Those of the last round alone would be too low.
+      ...NO_BOUNDS,
+      ...boundsJson({ cost: budget.cost, ...budget.bounds }),
       // Applies to all rounds and overrides the `x_aibroker` object of the last one.
       estimated: budget.rounds.countSource === 'reported' ? undefined : true,
     }
@@ -126,6 +132,7 @@ export class ToolResponseWriter {
 }
 
 /** Removes the cost from the `x_aibroker` object of the last round, which is not the cost of all rounds. */
+const NO_BOUNDS = { cost_low: undefined, cost_high: undefined }
 const UNPRICED = { cost: undefined, unpriced: true }
 const NOT_FINISHED = { finish_reason: null, native_finish_reason: null }
 

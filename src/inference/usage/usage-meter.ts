@@ -1,4 +1,4 @@
-import { roundUsd, type Money } from '../../base/money.ts'
+import { roundUsd, ZERO, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { UsageBounds } from '../../ledger/cost.ts'
 import { ZERO_USAGE, type CountSource, type Usage } from '../../ledger/types.ts'
@@ -42,6 +42,7 @@ export class UsageMeter {
   /** Characters that had been received when the usage was reported, including those of the chunk with the report. */
   #charactersAtReport = 0
   #charged: Money | undefined
+  #chargedBounds: ChargeBounds | undefined
   /** The report came in a chunk of its own, as the last one does; a running total comes with text. */
   #isReportFinal = false
   /** Embeddings, which may come in parts: a report covers the parts before it. */
@@ -120,9 +121,15 @@ export class UsageMeter {
     return this.#isEstimate
   }
 
+  /** How far the charge is uncertain, where another instance of this broker states it. */
+  get chargedBounds(): ChargeBounds | undefined {
+    return this.#chargedBounds
+  }
+
   /** Measures one chunk, or an unstreamed response. */
   watch(chunk: ChatChunk): void {
     const usage = usageIn(chunk)
+    if (chunk.x_aibroker !== undefined) this.#chargedBounds = boundsIn(chunk) ?? this.#chargedBounds
     const isReport = usage !== undefined && usage !== null && this.#addUsage(usage, isEstimate(chunk))
     if (Array.isArray(chunk.data)) this.#addVectors(isReport)
     for (const choice of chunk.choices ?? []) this.#watchChoice(choice)
@@ -262,6 +269,22 @@ const MAX_CHARGED = 1_000_000
 
 function isCharge(usd: unknown): usd is number {
   return typeof usd === 'number' && usd >= 0 && usd <= MAX_CHARGED
+}
+
+/** Lower and upper bound of a charge; without the upper one it may be any. */
+export interface ChargeBounds {
+  readonly low: Money
+  readonly high: Money | undefined
+}
+
+function boundsIn({ x_aibroker: envelope }: ChatChunk): ChargeBounds | undefined {
+  if (!isObject(envelope)) return undefined
+  const { cost_low: low, cost_high: high, unpriced } = envelope
+  if (!isCharge(low) && !isCharge(high) && unpriced !== true) return undefined
+  return {
+    low: isCharge(low) ? roundUsd(low) : ZERO,
+    high: isCharge(high) && unpriced !== true ? roundUsd(high) : undefined,
+  }
 }
 
 /** The counts in the chunk are an estimate of the upstream broker that sent it. */

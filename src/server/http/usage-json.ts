@@ -11,8 +11,15 @@ export function wireTotals(totals: UsageTotals): Result<'usage.summary'>['totals
     total_tokens: totals.totalTokens,
     cached_tokens: totals.cachedTokens,
     reasoning_tokens: totals.reasoningTokens,
-    cost_usd: usdText(totals.cost),
-    uncertain_usd: usdText(totals.uncertain),
-    unpriced: totals.unpriced,
+    ...wireCost(totals),
   }
+}
+
+/** What is known, what it may be beyond that, and how many responses have no price: the same wherever costs are added up. */
+export function wireCost({
+  cost,
+  uncertain,
+  unpriced,
+}: UsageTotals): Pick<Result<'usage.summary'>['totals'], 'cost_usd' | 'uncertain_usd' | 'unpriced'> {
+  return { cost_usd: usdText(cost), uncertain_usd: usdText(uncertain), unpriced }
 }

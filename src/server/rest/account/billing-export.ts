@@ -1,4 +1,5 @@
 import { usdText, type Money } from '../../../base/money.ts'
+import { certaintyOf } from '../../../inference/response/cost-json.ts'
 import type { Entry } from '../../../ledger/types.ts'
 
 /** How many rows are sent in one piece; the event loop gets its turn after each. */
@@ -26,6 +27,8 @@ const COLUMNS: Readonly<Record<string, (entry: Entry) => Cell>> = {
   cost_usd: ({ cost }) => dollarsText(cost),
   cost_low_usd: ({ costLow }) => dollarsText(costLow),
   cost_high_usd: ({ costHigh }) => dollarsText(costHigh),
+  certainty: (entry) => certaintyOf(entry),
+  uncertain_usd: ({ uncertain }) => dollarsText(uncertain),
   count_source: ({ countSource }) => countSource,
   cost_source: ({ costSource }) => costSource,
   price_version: ({ priceVersion }) => priceVersion,

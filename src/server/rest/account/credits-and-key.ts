@@ -5,6 +5,7 @@ import type { BudgetStatus } from '../../../limits/limits.ts'
 import type { Caller } from '../../../auth/caller.ts'
 import { ownUsage } from '../../../ledger/usage/own-usage.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import { wireCost } from '../../http/usage-json.ts'
 
 /**
  * `GET /credits`: what the caller has spent here, and that sum plus what its tightest budget leaves. The broker sells no
@@ -17,9 +18,13 @@ export async function getCredits(
   { ledger, limits }: AdminServices,
 ): Promise<object> {
   const caller = authenticate(request)
-  const used = spent(await ledger.summary(ownUsage(caller)))
+  const totals = await ledger.summary(ownUsage(caller))
+  const used = spent(totals)
   const left = limits.allowance(caller)?.remaining ?? ZERO
-  return { data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) } }
+  return {
+    data: { total_credits: usdNumber(money(used + left)), total_usage: usdNumber(used) },
+    x_aibroker: wireCost(totals),
+  }
 }
 
 /**
@@ -38,6 +43,7 @@ export async function getKey(
       spentSince(caller, since, services),
     ),
   )
+  const totals = await services.ledger.summary(ownUsage(caller))
   return {
     data: {
       label: labelOf(caller),
@@ -66,6 +72,7 @@ export async function getKey(
         note: 'This field is deprecated and safe to ignore.',
       },
     },
+    x_aibroker: wireCost(totals),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { BrokerError } from '../../../base/errors.ts'
 import { usdNumber, ZERO } from '../../../base/money.ts'
+import { certaintyOf, costJson } from '../../../inference/response/cost-json.ts'
 import type { AdminServices } from '../../../inference/services/services.ts'
 import { isSameCaller } from '../../../auth/caller.ts'
 import type { Entry, FailedAttempt } from '../../../ledger/types.ts'
@@ -44,8 +45,9 @@ const API_TYPES: Readonly<Record<string, string>> = {
 
 function rowOf(id: string, entry: Entry, services: AdminServices): Record<string, unknown> {
   const { usage, caller } = entry
-  const known = services.ledger.correctedCost(entry)
-  const cost = usdNumber(known ?? entry.costHigh ?? ZERO)
+  const costs = services.ledger.correctedCost(entry)
+  // OpenRouter's clients expect a number: what is known. What it may be beyond that is in `x_aibroker`.
+  const cost = usdNumber(costs.cost ?? costs.costLow ?? ZERO)
   const servedBy = entry.endpoint === undefined ? undefined : services.catalog().endpoints.get(entry.endpoint)
   return {
     id,
@@ -70,7 +72,7 @@ function rowOf(id: string, entry: Entry, services: AdminServices): Record<string
     total_cost: cost,
     usage: cost,
     cache_discount: null,
-    upstream_inference_cost: known === undefined ? null : cost,
+    upstream_inference_cost: costs.cost === undefined ? null : cost,
     is_byok: false,
     latency: entry.firstTokenMs ?? null,
     generation_time: generationTime(entry),
@@ -101,7 +103,8 @@ function rowOf(id: string, entry: Entry, services: AdminServices): Record<string
       endpoint: entry.endpoint ?? null,
       title: entry.title ?? null,
       count_source: entry.countSource,
-      ...(known === undefined ? { unpriced: true } : {}),
+      certainty: certaintyOf(costs),
+      ...costJson(costs),
       ...(entry.error === undefined ? {} : { error: entry.error }),
     },
   }

@@ -12,7 +12,7 @@ const counts = {
   reasoning_tokens: count.describe('Of the completion tokens.'),
   cost_usd: usd.describe('The sum of known costs; see `unpriced`.'),
   uncertain_usd: usd.describe(
-    'The maximum additional cost of responses with bounded counts, such as those that a crash cut off.',
+    'What responses of uncertain cost may have cost beyond `cost_usd`, up to their upper bounds. Budgets count it.',
   ),
   unpriced: count.describe('Responses without a known price. They are not in `cost_usd`, and not free.'),
 }
