@@ -38,6 +38,8 @@ export interface Config {
   readonly allowsOpenTcp: boolean
   /** Days after which the rows of single requests are deleted; their totals stay. */
   readonly keepDays: number
+  /** What a power cut may take: `full` nothing that was acknowledged, `power-safe-soon` at most the last 50 ms. */
+  readonly durability: 'power-safe-soon' | 'full'
   /** What happens to a response after the caller disconnects, at a provider that goes on charging: `cut` aborts it, `drain` reads on for `forMs`. */
   readonly hangUp: { readonly policy: 'cut' } | { readonly policy: 'drain'; readonly forMs: number }
   readonly bodyLimitBytes: number

@@ -44,6 +44,10 @@ export function loadConfig(options: {
     contextSockets: listOf(settings, 'AIBROKER_CONTEXT_SOCKETS', CONTEXT),
     allowsOpenTcp: argv.openTcp === true,
     keepDays: settings.wholeNumber('AIBROKER_KEEP_DAYS', 'days', 90),
+    durability:
+      settings.choice('AIBROKER_DURABILITY', ['soon', 'full'], 'soon') === 'full'
+        ? 'full'
+        : 'power-safe-soon',
     hangUp: hangUpOf(settings),
     bodyLimitBytes: settings.wholeNumber('AIBROKER_BODY_LIMIT_MB', 'megabytes', 64) * 1024 * 1024,
     maxOpenRequests: settings.wholeNumber('AIBROKER_MAX_OPEN_REQUESTS', 'requests', 4096),

@@ -42,6 +42,7 @@ const ROWS: readonly Row[] = [
   ['context_sockets', (c) => listed(c.contextSockets), 'AIBROKER_CONTEXT_SOCKETS'],
   ['open_tcp', (c) => c.allowsOpenTcp, '--open-tcp'],
   ['keep_days', (c) => c.keepDays, 'AIBROKER_KEEP_DAYS'],
+  ['durability', (c) => (c.durability === 'full' ? 'full' : 'soon'), 'AIBROKER_DURABILITY'],
   ['hang_up', (c) => c.hangUp.policy, 'AIBROKER_HANGUP'],
   [
     'hang_up_drain_ms',

@@ -42,6 +42,7 @@ Settings are environment variables; the usual ones:
   MODELS_CONFIG_PATH     models, endpoints, prices        (./modelsconfig.yml, else the shipped one)
   ROUTING_STRATEGY       what “auto” means: cheapest or best
   ADMIN_TOKEN            bearer token that TCP callers must send
+  AIBROKER_DURABILITY    full: a power cut takes no row; soon (default): at most those of 50 ms
 
 Examples:
   hero_aibroker_server

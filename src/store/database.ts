@@ -8,8 +8,8 @@ import { migrate } from './migrate.ts'
 const OPEN_TIMEOUT_MS = 5000
 
 /**
- * `power-safe-soon`: acknowledged rows survive a crash of the program at once, and a power cut 50 ms after the end of the
- * turn of the event loop that wrote them.
+ * `power-safe-soon`: acknowledged rows survive a crash of the program at once. A power cut takes at most those that were
+ * acknowledged within 50 ms: a thread syncs them, and while it is late no more are acknowledged.
  * `full`: acknowledged rows survive both at once, at the price of an fsync per transaction on the main thread.
  */
 export type Durability = 'power-safe-soon' | 'full'

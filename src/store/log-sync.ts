@@ -1,21 +1,30 @@
 import { open, type FileHandle } from 'node:fs/promises'
+import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
+import { CLOSED, STATE_BYTES, SYNCED, WRITTEN, type LogSyncWorkerData } from './log-sync-state.ts'
+
+/** Less than 50 ms, because a turn of the event loop may pass before the next check. */
+const LATE_AFTER_MS = 40
+const NOTE_EVERY_MS = 4
+const MAX_NOTES = 64
+
+/** How often the size of the log is read where every commit syncs by itself. */
+const READ_SIZE_EVERY_MS = 25
 
 /**
- * Half of the 50 ms of writes that a power cut may cost, so that the sync itself has the other half. Both count from the end
- * of the turn of the event loop that wrote.
- */
-const SYNC_EVERY_MS = 25
-
-/**
- * Syncs the write-ahead log to the disk soon after it was written, off the event loop. It opens only the `-wal` file: closing
- * any descriptor of the database itself would drop SQLite's locks on it (POSIX locks belong to the process).
+ * Syncs the write-ahead log to the disk soon after it was written, in a thread of its own (see log-sync-worker.ts). It opens
+ * only the `-wal` file: closing any descriptor of the database itself would drop SQLite's locks on it (POSIX locks belong to
+ * the process).
  */
 export class LogSync {
   readonly #path: string
   readonly #clock: Clock
   readonly #isNeeded: boolean
   readonly #onLogSize: (bytes: number) => void
+  readonly #state = new Int32Array(new SharedArrayBuffer(STATE_BYTES))
+  readonly #worker: Worker | undefined
+  /** Commits that may not be on the disk yet, each with those that came shortly after it. */
+  readonly #commits: { number: number; readonly atMs: number }[] = []
   #file: Promise<FileHandle> | undefined
   #isDirty = false
   #isClosed = false
@@ -34,12 +43,49 @@ export class LogSync {
     this.#clock = options.clock
     this.#isNeeded = options.isNeeded
     this.#onLogSize = options.onLogSize
+    // Started now, for a thread takes longer to start than a sync may take.
+    if (options.isNeeded) this.#worker = this.#startWorker()
+  }
+
+  /** True when everything that `soon` was called for is on the disk. */
+  get isSynced(): boolean {
+    return Atomics.load(this.#state, SYNCED) === Atomics.load(this.#state, WRITTEN)
+  }
+
+  /**
+   * True when a commit has waited for its sync for so long that no more may be acknowledged before it: a disk that is slow, or
+   * that stalls, then delays writes instead of putting more of them at risk.
+   */
+  get isLate(): boolean {
+    return (
+      this.#worker !== undefined &&
+      !this.isSynced &&
+      performance.now() - this.#unsyncedSince() > LATE_AFTER_MS
+    )
+  }
+
+  /** The thread notes what it has synced, and commits are noted in their order; both by their number. */
+  #unsyncedSince(): number {
+    const synced = Atomics.load(this.#state, SYNCED)
+    let first = this.#commits[0]
+    // The numbers wrap around after 2³² commits, so only their difference counts.
+    while (first !== undefined && ((synced - first.number) | 0) >= 0) {
+      this.#commits.shift()
+      first = this.#commits[0]
+    }
+    return first?.atMs ?? performance.now()
   }
 
   /** To be called after a commit: plans a sync. */
   soon(): void {
-    this.#isDirty = true
-    this.#plan()
+    if (this.#worker === undefined) {
+      this.#isDirty = true
+      return this.#plan()
+    }
+    const number = (Atomics.add(this.#state, WRITTEN, 1) + 1) | 0
+    this.#note(number)
+    Atomics.notify(this.#state, WRITTEN)
+    return undefined
   }
 
   /** Resolves when everything committed so far is on the disk. */
@@ -54,16 +100,39 @@ export class LogSync {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancel?.()
+    Atomics.store(this.#state, CLOSED, 1)
+    Atomics.add(this.#state, WRITTEN, 1)
+    for (const place of [CLOSED, WRITTEN]) Atomics.notify(this.#state, place)
+    await this.#worker?.terminate()
     await this.#running
     const file = await this.#file?.catch(() => undefined)
     await file?.close()
   }
 
+  /** One note per few milliseconds: there may be thousands of commits per second. */
+  #note(number: number): void {
+    const atMs = performance.now()
+    const last = this.#commits.at(-1)
+    if (last !== undefined && atMs - last.atMs < NOTE_EVERY_MS) last.number = number
+    else if (this.#commits.length < MAX_NOTES) this.#commits.push({ number, atMs })
+    this.#unsyncedSince()
+  }
+
+  #startWorker(): Worker {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const workerData: LogSyncWorkerData = { path: this.#path, state: this.#state.buffer }
+    const worker = new Worker(new URL(`./log-sync-worker.${extension}`, import.meta.url), { workerData })
+    worker.on('message', (bytes: number) => {
+      if (!this.#isClosed) this.#onLogSize(bytes)
+    })
+    worker.unref()
+    return worker
+  }
+
   #plan(): void {
     if (!this.#isDirty || this.#isClosed || this.#cancel !== undefined || this.#running !== undefined) return
-    this.#cancel = this.#clock.after(SYNC_EVERY_MS, () => {
+    this.#cancel = this.#clock.after(READ_SIZE_EVERY_MS, () => {
       this.#cancel = undefined
-      // A broken disk: no caller waits for this sync, so all that can be done is to try again.
       this.#start().catch(() => {
         this.#isDirty = true
       })

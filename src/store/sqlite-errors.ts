@@ -42,6 +42,11 @@ export function adviceFor(error: unknown): string {
   }
 }
 
+/** A disk that does not take what was written; an I/O error, as far as callers are concerned. */
+export function slowDisk(): Error {
+  return Object.assign(new Error('the disk takes too long to store what was written'), { errcode: 10 })
+}
+
 /** The low byte of the result code; the rest only says which system call failed. */
 function primaryCode(error: unknown): number {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : 0

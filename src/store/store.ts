@@ -89,7 +89,13 @@ function openAlone({
   const lock = lockForOneBroker(path)
   try {
     const database = openDatabase(path, durability, migrations)
-    const queue: WriteQueue = new WriteQueue(database, clock, () => sync.soon(), onFull)
+    const queue: WriteQueue = new WriteQueue(
+      database,
+      clock,
+      () => sync.soon(),
+      onFull,
+      () => sync.isLate,
+    )
     const checkpoints = new Checkpoints(path, queue)
     const sync = new LogSync({
       path: `${path}-wal`,

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../base/clock.ts'
 import { BrokerError } from '../base/errors.ts'
 import { prepare } from './sql.ts'
-import { adviceFor, isBusy, isStorageError } from './sqlite-errors.ts'
+import { adviceFor, isBusy, isStorageError, slowDisk } from './sqlite-errors.ts'
 
 /** In larger transactions the last jobs wait too long: 64 had the best p99. */
 const MAX_JOBS_PER_TRANSACTION = 64
@@ -18,6 +18,8 @@ const BUSY_RETRY_MS = 10
 /** How long a job waits while another program holds the write lock. Each job has all of it, however long the lock is held. */
 const BUSY_TIMEOUT_MS = 2000
 const FULL_RETRY_MS = 1000
+/** How often to look whether a slow disk has taken what was acknowledged. */
+const DISK_RETRY_MS = 2
 
 /** SQL for a transaction, which may have other jobs in it. A job may run more than once, and does nothing but SQL. */
 export interface Job<T = unknown> {
@@ -43,6 +45,7 @@ export class WriteQueue {
   readonly #clock: Clock
   readonly #afterCommit: () => void
   readonly #onFull: OnFull
+  readonly #isLate: () => boolean
   readonly #transaction: Transaction
   /** Jobs for the next turn. */
   #jobs: Job[] = []
@@ -63,7 +66,15 @@ export class WriteQueue {
   #full: unknown
   #cancelRetry: (() => void) | undefined
 
-  constructor(database: DatabaseSync, clock: Clock, afterCommit: () => void, onFull: OnFull) {
+  /** @param isLate whether what was acknowledged has to reach the disk before more may be */
+  constructor(
+    database: DatabaseSync,
+    clock: Clock,
+    afterCommit: () => void,
+    onFull: OnFull,
+    isLate: () => boolean = () => false,
+  ) {
+    this.#isLate = isLate
     this.#transaction = openTransaction(database)
     this.#clock = clock
     this.#afterCommit = afterCommit
@@ -179,12 +190,25 @@ export class WriteQueue {
   }
 
   #runTurn(): void {
+    if (this.#jobs.length > 0 && this.#state !== 'closed' && this.#isLate()) return this.#waitForDisk()
     const jobs = this.#jobs.splice(0, MAX_JOBS_PER_TRANSACTION)
     if (jobs.length === 0) return
     const values = this.#tryTogether(jobs)
     // Outside the `try`: a committed job must not run again because its `resolve` throws.
     if (values !== undefined) for (let at = 0; at < jobs.length; at++) jobs[at]?.resolve(values[at])
     this.#planTurn()
+    return undefined
+  }
+
+  /** In the time of the disk, whatever the clock is. */
+  #waitForDisk(): void {
+    const timer = setTimeout(() => {
+      this.#cancelRetry = undefined
+      this.#takeGathered()
+      this.#planTurn()
+    }, DISK_RETRY_MS)
+    this.#cancelRetry = () => clearTimeout(timer)
+    this.#rejectImpatient(slowDisk())
   }
 
   /** The results of the jobs; `undefined` when the transaction failed and every job has been dealt with. */

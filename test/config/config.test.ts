@@ -239,3 +239,20 @@ test('every setting is among the effective ones, with its source', () => {
   for (const [, setting, secret] of read) expect(shown).toContain(setting ?? secret)
   expect(read.length).toBeGreaterThan(10)
 })
+
+test('AIBROKER_DURABILITY is soon or full, and shown under that name', () => {
+  const load = (value?: string) =>
+    loadConfig({
+      env: { HOME: '/h', ...(value === undefined ? {} : { AIBROKER_DURABILITY: value }) },
+      cwd: '/',
+    })
+  expect(load().durability).toBe('power-safe-soon')
+  expect(load('full').durability).toBe('full')
+  expect(load('full').effective).toContainEqual({
+    name: 'durability',
+    value: 'full',
+    source: 'environment',
+    variable: 'AIBROKER_DURABILITY',
+  })
+  expect(() => load('always')).toThrow(/AIBROKER_DURABILITY.*soon/)
+})

@@ -3,6 +3,7 @@ import type { CallerCredentials } from '../../auth/caller-credentials.ts'
 import type { BearerVerifier } from '../../auth/verify-bearer.ts'
 import type { Tokens } from '../../auth/tokens.ts'
 import type { Warnings } from '../../runtime/warnings.ts'
+import { adviceFor } from '../../store/sqlite-errors.ts'
 import { openStore, type Store } from '../../store/store.ts'
 import { openApiKeys } from '../services/api-keys.ts'
 import type { DaemonInstance } from './instance.ts'
@@ -19,7 +20,7 @@ export interface DaemonStorage {
 export function openStorage({ config, clock, warnings, stack }: DaemonInstance): DaemonStorage {
   const path = join(config.dataDir, 'requests.db')
   const onFull = warnWhenFull(warnings)
-  const store = stack.adopt(openStore({ path, clock, durability: 'power-safe-soon', onFull }), (open) =>
+  const store = stack.adopt(openStore({ path, clock, durability: config.durability, onFull }), (open) =>
     open.close(),
   )
   return { store, ...openApiKeys(config, clock, stack) }
@@ -31,7 +32,7 @@ function warnWhenFull(warnings: Warnings): (reason: unknown) => void {
     const cause = reason instanceof Error ? reason.message : 'unknown cause'
     return warnings.raise(
       'ledger',
-      `the ledger can’t be written (${cause}): requests are refused until there is space`,
+      `the ledger can’t be written (${cause}), so requests are refused: ${adviceFor(reason)}`,
     )
   }
 }
