@@ -4,6 +4,7 @@ import { ZERO, type Money } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
+import { isUnbilled } from '../../providers/errors/unbilled.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../../ledger/types.ts'
 import {
   addAttemptCosts,
@@ -282,9 +283,4 @@ function withSilent(bill: AttemptCost, silent: readonly ChargingAttempt[]): Atte
 
 function maxOf({ cost, costHigh }: AttemptCost): AttemptCost {
   return { ...NO_COST, cost: costHigh ?? cost }
-}
-
-/** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
-function isUnbilled({ details: { status = 0, isUnsent, mayRepeat, mayBeCharged } }: BrokerError): boolean {
-  return (status >= 400 && mayBeCharged !== true) || isUnsent === true || mayRepeat === true
 }

@@ -29,6 +29,8 @@ export const OUTCOMES = {
   'no-credit': { circuit: 'ignored', key: 'failed', cooldown: 'no-credit' },
   /** The provider refuses this request, or this host failed: too long a prompt, barred content, too many open files. */
   'request-refused': { circuit: 'ignored', key: 'failed', cooldown: undefined },
+  /** A kept connection was closed as the request was sent: it was idle for too long, which says nothing about the endpoint. */
+  'stale-connection': { circuit: 'ignored', key: 'failed', cooldown: undefined },
   /** The caller left before the end, or a mock provider failed as it was configured to. */
   ignored: { circuit: 'ignored', key: 'not-counted', cooldown: undefined },
 } as const satisfies Readonly<Record<string, OutcomeRow>>
@@ -36,7 +38,8 @@ export const OUTCOMES = {
 export type Outcome = keyof typeof OUTCOMES
 
 /** The outcome of a request that failed with `error`. */
-export function outcomeOf({ code, details: { status } }: BrokerError): Outcome {
+export function outcomeOf({ code, details: { status, isStale } }: BrokerError): Outcome {
+  if (isStale === true) return 'stale-connection'
   if (code === 'upstream-denied')
     return status === 402 ? 'no-credit' : status === 403 ? 'forbidden' : 'key-refused'
   if (code === 'upstream-busy' && status === 429) return 'rate-limited'
