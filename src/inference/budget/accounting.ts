@@ -1,5 +1,6 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Limits } from '../../limits/limits.ts'
+import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 
 /** What accounting in another process has to know of a request to reserve its cost. */
@@ -10,6 +11,8 @@ export interface ReservationRequest {
   readonly id: string
   /** The expected tokens of the prompt. */
   readonly tokens: number
+  /** What the response may have. */
+  readonly responseTokens: () => ResponseTokens
 }
 
 /** The limits and the ledger as one request uses them. */

@@ -18,6 +18,8 @@ export interface AttemptContext {
   readonly sink: ResponseSink
   readonly record: RequestRecord
   readonly grant: Grant
+  /** The maximum tokens of all choices together by a limit of tokens a minute. */
+  readonly maxTokens: number | undefined
   readonly hangUp: HangUpPolicy
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds

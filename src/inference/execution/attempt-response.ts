@@ -3,7 +3,7 @@ import { usdNumber, type Money } from '../../base/money.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
-import { capAt } from '../budget/affordable-candidates.ts'
+import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import type { ResponseInfo } from '../response/response-formatter.ts'
 import type { AttemptContext } from './attempt-context.ts'
@@ -66,9 +66,9 @@ export class AttemptFacts implements ResponseInfo {
   }
 
   envelope(): object {
-    const { grant, request, record } = this.#shared
+    const { request, record } = this.#shared
     const { endpoint } = this.#attempt
-    const limited = capAt(grant, endpoint)
+    const limited = tokenCapAt(this.#shared, endpoint)
     const note = request.compressed?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
@@ -85,13 +85,13 @@ export class AttemptFacts implements ResponseInfo {
   }
 
   envelopeText(): string {
-    const { grant, request, record } = this.#shared
+    const { request, record } = this.#shared
     const { endpoint } = this.#attempt
     const isUsual =
       record.attempts.length === 0 &&
       !this.#isEstimate &&
       request.compressed === undefined &&
-      capAt(grant, endpoint) === undefined
+      tokenCapAt(this.#shared, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())

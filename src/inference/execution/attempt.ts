@@ -5,6 +5,7 @@ import type { ProviderCall, Provider, ProviderRequest } from '../../providers/pr
 import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { GrantedRequest } from '../budget/affordable-candidates.ts'
+import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
@@ -179,12 +180,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     this.#close(outcome, 'abandoned')
   }
 
-  /** With a lower maximum length where the budget affords no more. */
+  /** With a lower maximum length where the budget, or a limit of tokens a minute, allows no more. */
   #capped(body: JsonBody): JsonBody {
-    const { request, grant } = this.#shared
-    const { id } = this.endpoint
-    const tokens = grant.capped.has(id) ? grant.tokens.get(id) : undefined
-    return tokens === undefined ? body : capMaxTokens(body, Math.floor(tokens / (request.n ?? 1)))
+    const cap = tokenCapAt(this.#shared, this.endpoint)
+    if (cap === undefined) return body
+    return capMaxTokens(body, Math.max(1, Math.floor(cap.max_tokens / (this.#shared.request.n ?? 1))))
   }
 
   onChunk(json: string, chunk: ChatChunk): void {

@@ -6,13 +6,16 @@ import { isFinal, nextStep, reportedFailure, type AttemptFailure } from '../../f
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
 import type { LimitAdmission } from '../../limits/limits.ts'
+import { tokensUsed, type ResponseTokens } from '../../limits/response-tokens.ts'
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
 import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
 import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
-import { affordableCandidates, capAt, type Grant } from '../budget/affordable-candidates.ts'
+import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
+import { tokenCapAt, type LimitedTokens } from '../budget/token-cap.ts'
+import { maxResponseTokens } from '../budget/worst-case.ts'
 import { withPrefix } from '../request/derived-body.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink, ResponseSource, CallerWatcher } from '../response/response-sink.ts'
@@ -54,8 +57,9 @@ export class Execution implements Stoppable, CallerWatcher {
   #stopped: BrokerError | undefined
   /** Set while it waits for an endpoint to be available again: ends the wait, with whether the caller is still there. */
   #wake: ((isConnected: boolean) => void) | undefined
-  /** Known once it is settled. */
-  #tokensUsed = 0
+  /** Known once it is settled; `undefined` when the provider may have generated tokens that it did not report. */
+  #tokensUsed: number | undefined = 0
+  readonly #responseTokens = (): ResponseTokens => maxResponseTokens(this.#request)
 
   constructor(request: InferenceRequest, context: RequestContext, sink: ResponseSink, services: Services) {
     const { clock, timeLimits = DEFAULT_LIMITS } = services
@@ -106,12 +110,14 @@ export class Execution implements Stoppable, CallerWatcher {
       context: this.#context,
       id: this.#sink.id,
       tokens: this.#estimatedTokens,
+      responseTokens: this.#responseTokens,
     }
   }
 
   /** Throws `over-limit`. */
   #admit(): LimitAdmission {
-    this.#admission = this.#accounting.limits.admit(this.#context.caller, this.#estimatedTokens)
+    const { caller } = this.#context
+    this.#admission = this.#accounting.limits.admit(caller, this.#estimatedTokens, this.#responseTokens)
     return this.#admission
   }
 
@@ -138,17 +144,17 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   /** From here on there is a hold to settle. */
-  #begin(hold: Hold, grant: Grant, { headers, mayHedge }: LimitAdmission): void {
+  #begin(hold: Hold, grant: Grant, { headers, mayHedge, maxTokens }: LimitAdmission): void {
     this.#reservation = new Reservation(hold, this.#accounting)
-    this.#sink.start(withCapHeader(headers, grant))
-    const shared = this.#newContext(hold, grant)
+    this.#sink.start(withCapHeader(headers, { grant, maxTokens }))
+    const shared = this.#newContext(hold, grant, maxTokens)
     this.#shared = shared
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
   }
 
-  #newContext({ startedAt }: Hold, grant: Grant): AttemptContext {
+  #newContext({ startedAt }: Hold, grant: Grant, maxTokens: number | undefined): AttemptContext {
     const { clock, hangUp, upstreamIds, providers } = this.#services
     return {
       request: this.#request,
@@ -156,6 +162,7 @@ export class Execution implements Stoppable, CallerWatcher {
       sink: this.#sink,
       record: this.#record,
       grant,
+      maxTokens,
       hangUp,
       clock,
       upstreamIds,
@@ -285,8 +292,7 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   #close(reservation: Reservation, settlement: Settlement): void {
-    const { usage } = settlement
-    if (usage !== undefined) this.#tokensUsed = usage.prompt + usage.completion
+    this.#tokensUsed = tokensUsed(settlement)
     this.#services.endpointStats.record(settlement)
     reservation.settle(settlement)
   }
@@ -357,12 +363,12 @@ function notAfforded({ lastError }: RequestRecord, isPartial: boolean): AttemptO
 /** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
 function withCapHeader(
   headers: Readonly<Record<string, string>>,
-  grant: Grant,
+  limited: LimitedTokens,
 ): Readonly<Record<string, string>> {
-  const cap = capAt(grant, grant.candidates[0])
+  const cap = tokenCapAt(limited, limited.grant.candidates[0])
   if (cap === undefined) return headers
-  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
-  return { ...headers, 'x-aibroker-limited': limited }
+  const by = 'budget' in cap ? `budget=${cap.budget}` : `limit=${cap.limit}`
+  return { ...headers, 'x-aibroker-limited': `max_tokens=${cap.max_tokens}; ${by}` }
 }
 
 function brokenResponse(record: RequestRecord, providers: ReadonlyMap<string, Provider>): ResponseSource {

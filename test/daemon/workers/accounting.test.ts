@@ -1,4 +1,5 @@
 // Several workers and one ledger, over real IPC channels and a real store, all in this process.
+import { NO_RESPONSE_TOKENS } from '../../../src/limits/response-tokens.ts'
 import { duplexPair } from 'node:stream'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -131,6 +132,7 @@ function reservation(maxCost: number, mayBeShortened = false): ReservationReques
     context: requestContext,
     id: `gen-${++lastId}`,
     tokens: 1,
+    responseTokens: () => NO_RESPONSE_TOKENS,
   }
 }
 

@@ -4,6 +4,7 @@ import { ZERO, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { LimitAdmission, Allowance, Limits } from '../../../limits/limits.ts'
+import { NO_RESPONSE_TOKENS, tokensUsed } from '../../../limits/response-tokens.ts'
 import type { DaemonLog } from '../../log.ts'
 import {
   serializeError,
@@ -80,22 +81,23 @@ export class RemoteAccountingServer {
     for (const [n, { held }] of this.#open) {
       // A hold that is being increased is interrupted when the ledger has replaced it.
       if (held.state === 'held') this.#interrupt(held.hold)
-      this.#release(n, 0)
+      this.#release(n, held.state === 'none' ? 0 : undefined)
     }
   }
 
-  #reserve({ n, tokens, request, hasKnownMaxCost }: Extract<AccountingMessage, { type: 'reserve' }>): void {
+  #reserve(message: Extract<AccountingMessage, { type: 'reserve' }>): void {
+    const { n, tokens, responseTokens = NO_RESPONSE_TOKENS, request, hasKnownMaxCost } = message
     const { services, respond } = this.#parts
     let releaseSlot: (() => void) | undefined
     let admission: LimitAdmission | undefined
     try {
       releaseSlot = services.concurrencyLimit.acquire()
-      admission = services.limits.admit(request.caller, tokens)
+      admission = services.limits.admit(request.caller, tokens, () => responseTokens)
       const allowance = services.limits.allowance(request.caller)
       const open: OpenRequest = { request, admission, releaseSlot, held: { state: 'none' } }
       this.#open.set(n, open)
-      const { headers, mayHedge } = admission
-      const sent = { headers, mayHedge }
+      const { headers, mayHedge, maxTokens } = admission
+      const sent = { headers, mayHedge, maxTokens }
       if (allowance === undefined || (hasKnownMaxCost && affords(allowance, request.maxCost)))
         return this.#hold(n, open, request, allowance, sent)
       respond({ type: 'reserved', n, admission: sent, allowance, rowid: undefined })
@@ -171,15 +173,14 @@ export class RemoteAccountingServer {
       () => respondDeferred({ type: 'settled', n, error: undefined }),
       (error: unknown) => respondDeferred({ type: 'settled', n, error: serializeError(error) }),
     )
-    const { usage } = settlement
-    this.#release(n, usage === undefined ? 0 : usage.prompt + usage.completion)
+    this.#release(n, tokensUsed(settlement))
   }
 
-  #release(n: number, tokensUsed: number): void {
+  #release(n: number, used: number | undefined): void {
     const open = this.#open.get(n)
     if (open === undefined) return
     this.#open.delete(n)
-    open.admission.release(tokensUsed)
+    open.admission.release(used)
     open.releaseSlot()
   }
 

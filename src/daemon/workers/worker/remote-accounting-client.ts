@@ -45,7 +45,7 @@ interface Pending<T> {
 interface PrimaryGrant {
   readonly n: number
   readonly hold: Hold
-  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge'>
+  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge' | 'maxTokens'>
   readonly allowance: Allowance | undefined
 }
 
@@ -91,9 +91,19 @@ class RemoteAccountingClient implements RemoteAccounting {
     const { request: inferenceRequest, tokens } = reservation
     let request = this.#holdRequest(reservation)
     const { caller } = request
-    const hasBudget = this.#parts.rules.limitsFor(caller).some(({ rule }) => rule.budgets.length > 0)
+    const applicable = this.#parts.rules.limitsFor(caller)
+    const hasBudget = applicable.some(({ rule }) => rule.budgets.length > 0)
+    const countsTokens = applicable.some(({ rule }) => rule.tokensPerMinute !== undefined)
+    const responseTokens = countsTokens ? reservation.responseTokens() : undefined
     const isFullyKnown = hasBudget && hasKnownMaxCost(inferenceRequest)
-    let reserved = await this.#request({ type: 'reserve', n, tokens, request, hasKnownMaxCost: isFullyKnown })
+    let reserved = await this.#request({
+      type: 'reserve',
+      n,
+      tokens,
+      responseTokens,
+      request,
+      hasKnownMaxCost: isFullyKnown,
+    })
     const { admission = UNRESTRICTED } = reserved
     let { allowance } = reserved
     while (reserved.rowid === undefined) {
@@ -127,12 +137,17 @@ class RemoteAccountingClient implements RemoteAccounting {
   }
 
   /** Stands in for limits and ledger while this one request is executed. */
-  #accountingOf({ n, hold, admission: { headers, mayHedge }, allowance }: PrimaryGrant): Accounting {
+  #accountingOf({
+    n,
+    hold,
+    admission: { headers, mayHedge, maxTokens },
+    allowance,
+  }: PrimaryGrant): Accounting {
     let granted = allowance
     return {
       limits: {
         // Settling a request also releases it.
-        admit: () => ({ headers, mayHedge, release: () => undefined }),
+        admit: () => ({ headers, mayHedge, maxTokens, release: () => undefined }),
         // Read once, to select affordable candidates. Whether the hold may be increased later is decided by the primary,
         // by the budget that is left then.
         allowance() {
@@ -179,7 +194,7 @@ class RemoteAccountingClient implements RemoteAccounting {
   }
 }
 
-const UNRESTRICTED = { headers: {}, mayHedge: undefined }
+const UNRESTRICTED = { headers: {}, mayHedge: undefined, maxTokens: undefined }
 
 /** The part of the request's cost that its budget affords. Throws `over-budget` after calling `release`. */
 function affordableCost(
