@@ -4,6 +4,7 @@ import type { Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/balances/periods.ts'
+import { createBudgetQueue, type BudgetQueue } from './budget-queue.ts'
 import { RateCounter } from './rate-counter.ts'
 import { NO_RESPONSE_TOKENS, type ResponseTokens } from './response-tokens.ts'
 import type { LimitStore } from './limit-store.ts'
@@ -21,6 +22,8 @@ export interface Limits {
   allowance(caller: Caller): Allowance | undefined
   /** The allowed models and providers of a caller. A request must comply with every one. */
   restrictionsFor(caller: Caller): readonly Restriction[]
+  /** Requests that wait for money which running requests hold. */
+  readonly budgetQueue: BudgetQueue
   /** Every budget that applies to the caller, with what is used of it. */
   budgetStatus(caller: Caller): readonly BudgetStatus[]
 }
@@ -41,6 +44,8 @@ export interface LimitAdmission {
 export interface Allowance {
   /** Never negative. */
   readonly remaining: Money
+  /** What would remain if no running request held money: the least of all budgets. */
+  readonly unspent?: Money | undefined
   /** Whether endpoints without a known price may be used in spite of the budget. */
   readonly allowUnpriced: boolean
   /** Whose budget it is, for people. */
@@ -78,9 +83,11 @@ const MAX_COUNTERS = 1000
 class LiveLimits implements Limits {
   readonly #parts: LimitsParts
   readonly #counters = new Map<Account, RateCounter>()
+  readonly budgetQueue: BudgetQueue
 
   constructor(parts: LimitsParts) {
     this.#parts = parts
+    this.budgetQueue = createBudgetQueue(parts.clock)
   }
 
   admit(
@@ -129,9 +136,11 @@ class LiveLimits implements Limits {
     let smallest: Allowance | undefined
     for (const { name, period, max, spent, held, allowUnpriced } of this.#budgets(applicable)) {
       const remaining = max - spent - held
+      const unspent = money(max > spent ? max - spent : 0n)
       const isSmallest = smallest === undefined || remaining < smallest.remaining
       smallest = {
         remaining: isSmallest ? money(remaining > 0n ? remaining : 0n) : (smallest?.remaining ?? money(0n)),
+        unspent: smallest?.unspent === undefined || unspent < smallest.unspent ? unspent : smallest.unspent,
         allowUnpriced: allowUnpriced && (smallest?.allowUnpriced ?? true),
         name: isSmallest ? name : (smallest?.name ?? name),
         period: isSmallest ? period : (smallest?.period ?? period),

@@ -1,4 +1,5 @@
 import type { Ledger } from '../../ledger/ledger.ts'
+import type { BudgetQueue } from '../../limits/budget-queue.ts'
 import type { Limits } from '../../limits/limits.ts'
 import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
@@ -17,7 +18,7 @@ export interface ReservationRequest {
 
 /** The limits and the ledger as one request uses them. */
 export interface Accounting {
-  readonly limits: Pick<Limits, 'admit' | 'allowance'>
+  readonly limits: Pick<Limits, 'admit' | 'allowance'> & { readonly budgetQueue?: BudgetQueue | undefined }
   readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>
 }
 

@@ -14,6 +14,7 @@ import { hedgePolicyFor } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
 import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
 import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
+import { budgetWaitMs, isHeldMoney } from '../budget/held-money.ts'
 import { tokenCapAt, type LimitedTokens } from '../budget/token-cap.ts'
 import { maxResponseTokens } from '../budget/worst-case.ts'
 import { withPrefix } from '../request/derived-body.ts'
@@ -85,7 +86,11 @@ export class Execution implements Stoppable, CallerWatcher {
       if (reserveRemotely !== undefined) this.#accounting = await reserveRemotely(this.#booking())
       const admission = this.#admit()
       // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
-      const grant = this.#afford()
+      let grant = this.#afford()
+      while (grant === undefined) {
+        if (!(await this.#waitForMoney())) return
+        grant = this.#afford()
+      }
       const hold = await this.#hold(grant)
       try {
         this.#begin(hold, grant, admission)
@@ -121,9 +126,30 @@ export class Execution implements Stoppable, CallerWatcher {
     return this.#admission
   }
 
-  /** Throws `over-budget`. */
-  #afford(): Grant {
-    return affordableCandidates(this.#request, this.#accounting.limits.allowance(this.#context.caller))
+  /** Throws `over-budget`; `undefined` when the caller lets the request wait for money that others hold. */
+  #afford(): Grant | undefined {
+    const { limits } = this.#accounting
+    try {
+      return affordableCandidates(this.#request, limits.allowance(this.#context.caller))
+    } catch (error) {
+      if (limits.budgetQueue === undefined || !isHeldMoney(error) || this.#moneyWaitMs() <= 0) throw error
+      return undefined
+    }
+  }
+
+  #moneyWaitMs(): number {
+    return budgetWaitMs(this.#context) - this.#record.elapsedMs
+  }
+
+  /** Until a request has ended, or the time is up. False when the caller disconnected meanwhile. */
+  async #waitForMoney(): Promise<boolean> {
+    this.#throwIfStopped()
+    const waitMs = this.#moneyWaitMs()
+    const leave = this.#accounting.limits.budgetQueue?.onFreed(waitMs, () => this.#wake?.(true))
+    const isConnected = await this.#wait(waitMs)
+    leave?.()
+    this.#throwIfStopped()
+    return isConnected
   }
 
   #hold({ maxCost }: Grant): Promise<Hold> {
@@ -295,6 +321,7 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#tokensUsed = tokensUsed(settlement)
     this.#services.endpointStats.record(settlement)
     reservation.settle(settlement)
+    this.#accounting.limits.budgetQueue?.freed()
   }
 
   /** Ends the request although its caller is still there. */

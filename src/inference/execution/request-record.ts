@@ -225,7 +225,7 @@ export class RequestRecord {
       costHigh: bill.costHigh,
       costSource: bill.costSource,
       upstreamCost: bill.upstreamCost,
-      flag: bill.flag ?? this.#flag,
+      flag: bill.flag ?? this.#flag ?? (this.#parts.length === 1 ? overlong(this.#parts[0]) : undefined),
       priceVersion: this.#priceVersion,
       finishReason: this.#status === 'exhausted' ? 'length' : responder?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
@@ -265,6 +265,18 @@ export class RequestRecord {
       addAttemptCosts,
     )
   }
+}
+
+/** What to flag of a response that has more tokens than the provider was asked for. */
+function overlong(attempt: ChargingAttempt | undefined): string | undefined {
+  const completion = attempt?.meter.reported?.completion
+  if (attempt === undefined || completion === undefined) return undefined
+  const { max_completion_tokens: max = null, max_tokens: legacyMax } = attempt.body.value
+  const perChoice = max ?? legacyMax
+  if (typeof perChoice !== 'number') return undefined
+  const asked = perChoice * (attempt.granted.request.n ?? 1)
+  if (completion <= asked) return undefined
+  return `the provider reported ${completion} completion tokens, and was asked for ${asked} at most`
 }
 
 /** The cost of a refusal: no provider charges for it. */

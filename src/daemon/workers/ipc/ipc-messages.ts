@@ -26,6 +26,13 @@ export type AccountingMessage =
     }
   /** The same request, reduced to what its budget affords. */
   | { readonly type: 'reserve-within'; readonly n: number; readonly maxCost: Money | undefined }
+  /** Answer when the budget leaves more than `remaining`, because a request has ended, or after `ms`. */
+  | {
+      readonly type: 'await-money'
+      readonly n: number
+      readonly ms: number
+      readonly remaining: Money | undefined
+    }
   /** Increase the hold to `maxCost`. */
   | { readonly type: 'increase-hold'; readonly n: number; readonly maxCost: Money }
   /** The request has ended: settle its hold and release its slot. */

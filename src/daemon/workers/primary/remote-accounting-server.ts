@@ -17,7 +17,7 @@ import {
 export interface AccountingServices {
   readonly concurrencyLimit: Services['concurrencyLimit']
   readonly upstreamIds: Services['upstreamIds']
-  readonly limits: Pick<Limits, 'admit' | 'allowance'>
+  readonly limits: Pick<Limits, 'admit' | 'allowance' | 'budgetQueue'>
   readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle' | 'interrupt'>
   readonly endpointStats: { record(settlement: Settlement): void }
 }
@@ -64,6 +64,8 @@ export class RemoteAccountingServer {
         return this.#reserve(message)
       case 'reserve-within':
         return this.#reserveWithin(message.n, message.maxCost)
+      case 'await-money':
+        return this.#awaitMoney(message)
       case 'increase-hold':
         return this.#increaseHold(message.n, message.maxCost)
       case 'settle':
@@ -117,6 +119,24 @@ export class RemoteAccountingServer {
     const isAffordable = allowance === undefined || maxCost === undefined || affords(allowance, maxCost)
     if (isAffordable) this.#hold(n, open, { ...open.request, maxCost }, allowance, undefined)
     else this.#parts.respond({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
+  }
+
+  #awaitMoney({ n, ms, remaining = ZERO }: Extract<AccountingMessage, { type: 'await-money' }>): void {
+    const {
+      services: { limits },
+      respond,
+    } = this.#parts
+    const answer = (): void => {
+      const open = this.#open.get(n)
+      if (open === undefined) return
+      const allowance = limits.allowance(open.request.caller)
+      respond({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
+    }
+    const open = this.#open.get(n)
+    const now = open === undefined ? undefined : limits.allowance(open.request.caller)
+    // A request may have ended while this message was on its way.
+    if (now === undefined || now.remaining > remaining) answer()
+    else limits.budgetQueue.onFreed(ms, answer)
   }
 
   #hold(
@@ -174,6 +194,7 @@ export class RemoteAccountingServer {
       (error: unknown) => respondDeferred({ type: 'settled', n, error: serializeError(error) }),
     )
     this.#release(n, tokensUsed(settlement))
+    services.limits.budgetQueue.freed()
   }
 
   #release(n: number, used: number | undefined): void {

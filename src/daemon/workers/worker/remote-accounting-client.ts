@@ -1,5 +1,6 @@
-import { BrokerError } from '../../../base/errors.ts'
+import { asBrokerError, BrokerError } from '../../../base/errors.ts'
 import type { Clock } from '../../../base/clock.ts'
+import { budgetWaitMs, isHeldMoney } from '../../../inference/budget/held-money.ts'
 import { affordableCandidates } from '../../../inference/budget/affordable-candidates.ts'
 import type { InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { ReserveRemotely, ReservationRequest, Accounting } from '../../../inference/budget/accounting.ts'
@@ -34,7 +35,7 @@ export function createRemoteAccounting(parts: RemoteAccountingParts): RemoteAcco
   return new RemoteAccountingClient(parts)
 }
 
-type Reserve = Extract<FromWorker, { type: 'reserve' | 'reserve-within' | 'increase-hold' }>
+type Reserve = Extract<FromWorker, { type: 'reserve' | 'reserve-within' | 'await-money' | 'increase-hold' }>
 
 interface Pending<T> {
   resolve(value: T): void
@@ -104,12 +105,21 @@ class RemoteAccountingClient implements RemoteAccounting {
       request,
       hasKnownMaxCost: isFullyKnown,
     })
+    const waitUntil = this.#parts.clock.monotonic() + budgetWaitMs(reservation.context)
     const { admission = UNRESTRICTED } = reserved
     let { allowance } = reserved
     while (reserved.rowid === undefined) {
-      const maxCost = affordableCost(inferenceRequest, allowance, () =>
-        this.#parts.send({ type: 'release', n }),
-      )
+      const maxCost = affordableCost(inferenceRequest, allowance)
+      if (maxCost instanceof BrokerError) {
+        const ms = waitUntil - this.#parts.clock.monotonic()
+        if (ms <= 0 || !isHeldMoney(maxCost)) {
+          this.#parts.send({ type: 'release', n })
+          throw maxCost
+        }
+        const remaining = allowance?.remaining
+        allowance = (await this.#request({ type: 'await-money', n, ms, remaining })).allowance
+        continue
+      }
       request = { ...request, maxCost }
       reserved = await this.#request({ type: 'reserve-within', n, maxCost })
       if (reserved.rowid === undefined) allowance = reserved.allowance
@@ -196,17 +206,12 @@ class RemoteAccountingClient implements RemoteAccounting {
 
 const UNRESTRICTED = { headers: {}, mayHedge: undefined, maxTokens: undefined }
 
-/** The part of the request's cost that its budget affords. Throws `over-budget` after calling `release`. */
-function affordableCost(
-  inferenceRequest: InferenceRequest,
-  allowance: Allowance | undefined,
-  release: () => void,
-) {
+/** The part of the request's cost that its budget affords, or the `over-budget` error. */
+function affordableCost(inferenceRequest: InferenceRequest, allowance: Allowance | undefined) {
   try {
     return affordableCandidates(inferenceRequest, allowance).maxCost
   } catch (error) {
-    release()
-    throw error
+    return asBrokerError(error)
   }
 }
 
