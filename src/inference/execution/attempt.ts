@@ -12,7 +12,7 @@ import type { BatchResponseHandler } from '../request/embedding-batches.ts'
 import { verbatim, type ResponseFormatter } from '../response/response-formatter.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
-import { providerOf, type AttemptContext } from './attempt-context.ts'
+import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
 import { AttemptFacts } from './attempt-response.ts'
 import type { RestOfStream } from './resumed-stream.ts'
 
@@ -119,11 +119,24 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       modelId: this.endpoint.modelId,
       stream: request.stream,
       isReasoningModel: request.kind.reasons(this.endpoint),
+      hasAlternative: this.#hasAlternative(),
       deadlineAt,
       referer: context.referer,
       title: context.title,
       headers: context.headers,
     }
+  }
+
+  /** Whether another endpoint that was not tried can respond now. */
+  #hasAlternative(): boolean {
+    const { grant, record, providers } = this.#shared
+    if (grant.candidates.length < 2) return false
+    return grant.candidates.some(
+      (other) =>
+        other.id !== this.endpoint.id &&
+        !record.attempts.some(({ endpoint }) => endpoint === other.id) &&
+        readinessOf(providers, other).state !== 'resting',
+    )
   }
 
   /** What the response needs and the request doesn't is created while the provider works. */

@@ -10,7 +10,7 @@ import { tokensUsed, type ResponseTokens } from '../../limits/response-tokens.ts
 import type { Readiness } from '../../providers/keys/key-pool.ts'
 import type { Provider } from '../../providers/provider.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
-import { hedgePolicyFor } from '../admission/hedge-budget.ts'
+import { hedgePolicyFor, type HedgePolicy } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
 import type { ReservationRequest, Accounting } from '../budget/accounting.ts'
 import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
@@ -35,6 +35,9 @@ import { restOfRestarted, restOfContinued } from './resumed-stream.ts'
 /** Capability of a model, in the catalog's words: it continues the beginning of a response. */
 const CONTINUES = 'assistant_prefix'
 
+/** After so many milliseconds without a first byte, a trial of an open circuit is joined by another endpoint. */
+const TRIAL_PATIENCE_MS = 2_000
+
 const DISCONNECTED: AttemptOutcome = { type: 'disconnected' }
 
 /** One request on its way through its candidates. */
@@ -56,6 +59,7 @@ export class Execution implements Stoppable, CallerWatcher {
   #attempt: Attempt | undefined
   #hedged: HedgedAttempts | undefined
   #stopped: BrokerError | undefined
+  #mayHedge: boolean | undefined
   /** Set while it waits for an endpoint to be available again: ends the wait, with whether the caller is still there. */
   #wake: ((isConnected: boolean) => void) | undefined
   /** Known once it is settled; `undefined` when the provider may have generated tokens that it did not report. */
@@ -175,6 +179,7 @@ export class Execution implements Stoppable, CallerWatcher {
     this.#sink.start(withCapHeader(headers, { grant, maxTokens }))
     const shared = this.#newContext(hold, grant, maxTokens)
     this.#shared = shared
+    this.#mayHedge = mayHedge
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, this.#reservation)
@@ -236,9 +241,10 @@ export class Execution implements Stoppable, CallerWatcher {
     if (delivered === undefined) return failure
     const tried: Recovery<Endpoint>[] = []
     const readiness = this.#readiness
+    const isSilent = failure.error.code === 'upstream-timeout'
     const continues = (endpoint: Endpoint): boolean => delivered.text !== '' && this.#continues(endpoint)
     while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
-      const next = nextRecovery({ candidates, broken, tried, readiness, continues })
+      const next = nextRecovery({ candidates, broken, isSilent, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)
       const outcome = await this.#attemptAt(next.candidate, this.#resumption(next, delivered))
@@ -277,9 +283,26 @@ export class Execution implements Stoppable, CallerWatcher {
   }
 
   #start(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
-    if (this.#hedged !== undefined && resumption === undefined) return this.#hedged.run(endpoint)
+    if (resumption === undefined) {
+      const hedged = this.#hedged ?? this.#trialBesideOther(endpoint)
+      if (hedged !== undefined) return hedged.run(endpoint)
+    }
     this.#attempt = new Attempt(this.#begun.shared, endpoint, resumption)
     return this.#attempt.run()
+  }
+
+  /** An endpoint that may not have recovered yet is tested beside another one, so that the caller does not wait for it. */
+  #trialBesideOther(endpoint: Endpoint): HedgedAttempts | undefined {
+    const { shared, reservation } = this.#begun
+    if (shared.grant.candidates.length < 2 || this.#mayHedge === false) return undefined
+    if (!this.#services.health.isOnTrial(endpoint.id)) return undefined
+    const policy: HedgePolicy = {
+      delayMs: (id) => (id === endpoint.id ? TRIAL_PATIENCE_MS : undefined),
+      addRequest: () => undefined,
+      acquire: () => true,
+    }
+    this.#hedged = new HedgedAttempts(shared, policy, reservation)
+    return this.#hedged
   }
 
   get #begun(): { readonly shared: AttemptContext; readonly reservation: Reservation } {
