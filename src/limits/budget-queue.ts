@@ -28,7 +28,8 @@ export function createBudgetQueue(clock: Pick<Clock, 'after'>): BudgetQueue {
       return leave
     },
     freed() {
-      if (waiting.size > 0) for (const finish of [...waiting]) finish()
+      // None is added during the loop: a request that finds too little free money queues again in a later turn.
+      for (const finish of waiting) finish()
     },
   }
 }
