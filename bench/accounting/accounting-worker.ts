@@ -1,4 +1,5 @@
 /** A worker that only does accounting: it reserves, holds and settles requests, several at once, until its IPC channel closes. */
+import { NO_RESPONSE_TOKENS } from '../../src/limits/response-tokens.ts'
 import { Socket } from 'node:net'
 import { systemClock } from '../../src/base/clock.ts'
 import { generationId } from '../../src/base/ids.ts'
@@ -76,6 +77,7 @@ async function reserveAndSettle(): Promise<never> {
       context: requestContext,
       id,
       tokens: 250,
+      responseTokens: () => NO_RESPONSE_TOKENS,
     })
     const startedAt = Date.now()
     const { kind, requestedModel, stream, maxCost } = inferenceRequest

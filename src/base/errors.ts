@@ -73,6 +73,8 @@ export interface ErrorDetails {
   readonly isUnsent?: boolean | undefined
   /** The provider has not read the request, so a retry can't be charged twice. */
   readonly mayRepeat?: boolean | undefined
+  /** A kept connection was closed as the request was sent on it. The provider may have read it. */
+  readonly isStale?: boolean | undefined
   /** The provider states that it may charge for the request although it failed. */
   readonly mayBeCharged?: boolean | undefined
   /** OpenRouter's `openrouter_metadata`, for callers that requested it; rendered beside the error. */

@@ -35,8 +35,12 @@ export type Step<C> =
 export const MAX_ATTEMPTS = 6
 /** After as many refusals of the same request by different models, the request itself is the cause. */
 const MAX_REFUSALS = 2
+/** A request repeats attempts at endpoints that it has tried before so many times at most, and each endpoint's once. */
+const MAX_RETRIES = 2
 /** The maximum wait for a provider that stated when it will be available again. */
 const MAX_WAIT_MS = 5_000
+/** A key cools down for up to a tenth longer than its provider stated, so that many brokers do not return at once. */
+const MAX_WAIT_WITH_JITTER_MS = 1.1 * MAX_WAIT_MS
 /** Timers may fire a little early by another clock. */
 const TIMER_SLACK_MS = 10
 const RETRY_AFTER_MS = 250
@@ -44,10 +48,10 @@ const RETRY_AFTER_MS = 250
 const STOP = { type: 'stop' } as const
 
 /**
- * What to do next. In this order: the same endpoint with another key, when only the key was the cause; the next available
- * candidate; a degraded one; the same endpoint again, once, when its failure may have passed; one that is available again
- * within a few seconds; without any of these, one whose circuit is open, which is retried now and then. Never a candidate
- * that would only repeat a known refusal.
+ * What to do next. In this order: the same endpoint with another key, when only the key was the cause; the same endpoint
+ * again, once, when its failure has probably passed in a moment; the next available candidate; a degraded one; an earlier
+ * endpoint again, once; one that is available again within a few seconds; without any of these, one whose circuit is open,
+ * which is retried now and then. Never a candidate that would only repeat a known refusal.
  */
 export function nextStep<C extends Candidate>(state: FallbackState<C>): Step<C> {
   const { candidates, history, readiness, timeLeftMs } = state
@@ -59,6 +63,8 @@ export function nextStep<C extends Candidate>(state: FallbackState<C>): Step<C> 
   const last = history.at(-1)
   if (last !== undefined && isKeyFailure(last.error) && readiness(last.candidate).state === 'ready')
     return attempt(last.candidate)
+  const again = last === undefined ? undefined : retryLast(last, eligible, state)
+  if (again !== undefined) return again
   const fresh = eligible.filter((candidate) => !history.some((tried) => tried.candidate.id === candidate.id))
   const next =
     fresh.find((candidate) => readiness(candidate).state === 'ready') ??
@@ -102,19 +108,64 @@ function isKeyFailure({ code, details }: BrokerError): boolean {
   return code === 'upstream-denied' || (code === 'upstream-busy' && isLimit && isUnsent !== true)
 }
 
-/** The same endpoint again: only after a failure that may be momentary, and once in a request. Never after a timeout, which took long enough. */
+/**
+ * The endpoint that has just failed, before any other: its prompt cache is warm and its model is the caller's first choice.
+ * At once after a kept connection that was closed; after a moment when it reported a failure of its own; after its
+ * `Retry-After` when that is short.
+ */
+function retryLast<C extends Candidate>(
+  { candidate, error }: AttemptFailure<C>,
+  eligible: readonly C[],
+  state: FallbackState<C>,
+): Step<C> | undefined {
+  if (!eligible.includes(candidate) || !mayRetry(candidate, state.history)) return undefined
+  const { state: readiness, availableInMs, reason } = state.readiness(candidate)
+  const { retryAfter, isStale, isUnsent } = error.details
+  if (isUnsent === true || reason === 'circuit-open') return undefined
+  if (isStale === true) return readiness === 'cooling-down' ? undefined : attempt(candidate)
+  if (retryAfter === undefined || !isBusy(error)) {
+    // A provider that can't be reached is down for longer than a moment.
+    const mayPass = error.details.status !== undefined && isMomentary(error)
+    return mayPass && readiness !== 'cooling-down' ? momentary(candidate, state) : undefined
+  }
+  const waitMs = Math.max(retryAfter * 1000, availableInMs, RETRY_AFTER_MS)
+  return waitMs <= longestWaitMs(state) ? attempt(candidate, waitMs + TIMER_SLACK_MS) : undefined
+}
+
+/** The provider asked for a pause: it limits us, or it is overloaded. */
+function isBusy({ code, details: { status = 0 } }: BrokerError): boolean {
+  return code === 'upstream-busy' || (code === 'upstream-failed' && status >= 500)
+}
+
+function momentary<C>(candidate: C, { random, timeLeftMs }: FallbackState<C>): Step<C> | undefined {
+  const waitMs = RETRY_AFTER_MS * (1 + random)
+  return waitMs < timeLeftMs ? attempt(candidate, waitMs) : undefined
+}
+
+function longestWaitMs({ timeLeftMs }: Pick<FallbackState<unknown>, 'timeLeftMs'>): number {
+  return Math.min(MAX_WAIT_WITH_JITTER_MS, timeLeftMs - TIMER_SLACK_MS)
+}
+
+function mayRetry(candidate: Candidate, history: readonly AttemptFailure<Candidate>[]): boolean {
+  const ids = history.map(({ candidate: tried }) => tried.id)
+  const retries = ids.length - new Set(ids).size
+  return retries < MAX_RETRIES && ids.filter((id) => id === candidate.id).length < 2
+}
+
+/** An earlier endpoint again: only after a failure that may be momentary. Never after a timeout, which took long enough. */
 function retrySame<C extends Candidate>(
   eligible: readonly C[],
   state: FallbackState<C>,
 ): Step<C> | undefined {
-  const { history, readiness, random } = state
-  const ids = history.map(({ candidate }) => candidate.id)
-  if (new Set(ids).size < ids.length) return undefined
+  const { history, readiness } = state
   const found = history.find(
     ({ candidate, error }) =>
-      isMomentary(error) && eligible.includes(candidate) && readiness(candidate).state !== 'cooling-down',
+      isMomentary(error) &&
+      eligible.includes(candidate) &&
+      mayRetry(candidate, history) &&
+      readiness(candidate).state !== 'cooling-down',
   )
-  return found && attempt(found.candidate, RETRY_AFTER_MS * (1 + random))
+  return found && momentary(found.candidate, state)
 }
 
 /**
@@ -126,29 +177,23 @@ function isMomentary({ code, details }: BrokerError): boolean {
   if (refusal === 'malformed-output') return true
   const isKnown = details.status !== undefined || raw !== undefined || mayRepeat === true
   const isServerTrouble = isKnown && status >= 500 && status !== 501
-  return code === 'upstream-failed' && isServerTrouble && isUnsent !== true && retryAfter === undefined
+  const isFailure = code === 'upstream-failed' || (code === 'upstream-busy' && status !== 429)
+  return isFailure && isServerTrouble && isUnsent !== true && retryAfter === undefined
 }
 
-/** A candidate that is available again soon enough to wait for, once in a request. */
-function waitFor<C extends Candidate>(
-  eligible: readonly C[],
-  { history, readiness, timeLeftMs }: FallbackState<C>,
-): Step<C> | undefined {
+/** A candidate that is available again soon enough to wait for. */
+function waitFor<C extends Candidate>(eligible: readonly C[], state: FallbackState<C>): Step<C> | undefined {
+  const { history, readiness } = state
   // A request without another candidate may try an open circuit at once; waiting for it would only gather a crowd.
   const mayWaitFor = ({ reason }: Readiness): boolean => history.length > 0 || reason !== 'circuit-open'
-  const count = (candidate: C): number =>
-    history.filter((tried) => tried.candidate.id === candidate.id).length
   const waits = eligible
-    .filter((candidate) => count(candidate) < 2 && !timedOut(candidate, history))
+    .filter((candidate) => mayRetry(candidate, history) && !timedOut(candidate, history))
     .map((candidate) => ({ candidate, ...readiness(candidate) }))
     .filter(mayWaitFor)
-    .filter(
-      ({ state, availableInMs }) =>
-        state === 'cooling-down' && availableInMs <= Math.min(MAX_WAIT_MS, timeLeftMs),
-    )
+    .filter((each) => each.state === 'cooling-down' && each.availableInMs <= longestWaitMs(state))
     .sort((a, b) => a.availableInMs - b.availableInMs)
   const [soonest] = waits
-  if (soonest === undefined || eligible.some((candidate) => count(candidate) > 1)) return undefined
+  if (soonest === undefined) return undefined
   return attempt(soonest.candidate, soonest.availableInMs + TIMER_SLACK_MS)
 }
 

@@ -14,6 +14,8 @@ export interface BrokenStream<C> {
   readonly candidates: readonly C[]
   /** The candidate whose stream broke. */
   readonly broken: C
+  /** It was silent for too long, so that it would be again. */
+  readonly isSilent?: boolean | undefined
   readonly tried: readonly Recovery<C>[]
   readonly readiness: (candidate: C) => Readiness
   /** Whether the candidate's model is known to continue from a prefix. */
@@ -28,10 +30,11 @@ const MAX_RECOVERIES = 3
  * then the broken endpoint itself in either mode. Another model, restarted, gives another text, so it isn't tried.
  */
 export function nextRecovery<C extends Candidate>(stream: BrokenStream<C>): Recovery<C> | undefined {
-  const { candidates, broken, tried } = stream
+  const { candidates, broken, tried, isSilent } = stream
   if (tried.length >= MAX_RECOVERIES) return undefined
   const others = candidates.filter(({ id }) => id !== broken.id)
-  return [...recoveriesAt(others, stream), ...recoveriesAt([broken], stream)].find(
+  const same = isSilent === true ? [] : [broken]
+  return [...recoveriesAt(others, stream), ...recoveriesAt(same, stream)].find(
     ({ candidate, mode }) => !tried.some((each) => each.candidate.id === candidate.id && each.mode === mode),
   )
 }

@@ -4,19 +4,26 @@ import type { Account } from '../auth/accounts.ts'
 import type { Caller } from '../auth/caller.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { periodEnd, type Period } from '../ledger/balances/periods.ts'
+import { createBudgetQueue, type BudgetQueue } from './budget-queue.ts'
 import { RateCounter } from './rate-counter.ts'
+import { NO_RESPONSE_TOKENS, type ResponseTokens } from './response-tokens.ts'
 import type { LimitStore } from './limit-store.ts'
 import { restrictionsOf, type EffectiveLimit } from './effective-limits.ts'
 import type { Restriction } from './limit-rule.ts'
 
 /** Rate limits, concurrency, budgets and restrictions of callers. */
 export interface Limits {
-  /** Admits one request, or throws `over-limit`. `tokens` is the expected length of its prompt. */
-  admit(caller: Caller, tokens: number): LimitAdmission
+  /**
+   * Admits one request, or throws `over-limit`. `tokens` is the expected length of its prompt; what its response may have is
+   * only read where a limit counts tokens.
+   */
+  admit(caller: Caller, tokens: number, response?: () => ResponseTokens): LimitAdmission
   /** What remains of the tightest of the caller's budgets; `undefined` when it has none. */
   allowance(caller: Caller): Allowance | undefined
   /** The allowed models and providers of a caller. A request must comply with every one. */
   restrictionsFor(caller: Caller): readonly Restriction[]
+  /** Requests that wait for money which running requests hold. */
+  readonly budgetQueue: BudgetQueue
   /** Every budget that applies to the caller, with what is used of it. */
   budgetStatus(caller: Caller): readonly BudgetStatus[]
 }
@@ -27,14 +34,18 @@ export interface LimitAdmission {
   readonly headers: Readonly<Record<string, string>>
   /** Whether a slow endpoint may be hedged; `undefined` when no rule states it. */
   readonly mayHedge: boolean | undefined
-  /** Must be called once, when the request has ended. */
-  release(tokensUsed: number): void
+  /** The maximum tokens of all choices together that the provider may be asked for; `undefined` for the caller's own. */
+  readonly maxTokens?: number | undefined
+  /** Must be called once, when the request has ended. Without `tokensUsed`, all that were expected count as used. */
+  release(tokensUsed: number | undefined): void
 }
 
 /** What remains of a budget. */
 export interface Allowance {
   /** Never negative. */
   readonly remaining: Money
+  /** What would remain if no running request held money: the least of all budgets. */
+  readonly unspent?: Money | undefined
   /** Whether endpoints without a known price may be used in spite of the budget. */
   readonly allowUnpriced: boolean
   /** Whose budget it is, for people. */
@@ -72,12 +83,18 @@ const MAX_COUNTERS = 1000
 class LiveLimits implements Limits {
   readonly #parts: LimitsParts
   readonly #counters = new Map<Account, RateCounter>()
+  readonly budgetQueue: BudgetQueue
 
   constructor(parts: LimitsParts) {
     this.#parts = parts
+    this.budgetQueue = createBudgetQueue(parts.clock)
   }
 
-  admit(caller: Caller, tokens: number): LimitAdmission {
+  admit(
+    caller: Caller,
+    promptTokens: number,
+    responseTokens: () => ResponseTokens = noResponseTokens,
+  ): LimitAdmission {
     const all = this.#parts.rules.limitsFor(caller)
     if (all.length === 0) return UNLIMITED
     const mayHedge = mayHedgeBy(all)
@@ -85,6 +102,19 @@ class LiveLimits implements Limits {
     if (applicable.length === 0) return { ...UNLIMITED, mayHedge }
     const second = this.#second()
     const counters = applicable.map((limit) => this.#counterOf(limit.account))
+    let tokens = promptTokens
+    let maxTokens: number | undefined
+    if (applicable.some(({ rule }) => rule.tokensPerMinute !== undefined)) {
+      const response = responseTokens()
+      let expected = response.maxTokens
+      for (const [index, { rule }] of applicable.entries())
+        expected = Math.min(
+          expected,
+          counters[index]?.expect(rule, promptTokens, response, second) ?? expected,
+        )
+      tokens += expected
+      if (expected < response.maxTokens) maxTokens = expected
+    }
     for (const [index, counter] of counters.entries()) {
       const limit = applicable[index]
       if (limit !== undefined) counter.check(limit, tokens, second)
@@ -93,7 +123,8 @@ class LiveLimits implements Limits {
     return {
       headers: tightest(applicable.map(({ rule }, index) => counters[index]?.headers(rule, second) ?? {})),
       mayHedge,
-      release: (used) => {
+      maxTokens,
+      release: (used = tokens) => {
         for (const counter of counters) counter.finish(tokens, used, this.#second())
       },
     }
@@ -105,9 +136,11 @@ class LiveLimits implements Limits {
     let smallest: Allowance | undefined
     for (const { name, period, max, spent, held, allowUnpriced } of this.#budgets(applicable)) {
       const remaining = max - spent - held
+      const unspent = money(max > spent ? max - spent : 0n)
       const isSmallest = smallest === undefined || remaining < smallest.remaining
       smallest = {
         remaining: isSmallest ? money(remaining > 0n ? remaining : 0n) : (smallest?.remaining ?? money(0n)),
+        unspent: smallest?.unspent === undefined || unspent < smallest.unspent ? unspent : smallest.unspent,
         allowUnpriced: allowUnpriced && (smallest?.allowUnpriced ?? true),
         name: isSmallest ? name : (smallest?.name ?? name),
         period: isSmallest ? period : (smallest?.period ?? period),
@@ -157,6 +190,7 @@ class LiveLimits implements Limits {
 }
 
 const UNLIMITED: LimitAdmission = { headers: {}, mayHedge: undefined, release: () => undefined }
+const noResponseTokens = (): ResponseTokens => NO_RESPONSE_TOKENS
 
 /** One rule that forbids hedging is enough. */
 function mayHedgeBy(applicable: readonly EffectiveLimit[]): boolean | undefined {

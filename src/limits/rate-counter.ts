@@ -1,5 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
 import type { EffectiveLimit } from './effective-limits.ts'
+import { expectedTokens, type ResponseTokens } from './response-tokens.ts'
 import { SlidingWindow } from './sliding-window.ts'
 
 /** Counts the requests and tokens of one account in the last minute, and its running requests. */
@@ -7,8 +8,20 @@ export class RateCounter {
   readonly #requests = new SlidingWindow()
   readonly #tokens = new SlidingWindow()
   #running = 0
-  /** Expected prompt tokens of the running requests. */
+  /** Expected tokens of the running requests, prompts and responses. */
   #expected = 0
+
+  /** The tokens to expect of a response by this limit, beside the prompt's `tokens`. */
+  expect(
+    { tokensPerMinute }: EffectiveLimit['rule'],
+    tokens: number,
+    response: ResponseTokens,
+    second: number,
+  ): number {
+    if (tokensPerMinute === undefined) return response.maxTokens
+    const left = tokensPerMinute - this.#tokens.sum(second) - this.#expected - tokens
+    return expectedTokens(response, tokensPerMinute - tokens, left)
+  }
 
   /** Throws `over-limit` when one more request would exceed the limit. `second` is the monotonic time. */
   check({ name, rule }: EffectiveLimit, tokens: number, second: number): void {
@@ -30,12 +43,13 @@ export class RateCounter {
     if (tokensPerMinute === undefined) return
     if (tokens > tokensPerMinute)
       throw overLimit(
-        `${name} may use ${tokensPerMinute} tokens a minute, and this prompt alone may have ${tokens}`,
+        `${name} may use ${tokensPerMinute} tokens a minute, and this request alone may use ${tokens}`,
         undefined,
         this.headers(rule, second),
       )
     if (this.#tokens.sum(second) + this.#expected + tokens <= tokensPerMinute) return
-    const wait = this.#tokens.secondsUntil(second, Math.max(0, tokensPerMinute - this.#expected - tokens))
+    // Running requests give back what they don't use, at a time that is unknown; used tokens are known to leave the window.
+    const wait = this.#tokens.secondsUntil(second, tokensPerMinute - tokens)
     throw overLimit(`${name} may use ${tokensPerMinute} tokens a minute`, wait, this.headers(rule, second))
   }
 
@@ -93,7 +107,9 @@ function overLimit(
   headers: Record<string, string>,
 ): BrokerError {
   const advice =
-    retryAfter === undefined ? 'send a shorter prompt' : `try again in ${Math.max(1, retryAfter)} s`
+    retryAfter === undefined
+      ? 'send a shorter prompt, or ask for fewer max_tokens'
+      : `try again in ${Math.max(1, retryAfter)} s`
   const details = { headers, ...(retryAfter === undefined ? {} : { retryAfter: Math.max(1, retryAfter) }) }
   return new BrokerError('over-limit', `Rate limit exceeded: ${rule}; ${advice}`, { details })
 }

@@ -83,6 +83,8 @@ export interface ProviderRequest {
   readonly stream: boolean
   /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly isReasoningModel?: boolean | undefined
+  /** Another endpoint can respond instead, so that this one's silence is not waited for as long as when it is alone. */
+  readonly hasAlternative?: boolean | undefined
   /** Monotonic milliseconds at which the whole request must be complete. */
   readonly deadlineAt?: number | undefined
   /** Attribution of the caller's app, when there is one. */

@@ -17,6 +17,12 @@ const coolingDown = (readyInMs: number): Readiness => ({
   reason: 'circuit-open',
 })
 
+const limitedFor = (availableInMs: number): Readiness => ({
+  state: 'cooling-down',
+  availableInMs,
+  reason: 'limited',
+})
+
 const candidate = (id: string, model = 'one', contextWindow?: number): Candidate => ({
   id,
   model,
@@ -64,10 +70,77 @@ describe('the retry policy picks', () => {
     expect(next({ history: [[a, busy]], health: { a: coolingDown(60_000) } })).toBe('b')
   })
 
-  test('the next candidate after the endpoint itself failed, was overloaded or timed out', () => {
-    expect(next({ history: [[a, failure('upstream-busy', { status: 529 })]] })).toBe('b')
-    expect(next({ history: [[a, down]] })).toBe('b')
+  test('the next candidate after the endpoint timed out, could not be reached or broke the connection', () => {
     expect(next({ history: [[a, timeout]] })).toBe('b')
+    expect(next({ history: [[a, failure('upstream-failed', { mayRepeat: true })]] })).toBe('b')
+    expect(next({ history: [[a, failure('upstream-failed')]] })).toBe('b')
+    expect(
+      next({ history: [[a, failure('upstream-busy', { status: 429 })]], health: { a: limitedFor(60_000) } }),
+    ).toBe('b')
+  })
+
+  test('the same endpoint after a single 5xx, and the next one after the second', () => {
+    for (const status of [500, 502, 503, 529]) {
+      const error = failure(status === 529 ? 'upstream-busy' : 'upstream-failed', { status })
+      expect(next({ history: [[a, error]] })).toBe('wait 250: a')
+      expect(
+        next({
+          history: [
+            [a, error],
+            [a, error],
+          ],
+        }),
+      ).toBe('b')
+    }
+    expect(next({ history: [[a, down]], health: { a: coolingDown(5000) } })).toBe('b')
+    expect(next({ history: [[a, down]], timeLeftMs: 200 })).toBe('b')
+    expect(next({ history: [[a, failure('upstream-failed', { status: 501 })]] })).toBe('b')
+  })
+
+  test('the same endpoint after a Retry-After of up to five seconds, when there is time for it', () => {
+    const later = (retryAfter: number) => failure('upstream-busy', { status: 429, retryAfter })
+    const resting = { a: limitedFor(5400) }
+    expect(next({ history: [[a, later(5)]], health: resting })).toBe('wait 5410: a')
+    expect(next({ history: [[a, later(5)]], health: resting, timeLeftMs: 5000 })).toBe('b')
+    expect(next({ history: [[a, later(6)]], health: { a: limitedFor(6000) } })).toBe('b')
+    const overloaded = failure('upstream-failed', { status: 503, retryAfter: 2 })
+    expect(next({ history: [[a, overloaded]] })).toBe('wait 2010: a')
+    expect(
+      next({
+        history: [
+          [a, overloaded],
+          [a, overloaded],
+        ],
+      }),
+    ).toBe('b')
+    expect(next({ history: [[a, failure('upstream-failed', { status: 503, retryAfter: 20 })]] })).toBe('b')
+  })
+
+  test('the same endpoint at once after a kept connection was closed as the request was sent, and the next one after the second', () => {
+    const stale = failure('upstream-failed', { isStale: true })
+    expect(next({ history: [[a, stale]] })).toBe('a')
+    expect(
+      next({
+        history: [
+          [a, stale],
+          [a, stale],
+        ],
+      }),
+    ).toBe('b')
+  })
+
+  test('an endpoint again twice in a request at most', () => {
+    expect(
+      next({
+        history: [
+          [a, down],
+          [a, down],
+          [b, down],
+          [b, down],
+          [c, down],
+        ],
+      }),
+    ).toBe('stop')
   })
 
   test('the only candidate once more, after a moment', () => {

@@ -25,16 +25,22 @@ describe.each([
   const good = stream ? says('good') : answers('good')
   const faults = Object.entries(stream ? { ...FAULTS, ...STREAM_FAULTS } : FAULTS)
 
-  test.each(faults)('%s falls back unseen', async (_fault, steps) => {
+  test.each(faults)('%s falls back unseen', async (fault, steps) => {
     await using broker = await startBrokerWithProviders([{ script: steps }, { script: good }], {
       over: 'tcp',
     })
     expectWhole(await broker.sendChat({ stream }), 'good')
-    expect(broker.seen()).toEqual([1, 1])
+    // A 5xx is retried once at the same endpoint.
+    const { attempts } = await broker.entry()
+    const retried = attempts.length === 2
+    expect(retried).toBe(
+      attempts.every(({ status = 0 }) => status >= 500) && fault !== 'a 503 with Retry-After',
+    )
+    expect(broker.seen()).toEqual([retried ? 2 : 1, 1])
+    expect(attempts.map(({ endpoint }) => endpoint)).toEqual(retried ? ['up0/m0', 'up0/m0'] : ['up0/m0'])
     expect(await broker.entry()).toMatchObject({
       status: 'finished',
       endpoint: 'up1/m1',
-      attempts: [{ endpoint: 'up0/m0' }],
       usage: { prompt: 10, completion: 5 },
       cost: 20_000n,
     })
@@ -63,13 +69,16 @@ describe.each([
     expect(costHigh).toBeGreaterThan(0n)
   })
 
-  test('a request on a kept connection that closes is sent again unseen', async () => {
+  test('a request on a kept connection that closes after it was read is a second attempt, and the first may be billed', async () => {
     // The second request arrives over the connection of the first and is cut off.
     await using broker = await startBrokerWithProviders([{ script: inTurn(good, [cut], good) }])
     expectWhole(await broker.sendChat({ stream }), 'good')
     expectWhole(await broker.sendChat({ stream }), 'good')
     expect(broker.seen()).toEqual([3])
-    expect((await broker.entry()).attempts).toEqual([])
+    const entry = await broker.entry()
+    expect(entry).toMatchObject({ attemptCount: 2, attempts: [{ endpoint: 'up0/m0' }], costLow: 20_000n })
+    expect(entry.costHigh).toBeGreaterThan(20_000n)
+    expect(broker.daemon.services.health.row('up0/m0')?.state).toBe('closed')
   })
 
   test('a persistent 500 is returned after two attempts', async () => {

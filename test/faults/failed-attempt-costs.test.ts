@@ -50,12 +50,72 @@ test('a provider that went silent may bill the request: its cost is in the upper
 })
 
 test('a refused attempt costs nothing, and the cost is exact', async () => {
-  await using broker = await startBrokerWithProviders([{ script: refuses(503) }, { script: answers('fine') }])
+  await using broker = await startBrokerWithProviders([{ script: refuses(404) }, { script: answers('fine') }])
   await broker.sendChat()
   const entry = await broker.entry()
   expect(entry).toMatchObject({ cost: WHOLE, attemptCount: 2, endpoint: 'up1/m1', model: 'm' })
   expect([entry.costLow, entry.costHigh]).toEqual([undefined, undefined])
 })
+
+test('every request that a provider read on a kept connection before it closed it is in an entry with its bound', async () => {
+  // Each request on a kept connection is read and then cut off; each on a new one is answered.
+  const kept = new WeakSet<object>()
+  const answerOnce: Step = (response, closed) => {
+    const { socket } = response
+    if (socket === null || kept.has(socket)) return cut(response, closed)
+    kept.add(socket)
+    return answers('fine')[0]?.(response, closed)
+  }
+  const script = [answerOnce]
+  await using broker = await startBrokerWithProviders([
+    { script, price: 'input_cost: 0, output_cost: 1000, ' },
+  ])
+  // Each request costs at most 10 tokens at $1000 per million, and each answer costs $0.005.
+  for (let nth = 0; nth < 30; nth++) await broker.sendChat({ max_tokens: 10 })
+  const entries = [...broker.daemon.services.ledger.entries({ limit: 100 })]
+  const cutOff = (broker.seen()[0] ?? 0) - entries.filter(({ status }) => status === 'finished').length
+  expect(cutOff).toBeGreaterThan(3)
+  // What the provider may bill for every request that it has read.
+  const most = entries.reduce((sum, { cost, costHigh }) => sum + (costHigh ?? cost ?? 0n), 0n)
+  expect(most).toBeGreaterThanOrEqual(BigInt(cutOff) * 10_000_000n)
+})
+
+test.each([
+  ['is cut off', [cut] as Step[], true],
+  ['is refused', refuses(400), false],
+])(
+  'when a later batch of embeddings %s, the batches before stay known, and the lost one is bounded',
+  async (_how, lost, isBounded) => {
+    await using broker = await startBrokerWithProviders(
+      [
+        {
+          script: (_request, nth) =>
+            nth === 0
+              ? [
+                  json(200, {
+                    data: [{ index: 0, embedding: [1] }],
+                    usage: { prompt_tokens: 3, total_tokens: 3 },
+                  }),
+                ]
+              : lost,
+          row: 'quirks: { most_inputs: 1 }',
+        },
+      ],
+      { modelLine: 'kind: embedding' },
+    )
+    const body = { model: 'm', input: ['one', 'two and more'] }
+    await sendRequest({
+      socketPath: broker.daemon.sockets.rest,
+      method: 'POST',
+      path: '/v1/embeddings',
+      body,
+    })
+    const entry = await broker.entry()
+    expect(broker.seen()[0]).toBeGreaterThanOrEqual(2)
+    if (isBounded) expect(entry.costHigh).toBeGreaterThan(3_000n)
+    else expect([entry.cost, entry.costHigh]).toEqual([3_000n, undefined])
+  },
+)
 
 test('when no endpoint responds, each silent attempt adds to the upper bound, and one without a price is unpriced', async () => {
   await using broker = await startBrokerWithProviders([{ script: [cut] }, { script: [cut] }])

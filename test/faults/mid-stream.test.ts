@@ -95,10 +95,6 @@ describe('a stream that goes silent', () => {
     const request = await broker.upstreams[0]?.received(0)
     await pause(30)
     broker.skip(121_000)
-    // The only possible recovery is the same endpoint again, which also stalls.
-    await broker.upstreams[0]?.received(1)
-    await pause(30)
-    broker.skip(121_000)
     const response = await pending
     expectBroken(response, 'Once upon a time')
     expect(response.error).toMatchObject({
@@ -106,7 +102,8 @@ describe('a stream that goes silent', () => {
       metadata: { time_limit: 'gap', error_type: 'timeout' },
     })
     expect(await request?.closed).toBe('hung-up')
-    expect(broker.seen()).toEqual([2])
+    // The same endpoint would stall again.
+    expect(broker.seen()).toEqual([1])
   })
 
   test('is complete when it goes silent after its finish reason', async () => {

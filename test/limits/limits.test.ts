@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { BrokerError } from '../../src/base/errors.ts'
 import { parseUsd, money } from '../../src/base/money.ts'
 import type { Caller } from '../../src/auth/caller.ts'
 import { createLedger, type Ledger } from '../../src/ledger/ledger.ts'
@@ -123,6 +124,104 @@ test('expected tokens count from the start of a request, and used ones from its 
   at.limits.admit(lab, 1)
 })
 
+const response =
+  (maxTokens: number, cappableChoices = 0) =>
+  () => ({ maxTokens, cappableChoices })
+
+test('a request counts with the response that it may have, and gives back what it did not use', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { tokens_per_minute: 1000 })
+  const running = Array.from({ length: 4 }, () => at.limits.admit(lab, 10, response(200)))
+  const refusal = refusalOf(() => at.limits.admit(lab, 10, response(200)))
+  // Running requests give back what they don't use, so that a retry makes sense at once.
+  expect(refusal).toMatchObject({ code: 'over-limit', details: { retryAfter: 1 } })
+  for (const each of running) each.release(60)
+  expect(refusalOf(() => at.limits.admit(lab, 10, response(800))).details.retryAfter).toBe(61)
+  at.limits.admit(lab, 10, response(700)).release(undefined)
+  expect(refusalOf(() => at.limits.admit(lab, 10, response(100))).code).toBe('over-limit')
+})
+
+test('a request that alone may use more tokens than the limit is refused, with what to do', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { tokens_per_minute: 1000 })
+  const refusal = refusalOf(() => at.limits.admit(lab, 10, response(991)))
+  expect(refusal.message).toContain('this request alone may use 1001')
+  expect(refusal.message).toContain('fewer max_tokens')
+  expect(refusal.details.retryAfter).toBeUndefined()
+})
+
+test('a response without a maximum is capped at what a limit has left, which is at least half of it', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { tokens_per_minute: 1000 })
+  const first = at.limits.admit(lab, 10, response(128_000, 1))
+  expect(first.maxTokens).toBe(990)
+  expect(refusalOf(() => at.limits.admit(lab, 10, response(128_000, 1))).details.retryAfter).toBe(1)
+  first.release(300)
+  const second = at.limits.admit(lab, 10, response(128_000, 1))
+  expect(second.maxTokens).toBe(690)
+  second.release(300)
+  expect(refusalOf(() => at.limits.admit(lab, 10, response(128_000, 1))).details.retryAfter).toBe(61)
+  expect(refusalOf(() => at.limits.admit(lab, 1001, response(128_000, 1))).message).toContain('alone may use')
+})
+
+test('responses without a maximum share a large limit, and one that is short enough is not capped', async () => {
+  await using at = scene()
+  await at.rules.set({ scope: 'default' }, { tokens_per_minute: 100_000 })
+  const caps: (number | undefined)[] = []
+  for (let nth = 0; nth < 30; nth++) {
+    try {
+      caps.push(at.limits.admit(lab, 100, response(16_384, 1)).maxTokens)
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'over-limit', details: { retryAfter: 1 } })
+    }
+  }
+  expect(caps.slice(0, 3)).toEqual([undefined, undefined, undefined])
+  expect(caps.length).toBeGreaterThan(8)
+  expect(caps.slice(4).every((cap = 0) => cap >= 4096)).toBe(true)
+  expect(caps.reduce<number>((sum, cap = 16_384) => sum + cap + 100, 0)).toBeLessThanOrEqual(100_000)
+})
+
+test('whatever responses requests may have, no minute has more tokens than the limit', async () => {
+  const requests = fc.array(
+    fc.record({
+      wait: fc.nat(20_000),
+      prompt: fc.integer({ min: 0, max: 300 }),
+      maxTokens: fc.integer({ min: 0, max: 2000 }),
+      choices: fc.integer({ min: 0, max: 3 }),
+      share: fc.double({ min: 0, max: 1, noNaN: true }),
+      runs: fc.nat(5),
+    }),
+    { minLength: 5, maxLength: 60 },
+  )
+  await fc.assert(
+    fc.asyncProperty(requests, async (all) => {
+      await using at = scene()
+      await at.rules.set({ scope: 'default' }, { tokens_per_minute: 1000 })
+      const used: { readonly at: number; readonly tokens: number }[] = []
+      const running: (() => void)[] = []
+      for (const { wait, prompt, maxTokens, choices, share, runs } of all) {
+        at.clock.advance(wait)
+        try {
+          const admission = at.limits.admit(lab, prompt, response(maxTokens, choices))
+          const tokens = prompt + Math.floor((admission.maxTokens ?? maxTokens) * share)
+          running.push(() => {
+            used.push({ at: at.clock.now(), tokens })
+            admission.release(tokens)
+          })
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'over-limit' })
+        }
+        while (running.length > runs) running.shift()?.()
+      }
+      for (const { at: from } of used) {
+        const minute = used.filter((each) => each.at >= from && each.at < from + 60_000)
+        expect(minute.reduce((sum, { tokens }) => sum + tokens, 0)).toBeLessThanOrEqual(1000)
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
+
 test('a request must comply with every rule that applies, and a specific rule replaces the default', async () => {
   await using at = scene()
   const { rules, limits } = at
@@ -172,12 +271,12 @@ test('held and spent money reduces the allowance until the next period', async (
   expect(at.limits.allowance(lab)?.remaining).toBe(parseUsd('1'))
 })
 
-function refusalOf(run: () => unknown): { message: string; details: object } {
+function refusalOf(run: () => unknown): BrokerError {
   try {
     run()
   } catch (error) {
     expect(error).toMatchObject({ code: 'over-limit' })
-    return error as { message: string; details: object }
+    return error as BrokerError
   }
   throw new Error('it was admitted')
 }

@@ -66,6 +66,7 @@ export async function buildServices(
       warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
     ),
     accounting,
+    health,
     inFlight: createInFlight(),
     upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
     clock,

@@ -4,6 +4,7 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import { maxCostOf, tokensAffordable, type UsageBounds } from '../../ledger/cost.ts'
 import type { Allowance } from '../../limits/limits.ts'
 import type { InferenceRequest, InferenceKind } from '../request/inference-request.ts'
+import { overBudgetError } from './held-money.ts'
 
 /** What a request may use: the money to set aside, and the candidates with the tokens that each may give. */
 export interface Grant {
@@ -71,17 +72,6 @@ export function capAt(grant: Grant, endpoint: Endpoint | undefined): TokenCap | 
   return { max_tokens: grant.tokens.get(endpoint.id) ?? 0, budget: period }
 }
 
-/** A header is sent ahead of the response, so it states the maximum length at the first candidate. */
-export function withCapHeader(
-  headers: Readonly<Record<string, string>>,
-  grant: Grant,
-): Readonly<Record<string, string>> {
-  const cap = capAt(grant, grant.candidates[0])
-  if (cap === undefined) return headers
-  const limited = `max_tokens=${cap.max_tokens}; budget=${cap.budget}`
-  return { ...headers, 'x-aibroker-limited': limited }
-}
-
 /** The value of `x_aibroker.limited`. */
 export interface TokenCap {
   /** Of all choices together. */
@@ -133,7 +123,8 @@ function mostExpensive(affordable: readonly AffordableCandidate[]): Money | unde
   return maxCost
 }
 
-function overBudget(request: Payable, { remaining, name, period }: Allowance): BrokerError {
+function overBudget(request: Payable, allowance: Allowance): BrokerError {
+  const { remaining, name, period } = allowance
   const balance = `${name} has $${usdText(remaining)} left ${period === 'total' ? 'in total' : `this ${period}`}`
   const costs = request.candidates.flatMap((endpoint) => minCostAt(request, endpoint))
   if (costs.length === 0)
@@ -146,10 +137,8 @@ function overBudget(request: Payable, { remaining, name, period }: Allowance): B
     request.mayCapTokens !== true
       ? 'request fewer max_tokens, or have the budget raised'
       : 'have the budget raised'
-  return new BrokerError(
-    'over-budget',
-    `This request requires more credits, or fewer max_tokens: ${balance}, this may cost $${usdText(minCost)}; ${advice}`,
-  )
+  const what = 'This request requires more credits, or fewer max_tokens'
+  return overBudgetError(allowance, minCost, { what, advice })
 }
 
 /** The minimum that has to be left for this candidate. */

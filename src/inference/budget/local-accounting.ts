@@ -3,6 +3,8 @@ import type { Money } from '../../base/money.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../ledger/types.ts'
 import type { Allowance, LimitAdmission, Limits } from '../../limits/limits.ts'
+import type { BudgetQueue } from '../../limits/budget-queue.ts'
+import type { ResponseTokens } from '../../limits/response-tokens.ts'
 import type { Restriction } from '../../limits/limit-rule.ts'
 import type { Accounting, RequestAccounting } from './accounting.ts'
 
@@ -11,11 +13,11 @@ import type { Accounting, RequestAccounting } from './accounting.ts'
  * that a request costs no message and no object.
  */
 export class LocalAccounting implements Accounting, RequestAccounting {
-  readonly #limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance'>
+  readonly #limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance' | 'budgetQueue'>
   readonly #ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>
 
   constructor(
-    limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance'>,
+    limits: Pick<Limits, 'restrictionsFor' | 'admit' | 'allowance' | 'budgetQueue'>,
     ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle'>,
   ) {
     this.#limits = limits
@@ -30,8 +32,12 @@ export class LocalAccounting implements Accounting, RequestAccounting {
     return this
   }
 
-  admit(caller: Caller, tokens: number): LimitAdmission {
-    return this.#limits.admit(caller, tokens)
+  get budgetQueue(): BudgetQueue {
+    return this.#limits.budgetQueue
+  }
+
+  admit(caller: Caller, tokens: number, responseTokens: () => ResponseTokens): LimitAdmission {
+    return this.#limits.admit(caller, tokens, responseTokens)
   }
 
   allowance(caller: Caller): Allowance | undefined {

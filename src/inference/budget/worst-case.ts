@@ -3,7 +3,8 @@ import type { Endpoint } from '../../catalog/catalog.ts'
 import { maxCostOf, type UsageBounds } from '../../ledger/cost.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { ChatRequest } from '../../wire/openai/chat.ts'
-import type { InferenceKind } from '../request/inference-request.ts'
+import type { ResponseTokens } from '../../limits/response-tokens.ts'
+import type { InferenceKind, InferenceRequest } from '../request/inference-request.ts'
 import { imagesIn, maxTextTokens } from '../usage/prompt-text.ts'
 
 /** Assumed length of a response, in tokens, where neither the caller nor the catalog bounds it. */
@@ -26,6 +27,19 @@ export function maxCost(
     if (cost !== undefined && cost > (max ?? -1n)) max = cost
   }
   return max
+}
+
+/** The maximum tokens of the response at any of the candidates. */
+export function maxResponseTokens({
+  candidates,
+  kind,
+  n = 1,
+  mayCapTokens,
+}: Pick<InferenceRequest, 'candidates' | 'kind' | 'n' | 'mayCapTokens'>): ResponseTokens {
+  let maxTokens = 0
+  for (const endpoint of candidates)
+    maxTokens = Math.max(maxTokens, kind.maxUsage(endpoint).maxCompletionTokens)
+  return { maxTokens, cappableChoices: mayCapTokens === true ? n : 0 }
 }
 
 /** The maximum that a chat can use at one endpoint. */

@@ -20,6 +20,8 @@ export interface AttemptContext {
   readonly record: RequestRecord
   readonly grant: Grant
   readonly reservation: Pick<Reservation, 'coverSpent'>
+  /** The maximum tokens of all choices together by a limit of tokens a minute. */
+  readonly maxTokens: number | undefined
   readonly hangUp: HangUpPolicy
   readonly clock: Clock
   readonly upstreamIds: UpstreamIds

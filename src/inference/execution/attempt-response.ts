@@ -5,7 +5,7 @@ import { costParts, type CostParts } from '../../ledger/cost.ts'
 import type { Usage } from '../../ledger/types.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import type { Provider } from '../../providers/provider.ts'
-import { capAt } from '../budget/affordable-candidates.ts'
+import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import type { ResponseSource } from '../response/response-sink.ts'
 import { boundsJson } from '../response/cost-json.ts'
@@ -71,9 +71,9 @@ export class AttemptFacts implements ResponseInfo {
   }
 
   envelope(): object {
-    const { grant, request, record } = this.#shared
+    const { request, record } = this.#shared
     const { endpoint } = this.#attempt
-    const limited = capAt(grant, endpoint)
+    const limited = tokenCapAt(this.#shared, endpoint)
     const note = request.compressed?.get(endpoint.id)?.note
     return {
       ...envelopeOf(record, this.provider, endpoint, this.cost()),
@@ -91,13 +91,13 @@ export class AttemptFacts implements ResponseInfo {
   }
 
   envelopeText(): string {
-    const { grant, request, record } = this.#shared
+    const { request, record } = this.#shared
     const { endpoint } = this.#attempt
     const isUsual =
       record.attempts.length === 0 &&
       !this.#isEstimate &&
       request.compressed === undefined &&
-      capAt(grant, endpoint) === undefined
+      tokenCapAt(this.#shared, endpoint) === undefined
     return isUsual
       ? usualEnvelope(record, this.provider, endpoint, this.cost())
       : JSON.stringify(this.envelope())

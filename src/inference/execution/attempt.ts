@@ -1,19 +1,21 @@
+import { isUnbilled } from '../../providers/errors/unbilled.ts'
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
 import type { ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
 import { hasOutput, type ChatChunk } from '../../wire/openai/chat.ts'
 import type { JsonBody } from '../../wire/json/json-body.ts'
 import type { GrantedRequest } from '../budget/affordable-candidates.ts'
+import { tokenCapAt } from '../budget/token-cap.ts'
 import type { ChargingAttempt } from '../cost/attempt-cost.ts'
 import { capMaxTokens } from '../request/derived-body.ts'
 import type { BatchResponseHandler } from '../request/embedding-batches.ts'
 import type { ResponseFormatter } from '../response/response-formatter.ts'
 import type { CallerWatcher } from '../response/response-sink.ts'
 import type { UsageMeter } from '../usage/usage-meter.ts'
-import { providerOf, type AttemptContext } from './attempt-context.ts'
+import { providerOf, readinessOf, type AttemptContext } from './attempt-context.ts'
 import { DISCONNECTED, type AttemptOutcome } from './attempt-outcome.ts'
 import { AttemptFacts, lastChunkOf, verbatimWithBounds } from './attempt-response.ts'
-import { CALLER_LEFT, FINISHED, isUnbilled, RESUMED, STARTED } from './request-record.ts'
+import { CALLER_LEFT, FINISHED, RESUMED, STARTED } from './request-record.ts'
 import type { RestOfStream } from './recovery/resumed-stream.ts'
 import type { Resumption } from './recovery/resumption.ts'
 
@@ -110,11 +112,24 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       modelId: this.endpoint.modelId,
       stream: request.stream,
       isReasoningModel: request.kind.reasons(this.endpoint),
+      hasAlternative: this.#hasAlternative(),
       deadlineAt,
       referer: context.referer,
       title: context.title,
       headers: context.headers,
     }
+  }
+
+  /** Whether another endpoint that was not tried can respond now. */
+  #hasAlternative(): boolean {
+    const { grant, record, providers } = this.#shared
+    if (grant.candidates.length < 2) return false
+    return grant.candidates.some(
+      (other) =>
+        other.id !== this.endpoint.id &&
+        !record.attempts.some(({ endpoint }) => endpoint === other.id) &&
+        readinessOf(providers, other).state !== 'cooling-down',
+    )
   }
 
   /** What the response needs and the request doesn't is created while the provider works. */
@@ -179,12 +194,11 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     this.#close(outcome, 'abandoned')
   }
 
-  /** With a lower maximum length where the budget affords no more. */
+  /** With a lower maximum length where the budget, or a limit of tokens a minute, allows no more. */
   #capped(body: JsonBody): JsonBody {
-    const { request, grant } = this.#shared
-    const { id } = this.endpoint
-    const tokens = grant.capped.has(id) ? grant.tokens.get(id) : undefined
-    return tokens === undefined ? body : capMaxTokens(body, Math.floor(tokens / (request.n ?? 1)))
+    const cap = tokenCapAt(this.#shared, this.endpoint)
+    if (cap === undefined) return body
+    return capMaxTokens(body, Math.max(1, Math.floor(cap.max_tokens / (this.#shared.request.n ?? 1))))
   }
 
   onChunk(json: string, chunk: ChatChunk): void {

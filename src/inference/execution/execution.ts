@@ -6,11 +6,15 @@ import { isFinal, nextStep, type AttemptFailure } from '../../fallback/retry-pol
 import { nextRecovery, type Recovery } from '../../fallback/stream-recovery.ts'
 import type { Hold, Settlement } from '../../ledger/types.ts'
 import type { LimitAdmission } from '../../limits/limits.ts'
+import { tokensUsed, type ResponseTokens } from '../../limits/response-tokens.ts'
 import { DEFAULT_LIMITS } from '../../providers/transport/timeouts.ts'
-import { hedgePolicyFor } from '../admission/hedge-budget.ts'
+import { hedgePolicyFor, type HedgePolicy } from '../admission/hedge-budget.ts'
 import type { Stoppable } from '../admission/in-flight.ts'
 import type { RequestAccounting } from '../budget/accounting.ts'
-import { affordableCandidates, withCapHeader, type Grant } from '../budget/affordable-candidates.ts'
+import { affordableCandidates, type Grant } from '../budget/affordable-candidates.ts'
+import { budgetWaitMs, isHeldMoney } from '../budget/held-money.ts'
+import { withCapHeader } from '../budget/token-cap.ts'
+import { maxResponseTokens } from '../budget/worst-case.ts'
 import type { RequestContext, InferenceRequest } from '../request/inference-request.ts'
 import type { ResponseSink } from '../response/response-sink.ts'
 import type { InferenceServices } from '../services/services.ts'
@@ -34,6 +38,9 @@ import { CALLER_LEFT, RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
 import { continuesFromPrefix, resumptionBy, type Resumption } from './recovery/resumption.ts'
 
+/** After so many milliseconds without a first byte, a trial of an open circuit is joined by another endpoint. */
+const TRIAL_PATIENCE_MS = 2_000
+
 /** One request on its way through its candidates. */
 export class Execution implements Stoppable {
   place = -1
@@ -46,15 +53,17 @@ export class Execution implements Stoppable {
   readonly #deadlineAt: number
   readonly #estimatedTokens: number
   #admission: LimitAdmission | undefined
+  #accounting: RequestAccounting | undefined
   #reservation: Reservation | undefined
   #shared: AttemptContext | undefined
   #attempt: Attempt | undefined
   #hedged: HedgedAttempts | undefined
   #stopped: BrokerError | undefined
-  /** Set while it waits for an endpoint to be available again. */
+  #mayHedge: boolean | undefined
+  /** Set while it waits for an endpoint to be available again, or for money. */
   #wait: CooldownWait | undefined
-  /** Known once it is settled. */
-  #tokensUsed = 0
+  /** Known once it is settled; `undefined` when the provider may have generated tokens that it did not report. */
+  #tokensUsed: number | undefined = 0
 
   constructor(
     request: InferenceRequest,
@@ -85,7 +94,11 @@ export class Execution implements Stoppable {
       const accounting = begun instanceof Promise ? await begun : begun
       const admission = this.#admit(accounting)
       // Nothing waits between the look at the balance and the hold, so that no other request can hold the same money.
-      const grant = this.#afford(accounting)
+      let grant = this.#afford(accounting)
+      while (grant === undefined) {
+        if (!(await this.#waitForMoney(accounting))) return
+        grant = this.#afford(accounting)
+      }
       const hold = await this.#hold(accounting, grant)
       try {
         this.#begin(hold, grant, admission, accounting)
@@ -105,18 +118,46 @@ export class Execution implements Stoppable {
 
   #beginAccounting(): RequestAccounting | Promise<RequestAccounting> {
     const { accounting } = this.#services
-    return accounting.begin(this.#request, this.#context, this.#sink.id, this.#estimatedTokens)
+    const responseTokens = (): ResponseTokens => maxResponseTokens(this.#request)
+    return accounting.begin(
+      this.#request,
+      this.#context,
+      this.#sink.id,
+      this.#estimatedTokens,
+      responseTokens,
+    )
   }
 
   /** Throws `over-limit`. */
   #admit(accounting: RequestAccounting): LimitAdmission {
-    this.#admission = accounting.admit(this.#context.caller, this.#estimatedTokens)
+    const responseTokens = (): ResponseTokens => maxResponseTokens(this.#request)
+    this.#admission = accounting.admit(this.#context.caller, this.#estimatedTokens, responseTokens)
     return this.#admission
   }
 
-  /** Throws `over-budget`. */
-  #afford(accounting: RequestAccounting): Grant {
-    return affordableCandidates(this.#request, accounting.allowance(this.#context.caller))
+  /** Throws `over-budget`; `undefined` when the caller lets the request wait for money that others hold. */
+  #afford(accounting: RequestAccounting): Grant | undefined {
+    try {
+      return affordableCandidates(this.#request, accounting.allowance(this.#context.caller))
+    } catch (error) {
+      if (accounting.budgetQueue === undefined || !isHeldMoney(error) || this.#moneyWaitMs() <= 0) throw error
+      return undefined
+    }
+  }
+
+  #moneyWaitMs(): number {
+    return budgetWaitMs(this.#context) - this.#record.elapsedMs
+  }
+
+  /** Until a request has ended, or the time is up. False when the caller disconnected meanwhile. */
+  async #waitForMoney({ budgetQueue }: RequestAccounting): Promise<boolean> {
+    this.#throwIfStopped()
+    const waitMs = this.#moneyWaitMs()
+    const leave = budgetQueue?.onFreed(waitMs, () => this.#wait?.stop())
+    const isConnected = await this.#waitFor(waitMs)
+    leave?.()
+    this.#throwIfStopped()
+    return isConnected
   }
 
   #hold(accounting: RequestAccounting, { maxCost }: Grant): Promise<Hold> {
@@ -140,28 +181,32 @@ export class Execution implements Stoppable {
   #begin(
     hold: Hold,
     grant: Grant,
-    { headers, mayHedge }: LimitAdmission,
+    { headers, mayHedge, maxTokens }: LimitAdmission,
     accounting: RequestAccounting,
   ): void {
     const reservation = new Reservation(hold, accounting)
+    this.#accounting = accounting
     this.#reservation = reservation
-    this.#sink.start(withCapHeader(headers, grant))
-    const shared = this.#newContext(hold, grant, reservation)
+    this.#sink.start(withCapHeader(headers, { grant, maxTokens }))
+    const shared = this.#newContext(hold, { grant, reservation, maxTokens })
     this.#shared = shared
+    this.#mayHedge = mayHedge
     if ((mayHedge ?? grant.candidates[0]?.mayHedge) !== true) return
     const hedges = hedgePolicyFor(this.#request, grant, this.#services.hedgePolicy)
     if (hedges !== undefined) this.#hedged = new HedgedAttempts(shared, hedges, reservation)
   }
 
-  #newContext({ startedAt }: Hold, grant: Grant, reservation: Reservation): AttemptContext {
+  #newContext(
+    { startedAt }: Hold,
+    granted: Pick<AttemptContext, 'grant' | 'maxTokens'> & { readonly reservation: Reservation },
+  ): AttemptContext {
     const { clock, hangUp, upstreamIds, providers } = this.#services
     return {
       request: this.#request,
       context: this.#context,
       sink: this.#sink,
       record: this.#record,
-      grant,
-      reservation,
+      ...granted,
       hangUp,
       clock,
       upstreamIds,
@@ -212,8 +257,9 @@ export class Execution implements Stoppable {
     const readiness = readinessAt(providers)
     const continues = (endpoint: Endpoint): boolean =>
       delivered.text !== '' && continuesFromPrefix(endpoint, this.#catalog, providers())
+    const isSilent = failure.error.code === 'upstream-timeout'
     while (delivered.isRepeatable && this.#timeLeftMs() > 0) {
-      const next = nextRecovery({ candidates, broken, tried, readiness, continues })
+      const next = nextRecovery({ candidates, broken, isSilent, tried, readiness, continues })
       if (next === undefined) break
       tried.push(next)
       const resumption = resumptionBy(next, this.#request.body, delivered.text, providers)
@@ -239,9 +285,26 @@ export class Execution implements Stoppable {
   }
 
   #start(endpoint: Endpoint, resumption?: Resumption): Promise<AttemptOutcome> {
-    if (this.#hedged !== undefined && resumption === undefined) return this.#hedged.run(endpoint)
+    if (resumption === undefined) {
+      const hedged = this.#hedged ?? this.#trialBesideOther(endpoint)
+      if (hedged !== undefined) return hedged.run(endpoint)
+    }
     this.#attempt = new Attempt(this.#begun.shared, endpoint, resumption)
     return this.#attempt.run()
+  }
+
+  /** An endpoint that may not have recovered yet is tested beside another one, so that the caller does not wait for it. */
+  #trialBesideOther(endpoint: Endpoint): HedgedAttempts | undefined {
+    const { shared, reservation } = this.#begun
+    if (shared.grant.candidates.length < 2 || this.#mayHedge === false) return undefined
+    if (!this.#services.health.isOnTrial(endpoint.id)) return undefined
+    const policy: HedgePolicy = {
+      delayMs: (id) => (id === endpoint.id ? TRIAL_PATIENCE_MS : undefined),
+      addRequest: () => undefined,
+      acquire: () => true,
+    }
+    this.#hedged = new HedgedAttempts(shared, policy, reservation)
+    return this.#hedged
   }
 
   get #begun(): { readonly shared: AttemptContext; readonly reservation: Reservation } {
@@ -282,10 +345,10 @@ export class Execution implements Stoppable {
   }
 
   #close(reservation: Reservation, settlement: Settlement): void {
-    const { usage } = settlement
-    if (usage !== undefined) this.#tokensUsed = usage.prompt + usage.completion
+    this.#tokensUsed = tokensUsed(settlement)
     this.#services.endpointStats.record(settlement)
     reservation.settle(settlement)
+    this.#accounting?.budgetQueue?.freed()
   }
 
   /** Ends the request although its caller is still there. */

@@ -4,6 +4,7 @@ import { ZERO } from '../../base/money.ts'
 import type { TokenCounter } from '../usage/token-counter.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { Endpoint } from '../../catalog/catalog.ts'
+import { isUnbilled } from '../../providers/errors/unbilled.ts'
 import { OUTRUN, type EntryStatus, type FailedAttempt, type Settlement } from '../../ledger/types.ts'
 import {
   addAttemptCosts,
@@ -244,7 +245,7 @@ export class RequestRecord {
       costHigh: bill.costHigh,
       costSource: bill.costSource,
       upstreamCost: bill.upstreamCost,
-      flag: bill.flag ?? this.#flag,
+      flag: bill.flag ?? this.#flag ?? (this.#parts.length === 1 ? overlong(this.#parts[0]) : undefined),
       priceVersion: this.#priceVersion,
       finishReason: this.#status === 'exhausted' ? 'length' : responder?.meter.finishReason,
       error: this.#error === undefined ? undefined : `${this.#error.code}: ${this.#error.message}`,
@@ -281,6 +282,18 @@ export class RequestRecord {
   }
 }
 
+/** What to flag of a response that has more tokens than the provider was asked for. */
+function overlong(attempt: ChargingAttempt | undefined): string | undefined {
+  const completion = attempt?.meter.reported?.completion
+  if (attempt === undefined || completion === undefined) return undefined
+  const { max_completion_tokens: max = null, max_tokens: legacyMax } = attempt.body.value
+  const perChoice = max ?? legacyMax
+  if (typeof perChoice !== 'number') return undefined
+  const asked = perChoice * (attempt.granted.request.n ?? 1)
+  if (completion <= asked) return undefined
+  return `the provider reported ${completion} completion tokens, and was asked for ${asked} at most`
+}
+
 /** The cost of a refusal: no provider charges for it. */
 const FREE: AttemptCost = { ...NO_COST, cost: ZERO }
 
@@ -297,11 +310,4 @@ function withSilent(bill: AttemptCost, silent: readonly ChargingAttempt[]): Atte
 
 function maxOf({ cost, costHigh }: AttemptCost): AttemptCost {
   return { ...NO_COST, cost: costHigh ?? cost }
-}
-
-/** The provider refused the request, or never had it. A refusal of an upstream broker may come from others, who may bill it. */
-export function isUnbilled({
-  details: { status = 0, isUnsent, mayRepeat, mayBeCharged },
-}: BrokerError): boolean {
-  return (status >= 400 && mayBeCharged !== true) || isUnsent === true || mayRepeat === true
 }

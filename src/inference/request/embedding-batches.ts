@@ -1,4 +1,5 @@
 import type { BrokerError } from '../../base/errors.ts'
+import { isUnbilled } from '../../providers/errors/unbilled.ts'
 import type { ResponseHandler, ProviderCall, Provider, ProviderRequest } from '../../providers/provider.ts'
 import type { ChatChunk } from '../../wire/openai/chat.ts'
 import { splitInputs } from '../../wire/openai/embedding.ts'
@@ -54,8 +55,10 @@ class Batches implements ProviderCall {
   }
 
   abort(): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#current?.abort()
+    this.#mayOwePiece()
   }
 
   pause(): void {
@@ -69,16 +72,30 @@ class Batches implements ProviderCall {
   #send(nth: number): void {
     const body = this.#pieces[nth]
     if (this.#isOver) return
-    if (body === undefined) return this.#respond()
+    if (body === undefined) {
+      this.#isOver = true
+      return this.#respond()
+    }
     this.#current = this.#provider.send(
       { ...this.#call, body },
       {
         onChunk: () => undefined,
         onResponse: (_json, response) => this.#take(response),
         onEnd: () => this.#send(nth + 1),
-        onError: (error: BrokerError) => this.#listener.onError(error),
+        onError: (error: BrokerError) => this.#fail(error),
       },
     )
+  }
+
+  #fail(error: BrokerError): void {
+    this.#isOver = true
+    if (!isUnbilled(error)) this.#mayOwePiece()
+    this.#listener.onError(error)
+  }
+
+  /** The provider may bill a piece without having responded to it: then the counts of the pieces before are not all. */
+  #mayOwePiece(): void {
+    if (this.#sum.data.length > 0) this.#listener.onPart({ data: [] })
   }
 
   #take(response: ChatChunk): void {

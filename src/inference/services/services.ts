@@ -40,6 +40,8 @@ export interface InferenceServices {
   readonly endpointStats: EndpointStats
   /** The limits and the ledger. */
   readonly accounting: Accounting
+  /** Knows which endpoints have just had their circuit opened. */
+  readonly health: Pick<HealthRegistry, 'isOnTrial'>
   readonly inFlight: InFlight
   readonly upstreamIds: UpstreamIds
   readonly clock: Clock

@@ -1,3 +1,4 @@
+import { moneyDetails } from '../budget/held-money.ts'
 import { BrokerError } from '../../base/errors.ts'
 import { usdText } from '../../base/money.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -57,6 +58,7 @@ function assertAffordable({ caller, tool, price }: ToolCall, limits: Pick<Limits
   throw new BrokerError(
     'over-budget',
     `${allowance.name} has $${usdText(allowance.remaining)} left, a call of “${tool}” costs $${usdText(price)}`,
+    { details: moneyDetails(allowance, price) },
   )
 }
 

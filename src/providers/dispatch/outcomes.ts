@@ -30,6 +30,8 @@ export const OUTCOMES = {
   'no-credit': { circuit: 'ignored', key: 'failed', cooldown: 'no-credit' },
   /** The provider refuses this request, or this host failed: too long a prompt, barred content, too many open files. */
   'request-refused': { circuit: 'ignored', key: 'failed', cooldown: undefined },
+  /** A kept connection was closed as the request was sent: it was idle for too long, which says nothing about the endpoint. */
+  'stale-connection': { circuit: 'ignored', key: 'failed', cooldown: undefined },
   /** The caller left before the end, or a mock provider failed as it was configured to. */
   ignored: { circuit: 'ignored', key: 'not-counted', cooldown: undefined },
 } as const satisfies Readonly<Record<string, OutcomeRow>>
@@ -48,7 +50,8 @@ const OF_REFUSALS: Readonly<Record<string, Outcome>> = {
 } satisfies Record<RefusalReason, Outcome>
 
 /** The outcome of a request that failed with `error`. */
-export function outcomeOf({ code, details: { status, refusal } }: BrokerError): Outcome {
+export function outcomeOf({ code, details: { status, refusal, isStale } }: BrokerError): Outcome {
+  if (isStale === true) return 'stale-connection'
   const ofRefusal = refusal === undefined ? undefined : OF_REFUSALS[refusal]
   if (ofRefusal !== undefined) return ofRefusal
   if (code === 'upstream-denied')

@@ -3,6 +3,7 @@ import type { BrokerError } from '../../base/errors.ts'
 import type { CircuitPermit } from '../health/circuit-breaker.ts'
 import type { EndpointHealth } from '../health/endpoint-health.ts'
 import type { KeyPool, Lease } from '../keys/key-pool.ts'
+import type { SlowestSeen } from '../health/slowest-seen.ts'
 import { outcomeOf, OUTCOMES, type Outcome } from './outcomes.ts'
 
 /** What all permits of one provider share. */
@@ -40,9 +41,15 @@ export class Permit {
     this.#circuitPermit = circuitPermit
   }
 
-  /** The first token of a stream, the first byte of a plain response. */
-  onFirstByte(): void {
+  /** The first token of a stream, the first byte of a plain response; it came after `ms`. */
+  onFirstByte(stream: boolean, ms: number): void {
     this.#endpoint.circuit.onFirstByte(this.#circuitPermit)
+    this.slowest(stream).add(ms)
+  }
+
+  /** How long the endpoint takes to its first byte. */
+  slowest(stream: boolean): SlowestSeen {
+    return stream ? this.#endpoint.slowest.stream : this.#endpoint.slowest.plain
   }
 
   /** The response is complete. `malformedEvents` of its stream were not JSON and were skipped. */

@@ -19,14 +19,16 @@ const MAX_FAILURES_IN_A_ROW = 3
 const WINDOW = 20
 const MIN_KNOWN = 10
 /**
- * How long the circuit stays open: 5, 10, then 20 seconds. With the jitter below it is never longer than 25 seconds, so an
- * endpoint that gets requests at all is back within 30 seconds of its recovery.
+ * How long the circuit stays open: 5, then 7 seconds. With the jitter below it is never longer than 8.4 seconds, so an
+ * endpoint that gets requests at all is back within 10 seconds of its recovery.
  */
-const OPEN_FOR: BackoffLimits = { firstMs: 5_000, maxMs: 20_000 }
+const OPEN_FOR: BackoffLimits = { firstMs: 5_000, maxMs: 7_000 }
 /** Open times are lengthened by up to this share. */
-const JITTER = 0.25
+const JITTER = 0.2
 /** A trial without a first byte for this long no longer blocks the next trial. */
-const TRIAL_MS = 10_000
+const TRIAL_MS = 7_000
+/** Minimum time between trials of which nothing is known, because they were left for another endpoint. */
+const RETRIAL_MS = 5_000
 /** Minimum time between two requests that are forced through an open circuit. */
 const FORCED_RETRY_MS = 1000
 
@@ -73,6 +75,11 @@ export class CircuitBreaker {
       : Math.min(availableInMs, Math.max(0, this.#triedAt + FORCED_RETRY_MS - now))
   }
 
+  /** Whether the next request that it gets is a trial. */
+  get isOnTrial(): boolean {
+    return this.#state !== 'closed'
+  }
+
   /** Registers a request. While the circuit is open and no trial is in flight, this request is the trial. */
   acquire(now: number): CircuitPermit {
     const isTrial = this.#state !== 'closed' && this.forcedRetryInMs(now) === 0
@@ -97,7 +104,9 @@ export class CircuitBreaker {
       this.#recordSuccess()
     } else if (opening !== this.#openings) return
     else if (outcome === 'ignored') {
-      if (this.#state === 'half-open') this.#state = 'open'
+      if (this.#state !== 'half-open') return
+      this.#state = 'open'
+      if (isTrial) this.#openUntil = this.#trialSince + RETRIAL_MS
     } else if (this.#state === 'closed') this.#recordFailure(now)
     else if (isTrial) this.#open(now)
   }

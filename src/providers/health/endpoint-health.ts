@@ -1,5 +1,6 @@
 import { BoundedMap } from '../../base/collections/bounded-map.ts'
 import type { Clock } from '../../base/clock.ts'
+import { SlowestSeen } from './slowest-seen.ts'
 import { CircuitBreaker, type CircuitState } from './circuit-breaker.ts'
 
 /** What is known about one endpoint. */
@@ -7,6 +8,8 @@ export interface EndpointHealth {
   readonly circuit: CircuitBreaker
   /** Events of its streams that were not JSON and were skipped. */
   malformedEvents: number
+  /** How long it has taken to its first byte: of a stream, and of a plain response, which comes all at once. */
+  readonly slowest: { readonly stream: SlowestSeen; readonly plain: SlowestSeen }
 }
 
 /** One endpoint's health as plain data, for people and for routing. */
@@ -23,6 +26,8 @@ export interface HealthRow {
 export interface HealthRegistry {
   /** The health of `endpoint`, created when there is none yet. */
   of(endpoint: string): EndpointHealth
+  /** Whether the next request that it gets tests an open circuit. */
+  isOnTrial(endpoint: string): boolean
   /** Milliseconds until a request may be sent; 0 when it may be sent now. */
   availableInMs(endpoint: string): number
   /** `undefined` when no request was sent to it yet. */
@@ -42,7 +47,11 @@ export interface HealthParts {
 /** Keeps the health of up to 4096 endpoints in memory. */
 export function createHealthRegistry({ clock, random = Math.random }: HealthParts): HealthRegistry {
   const endpoints = new BoundedMap<string, EndpointHealth>(MAX_ENDPOINTS)
-  const create = (): EndpointHealth => ({ circuit: new CircuitBreaker(random), malformedEvents: 0 })
+  const create = (): EndpointHealth => ({
+    circuit: new CircuitBreaker(random),
+    malformedEvents: 0,
+    slowest: { stream: new SlowestSeen(), plain: new SlowestSeen() },
+  })
 
   function row(endpoint: string): HealthRow | undefined {
     const health = endpoints.get(endpoint)
@@ -54,6 +63,7 @@ export function createHealthRegistry({ clock, random = Math.random }: HealthPart
 
   return {
     of: (endpoint) => endpoints.getOrCreate(endpoint, create),
+    isOnTrial: (endpoint) => endpoints.get(endpoint)?.circuit.isOnTrial ?? false,
     availableInMs: (endpoint) => endpoints.get(endpoint)?.circuit.availableInMs(clock.monotonic()) ?? 0,
     row,
     rows: () => [...endpoints.keys()].flatMap((endpoint) => row(endpoint) ?? []),

@@ -73,7 +73,7 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
       return
     }
     this.#permit = permit
-    this.#timeouts = new ResponseTimeouts(parts, request, this)
+    this.#timeouts = new ResponseTimeouts(parts, request, this, permit.slowest(request.stream))
     if (parts.enter === undefined) this.#send(permit)
     else this.#enterAndSend(parts.enter, permit)
   }
@@ -281,8 +281,8 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
 
   #onFirstByte(): void {
     this.#state = 'receiving'
-    this.#timeouts?.onFirstByte()
-    this.#permit?.onFirstByte()
+    const ms = this.#timeouts?.onFirstByte() ?? 0
+    this.#permit?.onFirstByte(this.#request.stream, ms)
   }
 
   /** The response is complete, though the connection may still send its end. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { BrokerError } from '../../base/errors.ts'
 import type { ProviderRequest } from '../provider.ts'
+import { patienceMs, type History } from './patience.ts'
 import type { TimeLimits, Timed, DeadlineTimer } from './timeouts.ts'
 
 /** What all requests to one provider share. */
@@ -17,6 +18,12 @@ export interface TimeoutHandler {
   onLinger(): void
 }
 
+/** The parts of a request that its deadlines depend on. */
+export type TimedRequest = Pick<ProviderRequest, 'stream' | 'deadlineAt'> &
+  Partial<Pick<ProviderRequest, 'body' | 'hasAlternative' | 'isReasoningModel'>>
+
+const NO_HISTORY: History = { limitMs: 0, gaveUpAfter: () => undefined }
+
 /** What is waited for. */
 type Phase = 'sending' | 'headers' | 'first-token' | 'next-bytes' | 'end'
 
@@ -24,21 +31,25 @@ type Phase = 'sending' | 'headers' | 'first-token' | 'next-bytes' | 'end'
 export class ResponseTimeouts implements Timed {
   place = -1
   readonly #parts: ResponseTimeoutsParts
-  readonly #request: Pick<ProviderRequest, 'stream' | 'deadlineAt'>
+  readonly #request: TimedRequest
   readonly #handler: TimeoutHandler
+  readonly #history: History
   #phase: Phase = 'sending'
   /** When the request was sent; when the last bytes came; since when only the end is missing. */
   #since = 0
+  #sentAt = 0
   #isPaused = false
 
   constructor(
     parts: ResponseTimeoutsParts,
-    request: Pick<ProviderRequest, 'stream' | 'deadlineAt'>,
+    request: TimedRequest,
     handler: TimeoutHandler,
+    history: History = NO_HISTORY,
   ) {
     this.#parts = parts
     this.#request = request
     this.#handler = handler
+    this.#history = history
     parts.timer.add(this)
   }
 
@@ -48,19 +59,23 @@ export class ResponseTimeouts implements Timed {
 
   onSent(): void {
     this.#enter('headers')
+    this.#sentAt = this.#since
   }
 
   onHeaders(): void {
     if (this.#phase === 'headers') this.#phase = 'first-token'
   }
 
-  /** The first token of a stream, the first byte of a plain response. */
-  onFirstByte(): void {
+  /** The first token of a stream, the first byte of a plain response. Returns the milliseconds since the request was sent. */
+  onFirstByte(): number {
     if (this.#phase !== 'end') this.#enter('next-bytes')
+    return this.#parts.clock.monotonic() - this.#sentAt
   }
 
+  /** Without an alternative, heartbeats and chunks without text are signs of life before the first token, too. */
   onBytes(): void {
-    if (this.#phase === 'next-bytes') this.#since = this.#parts.clock.monotonic()
+    const isAlive = this.#phase === 'first-token' && this.#request.hasAlternative !== true
+    if (this.#phase === 'next-bytes' || isAlive) this.#since = this.#parts.clock.monotonic()
   }
 
   /** Every choice has its finish reason: usage and an end mark may still come, but not for long. */
@@ -91,8 +106,12 @@ export class ResponseTimeouts implements Timed {
       return
     }
     const isPastDeadline = deadlineAt !== undefined && now >= deadlineAt
-    const limit = isPastDeadline ? 'whole_request' : this.#exceeded(now - this.#since)
-    if (limit !== undefined) this.#handler.onTimeout(timeoutError(limit, limits))
+    const silentMs = now - this.#since
+    const limit = isPastDeadline ? 'whole_request' : this.#exceeded(silentMs)
+    if (limit === undefined) return
+    if (limit === 'whole_request') return this.#handler.onTimeout(timeoutError(limit, limits.wholeMs))
+    if (limit !== 'gap') this.#history.gaveUpAfter(silentMs)
+    this.#handler.onTimeout(timeoutError(limit, Math.min(limits[EXCEEDED[limit].limit], this.#patienceMs())))
   }
 
   #enter(phase: Phase): void {
@@ -104,10 +123,15 @@ export class ResponseTimeouts implements Timed {
   #exceeded(silentMs: number): LimitName | undefined {
     const { limits } = this.#parts
     if (this.#phase === 'sending' || this.#isPaused) return undefined
-    if (this.#phase === 'next-bytes') return silentMs >= limits.gapMs ? 'gap' : undefined
-    if (!this.#request.stream) return silentMs >= limits.answerMs ? 'answer' : undefined
-    if (this.#phase === 'headers' && silentMs >= limits.headersMs) return 'headers'
-    return silentMs >= limits.firstTokenMs ? 'first_token' : undefined
+    const patience = this.#patienceMs()
+    if (this.#phase === 'next-bytes') return silentMs >= Math.min(limits.gapMs, patience) ? 'gap' : undefined
+    if (!this.#request.stream) return silentMs >= Math.min(limits.answerMs, patience) ? 'answer' : undefined
+    if (this.#phase === 'headers' && silentMs >= Math.min(limits.headersMs, patience)) return 'headers'
+    return silentMs >= Math.min(limits.firstTokenMs, patience) ? 'first_token' : undefined
+  }
+
+  #patienceMs(): number {
+    return patienceMs(this.#request, this.#history.limitMs)
   }
 }
 
@@ -121,9 +145,9 @@ const EXCEEDED: Readonly<Record<LimitName, { readonly limit: keyof TimeLimits; r
   whole_request: { limit: 'wholeMs', what: 'the request was not complete' },
 }
 
-function timeoutError(name: LimitName, limits: TimeLimits): BrokerError {
-  const { limit, what } = EXCEEDED[name]
-  return new BrokerError('upstream-timeout', `${what} within ${limits[limit] / 1000} s`, {
+function timeoutError(name: LimitName, ms: number): BrokerError {
+  const { what } = EXCEEDED[name]
+  return new BrokerError('upstream-timeout', `${what} within ${Math.round(ms / 100) / 10} s`, {
     details: { metadata: { time_limit: name } },
   })
 }

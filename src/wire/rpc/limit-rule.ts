@@ -12,7 +12,11 @@ const budget = usd
 export const limitRule = z
   .strictObject({
     requests_per_minute: positiveCount.optional(),
-    tokens_per_minute: positiveCount.optional().describe('Of prompt and response together.'),
+    tokens_per_minute: positiveCount
+      .optional()
+      .describe(
+        'Of prompt and response together. A request counts with all that it may use (its prompt, and its max_tokens or the maximum of the model) until it ends, and then with what it has used. Without max_tokens, the response may be capped, which x-aibroker-limited states.',
+      ),
     concurrent: positiveCount.optional().describe('Maximum number of concurrent requests.'),
     usd_per_hour: budget.optional().describe('Hours, days and months are in UTC.'),
     usd_per_day: budget.optional(),

@@ -1,4 +1,5 @@
 // Several workers and one ledger, over real IPC channels and a real store, all in this process.
+import { NO_RESPONSE_TOKENS } from '../../../src/limits/response-tokens.ts'
 import { duplexPair } from 'node:stream'
 import * as fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
@@ -134,13 +135,14 @@ function reservation(maxCost: number, mayBeShortened = false): ReservationReques
     context: requestContext,
     id: `gen-${++lastId}`,
     tokens: 1,
+    responseTokens: () => NO_RESPONSE_TOKENS,
   }
 }
 
 /** What the execution of a request does with its reservation. */
 async function run(worker: TestWorker, call: ReservationRequest, spend: boolean): Promise<void> {
   const accounting = await worker.reserve(call)
-  const admission = accounting.admit(caller, call.tokens)
+  const admission = accounting.admit(caller, call.tokens, call.responseTokens)
   const { kind, requestedModel, stream, maxCost } = call.request
   // The hold carries what was granted; the request that is passed here is ignored.
   const hold = await accounting.hold({
@@ -209,7 +211,7 @@ test('an admission carries rate limit headers and the hedge permission of its ru
   await at.rules.set({ scope: 'default' }, { requests_per_minute: 5, hedge: true })
   const [worker] = at.workers
   const accounting = await worker?.reserve(reservation(1))
-  const { headers, mayHedge } = accounting?.admit(caller, 1) ?? {}
+  const { headers, mayHedge } = accounting?.admit(caller, 1, () => NO_RESPONSE_TOKENS) ?? {}
   expect(mayHedge).toBe(true)
   expect(headers).toMatchObject({ 'x-ratelimit-remaining-requests': '4' })
 })

@@ -149,6 +149,7 @@ async function run(script: readonly Attempt[], options: Options = {}): Promise<O
       },
     },
     hangUp: { policy: 'cut' },
+    health: { isOnTrial: () => false },
     upstreamIds: { add: () => {} },
     endpointStats: { record: () => {} },
   } as unknown as InferenceServices
@@ -184,9 +185,9 @@ function catalogOf(endpoints: readonly Endpoint[]): Catalog {
   return { version: 'v', models, endpoints: new Map() } as unknown as Catalog
 }
 
-test('an endpoint that fails before its first chunk is replaced by the next candidate', async () => {
-  const { attempts, text, isComplete } = await run([fails('x'), responds('hi')])
-  expect({ attempts, text, isComplete }).toEqual({ attempts: ['a', 'b'], text: 'hi', isComplete: true })
+test('an endpoint that fails twice before its first chunk is replaced by the next candidate', async () => {
+  const { attempts, text, isComplete } = await run([fails('x'), fails('x'), responds('hi')])
+  expect({ attempts, text, isComplete }).toEqual({ attempts: ['a', 'a', 'b'], text: 'hi', isComplete: true })
 })
 
 test('a request ends when its caller disconnects, also while it waits for a candidate', async () => {

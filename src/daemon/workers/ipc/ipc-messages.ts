@@ -3,6 +3,7 @@ import type { Money } from '../../../base/money.ts'
 import type { StoredToken } from '../../../auth/token-table.ts'
 import type { HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
+import type { ResponseTokens } from '../../../limits/response-tokens.ts'
 import type { StoredRule } from '../../../limits/effective-limits.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 
@@ -17,12 +18,21 @@ export type AccountingMessage =
       readonly n: number
       /** Expected tokens of the prompt. */
       readonly tokens: number
+      /** Only where a limit counts tokens. */
+      readonly responseTokens: ResponseTokens | undefined
       readonly request: HoldRequest
       /** The maximum cost of every candidate is known: a budget that affords the request as it is needs no second message. */
       readonly hasKnownMaxCost: boolean
     }
   /** The same request, reduced to what its budget affords. */
   | { readonly type: 'reserve-within'; readonly n: number; readonly maxCost: Money | undefined }
+  /** Answer when the budget leaves more than `remaining`, because a request has ended, or after `ms`. */
+  | {
+      readonly type: 'await-money'
+      readonly n: number
+      readonly ms: number
+      readonly remaining: Money | undefined
+    }
   /** Increase the hold to `maxCost`. */
   | { readonly type: 'increase-hold'; readonly n: number; readonly maxCost: Money }
   /** The request has ended: settle its hold and release its slot. */
@@ -57,7 +67,7 @@ export interface ReservedMessage {
   readonly type: 'reserved'
   readonly n: number
   /** Only in the first response to a request. */
-  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge'> | undefined
+  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge' | 'maxTokens'> | undefined
   /** What the caller's budgets leave; `undefined` when it has none. */
   readonly allowance: Allowance | undefined
   /** Row of the hold; `undefined` when the allowance does not afford the request and nothing is held. */

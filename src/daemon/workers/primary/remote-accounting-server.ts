@@ -5,6 +5,7 @@ import { ZERO, type Money } from '../../../base/money.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import type { Hold, HoldRequest, Settlement } from '../../../ledger/types.ts'
 import type { LimitAdmission, Allowance, Limits } from '../../../limits/limits.ts'
+import { NO_RESPONSE_TOKENS, tokensUsed } from '../../../limits/response-tokens.ts'
 import type { DaemonLog } from '../../log.ts'
 import {
   serializeError,
@@ -16,7 +17,7 @@ import {
 /** The primary's services that account for the requests of all workers. */
 export interface AccountingServices {
   readonly upstreamIds: UpstreamIds
-  readonly limits: Pick<Limits, 'admit' | 'allowance'>
+  readonly limits: Pick<Limits, 'admit' | 'allowance' | 'budgetQueue'>
   readonly ledger: Pick<Ledger, 'hold' | 'increaseHold' | 'settle' | 'interrupt'>
   readonly endpointStats: { record(settlement: Settlement): void }
 }
@@ -64,6 +65,8 @@ export class RemoteAccountingServer {
         return this.#reserve(message)
       case 'reserve-within':
         return this.#reserveWithin(message.n, message.maxCost)
+      case 'await-money':
+        return this.#awaitMoney(message)
       case 'increase-hold':
         return this.#increaseHold(message.n, message.maxCost)
       case 'settle':
@@ -81,22 +84,23 @@ export class RemoteAccountingServer {
     for (const [n, { held }] of this.#open) {
       // A hold that is being increased is interrupted when the ledger has replaced it.
       if (held.state === 'held') this.#interrupt(held.hold)
-      this.#release(n, 0)
+      this.#release(n, held.state === 'none' ? 0 : undefined)
     }
   }
 
-  #reserve({ n, tokens, request, hasKnownMaxCost }: Extract<AccountingMessage, { type: 'reserve' }>): void {
+  #reserve(message: Extract<AccountingMessage, { type: 'reserve' }>): void {
+    const { n, tokens, responseTokens = NO_RESPONSE_TOKENS, request, hasKnownMaxCost } = message
     const { services, http, respond } = this.#parts
     let releaseSlot: (() => void) | undefined
     let admission: LimitAdmission | undefined
     try {
       releaseSlot = http.concurrencyLimit.acquire()
-      admission = services.limits.admit(request.caller, tokens)
+      admission = services.limits.admit(request.caller, tokens, () => responseTokens)
       const allowance = services.limits.allowance(request.caller)
       const open: OpenRequest = { request, admission, releaseSlot, held: { state: 'none' } }
       this.#open.set(n, open)
-      const { headers, mayHedge } = admission
-      const sent = { headers, mayHedge }
+      const { headers, mayHedge, maxTokens } = admission
+      const sent = { headers, mayHedge, maxTokens }
       if (allowance === undefined || (hasKnownMaxCost && affords(allowance, request.maxCost)))
         return this.#hold(n, open, request, allowance, sent)
       respond({ type: 'reserved', n, admission: sent, allowance, rowid: undefined })
@@ -116,6 +120,24 @@ export class RemoteAccountingServer {
     const isAffordable = allowance === undefined || maxCost === undefined || affords(allowance, maxCost)
     if (isAffordable) this.#hold(n, open, { ...open.request, maxCost }, allowance, undefined)
     else this.#parts.respond({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
+  }
+
+  #awaitMoney({ n, ms, remaining = ZERO }: Extract<AccountingMessage, { type: 'await-money' }>): void {
+    const {
+      services: { limits },
+      respond,
+    } = this.#parts
+    const answer = (): void => {
+      const open = this.#open.get(n)
+      if (open === undefined) return
+      const allowance = limits.allowance(open.request.caller)
+      respond({ type: 'reserved', n, admission: undefined, allowance, rowid: undefined })
+    }
+    const open = this.#open.get(n)
+    const now = open === undefined ? undefined : limits.allowance(open.request.caller)
+    // A request may have ended while this message was on its way.
+    if (now === undefined || now.remaining > remaining) answer()
+    else limits.budgetQueue.onFreed(ms, answer)
   }
 
   #hold(
@@ -172,15 +194,15 @@ export class RemoteAccountingServer {
       () => respondDeferred({ type: 'settled', n, error: undefined }),
       (error: unknown) => respondDeferred({ type: 'settled', n, error: serializeError(error) }),
     )
-    const { usage } = settlement
-    this.#release(n, usage === undefined ? 0 : usage.prompt + usage.completion)
+    this.#release(n, tokensUsed(settlement))
+    services.limits.budgetQueue.freed()
   }
 
-  #release(n: number, tokensUsed: number): void {
+  #release(n: number, used: number | undefined): void {
     const open = this.#open.get(n)
     if (open === undefined) return
     this.#open.delete(n)
-    open.admission.release(tokensUsed)
+    open.admission.release(used)
     open.releaseSlot()
   }
 

@@ -265,6 +265,7 @@ class RunningWorkerPool implements WorkerPool {
       }
       case 'reserve':
       case 'reserve-within':
+      case 'await-money':
       case 'increase-hold':
       case 'settle':
       case 'release':

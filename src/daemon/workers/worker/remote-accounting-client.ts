@@ -1,6 +1,8 @@
-import { BrokerError } from '../../../base/errors.ts'
+import { asBrokerError, BrokerError } from '../../../base/errors.ts'
+import type { ResponseTokens } from '../../../limits/response-tokens.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { Money } from '../../../base/money.ts'
+import { budgetWaitMs, isHeldMoney } from '../../../inference/budget/held-money.ts'
 import { affordableCandidates } from '../../../inference/budget/affordable-candidates.ts'
 import type { RequestContext, InferenceRequest } from '../../../inference/request/inference-request.ts'
 import type { RequestAccounting } from '../../../inference/budget/accounting.ts'
@@ -24,6 +26,8 @@ export interface ReservationRequest {
   readonly id: string
   /** The expected tokens of the prompt. */
   readonly tokens: number
+  /** What the response may have. */
+  readonly responseTokens: () => ResponseTokens
 }
 
 /** Limits and ledger of a worker, both of which are the primary's. */
@@ -46,7 +50,7 @@ export function createRemoteAccounting(parts: RemoteAccountingParts): RemoteAcco
   return new RemoteAccountingClient(parts)
 }
 
-type Reserve = Extract<FromWorker, { type: 'reserve' | 'reserve-within' | 'increase-hold' }>
+type Reserve = Extract<FromWorker, { type: 'reserve' | 'reserve-within' | 'await-money' | 'increase-hold' }>
 
 interface Pending<T> {
   resolve(value: T): void
@@ -57,7 +61,7 @@ interface Pending<T> {
 interface PrimaryGrant {
   readonly n: number
   readonly hold: Hold
-  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge'>
+  readonly admission: Pick<LimitAdmission, 'headers' | 'mayHedge' | 'maxTokens'>
   readonly allowance: Allowance | undefined
 }
 
@@ -103,15 +107,34 @@ class RemoteAccountingClient implements RemoteAccounting {
     const { request: inferenceRequest, tokens } = reservation
     let request = this.#holdRequest(reservation)
     const { caller } = request
-    const hasBudget = this.#parts.rules.limitsFor(caller).some(({ rule }) => rule.budgets.length > 0)
+    const applicable = this.#parts.rules.limitsFor(caller)
+    const hasBudget = applicable.some(({ rule }) => rule.budgets.length > 0)
+    const countsTokens = applicable.some(({ rule }) => rule.tokensPerMinute !== undefined)
+    const responseTokens = countsTokens ? reservation.responseTokens() : undefined
     const isFullyKnown = hasBudget && hasKnownMaxCost(inferenceRequest)
-    let reserved = await this.#request({ type: 'reserve', n, tokens, request, hasKnownMaxCost: isFullyKnown })
+    let reserved = await this.#request({
+      type: 'reserve',
+      n,
+      tokens,
+      responseTokens,
+      request,
+      hasKnownMaxCost: isFullyKnown,
+    })
+    const waitUntil = this.#parts.clock.monotonic() + budgetWaitMs(reservation.context)
     const { admission = UNRESTRICTED } = reserved
     let { allowance } = reserved
     while (reserved.rowid === undefined) {
-      const maxCost = affordableCost(inferenceRequest, allowance, () =>
-        this.#parts.send({ type: 'release', n }),
-      )
+      const maxCost = affordableCost(inferenceRequest, allowance)
+      if (maxCost instanceof BrokerError) {
+        const ms = waitUntil - this.#parts.clock.monotonic()
+        if (ms <= 0 || !isHeldMoney(maxCost)) {
+          this.#parts.send({ type: 'release', n })
+          throw maxCost
+        }
+        const remaining = allowance?.remaining
+        allowance = (await this.#request({ type: 'await-money', n, ms, remaining })).allowance
+        continue
+      }
       request = { ...request, maxCost }
       reserved = await this.#request({ type: 'reserve-within', n, maxCost })
       if (reserved.rowid === undefined) allowance = reserved.allowance
@@ -185,8 +208,8 @@ class ReservedRequest implements RequestAccounting {
 
   /** Settling a request also releases it. */
   admit(): LimitAdmission {
-    const { headers, mayHedge } = this.#granted.admission
-    return { headers, mayHedge, release: () => undefined }
+    const { headers, mayHedge, maxTokens } = this.#granted.admission
+    return { headers, mayHedge, maxTokens, release: () => undefined }
   }
 
   /**
@@ -212,19 +235,14 @@ class ReservedRequest implements RequestAccounting {
   }
 }
 
-const UNRESTRICTED = { headers: {}, mayHedge: undefined }
+const UNRESTRICTED = { headers: {}, mayHedge: undefined, maxTokens: undefined }
 
-/** The part of the request's cost that its budget affords. Throws `over-budget` after calling `release`. */
-function affordableCost(
-  inferenceRequest: InferenceRequest,
-  allowance: Allowance | undefined,
-  release: () => void,
-) {
+/** The part of the request's cost that its budget affords, or the `over-budget` error. */
+function affordableCost(inferenceRequest: InferenceRequest, allowance: Allowance | undefined) {
   try {
     return affordableCandidates(inferenceRequest, allowance).maxCost
   } catch (error) {
-    release()
-    throw error
+    return asBrokerError(error)
   }
 }
 

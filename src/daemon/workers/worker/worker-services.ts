@@ -80,11 +80,12 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     endpointStats,
     accounting: {
       restrictionsFor: (caller) => restrictionsOf(limitStore.limitsFor(caller)),
-      begin(request, context, id, tokens) {
+      begin(request, context, id, tokens, responseTokens) {
         forwardIfPrimaryOnly(request, primaryOnly)
-        return accounting.reserve({ request, context, id, tokens })
+        return accounting.reserve({ request, context, id, tokens, responseTokens })
       },
     },
+    health,
     inFlight: createInFlight(),
     upstreamIds: {
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),

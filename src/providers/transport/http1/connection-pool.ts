@@ -62,9 +62,12 @@ export class ConnectionPool implements ConnectionOwner, CallHost, Timed {
     else connection.close()
   }
 
-  /** A new connection cannot be stale, so no request is sent a third time. */
-  onStale(call: HttpCall): void {
+  onUnsent(call: HttpCall): void {
     this.#connect(call)
+  }
+
+  onStale(): void {
+    for (const connection of this.#idle.splice(0)) connection.close()
   }
 
   onClosed(connection: Connection): void {

@@ -6,7 +6,14 @@ import type { CallHost, HttpCall } from './http-call.ts'
 import { writeRequest } from './request-writer.ts'
 import { BrokenResponse, type ResponseHead } from './response-head.ts'
 import { ResponseReader, type ResponseParts } from './response-reader.ts'
-import { brokenResponse, closedEarly, failedToConnect, tookTooLong } from './transport-errors.ts'
+import {
+  brokenResponse,
+  closedEarly,
+  closedWhileSent,
+  failedToConnect,
+  tookTooLong,
+  unsent,
+} from './transport-errors.ts'
 
 /** Maximum times that a provider may be silent, in milliseconds, kept to within a second. */
 export interface Timeouts {
@@ -28,13 +35,15 @@ export interface ConnectionOwner {
   /** The connection has read its response and can take another call. */
   onFree(connection: Connection): void
   onClosed(connection: Connection): void
-  /** The provider had closed the connection before it read the call's request, which needs a new connection. */
-  onStale(call: HttpCall): void
+  /** No byte of the call's request has left this host, because the kept connection was closed: it needs a new one. */
+  onUnsent(call: HttpCall): void
+  /** The provider closed a kept connection as a request was sent; it may be closing the others, too. */
+  onStale(): void
 }
 
 /**
- * A provider that closes a kept connection may do so while our next request is on its way. It then closes within a round
- * trip and has read nothing; a provider that closes later may have processed the request.
+ * A provider that closes a kept connection may do so while our next request is on its way, and then closes within a round
+ * trip. Whether it has read the request is unknown.
  */
 const MAX_STALE_MS = 1000
 
@@ -50,8 +59,10 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
    * response is complete; then `idle`.
    */
   #state: 'connecting' | 'idle' | 'sent' | 'reading' = 'connecting'
-  /** Until when a close means that the provider has not read the request; 0 for the first request. */
+  /** Until when a close may be that of a kept connection; 0 for the first request. */
   #staleUntilMs = 0
+  /** The system took no byte of the request, because the connection was closed. */
+  #isUnsent = false
   /** A response was read on it before. */
   #isReused = false
   #isPaused = false
@@ -163,8 +174,8 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
     if (this.#isReused) this.#staleUntilMs = this.#parts.timer.in(MAX_STALE_MS)
     this.#reader.begin()
     if (!this.#isPaused) this.#expectMore()
-    call.wasSent = true
-    writeRequest(this.#socket, call.head, call.body)
+    this.#isUnsent = writeRequest(this.#socket, call.head, call.body)
+    call.wasSent = !this.#isUnsent
   }
 
   /** From now on the next sign of the provider is waited for. */
@@ -206,23 +217,29 @@ export class Connection implements CallHost, SocketHandler, ResponseParts, Timed
   #lose(cause: Error | undefined): void {
     const call = this.#call
     if (call === undefined) this.close()
-    else if (this.#isStale()) this.#handBack(call)
+    else if (this.#isUnsent && this.#isReused) this.#handBack(call)
     else this.#fail(this.#lostError(cause))
+  }
+
+  /** A new connection is not reused, so that no request is handed back twice. */
+  #handBack(call: HttpCall): void {
+    this.#detach(call)
+    this.close()
+    this.#parts.owner.onUnsent(call)
   }
 
   #isStale(): boolean {
     return this.#state === 'sent' && this.#parts.timer.now() < this.#staleUntilMs
   }
 
-  #handBack(call: HttpCall): void {
-    this.#detach(call)
-    this.close()
-    this.#parts.owner.onStale(call)
-  }
-
   #lostError(cause: Error | undefined): BrokerError {
-    const { connector } = this.#parts
+    const { connector, owner } = this.#parts
     if (!this.#isReady) return failedToConnect(connector.where, cause ?? new Error('it was closed at once'))
+    if (this.#isUnsent) return unsent(cause)
+    if (this.#isStale()) {
+      owner.onStale()
+      return closedWhileSent(cause)
+    }
     if (this.#state !== 'reading') return closedEarly('before it responded', cause)
     return closedEarly(`in the middle of its ${this.#reader.isInBody ? 'response' : 'headers'}`, cause)
   }

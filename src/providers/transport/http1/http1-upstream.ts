@@ -24,8 +24,9 @@ export interface Http1Options {
 /**
  * An HTTP/1.1 client with kept connections: as strict as its RFC (9112), and smaller than a client for all purposes. The
  * handler is never called before `send` has returned. A pause takes effect after the bytes that were already read, at most
- * 64 KB. A request on a kept connection that the provider was just closing is sent once more, on a new connection. Errors
- * have `details.mayRepeat` when the provider cannot have read the request.
+ * 64 KB. A request is sent once more, on a new connection, only when a kept one was closed before any byte of it was written.
+ * Errors have `details.mayRepeat` when the provider cannot have read the request, and `details.isStale` when a kept
+ * connection was closed as the request was sent, so that it may have.
  */
 export function http1Upstream(base: BaseUrl, options: Http1Options): Upstream {
   const { clock, tls, maxConnections = MAX_CONNECTIONS } = options

@@ -80,7 +80,11 @@ function unsendable(why: string): BrokerError {
 /** Maximum body length that is copied behind its head for one write; beyond it the copy costs more than it saves. */
 const MAX_JOINED_LENGTH = 128 * 1024
 
-export function writeRequest(socket: Socket, head: string, body: string | Uint8Array | undefined): void {
+/**
+ * Returns true when the system refused the first write, which Node reports within the call: then no byte has left. A write
+ * that fails later may have been sent in part. Under TLS a write is never refused within the call.
+ */
+export function writeRequest(socket: Socket, head: string, body: string | Uint8Array | undefined): boolean {
   if (body === undefined) socket.write(head, 'latin1')
   else if (body.length > MAX_JOINED_LENGTH) {
     socket.cork()
@@ -89,6 +93,7 @@ export function writeRequest(socket: Socket, head: string, body: string | Uint8A
     socket.uncork()
   } else if (isAscii(body)) socket.write(head + body, 'latin1')
   else socket.write(joinedBytes(head, typeof body === 'string' ? Buffer.from(body) : body))
+  return socket.errored !== null
 }
 
 /** An ASCII text can be written as latin1, like a head. */

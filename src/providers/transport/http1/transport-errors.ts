@@ -1,4 +1,4 @@
-import { BrokerError } from '../../../base/errors.ts'
+import { BrokerError, withDetails } from '../../../base/errors.ts'
 import { resourceLimitError } from '../resource-limits.ts'
 
 /** The errors of a call between us and the provider. `mayRepeat` marks those where the provider cannot have read the request. */
@@ -16,6 +16,17 @@ export function tookTooLong(what: string, afterMs: number, mayRepeat: boolean): 
 export function closedEarly(when: string, cause: Error | undefined): BrokerError {
   const why = cause === undefined ? '' : ` (${reasonOf(cause)})`
   return failed(`the connection to the provider was closed ${when}${why}`, cause, false)
+}
+
+/** The system refused the request's first byte. */
+export function unsent(cause: Error | undefined): BrokerError {
+  const why = cause === undefined ? '' : ` (${reasonOf(cause)})`
+  return failed(`the connection to the provider was closed before the request was sent${why}`, cause, true)
+}
+
+/** A kept connection was closed as the request was sent. The provider may have read it, so that a retry may be charged again. */
+export function closedWhileSent(cause: Error | undefined): BrokerError {
+  return withDetails(closedEarly('as the request was sent on it', cause), { isStale: true })
 }
 
 export function brokenResponse(cause: Error): BrokerError {

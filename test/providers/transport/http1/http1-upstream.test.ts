@@ -373,24 +373,60 @@ describe('a failure', () => {
     await upstream.close()
   })
 
-  test('of a kept connection that the provider was closing is not reported: the request is sent on a new one', async () => {
-    const raw = await server((socket, nth) => (nth === 1 ? socket.destroy() : socket.write(HI)))
+  test.each(['unix', 'tcp'] as const)(
+    'of a kept connection (%s) that closes after the provider has read the request is reported, and nothing is sent again',
+    async (over) => {
+      const raw = await server((socket, nth) => (nth === 1 ? socket.destroy() : socket.write(HI)), { over })
+      const upstream = upstreamAt(raw)
+      await recordResponse(upstream)
+      const { error, events } = await recordResponse(upstream)
+      expect(error).toMatchObject({ code: 'upstream-failed', details: { isStale: true } })
+      expect(error?.details.mayRepeat).toBeUndefined()
+      expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['error'])
+      expect(raw.sockets.length).toBe(1)
+    },
+  )
+
+  test('of a kept connection that closes as a request is sent closes the other kept ones, so that the next request gets a new one', async () => {
+    const raw = await server((socket, nth) => (nth === 2 ? socket.destroy() : socket.write(HI)))
     const upstream = upstreamAt(raw)
-    await recordResponse(upstream)
-    const { body, events } = await recordResponse(upstream)
-    expect(body.toString()).toBe('hi')
-    expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['end'])
-    expect(raw.sockets.length).toBe(2)
+    await Promise.all([recordResponse(upstream), recordResponse(upstream)])
+    expect((await recordResponse(upstream)).error?.details.isStale).toBe(true)
+    await until(() => raw.openCount === 0)
+    expect((await recordResponse(upstream)).body.toString()).toBe('hi')
+    expect(raw.sockets.length).toBe(3)
   })
 
-  test('of the new connection as well is reported: nothing is sent a third time', async () => {
-    const raw = await server((socket, nth) => (nth === 0 ? socket.write(HI) : socket.destroy()))
+  test.each([10, 40_000, 400_000])(
+    'to write the first byte on a kept connection is not reported: a request of %d bytes is sent on a new one',
+    async (length) => {
+      const raw = await server((socket) => socket.write(HI))
+      const upstream = upstreamAt(raw)
+      await recordResponse(upstream)
+      // Closed within this turn of the event loop, so that the client cannot have seen it yet.
+      raw.sockets[0]?.destroy()
+      const request = { ...TEST_REQUEST, body: 'x'.repeat(length) }
+      const { body, events } = await recordCall(upstream, request).response
+      expect(body.toString()).toBe('hi')
+      expect(events.filter((event) => event === 'error' || event === 'end')).toEqual(['end'])
+      expect(raw.sockets.length).toBe(2)
+      expect(raw.received(0)).not.toContain('xxx')
+    },
+  )
+
+  test('in the middle of a long request on a kept connection is reported, because a part of it was sent', async () => {
+    const raw = await server((socket) => socket.write(HI))
     const upstream = upstreamAt(raw)
     await recordResponse(upstream)
-    const { error } = await recordResponse(upstream)
+    const socket = raw.sockets[0]
+    socket?.pause()
+    const { response } = recordCall(upstream, { ...TEST_REQUEST, body: 'x'.repeat(8_000_000) })
+    await new Promise((resolve) => setImmediate(resolve))
+    socket?.destroy()
+    const { error } = await response
     expect(error?.code).toBe('upstream-failed')
     expect(error?.details.mayRepeat).toBeUndefined()
-    expect(raw.sockets.length).toBe(2)
+    expect(raw.sockets.length).toBe(1)
   })
 
   test('of a kept connection that is closed later may not be repeated: the provider may have processed the request', async () => {
