@@ -4,7 +4,7 @@ import { asBrokerError } from '../base/errors.ts'
 import { findPaths } from '../config/paths.ts'
 import { createSettings } from '../config/settings.ts'
 import { verifyFile } from '../ledger/verify/verify.ts'
-import { quickCheck } from '../store/quick-check.ts'
+import { quickCheck } from '../store/damage/quick-check.ts'
 
 /** The result of a check of one database. */
 export interface FileCheck {

@@ -2,7 +2,7 @@ import { BrokerError } from '../base/errors.ts'
 import { rebuildLedger } from '../ledger/verify/rebuild.ts'
 import { verifyFile } from '../ledger/verify/verify.ts'
 import { API_KEYS_MIGRATIONS, MIGRATIONS } from '../store/migrations.ts'
-import { rewrite, salvage, type SalvagedTable } from '../store/salvage.ts'
+import { rewrite, salvage, type SalvagedTable } from '../store/damage/salvage.ts'
 import type { Row } from '../store/sql.ts'
 
 export interface Salvaged {

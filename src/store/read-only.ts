@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { BrokerError } from '../base/errors.ts'
-import { damagedDatabase } from './damage.ts'
+import { damagedDatabase } from './damage/damage.ts'
 import { prepare, type Statement } from './sql.ts'
 
 /** A database as it was at one moment; another process may have it open and may be writing. */

@@ -100,7 +100,7 @@ test('a caller that disconnects mid-stream stops the provider at once and is cha
 
 test('a caller that disconnects before a plain response stops the provider', async () => {
   await using upstream = await scriptedUpstream([stall])
-  await using broker = await startBroker({ env: openaiAt(upstream) })
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_HANGUP: 'cut' } })
   await using client = openaiClient(broker.sockets.rest)
   const leaving = new AbortController()
   const answer = client.chat.completions.create(

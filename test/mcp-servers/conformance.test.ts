@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 import { systemClock } from '../../src/base/clock.ts'
-import { serveHttp } from '../../src/mcp-servers/shared/serve-http.ts'
+import { serveHttp } from '../../src/mcp-servers/shared/serve/serve-http.ts'
 import { mcpFactory } from '../../src/mcp-servers/shared/server.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { servers } from './support.ts'

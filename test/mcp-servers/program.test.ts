@@ -5,7 +5,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { parseListenAddress } from '../../src/mcp-servers/shared/serve-http.ts'
+import { parseListenAddress } from '../../src/mcp-servers/shared/serve/serve-http.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 import { binOf, startProgram } from './support.ts'
 

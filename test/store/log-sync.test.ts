@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { LogSync } from '../../src/store/log-sync.ts'
+import { LogSync } from '../../src/store/durability/log-sync.ts'
 import { manualClock } from '../support/manual-clock.ts'
 import { tempFolder } from '../support/temp-folder.ts'
 

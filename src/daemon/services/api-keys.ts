@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts'
 import { CallerCredentials } from '../../auth/caller-credentials.ts'
 import { createBearerVerifier, type BearerVerifier } from '../../auth/verify-bearer.ts'
 import { openTokens, type Tokens } from '../../auth/tokens.ts'
-import { reading } from '../../store/damage.ts'
+import { reading } from '../../store/damage/damage.ts'
 import { API_KEYS_MIGRATIONS } from '../../store/migrations.ts'
 import { openStore } from '../../store/store.ts'
 

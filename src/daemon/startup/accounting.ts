@@ -3,7 +3,7 @@ import { createTokenCounter, type TokenCounter } from '../../inference/usage/tok
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
-import { reading } from '../../store/damage.ts'
+import { reading } from '../../store/damage/damage.ts'
 import { createEndpointStats, type EndpointStats } from '../../telemetry/endpoint-stats.ts'
 import type { DaemonLog } from '../log.ts'
 import { startRowRetention } from '../services/row-retention.ts'

@@ -1,7 +1,7 @@
 import { createProviderPriorities, type ProviderPriorities } from '../../config/provider-priorities.ts'
 import { startHealthProbes } from '../../providers/checks/health-probes.ts'
 import { createHealthRegistry, type HealthRegistry } from '../../providers/health/endpoint-health.ts'
-import { reading } from '../../store/damage.ts'
+import { reading } from '../../store/damage/damage.ts'
 import type { Store } from '../../store/store.ts'
 import { openProviderRegistry, type ProviderRegistry } from '../providers/provider-registry.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'

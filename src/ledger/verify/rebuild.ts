@@ -1,4 +1,4 @@
-import type { Rewriting } from '../../store/salvage.ts'
+import type { Rewriting } from '../../store/damage/salvage.ts'
 import type { Row, SqlValue } from '../../store/sql.ts'
 import { NO_HASH, chainedHash } from '../entries/hash-chain.ts'
 import { ROW_COLUMNS } from '../entries/entry-row.ts'

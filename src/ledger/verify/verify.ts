@@ -1,6 +1,6 @@
 import type { Row, SqlValue, Statement } from '../../store/sql.ts'
 import { openReadOnly } from '../../store/read-only.ts'
-import { damagedDatabase } from '../../store/damage.ts'
+import { damagedDatabase } from '../../store/damage/damage.ts'
 import { chainedHash, NO_HASH } from '../entries/hash-chain.ts'
 import { ROW_COLUMNS } from '../entries/entry-row.ts'
 import { count, maybeText, text } from '../entries/row-readers.ts'

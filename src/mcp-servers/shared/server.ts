@@ -2,7 +2,7 @@ import { McpServer } from '@modelcontextprotocol/server'
 import type { Clock } from '../../base/clock.ts'
 import type { Secret } from '../../base/secret.ts'
 import { redactor } from './http/redact.ts'
-import { RunningCalls } from './running-calls.ts'
+import { RunningCalls } from './serve/running-calls.ts'
 import { register } from './tool.ts'
 import type { Tool } from './tool.ts'
 

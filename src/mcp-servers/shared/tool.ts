@@ -1,8 +1,8 @@
 import type { CallToolResult, McpServer, ServerContext, ToolAnnotations } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import type { Clock } from '../../base/clock.ts'
-import { diagnostics } from './diagnostics.ts'
-import type { RunningCalls } from './running-calls.ts'
+import { diagnostics } from './serve/diagnostics.ts'
+import type { RunningCalls } from './serve/running-calls.ts'
 import { ToolFailure } from './tool-failure.ts'
 import { clean, mapStrings } from './text.ts'
 

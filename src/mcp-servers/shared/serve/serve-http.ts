@@ -6,10 +6,10 @@ import { createConnection } from 'node:net'
 import { localhostHostValidation, localhostOriginValidation, toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import type { McpServerFactory } from '@modelcontextprotocol/server'
-import { systemClock } from '../../base/clock.ts'
-import { BrokerError } from '../../base/errors.ts'
-import { drainable } from '../../runtime/drain.ts'
-import { DrainTimer } from '../../runtime/drain-timer.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import { drainable } from '../../../runtime/drain.ts'
+import { DrainTimer } from '../../../runtime/drain-timer.ts'
 
 /** Where a server listens: a Unix socket or a loopback port. */
 export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }

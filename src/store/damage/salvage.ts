@@ -1,11 +1,11 @@
 import { closeSync, constants, copyFileSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../../base/errors.ts'
 import { damagedDatabase } from './damage.ts'
-import { lockForOneBroker } from './database.ts'
-import { migrate } from './migrate.ts'
-import { prepare, type Row, type SqlValue, type Statement } from './sql.ts'
+import { lockForOneBroker } from '../database.ts'
+import { migrate } from '../migrate.ts'
+import { prepare, type Row, type SqlValue, type Statement } from '../sql.ts'
 
 /** What became of one table. */
 export interface SalvagedTable {

@@ -1,5 +1,5 @@
-import { systemClock } from '../../base/clock.ts'
-import { OutputWriter } from '../../runtime/output/output-writer.ts'
+import { systemClock } from '../../../base/clock.ts'
+import { OutputWriter } from '../../../runtime/output/output-writer.ts'
 
 /** Standard error of the program, for the operator. Writing never blocks and never throws. */
 export const diagnostics = new OutputWriter({

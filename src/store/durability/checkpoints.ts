@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { CheckpointStep } from './checkpoint-worker.ts'
-import type { WriteQueue } from './write-queue.ts'
+import type { WriteQueue } from '../write-queue.ts'
 
 /** A thousand pages, SQLite's own default. */
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024

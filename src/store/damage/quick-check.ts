@@ -1,4 +1,4 @@
-import { openReadOnly } from './read-only.ts'
+import { openReadOnly } from '../read-only.ts'
 
 const MAX_FINDINGS = 10
 

@@ -1,4 +1,4 @@
-import { BrokerError } from '../base/errors.ts'
+import { BrokerError } from '../../base/errors.ts'
 
 /** The refusal to work with a database whose content cannot be used, with the file, the reason and what helps. */
 export function damagedDatabase(path: string, cause: unknown): BrokerError {
