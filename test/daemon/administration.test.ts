@@ -460,7 +460,7 @@ function invalidMetricLines(text: string): string[] {
 
 test('ai.chat is routed, priced, recorded, and aborted with its caller like any chat', async () => {
   await using upstream = await scriptedUpstream(inTurn([json(200, whole)], [stall]))
-  await using broker = await startBroker({ env: openaiAt(upstream) })
+  await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_HANGUP: 'cut' } })
   const client = clientOf(broker)
   const options = { response_format: { type: 'text' } }
   const answer = await client.call('ai.chat', { messages, model: 'gpt-4o-mini', max_tokens: 7, options })
