@@ -98,7 +98,7 @@ test('a caller that disconnects mid-stream stops the provider at once and is cha
   expect(broker.openHolds()).toBe(0)
 })
 
-test('a caller that disconnects before a plain response stops the provider', async () => {
+test('with hang-up policy cut, a caller that disconnects before a plain response ends the request at its provider', async () => {
   await using upstream = await scriptedUpstream([stall])
   await using broker = await startBroker({ env: { ...openaiAt(upstream), AIBROKER_HANGUP: 'cut' } })
   await using client = openaiClient(broker.sockets.rest)
@@ -112,6 +112,8 @@ test('a caller that disconnects before a plain response stops the provider', asy
   await expect(answer).rejects.toThrow('aborted')
   expect(await received.closed).toBe('hung-up')
   await expect.poll(() => broker.rows()).toMatchObject([{ status: 'cancelled', provider: 'openai' }])
+  // Whether that stops the billing of a plain request is unknown.
+  expect(broker.rows()).toMatchObject([{ count_source: 'bounded' }])
 })
 
 test('a provider’s refusal keeps its status and message, in the shape that clients parse', async () => {

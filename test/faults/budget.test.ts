@@ -198,9 +198,9 @@ test('a provider that goes on beyond max_tokens is relayed as long as the budget
 })
 
 test.each([
-  { then: 'its end, is finished', more: false, finish: 'stop', status: 'finished' },
-  { then: 'further text, is cut', more: true, finish: 'length', status: 'exhausted' },
-])('a stream that has surely used up its budget, followed by $then', async ({ more, finish, status }) => {
+  { next: 'its end, is finished', more: false, finish: 'stop', status: 'finished' },
+  { next: 'further text, is cut', more: true, finish: 'length', status: 'exhausted' },
+])('a stream that has surely used up its budget, followed by $next', async ({ more, finish, status }) => {
   const gate = Promise.withResolvers<void>()
   const usage = { prompt_tokens: 10, completion_tokens: 240, total_tokens: 250 }
   // At least 240 tokens, of which the budget affords some 150.

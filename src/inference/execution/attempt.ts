@@ -45,6 +45,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   #state: AttemptState = 'waiting'
   #isCut = false
   #isStopped = false
+  /** All of the response is there, although it is of no use. */
+  #isWhole = false
   /** While draining: how the attempt will have ended, and what cancels its timer. */
   #drain: { readonly outcome: AttemptOutcome; readonly cancel: () => void } | undefined
   /** While waiting: chunks without content. */
@@ -283,7 +285,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
   }
 
   /** Charged, although the caller sees nothing of it yet. */
-  onPart(part: ChatChunk): void {
+  onPart(part: ChatChunk, isWhole = false): void {
+    this.#isWhole = isWhole
     this.meter.watch(part)
     this.#shared.record.add({ type: 'first-chunk', attempt: this })
     if (this.#drain === undefined) return
@@ -314,7 +317,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
 
   onError(error: BrokerError): void {
     if (this.#isClosed) return
-    this.#isCut = !isUnbilled(error)
+    this.#isCut = !this.#isWhole && !isUnbilled(error)
     // A provider that closes the connection has stopped. One that we stop waiting for may go on and bill the rest.
     const isOurs = this.#isStopped || error.code === 'upstream-timeout'
     const state = this.#isCut && isOurs && !this.#abortStopsBilling ? 'abandoned' : 'closed'

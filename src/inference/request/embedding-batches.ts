@@ -8,8 +8,11 @@ import { isEstimate } from '../usage/usage-meter.ts'
 
 /** Handles a response that may come in several parts. */
 export interface BatchResponseHandler extends ResponseHandler {
-  /** A part of the response has arrived and will be billed, whatever happens to the rest. */
-  onPart(response: ChatChunk): void
+  /**
+   * A part of the response has arrived and will be billed, whatever happens to the rest. After the whole of it, nothing more
+   * can be.
+   */
+  onPart(response: ChatChunk, isWhole?: boolean): void
 }
 
 /** Requests embeddings in batches, one after the other, where the provider has a maximum of inputs per request. */

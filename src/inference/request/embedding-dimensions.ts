@@ -35,7 +35,7 @@ export function enforceDimensions(
   let isRefused = false
   return {
     onChunk: (json, chunk) => listener.onChunk(json, chunk),
-    onPart: (part) => listener.onPart(part),
+    onPart: (part, isWhole) => listener.onPart(part, isWhole),
     onResponse(json, response) {
       const vectors = (response.data ?? []) as readonly Vector[]
       if (vectors.every(({ embedding }) => lengthOf(embedding) === requested.dimensions))
@@ -55,7 +55,7 @@ export function enforceDimensions(
 
   function refuse(response: ChatChunk, [first]: readonly Vector[]): void {
     isRefused = true
-    listener.onPart({ ...response, data: [] })
+    listener.onPart({ ...response, data: [] }, true)
     listener.onError(
       new BrokerError(
         'upstream-failed',
