@@ -176,11 +176,11 @@ test('a request falls back to the next provider when the first fails before its 
   const stream = await client.chat.completions.create({ model: 'gpt-4o-mini', messages, stream: true })
   const chunks = await allOf(stream)
   expect(chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('')).toBe('hi')
-  expect(first.requests).toHaveLength(1)
+  expect(first.requests).toHaveLength(2)
   expect(second.requests[0]?.body).toMatchObject({ model: 'openai/gpt-4o-mini' })
   await expect
     .poll(() => broker.rows())
-    .toMatchObject([{ status: 'finished', provider: 'openrouter', attempts: 2 }])
+    .toMatchObject([{ status: 'finished', provider: 'openrouter', attempts: 3 }])
   expect(String(broker.rows()[0]?.['attempts_detail'])).toContain('"status":503')
 })
 
