@@ -56,7 +56,6 @@ const HEADERS = `## Headers
 | \`X-Forwarded-For\` | on a Unix socket: the address for which a front end sends the request; it is charged |
 | \`HTTP-Referer\`, \`X-Title\` | the calling application, for the ledger and for OpenRouter |
 | \`Idempotency-Key\` | a repeated request of the same caller (address, context and token) gets the first response and is charged once; rate limits, pins and exceeded budgets apply to a repeat |
-| \`Idempotency-Key\` | a repeated request gets the first response and is charged once |
 | \`X-Budget-Wait-Ms\` | a request whose money is held by running requests waits for it, for at most 30,000 ms, before it gets a 402; without money for it, it gets the 402 at once |
 | \`X-Generation-Id\`, \`X-Request-Id\` (response) | the id of the request in the ledger and for \`GET /generation\` |
 | \`X-Aibroker-Tried\` (response) | the endpoints that were tried, in order |`
