@@ -36,7 +36,7 @@ export function adviceFor(error: unknown): string {
       return 'the file or its folder is read-only; make it writable, and try again'
     case 10:
     case 14:
-      return 'the disk or the folder does not work; check them, and try again'
+      return 'the disk is full or does not work; free some disk space or check the disk, and try again'
     default:
       return 'free some disk space, and try again'
   }

@@ -4,7 +4,7 @@ import { fstatSync, writeSync } from 'node:fs'
 interface Streams {
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
-  exit(code: number): never
+  readonly exit: (code: number) => never
 }
 
 const STDOUT = 1

@@ -181,7 +181,7 @@ function readWhatCanBeRead(
   const list = columns.join(', ')
   let failure: string | undefined
   try {
-    for (const row of prepare(old, `SELECT ${list} FROM ${table} NOT INDEXED`).iterate()) seen(row as Row)
+    for (const row of prepare(old, `SELECT ${list} FROM ${table} NOT INDEXED`).iterate()) seen(row)
     return undefined
   } catch (error) {
     failure = messageOf(error)
@@ -194,8 +194,7 @@ function readWhatCanBeRead(
 function readBackwards(old: DatabaseSync, table: string, list: string, seen: (row: Row) => void): void {
   for (const order of ['rowid DESC', '1 DESC'])
     try {
-      for (const row of prepare(old, `SELECT ${list} FROM ${table} ORDER BY ${order}`).iterate())
-        seen(row as Row)
+      for (const row of prepare(old, `SELECT ${list} FROM ${table} ORDER BY ${order}`).iterate()) seen(row)
       return
     } catch {
       // What came before the failure is copied; rows that are read twice replace themselves.
