@@ -61,7 +61,6 @@ class Batches implements ProviderCall {
     if (this.#isOver) return
     this.#isOver = true
     this.#current?.abort()
-    this.#mayOwePiece()
   }
 
   pause(): void {
