@@ -7,6 +7,7 @@ import { connect } from '../sdk/index.ts'
 import type { Client, Transport } from '../sdk/index.ts'
 import { withConnectRetry } from './terminal/connect-retry.ts'
 import { withProgress } from './terminal/progress.ts'
+import { printJson } from './terminal/terminal.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /** What every command gets from the program. */
@@ -40,6 +41,19 @@ export function globalsOf(command: Command): Globals {
 /** A client for the broker that the options or the environment name. It retries the connection and shows progress on a terminal. */
 export function clientOf(cli: Cli, globals: Globals): Client {
   return connect(withProgress(cli.terminal, withConnectRetry(cli.terminal, transportOf(cli, globals))))
+}
+
+/** Requests a result with the options of `command`, and prints it: as JSON with `--json`, else as text by `printText`. */
+export async function printResult<T>(
+  cli: Cli,
+  command: Command,
+  request: (client: Client) => Promise<T>,
+  printText: (terminal: Terminal, result: T) => void,
+): Promise<void> {
+  const globals = globalsOf(command)
+  const result = await request(clientOf(cli, globals))
+  if (globals.json) printJson(cli.terminal, result)
+  else printText(cli.terminal, result)
 }
 
 /** A client that neither retries the connection nor shows progress: for `health`, and for calls that are meant to wait. */

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
 import type { Params, Result } from '../../sdk/index.ts'
-import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import { clientOf, describeCommand, globalsOf, printResult } from '../cli.ts'
 import type { Cli, Globals } from '../cli.ts'
 import { formatUsd } from '../terminal/format.ts'
 import { ruleOf, formatRule, withRuleOptions } from './limit-options.ts'
@@ -22,12 +22,9 @@ export function limitsCommand(cli: Cli): Command {
     'hero_aibroker limits set context:lab --usd-per-day 5 --local-only',
     'hero_aibroker limits left --context lab',
   ])
-    .action(async (_options: unknown, command: Command) => {
-      const globals = globalsOf(command)
-      const rules = await clientOf(cli, globals).call('limits.list')
-      if (globals.json) return printJson(cli.terminal, rules)
-      printRules(cli.terminal, rules)
-    })
+    .action((_options: unknown, command: Command) =>
+      printResult(cli, command, (client) => client.call('limits.list'), printRules),
+    )
     .addCommand(setCommand(cli))
     .addCommand(removeCommand(cli))
     .addCommand(leftCommand(cli))

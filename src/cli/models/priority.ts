@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import type { Command } from 'commander'
 
 import type { Result } from '../../sdk/index.ts'
-import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import { clientOf, describeCommand, globalsOf, printResult } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { printTable } from '../terminal/table.ts'
 import { print, printJson } from '../terminal/terminal.ts'
@@ -14,12 +14,9 @@ export function priorityCommand(cli: Cli): Command {
     'hero_aibroker priority set groq 1',
     'hero_aibroker priority clear groq',
   ])
-    .action(async (_options: unknown, command: Command) => {
-      const globals = globalsOf(command)
-      const priorities = await clientOf(cli, globals).call('priority.list')
-      if (globals.json) return printJson(cli.terminal, priorities)
-      printPriorities(cli.terminal, priorities)
-    })
+    .action((_options: unknown, command: Command) =>
+      printResult(cli, command, (client) => client.call('priority.list'), printPriorities),
+    )
     .addCommand(setCommand(cli))
     .addCommand(clearCommand(cli))
 }

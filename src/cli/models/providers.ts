@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import { BrokerError } from '../../base/errors.ts'
 import type { Result } from '../../sdk/index.ts'
-import { clientOf, describeCommand, globalsOf } from '../cli.ts'
+import { clientOf, describeCommand, globalsOf, printResult } from '../cli.ts'
 import type { Cli } from '../cli.ts'
 import { formatMs } from '../terminal/format.ts'
 import { printTable } from '../terminal/table.ts'
@@ -18,12 +18,9 @@ export function providersCommand(cli: Cli): Command {
     'hero_aibroker providers test groq',
     'hero_aibroker providers --json | jq -r ".[] | select(.state != \\"ready\\").name"',
   ])
-    .action(async (_options: unknown, command: Command) => {
-      const globals = globalsOf(command)
-      const providers = await clientOf(cli, globals).call('providers.list')
-      if (globals.json) return printJson(cli.terminal, providers)
-      printProviders(cli.terminal, providers)
-    })
+    .action((_options: unknown, command: Command) =>
+      printResult(cli, command, (client) => client.call('providers.list'), printProviders),
+    )
     .addCommand(testCommand(cli))
 }
 
