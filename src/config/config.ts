@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 
+import { losesMost } from '../files/loses-most.ts'
 import { baseUrls, variableName } from './base-urls.ts'
 import { HTTP_CLIENTS, LOG_LEVELS, type Config, type Flags } from './config-type.ts'
 import { effectiveSettings } from './effective-settings.ts'
@@ -60,9 +61,15 @@ export function loadConfig(options: {
     adminToken: findSecret(secrets, 'ADMIN_TOKEN'),
     heroSecret: findSecret(secrets, 'HERO_SECRET'),
     keysOf: (name, keyEnv) => findKeys(keySources, keyVariables(name, keyEnv)),
-    rereadKeys() {
+    rereadKeys({ mayLoseMost = false } = {}) {
       const rereading = createSettings(env)
       const file = readEnvFile(secretsPath, rereading)
+      const [before, after] = [keySources[1] ?? {}, file].map((values) => Object.keys(values).length)
+      if (!mayLoseMost && losesMost(before ?? 0, after ?? 0))
+        rereading.addError(
+          secretsPath,
+          `has ${after} of ${before} variables: is it cut off? If it is meant, run “hero_aibroker config reload --force”`,
+        )
       rereading.throwIfInvalid()
       keySources = [env, file]
       return ONLY_AT_START.filter(

@@ -86,8 +86,8 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     settings: config.effective,
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
-    reload: async () => {
-      const waiting = registry.reload()
+    reload: async (options) => {
+      const waiting = await registry.reload(options)
       await broadcast.registrySent()
       return waiting
     },
