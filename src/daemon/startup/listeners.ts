@@ -1,7 +1,9 @@
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
+import type { McpTools } from '../services/mcp-tools.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
 import { broadcastingRules, broadcastingTokens } from '../workers/primary/broadcast-changes.ts'
 import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
@@ -78,7 +80,7 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
-    hostWarnings: () => warnings.current(),
+    hostWarnings: () => [...warnings.current(), ...toolWarnings(services.tools)],
     knownProviders: () => registry.known(),
     priorities,
     metrics: services.metrics,
@@ -87,9 +89,21 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     contextSockets: config.contextSockets,
     rollsUp: config.rollsUp,
     reload: async (options) => {
-      const waiting = await registry.reload(options)
+      const [reloaded, toolProblem] = await Promise.all([
+        registry.reload(options).catch((error: unknown) => asBrokerError(error)),
+        services.tools.configured?.reloadConfig(options),
+      ])
       await broadcast.registrySent()
-      return waiting
+      if (reloaded instanceof BrokerError && toolProblem === undefined) throw reloaded
+      const problems = [reloaded instanceof BrokerError ? reloaded.message : undefined, toolProblem]
+      if (problems.some((problem) => problem !== undefined))
+        throw new BrokerError('bad-request', problems.filter((problem) => problem !== undefined).join('\n'))
+      return reloaded instanceof BrokerError ? [] : reloaded
     },
   })
+}
+
+/** What is wrong with the MCP file; servers that are down are no fault of the configuration. */
+function toolWarnings({ configured }: McpTools): readonly string[] {
+  return configured?.configProblems() ?? []
 }

@@ -2,7 +2,8 @@ import type { InferenceRequest } from '../../../inference/request/inference-requ
 import type { ProviderSetting } from '../../../catalog/provider-setting.ts'
 import type { Clock } from '../../../base/clock.ts'
 import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
-import { readMcpConfig, watchFile } from '../../../mcp/config/config-file.ts'
+import { readMcpConfig } from '../../../mcp/config/config-file.ts'
+import { watchFile } from '../../../files/watch-file.ts'
 import { ToolPolicy } from '../../../mcp/policy/tool-policy.ts'
 
 /** Thrown when a worker finds, after reading a request, that only the primary can serve it. */
@@ -37,16 +38,17 @@ export async function openWorkerTools(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<{ readonly tools: McpGateway; close(): void }> {
   let policy = new ToolPolicy([], clock)
-  const read = async (path: string): Promise<void> => {
-    const { policies } = await readMcpConfig(path, environment)
-    policy = new ToolPolicy(policies, clock)
+  const read = (path: string): void => {
+    try {
+      const { policies } = readMcpConfig(path, environment)
+      policy = new ToolPolicy(policies, clock)
+    } catch {
+      // A file that can't be parsed changes nothing, as in the primary, which logs it.
+    }
   }
-  if (configPath !== undefined) await read(configPath)
-  const close =
-    configPath === undefined
-      ? () => undefined
-      : // A file that can't be parsed changes nothing, as in the primary, which logs it.
-        watchFile(configPath, clock, () => void read(configPath).catch(() => undefined))
+  if (configPath !== undefined) read(configPath)
+  const watch = configPath === undefined ? undefined : watchFile(configPath, clock, () => read(configPath))
+  const close = (): void => watch?.close()
   const chatTools: McpGateway['chatTools'] = (caller) => {
     if (policy.chatTools(caller).length > 0) throw new ForwardRequired()
     return []

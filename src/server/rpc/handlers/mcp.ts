@@ -1,6 +1,7 @@
 import { BrokerError } from '../../../base/errors.ts'
 import { usdText } from '../../../base/money.ts'
 import { truncate } from '../../../base/text.ts'
+import type { EntryProblem } from '../../../mcp/config/config.ts'
 import type { McpGateway } from '../../../mcp/mcp-gateway.ts'
 import type { ListedTool } from '../../../mcp/types.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
@@ -64,16 +65,26 @@ function toolRow({ server, definition, price }: ListedTool): Result<'mcp.list_to
 
 function serverRows(tools: McpGateway): Result<'mcp.servers'> {
   const held = Map.groupBy(tools.heldTools(), ({ server }) => server)
-  return tools.servers().map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
-    name,
-    state,
-    ...(problem === undefined ? {} : { problem }),
-    ...(era === undefined ? {} : { era }),
-    tools: counts.tools,
-    connections: counts.connections,
-    restarts: counts.restarts,
-    calls_running: callsRunning,
-    warnings: [...warnings],
-    held: (held.get(name) ?? []).map(({ tool, reason }) => ({ tool, reason })),
-  }))
+  const leftOut = tools.leftOut().filter(({ server }) => server !== '*')
+  return [
+    ...tools.servers().map(({ name, state, problem, era, callsRunning, warnings, ...counts }) => ({
+      name,
+      state,
+      ...(problem === undefined ? {} : { problem }),
+      ...(era === undefined ? {} : { era }),
+      tools: counts.tools,
+      connections: counts.connections,
+      restarts: counts.restarts,
+      calls_running: callsRunning,
+      warnings: [...warnings],
+      held: (held.get(name) ?? []).map(({ tool, reason }) => ({ tool, reason })),
+    })),
+    ...leftOut.map(leftOutRow),
+  ]
+}
+
+/** An entry of the MCP file that can't be used. */
+function leftOutRow({ server, reason }: EntryProblem): Result<'mcp.servers'>[number] {
+  const counts = { tools: 0, connections: 0, restarts: 0, calls_running: 0 }
+  return { name: server, state: 'invalid', problem: reason, ...counts, warnings: [], held: [] }
 }
