@@ -29,7 +29,7 @@ export function selectFor(
     if (query.requested.preferences !== NO_PREFERENCES) prefetchRouterEndpoints(plan, services)
     return plan
   } catch (error) {
-    throw explainExclusion(error, services.limits.restrictionsFor(caller))
+    throw explainExclusion(error, services.limits.restrictionsFor(caller), services.providers())
   }
 }
 

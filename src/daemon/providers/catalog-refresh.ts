@@ -213,7 +213,7 @@ async function refreshOne(
     )
     const before = statuses.get(provider.id) ?? { models: 0, fetchedAt: undefined }
     statuses.set(provider.id, { ...before, provider: provider.id, triedAt, problem: message })
-    return { provider: provider.id, models: 0, problem: message }
+    return { provider: provider.id, models: before.models, problem: message }
   }
 }
 

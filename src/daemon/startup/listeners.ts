@@ -1,5 +1,6 @@
 import { asBrokerError, BrokerError } from '../../base/errors.ts'
 import type { Flags } from '../../config/config.ts'
+import { ineffectiveSettings } from '../../config/effective-settings.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
@@ -80,7 +81,11 @@ function createHandlers(built: BuiltDaemon, tcp: () => TcpAddress | undefined): 
     dataDir: config.dataDir,
     modelsPath: config.modelsConfigPath,
     problems: () => registry.problems(),
-    hostWarnings: () => [...warnings.current(), ...toolWarnings(services.tools)],
+    hostWarnings: () => [
+      ...ineffectiveSettings(config),
+      ...warnings.current(),
+      ...toolWarnings(services.tools),
+    ],
     knownProviders: () => registry.known(),
     priorities,
     metrics: services.metrics,

@@ -3,7 +3,7 @@ import { BrokerError } from '../../../base/errors.ts'
 import { truncate } from '../../../base/text.ts'
 import type { Services } from '../../../inference/services/services.ts'
 import type { Model } from '../../../catalog/catalog.ts'
-import { findByName } from '../../../catalog/find-model.ts'
+import { findByName, isServed } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
@@ -62,13 +62,17 @@ function listedModels(services: Services): Listed[] {
 
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function toListed(model: Model, { providers }: Services): Listed | undefined {
+  if (!isServed(model)) return undefined
   const endpoint = model.endpoints.find(({ provider }) => providers().has(provider))
   return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
 }
 
 function listed(name: string, services: Services): Listed {
-  const found = toListed(modelNamed(name, services), services)
+  const model = modelNamed(name, services)
+  const found = toListed(model, services)
   if (found !== undefined) return found
+  if (!isServed(model))
+    throw new BrokerError('not-found', `“${name}” is a model for ${model.kind}, which is not served yet`)
   throw new BrokerError('not-found', `“${name}” is known, but no provider that offers it is set up here`)
 }
 

@@ -104,7 +104,7 @@ export const mcpMethods = {
     role: 'caller',
     allowsLargeParams: true,
     example: {
-      params: { name: 'ping__echo', arguments: { text: 'hello' } },
+      params: { name: 'ping__ping', arguments: { message: 'hello' } },
       result: { content: [{ type: 'text', text: 'hello' }] },
     },
   },
