@@ -13,7 +13,7 @@ export interface Problem {
 /** As many problems are listed; further ones are only counted. */
 const MAX_PROBLEMS = 50
 /** Paths and messages quote the file, whose keys and values can be of any length. */
-const MAX_TEXT = 300
+const MAX_TEXT = 600
 /** A file that says more by its aliases is refused: a few lines of them can stand for a billion entries. */
 const MAX_NODES = 500_000
 /** A models file has eight levels. */
