@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { systemClock, type Clock } from '../../src/base/clock.ts'
 import { watchFile } from '../../src/files/watch-file.ts'
 import { tempFolder } from '../support/temp-folder.ts'
@@ -13,14 +13,14 @@ test('a file that is written, replaced, removed and created again is reported ea
   writeFileSync(path, '1')
   using watched = watching(path)
   writeFileSync(path, '2')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   writeFileSync(`${path}.new`, '3')
   renameSync(`${path}.new`, path)
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   rmSync(path)
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   writeFileSync(path, '4')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
 })
 
 test('a file of a ConfigMap is reported each time when its folder is swapped', async () => {
@@ -31,7 +31,7 @@ test('a file of a ConfigMap is reported each time when its folder is swapped', a
   using watched = watching(join(folder.path, 'file'))
   for (const version of ['2', '3', '4']) {
     swap(version)
-    await watched.changed()
+    expect(await watched.changed()).toBe(true)
   }
 })
 
@@ -44,15 +44,15 @@ test('a file behind links is reported when it is written at its own place, and w
   symlinkSync('etc/current/file', at('file'))
   using watched = watching(at('file'))
   writeFileSync(at('repo/file'), 'written')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   symlinkSync('../other', at('etc/next'))
   renameSync(at('etc/next'), at('etc/current'))
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   writeFileSync(at('other/file'), 'written')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   unlinkSync(at('file'))
   symlinkSync('repo/file', at('file'))
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
 })
 
 test('a file in a folder that is created only later is reported', async () => {
@@ -60,9 +60,9 @@ test('a file in a folder that is created only later is reported', async () => {
   const path = join(folder.path, 'a', 'b', 'file')
   using watched = watching(path)
   mkdirSync(join(folder.path, 'a', 'b'), { recursive: true })
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   writeFileSync(path, '1')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
 })
 
 test('a change that no event announces is found by the poll', async () => {
@@ -77,7 +77,7 @@ test('a change that no event announces is found by the poll', async () => {
   mkdirSync(join(folder.path, 'outer', 'inner'), { recursive: true })
   writeFileSync(path, '2')
   clock.poll()
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
 })
 
 test('links that lead to each other are watched without an end', async () => {
@@ -88,7 +88,7 @@ test('links that lead to each other are watched without an end', async () => {
   using watched = watching(at('a'))
   unlinkSync(at('b'))
   writeFileSync(at('b'), '1')
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
 })
 
 test('other files of the folder are not reported', async () => {
@@ -99,7 +99,7 @@ test('other files of the folder are not reported', async () => {
   using watched = watching(path, clock)
   for (let at = 0; at < 50; at++) writeFileSync(join(folder.path, `other-${at}`), '1')
   utimesSync(path, 1, 1)
-  await watched.changed()
+  expect(await watched.changed()).toBe(true)
   expect(watched.count()).toBe(1)
 })
 
@@ -118,11 +118,13 @@ function watching(path: string, clock: Clock = quickClock) {
   const watch = watchFile(path, clock, () => changes++)
   return {
     count: () => changes,
-    async changed(): Promise<void> {
-      await expect.poll(() => changes, { timeout: 5000, interval: 5 }).toBeGreaterThan(seen)
+    /** Whether something was reported since the last call; waits for it. */
+    async changed(): Promise<boolean> {
+      await vi.waitUntil(() => changes > seen, { timeout: 5000, interval: 5 })
       // The events of one change may arrive apart.
       await new Promise((resolve) => setTimeout(resolve, 30))
       seen = changes
+      return true
     },
     [Symbol.dispose]: () => watch.close(),
   }

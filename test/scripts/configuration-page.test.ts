@@ -146,10 +146,10 @@ describe('the keys of the MCP file are those that are accepted', () => {
     ['chat', 'chatShape', (key: string) => ({ mcpServers: [], chat: { [key]: 'x' } })],
   ] as const)('%s', (part, shape, fileWith) => {
     const body = new RegExp(`const ${shape} = z.strictObject\\(\\{([^]*?)\\n\\}\\)`).exec(shapes)?.[1] ?? ''
-    const declared = [...body.matchAll(/^ {2}(\w+):/gm)].map(([, key]) => key)
+    const declared = [...body.matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key)
     expect(Object.keys(MCP_FILE[part].keys).toSorted()).toEqual(declared.toSorted())
     for (const key of declared) {
-      const { problems } = parseMcpConfig(JSON.stringify(fileWith(key ?? '')), { file: 'f', environment: {} })
+      const { problems } = parseMcpConfig(JSON.stringify(fileWith(key)), { file: 'f', environment: {} })
       expect(JSON.stringify(problems)).not.toContain('nrecognized')
     }
   })

@@ -37,11 +37,13 @@ export async function openWorkerTools(
   clock: Clock,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<{ readonly tools: McpGateway; close(): void }> {
-  let policy = new ToolPolicy([], clock)
+  let policy: ToolPolicy | undefined
   const read = (path: string): void => {
     try {
-      const { policies } = readMcpConfig(path, environment)
-      policy = new ToolPolicy(policies, clock)
+      const { policies, problems } = readMcpConfig(path, environment)
+      // A policy that can't be read replaces no good one, as in the primary.
+      if (policy === undefined || problems.every(({ server }) => server !== '*'))
+        policy = new ToolPolicy(policies, clock)
     } catch {
       // A file that can't be parsed changes nothing, as in the primary, which logs it.
     }
@@ -50,7 +52,7 @@ export async function openWorkerTools(
   const watch = configPath === undefined ? undefined : watchFile(configPath, clock, () => read(configPath))
   const close = (): void => watch?.close()
   const chatTools: McpGateway['chatTools'] = (caller) => {
-    if (policy.chatTools(caller).length > 0) throw new ForwardRequired()
+    if ((policy?.chatTools(caller) ?? []).length > 0) throw new ForwardRequired()
     return []
   }
   return { tools: standIn<McpGateway>({ chatTools }, () => new ForwardRequired()), close }
