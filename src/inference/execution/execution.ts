@@ -28,6 +28,9 @@ import { RequestRecord } from './request-record.ts'
 import { Reservation } from './reservation.ts'
 import { restOfRestarted, restOfContinued } from './resumed-stream.ts'
 
+/** How long a dropped attempt is read on after the response. */
+const MAX_DROPPED_DRAIN_MS = 5000
+
 /** Capability of a model, in the catalog's words: it continues the beginning of a response. */
 const CONTINUES = 'assistant_prefix'
 
@@ -273,7 +276,18 @@ export class Execution implements Stoppable, CallerWatcher {
 
   /** At once, unless an attempt is still being drained or tokens have to be counted. */
   #settle(): void | Promise<void> {
-    if (this.#hedged !== undefined) return this.#hedged.ended().then(() => this.#settleNow())
+    if (this.#hedged !== undefined) return this.#settleHedged(this.#hedged)
+    return this.#settleNow()
+  }
+
+  /** A dropped attempt is read on for its usage, but the row does not wait for it for long: then it has an upper bound. */
+  async #settleHedged(hedged: HedgedAttempts): Promise<void> {
+    const { clock } = this.#services
+    const cancel = clock.after(MAX_DROPPED_DRAIN_MS, () =>
+      hedged.stop(new BrokerError('stopping', 'the response is over')),
+    )
+    await hedged.ended()
+    cancel()
     return this.#settleNow()
   }
 
