@@ -285,8 +285,7 @@ class StoredLedger implements Ledger {
     }
     return memoryProblems(snapshot, {
       heads: this.#entries.heads,
-      spentBy: (caller) =>
-        this.#balances.of(caller).spent - (unwritten.get(payerAccount(caller)) ?? (ZERO as bigint)),
+      spentBy: (caller) => this.#balances.of(caller).spent - (unwritten.get(payerAccount(caller)) ?? ZERO),
     })
   }
 

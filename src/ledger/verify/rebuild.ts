@@ -53,7 +53,7 @@ function keepTotals(database: Rewriting, rolledUp: number): void {
     const own = known.get(key) ?? ADDED.map(() => 0n)
     known.set(
       key,
-      own.map((sum, at) => sum + BigInt(values[DAY_KEY.length + at] as bigint)),
+      own.map((sum, at) => sum + (values[DAY_KEY.length + at] as bigint)),
     )
   }
   for (const row of database.prepare(SUMS_BY_DAY).all(0, rolledUp)) add(Object.values(row))
