@@ -36,7 +36,8 @@ export function adviceFor(error: unknown): string {
       return 'the file or its folder is read-only; make it writable, and try again'
     case 10:
     case 14:
-      return 'the disk or the folder does not work; check them, and try again'
+      // Some systems report a full disk or a quota as a failed write.
+      return 'free some disk space, or check the disk and its folder, and try again'
     default:
       return 'free some disk space, and try again'
   }
