@@ -297,7 +297,7 @@ test('a tool without a price is recorded as unpriced, and a caller with a budget
   await expect.poll(() => broker.rows()).toMatchObject([{ cost_nano: null, unpriced: 1 }, { unpriced: 1 }])
   expect(await broker.rpc('usage.summary')).toMatchObject({ totals: { cost_usd: '0', unpriced: 2 } })
   const { warnings } = (await broker.rpc('info')) as { warnings: string[] }
-  expect(warnings.join()).toContain('2 rows of the last 24 hours cost nobody knows what')
+  expect(warnings.join()).toContain('the cost of 2 rows of the last 24 hours is unknown')
   const { tools } = (await broker.rpc('mcp.list_tools')) as { tools: object[] }
   expect(tools[0]).not.toHaveProperty('price_usd')
 })

@@ -118,7 +118,7 @@ function acceptRawJson(server: FastifyInstance): void {
 
 function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['reportBug'] {
   return ({ method, routeOptions }, thrown) =>
-    logger?.error({ door: name, method, route: routeOptions.url, err: thrown }, 'a bug')
+    logger?.error({ listener: name, method, route: routeOptions.url, err: thrown }, 'a bug')
 }
 
 function errorRenderer(
