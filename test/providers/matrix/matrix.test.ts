@@ -83,7 +83,7 @@ class Vendor {
       {
         ...(this.wire.kind === undefined ? {} : { modelLine: 'kind: embedding' }),
         // The pauses before retries are short here; timeouts are not.
-        timerMs: (ms) => (ms <= 10_000 ? Math.min(ms, 10) : ms),
+        timerMs: (ms) => (ms <= 5_000 ? Math.min(ms, 10) : ms),
       },
     )
   }
