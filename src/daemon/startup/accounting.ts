@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { createRefusedRequests, type RefusedRequests } from '../../ledger/usage/refused-requests.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
 import { reading } from '../../store/damage/damage.ts'
@@ -14,6 +15,7 @@ export interface DaemonAccounting {
   readonly ledger: Ledger
   readonly limitStore: LimitStore
   readonly limits: Limits
+  readonly refused: RefusedRequests
   readonly tokenCounter: TokenCounter
   /** Seeded with the latest entries of the ledger. */
   readonly endpointStats: EndpointStats
@@ -45,7 +47,9 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   stack.defer(startRollingUp(ledger, clock))
   const endpointStats = createEndpointStats(clock)
   seed(endpointStats, ledger, instance)
-  return { ledger, limitStore, limits, tokenCounter, endpointStats }
+  const refused = reading(store.path, () => createRefusedRequests(store, clock))
+  stack.defer(() => refused.flush())
+  return { ledger, limitStore, limits, refused, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */

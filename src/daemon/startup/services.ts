@@ -38,7 +38,7 @@ export interface DaemonServices {
 export async function buildServices(
   instance: DaemonInstance,
   { store, callerCredentials }: DaemonStorage,
-  { ledger, limits, tokenCounter, endpointStats }: DaemonAccounting,
+  { ledger, limits, refused, tokenCounter, endpointStats }: DaemonAccounting,
   { registry, health }: DaemonProviders,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
@@ -66,6 +66,7 @@ export async function buildServices(
       warnings.raise(OPEN_FILES, OPEN_FILES_EXHAUSTED),
     ),
     accounting,
+    refusals: refused,
     health,
     inFlight: createInFlight(),
     upstreamIds: reading(store.path, () => createUpstreamIds({ store, clock, keepDays: config.keepDays })),
@@ -78,7 +79,7 @@ export async function buildServices(
     toolChats: configured === undefined ? undefined : createToolChats(configured, ledger),
   }
   return {
-    admin: { ...inference, ledger, limits, modelLists: registry.lists, health, tools: configured },
+    admin: { ...inference, ledger, limits, refused, modelLists: registry.lists, health, tools: configured },
     http: { concurrencyLimit: createConcurrencyLimit(config.maxOpenRequests) },
     replay: {
       idempotency: reading(store.path, () =>

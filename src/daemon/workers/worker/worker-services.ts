@@ -91,6 +91,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       resolve: (id) => id,
     },
+    refusals: { count: (caller, status) => send({ type: 'refusal', caller, status }) },
     clock,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
