@@ -20,6 +20,7 @@ import { withMetrics } from '../../telemetry/record-settlement.ts'
 import { reading } from '../../store/damage/damage.ts'
 import { createMetrics, type Metrics } from '../../telemetry/metrics.ts'
 import { openMcpTools, type McpTools } from '../services/mcp-tools.ts'
+import type { WorkerBroadcast } from '../workers/primary/worker-broadcast.ts'
 import type { DaemonAccounting } from './accounting.ts'
 import type { DaemonInstance } from './instance.ts'
 import type { DaemonProviders } from './providers.ts'
@@ -40,6 +41,7 @@ export async function buildServices(
   { store, callerCredentials }: DaemonStorage,
   { ledger, limits, refused, tokenCounter, endpointStats }: DaemonAccounting,
   { registry, health }: DaemonProviders,
+  broadcast: WorkerBroadcast,
 ): Promise<DaemonServices> {
   const { config, clock, log, sockets, warnings, stack } = instance
   const metrics = createMetrics(clock)
@@ -52,6 +54,7 @@ export async function buildServices(
       ledger,
       limits,
       identity: createCallerIdentity({ credentials: callerCredentials, socketFolder: sockets.folder }),
+      onPolicies: () => void broadcast.send('tool-policies'),
     }),
   )
   const { configured } = tools

@@ -7,6 +7,7 @@ import type { RefusalStatus } from '../../../ledger/usage/refused-requests.ts'
 import type { LimitAdmission, Allowance } from '../../../limits/limits.ts'
 import type { ResponseTokens } from '../../../limits/response-tokens.ts'
 import type { StoredRule } from '../../../limits/effective-limits.ts'
+import type { PolicyConfig } from '../../../mcp/config/config.ts'
 import type { RegistryState } from '../../providers/provider-registry.ts'
 
 /** What a worker sends to the primary. */
@@ -83,10 +84,11 @@ export type StateUpdate =
   | { readonly topic: 'registry'; readonly value: RegistryState }
   | { readonly topic: 'rules'; readonly value: readonly StoredRule[] }
   | { readonly topic: 'tokens'; readonly value: readonly StoredToken[] }
+  | { readonly topic: 'tool-policies'; readonly value: readonly PolicyConfig[] }
 
 export type Topic = StateUpdate['topic']
 
-export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens']
+export const TOPICS: readonly Topic[] = ['registry', 'rules', 'tokens', 'tool-policies']
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 

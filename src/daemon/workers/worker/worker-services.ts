@@ -34,7 +34,7 @@ export interface WorkerServices {
   readonly services: InferenceServices
   readonly http: HttpServices
   readonly accounting: RemoteAccounting
-  applyUpdate(update: Exclude<StateUpdate, { topic: 'tokens' }>): void
+  applyUpdate(update: Extract<StateUpdate, { topic: 'registry' | 'rules' }>): void
   close(): Promise<void>
 }
 
