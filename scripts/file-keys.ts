@@ -95,6 +95,11 @@ export const MODELS_FILE: Readonly<
         'the built-in knowledge',
         'Whether an aborted response is charged no further.',
       ],
+      abort_stops_plain_billing: [
+        'true or false',
+        'the built-in knowledge',
+        'The same for responses that are not streamed.',
+      ],
       models: [
         '`listed` or `any`',
         '`listed`',
@@ -157,6 +162,11 @@ export const MCP_FILE: Readonly<Record<'server' | 'policy' | 'chat', FileKeys>> 
         'true or false',
         'false',
         'One connection for all callers, for servers known to be stateless.',
+      ],
+      forwardCaller: [
+        'true or false',
+        'true for `mcp_hero`',
+        'Whether it learns who calls its tools, to act as them; only for programs of this package.',
       ],
       review: ['`drift`, `all`, `off`', '`drift`', 'Which tool definitions wait for approval.'],
       allow: ['list of patterns', '`*`', 'The tools that are offered.'],

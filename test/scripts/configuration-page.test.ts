@@ -13,8 +13,8 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Variables that are no settings: the home folder, and the mark of processes that we start. */
-const NO_SETTINGS = new Set(['HOME', 'HERO_AIBROKER_TREE', 'HERO_SOCKETS'])
+/** Variables that are no settings: the home folder, the mark of processes that we start, and what a sandbox tells its program. */
+const NO_SETTINGS = new Set(['HOME', 'HERO_AIBROKER_TREE', 'HERO_SOCKETS', 'HERO_CONNECTIONS'])
 const FOLDER_VARIABLES = ['PATH_VAR', 'PATH_ROOT', 'PATH_SOCKETS', 'PATH_SOCKET', 'HERO_SOCKET_DIR']
 
 test('the daemon reads exactly the variables of the page', () => {
@@ -85,6 +85,8 @@ test('each variable and flag of the page changes its setting', () => {
     AIBROKER_ROLL_UP_64: 'on',
     AIBROKER_TRUSTED_PROXIES: '10.0.0.1',
     AIBROKER_CONTEXT_SOCKETS: 'lab',
+    AIBROKER_DURABILITY: 'full',
+    AIBROKER_HOSTS: 'ai.example.org',
   }
   for (const { name, variables, type } of SETTINGS)
     for (const variable of variables) {
