@@ -34,7 +34,13 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
   let state: 'starting' | 'serving' | 'stopping' = 'starting'
   const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
   const handlers = createHandlers(built, { tcp: () => tcp, isServing })
-  const streams = brokerStreams({ logs: log })
+  const streams = brokerStreams({
+    logs: log,
+    services: admin,
+    reports: built.accounting.reports,
+    isMother: config.isMother,
+    version: VERSION,
+  })
   const { bearerVerifier } = storage
   const parts = {
     config,
@@ -109,6 +115,7 @@ function createHandlers(
   const { registry, priorities } = providers
   return brokerHandlers({
     services: services.admin,
+    reports: accounting.reports,
     http: services.http,
     rules: broadcastingRules(accounting.limitStore, () => broadcast.send('rules')),
     tokens: broadcastingTokens(storage.tokens, () => broadcast.send('tokens')),
