@@ -227,7 +227,7 @@ const withRule = (...rules: readonly Rule[]) => probes().filter(({ rule }) => ru
 
 /** Measured performance and clocks change by themselves. */
 const VOLATILE =
-  /^(uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
+  /^(as_of|uptime_.*|latency_.*|throughput_.*|tokens_per_second|success_percent|duration_ms|ms|etag)$/
 
 function stable(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(stable)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Flags } from '../../config/config.ts'
 import { SIGNING_KEY_FILE } from '../../ledger/verify/anchor.ts'
 import { brokerHandlers, brokerStreams } from '../../server/rpc/handlers/index.ts'
+import { createReportMarks, type ReportMarks } from '../../server/rpc/calls/request-filter.ts'
 import type { Handlers } from '../../server/rpc/calls/handler-types.ts'
 import { VERSION } from '../../runtime/version.ts'
 import { openListeners, type TcpAddress } from '../listeners/listeners.ts'
@@ -33,11 +34,13 @@ export async function startListeners(built: BuiltDaemon, flags: Flags): Promise<
   let sharedSockets: { isServing(): boolean } | undefined
   let state: 'starting' | 'serving' | 'stopping' = 'starting'
   const isServing = (): boolean => state === 'serving' && sharedSockets?.isServing() !== false
-  const handlers = createHandlers(built, { tcp: () => tcp, isServing })
+  const marks = createReportMarks()
+  const handlers = createHandlers(built, { tcp: () => tcp, isServing, marks })
   const streams = brokerStreams({
     logs: log,
     services: admin,
     reports: built.accounting.reports,
+    marks,
     isMother: config.isMother,
     version: VERSION,
   })
@@ -108,7 +111,11 @@ const loadWorkers = () => import('../workers/primary/clustered-listeners.ts')
 /** The methods of the RPC contract, on what the daemon has built. */
 function createHandlers(
   built: BuiltDaemon,
-  listeners: { readonly tcp: () => TcpAddress | undefined; readonly isServing: () => boolean },
+  listeners: {
+    readonly tcp: () => TcpAddress | undefined
+    readonly isServing: () => boolean
+    readonly marks: ReportMarks
+  },
 ): Handlers {
   const { instance, storage, accounting, providers, services, broadcast } = built
   const { config, clock, log, sockets, warnings, startedAt } = instance

@@ -2,12 +2,12 @@ import { openDerived, type DerivedStore } from '../../store/derived.ts'
 import type { Row, Statement } from '../../store/sql.ts'
 
 /** Rows that are added up in one transaction: a longer one would delay checkpoints of the ledger. */
-const SLICE = 20_000
+const SLICE = 50_000
 
 /** Seconds of a quarter of an hour: the offsets of all time zones in use are multiples of it. */
 export const QUARTER_S = 900
-const HOUR_S = 3600
-const DAY_S = 86_400
+/** Days of UTC. */
+export const DAY_S = 86_400
 
 /** Latencies are counted in buckets that grow by a tenth, so that a percentile is right to 5 %. */
 export const LATENCY_GROWTH = 1.1
@@ -24,9 +24,14 @@ CREATE TABLE quarters (
   cached_tokens INTEGER, reasoning_tokens INTEGER, cost_nano INTEGER, uncertain_nano INTEGER, unpriced INTEGER,
   PRIMARY KEY (quarter, series)
 ) WITHOUT ROWID;
+CREATE TABLE days (
+  day INTEGER, series INTEGER, requests INTEGER, failed INTEGER, prompt_tokens INTEGER, completion_tokens INTEGER,
+  cached_tokens INTEGER, reasoning_tokens INTEGER, cost_nano INTEGER, uncertain_nano INTEGER, unpriced INTEGER,
+  PRIMARY KEY (day, series)
+) WITHOUT ROWID;
 CREATE TABLE latencies (
-  hour INTEGER, series INTEGER, bucket INTEGER, first_tokens INTEGER, durations INTEGER,
-  PRIMARY KEY (hour, series, bucket)
+  series INTEGER, day INTEGER, bucket INTEGER, first_tokens INTEGER, durations INTEGER,
+  PRIMARY KEY (series, day, bucket)
 ) WITHOUT ROWID;
 CREATE TABLE marks (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 `
@@ -77,34 +82,47 @@ const ADD_SERIES = `
   INSERT OR IGNORE INTO series (${NAMES})
   SELECT DISTINCT ${IN_ROWS.map(([, sql]) => sql).join(', ')} FROM source.request_logs WHERE seq > ?1 AND seq <= ?2`
 
-const ADD_QUARTERS = `
-  INSERT INTO quarters
-  SELECT r.quarter, s.id, ${SUM_COLUMNS.map((name) => `r.${name}`).join(', ')} FROM (
-    SELECT started_at / ${QUARTER_S} AS quarter, ${ROW_NAMES}, ${ROW_SUMS}
+/** Adds rows to `quarters` or `days`. */
+function addSums(table: 'quarters' | 'days', seconds: number): string {
+  return `
+  INSERT INTO ${table}
+  SELECT r.period, s.id, ${SUM_COLUMNS.map((name) => `r.${name}`).join(', ')} FROM (
+    SELECT started_at / ${seconds} AS period, ${ROW_NAMES}, ${ROW_SUMS}
     FROM source.request_logs WHERE seq > ?1 AND seq <= ?2 GROUP BY ${range(IN_ROWS.length + 1)}
   ) r JOIN series s ON ${SAME_SERIES} WHERE true
   ON CONFLICT DO UPDATE SET ${SUM_COLUMNS.map((name) => `${name} = ${name} + excluded.${name}`).join(', ')}`
+}
+
+/** The number of the series that stands for all of them in `latencies`. */
+export const ALL_SERIES = 0
 
 /** @param counts the columns for first tokens and durations. */
-function addLatencies(measured: string, counts: string): string {
-  return `
-  INSERT INTO latencies
-  SELECT r.hour, s.id, r.bucket, ${counts} FROM (
-    SELECT started_at / ${HOUR_S} AS hour, ${ROW_NAMES},
-      CAST(ln(max(${measured}, 1)) / ln(${LATENCY_GROWTH}) AS INTEGER) AS bucket, count(*) AS n
-    FROM source.request_logs WHERE seq > ?1 AND seq <= ?2 AND ${measured} IS NOT NULL AND adjusts IS NULL
-    GROUP BY ${range(IN_ROWS.length + 2)}
-  ) r JOIN series s ON ${SAME_SERIES} WHERE true
-  ON CONFLICT DO UPDATE SET first_tokens = first_tokens + excluded.first_tokens, durations = durations + excluded.durations`
+function addLatencies(measured: string, counts: string): string[] {
+  const bucket = `CAST(ln(max(${measured}, 1)) / ln(${LATENCY_GROWTH}) AS INTEGER) AS bucket`
+  const rows = `FROM source.request_logs WHERE seq > ?1 AND seq <= ?2 AND ${measured} IS NOT NULL AND adjusts IS NULL`
+  const add = `ON CONFLICT DO UPDATE SET
+    first_tokens = first_tokens + excluded.first_tokens, durations = durations + excluded.durations`
+  return [
+    `INSERT INTO latencies
+     SELECT s.id, r.day, r.bucket, ${counts} FROM (
+       SELECT started_at / ${DAY_S} AS day, ${ROW_NAMES}, ${bucket}, count(*) AS n ${rows}
+       GROUP BY ${range(IN_ROWS.length + 2)}
+     ) r JOIN series s ON ${SAME_SERIES} WHERE true ${add}`,
+    `INSERT INTO latencies
+     SELECT ${ALL_SERIES}, r.day, r.bucket, ${counts} FROM (
+       SELECT started_at / ${DAY_S} AS day, ${bucket}, count(*) AS n ${rows} GROUP BY 1, 2
+     ) r WHERE true ${add}`,
+  ]
 }
 
 const ADD_CLEARED_SERIES = `
   INSERT OR IGNORE INTO series (${NAMES})
   SELECT DISTINCT ip, context, token, '', model, model, '', '', '', 0 FROM source.cleared_days`
 
-const ADD_CLEARED = `
-  INSERT INTO quarters
-  SELECT d.day * ${DAY_S / QUARTER_S}, s.id, d.requests, 0, d.prompt_tokens, d.completion_tokens, d.cached_tokens,
+/** @param period the number of the first quarter of a day, or of the day. */
+const addCleared = (table: 'quarters' | 'days', period: string): string => `
+  INSERT INTO ${table}
+  SELECT ${period}, s.id, d.requests, 0, d.prompt_tokens, d.completion_tokens, d.cached_tokens,
     d.reasoning_tokens, d.cost_nano, d.uncertain_nano, d.unpriced
   FROM source.cleared_days d JOIN series s ON s.ip = d.ip AND s.context = d.context AND s.token = d.token
     AND s.kind = '' AND s.asked = d.model AND s.model = d.model AND s.provider = '' AND s.status = '' AND s.app = ''
@@ -165,9 +183,12 @@ export class ReportTables {
 
   #startAnew(): void {
     this.store.transaction(() => {
-      this.store.exec('DELETE FROM series; DELETE FROM quarters; DELETE FROM latencies; DELETE FROM marks')
+      this.store.exec(
+        'DELETE FROM series; DELETE FROM quarters; DELETE FROM days; DELETE FROM latencies; DELETE FROM marks',
+      )
       this.sql(ADD_CLEARED_SERIES).run()
-      this.sql(ADD_CLEARED).run()
+      this.sql(addCleared('quarters', `d.day * ${DAY_S / QUARTER_S}`)).run()
+      this.sql(addCleared('days', 'd.day')).run()
       const cleared = this.#sourceMark('cleared')
       this.#setMark('exact_from', cleared === 0 ? 0 : this.#sourceMark('cleared_day') * DAY_S)
       this.#setMark('seq', cleared)
@@ -179,9 +200,10 @@ export class ReportTables {
     this.store.transaction(() => {
       for (const sql of [
         ADD_SERIES,
-        ADD_QUARTERS,
-        addLatencies('first_token_ms', 'r.n, 0'),
-        addLatencies('duration_ms', '0, r.n'),
+        addSums('quarters', QUARTER_S),
+        addSums('days', DAY_S),
+        ...addLatencies('first_token_ms', 'r.n, 0'),
+        ...addLatencies('duration_ms', '0, r.n'),
       ])
         this.sql(sql).run(from, to)
       const last = this.sql(

@@ -17,18 +17,22 @@ export type ReportReply =
   | { readonly id: number; readonly report: unknown }
   | { readonly id: number; readonly code: ErrorCode; readonly message: string }
 
-const { path, sourcePath } = workerData as { path: string; sourcePath: string }
-let tables: ReportTables | undefined
+serve(workerData as { path: string; sourcePath: string })
 
-parentPort?.on('message', ({ id, kind, query }: ReportCall) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort?.postMessage(replyTo(id, kind, query))
-})
+function serve({ path, sourcePath }: { path: string; sourcePath: string }): void {
+  let tables: ReportTables | undefined
+  parentPort?.on('message', ({ id, kind, query }: ReportCall) => {
+    const reply = replyTo(id, () =>
+      runReport((tables ??= new ReportTables(path, sourcePath)), kind, query as never),
+    )
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+    parentPort?.postMessage(reply)
+  })
+}
 
-function replyTo(id: number, kind: ReportCall['kind'], query: ReportCall['query']): ReportReply {
+function replyTo(id: number, run: () => unknown): ReportReply {
   try {
-    tables ??= new ReportTables(path, sourcePath)
-    return { id, report: runReport(tables, kind, query as never) }
+    return { id, report: run() }
   } catch (thrown) {
     const error = asBrokerError(thrown)
     return { id, code: error.code, message: thrown instanceof Error ? thrown.message : error.message }

@@ -66,7 +66,9 @@ export function findRequest(tables: ReportTables, { id, scope }: FindQuery): Fin
   const { sql, values } = rowWhere({}, scope)
   const rows = (condition: string, value: string): ReportedEntry[] =>
     tables
-      .sql(`SELECT ${COLUMNS} FROM source.request_logs r WHERE ${condition} AND ${sql} ORDER BY seq LIMIT ${MAX_GROUP}`)
+      .sql(
+        `SELECT ${COLUMNS} FROM source.request_logs r WHERE ${condition} AND ${sql} ORDER BY seq LIMIT ${MAX_GROUP}`,
+      )
       .all(value, ...values)
       .map(reportedEntry)
   const [entry] = rows('id = ?', id)

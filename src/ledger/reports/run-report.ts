@@ -1,5 +1,5 @@
 import { BrokerError } from '../../base/errors.ts'
-import { addTotals, groupKey, GroupSums, NO_TOTALS, type GroupKey } from './sums.ts'
+import { addTotals, GroupSums, NO_TOTALS, type GroupKey } from './sums.ts'
 import { percentilesOf } from './percentiles.ts'
 import { findRequest, readPage, readSince } from './request-page.ts'
 import type { ReportTables } from './report-tables.ts'
@@ -50,7 +50,6 @@ function groupsReport(tables: ReportTables, query: GroupsQuery): GroupsReport {
   const all = [...sums.between(...periodOf(query))].sort(([, a], [, b]) => compare(a, b, query.order))
   const shown = all.slice(0, limit)
   const keys = new Set(shown.map(([key]) => key))
-  if (edges.length > 0) sums.keepOnly(keys)
   const buckets = pairsOf(edges).map(([from, to]) => sums.between(from, to))
   const group = ([key, totals]: readonly [GroupKey, ReportTotals]): ReportGroup => ({
     names: namesOf(key, by),
@@ -83,7 +82,7 @@ function pairsOf(edges: readonly number[]): [number, number][] {
 }
 
 function namesOf(key: GroupKey, by: readonly GroupField[]): ReportGroup['names'] {
-  const values = JSON.parse(key === '' ? groupKey([]) : key) as string[]
+  const values = JSON.parse(key) as string[]
   return Object.fromEntries(by.map((name, at) => [name, values[at] ?? '']))
 }
 

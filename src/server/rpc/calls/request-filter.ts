@@ -12,6 +12,7 @@ import type {
 import type { EntryStatus } from '../../../ledger/types.ts'
 import type { Params, Result } from '../../../wire/rpc/methods.ts'
 import type { RpcCaller } from './handler-types.ts'
+import { createSealedValues } from './sealed-values.ts'
 
 type WireFilter = NonNullable<Params<'requests.list'>['filter']>
 type Row = Result<'requests.list'>['rows'][number]
@@ -51,36 +52,52 @@ function usdOf(text: string): Money {
   }
 }
 
-interface Cursor {
-  readonly before: readonly [number, number]
+/** A page begins after a row, with the requests of a moment. */
+export interface Cursor {
+  readonly before: readonly [startedAt: number, seq: number]
   readonly asOf: number
 }
 
-/** A cursor belongs to its filter: the hash in it says so. */
-export function writeCursor({ before, asOf }: Cursor, filter: WireFilter | undefined): string {
-  return Buffer.from(JSON.stringify([...before, asOf, hashOf(filter)])).toString('base64url')
+/** Cursors and moments as callers get them. */
+export interface ReportMarks {
+  writeMoment(asOf: number): string
+  /** Throws `bad-request` for a text of another process. */
+  readMoment(text: string | undefined): number | undefined
+  /** A cursor belongs to its filter. */
+  writeCursor(cursor: Cursor, filter: WireFilter | undefined): string
+  /** Throws `bad-request` for a cursor of another filter or process. */
+  readCursor(text: string | undefined, filter: WireFilter | undefined): Cursor | undefined
 }
 
-/** Throws `bad-request` for a cursor of another filter. */
-export function readCursor(text: string, filter: WireFilter | undefined): Cursor {
-  const [startedAt, seq, asOf, hash] = partsOf(text)
-  if (typeof startedAt === 'number' && typeof seq === 'number' && typeof asOf === 'number' && hash === hashOf(filter))
-    return { before: [startedAt, seq], asOf }
-  throw new BrokerError('bad-request', '“cursor” is not the “next” of a page of this filter; begin without one')
-}
-
-function partsOf(text: string): unknown[] {
-  try {
-    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    return Array.isArray(parts) ? parts : []
-  } catch {
-    return []
+export function createReportMarks(): ReportMarks {
+  const sealed = createSealedValues()
+  return {
+    writeMoment: (asOf) => sealed.seal([asOf]),
+    readMoment(text) {
+      if (text === undefined) return undefined
+      const [asOf] = sealed.open(text) ?? []
+      if (typeof asOf === 'number') return asOf
+      throw new BrokerError('bad-request', '“as_of” is not of an answer of this process; ask without it')
+    },
+    writeCursor: ({ before, asOf }, filter) => sealed.seal([...before, asOf, textOfFilter(filter)]),
+    readCursor(text, filter) {
+      if (text === undefined) return undefined
+      const [startedAt, seq, asOf, of] = sealed.open(text) ?? []
+      const isOwn = of === textOfFilter(filter)
+      if (isOwn && typeof startedAt === 'number' && typeof seq === 'number' && typeof asOf === 'number')
+        return { before: [startedAt, seq], asOf }
+      throw new BrokerError(
+        'bad-request',
+        '“cursor” is not the “next” of a page of this filter; begin without one',
+      )
+    },
   }
 }
 
-function hashOf(filter: WireFilter = {}): string {
+/** The digest of a filter, whatever the order of its fields. */
+function textOfFilter(filter: WireFilter = {}): string {
   const sorted = Object.entries(filter).sort(([a], [b]) => (a < b ? -1 : 1))
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('base64url').slice(0, 12)
+  return createHash('sha256').update(JSON.stringify(sorted)).digest('base64url')
 }
 
 export function wireReportTotals(totals: ReportTotals): Result<'usage.query'>['totals'] {
@@ -103,12 +120,11 @@ export function wirePercentiles({ p50, p95 }: Percentiles): Result<'requests.tot
 }
 
 /** A row of the ledger as the contract has it; the cost includes its corrections. */
-export function wireRow(entry: ReportedEntry): Row {
+export function wireRow(entry: ReportedEntry, { role }: Pick<RpcCaller, 'role'>): Row {
   const { usage, caller, cost, correction } = entry
   const corrected = correction === undefined ? cost : (((cost ?? 0n) + correction) as Money)
   return {
     id: entry.id,
-    seq: entry.seq,
     started_at_ms: entry.startedAt,
     status: entry.status as Exclude<EntryStatus, 'adjusted'>,
     model: entry.requestedModel,
@@ -119,6 +135,8 @@ export function wireRow(entry: ReportedEntry): Row {
     cost_source: entry.costSource ?? 'none',
     count_source: entry.countSource,
     ...present({
+      // The numbers of a caller's rows tell how many others there were.
+      seq: role === 'admin' ? entry.seq : undefined,
       answered_model: entry.model,
       provider: entry.provider,
       endpoint: entry.endpoint,

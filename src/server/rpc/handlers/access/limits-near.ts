@@ -1,5 +1,6 @@
 import { money, usdText } from '../../../../base/money.ts'
 import type { Caller } from '../../../../auth/caller.ts'
+import type { Tokens } from '../../../../auth/tokens.ts'
 import type { BudgetStatus } from '../../../../limits/limits.ts'
 import type { LimitStore } from '../../../../limits/limit-store.ts'
 import type { Result } from '../../../../wire/rpc/methods.ts'
@@ -8,6 +9,7 @@ import type { ReportFacts } from '../reports/requests.ts'
 
 export interface LimitsNearFacts extends ReportFacts {
   readonly rules: LimitStore
+  readonly tokens: Tokens
 }
 
 type Standing = Result<'limits.standing'>[number]
@@ -34,7 +36,10 @@ export function limitsNearHandlers(facts: LimitsNearFacts): HandlersOf<'limits.n
 }
 
 /** The callers of the ledger, and those that rules name. */
-async function subjects({ reports, rules }: LimitsNearFacts, caller: RpcCaller): Promise<readonly Caller[]> {
+async function subjects(
+  { reports, rules, tokens: known }: LimitsNearFacts,
+  caller: RpcCaller,
+): Promise<readonly Caller[]> {
   if (caller.role !== 'admin') return [caller]
   const stored = rules.list()
   if (stored.length === 0) return []
@@ -48,6 +53,7 @@ async function subjects({ reports, rules }: LimitsNearFacts, caller: RpcCaller):
       context: undefined,
       token: names.token || undefined,
     })),
+    ...known.list().map(({ id }) => ({ ip: 'local', context: undefined, token: id })),
     ...stored.flatMap(({ subject }): Caller[] => {
       if (subject.scope === 'address') return [{ ip: subject.address, context: undefined }]
       if (subject.scope === 'context' && subject.address !== undefined)

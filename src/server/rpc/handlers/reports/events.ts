@@ -19,48 +19,62 @@ const SILENT_TURNS = 15
 const MAX_ROWS = 200
 
 export function eventsHandlers(facts: EventsFacts): HandlersOf<'events.watch'> {
-  return { 'events.watch': async (params, caller) => answer(facts, params, caller, params.after) }
+  return {
+    'events.watch': async ({ filter, after }, caller) => {
+      const found = await look(facts, filter, caller, facts.marks.readMoment(after))
+      return answerOf(facts, found)
+    },
+  }
 }
 
 /** Watches while something changes. A stream looks once a second, and nothing is done while there is no stream. */
 export function eventsStreams(facts: EventsFacts): Pick<StreamHandlers, 'events.watch'> {
   return {
-    'events.watch': async function* (params, caller, signal) {
+    'events.watch': async function* ({ filter, after }, caller, signal) {
       const { clock } = facts.services
-      let last = await answer(facts, params, caller, params.after)
-      yield last
-      for (let silent = 0; !signal.aborted;) {
+      let last = await look(facts, filter, caller, facts.marks.readMoment(after))
+      yield answerOf(facts, last)
+      for (let silent = 1; !signal.aborted; silent++) {
         await waitOrAbort(clock, signal)
         if (signal.aborted) return
-        const next = await answer(facts, params, caller, last.as_of)
-        const isNews = next.rows.length > 0 || next.open_requests !== last.open_requests
+        const next = await look(facts, filter, caller, last.asOf)
+        const isNews = next.rows.length > 0 || next.open !== last.open
         last = next
-        silent = isNews ? 0 : silent + 1
-        if (isNews) yield next
+        if (isNews) yield answerOf(facts, next)
         else if (silent % SILENT_TURNS === 0) yield undefined
       }
     },
   }
 }
 
-async function answer(
-  { services, reports, isMother, version }: EventsFacts,
-  { filter }: Params<'events.watch'>,
+/** What is new since a moment. */
+interface News {
+  readonly rows: Answer['rows']
+  readonly missed: boolean
+  readonly open: number
+  readonly asOf: number
+}
+
+async function look(
+  { services, reports }: EventsFacts,
+  filter: Params<'events.watch'>['filter'],
   caller: RpcCaller,
   after: number | undefined,
-): Promise<Answer> {
+): Promise<News> {
   const query = { filter: filterOf(filter), scope: scopeOf(caller), limit: MAX_ROWS + 1 }
   const { rows, asOf } = await reports.run('since', { ...query, after: after ?? Number.MAX_SAFE_INTEGER })
   const holds = services.ledger.openHolds()
+  const own = caller.role === 'admin' ? holds : holds.filter((hold) => isSameCaller(hold.caller, caller))
   return {
-    rows: rows.slice(0, MAX_ROWS).map(wireRow),
+    rows: rows.slice(0, MAX_ROWS).map((row) => wireRow(row, caller)),
     missed: rows.length > MAX_ROWS,
-    open_requests:
-      caller.role === 'admin' ? holds.length : holds.filter((hold) => isSameCaller(hold.caller, caller)).length,
-    is_mother: isMother,
-    version,
-    as_of: asOf,
+    open: own.length,
+    asOf,
   }
+}
+
+function answerOf({ marks, isMother, version }: EventsFacts, { rows, missed, open, asOf }: News): Answer {
+  return { rows, missed, open_requests: open, is_mother: isMother, version, as_of: marks.writeMoment(asOf) }
 }
 
 function waitOrAbort(clock: Clock, signal: AbortSignal): Promise<void> {

@@ -7,19 +7,19 @@ import type { Params, Result } from '../../../../wire/rpc/methods.ts'
 import {
   filterOf,
   present,
-  readCursor,
   scopeOf,
   textOf,
   wirePercentiles,
   wireReportTotals,
   wireRow,
-  writeCursor,
+  type ReportMarks,
 } from '../../calls/request-filter.ts'
 import type { HandlersOf, RpcCaller } from '../../calls/handler-types.ts'
 
 export interface ReportFacts {
   readonly services: AdminServices
   readonly reports: Reports
+  readonly marks: ReportMarks
 }
 
 const DEFAULT_LIMIT = 50
@@ -31,23 +31,24 @@ type OpenRequest = Result<'requests.list'>['open'][number]
 export function requestsHandlers({
   services,
   reports,
+  marks,
 }: ReportFacts): HandlersOf<'requests.list' | 'requests.totals' | 'requests.get'> {
   return {
     'requests.list': async ({ filter, limit = DEFAULT_LIMIT, cursor, as_of }, caller) => {
-      const from = cursor === undefined ? undefined : readCursor(cursor, filter)
-      const asOf = from?.asOf ?? as_of
+      const from = marks.readCursor(cursor, filter)
+      const asOf = from?.asOf ?? marks.readMoment(as_of)
       const query = { filter: filterOf(filter), scope: scopeOf(caller), limit, asOf, before: from?.before }
       const page = await reports.run('page', query)
       const next = page.next === undefined ? undefined : { before: page.next, asOf: page.asOf }
       return {
-        rows: page.rows.map(wireRow),
+        rows: page.rows.map((row) => wireRow(row, caller)),
         open: from === undefined ? openRequests(services, filter, caller) : [],
-        ...(next === undefined ? {} : { next: writeCursor(next, filter) }),
-        as_of: page.asOf,
+        ...(next === undefined ? {} : { next: marks.writeCursor(next, filter) }),
+        as_of: marks.writeMoment(page.asOf),
       }
     },
     'requests.totals': async ({ filter, as_of }, caller) => {
-      const query = { filter: filterOf(filter), scope: scopeOf(caller), asOf: as_of }
+      const query = { filter: filterOf(filter), scope: scopeOf(caller), asOf: marks.readMoment(as_of) }
       const report = await reports.run('totals', query)
       return {
         totals: wireReportTotals(report.totals),
@@ -55,7 +56,7 @@ export function requestsHandlers({
         first_token_ms: wirePercentiles(report.firstToken),
         duration_ms: wirePercentiles(report.duration),
         ...(report.exactFrom === 0 ? {} : { exact_from: report.exactFrom }),
-        as_of: report.asOf,
+        as_of: marks.writeMoment(report.asOf),
       }
     },
     'requests.get': async ({ id }, caller) => {
@@ -64,11 +65,14 @@ export function requestsHandlers({
       if (entry === undefined)
         throw new BrokerError('not-found', `there is no request “${id}”; a running one appears when it ends`)
       return {
-        request: wireRow(entry),
+        request: wireRow(entry, caller),
         attempts: entry.attempts.map(attemptRow),
         usage: usageRow(entry.usage),
-        corrections: corrections.map(({ id, cost, flag }) => ({ id, ...present({ cost_usd: textOf(cost), flag }) })),
-        group: group.map(wireRow),
+        corrections: corrections.map(({ id, cost, flag }) => ({
+          id,
+          ...present({ cost_usd: textOf(cost), flag }),
+        })),
+        group: group.map((row) => wireRow(row, caller)),
         ...present({
           upstream_cost_usd: textOf(entry.upstreamCost),
           price_version: entry.priceVersion,
@@ -88,7 +92,8 @@ function openRequests(
 ): OpenRequest[] {
   const { since, until, model, address, context, token, kind, streamed, ...others } = filter
   if (Object.values(others).some((value) => value !== undefined)) return []
-  const has = (values: readonly string[] | undefined, value: string): boolean => values?.includes(value) ?? true
+  const has = (values: readonly string[] | undefined, value: string): boolean =>
+    values?.includes(value) ?? true
   return ledger
     .openHolds()
     .filter((hold) => caller.role === 'admin' || isSameCaller(hold.caller, caller))

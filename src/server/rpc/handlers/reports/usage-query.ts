@@ -1,5 +1,5 @@
 import { BrokerError } from '../../../../base/errors.ts'
-import { bucketEdges, isTimeZone } from '../../../../base/time-zone.ts'
+import { bucketEdges, isTimeZone } from '../../../../base/calendar/time-zone.ts'
 import { GROUP_FIELDS, type GroupsReport, type ReportGroup } from '../../../../ledger/reports/report-types.ts'
 import type { Params, Result } from '../../../../wire/rpc/methods.ts'
 import { csvCell, type Cell } from '../../../http/csv.ts'
@@ -15,18 +15,25 @@ const MAX_BUCKETS = 750
 /** Figures of one answer: groups times buckets. */
 const MAX_FIGURES = 20_000
 
-export function usageQueryHandlers({ services, reports }: ReportFacts): HandlersOf<'usage.query'> {
+export function usageQueryHandlers({ services, reports, marks }: ReportFacts): HandlersOf<'usage.query'> {
   return {
     'usage.query': async (params, caller) => {
-      const { group_by: by = [], order = 'cost', limit = DEFAULT_LIMIT, time_zone: timeZone = 'UTC', compare } = params
+      const {
+        group_by: by = [],
+        order = 'cost',
+        limit = DEFAULT_LIMIT,
+        time_zone: timeZone = 'UTC',
+        compare,
+      } = params
       const edges = edgesOf(params, timeZone, Math.floor(services.clock.now() / 1000) + 1)
       if (edges.length * (limit + 2) > MAX_FIGURES)
         throw new BrokerError(
           'bad-request',
           `“limit” ${limit} with ${edges.length - 1} buckets are more than ${MAX_FIGURES} figures; lower one of them`,
         )
-      const query = { filter: filterOf(params.filter), scope: scopeOf(caller), asOf: params.as_of, by, order }
-      const report = await reports.run('groups', { ...query, edges, limit })
+      const asOf = marks.readMoment(params.as_of)
+      const query = { filter: filterOf(params.filter), scope: scopeOf(caller), by, order } as const
+      const report = await reports.run('groups', { ...query, asOf, edges, limit })
       const before =
         compare === undefined
           ? undefined
@@ -37,7 +44,10 @@ export function usageQueryHandlers({ services, reports }: ReportFacts): Handlers
               edges: [],
               limit: Infinity,
             })
-      const result = answerOf(report, before, edges, timeZone)
+      const result = {
+        ...answerOf(report, before, edges, timeZone),
+        as_of: marks.writeMoment(report.asOf),
+      }
       return params.csv === true ? { ...result, csv: csvOf(result, params) } : result
     },
   }
@@ -53,7 +63,10 @@ function edgesOf({ filter = {}, bucket = 'none' }: Query, timeZone: string, now:
   if (until <= since) return []
   const edges = bucketEdges({ since, until, bucket, timeZone }, MAX_BUCKETS)
   if (edges !== undefined) return edges
-  throw new BrokerError('bad-request', `“bucket” “${bucket}” makes more than ${MAX_BUCKETS} buckets; use a longer one`)
+  throw new BrokerError(
+    'bad-request',
+    `“bucket” “${bucket}” makes more than ${MAX_BUCKETS} buckets; use a longer one`,
+  )
 }
 
 function answerOf(
@@ -61,7 +74,7 @@ function answerOf(
   before: GroupsReport | undefined,
   edges: readonly number[],
   timeZone: string,
-): Result<'usage.query'> {
+): Omit<Result<'usage.query'>, 'as_of'> {
   const previous = new Map(before?.groups.map((group) => [JSON.stringify(group.names), group]))
   const wire = (group: ReportGroup): Group => {
     const old = previous.get(JSON.stringify(group.names))
@@ -85,7 +98,6 @@ function answerOf(
     })),
     time_zone: timeZone,
     ...(report.exactFrom === 0 ? {} : { exact_from: report.exactFrom }),
-    as_of: report.asOf,
   }
 }
 
@@ -100,7 +112,12 @@ function csvOf(result: Result<'usage.query'>, { filter = {}, group_by: by = [] }
   return [
     line([`time zone ${result.time_zone}, as of ${result.as_of}, filter ${JSON.stringify(filter)}`]),
     line([...fields, ...figures]),
-    ...result.groups.map(({ names, totals }) => row(fields.map((field) => names[field]), totals)),
+    ...result.groups.map(({ names, totals }) =>
+      row(
+        fields.map((field) => names[field]),
+        totals,
+      ),
+    ),
     ...(result.others === 0 ? [] : [row(label(`(${result.others} others)`), result.other.totals)]),
     row(label('(total)'), result.totals),
   ].join('')

@@ -75,7 +75,8 @@ export const limitsMethods = {
   },
   'limits.near': {
     summary: 'Budgets of which at least a share is used, the fullest first',
-    description: 'An administrator sees those of all subjects that have a rule, a caller those that apply to it.',
+    description:
+      'An administrator sees those of all subjects that have a rule, a caller those that apply to it.',
     params: z.strictObject({
       percent: z.number().min(0).max(100).optional().describe('Used at least; 80 by default.'),
       limit: z.int().min(1).max(200).optional().describe('Maximum number of budgets; 50 by default.'),

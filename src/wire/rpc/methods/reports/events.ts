@@ -1,8 +1,8 @@
 import { z } from 'zod'
 
-import type { Method } from '../method.ts'
-import { count } from '../units.ts'
-import { requestFilter, requestRow } from './requests.ts'
+import type { Method } from '../../method.ts'
+import { count } from '../../units.ts'
+import { asOf, requestFilter, requestRow } from './requests.ts'
 
 export const eventsMethods = {
   'events.watch': {
@@ -12,7 +12,7 @@ export const eventsMethods = {
       'A caller sees its own requests, an administrator those of all callers.',
     params: z.strictObject({
       filter: requestFilter.optional(),
-      after: count.optional().describe('`as_of` of an earlier answer: what ended since then comes first.'),
+      after: asOf.optional().describe('`as_of` of an earlier answer: what ended since then comes first.'),
     }),
     result: z.object({
       rows: z.array(requestRow).describe('Requests that ended, oldest first; at most 200.'),
@@ -20,14 +20,14 @@ export const eventsMethods = {
       open_requests: count,
       is_mother: z.boolean(),
       version: z.string(),
-      as_of: count,
+      as_of: asOf,
     }),
     errors: ['overloaded'],
     role: 'caller',
     streams: true,
     example: {
       params: {},
-      result: { rows: [], missed: false, open_requests: 0, is_mother: false, version: '0.1.0', as_of: 7 },
+      result: { rows: [], missed: false, open_requests: 0, is_mother: false, version: '0.1.0', as_of: 'Yx0' },
     },
   },
 } as const satisfies Record<string, Method>

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-import type { Method } from '../method.ts'
-import { count, moment, unixSeconds, usd } from '../units.ts'
+import type { Method } from '../../method.ts'
+import { count, moment, unixSeconds, usd } from '../../units.ts'
 
 const names = z.array(z.string().max(500)).min(1).max(50)
 
@@ -32,14 +32,17 @@ export const requestFilter = z
     description: 'Several values of one field are alternatives; fields are combined.',
   })
 
-const asOf = count
-  .optional()
-  .describe('`as_of` of an earlier answer, so that several answers are about the same requests.')
+/** A moment of the ledger; opaque, because its number would tell how many requests others make. */
+export const asOf = z.string().max(500).meta({
+  id: 'AsOf',
+  description:
+    'A moment of the ledger, for calls that are to be about the same requests. It ends with the process.',
+})
 
 export const requestRow = z
   .object({
     id: z.string(),
-    seq: count.describe('Its number in the ledger.'),
+    seq: count.optional().describe('Its number in the ledger; for administrators.'),
     started_at_ms: count.describe('Milliseconds since 1970-01-01 UTC.'),
     status,
     model: z.string().describe('As requested.'),
@@ -154,29 +157,29 @@ export const requestsMethods = {
       filter: requestFilter.optional(),
       limit: z.int().min(1).max(200).optional().describe('Maximum number of rows; 50 by default.'),
       cursor: z.string().max(500).optional().describe('`next` of the page before, with the same filter.'),
-      as_of: asOf,
+      as_of: asOf.optional(),
     }),
     result: z.object({
       rows: z.array(requestRow),
       open: z.array(open).describe('Requests that are running, on the first page; at most 200.'),
       next: z.string().optional().describe('Absent on the last page.'),
-      as_of: count,
+      as_of: asOf,
     }),
     errors: ['bad-request', 'overloaded'],
     role: 'caller',
-    example: { params: { limit: 50 }, result: { rows: [EXAMPLE_ROW], open: [], as_of: 7 } },
+    example: { params: { limit: 50 }, result: { rows: [EXAMPLE_ROW], open: [], as_of: 'Yx0' } },
   },
   'requests.totals': {
     summary: 'Totals, statuses and latencies of all requests of a filter',
-    description: `${own} Percentiles of more than 20,000 requests are right to 5 %, and of whole hours.`,
-    params: z.strictObject({ filter: requestFilter.optional(), as_of: asOf }),
+    description: `${own} Percentiles of many requests are right to 5 %, and of whole days of UTC.`,
+    params: z.strictObject({ filter: requestFilter.optional(), as_of: asOf.optional() }),
     result: z.object({
       totals: reportTotals,
       by_status: z.record(z.string(), count),
       first_token_ms: percentiles,
       duration_ms: percentiles,
       exact_from: exactFrom,
-      as_of: count,
+      as_of: asOf,
     }),
     errors: ['bad-request', 'overloaded'],
     role: 'caller',
@@ -187,7 +190,7 @@ export const requestsMethods = {
         by_status: { finished: 3 },
         first_token_ms: { p50: 412, p95: 1900 },
         duration_ms: { p50: 2300, p95: 9800 },
-        as_of: 7,
+        as_of: 'Yx0',
       },
     },
   },
@@ -211,8 +214,12 @@ export const requestsMethods = {
       finish_reason: z.string().optional(),
       referer: z.string().optional(),
       usage: z.record(z.string(), count).describe('Tokens and other units, by kind.'),
-      corrections: z.array(z.object({ id: z.string(), cost_usd: usd.optional(), flag: z.string().optional() })),
-      group: z.array(requestRow).describe('All rounds and tool calls of the same chat, oldest first; else empty.'),
+      corrections: z.array(
+        z.object({ id: z.string(), cost_usd: usd.optional(), flag: z.string().optional() }),
+      ),
+      group: z
+        .array(requestRow)
+        .describe('All rounds and tool calls of the same chat, oldest first; else empty.'),
     }),
     errors: ['not-found', 'overloaded'],
     role: 'caller',

@@ -70,7 +70,9 @@ function localClock(timeZone: string) {
     second: 'numeric',
   })
   const offset = (seconds: number): number => {
-    const parts = new Map(format.formatToParts(seconds * 1000).map(({ type, value }) => [type, Number(value)]))
+    const parts = new Map(
+      format.formatToParts(seconds * 1000).map(({ type, value }) => [type, Number(value)]),
+    )
     const of = (name: Intl.DateTimeFormatPartTypes): number => parts.get(name) ?? 0
     const local = Date.UTC(of('year'), of('month') - 1, of('day'), of('hour'), of('minute'), of('second'))
     return local / 1000 - seconds

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 
-import { BUCKETS } from '../../../base/time-zone.ts'
-import type { Method } from '../method.ts'
-import { count, moment, unixSeconds } from '../units.ts'
-import { EXAMPLE_TOTALS, reportTotals, requestFilter } from './requests.ts'
+import { BUCKETS } from '../../../../base/calendar/time-zone.ts'
+import type { Method } from '../../method.ts'
+import { count, moment, unixSeconds } from '../../units.ts'
+import { asOf, EXAMPLE_TOTALS, reportTotals, requestFilter } from './requests.ts'
 
 const groupField = z.enum(['model', 'provider', 'address', 'context', 'token', 'app', 'kind', 'status'])
 
@@ -27,12 +27,15 @@ export const reportMethods = {
     params: z.strictObject({
       filter: requestFilter.optional(),
       group_by: z.array(groupField).max(2).optional(),
-      bucket: z.enum(['none', ...BUCKETS]).optional().describe('`none` by default; others need `since`.'),
+      bucket: z
+        .enum(['none', ...BUCKETS])
+        .optional()
+        .describe('`none` by default; others need `since`.'),
       time_zone: z.string().max(64).optional().describe('Such as `Europe/Brussels`; UTC by default.'),
       order: z.enum(['cost', 'requests', 'tokens']).optional().describe('Highest first; `cost` by default.'),
       limit: z.int().min(0).max(200).optional().describe('Maximum number of groups; 50 by default.'),
       compare: period.optional().describe('A period of which every group gets its totals, too.'),
-      as_of: count.optional().describe('`as_of` of an earlier answer.'),
+      as_of: asOf.optional(),
       csv: z.boolean().optional().describe('Adds the groups as CSV.'),
     }),
     result: z.object({
@@ -48,7 +51,7 @@ export const reportMethods = {
       exact_from: unixSeconds
         .optional()
         .describe('Of requests before it only totals per day of UTC are left. Absent when all are there.'),
-      as_of: count,
+      as_of: asOf,
       csv: z.string().optional(),
     }),
     errors: ['bad-request', 'overloaded'],
@@ -62,7 +65,7 @@ export const reportMethods = {
         totals: EXAMPLE_TOTALS,
         buckets: [],
         time_zone: 'UTC',
-        as_of: 7,
+        as_of: 'Yx0',
       },
     },
   },
