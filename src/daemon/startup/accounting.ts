@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
 import { createTokenCounter, type TokenCounter } from '../../inference/usage/token-counter.ts'
 import { createLedger, type Ledger } from '../../ledger/ledger.ts'
+import { openReports, type Reports } from '../../ledger/reports/reports.ts'
 import { createRefusedRequests, type RefusedRequests } from '../../ledger/usage/refused-requests.ts'
 import { createLimits, type Limits } from '../../limits/limits.ts'
 import { openLimitStore, type LimitStore } from '../../limits/limit-store.ts'
@@ -13,6 +15,7 @@ import type { DaemonStorage } from './storage.ts'
 
 export interface DaemonAccounting {
   readonly ledger: Ledger
+  readonly reports: Reports
   readonly limitStore: LimitStore
   readonly limits: Limits
   readonly refused: RefusedRequests
@@ -49,7 +52,14 @@ export function openAccounting(instance: DaemonInstance, { store }: DaemonStorag
   seed(endpointStats, ledger, instance)
   const refused = reading(store.path, () => createRefusedRequests(store, clock))
   stack.defer(() => refused.flush())
-  return { ledger, limitStore, limits, refused, tokenCounter, endpointStats }
+  const reports = stack.use(
+    openReports({
+      path: join(config.dataDir, 'reports.db'),
+      sourcePath: store.path,
+      whenWritten: () => ledger.whenWritten(),
+    }),
+  )
+  return { ledger, reports, limitStore, limits, refused, tokenCounter, endpointStats }
 }
 
 /** A convenience: without it the first requests choose an endpoint without statistics. */
