@@ -111,7 +111,7 @@ function warnOfLostLines(daemon: Daemon, output: ProgramOutput): void {
   else
     warnings.raise(
       'log',
-      `the log can’t be written (${problem.code}), and ${problem.lost} lines are lost: free space where it is written, or read what it is piped to`,
+      `the log can’t be written (${problem.code}), and ${problem.lost === 0 ? 'its lines wait in memory' : `${problem.lost} lines are lost`}: free space where it is written, or read what it is piped to`,
     )
   systemClock.after(CHECK_LOG_MS, () => warnOfLostLines(daemon, output))
 }
