@@ -37,7 +37,7 @@ await exitOnUsageError(program).parseAsync()
 function helpText(): string {
   return `
 Settings are environment variables; the usual ones:
-  OPENROUTER_API_KEY, OPENAI_API_KEY, GROQ_API_KEY, SAMBANOVA_API_KEY, ALIBABA_API_KEY   keys; …_API_KEYS takes several, with commas
+  OPENROUTER_API_KEY, OPENAI_API_KEY, ANTHROPIC_API_KEY, …   keys of providers (docs/providers.md); …_API_KEYS takes several, with commas
   HERO_SOCKET_DIR        folder of the sockets            (~/hero/var/sockets)
   MODELS_CONFIG_PATH     models, endpoints, prices        (./modelsconfig.yml, else the shipped one)
   ROUTING_STRATEGY       what “auto” means: cheapest or best
