@@ -6,6 +6,7 @@ import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
@@ -17,6 +18,8 @@ export interface InferenceRouteParts {
   /** Without it no response is kept: requests that name a kept one are served elsewhere. */
   readonly replay: ReplayServices | undefined
   readonly readBody: BodyReader
+  /** Of the API that the route belongs to. */
+  readonly shape: ApiShape
 }
 
 /**
@@ -26,15 +29,16 @@ export interface InferenceRouteParts {
  */
 export async function respond(
   reply: HttpReply,
-  { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
-  if (turn?.type === 'again') return respondAgain(reply, { services, replay: turn.replay }, turn.response)
-  const sink = new HttpResponseSink(reply, services.clock)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay, shape)
+  if (turn?.type === 'again')
+    return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
+  const sink = new HttpResponseSink(reply, shape, services.clock)
   try {
     await (turn === undefined
-      ? (withResponseCache(reply, services, replay, infer) ?? infer)(sink)
+      ? (withResponseCache(reply, { services, replay, shape }, infer) ?? infer)(sink)
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
@@ -45,15 +49,19 @@ export async function respond(
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices) {
-  const repeatable = idempotentRequestOf(reply.request)
+async function claimOf(reply: HttpReply, replay: ReplayServices, shape: ApiShape) {
+  const repeatable = idempotentRequestOf(reply.request, shape)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
+interface ReplayParts extends Pick<InferenceRouteParts, 'services' | 'shape'> {
+  readonly replay: ReplayServices
+}
+
 async function respondAgain(
   reply: HttpReply,
-  { services, replay }: { readonly services: InferenceServices; readonly replay: ReplayServices },
+  { services, replay, shape }: ReplayParts,
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
@@ -65,7 +73,7 @@ async function respondAgain(
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), recorded)
   } finally {
     admission.release(0)
   }
