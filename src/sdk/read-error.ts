@@ -44,7 +44,7 @@ const envelope = z.object({
   error: z.object({
     message: z.string(),
     code: z.union([z.number(), z.string()]).nullish(),
-    param: z.unknown(),
+    param: z.unknown().optional(),
     metadata: z.record(z.string(), z.unknown()).nullish(),
   }),
 })
