@@ -40,7 +40,8 @@ export function createForwarder(internalSocket: string): Forwarder {
     outgoing.once('response', (incoming) => sendResponse(incoming, response))
     outgoing.on('error', () => {
       // A server that refuses a body may stop reading it; its response is then already being sent.
-      if (!response.headersSent) sendRenderedError(response, errorRendererAt(request.url ?? '')(notAvailable()))
+      if (!response.headersSent)
+        sendRenderedError(response, errorRendererAt(request.url ?? '')(notAvailable()))
     })
     response.once('close', () => outgoing.destroy())
     return outgoing

@@ -92,7 +92,9 @@ function buildWorkerListener(
   { services, http, sockets }: WorkerListenerParts,
 ): OpenWorkerListener {
   const forward = createForwarder(internalSocketPath(sockets, options.name))
-  const servedPaths = new Set(prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix.path + path)))
+  const servedPaths = new Set(
+    prefixes.flatMap((prefix) => INFERENCE_ROUTES.map(({ path }) => prefix.path + path)),
+  )
   const server = createHttpServer({
     ...options,
     wrap: (serve) => (request, response) => {

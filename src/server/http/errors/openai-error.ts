@@ -60,7 +60,11 @@ export function renderOpenAiError(thrown: unknown): RenderedError<OpenAiErrorEnv
   const { status, headers, body } = renderError(error)
   const { message, metadata } = body.error
   const [type, code] = nameOf(error)
-  return { status, headers, body: { ...body, error: { message, type, param: paramOf(error), code, metadata } } }
+  return {
+    status,
+    headers,
+    body: { ...body, error: { message, type, param: paramOf(error), code, metadata } },
+  }
 }
 
 function nameOf({ code }: BrokerError): TypeAndCode {

@@ -32,7 +32,7 @@ export async function respond(
   { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay, shape)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
   if (turn?.type === 'again')
     return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
   const sink = new HttpResponseSink(reply, shape, services.clock)
@@ -49,8 +49,8 @@ export async function respond(
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices, shape: ApiShape) {
-  const repeatable = idempotentRequestOf(reply.request, shape)
+async function claimOf(reply: HttpReply, replay: ReplayServices) {
+  const repeatable = idempotentRequestOf(reply.request)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
@@ -73,7 +73,7 @@ async function respondAgain(
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), shape, recorded)
   } finally {
     admission.release(0)
   }
