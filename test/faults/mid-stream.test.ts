@@ -98,7 +98,7 @@ describe('a stream that goes silent', () => {
     const response = await pending
     expectBroken(response, 'Once upon a time')
     expect(response.error).toMatchObject({
-      code: 504,
+      code: 'timeout',
       metadata: { time_limit: 'gap', error_type: 'timeout' },
     })
     expect(await request?.closed).toBe('hung-up')

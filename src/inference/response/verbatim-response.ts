@@ -35,8 +35,8 @@ export function verbatimFormatter(shape: ResponseShape, bounds: () => object | u
 
 /** Puts the pieces of one stored response, one after the other, into a shape: it may have been stored in another one. */
 export function createReshaper(shape: ResponseShape, streamed: boolean): (json: string) => string {
-  const { formatChunk, formatResponse } = verbatimFormatter(shape, () => undefined)
-  if (streamed) return (json) => formatChunk(json, JSON.parse(json) as ChatChunk) ?? json
+  const formatter = verbatimFormatter(shape, () => undefined)
+  if (streamed) return (json) => formatter.formatChunk(json, JSON.parse(json) as ChatChunk) ?? json
   return (json) => {
     const response = JSON.parse(json) as ChatChunk
     // Embeddings have neither choices nor a fingerprint.
@@ -44,7 +44,7 @@ export function createReshaper(shape: ResponseShape, streamed: boolean): (json: 
       shape.hasNullFingerprint && response.system_fingerprint === undefined && response.choices
     return lacksNull
       ? JSON.stringify({ ...response, system_fingerprint: null })
-      : formatResponse(json, response)
+      : formatter.formatResponse(json, response)
   }
 }
 
@@ -61,7 +61,7 @@ function withFingerprint(response: ChatChunk, { hasNullFingerprint }: ResponseSh
 /** The chunk with the usage after the end: other brokers repeat in it how the response ended, or give it no choices. */
 function withUsageChoices(chunk: ChatChunk, shape: ResponseShape): ChatChunk {
   const silent = chunk.object === 'text_completion' ? SILENT_TEXT : SILENT_DELTA
-  return { ...chunk, choices: shape.usageChoices(silent) as readonly ChatChoice[] }
+  return { ...chunk, choices: shape.usageChoices(silent) }
 }
 
 const SILENT_DELTA = { index: 0, delta: { role: 'assistant', content: '' } }

@@ -9,7 +9,7 @@ import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/reque
 import { authenticate } from '../../http/authenticate.ts'
 import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
 import { requestContextOf } from './request-context.ts'
-import type { InferenceRouteParts } from './respond.ts'
+import type { InferenceRouteParts } from './route-parts.ts'
 import { inferencePathOf, requestedModels } from './requested-models.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
