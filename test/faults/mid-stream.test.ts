@@ -44,15 +44,15 @@ const BREAKS: Readonly<Record<string, Step[]>> = {
   ],
 }
 
-/** The stream must not look complete: it has an error chunk with a code, no other finish reason and no `[DONE]`. */
+/** The stream must not look complete: it has an error with a code, no finish reason and no `[DONE]`. */
 function expectBroken(response: ReceivedChat, text: string): void {
   expect([response.status, response.text, response.isDone, response.finish]).toEqual([
     200,
     text,
     false,
-    'error',
+    undefined,
   ])
-  expect(response.error?.code).toBeGreaterThanOrEqual(429)
+  expect(response.error?.code).toEqual(expect.any(String))
   expect(response.error?.metadata['error_type']).toEqual(expect.any(String))
 }
 

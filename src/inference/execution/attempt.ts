@@ -339,6 +339,8 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    const leftOut = this.#call?.leftOut
+    if (leftOut !== undefined) sink.setLeftOut?.(leftOut)
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []

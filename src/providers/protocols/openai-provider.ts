@@ -1,6 +1,9 @@
 import { createDispatcher, type DispatcherParts } from '../dispatch/dispatcher.ts'
 import { asUpstreamError, withProvider } from '../errors/upstream-errors.ts'
-import type { Provider } from '../provider.ts'
+import type { Provider, ProviderDefinition } from '../provider.ts'
+import { isRequestRulesName, REQUEST_RULES } from '../request-rules/index.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
+import { createRulesByModel } from '../request-rules/rules-of-models.ts'
 import {
   createDeadlineTimer,
   DEFAULT_LIMITS,
@@ -27,6 +30,8 @@ export interface ProviderParts extends DispatcherParts {
 export function openAiProvider(parts: ProviderParts): Provider {
   const { definition, upstream, clock, enter } = parts
   const dispatcher = createDispatcher(parts)
+  const quirks = definition.quirks ?? {}
+  const rules = createRulesByModel(vendorRules(definition), quirks.droppedFields)
   const callParts: OpenAiCallParts = {
     dispatcher,
     upstream,
@@ -35,7 +40,8 @@ export function openAiProvider(parts: ProviderParts): Provider {
     timer: parts.timer ?? createDeadlineTimer(clock),
     limits: parts.limits ?? DEFAULT_LIMITS,
     provider: definition.displayName,
-    quirks: definition.quirks ?? {},
+    quirks,
+    rulesOf: rules.of,
     headersOf: createHeaders(definition),
   }
   return {
@@ -51,6 +57,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     maxInputs: definition.quirks?.maxInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    refusedFields: rules.refusedFields,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
     send: (request, handler) => new OpenAiCall(callParts, request, handler),
@@ -63,6 +70,13 @@ export function openAiProvider(parts: ProviderParts): Provider {
         : undefined,
     close: () => upstream.close(),
   }
+}
+
+/** Of the vendor that the definition names, or of the provider's own name. A router puts requests into words itself. */
+function vendorRules({ id, quirks = {} }: ProviderDefinition): RequestRules | undefined {
+  if (quirks.speaksOpenRouter === true) return undefined
+  const name = quirks.requestRules ?? id
+  return isRequestRulesName(name) ? REQUEST_RULES[name] : undefined
 }
 
 function getRequest({ definition, keys: [first], clock }: ProviderParts, path: string): GetRequest {

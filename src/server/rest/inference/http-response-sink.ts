@@ -89,6 +89,10 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
+  setLeftOut(names: readonly string[]): void {
+    this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
+  }
+
   chunk(json: string): boolean {
     this.#hasSentChunk = true
     this.#isSilent = false
