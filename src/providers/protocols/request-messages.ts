@@ -53,7 +53,7 @@ function changeAssistant(message: Fields, rules: MessageRules, changes: Record<s
   if (thoughts !== undefined)
     changeThoughts(message, thoughts, hasCalls && rules.needsThoughtsOfCalls === true, changes)
   if (rules.emptyContent === true && (message['content'] ?? null) === null) changes['content'] = ''
-  if (!Array.isArray(calls)) return
+  if (!Array.isArray(calls) || 'tool_calls' in changes) return
   const theirs = calls.map((call: unknown) => (isObject(call) ? changeCall(call, rules) : call))
   if (theirs.some((call, at) => call !== calls[at])) changes['tool_calls'] = theirs
   // An empty list is refused by several vendors.

@@ -239,6 +239,6 @@ export const PERPLEXITY_RULES: RequestRules = {
     'repetition_penalty',
   ],
   efforts: [],
-  messages: { ...PLAIN_MESSAGES, assistantFields: ['role', 'content'], order: 'alternating' },
+  messages: { ...PLAIN_MESSAGES, assistantFields: ['role', 'content', 'tool_calls'], order: 'alternating' },
   models: [{ pattern: /deep-research|reasoning/, efforts: ['minimal', 'low', 'medium', 'high'] }],
 }
