@@ -3,6 +3,7 @@ import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
 import type { RequestRulesName } from './request-rules/index.ts'
+import type { UsageShape } from './usage-shape.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -22,6 +23,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** How its usage objects deviate from OpenAI's. */
+  readonly usageShape?: UsageShape | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -142,6 +145,8 @@ export interface Provider {
   readonly prefixMarker: PrefixMarker
   /** Names of the request's fields that it does not take for one of its models, as far as that is known. */
   readonly refusedFields?: ((modelId: string) => ReadonlySet<string>) | undefined
+  /** How its usage objects deviate from OpenAI's; absent where they do not. */
+  readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */

@@ -58,6 +58,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     refusedFields: rules.refusedFields,
+    usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
     send: (request, handler) => new OpenAiCall(callParts, request, handler),

@@ -5,9 +5,9 @@ const NONE: ReadonlySet<string> = new Set()
 /** The rules of one provider, by model. The models come from the catalogue, so that few are remembered. */
 export interface RulesByModel {
   /** `undefined` for a provider without rules. */
-  of(modelId: string): RequestRules | undefined
+  readonly of: (modelId: string) => RequestRules | undefined
   /** The fields that are left out. */
-  refusedFields(modelId: string): ReadonlySet<string>
+  readonly refusedFields: (modelId: string) => ReadonlySet<string>
 }
 
 /** @param dropped further fields that the provider refuses. */

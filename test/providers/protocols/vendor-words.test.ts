@@ -144,7 +144,7 @@ describe('messages in the words of a vendor', () => {
       { role: 'tool', tool_call_id: 'abcDEF123', content: '2' },
     ]
     const [, assistant, first, second] = messagesAt('mistral', messages)
-    const [one, other] = assistant?.['tool_calls'] as Body[]
+    const [one, other] = (assistant ?? {})['tool_calls'] as Body[]
     expect(one?.['id']).toMatch(/^[a-zA-Z0-9]{9}$/)
     expect(first?.['tool_call_id']).toBe(one?.['id'])
     expect([other?.['id'], second?.['tool_call_id']]).toEqual(['abcDEF123', 'abcDEF123'])
