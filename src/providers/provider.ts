@@ -136,6 +136,8 @@ export interface Provider {
   readonly isMock: boolean
   /** It runs on this host, so requests to it stay here. */
   readonly isLocal: boolean
+  /** The address of the proxy through which it is reached, without credentials; directly without it. */
+  readonly proxy?: string | undefined
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
   /** Maximum number of inputs of one embedding request; absent when unknown. */

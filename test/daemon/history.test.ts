@@ -191,7 +191,9 @@ function joined(text: string): Message {
     if (!line.startsWith('data: {')) continue
     const { choices } = JSON.parse(line.slice(6)) as { choices: { delta: Message }[] }
     for (const { delta } of choices) {
-      const content = [message['content'], delta['content']].filter((text) => typeof text === 'string').join('')
+      const content = [message['content'], delta['content']]
+        .filter((text) => typeof text === 'string')
+        .join('')
       message = { ...message, ...delta, content }
     }
   }

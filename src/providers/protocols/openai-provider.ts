@@ -17,6 +17,8 @@ import { createHeaders } from './request-headers.ts'
 
 export interface ProviderParts extends DispatcherParts {
   readonly upstream: Upstream
+  /** The proxy through which it is reached, for people; directly without it. */
+  readonly proxy?: string | undefined
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
@@ -52,6 +54,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
     isLocal: parts.isLocal ?? false,
+    proxy: parts.proxy,
     privacy: definition.privacy,
     company: definition.company,
     maxInputs: definition.quirks?.maxInputs,
