@@ -5,6 +5,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
 import type { ResponseHandler, ProviderCall, ProviderRoute, ProviderRequest, Quirks } from '../provider.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -13,7 +14,7 @@ import {
   type TimeoutHandler,
 } from '../transport/response-timeouts.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../transport/upstream.ts'
-import { requestBody } from './openai-request.ts'
+import { prepareRequest } from './openai-request.ts'
 import type { HeadersOf } from './request-headers.ts'
 import { responseAsChunk } from './response-as-chunk.ts'
 import { normalResponse } from './chunk-normalizer.ts'
@@ -28,6 +29,8 @@ export interface OpenAiCallParts extends ResponseTimeoutsParts {
   /** The provider's name, for error messages. */
   readonly provider: string
   readonly quirks: Quirks
+  /** The rules of the vendor for a model; `undefined` without any. */
+  readonly rulesOf: (modelId: string) => RequestRules | undefined
   readonly headersOf: HeadersOf
   /** Resolves when the provider can take a request; the result is called when the request is over. */
   readonly enter: (() => Promise<() => void>) | undefined
@@ -51,6 +54,7 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
    */
   #state: 'waiting' | 'receiving' | 'closed' = 'waiting'
   #isPaused = false
+  leftOut: readonly string[] | undefined
   #permit: Permit | undefined
   #timeouts: ResponseTimeouts | undefined
   /** Until it has ended. */
@@ -90,9 +94,14 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   }
 
   #send({ lease }: Permit): void {
-    const { upstream, quirks, headersOf } = this.#parts
+    const { upstream, quirks, rulesOf, headersOf } = this.#parts
     const { path } = ROUTES[this.#request.route]
-    const body = requestBody(this.#request, quirks)
+    const { body, leftOut, refusal } = prepareRequest(this.#request, quirks, rulesOf(this.#request.modelId))
+    if (refusal !== undefined) {
+      queueMicrotask(() => this.#fail(refusal))
+      return
+    }
+    if (leftOut.length > 0) this.leftOut = leftOut
     const headers = headersOf(lease, this.#request)
     this.#timeouts?.onSent()
     this.#sent = upstream.send({ method: 'POST', path, headers, body }, this)

@@ -1,6 +1,9 @@
 import { createDispatcher, type DispatcherParts } from '../dispatch/dispatcher.ts'
 import { asUpstreamError, withProvider } from '../errors/upstream-errors.ts'
-import type { Provider } from '../provider.ts'
+import type { Provider, ProviderDefinition } from '../provider.ts'
+import { isRequestRulesName, REQUEST_RULES } from '../request-rules/index.ts'
+import type { RequestRules } from '../request-rules/request-rules.ts'
+import { createRulesByModel } from '../request-rules/rules-of-models.ts'
 import {
   createDeadlineTimer,
   DEFAULT_LIMITS,
@@ -14,6 +17,8 @@ import { createHeaders } from './request-headers.ts'
 
 export interface ProviderParts extends DispatcherParts {
   readonly upstream: Upstream
+  /** The proxy through which it is reached, for people; directly without it. */
+  readonly proxy?: string | undefined
   /** Whether it runs on this host. */
   readonly isLocal?: boolean | undefined
   /** The timer of its timeouts, shared by all providers; the provider creates its own by default. */
@@ -27,6 +32,8 @@ export interface ProviderParts extends DispatcherParts {
 export function openAiProvider(parts: ProviderParts): Provider {
   const { definition, upstream, clock, enter } = parts
   const dispatcher = createDispatcher(parts)
+  const quirks = definition.quirks ?? {}
+  const rules = createRulesByModel(vendorRules(definition), quirks.droppedFields)
   const callParts: OpenAiCallParts = {
     dispatcher,
     upstream,
@@ -35,7 +42,8 @@ export function openAiProvider(parts: ProviderParts): Provider {
     timer: parts.timer ?? createDeadlineTimer(clock),
     limits: parts.limits ?? DEFAULT_LIMITS,
     provider: definition.displayName,
-    quirks: definition.quirks ?? {},
+    quirks,
+    rulesOf: rules.of,
     headersOf: createHeaders(definition),
   }
   return {
@@ -46,11 +54,13 @@ export function openAiProvider(parts: ProviderParts): Provider {
     abortStopsPlainBilling: definition.abortStopsPlainBilling,
     isMock: definition.isMock ?? false,
     isLocal: parts.isLocal ?? false,
+    proxy: parts.proxy,
     privacy: definition.privacy,
     company: definition.company,
     maxInputs: definition.quirks?.maxInputs,
     speaksOpenRouter: definition.quirks?.speaksOpenRouter ?? false,
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
+    refusedFields: rules.refusedFields,
     usageShape: definition.quirks?.usageShape,
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
@@ -64,6 +74,13 @@ export function openAiProvider(parts: ProviderParts): Provider {
         : undefined,
     close: () => upstream.close(),
   }
+}
+
+/** Of the vendor that the definition names, or of the provider's own name. A router puts requests into words itself. */
+function vendorRules({ id, quirks = {} }: ProviderDefinition): RequestRules | undefined {
+  if (quirks.speaksOpenRouter === true) return undefined
+  const name = quirks.requestRules ?? id
+  return isRequestRulesName(name) ? REQUEST_RULES[name] : undefined
 }
 
 function getRequest({ definition, keys: [first], clock }: ProviderParts, path: string): GetRequest {

@@ -14,7 +14,7 @@ export const openai: ProviderDefinition = {
     maxTokensField: 'max_completion_tokens',
     maxInputs: 2048,
     prefixMarker: 'none',
-    droppedFields: ['top_k', 'min_p', 'top_a', 'repetition_penalty'],
+    requestRules: 'openai',
   },
   sources: {
     baseUrl: ['https://platform.openai.com/docs/api-reference', '2026-11'],

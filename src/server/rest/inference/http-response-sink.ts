@@ -8,14 +8,11 @@ import type {
   CallerWatcher,
 } from '../../../inference/response/response-sink.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
-import { renderError } from '../../http/errors/error-response.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
+import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-const DONE = 'data: [DONE]\n\n'
-/** OpenRouter's keep-alive comment; SSE clients skip comments. */
-const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
-/** A stream that is silent for this long gets a comment, so that no proxy in between closes it as dead. */
+/** A stream that is silent for this long gets a keep-alive comment, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000
 
 /** What a route knows of a response before it arrives. */
@@ -32,12 +29,16 @@ export type ClientResponseSink = ResponseSink & Pick<HttpResponseSink, 'prepare'
 /** Reads the body, prepares the sink, and runs the request. Throws at once when the body is wrong. */
 export type InferenceHandler = (sink: ClientResponseSink) => Promise<void>
 
-/** Writes the response of one request to its caller: chunks become server-sent events, a plain response becomes the body. */
+/**
+ * Writes the response of one request to its caller, in the shape of its route: chunks become server-sent events, a plain
+ * response becomes the body.
+ */
 export class HttpResponseSink implements ResponseSink {
   readonly id: string
   readonly #reply: HttpReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
+  readonly #events: ResponseEvents
   readonly #writer: ResponseWriter
   #attempted = ''
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
@@ -49,8 +50,9 @@ export class HttpResponseSink implements ResponseSink {
   watcher: CallerWatcher | undefined
 
   /** @param id of a response that is replayed; a new one by default. */
-  constructor(reply: HttpReply, clock: Clock, id = generationId(clock.now())) {
+  constructor(reply: HttpReply, shape: ApiShape, clock: Clock, id = generationId(clock.now())) {
     this.id = id
+    this.#events = shape.createEvents()
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -78,7 +80,7 @@ export class HttpResponseSink implements ResponseSink {
     this.#isSilent = true
     this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
       if (this.disconnected || this.#raw.writableEnded) return
-      if (this.#isSilent) this.#write(KEEP_ALIVE)
+      if (this.#isSilent) this.#write(this.#events.keepAlive)
       this.#scheduleKeepAlive()
     })
   }
@@ -87,10 +89,15 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
+  setLeftOut(names: readonly string[]): void {
+    this.#headers = { ...this.#headers, 'x-aibroker-left-out': asHeader(names.join(', ')) }
+  }
+
   chunk(json: string): boolean {
     this.#hasSentChunk = true
     this.#isSilent = false
-    return this.#write(`data: ${json}\n\n`)
+    const events = this.#events.chunk(json)
+    return events === '' || this.#write(events)
   }
 
   #write(event: string): boolean {
@@ -122,28 +129,26 @@ export class HttpResponseSink implements ResponseSink {
       'x-request-id': this.id,
       'x-aibroker-tried': this.#attempted,
     }
-    this.#writer.sendBody(headers, json)
+    this.#writer.sendBody(headers, this.#events.body(json))
   }
 
   end(): void {
     if (this.#writer.isComplete || this.#raw.writableEnded) return
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(DONE)
+    this.#writer.endStream(this.#events.end())
   }
 
   fail(error: BrokerError, { model, provider }: ResponseSource): void {
-    const choice = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
-    const chunk = {
+    const broken = {
       id: this.id,
       object: this.#expected.object,
       created: Math.floor(this.#clock.now() / 1000),
       model,
       provider,
-      ...renderError(error).body,
-      choices: this.#hasSentChunk ? [{ ...choice, native_finish_reason: 'error' }] : [],
+      hasSentChunk: this.#hasSentChunk,
     }
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(`data: ${JSON.stringify(chunk)}\n\n`)
+    this.#writer.endStream(this.#events.fail(error, broken))
   }
 
   /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */

@@ -9,6 +9,7 @@ import type { Model } from '../../../catalog/catalog.ts'
 import { findByName, isServed } from '../../../catalog/find-model.ts'
 import { modelRow, outputsOf } from './model-json.ts'
 import { filterModels, sortModels, type Listed } from './model-filters.ts'
+import { parametersTaken } from './supported-parameters.ts'
 import { modelEndpoints } from './model-endpoints.ts'
 
 type Query = Readonly<Record<string, unknown>>
@@ -77,8 +78,10 @@ function listedModels(request: FastifyRequest, services: AdminServices): Listed[
 /** A model with the endpoint that would be tried first; `undefined` when no provider that offers it is configured. */
 function toListed(model: Model, providers: Allowed['providers']): Listed | undefined {
   if (!isServed(model)) return undefined
-  const endpoint = model.endpoints.find(({ provider }) => providers.has(provider))
-  return endpoint === undefined ? undefined : { model, endpoint, row: modelRow(model, endpoint) }
+  const endpoints = model.endpoints.filter(({ provider }) => providers.has(provider))
+  const [endpoint] = endpoints
+  if (endpoint === undefined) return undefined
+  return { model, endpoint, row: modelRow(model, endpoint, parametersTaken(model, endpoints, providers)) }
 }
 
 function listed(name: string, allowed: Allowed): Listed {
