@@ -1,0 +1,80 @@
+// The program `hero_aibroker_admin`: serves the dashboard on `admin.sock`, and on TCP where it is asked to.
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { systemClock } from '../base/clock.ts'
+import { BrokerError } from '../base/errors.ts'
+import { loadConfig } from '../config/config.ts'
+import { bindTcp, bindUnixSocket } from '../runtime/bind.ts'
+import { openProgramOutput } from '../runtime/output/program-output.ts'
+import { ProgramSignals } from '../runtime/signals.ts'
+import { socketPaths } from '../runtime/socket-paths.ts'
+import { exitOnUsageError } from '../runtime/usage-error.ts'
+import { VERSION } from '../runtime/version.ts'
+import { openAssets } from './assets.ts'
+import { createDashboard } from './dashboard-server.ts'
+
+interface AdminFlags {
+  readonly address?: string
+  readonly port?: string
+}
+
+const program = new Command('hero_aibroker_admin')
+  .description('The dashboard of the broker: on admin.sock, and on TCP with a login.')
+  .version(VERSION)
+  .option('--address <ip>', 'also listen on TCP at this address', undefined)
+  .option('--port <number>', 'the port for TCP; 0 lets the system choose')
+  .addHelpText(
+    'after',
+    `
+Settings are environment variables, as for hero_aibroker_server:
+  HERO_SOCKET_DIR   folder of the sockets   (~/hero/var/sockets)
+  ADMIN_TOKEN       the broker’s admin token; a printed link logs in with it
+
+Example:
+  hero_aibroker_admin --address 127.0.0.1 --port 33851`,
+  )
+  .action(run)
+
+await exitOnUsageError(program).parseAsync()
+
+async function run({ address = '127.0.0.1', port }: AdminFlags): Promise<void> {
+  const signals = new ProgramSignals()
+  const output = openProgramOutput('hero_aibroker_admin', systemClock)
+  try {
+    const config = loadConfig({ env: process.env, cwd: process.cwd() })
+    const sockets = socketPaths(config.socketDir)
+    const dashboard = createDashboard({
+      sockets,
+      assets: openAssets(assetsFolder()),
+      clock: systemClock,
+      adminToken: config.adminToken?.reveal(),
+    })
+    const bound = await bindUnixSocket(dashboard.socketServer, sockets.admin)
+    if (port !== undefined) await bindTcp(dashboard.tcpServer, address, portOf(port))
+    output.out.write(`${dashboard.newLink() ?? sockets.admin}\n`)
+    const close = (): void => {
+      bound.unbind()
+      for (const server of [dashboard.socketServer, dashboard.tcpServer]) {
+        server.close()
+        server.closeAllConnections()
+      }
+      output.exit(0)
+    }
+    // A broker that started this program ends it.
+    if (process.connected) process.once('disconnect', close)
+    signals.serve({ reload: async () => undefined, drain: close, quit: close })
+  } catch (error) {
+    await output.fail(error)
+  }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port
+  throw new BrokerError('bad-request', `--port ${text} is not a port; take one from 0 to 65535`)
+}
+
+/** `dist/dashboard-app`: `src/dashboard` and `dist/dashboard` are both two folders below it. */
+function assetsFolder(): string {
+  return fileURLToPath(new URL('../../dist/dashboard-app', import.meta.url))
+}
