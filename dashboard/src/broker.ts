@@ -17,8 +17,8 @@ export function useCall<M extends MethodName>(method: M, params: Params<M>, isEn
   }) as UseQueryResult<Result<M>>
 }
 
-export function useWhoami(): UseQueryResult<Result<'auth.whoami'>> {
-  return useCall('auth.whoami', {})
+export function useWhoami(isEnabled = true): UseQueryResult<Result<'auth.whoami'>> {
+  return useCall('auth.whoami', {}, isEnabled)
 }
 
 /** Whether whoever looks may call a method: the broker decides, the page only hides. */

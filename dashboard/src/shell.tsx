@@ -22,11 +22,11 @@ const NAV: readonly (readonly [keyof typeof t.groups, readonly (readonly [string
 ]
 
 export function Shell() {
-  const code = useRef(location.pathname.endsWith('/in') ? location.hash.slice(1) : '')
-  const who = useWhoami()
+  const [code, setCode] = useState(() => (location.pathname.endsWith('/in') ? location.hash.slice(1) : ''))
+  const who = useWhoami(code === '')
   const isIn = who.data !== undefined
   const live = useEvents(isIn)
-  if (code.current !== '' && !isIn) return <OpenLink code={code} />
+  if (code !== '') return <OpenLink code={code} onDone={() => setCode('')} />
   if (who.error instanceof CallError && who.error.code === 'unauthorized') return <Login />
   if (!isIn)
     return who.error === null ? <p className="state skeleton">{t.state.loading}</p> : <Failure error={who.error} retry={who.refetch} />
@@ -37,7 +37,7 @@ export function Shell() {
   )
 }
 
-function OpenLink({ code }: { code: { current: string } }) {
+function OpenLink({ code, onDone }: { code: string; onDone: () => void }) {
   const client = useQueryClient()
   const navigate = useNavigate()
   const [error, setError] = useState<Error>()
@@ -45,26 +45,29 @@ function OpenLink({ code }: { code: { current: string } }) {
   useEffect(() => {
     if (isStarted.current) return
     isStarted.current = true
-    logIn({ code: code.current })
+    logIn({ code })
       .then(async () => {
-        code.current = ''
-        await client.resetQueries()
         await navigate({ to: '/', replace: true })
+        onDone()
+        await client.resetQueries()
       })
       .catch(setError)
   })
   if (error === undefined) return <p className="state">{t.login.opening}</p>
-  return <Login reason={error.message} />
+  return <Login reason={error.message} onDone={onDone} />
 }
 
-function Login({ reason }: { reason?: string }) {
+function Login({ reason, onDone }: { reason?: string; onDone?: () => void }) {
   const client = useQueryClient()
   const [error, setError] = useState(reason)
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault()
     const token = String(new FormData(event.currentTarget).get('token'))
     logIn({ token })
-      .then(() => client.resetQueries())
+      .then(() => {
+        onDone?.()
+        return client.resetQueries()
+      })
       .catch((thrown: Error) => setError(thrown.message))
   }
   return (

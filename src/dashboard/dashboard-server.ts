@@ -5,7 +5,7 @@ import type { SocketPaths } from '../runtime/socket-paths.ts'
 import { VERSION } from '../runtime/version.ts'
 import { pageOf, type Assets } from './assets.ts'
 import { isForwarded, ownHosts, PAGE_HEADERS, prefixOf, refuseForeignCall } from './page-checks.ts'
-import { passOn, roleAt } from './pass-on.ts'
+import { passOn, readBody, roleAt } from './pass-on.ts'
 import { createSessions, hasProof, type Sessions } from './sessions.ts'
 
 export interface DashboardOptions {
@@ -57,9 +57,14 @@ async function serve(request: IncomingMessage, response: ServerResponse, listene
   } catch (thrown) {
     const { code, message } = asBrokerError(thrown)
     if (response.headersSent) return
-    const status = code === 'forbidden' && message === FOREIGN_HOST ? 421 : ERRORS[code].http
+    const status = message === FOREIGN_HOST ? 421 : isLoggedOut(request, code) ? 200 : ERRORS[code].http
     sendJson(response, { error: { code, message } }, status)
   }
+}
+
+/** JSON-RPC answers with its own errors; a browser would write any other status into its console. */
+function isLoggedOut({ url }: IncomingMessage, code: string): boolean {
+  return url === '/api/rpc' && code === 'unauthorized'
 }
 
 const FOREIGN_HOST = 'the Host header does not name this dashboard; use 127.0.0.1 or localhost, with the port'
@@ -216,13 +221,9 @@ function header({ headers }: IncomingMessage, name: string): string | undefined 
 const MAX_LOGIN_BYTES = 8192
 
 async function readJson(request: IncomingMessage): Promise<Record<string, unknown>> {
-  let text = ''
-  for await (const part of request.setEncoding('utf8')) {
-    text += String(part)
-    if (text.length > MAX_LOGIN_BYTES) throw new BrokerError('too-large', 'a login has at most 8192 bytes')
-  }
+  const body = await readBody(request, MAX_LOGIN_BYTES)
   try {
-    return Object(JSON.parse(text)) as Record<string, unknown>
+    return Object(JSON.parse(body.toString())) as Record<string, unknown>
   } catch (error) {
     throw new BrokerError('bad-request', 'the body is not JSON', { cause: error })
   }

@@ -8,11 +8,23 @@ export interface Upstream {
   readonly headers: Readonly<Record<string, string>>
 }
 
-const SENT_HEADERS = ['content-type', 'content-length', 'transfer-encoding', 'accept'] as const
+const SENT_HEADERS = ['content-type', 'accept'] as const
 const RECEIVED_HEADERS = ['content-type', 'content-length', 'x-generation-id', 'retry-after'] as const
 
-/** Sends a request of a browser on to the broker, and streams the answer back. Nothing else of its headers travels. */
-export function passOn(incoming: IncomingMessage, response: ServerResponse, upstream: Upstream): Promise<void> {
+/** As much as the broker reads of one request. */
+const MAX_BODY_BYTES = 64 * 1024 * 1024
+
+/**
+ * Sends a request of a browser on to the broker, and streams the answer back. Nothing else of its headers travels. The body goes
+ * with the headers in one piece: a broker that answers before a later piece closes the connection, and the answer is lost.
+ * Throws `too-large`, `unreachable`.
+ */
+export async function passOn(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  upstream: Upstream,
+): Promise<void> {
+  const body = await readBody(incoming, MAX_BODY_BYTES)
   const done = Promise.withResolvers<void>()
   const { socketPath, path, headers } = upstream
   const outgoing = request({
@@ -20,7 +32,12 @@ export function passOn(incoming: IncomingMessage, response: ServerResponse, upst
     path,
     method: incoming.method,
     agent: false,
-    headers: { host: 'localhost', ...chosen(incoming.headers, SENT_HEADERS), ...headers },
+    headers: {
+      host: 'localhost',
+      'content-length': String(body.length),
+      ...chosen(incoming.headers, SENT_HEADERS),
+      ...headers,
+    },
   })
   outgoing.once('error', (error) => {
     if (response.headersSent) response.destroy()
@@ -39,8 +56,20 @@ export function passOn(incoming: IncomingMessage, response: ServerResponse, upst
     outgoing.destroy()
     done.resolve()
   })
-  incoming.pipe(outgoing)
-  return done.promise
+  outgoing.end(body)
+  await done.promise
+}
+
+/** Throws `too-large`. */
+export async function readBody(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = []
+  let size = 0
+  for await (const part of incoming as AsyncIterable<Buffer>) {
+    size += part.length
+    if (size > maxBytes) throw new BrokerError('too-large', `a body has at most ${maxBytes} bytes here`)
+    parts.push(part)
+  }
+  return Buffer.concat(parts)
 }
 
 function chosen(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
