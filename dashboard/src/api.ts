@@ -47,8 +47,16 @@ function thrownBy({ message, code, data }: WireError): CallError {
 }
 
 /** Calls a method of the contract. Throws `CallError`. */
-export async function call<M extends MethodName>(method: M, params: Params<M>, signal?: AbortSignal): Promise<Result<M>> {
-  const response = await post('rpc', { jsonrpc: '2.0', id: 1, method, params }, signal === undefined ? {} : { signal })
+export async function call<M extends MethodName>(
+  method: M,
+  params: Params<M>,
+  signal?: AbortSignal,
+): Promise<Result<M>> {
+  const response = await post(
+    'rpc',
+    { jsonrpc: '2.0', id: 1, method, params },
+    signal === undefined ? {} : { signal },
+  )
   const reply = (await response.json().catch(() => ({
     error: { message: `The answer of ${method} is not JSON.`, code: 'bad-answer' },
   }))) as { result?: Result<M>; error?: WireError }
@@ -91,7 +99,11 @@ export interface ChatChunk {
   readonly model?: string
   readonly provider?: string
   readonly choices?: readonly { readonly delta?: { readonly content?: string | null } }[]
-  readonly usage?: { readonly prompt_tokens?: number; readonly completion_tokens?: number; readonly cost?: number }
+  readonly usage?: {
+    readonly prompt_tokens?: number
+    readonly completion_tokens?: number
+    readonly cost?: number
+  }
 }
 
 async function* eventsOf(response: Response): AsyncGenerator<string> {
@@ -111,7 +123,8 @@ async function* eventsOf(response: Response): AsyncGenerator<string> {
 export async function logIn(given: { code: string } | { token: string }): Promise<void> {
   const response = await post('login', given)
   const reply = (await response.json()) as { proof?: string; error?: WireError }
-  if (reply.error !== undefined || reply.proof === undefined) throw thrownBy(reply.error ?? { message: 'no session' })
+  if (reply.error !== undefined || reply.proof === undefined)
+    throw thrownBy(reply.error ?? { message: 'no session' })
   localStorage.setItem(PROOF, reply.proof)
 }
 

@@ -8,7 +8,11 @@ import { ZONE } from './format.ts'
 import { filterOf, type Filter, type Search } from './range.ts'
 
 /** The result of a method, kept while a newer one is fetched. */
-export function useCall<M extends MethodName>(method: M, params: Params<M>, isEnabled = true): UseQueryResult<Result<M>> {
+export function useCall<M extends MethodName>(
+  method: M,
+  params: Params<M>,
+  isEnabled = true,
+): UseQueryResult<Result<M>> {
   return useQuery({
     queryKey: [method, params],
     queryFn: ({ signal }) => call(method, params, signal),
@@ -93,10 +97,12 @@ export function useEvents(isEnabled: boolean): Live {
       setState(message.event)
       if (message.isNews && live.current && document.visibilityState === 'visible') {
         setAnchor(Math.floor(Date.now() / 1000) + 1)
-        void client.invalidateQueries({ predicate: ({ queryKey }) => LIVE_METHODS.includes(String(queryKey[0])) })
+        void client.invalidateQueries({
+          predicate: ({ queryKey }) => LIVE_METHODS.includes(String(queryKey[0])),
+        })
       }
     }
-    channel.onmessage = ({ data }) => receive(data as LiveMessage)
+    channel.addEventListener('message', ({ data }) => receive(data as LiveMessage))
     const share = (message: LiveMessage): void => {
       receive(message)
       channel.postMessage(message)

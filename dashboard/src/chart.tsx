@@ -38,7 +38,15 @@ export function Chart(props: ChartProps) {
   useEffect(() => {
     const element = host.current
     if (element === null || isTable) return
-    const draw = (): uPlot => makePlot(element, { times, series: shown, all: series, format, zone, onZoom: (a, b) => zoom.current?.(a, b) })
+    const draw = (): uPlot =>
+      makePlot(element, {
+        times,
+        series: shown,
+        all: series,
+        format,
+        zone,
+        onZoom: (a, b) => zoom.current?.(a, b),
+      })
     let plot = draw()
     const redraw = (): void => {
       plot.destroy()
@@ -60,14 +68,26 @@ export function Chart(props: ChartProps) {
 
   const max = Math.max(0, ...series.flatMap(({ values }) => values))
   const rows = times.map((time, at) => ({ time, at }))
-  const toggle = (label: string): void => setHidden(hidden.includes(label) ? hidden.filter((one) => one !== label) : [...hidden, label])
+  const toggle = (label: string): void =>
+    setHidden(hidden.includes(label) ? hidden.filter((one) => one !== label) : [...hidden, label])
   return (
     <figure className="chart">
       <div className="legend">
         {series.map(({ label, isPrevious }, at) => (
-          <button key={label} type="button" aria-pressed={!hidden.includes(label)} onClick={() => toggle(label)}>
+          <button
+            key={label}
+            type="button"
+            aria-pressed={!hidden.includes(label)}
+            onClick={() => toggle(label)}
+          >
             <svg viewBox="0 0 24 8" aria-hidden="true" className={`line c${(at % 6) + 1}`}>
-              <line x1="0" x2="24" y1="4" y2="4" strokeDasharray={isPrevious ? '3 3' : (DASHES[at % 7] ?? []).join(' ')} />
+              <line
+                x1="0"
+                x2="24"
+                y1="4"
+                y2="4"
+                strokeDasharray={isPrevious ? '3 3' : (DASHES[at % 7] ?? []).join(' ')}
+              />
             </svg>
             {label}
           </button>
@@ -83,7 +103,11 @@ export function Chart(props: ChartProps) {
           rows={rows}
           columns={[
             { name: t.chart.from, cell: ({ time }) => `${dayText(time, zone)} ${hourText(time, zone)}` },
-            ...shown.map(({ label, values }) => ({ name: label, isNumber: true, cell: ({ at }: { at: number }) => format(values[at] ?? 0) })),
+            ...shown.map(({ label, values }) => ({
+              name: label,
+              isNumber: true,
+              cell: ({ at }: { at: number }) => format(values[at] ?? 0),
+            })),
           ]}
         />
       ) : (
@@ -106,9 +130,14 @@ interface Plot {
 
 function makePlot(element: HTMLElement, { times, series, all, format, zone, onZoom }: Plot): uPlot {
   const colour = (name: string): string => resolved(element, name)
-  const axis = { stroke: colour('--text-2'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } }
+  const axis = {
+    stroke: colour('--text-2'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+  }
   const span = (times.at(-1) ?? 0) - (times[0] ?? 0)
-  const tick = (seconds: number): string => (span > 2 * 86_400 ? dayText(seconds, zone) : hourText(seconds, zone))
+  const tick = (seconds: number): string =>
+    span > 2 * 86_400 ? dayText(seconds, zone) : hourText(seconds, zone)
   return new uPlot(
     {
       width: element.clientWidth,
@@ -124,7 +153,13 @@ function makePlot(element: HTMLElement, { times, series, all, format, zone, onZo
         {},
         ...series.map(({ label, isPrevious }) => {
           const at = all.findIndex((one) => one.label === label)
-          return { label, stroke: colour(`--chart-${(at % 6) + 1}`), width: 2, dash: isPrevious ? [3, 3] : (DASHES[at % 7] ?? []), points: { show: times.length < 2 } }
+          return {
+            label,
+            stroke: colour(`--chart-${(at % 6) + 1}`),
+            width: 2,
+            dash: isPrevious ? [3, 3] : (DASHES[at % 7] ?? []),
+            points: { show: times.length < 2 },
+          }
         }),
       ],
       hooks: {
@@ -132,7 +167,10 @@ function makePlot(element: HTMLElement, { times, series, all, format, zone, onZo
         setSelect: [
           (plot) => {
             if (plot.select.width < 8) return
-            onZoom(Math.floor(plot.posToVal(plot.select.left, 'x')), Math.ceil(plot.posToVal(plot.select.left + plot.select.width, 'x')))
+            onZoom(
+              Math.floor(plot.posToVal(plot.select.left, 'x')),
+              Math.ceil(plot.posToVal(plot.select.left + plot.select.width, 'x')),
+            )
           },
         ],
       },
@@ -142,7 +180,11 @@ function makePlot(element: HTMLElement, { times, series, all, format, zone, onZo
   )
 }
 
-function readOut(plot: uPlot, element: HTMLElement, { series, format, zone }: Pick<Plot, 'series' | 'format' | 'zone'>): void {
+function readOut(
+  plot: uPlot,
+  element: HTMLElement,
+  { series, format, zone }: Pick<Plot, 'series' | 'format' | 'zone'>,
+): void {
   const at = plot.cursor.idx
   const time = at === null || at === undefined ? undefined : plot.data[0][at]
   let box = element.querySelector('.readout')
@@ -154,7 +196,10 @@ function readOut(plot: uPlot, element: HTMLElement, { series, format, zone }: Pi
   box.textContent =
     time === undefined || at === null || at === undefined || (plot.cursor.left ?? -1) < 0
       ? ''
-      : [`${dayText(time, zone)} ${hourText(time, zone)}`, ...series.map(({ label, values }) => `${label} ${format(values[at] ?? 0)}`)].join(' · ')
+      : [
+          `${dayText(time, zone)} ${hourText(time, zone)}`,
+          ...series.map(({ label, values }) => `${label} ${format(values[at] ?? 0)}`),
+        ].join(' · ')
 }
 
 function resolved(element: HTMLElement, name: string): string {

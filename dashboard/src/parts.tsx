@@ -43,7 +43,17 @@ export function Failure({ error, retry }: { error: Error; retry?: () => unknown 
   )
 }
 
-export function Card({ title, value, children, exact }: { title: string; value: ReactNode; exact?: string; children?: ReactNode }) {
+export function Card({
+  title,
+  value,
+  children,
+  exact,
+}: {
+  title: string
+  value: ReactNode
+  exact?: string
+  children?: ReactNode
+}) {
   return (
     <section className="card" aria-label={title}>
       <h2>{title}</h2>
@@ -66,7 +76,14 @@ export function Spend({ totals }: { totals: Totals }) {
 }
 
 /** The cost of one request with the mark of its source before it. */
-export function Cost({ row }: { row: Pick<Row, 'cost_usd' | 'cost_low_usd' | 'cost_high_usd' | 'cost_source' | 'count_source' | 'correction_usd'> }) {
+export function Cost({
+  row,
+}: {
+  row: Pick<
+    Row,
+    'cost_usd' | 'cost_low_usd' | 'cost_high_usd' | 'cost_source' | 'count_source' | 'correction_usd'
+  >
+}) {
   const { cost_usd: cost, cost_low_usd: low, cost_high_usd: high } = row
   if (cost === undefined && high === undefined) return <span className="chip">{t.cost.unpriced}</span>
   if (cost === undefined || (low !== undefined && high !== undefined))
@@ -93,7 +110,15 @@ export function Cost({ row }: { row: Pick<Row, 'cost_usd' | 'cost_low_usd' | 'co
   )
 }
 
-const SIGNS = { finished: '✓', failed: '✕', broken: '!', cancelled: '⊘', exhausted: '$', interrupted: '!', open: '◌' } as const
+const SIGNS = {
+  finished: '✓',
+  failed: '✕',
+  broken: '!',
+  cancelled: '⊘',
+  exhausted: '$',
+  interrupted: '!',
+  open: '◌',
+} as const
 
 export function Status({ status }: { status: keyof typeof SIGNS }) {
   return (
@@ -121,7 +146,19 @@ export interface Column<T> {
 }
 
 /** A table of what fits on a page; longer lists have their own. */
-export function Table<T>({ label, columns, rows, keyOf, foot }: { label: string; columns: readonly Column<T>[]; rows: readonly T[]; keyOf: (row: T) => string; foot?: ReactNode }) {
+export function Table<T>({
+  label,
+  columns,
+  rows,
+  keyOf,
+  foot,
+}: {
+  label: string
+  columns: readonly Column<T>[]
+  rows: readonly T[]
+  keyOf: (row: T) => string
+  foot?: ReactNode
+}) {
   return (
     <div className="scroll" role="region" aria-label={label} tabIndex={0}>
       <table>
@@ -158,7 +195,11 @@ export function classOf(isNumber = false, isExtra = false): string {
 
 /** A name that a stranger chose. */
 export function Name({ text, none = '—' }: { text: string | undefined; none?: string }) {
-  return text === undefined || text === '' ? <span className="faint">{none}</span> : <span className="name">{visible(text)}</span>
+  return text === undefined || text === '' ? (
+    <span className="faint">{none}</span>
+  ) : (
+    <span className="name">{visible(text)}</span>
+  )
 }
 
 export function CopyButton({ text, label }: { text: string; label: string }) {
@@ -180,7 +221,12 @@ export function Bar({ percent, label }: { percent: number; label: string }) {
   const shown = Math.max(0, Math.min(100, percent))
   return (
     <span className="bar-cell">
-      <svg className={`bar ${percent >= 100 ? 'bad' : percent >= 80 ? 'warn' : ''}`} viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+      <svg
+        className={`bar ${percent >= 100 ? 'bad' : percent >= 80 ? 'warn' : ''}`}
+        viewBox="0 0 100 8"
+        preserveAspectRatio="none"
+        aria-hidden="true"
+      >
         <rect className="track" width="100" height="8" />
         <rect className="fill" width={shown} height="8" />
       </svg>

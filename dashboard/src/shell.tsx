@@ -13,12 +13,46 @@ type Page = keyof typeof t.pages
 
 /** The navigation: address, name, and the method that whoever sees it may call. */
 const NAV: readonly (readonly [keyof typeof t.groups, readonly (readonly [string, Page, MethodName])[]])[] = [
-  ['watch', [['/', 'overview', 'requests.totals'], ['/requests', 'requests', 'requests.list'], ['/logs', 'logs', 'logs.tail']]],
-  ['money', [['/usage', 'usage', 'usage.query'], ['/limits', 'limits', 'limits.near'], ['/ledger', 'ledger', 'ledger.verify']]],
-  ['route', [['/models', 'models', 'models.list'], ['/providers', 'providers', 'providers.list'], ['/mcp', 'mcp', 'mcp.list_tools']]],
-  ['callers', [['/callers', 'callers', 'usage.by_address'], ['/contexts', 'contexts', 'contexts.list'], ['/tokens', 'tokens', 'tokens.list']]],
+  [
+    'watch',
+    [
+      ['/', 'overview', 'requests.totals'],
+      ['/requests', 'requests', 'requests.list'],
+      ['/logs', 'logs', 'logs.tail'],
+    ],
+  ],
+  [
+    'money',
+    [
+      ['/usage', 'usage', 'usage.query'],
+      ['/limits', 'limits', 'limits.near'],
+      ['/ledger', 'ledger', 'ledger.verify'],
+    ],
+  ],
+  [
+    'route',
+    [
+      ['/models', 'models', 'models.list'],
+      ['/providers', 'providers', 'providers.list'],
+      ['/mcp', 'mcp', 'mcp.list_tools'],
+    ],
+  ],
+  [
+    'callers',
+    [
+      ['/callers', 'callers', 'usage.by_address'],
+      ['/contexts', 'contexts', 'contexts.list'],
+      ['/tokens', 'tokens', 'tokens.list'],
+    ],
+  ],
   ['use', [['/playground', 'playground', 'ai.chat']]],
-  ['own', [['/settings', 'settings', 'config.get'], ['/start', 'start', 'tokens.create']]],
+  [
+    'own',
+    [
+      ['/settings', 'settings', 'config.get'],
+      ['/start', 'start', 'tokens.create'],
+    ],
+  ],
 ]
 
 export function Shell() {
@@ -29,7 +63,11 @@ export function Shell() {
   if (code !== '') return <OpenLink code={code} onDone={() => setCode('')} />
   if (who.error instanceof CallError && who.error.code === 'unauthorized') return <Login />
   if (!isIn)
-    return who.error === null ? <p className="state skeleton">{t.state.loading}</p> : <Failure error={who.error} retry={who.refetch} />
+    return who.error === null ? (
+      <p className="state skeleton">{t.state.loading}</p>
+    ) : (
+      <Failure error={who.error} retry={who.refetch} />
+    )
   return (
     <LiveContext value={live}>
       <Frame />
@@ -167,7 +205,13 @@ function Navigation({ isOpen, openPalette }: { isOpen: boolean; openPalette: () 
     <nav className={isOpen ? 'nav open' : 'nav'} aria-label={t.menu}>
       <div className="brand">
         <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">
-          <path d="M2 9h4l2-6 3 12 2-6h3" fill="none" stroke="currentColor" strokeWidth="2" strokeLinejoin="round" />
+          <path
+            d="M2 9h4l2-6 3 12 2-6h3"
+            fill="none"
+            stroke="currentColor"
+            strokeWidth="2"
+            strokeLinejoin="round"
+          />
         </svg>
         {t.title}
       </div>
@@ -181,7 +225,13 @@ function Navigation({ isOpen, openPalette }: { isOpen: boolean; openPalette: () 
           <div key={group}>
             <h2>{t.groups[group]}</h2>
             {shown.map(([to, page]) => (
-              <Link key={to} to={to} search={kept} activeOptions={{ exact: to === '/', includeSearch: false }} activeProps={{ className: 'active', 'aria-current': 'page' }}>
+              <Link
+                key={to}
+                to={to}
+                search={kept}
+                activeOptions={{ exact: to === '/', includeSearch: false }}
+                activeProps={{ className: 'active', 'aria-current': 'page' }}
+              >
                 {t.pages[page]} {badge(page)}
               </Link>
             ))}
@@ -190,9 +240,7 @@ function Navigation({ isOpen, openPalette }: { isOpen: boolean; openPalette: () 
       })}
       <div className="end">
         <ThemeChoice />
-        <span className="faint">
-          {who?.role === 'admin' ? 'admin' : (who?.token ?? who?.address)}
-        </span>
+        <span className="faint">{who?.role === 'admin' ? 'admin' : (who?.token ?? who?.address)}</span>
         <button type="button" onClick={() => void logOut().then(() => client.resetQueries())}>
           {t.logOut}
         </button>
@@ -235,7 +283,15 @@ function applyTheme(theme: string): void {
 }
 
 /** The title of a page with the range, the zone and the live switch. */
-export function PageHead({ title, hasRange = false, children }: { title: string; hasRange?: boolean; children?: ReactNode }) {
+export function PageHead({
+  title,
+  hasRange = false,
+  children,
+}: {
+  title: string
+  hasRange?: boolean
+  children?: ReactNode
+}) {
   const { search, zone, set } = useFilter()
   const { isLive, setLive, refresh } = useLive()
   useEffect(() => {
@@ -259,14 +315,24 @@ export function PageHead({ title, hasRange = false, children }: { title: string;
             ))}
             {isCustom && <option value="custom">{t.range.custom}</option>}
           </select>
-          <select className="zone" aria-label={t.zone} value={zone} onChange={({ target }) => set({ zone: target.value === ZONE ? undefined : target.value })}>
+          <select
+            className="zone"
+            aria-label={t.zone}
+            value={zone}
+            onChange={({ target }) => set({ zone: target.value === ZONE ? undefined : target.value })}
+          >
             {[...new Set([zone, ZONE, 'UTC'])].map((name) => (
               <option key={name} value={name}>
                 {zoneText(name)}
               </option>
             ))}
           </select>
-          <button type="button" aria-pressed={isLive} title={isLive ? t.live.pause : t.live.resume} onClick={() => setLive(!isLive)}>
+          <button
+            type="button"
+            aria-pressed={isLive}
+            title={isLive ? t.live.pause : t.live.resume}
+            onClick={() => setLive(!isLive)}
+          >
             {isLive ? t.live.on : t.live.off}
           </button>
           <button type="button" onClick={refresh}>
@@ -280,7 +346,15 @@ export function PageHead({ title, hasRange = false, children }: { title: string;
 }
 
 /** A modal dialog of the browser: focus goes in, Escape closes, focus goes back. */
-export function Dialog({ title, close, children }: { title: string; close: () => void; children: ReactNode }) {
+export function Dialog({
+  title,
+  close,
+  children,
+}: {
+  title: string
+  close: () => void
+  children: ReactNode
+}) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     const element = dialog.current
@@ -311,8 +385,16 @@ function Palette({ close }: { close: () => void }) {
     wanted === ''
       ? []
       : [
-          { to: `/requests/${encodeURIComponent(text.trim())}`, label: `${t.pages.request} ${text.trim()}`, search: undefined },
-          { to: '/requests', label: `${t.pages.requests}: ${t.columns.model} ${text.trim()}`, search: { model: [text.trim()] } },
+          {
+            to: `/requests/${encodeURIComponent(text.trim())}`,
+            label: `${t.pages.request} ${text.trim()}`,
+            search: undefined,
+          },
+          {
+            to: '/requests',
+            label: `${t.pages.requests}: ${t.columns.model} ${text.trim()}`,
+            search: { model: [text.trim()] },
+          },
           { to: '/models', label: `${t.pages.models}: ${text.trim()}`, search: { search: text.trim() } },
         ]
   const found = wanted.startsWith('gen-') ? [...things, ...pages] : [...pages, ...things]
@@ -329,7 +411,13 @@ function Palette({ close }: { close: () => void }) {
           if (first !== undefined) go(first.to, first.search)
         }}
       >
-        <input autoFocus value={text} onChange={({ target }) => setText(target.value)} aria-label={t.palette.label} placeholder={t.palette.placeholder} />
+        <input
+          autoFocus
+          value={text}
+          onChange={({ target }) => setText(target.value)}
+          aria-label={t.palette.label}
+          placeholder={t.palette.placeholder}
+        />
       </form>
       <ul>
         {found.map(({ to, label, search }) => (
@@ -366,7 +454,16 @@ function Keys({ close }: { close: () => void }) {
   )
 }
 
-const GO: Readonly<Record<string, string>> = { o: '/', r: '/requests', u: '/usage', l: '/limits', m: '/models', p: '/providers', t: '/tokens', s: '/settings' }
+const GO: Readonly<Record<string, string>> = {
+  o: '/',
+  r: '/requests',
+  u: '/usage',
+  l: '/limits',
+  m: '/models',
+  p: '/providers',
+  t: '/tokens',
+  s: '/settings',
+}
 
 /** No key does anything in a text field, but the one that opens the palette. */
 function useKeys(open: (dialog: 'palette' | 'keys') => void): void {
@@ -381,13 +478,16 @@ function useKeys(open: (dialog: 'palette' | 'keys') => void): void {
         return open('palette')
       }
       if (event.metaKey || event.ctrlKey || event.altKey) return
-      if (event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null) return
+      if (event.target instanceof Element && event.target.closest('input, textarea, select, dialog') !== null)
+        return
       const before = last.current
       last.current = key
-      if (before === 'g' && GO[key] !== undefined) void navigate({ to: GO[key], search: (old: Search) => kept(old) })
+      if (before === 'g' && GO[key] !== undefined)
+        void navigate({ to: GO[key], search: (old: Search) => kept(old) })
       else if (key === '?') open('keys')
       else if (key === '.') setLive(!isLive)
-      else if (key === 't' && before !== 'g') applyTheme(document.documentElement.dataset['theme'] === 'dark' ? 'light' : 'dark')
+      else if (key === 't' && before !== 'g')
+        applyTheme(document.documentElement.dataset['theme'] === 'dark' ? 'light' : 'dark')
     }
     addEventListener('keydown', onKey)
     return () => removeEventListener('keydown', onKey)

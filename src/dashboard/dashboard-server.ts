@@ -29,8 +29,12 @@ export interface Dashboard {
 /** Serves the built app, and passes its calls on to the broker as the session's identity. It has no rights and no API of its own. */
 export function createDashboard(options: DashboardOptions): Dashboard {
   const parts: Parts = { ...options, sessions: createSessions(options.clock), newLink }
-  const tcpServer = createServer((request, response) => void serve(request, response, { ...parts, isTcp: true }))
-  const socketServer = createServer((request, response) => void serve(request, response, { ...parts, isTcp: false }))
+  const tcpServer = createServer(
+    (request, response) => void serve(request, response, { ...parts, isTcp: true }),
+  )
+  const socketServer = createServer(
+    (request, response) => void serve(request, response, { ...parts, isTcp: false }),
+  )
   function newLink(): string | undefined {
     const bound = tcpServer.address()
     if (bound === null || typeof bound === 'string') return undefined
@@ -79,9 +83,11 @@ async function route(request: IncomingMessage, response: ServerResponse, listene
   if (path.startsWith('/api/')) return await routeCall(path, request, response, listener)
   if (request.method !== 'GET' && request.method !== 'HEAD')
     throw new BrokerError('wrong-method', `${request.method} is not served here`)
-  if (path === '/health') return sendJson(response, { status: 'ok', service: 'hero_aibroker', version: VERSION })
+  if (path === '/health')
+    return sendJson(response, { status: 'ok', service: 'hero_aibroker', version: VERSION })
   if (path === '/.well-known/heroservice.json') return sendJson(response, MANIFEST)
-  if (path.startsWith('/assets/')) return sendAsset(path.slice('/assets/'.length), request, response, listener)
+  if (path.startsWith('/assets/'))
+    return sendAsset(path.slice('/assets/'.length), request, response, listener)
   sendPage(request, response, listener)
 }
 
@@ -94,8 +100,13 @@ const MANIFEST = {
   socket: 'admin',
 }
 
-function sendAsset(name: string, request: IncomingMessage, response: ServerResponse, { assets }: Listener): void {
-  const asset = assets.find(name, String(request.headers['accept-encoding'] ?? ''))
+function sendAsset(
+  name: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  { assets }: Listener,
+): void {
+  const asset = assets.find(name, header(request, 'accept-encoding') ?? '')
   if (asset === undefined) throw new BrokerError('not-found', 'there is no such file; reload the page')
   response.writeHead(200, {
     'content-type': asset.type,
@@ -132,7 +143,10 @@ async function routeCall(
     if (isTcp || isFront) throw new BrokerError('forbidden', 'links are given on admin.sock alone')
     const link = newLink()
     if (link === undefined)
-      throw new BrokerError('not-found', 'the dashboard has no TCP listener; start it with --address and --port')
+      throw new BrokerError(
+        'not-found',
+        'the dashboard has no TCP listener; start it with --address and --port',
+      )
     return sendJson(response, { link })
   }
   refuseForeignCall(request, !isTcp)
@@ -146,9 +160,14 @@ async function routeCall(
   }
   if (!isOwn && isTcp) throw new BrokerError('unauthorized', 'log in with a link or with a token')
   const headers = isOwn ? identityOf(request, session.bearer) : frontHeaders(request)
-  if (path === '/api/rpc') return await passOn(request, response, { socketPath: sockets.rpc, path: '/rpc', headers })
+  if (path === '/api/rpc')
+    return await passOn(request, response, { socketPath: sockets.rpc, path: '/rpc', headers })
   if (path.startsWith('/api/v1/'))
-    return await passOn(request, response, { socketPath: sockets.rest, path: path.slice('/api'.length), headers })
+    return await passOn(request, response, {
+      socketPath: sockets.rest,
+      path: path.slice('/api'.length),
+      headers,
+    })
   throw new BrokerError('not-found', `there is nothing at ${path}`)
 }
 
@@ -165,29 +184,46 @@ function identityOf({ socket }: IncomingMessage, bearer: string | undefined): Re
 function frontHeaders(request: IncomingMessage): Record<string, string> {
   const names = ['authorization', 'x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'via']
   return Object.fromEntries(
-    names.flatMap((name) => (request.headers[name] === undefined ? [] : [[name, String(request.headers[name])]])),
+    names.flatMap((name) =>
+      request.headers[name] === undefined ? [] : [[name, String(request.headers[name])]],
+    ),
   )
 }
 
 async function logIn(request: IncomingMessage, response: ServerResponse, listener: Listener): Promise<void> {
-  const { sessions, sockets, adminToken } = listener
+  const { sessions, sockets } = listener
   const peer = request.socket.remoteAddress ?? ''
   const given = await readJson(request)
   if (!sessions.mayTry(peer))
     throw new BrokerError('over-limit', 'too many attempts; wait a minute', { details: { retryAfter: 60 } })
-  let bearer: string | undefined
-  if (typeof given['code'] === 'string') {
-    const isLocal = !listener.isTcp || isLoopbackPeer(peer)
-    if (!isLocal || !sessions.useCode(given['code']))
-      throw new BrokerError('unauthorized', 'this link was used or is too old; get another with: hero_aibroker dashboard')
-    bearer = adminToken
-  } else if (typeof given['token'] === 'string' && /^[\x21-\x7e]{1,4096}$/.test(given['token'].trim())) {
-    bearer = given['token'].trim()
-  } else throw new BrokerError('bad-request', 'paste a token')
-  await roleAt(sockets.rpc, identityOf(request, bearer))
-  const { id, session } = sessions.open(bearer)
-  response.setHeader('set-cookie', cookieText(request, id))
-  sendJson(response, { proof: session.proof })
+  try {
+    const bearer = bearerOf(given, listener, peer)
+    await roleAt(sockets.rpc, identityOf(request, bearer))
+    const { id, session } = sessions.open(bearer)
+    response.setHeader('set-cookie', cookieText(request, id))
+    sendJson(response, { proof: session.proof })
+  } catch (error) {
+    sessions.failed(peer)
+    throw error
+  }
+}
+
+/** The token of the new session: the one that was pasted, or what a link stands for. Throws `unauthorized`, `bad-request`. */
+function bearerOf(
+  { code, token }: Record<string, unknown>,
+  { isTcp, sessions, adminToken }: Listener,
+  peer: string,
+): string | undefined {
+  if (typeof code === 'string') {
+    if ((!isTcp || isLoopbackPeer(peer)) && sessions.useCode(code)) return adminToken
+    throw new BrokerError(
+      'unauthorized',
+      'this link was used or is too old; get another with: hero_aibroker dashboard',
+    )
+  }
+  const text = typeof token === 'string' ? token.trim() : ''
+  if (/^[\x21-\x7e]{1,4096}$/.test(text)) return text
+  throw new BrokerError('bad-request', 'paste a token')
 }
 
 function cookieText(request: IncomingMessage, id: string): string {
@@ -230,6 +266,9 @@ async function readJson(request: IncomingMessage): Promise<Record<string, unknow
 }
 
 function sendJson(response: ServerResponse, body: object, status = 200): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' })
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+  })
   response.end(JSON.stringify(body))
 }

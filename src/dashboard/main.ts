@@ -1,4 +1,5 @@
 // The program `hero_aibroker_admin`: serves the dashboard on `admin.sock`, and on TCP where it is asked to.
+import type { Server } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
@@ -16,6 +17,7 @@ import { createDashboard } from './dashboard-server.ts'
 interface AdminFlags {
   readonly address?: string
   readonly port?: string
+  readonly anyPort?: boolean
 }
 
 const program = new Command('hero_aibroker_admin')
@@ -23,6 +25,7 @@ const program = new Command('hero_aibroker_admin')
   .version(VERSION)
   .option('--address <ip>', 'also listen on TCP at this address', undefined)
   .option('--port <number>', 'the port for TCP; 0 lets the system choose')
+  .option('--any-port', 'take any other port when that one is in use')
   .addHelpText(
     'after',
     `
@@ -37,7 +40,7 @@ Example:
 
 await exitOnUsageError(program).parseAsync()
 
-async function run({ address = '127.0.0.1', port }: AdminFlags): Promise<void> {
+async function run({ address = '127.0.0.1', port, anyPort = false }: AdminFlags): Promise<void> {
   const signals = new ProgramSignals()
   const output = openProgramOutput('hero_aibroker_admin', systemClock)
   try {
@@ -50,21 +53,28 @@ async function run({ address = '127.0.0.1', port }: AdminFlags): Promise<void> {
       adminToken: config.adminToken?.reveal(),
     })
     const bound = await bindUnixSocket(dashboard.socketServer, sockets.admin)
-    if (port !== undefined) await bindTcp(dashboard.tcpServer, address, portOf(port))
-    output.out.write(`${dashboard.newLink() ?? sockets.admin}\n`)
+    if (port !== undefined) await bindPort(dashboard.tcpServer, address, portOf(port), anyPort)
+    output.out.write(`  dashboard  ${dashboard.newLink() ?? sockets.admin}\n`)
     const close = (): void => {
       bound.unbind()
       for (const server of [dashboard.socketServer, dashboard.tcpServer]) {
         server.close()
         server.closeAllConnections()
       }
-      output.exit(0)
+      void output.exit(0)
     }
-    // A broker that started this program ends it.
-    if (process.connected) process.once('disconnect', close)
     signals.serve({ reload: async () => undefined, drain: close, quit: close })
   } catch (error) {
     await output.fail(error)
+  }
+}
+
+async function bindPort(server: Server, address: string, port: number, anyPort: boolean): Promise<void> {
+  try {
+    await bindTcp(server, address, port)
+  } catch (error) {
+    if (!anyPort) throw error
+    await bindTcp(server, address, 0)
   }
 }
 

@@ -28,7 +28,14 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
 }
 
 /** Headers by which a front says that a request came from a network. */
-const FRONT_HEADERS = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-hero-context', 'x-hero-user', 'via'] as const
+const FRONT_HEADERS = [
+  'x-forwarded-for',
+  'forwarded',
+  'x-real-ip',
+  'x-hero-context',
+  'x-hero-user',
+  'via',
+] as const
 
 /** Whether a front has passed this request on. */
 export function isForwarded({ headers }: IncomingMessage): boolean {

@@ -41,7 +41,9 @@ export async function passOn(
   })
   outgoing.once('error', (error) => {
     if (response.headersSent) response.destroy()
-    done.reject(new BrokerError('unreachable', `the broker can’t be reached at ${socketPath}`, { cause: error }))
+    done.reject(
+      new BrokerError('unreachable', `the broker can’t be reached at ${socketPath}`, { cause: error }),
+    )
   })
   outgoing.once('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, {
@@ -73,7 +75,9 @@ export async function readBody(incoming: IncomingMessage, maxBytes: number): Pro
 }
 
 function chosen(headers: IncomingHttpHeaders, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])))
+  return Object.fromEntries(
+    names.flatMap((name) => (headers[name] === undefined ? [] : [[name, String(headers[name])]])),
+  )
 }
 
 /** The role of whoever sends these headers to the broker. Throws `unauthorized` for a token that it does not know. */
@@ -88,7 +92,9 @@ export async function roleAt(socketPath: string, headers: Readonly<Record<string
       headers: { host: 'localhost', 'content-type': 'application/json', ...headers },
     })
     outgoing.once('error', (error) =>
-      reject(new BrokerError('unreachable', `the broker can’t be reached at ${socketPath}`, { cause: error })),
+      reject(
+        new BrokerError('unreachable', `the broker can’t be reached at ${socketPath}`, { cause: error }),
+      ),
     )
     outgoing.once('response', (answer) => {
       let text = ''

@@ -19,8 +19,10 @@ export interface Sessions {
   /** The session of a cookie; its idle time begins again. */
   find(id: string | undefined): Session | undefined
   end(id: string | undefined): void
-  /** False when this peer has tried too often within a minute. */
+  /** False when this peer has failed too often within a minute. */
   mayTry(peer: string): boolean
+  /** Counts an attempt with a wrong code or token. */
+  failed(peer: string): void
 }
 
 const CODE_MS = 2 * 60_000
@@ -43,6 +45,8 @@ export function createSessions(clock: Clock): Sessions {
   const sessions = new Map<string, Stored>()
   const tries = new Map<string, number[]>()
   const isAlive = ({ until, usedAt }: Stored): boolean => clock.now() < Math.min(until, usedAt + IDLE_MS)
+  const recentOf = (peer: string): number[] =>
+    (tries.get(peer) ?? []).filter((at) => at > clock.now() - TRY_MS)
   return {
     newCode() {
       const code = secret(16)
@@ -73,13 +77,12 @@ export function createSessions(clock: Clock): Sessions {
       return stored.session
     },
     end: (id) => void (id !== undefined && sessions.delete(id)),
-    mayTry(peer) {
-      const recent = (tries.get(peer) ?? []).filter((at) => at > clock.now() - TRY_MS)
-      if (recent.length >= TRIES) return false
+    mayTry: (peer) => recentOf(peer).length < TRIES,
+    failed(peer) {
+      const recent = recentOf(peer)
       tries.delete(peer)
       dropOldest(tries, MAX_PEERS)
       tries.set(peer, [...recent, clock.now()])
-      return true
     },
   }
 }

@@ -7,9 +7,12 @@ import { startBroker, type Broker, type BrokerOptions } from '../support/start-b
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /** Where Debian puts its Chromium; `undefined` where there is none, and tests that need it say so. */
-export const CHROMIUM = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  (path) => path !== undefined && existsSync(path),
-)
+export const CHROMIUM = [
+  process.env['CHROMIUM'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+].find((path) => path !== undefined && existsSync(path))
 
 /** Why a test with a browser is skipped. */
 export const NEEDS_CHROMIUM = CHROMIUM === undefined ? ' (skipped: chromium is not installed)' : ''
@@ -36,7 +39,11 @@ export async function openDashboard(options: BrokerOptions): Promise<OpenDashboa
         isUsed = true
         return first
       }
-      const reply = await broker.post('/api/link', {}, { socketPath: join(broker.sockets.folder, 'admin.sock') })
+      const reply = await broker.post(
+        '/api/link',
+        {},
+        { socketPath: join(broker.sockets.folder, 'admin.sock') },
+      )
       return (reply.json as { link: string }).link
     },
     async [Symbol.asyncDispose]() {
@@ -69,7 +76,7 @@ export async function launchDashboard(
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (part: string) => {
       text += part
-      const found = /^http\S+/m.exec(text)?.[0]
+      const found = /http\S+/.exec(text)?.[0]
       if (found !== undefined && text.includes('\n')) resolve(found)
     })
     child.once('close', (code) => reject(new Error(`the dashboard ended with ${code}`)))

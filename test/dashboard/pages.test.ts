@@ -6,12 +6,44 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { usdText, money } from '../../src/base/money.ts'
 import { tempFolder } from '../support/temp-folder.ts'
-import { sse, chatChunk, finishChunk, done, scriptedUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts'
-import { CHROMIUM, NEEDS_CHROMIUM, newPage, openBrowser, openDashboard, type OpenDashboard, type WatchedPage } from './open-dashboard.ts'
+import {
+  sse,
+  chatChunk,
+  finishChunk,
+  done,
+  scriptedUpstream,
+  type ScriptedUpstream,
+} from '../support/scripted-upstream.ts'
+import {
+  CHROMIUM,
+  NEEDS_CHROMIUM,
+  newPage,
+  openBrowser,
+  openDashboard,
+  type OpenDashboard,
+  type WatchedPage,
+} from './open-dashboard.ts'
 import { ledgerSum, seedTraffic } from './seed-traffic.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-const PAGES = ['', 'requests', 'requests/gen-000481', 'usage', 'models', 'providers', 'tokens', 'limits', 'callers', 'contexts', 'mcp', 'playground', 'ledger', 'settings', 'logs', 'start']
+const PAGES = [
+  '',
+  'requests',
+  'requests/gen-000481',
+  'usage',
+  'models',
+  'providers',
+  'tokens',
+  'limits',
+  'callers',
+  'contexts',
+  'mcp',
+  'playground',
+  'ledger',
+  'settings',
+  'logs',
+  'start',
+]
 
 const folder = tempFolder()
 let dashboard: OpenDashboard
@@ -21,10 +53,20 @@ let upstream: ScriptedUpstream
 describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROMIUM}`, () => {
   beforeAll(async () => {
     await seedTraffic(folder.path, 1500)
-    upstream = await scriptedUpstream([sse(chatChunk('Hello '), chatChunk('there'), finishChunk(), done)], { over: 'tcp' })
-    const env = { OPENAI_API_KEY: 'sk-very-secret', OPENAI_BASE_URL: upstream.baseUrl, GROQ_API_KEY: 'gsk-very-secret', GROQ_BASE_URL: upstream.baseUrl }
+    upstream = await scriptedUpstream([sse(chatChunk('Hello '), chatChunk('there'), finishChunk(), done)], {
+      over: 'tcp',
+    })
+    const env = {
+      OPENAI_API_KEY: 'sk-very-secret',
+      OPENAI_BASE_URL: upstream.baseUrl,
+      GROQ_API_KEY: 'gsk-very-secret',
+      GROQ_BASE_URL: upstream.baseUrl,
+    }
     dashboard = await openDashboard({ folder: folder.path, env })
-    await dashboard.broker.rpc('limits.set', { subject: { scope: 'context', context: 'lab' }, rule: { usd_total: '1' } })
+    await dashboard.broker.rpc('limits.set', {
+      subject: { scope: 'context', context: 'lab' },
+      rule: { usd_total: '1' },
+    })
     browser = await openBrowser()
   }, 120_000)
   afterAll(async () => {
@@ -34,7 +76,9 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     folder[Symbol.dispose]()
   })
 
-  async function loggedIn(options: BrowserContextOptions = {}): Promise<WatchedPage & { context: BrowserContext }> {
+  async function loggedIn(
+    options: BrowserContextOptions = {},
+  ): Promise<WatchedPage & { context: BrowserContext }> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options })
     const watched = await newPage(context)
     await watched.page.goto(await dashboard.newLink())
@@ -47,31 +91,45 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     [1280, 'dark'],
     [360, 'light'],
     [360, 'dark'],
-  ] as const)('every page at %d px, %s, has no accessibility fault, no console message and no sideways scroll', async (width, colorScheme) => {
-    const { page, problems, loaded, context } = await loggedIn({ viewport: { width, height: 800 }, colorScheme })
-    for (const name of PAGES) {
-      await page.goto(`${dashboard.origin}/${name}?range=30d`)
-      await page.getByRole('heading', { level: 1 }).waitFor()
-      await expect.poll(() => page.locator('.skeleton').count()).toBe(0)
-      await page.evaluate(`${AXE};0`)
-      const found = (await page.evaluate(
-        `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html }) => html).join(' ')))`,
-      )) as string[]
-      expect([name, found]).toEqual([name, []])
-      expect([name, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([name, 0])
-      expect(await page.evaluate('window.hacked')).toBeUndefined()
-    }
-    expect(problems).toEqual([])
-    expect(loaded.filter((url) => !url.startsWith(dashboard.origin))).toEqual([])
-    await context.close()
-  }, 240_000)
+  ] as const)(
+    'every page at %d px, %s, has no accessibility fault, no console message and no sideways scroll',
+    async (width, colorScheme) => {
+      const { page, problems, loaded, context } = await loggedIn({
+        viewport: { width, height: 800 },
+        colorScheme,
+      })
+      for (const name of PAGES) {
+        await page.goto(`${dashboard.origin}/${name}?range=30d`)
+        await page.getByRole('heading', { level: 1 }).waitFor()
+        await expect.poll(() => page.locator('.skeleton').count()).toBe(0)
+        await page.evaluate(`${AXE};0`)
+        const found = (await page.evaluate(
+          `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html }) => html).join(' ')))`,
+        )) as string[]
+        expect([name, found]).toEqual([name, []])
+        expect([name, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([
+          name,
+          0,
+        ])
+        expect(await page.evaluate('window.hacked')).toBeUndefined()
+      }
+      expect(problems).toEqual([])
+      expect(loaded.filter((url) => !url.startsWith(dashboard.origin))).toEqual([])
+      await context.close()
+    },
+    240_000,
+  )
 
   test('the spend on Overview and Usage is the ledger’s sum to the nano-dollar', async () => {
     const { page, context } = await loggedIn()
     const exact = usdText(money(ledgerSum(folder.path)))
     for (const path of ['', 'usage', 'ledger']) {
       await page.goto(`${dashboard.origin}/${path}?range=all`)
-      await expect.poll(() => page.getByRole('region', { name: 'Spend' }).first().locator('.figure').getAttribute('data-exact')).toBe(exact)
+      await expect
+        .poll(() =>
+          page.getByRole('region', { name: 'Spend' }).first().locator('.figure').getAttribute('data-exact'),
+        )
+        .toBe(exact)
     }
     await page.goto(`${dashboard.origin}/requests?range=all`)
     await expect.poll(() => page.locator('main strong[data-exact]').getAttribute('data-exact')).toBe(exact)
@@ -87,7 +145,10 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     await page.locator('.log-row a').first().click()
     await page.getByRole('heading', { level: 1, name: 'Request' }).waitFor()
     await page.getByText('openai is busy: 429').first().waitFor()
-    await page.getByText(/^10\.1\.0\.\d$/).first().waitFor()
+    await page
+      .getByText(/^10\.1\.0\.\d$/)
+      .first()
+      .waitFor()
     await page.goBack()
     await page.goBack()
     await expect.poll(() => page.url()).not.toContain('status=')
@@ -101,7 +162,14 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
   test('a priority is changed and undone, and no key is anywhere', async () => {
     const { page, context } = await loggedIn()
     const answers: string[] = []
-    page.on('response', (response) => void response.text().then((text) => answers.push(text), () => undefined))
+    page.on(
+      'response',
+      (response) =>
+        void response.text().then(
+          (text) => answers.push(text),
+          () => undefined,
+        ),
+    )
     await page.goto(`${dashboard.origin}/providers`)
     const input = page.getByRole('textbox', { name: /Priority of Groq/i })
     await input.fill('x')
@@ -190,7 +258,9 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
   test('a page whose method fails says so, with a retry, and the rest of it stays', async () => {
     const { page, context } = await loggedIn()
     await page.route('**/api/rpc', (route) =>
-      (route.request().postData() ?? '').includes('limits.near') ? route.fulfill({ status: 500, body: 'oops' }) : route.continue(),
+      (route.request().postData() ?? '').includes('limits.near')
+        ? route.fulfill({ status: 500, body: 'oops' })
+        : route.continue(),
     )
     await page.goto(`${dashboard.origin}/?range=30d`)
     await page.getByRole('alert').getByText('This could not be loaded.').waitFor()
@@ -204,7 +274,9 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
   test('the first view is under 200 kB compressed', async () => {
     const { loaded, context } = await loggedIn()
     const assets = join(import.meta.dirname, '../../dist/dashboard-app/assets')
-    const names = new Set(loaded.filter((url) => url.includes('/assets/')).map((url) => url.split('/').at(-1) ?? ''))
+    const names = new Set(
+      loaded.filter((url) => url.includes('/assets/')).map((url) => url.split('/').at(-1) ?? ''),
+    )
     const bytes = [...names].reduce((sum, name) => sum + statSync(join(assets, `${name}.gz`)).size, 0)
     console.log(`first view: ${Math.round(bytes / 1000)} kB gzipped in ${names.size} files`)
     expect(names.size).toBeGreaterThan(3)
@@ -214,20 +286,24 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
   })
 })
 
-test.skipIf(CHROMIUM === undefined)(`the banner of a mother, and a broker that goes away and comes back${NEEDS_CHROMIUM}`, async () => {
-  using own = tempFolder()
-  await using here = await openDashboard({ folder: own.path, args: ['--mother'] })
-  const chrome = await openBrowser()
-  const { page } = await newPage(await chrome.newContext())
-  await page.goto(await here.newLink())
-  await page.getByText('This broker is a mother').waitFor()
-  await page.getByText('No request yet.').or(page.getByText('$0')).first().waitFor()
-  here.broker.signal('SIGKILL')
-  await page.getByText(/^Offline, figures as of/).waitFor()
-  const { startBroker } = await import('../support/start-broker.ts')
-  await using again = await startBroker({ folder: own.path })
-  await expect.poll(() => page.getByText(/^Offline/).count()).toBe(0)
-  await expect.poll(() => page.getByText('This broker is a mother').count()).toBe(0)
-  expect(again.pid).toBeGreaterThan(0)
-  await chrome.close()
-}, 120_000)
+test.skipIf(CHROMIUM === undefined)(
+  `the banner of a mother, and a broker that goes away and comes back${NEEDS_CHROMIUM}`,
+  async () => {
+    using own = tempFolder()
+    await using here = await openDashboard({ folder: own.path, args: ['--mother'] })
+    const chrome = await openBrowser()
+    const { page } = await newPage(await chrome.newContext())
+    await page.goto(await here.newLink())
+    await page.getByText('This broker is a mother').waitFor()
+    await page.getByText('No request yet.').or(page.getByText('$0')).first().waitFor()
+    here.broker.signal('SIGKILL')
+    await page.getByText(/^Offline, figures as of/).waitFor()
+    const { startBroker } = await import('../support/start-broker.ts')
+    await using again = await startBroker({ folder: own.path })
+    await expect.poll(() => page.getByText(/^Offline/).count()).toBe(0)
+    await expect.poll(() => page.getByText('This broker is a mother').count()).toBe(0)
+    expect(again.pid).toBeGreaterThan(0)
+    await chrome.close()
+  },
+  120_000,
+)

@@ -7,7 +7,15 @@ import { openStore } from '../../src/store/store.ts'
 import { mkdirSync } from 'node:fs'
 import { finished, request, usage } from '../ledger/samples.ts'
 
-const MODELS = ['gpt-4o-mini', 'llama-3.3-70b', 'claude-sonnet-4', 'qwen3-32b', 'gpt://x//y%#😀', 'mistral-small', 'deepseek-v3']
+const MODELS = [
+  'gpt-4o-mini',
+  'llama-3.3-70b',
+  'claude-sonnet-4',
+  'qwen3-32b',
+  'gpt://x//y%#😀',
+  'mistral-small',
+  'deepseek-v3',
+]
 const PROVIDERS = ['openai', 'groq', 'anthropic', 'alibaba']
 
 /** The names that a hostile caller chose. */
@@ -17,7 +25,11 @@ export const HOSTILE = '<img src=x onerror="window.hacked=1">\u202Egnp.exe'
 export async function seedTraffic(folder: string, count: number): Promise<void> {
   const data = join(folder, 'v', 'hero_aibroker')
   mkdirSync(data, { recursive: true })
-  const store = openStore({ path: join(data, 'requests.db'), clock: systemClock, durability: 'power-safe-soon' })
+  const store = openStore({
+    path: join(data, 'requests.db'),
+    clock: systemClock,
+    durability: 'power-safe-soon',
+  })
   const ledger = createLedger({ store })
   const now = Date.now()
   for (let index = 0; index < count; index++) {
@@ -47,8 +59,15 @@ export async function seedTraffic(folder: string, count: number): Promise<void> 
         provider: isFailed ? undefined : provider,
         endpoint: isFailed ? undefined : `${provider}/${model}`,
         model: isFailed ? undefined : model,
-        attempts: index % 13 === 0 ? [{ endpoint: `openai/${model}`, code: 'upstream-busy', status: 429, ms: 310 }] : [],
-        usage: usage({ prompt: 200 + ((index * 31) % 9000), completion: (index * 17) % 900, cachedPrompt: (index * 31) % 200 }),
+        attempts:
+          index % 13 === 0
+            ? [{ endpoint: `openai/${model}`, code: 'upstream-busy', status: 429, ms: 310 }]
+            : [],
+        usage: usage({
+          prompt: 200 + ((index * 31) % 9000),
+          completion: (index * 17) % 900,
+          cachedPrompt: (index * 31) % 200,
+        }),
         error: isFailed ? 'openai is busy: 429 Too Many Requests' : undefined,
         countSource: index % 17 === 0 ? 'counted' : 'reported',
         firstTokenMs: 100 + ((index * 13) % 900),

@@ -7,7 +7,9 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const BUILT = join(ROOT, 'dist', 'dashboard-app', 'files.json')
 
 export function setup(): void {
-  const sources = globSync('dashboard/{*,src/**/*}', { cwd: ROOT }).map((path) => statSync(join(ROOT, path)).mtimeMs)
+  const sources = globSync('dashboard/{*,src/**/*}', { cwd: ROOT }).map(
+    (path) => statSync(join(ROOT, path)).mtimeMs,
+  )
   if (existsSync(BUILT) && statSync(BUILT).mtimeMs > Math.max(...sources)) return
   execFileSync(process.execPath, [join(ROOT, 'scripts', 'build-dashboard.ts')], { stdio: 'ignore' })
 }

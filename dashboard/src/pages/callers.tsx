@@ -23,11 +23,35 @@ export function Callers() {
               rows={groups}
               keyOf={({ names }) => JSON.stringify(names)}
               columns={[
-                { name: t.columns.address, cell: ({ names }) => <Link to="/requests" search={{ ...search, address: [names.address ?? ''], context: [names.context ?? ''] }}><Name text={names.address} /></Link> },
+                {
+                  name: t.columns.address,
+                  cell: ({ names }) => (
+                    <Link
+                      to="/requests"
+                      search={{ ...search, address: [names.address ?? ''], context: [names.context ?? ''] }}
+                    >
+                      <Name text={names.address} />
+                    </Link>
+                  ),
+                },
                 { name: t.columns.context, cell: ({ names }) => <Name text={names.context} /> },
-                { name: t.columns.requests, isNumber: true, cell: ({ totals }) => countText(totals.requests) },
-                { name: t.columns.failed, isNumber: true, isExtra: true, cell: ({ totals }) => percentText(totals.failed, totals.requests) },
-                { name: t.columns.tokensAll, isNumber: true, isExtra: true, cell: ({ totals }) => countText(totals.total_tokens) },
+                {
+                  name: t.columns.requests,
+                  isNumber: true,
+                  cell: ({ totals }) => countText(totals.requests),
+                },
+                {
+                  name: t.columns.failed,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ totals }) => percentText(totals.failed, totals.requests),
+                },
+                {
+                  name: t.columns.tokensAll,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ totals }) => countText(totals.total_tokens),
+                },
                 { name: t.columns.cost, isNumber: true, cell: ({ totals }) => usdCell(totals.cost_usd) },
               ]}
             />
@@ -54,11 +78,36 @@ export function Contexts() {
               rows={contexts}
               keyOf={({ context }) => context}
               columns={[
-                { name: t.columns.context, cell: ({ context }) => <Link to="/requests" search={{ context: [context], range: 'all' }}><Name text={context} /></Link> },
+                {
+                  name: t.columns.context,
+                  cell: ({ context }) => (
+                    <Link to="/requests" search={{ context: [context], range: 'all' }}>
+                      <Name text={context} />
+                    </Link>
+                  ),
+                },
                 { name: t.columns.requests, isNumber: true, cell: ({ requests }) => countText(requests) },
                 { name: t.columns.cost, isNumber: true, cell: ({ cost_usd: usd }) => usdCell(usd) },
-                { name: t.columns.pin, isExtra: true, cell: ({ pin }) => <Name text={pin === undefined ? '' : pin.local_only === true ? t.contexts.local : [...(pin.providers ?? []), ...(pin.models ?? [])].join(', ')} /> },
-                { name: t.columns.lastUsed, isExtra: true, cell: ({ last_used: at }) => (at === undefined ? '—' : <Time ms={at * 1000} zone={zone} />) },
+                {
+                  name: t.columns.pin,
+                  isExtra: true,
+                  cell: ({ pin }) => (
+                    <Name
+                      text={
+                        pin === undefined
+                          ? ''
+                          : pin.local_only === true
+                            ? t.contexts.local
+                            : [...(pin.providers ?? []), ...(pin.models ?? [])].join(', ')
+                      }
+                    />
+                  ),
+                },
+                {
+                  name: t.columns.lastUsed,
+                  isExtra: true,
+                  cell: ({ last_used: at }) => (at === undefined ? '—' : <Time ms={at * 1000} zone={zone} />),
+                },
               ]}
             />
           )

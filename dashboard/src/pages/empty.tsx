@@ -10,7 +10,21 @@ export function Empty({ isFiltered }: { isFiltered: boolean }) {
     return (
       <div className="state empty">
         <p>{t.first.filtered}</p>
-        <button type="button" onClick={() => set({ ...Object.fromEntries(LIST_KEYS.map((key) => [key, undefined])), cost: undefined, duration: undefined, attempts: undefined, text: undefined, range: 'all', since: undefined, until: undefined })}>
+        <button
+          type="button"
+          onClick={() =>
+            set({
+              ...Object.fromEntries(LIST_KEYS.map((key) => [key, undefined])),
+              cost: undefined,
+              duration: undefined,
+              attempts: undefined,
+              text: undefined,
+              range: 'all',
+              since: undefined,
+              until: undefined,
+            })
+          }
+        >
           {t.first.clear}
         </button>
       </div>

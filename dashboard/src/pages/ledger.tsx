@@ -17,27 +17,44 @@ export function Ledger() {
       <Loading query={totals}>
         {({ totals: sum }) => (
           <div className="cards">
-            <Card title={t.overview.spend} value={usdCard(sum.cost_usd)} exact={sum.cost_usd}><Spend totals={sum} /></Card>
+            <Card title={t.overview.spend} value={usdCard(sum.cost_usd)} exact={sum.cost_usd}>
+              <Spend totals={sum} />
+            </Card>
             <Card title={t.overview.requests} value={countText(sum.requests)} />
           </div>
         )}
       </Loading>
       <section className="panel">
         <div className="row">
-          <button type="button" className="primary" disabled={verify.isPending} onClick={() => verify.mutate()}>
+          <button
+            type="button"
+            className="primary"
+            disabled={verify.isPending}
+            onClick={() => verify.mutate()}
+          >
             {verify.isPending ? t.ledger.running : t.ledger.verify}
           </button>
-          <button type="button" disabled={rerate.isPending} onClick={() => rerate.mutate()}>{t.ledger.rerate}</button>
+          <button type="button" disabled={rerate.isPending} onClick={() => rerate.mutate()}>
+            {t.ledger.rerate}
+          </button>
         </div>
-        {[verify.error, rerate.error].map((error) => error !== null && <Failure key={error.message} error={error} />)}
+        {[verify.error, rerate.error].map(
+          (error) => error !== null && <Failure key={error.message} error={error} />,
+        )}
         <div role="status">
           {verify.data !== undefined && verify.data.broken === undefined && (
-            <p className="status finished">✓ {t.ledger.whole(countText(verify.data.rows), countText(verify.data.payers))}</p>
+            <p className="status finished">
+              ✓ {t.ledger.whole(countText(verify.data.rows), countText(verify.data.payers))}
+            </p>
           )}
           {verify.data?.broken !== undefined && (
-            <p className="status failed">✕ {t.ledger.broken}: {visible(verify.data.broken.id)} {visible(verify.data.broken.reason)}</p>
+            <p className="status failed">
+              ✕ {t.ledger.broken}: {visible(verify.data.broken.id)} {visible(verify.data.broken.reason)}
+            </p>
           )}
-          {rerate.data !== undefined && <p>{t.ledger.trial(countText(rerate.data.adjusted), usdCard(rerate.data.difference_usd))}</p>}
+          {rerate.data !== undefined && (
+            <p>{t.ledger.trial(countText(rerate.data.adjusted), usdCard(rerate.data.difference_usd))}</p>
+          )}
         </div>
       </section>
     </>

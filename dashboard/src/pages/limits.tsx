@@ -32,11 +32,28 @@ export function Limits() {
               columns={[
                 { name: t.limits.subject, cell: ({ name }) => <Name text={name} /> },
                 { name: t.columns.period, cell: ({ period }) => period },
-                { name: t.columns.used, cell: ({ used_percent: percent }) => <Bar percent={percent} label={`${percent} %`} /> },
-                { name: t.columns.spent, isNumber: true, isExtra: true, cell: ({ spent_usd: usd }) => usdCell(usd) },
-                { name: t.columns.held, isNumber: true, isExtra: true, cell: ({ held_usd: usd }) => usdCell(usd) },
+                {
+                  name: t.columns.used,
+                  cell: ({ used_percent: percent }) => <Bar percent={percent} label={`${percent} %`} />,
+                },
+                {
+                  name: t.columns.spent,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ spent_usd: usd }) => usdCell(usd),
+                },
+                {
+                  name: t.columns.held,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ held_usd: usd }) => usdCell(usd),
+                },
                 { name: t.columns.budget, isNumber: true, cell: ({ budget_usd: usd }) => usdCell(usd) },
-                { name: t.columns.resets, isExtra: true, cell: ({ resets_at: at }) => (at === undefined ? '—' : <Time ms={at * 1000} zone={zone} />) },
+                {
+                  name: t.columns.resets,
+                  isExtra: true,
+                  cell: ({ resets_at: at }) => (at === undefined ? '—' : <Time ms={at * 1000} zone={zone} />),
+                },
               ]}
             />
           )
@@ -56,13 +73,19 @@ function Rules() {
   const query = useCall('limits.list', {})
   const client = useQueryClient()
   const [dialog, setDialog] = useState<'set' | Stored>()
-  const refresh = (): Promise<void> => client.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith('limits.') })
-  const remove = useMutation({ mutationFn: ({ subject }: Stored) => call('limits.remove', { subject }), onSettled: refresh })
+  const refresh = (): Promise<void> =>
+    client.invalidateQueries({ predicate: ({ queryKey }) => String(queryKey[0]).startsWith('limits.') })
+  const remove = useMutation({
+    mutationFn: ({ subject }: Stored) => call('limits.remove', { subject }),
+    onSettled: refresh,
+  })
   return (
     <>
       <div className="page-head">
         <h2>{t.limits.rules}</h2>
-        <button type="button" className="primary" onClick={() => setDialog('set')}>{t.limits.set}</button>
+        <button type="button" className="primary" onClick={() => setDialog('set')}>
+          {t.limits.set}
+        </button>
       </div>
       {remove.error !== null && <Failure error={remove.error} />}
       <Loading query={query}>
@@ -73,19 +96,58 @@ function Rules() {
             keyOf={({ subject }) => nameOf(subject)}
             columns={[
               { name: t.limits.subject, cell: ({ subject }) => <Name text={nameOf(subject)} /> },
-              { name: t.columns.value, cell: ({ rule }) => <Name text={Object.entries(rule).map(([name, value]) => `${name} ${String(value)}`).join(', ')} /> },
-              { name: t.limits.remove, cell: (stored) => <button type="button" className="danger" aria-label={`${t.limits.remove} ${nameOf(stored.subject)}`} onClick={() => setDialog(stored)}>{t.limits.remove}</button> },
+              {
+                name: t.columns.value,
+                cell: ({ rule }) => (
+                  <Name
+                    text={Object.entries(rule)
+                      .map(([name, value]) => `${name} ${String(value)}`)
+                      .join(', ')}
+                  />
+                ),
+              },
+              {
+                name: t.limits.remove,
+                cell: (stored) => (
+                  <button
+                    type="button"
+                    className="danger"
+                    aria-label={`${t.limits.remove} ${nameOf(stored.subject)}`}
+                    onClick={() => setDialog(stored)}
+                  >
+                    {t.limits.remove}
+                  </button>
+                ),
+              },
             ]}
           />
         )}
       </Loading>
-      {dialog === 'set' && <SetRule close={() => { setDialog(undefined); void refresh() }} />}
+      {dialog === 'set' && (
+        <SetRule
+          close={() => {
+            setDialog(undefined)
+            void refresh()
+          }}
+        />
+      )}
       {typeof dialog === 'object' && (
         <Dialog title={t.limits.remove} close={() => setDialog(undefined)}>
           <p>{t.limits.sure(visible(nameOf(dialog.subject)))}</p>
           <div className="actions">
-            <button type="button" onClick={() => setDialog(undefined)}>{t.limits.cancel}</button>
-            <button type="button" className="danger" onClick={() => { remove.mutate(dialog); setDialog(undefined) }}>{t.limits.remove}</button>
+            <button type="button" onClick={() => setDialog(undefined)}>
+              {t.limits.cancel}
+            </button>
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                remove.mutate(dialog)
+                setDialog(undefined)
+              }}
+            >
+              {t.limits.remove}
+            </button>
           </div>
         </Dialog>
       )}
@@ -98,7 +160,10 @@ const FIELDS = ['usd_per_hour', 'usd_per_day', 'usd_per_month', 'usd_total', 're
 
 function SetRule({ close }: { close: () => void }) {
   const [scope, setScope] = useState<(typeof SCOPES)[number]>('context')
-  const save = useMutation({ mutationFn: (params: Params<'limits.set'>) => call('limits.set', params), onSuccess: close })
+  const save = useMutation({
+    mutationFn: (params: Params<'limits.set'>) => call('limits.set', params),
+    onSuccess: close,
+  })
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault()
     const data = new FormData(event.currentTarget)
@@ -109,7 +174,9 @@ function SetRule({ close }: { close: () => void }) {
         return text === '' ? [] : [[field, field === 'requests_per_minute' ? Number(text) : text]]
       }),
     )
-    const subject = (scope === 'default' || scope === 'everybody' ? { scope } : { scope, [scope]: name }) as Subject
+    const subject = (
+      scope === 'default' || scope === 'everybody' ? { scope } : { scope, [scope]: name }
+    ) as Subject
     save.mutate({ subject, rule })
   }
   return (
@@ -119,16 +186,35 @@ function SetRule({ close }: { close: () => void }) {
         <label>
           {t.limits.subject}
           <select value={scope} onChange={({ target }) => setScope(target.value as typeof scope)}>
-            {SCOPES.map((name) => <option key={name} value={name}>{t.limits[name]}</option>)}
+            {SCOPES.map((name) => (
+              <option key={name} value={name}>
+                {t.limits[name]}
+              </option>
+            ))}
           </select>
         </label>
-        {scope !== 'default' && scope !== 'everybody' && <label>{t.columns.name}<input name="name" required /></label>}
-        {scope === 'everybody' && <label>{t.limits.type}<input name="sure" required pattern="everybody" /></label>}
+        {scope !== 'default' && scope !== 'everybody' && (
+          <label>
+            {t.columns.name}
+            <input name="name" required />
+          </label>
+        )}
+        {scope === 'everybody' && (
+          <label>
+            {t.limits.type}
+            <input name="sure" required pattern="everybody" />
+          </label>
+        )}
         {FIELDS.map((field) => (
-          <label key={field}>{t.limits.fields[field]}<input name={field} inputMode="decimal" pattern="\d+(\.\d+)?" /></label>
+          <label key={field}>
+            {t.limits.fields[field]}
+            <input name={field} inputMode="decimal" pattern="\d+(\.\d+)?" />
+          </label>
         ))}
         <div className="actions">
-          <button type="button" onClick={close}>{t.limits.cancel}</button>
+          <button type="button" onClick={close}>
+            {t.limits.cancel}
+          </button>
           <button className="primary">{t.limits.save}</button>
         </div>
       </form>

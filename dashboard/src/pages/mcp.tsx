@@ -16,7 +16,10 @@ export function Mcp() {
   const may = useMay()
   const client = useQueryClient()
   const [tool, setTool] = useState<Tool>()
-  const approve = useMutation({ mutationFn: (held: { server: string; tool: string }) => call('mcp.approve_tool', held), onSettled: () => client.invalidateQueries() })
+  const approve = useMutation({
+    mutationFn: (held: { server: string; tool: string }) => call('mcp.approve_tool', held),
+    onSettled: () => client.invalidateQueries(),
+  })
   return (
     <>
       <PageHead title={t.pages.mcp} />
@@ -37,12 +40,20 @@ export function Mcp() {
                 { name: t.columns.tools, isNumber: true, cell: ({ tools: count }) => count ?? '—' },
                 {
                   name: t.mcp.held,
-                  cell: ({ name, held }) => (held ?? []).map((one) => (
-                    <span key={String(one)}>
-                      {visible(String(one))}{' '}
-                      {may('mcp.approve_tool') && <button type="button" onClick={() => approve.mutate({ server: name, tool: String(one) })}>{t.mcp.approve}</button>}
-                    </span>
-                  )),
+                  cell: ({ name, held }) =>
+                    (held ?? []).map((one) => (
+                      <span key={String(one)}>
+                        {visible(String(one))}{' '}
+                        {may('mcp.approve_tool') && (
+                          <button
+                            type="button"
+                            onClick={() => approve.mutate({ server: name, tool: String(one) })}
+                          >
+                            {t.mcp.approve}
+                          </button>
+                        )}
+                      </span>
+                    )),
                 },
               ]}
             />
@@ -58,9 +69,24 @@ export function Mcp() {
             keyOf={({ name }) => name}
             columns={[
               { name: t.columns.name, cell: ({ name }) => <Name text={name} /> },
-              { name: t.columns.description, isExtra: true, cell: ({ description }) => <Name text={description} /> },
-              { name: t.columns.price, isNumber: true, cell: ({ price_usd: usd }) => (usd === undefined ? '—' : usdCell(usd)) },
-              { name: t.mcp.try, cell: (one) => <button type="button" aria-label={`${t.mcp.try} ${one.name}`} onClick={() => setTool(one)}>{t.mcp.try}</button> },
+              {
+                name: t.columns.description,
+                isExtra: true,
+                cell: ({ description }) => <Name text={description} />,
+              },
+              {
+                name: t.columns.price,
+                isNumber: true,
+                cell: ({ price_usd: usd }) => (usd === undefined ? '—' : usdCell(usd)),
+              },
+              {
+                name: t.mcp.try,
+                cell: (one) => (
+                  <button type="button" aria-label={`${t.mcp.try} ${one.name}`} onClick={() => setTool(one)}>
+                    {t.mcp.try}
+                  </button>
+                ),
+              },
             ]}
           />
         )}
@@ -72,7 +98,10 @@ export function Mcp() {
 
 function Try({ tool, close }: { tool: Tool; close: () => void }) {
   const [text, setText] = useState('{}')
-  const run = useMutation({ mutationFn: () => call('mcp.call_tool', { name: tool.name, arguments: JSON.parse(text) as Record<string, unknown> }) })
+  const run = useMutation({
+    mutationFn: () =>
+      call('mcp.call_tool', { name: tool.name, arguments: JSON.parse(text) as Record<string, unknown> }),
+  })
   return (
     <Dialog title={`${t.mcp.try}: ${tool.name}`} close={close}>
       <form
@@ -82,12 +111,21 @@ function Try({ tool, close }: { tool: Tool; close: () => void }) {
         }}
       >
         <pre>{JSON.stringify(tool.inputSchema, undefined, 2)}</pre>
-        <label>{t.mcp.args}<textarea value={text} onChange={({ target }) => setText(target.value)} /></label>
+        <label>
+          {t.mcp.args}
+          <textarea value={text} onChange={({ target }) => setText(target.value)} />
+        </label>
         {run.error !== null && <Failure error={run.error} />}
-        {run.data !== undefined && <pre>{visible(JSON.stringify(run.data, undefined, 1)).replaceAll('\\u000a', '\n')}</pre>}
+        {run.data !== undefined && (
+          <pre>{visible(JSON.stringify(run.data, undefined, 1)).replaceAll('\\u000a', '\n')}</pre>
+        )}
         <div className="actions">
-          <button type="button" onClick={close}>{t.keys.close}</button>
-          <button className="primary" disabled={run.isPending}>{t.mcp.run}</button>
+          <button type="button" onClick={close}>
+            {t.keys.close}
+          </button>
+          <button className="primary" disabled={run.isPending}>
+            {t.mcp.run}
+          </button>
         </div>
       </form>
     </Dialog>

@@ -19,9 +19,21 @@ export function Models() {
     <>
       <PageHead title={t.pages.models} />
       <div className="row">
-        <input className="grow" type="search" aria-label={t.models.search} placeholder={t.models.search} value={search.search ?? ''} onChange={({ target }) => set({ search: target.value })} />
+        <input
+          className="grow"
+          type="search"
+          aria-label={t.models.search}
+          placeholder={t.models.search}
+          value={search.search ?? ''}
+          onChange={({ target }) => set({ search: target.value })}
+        />
         <label>
-          <input type="checkbox" checked={search.tab !== 'all'} onChange={({ target }) => set({ tab: target.checked ? undefined : 'all' })} /> {t.models.available}
+          <input
+            type="checkbox"
+            checked={search.tab !== 'all'}
+            onChange={({ target }) => set({ tab: target.checked ? undefined : 'all' })}
+          />{' '}
+          {t.models.available}
         </label>
       </div>
       <Loading query={query}>
@@ -37,11 +49,34 @@ export function Models() {
               columns={[
                 { name: t.columns.id, cell: ({ id }) => <Name text={id} /> },
                 { name: t.columns.kind, cell: ({ kind }) => kind, isExtra: true },
-                { name: t.columns.input, isNumber: true, cell: (model) => priceText(model, 'input_usd_per_million') },
-                { name: t.columns.output, isNumber: true, cell: (model) => priceText(model, 'output_usd_per_million') },
-                { name: t.columns.contextWindow, isNumber: true, isExtra: true, cell: ({ context_window: window }) => (window === undefined ? '—' : shortCount(window)) },
-                { name: t.columns.provider, isExtra: true, cell: ({ endpoints }) => [...new Set(endpoints.map(({ provider }) => provider))].join(', ') },
-                { name: t.columns.capabilities, isExtra: true, cell: ({ capabilities }) => <span className="name faint">{capabilities.join(', ').replaceAll('_', ' ')}</span> },
+                {
+                  name: t.columns.input,
+                  isNumber: true,
+                  cell: (model) => priceText(model, 'input_usd_per_million'),
+                },
+                {
+                  name: t.columns.output,
+                  isNumber: true,
+                  cell: (model) => priceText(model, 'output_usd_per_million'),
+                },
+                {
+                  name: t.columns.contextWindow,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ context_window: window }) => (window === undefined ? '—' : shortCount(window)),
+                },
+                {
+                  name: t.columns.provider,
+                  isExtra: true,
+                  cell: ({ endpoints }) => [...new Set(endpoints.map(({ provider }) => provider))].join(', '),
+                },
+                {
+                  name: t.columns.capabilities,
+                  isExtra: true,
+                  cell: ({ capabilities }) => (
+                    <span className="name faint">{capabilities.join(', ').replaceAll('_', ' ')}</span>
+                  ),
+                },
               ]}
             />
           </>

@@ -17,7 +17,13 @@ export function Overview() {
     <>
       <PageHead title={t.pages.overview} hasRange />
       <Loading query={totals}>
-        {(report) => (report.totals.requests === 0 && filter.since === undefined ? <Empty isFiltered={false} /> : <Figures report={report} />)}
+        {(report) =>
+          report.totals.requests === 0 && filter.since === undefined ? (
+            <Empty isFiltered={false} />
+          ) : (
+            <Figures report={report} />
+          )
+        }
       </Loading>
     </>
   )
@@ -37,7 +43,11 @@ function Figures({ report: { totals, first_token_ms: first, duration_ms: duratio
           {t.overview.failed(percentText(totals.failed, totals.requests))}
           {state !== undefined && ` · ${t.overview.open(state.open_requests)}`}
         </Card>
-        <Card title={t.overview.tokens} value={shortCount(totals.total_tokens)} exact={String(totals.total_tokens)}>
+        <Card
+          title={t.overview.tokens}
+          value={shortCount(totals.total_tokens)}
+          exact={String(totals.total_tokens)}
+        >
           {t.overview.cached(percentText(totals.cached_tokens, totals.prompt_tokens))}
         </Card>
         <Card title={t.overview.first} value={durationText(first.p50)}>
@@ -61,7 +71,13 @@ function Figures({ report: { totals, first_token_ms: first, duration_ms: duratio
 }
 
 /** The bucket in which a period has some dozens. */
-export function bucketFor({ since = 0, until = Date.now() / 1000 }: { since?: number; until?: number }): 'hour' | '15min' | 'day' | 'month' {
+export function bucketFor({
+  since = 0,
+  until = Date.now() / 1000,
+}: {
+  since?: number
+  until?: number
+}): 'hour' | '15min' | 'day' | 'month' {
   const span = until - since
   if (span <= 26 * 3600) return '15min'
   if (span <= 4 * 86_400) return 'hour'
@@ -71,7 +87,12 @@ export function bucketFor({ since = 0, until = Date.now() / 1000 }: { since?: nu
 function Traffic() {
   const { filter, zone, set } = useFilter()
   const bucketed = { since: 0, ...filter }
-  const query = useCall('usage.query', { filter: bucketed, bucket: bucketFor(filter), time_zone: zone, limit: 0 })
+  const query = useCall('usage.query', {
+    filter: bucketed,
+    bucket: bucketFor(filter),
+    time_zone: zone,
+    limit: 0,
+  })
   return (
     <section className="panel">
       <h2>{t.overview.traffic}</h2>
@@ -85,7 +106,10 @@ function Traffic() {
               format={countText}
               onZoom={(since, until) => set({ since: String(since), until: String(until), range: undefined })}
               series={[
-                { label: t.status.finished, values: buckets.map(({ totals }) => totals.requests - totals.failed) },
+                {
+                  label: t.status.finished,
+                  values: buckets.map(({ totals }) => totals.requests - totals.failed),
+                },
                 { label: t.columns.failed, values: buckets.map(({ totals }) => totals.failed) },
               ]}
             />
@@ -98,7 +122,13 @@ function Traffic() {
 
 const SHOWN = 5
 
-function Top({ title, by }: { title: string; by: Extract<ListKey, 'model' | 'address' | 'context' | 'provider'> }) {
+function Top({
+  title,
+  by,
+}: {
+  title: string
+  by: Extract<ListKey, 'model' | 'address' | 'context' | 'provider'>
+}) {
   const { filter, search } = useFilter()
   const query = useCall('usage.query', { filter, group_by: [by], limit: SHOWN })
   return (
@@ -113,7 +143,7 @@ function Top({ title, by }: { title: string; by: Extract<ListKey, 'model' | 'add
               {groups.map(({ names, totals: own }) => (
                 <li key={names[by]}>
                   <span className="line">
-                    <Link to="/requests" search={{ ...search, [by]: [names[by] ?? ''] } as Search}>
+                    <Link to="/requests" search={{ ...search, [by]: [names[by] ?? ''] }}>
                       {names[by] === undefined || names[by] === '' ? t.overview.none : visible(names[by])}
                     </Link>
                     <span data-exact={own.cost_usd}>{usdCard(own.cost_usd)}</span>

@@ -40,12 +40,17 @@ export function Playground() {
     const show = (changes: Partial<Said>): void => setSaid([...before, (answer = { ...answer, ...changes })])
     show({})
     try {
-      const messages = [...(system === '' ? [] : [{ role: 'system', content: system }]), ...before.map(({ role, content }) => ({ role, content }))]
+      const messages = [
+        ...(system === '' ? [] : [{ role: 'system', content: system }]),
+        ...before.map(({ role, content }) => ({ role, content })),
+      ]
       for await (const chunk of chat({ model, messages, usage: { include: true } }, ending.signal))
         show({
           content: answer.content + (chunk.choices?.[0]?.delta?.content ?? ''),
           ...(chunk.id === undefined ? {} : { id: chunk.id }),
-          ...(chunk.model === undefined ? {} : { by: chunk.provider === undefined ? chunk.model : `${chunk.model} · ${chunk.provider}` }),
+          ...(chunk.model === undefined
+            ? {}
+            : { by: chunk.provider === undefined ? chunk.model : `${chunk.model} · ${chunk.provider}` }),
           ...(chunk.usage?.cost === undefined ? {} : { cost: chunk.usage.cost }),
         })
     } catch (error) {
@@ -58,7 +63,9 @@ export function Playground() {
   return (
     <>
       <PageHead title={t.pages.playground}>
-        <button type="button" onClick={() => setSaid([])}>{t.playground.clear}</button>
+        <button type="button" onClick={() => setSaid([])}>
+          {t.playground.clear}
+        </button>
       </PageHead>
       <div className="row">
         <label>
@@ -67,7 +74,9 @@ export function Playground() {
         </label>
         <datalist id="models">
           <option value="auto" />
-          {models.data?.map(({ id }) => <option key={id} value={id} />)}
+          {models.data?.map(({ id }) => (
+            <option key={id} value={id} />
+          ))}
         </datalist>
         <label className="grow">
           {t.playground.system}
@@ -79,11 +88,14 @@ export function Playground() {
           <div key={at} className={`say ${one.role}`}>
             <small>
               {one.role === 'user' ? t.playground.you : visible(one.by ?? model)}
-              {one.cost !== undefined && ` · ${t.playground.cost} $${one.cost.toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}`}
+              {one.cost !== undefined &&
+                ` · ${t.playground.cost} $${one.cost.toFixed(9).replace(/0+$/, '').replace(/\.$/, '')}`}
               {one.id !== undefined && !isRunning && (
                 <>
                   {' · '}
-                  <Link to="/requests/$id" params={{ id: one.id }}>{t.playground.open}</Link>
+                  <Link to="/requests/$id" params={{ id: one.id }}>
+                    {t.playground.open}
+                  </Link>
                 </>
               )}
             </small>
@@ -93,21 +105,22 @@ export function Playground() {
         ))}
       </div>
       <form className="form" onSubmit={(event) => void send(event)}>
-        <label>
-          {t.playground.message}
-          <textarea
-            value={draft}
-            onChange={({ target }) => write(target.value)}
-            onKeyDown={(event) => {
-              if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
-              event.preventDefault()
-              void send()
-            }}
-          />
-        </label>
+        <label htmlFor="message">{t.playground.message}</label>
+        <textarea
+          id="message"
+          value={draft}
+          onChange={({ target }) => write(target.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey || event.nativeEvent.isComposing) return
+            event.preventDefault()
+            void send()
+          }}
+        />
         <div className="row">
           {isRunning ? (
-            <button type="button" onClick={() => running.current?.abort()}>{t.playground.stop}</button>
+            <button type="button" onClick={() => running.current?.abort()}>
+              {t.playground.stop}
+            </button>
           ) : (
             <button className="primary">{t.playground.send}</button>
           )}

@@ -24,7 +24,8 @@ export function Providers() {
     setUndo({ provider: provider.name, priority: provider.priority ?? null })
     set.mutate({ provider: provider.name, priority })
   }
-  const sorted = (list: readonly Provider[]): Provider[] => list.toSorted((a, b) => (a.priority ?? 1e7) - (b.priority ?? 1e7) || a.name.localeCompare(b.name))
+  const sorted = (list: readonly Provider[]): Provider[] =>
+    list.toSorted((a, b) => (a.priority ?? 1e7) - (b.priority ?? 1e7) || a.name.localeCompare(b.name))
   return (
     <>
       <PageHead title={t.pages.providers} />
@@ -40,13 +41,58 @@ export function Providers() {
               rows={sorted(providers)}
               keyOf={({ name }) => name}
               columns={[
-                { name: t.columns.priority, cell: (provider) => (may('priority.set') ? <Priority key={String(provider.priority)} provider={provider} onChange={(priority) => change(provider, priority)} /> : (provider.priority ?? t.providers.yaml)) },
-                { name: t.columns.provider, cell: ({ display_name: name, host }) => <><strong>{visible(name)}</strong><br /><span className="faint name">{visible(host)}</span></> },
-                { name: t.columns.state, cell: ({ state }) => <span className={`status ${state === 'ready' ? 'finished' : 'broken'}`}><span aria-hidden="true">{state === 'ready' ? '✓' : '!'}</span> {state}</span> },
-                { name: t.columns.keys, isNumber: true, isExtra: true, cell: ({ name, keys }) => <KeyStates provider={name} count={keys} health={health.data} /> },
-                { name: t.columns.endpoints, isNumber: true, isExtra: true, cell: ({ endpoints }) => endpoints },
-                { name: `${t.columns.first} p50`, isNumber: true, isExtra: true, cell: ({ name }) => latencyOf(name, health.data) },
-                ...(may('providers.test') ? [{ name: t.providers.test, cell: ({ name }: Provider) => <Test provider={name} /> }] : []),
+                {
+                  name: t.columns.priority,
+                  cell: (provider) =>
+                    may('priority.set') ? (
+                      <Priority
+                        key={String(provider.priority)}
+                        provider={provider}
+                        onChange={(priority) => change(provider, priority)}
+                      />
+                    ) : (
+                      (provider.priority ?? t.providers.yaml)
+                    ),
+                },
+                {
+                  name: t.columns.provider,
+                  cell: ({ display_name: name, host }) => (
+                    <>
+                      <strong>{visible(name)}</strong>
+                      <br />
+                      <span className="faint name">{visible(host)}</span>
+                    </>
+                  ),
+                },
+                {
+                  name: t.columns.state,
+                  cell: ({ state }) => (
+                    <span className={`status ${state === 'ready' ? 'finished' : 'broken'}`}>
+                      <span aria-hidden="true">{state === 'ready' ? '✓' : '!'}</span> {state}
+                    </span>
+                  ),
+                },
+                {
+                  name: t.columns.keys,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ name, keys }) => <KeyStates provider={name} count={keys} health={health.data} />,
+                },
+                {
+                  name: t.columns.endpoints,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ endpoints }) => endpoints,
+                },
+                {
+                  name: `${t.columns.first} p50`,
+                  isNumber: true,
+                  isExtra: true,
+                  cell: ({ name }) => latencyOf(name, health.data),
+                },
+                ...(may('providers.test')
+                  ? [{ name: t.providers.test, cell: ({ name }: Provider) => <Test provider={name} /> }]
+                  : []),
               ]}
             />
           )
@@ -70,7 +116,13 @@ export function Providers() {
   )
 }
 
-function Priority({ provider, onChange }: { provider: Provider; onChange: (priority: number | null) => void }) {
+function Priority({
+  provider,
+  onChange,
+}: {
+  provider: Provider
+  onChange: (priority: number | null) => void
+}) {
   const before = provider.priority === undefined ? '' : String(provider.priority)
   const [text, setText] = useState(before)
   const isGood = /^\d{0,7}$/.test(text.trim()) && Number(text) <= 1_000_000
@@ -99,14 +151,29 @@ function Priority({ provider, onChange }: { provider: Provider; onChange: (prior
   )
 }
 
-function KeyStates({ provider, count, health }: { provider: string; count: number; health: Result<'providers.health'> | undefined }) {
+function KeyStates({
+  provider,
+  count,
+  health,
+}: {
+  provider: string
+  count: number
+  health: Result<'providers.health'> | undefined
+}) {
   const keys = health?.keys.filter((key) => key.provider === provider) ?? []
   const ready = keys.filter(({ state }) => state === 'ready').length
-  return <span title={keys.map(({ key, state }) => `${key}: ${state}`).join('\n')}>{count === 0 ? '—' : keys.length === 0 ? count : `${ready}/${count}`}</span>
+  return (
+    <span title={keys.map(({ key, state }) => `${key}: ${state}`).join('\n')}>
+      {count === 0 ? '—' : keys.length === 0 ? count : `${ready}/${count}`}
+    </span>
+  )
 }
 
 function latencyOf(provider: string, health: Result<'providers.health'> | undefined): string {
-  const own = health?.endpoints.filter(({ endpoint }) => endpoint.startsWith(`${provider}/`)).flatMap(({ latency_ms: ms }) => ms?.p50 ?? []) ?? []
+  const own =
+    health?.endpoints
+      .filter(({ endpoint }) => endpoint.startsWith(`${provider}/`))
+      .flatMap(({ latency_ms: ms }) => ms?.p50 ?? []) ?? []
   return own.length === 0 ? '—' : durationText(Math.min(...own))
 }
 
@@ -114,10 +181,22 @@ function Test({ provider }: { provider: string }) {
   const test = useMutation({ mutationFn: () => call('providers.test', { provider }) })
   return (
     <>
-      <button type="button" disabled={test.isPending} aria-label={`${t.providers.test} ${provider}`} onClick={() => test.mutate()}>
+      <button
+        type="button"
+        disabled={test.isPending}
+        aria-label={`${t.providers.test} ${provider}`}
+        onClick={() => test.mutate()}
+      >
         {test.isPending ? t.providers.testing : t.providers.test}
       </button>
-      <span role="status"> {test.data !== undefined && (test.data.ok ? `✓ ${t.providers.ok}` : `✕ ${t.providers.bad}: ${visible(test.data.keys.find(({ ok }) => !ok)?.error ?? '')}`)}{test.error !== null && ` ✕ ${visible(test.error.message)}`}</span>
+      <span role="status">
+        {' '}
+        {test.data !== undefined &&
+          (test.data.ok
+            ? `✓ ${t.providers.ok}`
+            : `✕ ${t.providers.bad}: ${visible(test.data.keys.find(({ ok }) => !ok)?.error ?? '')}`)}
+        {test.error !== null && ` ✕ ${visible(test.error.message)}`}
+      </span>
     </>
   )
 }

@@ -28,8 +28,11 @@ function Summary({ detail: { request, attempts } }: { detail: Detail }) {
   const failed = attempts.map(({ endpoint, code, status }) => `${endpoint}: ${status ?? code}`)
   return (
     <p className="panel">
-      <strong>{request.provider === undefined ? t.request.refused : t.request.answered(visible(request.provider))}</strong>
-      {failed.length > 0 && t.request.after(failed.map(visible).join(', '))} · <Status status={request.status} /> · {durationText(request.duration_ms)} · <Cost row={request} />
+      <strong>
+        {request.provider === undefined ? t.request.refused : t.request.answered(visible(request.provider))}
+      </strong>
+      {failed.length > 0 && t.request.after(failed.map(visible).join(', '))} ·{' '}
+      <Status status={request.status} /> · {durationText(request.duration_ms)} · <Cost row={request} />
       {request.error !== undefined && <span> · {visible(request.error)}</span>}
     </p>
   )
@@ -40,7 +43,10 @@ function Opened({ detail }: { detail: Detail }) {
   const { zone } = useFilter()
   const facts: [string, React.ReactNode][] = [
     [t.columns.time, <Time key="time" ms={request.started_at_ms} zone={zone} />],
-    [t.columns.model, `${visible(request.model)}${request.answered_model === undefined ? '' : ` → ${visible(request.answered_model)}`}`],
+    [
+      t.columns.model,
+      `${visible(request.model)}${request.answered_model === undefined ? '' : ` → ${visible(request.answered_model)}`}`,
+    ],
     [t.columns.endpoint, <Name key="endpoint" text={request.endpoint} />],
     [t.columns.address, <Name key="address" text={request.address} />],
     [t.columns.context, <Name key="context" text={request.context} />],
@@ -109,7 +115,14 @@ function Opened({ detail }: { detail: Detail }) {
             columns={[
               { name: t.columns.time, cell: (row) => <Time ms={row.started_at_ms} zone={zone} /> },
               { name: t.columns.kind, cell: (row) => row.kind },
-              { name: t.columns.model, cell: (row) => <Link to="/requests/$id" params={{ id: row.id }}>{visible(row.model)}</Link> },
+              {
+                name: t.columns.model,
+                cell: (row) => (
+                  <Link to="/requests/$id" params={{ id: row.id }}>
+                    {visible(row.model)}
+                  </Link>
+                ),
+              },
               { name: t.columns.tokens, isNumber: true, cell: tokensText },
               { name: t.columns.cost, isNumber: true, cell: (row) => <Cost row={row} /> },
             ]}
@@ -125,12 +138,21 @@ function Opened({ detail }: { detail: Detail }) {
 
 /** One bar for each attempt, in the order in which they were made. */
 function Waterfall({ detail: { request, attempts } }: { detail: Detail }) {
-  const whole = Math.max(request.duration_ms ?? 0, attempts.reduce((sum, { ms }) => sum + ms, 0), 1)
+  const whole = Math.max(
+    request.duration_ms ?? 0,
+    attempts.reduce((sum, { ms }) => sum + ms, 0),
+    1,
+  )
   let from = 0
   const bars = attempts.map(({ endpoint, code, status, ms }) => {
     const start = from
     from += ms
-    return { endpoint, start, ms, text: `${t.request.failedAttempt} · ${status ?? code} · ${durationText(ms)}` }
+    return {
+      endpoint,
+      start,
+      ms,
+      text: `${t.request.failedAttempt} · ${status ?? code} · ${durationText(ms)}`,
+    }
   })
   const rest = Math.max(0, whole - from)
   const wait = Math.max(0, Math.min(rest, (request.first_token_ms ?? from) - from))
@@ -151,7 +173,12 @@ function Waterfall({ detail: { request, attempts } }: { detail: Detail }) {
         {request.endpoint !== undefined && (
           <div className="fall">
             <span className="name">{visible(request.endpoint)}</span>
-            <svg viewBox="0 0 1000 18" preserveAspectRatio="none" role="img" aria-label={`${t.request.answeredBar} ${durationText(rest)}`}>
+            <svg
+              viewBox="0 0 1000 18"
+              preserveAspectRatio="none"
+              role="img"
+              aria-label={`${t.request.answeredBar} ${durationText(rest)}`}
+            >
               <rect className="wait" x={at(from)} width={at(wait)} height="18" />
               <rect className="good" x={at(from + wait)} width={Math.max(3, at(rest - wait))} height="18" />
             </svg>

@@ -21,7 +21,9 @@ export function Requests() {
       <Loading query={totals}>
         {({ totals: sum, by_status: statuses }) => (
           <p className="row" role="status">
-            <strong>{countText(sum.requests)}</strong> {t.pages.requests.toLowerCase()} · <strong data-exact={sum.cost_usd}>{usdCard(sum.cost_usd)}</strong> {t.cost.known} <Spend totals={sum} />
+            <strong>{countText(sum.requests)}</strong> {t.pages.requests.toLowerCase()} ·{' '}
+            <strong data-exact={sum.cost_usd}>{usdCard(sum.cost_usd)}</strong> {t.cost.known}{' '}
+            <Spend totals={sum} />
             {Object.entries(statuses).map(([name, count]) => (
               <span key={name}>
                 · {countText(count)} <Status status={name as Row['status']} />
@@ -46,7 +48,11 @@ function List() {
   const list = useInfiniteQuery({
     queryKey: ['requests.list', filter],
     queryFn: ({ pageParam, signal }) =>
-      call('requests.list', { filter, limit: PAGE, ...(pageParam === '' ? {} : { cursor: pageParam }) }, signal),
+      call(
+        'requests.list',
+        { filter, limit: PAGE, ...(pageParam === '' ? {} : { cursor: pageParam }) },
+        signal,
+      ),
     initialPageParam: '',
     getNextPageParam: ({ next }, pages) => (pages.length < MAX_PAGES ? next : undefined),
     placeholderData: (before) => before,
@@ -54,7 +60,17 @@ function List() {
   return (
     <Loading query={list}>
       {({ pages }) => {
-        const open = (pages[0]?.open ?? []).map((row) => ({ ...row, seq: 0, status: 'open', attempts: 0, cost_source: 'none', count_source: 'none' }) as Listed)
+        const open = (pages[0]?.open ?? []).map(
+          (row) =>
+            ({
+              ...row,
+              seq: 0,
+              status: 'open',
+              attempts: 0,
+              cost_source: 'none',
+              count_source: 'none',
+            }),
+        )
         const rows = [...open, ...pages.flatMap((page): Listed[] => page.rows)]
         if (rows.length === 0) return <Empty isFiltered={Object.keys(filter).length > 0} />
         return (
@@ -62,7 +78,11 @@ function List() {
             <Rows rows={rows} zone={search.zone} />
             {list.hasNextPage && (
               <div className="row">
-                <button type="button" disabled={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+                <button
+                  type="button"
+                  disabled={list.isFetchingNextPage}
+                  onClick={() => void list.fetchNextPage()}
+                >
                   {t.requests.more}
                 </button>
                 <span className="faint">{t.requests.shown(countText(rows.length))}</span>
@@ -80,10 +100,32 @@ const NARROW = '(max-width: 640px)'
 function Rows({ rows, zone }: { rows: readonly Listed[]; zone: string | undefined }) {
   const host = useRef<HTMLDivElement>(null)
   const [height] = useState(() => (matchMedia(NARROW).matches ? 56 : 36))
-  const list = useVirtualizer({ count: rows.length, getScrollElement: () => host.current, estimateSize: () => height, overscan: 10 })
-  const names = [t.columns.time, t.columns.status, t.columns.model, t.columns.provider, t.columns.caller, t.columns.tokens, t.columns.first, t.columns.duration, t.columns.cost]
+  const list = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => host.current,
+    estimateSize: () => height,
+    overscan: 10,
+  })
+  const names = [
+    t.columns.time,
+    t.columns.status,
+    t.columns.model,
+    t.columns.provider,
+    t.columns.caller,
+    t.columns.tokens,
+    t.columns.first,
+    t.columns.duration,
+    t.columns.cost,
+  ]
   return (
-    <div ref={host} className="log" role="table" aria-label={t.requests.table} aria-rowcount={rows.length + 1} tabIndex={0}>
+    <div
+      ref={host}
+      className="log"
+      role="table"
+      aria-label={t.requests.table}
+      aria-rowcount={rows.length + 1}
+      tabIndex={0}
+    >
       <div role="rowgroup">
         <div className="log-head" role="row" aria-rowindex={1}>
           {names.map((name, at) => (
@@ -96,19 +138,41 @@ function Rows({ rows, zone }: { rows: readonly Listed[]; zone: string | undefine
       <div className="log-body" role="rowgroup" style={{ height: list.getTotalSize() }}>
         {list.getVirtualItems().map(({ index, start }) => {
           const row = rows[index]
-          return row === undefined ? null : <Line key={row.id} row={row} index={index} start={start} zone={zone} />
+          return row === undefined ? null : (
+            <Line key={row.id} row={row} index={index} start={start} zone={zone} />
+          )
         })}
       </div>
     </div>
   )
 }
 
-function Line({ row, index, start, zone }: { row: Listed; index: number; start: number; zone: string | undefined }) {
-  const answered = row.answered_model !== undefined && row.answered_model !== row.model ? ` → ${visible(row.answered_model)}` : ''
+function Line({
+  row,
+  index,
+  start,
+  zone,
+}: {
+  row: Listed
+  index: number
+  start: number
+  zone: string | undefined
+}) {
+  const answered =
+    row.answered_model !== undefined && row.answered_model !== row.model
+      ? ` → ${visible(row.answered_model)}`
+      : ''
   return (
-    <div className="log-row" role="row" aria-rowindex={index + 2} style={{ transform: `translateY(${start}px)` }}>
+    <div
+      className="log-row"
+      role="row"
+      aria-rowindex={index + 2}
+      style={{ transform: `translateY(${start}px)` }}
+    >
       <span role="cell" className="l-time">
-        <time dateTime={new Date(row.started_at_ms).toISOString()}>{timeText(row.started_at_ms, zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)}</time>
+        <time dateTime={new Date(row.started_at_ms).toISOString()}>
+          {timeText(row.started_at_ms, zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone)}
+        </time>
       </span>
       <span role="cell" className="l-status">
         <Status status={row.status} />
@@ -155,21 +219,45 @@ function FilterBar() {
   const [value, setValue] = useState('')
   const isList = LIST_KEYS.includes(field as ListKey)
   const group = field === 'status' || !isList ? undefined : (field as Exclude<ListKey, 'status'>)
-  const known = useCall('usage.query', { filter: { since: filter.since, until: filter.until }, group_by: [group ?? 'model'], limit: 50 }, group !== undefined)
+  const known = useCall(
+    'usage.query',
+    { filter: { since: filter.since, until: filter.until }, group_by: [group ?? 'model'], limit: 50 },
+    group !== undefined,
+  )
   const add = (event: FormEvent): void => {
     event.preventDefault()
-    if (!isList) set({ [field]: value } as Partial<Search>)
-    else set({ [field]: [...new Set([...(search[field as ListKey] ?? []), field === 'status' && value === '' ? 'failed' : value])] } as Partial<Search>)
+    if (!isList) set({ [field]: value })
+    else
+      set({
+        [field]: [
+          ...new Set([
+            ...(search[field as ListKey] ?? []),
+            field === 'status' && value === '' ? 'failed' : value,
+          ]),
+        ],
+      })
     setValue('')
   }
   const chips = [
-    ...LIST_KEYS.flatMap((key) => (search[key] ?? []).map((item) => ({ key, item, rest: (search[key] ?? []).filter((one) => one !== item) as string[] | undefined }))),
-    ...NUMBERS.flatMap((key) => (search[key] === undefined ? [] : [{ key, item: search[key], rest: undefined as string[] | undefined }])),
+    ...LIST_KEYS.flatMap((key) =>
+      (search[key] ?? []).map((item) => ({
+        key,
+        item,
+        rest: (search[key] ?? []).filter((one) => one !== item) as string[] | undefined,
+      })),
+    ),
+    ...NUMBERS.flatMap((key) =>
+      search[key] === undefined ? [] : [{ key, item: search[key], rest: undefined as string[] | undefined }],
+    ),
   ]
   return (
     <>
       <form className="row" onSubmit={add} aria-label={t.requests.filter}>
-        <select aria-label={t.requests.field} value={field} onChange={({ target }) => setField(target.value as ListKey)}>
+        <select
+          aria-label={t.requests.field}
+          value={field}
+          onChange={({ target }) => setField(target.value as ListKey)}
+        >
           {LIST_KEYS.map((key) => (
             <option key={key} value={key}>
               {t.columns[key]}
@@ -182,7 +270,11 @@ function FilterBar() {
           ))}
         </select>
         {field === 'status' ? (
-          <select aria-label={t.requests.value} value={value === '' ? 'failed' : value} onChange={({ target }) => setValue(target.value)}>
+          <select
+            aria-label={t.requests.value}
+            value={value === '' ? 'failed' : value}
+            onChange={({ target }) => setValue(target.value)}
+          >
             {STATUSES.map((status) => (
               <option key={status} value={status}>
                 {t.status[status]}
@@ -190,18 +282,30 @@ function FilterBar() {
             ))}
           </select>
         ) : (
-          <input aria-label={t.requests.value} list="known-values" value={value} onChange={({ target }) => setValue(target.value)} />
+          <input
+            aria-label={t.requests.value}
+            list="known-values"
+            value={value}
+            onChange={({ target }) => setValue(target.value)}
+          />
         )}
         <datalist id="known-values">
-          {group !== undefined && known.data?.groups.map(({ names }) => <option key={names[group]} value={names[group]} />)}
+          {group !== undefined &&
+            known.data?.groups.map(({ names }) => <option key={names[group]} value={names[group]} />)}
         </datalist>
         <button>{t.requests.add}</button>
       </form>
       {chips.length > 0 && (
         <div className="chips">
           {chips.map(({ key, item, rest }) => (
-            <button key={key + item} type="button" aria-label={t.requests.remove(`${key} ${item}`)} onClick={() => set({ [key]: rest?.length === 0 ? undefined : rest } as Partial<Search>)}>
-              {t.columns[key as 'model'] ?? t.requests[key as 'text']}: {item === '' ? t.overview.none : visible(item)} ✕
+            <button
+              key={key + item}
+              type="button"
+              aria-label={t.requests.remove(`${key} ${item}`)}
+              onClick={() => set({ [key]: rest?.length === 0 ? undefined : rest })}
+            >
+              {t.columns[key as 'model'] ?? t.requests[key as 'text']}:{' '}
+              {item === '' ? t.overview.none : visible(item)} ✕
             </button>
           ))}
         </div>

@@ -11,11 +11,16 @@ import { Choice } from './usage.tsx'
 
 export function Settings() {
   const query = useCall('config.get', {})
-  const reload = useMutation({ mutationFn: () => call('config.reload', {}), onSuccess: () => query.refetch() })
+  const reload = useMutation({
+    mutationFn: () => call('config.reload', {}),
+    onSuccess: () => query.refetch(),
+  })
   return (
     <>
       <PageHead title={t.pages.settings}>
-        <button type="button" disabled={reload.isPending} onClick={() => reload.mutate()}>{t.settings.reload}</button>
+        <button type="button" disabled={reload.isPending} onClick={() => reload.mutate()}>
+          {t.settings.reload}
+        </button>
       </PageHead>
       {reload.error !== null && <Failure error={reload.error} />}
       <p role="status">{reload.data !== undefined && t.settings.reloaded}</p>
@@ -27,7 +32,10 @@ export function Settings() {
             keyOf={({ name }) => name}
             columns={[
               { name: t.columns.name, cell: ({ name }) => name },
-              { name: t.columns.value, cell: ({ value }) => <Name text={value === undefined ? '' : String(value)} /> },
+              {
+                name: t.columns.value,
+                cell: ({ value }) => <Name text={value === undefined ? '' : String(value)} />,
+              },
               { name: t.columns.source, cell: ({ source }) => t.settings.source[source] },
               { name: t.columns.variable, isExtra: true, cell: ({ variable }) => <code>{variable}</code> },
             ]}
@@ -51,7 +59,8 @@ export function Logs() {
     const ending = new AbortController()
     setLines([])
     const follow = async (): Promise<void> => {
-      for await (const page of watch('logs.tail', { level, limit: 200 }, ending.signal)) setLines((before) => [...page.lines.toReversed(), ...before].slice(0, KEPT))
+      for await (const page of watch('logs.tail', { level, limit: 200 }, ending.signal))
+        setLines((before) => [...page.lines.toReversed(), ...before].slice(0, KEPT))
     }
     follow().catch((thrown: Error) => {
       if (!ending.signal.aborted) setError(thrown)
@@ -62,7 +71,16 @@ export function Logs() {
     <>
       <PageHead title={t.pages.logs} />
       <div className="row">
-        <Choice label={t.logs.level} value={level} options={[['info', 'info'], ['warn', 'warn'], ['error', 'error']]} onChange={(value) => setLevel(value as typeof level)} />
+        <Choice
+          label={t.logs.level}
+          value={level}
+          options={[
+            ['info', 'info'],
+            ['warn', 'warn'],
+            ['error', 'error'],
+          ]}
+          onChange={(value) => setLevel(value as typeof level)}
+        />
       </div>
       {error !== undefined && <Failure error={error} />}
       {lines.length === 0 ? (
@@ -74,8 +92,25 @@ export function Logs() {
           keyOf={({ number }) => String(number)}
           columns={[
             { name: t.columns.time, cell: ({ time }) => <Time ms={Date.parse(time)} zone={zone} /> },
-            { name: t.columns.level, cell: ({ level: own }) => <span className={`status ${own === 'info' ? 'cancelled' : own === 'warn' ? 'broken' : 'failed'}`}>{own}</span> },
-            { name: t.columns.message, cell: ({ message, details }) => <><Name text={message} /> <span className="faint name">{visible(JSON.stringify(details))}</span></> },
+            {
+              name: t.columns.level,
+              cell: ({ level: own }) => (
+                <span
+                  className={`status ${own === 'info' ? 'cancelled' : own === 'warn' ? 'broken' : 'failed'}`}
+                >
+                  {own}
+                </span>
+              ),
+            },
+            {
+              name: t.columns.message,
+              cell: ({ message, details }) => (
+                <>
+                  <Name text={message} />{' '}
+                  <span className="faint name">{visible(JSON.stringify(details))}</span>
+                </>
+              ),
+            },
           ]}
         />
       )}

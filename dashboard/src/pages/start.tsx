@@ -13,11 +13,44 @@ export function Start() {
   const hasKey = (providers.data ?? []).some(({ keys }) => keys > 0)
   const variables = (providers.data ?? []).flatMap(({ key_variables: names }) => names.slice(0, 1))
   const steps: [string, boolean, ReactNode][] = [
-    [t.start.key, hasKey, <div key="key">{t.start.keyHint} <pre>{variables.length === 0 ? 'OPENROUTER_API_KEY=…' : variables.map((name) => `${name}=…`).join('\n')}</pre></div>],
-    [t.start.test, (providers.data ?? []).some(({ keys, state }) => keys > 0 && state === 'ready'), <Link key="test" to="/providers">{t.pages.providers}</Link>],
-    [t.start.request, (totals.data?.totals.requests ?? 0) > 0, <Link key="request" to="/playground">{t.pages.playground}</Link>],
-    [t.start.token, (tokens.data?.length ?? 0) > 0, <Link key="token" to="/tokens">{t.pages.tokens}</Link>],
-    [t.start.budget, (limits.data?.length ?? 0) > 0, <Link key="budget" to="/limits">{t.pages.limits}</Link>],
+    [
+      t.start.key,
+      hasKey,
+      <div key="key">
+        {t.start.keyHint}{' '}
+        <pre>
+          {variables.length === 0 ? 'OPENROUTER_API_KEY=…' : variables.map((name) => `${name}=…`).join('\n')}
+        </pre>
+      </div>,
+    ],
+    [
+      t.start.test,
+      (providers.data ?? []).some(({ keys, state }) => keys > 0 && state === 'ready'),
+      <Link key="test" to="/providers">
+        {t.pages.providers}
+      </Link>,
+    ],
+    [
+      t.start.request,
+      (totals.data?.totals.requests ?? 0) > 0,
+      <Link key="request" to="/playground">
+        {t.pages.playground}
+      </Link>,
+    ],
+    [
+      t.start.token,
+      (tokens.data?.length ?? 0) > 0,
+      <Link key="token" to="/tokens">
+        {t.pages.tokens}
+      </Link>,
+    ],
+    [
+      t.start.budget,
+      (limits.data?.length ?? 0) > 0,
+      <Link key="budget" to="/limits">
+        {t.pages.limits}
+      </Link>,
+    ],
   ]
   return (
     <>

@@ -16,8 +16,14 @@ export function Tokens() {
   const client = useQueryClient()
   const [dialog, setDialog] = useState<'create' | Token>()
   const refresh = (): Promise<void> => client.invalidateQueries({ queryKey: ['tokens.list'] })
-  const toggle = useMutation({ mutationFn: ({ id, disabled }: Token) => call(disabled ? 'tokens.enable' : 'tokens.disable', { id }), onSettled: refresh })
-  const remove = useMutation({ mutationFn: ({ id }: Token) => call('tokens.delete', { id }), onSettled: refresh })
+  const toggle = useMutation({
+    mutationFn: ({ id, disabled }: Token) => call(disabled ? 'tokens.enable' : 'tokens.disable', { id }),
+    onSettled: refresh,
+  })
+  const remove = useMutation({
+    mutationFn: ({ id }: Token) => call('tokens.delete', { id }),
+    onSettled: refresh,
+  })
   return (
     <>
       <PageHead title={t.pages.tokens}>
@@ -25,7 +31,9 @@ export function Tokens() {
           {t.tokens.create}
         </button>
       </PageHead>
-      {[toggle.error, remove.error].map((error) => error !== null && <Failure key={error.message} error={error} />)}
+      {[toggle.error, remove.error].map(
+        (error) => error !== null && <Failure key={error.message} error={error} />,
+      )}
       <Loading query={query}>
         {(tokens) =>
           tokens.length === 0 ? (
@@ -38,18 +46,49 @@ export function Tokens() {
               columns={[
                 { name: t.columns.label, cell: ({ label }) => <Name text={label} /> },
                 { name: t.columns.id, isExtra: true, cell: ({ id }) => <code>{id}</code> },
-                { name: t.columns.state, cell: ({ disabled }) => (disabled ? `⊘ ${t.tokens.disabled}` : `✓ ${t.tokens.active}`) },
-                { name: t.columns.created, isExtra: true, cell: ({ created_at: at }) => <Time ms={at * 1000} zone={zone} /> },
-                { name: t.columns.expires, isExtra: true, cell: ({ expires_at: at }) => (at === undefined ? t.tokens.never : <Time ms={at * 1000} zone={zone} />) },
-                { name: t.columns.budget, isExtra: true, cell: ({ rule }) => <Name text={Object.entries(rule ?? {}).map(([name, value]) => `${name} ${String(value)}`).join(', ')} /> },
+                {
+                  name: t.columns.state,
+                  cell: ({ disabled }) => (disabled ? `⊘ ${t.tokens.disabled}` : `✓ ${t.tokens.active}`),
+                },
+                {
+                  name: t.columns.created,
+                  isExtra: true,
+                  cell: ({ created_at: at }) => <Time ms={at * 1000} zone={zone} />,
+                },
+                {
+                  name: t.columns.expires,
+                  isExtra: true,
+                  cell: ({ expires_at: at }) =>
+                    at === undefined ? t.tokens.never : <Time ms={at * 1000} zone={zone} />,
+                },
+                {
+                  name: t.columns.budget,
+                  isExtra: true,
+                  cell: ({ rule }) => (
+                    <Name
+                      text={Object.entries(rule ?? {})
+                        .map(([name, value]) => `${name} ${String(value)}`)
+                        .join(', ')}
+                    />
+                  ),
+                },
                 {
                   name: t.tokens.remove,
                   cell: (token) => (
                     <span className="row">
-                      <button type="button" aria-label={`${token.disabled ? t.tokens.enable : t.tokens.disable} ${token.label}`} onClick={() => toggle.mutate(token)}>
+                      <button
+                        type="button"
+                        aria-label={`${token.disabled ? t.tokens.enable : t.tokens.disable} ${token.label}`}
+                        onClick={() => toggle.mutate(token)}
+                      >
                         {token.disabled ? t.tokens.enable : t.tokens.disable}
                       </button>
-                      <button type="button" className="danger" aria-label={`${t.tokens.remove} ${token.label}`} onClick={() => setDialog(token)}>
+                      <button
+                        type="button"
+                        className="danger"
+                        aria-label={`${t.tokens.remove} ${token.label}`}
+                        onClick={() => setDialog(token)}
+                      >
                         {t.tokens.remove}
                       </button>
                     </span>
@@ -60,13 +99,31 @@ export function Tokens() {
           )
         }
       </Loading>
-      {dialog === 'create' && <Create close={() => { setDialog(undefined); void refresh() }} />}
+      {dialog === 'create' && (
+        <Create
+          close={() => {
+            setDialog(undefined)
+            void refresh()
+          }}
+        />
+      )}
       {typeof dialog === 'object' && (
         <Dialog title={t.tokens.remove} close={() => setDialog(undefined)}>
           <p>{t.tokens.sure(visible(dialog.label))}</p>
           <div className="actions">
-            <button type="button" onClick={() => setDialog(undefined)}>{t.limits.cancel}</button>
-            <button type="button" className="danger" onClick={() => { remove.mutate(dialog); setDialog(undefined) }}>{t.tokens.remove}</button>
+            <button type="button" onClick={() => setDialog(undefined)}>
+              {t.limits.cancel}
+            </button>
+            <button
+              type="button"
+              className="danger"
+              onClick={() => {
+                remove.mutate(dialog)
+                setDialog(undefined)
+              }}
+            >
+              {t.tokens.remove}
+            </button>
           </div>
         </Dialog>
       )}
@@ -77,7 +134,8 @@ export function Tokens() {
 function Create({ close }: { close: () => void }) {
   const create = useMutation({
     gcTime: 0,
-    mutationFn: ({ label, budget }: { label: string; budget: string }) => call('tokens.create', { label, ...(budget === '' ? {} : { rule: { usd_per_month: budget } }) }),
+    mutationFn: ({ label, budget }: { label: string; budget: string }) =>
+      call('tokens.create', { label, ...(budget === '' ? {} : { rule: { usd_per_month: budget } }) }),
   })
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault()
@@ -89,10 +147,18 @@ function Create({ close }: { close: () => void }) {
       {create.data === undefined ? (
         <form onSubmit={submit}>
           {create.error !== null && <Failure error={create.error} />}
-          <label>{t.tokens.label}<input name="label" required maxLength={128} autoFocus /></label>
-          <label>{t.tokens.budget}<input name="budget" inputMode="decimal" pattern="\d+(\.\d+)?" /></label>
+          <label>
+            {t.tokens.label}
+            <input name="label" required maxLength={128} autoFocus />
+          </label>
+          <label>
+            {t.tokens.budget}
+            <input name="budget" inputMode="decimal" pattern="\d+(\.\d+)?" />
+          </label>
           <div className="actions">
-            <button type="button" onClick={close}>{t.limits.cancel}</button>
+            <button type="button" onClick={close}>
+              {t.limits.cancel}
+            </button>
             <button className="primary">{t.tokens.create}</button>
           </div>
         </form>
@@ -102,7 +168,9 @@ function Create({ close }: { close: () => void }) {
           <pre>{create.data.token}</pre>
           <div className="actions">
             <CopyButton text={create.data.token} label={t.tokens.copy} />
-            <button type="button" className="primary" onClick={close}>{t.tokens.done}</button>
+            <button type="button" className="primary" onClick={close}>
+              {t.tokens.done}
+            </button>
           </div>
         </>
       )}

@@ -32,7 +32,13 @@ export function Usage() {
   const compare = search.compare === 'true' ? periodBefore(filter) : undefined
   const params = { filter, group_by: [by], limit: 50, ...(compare === undefined ? {} : { compare }) }
   const table = useCall('usage.query', params)
-  const lines = useCall('usage.query', { filter: { since: 0, ...filter }, group_by: [by], bucket, time_zone: zone, limit: 6 })
+  const lines = useCall('usage.query', {
+    filter: { since: 0, ...filter },
+    group_by: [by],
+    bucket,
+    time_zone: zone,
+    limit: 6,
+  })
   const save = async (): Promise<void> => {
     const { csv = '' } = await call('usage.query', { ...params, limit: 200, time_zone: zone, csv: true })
     const link = document.createElement('a')
@@ -45,11 +51,34 @@ export function Usage() {
     <>
       <PageHead title={t.pages.usage} hasRange />
       <div className="row">
-        <Choice label={t.usage.metric} value={metric} options={METRICS.map((name) => [name, t.usage.metrics[name]])} onChange={(value) => set({ metric: value })} />
-        <Choice label={t.usage.by} value={by} options={FIELDS.map((name) => [name, t.columns[name]])} onChange={(value) => set({ by: value })} />
-        <Choice label={t.usage.bucket} value={bucket} options={(['15min', 'hour', 'day', 'week', 'month'] as const).map((name) => [name, t.usage.buckets[name]])} onChange={(value) => set({ bucket: value })} />
+        <Choice
+          label={t.usage.metric}
+          value={metric}
+          options={METRICS.map((name) => [name, t.usage.metrics[name]])}
+          onChange={(value) => set({ metric: value })}
+        />
+        <Choice
+          label={t.usage.by}
+          value={by}
+          options={FIELDS.map((name) => [name, t.columns[name]])}
+          onChange={(value) => set({ by: value })}
+        />
+        <Choice
+          label={t.usage.bucket}
+          value={bucket}
+          options={(['15min', 'hour', 'day', 'week', 'month'] as const).map((name) => [
+            name,
+            t.usage.buckets[name],
+          ])}
+          onChange={(value) => set({ bucket: value })}
+        />
         <label>
-          <input type="checkbox" checked={search.compare === 'true'} onChange={({ target }) => set({ compare: target.checked ? 'true' : undefined })} /> {t.usage.compare}
+          <input
+            type="checkbox"
+            checked={search.compare === 'true'}
+            onChange={({ target }) => set({ compare: target.checked ? 'true' : undefined })}
+          />{' '}
+          {t.usage.compare}
         </label>
         <button type="button" onClick={() => void save()}>
           {t.usage.csv}
@@ -62,7 +91,11 @@ export function Usage() {
           ) : (
             <>
               <div className="cards">
-                <Card title={t.overview.spend} value={usdCard(report.totals.cost_usd)} exact={report.totals.cost_usd}>
+                <Card
+                  title={t.overview.spend}
+                  value={usdCard(report.totals.cost_usd)}
+                  exact={report.totals.cost_usd}
+                >
                   <Spend totals={report.totals} />
                 </Card>
                 <Card title={t.overview.requests} value={countText(report.totals.requests)}>
@@ -73,10 +106,14 @@ export function Usage() {
                 </Card>
               </div>
               <section className="panel" aria-label={t.usage.metrics[metric]}>
-                <Loading query={lines}>{(data) => <Lines report={data} by={by} metric={metric} zone={zone} />}</Loading>
+                <Loading query={lines}>
+                  {(data) => <Lines report={data} by={by} metric={metric} zone={zone} />}
+                </Loading>
               </section>
               <Groups report={report} by={by} />
-              {report.exact_from !== undefined && <p className="faint">{t.usage.exact(dayText(report.exact_from, 'UTC'))}</p>}
+              {report.exact_from !== undefined && (
+                <p className="faint">{t.usage.exact(dayText(report.exact_from, 'UTC'))}</p>
+              )}
             </>
           )
         }
@@ -87,8 +124,14 @@ export function Usage() {
 
 function Lines({ report, by, metric, zone }: { report: Report; by: Field; metric: Metric; zone: string }) {
   const { set } = useFilter()
-  const named = report.groups.map(({ names, series }) => ({ label: visible(names[by] ?? '') || t.usage.unnamed, values: series.map((totals) => valueOf(totals, metric)) }))
-  const other = { label: t.overview.other, values: report.other.series.map((totals) => valueOf(totals, metric)) }
+  const named = report.groups.map(({ names, series }) => ({
+    label: visible(names[by] ?? '') || t.usage.unnamed,
+    values: series.map((totals) => valueOf(totals, metric)),
+  }))
+  const other = {
+    label: t.overview.other,
+    values: report.other.series.map((totals) => valueOf(totals, metric)),
+  }
   return (
     <Suspense fallback={<div className="plot" />}>
       <Chart
@@ -112,10 +155,13 @@ function Groups({ report, by }: { report: Report; by: Field }) {
       <td className={classOf(true, true)}>{countText(totals.failed)}</td>
       <td className={classOf(true, true)}>{countText(totals.total_tokens)}</td>
       <td className="number" data-exact={totals.cost_usd}>
-        {usdCell(totals.cost_usd)} {totals.unpriced > 0 && <span className="chip">{t.cost.unpricedCount(totals.unpriced)}</span>}
+        {usdCell(totals.cost_usd)}{' '}
+        {totals.unpriced > 0 && <span className="chip">{t.cost.unpricedCount(totals.unpriced)}</span>}
       </td>
       <td className={classOf(true, true)}>{percentText(Number(nanoOf(totals.cost_usd)), Number(all))}</td>
-      {report.previous !== undefined && <td className="number">{previous === undefined ? '—' : usdCell(previous.cost_usd)}</td>}
+      {report.previous !== undefined && (
+        <td className="number">{previous === undefined ? '—' : usdCell(previous.cost_usd)}</td>
+      )}
     </>
   )
   return (
@@ -125,19 +171,33 @@ function Groups({ report, by }: { report: Report; by: Field }) {
         <thead>
           <tr>
             <th scope="col">{t.columns[by]}</th>
-            <th scope="col" className="number">{t.columns.requests}</th>
-            <th scope="col" className={classOf(true, true)}>{t.columns.failed}</th>
-            <th scope="col" className={classOf(true, true)}>{t.columns.tokensAll}</th>
-            <th scope="col" className="number">{t.columns.cost}</th>
-            <th scope="col" className={classOf(true, true)}>{t.columns.share}</th>
-            {report.previous !== undefined && <th scope="col" className="number">{t.usage.compare}</th>}
+            <th scope="col" className="number">
+              {t.columns.requests}
+            </th>
+            <th scope="col" className={classOf(true, true)}>
+              {t.columns.failed}
+            </th>
+            <th scope="col" className={classOf(true, true)}>
+              {t.columns.tokensAll}
+            </th>
+            <th scope="col" className="number">
+              {t.columns.cost}
+            </th>
+            <th scope="col" className={classOf(true, true)}>
+              {t.columns.share}
+            </th>
+            {report.previous !== undefined && (
+              <th scope="col" className="number">
+                {t.usage.compare}
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
           {report.groups.map(({ names, totals, previous }) => (
             <tr key={names[by]}>
               <td>
-                <Link to="/requests" search={{ ...kept(search), [by]: [names[by] ?? ''] } as Search}>
+                <Link to="/requests" search={{ ...kept(search), [by]: [names[by] ?? ''] }}>
                   <span className="name">{visible(names[by] ?? '') || t.usage.unnamed}</span>
                 </Link>
               </td>
@@ -170,7 +230,17 @@ function periodBefore({ since, until = Math.floor(Date.now() / 1000) }: { since?
   return since === undefined ? undefined : { since: Math.max(0, 2 * since - until), until: since }
 }
 
-export function Choice({ label, value, options, onChange }: { label: string; value: string; options: readonly (readonly [string, string])[]; onChange: (value: string) => void }) {
+export function Choice({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string
+  value: string
+  options: readonly (readonly [string, string])[]
+  onChange: (value: string) => void
+}) {
   return (
     <label>
       {label}
