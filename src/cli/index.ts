@@ -16,6 +16,7 @@ import { mcpCommand } from './tools/mcp.ts'
 import { modelsCommand } from './models/models.ts'
 import { priorityCommand } from './models/priority.ts'
 import { providersCommand } from './models/providers.ts'
+import { serviceCommand } from './service/service.ts'
 import { tokensCommand } from './access/tokens.ts'
 import { toolsCommand } from './tools/tools.ts'
 import { usageCommand } from './usage/usage.ts'
@@ -37,6 +38,7 @@ export const commands: readonly ((cli: Cli) => Command)[] = [
   dashboardCommand,
   healthCommand,
   logsCommand,
+  serviceCommand,
   mcpCommand,
   doctorCommand,
   completionCommand,

@@ -1,4 +1,4 @@
-import { isAvailable } from '../catalog/find-model.ts'
+import { isAvailable, isServed } from '../catalog/find-model.ts'
 import type { Config } from '../config/config.ts'
 import type { Provider } from '../providers/provider.ts'
 import type { Daemon } from './start.ts'
@@ -35,7 +35,7 @@ export function banner(daemon: Daemon, config: Config): string {
 }
 
 const NO_PROVIDER =
-  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or OPENAI_, GROQ_, SAMBANOVA_, ALIBABA_API_KEY) and start again.'
+  '  Only the built-in echo answers as yet. For real models set OPENROUTER_API_KEY (or that of another provider, see docs/providers.md) and start again.'
 
 function providerText({ id, keyCount, isMock }: Provider): string {
   if (isMock) return `${id} (built-in echo)`
@@ -47,8 +47,9 @@ function providerText({ id, keyCount, isMock }: Provider): string {
 function modelsText({ services }: Daemon): string {
   const providers = services.providers()
   const real = new Map([...providers].filter(([, { isMock }]) => !isMock))
-  const models = [...services.catalog().models.values()].filter(({ endpoints }) =>
-    endpoints.some(({ provider }) => providers.get(provider)?.isMock !== true),
+  const models = [...services.catalog().models.values()].filter(
+    (model) =>
+      isServed(model) && model.endpoints.some(({ provider }) => providers.get(provider)?.isMock !== true),
   )
   const offered = models.filter((model) => isAvailable(model, real)).length
   const missing = models.length - offered

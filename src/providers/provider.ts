@@ -2,6 +2,7 @@ import type { BrokerError } from '../base/errors.ts'
 import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
+import type { UsageShape } from './usage-shape.ts'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
@@ -19,6 +20,8 @@ export interface Quirks {
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */
   readonly speaksOpenRouter?: boolean | undefined
+  /** How its usage objects deviate from OpenAI's. */
+  readonly usageShape?: UsageShape | undefined
 }
 
 /** What a provider does with prompts and responses, unless a contract says otherwise. */
@@ -44,6 +47,11 @@ export interface Company {
   readonly headquarters?: string | undefined
 }
 
+/** The facts of a definition that come from outside. */
+export type SourcedFact = 'baseUrl' | 'abortStopsBilling' | 'privacy' | 'quirks' | 'usageShape'
+
+export type Source = readonly [url: string, date: string]
+
 /** What is known about a provider before it is configured: a few lines of data. */
 export interface ProviderDefinition {
   /** Slug: `groq`. Also the first half of its endpoints' ids. */
@@ -66,6 +74,10 @@ export interface ProviderDefinition {
   /** By its terms for API customers; absent when unknown. */
   readonly privacy?: Privacy | undefined
   readonly company?: Company | undefined
+  /** The form of its base URL, when that names the account or the region: then `baseUrl` is empty until it is configured. */
+  readonly baseUrlForm?: string | undefined
+  /** Where each of these facts was read, and when: an address, and YYYY-MM. A fact without a source is not known. */
+  readonly sources?: Readonly<Partial<Record<SourcedFact, Source>>> | undefined
   /** The built-in mock provider, which `auto` must not pick while a real provider is configured. */
   readonly isMock?: boolean | undefined
 }
@@ -135,6 +147,8 @@ export interface Provider {
   /** Its responses are in OpenRouter's format already and pass through unchanged. */
   readonly speaksOpenRouter: boolean
   readonly prefixMarker: PrefixMarker
+  /** How its usage objects deviate from OpenAI's; absent where they do not. */
+  readonly usageShape?: UsageShape | undefined
   /** Whether it can take a request for one of its models now. */
   readiness(modelId: string): Readiness
   /** The states of its keys, without the keys. */

@@ -49,6 +49,7 @@ export function noConfiguredProvider(model: string, endpoints: readonly Endpoint
     {
       details: {
         metadata: {
+          offered_by: providers,
           failed_routing_step: 'Filter by Configured Providers',
           input_endpoint_count: endpoints.length,
           routing_funnel: [{ step: 'Initial Endpoints', endpoint_count: endpoints.length }],
@@ -63,5 +64,6 @@ export function noProviderForKind(kind: ModelKind): BrokerError {
   return new BrokerError(
     'none-fits',
     `No provider for ${kind} is configured: set a key such as OPENROUTER_API_KEY, then restart the broker`,
+    { details: { metadata: { failed_routing_step: 'Filter by Model Kind' } } },
   )
 }

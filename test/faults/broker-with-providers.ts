@@ -10,6 +10,8 @@ import { tempFolder } from '../support/temp-folder.ts'
 
 /** A provider of the test's models: `up0` is tried first, then `up1`, and so on. */
 export interface ScriptedProvider {
+  /** The name of a built-in provider that it stands for, whose definition then applies. */
+  readonly name?: string
   readonly script: Script
   /** Where its requests go instead of to the script; empty for a row with a command. */
   readonly baseUrl?: string
@@ -93,6 +95,8 @@ export async function startBrokerWithProviders(
     readonly discardsRequests?: boolean
     /** Further lines of every model in the models file. */
     readonly modelLine?: string
+    /** The time that a timer of the broker takes, by the time that it should take. */
+    readonly timerMs?: ((ms: number) => number) | undefined
   } = {},
 ): Promise<BrokerWithProviders> {
   await using stack = new AsyncDisposableStack()
@@ -117,7 +121,7 @@ export async function startBrokerWithProviders(
     ...Object.fromEntries(providers.map(({ keys = ['sk-x'] }, nth) => [`UP${nth}_API_KEYS`, keys.join(',')])),
     ...options.env,
   }
-  const clock = skippingClock()
+  const clock = skippingClock(options.timerMs)
   const daemon = await startDaemon(loadConfig({ env, cwd: folder.path }), clock, SILENT)
   stack.defer(() => daemon.close())
   const keep = stack.move()
@@ -155,8 +159,8 @@ function modelsFile(
   const models = names.map((name) => {
     const offers = [...providers.entries()].filter(([, { model = 'm' }]) => model === name)
     const backends = offers.map(
-      ([nth, { contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
-        `      - { provider: up${nth}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
+      ([nth, { name = `up${nth}`, contextWindow = 100_000, price = 'input_cost: 1, output_cost: 2, ' }]) =>
+        `      - { provider: ${name}, model_id: m${nth}, priority: ${nth + 1}, ${price}context_window: ${contextWindow} }`,
     )
     const capabilities = offers.flatMap(([, { capabilities: own = [] }]) => own)
     return [
@@ -168,10 +172,10 @@ function modelsFile(
     ].join('\n')
   })
   const rows = upstreams.map(({ baseUrl }, nth) => {
-    const { row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
+    const { name = `up${nth}`, row, baseUrl: elsewhere = baseUrl } = providers[nth] ?? {}
     const more = row === undefined ? '' : `, ${row}`
     const at = elsewhere === '' ? '' : `base_url: "${elsewhere}", `
-    return `  up${nth}: { ${at}key_env: UP${nth}_API_KEY${more} }`
+    return `  ${name}: { ${at}key_env: UP${nth}_API_KEY${more} }`
   })
   return ['models:', ...models, 'providers:', ...rows, ''].join('\n')
 }
@@ -248,14 +252,14 @@ interface SkippingClock extends Clock {
 }
 
 /** The system's clock with an offset: `skip` moves the time that is read, while timers run as usual. */
-function skippingClock(): SkippingClock {
+function skippingClock(timerMs = (ms: number): number => ms): SkippingClock {
   let skipped = 0
   const pending = new Set<() => void>()
   return {
     now: () => systemClock.now() + skipped,
     monotonic: () => systemClock.monotonic() + skipped,
     after(ms, run) {
-      const cancel = systemClock.after(ms, () => {
+      const cancel = systemClock.after(timerMs(ms), () => {
         pending.delete(cancel)
         run()
       })

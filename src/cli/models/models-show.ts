@@ -35,9 +35,14 @@ export function refreshModelsCommand(cli: Cli): Command {
     for (const { provider, models, problem } of lists)
       print(
         cli.terminal,
-        `${provider}: ${problem === undefined ? plural(models, 'model') : withoutControls(problem)}`,
+        `${provider}: ${problem === undefined ? plural(models, 'model') : keptText(models, problem)}`,
       )
   })
+}
+
+function keptText(models: number, problem: string): string {
+  const kept = models === 0 ? '' : `; the last list stays in use, ${plural(models, 'model')}`
+  return `${withoutControls(problem)}${kept}`
 }
 
 const COLUMNS = [
@@ -52,8 +57,9 @@ const COLUMNS = [
 
 function printModel(terminal: Terminal, model: Model): void {
   const { id, display_name, kind, tier, capabilities, context_window, max_output_tokens, endpoints } = model
+  const isServed = model.available || endpoints.every(({ available }) => !available)
   const facts = [
-    kind,
+    isServed ? kind : `${kind}, not served yet`,
     tier,
     `context ${formatSize(context_window)}`,
     `output up to ${formatSize(max_output_tokens)}`,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../../base/clock.ts'
+import { asBrokerError } from '../../base/errors.ts'
 import { createToolMeter } from '../../inference/tools/tool-billing.ts'
 import type { Config } from '../../config/config.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -27,12 +28,14 @@ export interface McpToolsParts {
   readonly limits: Limits
   /** Hands the caller of a tool to servers of ours. */
   readonly identity: CallerIdentity
+  /** Called when the policies of the MCP file have been replaced. */
+  readonly onPolicies: () => void
 }
 
-/** Reads the MCP file, if one is configured. Servers start when they are first used. Throws `bad-request` for a bad file. */
+/** Reads the MCP file, if one is configured. Servers start when they are first used. A bad file is reported and starts none. */
 export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
   const configPath = parts.config.mcpConfigPath
-  const configured = configPath === undefined ? undefined : await loadGateway(parts, configPath)
+  const configured = configPath === undefined ? undefined : await openConfigured(parts, configPath)
   let empty: Promise<McpGateway> | undefined
   return {
     configured,
@@ -44,9 +47,20 @@ export async function openMcpTools(parts: McpToolsParts): Promise<McpTools> {
   }
 }
 
+/** What is wrong with the tools must not keep chats from being served. */
+async function openConfigured(parts: McpToolsParts, configPath: string): Promise<McpGateway> {
+  try {
+    return await loadGateway(parts, { configPath })
+  } catch (error) {
+    const problem = `${asBrokerError(error).message}; then restart the broker`
+    parts.log.warn({ problem }, 'mcp: no servers are available')
+    return loadGateway(parts, { problem })
+  }
+}
+
 async function loadGateway(
-  { config, environment, clock, log, ledger, limits, identity }: McpToolsParts,
-  configPath?: string,
+  { config, environment, clock, log, ledger, limits, identity, onPolicies }: McpToolsParts,
+  { configPath, problem }: { readonly configPath?: string; readonly problem?: string } = {},
 ): Promise<McpGateway> {
   const [{ createMcpGateway }, { createPinFile }] = await Promise.all([
     import('../../mcp/mcp-gateway.ts'),
@@ -54,13 +68,16 @@ async function loadGateway(
   ])
   return createMcpGateway({
     configPath,
+    problem,
+    mayStartWithoutFile: true,
     environment,
     version: VERSION,
     clock,
     log,
     meter: createToolMeter({ ledger, limits, log }),
     identity,
+    onPolicies,
     // A file of its own: with that of `hero_aibroker_services` each would overwrite the other's approvals.
-    pinStore: createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')),
+    pinStore: problem === undefined ? createPinFile(join(config.dataDir, 'daemon-mcp-pins.json')) : undefined,
   })
 }

@@ -34,7 +34,7 @@ export interface WorkerServices {
   readonly services: InferenceServices
   readonly http: HttpServices
   readonly accounting: RemoteAccounting
-  applyUpdate(update: Exclude<StateUpdate, { topic: 'tokens' }>): void
+  applyUpdate(update: Extract<StateUpdate, { topic: 'registry' | 'rules' }>): void
   close(): Promise<void>
 }
 
@@ -66,7 +66,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
     primaryOnly = primaryOnlyProviders(state.settings)
     const found = state.builtIn.filter(({ id }) => !knownServers.has(id))
     for (const { id } of found) knownServers.add(id)
-    rereadKeys(config)
+    rereadKeys(config, state)
     providers.add(found)
     providers.update(withoutServers(state.settings))
     catalog.set(state.catalog)
@@ -91,6 +91,7 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
       add: (theirs, ours) => send({ type: 'upstream-id', theirs, ours }),
       resolve: (id) => id,
     },
+    refusals: { count: (caller, status) => send({ type: 'refusal', caller, status }) },
     clock,
     timeLimits: { ...DEFAULT_LIMITS, ...config.timeouts },
     hedgePolicy: createHedgePolicy(endpointStats, config.hedgePercent),
@@ -114,9 +115,9 @@ export function createWorkerServices(parts: WorkerServicesParts): WorkerServices
 }
 
 /** Keys that can't be read are logged by the primary, which reads them as well. */
-function rereadKeys(config: Config): void {
+function rereadKeys(config: Config, { mayLoseMost }: RegistryState): void {
   try {
-    config.rereadKeys()
+    config.rereadKeys({ mayLoseMost })
   } catch {
     // The previous keys stay in use.
   }
