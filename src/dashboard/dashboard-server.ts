@@ -129,7 +129,7 @@ function sendPage(request: IncomingMessage, response: ServerResponse, { assets }
 }
 
 const NOT_BUILT = `<!doctype html><html lang="en"><title>Hero AI Broker</title><h1>The dashboard is not built yet</h1>
-<p>In a clone, run <code>npm run build:dashboard</code>, then reload this page. The broker itself works without it.</p></html>`
+<p>In a clone it is being built now: reload this page in a moment. If it stays away, run <code>npm run build:dashboard</code>. The broker itself works without it.</p></html>`
 
 async function routeCall(
   path: string,

@@ -1,5 +1,6 @@
 // The program `hero_aibroker_admin`: serves the dashboard on `admin.sock`, and on TCP where it is asked to.
 import type { Server } from 'node:http'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
@@ -12,6 +13,7 @@ import { socketPaths } from '../runtime/socket-paths.ts'
 import { exitOnUsageError } from '../runtime/usage-error.ts'
 import { VERSION } from '../runtime/version.ts'
 import { openAssets } from './assets.ts'
+import { buildInClone } from './build-in-clone.ts'
 import { createDashboard } from './dashboard-server.ts'
 
 interface AdminFlags {
@@ -46,9 +48,10 @@ async function run({ address = '127.0.0.1', port, anyPort = false }: AdminFlags)
   try {
     const config = loadConfig({ env: process.env, cwd: process.cwd() })
     const sockets = socketPaths(config.socketDir)
+    buildInClone(packageFolder())
     const dashboard = createDashboard({
       sockets,
-      assets: openAssets(assetsFolder()),
+      assets: openAssets(join(packageFolder(), 'dist', 'dashboard-app')),
       clock: systemClock,
       adminToken: config.adminToken?.reveal(),
     })
@@ -84,7 +87,7 @@ function portOf(text: string): number {
   throw new BrokerError('bad-request', `--port ${text} is not a port; take one from 0 to 65535`)
 }
 
-/** `dist/dashboard-app`: `src/dashboard` and `dist/dashboard` are both two folders below it. */
-function assetsFolder(): string {
-  return fileURLToPath(new URL('../../dist/dashboard-app', import.meta.url))
+/** The folder of the package: `src/dashboard` and `dist/dashboard` are both two folders below it. */
+function packageFolder(): string {
+  return fileURLToPath(new URL('../..', import.meta.url))
 }

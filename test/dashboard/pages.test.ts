@@ -103,9 +103,9 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
         await page.getByRole('heading', { level: 1 }).waitFor()
         await expect.poll(() => page.locator('.skeleton').count()).toBe(0)
         await page.evaluate(`${AXE};0`)
-        const found = (await page.evaluate(
+        const found: string[] = await page.evaluate(
           `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then(({ violations }) => violations.map(({ id, nodes }) => id + ': ' + nodes.slice(0, 2).map(({ html }) => html).join(' ')))`,
-        )) as string[]
+        )
         expect([name, found]).toEqual([name, []])
         expect([name, await page.evaluate('document.documentElement.scrollWidth - innerWidth')]).toEqual([
           name,

@@ -6,7 +6,7 @@ import { call } from '../api.ts'
 import { useCall, useFilter } from '../broker.ts'
 import { countText, durationText, timeText, usdCard, visible } from '../format.ts'
 import { Cost, Loading, Spend, Status, tokensText, type Row } from '../parts.tsx'
-import { LIST_KEYS, type ListKey, type Search } from '../range.ts'
+import { LIST_KEYS, type ListKey } from '../range.ts'
 import { PageHead } from '../shell.tsx'
 import { t } from '../strings.ts'
 import { Empty } from './empty.tsx'
@@ -43,6 +43,8 @@ const MAX_PAGES = 10
 
 type Listed = Row | (Omit<Row, 'status'> & { status: 'open' })
 
+const OPEN = { status: 'open', attempts: 0, cost_source: 'none', count_source: 'none' } as const
+
 function List() {
   const { filter, search } = useFilter()
   const list = useInfiniteQuery({
@@ -60,17 +62,7 @@ function List() {
   return (
     <Loading query={list}>
       {({ pages }) => {
-        const open = (pages[0]?.open ?? []).map(
-          (row) =>
-            ({
-              ...row,
-              seq: 0,
-              status: 'open',
-              attempts: 0,
-              cost_source: 'none',
-              count_source: 'none',
-            }),
-        )
+        const open = (pages[0]?.open ?? []).map((row): Listed => ({ ...row, ...OPEN }))
         const rows = [...open, ...pages.flatMap((page): Listed[] => page.rows)]
         if (rows.length === 0) return <Empty isFiltered={Object.keys(filter).length > 0} />
         return (
