@@ -366,7 +366,14 @@ export function Dialog({
     }
   }, [])
   return (
-    <dialog ref={dialog} aria-label={title} onCancel={close} onClose={close}>
+    <dialog
+      ref={dialog}
+      aria-label={title}
+      onCancel={(event) => {
+        event.preventDefault()
+        close()
+      }}
+    >
       <h2>{title}</h2>
       {children}
     </dialog>

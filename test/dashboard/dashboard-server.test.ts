@@ -214,7 +214,7 @@ test('“hero_aibroker dashboard” prints a new link, and says how to start a d
   const none = await runInProcess(['dashboard', '--socket', '/nowhere/rpc.sock'])
   expect(none).toMatchObject({
     exit: 7,
-    stderr: expect.stringContaining('hero_aibroker_admin --port') as string,
+    err: expect.stringContaining('hero_aibroker_admin --port') as string,
   })
 })
 

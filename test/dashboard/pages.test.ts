@@ -232,7 +232,7 @@ describe.skipIf(CHROMIUM === undefined)(`the dashboard in a browser${NEEDS_CHROM
     await page.getByLabel('Model').fill('gpt-4o-mini')
     await page.getByLabel('Message', { exact: true }).fill('Say hello')
     await page.getByLabel('Message', { exact: true }).press('Enter')
-    await page.getByText('Hello there').waitFor()
+    await expect.poll(() => page.locator('.say').last().textContent()).toContain('Hello there')
     await page.getByRole('link', { name: 'Open the request' }).waitFor()
     await second.bringToFront()
     await expect.poll(() => second.locator('.log-row').count()).toBeGreaterThan(before)

@@ -11,5 +11,8 @@ export function setup(): void {
     (path) => statSync(join(ROOT, path)).mtimeMs,
   )
   if (existsSync(BUILT) && statSync(BUILT).mtimeMs > Math.max(...sources)) return
-  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build-dashboard.ts')], { stdio: 'ignore' })
+  execFileSync(process.execPath, [join(ROOT, 'scripts', 'build-dashboard.ts')], {
+    stdio: 'ignore',
+    env: { ...process.env, NODE_ENV: 'production' },
+  })
 }
