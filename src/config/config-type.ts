@@ -90,6 +90,7 @@ export interface Flags {
   readonly address?: string | undefined
   readonly port?: string | number | undefined
   readonly mother?: boolean | undefined
+  readonly dashboard?: boolean | undefined
   readonly openTcp?: boolean | undefined
   readonly workers?: string | number | undefined
 }
