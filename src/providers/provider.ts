@@ -3,6 +3,9 @@ import type { JsonBody } from '../wire/json/json-body.ts'
 import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
 
+/** The protocols that providers speak; `providers/protocols/index.ts` has them. */
+export type ProtocolName = 'openai-chat'
+
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {
   /** The only name it knows for the maximum tokens of a response; by default the caller's own field passes through. */
@@ -51,6 +54,8 @@ export interface ProviderDefinition {
   /** As OpenRouter's `provider` field shows it. */
   readonly displayName: string
   readonly baseUrl: string
+  /** `openai-chat` by default. */
+  readonly protocol?: ProtocolName | undefined
   /** Whether requests need a key. Known providers read `GROQ_API_KEY` and `GROQ_API_KEYS` for `groq`. */
   readonly needsKey: boolean
   /** Whether closing the connection of a stream stops its billing. */
@@ -81,6 +86,8 @@ export interface ProviderRequest {
   /** The provider's own name for the model. */
   readonly modelId: string
   readonly stream: boolean
+  /** The maximum tokens that the model can respond with, as far as the catalogue knows it. */
+  readonly maxOutputTokens?: number | undefined
   /** Whether the model is known to reason, or known not to; absent when unknown. */
   readonly isReasoningModel?: boolean | undefined
   /** Another endpoint can respond instead, so that this one's silence is not waited for as long as when it is alone. */
@@ -110,6 +117,8 @@ export interface ResponseHandler {
 export interface ProviderCall {
   /** Whether anything of the request has left this host. If not, it can't be billed. */
   readonly wasSent: boolean
+  /** What the caller asked for and the provider was not sent, since its protocol has no place for it. */
+  readonly dropped?: readonly string[] | undefined
   /** Closes the connection. The handler is not called any more. */
   abort(): void
   pause(): void

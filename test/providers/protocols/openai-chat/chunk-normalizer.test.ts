@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ChunkNormalizer, normalResponse } from '../../../src/providers/protocols/chunk-normalizer.ts'
-import type { ChatChunk } from '../../../src/wire/openai/chat.ts'
+import {
+  ChunkNormalizer,
+  normalResponse,
+} from '../../../../src/providers/protocols/openai-chat/chunk-normalizer.ts'
+import type { ChatChunk } from '../../../../src/wire/openai/chat.ts'
 
 function normalized(chunks: readonly ChatChunk[]): ChatChunk[] {
   const out: ChatChunk[] = []

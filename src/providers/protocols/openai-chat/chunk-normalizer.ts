@@ -1,4 +1,4 @@
-import { hasContent, type ChatChoice, type ChatChunk } from '../../wire/openai/chat.ts'
+import { hasContent, type ChatChoice, type ChatChunk } from '../../../wire/openai/chat.ts'
 import { areNormalToolCalls, normalToolCalls, ToolCallAssembler } from './tool-calls.ts'
 
 export type EmitChunk = (json: string, chunk: ChatChunk) => void

@@ -1,8 +1,8 @@
-import { BrokerError } from '../../base/errors.ts'
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
-import { errorOfObject } from '../errors/upstream-errors.ts'
-import type { ProviderRequest } from '../provider.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import { parseObject } from '../../../wire/openai/parse-object.ts'
+import { errorOfObject } from '../../errors/upstream-errors.ts'
+import type { ProviderRequest } from '../../provider.ts'
 
 /** OpenAI's maximum of `n`. */
 const MAX_CHOICES = 128

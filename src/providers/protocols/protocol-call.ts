@@ -4,7 +4,7 @@ import { parseObject } from '../../wire/openai/parse-object.ts'
 import type { Dispatcher } from '../dispatch/dispatcher.ts'
 import type { Permit } from '../dispatch/permit.ts'
 import { asUpstreamError, errorOfStatus, withProvider } from '../errors/upstream-errors.ts'
-import type { ResponseHandler, ProviderCall, ProviderRoute, ProviderRequest, Quirks } from '../provider.ts'
+import type { ResponseHandler, ProviderCall, ProviderDefinition, ProviderRequest } from '../provider.ts'
 import { BodyReader, type BodyConsumer } from '../transport/body-reader.ts'
 import { createContentDecoder, type ContentDecoder } from '../transport/content-encoding.ts'
 import {
@@ -13,36 +13,28 @@ import {
   type TimeoutHandler,
 } from '../transport/response-timeouts.ts'
 import type { Upstream, UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../transport/upstream.ts'
-import { requestBody } from './openai-request.ts'
+import { responseAsChunk } from './openai-chat/response-as-chunk.ts'
+import { choicesOf } from './openai-chat/response-checks.ts'
+import type { EncodedRequest, EncodeFacts, ProviderProtocol, StreamConsumer } from './protocol.ts'
 import type { HeadersOf } from './request-headers.ts'
-import { responseAsChunk } from './response-as-chunk.ts'
-import { normalResponse } from './chunk-normalizer.ts'
-import { foldStream, looksLikeEvents } from './fold-stream.ts'
-import { choicesOf, parseResponse } from './response-checks.ts'
-import { StreamReader } from './stream-reader.ts'
 
 /** What all calls to one provider share. */
-export interface OpenAiCallParts extends ResponseTimeoutsParts {
+export interface ProtocolCallParts extends ResponseTimeoutsParts {
   readonly dispatcher: Dispatcher
   readonly upstream: Upstream
   /** The provider's name, for error messages. */
   readonly provider: string
-  readonly quirks: Quirks
+  readonly definition: ProviderDefinition
+  readonly protocol: ProviderProtocol
   readonly headersOf: HeadersOf
   /** Resolves when the provider can take a request; the result is called when the request is over. */
   readonly enter: (() => Promise<() => void>) | undefined
 }
 
-/** The path of each kind of request, and the list that its response must have. */
-const ROUTES = {
-  chat: { path: '/chat/completions', list: 'choices' },
-  completions: { path: '/completions', list: 'choices' },
-  embeddings: { path: '/embeddings', list: 'data' },
-} as const satisfies Record<ProviderRoute, { path: string; list: keyof ChatChunk }>
-
 /** One request to a provider: bytes come in from the upstream, chunks or one response go out to the handler. */
-export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler {
-  readonly #parts: OpenAiCallParts
+export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandler {
+  dropped: readonly string[] | undefined
+  readonly #parts: ProtocolCallParts
   readonly #request: ProviderRequest
   readonly #handler: ResponseHandler
   /**
@@ -57,13 +49,13 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
   #call: UpstreamCall | undefined
   #sent: UpstreamCall | undefined
   #leave: (() => void) | undefined
-  #stream: StreamReader | undefined
+  #stream: StreamConsumer | undefined
   /** Set once the response shows what it is: by its status, or by its first bytes, since labels can be wrong. */
   #body: BodyConsumer | undefined
   #contentType = ''
   #decoder: ContentDecoder | undefined
 
-  constructor(parts: OpenAiCallParts, request: ProviderRequest, handler: ResponseHandler) {
+  constructor(parts: ProtocolCallParts, request: ProviderRequest, handler: ResponseHandler) {
     this.#parts = parts
     this.#request = request
     this.#handler = handler
@@ -89,17 +81,36 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     )
   }
 
-  #send({ lease }: Permit): void {
-    const { upstream, quirks, headersOf } = this.#parts
-    const { path } = ROUTES[this.#request.route]
-    const body = requestBody(this.#request, quirks)
-    const headers = headersOf(lease, this.#request)
+  #send(permit: Permit): void {
+    const { upstream, headersOf } = this.#parts
+    const encoded = this.#encode(permit)
+    if (encoded === undefined) return
+    const { path, body, headers: more } = encoded
+    const own = headersOf(permit.lease, this.#request)
+    const headers = more === undefined ? own : [...own, ...more]
     this.#timeouts?.onSent()
     this.#sent = upstream.send({ method: 'POST', path, headers, body }, this)
     this.#call = this.#sent
     if (this.#isPaused) this.#call.pause()
     // Built while the provider works, so that it is ready for the first bytes.
     if (this.#request.stream) this.#stream = this.#createStreamReader()
+  }
+
+  /** `undefined` when the protocol cannot carry the request, for which neither the key nor the endpoint is to blame. */
+  #encode(permit: Permit): EncodedRequest | undefined {
+    try {
+      const encoded = this.#parts.protocol.encode(this.#request, this.#facts)
+      this.dropped = encoded.dropped
+      return encoded
+    } catch (error) {
+      permit.release()
+      queueMicrotask(() => this.#fail(asUpstreamError(error)))
+      return undefined
+    }
+  }
+
+  get #facts(): EncodeFacts {
+    return { definition: this.#parts.definition, key: this.#permit?.lease.key }
   }
 
   get wasSent(): boolean {
@@ -230,9 +241,11 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
     return new BodyReader((body) => this.#fail(errorOfStatus(provider, status, headers, body, clock.now())))
   }
 
-  #createStreamReader(): StreamReader {
-    return new StreamReader({
+  #createStreamReader(): StreamConsumer {
+    return this.#parts.protocol.createStreamReader({
+      ...this.#facts,
       provider: this.#parts.provider,
+      modelId: this.#request.modelId,
       choices: choicesOf(this.#request),
       onChunk: (json, parsed) => this.#onChunk(json, parsed),
       onFinished: () => this.#timeouts?.onFinished(),
@@ -244,27 +257,18 @@ export class OpenAiCall implements ProviderCall, UpstreamHandler, TimeoutHandler
 
   #createPlainReader(): BodyConsumer {
     return new BodyReader((body) => {
-      const response = looksLikeEvents(body) ? this.#fold(body) : this.#parse(body)
-      if (response instanceof BrokerError) return this.#fail(response)
-      const normal = normalResponse(response)
-      if (this.#request.stream) this.#onUnstreamedResponse(normal)
-      else
-        this.#handler.onResponse(
-          normal === response && !looksLikeEvents(body) ? body : JSON.stringify(normal),
-          normal,
-        )
+      const { provider, protocol } = this.#parts
+      const read = protocol.readResponse(body, {
+        ...this.#facts,
+        provider,
+        request: this.#request,
+        contentType: this.#contentType,
+      })
+      if (read instanceof BrokerError) return this.#fail(read)
+      if (this.#request.stream) this.#onUnstreamedResponse(read.response)
+      else this.#handler.onResponse(read.json, read.response)
       return this.#complete()
     })
-  }
-
-  #parse(body: string): ChatChunk | BrokerError {
-    const { provider } = this.#parts
-    const { list } = ROUTES[this.#request.route]
-    return parseResponse(body, this.#contentType, { provider, list, choices: choicesOf(this.#request) })
-  }
-
-  #fold(body: string): ChatChunk | BrokerError {
-    return foldStream(body, this.#parts.provider, choicesOf(this.#request))
   }
 
   /** Some providers respond to a request for a stream in one piece, and bill it. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ChunkParser } from '../../../src/providers/protocols/chunk-parser.ts'
-import { parseObject } from '../../../src/wire/openai/parse-object.ts'
+import { ChunkParser } from '../../../../src/providers/protocols/openai-chat/chunk-parser.ts'
+import { parseObject } from '../../../../src/wire/openai/parse-object.ts'
 
 const text = fc.oneof(
   fc.constantFrom(' word', '', '"', '\\', '\n', 'content', '"content":"x"'),

@@ -1,4 +1,4 @@
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
 
 /**
  * A plain response as the only chunk of a stream: some providers respond to a request for a stream in one piece, and bill

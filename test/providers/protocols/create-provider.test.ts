@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/base/clock.ts'
 import type { BrokerError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { parseBaseUrl } from '../../../src/providers/transport/base-url.ts'
-import { openAiProvider } from '../../../src/providers/protocols/openai-provider.ts'
+import { createProvider } from '../../../src/providers/protocols/create-provider.ts'
 import type {
   ResponseHandler,
   ProviderCall,
@@ -46,7 +46,7 @@ function providerAt(
   extra: Partial<ProviderDefinition> = {},
   keys = ['sk-canary'],
 ): Provider {
-  const provider = openAiProvider({
+  const provider = createProvider({
     definition: {
       id: 'scripted',
       displayName: 'Scripted',

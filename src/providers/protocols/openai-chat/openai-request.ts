@@ -1,6 +1,6 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { spliceFields } from '../../wire/json/splice-fields.ts'
-import type { ProviderRequest, Quirks } from '../provider.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { spliceFields } from '../../../wire/json/splice-fields.ts'
+import type { ProviderRequest, Quirks } from '../../provider.ts'
 
 /**
  * Fields of OpenRouter's request that steer a router and mean nothing to a provider; OpenAI and others respond with 400 to

@@ -9,7 +9,8 @@ import {
 } from '../transport/timeouts.ts'
 import type { Upstream } from '../transport/upstream.ts'
 import { getJson, type GetRequest } from './get-json.ts'
-import { OpenAiCall, type OpenAiCallParts } from './openai-call.ts'
+import { protocolOf } from './index.ts'
+import { ProtocolCall, type ProtocolCallParts } from './protocol-call.ts'
 import { createHeaders } from './request-headers.ts'
 
 export interface ProviderParts extends DispatcherParts {
@@ -23,11 +24,12 @@ export interface ProviderParts extends DispatcherParts {
   readonly enter?: (() => Promise<() => void>) | undefined
 }
 
-/** A provider that speaks OpenAI's protocol. */
-export function openAiProvider(parts: ProviderParts): Provider {
+/** A provider that speaks the protocol of its definition. */
+export function createProvider(parts: ProviderParts): Provider {
   const { definition, upstream, clock, enter } = parts
+  const protocol = protocolOf(definition)
   const dispatcher = createDispatcher(parts)
-  const callParts: OpenAiCallParts = {
+  const callParts: ProtocolCallParts = {
     dispatcher,
     upstream,
     clock,
@@ -35,8 +37,9 @@ export function openAiProvider(parts: ProviderParts): Provider {
     timer: parts.timer ?? createDeadlineTimer(clock),
     limits: parts.limits ?? DEFAULT_LIMITS,
     provider: definition.displayName,
-    quirks: definition.quirks ?? {},
-    headersOf: createHeaders(definition),
+    definition,
+    protocol,
+    headersOf: createHeaders(definition, protocol),
   }
   return {
     id: definition.id,
@@ -53,7 +56,7 @@ export function openAiProvider(parts: ProviderParts): Provider {
     prefixMarker: definition.quirks?.prefixMarker ?? 'role',
     readiness: (modelId) => dispatcher.readiness(modelId),
     keys: () => dispatcher.keys(),
-    send: (request, handler) => new OpenAiCall(callParts, request, handler),
+    send: (request, handler) => new ProtocolCall(callParts, request, handler),
     getJson:
       enter === undefined
         ? (path) =>
@@ -66,7 +69,9 @@ export function openAiProvider(parts: ProviderParts): Provider {
 }
 
 function getRequest({ definition, keys: [first], clock }: ProviderParts, path: string): GetRequest {
-  const headers = Object.entries(definition.headers ?? {}).flat()
-  if (first !== undefined) headers.push('authorization', `Bearer ${first.key.reveal()}`)
+  const headers = [
+    ...Object.entries(definition.headers ?? {}).flat(),
+    ...protocolOf(definition).keyHeaders(first?.key),
+  ]
   return { path, headers, provider: definition.displayName, clock }
 }

@@ -1,22 +1,23 @@
-import { BrokerError } from '../../base/errors.ts'
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import { StreamReader } from './stream-reader.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import { StreamReader, type ChunkHandler } from './stream-reader.ts'
 
 /** Whether a body is server-sent events, whatever its content type says. JSON starts with a brace or a bracket. */
 export function looksLikeEvents(text: string): boolean {
   return /^[\s\uFEFF]*(data|event|id|retry)?:/.test(text)
 }
 
+type ReadParts = Pick<ChunkHandler, 'provider' | 'choices'>
+
 /**
  * A stream as one plain response: some providers respond to a plain request with server-sent events, and bill it. The error
  * when the stream is not complete or reports a failure.
  */
-export function foldStream(text: string, provider: string, choices: number): ChatChunk | BrokerError {
+export function foldStream(text: string, expected: ReadParts): ChatChunk | BrokerError {
   const folded = new FoldedResponse()
   let result: ChatChunk | BrokerError | undefined
   const reader = new StreamReader({
-    provider,
-    choices,
+    ...expected,
     onChunk: (_json, chunk) => folded.add(chunk),
     onFinished: () => undefined,
     onResumed: () => undefined,
@@ -25,7 +26,7 @@ export function foldStream(text: string, provider: string, choices: number): Cha
   })
   reader.data(Buffer.from(text))
   reader.end()
-  return result ?? new BrokerError('upstream-failed', `${provider} sent a stream without an end`)
+  return result ?? new BrokerError('upstream-failed', `${expected.provider} sent a stream without an end`)
 }
 
 interface FoldedChoice {

@@ -1,5 +1,5 @@
-import { randomLetters } from '../../base/ids.ts'
-import { isObject } from '../../wire/json/json-body.ts'
+import { randomLetters } from '../../../base/ids.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
 
 /** One piece of a tool call in a stream, or a whole call of a plain response, as loosely as providers send it. */
 export type ToolCallPiece = Readonly<Record<string, unknown>>

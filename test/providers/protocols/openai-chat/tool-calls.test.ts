@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { normalToolCalls, ToolCallAssembler } from '../../../src/providers/protocols/tool-calls.ts'
+import {
+  normalToolCalls,
+  ToolCallAssembler,
+} from '../../../../src/providers/protocols/openai-chat/tool-calls.ts'
 
 interface Call {
   id?: string

@@ -1,7 +1,7 @@
-import { BACKSLASH, QUOTE } from '../../base/parse-json.ts'
-import type { ChatChoice, ChatChunk } from '../../wire/openai/chat.ts'
-import { stringSpanOf } from '../../wire/json/json-fields.ts'
-import { parseObject } from '../../wire/openai/parse-object.ts'
+import { BACKSLASH, QUOTE } from '../../../base/parse-json.ts'
+import type { ChatChoice, ChatChunk } from '../../../wire/openai/chat.ts'
+import { stringSpanOf } from '../../../wire/json/json-fields.ts'
+import { parseObject } from '../../../wire/openai/parse-object.ts'
 
 /** Longer texts are rare, and a slice of a payload keeps all of it in memory (V8 copies shorter slices). */
 const MAX_TEXT = 12

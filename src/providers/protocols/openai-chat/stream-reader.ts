@@ -1,35 +1,23 @@
-import { BrokerError } from '../../base/errors.ts'
-import { hasContent, type ChatChoice, type ChatChunk } from '../../wire/openai/chat.ts'
-import { EventSplitter, EventTooLarge } from '../../wire/sse.ts'
-import { errorOfObject } from '../errors/upstream-errors.ts'
-import type { BodyConsumer } from '../transport/body-reader.ts'
+import { BrokerError } from '../../../base/errors.ts'
+import { hasContent, type ChatChoice, type ChatChunk } from '../../../wire/openai/chat.ts'
+import { EventSplitter, EventTooLarge } from '../../../wire/sse.ts'
+import { errorOfObject } from '../../errors/upstream-errors.ts'
+import type { StreamConsumer, StreamHandler } from '../protocol.ts'
 import { ChunkNormalizer, isFinishing } from './chunk-normalizer.ts'
 import { ChunkParser } from './chunk-parser.ts'
 import { errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 
 const DONE = '[DONE]'
 
-/** Gets the parts of a stream: chunks, then exactly one of `end` and `fail`. */
-export interface StreamHandler {
-  readonly provider: string
-  /** How many choices were requested. */
-  readonly choices: number
-  onChunk(json: string, parsed: ChatChunk): void
-  /** Every choice has finished; usage and an end mark may still come. */
-  onFinished(): void
-  /** The stream went on after its finish reasons. */
-  onResumed(): void
-  /** The stream is complete. */
-  onEnd(): void
-  onError(error: BrokerError): void
-}
+/** What a reader of chunks needs of the handler. */
+export type ChunkHandler = Omit<StreamHandler, 'definition' | 'key' | 'modelId'>
 
 /**
  * Reads a stream of chunks. A stream is complete when every choice that has begun has its finish reason and, unless it ends
  * with `[DONE]`, as many choices as were requested have begun. Any other end of a stream is a failure.
  */
-export class StreamReader implements BodyConsumer {
-  readonly #handler: StreamHandler
+export class StreamReader implements StreamConsumer {
+  readonly #handler: ChunkHandler
   readonly #splitter = new EventSplitter((payload) => this.#onEvent(payload))
   readonly #parser = new ChunkParser()
   readonly #normalizer: ChunkNormalizer
@@ -39,7 +27,7 @@ export class StreamReader implements BodyConsumer {
   /** Events that were not a JSON object and were skipped. */
   skipped = 0
 
-  constructor(handler: StreamHandler) {
+  constructor(handler: ChunkHandler) {
     this.#handler = handler
     this.#normalizer = new ChunkNormalizer((json, chunk) => handler.onChunk(json, chunk))
   }
