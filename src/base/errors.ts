@@ -67,6 +67,8 @@ export interface ErrorDetails {
   readonly refusal?: string | undefined
   /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
+  /** Of the request that failed, in the APIs whose error bodies have it. */
+  readonly requestId?: string | undefined
   /** Seconds after which a retry makes sense. */
   readonly retryAfter?: number | undefined
   /** Headers that an HTTP server adds to the response. */

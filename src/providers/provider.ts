@@ -18,6 +18,8 @@ export interface Quirks {
   readonly droppedFields?: readonly string[] | undefined
   /** It understands Anthropic's `cache_control` marks. */
   readonly acceptsCacheControl?: boolean | undefined
+  /** It takes system messages after the first turn; without it they become text of the user, in their place. */
+  readonly takesLateSystem?: boolean | undefined
   /** How a request marks the last message as the beginning of the response; by default by that message's role alone. */
   readonly prefixMarker?: PrefixMarker | undefined
   /** It understands OpenRouter's own request fields. */

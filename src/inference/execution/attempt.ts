@@ -113,6 +113,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
       body: ofRouters === undefined ? this.body : this.#capped(ofRouters.body),
       modelId: this.endpoint.modelId,
       stream: request.stream,
+      maxOutputTokens: this.endpoint.maxOutputTokens,
       isReasoningModel: request.kind.reasons(this.endpoint),
       hasAlternative: this.#hasAlternative(),
       deadlineAt,
@@ -338,6 +339,7 @@ export class Attempt implements BatchResponseHandler, CallerWatcher, ChargingAtt
     const { id } = this.endpoint
     const { attempts } = record
     sink.setAttempted?.(attempts.length === 0 ? [id] : [...attempts.map(({ endpoint }) => endpoint), id])
+    if (this.#call?.dropped !== undefined) sink.setDropped?.(this.#call.dropped)
     if (this.#heldBack.length === 0) return
     for (const text of this.#heldBack) this.#send(text)
     this.#heldBack = []

@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { ConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
 import type { HttpReply, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
-import { sendRenderedError, type RenderedError } from './errors/error-response.ts'
+import type { BrokerError } from '../../base/errors.ts'
+import { sendRendered, sendRenderedError, type RenderedError } from './errors/error-response.ts'
 import type { RequestListener } from './node/node-server.ts'
 import type { FastRequest } from './node/fast-request.ts'
 import { bearerOf } from '../../auth/verify-bearer.ts'
@@ -12,6 +13,8 @@ import { bearerOf } from '../../auth/verify-bearer.ts'
 export interface FastRoute {
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
+  /** How errors are rendered, if not as the server renders them. */
+  readonly render?: RenderError | undefined
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
 }
 
@@ -20,8 +23,13 @@ export interface FastPathOptions {
   readonly settings: ServerSettings
   readonly guards: readonly Guard[]
   readonly bodyLimit: number
-  readonly render: (request: HttpRequest, thrown: unknown) => RenderedError
+  readonly render: RenderThrown
 }
+
+/** Puts an error into the form of an API. */
+export type RenderError = (error: BrokerError) => RenderedError
+/** Renders whatever a handler throws; by `render`, if not in the server's own form. */
+export type RenderThrown = (request: HttpRequest, thrown: unknown, render?: RenderError) => RenderedError
 
 /** The content types that clients send; any other one goes through Fastify. */
 const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/json; charset=utf-8'])
@@ -56,6 +64,10 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
     method: 'POST',
     url,
     onRequest: admissionHook(route.limit),
+    ...(route.render !== undefined && {
+      errorHandler: (error, request, reply) =>
+        sendRendered(reply, server.renderThrown(request, error, route.render)),
+    }),
     handler: (request, reply) => route.handle(request, reply),
   })
 }
@@ -93,7 +105,7 @@ function serve(
     for (const guard of options.guards) guard(request)
     release = route.limit.acquire()
   } catch (refusal) {
-    return sendFailure(reply, refusal, options)
+    return sendFailure(reply, refusal, route, options)
   }
   request.raw.readBody((body) => {
     request.body = body
@@ -105,7 +117,7 @@ async function runRoute(reply: FastPathReply, route: FastRoute, options: FastPat
   try {
     await route.handle(reply.request, reply)
   } catch (thrown) {
-    sendFailure(reply, thrown, options)
+    sendFailure(reply, thrown, route, options)
   }
 }
 
@@ -113,11 +125,12 @@ async function runRoute(reply: FastPathReply, route: FastRoute, options: FastPat
 function sendFailure(
   { request, raw, ownHeaders }: FastPathReply,
   thrown: unknown,
+  { render: renderOwn }: FastRoute,
   { render, settings }: FastPathOptions,
 ): void {
   if (!raw.headersSent) {
     try {
-      return sendRenderedError(raw, render(request, thrown), ownHeaders)
+      return sendRenderedError(raw, render(request, thrown, renderOwn), ownHeaders)
     } catch (bug) {
       settings.reportBug(request, bug)
     }

@@ -1,7 +1,7 @@
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
-import { BrokerError } from '../../base/errors.ts'
-import { renderError, type RenderedError } from './errors/error-response.ts'
-import type { CallerRules, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
+import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import { asBrokerError, BrokerError } from '../../base/errors.ts'
+import { renderError, sendRendered, type RenderedError } from './errors/error-response.ts'
+import type { CallerRules, ServerSettings, Guard } from './node/request-types.ts'
 import {
   createNodeServer,
   SERVER_TIMEOUTS,
@@ -10,12 +10,13 @@ import {
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
-import { FastPath } from './fast-path.ts'
+import { FastPath, type RenderThrown } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
 declare module 'fastify' {
   interface FastifyInstance extends ServerSettings {
     readonly fastPath: FastPath
+    readonly renderThrown: RenderThrown
   }
 }
 
@@ -77,6 +78,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.decorate('callerRules', settings.callerRules)
   server.decorate('reportBug', settings.reportBug)
   server.decorate('fastPath', fastPath)
+  server.decorate('renderThrown', render)
   acceptRawJson(server)
   const routes = createRouteTable(server)
   server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
@@ -124,16 +126,12 @@ function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['repor
 function errorRenderer(
   { bodyLimit, render = renderError }: HttpServerOptions,
   { reportBug }: ServerSettings,
-) {
-  return (request: HttpRequest, thrown: unknown): RenderedError => {
+): RenderThrown {
+  return (request, thrown, renderOwn) => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
-    return render(error)
+    return renderOwn === undefined ? render(error) : renderOwn(asBrokerError(error))
   }
-}
-
-function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
-  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Turns Fastify's own errors into ours; any other thrown value stays as it is. */

@@ -1,11 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { AdminServices, HttpServices } from '../../inference/services/services.ts'
+import type { BrokerError } from '../../base/errors.ts'
+import { anthropicMessages } from '../../dialects/anthropic/anthropic.ts'
+import type { ClientDialect } from '../../dialects/client-dialect.ts'
 import type { HttpReply, HttpRequest } from '../http/node/request-types.ts'
 import { addInferenceRoute, admissionHook, type FastRoute } from '../http/fast-path.ts'
 import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
+import { postDialectChat } from './inference/dialect-chat.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
 import { postExplain, postQuote } from './inference/explain.ts'
@@ -46,6 +50,13 @@ interface PlainRoute extends RoutePlan {
 interface InferenceRoute extends RoutePlan {
   readonly method: 'POST'
   readonly infer: InferenceRouteHandler
+  /** What it speaks, errors included; OpenAI's dialect by default. */
+  readonly dialect?: ClientDialect | undefined
+}
+
+/** A route for chats in another dialect. */
+function dialectRoute(dialect: ClientDialect, plan: RoutePlan): InferenceRoute {
+  return { method: 'POST', ...plan, dialect, infer: postDialectChat(dialect) }
 }
 
 const PERIOD = ['since', 'until', 'context']
@@ -66,6 +77,10 @@ export const INFERENCE_ROUTES: readonly InferenceRoute[] = [
     summary: 'A completion of the text in `prompt`, plain or streamed',
   },
   { method: 'POST', path: '/embeddings', infer: postEmbeddings, summary: 'Texts as vectors' },
+  dialectRoute(anthropicMessages, {
+    path: '/messages',
+    summary: 'A chat in the form of Anthropic’s Messages API, plain or with `stream: true` as its events',
+  }),
 ]
 
 /** The other routes below `/v1` and `/api/v1`. */
@@ -212,9 +227,10 @@ export function addInferenceRoutes(
 ): void {
   const parts = { services, replay, readBody: createBodyReader() }
   for (const prefix of prefixes)
-    for (const { path, infer } of INFERENCE_ROUTES) {
+    for (const { path, infer, dialect } of INFERENCE_ROUTES) {
       const handle = wrap((request, reply) => infer(request, reply, parts))
-      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, handle })
+      const render = dialect && ((error: BrokerError) => dialect.renderError(error))
+      addInferenceRoute(server, prefix + path, { limit: http.concurrencyLimit, handle, render })
     }
 }
 

@@ -20,7 +20,7 @@ export const openAiChat: ProviderProtocol = {
   keyHeaders: (key) => (key === undefined ? [] : ['authorization', `Bearer ${key.reveal()}`]),
   encode: (request, { definition }) => ({
     path: ROUTES[request.route].path,
-    body: requestBody(request, definition.quirks ?? {}),
+    ...requestBody(request, definition.quirks ?? {}),
   }),
   createStreamReader: (handler) => new StreamReader(handler),
   readResponse: (body, expected) => {

@@ -1,4 +1,6 @@
-import { isObject } from '../../../wire/json/json-body.ts'
+import { DIALECT_FIELDS } from '../../../dialects/chat-vocabulary.ts'
+import { narrowChat } from '../../../dialects/chat/narrow-chat.ts'
+import { isObject, jsonBodyOf } from '../../../wire/json/json-body.ts'
 import { spliceFields } from '../../../wire/json/splice-fields.ts'
 import type { ProviderRequest, Quirks } from '../../provider.ts'
 
@@ -31,7 +33,8 @@ const ROUTER_FIELDS = [
 const IS_ROUTER_FIELD: ReadonlySet<string> = new Set(ROUTER_FIELDS)
 
 /** The body for a provider: the caller's bytes, with only those fields replaced that must differ. */
-export function requestBody(request: ProviderRequest, quirks: Quirks): string {
+export function requestBody(received: ProviderRequest, quirks: Quirks): EncodedBody {
+  const { request, dropped } = fromOtherDialect(received, quirks)
   const changes: Changes = new Map()
   changes.set('model', JSON.stringify(request.modelId))
   if (request.stream && quirks.refusesStreamOptions !== true) requestUsage(request, changes)
@@ -39,7 +42,33 @@ export function requestBody(request: ProviderRequest, quirks: Quirks): string {
   if (quirks.speaksOpenRouter === true) prepareForRouter(request, changes)
   else prepareForProvider(request, quirks, changes)
   if (quirks.maxTokensField !== undefined) renameMaxTokens(request, quirks.maxTokensField, changes)
-  return spliceFields(request.body, changes)
+  return { body: spliceFields(request.body, changes), dropped }
+}
+
+/** The body for a provider, and the names of what it has no place for. */
+interface EncodedBody {
+  readonly body: string
+  readonly dropped: readonly string[] | undefined
+}
+
+/** A request that came in another dialect is reduced to chat completions first. */
+function fromOtherDialect(
+  request: ProviderRequest,
+  {
+    speaksOpenRouter = false,
+    acceptsCacheControl = speaksOpenRouter,
+    takesLateSystem = speaksOpenRouter,
+  }: Quirks,
+): { readonly request: ProviderRequest; readonly dropped: readonly string[] | undefined } {
+  const { body, isReasoningModel } = request
+  if (!body.fields.has(DIALECT_FIELDS)) return { request, dropped: undefined }
+  const { changes, dropped } = narrowChat(body.value, {
+    reasons: speaksOpenRouter || isReasoningModel === true,
+    takesCacheMarks: acceptsCacheControl,
+    takesReasoning: speaksOpenRouter,
+    takesLateSystem,
+  })
+  return { request: { ...request, body: jsonBodyOf(spliceFields(body, changes)) }, dropped }
 }
 
 type Changes = Map<string, string | undefined>

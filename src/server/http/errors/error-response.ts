@@ -1,4 +1,5 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { FastifyReply } from 'fastify'
 import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
 
 /** The body of an error, in the form of OpenRouter: never `null`, `code` is the HTTP status. */
@@ -73,4 +74,9 @@ export function sendRenderedError(
     'content-length': Buffer.byteLength(text),
   })
   response.end(text)
+}
+
+/** Sends an error through Fastify. */
+export function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
+  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }

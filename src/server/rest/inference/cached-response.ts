@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ClientDialect } from '../../../dialects/client-dialect.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { callerKey } from '../../../auth/caller.ts'
 import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
@@ -16,14 +17,20 @@ import { inferencePathOf, requestedModels } from './requested-models.ts'
 const DEFAULT_TTL_S = 300
 const MAX_TTL_S = 86_400
 
+/** What a response from the cache depends on, beside the request. */
+export interface CachedRoute {
+  readonly reply: HttpReply
+  readonly services: InferenceServices
+  readonly replay: ReplayServices | undefined
+  readonly dialect: ClientDialect | undefined
+}
+
 /**
  * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
  * caller sent `X-OpenRouter-Cache: true`.
  */
 export function withResponseCache(
-  reply: HttpReply,
-  services: InferenceServices,
-  replay: ReplayServices | undefined,
+  { reply, services, replay, dialect }: CachedRoute,
   infer: InferenceHandler,
 ): InferenceHandler | undefined {
   if (replay?.responseCache === undefined) return undefined
@@ -41,7 +48,7 @@ export function withResponseCache(
     if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
-    const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+    const query = requestedModels(request, parseJsonBody(bytesOf(request)), dialect)
     return sendCached(found, query, requestContextOf(request, services), sink, services, replay)
   }
 }

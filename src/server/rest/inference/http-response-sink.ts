@@ -7,15 +7,14 @@ import type {
   ResponseSource,
   CallerWatcher,
 } from '../../../inference/response/response-sink.ts'
+import type { ClientDialect, ResponseEncoder } from '../../../dialects/client-dialect.ts'
+import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
-import { renderError } from '../../http/errors/error-response.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
+import { ChatEncoder } from './chat-encoder.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-const DONE = 'data: [DONE]\n\n'
-/** OpenRouter's keep-alive comment; SSE clients skip comments. */
-const KEEP_ALIVE = ': OPENROUTER PROCESSING\n\n'
-/** A stream that is silent for this long gets a comment, so that no proxy in between closes it as dead. */
+/** A stream that is silent for this long gets a sign of life, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000
 
 /** What a route knows of a response before it arrives. */
@@ -24,6 +23,16 @@ export interface ExpectedResponse {
   readonly stream: boolean
   /** The `object` field of its chunks. */
   readonly object: string
+  /** The request in the broker's own vocabulary, where another dialect was spoken. */
+  readonly request?: JsonBody | undefined
+}
+
+/** Beyond the reply itself. */
+export interface SinkOptions {
+  /** Of a response that is replayed; a new one by default. */
+  readonly id?: string | undefined
+  /** What the caller speaks; OpenAI's by default. */
+  readonly dialect?: ClientDialect | undefined
 }
 
 /** Where the response to a route's request goes. */
@@ -39,18 +48,20 @@ export class HttpResponseSink implements ResponseSink {
   readonly #raw: ServerResponse
   readonly #clock: Clock
   readonly #writer: ResponseWriter
+  readonly #dialect: ClientDialect | undefined
   #attempted = ''
+  #dropped: Readonly<Record<string, string>> | undefined
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
+  #createdEncoder: ResponseEncoder | undefined
   #headers: Readonly<Record<string, string>> = {}
-  #hasSentChunk = false
   #isSilent = false
   #cancelKeepAlive: () => void = () => undefined
   disconnected = false
   watcher: CallerWatcher | undefined
 
-  /** @param id of a response that is replayed; a new one by default. */
-  constructor(reply: HttpReply, clock: Clock, id = generationId(clock.now())) {
-    this.id = id
+  constructor(reply: HttpReply, clock: Clock, { id, dialect }: SinkOptions = {}) {
+    this.id = id ?? generationId(clock.now())
+    this.#dialect = dialect
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -78,7 +89,7 @@ export class HttpResponseSink implements ResponseSink {
     this.#isSilent = true
     this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
       if (this.disconnected || this.#raw.writableEnded) return
-      if (this.#isSilent) this.#write(KEEP_ALIVE)
+      if (this.#isSilent) this.#write(this.#encoder.keepAlive())
       this.#scheduleKeepAlive()
     })
   }
@@ -87,13 +98,28 @@ export class HttpResponseSink implements ResponseSink {
     this.#attempted = asHeader(endpoints.join(', '))
   }
 
+  setDropped(names: readonly string[]): void {
+    this.#dropped = { 'x-aibroker-dropped': asHeader(names.join(', ')) }
+  }
+
+  get #encoder(): ResponseEncoder {
+    return (this.#createdEncoder ??= this.#createEncoder())
+  }
+
+  #createEncoder(): ResponseEncoder {
+    const { model, stream, object, request } = this.#expected
+    if (this.#dialect === undefined) return new ChatEncoder({ id: this.id, object, clock: this.#clock })
+    const created = Math.floor(this.#clock.now() / 1000)
+    return this.#dialect.createEncoder({ id: this.id, model, stream, created, request })
+  }
+
   chunk(json: string): boolean {
-    this.#hasSentChunk = true
     this.#isSilent = false
-    return this.#write(`data: ${json}\n\n`)
+    return this.#write(this.#encoder.chunk(json))
   }
 
   #write(event: string): boolean {
+    if (event === '') return true
     if (!this.#writer.hasBegun) this.#beginStream()
     return this.#writer.writeEvent(event)
   }
@@ -102,48 +128,49 @@ export class HttpResponseSink implements ResponseSink {
     this.#reply.hijack()
     this.#writer.beginStream({
       ...this.#headers,
-      'content-type': 'text/event-stream; charset=utf-8',
+      'content-type': this.#encoder.streamType,
       'cache-control': 'no-cache',
-      'x-generation-id': this.id,
-      // The header that OpenAI’s clients read and expose as `_request_id`.
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
+      ...this.#dropped,
       // Tells nginx and similar proxies to pass events on without buffering.
       'x-accel-buffering': 'no',
     })
   }
 
+  /** `x-request-id` is what OpenAI’s clients read and expose as `_request_id`. */
+  #idHeaders(): Record<string, string> {
+    return {
+      'x-generation-id': this.id,
+      'x-request-id': this.id,
+      ...this.#dialect?.idHeaders(this.id),
+    }
+  }
+
   respond(json: string): void {
+    const body = this.#encoder.response(json)
     this.#reply.hijack()
     const headers = {
       ...this.#headers,
       'content-type': 'application/json; charset=utf-8',
-      'x-generation-id': this.id,
-      'x-request-id': this.id,
+      ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
+      ...this.#dropped,
     }
-    this.#writer.sendBody(headers, json)
+    this.#writer.sendBody(headers, body)
   }
 
   end(): void {
     if (this.#writer.isComplete || this.#raw.writableEnded) return
+    const last = this.#encoder.end()
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(DONE)
+    this.#writer.endStream(last)
   }
 
-  fail(error: BrokerError, { model, provider }: ResponseSource): void {
-    const choice = { index: 0, delta: { role: 'assistant', content: '' }, finish_reason: 'error' }
-    const chunk = {
-      id: this.id,
-      object: this.#expected.object,
-      created: Math.floor(this.#clock.now() / 1000),
-      model,
-      provider,
-      ...renderError(error).body,
-      choices: this.#hasSentChunk ? [{ ...choice, native_finish_reason: 'error' }] : [],
-    }
+  fail(error: BrokerError, about: ResponseSource): void {
+    const last = this.#encoder.fail(error, about)
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(`data: ${JSON.stringify(chunk)}\n\n`)
+    this.#writer.endStream(last)
   }
 
   /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */
@@ -154,7 +181,7 @@ export class HttpResponseSink implements ResponseSink {
     else if (this.#raw.headersSent)
       this.fail(error, { model: this.#expected.model, provider: error.details.provider })
     else {
-      void this.#reply.headers({ ...this.#headers, 'x-generation-id': this.id, 'x-request-id': this.id })
+      void this.#reply.headers({ ...this.#headers, ...this.#idHeaders() })
       return false
     }
     return true

@@ -1,4 +1,5 @@
-import { asBrokerError } from '../../../base/errors.ts'
+import type { ClientDialect } from '../../../dialects/client-dialect.ts'
+import { asBrokerError, withDetails } from '../../../base/errors.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
 import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
@@ -23,23 +24,28 @@ export interface InferenceRouteParts {
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
  * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
  * the response of the first one, if the caller's rules still allow it.
+ *
+ * @param dialect what the route speaks, if not OpenAI's.
  */
 export async function respond(
   reply: HttpReply,
   { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
   infer: InferenceHandler,
+  dialect?: ClientDialect,
 ): Promise<void> {
   const turn = replay === undefined ? undefined : await claimOf(reply, replay)
-  if (turn?.type === 'again') return respondAgain(reply, { services, replay: turn.replay }, turn.response)
-  const sink = new HttpResponseSink(reply, services.clock)
+  if (turn?.type === 'again')
+    return respondAgain(reply, { services, replay: turn.replay, dialect }, turn.response)
+  const sink = new HttpResponseSink(reply, services.clock, { dialect })
   try {
     await (turn === undefined
-      ? (withResponseCache(reply, services, replay, infer) ?? infer)(sink)
+      ? (withResponseCache({ reply, services, replay, dialect }, infer) ?? infer)(sink)
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
     const failure = asBrokerError(error)
-    if (!sink.reportError(failure)) throw error
+    if (!sink.reportError(failure))
+      throw dialect === undefined ? error : withDetails(failure, { requestId: sink.id })
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
 }
@@ -53,19 +59,28 @@ async function claimOf(reply: HttpReply, replay: ReplayServices) {
 
 async function respondAgain(
   reply: HttpReply,
-  { services, replay }: { readonly services: InferenceServices; readonly replay: ReplayServices },
+  {
+    services,
+    replay,
+    dialect,
+  }: {
+    readonly services: InferenceServices
+    readonly replay: ReplayServices
+    readonly dialect: ClientDialect | undefined
+  },
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
   response.catch(() => undefined)
   const { request } = reply
   const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)))
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)), dialect)
   const admission = admitReplay({ caller, query }, services, replay)
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    replayResponse(reply, new HttpResponseSink(reply, services.clock, recorded.id), recorded)
+    const sink = new HttpResponseSink(reply, services.clock, { id: recorded.id, dialect })
+    replayResponse(reply, sink, recorded)
   } finally {
     admission.release(0)
   }

@@ -1,0 +1,28 @@
+import type { ClientDialect } from '../../../dialects/client-dialect.ts'
+import { chat } from '../../../inference/chat.ts'
+import { parseChatRequest } from '../../../wire/openai/chat.ts'
+import type { HttpReply, HttpRequest } from '../../http/node/request-types.ts'
+import { requestContextOf } from './request-context.ts'
+import { dialectRequestOf } from './requested-models.ts'
+import { respond, type InferenceRouteParts } from './respond.ts'
+
+type Handler = (request: HttpRequest, reply: HttpReply, parts: InferenceRouteParts) => Promise<void>
+
+/** A chat in another dialect: the request is read as one of the broker's own, and its response is written in the dialect. */
+export function postDialectChat(dialect: ClientDialect): Handler {
+  return (request, reply, parts) =>
+    respond(
+      reply,
+      parts,
+      (sink) => {
+        const { services, readBody } = parts
+        const chatRequest = parseChatRequest(
+          dialect.readRequest(dialectRequestOf(request, readBody(request))),
+        )
+        const { body, routing, stream } = chatRequest
+        sink.prepare({ model: routing.model, stream, object: 'chat.completion.chunk', request: body })
+        return chat(chatRequest, requestContextOf(request, services), sink, services)
+      },
+      dialect,
+    )
+}
