@@ -65,6 +65,8 @@ export interface ErrorDetails {
   readonly status?: number | undefined
   /** What a provider's refusal is about, where its status does not say it: see `providers/errors/refusal-kinds.ts`. */
   readonly refusal?: string | undefined
+  /** Path of the request's field that is wrong: `messages[2].role`. */
+  readonly field?: string | undefined
   /** The provider's own error text, truncated. */
   readonly raw?: string | undefined
   /** Of the request that failed, in the APIs whose error bodies have it. */

@@ -44,18 +44,18 @@ export interface EncoderFacts {
 
 /**
  * Writes one response. It gets what OpenRouter's clients would get: for a stream each chunk as JSON, then `end` or `fail`;
- * otherwise `response`. Every result is text for the connection, framing included, and may be empty.
+ * otherwise `body`. Every result is text for the connection, framing included, and may be empty.
  */
 export interface ResponseEncoder {
-  /** The content type of a stream. */
-  readonly streamType: string
+  /** The content type of a stream; server-sent events without it. */
+  readonly streamType?: string | undefined
   chunk(json: string): string
-  response(json: string): string
+  body(json: string): string
   end(): string
   /** The stream broke off. */
   fail(error: BrokerError, about: BrokenResponse): string
   /** Written when a stream has been silent for a while; empty where the dialect's clients bear nothing. */
-  keepAlive(): string
+  readonly keepAlive: string
 }
 
 /** Whose response broke off. */

@@ -15,7 +15,7 @@ const PING = eventText('ping', { type: 'ping' })
 
 /** Writes responses as messages, whole or as events. */
 export class MessageEncoder implements ResponseEncoder {
-  readonly streamType = 'text/event-stream; charset=utf-8'
+  readonly keepAlive = PING
   readonly #facts: EncoderFacts
   readonly #blocks = new BlockWriter()
   #hasBegun = false
@@ -27,7 +27,7 @@ export class MessageEncoder implements ResponseEncoder {
     this.#facts = facts
   }
 
-  response(json: string): string {
+  body(json: string): string {
     return JSON.stringify(messageOut(JSON.parse(json) as Fields, this.#facts))
   }
 
@@ -86,9 +86,5 @@ export class MessageEncoder implements ResponseEncoder {
 
   fail(error: BrokerError): string {
     return eventText('error', errorBody(error, this.#facts.id))
-  }
-
-  keepAlive(): string {
-    return PING
   }
 }

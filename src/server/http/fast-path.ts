@@ -2,20 +2,31 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import type { ConcurrencyLimit } from '../../inference/admission/concurrency-limit.ts'
-import type { HttpReply, HttpRequest, ServerSettings, Guard } from './node/request-types.ts'
-import type { BrokerError } from '../../base/errors.ts'
-import { sendRendered, sendRenderedError, type RenderedError } from './errors/error-response.ts'
+import type {
+  Guard,
+  HttpReply,
+  HttpRequest,
+  MatchedRoute,
+  RouteConfig,
+  ServerSettings,
+} from './node/request-types.ts'
+import { sendRenderedError, type ErrorRenderer, type RenderedError } from './errors/error-response.ts'
 import type { RequestListener } from './node/node-server.ts'
 import type { FastRequest } from './node/fast-request.ts'
 import { bearerOf } from '../../auth/verify-bearer.ts'
 
 /** A route of the fast path. What it throws is rendered like any error of its server. */
 export interface FastRoute {
+  /** How its errors are rendered; as the server does without it. */
+  readonly renderError?: ErrorRenderer | undefined
   /** Admits requests before their bodies are read. */
   readonly limit: ConcurrencyLimit
-  /** How errors are rendered, if not as the server renders them. */
-  readonly render?: RenderError | undefined
   handle(request: HttpRequest, reply: HttpReply): Promise<void>
+}
+
+/** Its options are built once for all requests. */
+interface AddedRoute extends FastRoute {
+  readonly options: MatchedRoute
 }
 
 /** What the fast path shares with the rest of its server. */
@@ -23,13 +34,8 @@ export interface FastPathOptions {
   readonly settings: ServerSettings
   readonly guards: readonly Guard[]
   readonly bodyLimit: number
-  readonly render: RenderThrown
+  readonly render: (request: HttpRequest, thrown: unknown) => RenderedError
 }
-
-/** Puts an error into the form of an API. */
-export type RenderError = (error: BrokerError) => RenderedError
-/** Renders whatever a handler throws; by `render`, if not in the server's own form. */
-export type RenderThrown = (request: HttpRequest, thrown: unknown, render?: RenderError) => RenderedError
 
 /** The content types that clients send; any other one goes through Fastify. */
 const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'application/json; charset=utf-8'])
@@ -40,10 +46,10 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['application/json', 'applicatio
  * and three times that of the first request in a while.
  */
 export class FastPath {
-  readonly #routes = new Map<string, FastRoute>()
+  readonly #routes = new Map<string, AddedRoute>()
 
   add(url: string, route: FastRoute): void {
-    this.#routes.set(url, route)
+    this.#routes.set(url, { ...route, options: { url, config: configOf(route) } })
   }
 
   /** Serves the requests that qualify, and passes the others on to Fastify. */
@@ -52,7 +58,7 @@ export class FastPath {
       const { url = '' } = request
       const route = request.method === 'POST' ? this.#routes.get(url) : undefined
       if (route === undefined || !qualifies(request, options)) return fastify(request, response)
-      return serve(new FastPathRequest(request, url, options.settings), response, route, options)
+      return serve(new FastPathRequest(request, route.options, options.settings), response, route, options)
     }
   }
 }
@@ -63,13 +69,14 @@ export function addInferenceRoute(server: FastifyInstance, url: string, route: F
   server.route({
     method: 'POST',
     url,
+    config: configOf(route),
     onRequest: admissionHook(route.limit),
-    ...(route.render !== undefined && {
-      errorHandler: (error, request, reply) =>
-        sendRendered(reply, server.renderThrown(request, error, route.render)),
-    }),
     handler: (request, reply) => route.handle(request, reply),
   })
+}
+
+function configOf({ renderError }: FastRoute): RouteConfig {
+  return renderError === undefined ? {} : { renderError }
 }
 
 /** Admits or refuses a request before its body is read. */
@@ -105,7 +112,7 @@ function serve(
     for (const guard of options.guards) guard(request)
     release = route.limit.acquire()
   } catch (refusal) {
-    return sendFailure(reply, refusal, route, options)
+    return sendFailure(reply, refusal, options)
   }
   request.raw.readBody((body) => {
     request.body = body
@@ -117,7 +124,7 @@ async function runRoute(reply: FastPathReply, route: FastRoute, options: FastPat
   try {
     await route.handle(reply.request, reply)
   } catch (thrown) {
-    sendFailure(reply, thrown, route, options)
+    sendFailure(reply, thrown, options)
   }
 }
 
@@ -125,12 +132,11 @@ async function runRoute(reply: FastPathReply, route: FastRoute, options: FastPat
 function sendFailure(
   { request, raw, ownHeaders }: FastPathReply,
   thrown: unknown,
-  { render: renderOwn }: FastRoute,
   { render, settings }: FastPathOptions,
 ): void {
   if (!raw.headersSent) {
     try {
-      return sendRenderedError(raw, render(request, thrown, renderOwn), ownHeaders)
+      return sendRenderedError(raw, render(request, thrown), ownHeaders)
     } catch (bug) {
       settings.reportBug(request, bug)
     }
@@ -144,15 +150,15 @@ class FastPathRequest implements HttpRequest {
   readonly socket: Socket
   readonly raw: FastRequest
   readonly server: ServerSettings
-  readonly routeOptions: { readonly url: string }
+  readonly routeOptions: MatchedRoute
   body: Uint8Array | undefined
 
-  constructor(raw: FastRequest, url: string, server: ServerSettings) {
+  constructor(raw: FastRequest, route: MatchedRoute, server: ServerSettings) {
     this.raw = raw
     this.headers = raw.headers
     this.socket = raw.socket
     this.server = server
-    this.routeOptions = { url }
+    this.routeOptions = route
   }
 }
 

@@ -1,7 +1,7 @@
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
-import { asBrokerError, BrokerError } from '../../base/errors.ts'
-import { renderError, sendRendered, type RenderedError } from './errors/error-response.ts'
-import type { CallerRules, ServerSettings, Guard } from './node/request-types.ts'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify'
+import { BrokerError } from '../../base/errors.ts'
+import { renderError, type ErrorRenderer, type RenderedError } from './errors/error-response.ts'
+import type { CallerRules, Guard, HttpRequest, RouteConfig, ServerSettings } from './node/request-types.ts'
 import {
   createNodeServer,
   SERVER_TIMEOUTS,
@@ -10,14 +10,14 @@ import {
 } from './node/node-server.ts'
 import { refuseMalformedRequest } from './errors/protocol-errors.ts'
 import { createRouteTable } from './errors/not-found.ts'
-import { FastPath, type RenderThrown } from './fast-path.ts'
+import { FastPath } from './fast-path.ts'
 import { verifyFirst } from './verify-first.ts'
 
 declare module 'fastify' {
   interface FastifyInstance extends ServerSettings {
     readonly fastPath: FastPath
-    readonly renderThrown: RenderThrown
   }
+  interface FastifyContextConfig extends RouteConfig {}
 }
 
 /** The part of a logger that a server needs; pino has it. */
@@ -41,8 +41,11 @@ export interface HttpServerOptions {
   readonly onResponse?: ((status: number) => void) | undefined
   /** Wraps the routes: what it returns handles each request that the request checks let pass. */
   readonly wrap?: ((serve: RequestListener) => RequestListener) | undefined
-  /** How this server renders errors, if not in OpenRouter's form. */
-  readonly render?: ((thrown: unknown) => RenderedError) | undefined
+  /**
+   * How errors of a path are rendered whose route does not say so, and of a path without a route; in OpenRouter's form without
+   * it. `path` may have a query.
+   */
+  readonly renderErrorAt?: ((path: string) => ErrorRenderer) | undefined
   readonly timeouts?: Partial<ServerTimeouts> | undefined
 }
 
@@ -54,6 +57,7 @@ export interface HttpServerOptions {
  */
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { bodyLimit, trustForwarded, guards = [], onResponse, wrap = (serve) => serve } = options
+  const { renderErrorAt = renderAsOpenRouter } = options
   const timeouts = { ...SERVER_TIMEOUTS, ...options.timeouts }
   const settings = { trustForwarded, callerRules: options.callers ?? {}, reportBug: bugReporter(options) }
   const render = errorRenderer(options, settings)
@@ -65,6 +69,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       return createNodeServer(reportResponses(wrap(serve), onResponse), bodyLimit, {
         timeouts,
         defaultsToJson: trustForwarded,
+        renderErrorAt,
       })
     },
     bodyLimit,
@@ -78,7 +83,6 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   server.decorate('callerRules', settings.callerRules)
   server.decorate('reportBug', settings.reportBug)
   server.decorate('fastPath', fastPath)
-  server.decorate('renderThrown', render)
   acceptRawJson(server)
   const routes = createRouteTable(server)
   server.setErrorHandler((error, request, reply) => sendRendered(reply, render(request, error)))
@@ -124,14 +128,21 @@ function bugReporter({ name, logger }: HttpServerOptions): ServerSettings['repor
 }
 
 function errorRenderer(
-  { bodyLimit, render = renderError }: HttpServerOptions,
+  { bodyLimit, renderErrorAt = renderAsOpenRouter }: HttpServerOptions,
   { reportBug }: ServerSettings,
-): RenderThrown {
-  return (request, thrown, renderOwn) => {
+) {
+  return (request: HttpRequest, thrown: unknown): RenderedError => {
     const error = fromFastify(thrown, bodyLimit)
     if (!(error instanceof BrokerError) || error.code === 'internal') reportBug(request, error)
-    return renderOwn === undefined ? render(error) : renderOwn(asBrokerError(error))
+    const render = request.routeOptions.config?.renderError ?? renderErrorAt(request.raw.url ?? '')
+    return render(error)
   }
+}
+
+const renderAsOpenRouter = (): ErrorRenderer => renderError
+
+function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
+  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
 /** Turns Fastify's own errors into ours; any other thrown value stays as it is. */

@@ -1,5 +1,4 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
-import type { FastifyReply } from 'fastify'
 import { asBrokerError, ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
 
 /** The body of an error, in the form of OpenRouter: never `null`, `code` is the HTTP status. */
@@ -23,6 +22,9 @@ export interface RenderedError<Body extends object = object> {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Body
 }
+
+/** Renders what a route throws, in the form that its clients read. */
+export type ErrorRenderer = (thrown: unknown) => RenderedError
 
 /** Renders a thrown value. One that is not a `BrokerError` is rendered without its details; logging it is up to the caller. */
 export function renderError(thrown: unknown): RenderedError<ErrorEnvelope> {
@@ -74,9 +76,4 @@ export function sendRenderedError(
     'content-length': Buffer.byteLength(text),
   })
   response.end(text)
-}
-
-/** Sends an error through Fastify. */
-export function sendRendered(reply: FastifyReply, { status, headers, body }: RenderedError): void {
-  void reply.code(status).headers(headers).type('application/json; charset=utf-8').send(JSON.stringify(body))
 }

@@ -1,36 +1,29 @@
 import { createHash } from 'node:crypto'
-import type { ClientDialect } from '../../../dialects/client-dialect.ts'
 import type { Clock } from '../../../base/clock.ts'
 import { callerKey } from '../../../auth/caller.ts'
 import { MAX_CACHED_CHARACTERS, type ResponseCache } from '../../../inference/replay/response-cache.ts'
 import { ForwardingSink } from '../../../inference/response/forwarding-sink.ts'
 import { sendCached } from '../../../inference/cached-response.ts'
-import type { InferenceServices, ReplayServices } from '../../../inference/services/services.ts'
 import { parseJsonBody } from '../../../wire/json/json-body.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
 import type { InferenceHandler, ClientResponseSink, ExpectedResponse } from './http-response-sink.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import { requestContextOf } from './request-context.ts'
+import type { InferenceRouteParts } from './respond.ts'
 import { inferencePathOf, requestedModels } from './requested-models.ts'
 
 /** Lifetimes of OpenRouter's response cache, in seconds: without its TTL header, and at most. */
 const DEFAULT_TTL_S = 300
 const MAX_TTL_S = 86_400
 
-/** What a response from the cache depends on, beside the request. */
-export interface CachedRoute {
-  readonly reply: HttpReply
-  readonly services: InferenceServices
-  readonly replay: ReplayServices | undefined
-  readonly dialect: ClientDialect | undefined
-}
-
 /**
  * Wraps an inference handler so that it responds from the cache on a hit and fills the cache on a miss. `undefined` unless the
  * caller sent `X-OpenRouter-Cache: true`.
  */
 export function withResponseCache(
-  { reply, services, replay, dialect }: CachedRoute,
+  reply: HttpReply,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
 ): InferenceHandler | undefined {
   if (replay?.responseCache === undefined) return undefined
@@ -39,7 +32,7 @@ export function withResponseCache(
   const cacheHeader = request.headers['x-openrouter-cache']
   if (typeof cacheHeader !== 'string' || cacheHeader.toLowerCase() !== 'true') return undefined
   return async (sink) => {
-    const key = keyOf(request)
+    const key = keyOf(request, shape)
     if (isTrue(request.headers['x-openrouter-cache-clear'])) cache.remove(key)
     const found = cache.find(key)
     const ttlS = ttlOf(request.headers['x-openrouter-cache-ttl'])
@@ -48,16 +41,16 @@ export function withResponseCache(
     if (found === undefined) return infer(new CachingSink({ sink, cache, key, ttlS, clock: services.clock }))
     const { model, streamed } = found
     sink.prepare({ model, stream: streamed, object: 'chat.completion.chunk' })
-    const query = requestedModels(request, parseJsonBody(bytesOf(request)), dialect)
-    return sendCached(found, query, requestContextOf(request, services), sink, services, replay)
+    const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
+    return sendCached(found, query, requestContextOf(request, services, shape), sink, services, replay)
   }
 }
 
-/** The cache key: caller, route and body. White space in the body does not count, the order of its fields does. */
-function keyOf(request: HttpRequest): string {
+/** The cache key: caller, shape, route and body. White space in the body does not count, the order of its fields does. */
+function keyOf(request: HttpRequest, { name }: ApiShape): string {
   const body = JSON.stringify(parseJsonBody(bytesOf(request)).value)
   return createHash('sha256')
-    .update(JSON.stringify([callerKey(authenticate(request)), inferencePathOf(request), body]))
+    .update(JSON.stringify([callerKey(authenticate(request)), name, inferencePathOf(request), body]))
     .digest('base64')
 }
 

@@ -13,15 +13,15 @@ export function postChatCompletions(
   parts: InferenceRouteParts,
 ): Promise<void> {
   return respond(reply, parts, (sink) => {
-    const { services, readBody } = parts
+    const { services, readBody, shape } = parts
     const body = readBody(request)
-    if (hasOnlyPrompt(body)) return complete(body, request, sink, services)
+    if (hasOnlyPrompt(body)) return complete(body, request, sink, parts)
     const chatRequest = parseChatRequest(body)
     sink.prepare({
       model: chatRequest.routing.model,
       stream: chatRequest.stream,
       object: 'chat.completion.chunk',
     })
-    return chat(chatRequest, requestContextOf(request, services), sink, services)
+    return chat(chatRequest, requestContextOf(request, services, shape), sink, services)
   })
 }

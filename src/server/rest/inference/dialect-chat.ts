@@ -11,18 +11,11 @@ type Handler = (request: HttpRequest, reply: HttpReply, parts: InferenceRoutePar
 /** A chat in another dialect: the request is read as one of the broker's own, and its response is written in the dialect. */
 export function postDialectChat(dialect: ClientDialect): Handler {
   return (request, reply, parts) =>
-    respond(
-      reply,
-      parts,
-      (sink) => {
-        const { services, readBody } = parts
-        const chatRequest = parseChatRequest(
-          dialect.readRequest(dialectRequestOf(request, readBody(request))),
-        )
-        const { body, routing, stream } = chatRequest
-        sink.prepare({ model: routing.model, stream, object: 'chat.completion.chunk', request: body })
-        return chat(chatRequest, requestContextOf(request, services), sink, services)
-      },
-      dialect,
-    )
+    respond(reply, parts, (sink) => {
+      const { services, readBody, shape } = parts
+      const chatRequest = parseChatRequest(dialect.readRequest(dialectRequestOf(request, readBody(request))))
+      const { body, routing, stream } = chatRequest
+      sink.prepare({ model: routing.model, stream, object: 'chat.completion.chunk', request: body })
+      return chat(chatRequest, requestContextOf(request, services, shape), sink, services)
+    })
 }

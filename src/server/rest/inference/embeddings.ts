@@ -10,10 +10,10 @@ export async function postEmbeddings(
   reply: HttpReply,
   parts: InferenceRouteParts,
 ): Promise<void> {
-  const { services, readBody } = parts
+  const { services, readBody, shape } = parts
   await respond(reply, parts, async (sink) => {
     const embeddingRequest = parseEmbeddingRequest(readBody(request))
     sink.prepare({ model: embeddingRequest.routing.model, stream: false, object: 'list' })
-    await embedding(embeddingRequest, requestContextOf(request, services), sink, services)
+    await embedding(embeddingRequest, requestContextOf(request, services, shape), sink, services)
   })
 }

@@ -7,14 +7,13 @@ import type {
   ResponseSource,
   CallerWatcher,
 } from '../../../inference/response/response-sink.ts'
-import type { ClientDialect, ResponseEncoder } from '../../../dialects/client-dialect.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
 import type { HttpReply } from '../../http/node/request-types.ts'
 import { isPlainAscii } from '../../http/node/fast-response.ts'
-import { ChatEncoder } from './chat-encoder.ts'
+import type { ApiShape, ResponseEvents } from '../shapes/api-shape.ts'
 import { ResponseWriter } from './response-writer.ts'
 
-/** A stream that is silent for this long gets a sign of life, so that no proxy in between closes it as dead. */
+/** A stream that is silent for this long gets a keep-alive comment, so that no proxy in between closes it as dead. */
 const KEEP_ALIVE_MS = 10_000
 
 /** What a route knows of a response before it arrives. */
@@ -23,16 +22,8 @@ export interface ExpectedResponse {
   readonly stream: boolean
   /** The `object` field of its chunks. */
   readonly object: string
-  /** The request in the broker's own vocabulary, where another dialect was spoken. */
+  /** The request as a chat, where it was written in another dialect. */
   readonly request?: JsonBody | undefined
-}
-
-/** Beyond the reply itself. */
-export interface SinkOptions {
-  /** Of a response that is replayed; a new one by default. */
-  readonly id?: string | undefined
-  /** What the caller speaks; OpenAI's by default. */
-  readonly dialect?: ClientDialect | undefined
 }
 
 /** Where the response to a route's request goes. */
@@ -41,27 +32,32 @@ export type ClientResponseSink = ResponseSink & Pick<HttpResponseSink, 'prepare'
 /** Reads the body, prepares the sink, and runs the request. Throws at once when the body is wrong. */
 export type InferenceHandler = (sink: ClientResponseSink) => Promise<void>
 
-/** Writes the response of one request to its caller: chunks become server-sent events, a plain response becomes the body. */
+/**
+ * Writes the response of one request to its caller, in the shape of its route: chunks become server-sent events, a plain
+ * response becomes the body.
+ */
 export class HttpResponseSink implements ResponseSink {
   readonly id: string
   readonly #reply: HttpReply
   readonly #raw: ServerResponse
   readonly #clock: Clock
+  readonly #shape: ApiShape
   readonly #writer: ResponseWriter
-  readonly #dialect: ClientDialect | undefined
+  #createdEvents: ResponseEvents | undefined
   #attempted = ''
   #dropped: Readonly<Record<string, string>> | undefined
   #expected: ExpectedResponse = { model: '', stream: false, object: '' }
-  #createdEncoder: ResponseEncoder | undefined
   #headers: Readonly<Record<string, string>> = {}
+  #hasSentChunk = false
   #isSilent = false
   #cancelKeepAlive: () => void = () => undefined
   disconnected = false
   watcher: CallerWatcher | undefined
 
-  constructor(reply: HttpReply, clock: Clock, { id, dialect }: SinkOptions = {}) {
-    this.id = id ?? generationId(clock.now())
-    this.#dialect = dialect
+  /** @param id of a response that is replayed; a new one by default. */
+  constructor(reply: HttpReply, shape: ApiShape, clock: Clock, id = generationId(clock.now())) {
+    this.id = id
+    this.#shape = shape
     this.#reply = reply
     this.#raw = reply.raw
     this.#clock = clock
@@ -89,7 +85,8 @@ export class HttpResponseSink implements ResponseSink {
     this.#isSilent = true
     this.#cancelKeepAlive = this.#clock.after(KEEP_ALIVE_MS, () => {
       if (this.disconnected || this.#raw.writableEnded) return
-      if (this.#isSilent) this.#write(this.#encoder.keepAlive())
+      const { keepAlive } = this.#events
+      if (this.#isSilent && keepAlive !== '') this.#write(keepAlive)
       this.#scheduleKeepAlive()
     })
   }
@@ -102,24 +99,24 @@ export class HttpResponseSink implements ResponseSink {
     this.#dropped = { 'x-aibroker-dropped': asHeader(names.join(', ')) }
   }
 
-  get #encoder(): ResponseEncoder {
-    return (this.#createdEncoder ??= this.#createEncoder())
+  get #events(): ResponseEvents {
+    return (this.#createdEvents ??= this.#createEvents())
   }
 
-  #createEncoder(): ResponseEncoder {
-    const { model, stream, object, request } = this.#expected
-    if (this.#dialect === undefined) return new ChatEncoder({ id: this.id, object, clock: this.#clock })
+  #createEvents(): ResponseEvents {
+    const { model, stream, request } = this.#expected
     const created = Math.floor(this.#clock.now() / 1000)
-    return this.#dialect.createEncoder({ id: this.id, model, stream, created, request })
+    return this.#shape.createEvents({ id: this.id, model, stream, created, request })
   }
 
   chunk(json: string): boolean {
+    this.#hasSentChunk = true
     this.#isSilent = false
-    return this.#write(this.#encoder.chunk(json))
+    const events = this.#events.chunk(json)
+    return events === '' || this.#write(events)
   }
 
   #write(event: string): boolean {
-    if (event === '') return true
     if (!this.#writer.hasBegun) this.#beginStream()
     return this.#writer.writeEvent(event)
   }
@@ -128,7 +125,7 @@ export class HttpResponseSink implements ResponseSink {
     this.#reply.hijack()
     this.#writer.beginStream({
       ...this.#headers,
-      'content-type': this.#encoder.streamType,
+      'content-type': this.#events.streamType ?? 'text/event-stream; charset=utf-8',
       'cache-control': 'no-cache',
       ...this.#idHeaders(),
       'x-aibroker-tried': this.#attempted,
@@ -138,17 +135,13 @@ export class HttpResponseSink implements ResponseSink {
     })
   }
 
-  /** `x-request-id` is what OpenAI’s clients read and expose as `_request_id`. */
+  /** `x-request-id` is the header that OpenAI’s clients read and expose as `_request_id`. */
   #idHeaders(): Record<string, string> {
-    return {
-      'x-generation-id': this.id,
-      'x-request-id': this.id,
-      ...this.#dialect?.idHeaders(this.id),
-    }
+    return { 'x-generation-id': this.id, 'x-request-id': this.id, ...this.#shape.idHeaders?.(this.id) }
   }
 
   respond(json: string): void {
-    const body = this.#encoder.response(json)
+    const body = this.#events.body(json)
     this.#reply.hijack()
     const headers = {
       ...this.#headers,
@@ -162,15 +155,21 @@ export class HttpResponseSink implements ResponseSink {
 
   end(): void {
     if (this.#writer.isComplete || this.#raw.writableEnded) return
-    const last = this.#encoder.end()
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(last)
+    this.#writer.endStream(this.#events.end())
   }
 
-  fail(error: BrokerError, about: ResponseSource): void {
-    const last = this.#encoder.fail(error, about)
+  fail(error: BrokerError, { model, provider }: ResponseSource): void {
+    const broken = {
+      id: this.id,
+      object: this.#expected.object,
+      created: Math.floor(this.#clock.now() / 1000),
+      model,
+      provider,
+      hasSentChunk: this.#hasSentChunk,
+    }
     if (!this.#writer.hasBegun) this.#beginStream()
-    this.#writer.endStream(last)
+    this.#writer.endStream(this.#events.fail(error, broken))
   }
 
   /** Reports an error to the caller. Returns false when the status is not sent yet: then the server renders the error. */

@@ -11,14 +11,18 @@ import {
 } from '../../../inference/replay/idempotency.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import { inferencePathOf } from './requested-models.ts'
 import type { HttpResponseSink, ExpectedResponse } from './http-response-sink.ts'
 
 /** The request as the idempotency store knows it; `undefined` without an `Idempotency-Key`. */
-export function idempotentRequestOf(request: HttpRequest): IdempotentRequest | undefined {
+export function idempotentRequestOf(
+  request: HttpRequest,
+  { name }: Pick<ApiShape, 'name'>,
+): IdempotentRequest | undefined {
   const key = request.headers['idempotency-key']
   if (typeof key !== 'string' || key === '') return undefined
-  const owner = [callerKey(authenticate(request)), inferencePathOf(request), key]
+  const owner = [callerKey(authenticate(request)), name, inferencePathOf(request), key]
   return { key: hash(JSON.stringify(owner)), body: hash(bytesOf(request)) }
 }
 

@@ -1,9 +1,10 @@
-import type { ClientDialect, DialectRequest } from '../../../dialects/client-dialect.ts'
+import type { DialectRequest } from '../../../dialects/client-dialect.ts'
 import type { ReplayRequest } from '../../../inference/permit-replay.ts'
 import { parseChatRequest } from '../../../wire/openai/chat.ts'
 import { parseCompletionRequest } from '../../../wire/openai/completion.ts'
 import { parseEmbeddingRequest } from '../../../wire/openai/embedding.ts'
 import type { JsonBody } from '../../../wire/json/json-body.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import type { HttpRequest } from '../../http/node/request-types.ts'
 
 /** The path of an inference route below its prefix: `/chat/completions`. */
@@ -15,10 +16,10 @@ export function inferencePathOf({ routeOptions }: HttpRequest): string {
 export function requestedModels(
   request: HttpRequest,
   body: JsonBody,
-  dialect?: ClientDialect,
+  { readRequest }: ApiShape,
 ): ReplayRequest['query'] {
-  if (dialect !== undefined) {
-    const { routing } = parseChatRequest(dialect.readRequest(dialectRequestOf(request, body)))
+  if (readRequest !== undefined) {
+    const { routing } = parseChatRequest(readRequest(dialectRequestOf(request, body)))
     return { kind: 'chat', requested: routing }
   }
   const path = inferencePathOf(request)

@@ -1,4 +1,3 @@
-import type { ClientDialect } from '../../../dialects/client-dialect.ts'
 import { asBrokerError, withDetails } from '../../../base/errors.ts'
 import { admitReplay, permitStoredResponse } from '../../../inference/permit-replay.ts'
 import type { FirstClaim, StoredResponse } from '../../../inference/replay/idempotency.ts'
@@ -7,6 +6,7 @@ import { parseJsonBody, type JsonBody } from '../../../wire/json/json-body.ts'
 import { createCachingParser } from '../../../wire/openai/tools-cache.ts'
 import { bytesOf, type HttpReply, type HttpRequest } from '../../http/node/request-types.ts'
 import { authenticate } from '../../http/authenticate.ts'
+import type { ApiShape } from '../shapes/api-shape.ts'
 import { withResponseCache } from './cached-response.ts'
 import { HttpResponseSink, type InferenceHandler } from './http-response-sink.ts'
 import { RecordingSink, idempotentRequestOf, replayResponse } from './idempotent-response.ts'
@@ -18,69 +18,63 @@ export interface InferenceRouteParts {
   /** Without it no response is kept: requests that name a kept one are served elsewhere. */
   readonly replay: ReplayServices | undefined
   readonly readBody: BodyReader
+  /** Of the API that the route belongs to. */
+  readonly shape: ApiShape
 }
 
 /**
  * Runs a request and writes its response to the reply. The handler reads the body, prepares the sink and runs the request. An
  * error becomes the status, or an event when the stream has begun. Repeats of a request with an `Idempotency-Key` get
  * the response of the first one, if the caller's rules still allow it.
- *
- * @param dialect what the route speaks, if not OpenAI's.
  */
 export async function respond(
   reply: HttpReply,
-  { services, replay }: Pick<InferenceRouteParts, 'services' | 'replay'>,
+  { services, replay, shape }: Pick<InferenceRouteParts, 'services' | 'replay' | 'shape'>,
   infer: InferenceHandler,
-  dialect?: ClientDialect,
 ): Promise<void> {
-  const turn = replay === undefined ? undefined : await claimOf(reply, replay)
+  const turn = replay === undefined ? undefined : await claimOf(reply, replay, shape)
   if (turn?.type === 'again')
-    return respondAgain(reply, { services, replay: turn.replay, dialect }, turn.response)
-  const sink = new HttpResponseSink(reply, services.clock, { dialect })
+    return respondAgain(reply, { services, replay: turn.replay, shape }, turn.response)
+  const sink = new HttpResponseSink(reply, shape, services.clock)
   try {
     await (turn === undefined
-      ? (withResponseCache({ reply, services, replay, dialect }, infer) ?? infer)(sink)
+      ? (withResponseCache(reply, { services, replay, shape }, infer) ?? infer)(sink)
       : respondIdempotently(sink, turn, infer))
     sink.abandonIfDisconnected()
   } catch (error) {
     const failure = asBrokerError(error)
     if (!sink.reportError(failure))
-      throw dialect === undefined ? error : withDetails(failure, { requestId: sink.id })
+      throw shape.readRequest === undefined ? error : withDetails(failure, { requestId: sink.id })
     if (failure.code === 'internal') reply.request.server.reportBug(reply.request, error)
   }
 }
 
 /** The claim of a request with an `Idempotency-Key`: the first of its key, or a repeat. */
-async function claimOf(reply: HttpReply, replay: ReplayServices) {
-  const repeatable = idempotentRequestOf(reply.request)
+async function claimOf(reply: HttpReply, replay: ReplayServices, shape: ApiShape) {
+  const repeatable = idempotentRequestOf(reply.request, shape)
   const turn = repeatable === undefined ? undefined : await replay.idempotency.claim(repeatable)
   return turn?.type === 'again' ? { ...turn, replay } : turn
 }
 
+interface ReplayParts extends Pick<InferenceRouteParts, 'services' | 'shape'> {
+  readonly replay: ReplayServices
+}
+
 async function respondAgain(
   reply: HttpReply,
-  {
-    services,
-    replay,
-    dialect,
-  }: {
-    readonly services: InferenceServices
-    readonly replay: ReplayServices
-    readonly dialect: ClientDialect | undefined
-  },
+  { services, replay, shape }: ReplayParts,
   response: Promise<StoredResponse>,
 ): Promise<void> {
   // It may be refused before the first response is known.
   response.catch(() => undefined)
   const { request } = reply
   const caller = authenticate(request)
-  const query = requestedModels(request, parseJsonBody(bytesOf(request)), dialect)
+  const query = requestedModels(request, parseJsonBody(bytesOf(request)), shape)
   const admission = admitReplay({ caller, query }, services, replay)
   try {
     const recorded = await response
     permitStoredResponse(recorded.id, caller, services, replay)
-    const sink = new HttpResponseSink(reply, services.clock, { id: recorded.id, dialect })
-    replayResponse(reply, sink, recorded)
+    replayResponse(reply, new HttpResponseSink(reply, shape, services.clock, recorded.id), recorded)
   } finally {
     admission.release(0)
   }
