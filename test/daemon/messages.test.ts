@@ -141,3 +141,47 @@ describe('POST /v1/messages on a provider of chat completions', () => {
     expect(failure).toMatchObject({ status: 529, error: { error: { type: 'overloaded_error' } } })
   })
 })
+
+describe('the other routes of Anthropic’s API', () => {
+  test('count_tokens counts system prompt, tools and messages, and calls no provider', async () => {
+    const before = upstream.requests.length
+    const short = await client.messages.countTokens({ model, messages: ask('hi').messages })
+    const long = await client.messages.countTokens({
+      model,
+      system: 'You are a helpful assistant in a test. '.repeat(20),
+      messages: ask('hi').messages,
+      tools: [TOOL],
+    })
+    expect(long.input_tokens).toBeGreaterThan(short.input_tokens + 150)
+    expect(short.input_tokens).toBeGreaterThan(0)
+    expect(upstream.requests.length).toBe(before)
+  })
+
+  test('the list of models has Anthropic’s form for Anthropic’s clients and pages by id', async () => {
+    const page = await client.models.list({ limit: 2 })
+    expect(page.data).toHaveLength(2)
+    expect(page.data[0]).toMatchObject({ type: 'model', lifecycle: 'active' })
+    expect(page.has_more).toBe(true)
+    const next = await page.getNextPage()
+    expect(next.data[0]?.id).not.toBe(page.data[1]?.id)
+    const all = (await broker.get('/v1/models')).json as { object: string; data: readonly { id: string }[] }
+    expect(all.object).toBe('list')
+    const ids: string[] = []
+    for await (const { id } of client.models.list({ limit: 1000 })) ids.push(id)
+    expect(ids).toContain(page.data[0]?.id)
+  })
+
+  test('one model is found by its id', async () => {
+    expect(await client.models.retrieve('gpt-4.1')).toMatchObject({ id: 'gpt-4.1', type: 'model' })
+  })
+
+  test('an x-api-key that is an unknown token of ours is refused in Anthropic’s shape', async () => {
+    const stranger = anthropicClient(broker.sockets.rest, {
+      apiKey: null,
+      defaultHeaders: { 'x-api-key': 'hb-unknown' },
+    })
+    await using _closed = stranger
+    const failure = await stranger.messages.create(ask('hi')).catch((error: unknown) => error)
+    expect(failure).toMatchObject({ status: 401, error: { error: { type: 'authentication_error' } } })
+  })
+})

@@ -12,7 +12,12 @@ import {
 import { isObject, type JsonBody } from '../../wire/json/json-body.ts'
 import { TextBuffer } from '../../base/collections/text-buffer.ts'
 import { imagesIn, promptTextOf } from './prompt-text.ts'
-import { CHARACTERS_PER_TOKEN, MAX_CHARACTERS_PER_TOKEN } from './token-ratio.ts'
+import {
+  CHARACTERS_PER_TOKEN,
+  MAX_CHARACTERS_PER_TOKEN,
+  MEDIA_TOKENS,
+  MESSAGE_TOKENS,
+} from './token-ratio.ts'
 
 /** The usage that a meter has measured, and where it comes from. */
 export interface UsageReading {
@@ -252,10 +257,6 @@ export function createUsageMeter(body: JsonBody, { price }: Endpoint): UsageMete
 
 /** Characters of one response that are kept for a tokenizer. */
 const MAX_KEPT_CHARACTERS = 400_000
-/** Tokens that a chat template puts around a message. */
-const MESSAGE_TOKENS = 4
-/** What OpenAI counts for a square image in high detail. */
-const MEDIA_TOKENS = 765
 /** A UTF-16 unit is at most three bytes in UTF-8, and a token at least one. */
 const MAX_BYTES_PER_CHARACTER = 3
 /** Tokens without text: the end of a response, and the marks around a tool call. */

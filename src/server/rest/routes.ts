@@ -9,6 +9,7 @@ import { getCredits, getKey } from './account/credits-and-key.ts'
 import { getBillingExport, getBillingUsage, getBillingUsageOf } from './account/billing-usage.ts'
 import { postChatCompletions } from './inference/chat-completions.ts'
 import { postCompletions } from './inference/completions.ts'
+import { postCountTokens } from './inference/count-tokens.ts'
 import { postDialectChat } from './inference/dialect-chat.ts'
 import { postEmbeddings } from './inference/embeddings.ts'
 import { createBodyReader, type BodyReader, type InferenceRouteParts } from './inference/respond.ts'
@@ -48,6 +49,8 @@ interface RoutePlan {
 interface PlainRoute extends RoutePlan {
   readonly method: 'GET' | 'POST'
   readonly handle: Handle
+  /** How it talks to its clients, if not as the other routes below its prefix. */
+  readonly shape?: ApiShape | undefined
 }
 
 /** Calls a model, like nearly all requests, and so takes the fast path. */
@@ -101,6 +104,13 @@ export const ACCOUNT_AND_MODEL_ROUTES: readonly PlainRoute[] = [
     path: '/quote',
     handle: postQuote,
     summary: 'The expected and the maximum cost of a request; no provider is called',
+  },
+  {
+    method: 'POST',
+    path: '/messages/count_tokens',
+    handle: postCountTokens,
+    shape: dialectShape(anthropicMessages),
+    summary: 'About how many tokens a request of `/messages` has; no provider is called',
   },
   {
     method: 'GET',
@@ -267,7 +277,8 @@ export function addAccountAndModelRoutes(
   const readBody = createBodyReader()
   // Requests that only read are served however busy the broker is.
   const onRequest = admissionHook(http.concurrencyLimit)
-  const add = ({ method, handle }: PlainRoute, url: string, { renderError }: ApiShape): void => {
+  const add = ({ method, handle, shape }: PlainRoute, url: string, usual: ApiShape): void => {
+    const { renderError } = shape ?? usual
     server.route({
       method,
       url,
