@@ -60,6 +60,22 @@ const openAi = (
   ...rest,
 })
 
+/** Offered by Anthropic itself, whose names have no dots, and by OpenRouter. */
+const anthropic = (
+  name: string,
+  title: string,
+  tier: 'premium' | 'standard' | 'economy',
+  capabilities: string,
+  rest: Partial<ListedModel> = {},
+): ListedModel => ({
+  name,
+  title,
+  tier,
+  capabilities,
+  at: [`anthropic ${name.replaceAll('.', '-')}`, `openrouter anthropic/${name}`],
+  ...rest,
+})
+
 /** OpenAI serves these on its Responses API alone, so chat completions go through OpenRouter. */
 const responsesOnly = (
   name: string,
@@ -113,28 +129,30 @@ const OPENAI: readonly ListedModel[] = [
 ]
 
 const ANTHROPIC: readonly ListedModel[] = [
-  openRouter('claude-fable-5.1', 'Claude Fable 5.1', 'anthropic/claude-fable-5.1', 'premium', ALL),
-  openRouter('claude-fable-5', 'Claude Fable 5', 'anthropic/claude-fable-5', 'premium', ALL),
-  openRouter('claude-opus-5.5', 'Claude Opus 5.5', 'anthropic/claude-opus-5.5', 'premium', ALL),
-  openRouter('claude-opus-5', 'Claude Opus 5', 'anthropic/claude-opus-5', 'premium', ALL),
-  openRouter('claude-opus-4.8', 'Claude Opus 4.8', 'anthropic/claude-opus-4.8', 'premium', ALL),
-  openRouter('claude-opus-4.7', 'Claude Opus 4.7', 'anthropic/claude-opus-4.7', 'premium', ALL),
-  openRouter('claude-opus-4.6', 'Claude Opus 4.6', 'anthropic/claude-opus-4.6', 'premium', ALL),
-  openRouter('claude-opus-4.5', 'Claude Opus 4.5', 'anthropic/claude-opus-4.5', 'premium', ALL, {
+  anthropic('claude-fable-5.1', 'Claude Fable 5.1', 'premium', ALL),
+  anthropic('claude-fable-5', 'Claude Fable 5', 'premium', ALL),
+  anthropic('claude-opus-5.5', 'Claude Opus 5.5', 'premium', ALL),
+  anthropic('claude-opus-5', 'Claude Opus 5', 'premium', ALL),
+  anthropic('claude-opus-4.8', 'Claude Opus 4.8', 'premium', ALL),
+  anthropic('claude-opus-4.7', 'Claude Opus 4.7', 'premium', ALL),
+  anthropic('claude-opus-4.6', 'Claude Opus 4.6', 'premium', ALL),
+  anthropic('claude-opus-4.5', 'Claude Opus 4.5', 'premium', ALL, {
     maxOutputTokens: 64_000,
   }),
-  openRouter('claude-sonnet-5', 'Claude Sonnet 5', 'anthropic/claude-sonnet-5', 'premium', ALL),
-  openRouter('claude-sonnet-4.6', 'Claude Sonnet 4.6', 'anthropic/claude-sonnet-4.6', 'premium', ALL),
-  openRouter('claude-sonnet-4.5', 'Claude Sonnet 4.5', 'anthropic/claude-sonnet-4.5', 'premium', ALL, {
+  anthropic('claude-sonnet-5', 'Claude Sonnet 5', 'premium', ALL),
+  anthropic('claude-sonnet-4.6', 'Claude Sonnet 4.6', 'premium', ALL),
+  anthropic('claude-sonnet-4.5', 'Claude Sonnet 4.5', 'premium', ALL, {
     maxOutputTokens: 64_000,
   }),
-  openRouter('claude-sonnet-4', 'Claude Sonnet 4', 'anthropic/claude-sonnet-4', 'standard', ALL, {
+  anthropic('claude-sonnet-4', 'Claude Sonnet 4', 'standard', ALL, {
+    at: ['anthropic claude-sonnet-4-0', 'openrouter anthropic/claude-sonnet-4'],
     maxOutputTokens: 64_000,
   }),
-  openRouter('claude-haiku-4.5', 'Claude Haiku 4.5', 'anthropic/claude-haiku-4.5', 'standard', ALL, {
+  anthropic('claude-haiku-4.5', 'Claude Haiku 4.5', 'standard', ALL, {
     maxOutputTokens: 64_000,
   }),
-  openRouter('claude-3-haiku', 'Claude 3 Haiku', 'anthropic/claude-3-haiku', 'economy', VISION, {
+  anthropic('claude-3-haiku', 'Claude 3 Haiku', 'economy', VISION, {
+    at: ['anthropic claude-3-haiku-20240307', 'openrouter anthropic/claude-3-haiku'],
     maxOutputTokens: 4096,
   }),
 ]

@@ -1,5 +1,6 @@
 import { BrokerError } from '../base/errors.ts'
 import { isObject } from '../wire/json/json-body.ts'
+import { CHAT_RULES } from './chat/chat-rules.ts'
 import { DIALECT_FIELDS, type DialectName, type Fields } from './chat-vocabulary.ts'
 import type { FieldRule } from './field-rule.ts'
 import { FIELD_RULES } from './field-rules.ts'
@@ -9,8 +10,14 @@ export type FieldOwner = 'request' | 'message' | 'part' | 'tool'
 
 /** Collects what a request cannot carry to a provider of another dialect. */
 export class CarriedFields {
+  readonly #own: DialectName | undefined
   readonly #dropped = new Set<string>()
   readonly #refused = new Set<string>()
+
+  /** @param own the dialect of the provider, whose fields stay; none for chat completions. */
+  constructor(own?: DialectName) {
+    this.#own = own
+  }
 
   /** Names in the caller's own terms; `undefined` when nothing was dropped. */
   get dropped(): readonly string[] | undefined {
@@ -22,7 +29,7 @@ export class CarriedFields {
     const all = object[DIALECT_FIELDS]
     if (!isObject(all)) return
     for (const [dialect, fields] of Object.entries(all))
-      if (isDialect(dialect) && isObject(fields))
+      if (isDialect(dialect) && dialect !== this.#own && isObject(fields))
         for (const [name, value] of Object.entries(fields)) this.#leaveField(dialect, owner, name, value)
   }
 
@@ -39,6 +46,15 @@ export class CarriedFields {
     const { blocks } = FIELD_RULES[isDialect(dialect) ? dialect : 'anthropic']
     const rule = blocks[type] ?? Object.entries(blocks).find(([name]) => startsWith(type, name))?.[1]
     this.note(rule ?? 'dropped', type)
+  }
+
+  /** Takes the fields of a chat, of which the target has a place for `placed`. */
+  leaveChat(value: Fields, placed: ReadonlySet<string>): void {
+    for (const [name, field] of Object.entries(value)) {
+      const rule = CHAT_RULES[name]
+      if (rule !== undefined && !placed.has(name) && !isNothing(field)) this.note(rule, name)
+    }
+    if (typeof value['n'] === 'number' && value['n'] > 1 && !placed.has('n')) this.note('refused', 'n')
   }
 
   note(rule: FieldRule, name: string): void {
@@ -64,4 +80,9 @@ function isDialect(name: unknown): name is DialectName {
 
 function startsWith(type: string, name: string): boolean {
   return name.endsWith('*') && type.startsWith(name.slice(0, -1))
+}
+
+/** Whether a field asks for nothing: it is off, or empty. */
+function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || value === false || value === 0
 }

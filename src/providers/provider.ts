@@ -4,7 +4,7 @@ import type { ChatChunk } from '../wire/openai/chat.ts'
 import type { KeyState, Readiness } from './keys/key-pool.ts'
 
 /** The protocols that providers speak; `providers/protocols/index.ts` has them. */
-export type ProtocolName = 'openai-chat'
+export type ProtocolName = 'openai-chat' | 'anthropic'
 
 /** Deviations of a provider from its protocol, as data. */
 export interface Quirks {

@@ -1,7 +1,7 @@
 import type { ClientDialect } from '../client-dialect.ts'
-import { renderError } from './errors.ts'
-import { readRequest } from './request-in.ts'
-import { MessageEncoder } from './response-encoder.ts'
+import { renderError } from './client/errors.ts'
+import { readRequest } from './client/request-in.ts'
+import { MessageEncoder } from './client/response-encoder.ts'
 
 /** Anthropic's Messages API: https://docs.anthropic.com/en/api/messages. */
 export const anthropicMessages: ClientDialect = {

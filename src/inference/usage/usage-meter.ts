@@ -302,6 +302,7 @@ function usageOfWire(wire: WireUsage): Usage {
     completion: wire.completion_tokens ?? 0,
     cachedPrompt: prompt?.cached_tokens ?? wire.prompt_cache_hit_tokens ?? 0,
     cacheWrite: prompt?.cache_write_tokens ?? 0,
+    cacheWrite1h: prompt?.cache_write_1h_tokens ?? undefined,
     reasoning: completion?.reasoning_tokens ?? 0,
     audioPrompt: prompt?.audio_tokens ?? 0,
     audioCompletion: completion?.audio_tokens ?? 0,

@@ -245,7 +245,7 @@ export class ProtocolCall implements ProviderCall, UpstreamHandler, TimeoutHandl
     return this.#parts.protocol.createStreamReader({
       ...this.#facts,
       provider: this.#parts.provider,
-      modelId: this.#request.modelId,
+      request: this.#request,
       choices: choicesOf(this.#request),
       onChunk: (json, parsed) => this.#onChunk(json, parsed),
       onFinished: () => this.#timeouts?.onFinished(),

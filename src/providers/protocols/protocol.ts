@@ -41,8 +41,7 @@ export interface EncodedRequest {
 export interface StreamHandler extends EncodeFacts {
   /** The provider's name, for error messages. */
   readonly provider: string
-  /** The provider's own name for the model. */
-  readonly modelId: string
+  readonly request: ProviderRequest
   /** How many choices were requested. */
   readonly choices: number
   onChunk(json: string, parsed: ChatChunk): void

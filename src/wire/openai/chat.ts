@@ -139,7 +139,13 @@ const wireUsage = z.looseObject({
   prompt_tokens: count,
   completion_tokens: count,
   prompt_tokens_details: z
-    .looseObject({ cached_tokens: part, cache_write_tokens: part, audio_tokens: part, image_tokens: part })
+    .looseObject({
+      cached_tokens: part,
+      cache_write_tokens: part,
+      cache_write_1h_tokens: part,
+      audio_tokens: part,
+      image_tokens: part,
+    })
     .nullish()
     .catch(undefined),
   completion_tokens_details: z

@@ -10,7 +10,7 @@ import { errorInside, maxChoices, tooManyChoices } from './response-checks.ts'
 const DONE = '[DONE]'
 
 /** What a reader of chunks needs of the handler. */
-export type ChunkHandler = Omit<StreamHandler, 'definition' | 'key' | 'modelId'>
+export type ChunkHandler = Omit<StreamHandler, 'definition' | 'key' | 'request'>
 
 /**
  * Reads a stream of chunks. A stream is complete when every choice that has begun has its finish reason and, unless it ends

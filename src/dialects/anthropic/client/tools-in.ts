@@ -1,5 +1,5 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { restAs, type Fields } from '../chat-vocabulary.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { restAs, type Fields } from '../../chat-vocabulary.ts'
 import { invalid } from './invalid.ts'
 
 const MAPPED = new Set(['name', 'description', 'input_schema', 'strict', 'cache_control'])

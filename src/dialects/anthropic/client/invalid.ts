@@ -1,4 +1,4 @@
-import { BrokerError } from '../../base/errors.ts'
+import { BrokerError } from '../../../base/errors.ts'
 
 /** An error of a field, in Anthropic's form: the field first. */
 export function invalid(field: string, problem: string): BrokerError {

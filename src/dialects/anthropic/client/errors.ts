@@ -1,5 +1,5 @@
-import { ERRORS, type BrokerError, type ErrorCode } from '../../base/errors.ts'
-import type { DialectError } from '../client-dialect.ts'
+import { ERRORS, type BrokerError, type ErrorCode } from '../../../base/errors.ts'
+import type { DialectError } from '../../client-dialect.ts'
 
 /** Anthropic's types by status: https://docs.anthropic.com/en/api/errors, and `@anthropic-ai/sdk` 1.14 (read 2026-11). */
 const TYPES: Readonly<Record<number, string>> = {

@@ -1,6 +1,6 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { restAs, type BlockKind, type Fields } from '../chat-vocabulary.ts'
-import { ANTHROPIC_FORMAT } from './thinking-format.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { restAs, type BlockKind, type Fields } from '../../chat-vocabulary.ts'
+import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
 import { readPart, readParts, textPart } from './parts-in.ts'
 import { invalid } from './invalid.ts'
 

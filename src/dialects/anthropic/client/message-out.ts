@@ -1,7 +1,9 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { fieldsOf, type BlockKind, type Fields } from '../chat-vocabulary.ts'
-import type { EncoderFacts } from '../client-dialect.ts'
-import { ANTHROPIC_FORMAT } from './thinking-format.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
+import type { EncoderFacts } from '../../client-dialect.ts'
+import { inOrder } from '../block-order.ts'
+import { inputOf } from '../tool-input.ts'
+import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
 import { stopOf } from './stop-reason.ts'
 import { usageOut } from './usage-out.ts'
 
@@ -37,22 +39,13 @@ function objectIn(value: unknown): Fields {
   return isObject(value) ? value : {}
 }
 
-/** The blocks of an assistant's message, in their order. Empty texts are left out: Anthropic refuses them when they come back. */
-export function contentOut(message: Fields): readonly Fields[] {
-  const blocks: Record<BlockKind, Fields[]> = {
+/** The blocks of an assistant's message. Empty texts are left out: Anthropic refuses them when they come back. */
+function contentOut(message: Fields): readonly Fields[] {
+  return inOrder(message['content_order'], {
     reasoning: reasoningBlocks(message),
     content: textBlocks(message),
     tool_call: callBlocks(message['tool_calls']),
-  }
-  const order = message['content_order']
-  const taken = Array.isArray(order)
-    ? order.flatMap((kind: unknown): readonly Fields[] => (isKind(kind) ? blocks[kind].splice(0, 1) : []))
-    : []
-  return [...taken, ...blocks.reasoning, ...blocks.content, ...blocks.tool_call]
-}
-
-function isKind(kind: unknown): kind is BlockKind {
-  return kind === 'reasoning' || kind === 'content' || kind === 'tool_call'
+  })
 }
 
 function reasoningBlocks({ reasoning, reasoning_details: details }: Fields): Fields[] {
@@ -97,19 +90,4 @@ function callBlocks(calls: unknown): Fields[] {
     const { name, arguments: text } = call['function']
     return [{ type: 'tool_use', id: call['id'], name, input: inputOf(text) }]
   })
-}
-
-/** The name under which arguments are passed on that are no JSON object. */
-const RAW_ARGUMENTS = 'raw_arguments'
-
-/** Arguments as an object. Empty ones are an empty object; those that are no object are kept as they are, under one name. */
-export function inputOf(text: unknown): Fields {
-  if (typeof text !== 'string' || text.trim() === '') return {}
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
-  } catch {
-    // Kept below.
-  }
-  return { [RAW_ARGUMENTS]: text }
 }

@@ -1,7 +1,7 @@
-import type { BrokerError } from '../../base/errors.ts'
-import { isObject } from '../../wire/json/json-body.ts'
-import type { Fields } from '../chat-vocabulary.ts'
-import type { EncoderFacts, ResponseEncoder } from '../client-dialect.ts'
+import type { BrokerError } from '../../../base/errors.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
+import type { EncoderFacts, ResponseEncoder } from '../../client-dialect.ts'
 import { errorBody } from './errors.ts'
 import { BlockWriter, eventText } from './block-writer.ts'
 import { messageId, messageOut } from './message-out.ts'
@@ -20,6 +20,8 @@ export class MessageEncoder implements ResponseEncoder {
   readonly #blocks = new BlockWriter()
   #hasBegun = false
   #stop: Stop | undefined
+  /** What a provider that speaks the dialect sent as the end of the message. */
+  #ending: Fields = {}
   #usage: Fields | undefined
   #envelope: unknown
 
@@ -32,12 +34,37 @@ export class MessageEncoder implements ResponseEncoder {
   }
 
   chunk(json: string): string {
-    const { choices, usage, x_aibroker: envelope } = JSON.parse(json) as Fields
+    const parsed = JSON.parse(json) as Fields
+    const { choices, usage, x_aibroker: envelope } = parsed
+    const { event } = fieldsOf(parsed, 'anthropic')
+    if (isObject(event)) return this.#original(event)
     if (isObject(usage)) this.#usage = usage
     if (envelope !== undefined) this.#envelope = envelope
     const choice: unknown = Array.isArray(choices) ? choices[0] : undefined
     const start = this.#begin()
     return isObject(choice) ? start + this.#choice(choice) : start
+  }
+
+  /** An event of a provider that speaks the dialect: it is passed on, under our id and the caller's name of the model. */
+  #original(event: Fields): string {
+    const type = String(event['type'])
+    if (type === 'message_start') return this.#originalStart(event['message'])
+    if (type === 'message_delta') {
+      this.#ending = { ...this.#ending, ...event }
+      return ''
+    }
+    const start = this.#begin()
+    return start + (type.startsWith('content_block_') ? this.#blocks.original(event) : eventText(type, event))
+  }
+
+  #originalStart(message: unknown): string {
+    if (this.#hasBegun || !isObject(message)) return ''
+    this.#hasBegun = true
+    const { id, model } = this.#facts
+    return eventText('message_start', {
+      type: 'message_start',
+      message: { ...message, id: messageId(id), model },
+    })
   }
 
   #begin(): string {
@@ -70,10 +97,12 @@ export class MessageEncoder implements ResponseEncoder {
   end(): string {
     const start = this.#begin()
     const stop = this.#stop ?? stopOf({}, this.#blocks.hasCalls)
+    const { delta: ending, usage = usageOut(this.#usage ?? {}), ...rest } = this.#ending
     const delta = {
+      ...rest,
       type: 'message_delta',
-      delta: { ...stop, container: null },
-      usage: usageOut(this.#usage ?? {}),
+      delta: { ...stop, container: null, ...(isObject(ending) ? ending : {}) },
+      usage,
       ...(this.#envelope === undefined ? {} : { x_aibroker: this.#envelope }),
     }
     return (

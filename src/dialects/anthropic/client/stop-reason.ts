@@ -1,5 +1,5 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { fieldsOf, type Fields } from '../chat-vocabulary.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { fieldsOf, type Fields } from '../../chat-vocabulary.ts'
 
 /** What Anthropic's clients know (`@anthropic-ai/sdk` 1.14, read 2026-11); typed clients fail at any other. */
 const STOP_REASONS: ReadonlySet<unknown> = new Set([

@@ -1,5 +1,5 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import { restAs, type Fields } from '../chat-vocabulary.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import { restAs, type Fields } from '../../chat-vocabulary.ts'
 import { invalid } from './invalid.ts'
 
 /** Blocks of a user's turn, of a tool's result or of an assistant's text, as parts of a chat message. */

@@ -1,6 +1,6 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import type { Fields } from '../chat-vocabulary.ts'
-import { ANTHROPIC_FORMAT } from './thinking-format.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import type { Fields } from '../../chat-vocabulary.ts'
+import { ANTHROPIC_FORMAT } from '../thinking-format.ts'
 
 /** One event of a stream. Anthropic's clients need both lines: without `event:` they repeat the request unstreamed. */
 export function eventText(name: string, data: object): string {
@@ -21,7 +21,7 @@ interface WaitingCall {
  */
 export class BlockWriter {
   #index = -1
-  #open: 'text' | 'thinking' | 'tool_use' | undefined
+  #open: 'text' | 'thinking' | 'tool_use' | 'original' | undefined
   /** The index of the call whose block is open. */
   #openCall: number | undefined
   readonly #waiting = new Map<number, WaitingCall>()
@@ -35,6 +35,19 @@ export class BlockWriter {
     if (typeof refusal === 'string' && refusal !== '') events += this.#text(refusal)
     if (Array.isArray(calls)) for (const call of calls) if (isObject(call)) events += this.#call(call)
     return events
+  }
+
+  /** An event of a block as the provider sent it, in the order of indexes that this stream has. */
+  original(event: Fields): string {
+    const { type, content_block: block } = event
+    let before = ''
+    if (type === 'content_block_start') {
+      before = this.end()
+      this.#index++
+      this.#open = 'original'
+      if (isObject(block) && block['type'] === 'tool_use') this.hasCalls = true
+    } else if (type === 'content_block_stop') this.#open = undefined
+    return before + eventText(String(type), { ...event, index: this.#index })
   }
 
   /** Closes what is open. */

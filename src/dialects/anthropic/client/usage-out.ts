@@ -1,5 +1,5 @@
-import { isObject } from '../../wire/json/json-body.ts'
-import type { Fields } from '../chat-vocabulary.ts'
+import { isObject } from '../../../wire/json/json-body.ts'
+import type { Fields } from '../../chat-vocabulary.ts'
 
 /**
  * Usage in Anthropic's arithmetic: tokens read from a cache and written to one are not in `input_tokens`. Fields that the
